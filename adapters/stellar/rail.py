@@ -7,9 +7,8 @@ where a payment must not. Nothing here decides to pay twice: it cannot, a paymen
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from stellar_sdk import Asset as SdkAsset
@@ -19,21 +18,15 @@ from stellar_sdk.soroban_rpc import GetTransactionStatus
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar import results, transfers
+from adapters.stellar.keys import Keys
 from adapters.stellar.ledgers import Landing, LedgerWatch
 from domain.attempts import Attempt, Envelope, Observation, Outcome
 from domain.errors import ChainMismatch, ChainUnavailable, Obstructed
-from domain.payments import Payment, Treasury
+from domain.payments import Payment
 
 WATCH_SECONDS = 8.0
 CALL_SECONDS = 10
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Every key the engine signs with; none of them is ever shown."""
-
-    treasuries: dict[Treasury, Keypair] = field(repr=False)
-    channels: dict[str, Keypair] = field(repr=False)
+Hashes = Callable[[], Awaitable[list[str]]]
 
 
 class Rail:
@@ -102,9 +95,9 @@ class Rail:
         except Exception as error:
             return f"UNKNOWN {_name(error)}"
 
-    async def observe(self, attempt: Attempt, hashes: Sequence[str]) -> Observation:
+    async def observe(self, attempt: Attempt, hashes: Hashes) -> Observation:
         """
-        Watch for an attempt and say what is proven; `hashes` are all those signed for it.
+        Watch for an attempt and say what is proven; `hashes` asks for all those signed for it.
 
         Takes at most about ten seconds; OPEN means that nothing is proven yet.
         """
@@ -121,7 +114,14 @@ class Rail:
         except Exception as error:
             return Observation(Outcome.OPEN, reason=_name(error))
 
-    async def _prove(self, attempt: Attempt, hashes: Sequence[str]) -> Observation:
+    async def is_dead(self, attempt: Attempt, hashes: Hashes) -> bool:
+        """Tell whether stored bytes are proven never to land, so that new ones may be signed."""
+        try:
+            return (await self._prove(attempt, hashes)).outcome is Outcome.EXPIRED
+        except Exception as error:
+            raise ChainUnavailable(f"cannot read the channel account: {_name(error)}") from error
+
+    async def _prove(self, attempt: Attempt, hashes: Hashes) -> Observation:
         """Read the channel: one consistent snapshot tells open, dead and consumed apart."""
         latest, sequences = await self._sequences([attempt.channel])
         if attempt.channel not in sequences:
@@ -135,8 +135,8 @@ class Rail:
             return known
         return Observation(Outcome.FOREIGN, latest, reason="consumed by bytes we do not know")
 
-    async def _look_up(self, hashes: Sequence[str]) -> Observation | None:
-        for hash_ in hashes:
+    async def _look_up(self, hashes: Hashes) -> Observation | None:
+        for hash_ in await hashes():
             found = await self.server.get_transaction(hash_)
             if found.status is not GetTransactionStatus.NOT_FOUND:
                 succeeded = found.status is GetTransactionStatus.SUCCESS
