@@ -26,9 +26,8 @@ from domain.outages import (
     OutageStatus,
     Recorded,
 )
-from domain.payments import Payment, Settling, Treasury, payment_id
-from domain.policies import Agreement
-from domain.sla import PaymentType, SlaStatus, Verdict, judge, payable
+from domain.payments import Payment, Settling, owed
+from domain.sla import SlaStatus, Verdict, judge, payable
 from workflows.outages import OutageSteps
 
 
@@ -135,8 +134,10 @@ class OutageActivities(OutageSteps):
             if judged is None or judged[0] != revision:
                 raise Conflict(f"revision {revision} is not the last word on {outage_id!r}")
             agreement = await policies.agreement(connection, row["agreement"])
-            owed = self._owed(outage_id, revision, judged[1], agreement, row["correlation_id"])
-            payment = await payments.add(connection, owed, at)
+            debt = owed(
+                self.network, agreement, outage_id, revision, judged[1], row["correlation_id"]
+            )
+            payment = await payments.add(connection, debt, at)
             await outages.move(connection, outage_id, OutageStatus.SETTLING)
             await ledger.book(connection, accrual(payment))
             request, facts = by_engine(payment.correlation_id), evidence.of_payment(payment)
@@ -165,29 +166,6 @@ class OutageActivities(OutageSteps):
                 event(EventType.OUTAGE_CLOSED, outage_id, at, facts),
             )
         return Closure(outage_id, deliveries)
-
-    def _owed(
-        self,
-        outage_id: str,
-        revision: int,
-        verdict: Verdict,
-        agreement: Agreement,
-        correlation_id: str,
-    ) -> Payment:
-        """A penalty goes from the bond to the beneficiary, a reward from the pool to the provider."""
-        penalty = verdict.payment_type is PaymentType.PENALTY
-        return Payment(
-            id=payment_id(self.network, agreement.name, outage_id, revision),
-            number=0,  # given by the database
-            outage_id=outage_id,
-            revision=revision,
-            type=verdict.payment_type,
-            amount_stroops=payable(verdict),
-            payer=Treasury.BOND if penalty else Treasury.POOL,
-            from_address=agreement.bond if penalty else agreement.pool,
-            to_address=agreement.beneficiary if penalty else agreement.provider,
-            correlation_id=correlation_id,
-        )
 
 
 async def _refuse_other(connection: AsyncConnection, declaration: Declaration) -> None:

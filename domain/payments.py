@@ -14,7 +14,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.digests import derived_id
-from domain.sla import PaymentType
+from domain.policies import Agreement
+from domain.sla import PaymentType, Verdict, payable
 
 
 class PaymentStatus(StrEnum):
@@ -101,3 +102,30 @@ class Settling:
 def payment_id(network: str, agreement: str, outage_id: str, revision: int) -> str:
     """One payment per network, agreement, outage and revision of its verdict, for ever."""
     return derived_id("pay", network, agreement, outage_id, str(revision))
+
+
+def owed(
+    network: str,
+    agreement: Agreement,
+    outage_id: str,
+    revision: int,
+    verdict: Verdict,
+    correlation_id: str,
+) -> Payment:
+    """
+    Say what a verdict owes: a penalty goes from the bond to the beneficiary, a reward from the
+    sponsor pool to the provider. The number is 0 until the database has given one.
+    """
+    penalty = verdict.payment_type is PaymentType.PENALTY
+    return Payment(
+        id=payment_id(network, agreement.name, outage_id, revision),
+        number=0,
+        outage_id=outage_id,
+        revision=revision,
+        type=verdict.payment_type,
+        amount_stroops=payable(verdict),
+        payer=Treasury.BOND if penalty else Treasury.POOL,
+        from_address=agreement.bond if penalty else agreement.pool,
+        to_address=agreement.beneficiary if penalty else agreement.provider,
+        correlation_id=correlation_id,
+    )

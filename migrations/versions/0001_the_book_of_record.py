@@ -189,6 +189,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_events")),
         sa.UniqueConstraint("id", name=op.f("uq_events_id")),
     )
+    op.create_index("ix_events_feed", "events", ["xid", "sequence"], unique=False)
     op.create_index("ix_events_outage_id", "events", ["outage_id", "sequence"], unique=False)
     op.create_table(
         "payments",
