@@ -14,6 +14,25 @@ MAX_TRANSACTIONS, DEFAULT_TRANSACTIONS = 200, 50
 
 
 def get_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
+    return describe(node, params, find(node, params))
+
+
+def describe(node: Node, params: dict[str, Any], record: Record | None) -> dict[str, Any]:
+    """The answer about a transaction; the range of ledgers in it is read only here."""
+    head, oldest = node.head, node.oldest
+    answer: dict[str, Any] = {
+        "latestLedger": head.sequence,
+        "latestLedgerCloseTime": str(head.close_time),
+        "oldestLedger": oldest.sequence,
+        "oldestLedgerCloseTime": str(oldest.close_time),
+    }
+    if record is None:
+        return {"status": "NOT_FOUND", "txHash": params["hash"], **answer}
+    return splice(record, params["hash"].lower(), answer, f'"{record.created_at}"')
+
+
+def find(node: Node, params: dict[str, Any]) -> Record | None:
+    """The transaction, if this node knows it: neither too new for it nor forgotten."""
     text = params.get("hash")
     try:
         digest = bytes.fromhex(text) if isinstance(text, str) and len(text) == 64 else b""
@@ -21,18 +40,10 @@ def get_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         digest = b""
     if not digest:
         raise Problem(INVALID_PARAMS, f"unexpected hash length or value: {text}")
-    ledger, head = node.network.ledger, node.head
-    oldest = ledger.head_at(ledger.oldest)
-    answer: dict[str, Any] = {
-        "latestLedger": head.sequence,
-        "latestLedgerCloseTime": str(head.close_time),
-        "oldestLedger": oldest.sequence,
-        "oldestLedgerCloseTime": str(oldest.close_time),
-    }
-    record = ledger.store.find(digest)
-    if record is None or not oldest.sequence <= record.ledger <= head.sequence:
-        return {"status": "NOT_FOUND", "txHash": text, **answer}
-    return splice(record, digest.hex(), answer, f'"{record.created_at}"')
+    record = node.network.ledger.store.find(digest)
+    if record is None or not node.oldest.sequence <= record.ledger <= node.head.sequence:
+        return None
+    return record
 
 
 def splice(record: Record, digest: str, more: dict[str, Any], created_at: str) -> dict[str, Any]:
@@ -44,7 +55,7 @@ def splice(record: Record, digest: str, more: dict[str, Any], created_at: str) -
 
 def get_transactions(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     ledger, head = node.network.ledger, node.head
-    oldest = ledger.head_at(ledger.oldest)
+    oldest = node.oldest
     limit = page_limit(params, DEFAULT_TRANSACTIONS, MAX_TRANSACTIONS)
     start = start_place(params, oldest.sequence, head.sequence)
     records = ledger.store.page(start, head.sequence, limit)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.stellar.entries import Account, Entry, Key
+from sandbox.stellar.faults import FaultPlan
 from sandbox.stellar.genesis import Genesis
 from sandbox.stellar.headers import Head
 from sandbox.stellar.lanes import rate
@@ -43,7 +44,9 @@ class Network:
         )
         self.nodes = [Node(self, index) for index in range(settings.nodes)]
         self.fee_window: deque[FeeSample] = deque(maxlen=FEE_WINDOW_LEDGERS)
+        self.faults = FaultPlan()
         self.halted = False
+        self._closed = asyncio.Event()
 
     @property
     def passphrase(self) -> str:
@@ -64,6 +67,10 @@ class Network:
         self.fee_window.append(FeeSample.of(closing))
         self._shift(closing.applied, closing.invalid)
         return closing
+
+    async def next_close(self) -> None:
+        """Wait until the next ledger has closed."""
+        await self._closed.wait()
 
     def next_close_time(self) -> int:
         last, now = self.ledger.head.close_time, int(self.clock())
@@ -97,6 +104,8 @@ class Network:
     def _shift(self, applied: list[Envelope], invalid: list[Envelope]) -> None:
         for node in self.nodes:
             node.queue.shift(applied, invalid, self.ledger.root)
+        self._closed.set()
+        self._closed = asyncio.Event()
 
     def close(self) -> None:
         self.ledger.store.close()
@@ -110,11 +119,19 @@ class Node:
         self.index = index
         self.queue = Queue(network.ledger.lanes)
         self.lag = 0
+        self.remembers_from = 0  # the first ledger it can still tell of, if it lost its past
 
     @property
     def head(self) -> Head:
         ledger = self.network.ledger
         return ledger.head_at(max(ledger.first, ledger.head.sequence - self.lag))
+
+    @property
+    def oldest(self) -> Head:
+        """The first ledger this node can tell of."""
+        ledger = self.network.ledger
+        kept = max(ledger.oldest, min(self.remembers_from, self.head.sequence))
+        return ledger.head_at(kept)
 
     @property
     def state(self) -> State:

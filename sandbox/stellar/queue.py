@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from stellar_sdk.xdr import TransactionResultCode as Code
 
-from sandbox.stellar.lanes import Lanes
+from sandbox.stellar.fees import BASE_FEE
+from sandbox.stellar.lanes import Lanes, rate
 from sandbox.stellar.results import Refused
 from sandbox.stellar.states import State
 from sandbox.stellar.transactions import Envelope
@@ -110,6 +111,7 @@ class Queue:
         )
 
     def _check_room(self, envelope: Envelope, queued: Pending | None) -> None:
+        self._check_floor(envelope)
         mine = [
             item.envelope
             for item in self._pending.values()
@@ -122,13 +124,24 @@ class Queue:
             room = POOL_LEDGERS * self._lanes.classic
             if sum(item.paid_operations for item in mine) + envelope.paid_operations <= room:
                 return
-        weakest = min(mine, key=lambda item: item.inclusion_fee * 1_000 // item.paid_operations)
+        weakest = min(mine, key=rate)
         if not envelope.outbids(weakest) or weakest.outbids(envelope):
             bid = weakest.inclusion_fee * envelope.paid_operations // weakest.paid_operations
             self.ban([envelope.hash])
             raise Refused(Code.txINSUFFICIENT_FEE, fee=bid + 1 + envelope.resource_fee)
         self.ban([weakest.hash])
         del self._pending[weakest.source]
+
+    def _check_floor(self, envelope: Envelope) -> None:
+        """A busy network's queue holds two ledgers' worth: below half the price it is full.
+
+        Between half the price and the price a transaction waits, ages and is banned.
+        """
+        floor = self._lanes.floor
+        if floor > BASE_FEE and 2 * rate(envelope) < floor:
+            self.ban([envelope.hash])
+            needed = floor * envelope.paid_operations + envelope.resource_fee
+            raise Refused(Code.txINSUFFICIENT_FEE, fee=needed)
 
     def _check_payer(self, envelope: Envelope, state: State, queued: Pending | None) -> None:
         """A payer must be able to pay the highest fee of everything it has in the queue."""

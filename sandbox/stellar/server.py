@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import signal
 
+import orjson
 from aiohttp import web
 from stellar_sdk import StrKey
 
-from sandbox.stellar import rpc
+from sandbox.stellar.exchanges import HANG_SECONDS, Break, exchange
+from sandbox.stellar.faults import BadPlan, read_plan
+from sandbox.stellar.incidents import start_plan
 from sandbox.stellar.network import Network, Node
-from sandbox.stellar.problems import Problem
 
-JSON = "application/json"
 MAX_BODY_BYTES = 512 * 1024
 
 
@@ -40,16 +41,40 @@ def build_app(network: Network) -> web.Application:
     app.router.add_post("/", serve_default)
     app.router.add_post(r"/node/{index:\d+}", serve_node)
     app.router.add_get("/friendbot", befriend)
+    app.router.add_routes(_fault_routes(network))
     return app
 
 
 async def _serve(node: Node, request: web.Request) -> web.Response:
-    raw = await request.read()
-    try:
-        answer = rpc.call(node, rpc.read_request(raw))
-    except Problem as problem:
-        answer = rpc.error_answer(None, problem)
-    return web.Response(body=answer, content_type=JSON)
+    reply = await exchange(node, await request.read())
+    if reply.broken == Break.HANG:
+        await asyncio.sleep(HANG_SECONDS)
+    if reply.broken is not None and request.transport is not None:
+        request.transport.abort()
+    return web.Response(body=reply.body, status=reply.status, content_type=reply.content_type)
+
+
+def _fault_routes(network: Network) -> list[web.RouteDef]:
+    async def show(request: web.Request) -> web.Response:
+        return web.json_response(network.faults.report())
+
+    async def switch(request: web.Request) -> web.Response:
+        try:
+            faults, seed = read_plan(orjson.loads(await request.read()))
+            start_plan(network, faults, seed)
+        except (BadPlan, TypeError, orjson.JSONDecodeError) as problem:
+            return web.json_response({"detail": str(problem)}, status=400)
+        return web.json_response(network.faults.report())
+
+    async def close(request: web.Request) -> web.Response:
+        network.close_ledger()
+        return web.json_response({"ledger": network.ledger.head.sequence})
+
+    return [
+        web.get("/faults", show),
+        web.post("/faults", switch),
+        web.post("/close-ledger", close),
+    ]
 
 
 async def serve(network: Network, host: str, port: int) -> None:

@@ -33,6 +33,9 @@ def send_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     close_time = max(head.close_time + 1, int(node.network.clock()))
     latest = head.close_time + int(node.patience_seconds)
     moment = Moment(head.sequence + 1, close_time, max(latest, close_time))
+    faults = node.network.faults
+    if faults.strikes("banned_hash", node.index, "sendTransaction"):
+        node.queue.ban([envelope.hash])
     try:
         node.queue.submit(envelope, node.state, moment)
     except Busy:
@@ -41,6 +44,8 @@ def send_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         return {"status": "DUPLICATE", **answer}
     except Refused as refusal:
         return {"status": "ERROR", "errorResultXdr": _error(envelope, refusal), **answer}
+    if faults.strikes("dropped_transaction", node.index, "sendTransaction"):
+        node.queue.drop(envelope.source)
     return {"status": "PENDING", **answer}
 
 

@@ -26,7 +26,7 @@ def get_health(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     return {
         "status": "healthy",
         "latestLedger": node.head.sequence,
-        "oldestLedger": ledger.oldest,
+        "oldestLedger": node.oldest.sequence,
         "ledgerRetentionWindow": ledger.retention,
     }
 
