@@ -163,7 +163,9 @@ class TimelineEntry:
 def check_outage(outage: Outage, now: datetime) -> None:
     """Refuse a declaration that cannot be true; name the field."""
     if not _ID.fullmatch(outage.id):
-        raise Invalid("id", "must be 1 to 64 letters, digits or . _ : - and start with a letter or digit")
+        raise Invalid(
+            "id", "must be 1 to 64 letters, digits or . _ : - and start with a letter or digit"
+        )
     if not outage.site_name.strip():
         raise Invalid("site_name", "must not be empty")
     for name, limit in _TEXT_MAX.items():

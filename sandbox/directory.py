@@ -40,8 +40,8 @@ class DataDirectory:
     def logs(self) -> Path:
         return self.path / "logs"
 
-    def take(self, versions: dict[str, str]) -> None:
-        """Make it, lock it, and refuse one that another stack uses or another version wrote."""
+    def take(self) -> None:
+        """Make it and lock it; refuse one that another stack uses, or without room."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = (self.path / "lock").open("a")
@@ -51,11 +51,25 @@ class DataDirectory:
             ) from None
         try:
             self._refuse_two()
-            self._refuse_other_versions(versions)
             self._refuse_a_full_disk()
         except BaseException:
             self.leave()
             raise
+
+    def accept(self, versions: dict[str, str]) -> None:
+        """Refuse one that a version wrote whose files these versions cannot read."""
+        record = self.record()
+        if record is None:
+            return
+        wrote = {"layout": str(record.layout)} | record.versions
+        for part, ours in ({"layout": str(LAYOUT)} | versions).items():
+            theirs = wrote.get(part, ours)
+            newer = part == "apexchainx" and _order(theirs) > _order(ours)
+            if newer or (part != "apexchainx" and theirs != ours):
+                raise CannotStart(
+                    f"{self.path} was written by {part} {theirs} and this is {part} {ours}: "
+                    "move it away, or name another --data-dir"
+                )
 
     def leave(self) -> None:
         if self._lock:
@@ -110,20 +124,6 @@ class DataDirectory:
                 f"another ApexChainx runs in {self.path}{where}: stop it, "
                 "or name another --data-dir"
             ) from None
-
-    def _refuse_other_versions(self, versions: dict[str, str]) -> None:
-        record = self.record()
-        if record is None:
-            return
-        wrote = {"layout": str(record.layout)} | record.versions
-        for part, ours in ({"layout": str(LAYOUT)} | versions).items():
-            theirs = wrote.get(part, ours)
-            newer = part == "apexchainx" and _order(theirs) > _order(ours)
-            if newer or (part != "apexchainx" and theirs != ours):
-                raise CannotStart(
-                    f"{self.path} was written by {part} {theirs} and this is {part} {ours}: "
-                    "move it away, or name another --data-dir"
-                )
 
     def _refuse_a_full_disk(self) -> None:
         free = shutil.disk_usage(self.path).free

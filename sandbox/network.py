@@ -12,7 +12,9 @@ from sandbox.processes import CannotStart, Process, Program, says_ready
 
 PASSPHRASE = "Standalone ApexChainx Sandbox ; 2026"
 NATIVE_STROOPS = 10_000 * 10_000_000  # 10,000 lumens: fees for years
-TREASURY_STROOPS = 10**18  # 100 billion USDC each, and both together stay below the int64 of the ledger
+TREASURY_STROOPS = (
+    10**18
+)  # 100 billion USDC each, and both together stay below the int64 of the ledger
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Network:
         }
 
     @property
-    def secrets(self) -> dict[str, str]:
+    def seeds(self) -> dict[str, str]:
         """What only the treasurer may know."""
         seeds = self._keys["seeds"]
         return {

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -109,10 +110,8 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         """To its whole group: where the leash stays in between, both must hear it."""
         if self.running and self._child:
-            try:
+            with suppress(ProcessLookupError):  # it ended a moment ago; `wait` will say so
                 os.killpg(self._child.pid, number)
-            except ProcessLookupError:
-                pass  # it ended a moment ago; `wait` will say so
 
     def output(self) -> str:
         """What it has printed since it was last started."""

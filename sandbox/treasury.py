@@ -21,16 +21,14 @@ def draw() -> dict[str, dict[str, object]]:
     """Addresses for everybody, seeds for the treasurer."""
     pairs = {purpose: Keypair.random() for purpose in PURPOSES}
     master = Keypair.random()
-    channels = channel_keypairs(master.secret, CHANNELS)
-    return {
-        "addresses": {purpose: pair.public_key for purpose, pair in pairs.items()}
-        | {
-            "issuer": Keypair.random().public_key,
-            "channels": [channel.public_key for channel in channels],
-        },
-        "seeds": {purpose: pair.secret for purpose, pair in pairs.items()}
-        | {"channels": master.secret},
-    }
+    addresses: dict[str, object] = {name: pair.public_key for name, pair in pairs.items()}
+    addresses["issuer"] = Keypair.random().public_key
+    addresses["channels"] = [
+        channel.public_key for channel in channel_keypairs(master.secret, CHANNELS)
+    ]
+    seeds: dict[str, object] = {name: pair.secret for name, pair in pairs.items()}
+    seeds["channels"] = master.secret
+    return {"addresses": addresses, "seeds": seeds}
 
 
 if __name__ == "__main__":
