@@ -64,6 +64,24 @@ class Filed:
     deliveries: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Filing:
+    dispute: Dispute
+    revision: int
+    ruling_window_seconds: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """`ruling` is None when the time to rule has run out."""
+
+    outage_id: str
+    dispute_id: str
+    ruling: Ruling | None
+    at: datetime
+
+
 def check_dispute(dispute: Dispute) -> None:
     if not 1 <= len(dispute.reason.strip()) <= REASON_MAX:
         raise Invalid("reason", f"must be 1 to {REASON_MAX} characters")

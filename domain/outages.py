@@ -7,9 +7,10 @@ What an outage is, the states it passes through, and the messages that move it.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from domain.digests import fingerprint
 from domain.errors import Invalid
@@ -119,7 +120,7 @@ class Amendment:
     """A correction: `changes` maps field names to new JSON values."""
 
     request: Request
-    changes: dict[str, object]
+    changes: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +156,55 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Closure:
+    outage_id: str
+    deliveries: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class TimelineEntry:
     at: datetime
     what: str
+
+
+# What each step is told: the message, and the workflow's clock, so that a step run twice
+# writes the same instant twice.
+@dataclass(frozen=True, slots=True)
+class Declaring:
+    declaration: Declaration
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    outage_id: str
+    resolution: Resolution
+    dispute_window_seconds: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Amending:
+    outage_id: str
+    amendment: Amendment
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    outage_id: str
+    cancellation: Cancellation
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    outage_id: str
+    payment_id: str
+    transaction_hash: str
+    amount_stroops: int
+    at: datetime
 
 
 def check_outage(outage: Outage, now: datetime) -> None:
@@ -204,3 +251,18 @@ def check_resolution(outage: Outage, resolution: Resolution, now: datetime) -> N
                 f"must be after detected_at ({outage.detected_at.isoformat()}), "
                 f"not {resolved_at.isoformat()}",
             )
+
+
+def amended(outage: Outage, changes: dict[str, Any]) -> Outage:
+    """Return the outage with a correction applied; fields an outage does not have are left out."""
+    known = {name: value for name, value in changes.items() if name in Outage.__slots__}
+    if "severity" in known:
+        known["severity"] = Severity(known["severity"])
+    if known.get("location") is not None:
+        known["location"] = Location(**known["location"])
+    return replace(outage, **known)
+
+
+def check_amended(outage: Outage, changes: dict[str, Any], now: datetime) -> None:
+    """Hold a corrected outage to the rules of a declared one."""
+    check_outage(amended(outage, changes), now)

@@ -1,5 +1,5 @@
 """
-A payment owed because of an outage, and the attempts to make it.
+A payment owed because of an outage.
 
     reserved -> prepared -> submitted -> confirmed
                                      \\-> parked (waits for a person or for the payee)
@@ -47,12 +47,6 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
 }
 
 
-class AttemptStatus(StrEnum):
-    OPEN = "open"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-
-
 class Treasury(StrEnum):
     """The two accounts this engine signs for."""
 
@@ -77,50 +71,6 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One (channel, sequence) and the bytes signed for it; resent as they are, never rebuilt."""
-
-    payment_id: str
-    n: int
-    channel: str
-    sequence: int
-    max_ledger: int
-    hash: str
-    envelope_xdr: str
-    resumed: bool
-
-
-class Outcome(StrEnum):
-    """What the network has shown about an attempt."""
-
-    SUCCEEDED = "succeeded"  # applied, money moved, final
-    FAILED_RETRY = "failed_retry"  # in a ledger without effect; a new attempt may work
-    FAILED_PARK = "failed_park"  # in a ledger without effect; somebody must change something
-    EXPIRED = "expired"  # proven dead: the sequence is free, sign again on the same pair
-    OPEN = "open"  # nothing is proven yet
-    FOREIGN = "foreign"  # the sequence was consumed by bytes we do not know
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    outcome: Outcome
-    ledger: int = 0
-    closed_at: datetime | None = None
-    fee_stroops: int = 0
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """An attempt together with what was seen of it."""
-
-    payment: Payment
-    attempt: Attempt
-    observation: Observation
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Parking:
     """Why a payment waits, and since when."""
 
@@ -137,6 +87,15 @@ class Receipt:
     amount_stroops: int
     confirmed_at: datetime
     deliveries: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """Ask for the payment that the latest revision of a verdict owes."""
+
+    outage_id: str
+    revision: int
+    at: datetime
 
 
 def payment_id(network: str, agreement: str, outage_id: str, revision: int) -> str:

@@ -141,11 +141,3 @@ def check(policy: Policy) -> None:
         seconds = getattr(policy, field)
         if not 0 <= seconds <= WINDOW_SECONDS_MAX:
             raise Invalid(field, f"must be 0 to {WINDOW_SECONDS_MAX} seconds")
-
-
-DEFAULT_TERMS = {
-    Severity.CRITICAL: Terms(15, 100, 750),
-    Severity.HIGH: Terms(30, 50, 750),
-    Severity.MEDIUM: Terms(60, 25, 750),
-    Severity.LOW: Terms(120, 10, 600),
-}

@@ -2,10 +2,14 @@
 
 from alembic import context
 from sqlalchemy import create_engine, text
+from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from adapters.postgres.database import dialect_url
-from adapters.postgres.tables import metadata
+from adapters.postgres.tables import Xid8, metadata
 from migrations.run import LOCK, url_from_environment
+
+# Reflection has to recognise the one type that SQLAlchemy does not ship.
+ischema_names["xid8"] = Xid8
 
 url = context.config.attributes.get("url") or url_from_environment()
 engine = create_engine(dialect_url(url))

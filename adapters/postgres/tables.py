@@ -1,5 +1,7 @@
 """Every table, on one page. Money is bigint stroops, time is timestamptz in UTC."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -38,7 +40,7 @@ class Xid8(UserDefinedType[str]):
 
     cache_ok = True
 
-    def get_col_spec(self) -> str:
+    def get_col_spec(self, **_options: Any) -> str:
         return "xid8"
 
 
@@ -278,6 +280,7 @@ events = Table(
     Column("data", JSONB, nullable=False),
     _xid(),
     Index("ix_events_outage_id", "outage_id", "sequence"),
+    Index("ix_events_feed", "xid", "sequence"),
 )
 
 webhooks = Table(

@@ -9,7 +9,8 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
-from domain.policies import BEGINNING_OF_TIME, DEFAULT_TERMS, Policy
+from domain.policies import BEGINNING_OF_TIME, Policy
+from domain.sla import Severity, Terms
 
 revision = "0003"
 down_revision = "0002"
@@ -17,6 +18,13 @@ branch_labels = None
 depends_on = None
 
 DAY = 86_400
+# Written out here, because what a migration did must not change with the code.
+TERMS = {
+    Severity.CRITICAL: Terms(15, 100, 750),
+    Severity.HIGH: Terms(30, 50, 750),
+    Severity.MEDIUM: Terms(60, 25, 750),
+    Severity.LOW: Terms(120, 10, 600),
+}
 
 
 def upgrade() -> None:
@@ -27,7 +35,7 @@ def upgrade() -> None:
         " CAST(:terms AS jsonb), :terms_hash, :digest)"
     )
     for name, window_seconds in (("standard", DAY), ("sandbox", 5)):
-        policy = Policy(name, 1, BEGINNING_OF_TIME, window_seconds, 14 * DAY, DEFAULT_TERMS)
+        policy = Policy(name, 1, BEGINNING_OF_TIME, window_seconds, 14 * DAY, TERMS)
         terms = {
             severity: {
                 "threshold_minutes": entry.threshold_minutes,
