@@ -5,6 +5,7 @@ Only the one that is called is imported, so that `--help` answers at once.
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -17,6 +18,7 @@ COMMANDS = {
     "worker": "Run a worker for some task queues.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",
+    "polling": "Tell whether the workers of this host are polling.",
     "openapi": "Print the OpenAPI document of the HTTP API.",
 }
 
@@ -51,6 +53,9 @@ def main() -> NoReturn:
         build(sys.argv[1:])(prog_name="apexchainx")
     except SystemExit as ending:
         code = ending.code
+    except Exception:
+        traceback.print_exc()
+        code = 1
     if isinstance(code, str):
         print(code, file=sys.stderr)
         code = 1
