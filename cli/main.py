@@ -48,19 +48,19 @@ def _nothing() -> None:
 
 def main() -> NoReturn:
     """Run it, and leave at once: an ordinary exit after using a Temporal client aborts now and then."""
-    code: int | str | None = 0
+    code: int | str | None = 1
     try:
         build(sys.argv[1:])(prog_name="apexchainx")
     except SystemExit as ending:
         code = ending.code
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    if isinstance(code, str):
-        print(code, file=sys.stderr)
-        code = 1
-    _flush()
-    os._exit(code or 0)
+    finally:
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+            code = 1
+        if sys.exception():
+            traceback.print_exc()
+        _flush()
+        os._exit(code or 0)
 
 
 def _flush() -> None:

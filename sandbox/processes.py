@@ -33,8 +33,8 @@ async def at_once(output: str) -> bool:
 
 
 async def says_ready(output: str) -> bool:
-    """Ready when it printed a line that begins with `ready`."""
-    return any(line.startswith("ready ") for line in output.splitlines())
+    """Ready when it printed a line whose first word is `ready`."""
+    return any(line.split()[:1] == ["ready"] for line in output.splitlines())
 
 
 async def nothing() -> None:
