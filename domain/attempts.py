@@ -19,6 +19,16 @@ class AttemptStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Envelope:
+    """Signed bytes, base64 XDR. The hash is known before anything is sent."""
+
+    hash: str
+    xdr: str
+    fee_stroops: int
+    max_ledger: int
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One (channel, sequence) and the bytes signed for it; resent as they are, never rebuilt."""
 

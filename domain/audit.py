@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.digests import canonical, derived_id
+from domain.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +27,16 @@ class Leaf:
 
 
 def leaf(
-    subject: str,
-    action: str,
-    actor: str,
-    correlation_id: str,
-    at: datetime,
-    evidence: dict[str, Any],
-    *key: str,
+    subject: str, action: str, by: Request, at: datetime, evidence: dict[str, Any], *key: str
 ) -> Leaf:
     """Make a leaf whose id is the same however often the same step is repeated."""
-    return Leaf(
-        derived_id("leaf", subject, action, *key),
-        subject,
-        action,
-        actor,
-        correlation_id,
-        at,
-        evidence,
-    )
+    id_ = derived_id("leaf", subject, action, *key)
+    return Leaf(id_, subject, action, by.actor, by.correlation_id, at, evidence)
+
+
+def by_engine(correlation_id: str) -> Request:
+    """What the engine does by itself is done on behalf of the request that began it."""
+    return Request("engine", correlation_id)
 
 
 def leaf_hash(content: bytes) -> bytes:

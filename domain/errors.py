@@ -15,6 +15,7 @@ Every error this engine raises on purpose.
     + ChannelsBusy       every channel account has a payment in flight
   x Stop                 repeating cannot help; a person must look
     + ChainMismatch      the network is not the one this engine was set up for
+    + Obstructed           a payment cannot be made until its payee or treasury changes
     + Quarantined        a channel's sequence was consumed by something we did not sign
 
 `code` is stable and documented in docs/errors.md; the message is a sentence for people.
@@ -107,6 +108,12 @@ class ChainMismatch(Stop):
     """The network is not the one this engine was set up for."""
 
     code = "chain_mismatch"
+
+
+class Obstructed(Stop):
+    """A payment cannot be made until its payee, or our treasury, changes something."""
+
+    code = "obstructed"
 
 
 class Quarantined(Stop):

@@ -90,6 +90,9 @@ class Verdict:
     def amount_stroops(self) -> int:
         return stroops(self.amount)
 
+    def __str__(self) -> str:
+        return f"SLA {self.status} ({self.rating}): {self.payment_type} of {abs(self.amount)} USDC"
+
 
 def mttr_minutes(detected_at: datetime, resolved_at: datetime) -> int:
     """Return the completed whole minutes between two instants."""

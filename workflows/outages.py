@@ -23,6 +23,7 @@ from domain.outages import Declaration, Judgement, OutageStatus, Recorded, Resol
 from domain.payments import Payment, Receipt, Settling
 
 with workflow.unsafe.imports_passed_through():
+    from workflows.disputes import DisputeSteps
     from workflows.payments import PaymentWorkflow
     from workflows.steps import Life, check, refuse, step
     from workflows.webhooks import start_deliveries
@@ -54,16 +55,6 @@ class OutageSteps(ABC):
     @abstractmethod
     async def judge_outage(self, judging: outages.Judging) -> Judgement:
         """Record the repair and the verdict."""
-
-    @activity.defn
-    @abstractmethod
-    async def file_dispute(self, filing: disputes.Filing) -> Filed:
-        """Record an objection to the verdict."""
-
-    @activity.defn
-    @abstractmethod
-    async def decide_dispute(self, deciding: disputes.Deciding) -> Judgement:
-        """Record the ruling, and the new verdict if it changes anything."""
 
     @activity.defn
     @abstractmethod
@@ -208,7 +199,7 @@ class OutageWorkflow(Life):
             assert self.recorded is not None
             patience = self.recorded.ruling_window_seconds
             filing = disputes.Filing(dispute, self.judgement.revision, patience, workflow.now())
-            self.dispute = await step(OutageSteps.file_dispute, filing)
+            self.dispute = await step(DisputeSteps.file_dispute, filing)
             self.unannounced += self.dispute.deliveries
             self.reach(OutageStatus.DISPUTED, f"disputed: {dispute.reason}; waiting for a ruling")
             return self.dispute
@@ -274,7 +265,7 @@ class OutageWorkflow(Life):
             judging = outages.Judging(self.outage.id, resolution, window, workflow.now())
             self.judgement = await step(OutageSteps.judge_outage, judging)
             self.unannounced += self.judgement.deliveries
-            self.reach(OutageStatus.DISPUTABLE, f"{self.verdict()}; open to disputes")
+            self.reach(OutageStatus.DISPUTABLE, f"{self.judgement.verdict}; open to disputes")
             return self.judgement
 
     async def decide(self, ruling: Ruling | None) -> Judgement:
@@ -287,20 +278,14 @@ class OutageWorkflow(Life):
             deciding = disputes.Deciding(
                 self.outage.id, self.dispute.dispute_id, ruling, workflow.now()
             )
-            self.judgement = await step(OutageSteps.decide_dispute, deciding)
+            self.judgement = await step(DisputeSteps.decide_dispute, deciding)
             self.ruled = True
             self.unannounced += self.judgement.deliveries
-            self.note(f"dispute decided; {self.verdict()}")
+            self.note(f"dispute decided; {self.judgement.verdict}")
             return self.judgement
 
     def is_open(self) -> bool:
         return self.status is OutageStatus.DECLARED
-
-    def verdict(self) -> str:
-        assert self.judgement is not None
-        verdict = self.judgement.verdict
-        amount = decimal(abs(verdict.amount_stroops))
-        return f"SLA {verdict.status} ({verdict.rating}): {verdict.payment_type} of {amount} USDC"
 
     def reach(self, status: OutageStatus, what: str) -> None:
         """Enter a status, and show it to operators: as a column and as a sentence."""

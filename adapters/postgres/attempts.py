@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import attempts, channels, envelopes, submissions
-from domain.attempts import Attempt, AttemptStatus
+from domain.attempts import Attempt, AttemptStatus, Envelope
 from domain.errors import ChannelsBusy
 
 
@@ -24,15 +24,7 @@ class Reservation:
     n: int
     channel: str
     sequence: int
-    envelope: "Envelope | None"
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    hash: str
-    xdr: str
-    fee_stroops: int
-    max_ledger: int
+    envelope: Envelope | None
 
 
 async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) -> None:

@@ -14,41 +14,33 @@ from domain.sla import PaymentType
 from domain.states import sources
 
 
-async def add(
-    connection: AsyncConnection,
-    *,
-    payment_id: str,
-    outage_id: str,
-    revision: int,
-    type_: PaymentType,
-    amount_stroops: int,
-    payer: Treasury,
-    from_address: str,
-    to_address: str,
-    correlation_id: str,
-    at: datetime,
-) -> Payment:
-    """Owe a payment; the one already owed for this outage and revision is answered instead."""
+async def add(connection: AsyncConnection, owed: Payment, at: datetime) -> Payment:
+    """
+    Owe a payment and give it its number; one already owed for this outage and revision is
+    answered instead.
+    """
     await connection.execute(
         insert(payments)
         .values(
-            id=payment_id,
-            outage_id=outage_id,
-            revision=revision,
-            type=type_,
+            id=owed.id,
+            outage_id=owed.outage_id,
+            revision=owed.revision,
+            type=owed.type,
             status=PaymentStatus.PENDING,
-            amount_stroops=amount_stroops,
+            amount_stroops=owed.amount_stroops,
             asset_code="USDC",
-            payer=payer,
-            from_address=from_address,
-            to_address=to_address,
-            correlation_id=correlation_id,
+            payer=owed.payer,
+            from_address=owed.from_address,
+            to_address=owed.to_address,
+            correlation_id=owed.correlation_id,
             created_at=at,
         )
         .on_conflict_do_nothing(index_elements=["outage_id", "revision"])
     )
     rows = await connection.execute(
-        select(payments).where(payments.c.outage_id == outage_id, payments.c.revision == revision)
+        select(payments).where(
+            payments.c.outage_id == owed.outage_id, payments.c.revision == owed.revision
+        )
     )
     return payment_of(rows.mappings().one())
 

@@ -9,15 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import sla_results
 from domain.money import STROOPS_PER_UNIT
+from domain.outages import Outage
 from domain.policies import Policy
-from domain.sla import PaymentType, Rating, Severity, SlaStatus, Verdict
+from domain.sla import PaymentType, Rating, SlaStatus, Verdict
 
 
 async def add(
     connection: AsyncConnection,
-    outage_id: str,
+    outage: Outage,
     revision: int,
-    severity: Severity,
     verdict: Verdict,
     basis: str,
     policy: Policy,
@@ -27,9 +27,9 @@ async def add(
     result = await connection.execute(
         insert(sla_results)
         .values(
-            outage_id=outage_id,
+            outage_id=outage.id,
             revision=revision,
-            severity=severity,
+            severity=outage.severity,
             status=verdict.status,
             payment_type=verdict.payment_type,
             rating=verdict.rating,

@@ -117,6 +117,15 @@ async def note(
     )
 
 
+async def abandon(connection: AsyncConnection, delivery_id: str) -> None:
+    """The receiver never took it."""
+    await connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.status == DeliveryStatus.PENDING)
+        .values(status=DeliveryStatus.FAILED)
+    )
+
+
 async def deliveries_of(
     connection: AsyncConnection, webhook_id: str, limit: int = 100
 ) -> list[RowMapping]:
