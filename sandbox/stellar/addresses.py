@@ -1,0 +1,69 @@
+"""Accounts, contracts and assets as the text people read, and as the bytes the wire carries.
+
+Inside the box every account is its `G...` address and every asset is `native` or `CODE:ISSUER`.
+Base32 with a checksum is slow and the same few thousand names come back for ever: hence the caches.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from stellar_sdk import Asset, StrKey, xdr
+
+NATIVE = "native"
+
+
+@lru_cache(maxsize=65_536)
+def account_text(raw: bytes) -> str:
+    return StrKey.encode_ed25519_public_key(raw)
+
+
+@lru_cache(maxsize=65_536)
+def account_bytes(address: str) -> bytes:
+    return StrKey.decode_ed25519_public_key(address)
+
+
+@lru_cache(maxsize=4_096)
+def contract_text(raw: bytes) -> str:
+    return StrKey.encode_contract(raw)
+
+
+@lru_cache(maxsize=4_096)
+def contract_bytes(contract: str) -> bytes:
+    return StrKey.decode_contract(contract)
+
+
+def account_of(account_id: xdr.AccountID) -> str:
+    assert account_id.account_id.ed25519 is not None
+    return account_text(account_id.account_id.ed25519.uint256)
+
+
+def muxed_of(account: xdr.MuxedAccount) -> tuple[str, int | None]:
+    """The account behind a possibly muxed address, and its 64-bit id if it has one."""
+    if account.med25519 is not None:
+        return account_text(account.med25519.ed25519.uint256), account.med25519.id.uint64
+    assert account.ed25519 is not None
+    return account_text(account.ed25519.uint256), None
+
+
+def asset_of(asset: xdr.Asset | xdr.ChangeTrustAsset | xdr.TrustLineAsset) -> str | None:
+    """The asset's name; None for pool shares, which the box does not have."""
+    if asset.type == xdr.AssetType.ASSET_TYPE_NATIVE:
+        return NATIVE
+    alpha = asset.alpha_num4 or asset.alpha_num12
+    if alpha is None:
+        return None
+    code = alpha.asset_code
+    raw = code.asset_code4 if isinstance(code, xdr.AssetCode4) else code.asset_code12
+    return f"{raw.rstrip(bytes(1)).decode('ascii', 'replace')}:{account_of(alpha.issuer)}"
+
+
+def issuer_of(asset: str) -> str | None:
+    return None if asset == NATIVE else asset.partition(":")[2]
+
+
+@lru_cache(maxsize=1_024)
+def asset_contract(asset: str, passphrase: str) -> str:
+    """The id of the asset's own contract on this network."""
+    code, _, issuer = asset.partition(":")
+    return (Asset(code, issuer) if issuer else Asset.native()).contract_id(passphrase)

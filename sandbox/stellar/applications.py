@@ -1,0 +1,21 @@
+"""One operation on its way into the ledger: its own sheet of the state, and what it may know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sandbox.stellar.states import State
+from sandbox.stellar.transactions import Envelope
+
+
+@dataclass(slots=True)
+class Application:
+    state: State
+    envelope: Envelope
+    source: str
+    index: int
+    ledger: int
+    close_time: int
+    passphrase: str
+    events: list[bytes] = field(default_factory=list)
+    return_value: bytes | None = None

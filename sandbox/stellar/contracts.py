@@ -1,0 +1,194 @@
+"""Contracts as native code, called by their id, under the network's discipline.
+
+A contract sees only the entries its footprint names, writes only those it names for writing,
+acts for an address only if that address allowed this very call, and may spend only what was
+declared. The host enforces all four, so that no contract needs to remember them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from stellar_sdk import xdr
+from stellar_sdk.xdr import SCErrorCode, SCErrorType
+
+from sandbox.stellar import fees
+from sandbox.stellar.entries import Entry, Key
+from sandbox.stellar.keys import address_of, instance_key, key_of
+from sandbox.stellar.states import State
+
+
+class Trapped(Exception):
+    """A contract call that ends in an error, named as the host names it."""
+
+    def __init__(self, kind: SCErrorType, code: int) -> None:
+        family = kind.name.removeprefix("SCE_").title().replace("_", "")
+        if kind == SCErrorType.SCE_CONTRACT:
+            self.text = f"Error({family}, #{code})"
+        else:
+            word = SCErrorCode(code).name.removeprefix("SCEC_").title().replace("_", "")
+            self.text = f"Error({family}, {word})"
+        super().__init__(self.text)
+
+
+class OverBudget(Exception):
+    """A call that needs more than its transaction declared."""
+
+
+class Guarded(State):
+    """A sheet of state that records what is touched and, given a footprint, forbids the rest."""
+
+    def __init__(self, below: State, footprint: Footprint | None) -> None:
+        super().__init__(below)
+        self.footprint = footprint
+        self.reads: set[Key] = set()
+
+    def get(self, key: Key) -> Entry | None:
+        if self.footprint is not None and key not in self.footprint.readable:
+            raise Trapped(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_EXCEEDED_LIMIT)
+        self.reads.add(key)
+        return super().get(key)
+
+    def peek(self, key: Key) -> Entry | None:
+        """Look without touching: only to name an error better, never to decide a success."""
+        return State.get(self, key)
+
+    def put(self, entry: Entry) -> None:
+        if self.footprint is not None and entry.key not in self.footprint.writable:
+            raise Trapped(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_EXCEEDED_LIMIT)
+        super().put(entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    readable: frozenset[Key]
+    writable: frozenset[Key]
+
+    @classmethod
+    def read(cls, footprint: xdr.LedgerFootprint) -> Footprint:
+        writable = frozenset(key for item in footprint.read_write if (key := key_of(item)))
+        read_only = frozenset(key for item in footprint.read_only if (key := key_of(item)))
+        return cls(writable | read_only, writable)
+
+
+class Authority:
+    """What the addresses of a call have allowed; when recording, what they would have to."""
+
+    def __init__(
+        self, source: str, entries: list[xdr.SorobanAuthorizationEntry], recording: bool
+    ) -> None:
+        self.source = source
+        self.recording = recording
+        self.recorded: list[str] = []
+        self._granted = [
+            entry.root_invocation.function.contract_fn.to_xdr_bytes()
+            for entry in entries
+            if entry.credentials.type
+            == xdr.SorobanCredentialsType.SOROBAN_CREDENTIALS_SOURCE_ACCOUNT
+            and entry.root_invocation.function.contract_fn is not None
+        ]
+
+    def require(self, address: str, arguments: xdr.InvokeContractArgs) -> None:
+        if self.recording:
+            if address not in self.recorded:
+                self.recorded.append(address)
+            return
+        call = arguments.to_xdr_bytes()
+        # An entry signed by address, with a nonce, is left out of the box: it grants nothing.
+        if address != self.source or call not in self._granted:
+            raise Trapped(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_INVALID_ACTION)
+        self._granted.remove(call)
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of one contract, with everything it may do."""
+
+    contract: str
+    arguments: xdr.InvokeContractArgs
+    state: Guarded
+    authority: Authority
+    ledger: int
+    close_time: int
+    passphrase: str
+    events: list[bytes] = field(default_factory=list)
+    instructions: int = 0
+
+    @property
+    def function(self) -> str:
+        return self.arguments.function_name.sc_symbol.decode("ascii", "replace")
+
+    @property
+    def args(self) -> list[xdr.SCVal]:
+        return self.arguments.args
+
+    def require_auth(self, address: str) -> None:
+        self.authority.require(address, self.arguments)
+
+
+class Contract(Protocol):
+    def invoke(self, call: Call) -> bytes:
+        """Do what was asked and give back the answer as the XDR of a value."""
+
+
+Contracts = Mapping[str, Contract]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where a call happens: on which state, for whom, in which ledger."""
+
+    state: State
+    source: str
+    ledger: int
+    close_time: int
+    passphrase: str
+    contracts: Contracts
+
+
+def run_call(
+    operation: xdr.InvokeHostFunctionOp,
+    setting: Setting,
+    footprint: Footprint | None,
+    recording: bool,
+) -> tuple[Call, bytes]:
+    """Run the call on a sheet of its own; the caller commits it or lets it go."""
+    arguments = operation.host_function.invoke_contract
+    if arguments is None:
+        raise Trapped(SCErrorType.SCE_WASM_VM, SCErrorCode.SCEC_INVALID_ACTION)
+    call = Call(
+        contract=address_of(arguments.contract_address),
+        arguments=arguments,
+        state=Guarded(setting.state, footprint),
+        authority=Authority(setting.source, operation.auth, recording),
+        ledger=setting.ledger,
+        close_time=setting.close_time,
+        passphrase=setting.passphrase,
+    )
+    contract = setting.contracts.get(call.contract)
+    if call.state.get(instance_key(call.contract)) is None or contract is None:
+        raise Trapped(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_MISSING_VALUE)
+    return call, contract.invoke(call)
+
+
+def check_budget(call: Call, answer: bytes, resources: xdr.SorobanResources) -> None:
+    footprint = resources.footprint
+    keys = [key_of(key) for key in footprint.read_only + footprint.read_write]
+    said = sum(map(len, call.events)) + len(answer)
+    if (
+        call.instructions > resources.instructions.uint32
+        or disk_read_bytes(keys) > resources.disk_read_bytes.uint32
+        or write_bytes(call.state.changes) > resources.write_bytes.uint32
+        or said > fees.MAX_EVENT_BYTES
+    ):
+        raise OverBudget
+
+
+def disk_read_bytes(keys: list[Key | None]) -> int:
+    return sum(fees.ENTRY_BYTES[key[0]] for key in keys if key and key[0] != "data")
+
+
+def write_bytes(changes: Mapping[Key, Entry | None]) -> int:
+    return sum(fees.ENTRY_BYTES[key[0]] for key in changes)

@@ -1,0 +1,206 @@
+"""A transaction becoming history: its fee, its sequence number, its operations, all or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from struct import pack
+
+from stellar_sdk import xdr
+from stellar_sdk.xdr import InvokeHostFunctionResultCode as InvokeCode
+from stellar_sdk.xdr import OperationType
+from stellar_sdk.xdr import TransactionResultCode as Code
+
+from sandbox.stellar import fees, wire
+from sandbox.stellar.addresses import NATIVE, asset_contract
+from sandbox.stellar.applications import Application
+from sandbox.stellar.contracts import (
+    Call,
+    Contracts,
+    Footprint,
+    OverBudget,
+    Setting,
+    Trapped,
+    check_budget,
+    run_call,
+)
+from sandbox.stellar.entries import Entry, Key
+from sandbox.stellar.operations import apply_operation, source_of
+from sandbox.stellar.results import Footmark, Refused, operation_result, transaction_result
+from sandbox.stellar.states import State
+from sandbox.stellar.transactions import Envelope
+from sandbox.stellar.validity import Moment, check_entry, check_signatures
+
+BEFORE_ALL, AFTER_ALL = 0, 2
+
+
+@dataclass(slots=True)
+class Execution:
+    """One transaction in the ledger that is closing."""
+
+    envelope: Envelope
+    state: State
+    moment: Moment
+    passphrase: str
+    contracts: Contracts
+    inclusion_charge: int
+    fee_charged: int = 0
+    code: int = 0
+    results: list[bytes] = field(default_factory=list)
+    mark: Footmark = field(default_factory=Footmark)
+
+    def charge(self) -> None:
+        """Take the fee; every fee of a ledger is taken before anything of it is applied."""
+        payer = self.state.account(self.envelope.fee_source)
+        assert payer is not None
+        fee = self.inclusion_charge + self.envelope.resource_fee
+        self.fee_charged = min(fee, payer.balance)
+        self.state.put(replace(payer, balance=payer.balance - self.fee_charged))
+        self.mark.transaction_events.append(self._fee_event(self.fee_charged, BEFORE_ALL))
+
+    def apply(self) -> None:
+        sheet = State(self.state)
+        try:
+            signatures = check_entry(self.envelope, sheet, self.moment)
+        except Refused as refusal:
+            self.code = refusal.code
+            self._refund(0)
+            return
+        self._consume_sequence(sheet)
+        self.mark.changes_before = wire.entry_changes(changes_of(sheet))
+        sheet.commit()
+        refusals = check_signatures(self.envelope, sheet, signatures)
+        if refusals:
+            self.code, self.results = int(Code.txFAILED), refusals
+        elif not signatures.all_used:
+            self.code = int(Code.txBAD_AUTH_EXTRA)
+        elif self.envelope.is_soroban:
+            self._apply_call()
+            return
+        else:
+            self._apply_operations()
+        self._refund(0)
+
+    def result(self) -> bytes:
+        inner = self.envelope.inner_hash if self.envelope.is_fee_bump else None
+        return transaction_result(self.fee_charged, self.code, self.results, inner)
+
+    def _consume_sequence(self, sheet: State) -> None:
+        account = sheet.account(self.envelope.source)
+        assert account is not None
+        sheet.put(
+            replace(
+                account,
+                sequence=self.envelope.sequence,
+                sequence_ledger=self.moment.ledger,
+                sequence_time=self.moment.close_time,
+            )
+        )
+
+    def _apply_operations(self) -> None:
+        """Try every operation even after one failed, so the result names all that fail."""
+        whole = State(self.state)
+        changes, events, good = [], [], True
+        for index, operation in enumerate(self.envelope.operations):
+            application = Application(
+                state=State(whole),
+                envelope=self.envelope,
+                source=source_of(operation, self.envelope.source),
+                index=index,
+                ledger=self.moment.ledger,
+                close_time=self.moment.close_time,
+                passphrase=self.passphrase,
+            )
+            went_well, result = apply_operation(operation, application)
+            self.results.append(result)
+            good = good and went_well
+            if went_well:
+                changes.append(wire.entry_changes(changes_of(application.state)))
+                events.append(application.events)
+                application.state.commit()
+        if good:
+            whole.commit()
+            self.mark.operation_changes, self.mark.operation_events = changes, events
+        else:
+            self.code = int(Code.txFAILED)
+
+    def _apply_call(self) -> None:
+        data = self.envelope.soroban
+        assert data is not None
+        try:
+            call, answer = self._run_call(data)
+            check_budget(call, answer, data.resources)
+        except Trapped:
+            self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_TRAPPED)
+            return
+        except OverBudget:
+            self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED)
+            return
+        said = fees.events_fee(sum(map(len, call.events)) + len(answer))
+        if self._fixed_fee + said > data.resource_fee.int64:
+            self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_INSUFFICIENT_REFUNDABLE_FEE)
+            return
+        digest = sha256(answer + wire.array(call.events)).digest()
+        self.results = [_invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_SUCCESS, digest)]
+        self.mark.operation_changes = [wire.entry_changes(changes_of(call.state))]
+        self.mark.operation_events = [call.events]
+        self.mark.return_value = answer
+        call.state.commit()
+        self._refund(said)
+
+    def _run_call(self, data: xdr.SorobanTransactionData) -> tuple[Call, bytes]:
+        operation = self.envelope.operations[0]
+        assert operation.body.invoke_host_function_op is not None
+        setting = Setting(
+            state=self.state,
+            source=source_of(operation, self.envelope.source),
+            ledger=self.moment.ledger,
+            close_time=self.moment.close_time,
+            passphrase=self.passphrase,
+            contracts=self.contracts,
+        )
+        footprint = Footprint.read(data.resources.footprint)
+        return run_call(operation.body.invoke_host_function_op, setting, footprint, recording=False)
+
+    @property
+    def _fixed_fee(self) -> int:
+        data = self.envelope.soroban
+        return fees.resource_fee(data.resources, self.envelope.size) if data else 0
+
+    def _fail_call(self, code: InvokeCode) -> None:
+        self.code, self.results = int(Code.txFAILED), [_invoke_result(code)]
+        self._refund(0)
+
+    def _refund(self, said: int) -> None:
+        """Give back what the declared resources left over of the resource fee."""
+        data = self.envelope.soroban
+        if data is None:
+            return
+        fixed = self._fixed_fee
+        refund = min(data.resource_fee.int64 - fixed - said, self.fee_charged)
+        self.mark.resource_fees = (fixed, said, 0)
+        if refund <= 0:
+            return
+        sheet = State(self.state)
+        payer = sheet.account(self.envelope.fee_source)
+        assert payer is not None
+        sheet.put(replace(payer, balance=payer.balance + refund))
+        self.mark.changes_after = wire.entry_changes(changes_of(sheet))
+        sheet.commit()
+        self.fee_charged -= refund
+        self.mark.transaction_events.append(self._fee_event(-refund, AFTER_ALL))
+
+    def _fee_event(self, amount: int, stage: int) -> bytes:
+        topics = [wire.sc_symbol("fee"), wire.sc_address(self.envelope.fee_source)]
+        contract = asset_contract(NATIVE, self.passphrase)
+        return pack(">i", stage) + wire.event(contract, topics, wire.sc_i128(amount))
+
+
+def changes_of(sheet: State) -> list[tuple[Key, Entry | None, Entry | None]]:
+    """What a sheet would change: each key, as it was below and as it is here."""
+    assert sheet.below is not None
+    return [(key, sheet.below.get(key), entry) for key, entry in sheet.changes.items()]
+
+
+def _invoke_result(code: InvokeCode, payload: bytes = b"") -> bytes:
+    return operation_result(OperationType.INVOKE_HOST_FUNCTION, code, payload)

@@ -1,0 +1,132 @@
+"""The fault plan: what goes wrong, how often, and how often it did.
+
+A plan is data, switchable while the box runs. Its dice are thrown from the seed and from the
+count of chances so far, never from a clock, so the same calls meet the same misfortune again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from typing import Any
+
+# On the wire: what happens to one request and its answer.
+WIRE_KINDS = frozenset(
+    {
+        "accept_then_timeout",
+        "reset_before",
+        "reset_after",
+        "too_many_requests",
+        "bad_gateway",
+        "internal_error",
+        "garbage",
+        "slow",
+        "racy_not_found",
+        "node_down",
+    }
+)
+# In the queue: what a node does with a transaction it was sent.
+QUEUE_KINDS = frozenset({"banned_hash", "dropped_transaction"})
+# In the world: what is so for as long as the plan says.
+WORLD_KINDS = frozenset(
+    {
+        "lagging_node",
+        "surge_fee",
+        "frozen_trustline",
+        "removed_trustline",
+        "short_retention",
+        "network_halt",
+        "protocol_upgrade",
+    }
+)
+KINDS = WIRE_KINDS | QUEUE_KINDS | WORLD_KINDS
+NEED_VALUE = {"lagging_node", "surge_fee", "protocol_upgrade"}
+NEED_ADDRESS = {"frozen_trustline", "removed_trustline"}
+MAX_LAG = 30
+
+
+class BadPlan(ValueError):
+    """A plan that cannot be carried out, said in one sentence."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """One thing that goes wrong; without `method` or `node`, everywhere."""
+
+    kind: str
+    method: str | None = None
+    node: int | None = None
+    rate: float = 1.0
+    times: int | None = None  # how often at most; None: until the plan changes
+    seconds: float = 1.0
+    value: int | None = None  # ledgers of lag or history, price per operation, protocol
+    address: str | None = None
+
+    @classmethod
+    def read(cls, row: object) -> Fault:
+        if not isinstance(row, dict) or row.get("kind") not in KINDS:
+            raise BadPlan(f"A fault is an object with a kind out of {sorted(KINDS)}.")
+        unknown = set(row) - {field.name for field in fields(cls)}
+        if unknown:
+            raise BadPlan(f"A fault has no {sorted(unknown)}.")
+        fault = cls(**row)
+        if fault.kind in NEED_VALUE and not isinstance(fault.value, int):
+            raise BadPlan(f"The fault {fault.kind} needs a whole value.")
+        if fault.kind in NEED_ADDRESS and not fault.address:
+            raise BadPlan(f"The fault {fault.kind} needs an address.")
+        if fault.kind == "lagging_node" and not 0 <= (fault.value or 0) <= MAX_LAG:
+            raise BadPlan(f"A node can lag by at most {MAX_LAG} ledgers.")
+        return fault
+
+    def concerns(self, kind: str, node: int, method: str) -> bool:
+        return (
+            self.kind == kind
+            and self.node in (None, node)
+            and self.method in (None, method)
+            and self.times != 0
+        )
+
+
+class FaultPlan:
+    def __init__(self) -> None:
+        self.seed = 0
+        self.faults: list[Fault] = []
+        self.counts: Counter[str] = Counter()
+        self._chances: Counter[int] = Counter()
+
+    def replace(self, faults: list[Fault], seed: int) -> None:
+        """Start another plan; what has been counted stays counted."""
+        self.faults, self.seed = faults, seed
+        self._chances.clear()
+
+    def strikes(self, kind: str, node: int, method: str = "") -> Fault | None:
+        """The fault of this kind that happens now, if one does; it is counted."""
+        for place, fault in enumerate(self.faults):
+            if fault.concerns(kind, node, method) and self._throw(place) < fault.rate:
+                if fault.times is not None:
+                    fault.times -= 1
+                self.counts[kind] += 1
+                return fault
+        return None
+
+    def report(self) -> dict[str, Any]:
+        return {
+            "seed": self.seed,
+            "faults": [asdict(fault) for fault in self.faults],
+            "counts": dict(self.counts),
+        }
+
+    def _throw(self, place: int) -> float:
+        self._chances[place] += 1
+        text = f"{self.seed}/{place}/{self._chances[place]}"
+        return int.from_bytes(sha256(text.encode()).digest()[:6], "big") / 2**48
+
+
+def read_plan(document: object) -> tuple[list[Fault], int]:
+    if not isinstance(document, dict) or not isinstance(document.get("faults"), list):
+        raise BadPlan("A plan is an object with a list of faults and perhaps a seed.")
+    seed = document.get("seed", 0)
+    if not isinstance(seed, int):
+        raise BadPlan("The seed of a plan is a whole number.")
+    return [Fault.read(row) for row in document["faults"]], seed

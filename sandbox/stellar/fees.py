@@ -1,0 +1,64 @@
+"""What a transaction costs: the price list of mainnet, and the limits a transaction must keep."""
+
+from __future__ import annotations
+
+from stellar_sdk import xdr
+
+BASE_FEE = 100
+
+MAX_INSTRUCTIONS = 400_000_000
+MAX_DISK_READ_BYTES = 200_000
+MAX_WRITE_BYTES = 132_096
+MAX_WRITE_ENTRIES = 200
+MAX_FOOTPRINT_ENTRIES = 400
+MAX_TRANSACTION_BYTES = 132_096
+MAX_EVENT_BYTES = 16_384
+
+# What the box says an entry weighs; a simulation reserves it, an application needs it.
+ENTRY_BYTES = {"account": 200, "trustline": 120, "claimable": 250, "data": 400}
+
+# Stroops
+PER_10K_INSTRUCTIONS = 7
+PER_DISK_READ_ENTRY = 1_563
+PER_DISK_READ_KB = 447
+PER_WRITE_ENTRY = 2_500
+PER_WRITE_KB = 875
+PER_SIZE_KB = 406 + 4_059
+PER_EVENTS_KB = 5_000
+
+
+def resource_fee(resources: xdr.SorobanResources, size: int) -> int:
+    """The part of the resource fee that is never given back."""
+    footprint = resources.footprint
+    keys = footprint.read_only + footprint.read_write
+    on_disk = sum(key.type != xdr.LedgerEntryType.CONTRACT_DATA for key in keys)
+    return (
+        _per(resources.instructions.uint32, 10_000, PER_10K_INSTRUCTIONS)
+        + on_disk * PER_DISK_READ_ENTRY
+        + _per(resources.disk_read_bytes.uint32, 1_024, PER_DISK_READ_KB)
+        + len(footprint.read_write) * PER_WRITE_ENTRY
+        + _per(resources.write_bytes.uint32, 1_024, PER_WRITE_KB)
+        + _per(size, 1_024, PER_SIZE_KB)
+    )
+
+
+def events_fee(size: int) -> int:
+    """The part that depends on what the contract did say."""
+    return _per(size, 1_024, PER_EVENTS_KB)
+
+
+def exceeds_limits(resources: xdr.SorobanResources, size: int) -> bool:
+    footprint = resources.footprint
+    entries = len(footprint.read_only) + len(footprint.read_write)
+    return (
+        resources.instructions.uint32 > MAX_INSTRUCTIONS
+        or resources.disk_read_bytes.uint32 > MAX_DISK_READ_BYTES
+        or resources.write_bytes.uint32 > MAX_WRITE_BYTES
+        or len(footprint.read_write) > MAX_WRITE_ENTRIES
+        or entries > MAX_FOOTPRINT_ENTRIES
+        or size > MAX_TRANSACTION_BYTES
+    )
+
+
+def _per(amount: int, unit: int, price: int) -> int:
+    return -(-amount * price // unit)

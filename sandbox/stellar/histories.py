@@ -1,0 +1,122 @@
+"""What a node tells about the past: one transaction by its hash, or all of them in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from sandbox.stellar.network import Node
+from sandbox.stellar.problems import INVALID_PARAMS, INVALID_REQUEST, Problem
+from sandbox.stellar.store import Record
+
+MAX_TRANSACTIONS, DEFAULT_TRANSACTIONS = 200, 50
+
+
+def get_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
+    return describe(node, params, find(node, params))
+
+
+def describe(node: Node, params: dict[str, Any], record: Record | None) -> dict[str, Any]:
+    """The answer about a transaction; the range of ledgers in it is read only here."""
+    head, oldest = node.head, node.oldest
+    answer: dict[str, Any] = {
+        "latestLedger": head.sequence,
+        "latestLedgerCloseTime": str(head.close_time),
+        "oldestLedger": oldest.sequence,
+        "oldestLedgerCloseTime": str(oldest.close_time),
+    }
+    if record is None:
+        return {"status": "NOT_FOUND", "txHash": params["hash"], **answer}
+    return splice(record, params["hash"].lower(), answer, f'"{record.created_at}"')
+
+
+def find(node: Node, params: dict[str, Any]) -> Record | None:
+    """The transaction, if this node knows it: neither too new for it nor forgotten."""
+    text = params.get("hash")
+    try:
+        digest = bytes.fromhex(text) if isinstance(text, str) and len(text) == 64 else b""
+    except ValueError:
+        digest = b""
+    if not digest:
+        raise Problem(INVALID_PARAMS, f"unexpected hash length or value: {text}")
+    record = node.network.ledger.store.find(digest)
+    if record is None or not node.oldest.sequence <= record.ledger <= node.head.sequence:
+        return None
+    return record
+
+
+def splice(record: Record, digest: str, more: dict[str, Any], created_at: str) -> dict[str, Any]:
+    """The stored JSON of a transaction with what surrounds it, without parsing it again."""
+    head = orjson.dumps({"txHash": digest, **more})[:-1]
+    text = head + b"," + record.body + b',"createdAt":' + created_at.encode() + b"}"
+    return orjson.Fragment(text)  # type: ignore[return-value]
+
+
+def get_transactions(node: Node, params: dict[str, Any]) -> dict[str, Any]:
+    ledger, head = node.network.ledger, node.head
+    oldest = node.oldest
+    limit = page_limit(params, DEFAULT_TRANSACTIONS, MAX_TRANSACTIONS)
+    start = start_place(params, oldest.sequence, head.sequence)
+    records = ledger.store.page(start, head.sequence, limit)
+    if len(records) == limit:
+        place = (records[-1].ledger, records[-1].position)
+    else:
+        # Everything up to this node's last ledger has been told; the next page starts after it.
+        told = max((row.position for row in records if row.ledger == head.sequence), default=0)
+        place = max((head.sequence, told), (start[0], start[1] - 1))
+    rows = [splice(row, row.hash.hex(), {}, str(row.created_at)) for row in records]
+    return {
+        "transactions": rows,
+        "latestLedger": head.sequence,
+        "latestLedgerCloseTimestamp": head.close_time,
+        "oldestLedger": oldest.sequence,
+        "oldestLedgerCloseTimestamp": oldest.close_time,
+        "cursor": str(write_cursor(*place)),
+    }
+
+
+def page_limit(params: dict[str, Any], default: int, most: int) -> int:
+    limit = (params.get("pagination") or {}).get("limit") or default
+    if not isinstance(limit, int) or limit < 1:
+        raise Problem(INVALID_PARAMS, "limit must be a positive number")
+    if limit > most:
+        raise Problem(INVALID_PARAMS, f"limit must not exceed {most}")
+    return limit
+
+
+def start_place(params: dict[str, Any], oldest: int, latest: int) -> tuple[int, int]:
+    """Where a page begins: (ledger, position), from a start ledger or after a cursor."""
+    cursor = (params.get("pagination") or {}).get("cursor")
+    start = params.get("startLedger") or 0
+    if cursor:
+        if start:
+            raise Problem(INVALID_PARAMS, "startLedger and cursor cannot both be set")
+        try:
+            ledger, position = read_cursor(int(cursor))
+        except ValueError as error:
+            raise Problem(INVALID_PARAMS, f"invalid cursor: {cursor}") from error
+        if ledger < oldest:
+            raise Problem(INVALID_REQUEST, _range_message(oldest, latest))
+        return ledger, position + 1
+    if not isinstance(start, int) or not oldest <= start <= latest:
+        raise Problem(INVALID_REQUEST, _range_message(oldest, latest))
+    return start, 1
+
+
+def _range_message(oldest: int, latest: int) -> str:
+    return (
+        f"start ledger must be between the oldest ledger: {oldest} and the latest ledger: "
+        f"{latest} for this rpc instance"
+    )
+
+
+def write_cursor(ledger: int, position: int) -> int:
+    """A place in history as one number, as the network counts: ledger, transaction, operation."""
+    return ledger << 32 | position << 12 | 1
+
+
+def read_cursor(cursor: int) -> tuple[int, int]:
+    if not 0 <= cursor < 2**63:
+        raise ValueError(cursor)
+    return cursor >> 32, cursor >> 12 & 0xFFFFF

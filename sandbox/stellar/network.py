@@ -1,0 +1,161 @@
+"""The network: one ledger, the nodes that speak for it, and the beat at which ledgers close."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.stellar.entries import Account, Entry, Key
+from sandbox.stellar.faults import FaultPlan
+from sandbox.stellar.genesis import Genesis
+from sandbox.stellar.headers import Head
+from sandbox.stellar.lanes import rate
+from sandbox.stellar.ledger import Closing, Ledger
+from sandbox.stellar.queue import Queue
+from sandbox.stellar.states import State
+from sandbox.stellar.transactions import Envelope
+
+FRIENDBOT_GIFT = 10_000 * 10_000_000
+EXPECTED_BY_HAND_SECONDS = 5.0
+FEE_WINDOW_LEDGERS = 50
+DEFAULT_RETENTION = 120_960
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    genesis: Genesis
+    data_dir: Path | None = None
+    close_seconds: float = 1.0  # 0: ledgers are closed by hand only
+    nodes: int = 3
+    retention: int = DEFAULT_RETENTION
+    clock: Callable[[], float] = time.time
+
+
+class Network:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = settings.clock
+        self.ledger = Ledger(
+            settings.genesis, settings.data_dir, settings.retention, settings.clock
+        )
+        self.nodes = [Node(self, index) for index in range(settings.nodes)]
+        self.fee_window: deque[FeeSample] = deque(maxlen=FEE_WINDOW_LEDGERS)
+        self.faults = FaultPlan()
+        self.halted = False
+        self._closed = asyncio.Event()
+
+    @property
+    def passphrase(self) -> str:
+        return self.ledger.passphrase
+
+    async def run(self) -> None:
+        """Close a ledger every `close_seconds`, for as long as the task lives."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while self.settings.close_seconds:
+            due = max(due + self.settings.close_seconds, loop.time())
+            await asyncio.sleep(due - loop.time())
+            if not self.halted:
+                self.close_ledger()
+
+    def close_ledger(self) -> Closing:
+        closing = self.ledger.close(self._candidates(), self.next_close_time())
+        self.fee_window.append(FeeSample.of(closing))
+        self._shift(closing.applied, closing.invalid)
+        return closing
+
+    async def next_close(self) -> None:
+        """Wait until the next ledger has closed."""
+        await self._closed.wait()
+
+    def next_close_time(self) -> int:
+        last, now = self.ledger.head.close_time, int(self.clock())
+        # A close time always grows; below one second a beat that would outrun the clock.
+        faster_than_clock = 0 < self.settings.close_seconds < 1
+        return max(now, last if faster_than_clock else last + 1)
+
+    def change(self, entries: list[Entry], removed: list[Key]) -> None:
+        """Close a ledger that changes the world from outside."""
+        self.ledger.change(entries, removed, self.next_close_time())
+        self._shift([], [])
+
+    def befriend(self, address: str) -> bool:
+        """Create an account out of nothing; False if it exists."""
+        if self.ledger.root.account(address) is not None:
+            return False
+        number = self.ledger.head.sequence + 1
+        self.change([Account(address, FRIENDBOT_GIFT, number << 32)], [])
+        return True
+
+    def _candidates(self) -> list[Envelope]:
+        """What the nodes propose: of two envelopes of one account, the better bid."""
+        best: dict[str, Envelope] = {}
+        for node in self.nodes:
+            for envelope in node.queue.envelopes:
+                rival = best.get(envelope.source)
+                if rival is None or (rate(envelope), envelope.hash) > (rate(rival), rival.hash):
+                    best[envelope.source] = envelope
+        return list(best.values())
+
+    def _shift(self, applied: list[Envelope], invalid: list[Envelope]) -> None:
+        for node in self.nodes:
+            node.queue.shift(applied, invalid, self.ledger.root)
+        self._closed.set()
+        self._closed = asyncio.Event()
+
+    def close(self) -> None:
+        self.ledger.store.close()
+
+
+class Node:
+    """One server of the network, with its own queue and, if it lags, its own idea of now."""
+
+    def __init__(self, network: Network, index: int) -> None:
+        self.network = network
+        self.index = index
+        self.queue = Queue(network.ledger.lanes)
+        self.lag = 0
+        self.remembers_from = 0  # the first ledger it can still tell of, if it lost its past
+
+    @property
+    def head(self) -> Head:
+        ledger = self.network.ledger
+        return ledger.head_at(max(ledger.first, ledger.head.sequence - self.lag))
+
+    @property
+    def oldest(self) -> Head:
+        """The first ledger this node can tell of."""
+        ledger = self.network.ledger
+        kept = max(ledger.oldest, min(self.remembers_from, self.head.sequence))
+        return ledger.head_at(kept)
+
+    @property
+    def state(self) -> State:
+        return self.network.ledger.state_at(self.head.sequence)
+
+    @property
+    def patience_seconds(self) -> float:
+        """How much life a transaction must have left on arrival: two closes, and what is late."""
+        expected = self.network.settings.close_seconds or EXPECTED_BY_HAND_SECONDS
+        late = self.network.clock() - self.head.close_time
+        return 2 * expected + max(0.0, late)
+
+
+@dataclass(slots=True)
+class FeeSample:
+    """What places in one ledger did cost, per operation, in each lane."""
+
+    classic: list[int] = field(default_factory=list)
+    soroban: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, closing: Closing) -> FeeSample:
+        sample = cls()
+        for envelope in closing.applied:
+            lane = sample.soroban if envelope.is_soroban else sample.classic
+            lane.append(int(rate(envelope)))
+        return sample

@@ -1,0 +1,155 @@
+"""A node's queue of transactions that are not in a ledger yet, with stellar-core's manners.
+
+One transaction per source account; four ledgers of life; ten ledgers of ban for whatever left the
+queue, applied or not. The manners matter more than the queue: they are what a client sees.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from stellar_sdk.xdr import TransactionResultCode as Code
+
+from sandbox.stellar.fees import BASE_FEE
+from sandbox.stellar.lanes import Lanes, rate
+from sandbox.stellar.results import Refused
+from sandbox.stellar.states import State
+from sandbox.stellar.transactions import Envelope
+from sandbox.stellar.validity import Moment, check_envelope
+
+LIFE_LEDGERS = 4
+BAN_LEDGERS = 10
+REPLACEMENT_FACTOR = 10
+POOL_LEDGERS = 2  # how many ledgers' worth of transactions a queue holds
+
+
+class Busy(Exception):
+    """Try again later: banned, or another transaction of the account is in the way."""
+
+
+class Duplicate(Exception):
+    """This very transaction is already queued."""
+
+
+@dataclass(slots=True)
+class Pending:
+    envelope: Envelope
+    age: int = 0
+
+
+class Queue:
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._pending: dict[str, Pending] = {}
+        self._bans: deque[set[bytes]] = deque([set() for _ in range(BAN_LEDGERS)], BAN_LEDGERS)
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    @property
+    def envelopes(self) -> list[Envelope]:
+        return [item.envelope for item in self._pending.values()]
+
+    def submit(self, envelope: Envelope, state: State, moment: Moment) -> None:
+        """Take the envelope in, or raise Busy, Duplicate or Refused."""
+        if self.is_banned(envelope):
+            raise Busy
+        queued = self._pending.get(envelope.source)
+        if queued is not None:
+            self._check_replacement(envelope, queued.envelope)
+        elif self._blocked_by_other_kind(envelope):
+            raise Busy
+        check_envelope(envelope, state, moment)
+        self._check_room(envelope, queued)
+        self._check_payer(envelope, state, queued)
+        self._pending[envelope.source] = Pending(envelope)
+
+    def is_banned(self, envelope: Envelope) -> bool:
+        return any(envelope.hash in banned for banned in self._bans)
+
+    def ban(self, hashes: list[bytes]) -> None:
+        self._bans[-1].update(hashes)
+
+    def drop(self, source: str) -> None:
+        self._pending.pop(source, None)
+
+    def shift(self, applied: list[Envelope], invalid: list[Envelope], state: State) -> None:
+        """A ledger has closed: forget what it took, ban it, and age the rest."""
+        self._bans.append(set())
+        self.ban([envelope.hash for envelope in applied])
+        self.ban([envelope.hash for envelope in invalid])
+        refused = {envelope.hash for envelope in invalid}
+        for source, item in list(self._pending.items()):
+            account = state.account(source)
+            item.age += 1
+            passed = account is None or account.sequence >= item.envelope.sequence
+            if passed or item.envelope.hash in refused or item.age >= LIFE_LEDGERS:
+                self.ban([item.envelope.hash])
+                del self._pending[source]
+
+    def _check_replacement(self, envelope: Envelope, queued: Envelope) -> None:
+        if envelope.hash in (queued.hash, queued.inner_hash):
+            raise Duplicate
+        if envelope.is_soroban != queued.is_soroban:
+            raise Busy
+        if envelope.sequence < queued.sequence:
+            raise Refused(Code.txBAD_SEQ)
+        if not envelope.is_fee_bump or envelope.sequence != queued.sequence:
+            raise Busy
+        if not envelope.outbids(queued, REPLACEMENT_FACTOR):
+            bid = REPLACEMENT_FACTOR * queued.inclusion_fee * envelope.paid_operations
+            needed = -(-bid // queued.paid_operations)
+            raise Refused(Code.txINSUFFICIENT_FEE, fee=needed + envelope.resource_fee)
+
+    def _blocked_by_other_kind(self, envelope: Envelope) -> bool:
+        """The other queue also counts accounts that only pay: a payer must not act for itself."""
+        return any(
+            item.envelope.fee_source == envelope.source
+            and item.envelope.is_soroban != envelope.is_soroban
+            for item in self._pending.values()
+        )
+
+    def _check_room(self, envelope: Envelope, queued: Pending | None) -> None:
+        self._check_floor(envelope)
+        mine = [
+            item.envelope
+            for item in self._pending.values()
+            if item is not queued and item.envelope.is_soroban == envelope.is_soroban
+        ]
+        if envelope.is_soroban:
+            if len(mine) < POOL_LEDGERS * self._lanes.soroban:
+                return
+        else:
+            room = POOL_LEDGERS * self._lanes.classic
+            if sum(item.paid_operations for item in mine) + envelope.paid_operations <= room:
+                return
+        weakest = min(mine, key=rate)
+        if not envelope.outbids(weakest) or weakest.outbids(envelope):
+            bid = weakest.inclusion_fee * envelope.paid_operations // weakest.paid_operations
+            self.ban([envelope.hash])
+            raise Refused(Code.txINSUFFICIENT_FEE, fee=bid + 1 + envelope.resource_fee)
+        self.ban([weakest.hash])
+        del self._pending[weakest.source]
+
+    def _check_floor(self, envelope: Envelope) -> None:
+        """A busy network's queue holds two ledgers' worth: below half the price it is full.
+
+        Between half the price and the price a transaction waits, ages and is banned.
+        """
+        floor = self._lanes.floor
+        if floor > BASE_FEE and 2 * rate(envelope) < floor:
+            self.ban([envelope.hash])
+            needed = floor * envelope.paid_operations + envelope.resource_fee
+            raise Refused(Code.txINSUFFICIENT_FEE, fee=needed)
+
+    def _check_payer(self, envelope: Envelope, state: State, queued: Pending | None) -> None:
+        """A payer must be able to pay the highest fee of everything it has in the queue."""
+        owed = envelope.fee + sum(
+            item.envelope.fee
+            for item in self._pending.values()
+            if item is not queued and item.envelope.fee_source == envelope.fee_source
+        )
+        payer = state.account(envelope.fee_source)
+        if payer is None or payer.spendable < owed:
+            raise Refused(Code.txINSUFFICIENT_BALANCE)
