@@ -86,6 +86,11 @@ class Ledger:
     def oldest(self) -> int:
         return max(self.first, self.head.sequence - self.retention + 1)
 
+    @property
+    def reach(self) -> int:
+        """How many ledgers back the state is still known."""
+        return len(self.undo)
+
     def head_at(self, sequence: int) -> Head:
         head = self.heads.get(sequence) or self.store.head(sequence)
         assert head is not None
@@ -197,6 +202,7 @@ def _record(run: Execution, place: int) -> Record:
         hash=envelope.hash,
         inner_hash=envelope.inner_hash,
         created_at=run.moment.close_time,
+        soroban=envelope.is_soroban,
         body=orjson.dumps(body)[1:-1],
     )
 

@@ -124,7 +124,7 @@ class Node:
     @property
     def head(self) -> Head:
         ledger = self.network.ledger
-        return ledger.head_at(max(ledger.first, ledger.head.sequence - self.lag))
+        return ledger.head_at(ledger.head.sequence - min(self.lag, ledger.reach))
 
     @property
     def oldest(self) -> Head:

@@ -27,7 +27,7 @@ from sandbox.stellar.states import State
 from sandbox.stellar.transactions import Envelope
 
 INSTRUCTION_MARGIN = 50_000
-SIGNATURES_ROOM = 300  # bytes that signatures and the footprint will add to the envelope
+SIGNATURES_ROOM = 500  # bytes that signatures may add to the envelope
 
 
 def simulate(
@@ -87,10 +87,10 @@ def _describe(
     footprint += wire.array([wire.ledger_key(key) for key in writes])
     resources = footprint + pack(">III", *sizes)
     declared = xdr.SorobanResources.from_xdr_bytes(resources)
-    size = envelope.size + len(resources) + SIGNATURES_ROOM
+    auth = [_authorization(call, address) for address in call.authority.recorded]
+    size = (envelope.size + len(resources) + sum(map(len, auth))) * 11 // 10 + SIGNATURES_ROOM
     said = fees.events_fee(sum(map(len, call.events)) + len(answer))
     fee = fees.resource_fee(declared, size) + said * 115 // 100 + 1
-    auth = [_authorization(call, address) for address in call.authority.recorded]
     return {
         "transactionData": _text(wire.ZERO + resources + pack(">q", fee)),
         "minResourceFee": str(fee),

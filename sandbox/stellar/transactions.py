@@ -35,9 +35,10 @@ class Envelope:
     fee: int  # what the envelope bids in all, resource fee included
     fee_source: str
     is_fee_bump: bool
+    is_soroban: bool
     signatures: list[xdr.DecoratedSignature]
     outer_signatures: list[xdr.DecoratedSignature]
-    size: int
+    size: int  # of the envelope itself, without the fee bump around it
 
     @property
     def operations(self) -> list[xdr.Operation]:
@@ -50,11 +51,6 @@ class Envelope:
     @property
     def soroban(self) -> xdr.SorobanTransactionData | None:
         return self.tx.ext.soroban_data
-
-    @property
-    def is_soroban(self) -> bool:
-        kinds = {operation.body.type for operation in self.tx.operations}
-        return bool(kinds & SOROBAN_KINDS)
 
     @property
     def resource_fee(self) -> int:
@@ -123,6 +119,7 @@ def _read_plain(
         fee=envelope.tx.fee.uint32,
         fee_source=source,
         is_fee_bump=False,
+        is_soroban=_calls_contracts(envelope.tx),
         signatures=envelope.signatures,
         outer_signatures=[],
         size=len(raw),
@@ -151,10 +148,15 @@ def _read_fee_bump(
         fee=envelope.tx.fee.int64,
         fee_source=payer,
         is_fee_bump=True,
+        is_soroban=_calls_contracts(inner.tx),
         signatures=inner.signatures,
         outer_signatures=envelope.signatures,
-        size=len(raw),
+        size=len(V1_TAG) + len(inner_body) + _signatures_size(inner.signatures),
     )
+
+
+def _calls_contracts(tx: xdr.Transaction) -> bool:
+    return any(operation.body.type in SOROBAN_KINDS for operation in tx.operations)
 
 
 def _signatures_size(signatures: list[xdr.DecoratedSignature]) -> int:
