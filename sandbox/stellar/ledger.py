@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 from stellar_sdk.xdr import TransactionResultCode as Code
 
+from sandbox.stellar.contracts import Contract
 from sandbox.stellar.entries import Entry, Key
 from sandbox.stellar.execution import Execution
 from sandbox.stellar.genesis import Genesis
@@ -53,7 +54,7 @@ class Ledger:
         self.protocol = PROTOCOL_VERSION
         self.store = Store(data_dir)
         self.root = State()
-        self.contracts = {
+        self.contracts: dict[str, Contract] = {
             contract.instance(genesis.passphrase).contract: contract
             for contract in genesis.contracts()
         }

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.stellar.entries import Account, Entry, Key
+from sandbox.stellar.contracts import Contract
+from sandbox.stellar.entries import Account, ContractData, Entry, Key
 from sandbox.stellar.faults import FaultPlan
 from sandbox.stellar.genesis import Genesis
 from sandbox.stellar.headers import Head
@@ -82,6 +83,12 @@ class Network:
         """Close a ledger that changes the world from outside."""
         self.ledger.change(entries, removed, self.next_close_time())
         self._shift([], [])
+
+    def deploy(self, instance: ContractData, contract: Contract) -> None:
+        """Let a contract, as native code, answer under the id of its instance entry."""
+        self.ledger.contracts[instance.contract] = contract
+        if self.ledger.root.get(instance.key) is None:
+            self.change([instance], [])
 
     def befriend(self, address: str) -> bool:
         """Create an account out of nothing; False if it exists."""

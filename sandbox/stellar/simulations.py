@@ -81,8 +81,7 @@ def _describe(
     writes = sorted(key for key, _, _ in changes)
     reads = sorted(call.state.reads - set(writes))
     instructions = call.instructions + INSTRUCTION_MARGIN + leeway
-    touched: list[Key | None] = [*reads, *writes]
-    sizes = instructions, disk_read_bytes(touched), write_bytes(call.state.changes)
+    sizes = instructions, disk_read_bytes([*reads, *writes]), write_bytes(call.state.changes)
     footprint = wire.array([wire.ledger_key(key) for key in reads])
     footprint += wire.array([wire.ledger_key(key) for key in writes])
     resources = footprint + pack(">III", *sizes)

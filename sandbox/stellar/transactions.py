@@ -14,6 +14,7 @@ from hashlib import sha256
 from stellar_sdk import xdr
 
 from sandbox.stellar.addresses import muxed_of
+from sandbox.stellar.footprints import Footprint
 
 V1_TAG = bytes((0, 0, 0, 2))
 FEE_BUMP_TAG = bytes((0, 0, 0, 5))
@@ -38,6 +39,7 @@ class Envelope:
     is_soroban: bool
     signatures: list[xdr.DecoratedSignature]
     outer_signatures: list[xdr.DecoratedSignature]
+    footprint: Footprint | None
     size: int  # of the envelope itself, without the fee bump around it
 
     @property
@@ -122,6 +124,7 @@ def _read_plain(
         is_soroban=_calls_contracts(envelope.tx),
         signatures=envelope.signatures,
         outer_signatures=[],
+        footprint=_footprint(envelope.tx),
         size=len(raw),
     )
 
@@ -151,8 +154,14 @@ def _read_fee_bump(
         is_soroban=_calls_contracts(inner.tx),
         signatures=inner.signatures,
         outer_signatures=envelope.signatures,
+        footprint=_footprint(inner.tx),
         size=len(V1_TAG) + len(inner_body) + _signatures_size(inner.signatures),
     )
+
+
+def _footprint(tx: xdr.Transaction) -> Footprint | None:
+    data = tx.ext.soroban_data
+    return None if data is None else Footprint.read(data.resources.footprint)
 
 
 def _calls_contracts(tx: xdr.Transaction) -> bool:

@@ -7,7 +7,6 @@ import json
 
 import aiohttp
 import pytest
-from stellar_sdk import SorobanServerAsync
 from stellar_sdk.client.aiohttp_client import AiohttpClient
 from stellar_sdk.exceptions import (
     BadRequestError,
@@ -16,6 +15,7 @@ from stellar_sdk.exceptions import (
     SorobanRpcErrorResponse,
 )
 from stellar_sdk.exceptions import ConnectionError as StellarConnectionError
+from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from sandbox.stellar.client import Box
 from sandbox.stellar.faults import BadPlan, read_plan
@@ -216,6 +216,7 @@ async def test_faults_over_a_real_port(process: Process) -> None:
         assert (await server.get_health()).latest_ledger == here
         async with http.get(f"{process.url}/faults") as answer:
             counts = (await answer.json())["counts"]
+        await switch()
         assert counts == {
             "accept_then_timeout": 1,
             "reset_after": 1,

@@ -8,8 +8,8 @@ from collections import Counter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stellar_sdk import SorobanServerAsync
 from stellar_sdk.exceptions import SdkError
+from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from sandbox.stellar.client import Box
 from sandbox.stellar.faults import read_plan

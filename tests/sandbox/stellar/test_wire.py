@@ -146,8 +146,8 @@ async def test_events_can_be_asked_for_by_contract_and_topic(desk: Desk, box: Bo
     everything = await desk.server.get_events(start_ledger=1)
     assert len(everything.events) == 4
     filters = [{"type": "contract", "contractIds": [CONTRACT], "topics": [from_payer]}]
-    first = await desk.server.get_events(1, filters=filters, limit=2)  # type: ignore[arg-type]
-    rest = await desk.server.get_events(filters=filters, cursor=first.cursor)  # type: ignore[arg-type]
+    first = await desk.server.get_events(1, filters=filters, limit=2)
+    rest = await desk.server.get_events(filters=filters, cursor=first.cursor)
     amounts = [scval.to_native(item.value) for item in first.events + rest.events]
     assert amounts == [10_000_000, 20_000_000, 4]
     assert (await desk.server.get_events(cursor=rest.cursor)).events == []
