@@ -10,7 +10,7 @@ import orjson
 from stellar_sdk import StrKey, xdr
 
 from sandbox.stellar.closes import header_entry, metadata
-from sandbox.stellar.histories import page_limit, start_place, write_cursor
+from sandbox.stellar.histories import page_limit, pagination, start_place, write_cursor
 from sandbox.stellar.network import Node
 from sandbox.stellar.problems import INVALID_PARAMS, Problem
 from sandbox.stellar.store import Record
@@ -27,7 +27,7 @@ Place = tuple[int, int, int, int]  # ledger, transaction, operation, event
 def get_ledgers(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     ledger, head, oldest = node.network.ledger, node.head, node.oldest
     limit = page_limit(params, DEFAULT_LEDGERS, MAX_LEDGERS)
-    cursor = (params.get("pagination") or {}).get("cursor")
+    cursor = pagination(params).get("cursor")
     if cursor and str(cursor).isdigit():
         start = int(cursor) + 1
     else:
@@ -59,6 +59,8 @@ def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     filters = _read_filters(params)
     start = _start(params, oldest.sequence, head.sequence)
     end = params.get("endLedger") or head.sequence + 1
+    if not isinstance(end, int):
+        raise Problem(INVALID_PARAMS, "endLedger must be a number")
     last = min(head.sequence, start[0] + SCANNED_LEDGERS - 1, end - 1)
     found: list[dict[str, Any]] = []
     place = (start[0], start[1])
@@ -84,7 +86,7 @@ def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
 
 def _start(params: dict[str, Any], oldest: int, latest: int) -> Place:
     """The place after which events are told."""
-    cursor = (params.get("pagination") or {}).get("cursor")
+    cursor = pagination(params).get("cursor")
     if not cursor:
         ledger, position = start_place(params, oldest, latest)
         return ledger, position, -1, -1
@@ -130,6 +132,8 @@ def _read_filters(params: dict[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(filters, list) or len(filters) > MAX_FILTERS:
         raise Problem(INVALID_PARAMS, f"maximum {MAX_FILTERS} filters per request")
     for item in filters:
+        if not isinstance(item, dict):
+            raise Problem(INVALID_PARAMS, "a filter is an object")
         if len(item.get("contractIds") or []) > MAX_CONTRACTS:
             raise Problem(INVALID_PARAMS, f"maximum {MAX_CONTRACTS} contract IDs per filter")
         if len(item.get("topics") or []) > MAX_TOPICS:

@@ -23,6 +23,7 @@ from sandbox.stellar.entries import Key
 from sandbox.stellar.execution import changes_of
 from sandbox.stellar.headers import Head
 from sandbox.stellar.operations import source_of
+from sandbox.stellar.problems import INVALID_PARAMS, Problem
 from sandbox.stellar.states import State
 from sandbox.stellar.transactions import Envelope
 
@@ -57,7 +58,10 @@ def simulate(
             "events": [],
             "latestLedger": head.sequence,
         }
-    leeway = int((params.get("resourceConfig") or {}).get("instructionLeeway", 0))
+    config = params.get("resourceConfig")
+    leeway = config.get("instructionLeeway", 0) if isinstance(config, dict) else 0
+    if not isinstance(leeway, int) or not 0 <= leeway < 2**31:
+        raise Problem(INVALID_PARAMS, "instructionLeeway must be a whole number")
     return _describe(envelope, call, answer, leeway, head)
 
 
