@@ -11,6 +11,7 @@ would wedge the outages that are under way.
 import asyncio
 import os
 import platform
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -76,7 +77,7 @@ async def keep(client: Client, workflow_id: str, folder: Path) -> None:
     kind, _, subject = workflow_id.partition("/")
     name = f"outage-{subject}" if kind == "outage" else kind
     # The machine that recorded it is nobody's business.
-    text = history.to_json().replace(platform.node(), "recorder")
+    text = re.sub(rf"[0-9]+([@-]){platform.node()}", r"1\1recorder", history.to_json())
     (folder / f"{name}.json").write_text(text)
 
 

@@ -23,7 +23,11 @@ def test_every_kind_of_life_was_recorded() -> None:
     assert {f"outage-{kind}" for kind in kinds} <= outages
 
 
+def recorded(path: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json(path.stem, path.read_text())
+
+
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 async def test_a_recorded_life_replays(path: Path) -> None:
-    history = WorkflowHistory.from_json(path.stem, path.read_text())
+    history = recorded(path)
     await Replayer(workflows=LIVES, workflow_runner=strict_sandbox()).replay_workflow(history)
