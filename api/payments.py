@@ -3,17 +3,20 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from adapters.postgres import attempts, ledger, payments
+from api.bodies import Text
 from api.dependencies import Caller, Database, Paging
 from api.views import PAYMENT_STATES, PageView, PaymentView
 from domain.sla import PaymentType
 
 router = APIRouter(prefix="/payments", tags=["payments"])
-PaymentId = Annotated[str, Path(max_length=64)]
+PaymentId = Annotated[Text, Path(max_length=64)]
 DAY = timedelta(days=1)
+# The day after the last of all cannot be written down.
+Day = Annotated[date, Query(lt=date.max)]
 
 
 class StoryView(BaseModel):
@@ -38,9 +41,9 @@ async def list_payments(
     paging: Paging,
     status: Literal["pending", "confirmed", "completed", "failed"] | None = None,
     type: PaymentType | None = None,
-    outage_id: str | None = None,
-    date_from: date | None = None,
-    date_to: date | None = None,
+    outage_id: Text | None = None,
+    date_from: Day | None = None,
+    date_to: Day | None = None,
 ) -> PageView[PaymentView]:
     """List payments, newest first; both dates are inclusive."""
     async with database.reading() as connection:

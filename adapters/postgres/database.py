@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from domain.errors import Unavailable
+from domain.errors import Refused, Unavailable
 
 
 def dialect_url(url: str) -> URL:
@@ -54,6 +54,9 @@ def _translated() -> Iterator[None]:
     """Say in our own words that the database does not answer."""
     try:
         yield
+    except DataError as error:
+        # It would fail the same way for ever, and a step that fails is tried for ever.
+        raise Refused(f"the database cannot hold this value: {error.orig}") from error
     except (OperationalError, InterfaceError, TimeoutError) as error:
         raise Unavailable("the database does not answer; try again") from error
     except DBAPIError as error:
