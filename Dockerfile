@@ -1,0 +1,32 @@
+# One image for every process; compose and the orchestrator choose the command.
+# Nothing is installed without a hash, the build tools included, and they stay behind in the first stage.
+
+FROM python:3.13-slim AS build
+WORKDIR /build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+COPY requirements.txt requirements-dev.txt ./
+RUN python -m venv /opt/apexchainx \
+ && /opt/apexchainx/bin/pip install --require-hashes -r requirements.txt
+RUN python -m venv /opt/tools \
+ && /opt/tools/bin/pip install --require-hashes -r requirements-dev.txt
+COPY pyproject.toml README.md ./
+COPY domain domain
+COPY workflows workflows
+COPY adapters adapters
+COPY migrations migrations
+COPY activities activities
+COPY worker worker
+COPY api api
+COPY sandbox sandbox
+COPY benchmarks benchmarks
+COPY cli cli
+RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && /opt/apexchainx/bin/pip install --no-deps /wheels/apexchainx-*.whl
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --no-create-home apexchainx
+COPY --from=build /opt/apexchainx /opt/apexchainx
+ENV PATH=/opt/apexchainx/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER apexchainx
+EXPOSE 8000
+CMD ["apexchainx", "--help"]

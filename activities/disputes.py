@@ -1,0 +1,106 @@
+"""Keep the record of a dispute: filed, and decided once."""
+
+from datetime import timedelta
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio import activity
+
+from adapters.postgres import disputes, events, outages, policies, sla
+from adapters.postgres.database import Database
+from domain import evidence
+from domain.audit import by_engine, leaf
+from domain.digests import instant
+from domain.disputes import Deciding, DisputeStatus, Filed, Filing, Ruling
+from domain.errors import Conflict
+from domain.events import EventType, event
+from domain.outages import Judgement, OutageStatus
+from domain.sla import Verdict, judge, payable
+from workflows.disputes import DisputeSteps
+
+
+class DisputeActivities(DisputeSteps):
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @activity.defn
+    async def file_dispute(self, filing: Filing) -> Filed:
+        dispute, at = filing.dispute, filing.at
+        deadline = at + timedelta(seconds=filing.ruling_window_seconds)
+        facts = {
+            "dispute_id": dispute.id,
+            "outage_id": dispute.outage_id,
+            "revision": filing.revision,
+            "reason": dispute.reason,
+            "ruling_deadline": instant(deadline),
+        }
+        async with self.database.transaction() as connection:
+            await outages.lock(connection, dispute.outage_id)
+            await outages.move(connection, dispute.outage_id, OutageStatus.DISPUTED)
+            await disputes.add(connection, dispute, filing.revision, at, deadline)
+            subject = f"outage/{dispute.outage_id}"
+            deliveries = await events.publish(
+                connection,
+                leaf(subject, "dispute.filed", dispute.request, at, facts, dispute.id),
+                event(EventType.DISPUTE_OPENED, dispute.outage_id, at, facts, dispute.id),
+            )
+        return Filed(dispute.id, deadline, deliveries)
+
+    @activity.defn
+    async def decide_dispute(self, deciding: Deciding) -> Judgement:
+        outage_id, ruling, at = deciding.outage_id, deciding.ruling, deciding.at
+        async with self.database.transaction() as connection:
+            row = await outages.lock(connection, outage_id)
+            dispute = await disputes.get(connection, deciding.dispute_id)
+            by = ruling.request if ruling else by_engine(row["correlation_id"])
+            status, note = _decision(ruling)
+            await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
+            revision, verdict = await _verdict(connection, row, dispute["revision"], deciding)
+            facts = {
+                "dispute_id": deciding.dispute_id,
+                "outage_id": outage_id,
+                "status": status,
+                "note": note,
+                "revision": revision,
+                "sla_status": verdict.status,
+                "mttr_minutes": verdict.mttr_minutes,
+                "amount_stroops": str(verdict.amount_stroops),
+            }
+            deliveries = await events.publish(
+                connection,
+                leaf(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute["id"]),
+                event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
+            )
+        return Judgement(
+            outage_id, revision, verdict, row["resolved_at"], row["dispute_deadline"], deliveries
+        )
+
+
+def _decision(ruling: Ruling | None) -> tuple[DisputeStatus, str]:
+    if ruling is None:
+        return DisputeStatus.EXPIRED, "nobody ruled in time; the verdict stands"
+    return (DisputeStatus.RESOLVED if ruling.upheld else DisputeStatus.REJECTED), ruling.note
+
+
+async def _verdict(
+    connection: AsyncConnection, row: RowMapping, disputed: int, deciding: Deciding
+) -> tuple[int, Verdict]:
+    """Return the revision and verdict that hold after the ruling, judging again if it says so."""
+    judged = await sla.latest(connection, row["id"])
+    if judged is None:
+        raise Conflict(f"outage {row['id']!r} has no verdict to rule on")
+    ruling = deciding.ruling
+    if ruling is None or ruling.mttr_minutes is None or judged[0] > disputed:
+        return judged
+    outage, revision = outages.outage_of(row), disputed + 1
+    policy = await policies.version(connection, row["policy"], row["policy_version"])
+    verdict = judge(policy.terms[outage.severity], ruling.mttr_minutes)
+    payable(verdict)
+    await sla.add(connection, outage, revision, verdict, "ruled", policy, deciding.at)
+    facts = evidence.of_verdict(outage, revision, verdict, policy, row["resolved_at"], "ruled")
+    subject = f"outage/{row['id']}"
+    await events.publish(
+        connection,
+        leaf(subject, "outage.judged", ruling.request, deciding.at, facts, str(revision)),
+    )
+    return revision, verdict

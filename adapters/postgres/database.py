@@ -1,0 +1,47 @@
+"""One engine per process; one transaction per unit of work."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from domain.errors import Unavailable
+
+
+def dialect_url(url: str) -> URL:
+    """Accept the plain postgresql:// of every other tool; this engine speaks psycopg 3."""
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+class Database:
+    def __init__(self, url: str, connections_max: int = 10) -> None:
+        self.engine = create_async_engine(
+            dialect_url(url),
+            pool_size=connections_max,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_recycle=1800,
+            connect_args={
+                "connect_timeout": 5,
+                "options": "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=15s"
+                " -c idle_in_transaction_session_timeout=30s",
+            },
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Commit on the way out, roll back on any error."""
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except (OperationalError, InterfaceError, TimeoutError) as error:
+            raise Unavailable("the database does not answer; try again") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Unavailable("the database connection was lost; try again") from error
+            raise
+
+    async def close(self) -> None:
+        await self.engine.dispose()

@@ -1,0 +1,83 @@
+"""Disputes in the database: at most one open for each outage, each ruled on once."""
+
+from datetime import datetime
+
+from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import disputes
+from domain.disputes import Dispute, DisputeStatus
+from domain.errors import NotFound
+
+
+async def add(
+    connection: AsyncConnection,
+    dispute: Dispute,
+    revision: int,
+    at: datetime,
+    ruling_deadline: datetime,
+) -> bool:
+    result = await connection.execute(
+        insert(disputes)
+        .values(
+            id=dispute.id,
+            outage_id=dispute.outage_id,
+            revision=revision,
+            status=DisputeStatus.OPEN,
+            reason=dispute.reason,
+            filed_by=dispute.request.actor,
+            created_at=at,
+            ruling_deadline=ruling_deadline,
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+    return result.rowcount == 1
+
+
+async def decide(
+    connection: AsyncConnection,
+    dispute_id: str,
+    status: DisputeStatus,
+    ruled_by: str,
+    at: datetime,
+    note: str,
+) -> bool:
+    result = await connection.execute(
+        update(disputes)
+        .where(disputes.c.id == dispute_id, disputes.c.status == DisputeStatus.OPEN)
+        .values(status=status, ruled_by=ruled_by, ruled_at=at, resolution_note=note)
+    )
+    return result.rowcount == 1
+
+
+async def get(connection: AsyncConnection, dispute_id: str) -> RowMapping:
+    rows = await connection.execute(select(disputes).where(disputes.c.id == dispute_id))
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"there is no dispute {dispute_id!r}")
+    return row
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    outage_id: str | None = None,
+    status: str | None = None,
+    offset: int = 0,
+    limit: int = 20,
+) -> tuple[list[RowMapping], int]:
+    wanted = []
+    if outage_id is not None:
+        wanted.append(disputes.c.outage_id == outage_id)
+    if status is not None:
+        wanted.append(disputes.c.status == status)
+    rows = await connection.execute(
+        select(disputes)
+        .where(*wanted)
+        .order_by(disputes.c.created_at.desc(), disputes.c.id)
+        .offset(offset)
+        .limit(limit)
+    )
+    total = await connection.scalar(select(func.count()).select_from(disputes).where(*wanted))
+    return list(rows.mappings()), total or 0

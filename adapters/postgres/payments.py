@@ -1,0 +1,121 @@
+"""Payments in the database: one per outage and revision, confirmed at most once."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import payments
+from domain.errors import NotFound
+from domain.payments import TRANSITIONS, Payment, PaymentStatus, Treasury
+from domain.sla import PaymentType
+from domain.states import sources
+
+
+async def add(connection: AsyncConnection, owed: Payment, at: datetime) -> Payment:
+    """
+    Owe a payment and give it its number; one already owed for this outage and revision is
+    answered instead.
+    """
+    await connection.execute(
+        insert(payments)
+        .values(
+            id=owed.id,
+            outage_id=owed.outage_id,
+            revision=owed.revision,
+            type=owed.type,
+            status=PaymentStatus.PENDING,
+            amount_stroops=owed.amount_stroops,
+            asset_code="USDC",
+            payer=owed.payer,
+            from_address=owed.from_address,
+            to_address=owed.to_address,
+            correlation_id=owed.correlation_id,
+            created_at=at,
+        )
+        .on_conflict_do_nothing(index_elements=["outage_id", "revision"])
+    )
+    rows = await connection.execute(
+        select(payments).where(
+            payments.c.outage_id == owed.outage_id, payments.c.revision == owed.revision
+        )
+    )
+    return payment_of(rows.mappings().one())
+
+
+def payment_of(row: RowMapping) -> Payment:
+    return Payment(
+        id=row["id"],
+        number=row["number"],
+        outage_id=row["outage_id"],
+        revision=row["revision"],
+        type=PaymentType(row["type"]),
+        amount_stroops=row["amount_stroops"],
+        payer=Treasury(row["payer"]),
+        from_address=row["from_address"],
+        to_address=row["to_address"],
+        correlation_id=row["correlation_id"],
+    )
+
+
+async def move(
+    connection: AsyncConnection, payment_id: str, to: PaymentStatus, **changes: Any
+) -> bool:
+    """Take a payment to its next status; False when the table of transitions forbids it."""
+    result = await connection.execute(
+        update(payments)
+        .where(payments.c.id == payment_id, payments.c.status.in_(sources(TRANSITIONS, to)))
+        .values(status=to, **changes)
+    )
+    return result.rowcount == 1
+
+
+async def get(connection: AsyncConnection, payment_id: str) -> RowMapping:
+    rows = await connection.execute(select(payments).where(payments.c.id == payment_id))
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"there is no payment {payment_id!r}")
+    return row
+
+
+async def of_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
+    rows = await connection.execute(
+        select(payments).where(payments.c.outage_id == outage_id).order_by(payments.c.revision)
+    )
+    return list(rows.mappings())
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    statuses: list[PaymentStatus] | None = None,
+    type_: str | None = None,
+    outage_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    offset: int = 0,
+    limit: int = 20,
+) -> tuple[list[RowMapping], int]:
+    """Return one page, newest first, and how many there are in all; `until` is exclusive."""
+    wanted: list[ColumnElement[bool]] = []
+    if statuses is not None:
+        wanted.append(payments.c.status.in_(statuses))
+    if type_ is not None:
+        wanted.append(payments.c.type == type_)
+    if outage_id is not None:
+        wanted.append(payments.c.outage_id == outage_id)
+    if since is not None:
+        wanted.append(payments.c.created_at >= since)
+    if until is not None:
+        wanted.append(payments.c.created_at < until)
+    rows = await connection.execute(
+        select(payments)
+        .where(*wanted)
+        .order_by(payments.c.created_at.desc(), payments.c.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    total = await connection.scalar(select(func.count()).select_from(payments).where(*wanted))
+    return list(rows.mappings()), total or 0

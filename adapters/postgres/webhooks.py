@@ -1,0 +1,150 @@
+"""Subscriptions and deliveries in the database."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import deliveries, events, webhooks
+from domain.errors import NotFound
+from domain.webhooks import DeliveryResult, DeliveryStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """All that is needed to post one delivery. The secret stays out of every repr."""
+
+    url: str
+    secret: "Secret"
+    event_id: str
+    type: str
+    occurred_at: datetime
+    data: dict[str, Any]
+    status: DeliveryStatus
+    active: bool
+
+
+class Secret(str):
+    """Text that must not be shown."""
+
+    def __repr__(self) -> str:
+        return "'**********'"
+
+
+async def subscribe(
+    connection: AsyncConnection, webhook_id: str, url: str, wanted: list[str], secret: str
+) -> None:
+    await connection.execute(
+        insert(webhooks).values(id=webhook_id, url=url, events=wanted, secret=secret)
+    )
+
+
+async def subscriptions(connection: AsyncConnection) -> list[RowMapping]:
+    rows = await connection.execute(
+        select(webhooks.c.id, webhooks.c.url, webhooks.c.events, webhooks.c.active).order_by(
+            webhooks.c.created_at, webhooks.c.id
+        )
+    )
+    return list(rows.mappings())
+
+
+async def change(connection: AsyncConnection, webhook_id: str, changes: dict[str, Any]) -> None:
+    result = await connection.execute(
+        update(webhooks).where(webhooks.c.id == webhook_id).values(**changes)
+    )
+    if result.rowcount == 0:
+        raise NotFound(f"there is no webhook {webhook_id!r}")
+
+
+async def unsubscribe(connection: AsyncConnection, webhook_id: str) -> None:
+    result = await connection.execute(delete(webhooks).where(webhooks.c.id == webhook_id))
+    if result.rowcount == 0:
+        raise NotFound(f"there is no webhook {webhook_id!r}")
+
+
+async def parcel(connection: AsyncConnection, delivery_id: str) -> Parcel | None:
+    """Return what to post, or None when the subscription is gone."""
+    rows = await connection.execute(
+        select(
+            webhooks.c.url,
+            webhooks.c.secret,
+            webhooks.c.active,
+            deliveries.c.event_id,
+            deliveries.c.status,
+            events.c.type,
+            events.c.occurred_at,
+            events.c.data,
+        )
+        .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .where(deliveries.c.id == delivery_id)
+    )
+    row = rows.mappings().one_or_none()
+    if row is None:
+        return None
+    return Parcel(
+        url=row["url"],
+        secret=Secret(row["secret"]),
+        event_id=row["event_id"],
+        type=row["type"],
+        occurred_at=row["occurred_at"],
+        data=row["data"],
+        status=DeliveryStatus(row["status"]),
+        active=row["active"],
+    )
+
+
+async def note(
+    connection: AsyncConnection, result: DeliveryResult, status: DeliveryStatus, at: datetime
+) -> None:
+    """Record the newest attempt; a delivery that succeeded never goes back."""
+    await connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.id == result.delivery_id,
+            deliveries.c.status != DeliveryStatus.SUCCESS,
+        )
+        .values(
+            status=status,
+            attempts=result.attempt,
+            response_code=result.response_code,
+            problem=result.problem or None,
+            delivered_at=at if result.delivered else None,
+        )
+    )
+
+
+async def abandon(connection: AsyncConnection, delivery_id: str) -> None:
+    """The receiver never took it."""
+    await connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.status == DeliveryStatus.PENDING)
+        .values(status=DeliveryStatus.FAILED)
+    )
+
+
+async def deliveries_of(
+    connection: AsyncConnection, webhook_id: str, limit: int = 100
+) -> list[RowMapping]:
+    rows = await connection.execute(
+        select(deliveries, events.c.type, events.c.outage_id)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .where(deliveries.c.webhook_id == webhook_id)
+        .order_by(deliveries.c.created_at.desc(), deliveries.c.id)
+        .limit(limit)
+    )
+    return list(rows.mappings())
+
+
+async def of_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
+    rows = await connection.execute(
+        select(deliveries, events.c.type, webhooks.c.url)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .join(webhooks, webhooks.c.id == deliveries.c.webhook_id)
+        .where(events.c.outage_id == outage_id)
+        .order_by(deliveries.c.created_at, deliveries.c.id)
+    )
+    return list(rows.mappings())

@@ -1,0 +1,92 @@
+"""
+Every environment variable, on one page; one class per process.
+
+Only `SettlementSettings` holds signing seeds, and only the worker of the settlement queue reads
+it. Secrets have no default. docs/settings.md explains each; a test keeps it complete.
+"""
+
+from typing import Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Settings = TypeVar("Settings", bound=BaseSettings)
+ADDRESS = r"^G[A-Z2-7]{55}$"
+
+
+class CommonSettings(BaseSettings):
+    """What every process needs: the book, and the memory between steps."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True)
+
+    database_url: str = Field(
+        pattern=r"^postgresql(\+psycopg)?://",
+        description="PostgreSQL, as postgresql://user:password@host:port/name",
+    )
+    temporal_address: str = Field("127.0.0.1:7233", description="Temporal frontend, host:port")
+    temporal_namespace: str = Field("default", description="Temporal namespace")
+    stellar_network: Literal["sandbox", "testnet", "public"] = Field(
+        "sandbox", description="which Stellar network money moves on"
+    )
+
+
+class ApiSettings(CommonSettings):
+    """The HTTP facade. It never holds a signing seed."""
+
+    api_host: str = Field("127.0.0.1", description="address to listen on")
+    api_port: int = Field(8000, ge=0, le=65535, description="port to listen on")
+    bootstrap_api_key: SecretStr = Field(
+        min_length=16, description="the first admin's API key, at least 16 characters"
+    )
+    sla_policy: str = Field(
+        "standard", max_length=100, description="policy of outages that name none"
+    )
+    sla_agreement: str = Field(
+        "default", max_length=100, description="agreement of outages that name none"
+    )
+    temporal_ui_url: str | None = Field(None, description="Temporal Web UI, shown to operators")
+    stellar_rpc_url: str | None = Field(None, description="Stellar RPC node, shown to operators")
+    stellar_bond_address: str = Field(pattern=ADDRESS, description="account penalties come from")
+    stellar_pool_address: str = Field(pattern=ADDRESS, description="account rewards come from")
+    stellar_provider_address: str = Field(pattern=ADDRESS, description="account rewards go to")
+    stellar_beneficiary_address: str = Field(pattern=ADDRESS, description="account penalties go to")
+    webhook_allow_private: bool = Field(
+        False, description="accept webhook receivers on private addresses (sandbox only)"
+    )
+
+
+class WorkerSettings(CommonSettings):
+    """A worker of any queue but settlement."""
+
+    webhook_allow_private: bool = Field(
+        False, description="post to webhook receivers on private addresses (sandbox only)"
+    )
+
+
+class SettlementSettings(CommonSettings):
+    """The worker of the settlement queue: the only process with signing seeds."""
+
+    stellar_rpc_url: str = Field(pattern=r"^https?://", description="Stellar RPC node")
+    stellar_network_passphrase: str = Field(
+        min_length=1, description="passphrase of the network, checked against the node"
+    )
+    stellar_usdc_issuer: str = Field(pattern=ADDRESS, description="account that issues USDC")
+    stellar_bond_seed: SecretStr = Field(description="seed (S...) of the bond account")
+    stellar_pool_seed: SecretStr = Field(description="seed (S...) of the sponsor pool account")
+    stellar_channels_seed: SecretStr = Field(
+        description="master seed (S...) the channel keys are derived from"
+    )
+    stellar_channels: int = Field(32, ge=1, le=1000, description="how many channel accounts")
+
+
+def load(kind: type[Settings]) -> Settings:
+    """Read settings from the environment, or stop with one line for each that is wrong."""
+    try:
+        return kind()
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_input=False, include_url=False):
+            name = str(problem["loc"][0])
+            wanted = kind.model_fields[name].description
+            lines.append(f"{name.upper()}: {problem['msg'].lower()}; it is the {wanted}")
+        raise SystemExit("Cannot start. " + "\n".join(lines)) from None

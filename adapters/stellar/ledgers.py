@@ -1,0 +1,108 @@
+"""
+Watch ledgers close, one page of transactions per ledger for all payments in flight.
+
+Asking for each payment by itself would cost as many calls as there are payments; the number of
+calls here does not depend on it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from stellar_sdk.soroban_rpc import GetTransactionsResponse
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+log = logging.getLogger(__name__)
+PAGE_SIZE = 200
+LOOK_EVERY_SECONDS = 0.25
+RECENT_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """A transaction in a ledger: what is needed of it to decide a payment."""
+
+    succeeded: bool
+    result_xdr: str
+    ledger: int
+    closed_at_seconds: int
+
+
+class LedgerWatch:
+    """Tells whoever waits for a transaction hash as soon as it is seen in a ledger."""
+
+    def __init__(self, server: SorobanServerAsync) -> None:
+        self.server = server
+        self.waiting: dict[str, asyncio.Future[Landing]] = {}
+        # A transaction may land after it was sent and before anybody waits for it.
+        self.recent: OrderedDict[str, Landing] = OrderedDict()
+        self.next_ledger = 0
+        self.cursor: str | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def expect(self, hash_: str, since_ledger: int) -> Iterator["asyncio.Future[Landing]"]:
+        """Wait for a hash inside this block; the watch runs while anybody waits."""
+        seen: asyncio.Future[Landing] = asyncio.get_running_loop().create_future()
+        if hash_ in self.recent:
+            seen.set_result(self.recent[hash_])
+        self.waiting[hash_] = seen
+        if self.task is None or self.task.done():
+            self.cursor, self.next_ledger = None, since_ledger
+            self.task = asyncio.create_task(self._run())
+        try:
+            yield seen
+        finally:
+            self.waiting.pop(hash_, None)
+
+    async def _run(self) -> None:
+        while self.waiting:
+            try:
+                page = await self._page()
+            except Exception as error:
+                # Whatever went wrong says nothing about any payment: look again.
+                log.warning("cannot read ledgers: %s", type(error).__name__)
+                self.cursor = None
+                await asyncio.sleep(1)
+                continue
+            for transaction in page.transactions:
+                landing = Landing(
+                    transaction.status == "SUCCESS",
+                    transaction.result_xdr,
+                    transaction.ledger,
+                    transaction.created_at,
+                )
+                self._land(transaction.transaction_hash, landing)
+            if len(page.transactions) < PAGE_SIZE:
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    def _land(self, hash_: str, landing: Landing) -> None:
+        self.next_ledger = landing.ledger
+        self.recent[hash_] = landing
+        if len(self.recent) > RECENT_MAX:
+            self.recent.popitem(last=False)
+        future = self.waiting.get(hash_)
+        if future is not None and not future.done():
+            future.set_result(landing)
+
+    async def _page(self) -> GetTransactionsResponse:
+        if self.cursor is None:
+            latest = await self.server.get_latest_ledger()
+            page = await self.server.get_transactions(
+                start_ledger=min(self.next_ledger or latest.sequence, latest.sequence),
+                limit=PAGE_SIZE,
+            )
+        else:
+            page = await self.server.get_transactions(cursor=self.cursor, limit=PAGE_SIZE)
+        self.cursor = page.cursor or self.cursor
+        return page
+
+    async def close(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.task

@@ -1,0 +1,63 @@
+"""The HTTP facade: open the adapters, mount the routers, render every error the same way."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from adapters import temporal
+from adapters.postgres import auth, policies
+from adapters.postgres.database import Database
+from adapters.settings import ApiSettings, load
+from api import disputes, events, health, outages, payments, problems, sla, webhooks
+from api.dependencies import Engine
+from api.guards import Guards
+from domain.auth import Role
+from domain.policies import Agreement
+
+DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings = app.state.settings or load(ApiSettings)
+    database = Database(settings.database_url, connections_max=10)
+    # Lazily: the facade may start before the server it speaks to.
+    client = await temporal.connect(
+        settings.temporal_address, settings.temporal_namespace, lazy=True
+    )
+    await _prepare(database, settings)
+    app.state.engine = Engine(settings, database, client)
+    app.state.principals = {}
+    yield
+    await database.close()
+
+
+async def _prepare(database: Database, settings: ApiSettings) -> None:
+    """Make the bootstrap key the first admin's, and write down who pays whom by default."""
+    async with database.transaction() as connection:
+        key = settings.bootstrap_api_key.get_secret_value()
+        await auth.keep(connection, "bootstrap", Role.ADMIN, key)
+        await policies.settle_agreement(
+            connection,
+            Agreement(
+                settings.sla_agreement,
+                bond=settings.stellar_bond_address,
+                pool=settings.stellar_pool_address,
+                provider=settings.stellar_provider_address,
+                beneficiary=settings.stellar_beneficiary_address,
+            ),
+        )
+
+
+def create_app(settings: ApiSettings | None = None) -> FastAPI:
+    """Build the application; without settings they are read from the environment at start-up."""
+    app = FastAPI(title="ApexChainx", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
+    app.state.settings = settings
+    for noun in (outages, disputes, sla, payments, events, webhooks, health):
+        app.include_router(noun.router, prefix="/api/v1")
+    # Probes look for health at the root as well.
+    app.include_router(health.router, include_in_schema=False)
+    problems.install(app)
+    app.add_middleware(Guards)
+    return app

@@ -1,0 +1,137 @@
+"""How the facade speaks to the lives of outages: start one, ask one, tell one."""
+
+from contextlib import suppress
+from typing import Any
+
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from adapters.postgres import outages
+from api.dependencies import ANSWER_WITHIN, Engine
+from domain.disputes import Dispute, Filed, Ruling
+from domain.errors import Conflict
+from domain.outages import (
+    Amendment,
+    Cancellation,
+    Declaration,
+    Judgement,
+    Outage,
+    OutageStatus,
+    Recorded,
+    Resolution,
+)
+from workflows.outages import OutageWorkflow
+
+# The SDK's types know asynchronous updates of a handle only, not of a start.
+DECLARED: Any = OutageWorkflow.declared
+Handle = WorkflowHandle[OutageWorkflow, OutageStatus | None]
+
+
+async def declare(engine: Engine, declaration: Declaration) -> Recorded | None:
+    """Start the life of an outage; None when it has lived already, with this very content."""
+    outage = declaration.outage
+    start = WithStartWorkflowOperation(
+        OutageWorkflow.run,
+        declaration,
+        id=f"outage/{outage.id}",
+        task_queue="outages",
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        search_attributes=_columns(outage),
+        static_summary=f"{outage.severity} outage at {outage.site_name}"[:200],
+    )
+    try:
+        recorded: Recorded = await engine.temporal.execute_update_with_start_workflow(
+            DECLARED,
+            outage.fingerprint(),
+            start_workflow_operation=start,
+            id=declaration.request.correlation_id,
+            rpc_timeout=ANSWER_WITHIN,
+        )
+        return recorded
+    except WorkflowAlreadyStartedError:
+        with suppress(WorkflowAlreadyStartedError):
+            await start.workflow_handle()  # the SDK keeps the same error there, unread
+    async with engine.database.transaction() as connection:
+        row = await outages.get(connection, outage.id)
+    if row["fingerprint"] != outage.fingerprint():
+        raise Conflict(f"outage {outage.id!r} was declared before with other content")
+    return None
+
+
+def _columns(outage: Outage) -> TypedSearchAttributes:
+    """The columns of the Web UI's list; nothing personal, since they are never encrypted."""
+    columns = {
+        "OutageStatus": OutageStatus.DECLARED.value,
+        "Severity": outage.severity.value,
+        "SiteId": outage.site_id or outage.site_name,
+    }
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
+            for name, value in columns.items()
+        ]
+    )
+
+
+async def amend(engine: Engine, outage_id: str, amendment: Amendment, update_id: str) -> None:
+    await _ask(engine, outage_id, OutageWorkflow.amend, amendment, update_id)
+
+
+async def resolve(
+    engine: Engine, outage_id: str, resolution: Resolution, update_id: str
+) -> Judgement:
+    judgement: Judgement = await _ask(
+        engine, outage_id, OutageWorkflow.resolve, resolution, update_id
+    )
+    return judgement
+
+
+async def file_dispute(engine: Engine, dispute: Dispute, update_id: str) -> Filed:
+    filed: Filed = await _ask(
+        engine, dispute.outage_id, OutageWorkflow.file_dispute, dispute, update_id
+    )
+    return filed
+
+
+async def rule(engine: Engine, outage_id: str, ruling: Ruling, update_id: str) -> Judgement:
+    judgement: Judgement = await _ask(engine, outage_id, OutageWorkflow.rule, ruling, update_id)
+    return judgement
+
+
+async def cancel(engine: Engine, outage_id: str, cancellation: Cancellation) -> None:
+    try:
+        await _life(engine.temporal, outage_id).signal(OutageWorkflow.cancel, cancellation)
+    except RPCError as error:
+        await _explain(engine, outage_id, error)
+
+
+async def _ask(engine: Engine, outage_id: str, update: Any, message: Any, update_id: str) -> Any:
+    """Ask an outage's life to change, and wait for its answer."""
+    try:
+        return await _life(engine.temporal, outage_id).execute_update(
+            update, message, id=update_id, rpc_timeout=ANSWER_WITHIN
+        )
+    except RPCError as error:
+        await _explain(engine, outage_id, error)
+
+
+async def _explain(engine: Engine, outage_id: str, error: RPCError) -> None:
+    """A life that is not there has either never begun or has ended: the book knows which."""
+    if error.status is not RPCStatusCode.NOT_FOUND:
+        raise error
+    async with engine.database.transaction() as connection:
+        row = await outages.get(connection, outage_id)
+    raise Conflict(f"outage {outage_id!r} is {row['status']}; nothing about it can change")
+
+
+def _life(temporal: Client, outage_id: str) -> Handle:
+    return temporal.get_workflow_handle_for(OutageWorkflow.run, f"outage/{outage_id}")

@@ -1,0 +1,123 @@
+"""What a route may ask for."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Query, Request
+from fastapi.security import APIKeyHeader
+from temporalio.client import Client
+
+from adapters.postgres import auth, database
+from adapters.settings import ApiSettings
+from domain import outages
+from domain.auth import Principal, Role
+from domain.errors import Forbidden, Unauthenticated
+
+# Long enough for a busy worker, short enough that a caller is told before its own patience ends.
+ANSWER_WITHIN = timedelta(seconds=10)
+KEYS_REMEMBERED_MAX = 1000
+_api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="Your API key")
+
+
+@dataclass
+class Engine:
+    """What the process opened at start-up."""
+
+    settings: ApiSettings
+    database: database.Database
+    temporal: Client
+
+
+# All of these are coroutines, though none waits for long: FastAPI sends anything else to a
+# thread, which costs more than the work itself.
+def _engine(request: Request) -> Engine:
+    return cast(Engine, request.app.state.engine)
+
+
+async def get_engine(request: Request) -> Engine:
+    return _engine(request)
+
+
+async def get_database(request: Request) -> database.Database:
+    return _engine(request).database
+
+
+async def get_temporal(request: Request) -> Client:
+    return _engine(request).temporal
+
+
+async def get_principal(
+    request: Request, key: Annotated[str | None, Depends(_api_key)]
+) -> Principal:
+    """Know the caller by key. Keys found are remembered until the process ends."""
+    if not key:
+        raise Unauthenticated("send your API key in the header X-API-Key")
+    known: dict[bytes, Principal] = request.app.state.principals
+    digest = hashlib.sha256(key.encode()).digest()
+    if digest not in known:
+        async with _engine(request).database.transaction() as connection:
+            found = await auth.principal(connection, key)
+        if found is None:
+            raise Unauthenticated("this API key is not known")
+        if len(known) >= KEYS_REMEMBERED_MAX:
+            known.clear()
+        known[digest] = found
+    return known[digest]
+
+
+async def get_admin(principal: Annotated[Principal, Depends(get_principal)]) -> Principal:
+    if not principal.may(Role.ADMIN):
+        raise Forbidden("only an admin may do this")
+    return principal
+
+
+async def get_asked(
+    request: Request, principal: Annotated[Principal, Depends(get_principal)]
+) -> outages.Request:
+    return outages.Request(principal.name, request.state.correlation_id)
+
+
+async def get_update_id(
+    request: Request,
+    key: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", min_length=1, max_length=200, description="Repeat safely"),
+    ] = None,
+) -> str:
+    """
+    Name the update after the caller's key and what was asked: the same question asked again is
+    answered again, another question under the same key is a new one and judged as such.
+    """
+    if key is None:
+        return cast(str, request.state.correlation_id)
+    asked = request.url.path.encode() + b"\n" + await request.body()
+    return hashlib.sha256(key.encode() + b"\n" + asked).hexdigest()
+
+
+@dataclass(frozen=True)
+class Page:
+    number: int
+    size: int
+
+    @property
+    def offset(self) -> int:
+        return (self.number - 1) * self.size
+
+
+async def get_page(
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    page_size: Annotated[int, Query(ge=1, le=200)] = 20,
+) -> Page:
+    return Page(page, page_size)
+
+
+Database = Annotated[database.Database, Depends(get_database)]
+Temporal = Annotated[Client, Depends(get_temporal)]
+Running = Annotated[Engine, Depends(get_engine)]
+Caller = Annotated[Principal, Depends(get_principal)]
+Admin = Annotated[Principal, Depends(get_admin)]
+Asked = Annotated[outages.Request, Depends(get_asked)]
+UpdateId = Annotated[str, Depends(get_update_id)]
+Paging = Annotated[Page, Depends(get_page)]

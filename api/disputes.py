@@ -1,0 +1,105 @@
+"""/sla/disputes: object to a verdict, and decide the objection."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from adapters.postgres import disputes
+from api import commands
+from api.bodies import Body, Minutes
+from api.dependencies import Asked, Caller, Database, Paging, Running, UpdateId
+from api.views import PageView
+from domain.digests import derived_id
+from domain.disputes import NOTE_MAX, REASON_MAX, Dispute, DisputeStatus, Ruling
+
+router = APIRouter(prefix="/sla/disputes", tags=["disputes"])
+DisputeId = Annotated[str, Path(max_length=64)]
+
+
+class DisputeBody(Body):
+    outage_id: str = Field(max_length=64)
+    reason: str = Field(min_length=1, max_length=REASON_MAX)
+
+
+class RulingBody(Body):
+    """`resolve` upholds the dispute, with `mttr_minutes` if the outage is to be judged again."""
+
+    action: Literal["resolve", "reject"]
+    resolution_note: str = Field("", max_length=NOTE_MAX)
+    mttr_minutes: Minutes | None = None
+
+
+class DisputeView(BaseModel):
+    id: str
+    outage_id: str
+    revision: int
+    status: DisputeStatus
+    reason: str
+    filed_by: str
+    created_at: datetime
+    ruling_deadline: datetime
+    ruled_by: str | None
+    ruled_at: datetime | None
+    resolution_note: str | None
+
+
+@router.post("", status_code=201)
+async def file_dispute(
+    body: DisputeBody, engine: Running, asked: Asked, update_id: UpdateId
+) -> DisputeView:
+    """Object to a verdict while its dispute window is open; the money waits for a ruling."""
+    dispute_id = derived_id("dsp", body.outage_id, uuid4().hex)
+    dispute = Dispute(dispute_id, body.outage_id, body.reason, asked)
+    # The same question asked again is answered with the dispute the first one filed.
+    filed = await commands.file_dispute(engine, dispute, update_id)
+    return await get_dispute(filed.dispute_id, engine.database)
+
+
+async def get_dispute(dispute_id: str, database: Database) -> DisputeView:
+    async with database.transaction() as connection:
+        return DisputeView.model_validate(dict(await disputes.get(connection, dispute_id)))
+
+
+@router.get("")
+async def list_disputes(
+    database: Database,
+    caller: Caller,
+    paging: Paging,
+    outage_id: str | None = None,
+    status: Literal["open", "under_review", "resolved", "rejected", "expired"] | None = None,
+) -> PageView[DisputeView]:
+    async with database.transaction() as connection:
+        rows, total = await disputes.page(
+            connection,
+            outage_id=outage_id,
+            status=status,
+            offset=paging.offset,
+            limit=paging.size,
+        )
+    items = [DisputeView.model_validate(dict(row)) for row in rows]
+    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+
+
+@router.get("/{dispute_id}")
+async def show_dispute(dispute_id: DisputeId, database: Database, caller: Caller) -> DisputeView:
+    return await get_dispute(dispute_id, database)
+
+
+@router.patch("/{dispute_id}")
+async def rule_dispute(
+    dispute_id: DisputeId, body: RulingBody, engine: Running, asked: Asked, update_id: UpdateId
+) -> DisputeView:
+    """Decide a dispute. The outage is settled at once by what the ruling leaves standing."""
+    dispute = await get_dispute(dispute_id, engine.database)
+    ruling = Ruling(
+        dispute_id,
+        body.action == "resolve",
+        asked,
+        body.resolution_note,
+        body.mttr_minutes,
+    )
+    await commands.rule(engine, dispute.outage_id, ruling, update_id)
+    return await get_dispute(dispute_id, engine.database)

@@ -1,0 +1,43 @@
+"""/events: everything that happened, in commit order, for whoever prefers to ask."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from adapters.postgres import events
+from api.dependencies import Caller, Database
+
+router = APIRouter(prefix="/events", tags=["events"])
+
+
+class EventView(BaseModel):
+    id: str
+    type: str
+    outage_id: str
+    occurred_at: datetime
+    data: dict[str, Any]
+
+
+class FeedView(BaseModel):
+    """Pass `next` as `after` to go on; it stays the same while nothing new has happened."""
+
+    items: list[EventView]
+    next: str
+
+
+@router.get("")
+async def list_events(
+    database: Database,
+    caller: Caller,
+    after: Annotated[str, Query(max_length=40)] = "0-0",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> FeedView:
+    """Read the feed from a cursor on. An event is never skipped and never reordered."""
+    cursor = events.Cursor.parse(after)
+    async with database.transaction() as connection:
+        rows = await events.after(connection, cursor, limit)
+    if rows:
+        cursor = events.Cursor(rows[-1]["transaction"], rows[-1]["sequence"])
+    return FeedView(items=[EventView.model_validate(dict(row)) for row in rows], next=str(cursor))

@@ -1,0 +1,72 @@
+"""/health: is the process alive, can it serve, and where is everything."""
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy import text
+from temporalio.service import RPCError
+
+from api.dependencies import Running
+from domain.errors import NotFound, Unavailable
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+class Health(BaseModel):
+    status: str
+
+
+class Stack(BaseModel):
+    """Where the sandbox's parts listen. Shown in the sandbox only."""
+
+    stellar_network: str
+    stellar_rpc_url: str | None
+    temporal_address: str
+    temporal_ui_url: str | None
+
+
+@router.get("")
+@router.get("/liveness")
+async def liveness() -> Health:
+    """The process runs; nothing else is asked."""
+    return Health(status="ok")
+
+
+@router.get("/readiness", responses={503: {"description": "a part does not answer"}})
+async def readiness(engine: Running) -> JSONResponse:
+    """The database and Temporal answer, so requests can be served."""
+    parts = {"database": await _database(engine), "temporal": await _temporal(engine)}
+    ready = all(state == "ok" for state in parts.values())
+    return JSONResponse(
+        {"status": "ok" if ready else "unavailable", "parts": parts}, 200 if ready else 503
+    )
+
+
+async def _database(engine: Running) -> str:
+    try:
+        async with engine.database.transaction() as connection:
+            await connection.execute(text("SELECT 1"))
+    except Unavailable as error:
+        return str(error)
+    return "ok"
+
+
+async def _temporal(engine: Running) -> str:
+    try:
+        await engine.temporal.service_client.check_health()
+    except (RPCError, RuntimeError):
+        return "Temporal does not answer; try again"
+    return "ok"
+
+
+@router.get("/stack")
+async def stack(engine: Running) -> Stack:
+    settings = engine.settings
+    if settings.stellar_network != "sandbox":
+        raise NotFound("the stack is shown in the sandbox only")
+    return Stack(
+        stellar_network=settings.stellar_network,
+        stellar_rpc_url=settings.stellar_rpc_url,
+        temporal_address=settings.temporal_address,
+        temporal_ui_url=settings.temporal_ui_url,
+    )

@@ -1,0 +1,184 @@
+"""/outages: declare one, correct it, resolve it, look at it."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel
+
+from adapters.postgres import outages, policies
+from api import commands
+from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody
+from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
+from api.timeline import timeline
+from api.views import STATES, OutageView, PageView, PaymentView, SlaView
+from domain.errors import Invalid
+from domain.outages import (
+    Amendment,
+    Cancellation,
+    Declaration,
+    OutageStatus,
+    Resolution,
+    check_outage,
+)
+from domain.payments import owed
+from domain.sla import Severity
+
+router = APIRouter(prefix="/outages", tags=["outages"])
+OutageId = Annotated[str, Path(max_length=64)]
+UNTIMED = Invalid("resolved_at", "is required, or mttr_minutes, when status is resolved")
+
+
+class ResolvedView(BaseModel):
+    """`payment` is what will be paid unless the verdict is disputed in time."""
+
+    outage: OutageView
+    sla: SlaView
+    payment: PaymentView
+
+
+class TimelineView(BaseModel):
+    """Everything that happened to an outage, in order, with the evidence of each step."""
+
+    outage_id: str
+    items: list[dict[str, Any]]
+
+
+@router.post("", status_code=201)
+async def declare_outage(
+    body: OutageBody, response: Response, engine: Running, asked: Asked, update_id: UpdateId
+) -> OutageView:
+    """
+    Declare an outage and answer once it is safely on record (201).
+
+    Declaring the same content again answers the same outage (200); other content under the same
+    id is refused (409).
+    """
+    outage = body.outage()
+    check_outage(outage, datetime.now(UTC))
+    resolving = body.status == "resolved"
+    if resolving and body.resolved_at is None and body.mttr_minutes is None:
+        raise UNTIMED
+    policy = outage.policy or engine.settings.sla_policy
+    recorded = await commands.declare(
+        engine, Declaration(outage, asked, policy, engine.settings.sla_agreement)
+    )
+    if recorded is None or recorded.correlation_id != asked.correlation_id:
+        response.status_code = 200
+    elif resolving:
+        resolution = Resolution(asked, body.resolved_at, body.mttr_minutes)
+        await commands.resolve(engine, outage.id, resolution, update_id)
+    return await _show(engine, outage.id)
+
+
+async def _show(engine: Engine, outage_id: str) -> OutageView:
+    async with engine.database.transaction() as connection:
+        return OutageView.of(await outages.get(connection, outage_id))
+
+
+@router.get("")
+async def list_outages(
+    database: Database,
+    caller: Caller,
+    paging: Paging,
+    severity: Severity | None = None,
+    status: Literal["open", "resolved", "cancelled"] | None = None,
+    lifecycle: OutageStatus | None = None,
+    search: Annotated[str | None, Query(max_length=200)] = None,
+    sort: Annotated[str | None, Query(max_length=50)] = None,
+    sort_field: Annotated[str | None, Query(max_length=50)] = None,
+    sort_order: Literal["asc", "desc"] | None = None,
+) -> PageView[OutageView]:
+    """List outages, newest first unless sorted otherwise (`sort=-detected_at`, or sort_field)."""
+    statuses = None if status is None else STATES[status]
+    if lifecycle is not None:
+        statuses = [lifecycle]
+    field, descending = _sorting(sort or sort_field, sort_order)
+    async with database.transaction() as connection:
+        rows, total = await outages.page(
+            connection,
+            severity=severity,
+            statuses=statuses,
+            search=search,
+            sort=field,
+            descending=descending,
+            offset=paging.offset,
+            limit=paging.size,
+        )
+    items = [OutageView.of(row) for row in rows]
+    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+
+
+def _sorting(field: str | None, order: str | None) -> tuple[str, bool]:
+    if not field:
+        return "detected_at", order != "asc"
+    descending = order == "desc" if order else field.startswith("-")
+    name = field.removeprefix("-")
+    if name not in outages.SORTABLE:
+        raise Invalid("sort", f"must be one of {', '.join(sorted(outages.SORTABLE))}")
+    return name, descending
+
+
+@router.get("/{outage_id}")
+async def get_outage(outage_id: OutageId, engine: Running, caller: Caller) -> OutageView:
+    return await _show(engine, outage_id)
+
+
+@router.put("/{outage_id}")
+async def amend_outage(
+    outage_id: OutageId, body: AmendBody, engine: Running, asked: Asked, update_id: UpdateId
+) -> OutageView:
+    """Correct an outage; fields that are not sent stay. Times and identity never change."""
+    changes, resolving = body.changes(), body.status == "resolved"
+    shown = await _show(engine, outage_id)
+    if resolving and shown.status == "open":
+        if body.resolved_at is None and body.mttr_minutes is None:
+            raise UNTIMED
+        resolution = Resolution(asked, body.resolved_at, body.mttr_minutes)
+        await commands.amend(engine, outage_id, Amendment(asked, changes), f"{update_id}-amend")
+        await commands.resolve(engine, outage_id, resolution, update_id)
+    elif changes:
+        await commands.amend(engine, outage_id, Amendment(asked, changes), update_id)
+    return await _show(engine, outage_id)
+
+
+@router.post("/{outage_id}/resolve")
+async def resolve_outage(
+    outage_id: OutageId, body: ResolveBody, engine: Running, asked: Asked, update_id: UpdateId
+) -> ResolvedView:
+    """The service is back: judge the SLA, open the dispute window, and answer the verdict."""
+    judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
+    async with engine.database.transaction() as connection:
+        row = await outages.get(connection, outage_id)
+        agreement = await policies.agreement(connection, row["agreement"])
+    payment = owed(
+        engine.settings.stellar_network,
+        agreement,
+        outage_id,
+        judgement.revision,
+        judgement.verdict,
+        asked.correlation_id,
+    )
+    return ResolvedView(
+        outage=OutageView.of(row),
+        sla=SlaView.of(judgement.verdict, judgement.revision),
+        payment=PaymentView.planned(payment),
+    )
+
+
+@router.post("/{outage_id}/cancel", status_code=202)
+async def cancel_outage(
+    outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked
+) -> OutageView:
+    """It was never an outage: end it without a verdict. Accepted, and done a moment later."""
+    await commands.cancel(engine, outage_id, Cancellation(asked, body.reason))
+    return await _show(engine, outage_id)
+
+
+@router.get("/{outage_id}/timeline")
+async def get_timeline(outage_id: OutageId, database: Database, caller: Caller) -> TimelineView:
+    """Show every recorded step of an outage: audit leaves, verdicts, payments, deliveries."""
+    async with database.transaction() as connection:
+        await outages.get(connection, outage_id)
+        items = await timeline(connection, outage_id)
+    return TimelineView(outage_id=outage_id, items=items)

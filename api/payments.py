@@ -1,0 +1,94 @@
+"""/payments: what was owed, and what the chain did about it."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel
+
+from adapters.postgres import attempts, ledger, payments
+from api.dependencies import Caller, Database, Paging
+from api.views import PAYMENT_STATES, PageView, PaymentView
+from domain.sla import PaymentType
+
+router = APIRouter(prefix="/payments", tags=["payments"])
+PaymentId = Annotated[str, Path(max_length=64)]
+DAY = timedelta(days=1)
+
+
+class StoryView(BaseModel):
+    """A payment from its obligation to its proof."""
+
+    payment: PaymentView
+    attempts: list[dict[str, Any]]
+    postings: list[dict[str, Any]]
+
+
+class BalanceView(BaseModel):
+    """An account of the book; a debit balance is positive. All accounts sum to zero."""
+
+    account: str
+    balance_stroops: str
+
+
+@router.get("")
+async def list_payments(
+    database: Database,
+    caller: Caller,
+    paging: Paging,
+    status: Literal["pending", "confirmed", "completed", "failed"] | None = None,
+    type: PaymentType | None = None,
+    outage_id: str | None = None,
+    date_from: date | None = None,
+    date_to: date | None = None,
+) -> PageView[PaymentView]:
+    """List payments, newest first; both dates are inclusive."""
+    async with database.transaction() as connection:
+        rows, total = await payments.page(
+            connection,
+            statuses=None if status is None else PAYMENT_STATES[status],
+            type_=type,
+            outage_id=outage_id,
+            since=None if date_from is None else _midnight(date_from),
+            until=None if date_to is None else _midnight(date_to) + DAY,
+            offset=paging.offset,
+            limit=paging.size,
+        )
+    items = [PaymentView.of(row) for row in rows]
+    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+@router.get("/ledger")
+async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
+    """Show every account of the double-entry book."""
+    async with database.transaction() as connection:
+        return [
+            BalanceView(account=row["account"], balance_stroops=str(row["balance_stroops"]))
+            for row in await ledger.balances(connection)
+        ]
+
+
+@router.get("/{payment_id}")
+async def get_payment(payment_id: PaymentId, database: Database, caller: Caller) -> PaymentView:
+    async with database.transaction() as connection:
+        return PaymentView.of(await payments.get(connection, payment_id))
+
+
+@router.get("/{payment_id}/story")
+async def explain_payment(payment_id: PaymentId, database: Database, caller: Caller) -> StoryView:
+    """Tell every attempt, envelope, answer and posting of a payment."""
+    async with database.transaction() as connection:
+        row = await payments.get(connection, payment_id)
+        tried = await attempts.story(connection, payment_id)
+        booked = await ledger.of_payment(connection, payment_id)
+    return StoryView(
+        payment=PaymentView.of(row),
+        attempts=[dict(attempt) for attempt in tried],
+        postings=[
+            {**posting, "amount_stroops": str(posting["amount_stroops"])} for posting in booked
+        ],
+    )

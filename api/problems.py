@@ -1,0 +1,126 @@
+"""Every error leaves the API as RFC 9457 problem+json with a sentence a person can act on."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+
+from domain.errors import (
+    ApexError,
+    Conflict,
+    Forbidden,
+    IllegalTransition,
+    Invalid,
+    NotFound,
+    TryAgain,
+    Unauthenticated,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+STATUSES: dict[str, int] = {
+    Invalid.code: 422,
+    NotFound.code: 404,
+    Conflict.code: 409,
+    IllegalTransition.code: 409,
+    Unauthenticated.code: 401,
+    Forbidden.code: 403,
+    TryAgain.code: 503,
+    Unavailable.code: 503,
+}
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    errors: list[dict[str, str]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    body: dict[str, Any] = {
+        "type": f"/docs/errors#{code}",
+        "title": code.replace("_", " "),
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "correlation_id": getattr(request.state, "correlation_id", ""),
+    }
+    if errors:
+        body["errors"] = errors
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def _refused(request: Request, code: str, detail: str, field: str | None) -> JSONResponse:
+    status = STATUSES.get(code, 500)
+    errors = [{"field": field, "message": detail}] if field else None
+    headers = {"Retry-After": "2"} if status == 503 else None
+    return problem(request, status, code, detail, errors, headers)
+
+
+async def apex_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApexError)
+    field = error.field if isinstance(error, Invalid) else None
+    return _refused(request, error.code, str(error), field)
+
+
+async def update_failed(request: Request, error: Exception) -> JSONResponse:
+    """A workflow refused, or its step did: the refusal carries our own code."""
+    assert isinstance(error, WorkflowUpdateFailedError)
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type in STATUSES:
+        field = cause.details[0] if cause.details else None
+        return _refused(request, cause.type, cause.message, field)
+    log.error("an update failed unexpectedly", exc_info=error)
+    return problem(request, 500, "internal", "Something went wrong here; it was written down.")
+
+
+async def temporal_silent(request: Request, error: Exception) -> JSONResponse:
+    log.warning("Temporal did not answer %s: %s", request.url.path, error)
+    return _refused(
+        request,
+        Unavailable.code,
+        "The engine did not answer in time. What you asked for may still be done: "
+        "repeat it with the same Idempotency-Key, or look at the outage.",
+        None,
+    )
+
+
+async def invalid_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = []
+    for found in error.errors():
+        path = [str(part) for part in found["loc"] if part not in ("body", "query", "path")]
+        errors.append({"field": ".".join(path) or "body", "message": found["msg"]})
+    detail = "; ".join(f"{entry['field']}: {entry['message']}" for entry in errors)
+    return problem(request, 422, Invalid.code, detail, errors)
+
+
+async def http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
+        error.status_code, "http_error"
+    )
+    headers = dict(error.headers) if error.headers else None
+    return problem(request, error.status_code, code, str(error.detail), None, headers)
+
+
+async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected error at %s", request.url.path, exc_info=error)
+    return problem(request, 500, "internal", "Something went wrong here; it was written down.")
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(ApexError, apex_error)
+    app.add_exception_handler(WorkflowUpdateFailedError, update_failed)
+    app.add_exception_handler(WorkflowUpdateRPCTimeoutOrCancelledError, temporal_silent)
+    app.add_exception_handler(RPCError, temporal_silent)
+    app.add_exception_handler(RequestValidationError, invalid_request)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Exception, unexpected)

@@ -1,0 +1,46 @@
+"""The story of one outage, gathered from the audit trail and what the receivers answered."""
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import audit, webhooks
+
+
+async def timeline(connection: AsyncConnection, outage_id: str) -> list[dict[str, Any]]:
+    """
+    Return one entry per audit leaf and per webhook delivery, in order of time.
+
+    A leaf's entry carries its hash, so that what is read here can be held against the trail.
+    """
+    items = [
+        {
+            "at": leaf["at"],
+            "step": leaf["action"],
+            "actor": leaf["actor"],
+            "correlation_id": leaf["correlation_id"],
+            "evidence": leaf["evidence"],
+            "leaf_hash": leaf["hash"],
+        }
+        for leaf in await audit.trail(connection, f"outage/{outage_id}")
+    ]
+    for delivery in await webhooks.of_outage(connection, outage_id):
+        at = delivery["delivered_at"] or delivery["created_at"]
+        items.append(
+            {
+                "at": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                "step": f"webhook.{delivery['status']}",
+                "actor": "engine",
+                "correlation_id": "",
+                "evidence": {
+                    "delivery_id": delivery["id"],
+                    "event_id": delivery["event_id"],
+                    "event": delivery["type"],
+                    "url": delivery["url"],
+                    "attempts": delivery["attempts"],
+                    "response_code": delivery["response_code"],
+                },
+                "leaf_hash": None,
+            }
+        )
+    return sorted(items, key=lambda item: str(item["at"]))

@@ -1,0 +1,126 @@
+"""/webhooks: who is told about what, and whether they listened."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import events, webhooks
+from adapters.subscribers import check_url
+from api.bodies import Body
+from api.dependencies import Admin, Asked, Database, Running
+from domain.audit import leaf
+from domain.digests import derived_id
+from domain.events import EventType
+from domain.outages import Request
+from domain.webhooks import DeliveryStatus, decode_secret, encode_secret
+
+router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+WebhookId = Annotated[str, Path(max_length=64)]
+
+
+class WebhookBody(Body):
+    """A secret of your own must be whsec_ and the base64 of 24 to 64 random bytes."""
+
+    url: str = Field(max_length=2000)
+    events: list[EventType] = Field(min_length=1)
+    secret: str | None = Field(None, max_length=200)
+
+
+class WebhookChange(Body):
+    url: str | None = Field(None, max_length=2000)
+    events: list[EventType] | None = Field(None, min_length=1)
+    active: bool | None = None
+
+
+class WebhookView(BaseModel):
+    id: str
+    url: str
+    events: list[str]
+    active: bool
+
+
+class CreatedView(WebhookView):
+    """The secret is shown this once."""
+
+    secret: str
+
+
+class DeliveryView(BaseModel):
+    id: str
+    event_id: str
+    event: str
+    outage_id: str
+    status: DeliveryStatus
+    attempts: int
+    response_code: int | None
+    problem: str | None
+    created_at: datetime
+    delivered_at: datetime | None
+
+
+@router.get("")
+async def list_webhooks(database: Database, admin: Admin) -> list[WebhookView]:
+    async with database.transaction() as connection:
+        return [WebhookView(**row) for row in await webhooks.subscriptions(connection)]
+
+
+@router.post("", status_code=201)
+async def create_webhook(
+    body: WebhookBody, engine: Running, admin: Admin, asked: Asked
+) -> CreatedView:
+    """Subscribe a receiver; every event is signed with the secret answered here."""
+    await check_url(body.url, allow_private=engine.settings.webhook_allow_private)
+    secret = body.secret or encode_secret(secrets.token_bytes(32))
+    encode_secret(decode_secret(secret))
+    webhook_id = derived_id("whk", secrets.token_hex(16))
+    wanted = [str(name) for name in body.events]
+    async with engine.database.transaction() as connection:
+        await webhooks.subscribe(connection, webhook_id, body.url, wanted, secret)
+        facts = {"url": body.url, "events": wanted}
+        await _note(connection, webhook_id, "webhook.created", asked, facts)
+    return CreatedView(id=webhook_id, url=body.url, events=wanted, active=True, secret=secret)
+
+
+@router.patch("/{webhook_id}", status_code=204)
+async def change_webhook(
+    webhook_id: WebhookId, body: WebhookChange, engine: Running, admin: Admin, asked: Asked
+) -> Response:
+    changes = body.model_dump(mode="json", exclude_none=True)
+    if body.url is not None:
+        await check_url(body.url, allow_private=engine.settings.webhook_allow_private)
+    if changes:
+        async with engine.database.transaction() as connection:
+            await webhooks.change(connection, webhook_id, changes)
+            await _note(connection, webhook_id, "webhook.changed", asked, changes)
+    return Response(status_code=204)
+
+
+@router.delete("/{webhook_id}", status_code=204)
+async def delete_webhook(
+    webhook_id: WebhookId, database: Database, admin: Admin, asked: Asked
+) -> Response:
+    async with database.transaction() as connection:
+        await webhooks.unsubscribe(connection, webhook_id)
+        await _note(connection, webhook_id, "webhook.deleted", asked, {})
+    return Response(status_code=204)
+
+
+@router.get("/{webhook_id}/deliveries")
+async def list_deliveries(
+    webhook_id: WebhookId, database: Database, admin: Admin
+) -> list[DeliveryView]:
+    async with database.transaction() as connection:
+        rows = await webhooks.deliveries_of(connection, webhook_id)
+    return [DeliveryView.model_validate({**row, "event": row["type"]}) for row in rows]
+
+
+async def _note(
+    connection: AsyncConnection, webhook_id: str, action: str, asked: Request, facts: dict[str, Any]
+) -> None:
+    at = datetime.now(UTC)
+    subject, key = f"webhook/{webhook_id}", asked.correlation_id
+    await events.publish(connection, leaf(subject, action, asked, at, facts, key))

@@ -1,0 +1,73 @@
+"""The `apexchainx` command. To add a sub-command, write `cli/NAME.py` with a function `command` and list it here.
+
+Only the one that is called is imported, so that `--help` answers at once.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import NoReturn
+
+import typer
+
+COMMANDS = {
+    "up": "Start everything on this machine and keep it up.",
+    "worker": "Run a worker for some task queues.",
+    "api": "Run the HTTP API.",
+    "migrate": "Bring the database to the newest migration.",
+    "polling": "Tell whether the workers of this host are polling.",
+    "openapi": "Print the OpenAPI document of the HTTP API.",
+}
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The whole command tree, of which only the branch that `arguments` ask for is loaded."""
+    application = typer.Typer(
+        help="From an outage to a paid, disputable, audited SLA settlement.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    # One command alone would become the application itself; a callback keeps it a sub-command.
+    application.callback()(_nothing)
+    for name, line in COMMANDS.items():
+        if name in arguments[:1]:
+            function = import_module(f"cli.{name}").command
+            application.command(name, help=f"{line}\n\n{function.__doc__}")(function)
+        else:
+            application.command(name, help=line)(_nothing)
+    return application
+
+
+def _nothing() -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """Run it, and leave at once: an ordinary exit after using a Temporal client aborts now and then."""
+    code: int | str | None = 1
+    try:
+        build(sys.argv[1:])(prog_name="apexchainx")
+    except SystemExit as ending:
+        code = ending.code
+    finally:
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+            code = 1
+        if sys.exception():
+            traceback.print_exc()
+        _flush()
+        os._exit(code or 0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):  # the reader, `head` for one, has what it wanted
+            stream.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""
+Every error this engine raises on purpose.
+
+* ApexError
+  x Refused              the caller must change something; nothing was written
+    + Invalid            a field is wrong; `field` names it
+    + NotFound           the caller named something that does not exist
+    + Conflict           the request contradicts what has already happened
+      - IllegalTransition  a state machine refused to move
+    + Unauthenticated    who is calling is not known
+    + Forbidden          who is calling may not do this
+  x TryAgain             nothing is wrong with the request; the same one may succeed later
+    + Unavailable        a part of the system is down or slow
+    + ChainUnavailable   the Stellar network is busy or unreachable
+    + ChannelsBusy       every channel account has a payment in flight
+  x Stop                 repeating cannot help; a person must look
+    + ChainMismatch      the network is not the one this engine was set up for
+    + Obstructed           a payment cannot be made until its payee or treasury changes
+    + Quarantined        a channel's sequence was consumed by something we did not sign
+
+`code` is stable and documented in docs/errors.md; the message is a sentence for people.
+"""
+
+
+class ApexError(Exception):
+    """Base of all expected errors."""
+
+    code = "error"
+
+
+class Refused(ApexError):
+    """The caller must change something; nothing was written."""
+
+    code = "refused"
+
+
+class Invalid(Refused):
+    """One field of the request is wrong."""
+
+    code = "invalid"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class NotFound(Refused):
+    """The caller named something that does not exist."""
+
+    code = "not_found"
+
+
+class Conflict(Refused):
+    """The request contradicts what has already happened."""
+
+    code = "conflict"
+
+
+class IllegalTransition(Conflict):
+    """A state machine refused to move."""
+
+    code = "illegal_transition"
+
+
+class Unauthenticated(Refused):
+    """Who is calling is not known."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(Refused):
+    """Who is calling may not do this."""
+
+    code = "forbidden"
+
+
+class TryAgain(ApexError):
+    """Nothing is wrong with the request; the same one may succeed later."""
+
+    code = "try_again"
+
+
+class Unavailable(TryAgain):
+    """A part of the system is down or slow."""
+
+    code = "unavailable"
+
+
+class ChainUnavailable(TryAgain):
+    """The Stellar network is busy or unreachable; stored bytes may be sent again."""
+
+    code = "chain_unavailable"
+
+
+class ChannelsBusy(TryAgain):
+    """Every channel account has a payment in flight."""
+
+    code = "channels_busy"
+
+
+class Stop(ApexError):
+    """Repeating cannot help; a person must look."""
+
+    code = "stop"
+
+
+class ChainMismatch(Stop):
+    """The network is not the one this engine was set up for."""
+
+    code = "chain_mismatch"
+
+
+class Obstructed(Stop):
+    """A payment cannot be made until its payee, or our treasury, changes something."""
+
+    code = "obstructed"
+
+
+class Quarantined(Stop):
+    """A channel's sequence was consumed by something we did not sign."""
+
+    code = "quarantined"

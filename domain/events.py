@@ -1,0 +1,38 @@
+"""Every event a subscriber can receive."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from domain.digests import derived_id
+
+
+class EventType(StrEnum):
+    OUTAGE_CREATED = "outage.created"
+    OUTAGE_RESOLVED = "outage.resolved"
+    OUTAGE_CANCELLED = "outage.cancelled"
+    OUTAGE_CLOSED = "outage.closed"
+    SLA_BREACHED = "sla.breached"
+    DISPUTE_OPENED = "dispute.opened"
+    DISPUTE_RESOLVED = "dispute.resolved"
+    PAYMENT_PROCESSED = "payment.processed"
+    PAYMENT_PARKED = "payment.parked"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to an outage; `data` is the JSON a subscriber reads."""
+
+    id: str
+    type: EventType
+    outage_id: str
+    occurred_at: datetime
+    data: dict[str, Any]
+
+
+def event(
+    type_: EventType, outage_id: str, occurred_at: datetime, data: dict[str, Any], *key: str
+) -> Event:
+    """Make an event whose id is the same however often the same step is repeated."""
+    return Event(derived_id("evt", outage_id, type_, *key), type_, outage_id, occurred_at, data)

@@ -1,0 +1,73 @@
+"""
+The facts that events tell and audit leaves keep: plain JSON, amounts as strings of stroops.
+
+Anyone can recompute a verdict from these: the instants, the severity, the terms' digest.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from domain.digests import instant
+from domain.outages import Outage
+from domain.payments import Payment
+from domain.policies import Policy
+from domain.sla import Verdict
+
+
+def of_outage(outage: Outage, policy: Policy) -> dict[str, Any]:
+    return {
+        "outage_id": outage.id,
+        "site_name": outage.site_name,
+        "severity": outage.severity,
+        "detected_at": instant(outage.detected_at),
+        "fingerprint": outage.fingerprint(),
+        **of_policy(policy),
+    }
+
+
+def of_policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "policy": policy.name,
+        "policy_version": policy.version,
+        "policy_digest": policy.digest(),
+    }
+
+
+def of_verdict(
+    outage: Outage,
+    revision: int,
+    verdict: Verdict,
+    policy: Policy,
+    resolved_at: datetime,
+    basis: str,
+) -> dict[str, Any]:
+    """Everything the verdict rests on, and the verdict; `basis` is measured, stated or ruled."""
+    return {
+        "outage_id": outage.id,
+        "revision": revision,
+        "severity": outage.severity,
+        "detected_at": instant(outage.detected_at),
+        "resolved_at": instant(resolved_at),
+        "mttr_minutes": verdict.mttr_minutes,
+        "mttr_basis": basis,
+        "threshold_minutes": verdict.threshold_minutes,
+        "sla_status": verdict.status,
+        "payment_type": verdict.payment_type,
+        "rating": verdict.rating,
+        "amount_stroops": str(verdict.amount_stroops),
+        **of_policy(policy),
+    }
+
+
+def of_payment(payment: Payment) -> dict[str, Any]:
+    return {
+        "payment_id": payment.id,
+        "payment_number": payment.number,
+        "outage_id": payment.outage_id,
+        "revision": payment.revision,
+        "type": payment.type,
+        "amount_stroops": str(payment.amount_stroops),
+        "asset_code": "USDC",
+        "from_address": payment.from_address,
+        "to_address": payment.to_address,
+    }

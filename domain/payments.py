@@ -1,0 +1,131 @@
+"""
+A payment owed because of an outage.
+
+    reserved -> prepared -> submitted -> confirmed
+                                     \\-> parked (waits for a person or for the payee)
+
+The exactly-once token is (channel, sequence): one payment keeps its pair until the network has
+consumed that sequence, so any number of sends can move the money at most once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.digests import derived_id
+from domain.policies import Agreement
+from domain.sla import PaymentType, Verdict, payable
+
+
+class PaymentStatus(StrEnum):
+    PENDING = "pending"
+    PREPARED = "prepared"
+    SUBMITTED = "submitted"
+    CONFIRMED = "confirmed"
+    PARKED = "parked"
+    QUARANTINED = "quarantined"
+
+
+TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
+    # bytes signed and stored; or the payee cannot be paid as things stand
+    PaymentStatus.PENDING: frozenset({PaymentStatus.PREPARED, PaymentStatus.PARKED}),
+    # the first of the stored bytes left the process
+    PaymentStatus.PREPARED: frozenset({PaymentStatus.SUBMITTED}),
+    # in a ledger; or failed there and must be tried anew, or needs help; or a foreign sequence
+    PaymentStatus.SUBMITTED: frozenset(
+        {
+            PaymentStatus.CONFIRMED,
+            PaymentStatus.PENDING,
+            PaymentStatus.PARKED,
+            PaymentStatus.QUARANTINED,
+        }
+    ),
+    PaymentStatus.CONFIRMED: frozenset(),
+    # the reason is gone
+    PaymentStatus.PARKED: frozenset({PaymentStatus.PENDING}),
+    PaymentStatus.QUARANTINED: frozenset(),
+}
+
+
+class Treasury(StrEnum):
+    """The two accounts this engine signs for."""
+
+    BOND = "bond"
+    POOL = "pool"
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One transfer owed. `number` is its muxed id on the chain: the join between chain and book."""
+
+    id: str
+    number: int
+    outage_id: str
+    revision: int
+    type: PaymentType
+    amount_stroops: int
+    payer: Treasury
+    from_address: str
+    to_address: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """Why a payment waits, and since when."""
+
+    payment: Payment
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    payment_id: str
+    transaction_hash: str
+    ledger: int
+    amount_stroops: int
+    confirmed_at: datetime
+    deliveries: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """Ask for the payment that the latest revision of a verdict owes."""
+
+    outage_id: str
+    revision: int
+    at: datetime
+
+
+def payment_id(network: str, agreement: str, outage_id: str, revision: int) -> str:
+    """One payment per network, agreement, outage and revision of its verdict, for ever."""
+    return derived_id("pay", network, agreement, outage_id, str(revision))
+
+
+def owed(
+    network: str,
+    agreement: Agreement,
+    outage_id: str,
+    revision: int,
+    verdict: Verdict,
+    correlation_id: str,
+) -> Payment:
+    """
+    Say what a verdict owes: a penalty goes from the bond to the beneficiary, a reward from the
+    sponsor pool to the provider. The number is 0 until the database has given one.
+    """
+    penalty = verdict.payment_type is PaymentType.PENALTY
+    return Payment(
+        id=payment_id(network, agreement.name, outage_id, revision),
+        number=0,
+        outage_id=outage_id,
+        revision=revision,
+        type=verdict.payment_type,
+        amount_stroops=payable(verdict),
+        payer=Treasury.BOND if penalty else Treasury.POOL,
+        from_address=agreement.bond if penalty else agreement.pool,
+        to_address=agreement.beneficiary if penalty else agreement.provider,
+        correlation_id=correlation_id,
+    )

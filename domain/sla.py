@@ -1,0 +1,151 @@
+"""
+What an outage costs, or earns, under the service level agreement.
+
+The arithmetic is that of the SLA calculator contract, bit for bit: all integers, one floor.
+Amounts here are whole units of the asset (the contract knows no decimals); `domain.money`
+turns them into stroops. A reward is positive, a penalty negative, nothing is zero.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.errors import Invalid
+from domain.money import STROOPS_MAX, stroops
+
+MTTR_MINUTES_MAX = 2**32 - 1
+_I128_MIN, _I128_MAX = -(2**127), 2**127 - 1
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class SlaStatus(StrEnum):
+    MET = "met"
+    VIOLATED = "violated"
+
+
+class PaymentType(StrEnum):
+    REWARD = "reward"
+    PENALTY = "penalty"
+
+
+class Rating(StrEnum):
+    EXCEPTIONAL = "exceptional"
+    EXCELLENT = "excellent"
+    GOOD = "good"
+    POOR = "poor"
+
+
+# The contract's own words, for evidence that is compared with the chain.
+CONTRACT_WORDS = {
+    SlaStatus.MET: "met",
+    SlaStatus.VIOLATED: "viol",
+    PaymentType.REWARD: "rew",
+    PaymentType.PENALTY: "pen",
+    Rating.EXCEPTIONAL: "top",
+    Rating.EXCELLENT: "excel",
+    Rating.GOOD: "good",
+    Rating.POOR: "poor",
+}
+
+
+class PenaltyOverflow(Invalid):
+    """Contract error 14: the penalty is not a negative 128-bit integer."""
+
+    contract_code = 14
+
+
+class RewardOverflow(Invalid):
+    """Contract error 15: the reward is not a positive 128-bit integer."""
+
+    contract_code = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What one severity promises: whole minutes, whole units of the asset."""
+
+    threshold_minutes: int
+    penalty_per_minute: int
+    reward_base: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement of one outage; `amount` is signed, in whole units."""
+
+    status: SlaStatus
+    payment_type: PaymentType
+    rating: Rating
+    mttr_minutes: int
+    threshold_minutes: int
+    amount: int
+
+    @property
+    def amount_stroops(self) -> int:
+        return stroops(self.amount)
+
+    def __str__(self) -> str:
+        return f"SLA {self.status} ({self.rating}): {self.payment_type} of {abs(self.amount)} USDC"
+
+
+def mttr_minutes(detected_at: datetime, resolved_at: datetime) -> int:
+    """Return the completed whole minutes between two instants."""
+    return (resolved_at - detected_at) // timedelta(minutes=1)
+
+
+def judge(terms: Terms, mttr: int) -> Verdict:
+    """Decide who owes whom for an outage repaired in `mttr` whole minutes."""
+    if not 0 <= mttr <= MTTR_MINUTES_MAX:
+        raise Invalid("mttr_minutes", f"must be between 0 and {MTTR_MINUTES_MAX}, not {mttr}")
+    if mttr > terms.threshold_minutes:
+        return _violated(terms, mttr)
+    return _met(terms, mttr)
+
+
+def _violated(terms: Terms, mttr: int) -> Verdict:
+    owed = (mttr - terms.threshold_minutes) * terms.penalty_per_minute
+    if not _I128_MIN <= owed <= _I128_MAX or not _I128_MIN <= -owed < 0:
+        raise PenaltyOverflow("mttr_minutes", "the penalty is not a negative 128-bit integer")
+    return Verdict(
+        SlaStatus.VIOLATED,
+        PaymentType.PENALTY,
+        Rating.POOR,
+        mttr,
+        terms.threshold_minutes,
+        -owed,
+    )
+
+
+def _met(terms: Terms, mttr: int) -> Verdict:
+    # A threshold of 0 is only ever met by 0 minutes, which is the top of the scale.
+    used_percent = mttr * 100 // terms.threshold_minutes if terms.threshold_minutes else 0
+    if used_percent < 50:
+        multiplier, rating = 200, Rating.EXCEPTIONAL
+    elif used_percent < 75:
+        multiplier, rating = 150, Rating.EXCELLENT
+    else:
+        multiplier, rating = 100, Rating.GOOD
+    scaled = terms.reward_base * multiplier
+    if not _I128_MIN <= scaled <= _I128_MAX or scaled // 100 <= 0:
+        raise RewardOverflow("reward_base", "the reward is not a positive 128-bit integer")
+    return Verdict(
+        SlaStatus.MET, PaymentType.REWARD, rating, mttr, terms.threshold_minutes, scaled // 100
+    )
+
+
+def payable(verdict: Verdict) -> int:
+    """Return the stroops to move for a verdict, always positive; refuse what no balance can hold."""
+    amount = abs(verdict.amount_stroops)
+    if amount > STROOPS_MAX:
+        raise Invalid(
+            "mttr_minutes",
+            f"{verdict.mttr_minutes} minutes would owe {abs(verdict.amount)} units, "
+            "more than a Stellar balance can hold; check the times",
+        )
+    return amount

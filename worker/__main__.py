@@ -1,0 +1,35 @@
+"""python -m worker --queues outages,settlement"""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+
+import uvloop
+
+from adapters.temporal import QUEUES
+from domain.errors import ApexError
+from worker.main import main
+
+
+def run() -> int:
+    parser = argparse.ArgumentParser(prog="worker", description="Serve Temporal task queues.")
+    parser.add_argument("--queues", default=",".join(QUEUES), help="comma-separated queue names")
+    queues = [name.strip() for name in parser.parse_args().queues.split(",") if name.strip()]
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main(queues))
+    except ApexError as error:
+        print(f"Cannot go on: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = run()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A process that used a Temporal client may abort in its last moments otherwise.
+    os._exit(code)

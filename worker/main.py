@@ -1,0 +1,119 @@
+"""Wire the adapters into the activities, then serve the task queues asked for."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+from activities.disputes import DisputeActivities
+from activities.outages import OutageActivities
+from activities.webhooks import WebhookActivities
+from adapters import temporal
+from adapters.postgres.database import Database
+from adapters.settings import WorkerSettings, load
+from adapters.subscribers import Subscribers
+from worker.refusals import Refusals
+from worker.sandbox import strict_sandbox
+from worker.settlement import settlement_activities
+from workflows.outages import OutageWorkflow
+from workflows.payments import PaymentWorkflow
+from workflows.webhooks import WebhookWorkflow
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Duty:
+    """What one task queue runs."""
+
+    workflows: Sequence[type] = ()
+    activities: Sequence[Callable[..., Any]] = ()
+
+
+async def duty(
+    queue: str, settings: WorkerSettings, database: Database, stack: AsyncExitStack
+) -> Duty:
+    """Build what a queue needs, and only that: seeds are read for the settlement queue alone."""
+    if queue == "outages":
+        outages = OutageActivities(database, settings.stellar_network)
+        disputes = DisputeActivities(database)
+        return Duty(
+            [OutageWorkflow],
+            [
+                outages.record_outage,
+                outages.amend_outage,
+                outages.cancel_outage,
+                outages.judge_outage,
+                outages.owe_payment,
+                outages.close_outage,
+                disputes.file_dispute,
+                disputes.decide_dispute,
+            ],
+        )
+    if queue == "settlement":
+        payments = await settlement_activities(database, stack)
+        return Duty(
+            [PaymentWorkflow],
+            [
+                payments.prepare_payment,
+                payments.submit_payment,
+                payments.observe_payment,
+                payments.book_payment,
+                payments.fail_attempt,
+                payments.park_payment,
+                payments.quarantine_payment,
+            ],
+        )
+    if queue == "webhooks":
+        subscribers = Subscribers(allow_private=settings.webhook_allow_private)
+        stack.push_async_callback(subscribers.close)
+        webhooks = WebhookActivities(database, subscribers)
+        return Duty([WebhookWorkflow], [webhooks.post_delivery, webhooks.abandon_delivery])
+    if queue == "analytics":
+        return Duty()  # served from the API so far; the queue is kept for scheduled work
+    raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
+
+
+def build(client: Client, queue: str, work: Duty) -> Worker:
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=work.workflows,
+        activities=work.activities,
+        interceptors=[Refusals()],
+        workflow_runner=strict_sandbox(),
+        max_cached_workflows=2000,
+        max_concurrent_workflow_tasks=100,
+        max_concurrent_activities=100,
+        max_concurrent_local_activities=100,
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        # After a crash, what this worker had cached is served elsewhere this much later.
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+        graceful_shutdown_timeout=timedelta(seconds=10),
+    )
+
+
+async def main(queues: Sequence[str]) -> None:
+    """Serve the queues until told to stop."""
+    settings = load(WorkerSettings)
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url, connections_max=20)
+        stack.push_async_callback(database.close)
+        client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
+        for queue in queues:
+            work = await duty(queue, settings, database, stack)
+            if work.workflows:
+                await stack.enter_async_context(build(client, queue, work))
+        stopped = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+        print(f"ready queues={','.join(queues)}", flush=True)
+        await stopped.wait()
+        log.info("stopping: no new tasks, those begun are finished")

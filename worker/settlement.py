@@ -1,0 +1,47 @@
+"""The only place where signing seeds are read, and the only process that holds them."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+
+from activities.payments import PaymentActivities
+from adapters.postgres import attempts
+from adapters.postgres.database import Database
+from adapters.settings import SettlementSettings, load
+from adapters.stellar.keys import keys
+from adapters.stellar.rail import Rail
+from domain.errors import ChainUnavailable
+
+log = logging.getLogger(__name__)
+
+
+async def settlement_activities(database: Database, stack: AsyncExitStack) -> PaymentActivities:
+    """Open the rail, make sure it is the right network, and learn where its channels stand."""
+    settings = load(SettlementSettings)
+    rail = Rail(
+        settings.stellar_rpc_url,
+        settings.stellar_network_passphrase,
+        settings.stellar_usdc_issuer,
+        keys(
+            bond_seed=settings.stellar_bond_seed.get_secret_value(),
+            pool_seed=settings.stellar_pool_seed.get_secret_value(),
+            channels_seed=settings.stellar_channels_seed.get_secret_value(),
+            channels=settings.stellar_channels,
+        ),
+    )
+    stack.push_async_callback(rail.close)
+    sequences = await _sequences(rail)
+    async with database.transaction() as connection:
+        await attempts.keep_channels(connection, sequences)
+    return PaymentActivities(database, rail)
+
+
+async def _sequences(rail: Rail) -> dict[str, int]:
+    """Ask until the network answers: a worker may start before its node does."""
+    while True:
+        try:
+            await rail.check_identity()
+            return await rail.channel_sequences()
+        except ChainUnavailable as error:
+            log.warning("%s; asking again in 2 seconds", error)
+            await asyncio.sleep(2)

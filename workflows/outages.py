@@ -1,0 +1,306 @@
+"""
+The life of an outage, top to bottom.
+
+    declared -> (repair) -> resolved and judged -> dispute window -> settled -> closed
+
+Each `await` is a durable step: any process may die on any line and the life resumes there.
+What people may do to an outage meanwhile stands below `run`: updates for what the API must
+answer, signals for what nobody waits for.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from temporalio import activity, workflow
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+from temporalio.exceptions import ApplicationError
+
+from domain import disputes, outages
+from domain.disputes import Dispute, Filed, Ruling
+from domain.errors import Conflict
+from domain.money import decimal
+from domain.outages import Declaration, Judgement, OutageStatus, Recorded, Resolution
+from domain.payments import Payment, Receipt, Settling
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.disputes import DisputeSteps
+    from workflows.payments import PaymentWorkflow
+    from workflows.steps import Life, check, refuse, step
+    from workflows.webhooks import start_deliveries
+
+STATUS = SearchAttributeKey.for_keyword("OutageStatus")
+SLA_STATUS = SearchAttributeKey.for_keyword("SlaStatus")
+SETTLEMENT = SearchAttributeKey.for_int("SettlementStroops")
+
+
+class OutageSteps(ABC):
+    """What an outage asks of the outside world; activities/outages.py does it."""
+
+    @activity.defn
+    @abstractmethod
+    async def record_outage(self, declaring: outages.Declaring) -> Recorded:
+        """Insert the outage, bound to the policy version in force when it was detected."""
+
+    @activity.defn
+    @abstractmethod
+    async def amend_outage(self, amending: outages.Amending) -> None:
+        """Correct the record."""
+
+    @activity.defn
+    @abstractmethod
+    async def cancel_outage(self, cancelling: outages.Cancelling) -> outages.Closure:
+        """It was never an outage."""
+
+    @activity.defn
+    @abstractmethod
+    async def judge_outage(self, judging: outages.Judging) -> Judgement:
+        """Record the repair and the verdict."""
+
+    @activity.defn
+    @abstractmethod
+    async def owe_payment(self, settling: Settling) -> Payment:
+        """Book what the final verdict owes."""
+
+    @activity.defn
+    @abstractmethod
+    async def close_outage(self, closing: outages.Closing) -> outages.Closure:
+        """The money has moved: nothing is left to do."""
+
+
+@workflow.defn
+class OutageWorkflow(Life):
+    @workflow.init
+    def __init__(self, declaration: Declaration) -> None:
+        super().__init__()
+        self.declaration = declaration
+        self.outage = declaration.outage
+        self.status: OutageStatus | None = None
+        self.recorded: Recorded | None = None
+        self.refusal: ApplicationError | None = None
+        self.judgement: Judgement | None = None
+        self.dispute: Filed | None = None
+        self.ruled = False
+        self.unannounced: list[str] = []
+
+    @workflow.run
+    async def run(self, declaration: Declaration) -> OutageStatus | None:
+        if await self.declare() and await self.repaired():
+            await self.contested()
+            receipt = await self.settle()
+            await self.close(receipt)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self.status
+
+    async def declare(self) -> bool:
+        """Put the outage on record; False when the book holds another outage of this id."""
+        try:
+            self.recorded = await step(
+                OutageSteps.record_outage, outages.Declaring(self.declaration, workflow.now())
+            )
+        except ApplicationError as error:
+            self.refusal = error
+            return False
+        self.reach(OutageStatus.DECLARED, "declared; waiting for the repair")
+        await self.announce(self.recorded.deliveries)
+        return True
+
+    async def repaired(self) -> bool:
+        """Wait, for years if need be, until the service is back; False when it is called off."""
+        await workflow.wait_condition(lambda: self.status is not OutageStatus.DECLARED)
+        await self.announce()
+        return self.status is not OutageStatus.CANCELLED
+
+    async def contested(self) -> None:
+        """Hold the money until the dispute window has passed in silence, or a ruling is given."""
+        assert self.judgement is not None
+        deadline = self.judgement.dispute_deadline
+        await self.wait_until(deadline, lambda: self.dispute is not None, "dispute window")
+        async with self.turn:  # an objection made in time may still be on its way to the book
+            filed = self.dispute
+        if filed is not None:
+            await self.announce()
+            await self.wait_until(filed.ruling_deadline, lambda: self.ruled, "time to rule")
+            await self.decide(None)
+            await self.announce()
+
+    async def settle(self) -> Receipt:
+        """Owe what the verdict says, and pay it exactly once."""
+        assert self.judgement is not None
+        payment = await self.insist(
+            OutageSteps.owe_payment,
+            Settling(self.outage.id, self.judgement.revision, workflow.now()),
+        )
+        owed = f"{payment.type} of {decimal(payment.amount_stroops)} USDC"
+        self.reach(OutageStatus.SETTLING, f"paying a {owed}")
+        return await workflow.execute_child_workflow(
+            PaymentWorkflow.run,
+            payment,
+            id=f"payment/{payment.id}",
+            task_queue="settlement",
+            static_summary=f"{owed} for outage {self.outage.id}",
+        )
+
+    async def close(self, receipt: Receipt) -> None:
+        """Write the last page and tell whoever wants to know."""
+        paid, amount = receipt.transaction_hash, receipt.amount_stroops
+        closing = outages.Closing(self.outage.id, receipt.payment_id, paid, amount, workflow.now())
+        closure = await self.insist(OutageSteps.close_outage, closing)
+        self.reach(OutageStatus.CLOSED, f"closed; paid by transaction {paid}")
+        await self.announce(receipt.deliveries + closure.deliveries)
+
+    # What the API asks, and waits for ------------------------------------------------------
+
+    @workflow.update(description="Answer once the outage is safely on record")
+    async def declared(self, fingerprint: str) -> Recorded:
+        await workflow.wait_condition(lambda: bool(self.recorded or self.refusal))
+        if self.recorded is None:
+            assert self.refusal is not None
+            raise self.refusal
+        return self.recorded
+
+    @declared.validator
+    def check_declared(self, fingerprint: str) -> None:
+        if fingerprint != self.outage.fingerprint():
+            refuse(Conflict(f"outage {self.outage.id!r} was declared before with other content"))
+
+    @workflow.update(description="Correct the record of an outage")
+    async def amend(self, amendment: outages.Amendment) -> None:
+        async with self.turn:
+            self.check_amend(amendment)
+            request = workflow.current_update_info()
+            assert request is not None
+            amending = outages.Amending(self.outage.id, amendment, request.id, workflow.now())
+            await step(OutageSteps.amend_outage, amending)
+            self.outage = outages.amended(self.outage, amendment.changes)
+            self.note(f"amended: {', '.join(sorted(amendment.changes))}")
+
+    @amend.validator
+    def check_amend(self, amendment: outages.Amendment) -> None:
+        allowed = outages.AMENDABLE_WHILE_DECLARED if self.is_open() else outages.AMENDABLE_ALWAYS
+        for field in sorted(set(amendment.changes) - allowed):
+            refuse(Conflict(f"{field}: may not be changed while the outage is {self.status}"))
+        check(lambda: outages.check_amended(self.outage, amendment.changes, workflow.now()))
+
+    @workflow.update(description="The service is back: judge the SLA")
+    async def resolve(self, resolution: Resolution) -> Judgement:
+        return await self.judge(resolution)
+
+    @resolve.validator
+    def check_resolve(self, resolution: Resolution) -> None:
+        if not self.is_open():
+            refuse(Conflict(f"outage {self.outage.id!r} is {self.status} and cannot be resolved"))
+        check(lambda: outages.check_resolution(self.outage, resolution, workflow.now()))
+
+    @workflow.update(description="Object to the verdict")
+    async def file_dispute(self, dispute: Dispute) -> Filed:
+        async with self.turn:
+            self.check_file_dispute(dispute)
+            assert self.judgement is not None
+            assert self.recorded is not None
+            patience = self.recorded.ruling_window_seconds
+            filing = disputes.Filing(dispute, self.judgement.revision, patience, workflow.now())
+            self.dispute = await step(DisputeSteps.file_dispute, filing)
+            self.unannounced += self.dispute.deliveries
+            self.reach(OutageStatus.DISPUTED, f"disputed: {dispute.reason}; waiting for a ruling")
+            return self.dispute
+
+    @file_dispute.validator
+    def check_file_dispute(self, dispute: Dispute) -> None:
+        check(lambda: disputes.check_dispute(dispute))
+        if self.judgement is None:
+            refuse(Conflict(f"outage {self.outage.id!r} is not judged yet"))
+        if self.status is OutageStatus.DISPUTED:
+            refuse(Conflict(f"outage {self.outage.id!r} has an open dispute already"))
+        deadline = self.judgement.dispute_deadline
+        if self.status is not OutageStatus.DISPUTABLE or workflow.now() >= deadline:
+            refuse(Conflict(f"the dispute window closed at {deadline.isoformat()}"))
+
+    @workflow.update(description="Decide the dispute")
+    async def rule(self, ruling: Ruling) -> Judgement:
+        return await self.decide(ruling)
+
+    @rule.validator
+    def check_rule(self, ruling: Ruling) -> None:
+        check(lambda: disputes.check_ruling(ruling))
+        if self.dispute is None or self.ruled or ruling.dispute_id != self.dispute.dispute_id:
+            refuse(Conflict(f"dispute {ruling.dispute_id!r} is not open"))
+
+    # What the world throws in, and nobody waits for ----------------------------------------
+
+    @workflow.signal(name="resolve", description="The service is back")
+    async def resolve_signal(self, resolution: Resolution) -> None:
+        await self.quietly(self.check_resolve, self.judge, resolution)
+
+    @workflow.signal(description="Decide the dispute")
+    async def resolve_dispute(self, ruling: Ruling) -> None:
+        await self.quietly(self.check_rule, self.decide, ruling)
+
+    @workflow.signal(description="It was never an outage")
+    async def cancel(self, cancellation: outages.Cancellation) -> None:
+        await workflow.wait_condition(lambda: self.status is not None)
+        async with self.turn:
+            if not self.is_open():
+                return self.note(f"cancellation ignored: the outage is {self.status}")
+            cancelling = outages.Cancelling(self.outage.id, cancellation, workflow.now())
+            closure = await step(OutageSteps.cancel_outage, cancelling)
+            self.unannounced += closure.deliveries
+            self.reach(OutageStatus.CANCELLED, f"cancelled: {cancellation.reason}")
+
+    @workflow.query(description="Where the outage stands")
+    def state(self) -> OutageStatus | None:
+        return self.status
+
+    @workflow.query(description="What has happened so far")
+    def timeline(self) -> list[outages.TimelineEntry]:
+        return self.story
+
+    # How --------------------------------------------------------------------------------------
+
+    async def judge(self, resolution: Resolution) -> Judgement:
+        """Take the repair to the book, with the verdict it brings."""
+        async with self.turn:
+            self.check_resolve(resolution)
+            assert self.recorded is not None
+            window = self.recorded.dispute_window_seconds
+            judging = outages.Judging(self.outage.id, resolution, window, workflow.now())
+            self.judgement = await step(OutageSteps.judge_outage, judging)
+            self.unannounced += self.judgement.deliveries
+            self.reach(OutageStatus.DISPUTABLE, f"{self.judgement.verdict}; open to disputes")
+            return self.judgement
+
+    async def decide(self, ruling: Ruling | None) -> Judgement:
+        """Take a ruling to the book; without one, the time to rule has run out."""
+        async with self.turn:
+            assert self.judgement is not None
+            assert self.dispute is not None
+            if self.ruled:
+                return self.judgement
+            deciding = disputes.Deciding(
+                self.outage.id, self.dispute.dispute_id, ruling, workflow.now()
+            )
+            self.judgement = await step(DisputeSteps.decide_dispute, deciding)
+            self.ruled = True
+            self.unannounced += self.judgement.deliveries
+            self.note(f"dispute decided; {self.judgement.verdict}")
+            return self.judgement
+
+    def is_open(self) -> bool:
+        return self.status is OutageStatus.DECLARED
+
+    def reach(self, status: OutageStatus, what: str) -> None:
+        """Enter a status, and show it to operators: as a column and as a sentence."""
+        self.status = status
+        self.note(what)
+        if status is OutageStatus.DECLARED:
+            return  # said when the workflow was started
+        shown: list[SearchAttributeUpdate[Any]] = [STATUS.value_set(status)]
+        if status is OutageStatus.DISPUTABLE and self.judgement is not None:
+            verdict = self.judgement.verdict
+            shown.append(SLA_STATUS.value_set(verdict.status))
+            shown.append(SETTLEMENT.value_set(verdict.amount_stroops))
+        workflow.upsert_search_attributes(shown)
+
+    async def announce(self, deliveries: list[str] | None = None) -> None:
+        """Send each delivery on its own way: a dead receiver never holds an outage open."""
+        ids, self.unannounced = self.unannounced + (deliveries or []), []
+        await start_deliveries(ids)

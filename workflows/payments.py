@@ -1,0 +1,134 @@
+"""
+The life of a payment: the money moves exactly once, whatever dies.
+
+    prepare -> submit -> observe -> booked
+       ^         ^          |
+       |         +-- open --+          the same bytes again, for as long as nothing is proven
+       +-- expired or failed ----------+  proven: nothing moved, so it is safe to sign again
+
+Only proof moves a payment on. No error, no clock and no answer to a send ever counts as proof.
+"""
+
+from abc import ABC, abstractmethod
+from datetime import timedelta
+
+from temporalio import activity, workflow
+
+from domain.attempts import Attempt, Observation, Outcome, Preparation, Sighting
+from domain.payments import Parking, Payment, Receipt
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.steps import Life, step
+
+# Observing waits for ledgers to close; longer than this is another round, so that a network
+# at rest costs little.
+OBSERVE_TIMEOUT = timedelta(seconds=12)
+PARKED_RETRY = timedelta(hours=1)
+ROUND_PAUSE_MAX = timedelta(minutes=1)
+
+
+class PaymentSteps(ABC):
+    """What a payment asks of the outside world; activities/payments.py does it."""
+
+    @activity.defn
+    @abstractmethod
+    async def prepare_payment(self, payment: Payment) -> Preparation:
+        """Reserve a (channel, sequence), sign, and store the bytes; or answer what is stored."""
+
+    @activity.defn
+    @abstractmethod
+    async def submit_payment(self, attempt: Attempt) -> str:
+        """Send the stored bytes; the answer is noted, and proves nothing."""
+
+    @activity.defn
+    @abstractmethod
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        """Watch ledgers close for a while; answer what is proven, if anything is."""
+
+    @activity.defn
+    @abstractmethod
+    async def book_payment(self, sighting: Sighting) -> Receipt:
+        """The money moved: confirm the payment and post it to the book."""
+
+    @activity.defn
+    @abstractmethod
+    async def fail_attempt(self, sighting: Sighting) -> None:
+        """The sequence was consumed without effect: close the attempt, free the channel."""
+
+    @activity.defn
+    @abstractmethod
+    async def park_payment(self, parking: Parking) -> list[str]:
+        """Somebody must act before this payment can be made."""
+
+    @activity.defn
+    @abstractmethod
+    async def quarantine_payment(self, sighting: Sighting) -> list[str]:
+        """Bytes we do not know consumed the sequence: nothing more without a person."""
+
+
+@workflow.defn
+class PaymentWorkflow(Life):
+    @workflow.init
+    def __init__(self, payment: Payment) -> None:
+        super().__init__()
+        self.payment = payment
+        self.retry_wanted = False
+
+    @workflow.run
+    async def run(self, payment: Payment) -> Receipt:
+        while True:
+            preparation = await step(PaymentSteps.prepare_payment, payment)
+            if preparation.attempt is None:
+                await self.parked(preparation.obstacle)
+                continue
+            sighting = await self.landed(preparation.attempt)
+            match sighting.observation.outcome:
+                case Outcome.SUCCEEDED:
+                    return await step(PaymentSteps.book_payment, sighting)
+                case Outcome.EXPIRED:
+                    self.note("expired unused; signing again for the same sequence")
+                case Outcome.FAILED_RETRY:
+                    await step(PaymentSteps.fail_attempt, sighting)
+                case Outcome.FAILED_PARK:
+                    await step(PaymentSteps.fail_attempt, sighting)
+                    await self.parked(sighting.observation.reason)
+                case _:
+                    await self.quarantined(sighting)
+
+    async def landed(self, attempt: Attempt) -> Sighting:
+        """Send the stored bytes, and again, until the network proves what became of them."""
+        rounds = 0
+        while True:
+            answer = await step(PaymentSteps.submit_payment, attempt)
+            self.note(f"sent {attempt.hash}: {answer}; watching for it in a ledger")
+            observation = await step(PaymentSteps.observe_payment, attempt, OBSERVE_TIMEOUT)
+            if observation.outcome is not Outcome.OPEN:
+                return Sighting(self.payment, attempt, observation, workflow.now())
+            rounds += 1
+            pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
+            await workflow.sleep(pause, summary="nothing is proven yet")
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(self.payment)
+
+    async def parked(self, reason: str) -> None:
+        """Wait until somebody says try again, or an hour has passed."""
+        await step(PaymentSteps.park_payment, Parking(self.payment, reason, workflow.now()))
+        self.note(f"parked: {reason}; send the signal retry once it is mended")
+        self.retry_wanted = False
+        deadline = workflow.now() + PARKED_RETRY
+        await self.wait_until(deadline, lambda: self.retry_wanted, "parked")
+
+    async def quarantined(self, sighting: Sighting) -> None:
+        """Wait for a person, for ever if need be: going on could pay twice."""
+        await step(PaymentSteps.quarantine_payment, sighting)
+        self.note(f"quarantined: channel {sighting.attempt.channel} was used by unknown bytes")
+        self.retry_wanted = False
+        await workflow.wait_condition(lambda: self.retry_wanted)
+
+    @workflow.signal(description="What held the payment up is mended: try again")
+    def retry(self) -> None:
+        self.retry_wanted = True
+
+    @workflow.query(description="What has happened so far")
+    def timeline(self) -> list[str]:
+        return [f"{entry.at.isoformat()} {entry.what}" for entry in self.story]
