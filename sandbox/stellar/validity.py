@@ -18,7 +18,6 @@ from sandbox.stellar.signatures import LOW, Signatures
 from sandbox.stellar.states import State
 from sandbox.stellar.transactions import Envelope
 
-
 # What a success that never happened carries, beside operations that were refused.
 BLANKS = {
     xdr.OperationType.INVOKE_HOST_FUNCTION: bytes(32),
