@@ -116,12 +116,7 @@ async def lock(connection: AsyncConnection, outage_id: str) -> Dossier:
     row = _the((await connection.execute(statement)).mappings().one_or_none(), outage_id)
     bound = {name.removeprefix("of_"): value for name, value in row.items()}
     return Dossier(
-        outage=Outage(
-            id=row["id"],
-            site_name=row["site_name"],
-            severity=Severity(row["severity"]),
-            detected_at=row["detected_at"],
-        ),
+        outage=outage_of(row),
         policy=policy_of(bound | {"name": row["policy"], "version": row["policy_version"]}),
         agreement=Agreement(
             row["agreement"], bound["bond"], bound["pool"], bound["provider"], bound["beneficiary"]
@@ -144,6 +139,11 @@ _BINDING = (
     agreements.c.provider,
     agreements.c.beneficiary,
 )
+
+
+def outage_of(row: RowMapping) -> Outage:
+    """Rebuild what judging needs of an outage."""
+    return Outage(row["id"], row["site_name"], Severity(row["severity"]), row["detected_at"])
 
 
 def _the(row: RowMapping | None, outage_id: str) -> RowMapping:
