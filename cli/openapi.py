@@ -3,6 +3,7 @@
 import json
 
 import typer
+
 from api.app import create_app
 
 

@@ -65,6 +65,7 @@ def _listen() -> asyncio.Task[bool]:
         if told.is_set():
             # A second Ctrl-C: the children are on a leash and end with this process.
             os._exit(130)
+        print("stopping", file=sys.stderr, flush=True)
         told.set()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -14,7 +14,7 @@ from domain.audit import Leaf, leaf_hash
 async def append(connection: AsyncConnection, leaf: Leaf) -> bool:
     """Append a leaf; False when the same step already did."""
     content = leaf.content()
-    result = await connection.execute(
+    added = await connection.scalar(
         insert(audit_leaves)
         .values(
             id=leaf.id,
@@ -25,8 +25,9 @@ async def append(connection: AsyncConnection, leaf: Leaf) -> bool:
             hash=leaf_hash(content),
         )
         .on_conflict_do_nothing(index_elements=["id"])
+        .returning(audit_leaves.c.sequence)
     )
-    return result.rowcount == 1
+    return added is not None
 
 
 async def trail(connection: AsyncConnection, subject: str) -> list[dict[str, Any]]:

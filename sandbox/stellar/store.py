@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from sandbox.stellar.entries import Entry, Key, dump_entry, dump_key, load_entry
@@ -25,13 +25,14 @@ create table if not exists ledgers (
 );
 create table if not exists transactions (
     ledger integer not null, position integer not null, hash blob not null,
-    inner_hash blob not null, created_at integer not null, body blob not null,
+    inner_hash blob not null, created_at integer not null, soroban integer not null,
+    body blob not null,
     primary key (ledger, position)
 ) without rowid;
 create index if not exists transactions_by_hash on transactions (hash);
 create index if not exists transactions_by_inner_hash on transactions (inner_hash);
 """
-COLUMNS = "ledger, position, hash, inner_hash, created_at, body"
+COLUMNS = "ledger, position, hash, inner_hash, created_at, soroban, body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Record:
     hash: bytes
     inner_hash: bytes
     created_at: int
+    soroban: bool
     body: bytes
 
 
@@ -75,15 +77,12 @@ class Store:
         """A ledger, whole or not at all."""
         kept = [(dump_key(key), dump_entry(entry)) for key, entry in changes.items() if entry]
         gone = [(dump_key(key),) for key, entry in changes.items() if entry is None]
-        rows = [
-            (row.ledger, row.position, row.hash, row.inner_hash, row.created_at, row.body)
-            for row in records
-        ]
+        rows = [astuple(record) for record in records]
         self._db.execute("begin immediate")
         try:
             self._db.executemany("insert or replace into entries values (?, ?)", kept)
             self._db.executemany("delete from entries where key = ?", gone)
-            self._db.executemany("insert into transactions values (?, ?, ?, ?, ?, ?)", rows)
+            self._db.executemany("insert into transactions values (?, ?, ?, ?, ?, ?, ?)", rows)
             self._db.executemany("insert or replace into facts values (?, ?)", facts)
             self._db.execute(
                 "insert into ledgers values (?, ?, ?, ?)",

@@ -118,18 +118,14 @@ def _check_soroban(envelope: Envelope) -> None:
         or fees.exceeds_limits(data.resources, envelope.size)
         or envelope.resource_fee > envelope.tx.fee.uint32
         or envelope.resource_fee < fees.resource_fee(data.resources, envelope.size)
-        or _repeats_keys(data.resources.footprint)
+        or envelope.footprint is None
+        or envelope.footprint.repeats
     ):
         raise Refused(Code.txSOROBAN_INVALID)
 
 
 def _muxed(operation: xdr.Operation) -> bool:
     return operation.source_account is not None and operation.source_account.med25519 is not None
-
-
-def _repeats_keys(footprint: xdr.LedgerFootprint) -> bool:
-    keys = [key.to_xdr_bytes() for key in footprint.read_only + footprint.read_write]
-    return len(set(keys)) != len(keys)
 
 
 def _check_bounds(envelope: Envelope, moment: Moment) -> None:

@@ -1,0 +1,81 @@
+"""
+The whole product, started once for all tests that need it: real PostgreSQL, real Temporal, real
+workers and API, and the Stellar network in a box with quick ledgers.
+
+Tests that kill things start a stack of their own, so that this one stays whole.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from hypothesis import settings
+from temporalio.client import Client
+
+from adapters.postgres.database import Database
+from sandbox.ports import free
+from sandbox.stack import Stack, StackOptions
+from tests.support import BRIEF, PROMPT, TERMS
+
+# A busy machine is no failure of a property.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
+KEY = "key-of-the-test-suite-0001"
+
+
+@pytest.fixture(scope="session")
+def surroundings() -> Iterator[None]:
+    """Nothing of the developer's own environment leads the suite to another database or chain."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name == "DATABASE_URL" or name.startswith(("TEMPORAL_", "STELLAR_", "SLA_")):
+                patch.delenv(name)
+        patch.setenv("BOOTSTRAP_API_KEY", KEY)
+        yield
+
+
+@pytest.fixture(scope="session")
+async def stack(
+    surroundings: None, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    """Everything, kept alive until the last test has ended."""
+    options = StackOptions(tmp_path_factory.mktemp("stack"), free(), ledger_seconds=0.25)
+    running = Stack(options)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture(scope="session")
+async def api(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the HTTP API with an admin's key; the suite's own policies are published."""
+    client = httpx.AsyncClient(
+        base_url=f"{stack.url}/api/v1", headers={"X-API-Key": KEY}, timeout=30, trust_env=False
+    )
+    async with client:
+        for name, seconds in ((PROMPT, 0), (BRIEF, 1)):
+            policy = {
+                "name": name,
+                "dispute_window_seconds": seconds,
+                "ruling_window_seconds": seconds,
+                "terms": TERMS,
+            }
+            answer = await client.post("/sla/policies", json=policy)
+            assert answer.status_code == 201, answer.text
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def database(stack: Stack) -> AsyncIterator[Database]:
+    """The book of record itself, for what the API does not show."""
+    book = Database(stack.environment["DATABASE_URL"], connections_max=4)
+    yield book
+    await book.close()
+
+
+@pytest.fixture(scope="session")
+async def temporal(stack: Stack) -> Client:
+    """The workflow server, for what only operators see."""
+    return await Client.connect(stack.environment["TEMPORAL_ADDRESS"])

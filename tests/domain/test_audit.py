@@ -1,0 +1,38 @@
+"""A leaf is hashed as RFC 6962 says, and the same step always makes the same leaf."""
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from domain.audit import by_engine, leaf, leaf_hash
+from domain.outages import Request
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def test_the_hash_of_a_leaf_can_be_computed_by_anyone() -> None:
+    written = leaf("outage/OUT-1", "outage.judged", Request("ops", "corr"), NOON, {"b": 1, "a": 2})
+    content = (
+        b'{"action":"outage.judged","actor":"ops","at":"2026-01-31T12:00:00.000000Z",'
+        b'"correlation_id":"corr","evidence":{"a":2,"b":1},"id":"' + written.id.encode() + b'",'
+        b'"subject":"outage/OUT-1"}'
+    )
+    assert written.content() == content
+    assert leaf_hash(content) == hashlib.sha256(b"\x00" + content).digest()
+    # The empty leaf of RFC 6962's own test data.
+    empty = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    assert leaf_hash(b"").hex() == empty
+
+
+def test_a_repeated_step_makes_the_same_leaf_and_another_step_another() -> None:
+    first = leaf("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "key")
+    again = leaf("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "key")
+    later = leaf("outage/OUT-1", "outage.amended", by_engine("c"), NOON + timedelta(1), {}, "key")
+    assert first == again
+    assert later.id == first.id
+    assert leaf("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "k2").id != first.id
+    assert replace(first, subject="outage/OUT-2").content() != first.content()
+
+
+def test_the_engine_acts_on_behalf_of_the_request_that_began_it() -> None:
+    assert by_engine("corr") == Request("engine", "corr")

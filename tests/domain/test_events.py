@@ -1,0 +1,23 @@
+"""An event of the same fact has the same id, so that a repeated step tells it once."""
+
+from datetime import UTC, datetime, timedelta
+
+from domain.events import EventType, event
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def test_the_id_follows_from_the_fact_alone() -> None:
+    first = event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON, {"n": 1}, "pay_1")
+    later = event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON + timedelta(1), {"n": 2}, "pay_1")
+    assert later.id == first.id
+    others = {
+        event(EventType.PAYMENT_PARKED, "OUT-1", NOON, {}, "pay_1").id,
+        event(EventType.PAYMENT_PROCESSED, "OUT-2", NOON, {}, "pay_1").id,
+        event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON, {}, "pay_2").id,
+    }
+    assert len(others | {first.id}) == 4
+
+
+def test_a_type_is_a_noun_and_what_happened_to_it() -> None:
+    assert all(len(str(each).split(".")) == 2 and str(each).islower() for each in EventType)

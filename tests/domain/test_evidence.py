@@ -1,0 +1,34 @@
+"""A verdict can be judged again by anyone who reads its evidence."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from domain import evidence
+from domain.digests import canonical
+from domain.outages import Outage
+from domain.policies import BEGINNING_OF_TIME, Policy
+from domain.sla import Severity, Terms, judge
+
+TERMS = {severity: Terms(15, 100, 750) for severity in Severity}
+POLICY = Policy("standard", 3, BEGINNING_OF_TIME, 86_400, 86_400, TERMS)
+START = datetime(2026, 1, 31, 12, tzinfo=UTC)
+OUTAGE = Outage("OUT-1", "Tower 7", Severity.CRITICAL, START)
+
+
+def test_the_evidence_of_a_verdict_is_enough_to_repeat_it() -> None:
+    end = START + timedelta(minutes=25)
+    verdict = judge(TERMS[Severity.CRITICAL], 25)
+    told = evidence.of_verdict(OUTAGE, 1, verdict, POLICY, end, "measured")
+    read = json.loads(canonical(told))
+    assert read["policy_digest"] == POLICY.digest()
+    minutes = datetime.fromisoformat(read["resolved_at"]) - datetime.fromisoformat(
+        read["detected_at"]
+    )
+    again = judge(POLICY.terms[Severity(read["severity"])], int(minutes.total_seconds()) // 60)
+    assert again == verdict
+    assert read["amount_stroops"] == str(again.amount_stroops) == "-10000000000"
+
+
+def test_money_in_evidence_is_text_because_numbers_lose_digits() -> None:
+    told = evidence.of_verdict(OUTAGE, 1, judge(TERMS[Severity.LOW], 0), POLICY, START, "stated")
+    assert isinstance(told["amount_stroops"], str)

@@ -1,0 +1,82 @@
+"""Every state machine is a table: no dead ends but the last states, no way round a step."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from domain import disputes, outages, payments, webhooks
+from domain.disputes import DisputeStatus
+from domain.errors import Conflict, IllegalTransition
+from domain.outages import OutageStatus
+from domain.payments import PaymentStatus
+from domain.states import sources, step
+from domain.webhooks import DeliveryStatus
+
+Table = Mapping[Any, frozenset[Any]]
+# noun: its table, where it begins, where it may end
+MACHINES: dict[str, tuple[Table, StrEnum, set[StrEnum]]] = {
+    "outages": (
+        outages.TRANSITIONS,
+        OutageStatus.DECLARED,
+        {OutageStatus.CLOSED, OutageStatus.CANCELLED},
+    ),
+    "payments": (
+        payments.TRANSITIONS,
+        PaymentStatus.PENDING,
+        {PaymentStatus.CONFIRMED, PaymentStatus.QUARANTINED},
+    ),
+    "disputes": (
+        disputes.TRANSITIONS,
+        DisputeStatus.OPEN,
+        {DisputeStatus.RESOLVED, DisputeStatus.REJECTED, DisputeStatus.EXPIRED},
+    ),
+    "webhooks": (webhooks.TRANSITIONS, DeliveryStatus.PENDING, {DeliveryStatus.SUCCESS}),
+}
+
+
+def _reached(table: Table, begin: StrEnum) -> set[StrEnum]:
+    found, new = {begin}, {begin}
+    while new:
+        new = {to for state in new for to in table[state]} - found
+        found |= new
+    return found
+
+
+@pytest.mark.parametrize("noun", MACHINES)
+def test_every_state_is_in_the_table_and_can_be_reached(noun: str) -> None:
+    table, begin, ends = MACHINES[noun]
+    assert set(table) == set(type(begin))
+    assert _reached(table, begin) == set(table)
+    assert {state for state, nexts in table.items() if not nexts} == ends
+    assert all(state not in nexts for state, nexts in table.items())
+
+
+@pytest.mark.parametrize("noun", MACHINES)
+def test_a_move_is_allowed_or_refused_as_the_table_says(noun: str) -> None:
+    table, _, _ = MACHINES[noun]
+    for now in table:
+        for to in table:
+            if to in table[now]:
+                assert step(table, now, to) is to
+                assert now in sources(table, to)
+            else:
+                assert now not in sources(table, to)
+                with pytest.raises(IllegalTransition, match=f"{now} may not become {to}"):
+                    step(table, now, to)
+
+
+def test_money_is_never_confirmed_that_was_not_sent() -> None:
+    assert sources(payments.TRANSITIONS, PaymentStatus.CONFIRMED) == [PaymentStatus.SUBMITTED]
+    assert sources(payments.TRANSITIONS, PaymentStatus.SUBMITTED) == [PaymentStatus.PREPARED]
+
+
+def test_nothing_is_settled_that_was_not_open_to_disputes() -> None:
+    before = set(sources(outages.TRANSITIONS, OutageStatus.SETTLING))
+    assert before == {OutageStatus.DISPUTABLE, OutageStatus.DISPUTED}
+    assert sources(outages.TRANSITIONS, OutageStatus.CANCELLED) == [OutageStatus.DECLARED]
+
+
+def test_an_illegal_move_is_a_conflict_to_its_caller() -> None:
+    assert issubclass(IllegalTransition, Conflict)

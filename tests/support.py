@@ -1,0 +1,93 @@
+"""What tests of the running product say often: declare an outage, resolve it, wait for something."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import httpx
+
+Found = TypeVar("Found")
+
+# Policies the fixture `api` publishes: what the tests need that no migration brings.
+PROMPT = "prompt"  # nobody can object: settled at once
+BRIEF = "brief"  # a second to object, a second to rule
+STANDARD = "standard"  # a day to object: the window stays open for as long as a test looks
+TERMS = {
+    "critical": {"threshold_minutes": 15, "penalty_per_minute": 100, "reward_base": 750},
+    "high": {"threshold_minutes": 30, "penalty_per_minute": 50, "reward_base": 750},
+    "medium": {"threshold_minutes": 60, "penalty_per_minute": 25, "reward_base": 750},
+    "low": {"threshold_minutes": 120, "penalty_per_minute": 10, "reward_base": 600},
+}
+START = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def unique(prefix: str = "OUT") -> str:
+    return f"{prefix}-{uuid4().hex[:12]}"
+
+
+def at(minutes: float = 0) -> str:
+    """An instant, so many minutes after the outages of these tests begin."""
+    return (START + timedelta(minutes=minutes)).isoformat()
+
+
+def outage(**changes: Any) -> dict[str, Any]:
+    """The JSON of a critical outage whose dispute window stays open."""
+    declared = {
+        "id": unique(),
+        "site_name": "Tower 7",
+        "severity": "critical",
+        "detected_at": at(),
+        "policy": STANDARD,
+    }
+    return declared | changes
+
+
+async def declare(api: httpx.AsyncClient, **changes: Any) -> str:
+    """Declare an outage and return its id."""
+    answer = await api.post("/outages", json=outage(**changes))
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def resolve(api: httpx.AsyncClient, outage_id: str, minutes: float = 25) -> dict[str, Any]:
+    """End an outage so many minutes after it began; by default a penalty of 1000 USDC."""
+    answer = await api.post(f"/outages/{outage_id}/resolve", json={"resolved_at": at(minutes)})
+    assert answer.status_code == 200, answer.text
+    judged: dict[str, Any] = answer.json()
+    return judged
+
+
+async def eventually(
+    look: Callable[[], Awaitable[Found | None]], what: str, limit: float = 30
+) -> Found:
+    """Look until something is found, and fail with `what` when the limit has passed."""
+    end = time.monotonic() + limit
+    while True:
+        if found := await look():
+            return found
+        assert time.monotonic() < end, f"not within {limit} s: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def lifecycle(
+    api: httpx.AsyncClient, outage_id: str, wanted: str, limit: float = 30
+) -> dict[str, Any]:
+    """Wait until an outage has reached a point of its life, and return it."""
+
+    async def look() -> dict[str, Any] | None:
+        shown: dict[str, Any] = (await api.get(f"/outages/{outage_id}")).json()
+        return shown if shown["lifecycle"] == wanted else None
+
+    return await eventually(look, f"outage {outage_id} is {wanted}", limit)
+
+
+async def settled(api: httpx.AsyncClient, minutes: float = 25, **changes: Any) -> dict[str, Any]:
+    """An outage that went all the way, and its payment as `payment`."""
+    outage_id = await declare(api, **{"policy": PROMPT} | changes)
+    await resolve(api, outage_id, minutes)
+    closed = await lifecycle(api, outage_id, "closed")
+    found = await api.get("/payments", params={"outage_id": outage_id})
+    return closed | {"payment": found.json()["items"][0]}
