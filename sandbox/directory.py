@@ -43,7 +43,7 @@ class DataDirectory:
     def take(self) -> None:
         """Make it and lock it; refuse one that another stack uses, or without room."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = (self.path / "lock").open("a")
         except OSError as failure:
             raise CannotStart(

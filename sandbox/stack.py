@@ -1,17 +1,19 @@
 """Everything at once on one laptop: the outside world, the migrations, the workers and the API, kept alive."""
 
+import asyncio
 import importlib.metadata
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sandbox.directory import DataDirectory, Record
 from sandbox.ports import LOOPBACK, choose
 from sandbox.probes import serves
 from sandbox.processes import Program, says_ready
-from sandbox.supervisor import Supervisor, together
+from sandbox.supervisor import Supervisor, all_or_none
 from sandbox.world import World, WorldPorts, is_seed
 
 READINESS = "/api/v1/health/readiness"
@@ -95,8 +97,7 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The variables that lead a client here; no seeds."""
         assert self._world is not None, "start the stack first"
-        key = os.environ.get("BOOTSTRAP_API_KEY") or self.directory.secret("api-key")
-        return self._world.environment | {"BOOTSTRAP_API_KEY": key}
+        return self._world.environment | self._bootstrap_key
 
     @property
     def urls(self) -> dict[str, str]:
@@ -113,6 +114,11 @@ class Stack:
         return f"http://{LOOPBACK}:{self._options.port}"
 
     @property
+    def _bootstrap_key(self) -> dict[str, str]:
+        given = os.environ.get("BOOTSTRAP_API_KEY")
+        return {"BOOTSTRAP_API_KEY": given or self.directory.secret("api-key")}
+
+    @property
     def _running(self) -> Supervisor:
         assert self._supervisor is not None, "start the stack first"
         return self._supervisor
@@ -121,15 +127,18 @@ class Stack:
         supervisor = Supervisor(self.directory.logs, self._tell, self._write_record)
         self._supervisor = supervisor
         self.directory.write(Record(self.url, self._versions))
-        await together(
-            world.start_database(supervisor),
-            world.start_temporal(supervisor),
-            world.start_network(supervisor),
-        )
-        await together(
-            *(supervisor.start(self._worker(name)) for name in QUEUES),
-            supervisor.start(self._api()),
-        )
+        # Each part starts as soon as what it stands on serves; on two cores that saves a second.
+        async with all_or_none() as group:
+            keys = group.create_task(world.make_network())
+            database = group.create_task(world.start_database(supervisor))
+            memory = group.create_task(world.start_temporal(supervisor))
+            chain = group.create_task(_after([keys], lambda: world.start_network(supervisor)))
+            ground = [keys, database, memory]
+            group.create_task(_after(ground, lambda: supervisor.start(self._api())))
+            group.create_task(_after(ground, lambda: supervisor.start(self._worker("worker"))))
+            group.create_task(
+                _after([*ground, chain], lambda: supervisor.start(self._worker(SIGNER)))
+            )
         self._write_record()
 
     def _worker(self, name: str) -> Program:
@@ -151,16 +160,20 @@ class Stack:
             name="api",
             command=_module("api"),
             ready=ready,
-            environment=self._house_environment() | address,
+            environment=self._house_environment() | address | self._bootstrap_key,
         )
 
     def _house_environment(self, *, signs: bool = False) -> dict[str, str]:
         assert self._world is not None
-        mine = {name: value for name, value in os.environ.items() if not is_seed(name)}
+        mine = {
+            name: value
+            for name, value in os.environ.items()
+            if not is_seed(name) and name != "BOOTSTRAP_API_KEY"
+        }
         return (
             {"WEBHOOK_ALLOW_PRIVATE": "true"}
             | mine
-            | self.environment
+            | self._world.environment
             # A log line that waits in a buffer cannot say that its process is ready.
             | {"PYTHONUNBUFFERED": "1"}
             | (self._world.seeds if signs else {})
@@ -178,6 +191,13 @@ class Stack:
                 environment=self.environment,
             )
         )
+
+
+async def _after(
+    tasks: Sequence[asyncio.Task[None]], work: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    await asyncio.gather(*tasks)
+    await work()
 
 
 def _module(name: str, *arguments: str) -> list[str]:

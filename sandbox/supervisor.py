@@ -3,9 +3,9 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from sandbox.processes import CannotStart, Process, Program
 
@@ -14,12 +14,12 @@ FAILED_STARTS_IN_A_ROW = 5
 LONGEST_PAUSE_SECONDS = 5.0
 
 
-async def together(*work: Coroutine[Any, Any, None]) -> None:
-    """All at once; the first failure cancels the rest and is raised as itself, not as a group."""
+@asynccontextmanager
+async def all_or_none() -> AsyncIterator[asyncio.TaskGroup]:
+    """Tasks that live and die together; the first failure is raised as itself, not as a group."""
     try:
         async with asyncio.TaskGroup() as group:
-            for each in work:
-                group.create_task(each)
+            yield group
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
 
@@ -54,7 +54,10 @@ class Supervisor:
 
     async def stop(self, names: Iterable[str]) -> None:
         """In parallel; those that never ran are passed over."""
-        await together(*(self._stop(name) for name in names if name in self._processes))
+        async with all_or_none() as group:
+            for name in names:
+                if name in self._processes:
+                    group.create_task(self._stop(name))
 
     def kill(self, name: str) -> None:
         """As a stranger's `kill -9` would; it comes back by itself."""

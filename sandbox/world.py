@@ -111,16 +111,21 @@ class World:
             await self.postgres.make()
             await supervisor.start(self.postgres.program())
             await self.postgres.make_database()
-        await asyncio.to_thread(upgrade, self.environment["DATABASE_URL"])
+        url = self.postgres.url if self.postgres else os.environ["DATABASE_URL"]
+        await asyncio.to_thread(upgrade, url)
 
     async def start_temporal(self, supervisor: Supervisor) -> None:
         if self.temporal:
             await supervisor.start(self.temporal.program())
             await self.temporal.keep_history()
 
-    async def start_network(self, supervisor: Supervisor) -> None:
+    async def make_network(self) -> None:
+        """Draw its keys; the house is told the addresses before the first ledger closes."""
         if self.network:
             await self.network.make()
+
+    async def start_network(self, supervisor: Supervisor) -> None:
+        if self.network:
             await supervisor.start(self.network.program())
 
 

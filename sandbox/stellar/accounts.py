@@ -48,6 +48,9 @@ def check_set_options(body: xdr.OperationBody, source: str) -> None:
     )
     if any(weight is not None and weight.uint32 > 255 for weight in weights):
         raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_THRESHOLD_OUT_OF_RANGE)
+    domain = operation.home_domain.string32 if operation.home_domain else b""
+    if not all(32 <= byte < 127 for byte in domain):
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_INVALID_HOME_DOMAIN)
     if operation.signer is not None:
         # Signers that are hashes are left out of the box: they are refused, not ignored.
         key = operation.signer.key.ed25519
@@ -82,7 +85,7 @@ def apply_set_options(body: xdr.OperationBody, application: Application) -> byte
         thresholds=(master, low, medium, high),
     )
     if operation.home_domain is not None:
-        domain = operation.home_domain.string32.decode("ascii", "replace")
+        domain = operation.home_domain.string32.decode("ascii")
         account = replace(account, home_domain=domain)
     if operation.signer is not None:
         account = _set_signer(account, operation.signer)

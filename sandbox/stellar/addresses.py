@@ -47,15 +47,20 @@ def muxed_of(account: xdr.MuxedAccount) -> tuple[str, int | None]:
 
 
 def asset_of(asset: xdr.Asset | xdr.ChangeTrustAsset | xdr.TrustLineAsset) -> str | None:
-    """The asset's name; None for pool shares, which the box does not have."""
+    """The asset's name; None for pool shares, and for codes that the network would refuse."""
     if asset.type == xdr.AssetType.ASSET_TYPE_NATIVE:
         return NATIVE
     alpha = asset.alpha_num4 or asset.alpha_num12
     if alpha is None:
         return None
     code = alpha.asset_code
-    raw = code.asset_code4 if isinstance(code, xdr.AssetCode4) else code.asset_code12
-    return f"{raw.rstrip(bytes(1)).decode('ascii', 'replace')}:{account_of(alpha.issuer)}"
+    short = isinstance(code, xdr.AssetCode4)
+    raw = (code.asset_code4 if isinstance(code, xdr.AssetCode4) else code.asset_code12).rstrip(
+        bytes(1)
+    )
+    if not raw.isalnum() or (not short and len(raw) <= 4):
+        return None
+    return f"{raw.decode('ascii')}:{account_of(alpha.issuer)}"
 
 
 def issuer_of(asset: str) -> str | None:

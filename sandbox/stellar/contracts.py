@@ -7,7 +7,7 @@ declared. The host enforces all four, so that no contract needs to remember them
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,7 +16,8 @@ from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
 from sandbox.stellar import fees
 from sandbox.stellar.entries import Entry, Key
-from sandbox.stellar.keys import address_of, instance_key, key_of
+from sandbox.stellar.footprints import Footprint
+from sandbox.stellar.keys import address_of, instance_key
 from sandbox.stellar.states import State
 
 
@@ -59,18 +60,6 @@ class Guarded(State):
         if self.footprint is not None and entry.key not in self.footprint.writable:
             raise Trapped(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_EXCEEDED_LIMIT)
         super().put(entry)
-
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    readable: frozenset[Key]
-    writable: frozenset[Key]
-
-    @classmethod
-    def read(cls, footprint: xdr.LedgerFootprint) -> Footprint:
-        writable = frozenset(key for item in footprint.read_write if (key := key_of(item)))
-        read_only = frozenset(key for item in footprint.read_only if (key := key_of(item)))
-        return cls(writable | read_only, writable)
 
 
 class Authority:
@@ -173,21 +162,22 @@ def run_call(
     return call, contract.invoke(call)
 
 
-def check_budget(call: Call, answer: bytes, resources: xdr.SorobanResources) -> None:
-    footprint = resources.footprint
-    keys = [key_of(key) for key in footprint.read_only + footprint.read_write]
+def check_budget(
+    call: Call, answer: bytes, resources: xdr.SorobanResources, footprint: Footprint
+) -> None:
     said = sum(map(len, call.events)) + len(answer)
     if (
         call.instructions > resources.instructions.uint32
-        or disk_read_bytes(keys) > resources.disk_read_bytes.uint32
+        or disk_read_bytes(footprint.readable) > resources.disk_read_bytes.uint32
         or write_bytes(call.state.changes) > resources.write_bytes.uint32
         or said > fees.MAX_EVENT_BYTES
     ):
         raise OverBudget
 
 
-def disk_read_bytes(keys: list[Key | None]) -> int:
-    return sum(fees.ENTRY_BYTES[key[0]] for key in keys if key and key[0] != "data")
+def disk_read_bytes(keys: Iterable[Key]) -> int:
+    """Accounts and the like are read from disk; what contracts keep is held in memory."""
+    return sum(fees.ENTRY_BYTES[key[0]] for key in keys if key[0] != "data")
 
 
 def write_bytes(changes: Mapping[Key, Entry | None]) -> int:

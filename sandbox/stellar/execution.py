@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from struct import pack
 
-from stellar_sdk import xdr
 from stellar_sdk.xdr import InvokeHostFunctionResultCode as InvokeCode
 from stellar_sdk.xdr import OperationType
 from stellar_sdk.xdr import TransactionResultCode as Code
@@ -17,7 +16,6 @@ from sandbox.stellar.applications import Application
 from sandbox.stellar.contracts import (
     Call,
     Contracts,
-    Footprint,
     OverBudget,
     Setting,
     Trapped,
@@ -25,6 +23,7 @@ from sandbox.stellar.contracts import (
     run_call,
 )
 from sandbox.stellar.entries import Entry, Key
+from sandbox.stellar.footprints import Footprint
 from sandbox.stellar.operations import apply_operation, source_of
 from sandbox.stellar.results import Footmark, Refused, operation_result, transaction_result
 from sandbox.stellar.states import State
@@ -125,11 +124,12 @@ class Execution:
             self.code = int(Code.txFAILED)
 
     def _apply_call(self) -> None:
-        data = self.envelope.soroban
+        data, footprint = self.envelope.soroban, self.envelope.footprint
         assert data is not None
+        assert footprint is not None
         try:
-            call, answer = self._run_call(data)
-            check_budget(call, answer, data.resources)
+            call, answer = self._run_call(footprint)
+            check_budget(call, answer, data.resources, footprint)
         except Trapped:
             self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_TRAPPED)
             return
@@ -148,7 +148,7 @@ class Execution:
         call.state.commit()
         self._refund(said)
 
-    def _run_call(self, data: xdr.SorobanTransactionData) -> tuple[Call, bytes]:
+    def _run_call(self, footprint: Footprint) -> tuple[Call, bytes]:
         operation = self.envelope.operations[0]
         assert operation.body.invoke_host_function_op is not None
         setting = Setting(
@@ -159,7 +159,6 @@ class Execution:
             passphrase=self.passphrase,
             contracts=self.contracts,
         )
-        footprint = Footprint.read(data.resources.footprint)
         return run_call(operation.body.invoke_host_function_op, setting, footprint, recording=False)
 
     @property

@@ -71,6 +71,10 @@ class Fault:
         if unknown:
             raise BadPlan(f"A fault has no {sorted(unknown)}.")
         fault = cls(**row)
+        if not isinstance(fault.rate, int | float) or not isinstance(fault.seconds, int | float):
+            raise BadPlan("The rate and the seconds of a fault are numbers.")
+        if not isinstance(fault.times, int | None) or not isinstance(fault.node, int | None):
+            raise BadPlan("The times and the node of a fault are whole numbers.")
         if fault.kind in NEED_VALUE and not isinstance(fault.value, int):
             raise BadPlan(f"The fault {fault.kind} needs a whole value.")
         if fault.kind in NEED_ADDRESS and not fault.address:

@@ -76,8 +76,15 @@ def get_transactions(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def pagination(params: dict[str, Any]) -> dict[str, Any]:
+    options = params.get("pagination") or {}
+    if not isinstance(options, dict):
+        raise Problem(INVALID_PARAMS, "pagination must be an object")
+    return options
+
+
 def page_limit(params: dict[str, Any], default: int, most: int) -> int:
-    limit = (params.get("pagination") or {}).get("limit") or default
+    limit = pagination(params).get("limit") or default
     if not isinstance(limit, int) or limit < 1:
         raise Problem(INVALID_PARAMS, "limit must be a positive number")
     if limit > most:
@@ -87,14 +94,14 @@ def page_limit(params: dict[str, Any], default: int, most: int) -> int:
 
 def start_place(params: dict[str, Any], oldest: int, latest: int) -> tuple[int, int]:
     """Where a page begins: (ledger, position), from a start ledger or after a cursor."""
-    cursor = (params.get("pagination") or {}).get("cursor")
+    cursor = pagination(params).get("cursor")
     start = params.get("startLedger") or 0
     if cursor:
         if start:
             raise Problem(INVALID_PARAMS, "startLedger and cursor cannot both be set")
         try:
             ledger, position = read_cursor(int(cursor))
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise Problem(INVALID_PARAMS, f"invalid cursor: {cursor}") from error
         if ledger < oldest:
             raise Problem(INVALID_REQUEST, _range_message(oldest, latest))

@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 from stellar_sdk.xdr import TransactionResultCode as Code
 
+from sandbox.stellar.contracts import Contract
 from sandbox.stellar.entries import Entry, Key
 from sandbox.stellar.execution import Execution
 from sandbox.stellar.genesis import Genesis
@@ -53,7 +54,7 @@ class Ledger:
         self.protocol = PROTOCOL_VERSION
         self.store = Store(data_dir)
         self.root = State()
-        self.contracts = {
+        self.contracts: dict[str, Contract] = {
             contract.instance(genesis.passphrase).contract: contract
             for contract in genesis.contracts()
         }
@@ -85,6 +86,11 @@ class Ledger:
     @property
     def oldest(self) -> int:
         return max(self.first, self.head.sequence - self.retention + 1)
+
+    @property
+    def reach(self) -> int:
+        """How many ledgers back the state is still known."""
+        return len(self.undo)
 
     def head_at(self, sequence: int) -> Head:
         head = self.heads.get(sequence) or self.store.head(sequence)
@@ -197,6 +203,7 @@ def _record(run: Execution, place: int) -> Record:
         hash=envelope.hash,
         inner_hash=envelope.inner_hash,
         created_at=run.moment.close_time,
+        soroban=envelope.is_soroban,
         body=orjson.dumps(body)[1:-1],
     )
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.stellar.entries import Account, Entry, Key
+from sandbox.stellar.contracts import Contract
+from sandbox.stellar.entries import Account, ContractData, Entry, Key
 from sandbox.stellar.faults import FaultPlan
 from sandbox.stellar.genesis import Genesis
 from sandbox.stellar.headers import Head
@@ -83,6 +84,12 @@ class Network:
         self.ledger.change(entries, removed, self.next_close_time())
         self._shift([], [])
 
+    def deploy(self, instance: ContractData, contract: Contract) -> None:
+        """Let a contract, as native code, answer under the id of its instance entry."""
+        self.ledger.contracts[instance.contract] = contract
+        if self.ledger.root.get(instance.key) is None:
+            self.change([instance], [])
+
     def befriend(self, address: str) -> bool:
         """Create an account out of nothing; False if it exists."""
         if self.ledger.root.account(address) is not None:
@@ -124,7 +131,7 @@ class Node:
     @property
     def head(self) -> Head:
         ledger = self.network.ledger
-        return ledger.head_at(max(ledger.first, ledger.head.sequence - self.lag))
+        return ledger.head_at(ledger.head.sequence - min(self.lag, ledger.reach))
 
     @property
     def oldest(self) -> Head:

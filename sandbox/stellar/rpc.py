@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.stellar import histories, submissions, surveys
+from sandbox.stellar import happenings, histories, submissions, surveys
 from sandbox.stellar.network import Node
 from sandbox.stellar.problems import INTERNAL, INVALID_REQUEST, Problem
 
@@ -26,6 +26,8 @@ METHODS: dict[str, Method] = {
     "sendTransaction": submissions.send_transaction,
     "getTransaction": histories.get_transaction,
     "getTransactions": histories.get_transactions,
+    "getEvents": happenings.get_events,
+    "getLedgers": happenings.get_ledgers,
 }
 
 

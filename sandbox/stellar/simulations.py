@@ -23,11 +23,12 @@ from sandbox.stellar.entries import Key
 from sandbox.stellar.execution import changes_of
 from sandbox.stellar.headers import Head
 from sandbox.stellar.operations import source_of
+from sandbox.stellar.problems import INVALID_PARAMS, Problem
 from sandbox.stellar.states import State
 from sandbox.stellar.transactions import Envelope
 
 INSTRUCTION_MARGIN = 50_000
-SIGNATURES_ROOM = 300  # bytes that signatures and the footprint will add to the envelope
+SIGNATURES_ROOM = 500  # bytes that signatures may add to the envelope
 
 
 def simulate(
@@ -57,7 +58,10 @@ def simulate(
             "events": [],
             "latestLedger": head.sequence,
         }
-    leeway = int((params.get("resourceConfig") or {}).get("instructionLeeway", 0))
+    config = params.get("resourceConfig")
+    leeway = config.get("instructionLeeway", 0) if isinstance(config, dict) else 0
+    if not isinstance(leeway, int) or not 0 <= leeway < 2**31:
+        raise Problem(INVALID_PARAMS, "instructionLeeway must be a whole number")
     return _describe(envelope, call, answer, leeway, head)
 
 
@@ -81,16 +85,15 @@ def _describe(
     writes = sorted(key for key, _, _ in changes)
     reads = sorted(call.state.reads - set(writes))
     instructions = call.instructions + INSTRUCTION_MARGIN + leeway
-    touched: list[Key | None] = [*reads, *writes]
-    sizes = instructions, disk_read_bytes(touched), write_bytes(call.state.changes)
+    sizes = instructions, disk_read_bytes([*reads, *writes]), write_bytes(call.state.changes)
     footprint = wire.array([wire.ledger_key(key) for key in reads])
     footprint += wire.array([wire.ledger_key(key) for key in writes])
     resources = footprint + pack(">III", *sizes)
     declared = xdr.SorobanResources.from_xdr_bytes(resources)
-    size = envelope.size + len(resources) + SIGNATURES_ROOM
+    auth = [_authorization(call, address) for address in call.authority.recorded]
+    size = (envelope.size + len(resources) + sum(map(len, auth))) * 11 // 10 + SIGNATURES_ROOM
     said = fees.events_fee(sum(map(len, call.events)) + len(answer))
     fee = fees.resource_fee(declared, size) + said * 115 // 100 + 1
-    auth = [_authorization(call, address) for address in call.authority.recorded]
     return {
         "transactionData": _text(wire.ZERO + resources + pack(">q", fee)),
         "minResourceFee": str(fee),

@@ -14,14 +14,22 @@ from sandbox.stellar.closes import metadata
 from sandbox.stellar.entries import ContractData
 from sandbox.stellar.keys import key_of
 from sandbox.stellar.network import Node
-from sandbox.stellar.problems import INVALID_PARAMS, Problem
+from sandbox.stellar.problems import INTERNAL, INVALID_PARAMS, Problem
 
 MAX_KEYS = 200
+MAX_LATENCY_SECONDS = 30
 PERCENTILES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)
 VERSION = "27.1.0-sandbox"
 
 
 def get_health(node: Node, params: dict[str, Any]) -> dict[str, Any]:
+    late = node.network.clock() - node.head.close_time
+    if node.network.settings.close_seconds and late > MAX_LATENCY_SECONDS:
+        message = (
+            f"latency ({int(late)}s) since last known ledger closed is too high "
+            f"(>{MAX_LATENCY_SECONDS}s)"
+        )
+        raise Problem(INTERNAL, message)
     ledger = node.network.ledger
     return {
         "status": "healthy",

@@ -14,6 +14,7 @@ from hashlib import sha256
 from stellar_sdk import xdr
 
 from sandbox.stellar.addresses import muxed_of
+from sandbox.stellar.footprints import Footprint
 
 V1_TAG = bytes((0, 0, 0, 2))
 FEE_BUMP_TAG = bytes((0, 0, 0, 5))
@@ -35,9 +36,11 @@ class Envelope:
     fee: int  # what the envelope bids in all, resource fee included
     fee_source: str
     is_fee_bump: bool
+    is_soroban: bool
     signatures: list[xdr.DecoratedSignature]
     outer_signatures: list[xdr.DecoratedSignature]
-    size: int
+    footprint: Footprint | None
+    size: int  # of the envelope itself, without the fee bump around it
 
     @property
     def operations(self) -> list[xdr.Operation]:
@@ -50,11 +53,6 @@ class Envelope:
     @property
     def soroban(self) -> xdr.SorobanTransactionData | None:
         return self.tx.ext.soroban_data
-
-    @property
-    def is_soroban(self) -> bool:
-        kinds = {operation.body.type for operation in self.tx.operations}
-        return bool(kinds & SOROBAN_KINDS)
 
     @property
     def resource_fee(self) -> int:
@@ -123,8 +121,10 @@ def _read_plain(
         fee=envelope.tx.fee.uint32,
         fee_source=source,
         is_fee_bump=False,
+        is_soroban=_calls_contracts(envelope.tx),
         signatures=envelope.signatures,
         outer_signatures=[],
+        footprint=_footprint(envelope.tx),
         size=len(raw),
     )
 
@@ -151,10 +151,21 @@ def _read_fee_bump(
         fee=envelope.tx.fee.int64,
         fee_source=payer,
         is_fee_bump=True,
+        is_soroban=_calls_contracts(inner.tx),
         signatures=inner.signatures,
         outer_signatures=envelope.signatures,
-        size=len(raw),
+        footprint=_footprint(inner.tx),
+        size=len(V1_TAG) + len(inner_body) + _signatures_size(inner.signatures),
     )
+
+
+def _footprint(tx: xdr.Transaction) -> Footprint | None:
+    data = tx.ext.soroban_data
+    return None if data is None else Footprint.read(data.resources.footprint)
+
+
+def _calls_contracts(tx: xdr.Transaction) -> bool:
+    return any(operation.body.type in SOROBAN_KINDS for operation in tx.operations)
 
 
 def _signatures_size(signatures: list[xdr.DecoratedSignature]) -> int:

@@ -18,6 +18,12 @@ from sandbox.stellar.signatures import LOW, Signatures
 from sandbox.stellar.states import State
 from sandbox.stellar.transactions import Envelope
 
+# What a success that never happened carries, beside operations that were refused.
+BLANKS = {
+    xdr.OperationType.INVOKE_HOST_FUNCTION: bytes(32),
+    xdr.OperationType.CREATE_CLAIMABLE_BALANCE: bytes(36),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -118,18 +124,14 @@ def _check_soroban(envelope: Envelope) -> None:
         or fees.exceeds_limits(data.resources, envelope.size)
         or envelope.resource_fee > envelope.tx.fee.uint32
         or envelope.resource_fee < fees.resource_fee(data.resources, envelope.size)
-        or _repeats_keys(data.resources.footprint)
+        or envelope.footprint is None
+        or envelope.footprint.repeats
     ):
         raise Refused(Code.txSOROBAN_INVALID)
 
 
 def _muxed(operation: xdr.Operation) -> bool:
     return operation.source_account is not None and operation.source_account.med25519 is not None
-
-
-def _repeats_keys(footprint: xdr.LedgerFootprint) -> bool:
-    keys = [key.to_xdr_bytes() for key in footprint.read_only + footprint.read_write]
-    return len(set(keys)) != len(keys)
 
 
 def _check_bounds(envelope: Envelope, moment: Moment) -> None:
@@ -182,6 +184,6 @@ def _filled(envelope: Envelope, answers: list[bytes | None]) -> list[bytes]:
     if not any(answers):
         return []
     return [
-        answer or operation_result(operation.body.type, 0)
+        answer or operation_result(operation.body.type, 0, BLANKS.get(operation.body.type, b""))
         for operation, answer in zip(envelope.operations, answers, strict=True)
     ]

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox import supervisor as supervisors
 from sandbox.processes import CannotStart, Program, says_ready
-from sandbox.supervisor import Supervisor, together
+from sandbox.supervisor import Supervisor, all_or_none
 from tests.sandbox.conftest import Eventually
 
 PATIENT = "import time; print('ready', flush=True); time.sleep(600)"
@@ -72,8 +72,13 @@ async def test_the_first_failure_is_raised_as_itself() -> None:
     async def fail() -> None:
         raise CannotStart("for a reason")
 
+    async def work() -> None:
+        async with all_or_none() as group:
+            group.create_task(asyncio.sleep(600))
+            group.create_task(fail())
+
     with pytest.raises(CannotStart, match="for a reason"):
-        await together(asyncio.sleep(600), fail())
+        await work()
 
 
 @pytest.mark.parametrize(

@@ -8,23 +8,26 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from stellar_sdk import (
     Account,
     Asset,
+    FeeBumpTransactionEnvelope,
     Keypair,
     MuxedAccount,
-    SorobanServerAsync,
     TransactionBuilder,
     TransactionEnvelope,
     scval,
     xdr,
 )
+from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from sandbox.stellar.client import Box
 from sandbox.stellar.genesis import Genesis
+
+Signed = TypeVar("Signed", TransactionEnvelope, FeeBumpTransactionEnvelope)
 
 PASSPHRASE = "Standalone ApexChainx Sandbox ; 2026"
 XLM = 10_000_000
@@ -108,23 +111,23 @@ class Desk:
         """The status, followed by the result code where there is one."""
         answer = await self.server.send_transaction(envelope)
         if answer.error_result_xdr is None:
-            return str(answer.status.value)
+            return answer.status.name
         result = xdr.TransactionResult.from_xdr(answer.error_result_xdr).result
-        return f"{answer.status.value} {result.code.name}"
+        return f"{answer.status.name} {result.code.name}"
 
     async def outcome(self, envelope: Any) -> str:
         """What became of a transaction: NOT_FOUND, SUCCESS or FAILED."""
         return str((await self.server.get_transaction(envelope.hash_hex())).status.value)
 
 
-def sign(envelope: Any, *signers: Keypair) -> Any:
+def sign(envelope: Signed, *signers: Keypair) -> Signed:
     for signer in signers:
         envelope.sign(signer)
     return envelope
 
 
 def muxed(owner: Keypair, tag: int) -> str:
-    return MuxedAccount(owner.public_key, tag).account_muxed
+    return str(MuxedAccount(owner.public_key, tag).account_muxed)
 
 
 @pytest.fixture
@@ -178,8 +181,9 @@ class Process:
         await self.child.communicate()
 
 
-@pytest.fixture
-async def process(tmp_path: Path) -> AsyncIterator[Process]:
-    made = await Process(tmp_path, "--close-seconds", "0.2").start()
+@pytest.fixture(scope="session")
+async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Process]:
+    directory = tmp_path_factory.mktemp("stellar")
+    made = await Process(directory, "--close-seconds", "0.2").start()
     yield made
     await made.stop()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from stellar_sdk import SorobanServerAsync, TransactionBuilder, xdr
+from stellar_sdk import TransactionBuilder, xdr
+from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from sandbox.stellar.client import Box
 from tests.sandbox.stellar.conftest import (

@@ -1,0 +1,121 @@
+"""Nothing a client sends can stop the box: it is answered, refused, or told what was wrong."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from sandbox.stellar.client import Box
+from sandbox.stellar.exchanges import exchange
+from sandbox.stellar.faults import read_plan
+from sandbox.stellar.genesis import BadGenesis, Genesis
+from sandbox.stellar.incidents import start_plan
+from tests.sandbox.stellar.conftest import CHANNELS, SHOP, Desk, genesis_document, muxed
+
+
+async def ask(box: Box, method: str, params: object) -> dict[str, Any]:
+    request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    reply = await exchange(box.network.nodes[0], orjson.dumps(request))
+    answer: dict[str, Any] = orjson.loads(reply.body)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        ("getNothing", {}, -32601),
+        ("getHealth", [1], -32600),
+        ("getTransaction", {}, -32602),
+        ("getTransaction", {"hash": "zz" * 32}, -32602),
+        ("sendTransaction", {"transaction": "not base64"}, -32602),
+        ("sendTransaction", {"transaction": "AAAA"}, -32602),
+        ("sendTransaction", {}, -32602),
+        ("getLedgerEntries", {"keys": ["AAAA"] * 201}, -32602),
+        ("getLedgerEntries", {"keys": ["?"]}, -32602),
+        ("getLedgerEntries", {"keys": [None]}, -32602),
+        ("getTransactions", {"startLedger": 0}, -32600),
+        ("getTransactions", {"startLedger": 1, "pagination": {"limit": 201}}, -32602),
+        ("getTransactions", {"startLedger": 1, "pagination": {"cursor": "5"}}, -32602),
+        ("getTransactions", {"pagination": {"cursor": "x"}}, -32602),
+        ("getTransactions", {"pagination": "x"}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [1]}, -32602),
+        ("getLedgers", {"startLedger": 99}, -32600),
+    ],
+)
+async def test_a_bad_question_gets_the_right_error(
+    box: Box, method: str, params: object, code: int
+) -> None:
+    assert (await ask(box, method, params))["error"]["code"] == code
+
+
+async def test_what_is_not_json_is_told_so(box: Box) -> None:
+    for raw in (b"", b"{", b"[]", b'{"method": 5}', b"\xff"):
+        answer = orjson.loads((await exchange(box.network.nodes[0], raw)).body)
+        assert answer["error"]["code"] in (-32700, -32600)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 255)), max_size=4),
+    cut=st.integers(0, 40),
+    method=st.sampled_from(["sendTransaction", "simulateTransaction"]),
+)
+async def test_a_damaged_envelope_never_pays(
+    changes: list[tuple[int, int]], cut: int, method: str
+) -> None:
+    box = Box(Genesis.parse(genesis_document()))
+    desk = Desk(SorobanServerAsync("http://in-process", box.client()))
+    whole = (await desk.transfer(CHANNELS[0], 1, muxed(SHOP, 5))).to_xdr()
+    raw = bytearray(base64.b64decode(whole))
+    for place, value in changes:
+        raw[place % len(raw)] = value
+    damaged = base64.b64encode(raw[: len(raw) - cut]).decode()
+
+    answer = await ask(box, method, {"transaction": damaged})
+    assert "error" in answer or "latestLedger" in answer["result"]
+    box.close_ledger()
+    same = damaged == whole and method == "sendTransaction"
+    assert box.balance(SHOP.public_key) == (25 if same else 0)
+    box.network.close()
+
+
+async def test_history_reaches_back_only_as_far_as_it_is_kept() -> None:
+    box = Box(Genesis.parse(genesis_document()), retention=5)
+    desk = Desk(SorobanServerAsync("http://in-process", box.client()))
+    envelope = desk.payment(CHANNELS[0], 1)
+    await desk.send(envelope)
+    box.close_ledger(5)
+    assert await desk.outcome(envelope) == "SUCCESS"
+    box.close_ledger()
+    assert await desk.outcome(envelope) == "NOT_FOUND"
+    health = await desk.server.get_health()
+    assert health.latest_ledger - health.oldest_ledger + 1 == 5
+    assert (await desk.server.load_account(CHANNELS[0].public_key)).sequence == 1
+    box.network.close()
+
+
+async def test_an_upgrade_shows_while_it_lasts(desk: Desk, box: Box) -> None:
+    start_plan(box.network, *read_plan({"faults": [{"kind": "protocol_upgrade", "value": 99}]}))
+    box.close_ledger()
+    assert (await desk.server.get_network()).protocol_version == 99
+    assert (await desk.server.get_latest_ledger()).protocol_version == 99
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"asset": {"code": "USDC", "issuer": "nobody"}},
+        {"accounts": [{"address": "nobody", "native_stroops": 1, "usdc_stroops": None}]},
+        {"accounts": [{"address": SHOP.public_key, "native_stroops": 1.5, "usdc_stroops": 0}]},
+        {"accounts": [{"address": SHOP.public_key, "native_stroops": 1}] * 2},
+    ],
+)
+def test_a_genesis_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(BadGenesis):
+        Genesis.parse(genesis_document() | change)
