@@ -137,4 +137,6 @@ class Store:
 
 def _record(row: tuple[Any, ...]) -> Record:
     # Compressed, because a busy day of history would else fill gigabytes.
-    return Record(*row[:-1], zlib.decompress(row[-1]))
+    ledger, position, digest, inner, created_at, soroban, body = row
+    text = zlib.decompress(body)
+    return Record(ledger, position, digest, inner, created_at, bool(soroban), text)
