@@ -145,8 +145,8 @@ def _evidence(line: Line, *, wide: bool) -> Text:
 
 
 def print_proof(console: Console, proof: Proof) -> None:
-    mark = Text("✓ ", style="green") if proof.holds else Text("✗ ", style="bold red")
-    console.print(mark + Text(proof.sentence))
+    mark = ("✓ ", "green") if proof.holds else ("✗ ", "bold red")
+    console.print(Text.assemble(mark, proof.sentence))
     for detail in proof.details:
         # A hash is there to be copied, so it is never broken over two lines.
         console.print(Text(f"  {detail}", style="dim"), soft_wrap=True)
