@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from adapters.postgres import disputes, events, outages, policies, sla
+from adapters.postgres import disputes, events, outages, sla
 from adapters.postgres.database import Database
+from adapters.postgres.outages import Dossier
 from domain import evidence
 from domain.audit import by_engine, leaf
 from domain.digests import instant
@@ -50,12 +50,14 @@ class DisputeActivities(DisputeSteps):
     async def decide_dispute(self, deciding: Deciding) -> Judgement:
         outage_id, ruling, at = deciding.outage_id, deciding.ruling, deciding.at
         async with self.database.transaction() as connection:
-            row = await outages.lock(connection, outage_id)
+            dossier = await outages.lock(connection, outage_id)
             dispute = await disputes.get(connection, deciding.dispute_id)
-            by = ruling.request if ruling else by_engine(row["correlation_id"])
+            by = ruling.request if ruling else by_engine(dossier.correlation_id)
             status, note = _decision(ruling)
             await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
-            revision, verdict = await _verdict(connection, row, dispute["revision"], deciding)
+            revision, verdict = await _verdict(connection, dossier, dispute["revision"], deciding)
+            assert dossier.resolved_at is not None
+            assert dossier.dispute_deadline is not None
             facts = {
                 "dispute_id": deciding.dispute_id,
                 "outage_id": outage_id,
@@ -72,7 +74,12 @@ class DisputeActivities(DisputeSteps):
                 event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
             )
         return Judgement(
-            outage_id, revision, verdict, row["resolved_at"], row["dispute_deadline"], deliveries
+            outage_id,
+            revision,
+            verdict,
+            dossier.resolved_at,
+            dossier.dispute_deadline,
+            deliveries,
         )
 
 
@@ -83,24 +90,21 @@ def _decision(ruling: Ruling | None) -> tuple[DisputeStatus, str]:
 
 
 async def _verdict(
-    connection: AsyncConnection, row: RowMapping, disputed: int, deciding: Deciding
+    connection: AsyncConnection, dossier: Dossier, disputed: int, deciding: Deciding
 ) -> tuple[int, Verdict]:
     """Return the revision and verdict that hold after the ruling, judging again if it says so."""
-    judged = await sla.latest(connection, row["id"])
-    if judged is None:
-        raise Conflict(f"outage {row['id']!r} has no verdict to rule on")
-    ruling = deciding.ruling
-    if ruling is None or ruling.mttr_minutes is None or judged[0] > disputed:
-        return judged
-    outage, revision = outages.outage_of(row), disputed + 1
-    policy = await policies.version(connection, row["policy"], row["policy_version"])
+    outage, policy, ruling = dossier.outage, dossier.policy, deciding.ruling
+    if dossier.judged is None or dossier.resolved_at is None:
+        raise Conflict(f"outage {outage.id!r} has no verdict to rule on")
+    if ruling is None or ruling.mttr_minutes is None or dossier.judged[0] > disputed:
+        return dossier.judged
+    revision, at = disputed + 1, deciding.at
     verdict = judge(policy.terms[outage.severity], ruling.mttr_minutes)
     payable(verdict)
-    await sla.add(connection, outage, revision, verdict, "ruled", policy, deciding.at)
-    facts = evidence.of_verdict(outage, revision, verdict, policy, row["resolved_at"], "ruled")
-    subject = f"outage/{row['id']}"
+    await sla.add(connection, outage, revision, verdict, "ruled", policy, at)
+    facts = evidence.of_verdict(outage, revision, verdict, policy, dossier.resolved_at, "ruled")
+    subject = f"outage/{outage.id}"
     await events.publish(
-        connection,
-        leaf(subject, "outage.judged", ruling.request, deciding.at, facts, str(revision)),
+        connection, leaf(subject, "outage.judged", ruling.request, at, facts, str(revision))
     )
     return revision, verdict

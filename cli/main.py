@@ -16,6 +16,7 @@ import typer
 COMMANDS = {
     "demo": "Play three outages, from declaration to payment on the chain.",
     "up": "Start everything on this machine and keep it up.",
+    "replay": "Play recorded outages through the API and settle them.",
     "worker": "Run a worker for some task queues.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",

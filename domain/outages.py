@@ -97,6 +97,11 @@ class Resolution:
     root_cause: str | None = None
     resolution_notes: str | None = None
 
+    def told(self) -> dict[str, str]:
+        """Return what the resolver said about the cause and the repair."""
+        said = {"root_cause": self.root_cause, "resolution_notes": self.resolution_notes}
+        return {name: text for name, text in said.items() if text is not None}
+
     def settled_times(self, outage: "Outage") -> tuple[datetime, int]:
         """Return the instant of repair and the MTTR that will be judged; a stated MTTR wins."""
         if self.mttr_minutes is None:
@@ -195,15 +200,6 @@ class Amending:
 class Cancelling:
     outage_id: str
     cancellation: Cancellation
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    outage_id: str
-    payment_id: str
-    transaction_hash: str
-    amount_stroops: int
     at: datetime
 
 

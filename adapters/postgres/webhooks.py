@@ -51,6 +51,14 @@ async def subscriptions(connection: AsyncConnection) -> list[RowMapping]:
     return list(rows.mappings())
 
 
+async def get(connection: AsyncConnection, webhook_id: str) -> RowMapping:
+    rows = await connection.execute(select(webhooks).where(webhooks.c.id == webhook_id))
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"there is no webhook {webhook_id!r}")
+    return row
+
+
 async def change(connection: AsyncConnection, webhook_id: str, changes: dict[str, Any]) -> None:
     result = await connection.execute(
         update(webhooks).where(webhooks.c.id == webhook_id).values(**changes)

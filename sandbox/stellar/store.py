@@ -9,9 +9,11 @@ then never half of one.
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox.stellar.entries import Entry, Key, dump_entry, dump_key, load_entry
 from sandbox.stellar.headers import Head
@@ -77,7 +79,7 @@ class Store:
         """A ledger, whole or not at all."""
         kept = [(dump_key(key), dump_entry(entry)) for key, entry in changes.items() if entry]
         gone = [(dump_key(key),) for key, entry in changes.items() if entry is None]
-        rows = [astuple(record) for record in records]
+        rows = [(*astuple(record)[:-1], zlib.compress(record.body, 1)) for record in records]
         self._db.execute("begin immediate")
         try:
             self._db.executemany("insert or replace into entries values (?, ?)", kept)
@@ -117,7 +119,7 @@ class Store:
         """A transaction by its hash, or by the hash of what a fee bump carried."""
         query = f"select {COLUMNS} from transactions where hash = ?1 or inner_hash = ?1"
         row = self._db.execute(query, (digest,)).fetchone()
-        return None if row is None else Record(*row)
+        return None if row is None else _record(row)
 
     def page(self, start: tuple[int, int], last: int, limit: int) -> list[Record]:
         """Transactions from a place (ledger, position) on, in order."""
@@ -126,8 +128,13 @@ class Store:
             " where (ledger, position) >= (?, ?) and ledger <= ?"
             " order by ledger, position limit ?"
         )
-        return [Record(*row) for row in self._db.execute(query, (*start, last, limit))]
+        return [_record(row) for row in self._db.execute(query, (*start, last, limit))]
 
     def forget_before(self, sequence: int) -> None:
         self._db.execute("delete from transactions where ledger < ?", (sequence,))
         self._db.execute("delete from ledgers where sequence < ?", (sequence,))
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    # Compressed, because a busy day of history would else fill gigabytes.
+    return Record(*row[:-1], zlib.decompress(row[-1]))
