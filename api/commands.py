@@ -130,7 +130,9 @@ async def _explain(engine: Engine, outage_id: str, error: RPCError) -> None:
         raise error
     async with engine.database.reading() as connection:
         row = await outages.get(connection, outage_id)
-    raise Conflict(f"outage {outage_id!r} is {row['status']}; nothing about it can change")
+    window = row["dispute_deadline"]
+    past = f", its dispute window closed at {window.isoformat()}" if window else ""
+    raise Conflict(f"outage {outage_id!r} is {row['status']}{past}; nothing about it can change")
 
 
 def _life(temporal: Client, outage_id: str) -> Handle:

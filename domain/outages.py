@@ -107,8 +107,12 @@ class Resolution:
         if self.mttr_minutes is None:
             assert self.resolved_at is not None, "checked by check_resolution"
             return self.resolved_at, mttr_minutes(outage.detected_at, self.resolved_at)
-        stated = timedelta(minutes=self.mttr_minutes)
-        return self.resolved_at or outage.detected_at + stated, self.mttr_minutes
+        if self.resolved_at is not None:
+            return self.resolved_at, self.mttr_minutes
+        try:
+            return outage.detected_at + timedelta(minutes=self.mttr_minutes), self.mttr_minutes
+        except OverflowError:
+            raise Invalid("mttr_minutes", "would end after the year 9999") from None
 
 
 # What may still be corrected: everything but the identity until the outage is resolved,
@@ -247,6 +251,7 @@ def check_resolution(outage: Outage, resolution: Resolution, now: datetime) -> N
                 f"must be after detected_at ({outage.detected_at.isoformat()}), "
                 f"not {resolved_at.isoformat()}",
             )
+    resolution.settled_times(outage)
 
 
 def amended(outage: Outage, changes: dict[str, Any]) -> Outage:
