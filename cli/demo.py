@@ -16,7 +16,7 @@ from rich.console import Console
 from cli import tables
 from cli.engines import Engine, Refused
 from cli.homes import KEY, Home, find_home
-from cli.proofs import Proof, balanced, notified, settled
+from cli.proofs import Proof, balanced, load_chains, notified, settled
 from cli.receivers import Receiver, Reception, is_alive, is_demo
 from cli.scenarios import SCENARIOS
 from cli.stories import Story
@@ -25,15 +25,17 @@ from domain.events import EventType
 from sandbox.processes import CannotStart
 from sandbox.supervisor import all_or_none
 
-GREETING = """\
-ApexChainx demo. A service fails, is repaired, and is judged by what its contract promised.
-Then money moves by itself: a reward for a quick repair, a penalty for a late one. All of it
-happens on this machine, in a Stellar network made for it; the USDC is play money.
-"""
-LEGEND = """\
-Amounts are the provider's: + is a reward, − a penalty. "you" is this demo, calling the HTTP API
-with your key; "engine" is ApexChainx; "receiver" is a web server of the demo that gets webhooks.
-"""
+GREETING = (
+    "ApexChainx demo. A service fails, is repaired, and is judged by what its contract promised. "
+    "Then money moves by itself: a reward for a quick repair, a penalty for a late one. "
+    "All of it happens on this machine, on a small Stellar network made for it; "
+    "the USDC is play money.\n"
+)
+LEGEND = (
+    "Amounts are the provider's: + is a reward, − a penalty. “you” is this demo, calling the "
+    "HTTP API with your key; “engine” is ApexChainx; “receiver” is a small web server of the "
+    "demo that checks each webhook.\n"
+)
 GOODBYE_SECONDS = 5
 PROOF_SECONDS = 20
 INTERRUPTED = 130
@@ -98,21 +100,28 @@ class Demo:
         async with (
             find_home(self.options.directory, self.options.port, self.say, deadline) as home,
             _talk(home) as engine,
-            _subscribed(engine) as receiver,
+            _subscribed(engine, deadline) as receiver,
         ):
-            await home.run(self._perform(home, engine, receiver, deadline))
-            if home.stack and not self.options.leave:
-                await home.run(self._stay(receiver))
+            await home.run(self._show(home, engine, receiver, deadline))
 
-    async def _perform(
-        self, home: Home, engine: Engine, receiver: Receiver, deadline: float
-    ) -> None:
+    async def _show(self, home: Home, engine: Engine, receiver: Receiver, deadline: float) -> None:
+        stories = await self._perform(engine, receiver, deadline)
+        self._conclude(home, await self._prove(home, engine, stories))
+        if home.stack and not self.options.leave:
+            receiver.heard = self._say_heard
+            await asyncio.Event().wait()
+
+    async def _perform(self, engine: Engine, receiver: Receiver, deadline: float) -> list[Story]:
         log, token = tables.StepLog(self.console), secrets.token_hex(3)
         stories = [Story(each, f"{each.name}-{token}", receiver, log.note) for each in SCENARIOS]
         with suppress(TimeoutError), tables.board(self.console, stories):
             async with asyncio.timeout_at(deadline), all_or_none() as group:
+                group.create_task(load_chains())
                 for story in stories:
                     group.create_task(story.unfold(engine))
+        return stories
+
+    async def _prove(self, home: Home, engine: Engine, stories: list[Story]) -> list[Proof]:
         proofs: list[Proof] = []
         try:
             async with asyncio.timeout(PROOF_SECONDS):
@@ -123,7 +132,7 @@ class Demo:
                 proofs.append(await balanced(engine))
         except TimeoutError:
             proofs.append(Proof(False, "the API no longer answers"))
-        self._conclude(home, proofs)
+        return proofs
 
     def _conclude(self, home: Home, proofs: list[Proof]) -> None:
         self.console.print()
@@ -135,9 +144,12 @@ class Demo:
         else:
             self.say("All three outages are settled, and every claim above was checked.")
         if self.options.leave and home.stack:
-            self.say("Stopping everything that the demo started.")
+            return self.say("Stopping everything that the demo started.")
+        tables.print_places(self.console, self._places(home))
+        if home.stack:
+            self.say("Everything keeps running, the webhook receiver too. Ctrl-C stops it.")
         else:
-            tables.print_places(self.console, self._places(home))
+            self.say("Everything keeps running where it was started; only the receiver stops.")
 
     def _places(self, home: Home) -> dict[str, str]:
         found = {"API, to try by hand": f"{home.url}/docs"}
@@ -147,11 +159,6 @@ class Demo:
         kept = key.exists() and key.read_text().strip() == home.key
         found["API key"] = f"in the file {key}" if kept else f"the value of {KEY}"
         return found
-
-    async def _stay(self, receiver: Receiver) -> None:
-        self.say("Everything keeps running, the webhook receiver too. Ctrl-C stops it.")
-        receiver.heard = self._say_heard
-        await asyncio.Event().wait()
 
     def _say_heard(self, reception: Reception) -> None:
         genuine = "signature verified" if reception.verified else "signature WRONG"
@@ -169,20 +176,28 @@ async def _talk(home: Home) -> AsyncIterator[Engine]:
 
 
 @asynccontextmanager
-async def _subscribed(engine: Engine) -> AsyncIterator[Receiver]:
+async def _subscribed(engine: Engine, deadline: float) -> AsyncIterator[Receiver]:
     """A receiver that is told of everything while inside, and of nothing afterwards."""
     receiver = Receiver()
     await receiver.start()
     try:
-        await _unsubscribe_the_dead(engine)
-        subscription = {"url": receiver.url, "events": list(EventType), "secret": receiver.secret}
-        await engine.ask("POST", "/webhooks", subscription)
+        await _subscribe(engine, receiver, deadline)
         yield receiver
     finally:
         with suppress(Refused, TimeoutError):
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await _unsubscribe(engine, {receiver.url})
         await receiver.stop()
+
+
+async def _subscribe(engine: Engine, receiver: Receiver, deadline: float) -> None:
+    wanted = {"url": receiver.url, "events": list(EventType), "secret": receiver.secret}
+    try:
+        async with asyncio.timeout_at(deadline):
+            await _unsubscribe_the_dead(engine)
+            await engine.ask("POST", "/webhooks", wanted)
+    except TimeoutError:
+        raise CannotStart(f"the API at {engine.url} did not answer in time") from None
 
 
 async def _unsubscribe_the_dead(engine: Engine) -> None:

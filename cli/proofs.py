@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -28,6 +29,11 @@ class Proof:
     details: list[str] = field(default_factory=list)
 
 
+async def load_chains() -> ModuleType:
+    """In a thread, because the Stellar SDK takes a second to load and would freeze the screen."""
+    return await asyncio.to_thread(import_module, "cli.chains")
+
+
 async def settled(engine: Engine, story: Story, environment: Mapping[str, str]) -> Proof:
     """Ask the chain itself, not the engine, whether the money moved as the book says."""
     paid = [each for each in story.payments if each["state"] == "confirmed"]
@@ -50,8 +56,7 @@ async def _compared(
 ) -> Proof:
     if found.get("status") != "SUCCESS":
         return Proof(False, f"{story.id}: the chain calls its payment {found.get('status')}")
-    # In a thread, because loading the Stellar SDK would freeze the screen for a second.
-    chains = await asyncio.to_thread(import_module, "cli.chains")
+    chains = await load_chains()
     amount, hash_ = int(payment["amount_stroops"]), payment["transaction_hash"]
     owed = chains.Transfer(payment["from_address"], payment["to_address"], amount)
     made = chains.transfers(found)

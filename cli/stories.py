@@ -93,7 +93,9 @@ class Story:
     def steps(self) -> list[Line]:
         """What the engine did, without the webhooks."""
         told = [each for each in self.items if not each["step"].startswith("webhook.")]
-        return [_line(each) for each in told]
+        # A ruling and the verdict it brings share an instant; the ruling came first.
+        told.sort(key=lambda each: (each["at"], each["step"] == "outage.judged"))
+        return [line for each in told for line in _tell(each)]
 
     @property
     def lines(self) -> list[Line]:
@@ -142,59 +144,58 @@ def usdc(amount_stroops: int | None, *, sign: bool = True) -> str:
 def _heard(reception: Reception) -> Line:
     return Line(
         at=reception.at,
-        what=f"Webhook {reception.event} came in; answered {reception.answer}",
+        what=f"Webhook {reception.event}, answered {reception.answer}",
         who="receiver",
         signature="signature verified" if reception.verified else "signature WRONG",
     )
 
 
-def _line(item: dict[str, Any]) -> Line:
+def _tell(item: dict[str, Any]) -> list[Line]:
     """Tell one entry of the timeline; one this file does not know keeps its own name."""
-    facts = item["evidence"]
-    tell = TELL.get(item["step"])
-    amount = facts.get("amount_stroops") if item["step"] not in UNPRICED else None
-    stroops = None if amount is None else int(amount)
-    if stroops is not None and facts.get("type") == "penalty":
-        stroops = -stroops  # a payment is a magnitude; here the provider's side is shown
-    return Line(
-        at=instant(item["at"]),
-        what=tell(facts) if tell else str(item["step"]),
-        who="engine" if item["actor"] == "engine" else "you",
-        amount_stroops=stroops,
-        transaction_hash=facts.get("transaction_hash", "") if item["step"] in PAID else "",
-    )
+    facts, at = item["evidence"], instant(item["at"])
+    who = "engine" if item["actor"] == "engine" else "you"
+    match item["step"]:
+        case "outage.declared":
+            return [Line(at, "Outage declared and safely on record", who)]
+        case "outage.judged":
+            return _judged(facts, at, who)
+        case "dispute.filed":
+            return [Line(at, f"Disputed: “{facts['reason']}”", who)]
+        case "dispute.decided":
+            ruling = "the objection is right" if facts["status"] == "resolved" else facts["status"]
+            return [Line(at, f"Ruling: {ruling}. “{facts['note']}”", who)]
+        case "payment.owed":
+            penalty = facts["type"] == "penalty"
+            debt = "Penalty booked, owed by the provider's bond"
+            bonus = "Reward booked, owed by the sponsor pool"
+            return [Line(at, debt if penalty else bonus, who, _signed(facts))]
+        case "payment.confirmed":
+            what = f"Paid on the chain, in ledger {facts['ledger']}"
+            return [Line(at, what, who, _signed(facts), facts["transaction_hash"])]
+        case "payment.parked":
+            return [Line(at, "Payment parked: a person has to look at it", who)]
+        case "outage.closed":
+            return [Line(at, "Closed: nothing is left to do", who)]
+        case other:
+            return [Line(at, str(other), who)]
 
 
-def _judged(facts: dict[str, Any]) -> str:
-    took, promised = facts["mttr_minutes"], facts["threshold_minutes"]
+def _judged(facts: dict[str, Any], at: datetime, who: str) -> list[Line]:
+    took, allowed = facts["mttr_minutes"], facts["threshold_minutes"]
     verdict = "SLA met" if facts["sla_status"] == "met" else "SLA breached"
+    amount = int(facts["amount_stroops"])
     if facts["mttr_basis"] == "ruled":
-        return f"Judged again with {took} min, {promised} promised: {verdict}"
-    until = instant(facts["dispute_deadline"])
-    return f"Repaired: took {took} min, {promised} promised: {verdict}. Objections until {until:%T}"
+        what = f"Judged again, with {took} minutes: {verdict}"
+        return [Line(at, what, "engine", amount)]
+    deadline = instant(facts["dispute_deadline"])
+    return [
+        Line(at, f"Repaired, after {took} minutes", who),
+        Line(at, f"{verdict}: {allowed} minutes were allowed", "engine", amount),
+        Line(at, f"Money waits for objections until {deadline:%H:%M:%S}", "engine"),
+    ]
 
 
-def _owed(facts: dict[str, Any]) -> str:
-    if facts["type"] == "penalty":
-        return "Penalty booked: the provider's bond owes the customer"
-    return "Reward booked: the sponsor pool owes the provider"
-
-
-def _ruled(facts: dict[str, Any]) -> str:
-    ruling = "the objection is right" if facts["status"] == "resolved" else facts["status"]
-    return f"Ruling: {ruling}. “{facts['note']}”"
-
-
-# The verdict above or below already shows the amount; the last page would only repeat it.
-UNPRICED = {"dispute.decided", "outage.closed"}
-PAID = {"payment.confirmed"}
-TELL: dict[str, Callable[[dict[str, Any]], str]] = {
-    "outage.declared": lambda _: "Outage declared and safely on record",
-    "outage.judged": _judged,
-    "dispute.filed": lambda facts: f"Disputed: “{facts['reason']}”",
-    "dispute.decided": _ruled,
-    "payment.owed": _owed,
-    "payment.confirmed": lambda facts: f"Paid on the chain, in ledger {facts['ledger']}",
-    "payment.parked": lambda _: "Payment parked: a person has to look at it",
-    "outage.closed": lambda _: "Closed: nothing is left to do",
-}
+def _signed(facts: dict[str, Any]) -> int:
+    """A payment is a magnitude; what is shown is how the provider fares."""
+    amount = int(facts["amount_stroops"])
+    return -amount if facts["type"] == "penalty" else amount

@@ -88,9 +88,11 @@ class StepLog:
         self._told[story.id] = len(steps)
 
 
-def money(amount_stroops: int | None) -> Text:
-    style = "red" if (amount_stroops or 0) < 0 else "green"
-    return Text(usdc(amount_stroops), style=style)
+def money(amount_stroops: int | None, unit: str = " USDC") -> Text:
+    if amount_stroops is None:
+        return Text()
+    text = usdc(amount_stroops).removesuffix(" USDC") + unit
+    return Text(text, style="red" if amount_stroops < 0 else "green")
 
 
 def clock(at: datetime) -> str:
@@ -117,18 +119,18 @@ def _description(story: Story) -> str:
 
 
 def _steps(lines: Sequence[Line], *, wide: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("UTC", no_wrap=True, style="dim")
     table.add_column("What happened")
     table.add_column("Who", no_wrap=True)
-    table.add_column("Amount", justify="right", no_wrap=True)
+    table.add_column("USDC", justify="right", no_wrap=True)
     table.add_column("Evidence", no_wrap=True)
     for line in lines:
         table.add_row(
             clock(line.at),
             Text(line.what, style="dim" if line.signature else ""),
             line.who,
-            money(line.amount_stroops),
+            money(line.amount_stroops, unit=""),
             _evidence(line, wide=wide),
         )
     return table
@@ -145,8 +147,8 @@ def _evidence(line: Line, *, wide: bool) -> Text:
 
 
 def print_proof(console: Console, proof: Proof) -> None:
-    mark = Text("✓ ", style="green") if proof.holds else Text("✗ ", style="bold red")
-    console.print(mark + Text(proof.sentence))
+    mark = ("✓ ", "green") if proof.holds else ("✗ ", "bold red")
+    console.print(Text.assemble(mark, proof.sentence))
     for detail in proof.details:
         # A hash is there to be copied, so it is never broken over two lines.
         console.print(Text(f"  {detail}", style="dim"), soft_wrap=True)

@@ -50,13 +50,24 @@ class Record:
     body: bytes
 
 
+class Unusable(ValueError):
+    """A data directory that cannot be opened, said in one sentence."""
+
+
 class Store:
     def __init__(self, path: Path | None) -> None:
         target = ":memory:" if path is None else str(path / "stellar.sqlite")
-        self._db = sqlite3.connect(target, isolation_level=None)
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = normal")
-        self._db.executescript(SCHEMA)
+        self._db = sqlite3.connect(target, timeout=2.0, isolation_level=None)
+        try:
+            # Two processes over one ledger would close it twice.
+            self._db.execute("pragma locking_mode = exclusive")
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = normal")
+            self._db.executescript(SCHEMA)
+            self._db.execute("begin exclusive")
+            self._db.execute("commit")
+        except sqlite3.OperationalError as error:
+            raise Unusable(f"The data directory {path} cannot be used: {error}.") from error
 
     def close(self) -> None:
         self._db.close()
@@ -137,4 +148,6 @@ class Store:
 
 def _record(row: tuple[Any, ...]) -> Record:
     # Compressed, because a busy day of history would else fill gigabytes.
-    return Record(*row[:-1], zlib.decompress(row[-1]))
+    ledger, position, digest, inner, created_at, soroban, body = row
+    text = zlib.decompress(body)
+    return Record(ledger, position, digest, inner, created_at, bool(soroban), text)
