@@ -240,7 +240,10 @@ class OutageWorkflow(Life):
             if not self.is_open():
                 return self.note(f"cancellation ignored: the outage is {self.status}")
             cancelling = outages.Cancelling(self.outage.id, cancellation, workflow.now())
-            closure = await step(OutageSteps.cancel_outage, cancelling)
+            try:
+                closure = await step(OutageSteps.cancel_outage, cancelling)
+            except ApplicationError as error:  # out of a signal it would end the whole life
+                return self.note(f"cancellation ignored: {error.message}")
             self.unannounced += closure.deliveries
             self.reach(OutageStatus.CANCELLED, f"cancelled: {cancellation.reason}")
 
