@@ -16,6 +16,7 @@ import typer
 COMMANDS = {
     "up": "Start everything on this machine and keep it up.",
     "replay": "Play recorded outages through the API and settle them.",
+    "bench": "Measure how fast the engine is.",
     "worker": "Run a worker for some task queues.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",
