@@ -73,7 +73,8 @@ class Engine:
         while True:
             status, content = await self._try(method, path, payload, headers, query)
             if 0 < status < ERROR:
-                return Answer(status, orjson.loads(content), time.monotonic() - began)
+                told = orjson.loads(content) if content else None
+                return Answer(status, told, time.monotonic() - began)
             if ERROR <= status < DOWN and status != TOO_MANY:
                 raise Refused(status, _sentence(status, content))
             if time.monotonic() - began > self.patience_seconds:

@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "Play three outages, from declaration to payment on the chain.",
     "up": "Start everything on this machine and keep it up.",
     "replay": "Play recorded outages through the API and settle them.",
+    "bench": "Measure how fast the engine is.",
     "worker": "Run a worker for some task queues.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",

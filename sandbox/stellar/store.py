@@ -34,6 +34,7 @@ create table if not exists transactions (
 create index if not exists transactions_by_hash on transactions (hash);
 create index if not exists transactions_by_inner_hash on transactions (inner_hash);
 """
+FORMAT = 2
 COLUMNS = "ledger, position, hash, inner_hash, created_at, soroban, body"
 
 
@@ -63,11 +64,25 @@ class Store:
             self._db.execute("pragma locking_mode = exclusive")
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = normal")
+            self._check_format(path)
             self._db.executescript(SCHEMA)
             self._db.execute("begin exclusive")
             self._db.execute("commit")
         except sqlite3.OperationalError as error:
+            self._db.close()
             raise Unusable(f"The data directory {path} cannot be used: {error}.") from error
+
+    def _check_format(self, path: Path | None) -> None:
+        """Tables of another shape are refused here, rather than at the first payment."""
+        made = self._db.execute("select count(*) from sqlite_master").fetchone()[0]
+        found = self._db.execute("pragma user_version").fetchone()[0]
+        if made and found != FORMAT:
+            self._db.close()
+            raise Unusable(
+                f"The data directory {path} was made by another version of the box;"
+                " give it an empty one."
+            )
+        self._db.execute(f"pragma user_version = {FORMAT}")
 
     def close(self) -> None:
         self._db.close()

@@ -39,7 +39,7 @@ async def test_an_objection_holds_the_money(api: httpx.AsyncClient) -> None:
         "status": "open",
         "reason": "the power was cut by the landlord",
         "revision": 1,
-        "filed_by": "bootstrap",
+        "filed_by": "admin",
         "ruled_by": None,
         "resolution_note": None,
     }
@@ -62,7 +62,7 @@ async def test_a_ruling_with_other_minutes_is_judged_and_paid(api: httpx.AsyncCl
     ruling = {"action": "resolve", "mttr_minutes": 8, "resolution_note": "power is not ours"}
     ruled = await _rule(api, dispute, **ruling)
     assert ruled.status_code == 200
-    assert (ruled.json()["status"], ruled.json()["ruled_by"]) == ("resolved", "bootstrap")
+    assert (ruled.json()["status"], ruled.json()["ruled_by"]) == ("resolved", "admin")
     assert ruled.json()["resolution_note"] == "power is not ours"
     payment = await _payment(api, outage_id)
     assert (payment["type"], payment["amount"], payment["revision"]) == ("reward", 1125, 2)

@@ -1,0 +1,154 @@
+"""`apexchainx bench`: how fast the engine is, measured here and now."""
+
+import asyncio
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import declares, lifecycles
+from benchmarks.engine import Engine, Impatient, Refused
+from benchmarks.latencies import Latencies
+from benchmarks.lifecycles import PATIENCE_SECONDS, Rounds
+from benchmarks.loops import Measured, Pace, middle
+from cli.stacks import Found, engine
+from domain.errors import ApexError
+from sandbox.processes import CannotStart
+
+FAILURES = (CannotStart, OSError, ApexError, Refused, Impatient)
+
+
+class Benchmark(StrEnum):
+    LIFECYCLE = "lifecycle"
+    DECLARE = "declare"
+
+
+def command(
+    benchmark: Annotated[
+        Benchmark, typer.Argument(help="Whole lives against a ceiling, or declarations alone.")
+    ],
+    in_flight: Annotated[int, typer.Option(min=1, help="Lives at a time.")] = 40,
+    dispute_window: Annotated[int, typer.Option(min=0, help="Seconds.")] = 1,
+    warm_up: Annotated[float, typer.Option(min=0, help="Seconds before it counts.")] = 6,
+    seconds: Annotated[float, typer.Option(min=1, help="Of each measurement.")] = 20,
+    rounds: Annotated[int, typer.Option(min=1, help="Of lives; the median counts.")] = 3,
+    rate: Annotated[float, typer.Option(min=0.1, help="Declarations a second.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    data_dir: Annotated[
+        Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
+    ] = Path("var"),
+) -> None:
+    """Uses the engine that runs in --data-dir, or starts one there until the end."""
+    pace = Pace(in_flight, warm_up, seconds)
+    try:
+        if benchmark is Benchmark.DECLARE:
+            told = asyncio.run(_declare(data_dir, rate, seconds, as_json))
+        else:
+            told = asyncio.run(_lifecycle(data_dir, dispute_window, pace, rounds, as_json))
+    except* FAILURES as failures:
+        raise SystemExit(f"apexchainx: {_first(failures)}") from None
+    if as_json:
+        typer.echo(orjson.dumps({"benchmark": benchmark} | told).decode())
+    raise typer.Exit(1 if told.get("problems") else 0)
+
+
+def _first(failure: BaseException) -> BaseException:
+    """What went wrong for one of many at a time went wrong for the rest as well."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
+
+
+async def _declare(data_dir: Path, rate: float, seconds: float, quiet: bool) -> dict[str, Any]:
+    async with (
+        engine(None, None, data_dir) as found,
+        Engine(found.url, found.api_key, PATIENCE_SECONDS) as caller,
+    ):
+        waited = await found.during(declares.measure(caller, rate, seconds))
+        if not quiet:
+            print(f"declare at {rate:g} a second for {seconds:g} s: {waited}")
+        return {"rate": rate, "seconds": seconds} | asdict(waited)
+
+
+async def _lifecycle(
+    data_dir: Path, window: int, pace: Pace, rounds: int, quiet: bool
+) -> dict[str, Any]:
+    async with (
+        engine(None, None, data_dir) as found,
+        Engine(found.url, found.api_key, PATIENCE_SECONDS) as caller,
+    ):
+        measured = await found.during(_measured(found, caller, window, pace, rounds))
+        if not quiet:
+            _show(measured, window, pace)
+        return _summary(measured, window, pace) | {"calls_repeated": caller.repetitions}
+
+
+async def _measured(found: Found, caller: Engine, window: int, pace: Pace, rounds: int) -> Rounds:
+    assert found.directory is not None, "engines are looked for in a directory only"
+    return await lifecycles.measure(found.directory, caller, window, pace, rounds)
+
+
+def _show(measured: Rounds, window: int, pace: Pace) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    real, bare = middle(measured.real), middle(measured.bare)
+    console.print(
+        f"{pace.in_flight} in flight, dispute window {window} s, {pace.seconds:g} s measured, "
+        f"median of {len(measured.real)} rounds in turn"
+    )
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
+    for name in ("", "real", "bare ceiling"):
+        table.add_column(name, justify="left" if not name else "right")
+    table.add_row("lifecycles a second", f"{real.per_second:.2f}", f"{bare.per_second:.2f}")
+    table.add_row("rounds", _each(measured.real), _each(measured.bare))
+    for step, waited in real.steps.items():
+        other = bare.steps.get(step, Latencies.of([]))
+        table.add_row(f"{step} p50 / p95 ms", _waited(waited), _waited(other))
+    names = [*real.cpu_ms_per_life, *(name for name in bare.cpu_ms_per_life if "bare" in name)]
+    for name in names:
+        table.add_row(f"CPU ms, memory MB: {name}", _cost(real, name), _cost(bare, name))
+    table.add_row("CPU ms in all", _cpu(real), _cpu(bare))
+    console.print(table)
+    console.print(f"real / ceiling: {_ratio(measured):.2f}   ({measured.paid} outages paid once)")
+    for problem in measured.problems:
+        console.print(f"PROBLEM  {problem}", markup=False)
+
+
+def _each(rounds: list[Measured]) -> str:
+    return ", ".join(f"{each.per_second:.2f}" for each in rounds)
+
+
+def _waited(waited: Latencies) -> str:
+    return f"{waited.p50_ms:,.0f} / {waited.p95_ms:,.0f}"
+
+
+def _cost(measured: Measured, name: str) -> str:
+    if name not in measured.cpu_ms_per_life:
+        return ""
+    return f"{measured.cpu_ms_per_life[name]:.1f}, {measured.memory_mb.get(name, 0)}"
+
+
+def _cpu(measured: Measured) -> str:
+    return f"{sum(measured.cpu_ms_per_life.values()):.1f}"
+
+
+def _ratio(measured: Rounds) -> float:
+    ceiling = middle(measured.bare).per_second
+    return round(middle(measured.real).per_second / ceiling, 3) if ceiling else 0.0
+
+
+def _summary(measured: Rounds, window: int, pace: Pace) -> dict[str, Any]:
+    return asdict(pace) | {
+        "dispute_window_seconds": window,
+        "real": asdict(middle(measured.real)),
+        "bare": asdict(middle(measured.bare)),
+        "real_rounds": [each.per_second for each in measured.real],
+        "bare_rounds": [each.per_second for each in measured.bare],
+        "ratio": _ratio(measured),
+        "paid": measured.paid,
+        "problems": measured.problems,
+    }
