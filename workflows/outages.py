@@ -94,9 +94,8 @@ class OutageWorkflow(Life):
     async def declare(self) -> bool:
         """Put the outage on record; False when the book holds another outage of this id."""
         try:
-            self.recorded = await step(
-                OutageSteps.record_outage, outages.Declaring(self.declaration, workflow.now())
-            )
+            declaring = outages.Declaring(self.declaration, workflow.now())
+            self.recorded = await step(OutageSteps.record_outage, declaring)
         except ApplicationError as error:
             self.refusal = error
             return False
