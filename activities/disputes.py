@@ -1,20 +1,20 @@
 """Keep the record of a dispute: filed, and decided once."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from adapters.postgres import disputes, events, outages, policies, sla
+from adapters.postgres import disputes, events, outages, sla
 from adapters.postgres.database import Database
+from adapters.postgres.outages import Dossier
 from domain import evidence
 from domain.audit import by_engine, leaf
 from domain.digests import instant
 from domain.disputes import Deciding, DisputeStatus, Filed, Filing, Ruling
 from domain.errors import Conflict
 from domain.events import EventType, event
-from domain.outages import Judgement, OutageStatus
+from domain.outages import Judgement, OutageStatus, Request
 from domain.sla import Verdict, judge, payable
 from workflows.disputes import DisputeSteps
 
@@ -50,12 +50,12 @@ class DisputeActivities(DisputeSteps):
     async def decide_dispute(self, deciding: Deciding) -> Judgement:
         outage_id, ruling, at = deciding.outage_id, deciding.ruling, deciding.at
         async with self.database.transaction() as connection:
-            row = await outages.lock(connection, outage_id)
+            dossier = await outages.lock(connection, outage_id)
             dispute = await disputes.get(connection, deciding.dispute_id)
-            by = ruling.request if ruling else by_engine(row["correlation_id"])
+            by = ruling.request if ruling else by_engine(dossier.correlation_id)
             status, note = _decision(ruling)
             await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
-            revision, verdict = await _verdict(connection, row, dispute["revision"], deciding)
+            revision, verdict = _verdict(dossier, dispute["revision"], ruling)
             facts = {
                 "dispute_id": deciding.dispute_id,
                 "outage_id": outage_id,
@@ -71,9 +71,12 @@ class DisputeActivities(DisputeSteps):
                 leaf(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute["id"]),
                 event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
             )
-        return Judgement(
-            outage_id, revision, verdict, row["resolved_at"], row["dispute_deadline"], deliveries
-        )
+            if revision > dispute["revision"]:
+                await _judge_again(connection, dossier, revision, verdict, by, at)
+        assert dossier.resolved_at is not None
+        assert dossier.dispute_deadline is not None
+        ended, deadline = dossier.resolved_at, dossier.dispute_deadline
+        return Judgement(outage_id, revision, verdict, ended, deadline, deliveries)
 
 
 def _decision(ruling: Ruling | None) -> tuple[DisputeStatus, str]:
@@ -82,25 +85,29 @@ def _decision(ruling: Ruling | None) -> tuple[DisputeStatus, str]:
     return (DisputeStatus.RESOLVED if ruling.upheld else DisputeStatus.REJECTED), ruling.note
 
 
-async def _verdict(
-    connection: AsyncConnection, row: RowMapping, disputed: int, deciding: Deciding
-) -> tuple[int, Verdict]:
-    """Return the revision and verdict that hold after the ruling, judging again if it says so."""
-    judged = await sla.latest(connection, row["id"])
-    if judged is None:
-        raise Conflict(f"outage {row['id']!r} has no verdict to rule on")
-    ruling = deciding.ruling
-    if ruling is None or ruling.mttr_minutes is None or judged[0] > disputed:
-        return judged
-    outage, revision = outages.outage_of(row), disputed + 1
-    policy = await policies.version(connection, row["policy"], row["policy_version"])
-    verdict = judge(policy.terms[outage.severity], ruling.mttr_minutes)
-    payable(verdict)
-    await sla.add(connection, outage, revision, verdict, "ruled", policy, deciding.at)
-    facts = evidence.of_verdict(outage, revision, verdict, policy, row["resolved_at"], "ruled")
-    subject = f"outage/{row['id']}"
-    await events.publish(
-        connection,
-        leaf(subject, "outage.judged", ruling.request, deciding.at, facts, str(revision)),
-    )
-    return revision, verdict
+def _verdict(dossier: Dossier, disputed: int, ruling: Ruling | None) -> tuple[int, Verdict]:
+    """Return the revision and the verdict that hold after a ruling on revision `disputed`."""
+    if dossier.judged is None:
+        raise Conflict(f"outage {dossier.outage.id!r} has no verdict to rule on")
+    if ruling is None or ruling.mttr_minutes is None or dossier.judged[0] > disputed:
+        return dossier.judged
+    verdict = judge(dossier.policy.terms[dossier.outage.severity], ruling.mttr_minutes)
+    payable(verdict)  # refused now, not when the money is due
+    return disputed + 1, verdict
+
+
+async def _judge_again(
+    connection: AsyncConnection,
+    dossier: Dossier,
+    revision: int,
+    verdict: Verdict,
+    by: Request,
+    at: datetime,
+) -> None:
+    """Put the new verdict on record, after the ruling that called for it."""
+    outage, policy = dossier.outage, dossier.policy
+    assert dossier.resolved_at is not None
+    await sla.add(connection, outage, revision, verdict, "ruled", policy, at)
+    facts = evidence.of_verdict(outage, revision, verdict, policy, dossier.resolved_at, "ruled")
+    subject = f"outage/{outage.id}"
+    await events.publish(connection, leaf(subject, "outage.judged", by, at, facts, str(revision)))

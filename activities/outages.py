@@ -17,7 +17,6 @@ from domain.ledger import accrual
 from domain.outages import (
     Amending,
     Cancelling,
-    Closing,
     Closure,
     Declaration,
     Declaring,
@@ -26,7 +25,7 @@ from domain.outages import (
     OutageStatus,
     Recorded,
 )
-from domain.payments import Payment, Settling, owed
+from domain.payments import Closing, Payment, Settling, owed
 from domain.sla import SlaStatus, Verdict, judge, payable
 from workflows.outages import OutageSteps
 
@@ -99,9 +98,8 @@ class OutageActivities(OutageSteps):
         outage_id, resolution, at = judging.outage_id, judging.resolution, judging.at
         deadline = at + timedelta(seconds=judging.dispute_window_seconds)
         async with self.database.transaction() as connection:
-            row = await outages.lock(connection, outage_id)
-            outage = outages.outage_of(row)
-            policy = await policies.version(connection, row["policy"], row["policy_version"])
+            dossier = await outages.lock(connection, outage_id)
+            outage, policy = dossier.outage, dossier.policy
             resolved_at, mttr = resolution.settled_times(outage)
             verdict = judge(policy.terms[outage.severity], mttr)
             payable(verdict)  # refused now, not when the money is due
@@ -112,8 +110,7 @@ class OutageActivities(OutageSteps):
                 OutageStatus.DISPUTABLE,
                 resolved_at=resolved_at,
                 dispute_deadline=deadline,
-                root_cause=resolution.root_cause or row["root_cause"],
-                resolution_notes=resolution.resolution_notes or row["resolution_notes"],
+                **resolution.told(),
             )
             await sla.add(connection, outage, 1, verdict, basis, policy, at)
             facts = evidence.of_verdict(outage, 1, verdict, policy, resolved_at, basis)
@@ -129,13 +126,16 @@ class OutageActivities(OutageSteps):
     async def owe_payment(self, settling: Settling) -> Payment:
         outage_id, revision, at = settling.outage_id, settling.revision, settling.at
         async with self.database.transaction() as connection:
-            row = await outages.lock(connection, outage_id)
-            judged = await sla.latest(connection, outage_id)
-            if judged is None or judged[0] != revision:
+            dossier = await outages.lock(connection, outage_id)
+            if dossier.judged is None or dossier.judged[0] != revision:
                 raise Conflict(f"revision {revision} is not the last word on {outage_id!r}")
-            agreement = await policies.agreement(connection, row["agreement"])
             debt = owed(
-                self.network, agreement, outage_id, revision, judged[1], row["correlation_id"]
+                self.network,
+                dossier.agreement,
+                outage_id,
+                revision,
+                dossier.judged[1],
+                dossier.correlation_id,
             )
             payment = await payments.add(connection, debt, at)
             await outages.move(connection, outage_id, OutageStatus.SETTLING)
@@ -152,14 +152,13 @@ class OutageActivities(OutageSteps):
         outage_id, at = closing.outage_id, closing.at
         facts = {
             "outage_id": outage_id,
-            "payment_id": closing.payment_id,
-            "transaction_hash": closing.transaction_hash,
-            "amount_stroops": str(closing.amount_stroops),
+            "payment_id": closing.receipt.payment_id,
+            "transaction_hash": closing.receipt.transaction_hash,
+            "amount_stroops": str(closing.receipt.amount_stroops),
         }
         async with self.database.transaction() as connection:
-            row = await outages.lock(connection, outage_id)
             await outages.move(connection, outage_id, OutageStatus.CLOSED, closed_at=at)
-            request = by_engine(row["correlation_id"])
+            request = by_engine(closing.correlation_id)
             deliveries = await events.publish(
                 connection,
                 leaf(f"outage/{outage_id}", "outage.closed", request, at, facts),
@@ -171,10 +170,10 @@ class OutageActivities(OutageSteps):
 async def _refuse_other(connection: AsyncConnection, declaration: Declaration) -> None:
     """Refuse a declaration whose id is taken, unless this very request took it."""
     outage = declaration.outage
-    row = await outages.lock(connection, outage.id)
-    if row["fingerprint"] != outage.fingerprint():
+    known = await outages.lock(connection, outage.id)
+    if known.fingerprint != outage.fingerprint():
         raise Conflict(f"outage {outage.id!r} was declared before with other content")
-    if row["correlation_id"] != declaration.request.correlation_id:
+    if known.correlation_id != declaration.request.correlation_id:
         raise Conflict(f"outage {outage.id!r} is on record already")
 
 

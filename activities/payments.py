@@ -53,7 +53,6 @@ class PaymentActivities(PaymentSteps):
         # Committed before the first byte leaves the process.
         async with self.database.transaction() as connection:
             stored = await attempts.store(connection, held, envelope)
-            await payments.move(connection, payment.id, PaymentStatus.PENDING)
             await payments.move(connection, payment.id, PaymentStatus.PREPARED)
         return Preparation(_attempt(held, stored, resumed=stored is not envelope))
 

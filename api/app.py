@@ -37,7 +37,7 @@ async def _prepare(database: Database, settings: ApiSettings) -> None:
     """Make the bootstrap key the first admin's, and write down who pays whom by default."""
     async with database.transaction() as connection:
         key = settings.bootstrap_api_key.get_secret_value()
-        await auth.keep(connection, "bootstrap", Role.ADMIN, key)
+        await auth.keep(connection, "admin", Role.ADMIN, key)
         await policies.settle_agreement(
             connection,
             Agreement(

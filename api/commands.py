@@ -60,7 +60,7 @@ async def declare(engine: Engine, declaration: Declaration) -> Recorded | None:
     except WorkflowAlreadyStartedError:
         with suppress(WorkflowAlreadyStartedError):
             await start.workflow_handle()  # the SDK keeps the same error there, unread
-    async with engine.database.transaction() as connection:
+    async with engine.database.reading() as connection:
         row = await outages.get(connection, outage.id)
     if row["fingerprint"] != outage.fingerprint():
         raise Conflict(f"outage {outage.id!r} was declared before with other content")
@@ -128,9 +128,11 @@ async def _explain(engine: Engine, outage_id: str, error: RPCError) -> None:
     """A life that is not there has either never begun or has ended: the book knows which."""
     if error.status is not RPCStatusCode.NOT_FOUND:
         raise error
-    async with engine.database.transaction() as connection:
+    async with engine.database.reading() as connection:
         row = await outages.get(connection, outage_id)
-    raise Conflict(f"outage {outage_id!r} is {row['status']}; nothing about it can change")
+    window = row["dispute_deadline"]
+    past = f", its dispute window closed at {window.isoformat()}" if window else ""
+    raise Conflict(f"outage {outage_id!r} is {row['status']}{past}; nothing about it can change")
 
 
 def _life(temporal: Client, outage_id: str) -> Handle:

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, cast
+from uuid import uuid4
 
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import APIKeyHeader
@@ -57,7 +58,7 @@ async def get_principal(
     known: dict[bytes, Principal] = request.app.state.principals
     digest = hashlib.sha256(key.encode()).digest()
     if digest not in known:
-        async with _engine(request).database.transaction() as connection:
+        async with _engine(request).database.reading() as connection:
             found = await auth.principal(connection, key)
         if found is None:
             raise Unauthenticated("this API key is not known")
@@ -91,7 +92,7 @@ async def get_update_id(
     answered again, another question under the same key is a new one and judged as such.
     """
     if key is None:
-        return cast(str, request.state.correlation_id)
+        return uuid4().hex  # never the correlation id: a caller may use one for a whole incident
     asked = request.url.path.encode() + b"\n" + await request.body()
     return hashlib.sha256(key.encode() + b"\n" + asked).hexdigest()
 

@@ -9,14 +9,14 @@ from pydantic import BaseModel, Field
 
 from adapters.postgres import disputes
 from api import commands
-from api.bodies import Body, Minutes
+from api.bodies import Body, Minutes, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running, UpdateId
 from api.views import PageView
 from domain.digests import derived_id
 from domain.disputes import NOTE_MAX, REASON_MAX, Dispute, DisputeStatus, Ruling
 
 router = APIRouter(prefix="/sla/disputes", tags=["disputes"])
-DisputeId = Annotated[str, Path(max_length=64)]
+DisputeId = Annotated[Text, Path(max_length=64)]
 
 
 class DisputeBody(Body):
@@ -59,7 +59,7 @@ async def file_dispute(
 
 
 async def get_dispute(dispute_id: str, database: Database) -> DisputeView:
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         return DisputeView.model_validate(dict(await disputes.get(connection, dispute_id)))
 
 
@@ -68,10 +68,10 @@ async def list_disputes(
     database: Database,
     caller: Caller,
     paging: Paging,
-    outage_id: str | None = None,
+    outage_id: Text | None = None,
     status: Literal["open", "under_review", "resolved", "rejected", "expired"] | None = None,
 ) -> PageView[DisputeView]:
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         rows, total = await disputes.page(
             connection,
             outage_id=outage_id,

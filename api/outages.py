@@ -7,26 +7,28 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
 from adapters.postgres import outages, policies
+from adapters.postgres.database import Database as Book
 from api import commands
-from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody
+from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
 from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
 from api.timeline import timeline
 from api.views import STATES, OutageView, PageView, PaymentView, SlaView
-from domain.errors import Invalid
+from domain.errors import Conflict, Invalid
 from domain.outages import (
     Amendment,
     Cancellation,
     Declaration,
+    Outage,
     OutageStatus,
     Resolution,
     check_outage,
+    check_resolution,
 )
 from domain.payments import owed
-from domain.sla import Severity
+from domain.sla import Severity, judge, payable
 
 router = APIRouter(prefix="/outages", tags=["outages"])
-OutageId = Annotated[str, Path(max_length=64)]
-UNTIMED = Invalid("resolved_at", "is required, or mttr_minutes, when status is resolved")
+OutageId = Annotated[Text, Path(max_length=64)]
 
 
 class ResolvedView(BaseModel):
@@ -54,25 +56,38 @@ async def declare_outage(
     Declaring the same content again answers the same outage (200); other content under the same
     id is refused (409).
     """
-    outage = body.outage()
-    check_outage(outage, datetime.now(UTC))
-    resolving = body.status == "resolved"
-    if resolving and body.resolved_at is None and body.mttr_minutes is None:
-        raise UNTIMED
+    outage, resolution = body.outage(), body.resolution(asked)
     policy = outage.policy or engine.settings.sla_policy
+    await _check(engine.database, outage, policy, resolution)
     recorded = await commands.declare(
         engine, Declaration(outage, asked, policy, engine.settings.sla_agreement)
     )
     if recorded is None or recorded.correlation_id != asked.correlation_id:
         response.status_code = 200
-    elif resolving:
-        resolution = Resolution(asked, body.resolved_at, body.mttr_minutes)
-        await commands.resolve(engine, outage.id, resolution, update_id)
+    shown = await _show(engine, outage.id)
+    if resolution is None or shown.status != "open":
+        return shown
+    await commands.resolve(engine, outage.id, resolution, f"{update_id}-resolve")
     return await _show(engine, outage.id)
 
 
+async def _check(
+    database: Book, outage: Outage, policy_name: str, resolution: Resolution | None
+) -> None:
+    """Refuse before anything begins: what a life refuses, it has already been started for."""
+    now = datetime.now(UTC)
+    check_outage(outage, now)
+    if resolution is not None:
+        check_resolution(outage, resolution, now)
+    if resolution is not None or outage.policy is not None:
+        async with database.transaction() as connection:
+            policy = await policies.in_force(connection, policy_name, outage.detected_at)
+        if resolution is not None:
+            payable(judge(policy.terms[outage.severity], resolution.settled_times(outage)[1]))
+
+
 async def _show(engine: Engine, outage_id: str) -> OutageView:
-    async with engine.database.transaction() as connection:
+    async with engine.database.reading() as connection:
         return OutageView.of(await outages.get(connection, outage_id))
 
 
@@ -84,7 +99,7 @@ async def list_outages(
     severity: Severity | None = None,
     status: Literal["open", "resolved", "cancelled"] | None = None,
     lifecycle: OutageStatus | None = None,
-    search: Annotated[str | None, Query(max_length=200)] = None,
+    search: Annotated[Text, Query(max_length=200)] | None = None,
     sort: Annotated[str | None, Query(max_length=50)] = None,
     sort_field: Annotated[str | None, Query(max_length=50)] = None,
     sort_order: Literal["asc", "desc"] | None = None,
@@ -94,7 +109,7 @@ async def list_outages(
     if lifecycle is not None:
         statuses = [lifecycle]
     field, descending = _sorting(sort or sort_field, sort_order)
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         rows, total = await outages.page(
             connection,
             severity=severity,
@@ -129,16 +144,20 @@ async def amend_outage(
     outage_id: OutageId, body: AmendBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
     """Correct an outage; fields that are not sent stay. Times and identity never change."""
-    changes, resolving = body.changes(), body.status == "resolved"
-    shown = await _show(engine, outage_id)
-    if resolving and shown.status == "open":
-        if body.resolved_at is None and body.mttr_minutes is None:
-            raise UNTIMED
-        resolution = Resolution(asked, body.resolved_at, body.mttr_minutes)
-        await commands.amend(engine, outage_id, Amendment(asked, changes), f"{update_id}-amend")
-        await commands.resolve(engine, outage_id, resolution, update_id)
-    elif changes:
+    changes, resolution = body.changes(), body.resolution(asked)
+    async with engine.database.transaction() as connection:
+        row = await outages.get(connection, outage_id)
+    if row["status"] == OutageStatus.DECLARED:
+        if resolution is not None:
+            check_resolution(outages.outage_of(row), resolution, datetime.now(UTC))
+    elif body.timed():
+        raise Conflict(f"outage {outage_id!r} is {row['status']}; its times can no longer change")
+    else:
+        resolution = None  # what the caller wants has happened already
+    if changes:
         await commands.amend(engine, outage_id, Amendment(asked, changes), update_id)
+    if resolution is not None:
+        await commands.resolve(engine, outage_id, resolution, f"{update_id}-resolve")
     return await _show(engine, outage_id)
 
 
@@ -148,7 +167,7 @@ async def resolve_outage(
 ) -> ResolvedView:
     """The service is back: judge the SLA, open the dispute window, and answer the verdict."""
     judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
-    async with engine.database.transaction() as connection:
+    async with engine.database.reading() as connection:
         row = await outages.get(connection, outage_id)
         agreement = await policies.agreement(connection, row["agreement"])
     payment = owed(
@@ -178,7 +197,7 @@ async def cancel_outage(
 @router.get("/{outage_id}/timeline")
 async def get_timeline(outage_id: OutageId, database: Database, caller: Caller) -> TimelineView:
     """Show every recorded step of an outage: audit leaves, verdicts, payments, deliveries."""
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         await outages.get(connection, outage_id)
         items = await timeline(connection, outage_id)
     return TimelineView(outage_id=outage_id, items=items)

@@ -3,17 +3,20 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from adapters.postgres import attempts, ledger, payments
+from api.bodies import Text
 from api.dependencies import Caller, Database, Paging
 from api.views import PAYMENT_STATES, PageView, PaymentView
 from domain.sla import PaymentType
 
 router = APIRouter(prefix="/payments", tags=["payments"])
-PaymentId = Annotated[str, Path(max_length=64)]
+PaymentId = Annotated[Text, Path(max_length=64)]
 DAY = timedelta(days=1)
+# The day after the last of all cannot be written down.
+Day = Annotated[date, Query(lt=date.max)]
 
 
 class StoryView(BaseModel):
@@ -38,12 +41,12 @@ async def list_payments(
     paging: Paging,
     status: Literal["pending", "confirmed", "completed", "failed"] | None = None,
     type: PaymentType | None = None,
-    outage_id: str | None = None,
-    date_from: date | None = None,
-    date_to: date | None = None,
+    outage_id: Text | None = None,
+    date_from: Day | None = None,
+    date_to: Day | None = None,
 ) -> PageView[PaymentView]:
     """List payments, newest first; both dates are inclusive."""
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         rows, total = await payments.page(
             connection,
             statuses=None if status is None else PAYMENT_STATES[status],
@@ -65,7 +68,7 @@ def _midnight(day: date) -> datetime:
 @router.get("/ledger")
 async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
     """Show every account of the double-entry book."""
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         return [
             BalanceView(account=row["account"], balance_stroops=str(row["balance_stroops"]))
             for row in await ledger.balances(connection)
@@ -74,14 +77,14 @@ async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
 
 @router.get("/{payment_id}")
 async def get_payment(payment_id: PaymentId, database: Database, caller: Caller) -> PaymentView:
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         return PaymentView.of(await payments.get(connection, payment_id))
 
 
 @router.get("/{payment_id}/story")
 async def explain_payment(payment_id: PaymentId, database: Database, caller: Caller) -> StoryView:
     """Tell every attempt, envelope, answer and posting of a payment."""
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         row = await payments.get(connection, payment_id)
         tried = await attempts.story(connection, payment_id)
         booked = await ledger.of_payment(connection, payment_id)

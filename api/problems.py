@@ -18,6 +18,7 @@ from domain.errors import (
     IllegalTransition,
     Invalid,
     NotFound,
+    Refused,
     TryAgain,
     Unauthenticated,
     Unavailable,
@@ -25,6 +26,7 @@ from domain.errors import (
 
 log = logging.getLogger(__name__)
 STATUSES: dict[str, int] = {
+    Refused.code: 422,
     Invalid.code: 422,
     NotFound.code: 404,
     Conflict.code: 409,
@@ -94,16 +96,27 @@ async def temporal_silent(request: Request, error: Exception) -> JSONResponse:
 
 async def invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = []
-    for found in error.errors():
-        path = [str(part) for part in found["loc"] if part not in ("body", "query", "path")]
-        errors.append({"field": ".".join(path) or "body", "message": found["msg"]})
+    errors = [
+        {"field": _field(found), "message": found["msg"].removeprefix("Value error, ")}
+        for found in error.errors()
+    ]
     detail = "; ".join(f"{entry['field']}: {entry['message']}" for entry in errors)
     return problem(request, 422, Invalid.code, detail, errors)
 
 
+def _field(found: dict[str, Any]) -> str:
+    """Name the field as the caller wrote it; JSON that cannot be read has none."""
+    if found["type"] == "json_invalid":
+        return "body"
+    path = [str(part) for part in found["loc"] if part not in ("body", "query", "path", "header")]
+    return ".".join(path) or "body"
+
+
 async def http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # what the framework says of a body it cannot even decode
+        detail = "body: is not JSON in UTF-8"
+        return problem(request, 422, Invalid.code, detail, [{"field": "body", "message": detail}])
     code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
         error.status_code, "http_error"
     )

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from adapters.postgres import events, policies, sla
 from adapters.postgres.database import Database as Book
-from api.bodies import Body
+from api.bodies import Body, Instant, Text
 from api.dependencies import Admin, Asked, Caller, Database, Running
 from api.views import SlaView, number
 from domain.audit import leaf
@@ -38,7 +38,7 @@ class PolicyBody(Body):
     """A version to publish; it holds from `effective_from`, by default from the beginning."""
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9-]*$")
-    effective_from: AwareDatetime = BEGINNING_OF_TIME
+    effective_from: Instant = BEGINNING_OF_TIME
     dispute_window_seconds: int = Field(DAY, strict=True)
     ruling_window_seconds: int = Field(14 * DAY, strict=True)
     terms: dict[Severity, TermsBody]
@@ -47,7 +47,7 @@ class PolicyBody(Body):
         return Policy(
             self.name,
             0,
-            self.effective_from.astimezone(UTC),
+            self.effective_from,
             self.dispute_window_seconds,
             self.ruling_window_seconds,
             {name: Terms(**terms.model_dump()) for name, terms in self.terms.items()},
@@ -97,7 +97,7 @@ class DashboardView(BaseModel):
 
 
 async def _in_force(database: Book, name: str) -> Policy:
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         return await policies.in_force(connection, name, datetime.now(UTC))
 
 
@@ -118,7 +118,7 @@ async def get_config(engine: Running, caller: Caller) -> dict[Severity, TermsBod
 
 @router.get("/policies")
 async def list_policies(database: Database, caller: Caller) -> list[PolicyView]:
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         return [PolicyView.of(policy) for policy in await policies.versions(connection)]
 
 
@@ -145,18 +145,18 @@ async def publish_policy(
 
 @router.get("/policies/{name}/{version}")
 async def get_policy(
-    name: Annotated[str, Path(max_length=100)],
+    name: Annotated[Text, Path(max_length=100)],
     version: Annotated[int, Path(ge=1, le=2**31 - 1)],
     database: Database,
     caller: Caller,
 ) -> PolicyView:
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         return PolicyView.of(await policies.version(connection, name, version))
 
 
 @router.get("/analytics/dashboard")
 async def dashboard(database: Database, caller: Caller) -> DashboardView:
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         totals = await sla.totals(connection)
     rewards, penalties = int(totals["rewards_stroops"]), int(totals["penalties_stroops"])
     return DashboardView(

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events, webhooks
 from adapters.subscribers import check_url
-from api.bodies import Body
+from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Database, Running
 from domain.audit import leaf
 from domain.digests import derived_id
@@ -19,7 +19,7 @@ from domain.outages import Request
 from domain.webhooks import DeliveryStatus, decode_secret, encode_secret
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
-WebhookId = Annotated[str, Path(max_length=64)]
+WebhookId = Annotated[Text, Path(max_length=64)]
 
 
 class WebhookBody(Body):
@@ -64,7 +64,7 @@ class DeliveryView(BaseModel):
 
 @router.get("")
 async def list_webhooks(database: Database, admin: Admin) -> list[WebhookView]:
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
         return [WebhookView(**row) for row in await webhooks.subscriptions(connection)]
 
 
@@ -113,7 +113,8 @@ async def delete_webhook(
 async def list_deliveries(
     webhook_id: WebhookId, database: Database, admin: Admin
 ) -> list[DeliveryView]:
-    async with database.transaction() as connection:
+    async with database.reading() as connection:
+        await webhooks.get(connection, webhook_id)
         rows = await webhooks.deliveries_of(connection, webhook_id)
     return [DeliveryView.model_validate({**row, "event": row["type"]}) for row in rows]
 

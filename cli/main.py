@@ -14,6 +14,7 @@ from typing import NoReturn
 import typer
 
 COMMANDS = {
+    "demo": "Play three outages, from declaration to payment on the chain.",
     "up": "Start everything on this machine and keep it up.",
     "replay": "Play recorded outages through the API and settle them.",
     "bench": "Measure how fast the engine is.",

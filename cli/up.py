@@ -40,7 +40,7 @@ def command(
 
 
 async def _keep_up(stack: Stack) -> None:
-    told_to_stop = _listen()
+    told_to_stop = listen()
     serving = asyncio.create_task(_serve(stack))
     try:
         await asyncio.wait([serving, told_to_stop], return_when=asyncio.FIRST_COMPLETED)
@@ -58,7 +58,8 @@ async def _serve(stack: Stack) -> NoReturn:
     raise CannotStart(await stack.gave_up())
 
 
-def _listen() -> asyncio.Task[bool]:
+def listen() -> asyncio.Task[bool]:
+    """Done when the user, or the system, wants this process to stop."""
     told = asyncio.Event()
 
     def stop() -> None:

@@ -97,13 +97,22 @@ class Resolution:
     root_cause: str | None = None
     resolution_notes: str | None = None
 
+    def told(self) -> dict[str, str]:
+        """Return what the resolver said about the cause and the repair."""
+        said = {"root_cause": self.root_cause, "resolution_notes": self.resolution_notes}
+        return {name: text for name, text in said.items() if text is not None}
+
     def settled_times(self, outage: "Outage") -> tuple[datetime, int]:
         """Return the instant of repair and the MTTR that will be judged; a stated MTTR wins."""
         if self.mttr_minutes is None:
             assert self.resolved_at is not None, "checked by check_resolution"
             return self.resolved_at, mttr_minutes(outage.detected_at, self.resolved_at)
-        stated = timedelta(minutes=self.mttr_minutes)
-        return self.resolved_at or outage.detected_at + stated, self.mttr_minutes
+        if self.resolved_at is not None:
+            return self.resolved_at, self.mttr_minutes
+        try:
+            return outage.detected_at + timedelta(minutes=self.mttr_minutes), self.mttr_minutes
+        except OverflowError:
+            raise Invalid("mttr_minutes", "would end after the year 9999") from None
 
 
 # What may still be corrected: everything but the identity until the outage is resolved,
@@ -198,15 +207,6 @@ class Cancelling:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
-    outage_id: str
-    payment_id: str
-    transaction_hash: str
-    amount_stroops: int
-    at: datetime
-
-
 def check_outage(outage: Outage, now: datetime) -> None:
     """Refuse a declaration that cannot be true; name the field."""
     if not _ID.fullmatch(outage.id):
@@ -251,6 +251,7 @@ def check_resolution(outage: Outage, resolution: Resolution, now: datetime) -> N
                 f"must be after detected_at ({outage.detected_at.isoformat()}), "
                 f"not {resolved_at.isoformat()}",
             )
+    resolution.settled_times(outage)
 
 
 def amended(outage: Outage, changes: dict[str, Any]) -> Outage:

@@ -43,7 +43,7 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     ),
     PaymentStatus.CONFIRMED: frozenset(),
     # the reason is gone
-    PaymentStatus.PARKED: frozenset({PaymentStatus.PENDING}),
+    PaymentStatus.PARKED: frozenset({PaymentStatus.PREPARED}),
     PaymentStatus.QUARANTINED: frozenset(),
 }
 
@@ -96,6 +96,16 @@ class Settling:
 
     outage_id: str
     revision: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The last step of an outage: its payment is on the chain."""
+
+    outage_id: str
+    receipt: Receipt
+    correlation_id: str
     at: datetime
 
 

@@ -78,7 +78,8 @@ class Stack:
 
     async def gave_up(self) -> str:
         """Wait, possibly forever, for the sentence that says which part keeps dying."""
-        return await self._running.gave_up
+        # Shielded: whoever stops waiting must not end the wait of others.
+        return await asyncio.shield(self._running.gave_up)
 
     def kill(self, name: str) -> None:
         """As `kill -9` would: postgres, temporal, stellar, worker, settlement-worker or api."""

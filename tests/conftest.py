@@ -55,11 +55,11 @@ async def api(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
         base_url=f"{stack.url}/api/v1", headers={"X-API-Key": KEY}, timeout=30, trust_env=False
     )
     async with client:
-        for name, seconds in ((PROMPT, 0), (BRIEF, 1)):
+        for name, window, patience in ((PROMPT, 0, 0), (BRIEF, 3, 1)):
             policy = {
                 "name": name,
-                "dispute_window_seconds": seconds,
-                "ruling_window_seconds": seconds,
+                "dispute_window_seconds": window,
+                "ruling_window_seconds": patience,
                 "terms": TERMS,
             }
             answer = await client.post("/sla/policies", json=policy)

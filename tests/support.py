@@ -13,7 +13,7 @@ Found = TypeVar("Found")
 
 # Policies the fixture `api` publishes: what the tests need that no migration brings.
 PROMPT = "prompt"  # nobody can object: settled at once
-BRIEF = "brief"  # a second to object, a second to rule
+BRIEF = "brief"  # three seconds to object, one to rule
 STANDARD = "standard"  # a day to object: the window stays open for as long as a test looks
 TERMS = {
     "critical": {"threshold_minutes": 15, "penalty_per_minute": 100, "reward_base": 750},

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -18,6 +19,10 @@ def run() -> int:
     parser.add_argument("--queues", default=",".join(QUEUES), help="comma-separated queue names")
     queues = [name.strip() for name in parser.parse_args().queues.split(",") if name.strip()]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # The sandbox loads workflow modules anew for every run: much short-lived garbage, which the
+    # default thresholds would look through far too often.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main(queues))

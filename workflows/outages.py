@@ -20,7 +20,7 @@ from domain.disputes import Dispute, Filed, Ruling
 from domain.errors import Conflict
 from domain.money import decimal
 from domain.outages import Declaration, Judgement, OutageStatus, Recorded, Resolution
-from domain.payments import Payment, Receipt, Settling
+from domain.payments import Closing, Payment, Receipt, Settling
 
 with workflow.unsafe.imports_passed_through():
     from workflows.disputes import DisputeSteps
@@ -63,7 +63,7 @@ class OutageSteps(ABC):
 
     @activity.defn
     @abstractmethod
-    async def close_outage(self, closing: outages.Closing) -> outages.Closure:
+    async def close_outage(self, closing: Closing) -> outages.Closure:
         """The money has moved: nothing is left to do."""
 
 
@@ -105,7 +105,7 @@ class OutageWorkflow(Life):
         return True
 
     async def repaired(self) -> bool:
-        """Wait, for years if need be, until the service is back; False when it is called off."""
+        """Wait, for years if need be, for the repair; False when the outage is called off."""
         await workflow.wait_condition(lambda: self.status is not OutageStatus.DECLARED)
         await self.announce()
         return self.status is not OutageStatus.CANCELLED
@@ -126,10 +126,8 @@ class OutageWorkflow(Life):
     async def settle(self) -> Receipt:
         """Owe what the verdict says, and pay it exactly once."""
         assert self.judgement is not None
-        payment = await self.insist(
-            OutageSteps.owe_payment,
-            Settling(self.outage.id, self.judgement.revision, workflow.now()),
-        )
+        settling = Settling(self.outage.id, self.judgement.revision, workflow.now())
+        payment = await self.insist(OutageSteps.owe_payment, settling)
         owed = f"{payment.type} of {decimal(payment.amount_stroops)} USDC"
         self.reach(OutageStatus.SETTLING, f"paying a {owed}")
         return await workflow.execute_child_workflow(
@@ -142,10 +140,10 @@ class OutageWorkflow(Life):
 
     async def close(self, receipt: Receipt) -> None:
         """Write the last page and tell whoever wants to know."""
-        paid, amount = receipt.transaction_hash, receipt.amount_stroops
-        closing = outages.Closing(self.outage.id, receipt.payment_id, paid, amount, workflow.now())
+        correlation_id = self.declaration.request.correlation_id
+        closing = Closing(self.outage.id, receipt, correlation_id, workflow.now())
         closure = await self.insist(OutageSteps.close_outage, closing)
-        self.reach(OutageStatus.CLOSED, f"closed; paid by transaction {paid}")
+        self.reach(OutageStatus.CLOSED, f"closed; paid by {receipt.transaction_hash}")
         await self.announce(receipt.deliveries + closure.deliveries)
 
     # What the API asks, and waits for ------------------------------------------------------
@@ -160,7 +158,7 @@ class OutageWorkflow(Life):
 
     @declared.validator
     def check_declared(self, fingerprint: str) -> None:
-        if fingerprint != self.outage.fingerprint():
+        if fingerprint != self.declaration.outage.fingerprint():
             refuse(Conflict(f"outage {self.outage.id!r} was declared before with other content"))
 
     @workflow.update(description="Correct the record of an outage")
@@ -237,7 +235,7 @@ class OutageWorkflow(Life):
 
     @workflow.signal(description="It was never an outage")
     async def cancel(self, cancellation: outages.Cancellation) -> None:
-        await workflow.wait_condition(lambda: self.status is not None)
+        await workflow.wait_condition(lambda: bool(self.status or self.refusal))
         async with self.turn:
             if not self.is_open():
                 return self.note(f"cancellation ignored: the outage is {self.status}")
@@ -250,11 +248,7 @@ class OutageWorkflow(Life):
     def state(self) -> OutageStatus | None:
         return self.status
 
-    @workflow.query(description="What has happened so far")
-    def timeline(self) -> list[outages.TimelineEntry]:
-        return self.story
-
-    # How --------------------------------------------------------------------------------------
+    # How it is done ------------------------------------------------------------------------
 
     async def judge(self, resolution: Resolution) -> Judgement:
         """Take the repair to the book, with the verdict it brings."""
@@ -278,7 +272,8 @@ class OutageWorkflow(Life):
             deciding = disputes.Deciding(
                 self.outage.id, self.dispute.dispute_id, ruling, workflow.now()
             )
-            self.judgement = await step(DisputeSteps.decide_dispute, deciding)
+            run = step if ruling else self.insist
+            self.judgement = await run(DisputeSteps.decide_dispute, deciding)
             self.ruled = True
             self.unannounced += self.judgement.deliveries
             self.note(f"dispute decided; {self.judgement.verdict}")
@@ -291,16 +286,15 @@ class OutageWorkflow(Life):
         """Enter a status, and show it to operators: as a column and as a sentence."""
         self.status = status
         self.note(what)
-        if status is OutageStatus.DECLARED:
+        if self.is_open():
             return  # said when the workflow was started
         shown: list[SearchAttributeUpdate[Any]] = [STATUS.value_set(status)]
         if status is OutageStatus.DISPUTABLE and self.judgement is not None:
-            verdict = self.judgement.verdict
-            shown.append(SLA_STATUS.value_set(verdict.status))
-            shown.append(SETTLEMENT.value_set(verdict.amount_stroops))
+            shown.append(SLA_STATUS.value_set(self.judgement.verdict.status))
+            shown.append(SETTLEMENT.value_set(self.judgement.verdict.amount_stroops))
         workflow.upsert_search_attributes(shown)
 
     async def announce(self, deliveries: list[str] | None = None) -> None:
         """Send each delivery on its own way: a dead receiver never holds an outage open."""
-        ids, self.unannounced = self.unannounced + (deliveries or []), []
-        await start_deliveries(ids)
+        sent, self.unannounced = self.unannounced + (deliveries or []), []
+        await start_deliveries(sent)

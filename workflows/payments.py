@@ -128,7 +128,3 @@ class PaymentWorkflow(Life):
     @workflow.signal(description="What held the payment up is mended: try again")
     def retry(self) -> None:
         self.retry_wanted = True
-
-    @workflow.query(description="What has happened so far")
-    def timeline(self) -> list[str]:
-        return [f"{entry.at.isoformat()} {entry.what}" for entry in self.story]

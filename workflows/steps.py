@@ -77,6 +77,10 @@ class Life:
         self.story.append(TimelineEntry(workflow.now(), what))
         workflow.set_current_details(what)
 
+    @workflow.query(description="What has happened so far")
+    def timeline(self) -> list[TimelineEntry]:
+        return self.story
+
     async def insist(
         self, method: Callable[[Any, Message], Awaitable[Answer]], message: Message
     ) -> Answer:

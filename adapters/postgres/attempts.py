@@ -7,13 +7,13 @@ has at most one open attempt, a channel serves at most one payment.
 
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import attempts, channels, envelopes, submissions
 from domain.attempts import Attempt, AttemptStatus, Envelope
-from domain.errors import ChannelsBusy
+from domain.errors import ChannelsBusy, TryAgain
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,74 +45,68 @@ async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) 
         )
 
 
+_HELD = text(
+    """
+    SELECT a.n, a.channel, a.sequence, e.hash, e.xdr, e.fee_stroops, e.max_ledger
+    FROM attempts a LEFT JOIN LATERAL (
+        SELECT hash, xdr, fee_stroops, max_ledger FROM envelopes
+        WHERE payment_id = a.payment_id AND n = a.n
+        ORDER BY max_ledger DESC, fee_stroops DESC LIMIT 1
+    ) e ON true
+    WHERE a.payment_id = :payment_id AND a.status = 'open' FOR UPDATE OF a
+    """
+)
+
+# Taking the channel and opening the attempt is one statement, so that nothing can part them.
+_RESERVE = text(
+    """
+    WITH free AS (
+        SELECT address FROM channels
+        WHERE payment_id IS NULL AND sequence IS NOT NULL AND NOT quarantined
+        ORDER BY used_at NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED
+    ), held AS (
+        UPDATE channels SET payment_id = :payment_id, used_at = now()
+        FROM free WHERE channels.address = free.address
+        RETURNING channels.address, channels.sequence
+    )
+    INSERT INTO attempts (payment_id, n, channel, sequence, status)
+    SELECT :payment_id,
+           (SELECT coalesce(max(n), 0) + 1 FROM attempts WHERE payment_id = :payment_id),
+           address, sequence + 1, 'open'
+    FROM held RETURNING n, channel, sequence
+    """
+)
+
+
 async def reserve(connection: AsyncConnection, payment_id: str) -> Reservation:
     """Give a payment its (channel, sequence), the one it already holds if it holds one."""
-    held = await _open_attempt(connection, payment_id)
+    held = await _held(connection, payment_id)
     if held is not None:
-        return Reservation(
-            payment_id,
-            held["n"],
-            held["channel"],
-            held["sequence"],
-            await _newest_envelope(connection, payment_id, held["n"]),
-        )
-    rows = await connection.execute(
-        select(channels.c.address, channels.c.sequence)
-        .where(
-            channels.c.payment_id.is_(None),
-            channels.c.sequence.is_not(None),
-            channels.c.quarantined.is_(False),
-        )
-        .order_by(channels.c.used_at.asc().nulls_first())
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    free = rows.one_or_none()
-    if free is None:
+        return held
+    row = (await connection.execute(_RESERVE, {"payment_id": payment_id})).one_or_none()
+    if row is None:
         raise ChannelsBusy("every channel account has a payment in flight")
-    n = await _next_attempt(connection, payment_id)
-    await connection.execute(
-        update(channels)
-        .where(channels.c.address == free.address)
-        .values(payment_id=payment_id, used_at=func.now())
+    return Reservation(payment_id, row.n, row.channel, row.sequence, None)
+
+
+async def _held(connection: AsyncConnection, payment_id: str) -> Reservation | None:
+    row = (await connection.execute(_HELD, {"payment_id": payment_id})).one_or_none()
+    if row is None:
+        return None
+    signed = row.hash and Envelope(row.hash, row.xdr, row.fee_stroops, row.max_ledger)
+    return Reservation(payment_id, row.n, row.channel, row.sequence, signed or None)
+
+
+_STORE = text(
+    """
+    WITH envelope AS (
+        INSERT INTO envelopes (hash, payment_id, n, xdr, fee_stroops, max_ledger)
+        VALUES (:hash, :payment_id, :n, :xdr, :fee_stroops, :max_ledger)
     )
-    await connection.execute(
-        insert(attempts).values(
-            payment_id=payment_id,
-            n=n,
-            channel=free.address,
-            sequence=free.sequence + 1,
-            status=AttemptStatus.OPEN,
-        )
-    )
-    return Reservation(payment_id, n, free.address, free.sequence + 1, None)
-
-
-async def _open_attempt(connection: AsyncConnection, payment_id: str) -> RowMapping | None:
-    rows = await connection.execute(
-        select(attempts)
-        .where(attempts.c.payment_id == payment_id, attempts.c.status == AttemptStatus.OPEN)
-        .with_for_update()
-    )
-    return rows.mappings().one_or_none()
-
-
-async def _newest_envelope(connection: AsyncConnection, payment_id: str, n: int) -> Envelope | None:
-    rows = await connection.execute(
-        select(envelopes)
-        .where(envelopes.c.payment_id == payment_id, envelopes.c.n == n)
-        .order_by(envelopes.c.max_ledger.desc(), envelopes.c.fee_stroops.desc())
-        .limit(1)
-    )
-    row = rows.one_or_none()
-    return None if row is None else Envelope(row.hash, row.xdr, row.fee_stroops, row.max_ledger)
-
-
-async def _next_attempt(connection: AsyncConnection, payment_id: str) -> int:
-    newest = await connection.scalar(
-        select(func.max(attempts.c.n)).where(attempts.c.payment_id == payment_id)
-    )
-    return (newest or 0) + 1
+    UPDATE attempts SET max_ledger = greatest(max_ledger, :max_ledger)
+    WHERE payment_id = :payment_id AND n = :n
+    """
+)
 
 
 async def store(connection: AsyncConnection, held: Reservation, envelope: Envelope) -> Envelope:
@@ -122,25 +116,21 @@ async def store(connection: AsyncConnection, held: Reservation, envelope: Envelo
     When another run of the same step stored bytes meanwhile, those are answered and these are
     dropped: only stored bytes are ever sent.
     """
-    await _open_attempt(connection, held.payment_id)  # one writer at a time
-    newest = await _newest_envelope(connection, held.payment_id, held.n)
-    known = held.envelope
-    if newest is not None and (known is None or newest.hash != known.hash):
-        return newest
+    now = await _held(connection, held.payment_id)  # locked: one writer at a time
+    if now is None or now.n != held.n:
+        raise TryAgain(f"payment {held.payment_id} has moved on; look again")
+    if now.envelope is not None and now.envelope != held.envelope:
+        return now.envelope
     await connection.execute(
-        insert(envelopes).values(
-            hash=envelope.hash,
-            payment_id=held.payment_id,
-            n=held.n,
-            xdr=envelope.xdr,
-            fee_stroops=envelope.fee_stroops,
-            max_ledger=envelope.max_ledger,
-        )
-    )
-    await connection.execute(
-        update(attempts)
-        .where(attempts.c.payment_id == held.payment_id, attempts.c.n == held.n)
-        .values(max_ledger=func.greatest(attempts.c.max_ledger, envelope.max_ledger))
+        _STORE,
+        {
+            "hash": envelope.hash,
+            "payment_id": held.payment_id,
+            "n": held.n,
+            "xdr": envelope.xdr,
+            "fee_stroops": envelope.fee_stroops,
+            "max_ledger": envelope.max_ledger,
+        },
     )
     return envelope
 
@@ -159,27 +149,33 @@ async def note_submission(connection: AsyncConnection, hash_: str, answer: str) 
     await connection.execute(insert(submissions).values(hash=hash_, answer=answer))
 
 
+_FINISH = text(
+    """
+    WITH attempt AS (
+        UPDATE attempts SET status = :status, reason = :reason
+        WHERE payment_id = :payment_id AND n = :n AND status = 'open'
+        RETURNING payment_id, channel, sequence
+    )
+    UPDATE channels SET payment_id = NULL, sequence = attempt.sequence
+    FROM attempt
+    WHERE channels.address = attempt.channel AND channels.payment_id = attempt.payment_id
+    """
+)
+
+
 async def finish(
     connection: AsyncConnection, attempt: Attempt, status: AttemptStatus, reason: str = ""
-) -> bool:
+) -> None:
     """The network consumed the sequence: close the attempt and free its channel."""
-    result = await connection.execute(
-        update(attempts)
-        .where(
-            attempts.c.payment_id == attempt.payment_id,
-            attempts.c.n == attempt.n,
-            attempts.c.status == AttemptStatus.OPEN,
-        )
-        .values(status=status, reason=reason or None)
-    )
-    if result.rowcount == 0:
-        return False
     await connection.execute(
-        update(channels)
-        .where(channels.c.address == attempt.channel, channels.c.payment_id == attempt.payment_id)
-        .values(payment_id=None, sequence=attempt.sequence)
+        _FINISH,
+        {
+            "status": status,
+            "reason": reason or None,
+            "payment_id": attempt.payment_id,
+            "n": attempt.n,
+        },
     )
-    return True
 
 
 async def release(connection: AsyncConnection, held: Reservation) -> None:

@@ -1,33 +1,12 @@
-"""The audit trail: written in the same transaction as the change it records."""
+"""Reading the audit trail; `events.publish` writes it, in the transaction of each change."""
 
 from typing import Any
 
 import orjson
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import audit_leaves
-from domain.audit import Leaf, leaf_hash
-
-
-async def append(connection: AsyncConnection, leaf: Leaf) -> bool:
-    """Append a leaf; False when the same step already did."""
-    content = leaf.content()
-    added = await connection.scalar(
-        insert(audit_leaves)
-        .values(
-            id=leaf.id,
-            subject=leaf.subject,
-            action=leaf.action,
-            recorded_at=leaf.at,
-            content=content,
-            hash=leaf_hash(content),
-        )
-        .on_conflict_do_nothing(index_elements=["id"])
-        .returning(audit_leaves.c.sequence)
-    )
-    return added is not None
 
 
 async def trail(connection: AsyncConnection, subject: str) -> list[dict[str, Any]]:

@@ -1,13 +1,13 @@
 """One engine per process; one transaction per unit of work."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from domain.errors import Unavailable
+from domain.errors import Refused, Unavailable
 
 
 def dialect_url(url: str) -> URL:
@@ -29,19 +29,37 @@ class Database:
                 " -c idle_in_transaction_session_timeout=30s",
             },
         )
+        self.reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Commit on the way out, roll back on any error."""
-        try:
+        with _translated():
             async with self.engine.begin() as connection:
                 yield connection
-        except (OperationalError, InterfaceError, TimeoutError) as error:
-            raise Unavailable("the database does not answer; try again") from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise Unavailable("the database connection was lost; try again") from error
-            raise
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """For single reads: each statement by itself, without the two calls of a transaction."""
+        with _translated():
+            async with self.reader.connect() as connection:
+                yield connection
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say in our own words that the database does not answer."""
+    try:
+        yield
+    except DataError as error:
+        # It would fail the same way for ever, and a step that fails is tried for ever.
+        raise Refused(f"the database cannot hold this value: {error.orig}") from error
+    except (OperationalError, InterfaceError, TimeoutError) as error:
+        raise Unavailable("the database does not answer; try again") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("the database connection was lost; try again") from error
+        raise

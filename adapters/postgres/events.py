@@ -10,55 +10,64 @@ from sqlalchemy import RowMapping, bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import audit
-from adapters.postgres.tables import deliveries, events
-from domain.audit import Leaf
+from adapters.postgres.tables import events
+from domain.audit import Leaf, leaf_hash
+from domain.digests import instant
 from domain.errors import Invalid
 from domain.events import Event
 
-# One round trip: the event, and a delivery for every active subscription that wants it.
+# One round trip: the leaf; if it is new, the events; and a delivery of each to every active
+# subscription that wants it. The last line answers what an earlier run of the step wrote.
 _PUBLISH = text(
     """
-    WITH new AS (
-        INSERT INTO events (id, type, outage_id, occurred_at, data)
-        VALUES (:id, :type, :outage_id, :occurred_at, :data)
+    WITH leaf AS (
+        INSERT INTO audit_leaves (id, subject, action, recorded_at, content, hash)
+        VALUES (:id, :subject, :action, :recorded_at, :content, :hash)
         ON CONFLICT (id) DO NOTHING RETURNING id
+    ), happened AS (
+        INSERT INTO events (id, type, outage_id, occurred_at, data)
+        SELECT e.id, e.type, e.outage_id, e.occurred_at, e.data
+        FROM leaf, jsonb_to_recordset(:events) AS e (
+            id text, type text, outage_id text, occurred_at timestamptz, data jsonb
+        )
+        RETURNING id, type
+    ), called_for AS (
+        INSERT INTO deliveries (id, event_id, webhook_id, status)
+        SELECT 'dlv_' || substr(encode(sha256((h.id || w.id)::bytea), 'hex'), 1, 24),
+               h.id, w.id, 'pending'
+        FROM happened h JOIN webhooks w ON w.active AND w.events @> to_jsonb(h.type)
+        RETURNING id
     )
-    INSERT INTO deliveries (id, event_id, webhook_id, status)
-    SELECT 'dlv_' || substr(encode(sha256((new.id || w.id)::bytea), 'hex'), 1, 24),
-           new.id, w.id, 'pending'
-    FROM new, webhooks w WHERE w.active AND w.events @> CAST(:wanted AS jsonb)
-    RETURNING id
+    SELECT id FROM called_for
+    UNION ALL SELECT id FROM deliveries WHERE event_id = ANY(:event_ids)
     """
-).bindparams(bindparam("data", type_=JSONB))
+).bindparams(bindparam("events", type_=JSONB))
 
 
 async def publish(connection: AsyncConnection, leaf: Leaf, *happened: Event) -> list[str]:
     """Write the leaf and the events; return the ids of the deliveries they call for."""
-    if not await audit.append(connection, leaf):
-        return await _deliveries_of(connection, happened)
-    called_for: list[str] = []
-    for event in happened:
-        rows = await connection.execute(
-            _PUBLISH,
-            {
-                "id": event.id,
-                "type": event.type,
-                "outage_id": event.outage_id,
-                "occurred_at": event.occurred_at,
-                "data": event.data,
-                "wanted": f'["{event.type}"]',
-            },
-        )
-        called_for += rows.scalars()
-    return called_for
-
-
-async def _deliveries_of(connection: AsyncConnection, happened: tuple[Event, ...]) -> list[str]:
-    if not happened:
-        return []
+    content = leaf.content()
     rows = await connection.execute(
-        select(deliveries.c.id).where(deliveries.c.event_id.in_([event.id for event in happened]))
+        _PUBLISH,
+        {
+            "id": leaf.id,
+            "subject": leaf.subject,
+            "action": leaf.action,
+            "recorded_at": leaf.at,
+            "content": content,
+            "hash": leaf_hash(content),
+            "events": [
+                {
+                    "id": event.id,
+                    "type": event.type,
+                    "outage_id": event.outage_id,
+                    "occurred_at": instant(event.occurred_at),
+                    "data": event.data,
+                }
+                for event in happened
+            ],
+            "event_ids": [event.id for event in happened],
+        },
     )
     return list(rows.scalars())
 

@@ -1,35 +1,37 @@
 """The double-entry book in the database."""
 
-from sqlalchemy import RowMapping, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import entries, postings
 from domain.ledger import Entry
 
+_BOOK = text(
+    """
+    WITH entry AS (
+        INSERT INTO entries (id, kind, payment_id) VALUES (:id, :kind, :payment_id)
+        ON CONFLICT (id) DO NOTHING RETURNING id
+    )
+    INSERT INTO postings (entry_id, line, account, amount_stroops)
+    SELECT entry.id, posting.line, posting.account, posting.amount_stroops
+    FROM entry, unnest(CAST(:accounts AS text[]), CAST(:amounts AS bigint[]))
+        WITH ORDINALITY AS posting (account, amount_stroops, line)
+    """
+)
 
-async def book(connection: AsyncConnection, entry: Entry) -> bool:
-    """Write an entry with its postings; False when the same fact is booked already."""
-    result = await connection.execute(
-        insert(entries)
-        .values(id=entry.id, kind=entry.kind, payment_id=entry.payment_id)
-        .on_conflict_do_nothing(index_elements=["id"])
-    )
-    if result.rowcount == 0:
-        return False
+
+async def book(connection: AsyncConnection, entry: Entry) -> None:
+    """Write an entry with its postings, once: the same fact booked again changes nothing."""
     await connection.execute(
-        insert(postings),
-        [
-            {
-                "entry_id": entry.id,
-                "line": line,
-                "account": posting.account,
-                "amount_stroops": posting.amount_stroops,
-            }
-            for line, posting in enumerate(entry.postings, start=1)
-        ],
+        _BOOK,
+        {
+            "id": entry.id,
+            "kind": entry.kind,
+            "payment_id": entry.payment_id,
+            "accounts": [posting.account for posting in entry.postings],
+            "amounts": [posting.amount_stroops for posting in entry.postings],
+        },
     )
-    return True
 
 
 async def balances(connection: AsyncConnection) -> list[RowMapping]:

@@ -4,18 +4,21 @@ Outages in the database.
 Writes say whether they changed anything, because Temporal may run an activity twice.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, func, or_, select, update
+from sqlalchemy import Label, RowMapping, Select, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import outages, sla_results
+from adapters.postgres.policies import policy_of
+from adapters.postgres.tables import agreements, outages, policies, sla_results
 from domain.errors import Conflict, NotFound
+from domain.money import STROOPS_PER_UNIT
 from domain.outages import TRANSITIONS, Declaration, Outage, OutageStatus
-from domain.policies import Policy
-from domain.sla import Severity
+from domain.policies import Agreement, Policy
+from domain.sla import PaymentType, Rating, Severity, SlaStatus, Verdict
 from domain.states import sources
 
 SORTABLE = {"detected_at", "severity", "status", "site_name"}
@@ -82,12 +85,65 @@ async def amend(connection: AsyncConnection, outage_id: str, changes: dict[str, 
     await connection.execute(update(outages).where(outages.c.id == outage_id).values(**changes))
 
 
-async def lock(connection: AsyncConnection, outage_id: str) -> RowMapping:
-    """Return the row, held until the transaction ends."""
-    rows = await connection.execute(
-        select(outages).where(outages.c.id == outage_id).with_for_update()
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """All that a step needs to know of one outage, read in one go and held until it is done."""
+
+    outage: Outage
+    policy: Policy
+    agreement: Agreement
+    correlation_id: str
+    fingerprint: str
+    resolved_at: datetime | None
+    dispute_deadline: datetime | None
+    # The newest revision of the verdict.
+    judged: tuple[int, Verdict] | None
+
+
+async def lock(connection: AsyncConnection, outage_id: str) -> Dossier:
+    """Return the dossier, with the outage's row locked until the transaction ends."""
+    statement = (
+        _with_verdict(*(column.label(f"of_{column.name}") for column in _BINDING))
+        .join(
+            policies,
+            (policies.c.name == outages.c.policy)
+            & (policies.c.version == outages.c.policy_version),
+        )
+        .join(agreements, agreements.c.name == outages.c.agreement)
+        .where(outages.c.id == outage_id)
+        .with_for_update(of=outages)
     )
-    return _the(rows.mappings().one_or_none(), outage_id)
+    row = _the((await connection.execute(statement)).mappings().one_or_none(), outage_id)
+    bound = {name.removeprefix("of_"): value for name, value in row.items()}
+    return Dossier(
+        outage=outage_of(row),
+        policy=policy_of(bound | {"name": row["policy"], "version": row["policy_version"]}),
+        agreement=Agreement(
+            row["agreement"], bound["bond"], bound["pool"], bound["provider"], bound["beneficiary"]
+        ),
+        correlation_id=row["correlation_id"],
+        fingerprint=row["fingerprint"],
+        resolved_at=row["resolved_at"],
+        dispute_deadline=row["dispute_deadline"],
+        judged=verdict_of(row),
+    )
+
+
+_BINDING = (
+    policies.c.effective_from,
+    policies.c.dispute_window_seconds,
+    policies.c.ruling_window_seconds,
+    policies.c.terms,
+    agreements.c.bond,
+    agreements.c.pool,
+    agreements.c.provider,
+    agreements.c.beneficiary,
+)
+
+
+def outage_of(row: RowMapping) -> Outage:
+    """Rebuild what judging needs of an outage."""
+    return Outage(row["id"], row["site_name"], Severity(row["severity"]), row["detected_at"])
 
 
 def _the(row: RowMapping | None, outage_id: str) -> RowMapping:
@@ -96,17 +152,20 @@ def _the(row: RowMapping | None, outage_id: str) -> RowMapping:
     return row
 
 
-def outage_of(row: RowMapping) -> Outage:
-    """Rebuild what judging needs from a row; the policy named at declaration is not kept apart."""
-    return Outage(
-        id=row["id"],
-        site_name=row["site_name"],
-        severity=Severity(row["severity"]),
-        detected_at=row["detected_at"],
+def verdict_of(row: RowMapping) -> tuple[int, Verdict] | None:
+    if row["sla_revision"] is None:
+        return None
+    return row["sla_revision"], Verdict(
+        SlaStatus(row["sla_status"]),
+        PaymentType(row["sla_payment_type"]),
+        Rating(row["sla_rating"]),
+        row["sla_mttr_minutes"],
+        row["sla_threshold_minutes"],
+        row["sla_amount_stroops"] // STROOPS_PER_UNIT,
     )
 
 
-def _with_verdict() -> Select[Any]:
+def _with_verdict(*more: Label[Any]) -> Select[Any]:
     """Each outage beside the newest revision of its verdict, if it has one."""
     newest = (
         select(sla_results)
@@ -120,7 +179,7 @@ def _with_verdict() -> Select[Any]:
         for name in ("revision", "status", "payment_type", "rating", "mttr_minutes")
     ]
     columns += [newest.c[n].label(f"sla_{n}") for n in ("threshold_minutes", "amount_stroops")]
-    return select(outages, *columns).select_from(outages.outerjoin(newest, and_(True)))
+    return select(outages, *columns, *more).select_from(outages.outerjoin(newest, true()))
 
 
 async def get(connection: AsyncConnection, outage_id: str) -> RowMapping:

@@ -19,28 +19,25 @@ async def add(connection: AsyncConnection, owed: Payment, at: datetime) -> Payme
     Owe a payment and give it its number; one already owed for this outage and revision is
     answered instead.
     """
-    await connection.execute(
-        insert(payments)
-        .values(
-            id=owed.id,
-            outage_id=owed.outage_id,
-            revision=owed.revision,
-            type=owed.type,
-            status=PaymentStatus.PENDING,
-            amount_stroops=owed.amount_stroops,
-            asset_code="USDC",
-            payer=owed.payer,
-            from_address=owed.from_address,
-            to_address=owed.to_address,
-            correlation_id=owed.correlation_id,
-            created_at=at,
-        )
-        .on_conflict_do_nothing(index_elements=["outage_id", "revision"])
+    statement = insert(payments).values(
+        id=owed.id,
+        outage_id=owed.outage_id,
+        revision=owed.revision,
+        type=owed.type,
+        status=PaymentStatus.PENDING,
+        amount_stroops=owed.amount_stroops,
+        asset_code="USDC",
+        payer=owed.payer,
+        from_address=owed.from_address,
+        to_address=owed.to_address,
+        correlation_id=owed.correlation_id,
+        created_at=at,
     )
+    # Setting a column to itself changes nothing, but makes the row that is there answer.
     rows = await connection.execute(
-        select(payments).where(
-            payments.c.outage_id == owed.outage_id, payments.c.revision == owed.revision
-        )
+        statement.on_conflict_do_update(
+            index_elements=["outage_id", "revision"], set_={"id": payments.c.id}
+        ).returning(payments)
     )
     return payment_of(rows.mappings().one())
 

@@ -1,6 +1,8 @@
 """Policies and agreements in the database: versions are added, never changed."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import RowMapping, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -12,7 +14,7 @@ from domain.policies import Agreement, Policy
 from domain.sla import Severity, Terms
 
 
-def policy_of(row: RowMapping) -> Policy:
+def policy_of(row: RowMapping | Mapping[str, Any]) -> Policy:
     return Policy(
         row["name"],
         row["version"],

@@ -1,17 +1,15 @@
 """Verdicts in the database: one row per revision, never changed."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import RowMapping, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import sla_results
-from domain.money import STROOPS_PER_UNIT
 from domain.outages import Outage
 from domain.policies import Policy
-from domain.sla import PaymentType, Rating, SlaStatus, Verdict
+from domain.sla import SlaStatus, Verdict
 
 
 async def add(
@@ -45,30 +43,6 @@ async def add(
         .on_conflict_do_nothing()
     )
     return result.rowcount == 1
-
-
-async def latest(connection: AsyncConnection, outage_id: str) -> tuple[int, Verdict] | None:
-    """Return the newest revision's number and verdict, if the outage was judged."""
-    row = (
-        await connection.execute(
-            select(sla_results)
-            .where(sla_results.c.outage_id == outage_id)
-            .order_by(sla_results.c.revision.desc())
-            .limit(1)
-        )
-    ).one_or_none()
-    return None if row is None else (row.revision, verdict_of(row._mapping))
-
-
-def verdict_of(row: RowMapping | dict[str, Any]) -> Verdict:
-    return Verdict(
-        SlaStatus(row["status"]),
-        PaymentType(row["payment_type"]),
-        Rating(row["rating"]),
-        row["mttr_minutes"],
-        row["threshold_minutes"],
-        row["amount_stroops"] // STROOPS_PER_UNIT,
-    )
 
 
 async def revisions(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:

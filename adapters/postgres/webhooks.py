@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,25 +44,37 @@ async def subscribe(
 
 async def subscriptions(connection: AsyncConnection) -> list[RowMapping]:
     rows = await connection.execute(
-        select(webhooks.c.id, webhooks.c.url, webhooks.c.events, webhooks.c.active).order_by(
-            webhooks.c.created_at, webhooks.c.id
-        )
+        select(webhooks.c.id, webhooks.c.url, webhooks.c.events, webhooks.c.active)
+        .where(webhooks.c.deleted_at.is_(None))
+        .order_by(webhooks.c.created_at, webhooks.c.id)
     )
     return list(rows.mappings())
 
 
+async def get(connection: AsyncConnection, webhook_id: str) -> RowMapping:
+    rows = await connection.execute(
+        select(webhooks).where(webhooks.c.id == webhook_id, webhooks.c.deleted_at.is_(None))
+    )
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"there is no webhook {webhook_id!r}")
+    return row
+
+
 async def change(connection: AsyncConnection, webhook_id: str, changes: dict[str, Any]) -> None:
     result = await connection.execute(
-        update(webhooks).where(webhooks.c.id == webhook_id).values(**changes)
+        update(webhooks)
+        .where(webhooks.c.id == webhook_id, webhooks.c.deleted_at.is_(None))
+        .values(**changes)
     )
     if result.rowcount == 0:
         raise NotFound(f"there is no webhook {webhook_id!r}")
 
 
 async def unsubscribe(connection: AsyncConnection, webhook_id: str) -> None:
-    result = await connection.execute(delete(webhooks).where(webhooks.c.id == webhook_id))
-    if result.rowcount == 0:
-        raise NotFound(f"there is no webhook {webhook_id!r}")
+    """Send nothing more; what was delivered stays on record, and the secret is forgotten."""
+    ended = {"active": False, "deleted_at": func.now(), "secret": ""}
+    await change(connection, webhook_id, ended)
 
 
 async def parcel(connection: AsyncConnection, delivery_id: str) -> Parcel | None:

@@ -91,9 +91,9 @@ class LedgerWatch:
 
     async def _page(self) -> GetTransactionsResponse:
         if self.cursor is None:
-            latest = await self.server.get_latest_ledger()
+            latest = (await self.server.get_health()).latest_ledger
             page = await self.server.get_transactions(
-                start_ledger=min(self.next_ledger or latest.sequence, latest.sequence),
+                start_ledger=min(self.next_ledger or latest, latest),
                 limit=PAGE_SIZE,
             )
         else:

@@ -11,7 +11,8 @@ import uvloop
 from sandbox.stellar.genesis import BadGenesis, Genesis
 from sandbox.stellar.ledger import WrongWorld
 from sandbox.stellar.network import DEFAULT_RETENTION, Network, Settings
-from sandbox.stellar.server import serve
+from sandbox.stellar.server import CannotListen, serve
+from sandbox.stellar.store import Unusable
 
 
 def main() -> int:
@@ -28,10 +29,10 @@ def main() -> int:
                 retention=options.retention_ledgers,
             )
         )
-    except (BadGenesis, WrongWorld) as problem:
+        uvloop.run(serve(network, options.host, options.port))
+    except (BadGenesis, WrongWorld, Unusable, CannotListen) as problem:
         print(problem, file=sys.stderr)
         return 2
-    uvloop.run(serve(network, options.host, options.port))
     return 0
 
 

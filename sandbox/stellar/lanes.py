@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import ceil
+from operator import sub
 
 from sandbox.stellar import fees
 from sandbox.stellar.transactions import Envelope
+
+Room = tuple[int, ...]  # as many kinds of room as the lane measures
 
 
 class Lanes:
@@ -15,34 +18,57 @@ class Lanes:
     `floor` is what the rest of the world bids when the network is busy: nobody below it gets in.
     """
 
-    def __init__(self, classic: int = 1_000, soroban: int = 2_000) -> None:
-        self.classic = classic  # operations per ledger
-        self.soroban = soroban  # transactions per ledger
+    def __init__(self) -> None:
+        self.classic: Room = (1_000,)  # operations
+        self.soroban: Room = (2_000, 266_240, 1_000)  # transactions, bytes, entries written
         self.floor = fees.BASE_FEE
+
+    def hold(self, envelopes: list[Envelope], ledgers: int = 1) -> bool:
+        """Whether so many ledgers have room for all of these, which share a lane."""
+        if not envelopes:
+            return True
+        used = map(sum, zip(*map(cost, envelopes), strict=True))
+        room = self._room(envelopes[0])
+        return all(need <= ledgers * have for need, have in zip(used, room, strict=True))
 
     def choose(self, envelopes: list[Envelope]) -> list[tuple[Envelope, int]]:
         """Those with a place, each with the inclusion fee it pays: its lane's lowest winning bid."""
         calls = [item for item in envelopes if item.is_soroban]
         plain = [item for item in envelopes if not item.is_soroban]
-        return self._fill(calls, self.soroban) + self._fill(plain, self.classic)
+        return self._fill(calls) + self._fill(plain)
 
-    def _fill(self, envelopes: list[Envelope], room: int) -> list[tuple[Envelope, int]]:
+    def _room(self, envelope: Envelope) -> Room:
+        return self.soroban if envelope.is_soroban else self.classic
+
+    def _fill(self, envelopes: list[Envelope]) -> list[tuple[Envelope, int]]:
         ranked = sorted(envelopes, key=lambda item: (-rate(item), item.hash))
         winners: list[Envelope] = []
+        left = self._room(ranked[0]) if ranked else ()
         full = False
         for envelope in ranked:
-            cost = 1 if envelope.is_soroban else envelope.paid_operations
-            if rate(envelope) < self.floor or cost > room:
+            after = tuple(map(sub, left, cost(envelope)))
+            if rate(envelope) < self.floor or min(after) < 0:
                 full = True
                 continue
-            room -= cost
+            left = after
             winners.append(envelope)
-        surged = full or self.floor > fees.BASE_FEE
-        lowest = min(map(rate, winners), default=Fraction(0))
-        price = max(Fraction(self.floor), lowest) if surged else Fraction(fees.BASE_FEE)
         return [
-            (item, min(ceil(price * item.paid_operations), item.inclusion_fee)) for item in winners
+            (item, min(price, item.inclusion_fee)) for item, price in self._price(winners, full)
         ]
+
+    def _price(self, winners: list[Envelope], full: bool) -> list[tuple[Envelope, int]]:
+        """With room to spare everybody pays the minimum, otherwise what the lowest winner bid."""
+        lowest = min(map(rate, winners), default=Fraction(0))
+        surged = full or self.floor > fees.BASE_FEE
+        price = max(Fraction(self.floor), lowest) if surged else Fraction(fees.BASE_FEE)
+        return [(item, ceil(price * item.paid_operations)) for item in winners]
+
+
+def cost(envelope: Envelope) -> Room:
+    if not envelope.is_soroban:
+        return (envelope.paid_operations,)
+    written = len(envelope.footprint.writable) if envelope.footprint else 0
+    return 1, envelope.size, written
 
 
 def rate(envelope: Envelope) -> Fraction:

@@ -61,8 +61,8 @@ class Queue:
         elif self._blocked_by_other_kind(envelope):
             raise Busy
         check_envelope(envelope, state, moment)
-        self._check_room(envelope, queued)
         self._check_payer(envelope, state, queued)
+        self._make_room(envelope, queued)
         self._pending[envelope.source] = Pending(envelope)
 
     def is_banned(self, envelope: Envelope) -> bool:
@@ -110,27 +110,30 @@ class Queue:
             for item in self._pending.values()
         )
 
-    def _check_room(self, envelope: Envelope, queued: Pending | None) -> None:
+    def _make_room(self, envelope: Envelope, queued: Pending | None) -> None:
+        """Let worse bids out for a better one, or refuse it with the fee that would do."""
         self._check_floor(envelope)
-        mine = [
+        others = [
             item.envelope
             for item in self._pending.values()
             if item is not queued and item.envelope.is_soroban == envelope.is_soroban
         ]
-        if envelope.is_soroban:
-            if len(mine) < POOL_LEDGERS * self._lanes.soroban:
-                return
-        else:
-            room = POOL_LEDGERS * self._lanes.classic
-            if sum(item.paid_operations for item in mine) + envelope.paid_operations <= room:
-                return
-        weakest = min(mine, key=rate)
-        if not envelope.outbids(weakest) or weakest.outbids(envelope):
-            bid = weakest.inclusion_fee * envelope.paid_operations // weakest.paid_operations
-            self.ban([envelope.hash])
-            raise Refused(Code.txINSUFFICIENT_FEE, fee=bid + 1 + envelope.resource_fee)
-        self.ban([weakest.hash])
-        del self._pending[weakest.source]
+        if self._lanes.hold([*others, envelope], POOL_LEDGERS):
+            return
+        others.sort(key=rate, reverse=True)
+        evicted: list[Envelope] = []
+        while not self._lanes.hold([*others, envelope], POOL_LEDGERS):
+            if not others:
+                raise Busy
+            weakest = others.pop()
+            if rate(weakest) >= rate(envelope):
+                bid = weakest.inclusion_fee * envelope.paid_operations // weakest.paid_operations
+                self.ban([envelope.hash])
+                raise Refused(Code.txINSUFFICIENT_FEE, fee=bid + 1 + envelope.resource_fee)
+            evicted.append(weakest)
+        for weakest in evicted:
+            self.ban([weakest.hash])
+            del self._pending[weakest.source]
 
     def _check_floor(self, envelope: Envelope) -> None:
         """A busy network's queue holds two ledgers' worth: below half the price it is full.

@@ -77,6 +77,10 @@ def _fault_routes(network: Network) -> list[web.RouteDef]:
     ]
 
 
+class CannotListen(OSError):
+    """A port that cannot be had, said in one sentence."""
+
+
 async def serve(network: Network, host: str, port: int) -> None:
     """Serve until told to stop; the line `ready` on stdout says that the port answers."""
     stop = asyncio.Event()
@@ -86,7 +90,12 @@ async def serve(network: Network, host: str, port: int) -> None:
     runner = web.AppRunner(build_app(network), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
-    await site.start()
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        network.close()
+        raise CannotListen(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
     beat = asyncio.create_task(network.run())
     try:
         print(f"ready http://{host}:{runner.addresses[0][1]}", flush=True)

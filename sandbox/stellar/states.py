@@ -18,12 +18,10 @@ class State:
         self.changes: dict[Key, Entry | None] = {}
 
     def get(self, key: Key) -> Entry | None:
-        sheet: State | None = self
-        while sheet is not None:
-            if key in sheet.changes:
-                return sheet.changes[key]
-            sheet = sheet.below
-        return None
+        if key in self.changes:
+            return self.changes[key]
+        # Asked, not looked into: the sheet below may be a past one and know better.
+        return None if self.below is None else self.below.get(key)
 
     def put(self, entry: Entry) -> None:
         self.changes[entry.key] = replace(entry, changed=self.ledger)

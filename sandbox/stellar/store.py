@@ -9,9 +9,11 @@ then never half of one.
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox.stellar.entries import Entry, Key, dump_entry, dump_key, load_entry
 from sandbox.stellar.headers import Head
@@ -32,6 +34,7 @@ create table if not exists transactions (
 create index if not exists transactions_by_hash on transactions (hash);
 create index if not exists transactions_by_inner_hash on transactions (inner_hash);
 """
+FORMAT = 2
 COLUMNS = "ledger, position, hash, inner_hash, created_at, soroban, body"
 
 
@@ -48,13 +51,38 @@ class Record:
     body: bytes
 
 
+class Unusable(ValueError):
+    """A data directory that cannot be opened, said in one sentence."""
+
+
 class Store:
     def __init__(self, path: Path | None) -> None:
         target = ":memory:" if path is None else str(path / "stellar.sqlite")
-        self._db = sqlite3.connect(target, isolation_level=None)
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = normal")
-        self._db.executescript(SCHEMA)
+        self._db = sqlite3.connect(target, timeout=2.0, isolation_level=None)
+        try:
+            # Two processes over one ledger would close it twice.
+            self._db.execute("pragma locking_mode = exclusive")
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = normal")
+            self._check_format(path)
+            self._db.executescript(SCHEMA)
+            self._db.execute("begin exclusive")
+            self._db.execute("commit")
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            raise Unusable(f"The data directory {path} cannot be used: {error}.") from error
+
+    def _check_format(self, path: Path | None) -> None:
+        """Tables of another shape are refused here, rather than at the first payment."""
+        made = self._db.execute("select count(*) from sqlite_master").fetchone()[0]
+        found = self._db.execute("pragma user_version").fetchone()[0]
+        if made and found != FORMAT:
+            self._db.close()
+            raise Unusable(
+                f"The data directory {path} was made by another version of the box;"
+                " give it an empty one."
+            )
+        self._db.execute(f"pragma user_version = {FORMAT}")
 
     def close(self) -> None:
         self._db.close()
@@ -77,7 +105,7 @@ class Store:
         """A ledger, whole or not at all."""
         kept = [(dump_key(key), dump_entry(entry)) for key, entry in changes.items() if entry]
         gone = [(dump_key(key),) for key, entry in changes.items() if entry is None]
-        rows = [astuple(record) for record in records]
+        rows = [(*astuple(record)[:-1], zlib.compress(record.body, 1)) for record in records]
         self._db.execute("begin immediate")
         try:
             self._db.executemany("insert or replace into entries values (?, ?)", kept)
@@ -117,7 +145,7 @@ class Store:
         """A transaction by its hash, or by the hash of what a fee bump carried."""
         query = f"select {COLUMNS} from transactions where hash = ?1 or inner_hash = ?1"
         row = self._db.execute(query, (digest,)).fetchone()
-        return None if row is None else Record(*row)
+        return None if row is None else _record(row)
 
     def page(self, start: tuple[int, int], last: int, limit: int) -> list[Record]:
         """Transactions from a place (ledger, position) on, in order."""
@@ -126,8 +154,15 @@ class Store:
             " where (ledger, position) >= (?, ?) and ledger <= ?"
             " order by ledger, position limit ?"
         )
-        return [Record(*row) for row in self._db.execute(query, (*start, last, limit))]
+        return [_record(row) for row in self._db.execute(query, (*start, last, limit))]
 
     def forget_before(self, sequence: int) -> None:
         self._db.execute("delete from transactions where ledger < ?", (sequence,))
         self._db.execute("delete from ledgers where sequence < ?", (sequence,))
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    # Compressed, because a busy day of history would else fill gigabytes.
+    ledger, position, digest, inner, created_at, soroban, body = row
+    text = zlib.decompress(body)
+    return Record(ledger, position, digest, inner, created_at, bool(soroban), text)

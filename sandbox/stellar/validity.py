@@ -18,6 +18,12 @@ from sandbox.stellar.signatures import LOW, Signatures
 from sandbox.stellar.states import State
 from sandbox.stellar.transactions import Envelope
 
+# What a success that never happened carries, beside operations that were refused.
+BLANKS = {
+    xdr.OperationType.INVOKE_HOST_FUNCTION: bytes(32),
+    xdr.OperationType.CREATE_CLAIMABLE_BALANCE: bytes(36),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -178,6 +184,6 @@ def _filled(envelope: Envelope, answers: list[bytes | None]) -> list[bytes]:
     if not any(answers):
         return []
     return [
-        answer or operation_result(operation.body.type, 0)
+        answer or operation_result(operation.body.type, 0, BLANKS.get(operation.body.type, b""))
         for operation, answer in zip(envelope.operations, answers, strict=True)
     ]

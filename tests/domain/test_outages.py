@@ -83,6 +83,8 @@ def test_clocks_may_disagree_a_little() -> None:
         (Resolution(ASKED, NOW.replace(tzinfo=None)), "resolved_at"),
         (Resolution(ASKED, None, -1), "mttr_minutes"),
         (Resolution(ASKED, None, 2**32), "mttr_minutes"),
+        # No calendar has that instant, and no step could ever write it down.
+        (Resolution(ASKED, None, 2**32 - 1), "mttr_minutes"),
         (Resolution(ASKED, START, 5), "resolved_at"),
     ],
 )

@@ -21,7 +21,6 @@ from domain.disputes import Deciding, Filed, Filing
 from domain.outages import (
     Amending,
     Cancelling,
-    Closing,
     Closure,
     Declaration,
     Declaring,
@@ -32,7 +31,7 @@ from domain.outages import (
     Recorded,
     Request,
 )
-from domain.payments import Parking, Payment, Receipt, Settling, Treasury
+from domain.payments import Closing, Parking, Payment, Receipt, Settling, Treasury
 from domain.sla import PaymentType, Severity, Terms, judge
 from domain.webhooks import Delivery, DeliveryStatus
 from sandbox.temporal import SEARCH_ATTRIBUTES, binary

@@ -107,6 +107,15 @@ class Desk:
         prepared = await self.server.prepare_transaction(builder.build())
         return sign(prepared, channel, PAYER)
 
+    async def held(self, owner: Keypair) -> int:
+        """What the asset's contract says that somebody holds."""
+        builder = self.builder(FEES, 1)
+        args = [scval.to_address(owner.public_key)]
+        builder.append_invoke_contract_function_op(CONTRACT, "balance", args)
+        answer = await self.server.simulate_transaction(builder.build())
+        assert answer.results is not None
+        return scval.from_int128(answer.results[0].xdr)
+
     async def send(self, envelope: Any) -> str:
         """The status, followed by the result code where there is one."""
         answer = await self.server.send_transaction(envelope)

@@ -98,6 +98,8 @@ async def test_a_lagging_node_tells_the_past_consistently(desk: Desk, box: Box) 
     assert await late.outcome(envelope) == "NOT_FOUND"
     assert (await late.server.load_account(CHANNEL.public_key)).sequence == 0
     assert await late.send(desk.payment(CHANNEL, 2)) == "ERROR txBAD_SEQ"
+    assert await late.held(SHOP) == 0
+    assert await desk.held(SHOP) == 25_000_000
     now = (await desk.server.get_health()).latest_ledger
     assert (await late.server.get_health()).latest_ledger == now - 2
     box.close_ledger(2)

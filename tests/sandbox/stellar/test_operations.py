@@ -184,7 +184,7 @@ async def test_what_the_box_does_not_know_is_refused(desk: Desk) -> None:
 
 
 async def test_a_full_lane_takes_the_best_bids_at_the_lowest_of_them(desk: Desk, box: Box) -> None:
-    box.network.ledger.lanes.classic = 2
+    box.network.ledger.lanes.classic = (2,)
     fees = dict(zip(CHANNELS, (200, 900, 500, 300), strict=False))
     sent = {fee: desk.payment(channel, 1, fee=fee) for channel, fee in fees.items()}
     for fee in (200, 300, 500, 900):

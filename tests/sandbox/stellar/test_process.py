@@ -162,6 +162,22 @@ async def test_a_data_directory_of_another_world_is_refused_in_one_sentence(
     assert errors.decode().count("\n") == 1
 
 
+async def test_a_ledger_in_use_and_a_taken_port_are_said_in_one_sentence(
+    process: Process, tmp_path: Path
+) -> None:
+    port = process.url.rpartition(":")[2]
+    for other, words in (
+        (Process(process.directory), "cannot be used: database is locked"),
+        (Process(tmp_path, "--port", port), "Cannot listen on"),
+    ):
+        await other.start()
+        assert other.child is not None
+        _, errors = await other.child.communicate()
+        assert other.child.returncode == 2
+        assert words in errors.decode()
+        assert errors.decode().count("\n") == 1
+
+
 async def test_the_friendbot_makes_an_account_once(process: Process) -> None:
     async with aiohttp.ClientSession() as session, SorobanServerAsync(process.url) as server:
         url = f"{process.url}/friendbot?addr={STRANGER.public_key}"

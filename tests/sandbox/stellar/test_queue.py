@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from stellar_sdk import TransactionBuilder, xdr
 from stellar_sdk.soroban_server_async import SorobanServerAsync
@@ -105,11 +107,9 @@ async def test_a_bump_that_bids_too_little_is_told_what_it_needed(desk: Desk) ->
 async def test_a_queued_payment_the_network_has_no_room_for_ages_out_and_is_banned(
     desk: Desk, box: Box
 ) -> None:
-    box.network.ledger.lanes.classic = 0
     envelope = desk.payment(CHANNEL, 1)
-    box.network.ledger.lanes.classic = 1
     await desk.send(envelope)
-    box.network.ledger.lanes.classic = 0
+    box.network.ledger.lanes.classic = (0,)
 
     for _ in range(4):
         assert await desk.send(envelope) == "DUPLICATE"
@@ -117,7 +117,7 @@ async def test_a_queued_payment_the_network_has_no_room_for_ages_out_and_is_bann
     for _ in range(10):
         assert await desk.send(envelope) == "TRY_AGAIN_LATER"
         box.close_ledger()
-    box.network.ledger.lanes.classic = 1
+    box.network.ledger.lanes.classic = (1,)
     assert await desk.send(envelope) == "PENDING"
 
 
@@ -188,3 +188,31 @@ async def test_a_wrong_network_or_a_wrong_key_is_bad_auth(desk: Desk) -> None:
     envelope = desk.payment(CHANNEL, 1)
     envelope.signatures = []
     assert await desk.send(sign(envelope, PAYER)) == "ERROR txBAD_AUTH"
+
+
+async def test_a_full_queue_makes_room_only_for_a_better_bid(desk: Desk, box: Box) -> None:
+    box.network.ledger.lanes.classic = (1,)
+    for channel, fee in zip(CHANNELS, (200, 300), strict=False):
+        assert await desk.send(desk.payment(channel, 1, fee=fee)) == "PENDING"
+
+    answer = await desk.server.send_transaction(desk.payment(CHANNELS[2], 1, fee=150))
+    assert answer.error_result_xdr is not None
+    refused = xdr.TransactionResult.from_xdr(answer.error_result_xdr)
+    assert refused.result.code.name == "txINSUFFICIENT_FEE"
+    assert refused.fee_charged.int64 == 201
+    assert await desk.send(desk.payment(CHANNELS[3], 1, fee=400)) == "PENDING"
+    assert await desk.send(desk.payment(CHANNELS[0], 1, fee=200)) == "TRY_AGAIN_LATER"
+
+
+async def test_a_ledger_takes_only_so_many_bytes_of_calls(desk: Desk, box: Box) -> None:
+    transfers = [await desk.transfer(channel, 1) for channel in CHANNELS[:3]]
+    size = len(base64.b64decode(transfers[0].to_xdr()))
+    box.network.ledger.lanes.soroban = (2_000, 2 * size + 50, 1_000)
+    for envelope in transfers:
+        assert await desk.send(envelope) == "PENDING"
+
+    box.close_ledger()
+    outcomes = sorted([await desk.outcome(envelope) for envelope in transfers])
+    assert outcomes == ["NOT_FOUND", "SUCCESS", "SUCCESS"]
+    box.close_ledger()
+    assert {await desk.outcome(envelope) for envelope in transfers} == {"SUCCESS"}

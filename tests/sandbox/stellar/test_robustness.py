@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,6 +18,7 @@ from sandbox.stellar.exchanges import exchange
 from sandbox.stellar.faults import read_plan
 from sandbox.stellar.genesis import BadGenesis, Genesis
 from sandbox.stellar.incidents import start_plan
+from sandbox.stellar.store import Store, Unusable
 from tests.sandbox.stellar.conftest import CHANNELS, SHOP, Desk, genesis_document, muxed
 
 
@@ -98,6 +101,15 @@ async def test_history_reaches_back_only_as_far_as_it_is_kept() -> None:
     assert health.latest_ledger - health.oldest_ledger + 1 == 5
     assert (await desk.server.load_account(CHANNELS[0].public_key)).sequence == 1
     box.network.close()
+
+
+def test_a_ledger_of_another_shape_is_refused(tmp_path: Path) -> None:
+    older = sqlite3.connect(tmp_path / "stellar.sqlite")
+    older.execute("create table ledgers (sequence integer)")
+    older.close()
+
+    with pytest.raises(Unusable, match="made by another version"):
+        Store(tmp_path)
 
 
 async def test_an_upgrade_shows_while_it_lasts(desk: Desk, box: Box) -> None:

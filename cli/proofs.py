@@ -1,0 +1,99 @@
+"""What the demo claims, checked against the chain, the receiver and the book; each proof is one sentence."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import httpx
+
+from cli.engines import Engine
+from cli.stories import Story, usdc
+
+PARTIES = {
+    "STELLAR_BOND_ADDRESS": "the provider's bond",
+    "STELLAR_POOL_ADDRESS": "the sponsor pool",
+    "STELLAR_PROVIDER_ADDRESS": "the provider",
+    "STELLAR_BENEFICIARY_ADDRESS": "the customer",
+}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """`sentence` says what was found, or what is missing; `details` are for who wants to check."""
+
+    holds: bool
+    sentence: str
+    details: list[str] = field(default_factory=list)
+
+
+async def load_chains() -> ModuleType:
+    """In a thread, because the Stellar SDK takes a second to load and would freeze the screen."""
+    return await asyncio.to_thread(import_module, "cli.chains")
+
+
+async def settled(engine: Engine, story: Story, environment: Mapping[str, str]) -> Proof:
+    """Ask the chain itself, not the engine, whether the money moved as the book says."""
+    paid = [each for each in story.payments if each["state"] == "confirmed"]
+    if not story.closed or len(paid) != 1:
+        return Proof(False, f"{story.id} is not settled: {story.now}")
+    payment = paid[0]
+    if payment["type"] != story.scenario.ends_in:
+        return Proof(False, f"{story.id} ended in a {payment['type']}")
+    rpc_url = (await engine.ask("GET", "/health/stack"))["stellar_rpc_url"]
+    transaction_hash = payment["transaction_hash"]
+    try:
+        found = await engine.find_transaction(rpc_url, transaction_hash)
+    except (httpx.HTTPError, ValueError) as failure:
+        return Proof(False, f"the chain does not answer: {type(failure).__name__}")
+    return await _compared(story, payment, found, environment)
+
+
+async def _compared(
+    story: Story, payment: dict[str, Any], found: dict[str, Any], environment: Mapping[str, str]
+) -> Proof:
+    if found.get("status") != "SUCCESS":
+        return Proof(False, f"{story.id}: the chain calls its payment {found.get('status')}")
+    chains = await load_chains()
+    amount, hash_ = int(payment["amount_stroops"]), payment["transaction_hash"]
+    owed = chains.Transfer(payment["from_address"], payment["to_address"], amount)
+    made = chains.transfers(found)
+    if chains.fingerprint(found["envelopeXdr"], environment["STELLAR_NETWORK_PASSPHRASE"]) != hash_:
+        return Proof(False, f"{story.id}: the chain's transaction does not hash to {hash_}")
+    if made != [owed]:
+        return Proof(False, f"{story.id}: the chain moved {made}, the book says {owed}")
+    names = {environment.get(variable): name for variable, name in PARTIES.items()}
+    payer, payee = names.get(owed.payer, owed.payer), names.get(owed.payee, owed.payee)
+    return Proof(
+        True,
+        f"On the chain: SUCCESS in ledger {found['ledger']}, "
+        f"{usdc(amount, sign=False)} from {payer} to {payee}",
+        [f"transaction {hash_}", f"from {owed.payer}", f"to   {owed.payee}"],
+    )
+
+
+def notified(story: Story) -> Proof:
+    """The receiver got every event it should, genuine, and the engine heard its answers."""
+    received = story.receptions
+    if not story.told:
+        lacking = ", ".join(sorted(story.untold)) or "the engine has not noted every answer"
+        return Proof(False, f"{story.id}: webhooks are missing: {lacking}")
+    wrong = [each for each in story.receiver.receptions if not each.verified]
+    if wrong:
+        return Proof(False, f"{len(wrong)} webhooks carried a wrong signature")
+    answers = "/".join(sorted({str(each.answer) for each in received}))
+    count = len({each.event_id for each in received})
+    return Proof(
+        True, f"Webhooks: {count} of {count} received, signature verified, answered {answers}"
+    )
+
+
+async def balanced(engine: Engine) -> Proof:
+    """A double-entry book sums to zero, or money came from nowhere."""
+    accounts = await engine.ask("GET", "/payments/ledger")
+    total = sum(int(each["balance_stroops"]) for each in accounts)
+    if total:
+        return Proof(False, f"the ledger is off by {usdc(total)}")
+    return Proof(True, f"Ledger: the {len(accounts)} accounts of the book sum to zero")

@@ -1,0 +1,209 @@
+"""
+What a caller can get wrong: each mistake is answered by the name of the field, in a sentence,
+and leaves no trace: no row, no leaf, no event, no workflow.
+"""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from adapters.postgres.database import Database
+from tests.support import at, declare, outage, unique
+
+TRACES = text(
+    """
+    SELECT (SELECT count(*) FROM outages) AS outages,
+           (SELECT count(*) FROM events WHERE type = 'outage.created') AS events,
+           (SELECT count(*) FROM audit_leaves
+            WHERE convert_from(content, 'UTF8') LIKE '%' || :correlation || '%') AS leaves
+    """
+)
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"detected_at": "2026-01-31T12:00:00"}, "detected_at"),
+    ({"detected_at": "2026-01-31"}, "detected_at"),
+    ({"detected_at": "yesterday"}, "detected_at"),
+    ({"detected_at": 1769860800}, "detected_at"),
+    ({"detected_at": "1769860800"}, "detected_at"),
+    ({"detected_at": None}, "detected_at"),
+    ({"detected_at": "2199-01-01T00:00:00Z"}, "detected_at"),
+    ({"detected_at": "0001-01-01T00:00:00+14:00"}, "detected_at"),
+    ({"detected_at": "9999-12-31T23:59:59-14:00"}, "detected_at"),
+    ({"status": "resolved"}, "resolved_at"),
+    ({"status": "resolved", "resolved_at": at(-5)}, "resolved_at"),
+    ({"status": "resolved", "resolved_at": at(0)}, "resolved_at"),
+    ({"status": "resolved", "resolved_at": "2199-01-01T00:00:00Z"}, "resolved_at"),
+    ({"resolved_at": at(5)}, "resolved_at"),
+    ({"mttr_minutes": 5}, "mttr_minutes"),
+    ({"status": "resolved", "mttr_minutes": -1}, "mttr_minutes"),
+    ({"status": "resolved", "mttr_minutes": 1.5}, "mttr_minutes"),
+    ({"status": "resolved", "mttr_minutes": "5"}, "mttr_minutes"),
+    ({"status": "resolved", "mttr_minutes": 2**32}, "mttr_minutes"),
+    ({"status": "resolved", "mttr_minutes": 10**400}, "mttr_minutes"),
+    ({"severity": "urgent"}, "severity"),
+    ({"severity": "CRITICAL"}, "severity"),
+    ({"severity": None}, "severity"),
+    ({"colour": "red"}, "colour"),
+    ({"site_name": ""}, "site_name"),
+    ({"site_name": 7}, "site_name"),
+    ({"site_name": "x" * 201}, "site_name"),
+    ({"id": ""}, "id"),
+    ({"id": "a/b"}, "id"),
+    ({"id": "x" * 65}, "id"),
+    ({"description": "x" * 2001}, "description"),
+    ({"affected_services": None}, "affected_services"),
+    ({"affected_services": ["x" * 201]}, "affected_services"),
+    ({"affected_subscribers": -1}, "affected_subscribers"),
+    ({"affected_subscribers": 2**63}, "affected_subscribers"),
+    ({"affected_subscribers": 10**400}, "affected_subscribers"),
+    ({"affected_subscribers": True}, "affected_subscribers"),
+    ({"affected_subscribers": float("nan")}, "affected_subscribers"),
+    ({"location": {"latitude": 91, "longitude": 0}}, "location.latitude"),
+    ({"location": {"latitude": 0, "longitude": float("inf")}}, "location.longitude"),
+    ({"location": {"latitude": 0}}, "location.longitude"),
+    ({"policy": "unheard-of"}, "policy"),
+    ({"policy": ""}, "policy"),
+]
+TEXTS = ("id", "site_name", "site_id", "description", "assigned_to", "policy")
+WRONG += [
+    ({name: [value] if name == "affected_services" else value}, name)
+    for value in ("a\x00b", "a\ud800b", "\udfff")
+    for name in (*TEXTS, "affected_services")
+]
+
+
+class Witness:
+    """Sends a request, and swears that it left no trace."""
+
+    def __init__(self, api: httpx.AsyncClient, database: Database, temporal: Client) -> None:
+        self.api, self.database, self.temporal = api, database, temporal
+
+    async def traces(self, correlation: str) -> tuple[int, ...]:
+        async with self.database.transaction() as connection:
+            found = await connection.execute(TRACES, {"correlation": correlation})
+            return tuple(found.one())
+
+    async def refused(self, method: str, path: str, body: bytes, field: str) -> None:
+        correlation = unique("correlation")
+        headers = {"content-type": "application/json", "x-correlation-id": correlation}
+        before = await self.traces(correlation)
+        answer = await self.api.request(method, path, content=body, headers=headers)
+        assert answer.status_code == 422, answer.text
+        problem = answer.json()
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert [error["field"] for error in problem["errors"]] == [field]
+        assert problem["detail"].startswith(f"{field}: ")
+        assert problem["correlation_id"] == correlation
+        assert await self.traces(correlation) == before
+
+    async def never_lived(self, outage_id: str) -> None:
+        with pytest.raises(RPCError) as silence:
+            await self.temporal.get_workflow_handle(f"outage/{outage_id}").describe()
+        assert silence.value.status is RPCStatusCode.NOT_FOUND
+
+
+@pytest.fixture
+def witness(api: httpx.AsyncClient, database: Database, temporal: Client) -> Witness:
+    return Witness(api, database, temporal)
+
+
+@pytest.mark.parametrize(("change", "field"), WRONG, ids=lambda value: ascii(value)[:40])
+async def test_a_wrong_declaration_leaves_no_trace(
+    witness: Witness, change: dict[str, Any], field: str
+) -> None:
+    said = outage(**change)
+    await witness.refused("POST", "/outages", json.dumps(said).encode(), field)
+    if field != "id":
+        await witness.never_lived(said["id"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b'{"id": "\xff"}',
+        b"[" * 100_000,
+        b'{"id": 9' + b"9" * 5000,
+    ],
+    ids=["empty", "cut", "list", "null", "text", "latin", "deep", "digits"],
+)
+async def test_what_is_no_json_object_is_said_to_be_none(witness: Witness, body: bytes) -> None:
+    await witness.refused("POST", "/outages", body, "body")
+
+
+async def test_the_id_of_a_refused_declaration_is_not_burnt(api: httpx.AsyncClient) -> None:
+    said = outage()
+    assert (await api.post("/outages", json=said | {"policy": "no-such"})).status_code == 422
+    assert (await api.post("/outages", json=said)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/outages/{}/resolve", {}, "resolved_at"),
+        ("POST", "/outages/{}/resolve", {"resolved_at": at(-1)}, "resolved_at"),
+        ("POST", "/outages/{}/resolve", {"resolved_at": "2026-01-31T13:00:00"}, "resolved_at"),
+        ("POST", "/outages/{}/resolve", {"mttr_minutes": "7"}, "mttr_minutes"),
+        ("POST", "/outages/{}/resolve", {"mttr_minutes": 7, "root_cause": "\x00"}, "root_cause"),
+        ("POST", "/outages/{}/resolve", {"mttr": 7}, "mttr"),
+        ("POST", "/outages/{}/cancel", {"reason": ""}, "reason"),
+        ("POST", "/outages/{}/cancel", {"reason": "\x00"}, "reason"),
+        ("PUT", "/outages/{}", {"site_name": ""}, "site_name"),
+        ("PUT", "/outages/{}", {"site_name": " "}, "site_name"),
+        ("PUT", "/outages/{}", {"severity": "urgent"}, "severity"),
+        ("PUT", "/outages/{}", {"detected_at": at(1)}, "detected_at"),
+        ("PUT", "/outages/{}", {"resolution_notes": "\ud800"}, "resolution_notes"),
+        ("PUT", "/outages/{}", {"mttr_minutes": 5}, "mttr_minutes"),
+        ("POST", "/sla/preview", {"severity": "low", "mttr_minutes": -0.5}, "mttr_minutes"),
+        ("POST", "/sla/preview", {"severity": "low", "mttr_minutes": float("nan")}, "mttr_minutes"),
+        ("POST", "/sla/preview", {"severity": "low", "mttr_minutes": 1e300}, "mttr_minutes"),
+        ("POST", "/sla/disputes", {"outage_id": "{}", "reason": ""}, "reason"),
+        ("POST", "/sla/disputes", {"outage_id": "{}", "reason": "x" * 301}, "reason"),
+        ("POST", "/webhooks", {"url": "ftp://x", "events": ["outage.created"]}, "url"),
+        ("POST", "/webhooks", {"url": "http://x", "events": ["outage.exploded"]}, "events.0"),
+        ("POST", "/webhooks", {"url": "http://x", "events": []}, "events"),
+    ],
+)
+async def test_a_wrong_command_leaves_no_trace(
+    witness: Witness, api: httpx.AsyncClient, method: str, path: str, body: Any, field: str
+) -> None:
+    outage_id = await declare(api)
+    content = json.dumps(body).replace("{}", outage_id) if body else "{}"
+    before = (await api.get(f"/outages/{outage_id}")).json()
+    await witness.refused(method, path.format(outage_id), content.encode(), field)
+    assert (await api.get(f"/outages/{outage_id}")).json() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/outages?page=0", "page"),
+        ("/outages?page=99999999999999999999", "page"),
+        ("/outages?page_size=201", "page_size"),
+        ("/outages?sort=colour", "sort"),
+        ("/outages?sort_order=up", "sort_order"),
+        ("/outages?severity=urgent", "severity"),
+        ("/outages?search=%00", "search"),
+        ("/payments?date_from=yesterday", "date_from"),
+        ("/payments?date_to=9999-12-31", "date_to"),
+        ("/payments?outage_id=%00", "outage_id"),
+        ("/events?after=x", "after"),
+        ("/events?after=99999999999999999999-0", "after"),
+        ("/outages/a%00b", "outage_id"),
+        ("/payments/a%00b", "payment_id"),
+        ("/sla/disputes/a%00b", "dispute_id"),
+        ("/webhooks/a%00b/deliveries", "webhook_id"),
+    ],
+)
+async def test_a_wrong_question_is_answered_by_the_name_of_its_part(
+    witness: Witness, path: str, field: str
+) -> None:
+    await witness.refused("GET", path, b"", field)

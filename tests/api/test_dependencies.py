@@ -1,0 +1,137 @@
+"""Who may do what, and what the same request sent twice does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.postgres import auth
+from adapters.postgres.database import Database
+from domain.auth import Role
+from tests.support import PROMPT, TERMS, at, declare, lifecycle, outage, unique
+
+ENGINEER = "key-of-an-engineer-0001"
+
+
+@pytest.fixture
+async def engineer(api: httpx.AsyncClient, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    async with database.transaction() as connection:
+        await auth.keep(connection, "engineer", Role.ENGINEER, ENGINEER)
+    headers = {"X-API-Key": ENGINEER}
+    async with httpx.AsyncClient(base_url=api.base_url, headers=headers, trust_env=False) as client:
+        yield client
+
+
+async def test_without_a_key_nothing_is_told(api: httpx.AsyncClient) -> None:
+    async with httpx.AsyncClient(base_url=api.base_url, trust_env=False) as stranger:
+        schema = (await stranger.get(f"{api.base_url.copy_with(path='/openapi.json')}")).json()
+        asked = 0
+        for path, operations in schema["paths"].items():
+            if "/health" in path:
+                continue
+            for method in operations:
+                answer = await stranger.request(method, path.removeprefix("/api/v1"))
+                assert answer.status_code == 401, (method, path)
+                assert answer.json()["detail"] == "send your API key in the header X-API-Key"
+                asked += 1
+        assert asked >= 20
+
+
+@pytest.mark.parametrize("key", ["wrong-key-of-nobody-0001", "x", "\xff\xfe"])
+async def test_an_unknown_key_is_refused(api: httpx.AsyncClient, key: str) -> None:
+    answer = await api.get("/outages", headers={"X-API-Key": key.encode("latin-1")})
+    assert answer.status_code == 401
+    assert answer.json()["detail"] == "this API key is not known"
+
+
+async def test_an_engineer_works_but_does_not_govern(engineer: httpx.AsyncClient) -> None:
+    outage_id = await declare(engineer)
+    assert (await engineer.get(f"/outages/{outage_id}")).status_code == 200
+    policy = {"name": "tests", "terms": TERMS}
+    webhook = {"url": "http://127.0.0.1:1/", "events": ["outage.created"]}
+    for answer in (
+        await engineer.post("/sla/policies", json=policy),
+        await engineer.get("/webhooks"),
+        await engineer.post("/webhooks", json=webhook),
+        await engineer.patch("/webhooks/whk_1", json={"active": False}),
+        await engineer.delete("/webhooks/whk_1"),
+        await engineer.get("/webhooks/whk_1/deliveries"),
+    ):
+        assert answer.status_code == 403
+        assert answer.json()["detail"] == "only an admin may do this"
+
+
+async def test_the_trail_names_who_asked(
+    engineer: httpx.AsyncClient, api: httpx.AsyncClient
+) -> None:
+    outage_id = await declare(engineer)
+    story = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
+    assert [item["actor"] for item in story] == ["engineer"]
+
+
+async def _resolve(
+    api: httpx.AsyncClient, outage_id: str, minutes: int, key: str
+) -> httpx.Response:
+    return await api.post(
+        f"/outages/{outage_id}/resolve",
+        json={"mttr_minutes": minutes},
+        headers={"Idempotency-Key": key},
+    )
+
+
+async def test_the_same_question_under_the_same_key_has_the_same_answer(
+    api: httpx.AsyncClient,
+) -> None:
+    outage_id, key = await declare(api), unique("key")
+    answers = [await _resolve(api, outage_id, 25, key) for _ in range(3)]
+    answers += await asyncio.gather(*(_resolve(api, outage_id, 25, key) for _ in range(3)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert all(answer.json() == answers[0].json() for answer in answers)
+    assert (await _resolve(api, outage_id, 25, unique("key"))).status_code == 409
+    assert (await _resolve(api, outage_id, 26, key)).status_code == 409
+
+
+async def test_an_answer_lost_is_given_again_when_all_is_over(api: httpx.AsyncClient) -> None:
+    outage_id, key = await declare(api, policy=PROMPT), unique("key")
+    first = await _resolve(api, outage_id, 25, key)
+    await lifecycle(api, outage_id, "closed")
+    again = await _resolve(api, outage_id, 25, key)
+    assert again.status_code == 200
+    assert again.json()["sla"] == first.json()["sla"]
+    assert again.json()["payment"]["id"] == first.json()["payment"]["id"]
+
+
+async def test_one_key_may_serve_two_outages(api: httpx.AsyncClient) -> None:
+    key = unique("key")
+    for outage_id in (await declare(api), await declare(api)):
+        answer = await _resolve(api, outage_id, 25, key)
+        assert (answer.status_code, answer.json()["outage"]["id"]) == (200, outage_id)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201])
+async def test_a_key_of_no_use_is_refused(api: httpx.AsyncClient, key: str) -> None:
+    answer = await api.post("/outages", json=outage(), headers={"Idempotency-Key": key})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
+
+
+async def test_one_correlation_id_may_follow_a_whole_incident(api: httpx.AsyncClient) -> None:
+    """It says what belongs together, not what is the same."""
+    headers = {"X-Correlation-ID": unique("incident")}
+    said: dict[str, Any] = outage()
+    path = f"/outages/{said['id']}"
+    steps = [
+        await api.post("/outages", json=said, headers=headers),
+        await api.put(path, json={"description": "no power"}, headers=headers),
+        await api.put(path, json={"assigned_to": "crew 2"}, headers=headers),
+        await api.post(f"{path}/resolve", json={"resolved_at": at(25)}, headers=headers),
+    ]
+    assert [step.status_code for step in steps] == [201, 200, 200, 200]
+    shown = (await api.get(path)).json()
+    assert (shown["description"], shown["assigned_to"]) == ("no power", "crew 2")
+    assert shown["sla_status"]["mttr_minutes"] == 25
+    story = (await api.get(f"{path}/timeline")).json()["items"]
+    assert {item["correlation_id"] for item in story} == {headers["X-Correlation-ID"]}
+    assert len(story) == 4

@@ -1,0 +1,57 @@
+"""Whatever is wrong, the answer has one shape and a sentence for people."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from api.problems import STATUSES
+from domain import errors
+
+UNKNOWN: list[tuple[str, str, dict[str, Any] | None, str]] = [
+    ("GET", "/outages/nothing", None, "there is no outage 'nothing'"),
+    ("PUT", "/outages/nothing", {"assigned_to": "x"}, "there is no outage 'nothing'"),
+    ("POST", "/outages/nothing/resolve", {"mttr_minutes": 1}, "there is no outage 'nothing'"),
+    ("POST", "/outages/nothing/cancel", {"reason": "x"}, "there is no outage 'nothing'"),
+    (
+        "POST",
+        "/sla/disputes",
+        {"outage_id": "nothing", "reason": "x"},
+        "there is no outage 'nothing'",
+    ),
+    ("GET", "/sla/disputes/nothing", None, "there is no dispute 'nothing'"),
+    ("PATCH", "/sla/disputes/nothing", {"action": "reject"}, "there is no dispute 'nothing'"),
+    ("GET", "/nowhere", None, "Not Found"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "sentence"), UNKNOWN)
+async def test_what_is_not_there_is_said_not_to_be_there(
+    api: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None, sentence: str
+) -> None:
+    answer = await api.request(method, path, json=body)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    correlation = answer.headers["x-correlation-id"]
+    assert answer.json() == {
+        "type": "/docs/errors#not_found",
+        "title": "not found",
+        "status": 404,
+        "detail": sentence,
+        "instance": f"/api/v1{path}",
+        "correlation_id": correlation,
+    }
+
+
+async def test_a_method_nobody_serves_names_those_that_are(api: httpx.AsyncClient) -> None:
+    answer = await api.delete("/outages")
+    assert answer.status_code == 405
+    assert answer.json()["type"] == "/docs/errors#method_not_allowed"
+    assert answer.headers["allow"]
+
+
+def test_every_refusal_has_a_status_of_its_own_kind() -> None:
+    for name in dir(errors):
+        each = getattr(errors, name)
+        if isinstance(each, type) and issubclass(each, errors.Refused):
+            assert 400 <= STATUSES[each.code] < 500, name

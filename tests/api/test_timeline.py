@@ -1,0 +1,55 @@
+"""The story of an outage: every step, in order, each bound to the audit trail by its hash."""
+
+import httpx
+from sqlalchemy import select
+
+from adapters.postgres.database import Database
+from adapters.postgres.tables import audit_leaves
+from domain.audit import leaf_hash
+from tests.support import declare, settled
+
+
+async def test_a_settled_outage_tells_its_whole_story(api: httpx.AsyncClient) -> None:
+    outage = await settled(api)
+    items = (await api.get(f"/outages/{outage['id']}/timeline")).json()["items"]
+    steps = [item["step"] for item in items if item["leaf_hash"]]
+    assert steps == [
+        "outage.declared",
+        "outage.judged",
+        "payment.owed",
+        "payment.confirmed",
+        "outage.closed",
+    ]
+    assert [item["at"] for item in items] == sorted(item["at"] for item in items)
+    # What the engine does by itself belongs to the request that declared the outage.
+    asked = [item["correlation_id"] for item in items if item["actor"] == "engine"]
+    assert asked == [outage["correlation_id"]] * 3
+    assert items[1]["evidence"]["mttr_basis"] == "measured"
+    assert items[3]["evidence"]["transaction_hash"] == outage["payment"]["transaction_hash"]
+
+
+async def test_each_step_can_be_held_against_the_trail(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    outage = await settled(api)
+    items = (await api.get(f"/outages/{outage['id']}/timeline")).json()["items"]
+    subject = f"outage/{outage['id']}"
+    async with database.transaction() as connection:
+        leaves = await connection.scalars(
+            select(audit_leaves.c.content)
+            .where(audit_leaves.c.subject == subject)
+            .order_by(audit_leaves.c.sequence)
+        )
+        hashes = [leaf_hash(content).hex() for content in leaves]
+    assert [item["leaf_hash"] for item in items if item["leaf_hash"]] == hashes
+
+
+async def test_an_outage_just_declared_has_one_step(api: httpx.AsyncClient) -> None:
+    outage_id = await declare(api)
+    story = (await api.get(f"/outages/{outage_id}/timeline")).json()
+    assert (story["outage_id"], len(story["items"])) == (outage_id, 1)
+    assert story["items"][0]["evidence"]["policy_digest"]
+
+
+async def test_there_is_no_story_of_nothing(api: httpx.AsyncClient) -> None:
+    assert (await api.get("/outages/nothing/timeline")).status_code == 404
