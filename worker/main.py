@@ -42,21 +42,7 @@ async def duty(
 ) -> Duty:
     """Build what a queue needs, and only that: seeds are read for the settlement queue alone."""
     if queue == "outages":
-        outages = OutageActivities(database, settings.stellar_network)
-        disputes = DisputeActivities(database)
-        return Duty(
-            [OutageWorkflow],
-            [
-                outages.record_outage,
-                outages.amend_outage,
-                outages.cancel_outage,
-                outages.judge_outage,
-                outages.owe_payment,
-                outages.close_outage,
-                disputes.file_dispute,
-                disputes.decide_dispute,
-            ],
-        )
+        return _records(settings, database)
     if queue == "settlement":
         payments = await settlement_activities(database, stack)
         return Duty(
@@ -79,6 +65,25 @@ async def duty(
     if queue == "analytics":
         return Duty()  # served from the API so far; the queue is kept for scheduled work
     raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
+
+
+def _records(settings: WorkerSettings, database: Database) -> Duty:
+    """The lives of outages, and the steps that write their records."""
+    outages = OutageActivities(database, settings.stellar_network)
+    disputes = DisputeActivities(database)
+    return Duty(
+        [OutageWorkflow],
+        [
+            outages.record_outage,
+            outages.amend_outage,
+            outages.cancel_outage,
+            outages.judge_outage,
+            outages.owe_payment,
+            outages.close_outage,
+            disputes.file_dispute,
+            disputes.decide_dispute,
+        ],
+    )
 
 
 def build(client: Client, queue: str, work: Duty) -> Worker:

@@ -231,6 +231,12 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
+def steps_of(stand_in: object, *kinds: type) -> list[Callable[..., Any]]:
+    """Every step that these kinds declare, as the stand-in takes it."""
+    names = {name for kind in kinds for name in getattr(kind, "__abstractmethods__", ())}
+    return [getattr(stand_in, name) for name in sorted(names)]
+
+
 class Steps:
     """The stand-ins of one test, and the workers that serve them."""
 
@@ -242,32 +248,9 @@ class Steps:
     def workers(self, client: Client) -> list[Worker]:
         outages, payments, webhooks = self.outages, self.payments, self.webhooks
         duties = {
-            "outages": (
-                OutageWorkflow,
-                [
-                    outages.record_outage,
-                    outages.amend_outage,
-                    outages.cancel_outage,
-                    outages.judge_outage,
-                    outages.file_dispute,
-                    outages.decide_dispute,
-                    outages.owe_payment,
-                    outages.close_outage,
-                ],
-            ),
-            "settlement": (
-                PaymentWorkflow,
-                [
-                    payments.prepare_payment,
-                    payments.submit_payment,
-                    payments.observe_payment,
-                    payments.book_payment,
-                    payments.fail_attempt,
-                    payments.park_payment,
-                    payments.quarantine_payment,
-                ],
-            ),
-            "webhooks": (WebhookWorkflow, [webhooks.post_delivery, webhooks.abandon_delivery]),
+            "outages": (OutageWorkflow, steps_of(outages, OutageSteps, DisputeSteps)),
+            "settlement": (PaymentWorkflow, steps_of(payments, PaymentSteps)),
+            "webhooks": (WebhookWorkflow, steps_of(webhooks, WebhookSteps)),
         }
         return [
             Worker(

@@ -1,0 +1,74 @@
+"""The database itself keeps the book honest, whatever the code above it does."""
+
+from collections.abc import Sequence
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from adapters.postgres.database import Database, dialect_url
+from adapters.postgres.tables import metadata
+from domain.errors import Refused, Unavailable
+from sandbox.stack import Stack
+from tests.support import settled
+
+IMMUTABLE = ("entries", "postings", "audit_leaves", "events", "sla_results", "policies")
+
+
+async def _refusal(database: Database, *statements: str) -> str:
+    with pytest.raises(DBAPIError) as refusal:
+        await _write(database, statements)
+    return str(refusal.value.orig)
+
+
+async def _write(database: Database, statements: Sequence[str]) -> None:
+    async with database.transaction() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+
+
+def test_the_migrations_make_exactly_the_tables_the_code_speaks_of(stack: Stack) -> None:
+    engine = create_engine(dialect_url(stack.environment["DATABASE_URL"]))
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize("table", IMMUTABLE)
+@pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET {}"])
+async def test_what_is_written_is_never_changed(
+    database: Database, table: str, change: str
+) -> None:
+    column = next(iter(metadata.tables[table].primary_key.columns)).name
+    if column == "sequence":
+        column = "id"  # an identity column is refused for another reason
+    statement = change.format(table, f"{column} = {column}")
+    assert "rows are never changed" in await _refusal(database, statement)
+
+
+async def test_an_entry_that_does_not_balance_is_refused_at_commit(
+    api: object, database: Database
+) -> None:
+    payment = (await settled(api))["payment"]["id"]  # type: ignore[arg-type]
+    complaint = await _refusal(
+        database,
+        f"INSERT INTO entries (id, kind, payment_id) VALUES ('ent_x', 'test', '{payment}')",
+        "INSERT INTO postings VALUES ('ent_x', 1, 'a', 5), ('ent_x', 2, 'b', -4)",
+    )
+    assert "entry ent_x does not balance" in complaint
+
+
+async def test_what_the_database_cannot_hold_is_refused_for_good(database: Database) -> None:
+    with pytest.raises(Refused, match="the database cannot hold this value"):
+        async with database.transaction() as connection:
+            await connection.execute(text("SELECT CAST(:value AS text)"), {"value": "a\x00b"})
+
+
+async def test_a_database_that_is_away_is_unavailable() -> None:
+    nowhere = Database("postgresql://u:p@127.0.0.1:1/x")
+    with pytest.raises(Unavailable, match="the database does not answer"):
+        async with nowhere.transaction():
+            pass
+    await nowhere.close()

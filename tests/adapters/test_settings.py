@@ -1,0 +1,76 @@
+"""A process that cannot start says which variable is wrong, what it must be, and no secret."""
+
+import pytest
+
+from adapters.settings import ApiSettings, SettlementSettings, WorkerSettings, load
+
+ADDRESS = "G" + "A" * 55
+SEED = "S" + "B" * 55
+WORLD = {
+    "DATABASE_URL": "postgresql://u:p@127.0.0.1:5432/apexchainx",
+    "BOOTSTRAP_API_KEY": "a-key-of-sixteen-letters",
+    "STELLAR_BOND_ADDRESS": ADDRESS,
+    "STELLAR_POOL_ADDRESS": ADDRESS,
+    "STELLAR_PROVIDER_ADDRESS": ADDRESS,
+    "STELLAR_BENEFICIARY_ADDRESS": ADDRESS,
+    "STELLAR_RPC_URL": "http://127.0.0.1:8001",
+    "STELLAR_NETWORK_PASSPHRASE": "Test SDF Network ; September 2015",
+    "STELLAR_USDC_ISSUER": ADDRESS,
+    "STELLAR_BOND_SEED": SEED,
+    "STELLAR_POOL_SEED": SEED,
+    "STELLAR_CHANNELS_SEED": SEED,
+}
+
+
+@pytest.fixture(autouse=True)
+def world(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in (ApiSettings, WorkerSettings, SettlementSettings):
+        for name in kind.model_fields:
+            monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in WORLD.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("kind", [ApiSettings, WorkerSettings, SettlementSettings])
+def test_each_process_starts_in_a_complete_environment(kind: type[WorkerSettings]) -> None:
+    assert load(kind).database_url == WORLD["DATABASE_URL"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (WorkerSettings, "DATABASE_URL", None),
+        (WorkerSettings, "DATABASE_URL", "mysql://localhost/x"),
+        (WorkerSettings, "STELLAR_NETWORK", "mainnet"),
+        (ApiSettings, "BOOTSTRAP_API_KEY", "short"),
+        (ApiSettings, "API_PORT", "65536"),
+        (ApiSettings, "STELLAR_BOND_ADDRESS", "GBOND"),
+        (SettlementSettings, "STELLAR_BOND_SEED", None),
+        (SettlementSettings, "STELLAR_CHANNELS", "0"),
+        (SettlementSettings, "STELLAR_RPC_URL", "ftp://x"),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    monkeypatch: pytest.MonkeyPatch, kind: type[WorkerSettings], name: str, value: str | None
+) -> None:
+    monkeypatch.setenv(name, value or "")  # empty is as good as absent
+    with pytest.raises(SystemExit) as end:
+        load(kind)
+    sentence = str(end.value)
+    assert sentence.startswith(f"Cannot start. {name}: ")
+    assert "it is the " in sentence
+    assert not value or value not in sentence.replace("'sandbox', 'testnet' or 'public'", "")
+
+
+def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STELLAR_BOND_SEED")
+    monkeypatch.delenv("STELLAR_POOL_SEED")
+    with pytest.raises(SystemExit) as end:
+        load(SettlementSettings)
+    assert len(str(end.value).splitlines()) == 2
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = repr(load(ApiSettings)) + repr(load(SettlementSettings))
+    assert SEED not in shown
+    assert WORLD["BOOTSTRAP_API_KEY"] not in shown

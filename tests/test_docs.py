@@ -1,0 +1,152 @@
+"""The documents say what the code does: every setting, event, error, route and command, and no more."""
+
+import json
+import re
+import runpy
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic_settings import BaseSettings
+from temporalio.converter import value_to_type
+
+from adapters.settings import ApiSettings, SettlementSettings, WorkerSettings
+from api.app import create_app
+from api.problems import STATUSES
+from cli.main import COMMANDS
+from domain import errors
+from domain.disputes import Ruling
+from domain.events import EventType
+from domain.outages import Cancellation, Resolution, check_resolution
+from domain.webhooks import encode_secret, headers
+from tests.domain.test_outages import NOW, OUTAGE
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+SETTINGS: list[type[BaseSettings]] = [ApiSettings, WorkerSettings, SettlementSettings]
+NAMES = {name.upper() for kind in SETTINGS for name in kind.model_fields}
+# Not read by a process of ours: the command line's, the tests' and the containers'.
+OTHERS = {
+    *("APEXCHAINX_DATA_DIR", "APEXCHAINX_URL", "APEXCHAINX_SHARED"),
+    *("POSTGRES_PASSWORD", "TEMPORAL_UI_PORT"),
+}
+
+
+@cache
+def _read(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def _first_cells(name: str) -> set[str]:
+    """The words in backticks at the beginning of each row of a document's tables."""
+    return set(re.findall(r"^\| `([^`]+)`", _read(name), re.MULTILINE))
+
+
+def _codes() -> set[str]:
+    found = {getattr(each, "code", None) for each in vars(errors).values()}
+    return {code for code in found if code}
+
+
+def test_every_setting_is_explained() -> None:
+    assert _first_cells("docs/settings.md") == NAMES | OTHERS
+
+
+def test_every_setting_is_in_the_example() -> None:
+    written = set(re.findall(r"^#?([A-Z_]+)=", _read(".env.example"), re.MULTILINE))
+    assert written == NAMES | OTHERS
+
+
+def test_the_example_gives_away_no_secret() -> None:
+    for name in ("BOOTSTRAP_API_KEY", "POSTGRES_PASSWORD", "STELLAR_\\w+_SEED"):
+        assert re.findall(rf"^#?{name}=(.+)$", _read(".env.example"), re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_every_default_is_the_one_documented(kind: type[BaseSettings]) -> None:
+    for name, field in kind.model_fields.items():
+        default = "required" if field.is_required() else field.default
+        shown = {None: "none", False: "`false`", "required": "required"}.get(default)
+        row = f"| `{name.upper()}` | {shown or f'`{default}`'} |"
+        assert row in _read("docs/settings.md"), row
+
+
+def test_every_event_is_explained() -> None:
+    assert _first_cells("docs/webhooks.md") == {str(each) for each in EventType}
+
+
+def test_every_error_is_explained() -> None:
+    of_http = {"method_not_allowed", "too_large", "http_error", "internal"}
+    assert _first_cells("docs/errors.md") == _codes() | of_http
+
+
+def test_every_status_is_the_one_documented() -> None:
+    for code, status in STATUSES.items():
+        assert f"| `{code}` | {status} |" in _read("docs/errors.md"), code
+
+
+def test_every_route_is_explained() -> None:
+    paths: dict[str, dict[str, Any]] = create_app().openapi()["paths"]
+    served = {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, operations in paths.items()
+        for method in operations
+    }
+    assert _first_cells("docs/api.md") == served
+
+
+def test_every_decision_is_listed() -> None:
+    pages = {path.name for path in (DOCS / "decisions").glob("0*.md")}
+    listed = set(re.findall(r"\((0\d{3}-[a-z-]+\.md)\)", _read("docs/decisions/README.md")))
+    assert pages == listed
+    for page in sorted(pages):
+        text = _read(f"docs/decisions/{page}")
+        title = text.splitlines()[0].removeprefix("# ")
+        assert title.startswith(page[:4])
+        assert f"[{title}]({page})" in _read("docs/decisions/README.md")
+        assert all(f"**{part}.**" in text for part in ("Context", "Decision", "Cost"))
+
+
+def test_every_command_of_the_readme_exists_and_every_command_is_there() -> None:
+    readme = _read("README.md")
+    assert set(re.findall(r"^\| `apexchainx ([a-z]+)", readme, re.MULTILINE)) == set(COMMANDS)
+    targets = set(re.findall(r"^([a-z]+):.*##", _read("Makefile"), re.MULTILINE)) - {"help"}
+    assert set(re.findall(r"^\| `make ([a-z]+)`", readme, re.MULTILINE)) == targets
+
+
+def test_no_link_leads_nowhere() -> None:
+    broken = [
+        (page.name, link)
+        for page in [ROOT / "README.md", *DOCS.rglob("*.md")]
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+        if "://" not in link and not (page.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def _signals() -> list[dict[str, Any]]:
+    blocks = re.findall(r"```json\n(.+?)```", _read("docs/operations.md"), re.DOTALL)
+    return [json.loads(block) for block in blocks]
+
+
+def test_the_signals_an_operator_copies_are_understood() -> None:
+    resolve, rule, cancel = _signals()
+    resolution = value_to_type(Resolution, resolve)
+    check_resolution(OUTAGE, resolution, NOW.replace(year=2027))
+    assert resolution.request.actor == "operator"
+    ruling = value_to_type(Ruling, rule)
+    assert (ruling.upheld, ruling.mttr_minutes) == (True, 8)
+    assert value_to_type(Cancellation, cancel).reason == "planned work"
+
+
+def test_the_verifier_a_subscriber_copies_works(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.+?)```", _read("docs/webhooks.md"), re.DOTALL)
+    copied = tmp_path / "copied.py"
+    copied.write_text(code)
+    genuine = runpy.run_path(str(copied))["genuine"]
+    secret, now = encode_secret(bytes(32)), int(time.time())
+    sent = headers(secret, "evt_1", now, b"{}")
+    assert genuine(secret, sent, b"{}")
+    assert not genuine(secret, sent, b"{ }")
+    assert not genuine(secret, headers(secret, "evt_1", now - 400, b"{}"), b"{}")

@@ -1,0 +1,109 @@
+"""The house stays in order: one noun one name, small files, no drawers for odds and ends."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapters.settings import ApiSettings, SettlementSettings, WorkerSettings
+from sandbox.world import is_seed
+
+ROOT = Path(__file__).parents[1]
+FILE_LINES_MAX, FUNCTION_LINES_MAX = 300, 40
+DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "base", "core", "misc"}
+PACKAGES = (
+    *("api", "workflows", "activities", "worker", "domain", "adapters"),
+    *("sandbox", "cli", "benchmarks", "migrations", "tests"),
+)
+# What a layer has besides the nouns of the domain.
+FURNITURE = {
+    "api": {
+        *("__main__", "app", "bodies", "commands", "dependencies", "guards", "health"),
+        *("problems", "timeline", "views"),
+    },
+    "workflows": {"columns", "steps"},
+    "activities": set[str](),
+    "adapters/postgres": {"database", "tables"},
+}
+
+
+def _stems(folder: str) -> set[str]:
+    return {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
+
+
+NOUNS = _stems("domain")
+FILES = sorted(
+    path
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+    # A migration says everything at once and is never read again.
+    if path.parent.name != "versions"
+)
+
+
+@pytest.mark.parametrize("layer", FURNITURE)
+def test_a_noun_has_one_name_in_every_layer(layer: str) -> None:
+    strangers = _stems(layer) - FURNITURE[layer] - NOUNS
+    assert strangers == set(), f"{layer} speaks of what domain/ does not know"
+    assert FURNITURE[layer] <= _stems(layer), f"{layer} lists furniture it does not have"
+    assert FURNITURE[layer] & NOUNS == set()
+
+
+@pytest.mark.parametrize("layer", FURNITURE)
+def test_tests_mirror_the_tree(layer: str) -> None:
+    tested = {
+        path.stem.removeprefix("test_") for path in (ROOT / "tests" / layer).glob("test_*.py")
+    }
+    # Recorded lives are replayed; they are of every noun.
+    strangers = tested - _stems(layer) - {"histories"}
+    assert strangers == set(), f"tests/{layer} tests what {layer} does not have"
+
+
+def test_no_file_is_long() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in FILES}
+    assert {path: n for path, n in lengths.items() if n > FILE_LINES_MAX} == {}
+
+
+def test_no_function_is_long() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES_MAX
+    ]
+    assert long == []
+
+
+def test_no_drawer_for_odds_and_ends() -> None:
+    names = {path.stem for path in FILES} | {part for path in FILES for part in path.parts}
+    assert names & DRAWERS == set()
+
+
+def test_every_file_says_what_it_is_for() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in FILES
+        if path.name != "__init__.py" and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
+
+
+def test_there_is_no_package_among_the_tests() -> None:
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def test_the_facade_never_loads_the_chain() -> None:
+    """Whoever takes over the API process finds no code there that can sign."""
+    code = "import sys, api.app, api.__main__; sys.exit('stellar_sdk' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
+    assert ended.returncode == 0
+
+
+def test_seeds_belong_to_one_process_alone() -> None:
+    for settings in (ApiSettings, WorkerSettings):
+        assert [name for name in settings.model_fields if is_seed(name.upper())] == []
+    seeds = [name for name in SettlementSettings.model_fields if is_seed(name.upper())]
+    assert len(seeds) == 3
