@@ -17,14 +17,21 @@ class Gauge:
 
     cpu_seconds: dict[str, float]
     memory_mb: dict[str, int]
+    machine_cpu_seconds: float
 
     def cpu_ms_since(self, before: "Gauge", lives: int) -> dict[str, float]:
-        """CPU milliseconds for each life; a process that was started again in between counts from 0."""
+        """CPU milliseconds for each life; a process that was started again in between starts from 0."""
         return {
             name: round(max(seconds - before.cpu_seconds.get(name, 0.0), 0.0) * 1000 / lives, 1)
             for name, seconds in self.cpu_seconds.items()
             if lives
         }
+
+    def others_cores_since(self, before: "Gauge", seconds: float) -> float:
+        """Cores that the rest of the machine kept busy; above a quarter, times mean little."""
+        ours = sum(self.cpu_seconds.values()) - sum(before.cpu_seconds.values())
+        busy = self.machine_cpu_seconds - before.machine_cpu_seconds - ours
+        return round(max(busy, 0.0) / seconds, 2)
 
 
 def read(pids: Mapping[str, int]) -> Gauge:
@@ -34,7 +41,19 @@ def read(pids: Mapping[str, int]) -> Gauge:
     cpu = {name: sum(map(_cpu_seconds, family)) for name, family in families.items()}
     memory = {name: _memory_mb(family) for name, family in families.items()}
     times = own.cpu_times()
-    return Gauge(cpu | {CLIENT: times.user + times.system}, memory | {CLIENT: _memory_mb([own])})
+    return Gauge(
+        cpu | {CLIENT: times.user + times.system},
+        memory | {CLIENT: _memory_mb([own])},
+        _machine_cpu_seconds(),
+    )
+
+
+def _machine_cpu_seconds() -> float:
+    times = psutil.cpu_times()
+    waited = times.idle + getattr(times, "iowait", 0.0)
+    # A guest's time is counted as the user's already.
+    guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    return float(sum(times) - waited - guests)
 
 
 def _family(pid: int) -> Iterator[psutil.Process]:

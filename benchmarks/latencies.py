@@ -1,4 +1,4 @@
-"""How long things took, in the words people compare: half were quicker than p50, 95 in 100 than p95."""
+"""How long things took: half were quicker than p50, 95 in 100 than p95."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -32,6 +32,12 @@ class Measured:
     steps: dict[str, Latencies]
     cpu_ms_per_life: dict[str, float]
     memory_mb: dict[str, int]
+    others_cores: float
+
+    @property
+    def cpu_ms(self) -> float:
+        """Of all processes together."""
+        return round(sum(self.cpu_ms_per_life.values()), 1)
 
 
 @dataclass
@@ -63,6 +69,7 @@ class ClosedLoop:
             _by_step(counted),
             after.cpu_ms_since(before, len(counted)),
             after.memory_mb,
+            after.others_cores_since(before, over - began),
         )
 
     async def _drive(self, pause: float) -> None:

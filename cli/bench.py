@@ -111,9 +111,13 @@ def _show(measured: Rounds, window: int, pace: Pace) -> None:
     names = [*real.cpu_ms_per_life, *(name for name in bare.cpu_ms_per_life if "bare" in name)]
     for name in names:
         table.add_row(f"CPU ms, memory MB: {name}", _cost(real, name), _cost(bare, name))
-    table.add_row("CPU ms in all", _cpu(real), _cpu(bare))
+    table.add_row("CPU ms in all", f"{real.cpu_ms:.1f}", f"{bare.cpu_ms:.1f}")
+    table.add_row("cores busy with else", f"{real.others_cores:.2f}", f"{bare.others_cores:.2f}")
     console.print(table)
-    console.print(f"real / ceiling: {_ratio(measured):.2f}   ({measured.paid} outages paid once)")
+    console.print(
+        f"real / ceiling: {_ratio(measured):.2f} by throughput, {_cpu_ratio(measured):.2f} by CPU; "
+        f"{measured.paid} outages paid once"
+    )
     for problem in measured.problems:
         console.print(f"PROBLEM  {problem}", markup=False)
 
@@ -132,13 +136,15 @@ def _cost(measured: Measured, name: str) -> str:
     return f"{measured.cpu_ms_per_life[name]:.1f}, {measured.memory_mb.get(name, 0)}"
 
 
-def _cpu(measured: Measured) -> str:
-    return f"{sum(measured.cpu_ms_per_life.values()):.1f}"
-
-
 def _ratio(measured: Rounds) -> float:
     ceiling = middle(measured.bare).per_second
     return round(middle(measured.real).per_second / ceiling, 3) if ceiling else 0.0
+
+
+def _cpu_ratio(measured: Rounds) -> float:
+    """What a bare life costs of a real one: hardly moved by what else the machine does."""
+    real = middle(measured.real).cpu_ms
+    return round(middle(measured.bare).cpu_ms / real, 3) if real else 0.0
 
 
 def _summary(measured: Rounds, window: int, pace: Pace) -> dict[str, Any]:
@@ -149,6 +155,7 @@ def _summary(measured: Rounds, window: int, pace: Pace) -> dict[str, Any]:
         "real_rounds": [each.per_second for each in measured.real],
         "bare_rounds": [each.per_second for each in measured.bare],
         "ratio": _ratio(measured),
+        "cpu_ratio": _cpu_ratio(measured),
         "paid": measured.paid,
         "problems": measured.problems,
     }

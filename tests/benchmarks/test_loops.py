@@ -52,7 +52,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
 
 
 def test_the_median_round_is_told_whole() -> None:
-    rounds = [Measured(rate, rate, {}, {}, {}) for rate in (5, 1, 3)]
+    rounds = [Measured(rate, rate, {}, {}, {}, 0) for rate in (5, 1, 3)]
     assert middle(rounds) is rounds[2]
 
 
