@@ -19,7 +19,7 @@ from domain.attempts import (
 )
 from domain.audit import by_engine, leaf
 from domain.digests import instant
-from domain.errors import Obstructed
+from domain.errors import ChainUnavailable, Obstructed
 from domain.events import EventType, event
 from domain.ledger import settlement
 from domain.payments import Parking, Payment, PaymentStatus, Receipt
@@ -33,7 +33,7 @@ class PaymentActivities(PaymentSteps):
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
-        async with self.database.transaction() as connection:
+        async with self.database.autocommit() as connection:
             held = await attempts.reserve(connection, payment.id)
         times_signed = 0
         if held.envelope is not None:
@@ -50,18 +50,20 @@ class PaymentActivities(PaymentSteps):
                 async with self.database.transaction() as connection:
                     await attempts.release(connection, held)
             return Preparation(None, str(error))
+        if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
+            raise ChainUnavailable(
+                "the node lags behind the ledger that proved the last bytes dead"
+            )
         # Committed before the first byte leaves the process.
-        async with self.database.transaction() as connection:
+        async with self.database.autocommit() as connection:
             stored = await attempts.store(connection, held, envelope)
-            await payments.move(connection, payment.id, PaymentStatus.PREPARED)
         return Preparation(_attempt(held, stored, resumed=stored is not envelope))
 
     @activity.defn
     async def submit_payment(self, attempt: Attempt) -> str:
         answer = await self.rail.send(attempt.envelope_xdr)
-        async with self.database.transaction() as connection:
-            await attempts.note_submission(connection, attempt.hash, answer)
-            await payments.move(connection, attempt.payment_id, PaymentStatus.SUBMITTED)
+        async with self.database.autocommit() as connection:
+            await attempts.note_submission(connection, attempt, answer)
         return answer
 
     @activity.defn

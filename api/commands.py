@@ -4,13 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -23,11 +17,11 @@ from domain.outages import (
     Cancellation,
     Declaration,
     Judgement,
-    Outage,
     OutageStatus,
     Recorded,
     Resolution,
 )
+from workflows import columns
 from workflows.outages import OutageWorkflow
 
 # The SDK's types know asynchronous updates of a handle only, not of a start.
@@ -45,7 +39,7 @@ async def declare(engine: Engine, declaration: Declaration) -> Recorded | None:
         task_queue="outages",
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        search_attributes=_columns(outage),
+        search_attributes=columns.at_start(outage),
         static_summary=f"{outage.severity} outage at {outage.site_name}"[:200],
     )
     try:
@@ -60,26 +54,11 @@ async def declare(engine: Engine, declaration: Declaration) -> Recorded | None:
     except WorkflowAlreadyStartedError:
         with suppress(WorkflowAlreadyStartedError):
             await start.workflow_handle()  # the SDK keeps the same error there, unread
-    async with engine.database.reading() as connection:
+    async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage.id)
     if row["fingerprint"] != outage.fingerprint():
         raise Conflict(f"outage {outage.id!r} was declared before with other content")
     return None
-
-
-def _columns(outage: Outage) -> TypedSearchAttributes:
-    """The columns of the Web UI's list; nothing personal, since they are never encrypted."""
-    columns = {
-        "OutageStatus": OutageStatus.DECLARED.value,
-        "Severity": outage.severity.value,
-        "SiteId": outage.site_id or outage.site_name,
-    }
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
-            for name, value in columns.items()
-        ]
-    )
 
 
 async def amend(engine: Engine, outage_id: str, amendment: Amendment, update_id: str) -> None:
@@ -128,7 +107,7 @@ async def _explain(engine: Engine, outage_id: str, error: RPCError) -> None:
     """A life that is not there has either never begun or has ended: the book knows which."""
     if error.status is not RPCStatusCode.NOT_FOUND:
         raise error
-    async with engine.database.reading() as connection:
+    async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
     window = row["dispute_deadline"]
     past = f", its dispute window closed at {window.isoformat()}" if window else ""

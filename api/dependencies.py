@@ -58,7 +58,7 @@ async def get_principal(
     known: dict[bytes, Principal] = request.app.state.principals
     digest = hashlib.sha256(key.encode()).digest()
     if digest not in known:
-        async with _engine(request).database.reading() as connection:
+        async with _engine(request).database.autocommit() as connection:
             found = await auth.principal(connection, key)
         if found is None:
             raise Unauthenticated("this API key is not known")

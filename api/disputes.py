@@ -59,7 +59,7 @@ async def file_dispute(
 
 
 async def get_dispute(dispute_id: str, database: Database) -> DisputeView:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         return DisputeView.model_validate(dict(await disputes.get(connection, dispute_id)))
 
 
@@ -71,7 +71,7 @@ async def list_disputes(
     outage_id: Text | None = None,
     status: Literal["open", "under_review", "resolved", "rejected", "expired"] | None = None,
 ) -> PageView[DisputeView]:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         rows, total = await disputes.page(
             connection,
             outage_id=outage_id,

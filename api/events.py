@@ -36,7 +36,7 @@ async def list_events(
 ) -> FeedView:
     """Read the feed from a cursor on. An event is never skipped and never reordered."""
     cursor = events.Cursor.parse(after)
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         rows = await events.after(connection, cursor, limit)
     if rows:
         cursor = events.Cursor(rows[-1]["transaction"], rows[-1]["sequence"])

@@ -44,7 +44,7 @@ async def readiness(engine: Running) -> JSONResponse:
 
 async def _database(engine: Running) -> str:
     try:
-        async with engine.database.reading() as connection:
+        async with engine.database.autocommit() as connection:
             await connection.execute(text("SELECT 1"))
     except Unavailable as error:
         return str(error)

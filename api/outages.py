@@ -87,7 +87,7 @@ async def _check(
 
 
 async def _show(engine: Engine, outage_id: str) -> OutageView:
-    async with engine.database.reading() as connection:
+    async with engine.database.autocommit() as connection:
         return OutageView.of(await outages.get(connection, outage_id))
 
 
@@ -109,7 +109,7 @@ async def list_outages(
     if lifecycle is not None:
         statuses = [lifecycle]
     field, descending = _sorting(sort or sort_field, sort_order)
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         rows, total = await outages.page(
             connection,
             severity=severity,
@@ -167,7 +167,7 @@ async def resolve_outage(
 ) -> ResolvedView:
     """The service is back: judge the SLA, open the dispute window, and answer the verdict."""
     judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
-    async with engine.database.reading() as connection:
+    async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
         agreement = await policies.agreement(connection, row["agreement"])
     payment = owed(
@@ -197,7 +197,7 @@ async def cancel_outage(
 @router.get("/{outage_id}/timeline")
 async def get_timeline(outage_id: OutageId, database: Database, caller: Caller) -> TimelineView:
     """Show every recorded step of an outage: audit leaves, verdicts, payments, deliveries."""
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         await outages.get(connection, outage_id)
         items = await timeline(connection, outage_id)
     return TimelineView(outage_id=outage_id, items=items)

@@ -46,7 +46,7 @@ async def list_payments(
     date_to: Day | None = None,
 ) -> PageView[PaymentView]:
     """List payments, newest first; both dates are inclusive."""
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         rows, total = await payments.page(
             connection,
             statuses=None if status is None else PAYMENT_STATES[status],
@@ -68,7 +68,7 @@ def _midnight(day: date) -> datetime:
 @router.get("/ledger")
 async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
     """Show every account of the double-entry book."""
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         return [
             BalanceView(account=row["account"], balance_stroops=str(row["balance_stroops"]))
             for row in await ledger.balances(connection)
@@ -77,14 +77,14 @@ async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
 
 @router.get("/{payment_id}")
 async def get_payment(payment_id: PaymentId, database: Database, caller: Caller) -> PaymentView:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         return PaymentView.of(await payments.get(connection, payment_id))
 
 
 @router.get("/{payment_id}/story")
 async def explain_payment(payment_id: PaymentId, database: Database, caller: Caller) -> StoryView:
     """Tell every attempt, envelope, answer and posting of a payment."""
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         row = await payments.get(connection, payment_id)
         tried = await attempts.story(connection, payment_id)
         booked = await ledger.of_payment(connection, payment_id)

@@ -97,7 +97,7 @@ class DashboardView(BaseModel):
 
 
 async def _in_force(database: Book, name: str) -> Policy:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         return await policies.in_force(connection, name, datetime.now(UTC))
 
 
@@ -118,7 +118,7 @@ async def get_config(engine: Running, caller: Caller) -> dict[Severity, TermsBod
 
 @router.get("/policies")
 async def list_policies(database: Database, caller: Caller) -> list[PolicyView]:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         return [PolicyView.of(policy) for policy in await policies.versions(connection)]
 
 
@@ -150,13 +150,13 @@ async def get_policy(
     database: Database,
     caller: Caller,
 ) -> PolicyView:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         return PolicyView.of(await policies.version(connection, name, version))
 
 
 @router.get("/analytics/dashboard")
 async def dashboard(database: Database, caller: Caller) -> DashboardView:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         totals = await sla.totals(connection)
     rewards, penalties = int(totals["rewards_stroops"]), int(totals["penalties_stroops"])
     return DashboardView(

@@ -64,7 +64,7 @@ class DeliveryView(BaseModel):
 
 @router.get("")
 async def list_webhooks(database: Database, admin: Admin) -> list[WebhookView]:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         return [WebhookView(**row) for row in await webhooks.subscriptions(connection)]
 
 
@@ -113,7 +113,7 @@ async def delete_webhook(
 async def list_deliveries(
     webhook_id: WebhookId, database: Database, admin: Admin
 ) -> list[DeliveryView]:
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         await webhooks.get(connection, webhook_id)
         rows = await webhooks.deliveries_of(connection, webhook_id)
     return [DeliveryView.model_validate({**row, "event": row["type"]}) for row in rows]

@@ -6,7 +6,9 @@ workflows/outages.py, workflows/payments.py and workflows/webhooks.py when nobod
 step returns at once. What these cost is the workflow server's price, which no engine on it can beat.
 """
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio import activity, workflow
@@ -21,11 +23,30 @@ SLA_STATUS = SearchAttributeKey.for_keyword("SlaStatus")
 STROOPS = SearchAttributeKey.for_int("SettlementStroops")
 
 
-class BareSteps:
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """How long the timer runs, and the loopback port to tell when everything is over."""
+
+    window_seconds: float
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    port: int
+    what: str
+
+
+class BareSteps(ABC):
     @activity.defn
+    @abstractmethod
     async def nothing(self, what: str) -> str:
         """Return at once."""
-        return what
+
+    @activity.defn
+    @abstractmethod
+    async def tell(self, telling: Telling) -> str:
+        """Send one datagram, the least that can tell a stranger that a life is over."""
 
 
 @workflow.defn
@@ -35,11 +56,11 @@ class BareOutageWorkflow:
         self.judged = ""
 
     @workflow.run
-    async def run(self, window_seconds: float) -> None:
+    async def run(self, bare: Bare) -> None:
         self.recorded = await step(BareSteps.nothing, "record")
         await workflow.wait_condition(lambda: bool(self.judged))
         with suppress(TimeoutError):
-            window = timedelta(seconds=window_seconds)
+            window = timedelta(seconds=bare.window_seconds)
             await workflow.wait_condition(lambda: False, timeout=window, timeout_summary="window")
         payment = await step(BareSteps.nothing, "owe")
         workflow.upsert_search_attributes([STATUS.value_set("settling")])
@@ -51,11 +72,11 @@ class BareOutageWorkflow:
             task_queue=SETTLEMENT,
             static_summary="a payment that moves nothing",
         )
-        delivery = await step(BareSteps.nothing, "close")
+        await step(BareSteps.nothing, "close")
         workflow.upsert_search_attributes([STATUS.value_set("closed")])
         await workflow.start_child_workflow(
             BareWebhookWorkflow.run,
-            delivery,
+            Telling(bare.port, own),
             id=f"{own}/webhook",
             task_queue=WEBHOOKS,
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
@@ -89,10 +110,10 @@ class BarePaymentWorkflow:
 @workflow.defn
 class BareWebhookWorkflow:
     @workflow.run
-    async def run(self, delivery: str) -> str:
+    async def run(self, telling: Telling) -> str:
         return await workflow.execute_activity_method(
-            BareSteps.nothing,
-            delivery,
+            BareSteps.tell,
+            telling,
             start_to_close_timeout=timedelta(seconds=30),
-            summary="post nothing",
+            summary="tell that it is over",
         )

@@ -8,10 +8,12 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import uvloop
+from temporalio import activity
 
 from adapters import temporal
 from benchmarks.bare import (
@@ -22,7 +24,9 @@ from benchmarks.bare import (
     BarePaymentWorkflow,
     BareSteps,
     BareWebhookWorkflow,
+    Telling,
 )
+from sandbox.ports import LOOPBACK
 from worker.main import Duty, build
 
 WORKFLOWS = {
@@ -32,14 +36,29 @@ WORKFLOWS = {
 }
 
 
+class BareActivities(BareSteps):
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    @activity.defn
+    async def nothing(self, what: str) -> str:
+        return what
+
+    @activity.defn
+    async def tell(self, telling: Telling) -> str:
+        self.socket.sendto(telling.what.encode(), (LOOPBACK, telling.port))
+        return telling.what
+
+
 async def main(queues: Sequence[str]) -> None:
     """Serve until told to stop."""
     client = await temporal.connect(
         os.environ["TEMPORAL_ADDRESS"], os.environ["TEMPORAL_NAMESPACE"]
     )
+    bare = BareActivities()
     async with AsyncExitStack() as stack:
         for queue in queues:
-            work = Duty([WORKFLOWS[queue]], [BareSteps().nothing])
+            work = Duty([WORKFLOWS[queue]], [bare.nothing, bare.tell])
             await stack.enter_async_context(build(client, queue, work))
         stopped = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):

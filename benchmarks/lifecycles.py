@@ -3,6 +3,7 @@ How many outages a second go from declared to paid, and how near that is to what
 server can do at all: real lives and bare ones in turn, on the same server.
 """
 
+import asyncio
 import itertools
 import os
 import secrets
@@ -22,12 +23,13 @@ from temporalio.common import (
 )
 
 from adapters import temporal
-from benchmarks.bare import OUTAGES, SETTLEMENT, WEBHOOKS, BareOutageWorkflow
-from benchmarks.engine import Engine
+from benchmarks.bare import OUTAGES, SETTLEMENT, WEBHOOKS, Bare, BareOutageWorkflow
+from benchmarks.engine import Engine, Impatient
 from benchmarks.loops import ClosedLoop, Measured, Pace, Steps
 from benchmarks.receivers import Receiver, receiver
 from domain.sla import Severity
 from sandbox.directory import DataDirectory, Record
+from sandbox.ports import LOOPBACK
 from sandbox.processes import CannotStart, Program, says_ready
 from sandbox.supervisor import Supervisor
 from sandbox.world import is_seed
@@ -110,7 +112,7 @@ class RealLives:
         return found
 
 
-class BareLives:
+class BareLives(asyncio.DatagramProtocol):
     """The same two calls and the same wait, to lives in which nothing is done."""
 
     def __init__(self, client: Client, window_seconds: float) -> None:
@@ -118,13 +120,28 @@ class BareLives:
         self.window_seconds = window_seconds
         self.run = secrets.token_hex(4)
         self.numbers = itertools.count(1)
+        self.waiting: dict[str, asyncio.Future[None]] = {}
+        self.port = 0
+
+    async def listen(self) -> asyncio.DatagramTransport:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: self, (LOOPBACK, 0))
+        self.port = transport.get_extra_info("sockname")[1]
+        return transport
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        waiting = self.waiting.get(data.decode())
+        if waiting and not waiting.done():
+            waiting.set_result(None)
 
     async def live(self) -> Steps:
         began = time.monotonic()
+        name = f"bare/{self.run}-{next(self.numbers)}"
+        self.waiting[name] = asyncio.get_running_loop().create_future()
         start = WithStartWorkflowOperation(
             BareOutageWorkflow.run,
-            self.window_seconds,
-            id=f"bare/{self.run}-{next(self.numbers)}",
+            Bare(self.window_seconds, self.port),
+            id=name,
             task_queue=OUTAGES,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -138,12 +155,20 @@ class BareLives:
         handle = await start.workflow_handle()
         await handle.execute_update(BareOutageWorkflow.resolve, "now")
         resolved = time.monotonic()
-        await handle.result()
+        await self._over(name)
         return {
             "declare": declared - began,
             "resolve": resolved - declared,
             "lifecycle": time.monotonic() - began,
         }
+
+    async def _over(self, name: str) -> None:
+        try:
+            await asyncio.wait_for(self.waiting[name], PATIENCE_SECONDS)
+        except TimeoutError:
+            raise Impatient(f"{name} is not over after {PATIENCE_SECONDS:.0f} s") from None
+        finally:
+            del self.waiting[name]
 
 
 async def measure(
@@ -162,6 +187,7 @@ async def measure(
         supervisor = Supervisor(directory.logs, lambda sentence: print(sentence, file=sys.stderr))
         stack.push_async_callback(supervisor.stop, BARE_WORKERS)
         real, bare = RealLives(engine, taking, policy), BareLives(client, window_seconds)
+        stack.callback((await bare.listen()).close)
         for _ in range(rounds):
             loop = ClosedLoop(real.live, pace, lambda: _record(directory).pids)
             measured.real.append(await loop.measure())

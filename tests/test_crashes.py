@@ -65,7 +65,7 @@ async def crashing(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
 async def closed(database: Database) -> int:
     """Count the outages closed so far; while the database is down, that many are not known."""
     try:
-        async with database.reading() as connection:
+        async with database.autocommit() as connection:
             found = await connection.scalar(
                 select(func.count()).where(outages.c.status == "closed")
             )
@@ -116,7 +116,7 @@ async def test_every_process_is_killed_and_nobody_is_paid_twice(
     )
     assert playing.result()["closed"] == OUTAGES
 
-    async with database.reading() as connection:
+    async with database.autocommit() as connection:
         rows = (await connection.execute(select(payments))).all()
         assert await connection.scalar(select(func.sum(postings.c.amount_stroops))) == 0
         statuses = (await connection.execute(select(outages.c.status))).scalars().all()

@@ -23,7 +23,7 @@ FURNITURE = {
         *("__main__", "app", "bodies", "commands", "dependencies", "guards", "health"),
         *("problems", "timeline", "views"),
     },
-    "workflows": {"steps"},
+    "workflows": {"columns", "steps"},
     "activities": set[str](),
     "adapters/postgres": {"database", "tables"},
 }

@@ -12,6 +12,7 @@ import uvloop
 from adapters.temporal import QUEUES
 from domain.errors import ApexError
 from worker.main import main
+from worker.sandbox import keep_bytecode
 
 
 def run() -> int:
@@ -21,6 +22,7 @@ def run() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     # The sandbox loads workflow modules anew for every run: much short-lived garbage, which the
     # default thresholds would look through far too often.
+    keep_bytecode()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:

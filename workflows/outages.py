@@ -9,10 +9,8 @@ answer, signals for what nobody waits for.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 from temporalio import activity, workflow
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 from temporalio.exceptions import ApplicationError
 
 from domain import disputes, outages
@@ -23,14 +21,11 @@ from domain.outages import Declaration, Judgement, OutageStatus, Recorded, Resol
 from domain.payments import Closing, Payment, Receipt, Settling
 
 with workflow.unsafe.imports_passed_through():
+    from workflows import columns
     from workflows.disputes import DisputeSteps
     from workflows.payments import PaymentWorkflow
     from workflows.steps import Life, check, refuse, step
     from workflows.webhooks import start_deliveries
-
-STATUS = SearchAttributeKey.for_keyword("OutageStatus")
-SLA_STATUS = SearchAttributeKey.for_keyword("SlaStatus")
-SETTLEMENT = SearchAttributeKey.for_int("SettlementStroops")
 
 
 class OutageSteps(ABC):
@@ -289,13 +284,9 @@ class OutageWorkflow(Life):
         """Enter a status, and show it to operators: as a column and as a sentence."""
         self.status = status
         self.note(what)
-        if self.is_open():
-            return  # said when the workflow was started
-        shown: list[SearchAttributeUpdate[Any]] = [STATUS.value_set(status)]
-        if status is OutageStatus.DISPUTABLE and self.judgement is not None:
-            shown.append(SLA_STATUS.value_set(self.judgement.verdict.status))
-            shown.append(SETTLEMENT.value_set(self.judgement.verdict.amount_stroops))
-        workflow.upsert_search_attributes(shown)
+        if not self.is_open():  # what a declared outage shows was said when it was started
+            judged = self.judgement if status is OutageStatus.DISPUTABLE else None
+            columns.show(status, judged.verdict if judged else None)
 
     async def announce(self, deliveries: list[str] | None = None) -> None:
         """Send each delivery on its own way: a dead receiver never holds an outage open."""

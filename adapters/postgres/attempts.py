@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.tables import attempts, channels, envelopes, submissions
 from domain.attempts import Attempt, AttemptStatus, Envelope
 from domain.errors import ChannelsBusy, TryAgain
+from domain.payments import TRANSITIONS, PaymentStatus
+from domain.states import sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ _HELD = text(
         WHERE payment_id = a.payment_id AND n = a.n
         ORDER BY max_ledger DESC, fee_stroops DESC LIMIT 1
     ) e ON true
-    WHERE a.payment_id = :payment_id AND a.status = 'open' FOR UPDATE OF a
+    WHERE a.payment_id = :payment_id AND a.status = 'open'
     """
 )
 
@@ -97,31 +99,35 @@ async def _held(connection: AsyncConnection, payment_id: str) -> Reservation | N
     return Reservation(payment_id, row.n, row.channel, row.sequence, signed or None)
 
 
+# The attempt's ledger bound is the guard: of two runs that signed at the same time, one finds it
+# changed and stores nothing.
 _STORE = text(
     """
-    WITH envelope AS (
+    WITH attempt AS (
+        UPDATE attempts SET max_ledger = :max_ledger
+        WHERE payment_id = :payment_id AND n = :n AND status = 'open'
+          AND max_ledger IS NOT DISTINCT FROM CAST(:known_max_ledger AS bigint)
+        RETURNING payment_id, n
+    ), envelope AS (
         INSERT INTO envelopes (hash, payment_id, n, xdr, fee_stroops, max_ledger)
-        VALUES (:hash, :payment_id, :n, :xdr, :fee_stroops, :max_ledger)
+        SELECT :hash, payment_id, n, :xdr, :fee_stroops, :max_ledger FROM attempt
+    ), payment AS (
+        UPDATE payments SET status = 'prepared' FROM attempt
+        WHERE payments.id = attempt.payment_id AND payments.status = ANY(:preparable)
     )
-    UPDATE attempts SET max_ledger = greatest(max_ledger, :max_ledger)
-    WHERE payment_id = :payment_id AND n = :n
+    SELECT count(*) FROM attempt
     """
 )
 
 
 async def store(connection: AsyncConnection, held: Reservation, envelope: Envelope) -> Envelope:
     """
-    Keep signed bytes before the first of them leaves the process.
+    Keep signed bytes before the first of them leaves the process; the payment is prepared.
 
     When another run of the same step stored bytes meanwhile, those are answered and these are
     dropped: only stored bytes are ever sent.
     """
-    now = await _held(connection, held.payment_id)  # locked: one writer at a time
-    if now is None or now.n != held.n:
-        raise TryAgain(f"payment {held.payment_id} has moved on; look again")
-    if now.envelope is not None and now.envelope != held.envelope:
-        return now.envelope
-    await connection.execute(
+    stored = await connection.scalar(
         _STORE,
         {
             "hash": envelope.hash,
@@ -130,9 +136,16 @@ async def store(connection: AsyncConnection, held: Reservation, envelope: Envelo
             "xdr": envelope.xdr,
             "fee_stroops": envelope.fee_stroops,
             "max_ledger": envelope.max_ledger,
+            "known_max_ledger": held.envelope.max_ledger if held.envelope else None,
+            "preparable": sources(TRANSITIONS, PaymentStatus.PREPARED),
         },
     )
-    return envelope
+    if stored:
+        return envelope
+    now = await _held(connection, held.payment_id)
+    if now is None or now.n != held.n or now.envelope is None:
+        raise TryAgain(f"payment {held.payment_id} has moved on; look again")
+    return now.envelope
 
 
 async def hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
@@ -145,8 +158,26 @@ async def hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[s
     return list(rows.scalars())
 
 
-async def note_submission(connection: AsyncConnection, hash_: str, answer: str) -> None:
-    await connection.execute(insert(submissions).values(hash=hash_, answer=answer))
+_SUBMITTED = text(
+    """
+    WITH submission AS (INSERT INTO submissions (hash, answer) VALUES (:hash, :answer))
+    UPDATE payments SET status = 'submitted'
+    WHERE id = :payment_id AND status = ANY(:submittable)
+    """
+)
+
+
+async def note_submission(connection: AsyncConnection, attempt: Attempt, answer: str) -> None:
+    """Record what a send was answered; the payment is submitted from the first one on."""
+    await connection.execute(
+        _SUBMITTED,
+        {
+            "hash": attempt.hash,
+            "answer": answer,
+            "payment_id": attempt.payment_id,
+            "submittable": sources(TRANSITIONS, PaymentStatus.SUBMITTED),
+        },
+    )
 
 
 _FINISH = text(

@@ -29,7 +29,7 @@ class Database:
                 " -c idle_in_transaction_session_timeout=30s",
             },
         )
-        self.reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.committing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -39,10 +39,10 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """For single reads: each statement by itself, without the two calls of a transaction."""
+    async def autocommit(self) -> AsyncIterator[AsyncConnection]:
+        """Each statement is a transaction of its own: for reads, and for what one statement does."""
         with _translated():
-            async with self.reader.connect() as connection:
+            async with self.committing.connect() as connection:
                 yield connection
 
     async def close(self) -> None:
