@@ -56,6 +56,8 @@ def main() -> NoReturn:
         build(sys.argv[1:])(prog_name="apexchainx")
     except SystemExit as ending:
         code = ending.code
+    except KeyboardInterrupt:
+        code = 130
     finally:
         if isinstance(code, str):
             print(code, file=sys.stderr)

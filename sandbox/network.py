@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.ports import LOOPBACK
-from sandbox.processes import CannotStart, Process, Program, says_ready
+from sandbox.processes import Process, Program, says_ready
 
 PASSPHRASE = "Standalone ApexChainx Sandbox ; 2026"
 NATIVE_STROOPS = 10_000 * 10_000_000  # 10,000 lumens: fees for years
@@ -88,9 +88,7 @@ class Network:
     async def _draw_keys(self) -> None:
         command = [sys.executable, "-P", "-m", "sandbox.treasury", str(self._keys_file)]
         process = Process(Program("treasury", command), self.directory / "logs")
-        await process.start()
-        if await process.wait() != 0:
-            raise CannotStart(process.sentence("failed"))
+        await process.finish()
 
     def _genesis(self) -> dict[str, object]:
         addresses = self._keys["addresses"]

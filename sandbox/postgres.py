@@ -112,9 +112,7 @@ class Postgres:
             user=self.user,
         )
         process = Process(initdb, self.directory / "logs")
-        await process.start()
-        if await process.wait() != 0:
-            raise CannotStart(process.sentence("failed"))
+        await process.finish()
         unfinished.rename(self.cluster)
 
     def _new_password(self) -> Path:

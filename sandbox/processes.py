@@ -33,8 +33,9 @@ async def at_once(output: str) -> bool:
 
 
 async def says_ready(output: str) -> bool:
-    """Ready when it printed a line whose first word is `ready`."""
-    return any(line.split()[:1] == ["ready"] for line in output.splitlines())
+    """Ready when it printed a line, whole, whose first word is `ready`."""
+    lines = output.splitlines(keepends=True)
+    return any(line.split()[:1] == ["ready"] and line.endswith("\n") for line in lines)
 
 
 async def nothing() -> None:
@@ -82,9 +83,20 @@ class Process:
         try:
             await self._until_ready()
         except BaseException:
-            self.kill()
-            await self.wait()
+            # Not killed: a postmaster takes its own children along only when it is asked to stop.
+            await self.stop()
             raise
+
+    async def finish(self) -> None:
+        """Run a program that ends by itself; one that is called off or fails leaves nothing behind."""
+        await self.start()
+        try:
+            code = await self.wait()
+        except BaseException:
+            await self.stop()
+            raise
+        if code != 0:
+            raise CannotStart(self._sentence("failed"))
 
     async def wait(self) -> int:
         """The exit code, negative for the signal that ended it."""
@@ -165,14 +177,14 @@ class Process:
         limit = time.monotonic() + self.program.start_seconds
         while not await self.program.ready(self.output()):
             if not self.running:
-                raise CannotStart(self.sentence("stopped while starting"))
+                raise CannotStart(self._sentence("stopped while starting"))
             if time.monotonic() > limit:
                 raise CannotStart(
-                    self.sentence(f"did not serve within {self.program.start_seconds:.0f} s")
+                    self._sentence(f"did not serve within {self.program.start_seconds:.0f} s")
                 )
             await asyncio.sleep(POLL_SECONDS)
 
-    def sentence(self, what: str) -> str:
+    def _sentence(self, what: str) -> str:
         lines = [line.strip() for line in self.output().splitlines() if line.strip()]
         last = lines[-1] if lines else "it printed nothing"
         return f"{self.program.name} {what}: {last} (its log is {self.log})"

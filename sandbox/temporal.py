@@ -71,25 +71,42 @@ class Temporal:
             name="temporal",
             command=[
                 *(str(binary()), "server", "start-dev", "--ip", LOOPBACK),
-                *("--db-filename", str(self.directory / "temporal.db"), "--ui-disable-news-fetch"),
+                *("--db-filename", str(self._database), "--ui-disable-news-fetch"),
                 *(part for option, port in ports.items() for part in (option, str(port))),
                 *_pairs("--sqlite-pragma", PRAGMAS),
                 *_pairs("--dynamic-config-value", config),
                 *_pairs("--search-attribute", SEARCH_ATTRIBUTES),
             ],
             ready=self._serves,
+            prepare=self._begin_again_if_unfinished,
         )
 
     async def keep_history(self) -> None:
         """Raise the retention of the namespace, which the server made with its own default."""
         path = f"/api/v1/namespaces/{NAMESPACE}"
         _, namespace = await request("GET", self.http_port, path)
-        if json.loads(namespace)["config"]["workflowExecutionRetentionTtl"] == RETENTION:
-            return
-        change = {"config": {"workflowExecutionRetentionTtl": RETENTION}}
-        status, answer = await request("POST", self.http_port, f"{path}/update", change)
-        if status != 200:
-            raise CannotStart(f"temporal refused to keep history for {RETENTION}: {answer!r}")
+        if json.loads(namespace)["config"]["workflowExecutionRetentionTtl"] != RETENTION:
+            change = {"config": {"workflowExecutionRetentionTtl": RETENTION}}
+            status, answer = await request("POST", self.http_port, f"{path}/update", change)
+            if status != 200:
+                raise CannotStart(f"temporal refused to keep history for {RETENTION}: {answer!r}")
+        self._made.touch()
+
+    @property
+    def _database(self) -> Path:
+        return self.directory / "temporal.db"
+
+    @property
+    def _made(self) -> Path:
+        """There once the database is whole."""
+        return self.directory / "temporal.made"
+
+    async def _begin_again_if_unfinished(self) -> None:
+        # The server makes its tables only in a file that does not exist yet: killed half-way through its
+        # first start it would never start again. Until that has succeeded nothing of value is in the file.
+        if not self._made.exists():
+            for suffix in ("", "-wal", "-shm"):
+                self._database.with_name(self._database.name + suffix).unlink(missing_ok=True)
 
     async def _serves(self, output: str) -> bool:
         path = f"/api/v1/namespaces/{NAMESPACE}"

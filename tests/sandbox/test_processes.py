@@ -127,3 +127,23 @@ async def test_no_child_outlives_a_killed_parent(
         return not alive(pid)
 
     await eventually(gone)
+
+
+async def test_a_task_that_is_called_off_leaves_nothing(
+    tmp_path: Path, alive: Callable[[int], bool]
+) -> None:
+    child = Process(Program("child", [sys.executable, "-c", PATIENT]), tmp_path)
+    task = asyncio.create_task(child.finish())
+    while child.pid is None:
+        await asyncio.sleep(0.01)
+    pid = child.pid
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert not alive(pid)
+
+
+async def test_a_task_that_fails_is_one_sentence(tmp_path: Path) -> None:
+    child = Process(Program("child", [sys.executable, "-c", "exit('it was not to be')"]), tmp_path)
+    with pytest.raises(CannotStart, match="child failed: it was not to be"):
+        await child.finish()

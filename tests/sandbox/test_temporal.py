@@ -60,6 +60,17 @@ async def test_a_kill_loses_nothing(
     assert (await _namespace(server))["config"]["workflowExecutionRetentionTtl"] == "7776000s"
 
 
+async def test_a_first_start_that_was_killed_is_begun_again(
+    tmp_path: Path, supervisor: Supervisor
+) -> None:
+    # What a kill in the middle leaves: a file, and no tables in it.
+    (tmp_path / "temporal.db").touch()
+    server = Temporal(tmp_path, ports.free(), ports.free(), ports.free(), ports.free())
+    await supervisor.start(server.program())
+    await server.keep_history()
+    assert (await _namespace(server))["config"]["workflowExecutionRetentionTtl"] == "7776000s"
+
+
 def test_time_is_skipped_only_when_asked(tmp_path: Path) -> None:
     plain = " ".join(Temporal(tmp_path, 1, 2, 3, 4).program().command)
     skipping = " ".join(Temporal(tmp_path, 1, 2, 3, 4, time_skipping=True).program().command)
