@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from adapters.postgres import disputes, events, outages, sla
+from adapters.postgres import disputes, events, outages, sla, webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.outages import Dossier
 from domain import evidence
@@ -13,7 +14,7 @@ from domain.audit import by_engine, leaf
 from domain.digests import instant
 from domain.disputes import Deciding, DisputeStatus, Filed, Filing, Ruling
 from domain.errors import Conflict
-from domain.events import EventType, event
+from domain.events import EventType, event, event_id
 from domain.outages import Judgement, OutageStatus, Request
 from domain.sla import Verdict, judge, payable
 from workflows.disputes import DisputeSteps
@@ -36,6 +37,9 @@ class DisputeActivities(DisputeSteps):
         }
         async with self.database.transaction() as connection:
             await outages.lock(connection, dispute.outage_id)
+            known = await disputes.open_on(connection, dispute.outage_id)
+            if known is not None:
+                return await _filed(connection, known)
             await outages.move(connection, dispute.outage_id, OutageStatus.DISPUTED)
             await disputes.add(connection, dispute, filing.revision, at, deadline)
             subject = f"outage/{dispute.outage_id}"
@@ -54,8 +58,11 @@ class DisputeActivities(DisputeSteps):
             dispute = await disputes.get(connection, deciding.dispute_id)
             by = ruling.request if ruling else by_engine(dossier.correlation_id)
             status, note = _decision(ruling)
-            await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
-            revision, verdict = _verdict(dossier, dispute["revision"], ruling)
+            decided = await disputes.decide(
+                connection, deciding.dispute_id, status, by.actor, at, note
+            )
+            # A ruling recorded by a run whose answer was lost stands, whatever is ruled now.
+            revision, verdict = _verdict(dossier, dispute["revision"], ruling if decided else None)
             facts = {
                 "dispute_id": deciding.dispute_id,
                 "outage_id": outage_id,
@@ -71,12 +78,19 @@ class DisputeActivities(DisputeSteps):
                 leaf(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute["id"]),
                 event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
             )
-            if revision > dispute["revision"]:
+            if decided and revision > dispute["revision"]:
                 await _judge_again(connection, dossier, revision, verdict, by, at)
         assert dossier.resolved_at is not None
         assert dossier.dispute_deadline is not None
         ended, deadline = dossier.resolved_at, dossier.dispute_deadline
         return Judgement(outage_id, revision, verdict, ended, deadline, deliveries)
+
+
+async def _filed(connection: AsyncConnection, known: RowMapping) -> Filed:
+    """Read back a dispute that was recorded by a run whose answer was lost: it is the open one."""
+    opened = event_id(EventType.DISPUTE_OPENED, known["outage_id"], known["id"])
+    deliveries = await webhooks.called_for(connection, opened)
+    return Filed(known["id"], known["ruling_deadline"], deliveries)
 
 
 def _decision(ruling: Ruling | None) -> tuple[DisputeStatus, str]:

@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from adapters.postgres import events, ledger, outages, payments, policies, sla
+from adapters.postgres import events, ledger, outages, payments, policies, sla, webhooks
 from adapters.postgres.database import Database
+from adapters.postgres.outages import Dossier
 from domain import evidence
 from domain.audit import by_engine, leaf
 from domain.digests import instant
 from domain.errors import Conflict
-from domain.events import Event, EventType, event
+from domain.events import Event, EventType, event, event_id
 from domain.ledger import accrual
 from domain.outages import (
     Amending,
@@ -43,7 +44,7 @@ class OutageActivities(OutageSteps):
             policy = await policies.in_force(connection, declaration.policy, outage.detected_at)
             created = await outages.add(connection, declaration, policy, at)
             if not created:
-                await _refuse_other(connection, declaration)
+                policy = (await _known(connection, declaration)).policy
             facts = evidence.of_outage(outage, policy)
             deliveries = await events.publish(
                 connection,
@@ -99,6 +100,8 @@ class OutageActivities(OutageSteps):
         deadline = at + timedelta(seconds=judging.dispute_window_seconds)
         async with self.database.transaction() as connection:
             dossier = await outages.lock(connection, outage_id)
+            if dossier.judged is not None:
+                return await _judgement(connection, dossier)
             outage, policy = dossier.outage, dossier.policy
             resolved_at, mttr = resolution.settled_times(outage)
             verdict = judge(policy.terms[outage.severity], mttr)
@@ -167,7 +170,7 @@ class OutageActivities(OutageSteps):
         return Closure(outage_id, deliveries)
 
 
-async def _refuse_other(connection: AsyncConnection, declaration: Declaration) -> None:
+async def _known(connection: AsyncConnection, declaration: Declaration) -> Dossier:
     """Refuse a declaration whose id is taken, unless this very request took it."""
     outage = declaration.outage
     known = await outages.lock(connection, outage.id)
@@ -175,6 +178,21 @@ async def _refuse_other(connection: AsyncConnection, declaration: Declaration) -
         raise Conflict(f"outage {outage.id!r} was declared before with other content")
     if known.correlation_id != declaration.request.correlation_id:
         raise Conflict(f"outage {outage.id!r} is on record already")
+    return known
+
+
+async def _judgement(connection: AsyncConnection, dossier: Dossier) -> Judgement:
+    """Read back a judgement that was recorded by a run whose answer was lost: it stands."""
+    assert dossier.judged is not None
+    assert dossier.resolved_at is not None
+    assert dossier.dispute_deadline is not None
+    outage_id, (revision, verdict) = dossier.outage.id, dossier.judged
+    kinds = (EventType.OUTAGE_RESOLVED, EventType.SLA_BREACHED)
+    deliveries = await webhooks.called_for(
+        connection, *(event_id(kind, outage_id) for kind in kinds)
+    )
+    ended, deadline = dossier.resolved_at, dossier.dispute_deadline
+    return Judgement(outage_id, revision, verdict, ended, deadline, deliveries)
 
 
 def _judged(outage_id: str, verdict: Verdict, at: datetime, facts: dict[str, Any]) -> list[Event]:

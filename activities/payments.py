@@ -4,7 +4,7 @@ from datetime import datetime
 
 from temporalio import activity
 
-from adapters.postgres import attempts, events, ledger, payments
+from adapters.postgres import attempts, events, ledger, payments, webhooks
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
@@ -20,7 +20,7 @@ from domain.attempts import (
 from domain.audit import by_engine, leaf
 from domain.digests import instant
 from domain.errors import ChainUnavailable, Obstructed
-from domain.events import EventType, event
+from domain.events import EventType, event, event_id
 from domain.ledger import settlement
 from domain.payments import Parking, Payment, PaymentStatus, Receipt
 from workflows.payments import PaymentSteps
@@ -35,6 +35,8 @@ class PaymentActivities(PaymentSteps):
     async def prepare_payment(self, payment: Payment) -> Preparation:
         async with self.database.autocommit() as connection:
             held = await attempts.reserve(connection, payment.id)
+        if held.succeeded:
+            return Preparation(None, receipt=await self._receipt(payment))
         times_signed = 0
         if held.envelope is not None:
             attempt = _attempt(held, held.envelope, resumed=True)
@@ -140,7 +142,7 @@ class PaymentActivities(PaymentSteps):
         self, payment: Payment, status: PaymentStatus, reason: str, at: datetime
     ) -> list[str]:
         facts = evidence.of_payment(payment) | {"status": status, "reason": reason}
-        key = (payment.id, status, instant(at))
+        key = (payment.id, reason)  # parked again for the same reason is no news
         by, outage_id = by_engine(payment.correlation_id), payment.outage_id
         async with self.database.transaction() as connection:
             await payments.move(connection, payment.id, status, parked_reason=reason)
@@ -149,6 +151,21 @@ class PaymentActivities(PaymentSteps):
                 leaf(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
                 event(EventType.PAYMENT_PARKED, outage_id, at, facts, *key),
             )
+
+    async def _receipt(self, payment: Payment) -> Receipt:
+        """Read back a payment that was booked by a run whose answer was lost."""
+        processed = event_id(EventType.PAYMENT_PROCESSED, payment.outage_id, payment.id)
+        async with self.database.autocommit() as connection:
+            row = await payments.get(connection, payment.id)
+            deliveries = await webhooks.called_for(connection, processed)
+        return Receipt(
+            payment.id,
+            row["transaction_hash"],
+            row["ledger"],
+            row["amount_stroops"],
+            row["confirmed_at"],
+            deliveries,
+        )
 
     async def _signed(self, attempt: Attempt) -> list[str]:
         async with self.database.transaction() as connection:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.payments import Payment
+from domain.payments import Payment, Receipt
 
 
 class AttemptStatus(StrEnum):
@@ -74,7 +74,11 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Signed and stored bytes, or the obstacle that must go before any can be signed."""
+    """
+    Signed and stored bytes; or the obstacle that must go before any can be signed; or, when the
+    payment was made before and only the memory of it was lost, the receipt.
+    """
 
     attempt: Attempt | None
     obstacle: str = ""
+    receipt: Receipt | None = None

@@ -35,4 +35,8 @@ def event(
     type_: EventType, outage_id: str, occurred_at: datetime, data: dict[str, Any], *key: str
 ) -> Event:
     """Make an event whose id is the same however often the same step is repeated."""
-    return Event(derived_id("evt", outage_id, type_, *key), type_, outage_id, occurred_at, data)
+    return Event(event_id(type_, outage_id, *key), type_, outage_id, occurred_at, data)
+
+
+def event_id(type_: EventType, outage_id: str, *key: str) -> str:
+    return derived_id("evt", outage_id, type_, *key)

@@ -33,7 +33,7 @@ class PaymentSteps(ABC):
     @activity.defn
     @abstractmethod
     async def prepare_payment(self, payment: Payment) -> Preparation:
-        """Reserve a (channel, sequence), sign, and store the bytes; or answer what is stored."""
+        """Reserve a (channel, sequence), sign, store the bytes; or answer what was stored or paid."""
 
     @activity.defn
     @abstractmethod
@@ -78,6 +78,8 @@ class PaymentWorkflow(Life):
     async def run(self, payment: Payment) -> Receipt:
         while True:
             preparation = await step(PaymentSteps.prepare_payment, payment)
+            if preparation.receipt is not None:
+                return preparation.receipt
             if preparation.attempt is None:
                 await self.parked(preparation.obstacle)
                 continue

@@ -2,7 +2,7 @@
 Channels, attempts and signed envelopes: the memory that makes a payment happen at most once.
 
 Database constraints back the protocol: a (channel, sequence) belongs to one attempt, a payment
-has at most one open attempt, a channel serves at most one payment.
+has at most one attempt that did not fail, a channel serves at most one payment.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,18 @@ from domain.states import sources
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A payment's hold on a (channel, sequence), with the newest bytes signed for it, if any."""
+    """
+    A payment's hold on a (channel, sequence), with the newest bytes signed for it, if any.
+
+    A payment that succeeded holds its pair for ever: nothing may be signed for it again.
+    """
 
     payment_id: str
     n: int
     channel: str
     sequence: int
     envelope: Envelope | None
+    succeeded: bool = False
 
 
 async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) -> None:
@@ -49,13 +54,13 @@ async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) 
 
 _HELD = text(
     """
-    SELECT a.n, a.channel, a.sequence, e.hash, e.xdr, e.fee_stroops, e.max_ledger
+    SELECT a.n, a.channel, a.sequence, a.status, e.hash, e.xdr, e.fee_stroops, e.max_ledger
     FROM attempts a LEFT JOIN LATERAL (
         SELECT hash, xdr, fee_stroops, max_ledger FROM envelopes
         WHERE payment_id = a.payment_id AND n = a.n
         ORDER BY max_ledger DESC, fee_stroops DESC LIMIT 1
     ) e ON true
-    WHERE a.payment_id = :payment_id AND a.status = 'open'
+    WHERE a.payment_id = :payment_id AND a.status <> 'failed'
     """
 )
 
@@ -96,7 +101,8 @@ async def _held(connection: AsyncConnection, payment_id: str) -> Reservation | N
     if row is None:
         return None
     signed = row.hash and Envelope(row.hash, row.xdr, row.fee_stroops, row.max_ledger)
-    return Reservation(payment_id, row.n, row.channel, row.sequence, signed or None)
+    paid = row.status == AttemptStatus.SUCCEEDED
+    return Reservation(payment_id, row.n, row.channel, row.sequence, signed or None, paid)
 
 
 # The attempt's ledger bound is the guard: of two runs that signed at the same time, one finds it

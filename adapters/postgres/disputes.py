@@ -59,6 +59,16 @@ async def get(connection: AsyncConnection, dispute_id: str) -> RowMapping:
     return row
 
 
+async def open_on(connection: AsyncConnection, outage_id: str) -> RowMapping | None:
+    """Return the dispute that is open on an outage, if one is."""
+    rows = await connection.execute(
+        select(disputes).where(
+            disputes.c.outage_id == outage_id, disputes.c.status == DisputeStatus.OPEN
+        )
+    )
+    return rows.mappings().one_or_none()
+
+
 async def page(
     connection: AsyncConnection,
     *,

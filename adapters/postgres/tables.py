@@ -17,6 +17,7 @@ NAMES = {
 metadata = sa.MetaData(naming_convention=NAMES)
 Instant = sa.DateTime(timezone=True)
 OPEN = text("status = 'open'")
+LIVE = text("status <> 'failed'")
 
 
 class Xid8(UserDefinedType[str]):
@@ -181,7 +182,8 @@ attempts = Table(
     Column("max_ledger", sa.BigInteger),
     Column("reason", sa.Text),
     sa.UniqueConstraint("channel", "sequence"),
-    Index("uq_attempts_one_open", "payment_id", unique=True, postgresql_where=OPEN),
+    # Only a failed attempt may be followed by another: never an open one, never a success.
+    Index("uq_attempts_one_live", "payment_id", unique=True, postgresql_where=LIVE),
 )
 
 envelopes = Table(

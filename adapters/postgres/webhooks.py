@@ -160,3 +160,11 @@ async def of_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapp
         .order_by(deliveries.c.created_at, deliveries.c.id)
     )
     return list(rows.mappings())
+
+
+async def called_for(connection: AsyncConnection, *event_ids: str) -> list[str]:
+    """Return the ids of the deliveries that events called for when they were published."""
+    rows = await connection.execute(
+        select(deliveries.c.id).where(deliveries.c.event_id.in_(event_ids))
+    )
+    return list(rows.scalars())

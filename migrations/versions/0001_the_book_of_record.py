@@ -329,11 +329,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("channel", "sequence", name=op.f("uq_attempts_channel_sequence")),
     )
     op.create_index(
-        "uq_attempts_one_open",
+        "uq_attempts_one_live",
         "attempts",
         ["payment_id"],
         unique=True,
-        postgresql_where=sa.text("status = 'open'"),
+        postgresql_where=sa.text("status <> 'failed'"),
     )
     op.create_table(
         "postings",

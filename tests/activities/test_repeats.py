@@ -1,0 +1,176 @@
+"""
+Every step may run twice: a worker that dies between a step and the record of its answer leaves the
+step done and its memory lost. Here each step of whole lives is run twice, the second time a while
+later, on the real database and the real chain; the world must look as if each had run once.
+"""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+
+from activities.disputes import DisputeActivities
+from activities.outages import OutageActivities
+from activities.payments import PaymentActivities
+from adapters.postgres.database import Database
+from adapters.postgres.tables import attempts, audit_leaves, channels, events, postings
+from adapters.stellar.keys import keys
+from adapters.stellar.rail import Rail
+from domain.attempts import Outcome, Sighting
+from domain.disputes import Deciding, Dispute, Filing, Ruling
+from domain.outages import Declaration, Declaring, Judging, Outage, Request, Resolution
+from domain.payments import Closing, Payment, Receipt, Settling
+from domain.sla import Severity
+from sandbox.stack import Stack
+from tests import witness
+from tests.support import unique
+
+Message = TypeVar("Message")
+Answer = TypeVar("Answer")
+ASKER = Request("tester", "corr-repeats")
+DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+async def rail(stack: Stack) -> AsyncIterator[Rail]:
+    seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
+    environment = stack.environment
+    rail = Rail(
+        environment["STELLAR_RPC_URL"],
+        environment["STELLAR_NETWORK_PASSPHRASE"],
+        environment["STELLAR_USDC_ISSUER"],
+        keys(
+            bond_seed=seeds["bond"],
+            pool_seed=seeds["pool"],
+            channels_seed=seeds["channels"],
+            channels=int(environment["STELLAR_CHANNELS"]),
+        ),
+    )
+    yield rail
+    await rail.close()
+
+
+async def twice(step: Callable[[Message], Awaitable[Answer]], message: Any) -> Answer:
+    """Run a step, lose its answer, and run it again when the clock has moved on."""
+    first = await step(message)
+    later = (
+        replace(message, at=message.at + timedelta(seconds=7))
+        if hasattr(message, "at")
+        else message
+    )
+    again = await step(later)
+    if not hasattr(first, "created"):
+        assert again == first
+    return again
+
+
+async def judged(database: Database, outage_id: str, minutes: int) -> OutageActivities:
+    """Declare and judge an outage, each step twice."""
+    steps = OutageActivities(database, "sandbox")
+    outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
+    declaration = Declaration(outage, ASKER, "standard", "default")
+    recorded = await twice(steps.record_outage, Declaring(declaration, NOW))
+    assert recorded.policy_version == 1
+    resolution = Resolution(ASKER, DETECTED + timedelta(minutes=minutes))
+    await twice(steps.judge_outage, Judging(outage_id, resolution, 60, NOW))
+    return steps
+
+
+async def paid(steps: PaymentActivities, payment: Payment) -> Receipt:
+    """Make a payment as its workflow does, each step twice, and then the whole of it again."""
+    preparation = await steps.prepare_payment(payment)
+    attempt = preparation.attempt
+    assert attempt is not None
+    again = (await steps.prepare_payment(payment)).attempt
+    assert again is not None
+    assert again.envelope_xdr == attempt.envelope_xdr
+    for _ in range(2):
+        await steps.submit_payment(attempt)
+    observation = await steps.observe_payment(attempt)
+    assert observation.outcome is Outcome.SUCCEEDED
+    resumed = await steps.observe_payment(replace(attempt, resumed=True))
+    assert resumed.outcome is Outcome.SUCCEEDED
+    receipt = await twice(steps.book_payment, Sighting(payment, attempt, observation, NOW))
+    lost = await steps.prepare_payment(payment)
+    assert lost.attempt is None
+    assert lost.receipt == receipt
+    return receipt
+
+
+async def count(database: Database, statement: Any) -> int:
+    async with database.autocommit() as connection:
+        return await connection.scalar(statement) or 0
+
+
+async def test_a_life_whose_every_step_runs_twice_is_settled_once(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    outage_id = unique("TWICE")
+    steps = await judged(database, outage_id, 25)
+    payment = await twice(steps.owe_payment, Settling(outage_id, 1, NOW))
+    receipt = await paid(PaymentActivities(database, rail), payment)
+    await twice(steps.close_outage, Closing(outage_id, receipt, "corr-repeats", NOW))
+
+    leaves = await count(
+        database,
+        select(func.count()).where(audit_leaves.c.subject == f"outage/{outage_id}"),
+    )
+    assert leaves == 5  # declared, judged, owed, confirmed, closed
+    happened = await count(database, select(func.count()).where(events.c.outage_id == outage_id))
+    assert happened == 5  # created, resolved, breached, processed, closed
+    tried = await count(database, select(func.count()).where(attempts.c.payment_id == payment.id))
+    assert tried == 1
+    assert await count(database, select(func.sum(postings.c.amount_stroops))) == 0
+    moved = Counter(t.number for t in await witness.transfers(stack.environment["STELLAR_RPC_URL"]))
+    assert moved[payment.number] == 1
+
+
+async def test_a_paid_payment_can_never_be_attempted_again(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    """The database itself refuses, whatever the code above it believes."""
+    outage_id = unique("PAID")
+    steps = await judged(database, outage_id, 5)
+    payment = await steps.owe_payment(Settling(outage_id, 1, NOW))
+    await paid(PaymentActivities(database, rail), payment)
+    with pytest.raises(IntegrityError, match="uq_attempts_one_live"):
+        await attempt_again(database, payment.id)
+
+
+async def attempt_again(database: Database, payment_id: str) -> None:
+    async with database.transaction() as connection:
+        channel = await connection.scalar(select(channels.c.address).limit(1))
+        await connection.execute(
+            insert(attempts).values(
+                payment_id=payment_id, n=2, channel=channel, sequence=2**40, status="open"
+            )
+        )
+
+
+async def test_a_dispute_whose_every_step_runs_twice_is_ruled_on_once(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    outage_id = unique("RULED")
+    await judged(database, outage_id, 25)
+    steps = DisputeActivities(database)
+    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
+    filed = await twice(steps.file_dispute, Filing(dispute, 1, 60, NOW))
+    # Another objection, whose predecessor's answer was lost, finds the one on record.
+    other = Filing(replace(dispute, id=unique("dsp")), 1, 60, NOW)
+    assert (await steps.file_dispute(other)).dispute_id == filed.dispute_id
+
+    ruling = Ruling(dispute.id, True, ASKER, "it was 5", 5)
+    ruled = await twice(steps.decide_dispute, Deciding(outage_id, dispute.id, ruling, NOW))
+    assert (ruled.revision, ruled.verdict.amount) == (2, 1500)
+    harsher = replace(ruling, mttr_minutes=200)
+    stands = await steps.decide_dispute(Deciding(outage_id, dispute.id, harsher, NOW))
+    assert stands.verdict == ruled.verdict
