@@ -32,7 +32,7 @@ def command(
     benchmark: Annotated[
         Benchmark, typer.Argument(help="Whole lives against a ceiling, or declarations alone.")
     ],
-    in_flight: Annotated[int, typer.Option(min=1, help="Lives at a time.")] = 40,
+    in_flight: Annotated[int, typer.Option(min=1, help="Lives at a time.")] = 20,
     dispute_window: Annotated[int, typer.Option(min=0, help="Seconds.")] = 1,
     warm_up: Annotated[float, typer.Option(min=0, help="Seconds before it counts.")] = 6,
     seconds: Annotated[float, typer.Option(min=1, help="Of each measurement.")] = 20,
@@ -142,7 +142,7 @@ def _ratio(measured: Rounds) -> float:
 
 
 def _cpu_ratio(measured: Rounds) -> float:
-    """What a bare life costs of a real one: hardly moved by what else the machine does."""
+    """What a bare life costs of a real one; less moved by a busy machine than throughput is."""
     real = middle(measured.real).cpu_ms
     return round(middle(measured.bare).cpu_ms / real, 3) if real else 0.0
 

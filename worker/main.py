@@ -100,7 +100,7 @@ def build(client: Client, queue: str, work: Duty) -> Worker:
         max_concurrent_local_activities=100,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         # After a crash, what this worker had cached is served elsewhere this much later.
-        sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
         graceful_shutdown_timeout=timedelta(seconds=10),
     )
 
