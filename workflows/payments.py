@@ -18,7 +18,8 @@ from domain.attempts import Attempt, Observation, Outcome, Preparation, Sighting
 from domain.payments import Parking, Payment, Receipt
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.steps import Life, step
+    from workflows.steps import Life
+    from workflows.webhooks import start_deliveries
 
 # Observing waits for ledgers to close; longer than this is another round, so that a network
 # at rest costs little.
@@ -77,7 +78,7 @@ class PaymentWorkflow(Life):
     @workflow.run
     async def run(self, payment: Payment) -> Receipt:
         while True:
-            preparation = await step(PaymentSteps.prepare_payment, payment)
+            preparation = await self.insist(PaymentSteps.prepare_payment, payment)
             if preparation.receipt is not None:
                 return preparation.receipt
             if preparation.attempt is None:
@@ -86,13 +87,13 @@ class PaymentWorkflow(Life):
             sighting = await self.landed(preparation.attempt)
             match sighting.observation.outcome:
                 case Outcome.SUCCEEDED:
-                    return await step(PaymentSteps.book_payment, sighting)
+                    return await self.insist(PaymentSteps.book_payment, sighting)
                 case Outcome.EXPIRED:
                     self.note("expired unused; signing again for the same sequence")
                 case Outcome.FAILED_RETRY:
-                    await step(PaymentSteps.fail_attempt, sighting)
+                    await self.insist(PaymentSteps.fail_attempt, sighting)
                 case Outcome.FAILED_PARK:
-                    await step(PaymentSteps.fail_attempt, sighting)
+                    await self.insist(PaymentSteps.fail_attempt, sighting)
                     await self.parked(sighting.observation.reason)
                 case _:
                     await self.quarantined(sighting)
@@ -101,9 +102,9 @@ class PaymentWorkflow(Life):
         """Send the stored bytes, and again, until the network proves what became of them."""
         rounds = 0
         while True:
-            answer = await step(PaymentSteps.submit_payment, attempt)
+            answer = await self.insist(PaymentSteps.submit_payment, attempt)
             self.note(f"sent {attempt.hash}: {answer}; watching for it in a ledger")
-            observation = await step(PaymentSteps.observe_payment, attempt, OBSERVE_TIMEOUT)
+            observation = await self.insist(PaymentSteps.observe_payment, attempt, OBSERVE_TIMEOUT)
             if observation.outcome is not Outcome.OPEN:
                 return Sighting(self.payment, attempt, observation, workflow.now())
             rounds += 1
@@ -114,7 +115,8 @@ class PaymentWorkflow(Life):
 
     async def parked(self, reason: str) -> None:
         """Wait until somebody says try again, or an hour has passed."""
-        await step(PaymentSteps.park_payment, Parking(self.payment, reason, workflow.now()))
+        parking = Parking(self.payment, reason, workflow.now())
+        await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
         self.note(f"parked: {reason}; send the signal retry once it is mended")
         self.retry_wanted = False
         deadline = workflow.now() + PARKED_RETRY
@@ -122,7 +124,7 @@ class PaymentWorkflow(Life):
 
     async def quarantined(self, sighting: Sighting) -> None:
         """Wait for a person, for ever if need be: going on could pay twice."""
-        await step(PaymentSteps.quarantine_payment, sighting)
+        await start_deliveries(await self.insist(PaymentSteps.quarantine_payment, sighting))
         self.note(f"quarantined: channel {sighting.attempt.channel} was used by unknown bytes")
         self.retry_wanted = False
         await workflow.wait_condition(lambda: self.retry_wanted)

@@ -16,6 +16,7 @@ from domain.outages import TimelineEntry
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
 
+STEP_LIMIT = timedelta(seconds=10)
 # Tried for ever, because a step fails only while something is down: what the caller did wrong
 # comes back as a non-retryable refusal.
 PATIENT = RetryPolicy(
@@ -28,7 +29,7 @@ PATIENT = RetryPolicy(
 async def step(
     method: Callable[[Any, Message], Awaitable[Answer]],
     message: Message,
-    limit: timedelta = timedelta(seconds=10),
+    limit: timedelta = STEP_LIMIT,
     summary: str | None = None,
 ) -> Answer:
     """
@@ -82,12 +83,15 @@ class Life:
         return self.story
 
     async def insist(
-        self, method: Callable[[Any, Message], Awaitable[Answer]], message: Message
+        self,
+        method: Callable[[Any, Message], Awaitable[Answer]],
+        message: Message,
+        limit: timedelta = STEP_LIMIT,
     ) -> Answer:
-        """Run a step that nobody can be refused by: when it is refused, say so and try again."""
+        """Run a step that nobody waits to be refused by: say that it was refused, and try again."""
         while True:
             try:
-                return await step(method, message)
+                return await step(method, message, limit)
             except ApplicationError as error:
                 self.note(f"cannot go on: {error.message}; trying again in a minute")
                 await workflow.sleep(timedelta(minutes=1), summary="waiting for a mend")

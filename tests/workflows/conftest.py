@@ -187,7 +187,7 @@ class FakePayments(PaymentSteps):
     @activity.defn
     async def park_payment(self, parking: Parking) -> list[str]:
         self.asked.append(f"park_payment {parking.reason}")
-        return []
+        return [f"dlv-parked-{parking.payment.id}"]
 
     @activity.defn
     async def quarantine_payment(self, sighting: Sighting) -> list[str]:

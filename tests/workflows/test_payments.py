@@ -58,6 +58,8 @@ async def test_a_parked_payment_goes_on_when_told_or_after_an_hour(
     steps.payments.obstacles = ["the payee has no trustline"]
     await (await begun(environment, "patient")).result()
     assert "park_payment the payee has no trustline" in steps.payments.asked
+    told = environment.client.get_workflow_handle("webhook/dlv-parked-patient")
+    assert await told.result() == "success"
 
     steps.payments.obstacles = ["the payee has no trustline"]
     with environment.with_time_skipping_disabled():
