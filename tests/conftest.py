@@ -16,7 +16,7 @@ from temporalio.client import Client
 from adapters.postgres.database import Database
 from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
-from tests.support import BRIEF, PROMPT, TERMS
+from tests.support import AT_ONCE, BRIEF, TERMS
 
 # A busy machine is no failure of a property.
 settings.register_profile("house", deadline=None)
@@ -55,7 +55,7 @@ async def api(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
         base_url=f"{stack.url}/api/v1", headers={"X-API-Key": KEY}, timeout=30, trust_env=False
     )
     async with client:
-        for name, window, patience in ((PROMPT, 0, 0), (BRIEF, 3, 1)):
+        for name, window, patience in ((AT_ONCE, 0, 0), (BRIEF, 3, 1)):
             policy = {
                 "name": name,
                 "dispute_window_seconds": window,

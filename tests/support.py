@@ -12,7 +12,7 @@ import httpx
 Found = TypeVar("Found")
 
 # Policies the fixture `api` publishes: what the tests need that no migration brings.
-PROMPT = "prompt"  # nobody can object: settled at once
+AT_ONCE = "at-once"  # nobody can object: settled at once
 BRIEF = "brief"  # three seconds to object, one to rule
 STANDARD = "standard"  # a day to object: the window stays open for as long as a test looks
 TERMS = {
@@ -86,7 +86,7 @@ async def lifecycle(
 
 async def settled(api: httpx.AsyncClient, minutes: float = 25, **changes: Any) -> dict[str, Any]:
     """An outage that went all the way, and its payment as `payment`."""
-    outage_id = await declare(api, **{"policy": PROMPT} | changes)
+    outage_id = await declare(api, **{"policy": AT_ONCE} | changes)
     await resolve(api, outage_id, minutes)
     closed = await lifecycle(api, outage_id, "closed")
     found = await api.get("/payments", params={"outage_id": outage_id})

@@ -118,7 +118,7 @@ _STORE = text(
         INSERT INTO envelopes (hash, payment_id, n, xdr, fee_stroops, max_ledger)
         SELECT :hash, payment_id, n, :xdr, :fee_stroops, :max_ledger FROM attempt
     ), payment AS (
-        UPDATE payments SET status = 'prepared' FROM attempt
+        UPDATE payments SET status = 'prepared', parked_reason = NULL FROM attempt
         WHERE payments.id = attempt.payment_id AND payments.status = ANY(:preparable)
     )
     SELECT count(*) FROM attempt

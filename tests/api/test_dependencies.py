@@ -10,7 +10,7 @@ import pytest
 from adapters.postgres import auth
 from adapters.postgres.database import Database
 from domain.auth import Role
-from tests.support import PROMPT, TERMS, at, declare, lifecycle, outage, unique
+from tests.support import AT_ONCE, TERMS, at, declare, lifecycle, outage, unique
 
 ENGINEER = "key-of-an-engineer-0001"
 
@@ -94,7 +94,7 @@ async def test_the_same_question_under_the_same_key_has_the_same_answer(
 
 
 async def test_an_answer_lost_is_given_again_when_all_is_over(api: httpx.AsyncClient) -> None:
-    outage_id, key = await declare(api, policy=PROMPT), unique("key")
+    outage_id, key = await declare(api, policy=AT_ONCE), unique("key")
     first = await _resolve(api, outage_id, 25, key)
     await lifecycle(api, outage_id, "closed")
     again = await _resolve(api, outage_id, 25, key)

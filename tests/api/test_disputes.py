@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from tests.support import BRIEF, PROMPT, declare, eventually, lifecycle, resolve
+from tests.support import AT_ONCE, BRIEF, declare, eventually, lifecycle, resolve
 
 
 async def _disputed(api: httpx.AsyncClient, **changes: Any) -> tuple[str, dict[str, Any]]:
@@ -119,7 +119,7 @@ async def test_nobody_rules_in_time_and_the_verdict_stands(api: httpx.AsyncClien
 
 
 async def test_after_the_window_the_refusal_names_its_end(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api, policy=PROMPT)
+    outage_id = await declare(api, policy=AT_ONCE)
     deadline = (await resolve(api, outage_id))["outage"]["dispute_deadline"].replace("Z", "+00:00")
     early = await _object(api, outage_id)
     await lifecycle(api, outage_id, "closed")

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from adapters.postgres.database import Database
 from migrations.run import check, upgrade
 from sandbox.stack import Stack
-from tests.support import PROMPT, declare, eventually, resolve
+from tests.support import AT_ONCE, declare, eventually, resolve
 
 
 async def test_the_migrations_and_the_tables_agree(stack: Stack) -> None:
@@ -41,7 +41,7 @@ async def book_one_side(database: Database) -> None:
 async def test_an_entry_that_does_not_balance_is_refused(
     api: httpx.AsyncClient, database: Database
 ) -> None:
-    outage_id = await declare(api, policy=PROMPT)
+    outage_id = await declare(api, policy=AT_ONCE)
     await resolve(api, outage_id)
     await eventually(lambda: _paid(api, outage_id), "the outage is paid")
     with pytest.raises(IntegrityError, match="does not balance"):

@@ -1,0 +1,100 @@
+"""
+The network misbehaves, by plan: money still moves exactly once, and what cannot move waits for help.
+
+The faults are switched on in the chain in a box, over its own port, and counted there: a test that
+met no misfortune proves nothing.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from temporalio.client import Client
+
+from sandbox.stack import Stack
+from tests import witness
+from tests.support import AT_ONCE, declare, eventually, resolve, unique
+from workflows.payments import PaymentWorkflow
+
+LIVES = 12
+SEND = "sendTransaction"
+
+
+@pytest.fixture
+async def chain(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """The chain's fault plan, empty again afterwards."""
+    url = stack.environment["STELLAR_RPC_URL"]
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
+        yield client
+        (await client.post("/faults", json={"faults": []})).raise_for_status()
+
+
+async def plan(chain: httpx.AsyncClient, *faults: dict[str, Any]) -> None:
+    (await chain.post("/faults", json={"seed": 7, "faults": list(faults)})).raise_for_status()
+
+
+async def payment_of(api: httpx.AsyncClient, outage_id: str) -> dict[str, Any] | None:
+    listed = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
+    return listed[0] if listed else None
+
+
+async def closed(api: httpx.AsyncClient, outage_ids: list[str]) -> bool:
+    for outage_id in outage_ids:
+        if (await api.get(f"/outages/{outage_id}")).json()["lifecycle"] != "closed":
+            return False
+    return True
+
+
+async def test_whatever_a_send_is_answered_each_payment_is_made_once(
+    api: httpx.AsyncClient, stack: Stack, chain: httpx.AsyncClient
+) -> None:
+    kinds = ["reset_before", "reset_after", "bad_gateway", "garbage", "internal_error"]
+    kinds += ["too_many_requests", "dropped_transaction"]
+    sends = [{"kind": kind, "method": SEND, "rate": 0.3, "times": 4} for kind in kinds]
+    await plan(
+        chain,
+        {"kind": "racy_not_found", "rate": 0.5},
+        {"kind": "bad_gateway", "method": "getTransactions", "rate": 0.2, "times": 10},
+        *sends,
+    )
+    outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(LIVES)]
+    for outage_id in outage_ids:
+        await resolve(api, outage_id)
+    await eventually(lambda: closed(api, outage_ids), "every outage is closed", 90)
+
+    met = (await chain.get("/faults")).json()["counts"]
+    assert {kind for kind in kinds if met.get(kind)} >= {"reset_after", "bad_gateway"}
+    assert sum(met.get(kind, 0) for kind in kinds) >= 8
+    seen = Counter(t.number for t in await witness.transfers(stack.environment["STELLAR_RPC_URL"]))
+    for outage_id in outage_ids:
+        payment = await payment_of(api, outage_id)
+        assert payment is not None
+        assert (payment["status"], seen[payment["number"]]) == ("confirmed", 1)
+
+
+async def test_a_payee_without_a_trustline_is_paid_once_it_has_one_again(
+    api: httpx.AsyncClient, stack: Stack, chain: httpx.AsyncClient, temporal: Client
+) -> None:
+    payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
+    await plan(chain, {"kind": "removed_trustline", "address": payee})
+    outage_id = await declare(api, id=unique("PARKED"), policy=AT_ONCE)
+    await resolve(api, outage_id)
+
+    async def parked() -> dict[str, Any] | None:
+        payment = await payment_of(api, outage_id)
+        return payment if payment and payment["state"] == "parked" else None
+
+    payment = await eventually(parked, "the payment is parked")
+    assert payment["status"] == "failed"
+    assert "no trustline" in payment["parked_reason"]
+    assert (await api.get(f"/outages/{outage_id}")).json()["lifecycle"] == "settling"
+
+    await plan(chain)
+    life = temporal.get_workflow_handle_for(PaymentWorkflow.run, f"payment/{payment['id']}")
+    await life.signal(PaymentWorkflow.retry)
+    await eventually(lambda: closed(api, [outage_id]), "the outage is closed")
+    settled = await payment_of(api, outage_id)
+    assert settled is not None
+    assert settled["status"] == "confirmed"
