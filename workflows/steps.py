@@ -30,7 +30,6 @@ async def step(
     method: Callable[[Any, Message], Awaitable[Answer]],
     message: Message,
     limit: timedelta = STEP_LIMIT,
-    summary: str | None = None,
 ) -> Answer:
     """
     Run a short step in this worker, as a local activity: a tenth of the server's work.
@@ -43,7 +42,7 @@ async def step(
             message,
             start_to_close_timeout=limit,
             retry_policy=PATIENT,
-            summary=summary,
+            summary=method.__name__.replace("_", " "),
         )
     except ActivityError as error:
         if isinstance(error.cause, ApplicationError):

@@ -91,11 +91,11 @@ class LedgerWatch:
 
     async def _page(self) -> GetTransactionsResponse:
         if self.cursor is None:
-            latest = (await self.server.get_health()).latest_ledger
-            page = await self.server.get_transactions(
-                start_ledger=min(self.next_ledger or latest, latest),
-                limit=PAGE_SIZE,
-            )
+            health = await self.server.get_health()
+            # A payment resumed after days may be older than what the node still keeps.
+            newest, oldest = health.latest_ledger, health.oldest_ledger
+            start = max(min(self.next_ledger or newest, newest), oldest)
+            page = await self.server.get_transactions(start_ledger=start, limit=PAGE_SIZE)
         else:
             page = await self.server.get_transactions(cursor=self.cursor, limit=PAGE_SIZE)
         self.cursor = page.cursor or self.cursor
