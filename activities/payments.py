@@ -48,9 +48,8 @@ class PaymentActivities(PaymentSteps):
                 payment, held.channel, held.sequence, times_signed
             )
         except Obstructed as error:
-            if held.envelope is None:
-                async with self.database.transaction() as connection:
-                    await attempts.release(connection, held)
+            async with self.database.autocommit() as connection:
+                await attempts.release(connection, held)
             return Preparation(None, str(error))
         if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
             raise ChainUnavailable(
@@ -84,10 +83,9 @@ class PaymentActivities(PaymentSteps):
         }
         async with self.database.transaction() as connection:
             await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED)
-            await payments.move(
+            await payments.confirm(
                 connection,
                 payment.id,
-                PaymentStatus.CONFIRMED,
                 transaction_hash=attempt.hash,
                 ledger=seen.ledger,
                 confirmed_at=confirmed_at,

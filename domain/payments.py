@@ -44,7 +44,8 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     PaymentStatus.CONFIRMED: frozenset(),
     # the reason is gone
     PaymentStatus.PARKED: frozenset({PaymentStatus.PREPARED}),
-    PaymentStatus.QUARANTINED: frozenset(),
+    # looked at again, our own bytes are found in a ledger after all
+    PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED}),
 }
 
 

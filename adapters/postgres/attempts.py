@@ -106,12 +106,13 @@ async def _held(connection: AsyncConnection, payment_id: str) -> Reservation | N
 
 
 # The attempt's ledger bound is the guard: of two runs that signed at the same time, one finds it
-# changed and stores nothing.
+# changed and stores nothing. So does a run whose attempt was given back and begun elsewhere.
 _STORE = text(
     """
     WITH attempt AS (
         UPDATE attempts SET max_ledger = :max_ledger
         WHERE payment_id = :payment_id AND n = :n AND status = 'open'
+          AND channel = :channel AND sequence = :sequence
           AND max_ledger IS NOT DISTINCT FROM CAST(:known_max_ledger AS bigint)
         RETURNING payment_id, n
     ), envelope AS (
@@ -139,6 +140,8 @@ async def store(connection: AsyncConnection, held: Reservation, envelope: Envelo
             "hash": envelope.hash,
             "payment_id": held.payment_id,
             "n": held.n,
+            "channel": held.channel,
+            "sequence": held.sequence,
             "xdr": envelope.xdr,
             "fee_stroops": envelope.fee_stroops,
             "max_ledger": envelope.max_ledger,
@@ -149,9 +152,13 @@ async def store(connection: AsyncConnection, held: Reservation, envelope: Envelo
     if stored:
         return envelope
     now = await _held(connection, held.payment_id)
-    if now is None or now.n != held.n or now.envelope is None:
+    if now is None or now.envelope is None or _pair(now) != _pair(held):
         raise TryAgain(f"payment {held.payment_id} has moved on; look again")
     return now.envelope
+
+
+def _pair(held: Reservation) -> tuple[str, int]:
+    return held.channel, held.sequence
 
 
 async def hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
@@ -215,16 +222,27 @@ async def finish(
     )
 
 
-async def release(connection: AsyncConnection, held: Reservation) -> None:
-    """Give the channel back when nothing was ever signed for its sequence."""
-    assert held.envelope is None, "signed bytes keep their channel until the sequence is consumed"
-    await connection.execute(
-        update(channels)
-        .where(channels.c.address == held.channel, channels.c.payment_id == held.payment_id)
-        .values(payment_id=None)
+_RELEASE = text(
+    """
+    WITH attempt AS (
+        DELETE FROM attempts
+        WHERE payment_id = :payment_id AND n = :n AND status = 'open'
+          AND channel = :channel AND max_ledger IS NULL
+        RETURNING payment_id, channel
     )
+    UPDATE channels SET payment_id = NULL FROM attempt
+    WHERE channels.address = attempt.channel AND channels.payment_id = attempt.payment_id
+    """
+)
+
+
+async def release(connection: AsyncConnection, held: Reservation) -> None:
+    """
+    Give the channel back, unless bytes were stored for its sequence meanwhile: those may be on
+    their way, and keep their channel until the sequence is consumed.
+    """
     await connection.execute(
-        attempts.delete().where(attempts.c.payment_id == held.payment_id, attempts.c.n == held.n)
+        _RELEASE, {"payment_id": held.payment_id, "n": held.n, "channel": held.channel}
     )
 
 

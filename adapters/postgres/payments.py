@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import payments
-from domain.errors import NotFound
+from domain.errors import Conflict, NotFound
 from domain.payments import TRANSITIONS, Payment, PaymentStatus, Treasury
 from domain.sla import PaymentType
 from domain.states import sources
@@ -67,6 +67,15 @@ async def move(
         .values(status=to, **changes)
     )
     return result.rowcount == 1
+
+
+async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> None:
+    """Record the proof that the money moved; a payment that cannot take it refuses the booking."""
+    if await move(connection, payment_id, PaymentStatus.CONFIRMED, parked_reason=None, **proof):
+        return
+    row = await get(connection, payment_id)
+    if row["transaction_hash"] != proof["transaction_hash"]:
+        raise Conflict(f"payment {payment_id} is {row['status']} and may not become confirmed")
 
 
 async def get(connection: AsyncConnection, payment_id: str) -> RowMapping:

@@ -45,15 +45,6 @@ async def add(
     return result.rowcount == 1
 
 
-async def revisions(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
-    rows = await connection.execute(
-        select(sla_results)
-        .where(sla_results.c.outage_id == outage_id)
-        .order_by(sla_results.c.revision)
-    )
-    return list(rows.mappings())
-
-
 async def totals(connection: AsyncConnection) -> RowMapping:
     """Count verdicts and sum rewards and penalties over the newest revision of each outage."""
     newest = (

@@ -20,14 +20,17 @@ from sqlalchemy.exc import IntegrityError
 from activities.disputes import DisputeActivities
 from activities.outages import OutageActivities
 from activities.payments import PaymentActivities
+from adapters.postgres import attempts as reservations
+from adapters.postgres import payments
 from adapters.postgres.database import Database
 from adapters.postgres.tables import attempts, audit_leaves, channels, events, postings
 from adapters.stellar.keys import keys
 from adapters.stellar.rail import Rail
 from domain.attempts import Outcome, Sighting
 from domain.disputes import Deciding, Dispute, Filing, Ruling
+from domain.errors import TryAgain
 from domain.outages import Declaration, Declaring, Judging, Outage, Request, Resolution
-from domain.payments import Closing, Payment, Receipt, Settling
+from domain.payments import Closing, Payment, PaymentStatus, Receipt, Settling
 from domain.sla import Severity
 from sandbox.stack import Stack
 from tests import witness
@@ -154,6 +157,64 @@ async def attempt_again(database: Database, payment_id: str) -> None:
                 payment_id=payment_id, n=2, channel=channel, sequence=2**40, status="open"
             )
         )
+
+
+async def owed(database: Database, prefix: str) -> Payment:
+    outage_id = unique(prefix)
+    steps = await judged(database, outage_id, 5)
+    return await steps.owe_payment(Settling(outage_id, 1, NOW))
+
+
+async def test_a_run_that_was_overtaken_takes_nothing_away(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    """One run finds an obstacle, and meanwhile another has stored bytes: those stay the payment's."""
+    payment = await owed(database, "OVERTAKEN")
+    async with database.autocommit() as connection:
+        stale = await reservations.reserve(connection, payment.id)
+    steps = PaymentActivities(database, rail)
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    async with database.autocommit() as connection:
+        await reservations.release(connection, stale)
+        held = await reservations.reserve(connection, payment.id)
+    assert (held.channel, held.sequence) == (attempt.channel, attempt.sequence)
+    assert held.envelope is not None
+    assert held.envelope.hash == attempt.hash
+    await paid(steps, payment)
+
+
+async def test_bytes_for_a_channel_that_was_given_back_are_not_stored(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    payment = await owed(database, "GIVEN-BACK")
+    async with database.autocommit() as connection:
+        stale = await reservations.reserve(connection, payment.id)
+        signed = await rail.sign_transfer(payment, stale.channel, stale.sequence, 0)
+        await reservations.release(connection, stale)
+        held = await reservations.reserve(connection, payment.id)
+        assert held.n == stale.n
+        assert held.channel != stale.channel
+        with pytest.raises(TryAgain):
+            await reservations.store(connection, stale, signed)
+    await paid(PaymentActivities(database, rail), payment)
+
+
+async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    payment = await owed(database, "FOUND")
+    steps = PaymentActivities(database, rail)
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    await steps.submit_payment(attempt)
+    async with database.autocommit() as connection:
+        assert await payments.move(connection, payment.id, PaymentStatus.QUARANTINED)
+    observation = await steps.observe_payment(attempt)
+    receipt = await steps.book_payment(Sighting(payment, attempt, observation, NOW))
+    async with database.autocommit() as connection:
+        row = await payments.get(connection, payment.id)
+    assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
 
 
 async def test_a_dispute_whose_every_step_runs_twice_is_ruled_on_once(
