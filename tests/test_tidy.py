@@ -25,7 +25,7 @@ FURNITURE = {
     },
     "workflows": {"columns", "steps"},
     "activities": set[str](),
-    "adapters/postgres": {"database", "tables"},
+    "adapters/postgres": {"database"},
 }
 
 

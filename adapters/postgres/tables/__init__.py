@@ -1,0 +1,47 @@
+"""Every table: one file for each part of the book."""
+
+from adapters.postgres.tables.auth import api_keys
+from adapters.postgres.tables.events import (
+    audit_leaves,
+    deliveries,
+    events,
+    webhooks,
+)
+from adapters.postgres.tables.ledger import entries, postings
+from adapters.postgres.tables.metadata import Xid8, metadata
+from adapters.postgres.tables.outages import (
+    agreements,
+    disputes,
+    outages,
+    policies,
+    sla_results,
+)
+from adapters.postgres.tables.payments import (
+    attempts,
+    channels,
+    envelopes,
+    payments,
+    submissions,
+)
+
+__all__ = [
+    "Xid8",
+    "agreements",
+    "api_keys",
+    "attempts",
+    "audit_leaves",
+    "channels",
+    "deliveries",
+    "disputes",
+    "entries",
+    "envelopes",
+    "events",
+    "metadata",
+    "outages",
+    "payments",
+    "policies",
+    "postings",
+    "sla_results",
+    "submissions",
+    "webhooks",
+]

@@ -1,0 +1,65 @@
+"""What is told to others and kept as proof: audit leaves, events, webhooks, deliveries. Money is bigint stroops, time is timestamptz in UTC."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Index, String, Table, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from adapters.postgres.tables.metadata import Instant, metadata, xid
+
+audit_leaves = Table(
+    "audit_leaves",
+    metadata,
+    Column("sequence", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("subject", String(100), nullable=False),
+    Column("action", String(50), nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    # The exact bytes that were hashed, so that the proof never depends on our serialiser.
+    Column("content", sa.LargeBinary, nullable=False),
+    Column("hash", sa.LargeBinary, nullable=False),
+    xid(),
+    Index("ix_audit_leaves_subject", "subject", "sequence"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("sequence", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("type", String(50), nullable=False),
+    Column("outage_id", String(64), sa.ForeignKey("outages.id"), nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("data", JSONB, nullable=False),
+    xid(),
+    Index("ix_events_outage_id", "outage_id", "sequence"),
+    Index("ix_events_feed", "xid", "sequence"),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("url", sa.Text, nullable=False),
+    Column("events", JSONB, nullable=False),
+    Column("secret", sa.Text, nullable=False),
+    Column("active", sa.Boolean, nullable=False, server_default=text("true")),
+    Column("created_at", Instant, nullable=False, server_default=text("now()")),
+    # Kept, because what was delivered is part of an outage's history.
+    Column("deleted_at", Instant),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("event_id", String(64), sa.ForeignKey("events.id"), nullable=False),
+    Column("webhook_id", String(64), sa.ForeignKey("webhooks.id"), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("attempts", sa.Integer, nullable=False, server_default=text("0")),
+    Column("response_code", sa.Integer),
+    Column("problem", sa.Text),
+    Column("created_at", Instant, nullable=False, server_default=text("now()")),
+    Column("delivered_at", Instant),
+    sa.UniqueConstraint("event_id", "webhook_id"),
+    Index("ix_deliveries_webhook_id", "webhook_id", text("created_at DESC")),
+)

@@ -1,0 +1,31 @@
+"""What all tables share: the names of constraints, an instant, and PostgreSQL's transaction id."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Column, text
+from sqlalchemy.types import UserDefinedType
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = sa.MetaData(naming_convention=NAMES)
+Instant = sa.DateTime(timezone=True)
+OPEN = text("status = 'open'")
+
+
+class Xid8(UserDefinedType[str]):
+    """The writing transaction's id: readers use it to see rows in commit order, without gaps."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_options: Any) -> str:
+        return "xid8"
+
+
+def xid() -> Column[str]:
+    return Column("xid", Xid8(), nullable=False, server_default=text("pg_current_xact_id()"))

@@ -1,0 +1,101 @@
+"""What happened and what it means: policies, agreements, outages, verdicts, disputes. Money is bigint stroops, time is timestamptz in UTC."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Index, String, Table, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from adapters.postgres.tables.metadata import OPEN, Instant, metadata
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("version", sa.Integer, primary_key=True),
+    Column("effective_from", Instant, nullable=False),
+    Column("dispute_window_seconds", sa.Integer, nullable=False),
+    Column("ruling_window_seconds", sa.Integer, nullable=False),
+    Column("terms", JSONB, nullable=False),
+    # The contract's hash is an unsigned 64-bit number.
+    Column("terms_hash", sa.Numeric(20, 0), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False, server_default=text("now()")),
+    sa.UniqueConstraint("name", "effective_from"),
+    sa.CheckConstraint("dispute_window_seconds >= 0", name="window"),
+)
+
+agreements = Table(
+    "agreements",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("bond", String(56), nullable=False),
+    Column("pool", String(56), nullable=False),
+    Column("provider", String(56), nullable=False),
+    Column("beneficiary", String(56), nullable=False),
+)
+
+outages = Table(
+    "outages",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("status", String(20), nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("site_name", String(200), nullable=False),
+    Column("site_id", String(100)),
+    Column("description", sa.Text, nullable=False),
+    Column("affected_services", JSONB, nullable=False),
+    Column("affected_subscribers", sa.BigInteger),
+    Column("assigned_to", String(200)),
+    Column("location", JSONB),
+    Column("root_cause", sa.Text),
+    Column("resolution_notes", sa.Text),
+    Column("detected_at", Instant, nullable=False),
+    Column("declared_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    Column("dispute_deadline", Instant),
+    Column("closed_at", Instant),
+    Column("fingerprint", String(64), nullable=False),
+    Column("correlation_id", String(100), nullable=False),
+    Column("agreement", String(100), sa.ForeignKey("agreements.name"), nullable=False),
+    Column("policy", String(100), nullable=False),
+    Column("policy_version", sa.Integer, nullable=False),
+    sa.CheckConstraint("resolved_at IS NULL OR resolved_at >= detected_at", name="times"),
+    Index("ix_outages_listing", text("detected_at DESC"), text("id DESC")),
+    Index("ix_outages_status", "status", "detected_at"),
+)
+
+sla_results = Table(
+    "sla_results",
+    metadata,
+    Column("outage_id", String(64), sa.ForeignKey("outages.id"), primary_key=True),
+    Column("revision", sa.Integer, primary_key=True),
+    Column("severity", String(20), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("payment_type", String(20), nullable=False),
+    Column("rating", String(20), nullable=False),
+    Column("mttr_minutes", sa.BigInteger, nullable=False),
+    Column("mttr_basis", String(20), nullable=False),
+    Column("threshold_minutes", sa.Integer, nullable=False),
+    Column("amount_stroops", sa.BigInteger, nullable=False),
+    Column("policy", String(100), nullable=False),
+    Column("policy_version", sa.Integer, nullable=False),
+    Column("policy_digest", String(64), nullable=False),
+    Column("judged_at", Instant, nullable=False),
+    sa.CheckConstraint("amount_stroops <> 0", name="amount"),
+)
+
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("outage_id", String(64), sa.ForeignKey("outages.id"), nullable=False),
+    Column("revision", sa.Integer, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("reason", sa.Text, nullable=False),
+    Column("filed_by", String(200), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ruling_deadline", Instant, nullable=False),
+    Column("ruled_by", String(200)),
+    Column("ruled_at", Instant),
+    Column("resolution_note", sa.Text),
+    Index("uq_disputes_one_open", "outage_id", unique=True, postgresql_where=OPEN),
+)
