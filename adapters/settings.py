@@ -76,6 +76,10 @@ class SettlementSettings(CommonSettings):
     stellar_channels_seed: SecretStr = Field(
         description="master seed (S...) the channel keys are derived from"
     )
+    stellar_fees_seed: SecretStr = Field(description="seed (S...) of the account that pays fees")
+    stellar_operator_seed: SecretStr = Field(
+        description="seed (S...) of the operator, which sponsors channels and holds no funds"
+    )
     stellar_channels: int = Field(32, ge=1, le=1000, description="how many channel accounts")
 
 

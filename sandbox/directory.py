@@ -12,7 +12,7 @@ from typing import IO
 from sandbox.processes import CannotStart
 
 # Raised when a newer layout cannot read an older one.
-LAYOUT = 1
+LAYOUT = 2
 NEEDED_BYTES = 300_000_000
 
 

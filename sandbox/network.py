@@ -71,6 +71,8 @@ class Network:
             "STELLAR_BOND_SEED": seeds["bond"],
             "STELLAR_POOL_SEED": seeds["pool"],
             "STELLAR_CHANNELS_SEED": seeds["channels"],
+            "STELLAR_FEES_SEED": seeds["fees"],
+            "STELLAR_OPERATOR_SEED": seeds["operator"],
         }
 
     @property
@@ -94,7 +96,12 @@ class Network:
         addresses = self._keys["addresses"]
         treasuries = [addresses["bond"], addresses["pool"]]
         parties = [addresses["provider"], addresses["beneficiary"]]
-        senders = [addresses["fees"], *addresses["channels"]]
+        senders = [
+            addresses["fees"],
+            addresses["operator"],
+            addresses["admin"],
+            *addresses["channels"],
+        ]
         return {
             "network_passphrase": PASSPHRASE,
             "asset": {"code": "USDC", "issuer": addresses["issuer"]},

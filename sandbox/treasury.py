@@ -13,8 +13,9 @@ from adapters.stellar.keys import channel_keypairs
 from sandbox.directory import write_private
 
 CHANNELS = 32
-# Each has a seed and an address; fees pays for what the treasurer signs and never sends anything itself.
-PURPOSES = ("bond", "pool", "provider", "beneficiary", "fees")
+# Each has a seed and an address; fees pays for what the treasurer signs and never sends anything
+# itself; admin owns the SLA contract, operator calls it.
+PURPOSES = ("bond", "pool", "provider", "beneficiary", "fees", "operator", "admin")
 
 
 def draw() -> dict[str, dict[str, object]]:

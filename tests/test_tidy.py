@@ -106,4 +106,4 @@ def test_seeds_belong_to_one_process_alone() -> None:
     for settings in (ApiSettings, WorkerSettings):
         assert [name for name in settings.model_fields if is_seed(name.upper())] == []
     seeds = [name for name in SettlementSettings.model_fields if is_seed(name.upper())]
-    assert len(seeds) == 3
+    assert len(seeds) == 5

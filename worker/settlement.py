@@ -26,6 +26,8 @@ async def settlement_activities(database: Database, stack: AsyncExitStack) -> Pa
             bond_seed=settings.stellar_bond_seed.get_secret_value(),
             pool_seed=settings.stellar_pool_seed.get_secret_value(),
             channels_seed=settings.stellar_channels_seed.get_secret_value(),
+            fees_seed=settings.stellar_fees_seed.get_secret_value(),
+            operator_seed=settings.stellar_operator_seed.get_secret_value(),
             channels=settings.stellar_channels,
         ),
     )

@@ -16,14 +16,28 @@ class Keys:
 
     treasuries: dict[Treasury, Keypair] = field(repr=False)
     channels: dict[str, Keypair] = field(repr=False)
+    # Pays the fees of what the others sign; it never is the source of anything itself.
+    fees: Keypair = field(repr=False)
+    # Sponsors the channel accounts, signs wallet challenges, calls the SLA contract; holds no funds.
+    operator: Keypair = field(repr=False)
 
 
-def keys(*, bond_seed: str, pool_seed: str, channels_seed: str, channels: int) -> Keys:
+def keys(
+    *,
+    bond_seed: str,
+    pool_seed: str,
+    channels_seed: str,
+    fees_seed: str,
+    operator_seed: str,
+    channels: int,
+) -> Keys:
     """Read the seeds; stop with the name of the one that is not a seed, never its text."""
     for name, seed in (
         ("STELLAR_BOND_SEED", bond_seed),
         ("STELLAR_POOL_SEED", pool_seed),
         ("STELLAR_CHANNELS_SEED", channels_seed),
+        ("STELLAR_FEES_SEED", fees_seed),
+        ("STELLAR_OPERATOR_SEED", operator_seed),
     ):
         try:
             Keypair.from_secret(seed)
@@ -36,6 +50,8 @@ def keys(*, bond_seed: str, pool_seed: str, channels_seed: str, channels: int) -
             Treasury.POOL: Keypair.from_secret(pool_seed),
         },
         {keypair.public_key: keypair for keypair in derived},
+        Keypair.from_secret(fees_seed),
+        Keypair.from_secret(operator_seed),
     )
 
 

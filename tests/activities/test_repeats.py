@@ -55,6 +55,8 @@ async def rail(stack: Stack) -> AsyncIterator[Rail]:
             bond_seed=seeds["bond"],
             pool_seed=seeds["pool"],
             channels_seed=seeds["channels"],
+            fees_seed=seeds["fees"],
+            operator_seed=seeds["operator"],
             channels=int(environment["STELLAR_CHANNELS"]),
         ),
     )
