@@ -10,6 +10,8 @@ from typing import Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.attempts import SettlementRail
+
 Settings = TypeVar("Settings", bound=BaseSettings)
 ADDRESS = r"^G[A-Z2-7]{55}$"
 
@@ -81,6 +83,15 @@ class SettlementSettings(CommonSettings):
         description="seed (S...) of the operator, which sponsors channels and holds no funds"
     )
     stellar_channels: int = Field(32, ge=1, le=1000, description="how many channel accounts")
+    stellar_fee_cap_stroops: int = Field(
+        50_000_000, ge=1_000, description="most that one transaction may cost, in stroops of XLM"
+    )
+    settlement_rail: SettlementRail = Field(
+        SettlementRail.SOROBAN, description="how money moves: soroban, or classic batches"
+    )
+    netting_window_seconds: int = Field(
+        0, ge=0, le=86_400, description="net payments between the same accounts; 0 does not"
+    )
 
 
 def load(kind: type[Settings]) -> Settings:

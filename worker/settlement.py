@@ -4,18 +4,26 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
+
+from activities.batches import BatchActivities
 from activities.payments import PaymentActivities
 from adapters.postgres import attempts
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.keys import keys
 from adapters.stellar.rail import Rail
+from domain.batches import Plan
 from domain.errors import ChainUnavailable
+from workflows.batches import GatheringWorkflow
 
 log = logging.getLogger(__name__)
 
 
-async def settlement_activities(database: Database, stack: AsyncExitStack) -> PaymentActivities:
+async def settlement_activities(
+    database: Database, stack: AsyncExitStack
+) -> tuple[PaymentActivities, BatchActivities]:
     """Open the rail, make sure it is the right network, and learn where its channels stand."""
     settings = load(SettlementSettings)
     rail = Rail(
@@ -30,12 +38,28 @@ async def settlement_activities(database: Database, stack: AsyncExitStack) -> Pa
             operator_seed=settings.stellar_operator_seed.get_secret_value(),
             channels=settings.stellar_channels,
         ),
+        settings.stellar_fee_cap_stroops,
     )
     stack.push_async_callback(rail.close)
     sequences = await _sequences(rail)
     async with database.transaction() as connection:
         await attempts.keep_channels(connection, sequences)
-    return PaymentActivities(database, rail)
+    plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
+    return (
+        PaymentActivities(database, rail, gathers=plan.gathers),
+        BatchActivities(database, rail, plan),
+    )
+
+
+async def begin_gathering(client: Client) -> None:
+    """Let one life gather batches, whoever of many workers asks for it first."""
+    await client.start_workflow(
+        GatheringWorkflow.run,
+        id="gathering",
+        task_queue="settlement",
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary="puts payments together that are ready",
+    )
 
 
 async def _sequences(rail: Rail) -> dict[str, int]:

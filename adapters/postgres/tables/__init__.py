@@ -21,6 +21,7 @@ from adapters.postgres.tables.payments import (
     channels,
     envelopes,
     payments,
+    shares,
     submissions,
 )
 
@@ -41,6 +42,7 @@ __all__ = [
     "payments",
     "policies",
     "postings",
+    "shares",
     "sla_results",
     "submissions",
     "webhooks",
