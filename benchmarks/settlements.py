@@ -29,7 +29,7 @@ from domain.errors import TryAgain
 from domain.payments import Payment
 
 LEDGERS_A_TURN = 2
-IN_FLIGHT_BATCHES = 6
+IN_FLIGHT_BATCHES = 12
 CLASSIC = Plan(SettlementRail.CLASSIC, 0)
 
 
