@@ -23,6 +23,7 @@ from stellar_sdk.soroban_rpc import (
 )
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
+from adapters.stellar import bumps
 from adapters.stellar.ledgers import Landing
 from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.transfers import LEDGERS_TO_LIVE
@@ -76,8 +77,9 @@ class Doubt:
 class Proofs:
     """Asks the nodes for proof, and weighs what several of them say."""
 
-    def __init__(self, nodes: Nodes) -> None:
+    def __init__(self, nodes: Nodes, passphrase: str) -> None:
         self.nodes = nodes
+        self.passphrase = passphrase
         self._doubts: dict[tuple[str, int], Doubt] = {}
 
     async def snapshot(self, accounts: Sequence[str], *, at_least: int = 0) -> Snapshot:
@@ -94,7 +96,7 @@ class Proofs:
         for hash_ in await hashes():
             found = await self.nodes.ask(_transaction(hash_))
             if found.status is not GetTransactionStatus.NOT_FOUND:
-                return _landing(found)
+                return self._landing(found)
         return None
 
     async def of_consumed(self, attempt: Attempt, hashes: Hashes) -> Landing | Doubt | None:
@@ -135,12 +137,22 @@ class Proofs:
             for hash_ in signed:
                 found = await self.nodes.ask_node(node, _transaction(hash_))
                 if found.status is not GetTransactionStatus.NOT_FOUND:
-                    return _landing(found)
+                    return self._landing(found)
                 if found.latest_ledger < snapshot.ledger:
                     return None  # its memory lags behind what it shows of accounts
                 forgotten |= found.oldest_ledger > attempt.max_ledger - LEDGERS_TO_LIVE
         doubt.count(node, snapshot.ledger, forgotten=forgotten)
         return None
+
+    def _landing(self, found: GetTransactionResponse) -> Landing:
+        return Landing(
+            # Asked by the hash of what it carries, a node answers with that one.
+            bumps.outer_hash(found.envelope_xdr or "", self.passphrase),
+            found.status is GetTransactionStatus.SUCCESS,
+            found.result_xdr or "",
+            found.ledger or 0,
+            found.create_at or 0,
+        )
 
     def _forget(self, attempt: Attempt) -> None:
         self._doubts.pop((attempt.channel, attempt.sequence), None)
@@ -170,13 +182,3 @@ def _snapshot(reply: GetLedgerEntriesResponse) -> Snapshot:
 
 def _transaction(hash_: str) -> Callable[[SorobanServerAsync], Awaitable[GetTransactionResponse]]:
     return lambda server: server.get_transaction(hash_)
-
-
-def _landing(found: GetTransactionResponse) -> Landing:
-    return Landing(
-        found.transaction_hash,
-        found.status is GetTransactionStatus.SUCCESS,
-        found.result_xdr or "",
-        found.ledger or 0,
-        found.create_at or 0,
-    )

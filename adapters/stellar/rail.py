@@ -50,7 +50,7 @@ class Rail:
         self.nodes = nodes
         self.identity = Identity(nodes, passphrase)
         self.watch = LedgerWatch(nodes)
-        self.proofs = Proofs(nodes)
+        self.proofs = Proofs(nodes, passphrase)
 
     async def close(self) -> None:
         await self.watch.close()
