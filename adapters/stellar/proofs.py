@@ -23,7 +23,8 @@ from stellar_sdk.soroban_rpc import (
 )
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from adapters.stellar import bumps
+from adapters.stellar import bumps, results
+from adapters.stellar.codes.transactions import UNCONSUMED
 from adapters.stellar.ledgers import Landing
 from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.transfers import LEDGERS_TO_LIVE
@@ -92,11 +93,11 @@ class Proofs:
         )
 
     async def look_up(self, hashes: Hashes) -> Landing | None:
-        """Ask for every hash; that none is found means nothing."""
+        """Ask for every hash that was applied; that none is found means nothing."""
         for hash_ in await hashes():
-            found = await self.nodes.ask(_transaction(hash_))
-            if found.status is not GetTransactionStatus.NOT_FOUND:
-                return self._landing(found)
+            landing = self._landing(await self.nodes.ask(_transaction(hash_)))
+            if landing is not None and results.read(landing.result_xdr).decides:
+                return landing
         return None
 
     async def of_consumed(self, attempt: Attempt, hashes: Hashes) -> Landing | Doubt | None:
@@ -136,15 +137,18 @@ class Proofs:
         for _ in range(2):
             for hash_ in signed:
                 found = await self.nodes.ask_node(node, _transaction(hash_))
-                if found.status is not GetTransactionStatus.NOT_FOUND:
-                    return self._landing(found)
+                landing = self._landing(found)
+                if landing is not None and results.read(landing.result_xdr).code not in UNCONSUMED:
+                    return landing
                 if found.latest_ledger < snapshot.ledger:
                     return None  # its memory lags behind what it shows of accounts
                 forgotten |= found.oldest_ledger > attempt.max_ledger - LEDGERS_TO_LIVE
         doubt.count(node, snapshot.ledger, forgotten=forgotten)
         return None
 
-    def _landing(self, found: GetTransactionResponse) -> Landing:
+    def _landing(self, found: GetTransactionResponse) -> Landing | None:
+        if found.status is GetTransactionStatus.NOT_FOUND:
+            return None
         return Landing(
             # Asked by the hash of what it carries, a node answers with that one.
             bumps.outer_hash(found.envelope_xdr or "", self.passphrase),
@@ -152,6 +156,7 @@ class Proofs:
             found.result_xdr or "",
             found.ledger or 0,
             found.create_at or 0,
+            tuple(found.diagnostic_events_xdr or ()),
         )
 
     def _forget(self, attempt: Attempt) -> None:

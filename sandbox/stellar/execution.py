@@ -24,6 +24,7 @@ from sandbox.stellar.contracts import (
 )
 from sandbox.stellar.entries import Entry, Key
 from sandbox.stellar.footprints import Footprint
+from sandbox.stellar.keys import address_of
 from sandbox.stellar.operations import apply_operation, source_of
 from sandbox.stellar.results import Footmark, Refused, operation_result, transaction_result
 from sandbox.stellar.states import State
@@ -130,7 +131,8 @@ class Execution:
         try:
             call, answer = self._run_call(footprint)
             check_budget(call, answer, data.resources, footprint)
-        except Trapped:
+        except Trapped as trapped:
+            self._log(trapped)
             self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_TRAPPED)
             return
         except OverBudget:
@@ -165,6 +167,15 @@ class Execution:
     def _fixed_fee(self) -> int:
         data = self.envelope.soroban
         return fees.resource_fee(data.resources, self.envelope.size) if data else 0
+
+    def _log(self, trapped: Trapped) -> None:
+        """Note for the curious why a call failed, as a node's host does."""
+        body = self.envelope.operations[0].body.invoke_host_function_op
+        assert body is not None
+        assert body.host_function.invoke_contract is not None
+        contract = address_of(body.host_function.invoke_contract.contract_address)
+        topics = [wire.sc_symbol("error"), wire.sc_error(trapped.kind, trapped.code)]
+        self.mark.diagnostics.append(wire.diagnostic(contract, topics, trapped.text))
 
     def _fail_call(self, code: InvokeCode) -> None:
         self.code, self.results = int(Code.txFAILED), [_invoke_result(code)]

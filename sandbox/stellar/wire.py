@@ -71,6 +71,10 @@ def sc_address(address: str) -> bytes:
     return pack(">i", 18) + bare_address(address)
 
 
+def sc_error(kind: int, code: int) -> bytes:
+    return pack(">iiI", 2, kind, code)
+
+
 def sc_claimable(balance_id: str) -> bytes:
     return pack(">iii", 18, 3, 0) + bytes.fromhex(balance_id)
 
@@ -84,6 +88,12 @@ def bare_address(address: str) -> bytes:
 def event(contract: str, topics: list[bytes], data: bytes) -> bytes:
     """A contract event, as any contract, the asset's own or a classic payment leaves it."""
     return pack(">ii", 0, 1) + contract_bytes(contract) + pack(">ii", 1, 0) + array(topics) + data
+
+
+def diagnostic(contract: str, topics: list[bytes], text: str) -> bytes:
+    """What a host logs of a call that failed: no event of the contract, and of no ledger."""
+    head = pack(">iii", 0, 0, 1) + contract_bytes(contract)
+    return head + pack(">ii", 2, 0) + array(topics) + sc_string(text)
 
 
 # Accounts, assets, keys
