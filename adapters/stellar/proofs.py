@@ -85,7 +85,7 @@ class Proofs:
 
     async def snapshot(self, accounts: Sequence[str], *, at_least: int = 0) -> Snapshot:
         """Read how far accounts have consumed their sequences, all at one ledger."""
-        question = _accounts(accounts)
+        question = account_keys(accounts)
         return _snapshot(
             await self.nodes.ask(
                 lambda server: server.get_ledger_entries(question), at_least=at_least
@@ -99,6 +99,23 @@ class Proofs:
             if landing is not None and results.read(landing.result_xdr).decides:
                 return landing
         return None
+
+    async def is_dead_everywhere(self, attempt: Attempt) -> bool:
+        """Tell whether all that can be asked, two at least if there are two, call it dead."""
+        question, dead = account_keys([attempt.channel]), 0
+        for node in self.nodes.usable:
+            try:
+                reply = await self.nodes.ask_node(
+                    node, lambda server: server.get_ledger_entries(question)
+                )
+            except Exception as error:
+                log.warning("%s cannot testify: %s", node.name, type(error).__name__)
+                continue
+            snapshot = _snapshot(reply)
+            if snapshot.has_consumed(attempt) or not snapshot.is_past(attempt):
+                return False
+            dead += 1
+        return dead >= min(NODES_TO_AGREE, len(self.nodes.all))
 
     async def of_consumed(self, attempt: Attempt, hashes: Hashes) -> Landing | Doubt | None:
         """
@@ -125,7 +142,7 @@ class Proofs:
         self, node: Node, attempt: Attempt, signed: Sequence[str], doubt: Doubt
     ) -> Landing | None:
         """Have one node show the channel and then look for every hash, twice."""
-        question = _accounts([attempt.channel])
+        question = account_keys([attempt.channel])
         snapshot = _snapshot(
             await self.nodes.ask_node(node, lambda server: server.get_ledger_entries(question))
         )
@@ -163,7 +180,8 @@ class Proofs:
         self._doubts.pop((attempt.channel, attempt.sequence), None)
 
 
-def _accounts(addresses: Sequence[str]) -> list[xdr.LedgerKey]:
+def account_keys(addresses: Sequence[str]) -> list[xdr.LedgerKey]:
+    """Return what to ask the network about accounts."""
     return [
         xdr.LedgerKey(
             xdr.LedgerEntryType.ACCOUNT,
@@ -173,15 +191,18 @@ def _accounts(addresses: Sequence[str]) -> list[xdr.LedgerKey]:
     ]
 
 
+def address_of(entry: xdr.AccountEntry) -> str:
+    raw = entry.account_id.account_id.ed25519
+    assert raw is not None
+    return StrKey.encode_ed25519_public_key(raw.uint256)
+
+
 def _snapshot(reply: GetLedgerEntriesResponse) -> Snapshot:
     found = {}
     for result in reply.entries or []:
         entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
         assert entry is not None
-        raw = entry.account_id.account_id.ed25519
-        assert raw is not None
-        address = StrKey.encode_ed25519_public_key(raw.uint256)
-        found[address] = entry.seq_num.sequence_number.int64
+        found[address_of(entry)] = entry.seq_num.sequence_number.int64
     return Snapshot(reply.latest_ledger, found)
 
 

@@ -101,6 +101,7 @@ class Execution:
         """Try every operation even after one failed, so the result names all that fail."""
         whole = State(self.state)
         changes, events, good = [], [], True
+        under_way: dict[str, str] = {}
         for index, operation in enumerate(self.envelope.operations):
             application = Application(
                 state=State(whole),
@@ -110,6 +111,7 @@ class Execution:
                 ledger=self.moment.ledger,
                 close_time=self.moment.close_time,
                 passphrase=self.passphrase,
+                sponsorships=under_way,
             )
             went_well, result = apply_operation(operation, application)
             self.results.append(result)
@@ -118,7 +120,9 @@ class Execution:
                 changes.append(wire.entry_changes(changes_of(application.state)))
                 events.append(application.events)
                 application.state.commit()
-        if good:
+        if good and under_way:
+            self.code, self.results = int(Code.txBAD_SPONSORSHIP), []
+        elif good:
             whole.commit()
             self.mark.operation_changes, self.mark.operation_events = changes, events
         else:

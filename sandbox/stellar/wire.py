@@ -142,8 +142,8 @@ def entry_data(entry: Entry) -> bytes:
 
 
 def ledger_entry(entry: Entry) -> bytes:
-    sponsored = isinstance(entry, ClaimableBalance)
-    ext = pack(">ii", 1, 1) + account_id(entry.sponsor) + ZERO if sponsored else ZERO  # type: ignore[union-attr]
+    sponsor = entry.sponsor if isinstance(entry, Account | ClaimableBalance) else ""
+    ext = pack(">ii", 1, 1) + account_id(sponsor) + ZERO if sponsor else ZERO
     return pack(">I", entry.changed) + entry_data(entry) + ext
 
 
@@ -169,7 +169,7 @@ def _account(entry: Account) -> bytes:
         + bytes(entry.thresholds)
         + array(signers)
         + pack(">iqqi", 1, 0, 0, 2)
-        + pack(">II", 0, entry.sponsoring)
+        + pack(">II", entry.sponsored, entry.sponsoring)
         + array([ZERO] * len(signers))
         + pack(">iiIQ", 3, 0, entry.sequence_ledger, entry.sequence_time)
     )
