@@ -19,6 +19,7 @@ COMMANDS = {
     "replay": "Play recorded outages through the API and settle them.",
     "bench": "Measure how fast the engine is.",
     "worker": "Run a worker for some task queues.",
+    "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",
     "polling": "Tell whether the workers of this host are polling.",

@@ -44,8 +44,9 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     PaymentStatus.CONFIRMED: frozenset(),
     # the reason is gone
     PaymentStatus.PARKED: frozenset({PaymentStatus.PREPARED}),
-    # looked at again, our own bytes are found in a ledger after all
-    PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED}),
+    # looked at again, our own bytes are found in a ledger after all; or a person has released it,
+    # when it is proven that they never can be
+    PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED, PaymentStatus.PENDING}),
 }
 
 
