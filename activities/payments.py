@@ -4,6 +4,7 @@ from datetime import datetime
 
 from temporalio import activity
 
+from activities.limits import Gate
 from adapters.postgres import attempts, events, ledger, payments, webhooks
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
@@ -27,12 +28,15 @@ from workflows.payments import PaymentSteps
 
 
 class PaymentActivities(PaymentSteps):
-    def __init__(self, database: Database, rail: Rail) -> None:
+    def __init__(self, database: Database, rail: Rail, gate: Gate | None = None) -> None:
         self.database = database
         self.rail = rail
+        self.gate = gate or Gate(database)
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
+        if (held_back := await self.gate.hold(payment)) is not None:
+            return held_back
         async with self.database.autocommit() as connection:
             held = await attempts.reserve(connection, payment.id)
         if held.succeeded:
@@ -42,6 +46,8 @@ class PaymentActivities(PaymentSteps):
             attempt = _attempt(held, held.envelope, resumed=True)
             if not await self.rail.is_dead(attempt, lambda: self._signed(attempt)):
                 return Preparation(attempt)
+            if (held_back := await self.gate.pause()) is not None:
+                return held_back
             times_signed = len(await self._signed(attempt))
         try:
             envelope = await self.rail.sign_transfer(
@@ -62,9 +68,12 @@ class PaymentActivities(PaymentSteps):
 
     @activity.defn
     async def submit_payment(self, attempt: Attempt) -> str:
+        if (silence := await self.gate.silence()) is not None:
+            return silence
         answer = await self.rail.send(attempt.envelope_xdr)
         async with self.database.autocommit() as connection:
             await attempts.note_submission(connection, attempt, answer)
+        await self.gate.breaker.heard(answer, attempt.payment_id)
         return answer
 
     @activity.defn
@@ -123,12 +132,17 @@ class PaymentActivities(PaymentSteps):
 
     @activity.defn
     async def park_payment(self, parking: Parking) -> list[str]:
-        return await self._hold(parking.payment, PaymentStatus.PARKED, parking.reason, parking.at)
+        return await self._hold(parking.payment, parking.status, parking.reason, parking.at)
 
     @activity.defn
     async def quarantine_payment(self, sighting: Sighting) -> list[str]:
         async with self.database.transaction() as connection:
             await attempts.quarantine(connection, sighting.attempt.channel)
+        await self.gate.breaker.trip(
+            f"payment {sighting.payment.id} is quarantined: unknown bytes used "
+            f"channel {sighting.attempt.channel}",
+            sighting.payment.correlation_id,
+        )
         return await self._hold(
             sighting.payment,
             PaymentStatus.QUARANTINED,
@@ -142,12 +156,15 @@ class PaymentActivities(PaymentSteps):
         facts = evidence.of_payment(payment) | {"status": status, "reason": reason}
         key = (payment.id, reason)  # parked again for the same reason is no news
         by, outage_id = by_engine(payment.correlation_id), payment.outage_id
+        held = status is PaymentStatus.HELD
+        told = EventType.PAYMENT_HELD if held else EventType.PAYMENT_PARKED
         async with self.database.transaction() as connection:
-            await payments.move(connection, payment.id, status, parked_reason=reason)
+            if not await payments.move(connection, payment.id, status, parked_reason=reason):
+                await payments.restate(connection, payment.id, status, reason)
             return await events.publish(
                 connection,
                 leaf(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
-                event(EventType.PAYMENT_PARKED, outage_id, at, facts, *key),
+                event(told, outage_id, at, facts, *key),
             )
 
     async def _receipt(self, payment: Payment) -> Receipt:

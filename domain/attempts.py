@@ -76,9 +76,11 @@ class Sighting:
 class Preparation:
     """
     Signed and stored bytes; or the obstacle that must go before any can be signed; or, when the
-    payment was made before and only the memory of it was lost, the receipt.
+    payment was made before and only the memory of it was lost, the receipt. With `again_at` the
+    obstacle is a limit, which is worth another look by then.
     """
 
     attempt: Attempt | None
     obstacle: str = ""
     receipt: Receipt | None = None
+    again_at: datetime | None = None

@@ -3,19 +3,30 @@
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
+from temporalio.client import Client
+
+from activities.breakers import BreakerSwitch
+from activities.limits import Gate
 from activities.payments import PaymentActivities
-from adapters.postgres import attempts
+from adapters import temporal
+from adapters.postgres import attempts, limits
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.keys import keys
 from adapters.stellar.rail import Rail
+from domain.breakers import Tolerance
 from domain.errors import ChainUnavailable
+from domain.limits import Limits
 
 log = logging.getLogger(__name__)
 
 
-async def settlement_activities(database: Database, stack: AsyncExitStack) -> PaymentActivities:
+async def settlement_activities(
+    database: Database, client: Client, stack: AsyncExitStack
+) -> PaymentActivities:
     """Open the rail, make sure it is the right network, and learn where its channels stand."""
     settings = load(SettlementSettings)
     rail = Rail(
@@ -35,7 +46,26 @@ async def settlement_activities(database: Database, stack: AsyncExitStack) -> Pa
     sequences = await _sequences(rail)
     async with database.transaction() as connection:
         await attempts.keep_channels(connection, sequences)
-    return PaymentActivities(database, rail)
+    return PaymentActivities(database, rail, await gate(settings, database, client))
+
+
+async def gate(settings: SettlementSettings, database: Database, client: Client) -> Gate:
+    """Put the limits of this worker's settings before every signature, and show them to others."""
+    allowed = Limits(
+        cap_per_payment=settings.settlement_cap_per_payment,
+        cap_per_day=settings.settlement_cap_per_day,
+        cap_per_payee_per_day=settings.settlement_cap_per_payee_per_day,
+        approval_above=settings.settlement_approval_above,
+    )
+    async with database.transaction() as connection:
+        await limits.keep(connection, allowed, datetime.now(UTC))
+    tolerance = Tolerance(
+        alarms=settings.settlement_breaker_alarms,
+        unknowns=settings.settlement_breaker_unknowns,
+        window=timedelta(minutes=settings.settlement_breaker_minutes),
+    )
+    page = partial(temporal.start_deliveries, client)
+    return Gate(database, allowed, BreakerSwitch(database, tolerance, page))
 
 
 async def _sequences(rail: Rail) -> dict[str, int]:

@@ -10,12 +10,12 @@ Only proof moves a payment on. No error, no clock and no answer to a send ever c
 """
 
 from abc import ABC, abstractmethod
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import activity, workflow
 
 from domain.attempts import Attempt, Observation, Outcome, Preparation, Sighting
-from domain.payments import Parking, Payment, Receipt
+from domain.payments import Parking, Payment, PaymentStatus, Receipt
 
 with workflow.unsafe.imports_passed_through():
     from workflows.steps import Life
@@ -74,13 +74,18 @@ class PaymentWorkflow(Life):
         super().__init__()
         self.payment = payment
         self.retry_wanted = False
+        self.held_because = ""
 
     @workflow.run
     async def run(self, payment: Payment) -> Receipt:
         while True:
+            self.retry_wanted = False
             preparation = await self.insist(PaymentSteps.prepare_payment, payment)
             if preparation.receipt is not None:
                 return preparation.receipt
+            if preparation.attempt is None and preparation.again_at is not None:
+                await self.held(preparation.obstacle, preparation.again_at)
+                continue
             if preparation.attempt is None:
                 await self.parked(preparation.obstacle)
                 continue
@@ -118,9 +123,21 @@ class PaymentWorkflow(Life):
         parking = Parking(self.payment, reason, workflow.now())
         await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
         self.note(f"parked: {reason}; send the signal retry once it is mended")
+        self.held_because = ""
         self.retry_wanted = False
         deadline = workflow.now() + PARKED_RETRY
         await self.wait_until(deadline, lambda: self.retry_wanted, "parked")
+
+    async def held(self, reason: str, again_at: datetime) -> None:
+        """Wait for a limit to let it pass; a word that came since it was asked counts."""
+        if reason != self.held_because:
+            parking = Parking(self.payment, reason, workflow.now(), PaymentStatus.HELD)
+            await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
+            self.note(f"held: {reason}")
+            self.held_because = reason
+        await self.wait_until(again_at, lambda: self.retry_wanted, "held")
+        if workflow.info().is_continue_as_new_suggested():
+            workflow.continue_as_new(self.payment)
 
     async def quarantined(self, sighting: Sighting) -> None:
         """Wait for a person, for ever if need be: going on could pay twice."""

@@ -8,6 +8,13 @@ from adapters.postgres.tables.events import (
     webhooks,
 )
 from adapters.postgres.tables.ledger import entries, postings
+from adapters.postgres.tables.limits import (
+    approvals,
+    authorisations,
+    breakers,
+    limits,
+    spending,
+)
 from adapters.postgres.tables.metadata import Xid8, metadata
 from adapters.postgres.tables.outages import (
     agreements,
@@ -28,20 +35,25 @@ __all__ = [
     "Xid8",
     "agreements",
     "api_keys",
+    "approvals",
     "attempts",
     "audit_leaves",
+    "authorisations",
+    "breakers",
     "channels",
     "deliveries",
     "disputes",
     "entries",
     "envelopes",
     "events",
+    "limits",
     "metadata",
     "outages",
     "payments",
     "policies",
     "postings",
     "sla_results",
+    "spending",
     "submissions",
     "webhooks",
 ]
