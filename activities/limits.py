@@ -54,4 +54,4 @@ class Gate:
     async def silence(self) -> str | None:
         """Ask before stored bytes are sent: while the breaker is open none are, only observed."""
         reason = await self.breaker.reason()
-        return None if reason is None else f"NOT SENT, the breaker is open: {reason}"
+        return None if reason is None else f"not sent, the breaker is open: {reason}"

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain import money
+from domain.attempts import SettlementRail
 from domain.errors import Invalid
 
 Settings = TypeVar("Settings", bound=BaseSettings)
@@ -97,6 +98,15 @@ class SettlementSettings(CommonSettings):
         description="seed (S...) of the operator, which sponsors channels and holds no funds"
     )
     stellar_channels: int = Field(32, ge=1, le=1000, description="how many channel accounts")
+    stellar_fee_cap_stroops: int = Field(
+        50_000_000, ge=1_000, description="most that one transaction may cost, in stroops of XLM"
+    )
+    settlement_rail: SettlementRail = Field(
+        SettlementRail.SOROBAN, description="how money moves: soroban, or classic batches"
+    )
+    netting_window_seconds: int = Field(
+        0, ge=0, le=86_400, description="net payments between the same accounts; 0 does not"
+    )
     settlement_cap_per_payment: Stroops = Field(
         None, description="most USDC one payment may move, as a plain decimal"
     )

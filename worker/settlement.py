@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
 
+from activities.batches import BatchActivities
 from activities.breakers import BreakerSwitch
 from activities.limits import Gate
 from activities.payments import PaymentActivities
@@ -17,16 +19,18 @@ from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.keys import keys
 from adapters.stellar.rail import Rail
+from domain.batches import Plan
 from domain.breakers import Tolerance
 from domain.errors import ChainUnavailable
 from domain.limits import Limits
+from workflows.batches import GatheringWorkflow
 
 log = logging.getLogger(__name__)
 
 
 async def settlement_activities(
     database: Database, client: Client, stack: AsyncExitStack
-) -> PaymentActivities:
+) -> tuple[PaymentActivities, BatchActivities]:
     """Open the rail, make sure it is the right network, and learn where its channels stand."""
     settings = load(SettlementSettings)
     rail = Rail(
@@ -41,15 +45,21 @@ async def settlement_activities(
             operator_seed=settings.stellar_operator_seed.get_secret_value(),
             channels=settings.stellar_channels,
         ),
+        settings.stellar_fee_cap_stroops,
     )
     stack.push_async_callback(rail.close)
     sequences = await _sequences(rail)
     async with database.transaction() as connection:
         await attempts.keep_channels(connection, sequences)
-    return PaymentActivities(database, rail, await gate(settings, database, client))
+    plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
+    gate = await _gate(settings, database, client)
+    return (
+        PaymentActivities(database, rail, gate, gathers=plan.gathers),
+        BatchActivities(database, rail, plan, gate),
+    )
 
 
-async def gate(settings: SettlementSettings, database: Database, client: Client) -> Gate:
+async def _gate(settings: SettlementSettings, database: Database, client: Client) -> Gate:
     """Put the limits of this worker's settings before every signature, and show them to others."""
     allowed = Limits(
         cap_per_payment=settings.settlement_cap_per_payment,
@@ -66,6 +76,17 @@ async def gate(settings: SettlementSettings, database: Database, client: Client)
     )
     page = partial(temporal.start_deliveries, client)
     return Gate(database, allowed, BreakerSwitch(database, tolerance, page))
+
+
+async def begin_gathering(client: Client) -> None:
+    """Let one life gather batches, whoever of many workers asks for it first."""
+    await client.start_workflow(
+        GatheringWorkflow.run,
+        id="gathering",
+        task_queue="settlement",
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary="puts payments together that are ready",
+    )
 
 
 async def _sequences(rail: Rail) -> dict[str, int]:

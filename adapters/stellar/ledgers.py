@@ -26,6 +26,7 @@ RECENT_MAX = 4096
 class Landing:
     """A transaction in a ledger: what is needed of it to decide a payment."""
 
+    hash: str
     succeeded: bool
     result_xdr: str
     ledger: int
@@ -71,6 +72,7 @@ class LedgerWatch:
                 continue
             for transaction in page.transactions:
                 landing = Landing(
+                    transaction.transaction_hash,
                     transaction.status == "SUCCESS",
                     transaction.result_xdr,
                     transaction.ledger,

@@ -7,36 +7,47 @@ where a payment must not. Nothing here decides to pay twice: it cannot, a paymen
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from stellar_sdk import Asset as SdkAsset
-from stellar_sdk import Keypair, StrKey, xdr
+from stellar_sdk import Keypair, StrKey, TransactionEnvelope, xdr
 from stellar_sdk.client.aiohttp_client import AiohttpClient
 from stellar_sdk.soroban_rpc import GetTransactionStatus
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from adapters.stellar import results, transfers
+from adapters.stellar import bumps, classic, results, transfers
 from adapters.stellar.keys import Keys
 from adapters.stellar.ledgers import Landing, LedgerWatch
-from domain.attempts import Attempt, Envelope, Observation, Outcome
+from domain.attempts import Attempt, Observation, Outcome, SettlementRail
+from domain.envelopes import Envelope
 from domain.errors import ChainMismatch, ChainUnavailable, Obstructed
-from domain.payments import Payment
+from domain.shares import Transfer
 
 WATCH_SECONDS = 8.0
 CALL_SECONDS = 10
+# 5 XLM: a transfer costs a thousandth of it.
+FEE_CAP_STROOPS = 50_000_000
 Hashes = Callable[[], Awaitable[list[str]]]
 
 
 class Rail:
     """One Stellar network, reached through one RPC node."""
 
-    def __init__(self, rpc_url: str, passphrase: str, usdc_issuer: str, keys: Keys) -> None:
+    def __init__(
+        self,
+        rpc_url: str,
+        passphrase: str,
+        usdc_issuer: str,
+        keys: Keys,
+        fee_cap_stroops: int = FEE_CAP_STROOPS,
+    ) -> None:
         self.passphrase = passphrase
         self.keys = keys
-        contract = SdkAsset("USDC", usdc_issuer).contract_id(passphrase)
-        self.asset = transfers.Asset(contract, passphrase)
+        self.fee_cap_stroops = fee_cap_stroops
+        asset = SdkAsset("USDC", usdc_issuer)
+        self.asset = transfers.Asset(asset, asset.contract_id(passphrase), passphrase)
         self.server = SorobanServerAsync(rpc_url, AiohttpClient(post_timeout=CALL_SECONDS))
         self.watch = LedgerWatch(self.server)
 
@@ -64,29 +75,68 @@ class Rail:
             raise ChainUnavailable(f"cannot read the channel accounts: {_name(error)}") from error
         return found[1]
 
-    async def sign_transfer(
-        self, payment: Payment, channel: str, sequence: int, times_signed: int
+    async def sign(
+        self,
+        riding: Sequence[Transfer],
+        rail: SettlementRail,
+        channel: str,
+        sequence: int,
+        times_signed: int,
     ) -> Envelope:
         """
-        Simulate and sign a transfer on a given (channel, sequence).
+        Sign transfers on a given (channel, sequence), in a fee bump.
 
-        Raises Obstructed when the payee or the treasury must change first, ChainUnavailable when
+        Raises Obstructed when a payee or the treasury must change first, ChainUnavailable when
         the network cannot say.
         """
-        treasury = self.keys.treasuries[payment.payer]
-        if treasury.public_key != payment.from_address:
-            raise Obstructed(f"we hold no key for {payment.from_address}")
-        if not StrKey.is_valid_ed25519_public_key(payment.to_address):
-            raise Obstructed(f"{payment.to_address!r} is not a Stellar account")
-        drafted = transfers.draft(
-            payment, self.asset, channel, sequence, times_signed, datetime.now(UTC)
-        )
+        signers = self._treasuries(riding)
+        now = datetime.now(UTC)
+        if rail is SettlementRail.CLASSIC:
+            max_ledger = await self.latest_ledger() + transfers.LEDGERS_TO_LIVE
+            inner = classic.draft(riding, self.asset, channel, sequence, max_ledger, now)
+        else:
+            (transfer,) = riding
+            inner = transfers.draft(transfer, self.asset, channel, sequence, now)
+            max_ledger = await self._assembled(inner)
+        for signer in (self.keys.channels[channel], *signers):
+            inner.sign(signer)
+        return bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, self.fee_cap_stroops)
+
+    def _treasuries(self, riding: Sequence[Transfer]) -> list[Keypair]:
+        """Return the keys that transfers need; refuse an account that is not ours."""
+        signers = {}
+        for transfer in riding:
+            treasury = self.keys.treasuries[transfer.payer]
+            if treasury.public_key != transfer.from_address:
+                raise Obstructed(f"we hold no key for {transfer.from_address}")
+            signers[treasury.public_key] = treasury
+        return list(signers.values())
+
+    async def _assembled(self, inner: TransactionEnvelope) -> int:
         try:
-            simulation = await self.server.simulate_transaction(drafted)
+            simulation = await self.server.simulate_transaction(inner)
         except Exception as error:
             raise ChainUnavailable(f"cannot simulate: {_name(error)}") from error
-        max_ledger = transfers.assemble(drafted, simulation)
-        return transfers.sign(drafted, max_ledger, self.keys.channels[channel], treasury)
+        return transfers.assemble(inner, simulation)
+
+    def raised(self, stored: Envelope) -> Envelope | None:
+        """Bid more for a place in a ledger, around the same inner transaction."""
+        return bumps.raised(stored, self.keys.fees, self.fee_cap_stroops, self.passphrase)
+
+    async def latest_ledger(self) -> int:
+        try:
+            return (await self.server.get_latest_ledger()).sequence
+        except Exception as error:
+            raise ChainUnavailable(f"the RPC node does not answer: {_name(error)}") from error
+
+    async def obstacles(self, riding: Sequence[Transfer]) -> dict[int, str]:
+        """Ask the network, in one call, which transfers cannot be made as things stand, and why."""
+        payees = sorted({transfer.to_address for transfer in riding})
+        try:
+            reply = await self.server.get_ledger_entries(classic.questions(payees, self.asset))
+        except Exception as error:
+            raise ChainUnavailable(f"cannot read the payees: {_name(error)}") from error
+        return classic.payees(reply).obstacles(riding)
 
     async def send(self, envelope_xdr: str) -> str:
         """Send stored bytes. Whatever is not a parsed answer is unknown, never "not sent"."""
@@ -103,7 +153,7 @@ class Rail:
         """
         try:
             since_ledger = attempt.max_ledger - transfers.LEDGERS_TO_LIVE
-            with self.watch.expect(attempt.hash, since_ledger) as seen:
+            with self.watch.expect(attempt.newest_hash, since_ledger) as seen:
                 if attempt.resumed:
                     known = await self._look_up(hashes)
                     if known is not None:
@@ -142,7 +192,11 @@ class Rail:
                 succeeded = found.status is GetTransactionStatus.SUCCESS
                 return _observation(
                     Landing(
-                        succeeded, found.result_xdr or "", found.ledger or 0, found.create_at or 0
+                        found.transaction_hash,
+                        succeeded,
+                        found.result_xdr or "",
+                        found.ledger or 0,
+                        found.create_at or 0,
                     )
                 )
         return None
@@ -176,6 +230,8 @@ def _observation(landing: Landing) -> Observation:
         datetime.fromtimestamp(landing.closed_at_seconds, UTC),
         fee,
         "" if landing.succeeded else reason,
+        landing.hash,
+        [] if landing.succeeded else classic.failing(landing.result_xdr),
     )
 
 

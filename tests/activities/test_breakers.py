@@ -51,7 +51,7 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     assert held is not None
     assert held.obstacle == f"the breaker is open: {reason}"
     assert held.again_at is not None
-    assert await door.silence() == f"NOT SENT, the breaker is open: {reason}"
+    assert await door.silence() == f"not sent, the breaker is open: {reason}"
 
     async def heard() -> bool:
         return await other.reason() == reason

@@ -28,6 +28,7 @@ from adapters.postgres.tables.payments import (
     channels,
     envelopes,
     payments,
+    shares,
     submissions,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "payments",
     "policies",
     "postings",
+    "shares",
     "sla_results",
     "spending",
     "submissions",
