@@ -36,12 +36,16 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What an approver is asked about: the payment, who prepared it, and who has approved it."""
+    """
+    What an approver is asked about: the payment, who prepared it, and who has approved it. `taken`
+    is true from the moment a (channel, sequence) is reserved for it, alone or in a batch.
+    """
 
     payment: Payment
     status: PaymentStatus
     preparer: str
     approvers: Collection[str]
+    taken: bool = False
 
 
 def digest(payment: Payment) -> str:
@@ -96,5 +100,5 @@ def check_withdrawal(
         raise Conflict(f"{who.name} has no approval of payment {payment_id} to withdraw")
     if standing.status not in UNSIGNED:
         raise Conflict(f"payment {payment_id} is {standing.status}: it is signed already")
-    if admitted_at is not None and now - admitted_at < SIGNING:
+    if standing.taken or (admitted_at is not None and now - admitted_at < SIGNING):
         raise Conflict(f"payment {payment_id} is being signed at this moment; look again soon")

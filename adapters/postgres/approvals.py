@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import orjson
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
 from adapters.postgres.payments import payment_of
-from adapters.postgres.tables import approvals, audit_leaves, authorisations, payments
+from adapters.postgres.tables import approvals, audit_leaves, authorisations, payments, shares
 from domain.approvals import APPROVERS, UNSIGNED, Approval, Standing, digest
 from domain.audit import by_engine, leaf
 from domain.digests import derived_id, instant
@@ -18,12 +18,18 @@ from domain.errors import NotFound
 from domain.payments import Payment, PaymentStatus
 
 STANDS = approvals.c.voided_at.is_(None)
+# Reserved to be signed; a parked payment may hold a pair whose bytes are proven dead.
+TAKEN = (payments.c.status != PaymentStatus.PARKED) & exists().where(
+    shares.c.payment_id == payments.c.id, shares.c.live
+)
 
 
 async def lock(connection: AsyncConnection, payment_id: str) -> Standing:
     """Return how a payment stands; until the transaction ends it is neither admitted nor approved."""
     rows = await connection.execute(
-        select(payments).where(payments.c.id == payment_id).with_for_update(key_share=True)
+        select(payments, TAKEN.label("taken"))
+        .where(payments.c.id == payment_id)
+        .with_for_update(key_share=True, of=payments)
     )
     row = rows.mappings().one_or_none()
     if row is None:
@@ -36,7 +42,9 @@ async def lock(connection: AsyncConnection, payment_id: str) -> Standing:
         )
     )
     status = PaymentStatus(row["status"])
-    return Standing(payment, status, preparers[payment_id], set(given.scalars()))
+    return Standing(
+        payment, status, preparers[payment_id], set(given.scalars()), taken=row["taken"]
+    )
 
 
 async def prepared_by(connection: AsyncConnection, owed: Sequence[Payment]) -> dict[str, str]:
@@ -92,6 +100,14 @@ async def withdraw(
         .where(approvals.c.payment_id == payment_id, approvals.c.approver == approver, STANDS)
         .values(voided_at=at, voided_reason="withdrawn")
     )
+    await _call_back(connection, payment_id)
+
+
+async def _call_back(connection: AsyncConnection, payment_id: str) -> None:
+    """What was let go and waits for a batch must be let go anew."""
+    await connection.execute(
+        update(payments).where(payments.c.id == payment_id).values(gathered_at=None)
+    )
 
 
 async def void_for(
@@ -104,9 +120,9 @@ async def void_for(
     at = datetime.now(UTC)
     unsigned = await connection.execute(
         select(payments.c.id, payments.c.outage_id, payments.c.correlation_id)
-        .where(payments.c.id.in_(payment_ids), payments.c.status.in_(UNSIGNED))
+        .where(payments.c.id.in_(payment_ids), payments.c.status.in_(UNSIGNED), ~TAKEN)
         .order_by(payments.c.id)
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=True, of=payments)
     )
     voided = []
     for row in unsigned.all():
@@ -119,6 +135,7 @@ async def void_for(
         approvers = sorted(gone.scalars())
         if not approvers:
             continue
+        await _call_back(connection, row.id)
         voided.append(row.id)
         facts = {"payment_id": row.id, "reason": reason, "approvers": approvers}
         subject, by = f"outage/{row.outage_id}", by_engine(row.correlation_id)

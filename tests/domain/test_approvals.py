@@ -100,5 +100,7 @@ def test_one_withdraws_only_what_one_gave_and_not_while_it_is_being_signed() -> 
     check_withdrawal(approved, ADA, NOW - timedelta(minutes=1), NOW)
     with pytest.raises(Conflict, match="being signed at this moment"):
         check_withdrawal(approved, ADA, NOW - timedelta(seconds=29), NOW)
+    with pytest.raises(Conflict, match="being signed at this moment"):
+        check_withdrawal(replace(approved, taken=True), ADA, None, NOW)
     with pytest.raises(Conflict, match="bob has no approval"):
         check_withdrawal(approved, Principal("bob", Role.FINANCE), None, NOW)
