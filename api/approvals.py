@@ -119,11 +119,11 @@ async def approve_payment(
 
 @router.delete("/{payment_id}/approvals")
 async def withdraw_approval(
-    payment_id: PaymentId, database: Database, caller: Caller, asked: Asked
+    payment_id: PaymentId, engine: Running, caller: Caller, asked: Asked
 ) -> QueuedView:
     """Take your own approval back; 409 once the payment is signed."""
     at = datetime.now(UTC)
-    async with database.transaction() as connection:
+    async with engine.database.transaction() as connection:
         standing = await approvals.lock(connection, payment_id)
         admitted_at = await approvals.admitted_at(connection, payment_id)
         check_withdrawal(standing, caller, admitted_at, at)
@@ -133,4 +133,5 @@ async def withdraw_approval(
         await events.publish(
             connection, leaf(subject, "payment.approval_withdrawn", asked, at, facts, *key)
         )
-    return await show_approvals(payment_id, database, caller)
+    await commands.retry_payment(engine, payment_id)
+    return await show_approvals(payment_id, engine.database, caller)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from activities.limits import Gate
 from activities.outages import OutageActivities
-from adapters.postgres import approvals, payments
+from adapters.postgres import approvals, attempts, batches, payments
 from adapters.postgres.database import Database
 from adapters.postgres.tables import authorisations, spending
 from adapters.postgres.tables import payments as book
@@ -256,3 +256,26 @@ async def test_what_is_signed_goes_on_whatever_the_limits_have_become(
     door = gate(database, now, cap_per_payment=1, cap_per_day=1, approval_above=1)
     assert await verdict(door, payment) == "goes"
     assert await spent(database, now) == {}
+
+
+async def test_a_withdrawal_calls_a_payment_back_from_the_batch_it_waits_for(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    payment = await owed(database)
+    await approved(database, payment, ADA)
+    async with database.transaction() as connection:
+        await batches.ready(connection, payment.id)
+        await approvals.withdraw(connection, payment.id, ADA, NOW)
+        assert (await payments.get(connection, payment.id))["gathered_at"] is None
+        standing = await approvals.lock(connection, payment.id)
+    assert (standing.approvers, standing.taken) == (set(), False)
+
+
+async def test_what_holds_a_channel_is_taken(api: httpx.AsyncClient, database: Database) -> None:
+    payment = await owed(database)
+    async with database.transaction() as connection:
+        held = await attempts.reserve(connection, payment.id)
+        assert held is not None
+        assert (await approvals.lock(connection, payment.id)).taken
+        await attempts.release(connection, held)
+        assert not (await approvals.lock(connection, payment.id)).taken
