@@ -47,6 +47,10 @@ class BreakerSwitch:
                 self._read_at = time.monotonic()
             return self._reason
 
+    def forget(self) -> None:
+        """What was read last is out of date."""
+        self._read_at = -FRESH_SECONDS
+
     async def heard(self, answer: str, correlation_id: str) -> None:
         """Take the answer to a send; one bad one too many opens the breaker."""
         why = self.watch.heard(answer, datetime.now(UTC))
@@ -59,7 +63,7 @@ class BreakerSwitch:
             deliveries = await breakers.switch(
                 connection, by_engine(correlation_id), datetime.now(UTC), reason, to_open=True
             )
-        self._read_at = -FRESH_SECONDS
+        self.forget()
         if deliveries is None:
             return
         log.error("the breaker is open, nothing new is settled: %s", reason)

@@ -7,7 +7,7 @@ from activities.breakers import BreakerSwitch
 from adapters.postgres import limits
 from adapters.postgres.database import Database
 from domain.attempts import Preparation
-from domain.limits import NONE, Limits, breaker_open, hold
+from domain.limits import NONE, Admission, Limits, breaker_open, hold
 from domain.payments import Payment
 
 
@@ -35,11 +35,14 @@ class Gate:
         Ask before anything is reserved: None lets the payment go, and counts it once, on the day
         it is first let go. One that was signed before always goes on: it must be observed.
         """
-        if not self.allowed.any() and await self.breaker.reason() is None:
+        stopped = await self.breaker.reason() is not None
+        if not stopped and not self.allowed.any():
             return None
         now = self.now()
         async with self.database.autocommit() as connection:
             answer = await limits.admit(connection, payment, self.allowed, now.date())
+        if stopped and answer.admission is not Admission.BREAKER:
+            self.breaker.forget()  # the book knows better: it was closed a moment ago
         held = hold(self.allowed, payment, answer, now)
         return None if held is None else Preparation(None, held.reason, again_at=held.again_at)
 

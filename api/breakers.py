@@ -1,5 +1,6 @@
 """/payments/breaker: stop everything new, and let it go on."""
 
+import asyncio
 import logging
 from datetime import UTC, datetime
 from typing import Literal
@@ -9,12 +10,14 @@ from pydantic import BaseModel, Field
 
 from adapters import temporal
 from adapters.postgres import breakers
+from api import commands
 from api.bodies import Body
-from api.dependencies import Admin, Asked, Caller, Database, Running
+from api.dependencies import Admin, Asked, Caller, Database, Engine, Running
 from domain.breakers import REASON_MAX, check_reason
 from domain.errors import Conflict
 
 log = logging.getLogger(__name__)
+TOLD_AT_ONCE_MAX = 200
 router = APIRouter(prefix="/payments/breaker", tags=["payments"])
 
 
@@ -50,7 +53,7 @@ async def switch_breaker(
 ) -> BreakerView:
     """
     Open or close the breaker. Every settlement worker obeys within a second; what was held goes
-    on within a minute of closing.
+    on at once when it is closed, and within a minute if there is very much of it.
     """
     check_reason(body.reason)
     to_open, at = body.action == "open", datetime.now(UTC)
@@ -61,4 +64,13 @@ async def switch_breaker(
     if to_open:
         log.error("%s opened the breaker, nothing new is settled: %s", asked.actor, body.reason)
     await temporal.start_deliveries(engine.temporal, deliveries)
+    if not to_open:
+        await _tell_those_held(engine)
     return await get_breaker(engine.database, admin)
+
+
+async def _tell_those_held(engine: Engine) -> None:
+    """The others look again by themselves."""
+    async with engine.database.autocommit() as connection:
+        waiting = await breakers.held(connection, TOLD_AT_ONCE_MAX)
+    await asyncio.gather(*(commands.retry_payment(engine, payment_id) for payment_id in waiting))

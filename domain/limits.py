@@ -14,6 +14,7 @@ from domain.money import decimal
 from domain.payments import Payment
 
 DAY = timedelta(days=1)
+BREAKER_OPEN = "the breaker is open: "
 # Whoever has mended something sends `retry`; this is how long it takes without.
 LOOK_AGAIN = timedelta(hours=1)
 APPROVAL_LOOK_AGAIN = timedelta(minutes=10)
@@ -67,7 +68,7 @@ class Hold:
 
 
 def breaker_open(reason: str, now: datetime) -> Hold:
-    return Hold(f"the breaker is open: {reason}", now + BREAKER_LOOK_AGAIN)
+    return Hold(f"{BREAKER_OPEN}{reason}", now + BREAKER_LOOK_AGAIN)
 
 
 def hold(limits: Limits, payment: Payment, answer: Answer, now: datetime) -> Hold | None:

@@ -252,7 +252,7 @@ async def test_the_breaker_stops_what_is_new_while_what_was_sent_is_observed(
     closed = await admin.post(BREAKER, json={"action": "close", "reason": "it was not odd"})
     assert closed.json()["is_open"] is False
     for outage_id in late:
-        await lifecycle(admin, outage_id, "closed", 90)
+        await lifecycle(admin, outage_id, "closed", 30)
     chain = await moved(limited)
     assert [chain[payment["number"]] for payment in held] == [1] * len(held)
     feed = await everything(admin)

@@ -6,12 +6,14 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
-from adapters.postgres.tables import breakers
+from adapters.postgres.tables import breakers, payments
 from domain.audit import leaf
 from domain.breakers import Breaker
 from domain.digests import instant
 from domain.events import EventType, event
+from domain.limits import BREAKER_OPEN
 from domain.outages import Request
+from domain.payments import PaymentStatus
 
 NAME = "settlement"
 
@@ -42,3 +44,17 @@ async def switch(
         leaf("breaker/settlement", f"breaker.{what}", by, at, facts, instant(at)),
         event(told, None, at, facts, instant(at)),
     )
+
+
+async def held(connection: AsyncConnection, most: int) -> list[str]:
+    """Return the payments that the breaker holds, the longest first."""
+    rows = await connection.execute(
+        select(payments.c.id)
+        .where(
+            payments.c.status == PaymentStatus.HELD,
+            payments.c.parked_reason.startswith(BREAKER_OPEN, autoescape=True),
+        )
+        .order_by(payments.c.created_at)
+        .limit(most)
+    )
+    return list(rows.scalars())
