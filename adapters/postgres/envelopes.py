@@ -86,14 +86,16 @@ def _pair(reserved: Reservation) -> tuple[str, int]:
 _BID = text(
     """
     INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)
-    SELECT :hash, :inner_hash, a.payment_id, a.n, :xdr, :fee_stroops, :max_ledger
+    SELECT :hash, CAST(:inner_hash AS text), a.payment_id, a.n, :xdr,
+           CAST(:fee_stroops AS bigint), CAST(:max_ledger AS bigint)
     FROM attempts a
     WHERE a.payment_id = :payment_id AND a.n = :n AND a.status = 'open'
-      AND a.max_ledger = :max_ledger
+      AND a.max_ledger = CAST(:max_ledger AS bigint)
       AND NOT EXISTS (
           SELECT FROM envelopes e
-          WHERE e.payment_id = a.payment_id AND e.n = a.n AND e.max_ledger = :max_ledger
-            AND (e.inner_hash <> :inner_hash OR e.fee_stroops >= :fee_stroops)
+          WHERE e.payment_id = a.payment_id AND e.n = a.n AND e.max_ledger = CAST(:max_ledger AS bigint)
+            AND (e.inner_hash <> CAST(:inner_hash AS text)
+                 OR e.fee_stroops >= CAST(:fee_stroops AS bigint))
       )
     ON CONFLICT (hash) DO NOTHING
     """
