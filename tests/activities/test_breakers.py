@@ -2,19 +2,28 @@
 
 import logging
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from activities.batches import BatchActivities
 from activities.breakers import FRESH_SECONDS, BreakerSwitch
 from activities.limits import Gate
-from adapters.postgres import breakers, events
+from activities.payments import PaymentActivities
+from adapters.postgres import batches, breakers, events
 from adapters.postgres.audit import trail
 from adapters.postgres.database import Database
+from adapters.stellar.rail import Rail
+from domain.attempts import Observation, Outcome, SettlementRail, Sighting
+from domain.batches import Plan
 from domain.breakers import Tolerance
+from domain.errors import TryAgain
 from domain.outages import Request
-from tests.activities.test_limits import owed
+from sandbox.stack import Stack
+from tests import witness
+from tests.owing import NOW, open_rail, payment_owed
 from tests.support import eventually, unique
 
 CORRELATION = "corr-breaker"
@@ -36,7 +45,7 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     async def page(deliveries: list[str]) -> None:
         paged.append(deliveries)
 
-    payment, reason = await owed(database), unique("odd")
+    payment, reason = await payment_owed(database), unique("odd")
     switch, other = BreakerSwitch(database, page=page), BreakerSwitch(database, page=page)
     assert await other.reason() is None
     with caplog.at_level(logging.ERROR):
@@ -84,3 +93,113 @@ async def test_switching_it_where_it_stands_changes_nothing(
         again = await breakers.switch(connection, by, at, "no news", to_open=before.is_open)
         assert again is None
         assert await breakers.state(connection) == before
+
+
+@pytest.fixture(scope="module")
+async def rail(stack: Stack) -> AsyncIterator[Rail]:
+    rail = open_rail(stack)
+    yield rail
+    await rail.close()
+
+
+async def on_chain(stack: Stack, number: int) -> int:
+    seen = await witness.transfers(stack.environment["STELLAR_RPC_URL"])
+    return sum(transfer.number == number for transfer in seen)
+
+
+async def close(database: Database, switch: BreakerSwitch) -> None:
+    async with database.transaction() as connection:
+        by = Request("tester", CORRELATION)
+        await breakers.switch(connection, by, datetime.now(UTC), "mended", to_open=False)
+    switch.forget()
+
+
+async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_observed(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    switch = BreakerSwitch(database)
+    steps = PaymentActivities(database, rail, Gate(database, breaker=switch))
+    sent, unsent = await payment_owed(database), await payment_owed(database)
+    first = (await steps.prepare_payment(sent)).attempt
+    second = (await steps.prepare_payment(unsent)).attempt
+    assert first is not None
+    assert second is not None
+    await steps.submit_payment(first)
+    await switch.trip("odd", CORRELATION)
+    for attempt in (first, second):
+        assert await steps.submit_payment(attempt) == "not sent, the breaker is open: odd"
+        assert await steps.raise_fee(attempt) == attempt
+    # Bytes that may be on their way are still answered, so that they are watched.
+    again = (await steps.prepare_payment(sent)).attempt
+    assert again is not None
+    assert again.hash == first.hash
+    seen = await steps.observe_payment(first)
+    assert seen.outcome is Outcome.SUCCEEDED
+    await steps.book_payment(Sighting(sent, first, seen, NOW))
+    assert await on_chain(stack, unsent.number) == 0
+
+    await close(database, switch)
+    assert await steps.submit_payment(second) == "PENDING"
+    seen = await steps.observe_payment(second)
+    assert seen.outcome is Outcome.SUCCEEDED
+    await steps.book_payment(Sighting(unsent, second, seen, NOW))
+    assert [await on_chain(stack, each.number) for each in (sent, unsent)] == [1, 1]
+
+
+async def test_a_quarantine_opens_it(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    """On a channel that does not exist, so that the stack keeps all of its own."""
+    switch = BreakerSwitch(database)
+    steps = PaymentActivities(database, rail, Gate(database, breaker=switch))
+    payment = await payment_owed(database)
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    await steps.submit_payment(attempt)
+    foreign = Observation(Outcome.FOREIGN, reason="consumed by bytes we do not know")
+    elsewhere = replace(attempt, channel="GNOWHERE")
+    await steps.quarantine_payment(Sighting(payment, elsewhere, foreign, NOW))
+    assert await switch.reason() == (
+        f"payment {payment.id} is quarantined: bytes we do not know used channel GNOWHERE"
+    )
+    seen = await steps.observe_payment(attempt)
+    await steps.book_payment(Sighting(payment, attempt, seen, NOW))
+    assert await on_chain(stack, payment.number) == 1
+
+
+async def test_a_send_without_an_answer_is_counted(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    switch = BreakerSwitch(database, Tolerance(unknowns=2))
+    steps = PaymentActivities(database, rail, Gate(database, breaker=switch))
+    attempt = (await steps.prepare_payment(await payment_owed(database))).attempt
+    assert attempt is not None
+    broken = replace(attempt, envelope_xdr="not an envelope")
+    assert "UNKNOWN" in await steps.submit_payment(broken)
+    assert await switch.reason() is None
+    await steps.submit_payment(broken)
+    assert "2 sends within 10 minutes" in (await switch.reason() or "")
+
+
+async def test_no_batch_is_gathered_or_signed_while_it_is_open(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    switch = BreakerSwitch(database)
+    gate, plan = Gate(database, breaker=switch), Plan(SettlementRail.CLASSIC, 0)
+    lives = PaymentActivities(database, rail, gate, gathers=True)
+    payment = await payment_owed(database)
+    assert (await lives.prepare_payment(payment)).gathered
+    async with database.transaction() as connection:
+        batch = await batches.gather(connection, plan, datetime.now(UTC) + timedelta(hours=1))
+    assert batch is not None
+    await switch.trip("odd", CORRELATION)
+    steps = BatchActivities(database, rail, plan, gate)
+    with pytest.raises(TryAgain, match="not sent, the breaker is open: odd"):
+        await steps.prepare_batch(batch)
+    held = await lives.prepare_payment(await payment_owed(database))
+    assert (held.gathered, held.obstacle) == (False, "the breaker is open: odd")
+    await close(database, switch)
+    attempt = (await steps.prepare_batch(batch)).attempt
+    assert attempt is not None
+    await steps.submit_payment(attempt)
+    assert (await steps.observe_payment(attempt)).outcome is Outcome.SUCCEEDED

@@ -15,7 +15,6 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from activities.limits import Gate
-from activities.outages import OutageActivities
 from adapters.postgres import approvals, attempts, batches, payments
 from adapters.postgres.database import Database
 from adapters.postgres.tables import authorisations, spending
@@ -23,15 +22,11 @@ from adapters.postgres.tables import payments as book
 from domain.approvals import Approval, digest
 from domain.limits import Limits
 from domain.money import stroops
-from domain.outages import Declaration, Declaring, Judging, Outage, Request, Resolution
-from domain.payments import Payment, PaymentStatus, Settling
-from domain.sla import Severity
+from domain.payments import Payment, PaymentStatus
 from sandbox.stack import Stack
-from tests.support import unique
+from tests.owing import ASKER, NOW, payment_owed
 
-DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
-NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
-PREPARER, ADA, BOB = "eve", "ada", "bob"
+PREPARER, ADA, BOB = ASKER.actor, "ada", "bob"
 DAYS = iter(range(1, 1000))
 
 
@@ -49,15 +44,8 @@ def another_day() -> datetime:
 
 
 async def owed(database: Database, minutes: int = 5) -> Payment:
-    """A payment that no workflow is about to make: a reward of 1500 USDC, prepared by eve."""
-    outage_id, steps = unique("GATE"), OutageActivities(database, "sandbox")
-    asker = Request(PREPARER, "corr-gate")
-    outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
-    declaration = Declaration(outage, Request("someone", "corr-gate"), "standard", "default")
-    await steps.record_outage(Declaring(declaration, NOW))
-    resolution = Resolution(asker, DETECTED + timedelta(minutes=minutes))
-    await steps.judge_outage(Judging(outage_id, resolution, 60, NOW))
-    return await steps.owe_payment(Settling(outage_id, 1, NOW))
+    """A payment that no workflow is about to make: by default a reward of 1500 USDC."""
+    return await payment_owed(database, "GATE", minutes)
 
 
 async def approved(
