@@ -184,15 +184,6 @@ async def test_an_approval_that_was_withdrawn_does_not_count(
     assert (await moved(limited))[payment["number"]] == 1
 
 
-async def test_a_penalty_below_the_limit_needs_nobody(
-    limited: Stack, people: dict[str, httpx.AsyncClient]
-) -> None:
-    outage_id = await outage(people["kim"], 25)
-    await lifecycle(people["kim"], outage_id, "closed", 20)
-    payment = await payment_of(people["kim"], outage_id, "confirmed")
-    assert (await moved(limited))[payment["number"]] == 1
-
-
 async def test_what_is_above_the_cap_is_held_whoever_approves(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
@@ -208,7 +199,7 @@ async def test_what_is_above_the_cap_is_held_whoever_approves(
     assert (await moved(limited))[payment["number"]] == 0
 
 
-async def test_the_use_of_the_day_is_shown(
+async def test_what_is_below_every_limit_needs_nobody_and_is_counted(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     def used(shown: dict[str, Any], side: str, account: str) -> int:
