@@ -30,7 +30,7 @@ BREAKER = "/payments/breaker"
 async def limited(
     surroundings: None, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
-    """A stack that asks for approval above 1200 USDC and moves no more than 5000 at once."""
+    """A stack that asks for approval above 1200 USDC and moves at most 5000 at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SETTLEMENT_APPROVAL_ABOVE", "1200")
         patch.setenv("SETTLEMENT_CAP_PER_PAYMENT", "5000")
@@ -246,8 +246,7 @@ async def test_the_breaker_stops_what_is_new_while_what_was_sent_is_observed(
         for outage_id in early
     ]
     opened = await admin.post(BREAKER, json={"action": "open", "reason": "something is odd"})
-    assert opened.json()["is_open"]
-    assert opened.json()["changed_by"] == "admin"
+    assert (opened.json()["is_open"], opened.json()["changed_by"]) == (True, "admin")
     await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
     late = await asyncio.gather(*(outage(admin, 25) for _ in range(4)))
     held = [await payment_of(admin, outage_id, "held") for outage_id in late]
