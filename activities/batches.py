@@ -110,7 +110,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
                 await attempts.release(connection, held)
             return emptied
         if silence := await self.gate.silence():
-            raise TryAgain(f"batch {batch.id} is {silence}")
+            # Not to be tried every few seconds: a breaker may stay open for days.
+            raise Obstructed(f"batch {batch.id} is {silence}")
         try:
             envelope = await self.rail.sign(riding, rail, held.channel, held.sequence, times_signed)
         except Obstructed as error:

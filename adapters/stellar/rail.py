@@ -192,7 +192,8 @@ class Rail:
                 succeeded = found.status is GetTransactionStatus.SUCCESS
                 return _observation(
                     Landing(
-                        found.transaction_hash,
+                        # Asked by the hash of what it carries, a node answers with that one.
+                        bumps.outer_hash(found.envelope_xdr or "", self.passphrase),
                         succeeded,
                         found.result_xdr or "",
                         found.ledger or 0,
