@@ -26,6 +26,7 @@ from activities.payments import PaymentActivities
 from adapters.postgres import batches
 from adapters.postgres.database import Database
 from adapters.stellar.keys import keys
+from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
 from benchmarks import dues
 from domain.attempts import Outcome, SettlementRail, Sighting
@@ -215,7 +216,7 @@ async def open_house(directory: Path, environment: Mapping[str, str]) -> AsyncIt
     seeds = json.loads((directory / "stellar-keys.json").read_text())["seeds"]
     rpc_url = environment["STELLAR_RPC_URL"]
     rail = Rail(
-        rpc_url,
+        Nodes.at(rpc_url),
         environment["STELLAR_NETWORK_PASSPHRASE"],
         environment["STELLAR_USDC_ISSUER"],
         keys(

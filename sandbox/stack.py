@@ -179,6 +179,7 @@ class Stack:
             | self._world.environment
             # A log line that waits in a buffer cannot say that its process is ready.
             | {"PYTHONUNBUFFERED": "1"}
+            | (self._world.nodes if signs else {})
             | (self._world.seeds if signs else {})
             | self._options.settings
         )

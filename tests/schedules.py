@@ -23,6 +23,7 @@ from adapters.postgres.database import Database
 from adapters.stellar import ledgers
 from adapters.stellar import rail as rails
 from adapters.stellar.keys import Keys
+from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.rail import Rail
 from benchmarks import dues
 from domain.errors import TryAgain
@@ -40,7 +41,7 @@ from workflows import steps as life_steps
 from workflows.payments import PaymentWorkflow
 
 PASSPHRASE = "Standalone ApexChainx Schedules ; 2026"
-CHANNELS = 3
+CHANNELS, NODES = 3, 3
 XLM = 10_000_000
 
 
@@ -190,9 +191,13 @@ class World:
         self.start_signer()
 
     def start_signer(self) -> None:
-        self.rail = Rail("http://box", PASSPHRASE, ISSUER.public_key, KEYS)
-        self.rail.server = SorobanServerAsync("http://box", self.box.client())
-        self.rail.watch = ledgers.LedgerWatch(self.rail.server)
+        nodes = Nodes(
+            [
+                Node(f"node {index}", SorobanServerAsync("http://box", self.box.client(index)))
+                for index in range(NODES)
+            ]
+        )
+        self.rail = Rail(nodes, PASSPHRASE, ISSUER.public_key, KEYS)
         self.steps = self.make_steps(self.database, self.rail)
 
     async def advance(self, life: Life, *, runs: int = 1, crash_at: str | None = None) -> bool:

@@ -16,6 +16,7 @@ from adapters.postgres.tables.limits import (
     spending,
 )
 from adapters.postgres.tables.metadata import Xid8, metadata
+from adapters.postgres.tables.networks import networks
 from adapters.postgres.tables.outages import (
     agreements,
     disputes,
@@ -49,6 +50,7 @@ __all__ = [
     "events",
     "limits",
     "metadata",
+    "networks",
     "outages",
     "payments",
     "policies",
