@@ -69,8 +69,8 @@ async def test_a_wrong_seed_is_named_and_not_shown(
 async def test_another_network_is_refused(api: httpx.AsyncClient, stack: Stack) -> None:
     another = "Public Global Stellar Network ; September 2015"
     said = await refusal(environment(stack, STELLAR_NETWORK_PASSPHRASE=another))
-    assert "Cannot go on: the RPC node serves " in said
-    assert "check STELLAR_RPC_URL and STELLAR_NETWORK_PASSPHRASE" in said
+    assert "Cannot go on: " in said
+    assert f", not {another!r}; check STELLAR_RPC_URL" in said
 
 
 @pytest.mark.parametrize("wrong", ["1e3", "-5", "0.00000001"])
