@@ -21,6 +21,7 @@ COMMANDS = {
     "worker": "Run a worker for some task queues.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",
+    "key": "Give a person an API key of their own.",
     "polling": "Tell whether the workers of this host are polling.",
     "openapi": "Print the OpenAPI document of the HTTP API.",
 }

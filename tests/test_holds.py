@@ -18,7 +18,6 @@ from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
 from tests import witness
 from tests.conftest import KEY
-from tests.receiver import Receiver
 from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve, unique
 
 PEOPLE = {"ada": Role.FINANCE, "bob": Role.FINANCE, "eve": Role.FINANCE, "kim": Role.ENGINEER}
@@ -271,22 +270,6 @@ async def test_the_breaker_stops_what_is_new_while_what_was_sent_is_observed(
         ("settlement.breaker_opened", "something is odd", None),
         ("settlement.breaker_closed", "it was not odd", None),
     ]
-
-
-async def test_an_open_breaker_pages_whoever_subscribed(
-    people: dict[str, httpx.AsyncClient],
-) -> None:
-    admin, reason = people["admin"], unique("odd")
-    async with Receiver() as pager:
-        kinds = ["settlement.breaker_opened", "settlement.breaker_closed"]
-        await admin.post("/webhooks", json={"url": pager.url, "events": kinds})
-        await admin.post(BREAKER, json={"action": "open", "reason": reason})
-
-        async def paged() -> bool:
-            return any(reason.encode() in each.body for each in pager.received)
-
-        await eventually(paged, "the pager rings")
-        await admin.post(BREAKER, json={"action": "close", "reason": "mended"})
 
 
 async def everything(client: httpx.AsyncClient) -> list[dict[str, Any]]:
