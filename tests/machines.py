@@ -199,6 +199,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         world = self.world
         world.plan([], 0)
         for _ in range(ROUNDS_TO_REST):
+            await world.close_breaker()
             for life in world.lives:
                 # Six steps take a payment from its beginning to its end.
                 for _ in range(6):
@@ -252,6 +253,8 @@ def _at_rest(life: Life) -> bool:
         return True
     if life.quarantined:
         return True
+    if life.workflow.held_because:
+        return False
     # Parked, and parked again after a retry on a network that is well.
     steps = [step for step, _ in life.recorded]
     return (

@@ -182,13 +182,18 @@ class World:
         )
         async with self.database.transaction() as connection:
             await attempts.keep_channels(connection, dict.fromkeys(owners, first_sequence))
-            await connection.exec_driver_sql(
-                f"UPDATE channels SET sequence = {first_sequence}, payment_id = NULL,"
-                " quarantined = false"
-            )
+            again = f"sequence = {first_sequence}, payment_id = NULL, quarantined = false"
+            await connection.exec_driver_sql(f"UPDATE channels SET {again}")
         owed = await dues.owe(self.database, run, payments)
         self.lives = [Life(payment) for payment in owed]
         self.start_signer()
+        await self.close_breaker()
+
+    async def close_breaker(self) -> None:
+        """A person has looked at what was quarantined: the others go on."""
+        async with self.database.autocommit() as connection:
+            await connection.exec_driver_sql("UPDATE breakers SET is_open = false")
+        self.steps.gate.breaker.forget()
 
     def start_signer(self) -> None:
         nodes = Nodes(
