@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 ADDRESS = r"^G[A-Z2-7]{55}$"
+CONTRACT = r"^C[A-Z2-7]{55}$"
 
 
 class CommonSettings(BaseSettings):
@@ -55,7 +56,15 @@ class ApiSettings(CommonSettings):
     )
 
 
-class WorkerSettings(CommonSettings):
+class JudgingSettings(CommonSettings):
+    """What the workers must agree on: who has the last word on a verdict."""
+
+    contract_execution_mode: Literal["local", "soroban"] = Field(
+        "local", description="soroban: verdicts are paid only when the SLA contract confirms them"
+    )
+
+
+class WorkerSettings(JudgingSettings):
     """A worker of any queue but settlement."""
 
     webhook_allow_private: bool = Field(
@@ -63,7 +72,7 @@ class WorkerSettings(CommonSettings):
     )
 
 
-class SettlementSettings(CommonSettings):
+class SettlementSettings(JudgingSettings):
     """The worker of the settlement queue: the only process with signing seeds."""
 
     stellar_rpc_url: str = Field(pattern=r"^https?://", description="Stellar RPC node")
@@ -79,6 +88,11 @@ class SettlementSettings(CommonSettings):
     stellar_fees_seed: SecretStr = Field(description="seed (S...) of the account that pays fees")
     stellar_operator_seed: SecretStr = Field(
         description="seed (S...) of the operator, which sponsors channels and holds no funds"
+    )
+    stellar_sla_contract: str | None = Field(
+        None,
+        pattern=CONTRACT,
+        description="id (C...) of the SLA contract, needed when CONTRACT_EXECUTION_MODE is soroban",
     )
     stellar_channels: int = Field(32, ge=1, le=1000, description="how many channel accounts")
 

@@ -22,6 +22,7 @@ from adapters.subscribers import Subscribers
 from worker.refusals import Refusals
 from worker.sandbox import strict_sandbox
 from worker.settlement import settlement_activities
+from workflows.attestations import AttestationWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.webhooks import WebhookWorkflow
@@ -44,10 +45,13 @@ async def duty(
     if queue == "outages":
         return _records(settings, database)
     if queue == "settlement":
-        payments = await settlement_activities(database, stack)
+        payments, attestations = await settlement_activities(database, stack)
         return Duty(
-            [PaymentWorkflow],
+            [PaymentWorkflow, AttestationWorkflow],
             [
+                attestations.prepare_call,
+                attestations.carry_out_call,
+                attestations.conclude_attestation,
                 payments.prepare_payment,
                 payments.submit_payment,
                 payments.observe_payment,
@@ -69,8 +73,9 @@ async def duty(
 
 def _records(settings: WorkerSettings, database: Database) -> Duty:
     """The lives of outages, and the steps that write their records."""
-    outages = OutageActivities(database, settings.stellar_network)
-    disputes = DisputeActivities(database)
+    attests = settings.contract_execution_mode == "soroban"
+    outages = OutageActivities(database, settings.stellar_network, attests=attests)
+    disputes = DisputeActivities(database, attests=attests)
     return Duty(
         [OutageWorkflow],
         [

@@ -17,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from domain.attempts import Attempt, Observation, Outcome, Preparation, Sighting
+from domain.attestations import Attestation, Call, CallStatus, Concluding, Conclusion, Turn
 from domain.disputes import Deciding, Filed, Filing
 from domain.outages import (
     Amending,
@@ -37,6 +38,7 @@ from domain.webhooks import Delivery, DeliveryStatus
 from sandbox.temporal import SEARCH_ATTRIBUTES, binary
 from worker.refusals import Refusals
 from worker.sandbox import strict_sandbox
+from workflows.attestations import AttestationSteps, AttestationWorkflow
 from workflows.disputes import DisputeSteps
 from workflows.outages import OutageSteps, OutageWorkflow
 from workflows.payments import PaymentSteps, PaymentWorkflow
@@ -65,6 +67,8 @@ class FakeOutages(OutageSteps, DisputeSteps):
         self.refusals: dict[str, Exception] = {}
         self.judgement: Judgement | None = None
         self.deliveries: dict[str, list[str]] = {}
+        self.attest = False
+        self.window_seconds = DAY
 
     def _note(self, step: str) -> list[str]:
         self.asked.append(step)
@@ -77,7 +81,14 @@ class FakeOutages(OutageSteps, DisputeSteps):
         sent = self._note("record_outage")
         outage = declaring.declaration.outage
         return Recorded(
-            True, outage.fingerprint(), ASKER.correlation_id, "standard", 1, DAY, 14 * DAY, sent
+            True,
+            outage.fingerprint(),
+            ASKER.correlation_id,
+            "standard",
+            1,
+            self.window_seconds,
+            14 * DAY,
+            sent,
         )
 
     @activity.defn
@@ -94,7 +105,13 @@ class FakeOutages(OutageSteps, DisputeSteps):
         resolved_at, mttr = judging.resolution.settled_times(outage(judging.outage_id))
         deadline = judging.at + timedelta(seconds=judging.dispute_window_seconds)
         self.judgement = Judgement(
-            judging.outage_id, 1, judge(TERMS, mttr), resolved_at, deadline, sent
+            judging.outage_id,
+            1,
+            judge(TERMS, mttr),
+            resolved_at,
+            deadline,
+            sent,
+            attest=self.attest,
         )
         return self.judgement
 
@@ -113,7 +130,13 @@ class FakeOutages(OutageSteps, DisputeSteps):
             return before
         verdict = judge(TERMS, ruling.mttr_minutes)
         self.judgement = Judgement(
-            before.outage_id, 2, verdict, before.resolved_at, before.dispute_deadline, sent
+            before.outage_id,
+            2,
+            verdict,
+            before.resolved_at,
+            before.dispute_deadline,
+            sent,
+            attest=self.attest,
         )
         return self.judgement
 
@@ -195,6 +218,43 @@ class FakePayments(PaymentSteps):
         return []
 
 
+class FakeAttestations(AttestationSteps):
+    """A contract that answers what the test has lined up; in the end it always agrees."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.in_the_way: list[Call] = []
+        self.statuses: list[CallStatus] = []
+        self.problems: list[str] = []
+        self.answered: set[tuple[str, int]] = set()
+
+    @activity.defn
+    async def prepare_call(self, attestation: Attestation) -> Turn:
+        name = (attestation.outage_id, attestation.revision)
+        self.asked.append(f"prepare_call {attestation.revision}")
+        if name in self.answered:
+            return Turn(None)
+        if self.in_the_way:
+            return Turn(self.in_the_way.pop(0))
+        return Turn(Call(*name, 1, "GOPERATOR", 7, 100, "hash", "xdr"), mine=True)
+
+    @activity.defn
+    async def carry_out_call(self, turn: Turn) -> CallStatus:
+        assert turn.call is not None
+        self.asked.append("carry_out_call" if turn.mine else "help")
+        status = self.statuses.pop(0) if self.statuses else CallStatus.ANSWERED
+        if turn.mine and status is CallStatus.ANSWERED:
+            self.answered.add((turn.call.outage_id, turn.call.revision))
+        return status
+
+    @activity.defn
+    async def conclude_attestation(self, concluding: Concluding) -> Conclusion:
+        self.asked.append("conclude_attestation")
+        if self.problems:
+            return Conclusion(False, self.problems.pop(0), "", ["dlv-halted"])
+        return Conclusion(True, "", f"hash-{concluding.attestation.revision}", [])
+
+
 class FakeWebhooks(WebhookSteps):
     def __init__(self) -> None:
         self.posted: list[str] = []
@@ -244,24 +304,27 @@ class Steps:
         self.outages = FakeOutages()
         self.payments = FakePayments()
         self.webhooks = FakeWebhooks()
+        self.attestations = FakeAttestations()
 
     def workers(self, client: Client) -> list[Worker]:
         outages, payments, webhooks = self.outages, self.payments, self.webhooks
-        duties = {
-            "outages": (OutageWorkflow, steps_of(outages, OutageSteps, DisputeSteps)),
-            "settlement": (PaymentWorkflow, steps_of(payments, PaymentSteps)),
-            "webhooks": (WebhookWorkflow, steps_of(webhooks, WebhookSteps)),
+        settling = steps_of(payments, PaymentSteps)
+        settling += steps_of(self.attestations, AttestationSteps)
+        duties: dict[str, tuple[list[type], list[Callable[..., Any]]]] = {
+            "outages": ([OutageWorkflow], steps_of(outages, OutageSteps, DisputeSteps)),
+            "settlement": ([PaymentWorkflow, AttestationWorkflow], settling),
+            "webhooks": ([WebhookWorkflow], steps_of(webhooks, WebhookSteps)),
         }
         return [
             Worker(
                 client,
                 task_queue=queue,
-                workflows=[life],
+                workflows=lives,
                 activities=activities,
                 interceptors=[Refusals()],
                 workflow_runner=strict_sandbox(),
             )
-            for queue, (life, activities) in duties.items()
+            for queue, (lives, activities) in duties.items()
         ]
 
 

@@ -1,5 +1,6 @@
 """Every table: one file for each part of the book."""
 
+from adapters.postgres.tables.attestations import attestations, contract_calls
 from adapters.postgres.tables.auth import api_keys
 from adapters.postgres.tables.events import (
     audit_leaves,
@@ -29,8 +30,10 @@ __all__ = [
     "agreements",
     "api_keys",
     "attempts",
+    "attestations",
     "audit_leaves",
     "channels",
+    "contract_calls",
     "deliveries",
     "disputes",
     "entries",
