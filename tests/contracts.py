@@ -1,13 +1,16 @@
-"""Somebody who calls the SLA calculator of a chain in a box, through the SDK and its XDR alone."""
+"""Somebody who calls the SLA calculator of a chain in a box, through the SDK and its XDR alone.
+
+Either over a port, where ledgers close by themselves, or in memory, where they close by hand.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from stellar_sdk import (
-    Account,
     Address,
     Keypair,
     SorobanDataBuilder,
@@ -21,6 +24,7 @@ from stellar_sdk.operation import InvokeHostFunction
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from sandbox.stellar.calculator import storage
+from sandbox.stellar.calculator.books import Book
 from sandbox.stellar.calculator.contract import SlaCalculator
 from sandbox.stellar.client import HandClock, InProcessClient
 from sandbox.stellar.genesis import Genesis
@@ -73,37 +77,29 @@ def genesis() -> Genesis:
     )
 
 
-class Counter:
-    """A desk at a network in memory, where ledgers close by hand and time may stand still."""
+class Caller:
+    """Calls one contract; `source` lends the sequence, whoever a call is `by` allows it."""
 
-    def __init__(self) -> None:
-        self.clock = HandClock(0)
-        # Below a second between ledgers, two of them may carry the same time.
-        self.network = Network(Settings(genesis(), close_seconds=0.5, clock=self.clock))
-        self.server = SorobanServerAsync("http://in-process", InProcessClient(self.network))
-        self._contracts = 0
-        self.contract = ""
+    def __init__(self, server: SorobanServerAsync, contract: str, source: Keypair) -> None:
+        self.server = server
+        self.contract = contract
+        self.source = source
 
-    def deploy(self, **people: str) -> str:
-        """A contract of one's own: as it was deployed, or initialized if roles are named."""
-        self._contracts += 1
-        made = SlaCalculator(storage.contract_id(f"calculator {self._contracts}"), **people)
-        self.network.deploy(made.instance(PASSPHRASE), made)
-        self.contract = made.contract
-        return self.contract
+    async def closed(self) -> None:
+        """Wait for a ledger to close."""
+        await asyncio.sleep(0.1)
 
-    async def call(self, function: str, *args: xdr.SCVal, by: Keypair = CHANNEL) -> Answer:
-        """Simulate, sign, send, close the ledger, and read what it shows."""
+    async def call(self, function: str, *args: xdr.SCVal, by: Keypair | None = None) -> Answer:
+        """Simulate, sign, send, wait for the ledger, and read what it shows."""
+        by = by or self.source
         return await self.land(await self.draft(function, *args, by=by), by)
 
     async def view(self, function: str, *args: xdr.SCVal) -> Any:
         """Only simulate."""
-        drafted = await self._build(function, *args, by=CHANNEL)
+        drafted = await self._build(function, *args, by=self.source)
         return native((await self._simulated(drafted))[0])
 
-    async def draft(
-        self, function: str, *args: xdr.SCVal, by: Keypair = CHANNEL
-    ) -> TransactionEnvelope:
+    async def draft(self, function: str, *args: xdr.SCVal, by: Keypair) -> TransactionEnvelope:
         """Build a call with the footprint, the fee and the signatures that simulation asked for."""
         drafted = await self._build(function, *args, by=by)
         _, data, fee, auth, latest = await self._simulated(drafted)
@@ -114,14 +110,17 @@ class Counter:
         operation.auth = [self._authorized(entry, latest) for entry in auth]
         return drafted
 
-    async def land(self, drafted: TransactionEnvelope, by: Keypair = CHANNEL) -> Answer:
-        if not drafted.signatures:
-            for signer in {CHANNEL.public_key: CHANNEL, by.public_key: by}.values():
-                drafted.sign(signer)
+    async def land(self, drafted: TransactionEnvelope, by: Keypair) -> Answer:
+        for signer in {self.source.public_key: self.source, by.public_key: by}.values():
+            drafted.sign(signer)
         sent = await self.server.send_transaction(drafted)
         assert sent.status.value == "PENDING", sent
-        self.network.close_ledger()
-        found = await self.server.get_transaction(drafted.hash_hex())
+        async with asyncio.timeout(20):
+            while True:
+                await self.closed()
+                found = await self.server.get_transaction(drafted.hash_hex())
+                if found.status.value != "NOT_FOUND":
+                    break
         if found.status.value != "SUCCESS":
             assert found.result_xdr is not None
             result = xdr.TransactionResult.from_xdr(found.result_xdr).result.results
@@ -144,9 +143,7 @@ class Counter:
         return Answer(native(value), events, drafted, value.to_xdr())
 
     async def _build(self, function: str, *args: xdr.SCVal, by: Keypair) -> TransactionEnvelope:
-        state = self.network.ledger.root.account(CHANNEL.public_key)
-        assert state is not None
-        account = Account(CHANNEL.public_key, state.sequence)
+        account = await self.server.load_account(self.source.public_key)
         builder = TransactionBuilder(account, PASSPHRASE, 1_000).add_time_bounds(0, 0)
         builder.append_invoke_contract_function_op(
             self.contract, function, list(args), source=by.public_key
@@ -180,8 +177,34 @@ class Counter:
         return authorize_entry(entry, PEOPLE[NAMES[who]], latest + 10, PASSPHRASE)
 
     async def close(self) -> None:
-        self.network.close()
         await self.server.close()
+
+
+class Counter(Caller):
+    """A desk at a network in memory, where ledgers close by hand and time may stand still."""
+
+    def __init__(self, now: int = 0) -> None:
+        self.clock = HandClock(now)
+        # Below a second between ledgers, two of them may carry the same time.
+        self.network = Network(Settings(genesis(), close_seconds=0.5, clock=self.clock))
+        client = InProcessClient(self.network)
+        super().__init__(SorobanServerAsync("http://in-process", client), "", CHANNEL)
+        self._contracts = 0
+
+    async def closed(self) -> None:
+        self.network.close_ledger()
+
+    def deploy(self, book: Book | None = None) -> str:
+        """A contract of one's own: as it was deployed, or with everything in its book already."""
+        self._contracts += 1
+        made = SlaCalculator(storage.contract_id(f"calculator {self._contracts}"))
+        self.network.deploy(storage.entry(made.contract, book), made)
+        self.contract = made.contract
+        return self.contract
+
+    async def close(self) -> None:
+        await super().close()
+        self.network.close()
 
 
 def _event(text: str) -> tuple[list[Any], Any]:
