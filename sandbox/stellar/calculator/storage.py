@@ -45,6 +45,12 @@ def book_in(entry: ContractData) -> Book | None:
     return _REMEMBERED.get(entry.value) or _read(entry.value)
 
 
+def forget() -> None:
+    """As after a restart: whatever is asked next is read from the ledger."""
+    _REMEMBERED.clear()
+    _read.cache_clear()
+
+
 def _rows(book: Book) -> dict[str, bytes | None]:
     limit, ledger = book.retention, book.updated_ledger
     packed = {
