@@ -4,7 +4,10 @@ Contract mode, end to end: what is judged is said again by the SLA contract, or 
 A stack of its own, because every outage of it waits for the contract.
 """
 
+import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,11 +19,13 @@ from temporalio.client import Client
 
 from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
+from tests import vectors
 from tests.conftest import KEY
 from tests.contracts import Caller
 from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve, settled
 from workflows.attestations import AttestationWorkflow
 
+SEEDS = ("bond", "pool", "channels", "fees", "operator")
 DEFAULT_HASH = "1417728228875630226"
 
 
@@ -175,6 +180,48 @@ async def test_an_outage_that_the_contract_denies_is_halted_until_it_is_mended(
     assert closed["sla_status"]["attestation"]["status"] == "attested"
     assert closed["sla_status"]["attestation"]["problem"] is None
     assert closed["sla_status"]["amount"] == -500
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"STELLAR_SLA_CONTRACT": ""}, "soroban and STELLAR_SLA_CONTRACT is not set"),
+        (
+            {"STELLAR_OPERATOR_SEED": Keypair.random().secret},
+            "STELLAR_OPERATOR_SEED is the seed of",
+        ),
+    ],
+)
+async def test_a_worker_refuses_to_start_with_a_contract_that_does_not_fit(
+    contracted: Stack, changes: dict[str, str], sentence: str
+) -> None:
+    """And says in a sentence what is wrong, without a word of any seed."""
+    seeds = json.loads((contracted.directory.path / "stellar-keys.json").read_text())["seeds"]
+    named = {f"STELLAR_{each.upper()}_SEED": seeds[each] for each in SEEDS}
+    environment = os.environ | contracted.environment | named
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "worker", "--queues", "settlement"),
+        env=environment | {"CONTRACT_EXECUTION_MODE": "soroban"} | changes,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    assert process.returncode == 1
+    assert "Cannot go on: " in err.decode()
+    assert sentence in err.decode()
+    assert not any(seed in (out + err).decode() for seed in named.values())
+
+
+async def test_published_calculations_are_the_same_over_the_port(admin: Caller) -> None:
+    published = [vector for vector in vectors.vectors("compute") if vector["kind"] == "default"]
+    for vector in published[::7]:
+        arguments = [scval.to_symbol("A"), scval.to_symbol(vector["severity"])]
+        minutes = scval.to_uint32(vector["mttr_minutes"])
+        found = await admin.view("calculate_sla_view", *arguments, minutes)
+        assert {name: str(found[name]) for name in vector["expected"]} == {
+            name: str(value) for name, value in vector["expected"].items()
+        }
 
 
 async def test_a_paused_contract_is_waited_for(office: httpx.AsyncClient, admin: Caller) -> None:

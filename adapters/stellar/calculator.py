@@ -61,7 +61,13 @@ class Calculator:
 
     async def check(self) -> None:
         """Refuse to work with a contract that is not ready, not ours, or too full to last."""
-        health = await self._read("healthcheck")
+        try:
+            health = await self._read("healthcheck")
+        except ContractRefused as error:
+            raise ContractMismatch(
+                f"{self._name} does not answer; is STELLAR_SLA_CONTRACT deployed on this network? "
+                f"{error}"
+            ) from error
         if not health["ready"]:
             raise ContractMismatch(f"{self._name} is not ready: it says {health['status']!r}")
         if await self._read("is_paused"):

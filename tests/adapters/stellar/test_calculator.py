@@ -90,7 +90,7 @@ async def test_what_is_no_contract_is_refused(counter: Counter) -> None:
     with pytest.raises(ContractMismatch, match="not a contract id"):
         Calculator(counter.server, PASSPHRASE, ADMIN.public_key, OPERATOR)
     counter.contract = storage.contract_id("never deployed")
-    with pytest.raises(ContractRefused, match="MissingValue"):
+    with pytest.raises(ContractMismatch, match="is STELLAR_SLA_CONTRACT deployed on this network"):
         await calculator(counter).check()
 
 
