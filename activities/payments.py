@@ -1,51 +1,59 @@
 """Move the money: reserve, sign, store, and only then send; book what is proven."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from adapters.postgres import attempts, events, ledger, payments, webhooks
-from adapters.postgres.attempts import Reservation
+from activities.attempts import AttemptActivities, attempt_of
+from adapters.failpoints import reach
+from adapters.postgres import attempts, batches, envelopes, events, ledger, payments, webhooks
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from domain import evidence
-from domain.attempts import (
-    Attempt,
-    AttemptStatus,
-    Envelope,
-    Observation,
-    Preparation,
-    Sighting,
-)
-from domain.audit import by_engine, leaf
+from domain.attempts import Attempt, AttemptStatus, Preparation, SettlementRail, Sighting
+from domain.audit import Leaf, by_engine, leaf
 from domain.digests import instant
 from domain.errors import ChainUnavailable, Obstructed
-from domain.events import EventType, event, event_id
+from domain.events import Event, EventType, event, event_id
 from domain.ledger import settlement
 from domain.payments import Parking, Payment, PaymentStatus, Receipt
+from domain.shares import alone
 from workflows.payments import PaymentSteps
 
 
-class PaymentActivities(PaymentSteps):
-    def __init__(self, database: Database, rail: Rail) -> None:
-        self.database = database
-        self.rail = rail
+class PaymentActivities(AttemptActivities, PaymentSteps):
+    """With `gathers`, payments are settled together, and here only made ready for it."""
+
+    def __init__(self, database: Database, rail: Rail, *, gathers: bool = False) -> None:
+        super().__init__(database, rail)
+        self.gathers = gathers
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
+        reach("before_reserve")
         async with self.database.autocommit() as connection:
-            held = await attempts.reserve(connection, payment.id)
+            hold = attempts.held if self.gathers else attempts.reserve
+            held = await hold(connection, payment.id)
+            if held is None:
+                await batches.ready(connection, payment.id)
+                return Preparation(None, gathered=True)
+        reach("after_reserve")
         if held.succeeded:
             return Preparation(None, receipt=await self._receipt(payment))
+        if held.batched:
+            return Preparation(None, gathered=True)
         times_signed = 0
         if held.envelope is not None:
-            attempt = _attempt(held, held.envelope, resumed=True)
-            if not await self.rail.is_dead(attempt, lambda: self._signed(attempt)):
+            attempt = attempt_of(held, held.envelope, resumed=True)
+            if not await self.rail.is_dead(attempt, lambda: self.signed(attempt)):
                 return Preparation(attempt)
-            times_signed = len(await self._signed(attempt))
+            times_signed = len(await self.signed(attempt))
         try:
-            envelope = await self.rail.sign_transfer(
-                payment, held.channel, held.sequence, times_signed
+            envelope = await self.rail.sign(
+                [alone(payment)], SettlementRail.SOROBAN, held.channel, held.sequence, times_signed
             )
         except Obstructed as error:
             async with self.database.autocommit() as connection:
@@ -55,28 +63,20 @@ class PaymentActivities(PaymentSteps):
             raise ChainUnavailable(
                 "the node lags behind the ledger that proved the last bytes dead"
             )
+        reach("after_sign")
         # Committed before the first byte leaves the process.
         async with self.database.autocommit() as connection:
-            stored = await attempts.store(connection, held, envelope)
-        return Preparation(_attempt(held, stored, resumed=stored is not envelope))
-
-    @activity.defn
-    async def submit_payment(self, attempt: Attempt) -> str:
-        answer = await self.rail.send(attempt.envelope_xdr)
-        async with self.database.autocommit() as connection:
-            await attempts.note_submission(connection, attempt, answer)
-        return answer
-
-    @activity.defn
-    async def observe_payment(self, attempt: Attempt) -> Observation:
-        return await self.rail.observe(attempt, lambda: self._signed(attempt))
+            stored = await envelopes.store(connection, held, envelope)
+        reach("after_store")
+        return Preparation(attempt_of(held, stored, resumed=stored is not envelope))
 
     @activity.defn
     async def book_payment(self, sighting: Sighting) -> Receipt:
         payment, attempt, seen = sighting.payment, sighting.attempt, sighting.observation
         confirmed_at = seen.closed_at or sighting.at
-        facts = evidence.of_payment(payment) | {
-            "transaction_hash": attempt.hash,
+        transaction_hash = seen.hash or attempt.newest_hash
+        proof = {
+            "transaction_hash": transaction_hash,
             "ledger": seen.ledger,
             "fee_stroops": str(seen.fee_stroops),
             "confirmed_at": instant(confirmed_at),
@@ -86,69 +86,48 @@ class PaymentActivities(PaymentSteps):
             await payments.confirm(
                 connection,
                 payment.id,
-                transaction_hash=attempt.hash,
+                transaction_hash=transaction_hash,
                 ledger=seen.ledger,
                 confirmed_at=confirmed_at,
             )
-            await ledger.book(connection, settlement(payment, attempt.hash))
-            outage_id, at = payment.outage_id, sighting.at
-            by = by_engine(payment.correlation_id)
-            deliveries = await events.publish(
-                connection,
-                leaf(f"outage/{outage_id}", "payment.confirmed", by, at, facts, payment.id),
-                event(EventType.PAYMENT_PROCESSED, outage_id, at, facts, payment.id),
-            )
+            await ledger.book(connection, settlement(payment, transaction_hash))
+            deliveries = await events.publish_all(connection, [paid(payment, sighting.at, proof)])
+            reach("in_booking")
+        reach("after_book")
         return Receipt(
-            payment.id, attempt.hash, seen.ledger, payment.amount_stroops, confirmed_at, deliveries
+            payment.id,
+            transaction_hash,
+            seen.ledger,
+            payment.amount_stroops,
+            confirmed_at,
+            deliveries,
         )
 
     @activity.defn
     async def fail_attempt(self, sighting: Sighting) -> None:
         payment, attempt, seen = sighting.payment, sighting.attempt, sighting.observation
-        facts = {"transaction_hash": attempt.hash, "ledger": seen.ledger, "reason": seen.reason}
+        facts = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
         async with self.database.transaction() as connection:
             await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason)
             await payments.move(connection, payment.id, PaymentStatus.PENDING)
-            await events.publish(
-                connection,
-                leaf(
-                    f"outage/{payment.outage_id}",
-                    "payment.attempt_failed",
-                    by_engine(payment.correlation_id),
-                    sighting.at,
-                    evidence.of_payment(payment) | facts,
-                    attempt.hash,
-                ),
-            )
+            await events.publish(connection, attempt_failed(payment, attempt, sighting.at, facts))
+            reach("in_failing")
+        reach("after_fail")
 
     @activity.defn
     async def park_payment(self, parking: Parking) -> list[str]:
-        return await self._hold(parking.payment, PaymentStatus.PARKED, parking.reason, parking.at)
+        held = [(parking.payment, parking.reason)]
+        async with self.database.transaction() as connection:
+            deliveries = await hold(connection, held, PaymentStatus.PARKED, parking.at)
+        reach("after_park")
+        return deliveries
 
     @activity.defn
     async def quarantine_payment(self, sighting: Sighting) -> list[str]:
+        held = [(sighting.payment, sighting.observation.reason)]
         async with self.database.transaction() as connection:
             await attempts.quarantine(connection, sighting.attempt.channel)
-        return await self._hold(
-            sighting.payment,
-            PaymentStatus.QUARANTINED,
-            sighting.observation.reason,
-            sighting.at,
-        )
-
-    async def _hold(
-        self, payment: Payment, status: PaymentStatus, reason: str, at: datetime
-    ) -> list[str]:
-        facts = evidence.of_payment(payment) | {"status": status, "reason": reason}
-        key = (payment.id, reason)  # parked again for the same reason is no news
-        by, outage_id = by_engine(payment.correlation_id), payment.outage_id
-        async with self.database.transaction() as connection:
-            await payments.move(connection, payment.id, status, parked_reason=reason)
-            return await events.publish(
-                connection,
-                leaf(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
-                event(EventType.PAYMENT_PARKED, outage_id, at, facts, *key),
-            )
+            return await hold(connection, held, PaymentStatus.QUARANTINED, sighting.at)
 
     async def _receipt(self, payment: Payment) -> Receipt:
         """Read back a payment that was booked by a run whose answer was lost."""
@@ -165,19 +144,47 @@ class PaymentActivities(PaymentSteps):
             deliveries,
         )
 
-    async def _signed(self, attempt: Attempt) -> list[str]:
-        async with self.database.transaction() as connection:
-            return await attempts.hashes(connection, attempt.payment_id, attempt.n)
 
-
-def _attempt(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attempt:
-    return Attempt(
-        held.payment_id,
-        held.n,
-        held.channel,
-        held.sequence,
-        envelope.max_ledger,
-        envelope.hash,
-        envelope.xdr,
-        resumed,
+def paid(payment: Payment, at: datetime, proof: dict[str, Any]) -> tuple[Leaf, list[Event]]:
+    """The leaf and the event that tell of a payment on the chain."""
+    facts = evidence.of_payment(payment) | proof
+    by, subject = by_engine(payment.correlation_id), f"outage/{payment.outage_id}"
+    return (
+        leaf(subject, "payment.confirmed", by, at, facts, payment.id),
+        [event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id)],
     )
+
+
+def attempt_failed(payment: Payment, attempt: Attempt, at: datetime, facts: dict[str, Any]) -> Leaf:
+    """The leaf that tells of a transaction without effect."""
+    return leaf(
+        f"outage/{payment.outage_id}",
+        "payment.attempt_failed",
+        by_engine(payment.correlation_id),
+        at,
+        evidence.of_payment(payment) | facts,
+        payment.id,
+        attempt.hash,
+    )
+
+
+async def hold(
+    connection: AsyncConnection,
+    held: Iterable[tuple[Payment, str]],
+    status: PaymentStatus,
+    at: datetime,
+) -> list[str]:
+    """Stop payments, each with its reason; return the deliveries that tell of it."""
+    told = []
+    for payment, reason in held:
+        facts = evidence.of_payment(payment) | {"status": status, "reason": reason}
+        key = (payment.id, reason)  # held again for the same reason is no news
+        by, outage_id = by_engine(payment.correlation_id), payment.outage_id
+        await payments.move(connection, payment.id, status, parked_reason=reason)
+        told.append(
+            (
+                leaf(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
+                [event(EventType.PAYMENT_PARKED, outage_id, at, facts, *key)],
+            )
+        )
+    return await events.publish_all(connection, told)

@@ -10,7 +10,10 @@ from typing import Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.attempts import SettlementRail
+
 Settings = TypeVar("Settings", bound=BaseSettings)
+URLS = r"^https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*$"
 ADDRESS = r"^G[A-Z2-7]{55}$"
 CONTRACT = r"^C[A-Z2-7]{55}$"
 
@@ -75,7 +78,9 @@ class WorkerSettings(JudgingSettings):
 class SettlementSettings(JudgingSettings):
     """The worker of the settlement queue: the only process with signing seeds."""
 
-    stellar_rpc_url: str = Field(pattern=r"^https?://", description="Stellar RPC node")
+    stellar_rpc_url: str = Field(
+        pattern=URLS, description="Stellar RPC nodes, as http(s) URLs separated by commas"
+    )
     stellar_network_passphrase: str = Field(
         min_length=1, description="passphrase of the network, checked against the node"
     )
@@ -95,6 +100,15 @@ class SettlementSettings(JudgingSettings):
         description="id (C...) of the SLA contract, needed when CONTRACT_EXECUTION_MODE is soroban",
     )
     stellar_channels: int = Field(32, ge=1, le=1000, description="how many channel accounts")
+    stellar_fee_cap_stroops: int = Field(
+        50_000_000, ge=1_000, description="most that one transaction may cost, in stroops of XLM"
+    )
+    settlement_rail: SettlementRail = Field(
+        SettlementRail.SOROBAN, description="how money moves: soroban, or classic batches"
+    )
+    netting_window_seconds: int = Field(
+        0, ge=0, le=86_400, description="net payments between the same accounts; 0 does not"
+    )
 
 
 def load(kind: type[Settings]) -> Settings:

@@ -1,15 +1,22 @@
 """
-An attempt at a payment: one (channel, sequence) and the bytes signed for it.
+An attempt to settle one payment, or a batch of them: one (channel, sequence) and its bytes.
 
 The exactly-once token is that pair. A payment keeps it until the network has consumed the
 sequence, so any number of sends can move the money at most once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from domain.payments import Payment, Receipt
+
+
+class SettlementRail(StrEnum):
+    """How money moves: one contract call a transaction, or up to a hundred payment operations."""
+
+    SOROBAN = "soroban"
+    CLASSIC = "classic"
 
 
 class AttemptStatus(StrEnum):
@@ -19,18 +26,13 @@ class AttemptStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
-    """Signed bytes, base64 XDR. The hash is known before anything is sent."""
-
-    hash: str
-    xdr: str
-    fee_stroops: int
-    max_ledger: int
-
-
-@dataclass(frozen=True, slots=True)
 class Attempt:
-    """One (channel, sequence) and the bytes signed for it; resent as they are, never rebuilt."""
+    """
+    One (channel, sequence) and the bytes signed for it; resent as they are, never rebuilt.
+
+    `payment_id` leads it: the only payment settled, or the first of a batch. `hash` is that of
+    the inner transaction, the same whatever is bid for its place in a ledger.
+    """
 
     payment_id: str
     n: int
@@ -40,6 +42,12 @@ class Attempt:
     hash: str
     envelope_xdr: str
     resumed: bool
+    envelope_hash: str = ""
+
+    @property
+    def newest_hash(self) -> str:
+        """Of the bytes to send; those of an earlier version had no fee bump around them."""
+        return self.envelope_hash or self.hash
 
 
 class Outcome(StrEnum):
@@ -54,12 +62,23 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Failing:
+    """An operation that could not be applied: its place in the transaction, and why."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     outcome: Outcome
     ledger: int = 0
     closed_at: datetime | None = None
     fee_stroops: int = 0
     reason: str = ""
+    # Of the envelope that carried it into the ledger.
+    hash: str = ""
+    failing: list[Failing] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +95,11 @@ class Sighting:
 class Preparation:
     """
     Signed and stored bytes; or the obstacle that must go before any can be signed; or, when the
-    payment was made before and only the memory of it was lost, the receipt.
+    payment was made before and only the memory of it was lost, the receipt; or it is settled
+    together with others, by a batch.
     """
 
     attempt: Attempt | None
     obstacle: str = ""
     receipt: Receipt | None = None
+    gathered: bool = False

@@ -32,6 +32,8 @@ class StackOptions:
     ports: WorldPorts = field(default_factory=WorldPorts)
     ledger_seconds: float = 1.0
     time_skipping: bool = False
+    # Environment variables of the house, over those of the caller.
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 def _say(sentence: str) -> None:
@@ -177,7 +179,9 @@ class Stack:
             | self._world.environment
             # A log line that waits in a buffer cannot say that its process is ready.
             | {"PYTHONUNBUFFERED": "1"}
+            | (self._world.nodes if signs else {})
             | (self._world.seeds if signs else {})
+            | self._options.settings
         )
 
     def _write_record(self) -> None:

@@ -13,7 +13,7 @@ from stellar_sdk import Keypair, StrKey
 from adapters.stellar.keys import channel_keypairs
 from sandbox.directory import write_private
 
-CHANNELS = 32
+CHANNELS = 40
 # Each has a seed and an address; fees pays for what the treasurer signs and never sends anything
 # itself; admin owns the SLA contract, operator calls it.
 PURPOSES = ("bond", "pool", "provider", "beneficiary", "fees", "operator", "admin")

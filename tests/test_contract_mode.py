@@ -67,7 +67,7 @@ async def admin(contracted: Stack) -> AsyncIterator[Caller]:
     seeds = json.loads((contracted.directory.path / "stellar-keys.json").read_text())["seeds"]
     environment = contracted.environment
     caller = Caller(
-        SorobanServerAsync(environment["STELLAR_RPC_URL"]),
+        SorobanServerAsync(environment["STELLAR_RPC_URL"].split(",")[0]),
         environment["STELLAR_SLA_CONTRACT"],
         Keypair.from_secret(seeds["admin"]),
     )

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,8 +12,11 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
+from activities.attestations import AttestationActivities
+from activities.batches import BatchActivities
 from activities.disputes import DisputeActivities
 from activities.outages import OutageActivities
+from activities.payments import PaymentActivities
 from activities.webhooks import WebhookActivities
 from adapters import temporal
 from adapters.postgres.database import Database
@@ -21,8 +24,9 @@ from adapters.settings import WorkerSettings, load
 from adapters.subscribers import Subscribers
 from worker.refusals import Refusals
 from worker.sandbox import strict_sandbox
-from worker.settlement import settlement_activities
+from worker.settlement import begin_gathering, settlement_activities
 from workflows.attestations import AttestationWorkflow
+from workflows.batches import BatchWorkflow, GatheringWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.webhooks import WebhookWorkflow
@@ -36,6 +40,8 @@ class Duty:
 
     workflows: Sequence[type] = ()
     activities: Sequence[Callable[..., Any]] = ()
+    # Runs once the queue is served: starts the lives that nobody asks for.
+    begin: Callable[[Client], Awaitable[None]] | None = None
 
 
 async def duty(
@@ -45,22 +51,7 @@ async def duty(
     if queue == "outages":
         return _records(settings, database)
     if queue == "settlement":
-        payments, attestations = await settlement_activities(database, stack)
-        return Duty(
-            [PaymentWorkflow, AttestationWorkflow],
-            [
-                attestations.prepare_call,
-                attestations.carry_out_call,
-                attestations.conclude_attestation,
-                payments.prepare_payment,
-                payments.submit_payment,
-                payments.observe_payment,
-                payments.book_payment,
-                payments.fail_attempt,
-                payments.park_payment,
-                payments.quarantine_payment,
-            ],
-        )
+        return _settlements(*await settlement_activities(database, stack))
     if queue == "webhooks":
         subscribers = Subscribers(allow_private=settings.webhook_allow_private)
         stack.push_async_callback(subscribers.close)
@@ -69,6 +60,34 @@ async def duty(
     if queue == "analytics":
         return Duty()  # served from the API so far; the queue is kept for scheduled work
     raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
+
+
+def _settlements(
+    payments: PaymentActivities, batches: BatchActivities, attestations: AttestationActivities
+) -> Duty:
+    """The lives of payments and batches, the steps that move the money, and the contract's word."""
+    return Duty(
+        [PaymentWorkflow, BatchWorkflow, GatheringWorkflow, AttestationWorkflow],
+        [
+            attestations.prepare_call,
+            attestations.carry_out_call,
+            attestations.conclude_attestation,
+            payments.prepare_payment,
+            payments.submit_payment,
+            payments.observe_payment,
+            payments.raise_fee,
+            payments.book_payment,
+            payments.fail_attempt,
+            payments.park_payment,
+            payments.quarantine_payment,
+            batches.gather_batches,
+            batches.prepare_batch,
+            batches.book_batch,
+            batches.eject_batch,
+            batches.quarantine_batch,
+        ],
+        begin_gathering if batches.plan.gathers else None,
+    )
 
 
 def _records(settings: WorkerSettings, database: Database) -> Duty:
@@ -121,6 +140,8 @@ async def main(queues: Sequence[str]) -> None:
             work = await duty(queue, settings, database, stack)
             if work.workflows:
                 await stack.enter_async_context(build(client, queue, work))
+            if work.begin:
+                await work.begin(client)
         stopped = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)

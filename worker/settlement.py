@@ -2,28 +2,36 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.attestations import AttestationActivities
+from activities.batches import BatchActivities
 from activities.payments import PaymentActivities
-from adapters.postgres import attempts
+from adapters.postgres import attempts, networks
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.calculator import Calculator
 from adapters.stellar.keys import keys
+from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
-from domain.errors import ChainUnavailable, ContractMismatch
+from domain.batches import Plan
+from domain.errors import ChainUnavailable, ContractMismatch, TryAgain
+from workflows.batches import GatheringWorkflow
 
 log = logging.getLogger(__name__)
+SURVEY_SECONDS = 5.0
 
 
 async def settlement_activities(
     database: Database, stack: AsyncExitStack
-) -> tuple[PaymentActivities, AttestationActivities]:
+) -> tuple[PaymentActivities, BatchActivities, AttestationActivities]:
     """Open the rail, make sure it is the right network, and learn where its channels stand."""
     settings = load(SettlementSettings)
     rail = Rail(
-        settings.stellar_rpc_url,
+        Nodes.at(settings.stellar_rpc_url),
         settings.stellar_network_passphrase,
         settings.stellar_usdc_issuer,
         keys(
@@ -34,13 +42,20 @@ async def settlement_activities(
             operator_seed=settings.stellar_operator_seed.get_secret_value(),
             channels=settings.stellar_channels,
         ),
+        settings.stellar_fee_cap_stroops,
     )
     stack.push_async_callback(rail.close)
     calculator = _calculator(settings, rail)
-    sequences = await _sequences(rail, calculator)
+    sequences = await _sequences(rail, calculator, database)
     async with database.transaction() as connection:
         await attempts.keep_channels(connection, sequences)
-    return PaymentActivities(database, rail), AttestationActivities(database, calculator)
+    stack.push_async_callback(_stop, asyncio.create_task(_survey(rail, database)))
+    plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
+    return (
+        PaymentActivities(database, rail, gathers=plan.gathers),
+        BatchActivities(database, rail, plan),
+        AttestationActivities(database, calculator),
+    )
 
 
 def _calculator(settings: SettlementSettings, rail: Rail) -> Calculator | None:
@@ -53,18 +68,56 @@ def _calculator(settings: SettlementSettings, rail: Rail) -> Calculator | None:
             "name the contract, or judge with CONTRACT_EXECUTION_MODE=local"
         )
     return Calculator(
-        rail.server, rail.passphrase, settings.stellar_sla_contract, rail.keys.operator
+        rail.nodes, rail.passphrase, settings.stellar_sla_contract, rail.keys.operator
     )
 
 
-async def _sequences(rail: Rail, calculator: Calculator | None) -> dict[str, int]:
-    """Ask until the network answers: a worker may start before its node does."""
+async def begin_gathering(client: Client) -> None:
+    """Let one life gather batches, whoever of many workers asks for it first."""
+    await client.start_workflow(
+        GatheringWorkflow.run,
+        id="gathering",
+        task_queue="settlement",
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary="puts payments together that are ready",
+    )
+
+
+async def _sequences(
+    rail: Rail, calculator: Calculator | None, database: Database
+) -> dict[str, int]:
+    """Ask until the network answers: a worker may start before its nodes do."""
+    async with database.autocommit() as connection:
+        known = await networks.known(connection, rail.passphrase)
     while True:
         try:
-            await rail.check_identity()
+            standing = await rail.identity.establish(known)
             if calculator is not None:
                 await calculator.check()
-            return await rail.channel_sequences()
+            sequences = await rail.channel_sequences()
         except ChainUnavailable as error:
             log.warning("%s; asking again in 2 seconds", error)
             await asyncio.sleep(2)
+            continue
+        async with database.autocommit() as connection:
+            await networks.remember(connection, standing)
+        return sequences
+
+
+async def _survey(rail: Rail, database: Database) -> None:
+    """Ask the nodes again and again which network they serve, and how far it has come."""
+    while True:
+        await asyncio.sleep(SURVEY_SECONDS)
+        try:
+            standing = await rail.identity.survey()
+            if standing is not None:
+                async with database.autocommit() as connection:
+                    await networks.remember(connection, standing)
+        except TryAgain as error:
+            log.warning("%s", error)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

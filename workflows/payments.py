@@ -6,45 +6,34 @@ The life of a payment: the money moves exactly once, whatever dies.
        |         +-- open --+          the same bytes again, for as long as nothing is proven
        +-- expired or failed ----------+  proven: nothing moved, so it is safe to sign again
 
-Only proof moves a payment on. No error, no clock and no answer to a send ever counts as proof.
+Only proof moves a payment on: workflows/attempts.py. Where payments are settled together, this
+life only waits for the batch it rides in: workflows/batches.py.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from datetime import timedelta
 
 from temporalio import activity, workflow
 
-from domain.attempts import Attempt, Observation, Outcome, Preparation, Sighting
+from domain.attempts import Outcome, Preparation, Sighting
 from domain.payments import Parking, Payment, Receipt
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.steps import Life
+    from workflows.attempts import AttemptSteps, Landing
     from workflows.webhooks import start_deliveries
 
-# Observing waits for ledgers to close; longer than this is another round, so that a network
-# at rest costs little.
-OBSERVE_TIMEOUT = timedelta(seconds=12)
 PARKED_RETRY = timedelta(hours=1)
-ROUND_PAUSE_MAX = timedelta(minutes=1)
+# A batch tells its payments what became of them; this is for the case that it could not.
+GATHERED_LOOK = timedelta(minutes=10)
 
 
-class PaymentSteps(ABC):
+class PaymentSteps(AttemptSteps):
     """What a payment asks of the outside world; activities/payments.py does it."""
 
     @activity.defn
     @abstractmethod
     async def prepare_payment(self, payment: Payment) -> Preparation:
         """Reserve a (channel, sequence), sign, store the bytes; or answer what was stored or paid."""
-
-    @activity.defn
-    @abstractmethod
-    async def submit_payment(self, attempt: Attempt) -> str:
-        """Send the stored bytes; the answer is noted, and proves nothing."""
-
-    @activity.defn
-    @abstractmethod
-    async def observe_payment(self, attempt: Attempt) -> Observation:
-        """Watch ledgers close for a while; answer what is proven, if anything is."""
 
     @activity.defn
     @abstractmethod
@@ -68,23 +57,30 @@ class PaymentSteps(ABC):
 
 
 @workflow.defn
-class PaymentWorkflow(Life):
+class PaymentWorkflow(Landing):
     @workflow.init
     def __init__(self, payment: Payment) -> None:
-        super().__init__()
+        super().__init__(payment)
         self.payment = payment
         self.retry_wanted = False
+        self.ejections: list[str] = []
 
     @workflow.run
     async def run(self, payment: Payment) -> Receipt:
         while True:
+            # Told to try again after this line, the answer below may be out of date by then.
+            self.retry_wanted = False
             preparation = await self.insist(PaymentSteps.prepare_payment, payment)
             if preparation.receipt is not None:
                 return preparation.receipt
+            if preparation.gathered:
+                await self.gathered()
+                continue
             if preparation.attempt is None:
                 await self.parked(preparation.obstacle)
                 continue
-            sighting = await self.landed(preparation.attempt)
+            attempt, observation = await self.landed(preparation.attempt)
+            sighting = Sighting(payment, attempt, observation, workflow.now())
             match sighting.observation.outcome:
                 case Outcome.SUCCEEDED:
                     return await self.insist(PaymentSteps.book_payment, sighting)
@@ -94,31 +90,25 @@ class PaymentWorkflow(Life):
                     await self.insist(PaymentSteps.fail_attempt, sighting)
                 case Outcome.FAILED_PARK:
                     await self.insist(PaymentSteps.fail_attempt, sighting)
-                    await self.parked(sighting.observation.reason)
+                    await self.parked(observation.reason)
                 case _:
                     await self.quarantined(sighting)
 
-    async def landed(self, attempt: Attempt) -> Sighting:
-        """Send the stored bytes, and again, until the network proves what became of them."""
-        rounds = 0
-        while True:
-            answer = await self.insist(PaymentSteps.submit_payment, attempt)
-            self.note(f"sent {attempt.hash}: {answer}; watching for it in a ledger")
-            observation = await self.insist(PaymentSteps.observe_payment, attempt, OBSERVE_TIMEOUT)
-            if observation.outcome is not Outcome.OPEN:
-                return Sighting(self.payment, attempt, observation, workflow.now())
-            rounds += 1
-            pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
-            await workflow.sleep(pause, summary="nothing is proven yet")
-            if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(self.payment)
+    async def gathered(self) -> None:
+        """Wait until a batch has settled this payment with others, or could not."""
+        self.note("ready; waits to be settled together with others")
+        deadline = workflow.now() + GATHERED_LOOK
+        await self.wait_until(
+            deadline, lambda: self.retry_wanted or bool(self.ejections), "in a batch"
+        )
+        if self.ejections:
+            await self.parked(self.ejections.pop())
 
     async def parked(self, reason: str) -> None:
         """Wait until somebody says try again, or an hour has passed."""
         parking = Parking(self.payment, reason, workflow.now())
         await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
         self.note(f"parked: {reason}; send the signal retry once it is mended")
-        self.retry_wanted = False
         deadline = workflow.now() + PARKED_RETRY
         await self.wait_until(deadline, lambda: self.retry_wanted, "parked")
 
@@ -132,3 +122,7 @@ class PaymentWorkflow(Life):
     @workflow.signal(description="What held the payment up is mended: try again")
     def retry(self) -> None:
         self.retry_wanted = True
+
+    @workflow.signal(description="A batch had to leave this payment out")
+    def ejected(self, reason: str) -> None:
+        self.ejections.append(reason)

@@ -1,21 +1,20 @@
 """
-Channels, attempts and signed envelopes: the memory that makes a payment happen at most once.
+Channels and attempts: the memory that makes a payment happen at most once.
 
 Database constraints back the protocol: a (channel, sequence) belongs to one attempt, a payment
-has at most one attempt that did not fail, a channel serves at most one payment.
+rides in at most one attempt that did not fail, a channel serves at most one attempt.
 """
 
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, func, select, text, update
+from sqlalchemy import RowMapping, TextClause, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import attempts, channels, envelopes, submissions
-from domain.attempts import Attempt, AttemptStatus, Envelope
-from domain.errors import ChannelsBusy, TryAgain
-from domain.payments import TRANSITIONS, PaymentStatus
-from domain.states import sources
+from adapters.postgres.tables import attempts, channels, envelopes, shares, submissions
+from domain.attempts import Attempt, AttemptStatus
+from domain.envelopes import Envelope
+from domain.errors import ChannelsBusy
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,8 @@ class Reservation:
     """
     A payment's hold on a (channel, sequence), with the newest bytes signed for it, if any.
 
-    A payment that succeeded holds its pair for ever: nothing may be signed for it again.
+    A payment that succeeded holds its pair for ever: nothing may be signed for it again. In a
+    batch, `payment_id` is the payment that leads it.
     """
 
     payment_id: str
@@ -32,6 +32,8 @@ class Reservation:
     sequence: int
     envelope: Envelope | None
     succeeded: bool = False
+    batched: bool = False
+    riders: int = 1
 
 
 async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) -> None:
@@ -52,17 +54,23 @@ async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) 
         )
 
 
-_HELD = text(
-    """
-    SELECT a.n, a.channel, a.sequence, a.status, e.hash, e.xdr, e.fee_stroops, e.max_ledger
-    FROM attempts a LEFT JOIN LATERAL (
-        SELECT hash, xdr, fee_stroops, max_ledger FROM envelopes
+_ATTEMPT = """
+    SELECT a.payment_id, a.n, a.channel, a.sequence, a.status, a.batched, a.riders,
+           e.hash, e.xdr, e.fee_stroops, e.max_ledger, e.inner_hash
+    FROM {found} LEFT JOIN LATERAL (
+        SELECT hash, xdr, fee_stroops, max_ledger, inner_hash FROM envelopes
         WHERE payment_id = a.payment_id AND n = a.n
         ORDER BY max_ledger DESC, fee_stroops DESC LIMIT 1
     ) e ON true
-    WHERE a.payment_id = :payment_id AND a.status <> 'failed'
-    """
+    WHERE a.status <> 'failed' AND {wanted}
+"""
+_HELD = text(
+    _ATTEMPT.format(
+        found="shares s JOIN attempts a ON a.payment_id = s.leader AND a.n = s.n",
+        wanted="s.payment_id = :payment_id AND s.live",
+    )
 )
+_RESERVED = text(_ATTEMPT.format(found="attempts a", wanted="a.payment_id = :leader AND a.n = :n"))
 
 # Taking the channel and opening the attempt is one statement, so that nothing can part them.
 _RESERVE = text(
@@ -75,121 +83,61 @@ _RESERVE = text(
         UPDATE channels SET payment_id = :payment_id, used_at = now()
         FROM free WHERE channels.address = free.address
         RETURNING channels.address, channels.sequence
+    ), attempt AS (
+        INSERT INTO attempts (payment_id, n, channel, sequence, status)
+        SELECT :payment_id,
+               (SELECT coalesce(max(n), 0) + 1 FROM attempts WHERE payment_id = :payment_id),
+               address, sequence + 1, 'open'
+        FROM held RETURNING payment_id, n, channel, sequence
+    ), share AS (
+        INSERT INTO shares (leader, n, payment_id, number, amount_stroops)
+        SELECT p.id, a.n, p.id, p.number, p.amount_stroops
+        FROM attempt a JOIN payments p ON p.id = a.payment_id
     )
-    INSERT INTO attempts (payment_id, n, channel, sequence, status)
-    SELECT :payment_id,
-           (SELECT coalesce(max(n), 0) + 1 FROM attempts WHERE payment_id = :payment_id),
-           address, sequence + 1, 'open'
-    FROM held RETURNING n, channel, sequence
+    SELECT n, channel, sequence FROM attempt
     """
 )
 
 
 async def reserve(connection: AsyncConnection, payment_id: str) -> Reservation:
     """Give a payment its (channel, sequence), the one it already holds if it holds one."""
-    held = await _held(connection, payment_id)
-    if held is not None:
-        return held
+    found = await held(connection, payment_id)
+    if found is not None:
+        return found
     row = (await connection.execute(_RESERVE, {"payment_id": payment_id})).one_or_none()
     if row is None:
         raise ChannelsBusy("every channel account has a payment in flight")
     return Reservation(payment_id, row.n, row.channel, row.sequence, None)
 
 
-async def _held(connection: AsyncConnection, payment_id: str) -> Reservation | None:
-    row = (await connection.execute(_HELD, {"payment_id": payment_id})).one_or_none()
+async def held(connection: AsyncConnection, payment_id: str) -> Reservation | None:
+    """Return the attempt a payment rides in, its own or a batch, unless that has failed."""
+    return await _one(connection, _HELD, {"payment_id": payment_id})
+
+
+async def reserved(connection: AsyncConnection, leader: str, n: int) -> Reservation | None:
+    """Return an attempt by its name, unless it has failed or was given back."""
+    return await _one(connection, _RESERVED, {"leader": leader, "n": n})
+
+
+async def _one(
+    connection: AsyncConnection, statement: TextClause, wanted: dict[str, object]
+) -> Reservation | None:
+    row = (await connection.execute(statement, wanted)).one_or_none()
     if row is None:
         return None
-    signed = row.hash and Envelope(row.hash, row.xdr, row.fee_stroops, row.max_ledger)
-    paid = row.status == AttemptStatus.SUCCEEDED
-    return Reservation(payment_id, row.n, row.channel, row.sequence, signed or None, paid)
-
-
-# The attempt's ledger bound is the guard: of two runs that signed at the same time, one finds it
-# changed and stores nothing. So does a run whose attempt was given back and begun elsewhere.
-_STORE = text(
-    """
-    WITH attempt AS (
-        UPDATE attempts SET max_ledger = :max_ledger
-        WHERE payment_id = :payment_id AND n = :n AND status = 'open'
-          AND channel = :channel AND sequence = :sequence
-          AND max_ledger IS NOT DISTINCT FROM CAST(:known_max_ledger AS bigint)
-        RETURNING payment_id, n
-    ), envelope AS (
-        INSERT INTO envelopes (hash, payment_id, n, xdr, fee_stroops, max_ledger)
-        SELECT :hash, payment_id, n, :xdr, :fee_stroops, :max_ledger FROM attempt
-    ), payment AS (
-        UPDATE payments SET status = 'prepared', parked_reason = NULL FROM attempt
-        WHERE payments.id = attempt.payment_id AND payments.status = ANY(:preparable)
+    signed = row.hash and Envelope(
+        row.hash, row.xdr, row.fee_stroops, row.max_ledger, row.inner_hash
     )
-    SELECT count(*) FROM attempt
-    """
-)
-
-
-async def store(connection: AsyncConnection, held: Reservation, envelope: Envelope) -> Envelope:
-    """
-    Keep signed bytes before the first of them leaves the process; the payment is prepared.
-
-    When another run of the same step stored bytes meanwhile, those are answered and these are
-    dropped: only stored bytes are ever sent.
-    """
-    stored = await connection.scalar(
-        _STORE,
-        {
-            "hash": envelope.hash,
-            "payment_id": held.payment_id,
-            "n": held.n,
-            "channel": held.channel,
-            "sequence": held.sequence,
-            "xdr": envelope.xdr,
-            "fee_stroops": envelope.fee_stroops,
-            "max_ledger": envelope.max_ledger,
-            "known_max_ledger": held.envelope.max_ledger if held.envelope else None,
-            "preparable": sources(TRANSITIONS, PaymentStatus.PREPARED),
-        },
-    )
-    if stored:
-        return envelope
-    now = await _held(connection, held.payment_id)
-    if now is None or now.envelope is None or _pair(now) != _pair(held):
-        raise TryAgain(f"payment {held.payment_id} has moved on; look again")
-    return now.envelope
-
-
-def _pair(held: Reservation) -> tuple[str, int]:
-    return held.channel, held.sequence
-
-
-async def hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
-    """Return every hash ever signed for an attempt, newest first."""
-    rows = await connection.execute(
-        select(envelopes.c.hash)
-        .where(envelopes.c.payment_id == payment_id, envelopes.c.n == n)
-        .order_by(envelopes.c.max_ledger.desc())
-    )
-    return list(rows.scalars())
-
-
-_SUBMITTED = text(
-    """
-    WITH submission AS (INSERT INTO submissions (hash, answer) VALUES (:hash, :answer))
-    UPDATE payments SET status = 'submitted'
-    WHERE id = :payment_id AND status = ANY(:submittable)
-    """
-)
-
-
-async def note_submission(connection: AsyncConnection, attempt: Attempt, answer: str) -> None:
-    """Record what a send was answered; the payment is submitted from the first one on."""
-    await connection.execute(
-        _SUBMITTED,
-        {
-            "hash": attempt.hash,
-            "answer": answer,
-            "payment_id": attempt.payment_id,
-            "submittable": sources(TRANSITIONS, PaymentStatus.SUBMITTED),
-        },
+    return Reservation(
+        row.payment_id,
+        row.n,
+        row.channel,
+        row.sequence,
+        signed or None,
+        row.status == AttemptStatus.SUCCEEDED,
+        row.batched,
+        row.riders,
     )
 
 
@@ -198,7 +146,11 @@ _FINISH = text(
     WITH attempt AS (
         UPDATE attempts SET status = :status, reason = :reason
         WHERE payment_id = :payment_id AND n = :n AND status = 'open'
-        RETURNING payment_id, channel, sequence
+        RETURNING payment_id, n, channel, sequence, status
+    ), dead AS (
+        UPDATE shares SET live = false FROM attempt
+        WHERE shares.leader = attempt.payment_id AND shares.n = attempt.n
+          AND attempt.status = 'failed' AND shares.live
     )
     UPDATE channels SET payment_id = NULL, sequence = attempt.sequence
     FROM attempt
@@ -209,9 +161,13 @@ _FINISH = text(
 
 async def finish(
     connection: AsyncConnection, attempt: Attempt, status: AttemptStatus, reason: str = ""
-) -> None:
-    """The network consumed the sequence: close the attempt and free its channel."""
-    await connection.execute(
+) -> bool:
+    """
+    The network consumed the sequence: close the attempt and free its channel.
+
+    False when it was closed before.
+    """
+    result = await connection.execute(
         _FINISH,
         {
             "status": status,
@@ -220,6 +176,7 @@ async def finish(
             "n": attempt.n,
         },
     )
+    return result.rowcount == 1
 
 
 _RELEASE = text(
@@ -228,7 +185,10 @@ _RELEASE = text(
         DELETE FROM attempts
         WHERE payment_id = :payment_id AND n = :n AND status = 'open'
           AND channel = :channel AND max_ledger IS NULL
-        RETURNING payment_id, channel
+        RETURNING payment_id, n, channel
+    ), share AS (
+        DELETE FROM shares USING attempt
+        WHERE shares.leader = attempt.payment_id AND shares.n = attempt.n
     )
     UPDATE channels SET payment_id = NULL FROM attempt
     WHERE channels.address = attempt.channel AND channels.payment_id = attempt.payment_id
@@ -236,13 +196,14 @@ _RELEASE = text(
 )
 
 
-async def release(connection: AsyncConnection, held: Reservation) -> None:
+async def release(connection: AsyncConnection, given: Reservation) -> None:
     """
     Give the channel back, unless bytes were stored for its sequence meanwhile: those may be on
     their way, and keep their channel until the sequence is consumed.
     """
     await connection.execute(
-        _RELEASE, {"payment_id": held.payment_id, "n": held.n, "channel": held.channel}
+        _RELEASE,
+        {"payment_id": given.payment_id, "n": given.n, "channel": given.channel},
     )
 
 
@@ -262,6 +223,10 @@ async def story(connection: AsyncConnection, payment_id: str) -> list[RowMapping
             attempts.c.sequence,
             attempts.c.status,
             attempts.c.reason,
+            attempts.c.rail,
+            shares.c.number,
+            shares.c.amount_stroops,
+            envelopes.c.inner_hash,
             envelopes.c.hash,
             envelopes.c.max_ledger,
             envelopes.c.fee_stroops,
@@ -269,12 +234,18 @@ async def story(connection: AsyncConnection, payment_id: str) -> list[RowMapping
             submissions.c.sent_at,
         )
         .select_from(
-            attempts.outerjoin(
+            shares.join(
+                attempts, (attempts.c.payment_id == shares.c.leader) & (attempts.c.n == shares.c.n)
+            )
+            .outerjoin(
                 envelopes,
                 (envelopes.c.payment_id == attempts.c.payment_id) & (envelopes.c.n == attempts.c.n),
-            ).outerjoin(submissions, submissions.c.hash == envelopes.c.hash)
+            )
+            .outerjoin(submissions, submissions.c.hash == envelopes.c.hash)
         )
-        .where(attempts.c.payment_id == payment_id)
-        .order_by(attempts.c.n, envelopes.c.max_ledger, submissions.c.id)
+        .where(shares.c.payment_id == payment_id)
+        .order_by(
+            attempts.c.opened_at, envelopes.c.max_ledger, envelopes.c.fee_stroops, submissions.c.id
+        )
     )
     return list(rows.mappings())

@@ -4,6 +4,7 @@ written in the transaction of the change itself, and only once however often it 
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import RowMapping, bindparam, select, text
@@ -16,20 +17,23 @@ from domain.digests import instant
 from domain.errors import Invalid
 from domain.events import Event
 
-# One round trip: the leaf; if it is new, the events; and a delivery of each to every active
-# subscription that wants it. The last line answers what an earlier run of the step wrote.
+# One round trip: the leaves; of each that is new, the events; and a delivery of each to every
+# active subscription that wants it. The last line answers what an earlier run of the step wrote.
 _PUBLISH = text(
     """
     WITH leaf AS (
         INSERT INTO audit_leaves (id, subject, action, recorded_at, content, hash)
-        VALUES (:id, :subject, :action, :recorded_at, :content, :hash)
+        SELECT * FROM unnest(
+            CAST(:ids AS text[]), CAST(:subjects AS text[]), CAST(:actions AS text[]),
+            CAST(:instants AS timestamptz[]), CAST(:contents AS bytea[]), CAST(:hashes AS bytea[])
+        )
         ON CONFLICT (id) DO NOTHING RETURNING id
     ), happened AS (
         INSERT INTO events (id, type, outage_id, occurred_at, data)
         SELECT e.id, e.type, e.outage_id, e.occurred_at, e.data
-        FROM leaf, jsonb_to_recordset(:events) AS e (
-            id text, type text, outage_id text, occurred_at timestamptz, data jsonb
-        )
+        FROM leaf JOIN jsonb_to_recordset(:events) AS e (
+            leaf_id text, id text, type text, outage_id text, occurred_at timestamptz, data jsonb
+        ) ON e.leaf_id = leaf.id
         RETURNING id, type
     ), called_for AS (
         INSERT INTO deliveries (id, event_id, webhook_id, status)
@@ -46,27 +50,36 @@ _PUBLISH = text(
 
 async def publish(connection: AsyncConnection, leaf: Leaf, *happened: Event) -> list[str]:
     """Write the leaf and the events; return the ids of the deliveries they call for."""
-    content = leaf.content()
+    return await publish_all(connection, [(leaf, happened)])
+
+
+async def publish_all(
+    connection: AsyncConnection, told: Sequence[tuple[Leaf, Sequence[Event]]]
+) -> list[str]:
+    """Write many leaves, each with its events; return the ids of the deliveries they call for."""
+    contents = [leaf.content() for leaf, _ in told]
     rows = await connection.execute(
         _PUBLISH,
         {
-            "id": leaf.id,
-            "subject": leaf.subject,
-            "action": leaf.action,
-            "recorded_at": leaf.at,
-            "content": content,
-            "hash": leaf_hash(content),
+            "ids": [leaf.id for leaf, _ in told],
+            "subjects": [leaf.subject for leaf, _ in told],
+            "actions": [leaf.action for leaf, _ in told],
+            "instants": [leaf.at for leaf, _ in told],
+            "contents": contents,
+            "hashes": [leaf_hash(content) for content in contents],
             "events": [
                 {
+                    "leaf_id": leaf.id,
                     "id": event.id,
                     "type": event.type,
                     "outage_id": event.outage_id,
                     "occurred_at": instant(event.occurred_at),
                     "data": event.data,
                 }
+                for leaf, happened in told
                 for event in happened
             ],
-            "event_ids": [event.id for event in happened],
+            "event_ids": [event.id for _, happened in told for event in happened],
         },
     )
     return list(rows.scalars())

@@ -9,27 +9,39 @@ from domain.ledger import Entry
 _BOOK = text(
     """
     WITH entry AS (
-        INSERT INTO entries (id, kind, payment_id) VALUES (:id, :kind, :payment_id)
+        INSERT INTO entries (id, kind, payment_id)
+        SELECT * FROM unnest(
+            CAST(:ids AS text[]), CAST(:kinds AS text[]), CAST(:payment_ids AS text[])
+        )
         ON CONFLICT (id) DO NOTHING RETURNING id
     )
     INSERT INTO postings (entry_id, line, account, amount_stroops)
-    SELECT entry.id, posting.line, posting.account, posting.amount_stroops
-    FROM entry, unnest(CAST(:accounts AS text[]), CAST(:amounts AS bigint[]))
-        WITH ORDINALITY AS posting (account, amount_stroops, line)
+    SELECT posting.* FROM unnest(
+        CAST(:entry_ids AS text[]), CAST(:lines AS int[]),
+        CAST(:accounts AS text[]), CAST(:amounts AS bigint[])
+    ) AS posting (entry_id, line, account, amount_stroops)
+    JOIN entry ON entry.id = posting.entry_id
     """
 )
 
 
-async def book(connection: AsyncConnection, entry: Entry) -> None:
-    """Write an entry with its postings, once: the same fact booked again changes nothing."""
+async def book(connection: AsyncConnection, *entries: Entry) -> None:
+    """Write entries with their postings, once: the same fact booked again changes nothing."""
+    postings = [
+        (entry.id, line, posting)
+        for entry in entries
+        for line, posting in enumerate(entry.postings, 1)
+    ]
     await connection.execute(
         _BOOK,
         {
-            "id": entry.id,
-            "kind": entry.kind,
-            "payment_id": entry.payment_id,
-            "accounts": [posting.account for posting in entry.postings],
-            "amounts": [posting.amount_stroops for posting in entry.postings],
+            "ids": [entry.id for entry in entries],
+            "kinds": [entry.kind for entry in entries],
+            "payment_ids": [entry.payment_id for entry in entries],
+            "entry_ids": [entry_id for entry_id, _, _ in postings],
+            "lines": [line for _, line, _ in postings],
+            "accounts": [posting.account for _, _, posting in postings],
+            "amounts": [posting.amount_stroops for _, _, posting in postings],
         },
     )
 

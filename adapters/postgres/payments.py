@@ -1,5 +1,6 @@
 """Payments in the database: one per outage and revision, confirmed at most once."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +68,17 @@ async def move(
         .values(status=to, **changes)
     )
     return result.rowcount == 1
+
+
+async def move_all(
+    connection: AsyncConnection, payment_ids: Sequence[str], to: PaymentStatus, **changes: Any
+) -> None:
+    """Take many payments to their next status; those that may not go there stay."""
+    await connection.execute(
+        update(payments)
+        .where(payments.c.id.in_(payment_ids), payments.c.status.in_(sources(TRANSITIONS, to)))
+        .values(status=to, **changes)
+    )
 
 
 async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> None:

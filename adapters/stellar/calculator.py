@@ -25,11 +25,12 @@ from stellar_sdk.soroban_rpc import (
     GetTransactionStatus,
     SimulateTransactionResponse,
 )
-from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar import answers
+from adapters.stellar.nodes import Nodes
+from adapters.stellar.proofs import Proofs
 from domain.attestations import RETENTION_MAX, Call, CallOutcome, CallStatus, SignedCall
-from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
+from domain.errors import ContractMismatch, ContractRefused, Obstructed
 from domain.policies import terms_hash
 from domain.sla import Severity, Terms
 
@@ -43,14 +44,13 @@ WATCH_SECONDS, LOOK_EVERY_SECONDS = 8.0, 0.5
 class Calculator:
     """One deployed SLA contract, called by one operator."""
 
-    def __init__(
-        self, server: SorobanServerAsync, passphrase: str, contract: str, operator: Keypair
-    ) -> None:
+    def __init__(self, nodes: Nodes, passphrase: str, contract: str, operator: Keypair) -> None:
         if not StrKey.is_valid_contract(contract):
             raise ContractMismatch(
                 f"STELLAR_SLA_CONTRACT is {contract!r}, which is not a contract id (C...)"
             )
-        self.server = server
+        self.nodes = nodes
+        self.proofs = Proofs(nodes, passphrase)
         self.passphrase = passphrase
         self.contract = contract
         self.operator = operator
@@ -107,7 +107,8 @@ class Calculator:
         ChainUnavailable when the network cannot say.
         """
         config = await self.config()
-        _, consumed = await self._sequence()
+        # Never as of a ledger older than one already seen: a sequence too low would be refused.
+        _, consumed = await self._sequence(at_least=self.nodes.highest)
         if consumed is None:
             raise Obstructed(f"the operator's account {self.source} does not exist")
         arguments = [
@@ -136,7 +137,7 @@ class Calculator:
         Whatever the answer to the send, and whatever goes wrong, proves nothing: still open.
         """
         try:
-            await self.server.send_transaction(call.envelope_xdr)
+            await self.nodes.send(call.envelope_xdr)
         except Exception as error:
             return await self._watch(call, f"unknown: {type(error).__name__}")
         return await self._watch(call, "")
@@ -155,8 +156,10 @@ class Calculator:
                 return CallOutcome(CallStatus.OPEN, reason=reason)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
-    async def _landed(self, call: Call) -> CallOutcome | None:
-        found = await self.server.get_transaction(call.hash)
+    async def _landed(self, call: Call, at_least: int = 0) -> CallOutcome | None:
+        found = await self.nodes.ask(
+            lambda server: server.get_transaction(call.hash), at_least=at_least
+        )
         return None if found.status is GetTransactionStatus.NOT_FOUND else self._outcome(found)
 
     async def _proven(self, call: Call) -> CallOutcome | None:
@@ -165,9 +168,14 @@ class Calculator:
         if consumed is not None and consumed < call.sequence:
             dead = latest >= call.max_ledger - 1
             return CallOutcome(CallStatus.EXPIRED, latest) if dead else None
-        # Consumed. Looked up once more now, so that a node cannot have missed it by a race.
-        return await self._landed(call) or CallOutcome(
-            CallStatus.LOST, latest, reason="the node does not know what consumed the sequence"
+        # Consumed. A node looks for the transaction before it reads how far its memory goes, so
+        # only a second look can tell that it is not there.
+        for _ in range(2):
+            found = await self._landed(call, at_least=latest)
+            if found is not None:
+                return found
+        return CallOutcome(
+            CallStatus.LOST, latest, reason="no node knows what consumed the sequence"
         )
 
     def _outcome(self, found: GetTransactionResponse) -> CallOutcome:
@@ -177,20 +185,10 @@ class Calculator:
         finding, fresh = answers.answer(found, self.contract)
         return CallOutcome(CallStatus.ANSWERED, ledger, finding, fresh)
 
-    async def _sequence(self) -> tuple[int, int | None]:
+    async def _sequence(self, at_least: int = 0) -> tuple[int, int | None]:
         """Return the ledger of one snapshot and the operator's last consumed sequence in it."""
-        account = xdr.LedgerKeyAccount(self.operator.xdr_account_id())
-        try:
-            reply = await self.server.get_ledger_entries(
-                [xdr.LedgerKey(xdr.LedgerEntryType.ACCOUNT, account=account)]
-            )
-        except Exception as error:
-            raise ChainUnavailable(f"cannot read the operator: {type(error).__name__}") from error
-        for result in reply.entries or []:
-            entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
-            assert entry is not None
-            return reply.latest_ledger, entry.seq_num.sequence_number.int64
-        return reply.latest_ledger, None
+        snapshot = await self.proofs.snapshot([self.source], at_least=at_least)
+        return snapshot.ledger, snapshot.sequences.get(self.source)
 
     async def _read(self, function: str) -> Any:
         """Ask a view; nothing is sent."""
@@ -210,10 +208,7 @@ class Calculator:
         return builder.build()
 
     async def _simulated(self, drafted: TransactionEnvelope) -> SimulateTransactionResponse:
-        try:
-            simulation = await self.server.simulate_transaction(drafted)
-        except Exception as error:
-            raise ChainUnavailable(f"cannot simulate: {type(error).__name__}") from error
+        simulation = await self.nodes.ask(lambda server: server.simulate_transaction(drafted))
         if simulation.error is not None:
             raise answers.refusal(self._name, simulation.error)
         return simulation

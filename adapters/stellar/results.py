@@ -41,6 +41,9 @@ def failure(result_xdr: str) -> tuple[str, int]:
     result = xdr.TransactionResult.from_xdr(result_xdr)
     reason = result.result.code.name
     operations = result.result.results
+    if result.result.inner_result_pair is not None:
+        inner = result.result.inner_result_pair.result.result
+        reason, operations = inner.code.name, inner.results
     if operations and operations[0].tr and operations[0].tr.invoke_host_function_result:
         reason += " " + operations[0].tr.invoke_host_function_result.code.name
     return reason, result.fee_charged.int64

@@ -1,62 +1,55 @@
-"""Build and sign one transfer of the asset: a SAC `transfer`, muxed to carry the payment number."""
+"""The soroban rail: one SAC `transfer` a transaction, muxed to carry the payment's number."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stellar_sdk import (
     Account,
-    Keypair,
     MuxedAccount,
+    StrKey,
     TransactionBuilder,
     TransactionEnvelope,
     scval,
     xdr,
 )
+from stellar_sdk import Asset as SdkAsset
 from stellar_sdk.operation import InvokeHostFunction
 from stellar_sdk.soroban_rpc import SimulateTransactionResponse
 
 from adapters.stellar.results import obstacle
-from domain.attempts import Envelope
 from domain.errors import Obstructed
-from domain.payments import Payment
+from domain.shares import Transfer
 
 # Long enough for a slow network, short enough that a dead attempt is soon proven dead.
 LEDGERS_TO_LIVE = 24
 # Ledger bounds decide; the time bound only matters when the network stands still.
 BACKSTOP = timedelta(minutes=10)
-INCLUSION_FEE, INCLUSION_FEE_MAX = 1_000, 256_000
-FEE_MAX = 50_000_000  # 5 XLM: a transfer costs a thousandth of it, so more is an error
+MIN_FEE = 100  # of the inner transaction; what is bid stands in the fee bump around it
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
+    """What is paid with: a classic asset, and the contract that speaks for it."""
+
+    classic: SdkAsset
     contract: str
     passphrase: str
 
 
 def draft(
-    payment: Payment, asset: Asset, channel: str, sequence: int, times_signed: int, now: datetime
+    transfer: Transfer, asset: Asset, channel: str, sequence: int, now: datetime
 ) -> TransactionEnvelope:
-    """
-    Build the unsigned transfer: the channel gives sequence and fee, the treasury the money.
-
-    A later signature for the same sequence bids more for its place in a ledger.
-    """
-    if not 0 < payment.number < 2**63:
-        raise Obstructed(f"payment number {payment.number} does not fit a muxed id")
-    destination = MuxedAccount(payment.to_address, payment.number).account_muxed
-    assert destination is not None
-    fee = min(INCLUSION_FEE * 2**times_signed, INCLUSION_FEE_MAX)
-    builder = TransactionBuilder(Account(channel, sequence - 1), asset.passphrase, base_fee=fee)
+    """Build the unsigned transfer: the channel gives the sequence, the treasury the money."""
+    builder = TransactionBuilder(Account(channel, sequence - 1), asset.passphrase, MIN_FEE)
     builder.append_invoke_contract_function_op(
         asset.contract,
         "transfer",
         [
-            scval.to_address(payment.from_address),
-            scval.to_address(destination),
-            scval.to_int128(payment.amount_stroops),
+            scval.to_address(transfer.from_address),
+            scval.to_address(muxed(transfer)),
+            scval.to_int128(transfer.amount_stroops),
         ],
-        source=payment.from_address,
+        source=transfer.from_address,
     )
     builder.add_time_bounds(0, int((now + BACKSTOP).timestamp()))
     # Simulation answers the ledger that the real bound is counted from.
@@ -73,8 +66,6 @@ def assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionRespon
     transaction = drafted.transaction
     transaction.soroban_data = xdr.SorobanTransactionData.from_xdr(simulation.transaction_data)
     transaction.fee += simulation.min_resource_fee
-    if transaction.fee > FEE_MAX:
-        raise Obstructed(f"the network asks a fee of {transaction.fee} stroops for one transfer")
     operation = transaction.operations[0]
     assert isinstance(operation, InvokeHostFunction)
     for result in simulation.results or []:
@@ -88,8 +79,12 @@ def assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionRespon
     return max_ledger
 
 
-def sign(drafted: TransactionEnvelope, max_ledger: int, *signers: Keypair) -> Envelope:
-    """Sign; the hash and the bytes are final from here on."""
-    for signer in signers:
-        drafted.sign(signer)
-    return Envelope(drafted.hash_hex(), drafted.to_xdr(), int(drafted.transaction.fee), max_ledger)
+def muxed(transfer: Transfer) -> str:
+    """Return the payee's address with the transfer's number in it: the join of chain and book."""
+    if not StrKey.is_valid_ed25519_public_key(transfer.to_address):
+        raise Obstructed(f"{transfer.to_address!r} is not a Stellar account")
+    if not 0 < transfer.number < 2**63:
+        raise Obstructed(f"payment number {transfer.number} does not fit a muxed id")
+    destination = MuxedAccount(transfer.to_address, transfer.number).account_muxed
+    assert destination is not None
+    return destination

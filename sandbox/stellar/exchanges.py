@@ -40,6 +40,7 @@ async def exchange(node: Node, raw: bytes) -> Reply:
         request = rpc.read_request(raw)
     except Problem as problem:
         return Reply(rpc.error_answer(None, problem))
+    node.network.calls[request["method"]] += 1
     if not node.network.faults.faults:
         return Reply(rpc.call(node, request))
     spoiled = await _before(node, request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,8 @@ class Network:
         self.nodes = [Node(self, index) for index in range(settings.nodes)]
         self.fee_window: deque[FeeSample] = deque(maxlen=FEE_WINDOW_LEDGERS)
         self.faults = FaultPlan()
+        # How often each method was asked for, of any node.
+        self.calls: Counter[str] = Counter()
         self.halted = False
         self._closed = asyncio.Event()
 

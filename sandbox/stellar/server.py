@@ -66,12 +66,16 @@ def _fault_routes(network: Network) -> list[web.RouteDef]:
             return web.json_response({"detail": str(problem)}, status=400)
         return web.json_response(network.faults.report())
 
+    async def count(request: web.Request) -> web.Response:
+        return web.json_response(network.calls)
+
     async def close(request: web.Request) -> web.Response:
         network.close_ledger()
         return web.json_response({"ledger": network.ledger.head.sequence})
 
     return [
         web.get("/faults", show),
+        web.get("/calls", count),
         web.post("/faults", switch),
         web.post("/close-ledger", close),
     ]

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from stellar_sdk import Keypair, scval
-from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from activities import attestations as steps_module
 from activities.attestations import UNEXPLAINED, AttestationActivities
@@ -28,6 +27,7 @@ from adapters.postgres.tables import (
     sla_results,
 )
 from adapters.stellar.calculator import Calculator
+from adapters.stellar.nodes import Nodes
 from domain.attestations import Attestation, Call, CallStatus, Concluding, symbol
 from domain.errors import Conflict, ContractMismatch, NotFound
 from domain.outages import Declaration, Declaring, Judging, Outage, Request, Resolution
@@ -51,14 +51,14 @@ def operator(stack: Stack) -> Keypair:
 @pytest.fixture(scope="module")
 async def calculator(stack: Stack, operator: Keypair) -> AsyncIterator[Calculator]:
     environment = stack.environment
-    server = SorobanServerAsync(environment["STELLAR_RPC_URL"])
+    nodes = Nodes.at(environment["STELLAR_RPC_URL"])
     yield Calculator(
-        server,
+        nodes,
         environment["STELLAR_NETWORK_PASSPHRASE"],
         environment["STELLAR_SLA_CONTRACT"],
         operator,
     )
-    await server.close()
+    await nodes.close()
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ async def test_a_word_whose_every_step_runs_twice_is_asked_for_once(
     call = await prepared(steps, attestation)
     assert await prepared(steps, attestation) == call  # died after the bytes were stored
     # Sent, and died before anything of it was noted.
-    await calculator.server.send_transaction(call.envelope_xdr)
+    await calculator.nodes.send(call.envelope_xdr)
     turn = await steps.prepare_call(attestation)
     assert turn.call == call
     for _ in range(2):
@@ -192,7 +192,7 @@ async def test_what_the_contract_remembers_unasked_confirms_nothing(
     steps: AttestationActivities, database: Database, calculator: Calculator
 ) -> None:
     attestation = await judged(database)
-    stranger = Caller(calculator.server, calculator.contract, calculator.operator)
+    stranger = Caller(calculator.nodes.all[0].server, calculator.contract, calculator.operator)
     await stranger.call(
         "calculate_sla",
         scval.to_address(calculator.source),
@@ -238,7 +238,7 @@ async def test_what_the_contract_would_refuse_is_halted_without_a_call(
     steps: AttestationActivities, database: Database, calculator: Calculator
 ) -> None:
     attestation = await judged(database)
-    stranger = Caller(calculator.server, calculator.contract, calculator.operator)
+    stranger = Caller(calculator.nodes.all[0].server, calculator.contract, calculator.operator)
     await stranger.call(
         "calculate_sla",
         scval.to_address(calculator.source),

@@ -21,16 +21,18 @@ from activities.disputes import DisputeActivities
 from activities.outages import OutageActivities
 from activities.payments import PaymentActivities
 from adapters.postgres import attempts as reservations
-from adapters.postgres import payments
+from adapters.postgres import envelopes, payments
 from adapters.postgres.database import Database
 from adapters.postgres.tables import attempts, audit_leaves, channels, events, postings
 from adapters.stellar.keys import keys
+from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
-from domain.attempts import Outcome, Sighting
+from domain.attempts import Outcome, SettlementRail, Sighting
 from domain.disputes import Deciding, Dispute, Filing, Ruling
 from domain.errors import TryAgain
 from domain.outages import Declaration, Declaring, Judging, Outage, Request, Resolution
 from domain.payments import Closing, Payment, PaymentStatus, Receipt, Settling
+from domain.shares import alone
 from domain.sla import Severity
 from sandbox.stack import Stack
 from tests import witness
@@ -48,7 +50,7 @@ async def rail(stack: Stack) -> AsyncIterator[Rail]:
     seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
     environment = stack.environment
     rail = Rail(
-        environment["STELLAR_RPC_URL"],
+        Nodes.at(environment["STELLAR_RPC_URL"]),
         environment["STELLAR_NETWORK_PASSPHRASE"],
         environment["STELLAR_USDC_ISSUER"],
         keys(
@@ -182,7 +184,7 @@ async def test_a_run_that_was_overtaken_takes_nothing_away(
         held = await reservations.reserve(connection, payment.id)
     assert (held.channel, held.sequence) == (attempt.channel, attempt.sequence)
     assert held.envelope is not None
-    assert held.envelope.hash == attempt.hash
+    assert held.envelope.inner_hash == attempt.hash
     await paid(steps, payment)
 
 
@@ -192,13 +194,15 @@ async def test_bytes_for_a_channel_that_was_given_back_are_not_stored(
     payment = await owed(database, "GIVEN-BACK")
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id)
-        signed = await rail.sign_transfer(payment, stale.channel, stale.sequence, 0)
+        signed = await rail.sign(
+            [alone(payment)], SettlementRail.SOROBAN, stale.channel, stale.sequence, 0
+        )
         await reservations.release(connection, stale)
         held = await reservations.reserve(connection, payment.id)
         assert held.n == stale.n
         assert held.channel != stale.channel
         with pytest.raises(TryAgain):
-            await reservations.store(connection, stale, signed)
+            await envelopes.store(connection, stale, signed)
     await paid(PaymentActivities(database, rail), payment)
 
 

@@ -197,6 +197,11 @@ class FakePayments(PaymentSteps):
         return Observation(Outcome.SUCCEEDED, 42, DETECTED)
 
     @activity.defn
+    async def raise_fee(self, attempt: Attempt) -> Attempt:
+        self.asked.append("raise_fee")
+        return attempt
+
+    @activity.defn
     async def book_payment(self, sighting: Sighting) -> Receipt:
         self.asked.append("book_payment")
         amount = sighting.payment.amount_stroops

@@ -10,6 +10,7 @@ from adapters.postgres.tables.events import (
 )
 from adapters.postgres.tables.ledger import entries, postings
 from adapters.postgres.tables.metadata import Xid8, metadata
+from adapters.postgres.tables.networks import networks
 from adapters.postgres.tables.outages import (
     agreements,
     disputes,
@@ -22,6 +23,7 @@ from adapters.postgres.tables.payments import (
     channels,
     envelopes,
     payments,
+    shares,
     submissions,
 )
 
@@ -40,10 +42,12 @@ __all__ = [
     "envelopes",
     "events",
     "metadata",
+    "networks",
     "outages",
     "payments",
     "policies",
     "postings",
+    "shares",
     "sla_results",
     "submissions",
     "webhooks",

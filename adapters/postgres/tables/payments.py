@@ -22,12 +22,15 @@ payments = Table(
     Column("payer", String(20), nullable=False),
     Column("from_address", String(56), nullable=False),
     Column("to_address", String(56), nullable=False),
-    Column("transaction_hash", String(64), unique=True),
+    # Many payments may ride in one transaction.
+    Column("transaction_hash", String(64)),
     Column("ledger", sa.BigInteger),
     Column("parked_reason", sa.Text),
     Column("correlation_id", String(100), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
+    # Ready to be settled together with others, since then.
+    Column("gathered_at", Instant),
     # An outage is settled once: a later correction is an adjustment with a revision of its own.
     sa.UniqueConstraint("outage_id", "revision"),
     sa.CheckConstraint("amount_stroops > 0", name="amount"),
@@ -36,6 +39,8 @@ payments = Table(
         name="confirmed",
     ),
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
+    Index("ix_payments_transaction_hash", "transaction_hash"),
+    Index("ix_payments_gathered", "gathered_at", postgresql_where=text("gathered_at IS NOT NULL")),
 )
 
 channels = Table(
@@ -53,6 +58,7 @@ channels = Table(
 attempts = Table(
     "attempts",
     metadata,
+    # The payment that leads it: the only one, or the first of a batch.
     Column("payment_id", String(64), sa.ForeignKey("payments.id"), primary_key=True),
     Column("n", sa.Integer, primary_key=True),
     Column("channel", String(56), sa.ForeignKey("channels.address"), nullable=False),
@@ -61,15 +67,42 @@ attempts = Table(
     # Highest ledger bound over all bytes ever signed for this sequence.
     Column("max_ledger", sa.BigInteger),
     Column("reason", sa.Text),
+    Column("rail", String(10), nullable=False, server_default=text("'soroban'")),
+    Column("batched", sa.Boolean, nullable=False, server_default=text("false")),
+    # How many payments ride in it. They may leave before anything is signed: bytes are stored only
+    # if this is still the number they were signed for.
+    Column("riders", sa.Integer, nullable=False, server_default=text("1")),
+    Column("opened_at", Instant, nullable=False, server_default=text("now()")),
     sa.UniqueConstraint("channel", "sequence"),
     # Only a failed attempt may be followed by another: never an open one, never a success.
     Index("uq_attempts_one_live", "payment_id", unique=True, postgresql_where=LIVE),
+)
+
+shares = Table(
+    "shares",
+    metadata,
+    Column("leader", String(64), primary_key=True),
+    Column("n", sa.Integer, primary_key=True),
+    Column("payment_id", String(64), sa.ForeignKey("payments.id"), primary_key=True),
+    # The muxed id of the transfer this payment rides in: its own, or that of those netted with it.
+    Column("number", sa.BigInteger, nullable=False),
+    Column("amount_stroops", sa.BigInteger, nullable=False),
+    # Until the attempt has failed, or the payment was ejected from it.
+    Column("live", sa.Boolean, nullable=False, server_default=text("true")),
+    Column("reason", sa.Text),
+    sa.ForeignKeyConstraint(["leader", "n"], ["attempts.payment_id", "attempts.n"]),
+    sa.CheckConstraint("amount_stroops > 0", name="amount"),
+    # No two transactions can ever settle one payment.
+    Index("uq_shares_one_live", "payment_id", unique=True, postgresql_where=text("live")),
+    Index("ix_shares_number", "number"),
 )
 
 envelopes = Table(
     "envelopes",
     metadata,
     Column("hash", String(64), primary_key=True),
+    # Of the transaction inside the fee bump: found on the chain whichever bid carried it there.
+    Column("inner_hash", String(64), nullable=False),
     Column("payment_id", String(64), nullable=False),
     Column("n", sa.Integer, nullable=False),
     Column("xdr", sa.Text, nullable=False),

@@ -13,6 +13,7 @@ from adapters.stellar import answers
 from adapters.stellar import calculator as calculators
 from adapters.stellar.answers import REACTIONS, refusal
 from adapters.stellar.calculator import LEDGERS_TO_LIVE, Calculator
+from adapters.stellar.nodes import Node, Nodes
 from domain.attestations import Call, CallOutcome, CallStatus, SignedCall
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
 from domain.sla import Severity
@@ -43,7 +44,11 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def calculator(counter: Counter) -> Calculator:
-    return Calculator(counter.server, PASSPHRASE, counter.contract, OPERATOR)
+    return Calculator(nodes(counter), PASSPHRASE, counter.contract, OPERATOR)
+
+
+def nodes(counter: Counter) -> Nodes:
+    return Nodes([Node("node 1", counter.server)])
 
 
 async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: Counter) -> None:
@@ -88,7 +93,7 @@ async def test_a_contract_that_hashes_otherwise_is_refused(counter: Counter) -> 
 
 async def test_what_is_no_contract_is_refused(counter: Counter) -> None:
     with pytest.raises(ContractMismatch, match="not a contract id"):
-        Calculator(counter.server, PASSPHRASE, ADMIN.public_key, OPERATOR)
+        Calculator(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR)
     counter.contract = storage.contract_id("never deployed")
     with pytest.raises(ContractMismatch, match="is STELLAR_SLA_CONTRACT deployed on this network"):
         await calculator(counter).check()
@@ -164,7 +169,7 @@ async def test_a_call_nobody_has_seen_is_open(counter: Counter) -> None:
     call = await signed(counter)
     counter.network.faults.replace([Fault("node_down")], 1)
     outcome = await calculator(counter).carry_out(call)
-    assert (outcome.status, outcome.reason) == (CallStatus.OPEN, "cannot look: ConnectionError")
+    assert (outcome.status, outcome.reason) == (CallStatus.OPEN, "cannot look: ChainUnavailable")
 
 
 async def test_a_sequence_that_something_else_consumed_is_lost(counter: Counter) -> None:

@@ -1,0 +1,78 @@
+"""Send stored bytes, watch for them, and bid more for their place: nothing here builds a payment."""
+
+from temporalio import activity
+
+from adapters.failpoints import reach
+from adapters.postgres import attempts, envelopes
+from adapters.postgres.attempts import Reservation
+from adapters.postgres.database import Database
+from adapters.stellar.rail import Rail
+from adapters.stellar.transfers import LEDGERS_TO_LIVE
+from domain.attempts import Attempt, Observation
+from domain.envelopes import Envelope, calls_for_a_raise
+from workflows.attempts import AttemptSteps
+
+
+class AttemptActivities(AttemptSteps):
+    def __init__(self, database: Database, rail: Rail) -> None:
+        self.database = database
+        self.rail = rail
+
+    @activity.defn
+    async def submit_payment(self, attempt: Attempt) -> str:
+        answer = await self.rail.send(attempt.envelope_xdr)
+        reach("after_send")
+        async with self.database.autocommit() as connection:
+            await envelopes.note_submission(connection, attempt, answer)
+        reach("after_note")
+        return answer
+
+    @activity.defn
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        reach("before_observe")
+        observation = await self.rail.observe(attempt, lambda: self.signed(attempt))
+        reach("after_observe")
+        return observation
+
+    @activity.defn
+    async def raise_fee(self, attempt: Attempt) -> Attempt:
+        async with self.database.autocommit() as connection:
+            held = await attempts.reserved(connection, attempt.payment_id, attempt.n)
+            raises, answers = await envelopes.bids(connection, attempt)
+        if held is None or held.envelope is None or held.envelope.inner_hash != attempt.hash:
+            return attempt  # it has come to an end, or other bytes have taken its place
+        if held.envelope.hash != attempt.newest_hash:
+            return attempt_of(held, held.envelope, resumed=True)
+        signed_at_ledger = attempt.max_ledger - LEDGERS_TO_LIVE
+        passed = await self.rail.latest_ledger() - signed_at_ledger
+        if not calls_for_a_raise(answers, raises, passed):
+            return attempt
+        higher = self.rail.raised(held.envelope)
+        if higher is None:
+            return attempt
+        reach("after_raise_sign")
+        # Kept before it is sent, as all bytes are.
+        async with self.database.autocommit() as connection:
+            highest = await envelopes.bid(connection, held, higher)
+        reach("after_raise_store")
+        return attempt_of(held, highest, resumed=True)
+
+    async def signed(self, attempt: Attempt) -> list[str]:
+        """Return every inner hash ever signed for an attempt."""
+        async with self.database.autocommit() as connection:
+            return await envelopes.hashes(connection, attempt.payment_id, attempt.n)
+
+
+def attempt_of(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attempt:
+    """Return what a workflow carries of a reservation and the bytes stored for it."""
+    return Attempt(
+        held.payment_id,
+        held.n,
+        held.channel,
+        held.sequence,
+        envelope.max_ledger,
+        envelope.inner_hash,
+        envelope.xdr,
+        resumed,
+        envelope.hash,
+    )

@@ -1,0 +1,57 @@
+"""
+Wrap a signed transaction in a fee bump, and raise the bid when its place in a ledger costs more.
+
+The inner transaction, with the one sequence that can move the money, stays what it was.
+"""
+
+from stellar_sdk import FeeBumpTransactionEnvelope, Keypair, TransactionBuilder, TransactionEnvelope
+
+from domain.envelopes import Bid, Envelope, first_rate, raised_rate
+from domain.errors import Obstructed
+
+
+def wrap(
+    inner: TransactionEnvelope, fees: Keypair, times_signed: int, max_ledger: int, cap_stroops: int
+) -> Envelope:
+    """Bid for newly signed bytes; the fee account pays, and pays no more than the cap."""
+    bid = bid_of(inner)
+    rate = first_rate(times_signed, bid, cap_stroops)
+    if rate * len(inner.transaction.operations) < bid.fee_stroops - bid.resource_fee_stroops:
+        raise Obstructed(
+            f"the network asks more than {cap_stroops} stroops for the transaction: "
+            "raise STELLAR_FEE_CAP_STROOPS, or wait until it asks less"
+        )
+    return _bumped(inner, fees, rate, max_ledger)
+
+
+def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -> Envelope | None:
+    """Bid more for stored bytes, or None at the top of the ladder."""
+    bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
+    if not isinstance(bumped, FeeBumpTransactionEnvelope):
+        return None  # bytes of an earlier version, which pay their own fee
+    inner = bumped.transaction.inner_transaction_envelope
+    rate = raised_rate(bid_of(inner, stored.fee_stroops), cap_stroops)
+    return None if rate is None else _bumped(inner, fees, rate, stored.max_ledger)
+
+
+def outer_hash(envelope_xdr: str, passphrase: str) -> str:
+    """Return the hash under which the chain shows an envelope."""
+    return TransactionBuilder.from_xdr(envelope_xdr, passphrase).hash_hex()
+
+
+def bid_of(inner: TransactionEnvelope, fee_stroops: int | None = None) -> Bid:
+    """What an envelope around this transaction bids; without a fee, what the transaction itself does."""
+    transaction = inner.transaction
+    data = transaction.soroban_data
+    resource_fee = data.resource_fee.int64 if data else 0
+    fee = int(transaction.fee) if fee_stroops is None else fee_stroops
+    return Bid(len(transaction.operations), resource_fee, fee)
+
+
+def _bumped(inner: TransactionEnvelope, fees: Keypair, rate: int, max_ledger: int) -> Envelope:
+    bumped = TransactionBuilder.build_fee_bump_transaction(
+        fees, rate, inner, inner.network_passphrase
+    )
+    bumped.sign(fees)
+    fee = int(bumped.transaction.fee)
+    return Envelope(bumped.hash_hex(), bumped.to_xdr(), fee, max_ledger, inner.hash_hex())

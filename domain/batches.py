@@ -1,0 +1,108 @@
+"""
+A batch: payments that are settled by one transaction.
+
+    gathered -> prepared -> submitted -> booked
+                                     \\-> the failing ones ejected, the rest gathered again
+
+A batch is an attempt like any other: it has one (channel, sequence), and a payment belongs to at
+most one attempt that has not failed. Payments join it when its pair is reserved, and leave it only
+when nothing was signed yet or the network has proven that it failed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from domain.attempts import Attempt, Observation, SettlementRail
+from domain.netting import gross, netted
+from domain.payments import Payment
+from domain.shares import Transfer
+
+# The most operations the network takes in one transaction.
+OPERATIONS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How payments are put together; a window of no seconds nets nothing."""
+
+    rail: SettlementRail
+    netting_window_seconds: int
+
+    @property
+    def gathers(self) -> bool:
+        return self.rail is SettlementRail.CLASSIC or self.netting_window_seconds > 0
+
+    @property
+    def transfers_max(self) -> int:
+        return OPERATIONS_MAX if self.rail is SettlementRail.CLASSIC else 1
+
+    def transfers(self, ready: Sequence[Payment]) -> list[Transfer]:
+        """Put payments that are ready into as few transfers as the plan allows."""
+        return netted(ready) if self.netting_window_seconds else gross(ready)
+
+    def window_began(self, now: datetime) -> datetime:
+        """Return the instant before which a payment must have been ready; windows are of UTC."""
+        if not self.netting_window_seconds:
+            return now
+        return now - timedelta(seconds=now.timestamp() % self.netting_window_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """
+    Ask for the next batches. `first` is true once in a run of the life that asks: what a run before
+    it has reserved may have nobody who lives for it.
+    """
+
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Names an attempt: the payment that leads it, and its number among that payment's."""
+
+    leader: str
+    n: int
+    # Survivors of a batch that failed; they are tried together once more, not twice.
+    resubmitted: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.leader}/{self.n}"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSighting:
+    """A batch together with what was seen of its attempt."""
+
+    batch: Batch
+    attempt: Attempt
+    observation: Observation
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ejected:
+    """A payment that cannot be made as things stand, and why."""
+
+    payment_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPreparation:
+    """Signed and stored bytes, or None when nothing is left to send; and who was left out."""
+
+    attempt: Attempt | None
+    ejected: list[Ejected] = field(default_factory=list)
+    deliveries: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Ejection:
+    """A batch failed: the payments at fault are parked, and the rest is tried once more."""
+
+    ejected: list[Ejected]
+    again: Batch | None
+    deliveries: list[str]

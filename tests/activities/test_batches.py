@@ -1,0 +1,241 @@
+"""
+Many payments by one transaction, on the real database and the real chain: each is settled once,
+whoever cannot be paid holds up nobody else, and every share can be proven by itself.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+from stellar_sdk import Keypair
+
+from activities.batches import BatchActivities
+from activities.payments import PaymentActivities
+from adapters.postgres import attempts, batches, envelopes, shares
+from adapters.postgres.database import Database
+from adapters.postgres.tables import payments as rows_of_payments
+from adapters.stellar.rail import Rail
+from domain.attempts import Outcome, SettlementRail
+from domain.batches import Batch, BatchSighting, Ejected, Plan
+from domain.errors import TryAgain
+from domain.payments import Payment
+from sandbox.stack import Stack
+from tests import witness
+from tests.owing import NOW, open_rail, payment_owed
+
+CLASSIC = Plan(SettlementRail.CLASSIC, 0)
+NETTED = Plan(SettlementRail.CLASSIC, 3600)
+
+
+@pytest.fixture(scope="module")
+async def rail(stack: Stack) -> AsyncIterator[Rail]:
+    rail = open_rail(stack)
+    yield rail
+    await rail.close()
+
+
+@pytest.fixture
+async def chain(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """The chain's fault plan, empty again afterwards."""
+    url = stack.environment["STELLAR_RPC_URL"]
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
+        yield client
+        (await client.post("/faults", json={"faults": []})).raise_for_status()
+
+
+async def patiently(step: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
+    """Run a step as its life does: again, whenever it asks for that."""
+    for _ in range(10):
+        try:
+            return await step(message)
+        except TryAgain:
+            continue
+    raise AssertionError(f"{step} never came to an end")
+
+
+async def gathered(
+    database: Database, rail: Rail, plan: Plan, *owed: Payment
+) -> tuple[BatchActivities, Batch]:
+    """Make payments ready, each twice, and take them together."""
+    steps = PaymentActivities(database, rail, gathers=True)
+    for payment in [*owed, *owed]:
+        assert (await steps.prepare_payment(payment)).gathered
+    async with database.transaction() as connection:
+        # As seen an hour later, so that every window has passed.
+        batch = await batches.gather(connection, plan, _later())
+    assert batch is not None
+    return BatchActivities(database, rail, plan), batch
+
+
+def _later() -> datetime:
+
+    return datetime.now(UTC) + timedelta(hours=2)
+
+
+async def landed(steps: BatchActivities, batch: Batch) -> BatchSighting:
+    """Sign, send and watch, each step twice."""
+    preparation = await patiently(steps.prepare_batch, batch)
+    again = await steps.prepare_batch(batch)
+    assert preparation.attempt is not None
+    assert again.attempt is not None
+    assert again.attempt.envelope_xdr == preparation.attempt.envelope_xdr
+    for _ in range(2):
+        await steps.submit_payment(preparation.attempt)
+    observation = await steps.observe_payment(preparation.attempt)
+    return BatchSighting(batch, preparation.attempt, observation, NOW)
+
+
+async def states(database: Database, *owed: Payment) -> list[tuple[str, str | None]]:
+    async with database.autocommit() as connection:
+        found = await connection.execute(
+            select(rows_of_payments).where(rows_of_payments.c.id.in_([p.id for p in owed]))
+        )
+        rows = {row.id: row for row in found}
+    return [(rows[payment.id].status, rows[payment.id].parked_reason) for payment in owed]
+
+
+async def on_chain(stack: Stack, *owed: Payment) -> list[int]:
+    """Return how often the chain credited each payment's number."""
+    seen = Counter(t.number for t in await witness.transfers(stack.environment["STELLAR_RPC_URL"]))
+    return [seen[payment.number] for payment in owed]
+
+
+async def test_payments_of_a_batch_are_each_settled_once(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    owed = [await payment_owed(database, "BATCH", minutes) for minutes in (5, 25, 40)]
+    steps, batch = await gathered(database, rail, CLASSIC, *owed)
+    sighting = await landed(steps, batch)
+    assert sighting.observation.outcome is Outcome.SUCCEEDED
+    settled = await steps.book_batch(sighting)
+    assert sorted(settled) == sorted(payment.id for payment in owed)
+    assert await steps.book_batch(sighting) == settled
+
+    assert await states(database, *owed) == [("confirmed", None)] * 3
+    assert await on_chain(stack, *owed) == [1, 1, 1]
+    lives = PaymentActivities(database, rail, gathers=True)
+    receipts = [(await lives.prepare_payment(payment)).receipt for payment in owed]
+    assert len({receipt.transaction_hash for receipt in receipts if receipt}) == 1
+    assert [receipt.amount_stroops for receipt in receipts if receipt] == [
+        payment.amount_stroops for payment in owed
+    ]
+
+
+async def test_who_cannot_be_paid_is_left_out_before_anything_is_signed(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    nobody = Keypair.random().public_key
+    stranger = await payment_owed(database, "NOBODY", to_address=nobody)
+    untrusting = await payment_owed(database, "NOLINE", to_address=rail.keys.fees.public_key)
+    fine = await payment_owed(database, "FINE")
+    steps, batch = await gathered(database, rail, CLASSIC, stranger, untrusting, fine)
+    preparation = await patiently(steps.prepare_batch, batch)
+    assert {out.payment_id: out.reason for out in preparation.ejected} == {
+        stranger.id: "the payee's account does not exist",
+        untrusting.id: "the payee has no trustline for the asset",
+    }
+    await steps.book_batch(await landed(steps, batch))
+    assert [status for status, _ in await states(database, stranger, untrusting, fine)] == [
+        "parked",
+        "parked",
+        "confirmed",
+    ]
+    assert await on_chain(stack, stranger, untrusting, fine) == [0, 0, 1]
+
+
+async def test_a_failed_batch_ejects_who_is_at_fault_and_pays_the_rest(
+    api: httpx.AsyncClient,
+    stack: Stack,
+    database: Database,
+    rail: Rail,
+    chain: httpx.AsyncClient,
+) -> None:
+    """The trustline goes after the signature: the ledger takes the sequence, and moves nothing."""
+    payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
+    rewards = [await payment_owed(database, "REST", 5) for _ in range(2)]
+    penalty = await payment_owed(database, "FAULT", 25)
+    steps, batch = await gathered(database, rail, CLASSIC, *rewards, penalty)
+    assert (await patiently(steps.prepare_batch, batch)).attempt is not None
+    fault = {"kind": "removed_trustline", "address": payee}
+    (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
+    sighting = await landed(steps, batch)
+    assert sighting.observation.outcome is not Outcome.SUCCEEDED
+    ejection = await steps.eject_batch(sighting)
+    assert [out.payment_id for out in ejection.ejected] == [penalty.id]
+    assert ejection.again is not None
+    assert await steps.eject_batch(sighting) == ejection
+
+    rest = await landed(steps, ejection.again)
+    assert rest.attempt.channel == sighting.attempt.channel
+    assert rest.attempt.sequence == sighting.attempt.sequence + 1
+    assert sorted(await steps.book_batch(rest)) == sorted(payment.id for payment in rewards)
+    found = await states(database, *rewards, penalty)
+    assert [status for status, _ in found] == ["confirmed", "confirmed", "parked"]
+    assert "trustline" in str(found[-1][1]).lower() or "NO_TRUST" in str(found[-1][1])
+    assert await on_chain(stack, *rewards, penalty) == [1, 1, 0]
+
+
+async def test_debts_between_the_same_two_are_one_transfer_and_each_share_is_proven(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    owed = [await payment_owed(database, "NET", minutes) for minutes in (25, 30, 35)]
+    steps, batch = await gathered(database, rail, NETTED, *owed)
+    sighting = await landed(steps, batch)
+    await steps.book_batch(sighting)
+    seen = [
+        transfer
+        for transfer in await witness.transfers(stack.environment["STELLAR_RPC_URL"])
+        if transfer.hash == sighting.observation.hash
+    ]
+    assert [(t.number, t.amount_stroops) for t in seen] == [
+        (owed[0].number, sum(payment.amount_stroops for payment in owed))
+    ]
+    stories = [(await api.get(f"/payments/{p.id}/story")).json() for p in owed]
+    for payment, story in zip(owed, stories, strict=True):
+        attempt = story["attempts"][-1]
+        assert attempt["number"] == owed[0].number
+        assert int(attempt["amount_stroops"]) == payment.amount_stroops
+        assert sum(int(posting["amount_stroops"]) for posting in story["postings"]) == 0
+        assert story["payment"]["transaction_hash"] == sighting.observation.hash
+
+
+async def test_bytes_are_not_stored_for_a_batch_that_lost_a_rider(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    """Otherwise whoever was left out could be paid by these bytes, and again by others."""
+    owed = [await payment_owed(database, "RACE") for _ in range(2)]
+    _, batch = await gathered(database, rail, CLASSIC, *owed)
+    async with database.autocommit() as connection:
+        stale = await attempts.reserved(connection, batch.leader, batch.n)
+        _, riding = await shares.riding(connection, batch)
+        assert stale is not None
+        signed = await rail.sign(riding, SettlementRail.CLASSIC, stale.channel, stale.sequence, 0)
+        out = [Ejected(owed[1].id, "gone")]
+        assert await shares.leave_out(connection, stale, out)
+        assert not await shares.leave_out(connection, stale, out)
+        with pytest.raises(TryAgain):
+            await envelopes.store(connection, stale, signed)
+
+
+async def test_a_busy_network_is_outbid_with_the_same_transaction(
+    api: httpx.AsyncClient, database: Database, rail: Rail, chain: httpx.AsyncClient
+) -> None:
+    surge = {"kind": "surge_fee", "value": 30_000}
+    (await chain.post("/faults", json={"faults": [surge]})).raise_for_status()
+    payment = await payment_owed(database, "SURGE")
+    steps = PaymentActivities(database, rail)
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    answers, bids = [], [attempt]
+    while "INSUFFICIENT_FEE" in (answer := await steps.submit_payment(bids[-1])):
+        answers.append(answer)
+        bids.append(await steps.raise_fee(bids[-1]))
+        assert bids[-1] != bids[-2], answers
+    assert answers
+    assert len({bid.hash for bid in bids}) == 1
+    assert len({bid.newest_hash for bid in bids}) == len(bids)
+    assert (await steps.observe_payment(bids[-1])).outcome is Outcome.SUCCEEDED

@@ -1,0 +1,71 @@
+"""
+Whole lives whose payments are settled together: classic batches, netted, with the signer killed
+while they are under way. The chain's own history is the witness.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.ports import free
+from sandbox.stack import Stack, StackOptions
+from tests import witness
+from tests.conftest import KEY
+from tests.support import AT_ONCE, TERMS, declare, lifecycle, resolve
+
+LIVES = 40
+SIGNER = "settlement-worker"
+
+
+@pytest.fixture
+async def batching(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
+    settings = {"SETTLEMENT_RAIL": "classic", "NETTING_WINDOW_SECONDS": "2"}
+    options = StackOptions(tmp_path / "data", free(), ledger_seconds=0.5, settings=settings)
+    stack = Stack(options)
+    await stack.start()
+    yield stack
+    await stack.stop()
+
+
+async def test_lives_are_settled_together_and_each_share_once(batching: Stack) -> None:
+    url = f"{batching.url}/api/v1"
+    async with httpx.AsyncClient(
+        base_url=url, headers={"X-API-Key": KEY}, timeout=30, trust_env=False
+    ) as api:
+        policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "ruling_window_seconds": 1}
+        (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
+        outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(LIVES)]
+        for index, outage_id in enumerate(outage_ids):
+            await resolve(api, outage_id, 5 if index % 2 else 25)
+            if index == LIVES // 2:
+                batching.kill(SIGNER)
+        await asyncio.gather(*(lifecycle(api, id_, "closed", 90) for id_ in outage_ids))
+        listed = await api.get("/payments", params={"page_size": 200})
+        payments = {item["id"]: item for item in listed.json()["items"]}
+        stories = [(await api.get(f"/payments/{id_}/story")).json() for id_ in payments]
+    assert batching.restarts[SIGNER] >= 1
+    assert {payment["status"] for payment in payments.values()} == {"confirmed"}
+
+    chain = {
+        (seen.hash, seen.number): seen.amount_stroops
+        for seen in await witness.transfers(batching.environment["STELLAR_RPC_URL"])
+    }
+    assert shares(stories) == chain
+    # Penalties and rewards go different ways, so there are at least two; far fewer than payments.
+    assert 2 <= len(chain) < LIVES / 2
+
+
+def shares(stories: list[dict[str, Any]]) -> dict[tuple[str, int], int]:
+    """Add up what payments say was their part of each transfer."""
+    sums: dict[tuple[str, int], int] = defaultdict(int)
+    for story in stories:
+        payment, attempt = story["payment"], story["attempts"][-1]
+        assert attempt["status"] == "succeeded"
+        assert attempt["amount_stroops"] == int(payment["amount_stroops"])
+        sums[payment["transaction_hash"], attempt["number"]] += attempt["amount_stroops"]
+    return dict(sums)
