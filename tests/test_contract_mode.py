@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from temporalio.client import Client
 
 from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
-from tests import vectors
+from tests import vectors, witness
 from tests.conftest import KEY
 from tests.contracts import Caller
 from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve, settled
@@ -67,7 +68,7 @@ async def admin(contracted: Stack) -> AsyncIterator[Caller]:
     seeds = json.loads((contracted.directory.path / "stellar-keys.json").read_text())["seeds"]
     environment = contracted.environment
     caller = Caller(
-        SorobanServerAsync(environment["STELLAR_RPC_URL"].split(",")[0]),
+        SorobanServerAsync(node_of(contracted)),
         environment["STELLAR_SLA_CONTRACT"],
         Keypair.from_secret(seeds["admin"]),
     )
@@ -126,6 +127,36 @@ async def test_many_outages_take_turns(office: httpx.AsyncClient, admin: Caller)
         await lifecycle(office, name, "closed", 60)
         hashes.add((await attestation(office, name))["transaction_hash"])
     assert len(hashes) == len(names)
+
+
+async def test_a_worker_killed_over_and_over_asks_once_and_pays_once(
+    office: httpx.AsyncClient, contracted: Stack, admin: Caller
+) -> None:
+    before = (await admin.view("get_stats"))["total_calculations"]
+    names = [await declare(office, policy=AT_ONCE) for _ in range(8)]
+    for name in names:
+        await resolve(office, name)
+    for _ in range(3):
+        await asyncio.sleep(0.7)  # wherever it is just then
+        known = contracted.restarts.get("settlement-worker", 0)
+        contracted.kill("settlement-worker")
+
+        async def back(known: int = known) -> bool:
+            return contracted.restarts.get("settlement-worker", 0) > known
+
+        await eventually(back, "the worker is back")
+    for name in names:
+        await lifecycle(office, name, "closed", 90)
+    assert (await admin.view("get_stats"))["total_calculations"] == before + len(names)
+    moved = Counter(t.number for t in await witness.transfers(node_of(contracted)))
+    assert max(moved.values()) == 1
+    for name in names:
+        listed = (await office.get("/payments", params={"outage_id": name})).json()["items"]
+        assert [moved[payment["number"]] for payment in listed] == [1]
+
+
+def node_of(stack: Stack) -> str:
+    return stack.environment["STELLAR_RPC_URL"].split(",")[0]
 
 
 async def test_a_verdict_given_anew_is_attested_under_a_name_of_its_own(

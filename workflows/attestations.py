@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
 # Seeing a call through waits for ledgers to close; longer than this is another round.
 CARRY_TIMEOUT = timedelta(seconds=20)
 ROUND_PAUSE_MAX = timedelta(minutes=1)
+QUEUE_PAUSE_MAX = timedelta(seconds=10)
 
 
 class AttestationSteps(ABC):
@@ -69,7 +70,7 @@ class AttestationWorkflow(Life):
 
     async def answered(self) -> str:
         """Call the contract until it is proven what it said; return why it would not, if so."""
-        rounds = 0
+        rounds = waits = 0
         while True:
             turn = await self.insist(AttestationSteps.prepare_call, self.attestation)
             if turn.call is None:
@@ -77,11 +78,18 @@ class AttestationWorkflow(Life):
             whose = "" if turn.mine else f" of outage {turn.call.outage_id}, which is in the way"
             self.note(f"watching for the call {turn.call.hash}{whose}")
             status = await self.insist(AttestationSteps.carry_out_call, turn, CARRY_TIMEOUT)
-            if status is not CallStatus.OPEN:
+            if turn.mine and status is CallStatus.ANSWERED:
                 continue
-            rounds += 1
-            pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
-            await workflow.sleep(pause, summary="nothing is proven yet")
+            if not turn.mine and status is not CallStatus.OPEN:
+                # In a long queue everybody would wake up for every turn.
+                pause = min(timedelta(seconds=waits), QUEUE_PAUSE_MAX)
+                waits += 1
+            else:
+                rounds += 1
+                pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
+            await workflow.sleep(pause, summary="before the next look")
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(self.attestation)
 
     async def halted(self, problem: str) -> None:
         """Wait for a person, for ever if need be: paying on would pay what the contract denies."""
