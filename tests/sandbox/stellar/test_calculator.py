@@ -22,6 +22,7 @@ ADMIN, OPERATOR, STRANGER = PEOPLE["admin"], PEOPLE["operator"], PEOPLE["strange
 ME, YOU = scval.to_address(ADMIN.public_key), scval.to_address(STRANGER.public_key)
 OPENED = books.opened(ADMIN.public_key, OPERATOR.public_key)
 HASH = 1417728228875630226
+TRAPPED = "INVOKE_HOST_FUNCTION_TRAPPED"
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ async def test_nobody_calculates_in_the_operators_name(counter: Counter) -> None
     assert signed.credentials.address is not None
     signature = signed.credentials.address.signature
     signed.credentials.address.signature = scval.to_void()
-    assert (await refused(counter.land(drafted, STRANGER))).code is None
+    assert (await refused(counter.land(drafted, STRANGER))).text == TRAPPED
     assert await counter.view("get_history") == []
 
     drafted = await counter.draft("calculate_sla", *call_of("A", 21), by=STRANGER)
@@ -98,7 +99,7 @@ async def test_nobody_calculates_in_the_operators_name(counter: Counter) -> None
     signed = operation.auth[0]
     assert signed.credentials.address is not None
     signed.credentials.address.signature = signature  # of another call
-    assert (await refused(counter.land(drafted, STRANGER))).code is None
+    assert (await refused(counter.land(drafted, STRANGER))).text == TRAPPED
 
 
 async def test_a_signed_entry_allows_one_call(counter: Counter) -> None:
@@ -111,13 +112,19 @@ async def test_a_signed_entry_allows_one_call(counter: Counter) -> None:
     again = await counter.draft("calculate_sla", *call_of("A", 20), by=STRANGER)
     operation = again.transaction.operations[0]
     assert isinstance(operation, InvokeHostFunction)
-    footprint = again.transaction.soroban_data
-    assert footprint is not None
-    before = first.transaction.soroban_data
-    assert before is not None
-    footprint.resources.footprint = before.resources.footprint
     operation.auth = signed
-    assert (await refused(counter.land(again, STRANGER))).code is None
+    # With all the room the first one had: only the nonce stands in the way.
+    again.transaction.soroban_data = first.transaction.soroban_data
+    again.transaction.fee = first.transaction.fee
+    assert (await refused(counter.land(again, STRANGER))).text == TRAPPED
+
+
+async def test_an_account_of_many_signs_with_as_many_as_it_says(counter: Counter) -> None:
+    account = counter.network.ledger.root.account(OPERATOR.public_key)
+    assert account is not None
+    counter.network.change([replace(account, thresholds=(1, 0, 2, 0))], [])
+    drafted = await counter.draft("calculate_sla", *call_of("A", 20), by=STRANGER)
+    assert (await refused(counter.land(drafted, STRANGER))).text == TRAPPED
 
 
 async def test_a_contract_that_nobody_initialized_says_so(counter: Counter) -> None:
