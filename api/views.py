@@ -81,7 +81,9 @@ class SlaView(BaseModel):
     attestation: AttestationView | None = None
 
     @classmethod
-    def of(cls, verdict: Verdict, revision: int = 1) -> "SlaView":
+    def of(
+        cls, verdict: Verdict, revision: int = 1, attestation: AttestationView | None = None
+    ) -> "SlaView":
         return cls(
             status=verdict.status,
             mttr_minutes=verdict.mttr_minutes,
@@ -91,6 +93,7 @@ class SlaView(BaseModel):
             payment_type=verdict.payment_type,
             rating=verdict.rating,
             revision=revision,
+            attestation=attestation,
         )
 
 

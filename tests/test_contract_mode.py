@@ -163,7 +163,8 @@ async def test_a_verdict_given_anew_is_attested_under_a_name_of_its_own(
     office: httpx.AsyncClient,
 ) -> None:
     name = await declare(office, policy="an-hour")
-    await resolve(office, name)
+    judged = await resolve(office, name)
+    assert judged["sla"]["attestation"]["symbol"].startswith("o")
     first = (await attestation(office, name))["symbol"]
     filed = await office.post("/sla/disputes", json={"outage_id": name, "reason": "I object"})
     ruling = {"action": "resolve", "mttr_minutes": 5}
