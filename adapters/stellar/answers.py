@@ -57,8 +57,10 @@ def refusal(name: str, simulation_error: str) -> ApexError:
     return kind(f"{name} refuses: {why} (#{code})")
 
 
-def failure(found: GetTransactionResponse) -> str:
-    return results.failure(found.result_xdr)[0] if found.result_xdr else "unknown"
+def failure(found: GetTransactionResponse) -> str | None:
+    """Name why a call in a ledger had no effect; None if it may not have consumed its sequence."""
+    result = results.read(found.result_xdr or "")
+    return results.names(result) if result.decides else None
 
 
 def answer(found: GetTransactionResponse, contract: str) -> tuple[Finding, bool]:

@@ -178,10 +178,11 @@ class Calculator:
             CallStatus.LOST, latest, reason="no node knows what consumed the sequence"
         )
 
-    def _outcome(self, found: GetTransactionResponse) -> CallOutcome:
+    def _outcome(self, found: GetTransactionResponse) -> CallOutcome | None:
         ledger = found.ledger or 0
         if found.status is GetTransactionStatus.FAILED:
-            return CallOutcome(CallStatus.FAILED, ledger, reason=answers.failure(found))
+            reason = answers.failure(found)
+            return CallOutcome(CallStatus.FAILED, ledger, reason=reason) if reason else None
         finding, fresh = answers.answer(found, self.contract)
         return CallOutcome(CallStatus.ANSWERED, ledger, finding, fresh)
 

@@ -9,6 +9,13 @@ from adapters.postgres.tables.events import (
     webhooks,
 )
 from adapters.postgres.tables.ledger import entries, postings
+from adapters.postgres.tables.limits import (
+    approvals,
+    authorisations,
+    breakers,
+    limits,
+    spending,
+)
 from adapters.postgres.tables.metadata import Xid8, metadata
 from adapters.postgres.tables.networks import networks
 from adapters.postgres.tables.outages import (
@@ -31,9 +38,12 @@ __all__ = [
     "Xid8",
     "agreements",
     "api_keys",
+    "approvals",
     "attempts",
     "attestations",
     "audit_leaves",
+    "authorisations",
+    "breakers",
     "channels",
     "contract_calls",
     "deliveries",
@@ -41,6 +51,7 @@ __all__ = [
     "entries",
     "envelopes",
     "events",
+    "limits",
     "metadata",
     "networks",
     "outages",
@@ -49,6 +60,7 @@ __all__ = [
     "postings",
     "shares",
     "sla_results",
+    "spending",
     "submissions",
     "webhooks",
 ]
