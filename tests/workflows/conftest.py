@@ -34,7 +34,7 @@ from domain.outages import (
 from domain.payments import Closing, Parking, Payment, PaymentStatus, Receipt, Settling, Treasury
 from domain.sla import PaymentType, Severity, Terms, judge
 from sandbox.temporal import SEARCH_ATTRIBUTES, binary
-from tests.workflows.stand_ins import FakeAttestations, FakeWebhooks
+from tests.workflows.stand_ins import FakeAttestations, FakeWebhooks, steps_of
 from worker.refusals import Refusals
 from worker.sandbox import strict_sandbox
 from workflows.attestations import AttestationSteps, AttestationWorkflow
@@ -240,12 +240,6 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
         dev_server_existing_path=str(binary()), dev_server_extra_args=arguments
     ) as environment:
         yield environment
-
-
-def steps_of(stand_in: object, *kinds: type) -> list[Callable[..., Any]]:
-    """Every step that these kinds declare, as the stand-in takes it."""
-    names = {name for kind in kinds for name in getattr(kind, "__abstractmethods__", ())}
-    return [getattr(stand_in, name) for name in sorted(names)]
 
 
 class Steps:

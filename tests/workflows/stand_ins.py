@@ -1,5 +1,8 @@
 """Stand-ins for the steps of the smaller lives: what was asked is remembered, answers are lined up."""
 
+from collections.abc import Callable
+from typing import Any
+
 from temporalio import activity
 
 from domain.attestations import Attestation, Call, CallStatus, Concluding, Conclusion, Turn
@@ -63,3 +66,9 @@ class FakeWebhooks(WebhookSteps):
     async def abandon_delivery(self, delivery: Delivery) -> DeliveryStatus:
         self.abandoned.append(delivery.id)
         return DeliveryStatus.FAILED
+
+
+def steps_of(stand_in: object, *kinds: type) -> list[Callable[..., Any]]:
+    """Every step that these kinds declare, as the stand-in takes it."""
+    names = {name for kind in kinds for name in getattr(kind, "__abstractmethods__", ())}
+    return [getattr(stand_in, name) for name in sorted(names)]
