@@ -143,7 +143,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     @rule(
         which=st.integers(0, PAYMENTS_MAX - 1),
         point=st.sampled_from(POINTS),
-        tries=st.integers(1, 6),
+        tries=st.integers(3, 8),
         kept=KEPT,
         down=st.sampled_from([0, 1, 30]),
     )
