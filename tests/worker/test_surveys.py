@@ -1,0 +1,94 @@
+"""A worker that starts says what a person must mend, and remembers how far its network has come."""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from adapters.postgres import networks
+from adapters.postgres.database import Database
+from adapters.stellar.channels import ChannelAccounts
+from adapters.stellar.keys import channel_keypairs
+from adapters.stellar.rail import Rail
+from sandbox.stellar.client import Box
+from tests.adapters.stellar.conftest import CHANNELS, KEYS, MASTER, nodes_of, plan, world
+from tests.sandbox.stellar.conftest import FEES, ISSUER, STRANGER
+from tests.support import unique
+from worker import surveys
+from worker.surveys import Survey
+
+SIX = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 6)}
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[Box]:
+    made = world(unique("A network of its own"))
+    yield made
+    made.network.close()
+
+
+def survey_of(box: Box, database: Database, **changed: object) -> Survey:
+    nodes, held = nodes_of(box), replace(KEYS, **changed)  # type: ignore[arg-type]
+    rail = Rail(nodes, box.network.passphrase, ISSUER.public_key, held)
+    accounts = ChannelAccounts(nodes, rail.passphrase, held, rail.fee_cap_stroops)
+    return Survey(database, rail, accounts)
+
+
+async def troubles(database: Database) -> str:
+    async with database.autocommit() as connection:
+        return "; ".join(await networks.troubles(connection))
+
+
+async def test_all_is_well_and_the_book_knows_the_network(
+    api: httpx.AsyncClient, box: Box, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    sequences = await survey_of(box, database).begin()
+    assert set(sequences) == set(CHANNELS)
+    async with database.autocommit() as connection:
+        known = await networks.known(connection, box.network.passphrase)
+    assert known is not None
+    assert known.ledger == box.network.ledger.head.sequence
+    assert "ALARM" not in caplog.text
+    assert await troubles(database) == ""
+
+
+async def test_missing_channels_and_a_short_fee_account_are_told(
+    api: httpx.AsyncClient, box: Box, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    fees = box.account(FEES.public_key)
+    assert fees is not None
+    box.network.change([replace(fees, balance=3 * 10_000_000)], [])
+    with caplog.at_level(logging.ERROR):
+        sequences = await survey_of(box, database, channels=SIX).begin()
+    assert len(sequences) == 4
+    said = await troubles(database)
+    assert "2 of 6 channel accounts do not exist" in said
+    assert "holds 3 XLM; give it 100 at least" in said
+    assert caplog.text.count("ALARM") == 2
+    # Mended, it is told no longer.
+    box.network.change([replace(fees, balance=10**12)], [])
+    await survey_of(box, database).begin()
+    assert await troubles(database) == ""
+
+
+async def test_a_fee_account_that_is_missing_is_told(
+    api: httpx.AsyncClient, box: Box, database: Database
+) -> None:
+    await survey_of(box, database, fees=STRANGER).begin()
+    assert f"the fee account {STRANGER.public_key} does not exist" in await troubles(database)
+    await survey_of(box, database).begin()
+
+
+async def test_it_waits_for_nodes_that_are_not_there_yet(
+    api: httpx.AsyncClient,
+    box: Box,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(surveys, "AGAIN_SECONDS", 0.01)
+    plan(box, {"kind": "node_down", "times": 9})
+    assert len(await survey_of(box, database).begin()) == len(CHANNELS)
+    assert "no RPC node answers; asking again" in caplog.text
