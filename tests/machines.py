@@ -22,6 +22,7 @@ from adapters.postgres.policies import settle_agreement
 from domain.policies import Agreement
 from migrations.run import upgrade
 from sandbox.stellar.faults import Fault
+from tests.driven import Life
 from tests.schedules import (
     BENEFICIARY,
     BOND,
@@ -30,7 +31,6 @@ from tests.schedules import (
     NODES,
     POOL,
     PROVIDER,
-    Life,
     World,
 )
 
@@ -203,6 +203,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         for life in world.lives:
             life.well_since = len(life.recorded)
         for _ in range(ROUNDS_TO_REST):
+            await world.close_breaker()
             for life in world.lives:
                 # Six steps take a payment from its beginning to its end.
                 for _ in range(6):
@@ -262,6 +263,8 @@ def _at_rest(life: Life) -> bool:
         return True
     if life.quarantined:
         return True
+    if life.workflow.held_because:
+        return False
     # Parked again after a retry on a network that is well.
     since = [step for step, _ in life.recorded[life.well_since :]]
     return life.asks.step == "wait" and since[-2:] == ["prepare_payment", "park_payment"]

@@ -2,13 +2,18 @@
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.batches import BatchActivities
+from activities.breakers import BreakerSwitch
+from activities.limits import Gate
 from activities.payments import PaymentActivities
-from adapters.postgres import attempts
+from adapters import temporal
+from adapters.postgres import attempts, limits
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.channels import ChannelAccounts
@@ -16,12 +21,14 @@ from adapters.stellar.keys import Keys, keys
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
 from domain.batches import Plan
+from domain.breakers import Tolerance
+from domain.limits import Limits
 from worker.surveys import Survey
 from workflows.batches import GatheringWorkflow
 
 
 async def settlement_activities(
-    database: Database, stack: AsyncExitStack
+    database: Database, client: Client, stack: AsyncExitStack
 ) -> tuple[PaymentActivities, BatchActivities]:
     """Open the rail, make sure it is the right network, and learn where its channels stand."""
     settings = load(SettlementSettings)
@@ -36,10 +43,30 @@ async def settlement_activities(
         await attempts.keep_channels(connection, sequences)
     stack.push_async_callback(_stop, asyncio.create_task(survey.go_on()))
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
+    gate = await _gate(settings, database, client)
     return (
-        PaymentActivities(database, rail, gathers=plan.gathers),
-        BatchActivities(database, rail, plan),
+        PaymentActivities(database, rail, gate, gathers=plan.gathers),
+        BatchActivities(database, rail, plan, gate),
     )
+
+
+async def _gate(settings: SettlementSettings, database: Database, client: Client) -> Gate:
+    """Put the limits of this worker's settings before every signature, and show them to others."""
+    allowed = Limits(
+        cap_per_payment=settings.settlement_cap_per_payment,
+        cap_per_day=settings.settlement_cap_per_day,
+        cap_per_payee_per_day=settings.settlement_cap_per_payee_per_day,
+        approval_above=settings.settlement_approval_above,
+    )
+    async with database.transaction() as connection:
+        await limits.keep(connection, allowed, datetime.now(UTC))
+    tolerance = Tolerance(
+        alarms=settings.settlement_breaker_alarms,
+        unknowns=settings.settlement_breaker_unknowns,
+        window=timedelta(minutes=settings.settlement_breaker_minutes),
+    )
+    page = partial(temporal.start_deliveries, client)
+    return Gate(database, allowed, BreakerSwitch(database, tolerance, page))
 
 
 async def begin_gathering(client: Client) -> None:

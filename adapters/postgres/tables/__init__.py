@@ -8,6 +8,13 @@ from adapters.postgres.tables.events import (
     webhooks,
 )
 from adapters.postgres.tables.ledger import entries, postings
+from adapters.postgres.tables.limits import (
+    approvals,
+    authorisations,
+    breakers,
+    limits,
+    spending,
+)
 from adapters.postgres.tables.metadata import Xid8, metadata
 from adapters.postgres.tables.networks import networks
 from adapters.postgres.tables.outages import (
@@ -30,14 +37,18 @@ __all__ = [
     "Xid8",
     "agreements",
     "api_keys",
+    "approvals",
     "attempts",
     "audit_leaves",
+    "authorisations",
+    "breakers",
     "channels",
     "deliveries",
     "disputes",
     "entries",
     "envelopes",
     "events",
+    "limits",
     "metadata",
     "networks",
     "outages",
@@ -46,6 +57,7 @@ __all__ = [
     "postings",
     "shares",
     "sla_results",
+    "spending",
     "submissions",
     "webhooks",
 ]
