@@ -21,7 +21,7 @@ from domain.shares import alone
 from sandbox.stack import Stack
 from tests import owing, witness
 from tests.support import eventually
-from tests.worker.test_settlement import settings
+from tests.worker.test_settlement import environment as surroundings
 
 LATER = 4  # channels more than the box begins with
 
@@ -35,7 +35,7 @@ async def rail(stack: Stack) -> AsyncIterator[Rail]:
 
 async def run(stack: Stack, *arguments: str) -> tuple[int, str]:
     """Run the command as an operator does; what it printed may hold no seed."""
-    environment = settings(stack)
+    environment = surroundings(stack)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "cli.main", "channels", *arguments),
         env=environment,
@@ -95,6 +95,17 @@ async def quarantined(
     return attempt
 
 
+@pytest.fixture(autouse=True)
+async def _breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
+    """A quarantine stops all new payments until somebody has looked; the next test is another day."""
+    yield
+    await close_breaker(api)
+
+
+async def close_breaker(api: httpx.AsyncClient) -> None:
+    await api.post("/payments/breaker", json={"action": "close", "reason": "seen to"})
+
+
 async def state(database: Database, payment: Payment) -> str:
     async with database.autocommit() as connection:
         return str((await records.get(connection, payment.id))["status"])
@@ -135,6 +146,9 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
     assert b"Ada" in leaf
     # It begins anew, and is paid once.
     assert await state(database, payment) == "pending"
+    assert (await steps.prepare_payment(payment)).attempt is None  # the breaker holds it
+    await close_breaker(api)
+    steps = PaymentActivities(database, rail)
     again = (await steps.prepare_payment(payment)).attempt
     assert again is not None
     assert again.hash != attempt.hash
