@@ -115,6 +115,31 @@ async def released(stack: Stack, attempt: Attempt) -> tuple[int, str]:
     return await run(stack, "release", attempt.channel, "--by", "Ada", "--note", "ticket 4711")
 
 
+async def paid_once(
+    api: httpx.AsyncClient,
+    stack: Stack,
+    database: Database,
+    rail: Rail,
+    payment: Payment,
+    attempt: Attempt,
+) -> None:
+    """A released payment begins anew, with other bytes, and moves once."""
+    steps = PaymentActivities(database, rail)
+    assert await state(database, payment) == "pending"
+    assert (await steps.prepare_payment(payment)).attempt is None  # the breaker holds it
+    await close_breaker(api)
+    steps = PaymentActivities(database, rail)
+    again = (await steps.prepare_payment(payment)).attempt
+    assert again is not None
+    assert again.hash != attempt.hash
+    await steps.submit_payment(again)
+    seen = await steps.observe_payment(again)
+    await steps.book_payment(Sighting(payment, again, seen, datetime.now(UTC)))
+    assert await state(database, payment) == "confirmed"
+    paid = await witness.transfers(stack.environment["STELLAR_RPC_URL"])
+    assert [each.number for each in paid].count(payment.number) == 1
+
+
 async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, temporal: Client
 ) -> None:
@@ -144,20 +169,7 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
     assert leaf is not None
     assert b"ticket 4711" in leaf
     assert b"Ada" in leaf
-    # It begins anew, and is paid once.
-    assert await state(database, payment) == "pending"
-    assert (await steps.prepare_payment(payment)).attempt is None  # the breaker holds it
-    await close_breaker(api)
-    steps = PaymentActivities(database, rail)
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
-    assert again.hash != attempt.hash
-    await steps.submit_payment(again)
-    seen = await steps.observe_payment(again)
-    await steps.book_payment(Sighting(payment, again, seen, datetime.now(UTC)))
-    assert await state(database, payment) == "confirmed"
-    paid = await witness.transfers(stack.environment["STELLAR_RPC_URL"])
-    assert [each.number for each in paid].count(payment.number) == 1
+    await paid_once(api, stack, database, rail, payment, attempt)
 
 
 async def test_what_was_paid_after_all_is_not_released_to_be_paid_again(
