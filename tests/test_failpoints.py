@@ -9,7 +9,6 @@ import asyncio
 import os
 import random
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -38,7 +37,9 @@ KILLS = int(os.environ.get("KILLS", "2"))
 # New lives a death: those that were under way wait until Temporal gives their task up.
 LIVES = 8
 DEATH_SECONDS = 90
-REST_SECONDS = 240
+REST_SECONDS = 240 + 15 * KILLS
+# Told more often, a life would do little else than listen.
+RETRY_SECONDS = 3
 REMOVED = {"kind": "removed_trustline"}
 # What a point needs the network to do, so that it is reached at all.
 WEATHER: dict[str, dict[str, Any]] = {
@@ -156,7 +157,6 @@ async def test_a_signer_killed_at_any_point_neither_pays_twice_nor_loses_a_payme
             sky = asyncio.create_task(weather(chain, unsigned, point))
             for _ in range(KILLS):
                 end = await kill_at(point, signer, client, database, chain)
-                print(time.strftime("%X"), end, flush=True)
                 ends[" ".join([end.split(":")[0], end.split()[-1]])] += 1
             sky.cancel()
             await asyncio.wait([sky])
@@ -179,6 +179,8 @@ async def rested(client: Client, database: Database) -> bool:
         if row.status in ("parked", "held"):
             with suppress(RPCError):
                 await client.get_workflow_handle(f"payment/{row.id}").signal("retry")
+    if waiting:
+        await asyncio.sleep(RETRY_SECONDS)
     return not waiting
 
 
