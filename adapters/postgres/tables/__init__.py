@@ -7,7 +7,7 @@ from adapters.postgres.tables.events import (
     events,
     webhooks,
 )
-from adapters.postgres.tables.ledger import entries, postings
+from adapters.postgres.tables.ledger import accounts, balances, entries, postings
 from adapters.postgres.tables.metadata import Xid8, metadata
 from adapters.postgres.tables.networks import networks
 from adapters.postgres.tables.outages import (
@@ -28,10 +28,12 @@ from adapters.postgres.tables.payments import (
 
 __all__ = [
     "Xid8",
+    "accounts",
     "agreements",
     "api_keys",
     "attempts",
     "audit_leaves",
+    "balances",
     "channels",
     "deliveries",
     "disputes",
