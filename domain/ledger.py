@@ -148,6 +148,19 @@ def settlement(payment: Payment, transaction_hash: str) -> Entry:
     )
 
 
+def spent(payment: Payment, transaction_hash: str, n: int, leader: str) -> list[Entry]:
+    """
+    What an attempt leaves that moved the money. Its reservation is in the book since the bytes
+    were stored; it is said again, so that nothing can keep the truth from being booked.
+    """
+    return [reservation(payment, n, leader), settlement(payment, transaction_hash)]
+
+
+def unspent(payment: Payment, n: int, leader: str) -> list[Entry]:
+    """What an attempt leaves that had no effect; its reservation is said again, as above."""
+    return [reservation(payment, n, leader), release(payment, n, leader)]
+
+
 def reversal(entry: Entry) -> Entry:
     """Take an entry back: a verdict was corrected, or what it says never happened."""
     return _taken_back(entry, EntryKind.REVERSAL)
