@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities.limits import Gate
 from adapters.failpoints import reach
 from adapters.postgres import attempts, envelopes
 from adapters.postgres.attempts import Reservation
@@ -14,16 +15,20 @@ from workflows.attempts import AttemptSteps
 
 
 class AttemptActivities(AttemptSteps):
-    def __init__(self, database: Database, rail: Rail) -> None:
+    def __init__(self, database: Database, rail: Rail, gate: Gate | None = None) -> None:
         self.database = database
         self.rail = rail
+        self.gate = gate or Gate(database)
 
     @activity.defn
     async def submit_payment(self, attempt: Attempt) -> str:
+        if (silence := await self.gate.silence()) is not None:
+            return silence
         answer = await self.rail.send(attempt.envelope_xdr)
         reach("after_send")
         async with self.database.autocommit() as connection:
             await envelopes.note_submission(connection, attempt, answer)
+        await self.gate.breaker.heard(answer, attempt.payment_id)
         reach("after_note")
         return answer
 
@@ -36,6 +41,8 @@ class AttemptActivities(AttemptSteps):
 
     @activity.defn
     async def raise_fee(self, attempt: Attempt) -> Attempt:
+        if await self.gate.silence():
+            return attempt
         async with self.database.autocommit() as connection:
             held = await attempts.reserved(connection, attempt.payment_id, attempt.n)
             raises, answers = await envelopes.bids(connection, attempt)
@@ -56,6 +63,14 @@ class AttemptActivities(AttemptSteps):
             highest = await envelopes.bid(connection, held, higher)
         reach("after_raise_store")
         return attempt_of(held, highest, resumed=True)
+
+    async def quarantined(self, attempt: Attempt, correlation_id: str) -> None:
+        """Somebody else may hold our seeds: nothing new is settled until a person has looked."""
+        await self.gate.breaker.trip(
+            f"payment {attempt.payment_id} is quarantined: bytes we do not know used channel "
+            f"{attempt.channel}",
+            correlation_id,
+        )
 
     async def signed(self, attempt: Attempt) -> list[str]:
         """Return every inner hash ever signed for an attempt."""

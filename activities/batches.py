@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.attempts import AttemptActivities, attempt_of
+from activities.limits import Gate
 from activities.payments import attempt_failed, hold, paid
 from adapters.postgres import (
     attempts,
@@ -48,8 +49,10 @@ AT_ONCE_MAX = 20
 
 
 class BatchActivities(AttemptActivities, BatchSteps):
-    def __init__(self, database: Database, rail: Rail, plan: Plan) -> None:
-        super().__init__(database, rail)
+    def __init__(
+        self, database: Database, rail: Rail, plan: Plan, gate: Gate | None = None
+    ) -> None:
+        super().__init__(database, rail, gate)
         self.plan = plan
 
     @activity.defn
@@ -63,8 +66,10 @@ class BatchActivities(AttemptActivities, BatchSteps):
         found: list[Batch] = []
         end = time.monotonic() + LOOK_FOR_SECONDS
         while time.monotonic() < end and len(found) < AT_ONCE_MAX:
-            async with self.database.transaction() as connection:
-                batch = await batches.gather(connection, self.plan, datetime.now(UTC))
+            batch = None
+            if await self.gate.silence() is None:
+                async with self.database.transaction() as connection:
+                    batch = await batches.gather(connection, self.plan, datetime.now(UTC))
             if batch is not None:
                 found.append(batch)
             elif found:
@@ -104,6 +109,9 @@ class BatchActivities(AttemptActivities, BatchSteps):
             async with self.database.autocommit() as connection:
                 await attempts.release(connection, held)
             return emptied
+        if silence := await self.gate.silence():
+            # Not to be tried every few seconds: a breaker may stay open for days.
+            raise Obstructed(f"batch {batch.id} is {silence}")
         try:
             envelope = await self.rail.sign(riding, rail, held.channel, held.sequence, times_signed)
         except Obstructed as error:
@@ -213,7 +221,9 @@ class BatchActivities(AttemptActivities, BatchSteps):
             await attempts.quarantine(connection, sighting.attempt.channel)
             riders, _ = await shares.riding(connection, sighting.batch)
             held = [(rider, reason) for rider in riders.values()]
-            return await hold(connection, held, PaymentStatus.QUARANTINED, sighting.at)
+            deliveries = await hold(connection, held, PaymentStatus.QUARANTINED, sighting.at)
+        await self.quarantined(sighting.attempt, sighting.batch.id)
+        return deliveries
 
 
 def _numbers(riding: Sequence[Transfer]) -> list[int]:

@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.attempts import AttemptActivities, attempt_of
+from activities.limits import Gate
 from adapters.failpoints import reach
 from adapters.postgres import attempts, batches, envelopes, events, ledger, payments, webhooks
+from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from domain import evidence
@@ -27,12 +29,16 @@ from workflows.payments import PaymentSteps
 class PaymentActivities(AttemptActivities, PaymentSteps):
     """With `gathers`, payments are settled together, and here only made ready for it."""
 
-    def __init__(self, database: Database, rail: Rail, *, gathers: bool = False) -> None:
-        super().__init__(database, rail)
+    def __init__(
+        self, database: Database, rail: Rail, gate: Gate | None = None, *, gathers: bool = False
+    ) -> None:
+        super().__init__(database, rail, gate)
         self.gathers = gathers
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
+        if (held_back := await self.gate.hold(payment)) is not None:
+            return held_back
         reach("before_reserve")
         async with self.database.autocommit() as connection:
             hold = attempts.held if self.gathers else attempts.reserve
@@ -51,14 +57,14 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             if not await self.rail.is_dead(attempt, lambda: self.signed(attempt)):
                 return Preparation(attempt)
             times_signed = len(await self.signed(attempt))
+        if (held_back := await self.gate.pause()) is not None:
+            return await self._given_back(held, held_back)
         try:
             envelope = await self.rail.sign(
                 [alone(payment)], SettlementRail.SOROBAN, held.channel, held.sequence, times_signed
             )
         except Obstructed as error:
-            async with self.database.autocommit() as connection:
-                await attempts.release(connection, held)
-            return Preparation(None, str(error))
+            return await self._given_back(held, Preparation(None, str(error)))
         if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
             raise ChainUnavailable(
                 "the node lags behind the ledger that proved the last bytes dead"
@@ -70,6 +76,12 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             await ledger.book(connection, reservation(payment, held.n))
         reach("after_store")
         return Preparation(attempt_of(held, stored, resumed=stored is not envelope))
+
+    async def _given_back(self, held: Reservation, why: Preparation) -> Preparation:
+        """Nothing can be signed now: others may have the channel, unless bytes wait on it."""
+        async with self.database.autocommit() as connection:
+            await attempts.release(connection, held)
+        return why
 
     @activity.defn
     async def book_payment(self, sighting: Sighting) -> Receipt:
@@ -122,7 +134,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
     async def park_payment(self, parking: Parking) -> list[str]:
         held = [(parking.payment, parking.reason)]
         async with self.database.transaction() as connection:
-            deliveries = await hold(connection, held, PaymentStatus.PARKED, parking.at)
+            deliveries = await hold(connection, held, parking.status, parking.at)
         reach("after_park")
         return deliveries
 
@@ -131,7 +143,9 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         held = [(sighting.payment, sighting.observation.reason)]
         async with self.database.transaction() as connection:
             await attempts.quarantine(connection, sighting.attempt.channel)
-            return await hold(connection, held, PaymentStatus.QUARANTINED, sighting.at)
+            deliveries = await hold(connection, held, PaymentStatus.QUARANTINED, sighting.at)
+        await self.quarantined(sighting.attempt, sighting.payment.correlation_id)
+        return deliveries
 
     async def _receipt(self, payment: Payment) -> Receipt:
         """Read back a payment that was booked by a run whose answer was lost."""
@@ -180,15 +194,17 @@ async def hold(
 ) -> list[str]:
     """Stop payments, each with its reason; return the deliveries that tell of it."""
     told = []
+    kind = EventType.PAYMENT_HELD if status is PaymentStatus.HELD else EventType.PAYMENT_PARKED
     for payment, reason in held:
         facts = evidence.of_payment(payment) | {"status": status, "reason": reason}
         key = (payment.id, reason)  # held again for the same reason is no news
         by, outage_id = by_engine(payment.correlation_id), payment.outage_id
-        await payments.move(connection, payment.id, status, parked_reason=reason)
+        if not await payments.move(connection, payment.id, status, parked_reason=reason):
+            await payments.restate(connection, payment.id, status, reason)
         told.append(
             (
                 leaf(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
-                [event(EventType.PAYMENT_PARKED, outage_id, at, facts, *key)],
+                [event(kind, outage_id, at, facts, *key)],
             )
         )
     return await events.publish_all(connection, told)

@@ -5,16 +5,31 @@ Only `SettlementSettings` holds signing seeds, and only the worker of the settle
 it. Secrets have no default. docs/settings.md explains each; a test keeps it complete.
 """
 
-from typing import Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain import money
 from domain.attempts import SettlementRail
+from domain.errors import Invalid
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 URLS = r"^https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*$"
 ADDRESS = r"^G[A-Z2-7]{55}$"
+
+
+def _stroops(text: Any) -> Any:
+    """Read an amount as every other amount is read: a plain decimal or nothing."""
+    if text is None:
+        return None
+    try:
+        return money.parse(str(text), "")
+    except Invalid as error:
+        raise ValueError(str(error).removeprefix(": ")) from None
+
+
+Stroops = Annotated[int | None, BeforeValidator(_stroops)]
 
 
 class CommonSettings(BaseSettings):
@@ -95,6 +110,27 @@ class SettlementSettings(CommonSettings):
     netting_window_seconds: int = Field(
         0, ge=0, le=86_400, description="net payments between the same accounts; 0 does not"
     )
+    settlement_cap_per_payment: Stroops = Field(
+        None, description="most USDC one payment may move, as a plain decimal"
+    )
+    settlement_cap_per_day: Stroops = Field(
+        None, description="most USDC that may leave a treasury on a UTC day, as a plain decimal"
+    )
+    settlement_cap_per_payee_per_day: Stroops = Field(
+        None, description="most USDC a payee may be paid on a UTC day, as a plain decimal"
+    )
+    settlement_approval_above: Stroops = Field(
+        None, description="USDC above which two people must approve, as a plain decimal"
+    )
+    settlement_breaker_alarms: int = Field(
+        5, ge=0, description="how many refusals of what we sign open the breaker; 0 is never"
+    )
+    settlement_breaker_unknowns: int = Field(
+        1000, ge=0, description="how many sends without an answer open the breaker; 0 is never"
+    )
+    settlement_breaker_minutes: int = Field(
+        10, ge=1, le=1440, description="minutes within which those are counted"
+    )
 
 
 def load(kind: type[Settings]) -> Settings:
@@ -106,5 +142,7 @@ def load(kind: type[Settings]) -> Settings:
         for problem in error.errors(include_input=False, include_url=False):
             name = str(problem["loc"][0])
             wanted = kind.model_fields[name].description
-            lines.append(f"{name.upper()}: {problem['msg'].lower()}; it is the {wanted}")
+            wrong = problem["msg"].removeprefix("Value error, ")
+            wrong = wrong[:1].lower() + wrong[1:]
+            lines.append(f"{name.upper()}: {wrong}; it is the {wanted}")
         raise SystemExit("Cannot start. " + "\n".join(lines)) from None

@@ -1,5 +1,6 @@
-"""How the facade speaks to the lives of outages: start one, ask one, tell one."""
+"""How the facade speaks to the lives of outages and payments: start one, ask one, tell one."""
 
+import logging
 from contextlib import suppress
 from typing import Any
 
@@ -23,7 +24,9 @@ from domain.outages import (
 )
 from workflows import columns
 from workflows.outages import OutageWorkflow
+from workflows.payments import PaymentWorkflow
 
+log = logging.getLogger(__name__)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
 DECLARED: Any = OutageWorkflow.declared
 Handle = WorkflowHandle[OutageWorkflow, OutageStatus | None]
@@ -91,6 +94,15 @@ async def cancel(engine: Engine, outage_id: str, cancellation: Cancellation) -> 
         await _life(engine.temporal, outage_id).signal(OutageWorkflow.cancel, cancellation)
     except RPCError as error:
         await _explain(engine, outage_id, error)
+
+
+async def retry_payment(engine: Engine, payment_id: str) -> None:
+    """Tell a payment to look again; it does so by itself in a while, should it not be told."""
+    life = engine.temporal.get_workflow_handle_for(PaymentWorkflow.run, f"payment/{payment_id}")
+    try:
+        await life.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
+    except RPCError as error:
+        log.warning("payment %s was not told to look again: %s", payment_id, error)
 
 
 async def _ask(engine: Engine, outage_id: str, update: Any, message: Any, update_id: str) -> Any:

@@ -190,7 +190,12 @@ class PaymentView(BaseModel):
 
 
 PAYMENT_STATES = {
-    "pending": [PaymentStatus.PENDING, PaymentStatus.PREPARED, PaymentStatus.SUBMITTED],
+    "pending": [
+        PaymentStatus.PENDING,
+        PaymentStatus.HELD,
+        PaymentStatus.PREPARED,
+        PaymentStatus.SUBMITTED,
+    ],
     "confirmed": [PaymentStatus.CONFIRMED],
     "completed": [PaymentStatus.CONFIRMED],
     "failed": [PaymentStatus.PARKED, PaymentStatus.QUARANTINED],

@@ -22,7 +22,7 @@ _OWE = text(
         SELECT :run || '-' || i, 'settling', 'critical', 'Mast ' || i, '', '[]', :at, :at, :at,
                '', :run, 'default', policy.name, policy.version
         FROM generate_series(1, :count) AS i, policy
-        RETURNING id
+        RETURNING id, split_part(id, '-', -1)::int AS i
     )
     INSERT INTO payments (id, outage_id, revision, type, status, amount_stroops, asset_code, payer,
         from_address, to_address, correlation_id, created_at)
@@ -33,10 +33,10 @@ _OWE = text(
          LATERAL (
              SELECT 'penalty' AS type, 'bond' AS payer, agreement.bond AS from_address,
                     agreement.beneficiary AS to_address
-             WHERE hashtext(outage.id) % 2 = 0
+             WHERE outage.i % 2 = 0
              UNION ALL
              SELECT 'reward', 'pool', agreement.pool, agreement.provider
-             WHERE hashtext(outage.id) % 2 <> 0
+             WHERE outage.i % 2 <> 0
          ) AS kind
     RETURNING *
     """
@@ -44,7 +44,7 @@ _OWE = text(
 
 
 async def owe(database: Database, run: str, count: int) -> list[Payment]:
-    """Owe `count` payments of 1 USDC, about half of them penalties; `run` makes their ids its own."""
+    """Owe `count` payments of 1 USDC, every other one a penalty; `run` makes their ids its own."""
     at = datetime.now(UTC)
     async with database.transaction() as connection:
         rows = await connection.execute(_OWE, {"run": run, "count": count, "at": at})

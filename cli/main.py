@@ -19,8 +19,10 @@ COMMANDS = {
     "replay": "Play recorded outages through the API and settle them.",
     "bench": "Measure how fast the engine is.",
     "worker": "Run a worker for some task queues.",
+    "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",
+    "key": "Give a person an API key of their own.",
     "polling": "Tell whether the workers of this host are polling.",
     "openapi": "Print the OpenAPI document of the HTTP API.",
 }

@@ -96,10 +96,12 @@ class Preparation:
     """
     Signed and stored bytes; or the obstacle that must go before any can be signed; or, when the
     payment was made before and only the memory of it was lost, the receipt; or it is settled
-    together with others, by a batch.
+    together with others, by a batch. With `again_at` the obstacle is a limit, which is worth
+    another look by then.
     """
 
     attempt: Attempt | None
     obstacle: str = ""
     receipt: Receipt | None = None
     gathered: bool = False
+    again_at: datetime | None = None

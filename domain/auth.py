@@ -5,9 +5,10 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Ordered by power: an admin may do whatever an engineer may."""
+    """An admin may do whatever the others may."""
 
     ADMIN = "admin"
+    FINANCE = "finance"  # approves payments
     ENGINEER = "engineer"
 
 

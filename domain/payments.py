@@ -2,7 +2,7 @@
 A payment owed because of an outage.
 
     reserved -> prepared -> submitted -> confirmed
-                                     \\-> parked (waits for a person or for the payee)
+        \\-> held (a limit)            \\-> parked (waits for a person or for the payee)
 
 The exactly-once token is (channel, sequence): one payment keeps its pair until the network has
 consumed that sequence, so any number of sends can move the money at most once.
@@ -23,13 +23,18 @@ class PaymentStatus(StrEnum):
     PREPARED = "prepared"
     SUBMITTED = "submitted"
     CONFIRMED = "confirmed"
+    HELD = "held"
     PARKED = "parked"
     QUARANTINED = "quarantined"
 
 
 TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
-    # bytes signed and stored; or the payee cannot be paid as things stand
-    PaymentStatus.PENDING: frozenset({PaymentStatus.PREPARED, PaymentStatus.PARKED}),
+    # bytes signed and stored; or a limit stops it; or the payee cannot be paid as things stand
+    PaymentStatus.PENDING: frozenset(
+        {PaymentStatus.PREPARED, PaymentStatus.HELD, PaymentStatus.PARKED}
+    ),
+    # the limit lets it pass
+    PaymentStatus.HELD: frozenset({PaymentStatus.PREPARED, PaymentStatus.PARKED}),
     # the first of the stored bytes left the process
     PaymentStatus.PREPARED: frozenset({PaymentStatus.SUBMITTED}),
     # in a ledger; or failed there and must be tried anew, or needs help; or a foreign sequence
@@ -42,10 +47,11 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
         }
     ),
     PaymentStatus.CONFIRMED: frozenset(),
-    # the reason is gone
-    PaymentStatus.PARKED: frozenset({PaymentStatus.PREPARED}),
-    # looked at again, our own bytes are found in a ledger after all
-    PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED}),
+    # the reason is gone; a limit may stop it now
+    PaymentStatus.PARKED: frozenset({PaymentStatus.PREPARED, PaymentStatus.HELD}),
+    # looked at again, our own bytes are found in a ledger after all; or a person has released it,
+    # when it is proven that they never can be
+    PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED, PaymentStatus.PENDING}),
 }
 
 
@@ -74,11 +80,12 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Parking:
-    """Why a payment waits, and since when."""
+    """Why a payment waits, and since when: parked for somebody to act, or held by a limit."""
 
     payment: Payment
     reason: str
     at: datetime
+    status: PaymentStatus = PaymentStatus.PARKED
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,7 @@ class Stack:
             | {"PYTHONUNBUFFERED": "1"}
             | (self._world.nodes if signs else {})
             | (self._world.seeds if signs else {})
-            | self._options.settings
+            | dict(self._options.settings)
         )
 
     def _write_record(self) -> None:

@@ -30,7 +30,9 @@ def surroundings() -> Iterator[None]:
     """Nothing of the developer's own environment leads the suite to another database or chain."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name == "DATABASE_URL" or name.startswith(("TEMPORAL_", "STELLAR_", "SLA_")):
+            if name == "DATABASE_URL" or name.startswith(
+                ("TEMPORAL_", "STELLAR_", "SLA_", "SETTLEMENT_")
+            ):
                 patch.delenv(name)
         patch.setenv("BOOTSTRAP_API_KEY", KEY)
         yield

@@ -5,9 +5,11 @@ Each is a signer that differs from the real one in a single decision.
 """
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from activities.attempts import attempt_of
 from activities.payments import PaymentActivities
+from adapters.failpoints import reach
 from adapters.postgres import attempts, envelopes
 from domain.attempts import (
     Attempt,
@@ -15,7 +17,6 @@ from domain.attempts import (
     Outcome,
     Preparation,
     SettlementRail,
-    Sighting,
 )
 from domain.payments import Payment
 from domain.shares import alone
@@ -91,8 +92,6 @@ class StoredAfterSending(PaymentActivities):
         )
         await self.rail.send(envelope.xdr)
         # What the real one does before it sends comes only now, if it comes at all.
-        from adapters.failpoints import reach  # noqa: PLC0415
-
         reach("after_sign")
         async with self.database.autocommit() as connection:
             stored = await envelopes.store(connection, held, envelope)
@@ -109,17 +108,19 @@ class UnknownBytesMeanRetry(PaymentActivities):
         return seen
 
 
-class ForgetsToFinish(PaymentActivities):
-    """A booked payment keeps its channel: after a few, nothing can be paid any more."""
+class AcceptedMeansPaid(PaymentActivities):
+    """PENDING, which only says that one node has queued it, is taken for the payment."""
 
-    async def book_payment(self, sighting: Sighting):  # type: ignore[no-untyped-def]
-        receipt = await super().book_payment(sighting)
-        async with self.database.transaction() as connection:
-            await connection.exec_driver_sql(
-                "UPDATE channels SET payment_id = %(payment)s WHERE address = %(channel)s",
-                {"payment": sighting.payment.id, "channel": sighting.attempt.channel},
-            )
-        return receipt
+    answered = ""
+
+    async def submit_payment(self, attempt: Attempt) -> str:
+        self.answered = await super().submit_payment(attempt)
+        return self.answered
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        if self.answered == "PENDING":
+            return Observation(Outcome.SUCCEEDED, 1, datetime.now(UTC))
+        return await super().observe_payment(attempt)
 
 
 MUTANTS = [
@@ -129,5 +130,5 @@ MUTANTS = [
     NotFoundMeansFailed,
     StoredAfterSending,
     UnknownBytesMeanRetry,
-    ForgetsToFinish,
+    AcceptedMeansPaid,
 ]

@@ -2,17 +2,15 @@
 A whole settlement in one process, one step at a time: the real steps on the real database, a chain
 in memory through the SDK's own client, and the payments' own life between them.
 
-The life is the code of PaymentWorkflow itself; only what Temporal does for it is played here: it
-remembers answers, and after a crash forgets those that were not recorded yet.
+The lives are the code of PaymentWorkflow itself: tests/driven.py.
 """
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
+from sqlalchemy import update
 from stellar_sdk import Account, Keypair, TransactionBuilder
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
@@ -20,25 +18,21 @@ from activities.payments import PaymentActivities
 from adapters import failpoints
 from adapters.postgres import attempts
 from adapters.postgres.database import Database
-from adapters.stellar import ledgers
-from adapters.stellar import rail as rails
+from adapters.postgres.tables import channels
 from adapters.stellar.keys import Keys
 from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.rail import Rail
 from benchmarks import dues
 from domain.errors import TryAgain
-from domain.payments import Payment, Treasury
+from domain.payments import Treasury
 from sandbox.stellar.client import Box
 from sandbox.stellar.entries import Account as LedgerAccount
 from sandbox.stellar.faults import Fault
 from sandbox.stellar.genesis import Genesis
 from sandbox.stellar.histories import splice
 from sandbox.stellar.incidents import start_plan
+from tests.driven import Ask, Life
 from tests.witness import transfers_of
-from workflows import attempts as attempt_lives
-from workflows import payments as payment_lives
-from workflows import steps as life_steps
-from workflows.payments import PaymentWorkflow
 
 PASSPHRASE = "Standalone ApexChainx Schedules ; 2026"
 CHANNELS, NODES = 3, 3
@@ -84,83 +78,6 @@ class Crash(BaseException):
     """The signer died here; nothing may catch this."""
 
 
-@dataclass(frozen=True)
-class Ask:
-    """What a life asks of Temporal: a step by name, or to wait."""
-
-    step: str
-    message: Any = None
-
-    def __await__(self) -> Generator["Ask", Any, Any]:
-        return (yield self)
-
-
-class Driven(PaymentWorkflow):
-    """The payment's own life; each step it takes is handed out to whoever drives it."""
-
-    async def insist(self, method: Any, message: Any, limit: Any = None) -> Any:
-        return await Ask(method.__name__, message)
-
-
-async def _waits(*_given: Any, **_options: Any) -> None:
-    await Ask("wait")
-
-
-# What workflow code asks of Temporal besides its steps.
-TEMPORAL = SimpleNamespace(
-    now=lambda: datetime.now(UTC),
-    sleep=_waits,
-    wait_condition=_waits,
-    patched=lambda _change: True,
-    info=lambda: SimpleNamespace(is_continue_as_new_suggested=lambda: False),
-    set_current_details=lambda _text: None,
-)
-
-
-@dataclass
-class Life:
-    """One payment: what it asks for next, and the answers Temporal remembers."""
-
-    payment: Payment
-    recorded: list[tuple[str, Any]] = field(default_factory=list)
-    asks: Ask | None = None
-    receipt: Any = None
-    quarantined: bool = False
-
-    def __post_init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        """Replay: live again from the start, on the answers that are remembered."""
-        self.workflow = Driven(self.payment)
-        self.run = self.workflow.run(self.payment)
-        self.asks = self.run.send(None)
-        for step, answer in list(self.recorded):
-            assert self.asks is not None
-            assert self.asks.step == step, "a life that does not replay"
-            self._send(answer)
-
-    def answer(self, answer: Any) -> None:
-        assert self.asks is not None
-        self.recorded.append((self.asks.step, answer))
-        self._send(answer)
-
-    def forget(self, kept: int) -> None:
-        """The worker is gone, and with it the answers that were not recorded."""
-        if self.asks is not None:
-            del self.recorded[kept:]
-            self.run.close()
-            self.begin()
-
-    def _send(self, answer: Any) -> None:
-        assert self.asks is not None
-        self.quarantined = self.asks.step == "quarantine_payment"
-        try:
-            self.asks = self.run.send(answer)
-        except StopIteration as ended:
-            self.asks, self.receipt = None, ended.value
-
-
 class World:
     """A chain, a signer, and the lives of some payments."""
 
@@ -182,22 +99,37 @@ class World:
         )
         async with self.database.transaction() as connection:
             await attempts.keep_channels(connection, dict.fromkeys(owners, first_sequence))
-            await connection.exec_driver_sql(
-                f"UPDATE channels SET sequence = {first_sequence}, payment_id = NULL,"
-                " quarantined = false"
-            )
+            # In the same order as in any other schedule.
+            for turn, owner in enumerate(owners):
+                await connection.execute(
+                    update(channels)
+                    .where(channels.c.address == owner)
+                    .values(
+                        sequence=first_sequence,
+                        payment_id=None,
+                        quarantined=False,
+                        used_at=datetime.fromtimestamp(turn, UTC),
+                    )
+                )
         owed = await dues.owe(self.database, run, payments)
         self.lives = [Life(payment) for payment in owed]
         self.start_signer()
+        await self.close_breaker()
+
+    async def close_breaker(self) -> None:
+        """A person has looked at what was quarantined: the others go on."""
+        async with self.database.autocommit() as connection:
+            await connection.exec_driver_sql("UPDATE breakers SET is_open = false")
+        self.steps.gate.breaker.forget()
 
     def start_signer(self) -> None:
-        nodes = Nodes(
+        asked = Nodes(
             [
                 Node(f"node {index}", SorobanServerAsync("http://box", self.box.client(index)))
                 for index in range(NODES)
             ]
         )
-        self.rail = Rail(nodes, PASSPHRASE, ISSUER.public_key, KEYS)
+        self.rail = Rail(asked, PASSPHRASE, ISSUER.public_key, KEYS)
         self.steps = self.make_steps(self.database, self.rail)
 
     async def advance(self, life: Life, *, runs: int = 1, crash_at: str | None = None) -> bool:
@@ -238,10 +170,12 @@ class World:
 
     def plan(self, faults: list[Fault], seed: int) -> None:
         self.forgetful |= any(fault.kind == "short_retention" for fault in faults)
-        start_plan(self.box.network, faults, seed)
+        start_plan(self.box.network, [], 0)
+        # One of a kind: a trustline can be removed only once.
+        start_plan(self.box.network, list({fault.kind: fault for fault in faults}.values()), seed)
 
     def close_ledgers(self, count: int) -> None:
-        if not self.box.network.halted:
+        if count and not self.box.network.halted:
             self.box.close_ledger(count)
 
     async def use_channel(self, channel: Keypair) -> None:
@@ -285,11 +219,3 @@ def _strike(point: str) -> Callable[[str], None]:
             raise Crash(point)
 
     return strike
-
-
-def play_temporal(patch: Any) -> None:
-    """Let workflow code run outside Temporal, and watch ledgers without patience."""
-    for module in (attempt_lives, payment_lives, life_steps):
-        patch.setattr(module, "workflow", TEMPORAL)
-    patch.setattr(rails, "WATCH_SECONDS", 0.01)
-    patch.setattr(ledgers, "LOOK_EVERY_SECONDS", 0.002)

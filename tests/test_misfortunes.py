@@ -7,6 +7,7 @@ met no misfortune proves nothing.
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -67,6 +68,35 @@ async def test_whatever_a_send_is_answered_each_payment_is_made_once(
     met = (await chain.get("/faults")).json()["counts"]
     assert {kind for kind in kinds if met.get(kind)} >= {"reset_after", "bad_gateway"}
     assert sum(met.get(kind, 0) for kind in kinds) >= 8
+    seen = Counter(t.number for t in await witness.transfers(stack.environment["STELLAR_RPC_URL"]))
+    for outage_id in outage_ids:
+        payment = await payment_of(api, outage_id)
+        assert payment is not None
+        assert (payment["status"], seen[payment["number"]]) == ("confirmed", 1)
+
+
+async def test_payments_go_on_while_nodes_die_fall_behind_and_change_the_rules(
+    api: httpx.AsyncClient, stack: Stack, chain: httpx.AsyncClient
+) -> None:
+    """Three nodes: at each moment one is down, another lags, and the rules change in between."""
+    outage_ids: list[str] = []
+    for turn in range(3):
+        down, late = turn, (turn + 1) % 3
+        await plan(
+            chain,
+            {"kind": "node_down", "node": down},
+            {"kind": "lagging_node", "node": late, "value": 10},
+            {"kind": "lagging_history", "node": (turn + 2) % 3, "value": 2},
+            {"kind": "protocol_upgrade", "value": 28 + turn},
+        )
+        declared = [await declare(api, policy=AT_ONCE) for _ in range(4)]
+        for outage_id in declared:
+            await resolve(api, outage_id)
+        outage_ids += declared
+        await eventually(partial(closed, api, declared), "every outage is closed", 90)
+    met = (await chain.get("/faults")).json()["counts"]
+    await plan(chain)  # the witness asks a node that would lag
+    assert met["node_down"] >= 3
     seen = Counter(t.number for t in await witness.transfers(stack.environment["STELLAR_RPC_URL"]))
     for outage_id in outage_ids:
         payment = await payment_of(api, outage_id)

@@ -43,13 +43,13 @@ class Duty:
 
 
 async def duty(
-    queue: str, settings: WorkerSettings, database: Database, stack: AsyncExitStack
+    queue: str, settings: WorkerSettings, database: Database, client: Client, stack: AsyncExitStack
 ) -> Duty:
     """Build what a queue needs, and only that: seeds are read for the settlement queue alone."""
     if queue == "outages":
         return _records(settings, database)
     if queue == "settlement":
-        return _settlements(*await settlement_activities(database, stack))
+        return _settlements(*await settlement_activities(database, client, stack))
     if queue == "webhooks":
         subscribers = Subscribers(allow_private=settings.webhook_allow_private)
         stack.push_async_callback(subscribers.close)
@@ -129,7 +129,7 @@ async def main(queues: Sequence[str]) -> None:
         stack.push_async_callback(database.close)
         client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
         for queue in queues:
-            work = await duty(queue, settings, database, stack)
+            work = await duty(queue, settings, database, client, stack)
             if work.workflows:
                 await stack.enter_async_context(build(client, queue, work))
             if work.begin:

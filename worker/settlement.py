@@ -1,57 +1,72 @@
 """The only place where signing seeds are read, and the only process that holds them."""
 
 import asyncio
-import logging
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.batches import BatchActivities
+from activities.breakers import BreakerSwitch
+from activities.limits import Gate
 from activities.payments import PaymentActivities
-from adapters.postgres import attempts, networks
+from adapters import temporal
+from adapters.postgres import attempts, limits
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
-from adapters.stellar.keys import keys
+from adapters.stellar.channels import ChannelAccounts
+from adapters.stellar.keys import Keys, keys
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
 from domain.batches import Plan
-from domain.errors import ChainUnavailable, TryAgain
+from domain.breakers import Tolerance
+from domain.limits import Limits
+from worker.surveys import Survey
 from workflows.batches import GatheringWorkflow
-
-log = logging.getLogger(__name__)
-SURVEY_SECONDS = 5.0
 
 
 async def settlement_activities(
-    database: Database, stack: AsyncExitStack
+    database: Database, client: Client, stack: AsyncExitStack
 ) -> tuple[PaymentActivities, BatchActivities]:
     """Open the rail, make sure it is the right network, and learn where its channels stand."""
     settings = load(SettlementSettings)
-    rail = Rail(
-        Nodes.at(settings.stellar_rpc_url),
-        settings.stellar_network_passphrase,
-        settings.stellar_usdc_issuer,
-        keys(
-            bond_seed=settings.stellar_bond_seed.get_secret_value(),
-            pool_seed=settings.stellar_pool_seed.get_secret_value(),
-            channels_seed=settings.stellar_channels_seed.get_secret_value(),
-            fees_seed=settings.stellar_fees_seed.get_secret_value(),
-            operator_seed=settings.stellar_operator_seed.get_secret_value(),
-            channels=settings.stellar_channels,
-        ),
-        settings.stellar_fee_cap_stroops,
-    )
+    held = held_keys(settings)
+    nodes, passphrase = Nodes.at(settings.stellar_rpc_url), settings.stellar_network_passphrase
+    cap = settings.stellar_fee_cap_stroops
+    rail = Rail(nodes, passphrase, settings.stellar_usdc_issuer, held, cap)
     stack.push_async_callback(rail.close)
-    sequences = await _sequences(rail, database)
+    survey = Survey(database, rail, ChannelAccounts(nodes, passphrase, held, cap))
+    sequences = await survey.begin()
     async with database.transaction() as connection:
         await attempts.keep_channels(connection, sequences)
-    stack.push_async_callback(_stop, asyncio.create_task(_survey(rail, database)))
+    stack.push_async_callback(_stop, asyncio.create_task(survey.go_on()))
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
+    gate = await _gate(settings, database, client)
     return (
-        PaymentActivities(database, rail, gathers=plan.gathers),
-        BatchActivities(database, rail, plan),
+        PaymentActivities(database, rail, gate, gathers=plan.gathers),
+        BatchActivities(database, rail, plan, gate),
     )
+
+
+async def _gate(settings: SettlementSettings, database: Database, client: Client) -> Gate:
+    """Put the limits of this worker's settings before every signature, and show them to others."""
+    allowed = Limits(
+        cap_per_payment=settings.settlement_cap_per_payment,
+        cap_per_day=settings.settlement_cap_per_day,
+        cap_per_payee_per_day=settings.settlement_cap_per_payee_per_day,
+        approval_above=settings.settlement_approval_above,
+    )
+    async with database.transaction() as connection:
+        await limits.keep(connection, allowed, datetime.now(UTC))
+    tolerance = Tolerance(
+        alarms=settings.settlement_breaker_alarms,
+        unknowns=settings.settlement_breaker_unknowns,
+        window=timedelta(minutes=settings.settlement_breaker_minutes),
+    )
+    page = partial(temporal.start_deliveries, client)
+    return Gate(database, allowed, BreakerSwitch(database, tolerance, page))
 
 
 async def begin_gathering(client: Client) -> None:
@@ -65,34 +80,16 @@ async def begin_gathering(client: Client) -> None:
     )
 
 
-async def _sequences(rail: Rail, database: Database) -> dict[str, int]:
-    """Ask until the network answers: a worker may start before its nodes do."""
-    async with database.autocommit() as connection:
-        known = await networks.known(connection, rail.passphrase)
-    while True:
-        try:
-            standing = await rail.identity.establish(known)
-            sequences = await rail.channel_sequences()
-        except ChainUnavailable as error:
-            log.warning("%s; asking again in 2 seconds", error)
-            await asyncio.sleep(2)
-            continue
-        async with database.autocommit() as connection:
-            await networks.remember(connection, standing)
-        return sequences
-
-
-async def _survey(rail: Rail, database: Database) -> None:
-    """Ask the nodes again and again which network they serve, and how far it has come."""
-    while True:
-        await asyncio.sleep(SURVEY_SECONDS)
-        try:
-            standing = await rail.identity.survey()
-            if standing is not None:
-                async with database.autocommit() as connection:
-                    await networks.remember(connection, standing)
-        except TryAgain as error:
-            log.warning("%s", error)
+def held_keys(settings: SettlementSettings) -> Keys:
+    """Read the seeds out of the settings; they are shown nowhere."""
+    return keys(
+        bond_seed=settings.stellar_bond_seed.get_secret_value(),
+        pool_seed=settings.stellar_pool_seed.get_secret_value(),
+        channels_seed=settings.stellar_channels_seed.get_secret_value(),
+        fees_seed=settings.stellar_fees_seed.get_secret_value(),
+        operator_seed=settings.stellar_operator_seed.get_secret_value(),
+        channels=settings.stellar_channels,
+    )
 
 
 async def _stop(task: asyncio.Task[None]) -> None:

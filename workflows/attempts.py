@@ -56,7 +56,7 @@ class Landing(Life):
             if "INSUFFICIENT_FEE" in answer and (higher := await self.raised(attempt)) != attempt:
                 attempt = higher
                 continue
-            self.note(f"sent {attempt.newest_hash}: {answer}; watching for it in a ledger")
+            self.note(f"{attempt.newest_hash}: {answer}; watching for it in a ledger")
             observation = await self.insist(AttemptSteps.observe_payment, attempt, OBSERVE_TIMEOUT)
             if observation.outcome is not Outcome.OPEN:
                 return attempt, observation

@@ -11,12 +11,12 @@ life only waits for the batch it rides in: workflows/batches.py.
 """
 
 from abc import abstractmethod
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import activity, workflow
 
 from domain.attempts import Outcome, Preparation, Sighting
-from domain.payments import Parking, Payment, Receipt
+from domain.payments import Parking, Payment, PaymentStatus, Receipt
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attempts import AttemptSteps, Landing
@@ -64,6 +64,7 @@ class PaymentWorkflow(Landing):
         self.payment = payment
         self.retry_wanted = False
         self.ejections: list[str] = []
+        self.held_because = ""
 
     @workflow.run
     async def run(self, payment: Payment) -> Receipt:
@@ -75,6 +76,9 @@ class PaymentWorkflow(Landing):
                 return preparation.receipt
             if preparation.gathered:
                 await self.gathered()
+                continue
+            if preparation.attempt is None and preparation.again_at is not None:
+                await self.held(preparation.obstacle, preparation.again_at)
                 continue
             if preparation.attempt is None:
                 await self.parked(preparation.obstacle)
@@ -109,8 +113,20 @@ class PaymentWorkflow(Landing):
         parking = Parking(self.payment, reason, workflow.now())
         await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
         self.note(f"parked: {reason}; send the signal retry once it is mended")
+        self.held_because = ""
         deadline = workflow.now() + PARKED_RETRY
         await self.wait_until(deadline, lambda: self.retry_wanted, "parked")
+
+    async def held(self, reason: str, again_at: datetime) -> None:
+        """Wait for a limit to let it pass; a word that came since it was asked counts."""
+        if reason != self.held_because:
+            parking = Parking(self.payment, reason, workflow.now(), PaymentStatus.HELD)
+            await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
+            self.note(f"held: {reason}")
+            self.held_because = reason
+        await self.wait_until(again_at, lambda: self.retry_wanted, "held")
+        if workflow.info().is_continue_as_new_suggested():
+            workflow.continue_as_new(self.payment)
 
     async def quarantined(self, sighting: Sighting) -> None:
         """Wait for a person, for ever if need be: going on could pay twice."""

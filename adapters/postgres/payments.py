@@ -81,6 +81,17 @@ async def move_all(
     )
 
 
+async def restate(
+    connection: AsyncConnection, payment_id: str, status: PaymentStatus, reason: str
+) -> None:
+    """A payment that waits already now waits for another reason."""
+    await connection.execute(
+        update(payments)
+        .where(payments.c.id == payment_id, payments.c.status == status)
+        .values(parked_reason=reason)
+    )
+
+
 async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> None:
     """Record the proof that the money moved; a payment that cannot take it refuses the booking."""
     if await move(connection, payment_id, PaymentStatus.CONFIRMED, parked_reason=None, **proof):

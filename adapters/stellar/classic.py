@@ -12,6 +12,7 @@ from datetime import datetime
 from stellar_sdk import Account, Keypair, StrKey, TransactionBuilder, TransactionEnvelope, xdr
 from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
 
+from adapters.stellar.codes.operations import meaning
 from adapters.stellar.transfers import BACKSTOP, MIN_FEE, Asset, muxed
 from domain.attempts import Failing
 from domain.money import decimal
@@ -52,15 +53,16 @@ def failing(result_xdr: str) -> list[Failing]:
         paid = operation.tr.payment_result if operation.tr else None
         code = operation.code if paid is None else paid.code
         if code.value:  # success is 0 in both enumerations
-            found.append(Failing(index, code.name))
+            found.append(Failing(index, f"{meaning(code).sentence} ({code.name})"))
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a payee's trustline has room for, in stroops, and whether the issuer allows it."""
+    """What a trustline has room for and what is on it, and whether the issuer allows its use."""
 
     room_stroops: int
+    spendable_stroops: int
     authorised: bool
 
 
@@ -121,10 +123,12 @@ def payees(reply: GetLedgerEntriesResponse) -> Payees:
 
 
 def _line(entry: xdr.TrustLineEntry) -> Line:
-    buying = entry.ext.v1.liabilities.buying.int64 if entry.ext.v1 else 0
+    liabilities = entry.ext.v1.liabilities if entry.ext.v1 else None
+    buying = liabilities.buying.int64 if liabilities else 0
+    selling = liabilities.selling.int64 if liabilities else 0
     room = entry.limit.int64 - entry.balance.int64 - buying
     authorised = entry.flags.uint32 & xdr.TrustLineFlags.AUTHORIZED_FLAG.value
-    return Line(room, bool(authorised))
+    return Line(room, entry.balance.int64 - selling, bool(authorised))
 
 
 def _address(account: xdr.AccountID) -> str:

@@ -35,6 +35,8 @@ class Landing:
     result_xdr: str
     ledger: int
     closed_at_seconds: int
+    # What its node logged of a failed contract call, if it logs.
+    diagnostics: tuple[str, ...] = ()
 
 
 class LedgerWatch:
@@ -84,6 +86,7 @@ class LedgerWatch:
                     transaction.result_xdr,
                     transaction.ledger,
                     transaction.created_at,
+                    tuple(transaction.diagnostic_events_xdr or ()),
                 )
                 self._land(transaction.transaction_hash, landing)
             if len(page.transactions) < PAGE_SIZE:

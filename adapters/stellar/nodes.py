@@ -11,7 +11,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -44,7 +44,7 @@ class Node:
     """One endpoint, and how it has been doing. Only its host is shown: a path may hold a key."""
 
     name: str
-    server: SorobanServerAsync
+    server: SorobanServerAsync = field(repr=False)
     ledger: int = 0
     lag: int = 0
     failures: int = 0

@@ -23,7 +23,8 @@ from stellar_sdk.soroban_rpc import (
 )
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from adapters.stellar import bumps
+from adapters.stellar import bumps, results
+from adapters.stellar.codes.transactions import UNCONSUMED
 from adapters.stellar.ledgers import Landing
 from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.transfers import LEDGERS_TO_LIVE
@@ -84,7 +85,7 @@ class Proofs:
 
     async def snapshot(self, accounts: Sequence[str], *, at_least: int = 0) -> Snapshot:
         """Read how far accounts have consumed their sequences, all at one ledger."""
-        question = _accounts(accounts)
+        question = account_keys(accounts)
         return _snapshot(
             await self.nodes.ask(
                 lambda server: server.get_ledger_entries(question), at_least=at_least
@@ -92,12 +93,29 @@ class Proofs:
         )
 
     async def look_up(self, hashes: Hashes) -> Landing | None:
-        """Ask for every hash; that none is found means nothing."""
+        """Ask for every hash that was applied; that none is found means nothing."""
         for hash_ in await hashes():
-            found = await self.nodes.ask(_transaction(hash_))
-            if found.status is not GetTransactionStatus.NOT_FOUND:
-                return self._landing(found)
+            landing = self._landing(await self.nodes.ask(_transaction(hash_)))
+            if landing is not None and results.read(landing.result_xdr).decides:
+                return landing
         return None
+
+    async def is_dead_everywhere(self, attempt: Attempt) -> bool:
+        """Tell whether all that can be asked, two at least if there are two, call it dead."""
+        question, dead = account_keys([attempt.channel]), 0
+        for node in self.nodes.usable:
+            try:
+                reply = await self.nodes.ask_node(
+                    node, lambda server: server.get_ledger_entries(question)
+                )
+            except Exception as error:
+                log.warning("%s cannot testify: %s", node.name, type(error).__name__)
+                continue
+            snapshot = _snapshot(reply)
+            if snapshot.has_consumed(attempt) or not snapshot.is_past(attempt):
+                return False
+            dead += 1
+        return dead >= min(NODES_TO_AGREE, len(self.nodes.all))
 
     async def of_consumed(self, attempt: Attempt, hashes: Hashes) -> Landing | Doubt | None:
         """
@@ -124,7 +142,7 @@ class Proofs:
         self, node: Node, attempt: Attempt, signed: Sequence[str], doubt: Doubt
     ) -> Landing | None:
         """Have one node show the channel and then look for every hash, twice."""
-        question = _accounts([attempt.channel])
+        question = account_keys([attempt.channel])
         snapshot = _snapshot(
             await self.nodes.ask_node(node, lambda server: server.get_ledger_entries(question))
         )
@@ -136,15 +154,18 @@ class Proofs:
         for _ in range(2):
             for hash_ in signed:
                 found = await self.nodes.ask_node(node, _transaction(hash_))
-                if found.status is not GetTransactionStatus.NOT_FOUND:
-                    return self._landing(found)
+                landing = self._landing(found)
+                if landing is not None and results.read(landing.result_xdr).code not in UNCONSUMED:
+                    return landing
                 if found.latest_ledger < snapshot.ledger:
                     return None  # its memory lags behind what it shows of accounts
                 forgotten |= found.oldest_ledger > attempt.max_ledger - LEDGERS_TO_LIVE
         doubt.count(node, snapshot.ledger, forgotten=forgotten)
         return None
 
-    def _landing(self, found: GetTransactionResponse) -> Landing:
+    def _landing(self, found: GetTransactionResponse) -> Landing | None:
+        if found.status is GetTransactionStatus.NOT_FOUND:
+            return None
         return Landing(
             # Asked by the hash of what it carries, a node answers with that one.
             bumps.outer_hash(found.envelope_xdr or "", self.passphrase),
@@ -152,13 +173,15 @@ class Proofs:
             found.result_xdr or "",
             found.ledger or 0,
             found.create_at or 0,
+            tuple(found.diagnostic_events_xdr or ()),
         )
 
     def _forget(self, attempt: Attempt) -> None:
         self._doubts.pop((attempt.channel, attempt.sequence), None)
 
 
-def _accounts(addresses: Sequence[str]) -> list[xdr.LedgerKey]:
+def account_keys(addresses: Sequence[str]) -> list[xdr.LedgerKey]:
+    """Return what to ask the network about accounts."""
     return [
         xdr.LedgerKey(
             xdr.LedgerEntryType.ACCOUNT,
@@ -168,15 +191,18 @@ def _accounts(addresses: Sequence[str]) -> list[xdr.LedgerKey]:
     ]
 
 
+def address_of(entry: xdr.AccountEntry) -> str:
+    raw = entry.account_id.account_id.ed25519
+    assert raw is not None
+    return StrKey.encode_ed25519_public_key(raw.uint256)
+
+
 def _snapshot(reply: GetLedgerEntriesResponse) -> Snapshot:
     found = {}
     for result in reply.entries or []:
         entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
         assert entry is not None
-        raw = entry.account_id.account_id.ed25519
-        assert raw is not None
-        address = StrKey.encode_ed25519_public_key(raw.uint256)
-        found[address] = entry.seq_num.sequence_number.int64
+        found[address_of(entry)] = entry.seq_num.sequence_number.int64
     return Snapshot(reply.latest_ledger, found)
 
 

@@ -7,14 +7,17 @@ where a payment must not. Nothing here decides to pay twice: it cannot, a paymen
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from stellar_sdk import Asset as SdkAsset
 from stellar_sdk import Keypair, TransactionEnvelope
 
-from adapters.stellar import bumps, classic, results, transfers
+from adapters.stellar import bumps, classic, results, sides, transfers
+from adapters.stellar.codes.meanings import Meaning, Remedy
 from adapters.stellar.identities import Identity
 from adapters.stellar.keys import Keys
 from adapters.stellar.ledgers import Landing, LedgerWatch
@@ -22,9 +25,10 @@ from adapters.stellar.nodes import Nodes, position
 from adapters.stellar.proofs import Doubt, Hashes, Proofs
 from domain.attempts import Attempt, Observation, Outcome, SettlementRail
 from domain.envelopes import Envelope
-from domain.errors import Obstructed
+from domain.errors import ChainUnavailable, Obstructed
 from domain.shares import Transfer
 
+log = logging.getLogger(__name__)
 WATCH_SECONDS = 8.0
 ENTRIES_MAX = 200
 # 5 XLM: a transfer costs a thousandth of it.
@@ -108,7 +112,20 @@ class Rail:
 
     async def _assembled(self, inner: TransactionEnvelope) -> int:
         simulation = await self.nodes.ask(lambda server: server.simulate_transaction(inner))
+        if simulation.error is not None:
+            await self._refuse(inner, results.simulated(simulation.error))
         return transfers.assemble(inner, simulation)
+
+    async def _refuse(self, inner: TransactionEnvelope, trap: results.Trap) -> NoReturn:
+        """A transfer that was tried out cannot be made: say why, and whether we must act."""
+        found, movement = trap.meaning, sides.movement_of(inner.to_xdr(), self.passphrase)
+        if found.either_side and movement is not None:
+            found = await sides.blame(self.nodes, self.asset, movement) or found
+        reason = f"{found.sentence} ({trap.name})"
+        _alarm(found, "a transfer cannot be made")
+        if found.remedy is Remedy.RETRY:
+            raise ChainUnavailable(reason)
+        raise Obstructed(reason)
 
     def raised(self, stored: Envelope) -> Envelope | None:
         """Bid more for a place in a ledger, around the same inner transaction."""
@@ -131,7 +148,10 @@ class Rail:
         Whatever is not a parsed answer is unknown, never "not sent".
         """
         try:
-            return results.answer(await self.nodes.send(envelope_xdr, self.watch.node))
+            response = await self.nodes.send(envelope_xdr, self.watch.node)
+            if trouble := results.alarm(response):
+                log.error("ALARM: %s: %s", response.hash, trouble)
+            return results.answer(response)
         except Exception as error:
             return f"UNKNOWN {_name(error)}"
 
@@ -147,9 +167,11 @@ class Rail:
                 if attempt.resumed:
                     known = await self.proofs.look_up(hashes)
                     if known is not None:
-                        return _observation(known)
+                        return await self._observation(known, attempt)
                 with suppress(TimeoutError):
-                    return _observation(await asyncio.wait_for(seen, WATCH_SECONDS))
+                    landing = await asyncio.wait_for(seen, WATCH_SECONDS)
+                    if results.read(landing.result_xdr).decides:
+                        return await self._observation(landing, attempt)
             return await self._prove(attempt, hashes)
         except Exception as error:
             return Observation(Outcome.OPEN, reason=_name(error))
@@ -166,25 +188,38 @@ class Rail:
             return Observation(Outcome.EXPIRED if dead else Outcome.OPEN, snapshot.ledger)
         found = await self.proofs.of_consumed(attempt, hashes)
         if isinstance(found, Landing):
-            return _observation(found)
+            return await self._observation(found, attempt)
         if isinstance(found, Doubt):
             gone = attempt.channel not in snapshot.sequences
             reason = "the channel account is gone" if gone else found.reason
             return Observation(Outcome.FOREIGN, snapshot.ledger, reason=reason)
         return Observation(Outcome.OPEN, snapshot.ledger, reason="consumed; looking for by what")
 
+    async def _observation(self, landing: Landing, attempt: Attempt) -> Observation:
+        """Say what a transaction in a ledger did, or why it had no effect and who must act."""
+        result = results.read(landing.result_xdr)
+        closed_at = datetime.fromtimestamp(landing.closed_at_seconds, UTC)
+        place = (landing.ledger, closed_at, result.fee_stroops)
+        if landing.succeeded:
+            return Observation(Outcome.SUCCEEDED, *place, "", landing.hash)
+        failing = classic.failing(landing.result_xdr)
+        trap = results.trap(landing.diagnostics, self.asset.contract)
+        found = results.meaning(result, trap)
+        movement = sides.movement_of(attempt.envelope_xdr, self.passphrase)
+        if found.either_side and movement is not None:
+            found = await sides.blame(self.nodes, self.asset, movement) or found
+        reason = f"{found.sentence} ({results.names(result, trap)})"
+        _alarm(found, attempt.hash)
+        # Of a batch, those at fault are named one by one, and the others may go on.
+        again = bool(failing) or found.remedy is Remedy.RETRY
+        outcome = Outcome.FAILED_RETRY if again else Outcome.FAILED_PARK
+        return Observation(outcome, *place, reason, landing.hash, failing)
 
-def _observation(landing: Landing) -> Observation:
-    reason, fee = results.failure(landing.result_xdr)
-    return Observation(
-        Outcome.SUCCEEDED if landing.succeeded else Outcome.FAILED_RETRY,
-        landing.ledger,
-        datetime.fromtimestamp(landing.closed_at_seconds, UTC),
-        fee,
-        "" if landing.succeeded else reason,
-        landing.hash,
-        [] if landing.succeeded else classic.failing(landing.result_xdr),
-    )
+
+def _alarm(found: Meaning, subject: str) -> None:
+    """Tell operators what only they can mend."""
+    if found.remedy is Remedy.PAGE:
+        log.error("ALARM: %s: %s", subject, found.sentence)
 
 
 def _name(error: Exception) -> str:

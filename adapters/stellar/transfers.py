@@ -16,7 +16,7 @@ from stellar_sdk import Asset as SdkAsset
 from stellar_sdk.operation import InvokeHostFunction
 from stellar_sdk.soroban_rpc import SimulateTransactionResponse
 
-from adapters.stellar.results import obstacle
+from adapters.stellar.results import simulated
 from domain.errors import Obstructed
 from domain.shares import Transfer
 
@@ -60,7 +60,8 @@ def draft(
 def assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionResponse) -> int:
     """Put footprint, fees, authorisation and ledger bound into a draft; return the bound."""
     if simulation.error is not None:
-        raise Obstructed(obstacle(simulation.error))
+        refused = simulated(simulation.error)
+        raise Obstructed(f"{refused.meaning.sentence} ({refused.name})")
     if simulation.transaction_data is None or simulation.min_resource_fee is None:
         raise Obstructed("the network's simulation named no resources")
     transaction = drafted.transaction

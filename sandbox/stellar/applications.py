@@ -17,5 +17,7 @@ class Application:
     ledger: int
     close_time: int
     passphrase: str
+    # Within this transaction: the sponsored account, and who pays its reserves.
+    sponsorships: dict[str, str] = field(default_factory=dict)
     events: list[bytes] = field(default_factory=list)
     return_value: bytes | None = None

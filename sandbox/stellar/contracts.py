@@ -25,6 +25,7 @@ class Trapped(Exception):
     """A contract call that ends in an error, named as the host names it."""
 
     def __init__(self, kind: SCErrorType, code: int) -> None:
+        self.kind, self.code = kind, code
         family = kind.name.removeprefix("SCE_").title().replace("_", "")
         if kind == SCErrorType.SCE_CONTRACT:
             self.text = f"Error({family}, #{code})"

@@ -30,7 +30,9 @@ class Account:
     home_domain: str = ""
     thresholds: tuple[int, int, int, int] = (1, 0, 0, 0)  # master's weight, low, medium, high
     signers: tuple[tuple[str, int], ...] = ()
-    sponsoring: int = 0
+    sponsoring: int = 0  # reserves it pays for others
+    sponsored: int = 0  # reserves of its own that another pays
+    sponsor: str = ""  # who pays for the account itself
     sequence_ledger: int = 0
     sequence_time: int = 0
     changed: int = 0
@@ -41,7 +43,8 @@ class Account:
 
     @property
     def spendable(self) -> int:
-        return self.balance - (2 + self.sub_entries + self.sponsoring) * BASE_RESERVE
+        reserves = 2 + self.sub_entries + self.sponsoring - self.sponsored
+        return self.balance - reserves * BASE_RESERVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from sandbox.stellar.contracts import (
 )
 from sandbox.stellar.entries import Entry, Key
 from sandbox.stellar.footprints import Footprint
+from sandbox.stellar.keys import address_of
 from sandbox.stellar.operations import apply_operation, source_of
 from sandbox.stellar.results import Footmark, Refused, operation_result, transaction_result
 from sandbox.stellar.states import State
@@ -100,6 +101,7 @@ class Execution:
         """Try every operation even after one failed, so the result names all that fail."""
         whole = State(self.state)
         changes, events, good = [], [], True
+        under_way: dict[str, str] = {}
         for index, operation in enumerate(self.envelope.operations):
             application = Application(
                 state=State(whole),
@@ -109,6 +111,7 @@ class Execution:
                 ledger=self.moment.ledger,
                 close_time=self.moment.close_time,
                 passphrase=self.passphrase,
+                sponsorships=under_way,
             )
             went_well, result = apply_operation(operation, application)
             self.results.append(result)
@@ -117,7 +120,9 @@ class Execution:
                 changes.append(wire.entry_changes(changes_of(application.state)))
                 events.append(application.events)
                 application.state.commit()
-        if good:
+        if good and under_way:
+            self.code, self.results = int(Code.txBAD_SPONSORSHIP), []
+        elif good:
             whole.commit()
             self.mark.operation_changes, self.mark.operation_events = changes, events
         else:
@@ -130,7 +135,8 @@ class Execution:
         try:
             call, answer = self._run_call(footprint)
             check_budget(call, answer, data.resources, footprint)
-        except Trapped:
+        except Trapped as trapped:
+            self._log(trapped)
             self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_TRAPPED)
             return
         except OverBudget:
@@ -165,6 +171,15 @@ class Execution:
     def _fixed_fee(self) -> int:
         data = self.envelope.soroban
         return fees.resource_fee(data.resources, self.envelope.size) if data else 0
+
+    def _log(self, trapped: Trapped) -> None:
+        """Note for the curious why a call failed, as a node's host does."""
+        body = self.envelope.operations[0].body.invoke_host_function_op
+        assert body is not None
+        assert body.host_function.invoke_contract is not None
+        contract = address_of(body.host_function.invoke_contract.contract_address)
+        topics = [wire.sc_symbol("error"), wire.sc_error(trapped.kind, trapped.code)]
+        self.mark.diagnostics.append(wire.diagnostic(contract, topics, trapped.text))
 
     def _fail_call(self, code: InvokeCode) -> None:
         self.code, self.results = int(Code.txFAILED), [_invoke_result(code)]

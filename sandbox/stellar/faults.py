@@ -32,6 +32,7 @@ QUEUE_KINDS = frozenset({"banned_hash", "dropped_transaction"})
 WORLD_KINDS = frozenset(
     {
         "lagging_node",
+        "lagging_history",
         "surge_fee",
         "frozen_trustline",
         "removed_trustline",
@@ -41,7 +42,8 @@ WORLD_KINDS = frozenset(
     }
 )
 KINDS = WIRE_KINDS | QUEUE_KINDS | WORLD_KINDS
-NEED_VALUE = {"lagging_node", "surge_fee", "protocol_upgrade"}
+LAGGING_KINDS = {"lagging_node", "lagging_history"}
+NEED_VALUE = {*LAGGING_KINDS, "surge_fee", "protocol_upgrade"}
 NEED_ADDRESS = {"frozen_trustline", "removed_trustline"}
 MAX_LAG = 30
 
@@ -79,7 +81,7 @@ class Fault:
             raise BadPlan(f"The fault {fault.kind} needs a whole value.")
         if fault.kind in NEED_ADDRESS and not fault.address:
             raise BadPlan(f"The fault {fault.kind} needs an address.")
-        if fault.kind == "lagging_node" and not 0 <= (fault.value or 0) <= MAX_LAG:
+        if fault.kind in LAGGING_KINDS and not 0 <= (fault.value or 0) <= MAX_LAG:
             raise BadPlan(f"A node can lag by at most {MAX_LAG} ledgers.")
         return fault
 

@@ -19,7 +19,7 @@ def get_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
 
 def describe(node: Node, params: dict[str, Any], record: Record | None) -> dict[str, Any]:
     """The answer about a transaction; the range of ledgers in it is read only here."""
-    head, oldest = node.head, node.oldest
+    head, oldest = node.told, node.oldest
     answer: dict[str, Any] = {
         "latestLedger": head.sequence,
         "latestLedgerCloseTime": str(head.close_time),
@@ -41,7 +41,7 @@ def find(node: Node, params: dict[str, Any]) -> Record | None:
     if not digest:
         raise Problem(INVALID_PARAMS, f"unexpected hash length or value: {text}")
     record = node.network.ledger.store.find(digest)
-    if record is None or not node.oldest.sequence <= record.ledger <= node.head.sequence:
+    if record is None or not node.oldest.sequence <= record.ledger <= node.told.sequence:
         return None
     return record
 
@@ -54,7 +54,7 @@ def splice(record: Record, digest: str, more: dict[str, Any], created_at: str) -
 
 
 def get_transactions(node: Node, params: dict[str, Any]) -> dict[str, Any]:
-    ledger, head = node.network.ledger, node.head
+    ledger, head = node.network.ledger, node.told
     oldest = node.oldest
     limit = page_limit(params, DEFAULT_TRANSACTIONS, MAX_TRANSACTIONS)
     start = start_place(params, oldest.sequence, head.sequence)

@@ -34,6 +34,9 @@ def _begin(network: Network, fault: Fault) -> None:
         case "lagging_node":
             for node in _nodes(network, fault):
                 node.lag = value
+        case "lagging_history":
+            for node in _nodes(network, fault):
+                node.history_lag = value
         case "surge_fee":
             network.ledger.lanes.floor = max(value, fees.BASE_FEE)
         case "short_retention":
@@ -41,6 +44,8 @@ def _begin(network: Network, fault: Fault) -> None:
                 node.remembers_from = network.ledger.head.sequence - value
         case "network_halt":
             network.halted = True
+        case "protocol_upgrade" if fault.node is not None:
+            network.nodes[fault.node].claimed_protocol = value
         case "protocol_upgrade":
             network.ledger.protocol = value
         case "frozen_trustline":
@@ -54,6 +59,9 @@ def _end(network: Network, fault: Fault) -> None:
         case "lagging_node":
             for node in _nodes(network, fault):
                 node.lag = 0
+        case "lagging_history":
+            for node in _nodes(network, fault):
+                node.history_lag = 0
         case "surge_fee":
             network.ledger.lanes.floor = fees.BASE_FEE
         case "short_retention":
@@ -61,6 +69,8 @@ def _end(network: Network, fault: Fault) -> None:
                 node.remembers_from = 0
         case "network_halt":
             network.halted = False
+        case "protocol_upgrade" if fault.node is not None:
+            network.nodes[fault.node].claimed_protocol = 0
         case "protocol_upgrade":
             network.ledger.protocol = PROTOCOL_VERSION
         case "frozen_trustline":

@@ -189,6 +189,7 @@ def _record(run: Execution, place: int) -> Record:
         "envelopeXdr": envelope.text,
         "resultXdr": _text(result),
         "resultMetaXdr": _text(meta),
+        "diagnosticEventsXdr": [_text(item) for item in run.mark.diagnostics],
         "events": {
             "transactionEventsXdr": [_text(item) for item in run.mark.transaction_events],
             "contractEventsXdr": [

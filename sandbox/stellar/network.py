@@ -128,6 +128,8 @@ class Node:
         self.index = index
         self.queue = Queue(network.ledger.lanes)
         self.lag = 0
+        self.history_lag = 0  # ledgers whose entries it shows, but not yet their transactions
+        self.claimed_protocol = 0  # what it says it serves, if not what the network does
         self.remembers_from = 0  # the first ledger it can still tell of, if it lost its past
 
     @property
@@ -136,10 +138,21 @@ class Node:
         return ledger.head_at(ledger.head.sequence - min(self.lag, ledger.reach))
 
     @property
+    def told(self) -> Head:
+        """The last ledger whose transactions this node can tell of."""
+        ledger = self.network.ledger
+        lag = min(self.lag + self.history_lag, ledger.reach)
+        return ledger.head_at(ledger.head.sequence - lag)
+
+    @property
+    def protocol(self) -> int:
+        return self.claimed_protocol or self.network.ledger.protocol
+
+    @property
     def oldest(self) -> Head:
         """The first ledger this node can tell of."""
         ledger = self.network.ledger
-        kept = max(ledger.oldest, min(self.remembers_from, self.head.sequence))
+        kept = max(ledger.oldest, min(self.remembers_from, self.told.sequence))
         return ledger.head_at(kept)
 
     @property

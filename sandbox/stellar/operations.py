@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from stellar_sdk import xdr
 from stellar_sdk.xdr import OperationType
 
-from sandbox.stellar import accounts, claimables, payments, results, trustlines
+from sandbox.stellar import accounts, claimables, payments, results, sponsorships, trustlines
 from sandbox.stellar.accounts import changes_signers
 from sandbox.stellar.addresses import muxed_of
 from sandbox.stellar.applications import Application
@@ -34,6 +34,12 @@ RULES = {
     ),
     OperationType.SET_OPTIONS: Rule(accounts.check_set_options, accounts.apply_set_options),
     OperationType.BUMP_SEQUENCE: Rule(accounts.check_bump_sequence, accounts.apply_bump_sequence),
+    OperationType.BEGIN_SPONSORING_FUTURE_RESERVES: Rule(
+        sponsorships.check_begin, sponsorships.apply_begin
+    ),
+    OperationType.END_SPONSORING_FUTURE_RESERVES: Rule(
+        sponsorships.check_end, sponsorships.apply_end
+    ),
     OperationType.CREATE_CLAIMABLE_BALANCE: Rule(
         claimables.check_creation, claimables.apply_creation
     ),
@@ -52,9 +58,10 @@ def authorize(
     source = source_of(operation, default)
     account = state.account(source)
     if account is None:
-        # Its key must have signed all the same, so nobody learns for free who does not exist.
-        signed = operation.source_account is not None and signatures.satisfy_missing(source)
-        return results.OP_NO_ACCOUNT if signed else results.OP_BAD_AUTH
+        if operation.source_account is None:
+            return results.OP_NO_ACCOUNT
+        # An earlier operation may create it; its key must have signed all the same.
+        return None if signatures.satisfy_missing(source) else results.OP_BAD_AUTH
     level = needed_level(operation.body.type, changes_signers(operation.body))
     return None if signatures.satisfy(account, level) else results.OP_BAD_AUTH
 
@@ -81,6 +88,8 @@ def apply_operation(operation: xdr.Operation, application: Application) -> tuple
     if application.state.account(application.source) is None:
         return False, results.OP_NO_ACCOUNT
     kind = operation.body.type
+    if sponsorships.left_out(kind, application):
+        return False, results.OP_NOT_SUPPORTED
     try:
         payload = RULES[kind].apply(operation.body, application)
     except OperationFailed as failure:

@@ -9,8 +9,9 @@ from sandbox.stellar import wire
 from sandbox.stellar.addresses import NATIVE, account_of, asset_of, issuer_of, muxed_of
 from sandbox.stellar.applications import Application
 from sandbox.stellar.balances import Blocked, Obstacle, deposit, transfer_event, withdraw
-from sandbox.stellar.entries import BASE_RESERVE, Account
+from sandbox.stellar.entries import Account
 from sandbox.stellar.results import OperationFailed
+from sandbox.stellar.sponsorships import reserve_account
 
 ON_ARRIVAL = {
     Obstacle.NO_ACCOUNT: PaymentResultCode.PAYMENT_NO_DESTINATION,
@@ -91,14 +92,13 @@ def apply_create_account(body: xdr.OperationBody, application: Application) -> b
     state = application.state
     if state.account(target) is not None:
         raise OperationFailed(CreateAccountResultCode.CREATE_ACCOUNT_ALREADY_EXIST)
-    if amount < 2 * BASE_RESERVE:
-        raise OperationFailed(CreateAccountResultCode.CREATE_ACCOUNT_LOW_RESERVE)
+    # A new account starts at its ledger, so a deleted one can never replay its past.
+    created = reserve_account(Account(target, amount, application.ledger << 32), application)
     try:
         withdraw(state, application.source, NATIVE, amount)
     except Blocked:
         raise OperationFailed(CreateAccountResultCode.CREATE_ACCOUNT_UNDERFUNDED) from None
-    # A new account starts at its ledger, so a deleted one can never replay its past.
-    state.put(Account(target, amount, application.ledger << 32))
+    state.put(created)
     application.events.append(
         transfer_event(
             application.passphrase,

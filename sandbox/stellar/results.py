@@ -73,6 +73,7 @@ class Footmark:
     operation_events: list[list[bytes]] = field(default_factory=list)
     changes_after: bytes = wire.ZERO
     transaction_events: list[bytes] = field(default_factory=list)
+    diagnostics: list[bytes] = field(default_factory=list)
     return_value: bytes | None = None
     resource_fees: tuple[int, int, int] | None = None  # non-refundable, refundable, rent
 
@@ -88,7 +89,7 @@ class Footmark:
             + self.changes_after
             + self._soroban_meta()
             + wire.array(self.transaction_events)
-            + wire.ZERO
+            + wire.array(self.diagnostics)
         )
 
     def _soroban_meta(self) -> bytes:

@@ -42,7 +42,7 @@ def get_health(node: Node, params: dict[str, Any]) -> dict[str, Any]:
 def get_network(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     return {
         "passphrase": node.network.passphrase,
-        "protocolVersion": node.network.ledger.protocol,
+        "protocolVersion": node.protocol,
     }
 
 
@@ -52,7 +52,7 @@ def get_version_info(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         "commitHash": "0" * 40,
         "buildTimestamp": "2026-01-01T00:00:00",
         "captiveCoreVersion": f"sandbox {VERSION}",
-        "protocolVersion": node.network.ledger.protocol,
+        "protocolVersion": node.protocol,
     }
 
 
@@ -60,7 +60,7 @@ def get_latest_ledger(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     head = node.head
     return {
         "id": head.hash,
-        "protocolVersion": node.network.ledger.protocol,
+        "protocolVersion": node.protocol,
         "sequence": head.sequence,
         "closeTime": str(head.close_time),
         "headerXdr": head.header,

@@ -71,6 +71,10 @@ def sc_address(address: str) -> bytes:
     return pack(">i", 18) + bare_address(address)
 
 
+def sc_error(kind: int, code: int) -> bytes:
+    return pack(">iiI", 2, kind, code)
+
+
 def sc_claimable(balance_id: str) -> bytes:
     return pack(">iii", 18, 3, 0) + bytes.fromhex(balance_id)
 
@@ -84,6 +88,12 @@ def bare_address(address: str) -> bytes:
 def event(contract: str, topics: list[bytes], data: bytes) -> bytes:
     """A contract event, as any contract, the asset's own or a classic payment leaves it."""
     return pack(">ii", 0, 1) + contract_bytes(contract) + pack(">ii", 1, 0) + array(topics) + data
+
+
+def diagnostic(contract: str, topics: list[bytes], text: str) -> bytes:
+    """What a host logs of a call that failed: no event of the contract, and of no ledger."""
+    head = pack(">iii", 0, 0, 1) + contract_bytes(contract)
+    return head + pack(">ii", 2, 0) + array(topics) + sc_string(text)
 
 
 # Accounts, assets, keys
@@ -132,8 +142,8 @@ def entry_data(entry: Entry) -> bytes:
 
 
 def ledger_entry(entry: Entry) -> bytes:
-    sponsored = isinstance(entry, ClaimableBalance)
-    ext = pack(">ii", 1, 1) + account_id(entry.sponsor) + ZERO if sponsored else ZERO  # type: ignore[union-attr]
+    sponsor = entry.sponsor if isinstance(entry, Account | ClaimableBalance) else ""
+    ext = pack(">ii", 1, 1) + account_id(sponsor) + ZERO if sponsor else ZERO
     return pack(">I", entry.changed) + entry_data(entry) + ext
 
 
@@ -159,7 +169,7 @@ def _account(entry: Account) -> bytes:
         + bytes(entry.thresholds)
         + array(signers)
         + pack(">iqqi", 1, 0, 0, 2)
-        + pack(">II", 0, entry.sponsoring)
+        + pack(">II", entry.sponsored, entry.sponsoring)
         + array([ZERO] * len(signers))
         + pack(">iiIQ", 3, 0, entry.sequence_ledger, entry.sequence_time)
     )

@@ -76,3 +76,39 @@ def test_secrets_are_not_shown() -> None:
     shown = repr(load(ApiSettings)) + repr(load(SettlementSettings))
     assert SEED not in shown
     assert WORLD["BOOTSTRAP_API_KEY"] not in shown
+
+
+LIMITS = [
+    "SETTLEMENT_CAP_PER_PAYMENT",
+    "SETTLEMENT_CAP_PER_DAY",
+    "SETTLEMENT_CAP_PER_PAYEE_PER_DAY",
+    "SETTLEMENT_APPROVAL_ABOVE",
+]
+CROOKED = [
+    *("1e3", "1E3", "NaN", "nan", "Infinity", "-Infinity", "inf", "٣", "١٢٫٥", "１", "1.00000001"),
+    *("0", "0.0", "-0", "-1", "+1", "922337203685.4775808", "9" * 40, "1_000", "1,000", "1 000"),
+    *(" 1", "1 ", "0x10", "01", ".5", "5.", "1.2.3", "USDC 1", "none", "unlimited"),
+]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("wrong", CROOKED)
+def test_a_limit_is_a_plain_decimal_or_nothing(
+    monkeypatch: pytest.MonkeyPatch, name: str, wrong: str
+) -> None:
+    monkeypatch.setenv(name, wrong)
+    with pytest.raises(SystemExit) as end:
+        load(SettlementSettings)
+    sentence = str(end.value)
+    assert sentence.startswith(f"Cannot start. {name}: {wrong!r} ")
+    assert "USDC" in sentence
+    assert sentence.endswith("as a plain decimal")
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_is_read_to_the_stroop(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    field = name.lower()
+    assert getattr(load(SettlementSettings), field) is None
+    for text, stroops in (("2500", 25_000_000_000), ("0.0000001", 1), ("12.5", 125_000_000)):
+        monkeypatch.setenv(name, text)
+        assert getattr(load(SettlementSettings), field) == stroops

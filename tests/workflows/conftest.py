@@ -31,7 +31,7 @@ from domain.outages import (
     Recorded,
     Request,
 )
-from domain.payments import Closing, Parking, Payment, Receipt, Settling, Treasury
+from domain.payments import Closing, Parking, Payment, PaymentStatus, Receipt, Settling, Treasury
 from domain.sla import PaymentType, Severity, Terms, judge
 from domain.webhooks import Delivery, DeliveryStatus
 from sandbox.temporal import SEARCH_ATTRIBUTES, binary
@@ -150,6 +150,7 @@ class FakePayments(PaymentSteps):
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.obstacles: list[str] = []
+        self.holds: list[Preparation] = []
         self.observations: list[Observation] = []
         self.sent: list[str] = []
 
@@ -158,6 +159,8 @@ class FakePayments(PaymentSteps):
         self.asked.append("prepare_payment")
         if self.obstacles:
             return Preparation(None, self.obstacles.pop(0))
+        if self.holds:
+            return self.holds.pop(0)
         n = self.asked.count("prepare_payment")
         return Preparation(Attempt(payment.id, n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False))
 
@@ -191,7 +194,8 @@ class FakePayments(PaymentSteps):
 
     @activity.defn
     async def park_payment(self, parking: Parking) -> list[str]:
-        self.asked.append(f"park_payment {parking.reason}")
+        step = "park_payment" if parking.status is PaymentStatus.PARKED else "hold_payment"
+        self.asked.append(f"{step} {parking.reason}")
         return [f"dlv-parked-{parking.payment.id}"]
 
     @activity.defn

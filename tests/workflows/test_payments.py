@@ -3,9 +3,9 @@
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from domain.attempts import Observation, Outcome
+from domain.attempts import Observation, Outcome, Preparation
 from domain.payments import Receipt
-from tests.workflows.conftest import Steps, payment, until
+from tests.workflows.conftest import DETECTED, Steps, payment, until
 from workflows.payments import PaymentWorkflow
 
 Life = WorkflowHandle[PaymentWorkflow, Receipt]
@@ -69,6 +69,36 @@ async def test_a_parked_payment_goes_on_when_told_or_after_an_hour(
         )
         await life.signal(PaymentWorkflow.retry)
         await life.result()
+
+
+async def test_a_held_payment_looks_again_when_it_was_told_to_and_says_so_once(
+    environment: WorkflowEnvironment, steps: Steps
+) -> None:
+    past = DETECTED  # the instant to look again has come already
+    steps.payments.holds = [Preparation(None, "the day is used up", again_at=past)] * 3
+    steps.payments.holds.append(Preparation(None, "another day is used up", again_at=past))
+    receipt = await (await begun(environment, "held")).result()
+    assert receipt.transaction_hash == "hash-5"
+    assert [step for step in steps.payments.asked if "hold" in step] == [
+        "hold_payment the day is used up",
+        "hold_payment another day is used up",
+    ]
+
+
+async def test_a_held_payment_goes_on_at_once_when_told(
+    environment: WorkflowEnvironment, steps: Steps
+) -> None:
+    far = DETECTED.replace(year=2126)
+    steps.payments.holds = [Preparation(None, "waits for approval", again_at=far)]
+    with environment.with_time_skipping_disabled():
+        life = await begun(environment, "approved")
+        await until(
+            lambda: life.query(PaymentWorkflow.timeline), lambda lines: "held: " in str(lines)
+        )
+        assert steps.payments.sent == []
+        await life.signal(PaymentWorkflow.retry)
+        await life.result()
+    assert len(steps.payments.sent) == 1
 
 
 async def test_a_quarantined_payment_never_goes_on_by_itself(

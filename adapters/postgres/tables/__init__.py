@@ -8,6 +8,13 @@ from adapters.postgres.tables.events import (
     webhooks,
 )
 from adapters.postgres.tables.ledger import accounts, balances, entries, postings
+from adapters.postgres.tables.limits import (
+    approvals,
+    authorisations,
+    breakers,
+    limits,
+    spending,
+)
 from adapters.postgres.tables.metadata import Xid8, metadata
 from adapters.postgres.tables.networks import networks
 from adapters.postgres.tables.outages import (
@@ -31,15 +38,19 @@ __all__ = [
     "accounts",
     "agreements",
     "api_keys",
+    "approvals",
     "attempts",
     "audit_leaves",
+    "authorisations",
     "balances",
+    "breakers",
     "channels",
     "deliveries",
     "disputes",
     "entries",
     "envelopes",
     "events",
+    "limits",
     "metadata",
     "networks",
     "outages",
@@ -48,6 +59,7 @@ __all__ = [
     "postings",
     "shares",
     "sla_results",
+    "spending",
     "submissions",
     "webhooks",
 ]

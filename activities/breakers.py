@@ -1,0 +1,70 @@
+"""Hold the breaker: ask whether it is open, and open it when the answers of the network say so."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from adapters.postgres import breakers
+from adapters.postgres.database import Database
+from domain.audit import by_engine
+from domain.breakers import Tolerance, Watch
+
+log = logging.getLogger(__name__)
+# An order to stop is heard by every worker within this time, at two reads a second.
+FRESH_SECONDS = 0.5
+Page = Callable[[list[str]], Awaitable[None]]
+
+
+async def _to_nobody(deliveries: list[str]) -> None:
+    """Deliveries that nobody starts here stay on record as pending."""
+
+
+class BreakerSwitch:
+    """
+    The one way any part of the engine opens the breaker. `page` starts the deliveries of the
+    event, so that subscribers are woken.
+    """
+
+    def __init__(
+        self, database: Database, tolerance: Tolerance | None = None, page: Page = _to_nobody
+    ) -> None:
+        self.database = database
+        self.watch = Watch(tolerance or Tolerance())
+        self.page = page
+        self._reason: str | None = None
+        self._read_at = -FRESH_SECONDS
+        self._reading = asyncio.Lock()
+
+    async def reason(self) -> str | None:
+        """Return why the breaker is open; None while it is closed."""
+        async with self._reading:  # those who ask meanwhile wait for the one answer
+            if time.monotonic() - self._read_at >= FRESH_SECONDS:
+                async with self.database.autocommit() as connection:
+                    found = await breakers.state(connection)
+                self._reason = found.reason if found.is_open else None
+                self._read_at = time.monotonic()
+            return self._reason
+
+    def forget(self) -> None:
+        """What was read last is out of date."""
+        self._read_at = -FRESH_SECONDS
+
+    async def heard(self, answer: str, correlation_id: str) -> None:
+        """Take the answer to a send; one bad one too many opens the breaker."""
+        why = self.watch.heard(answer, datetime.now(UTC))
+        if why is not None:
+            await self.trip(why, correlation_id)
+
+    async def trip(self, reason: str, correlation_id: str) -> None:
+        """Open the breaker, and page; an open one is left as it is."""
+        async with self.database.transaction() as connection:
+            deliveries = await breakers.switch(
+                connection, by_engine(correlation_id), datetime.now(UTC), reason, to_open=True
+            )
+        self.forget()
+        if deliveries is None:
+            return
+        log.error("the breaker is open, nothing new is settled: %s", reason)
+        await self.page(deliveries)

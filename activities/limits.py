@@ -1,0 +1,60 @@
+"""The gate before every signature: what a limit, a missing approval or the breaker holds, waits."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from activities.breakers import BreakerSwitch
+from adapters.postgres import limits
+from adapters.postgres.database import Database
+from domain.attempts import Preparation
+from domain.limits import NONE, Admission, Limits, breaker_open, hold
+from domain.payments import Payment
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Gate:
+    """With no limit set and the breaker closed it asks the database nothing."""
+
+    def __init__(
+        self,
+        database: Database,
+        allowed: Limits = NONE,
+        breaker: BreakerSwitch | None = None,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self.database = database
+        self.allowed = allowed
+        self.breaker = breaker or BreakerSwitch(database)
+        self.now = now
+
+    async def hold(self, payment: Payment) -> Preparation | None:
+        """
+        Ask before anything is reserved: None lets the payment go, and counts it once, on the day
+        it is first let go. One that was signed before always goes on: it must be observed.
+        """
+        stopped = await self.breaker.reason() is not None
+        if not stopped and not self.allowed.any():
+            return None
+        now = self.now()
+        async with self.database.autocommit() as connection:
+            answer = await limits.admit(connection, payment, self.allowed, now.date())
+        if stopped and answer.admission is not Admission.BREAKER:
+            self.breaker.forget()  # the book knows better: it was closed a moment ago
+        held = hold(self.allowed, payment, answer, now)
+        return None if held is None else Preparation(None, held.reason, again_at=held.again_at)
+
+    async def pause(self) -> Preparation | None:
+        """Ask before new bytes are signed: an open breaker holds those that replace dead ones too."""
+        reason = await self.breaker.reason()
+        if reason is None:
+            return None
+        held = breaker_open(reason, self.now())
+        return Preparation(None, held.reason, again_at=held.again_at)
+
+    async def silence(self) -> str | None:
+        """Ask before stored bytes are sent: while the breaker is open none are, only observed."""
+        reason = await self.breaker.reason()
+        return None if reason is None else f"not sent, the breaker is open: {reason}"

@@ -1,0 +1,194 @@
+"""Approvals in the database: who approved which payment, exactly as it stood."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import orjson
+from sqlalchemy import RowMapping, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import events
+from adapters.postgres.payments import payment_of
+from adapters.postgres.tables import approvals, audit_leaves, authorisations, payments, shares
+from domain.approvals import APPROVERS, UNSIGNED, Approval, Standing, digest
+from domain.audit import by_engine, leaf
+from domain.digests import derived_id, instant
+from domain.errors import NotFound
+from domain.payments import Payment, PaymentStatus
+
+STANDS = approvals.c.voided_at.is_(None)
+# Reserved to be signed; a parked payment may hold a pair whose bytes are proven dead.
+TAKEN = (payments.c.status != PaymentStatus.PARKED) & exists().where(
+    shares.c.payment_id == payments.c.id, shares.c.live
+)
+
+
+async def lock(connection: AsyncConnection, payment_id: str) -> Standing:
+    """Return how a payment stands; until the transaction ends it is neither admitted nor approved."""
+    rows = await connection.execute(
+        select(payments, TAKEN.label("taken"))
+        .where(payments.c.id == payment_id)
+        .with_for_update(key_share=True, of=payments)
+    )
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"there is no payment {payment_id!r}")
+    payment = payment_of(row)
+    preparers = await prepared_by(connection, [payment])
+    given = await connection.execute(
+        select(approvals.c.approver).where(
+            approvals.c.payment_id == payment_id, STANDS, approvals.c.digest == digest(payment)
+        )
+    )
+    status = PaymentStatus(row["status"])
+    return Standing(
+        payment, status, preparers[payment_id], set(given.scalars()), taken=row["taken"]
+    )
+
+
+async def prepared_by(connection: AsyncConnection, owed: Sequence[Payment]) -> dict[str, str]:
+    """
+    Return who prepared each payment: the actor of the audit leaf of the verdict that it pays, who
+    resolved the outage, or ruled that it be judged again.
+    """
+    leaves = {_judged(payment): payment.id for payment in owed}
+    rows = await connection.execute(
+        select(audit_leaves.c.id, audit_leaves.c.content).where(audit_leaves.c.id.in_(leaves))
+    )
+    found = {leaves[row.id]: str(orjson.loads(row.content)["actor"]) for row in rows}
+    for payment in owed:
+        if payment.id not in found:
+            raise NotFound(f"there is no record of who prepared payment {payment.id!r}")
+    return found
+
+
+def _judged(payment: Payment) -> str:
+    """Name the leaf of a verdict; only those after a ruling are numbered."""
+    revision = [] if payment.revision == 1 else [str(payment.revision)]
+    return derived_id("leaf", f"outage/{payment.outage_id}", "outage.judged", *revision)
+
+
+async def add(connection: AsyncConnection, approval: Approval, at: datetime) -> None:
+    """Keep an approval; one this person gave for what the payment was before is void."""
+    await connection.execute(
+        update(approvals)
+        .where(
+            approvals.c.payment_id == approval.payment_id,
+            approvals.c.approver == approval.approver,
+            STANDS,
+        )
+        .values(voided_at=at, voided_reason="the payment has changed")
+    )
+    await connection.execute(
+        insert(approvals).values(
+            payment_id=approval.payment_id,
+            approver=approval.approver,
+            preparer=approval.preparer,
+            digest=approval.digest,
+            note=approval.note,
+            approved_at=at,
+        )
+    )
+
+
+async def withdraw(
+    connection: AsyncConnection, payment_id: str, approver: str, at: datetime
+) -> None:
+    await connection.execute(
+        update(approvals)
+        .where(approvals.c.payment_id == payment_id, approvals.c.approver == approver, STANDS)
+        .values(voided_at=at, voided_reason="withdrawn")
+    )
+    await _call_back(connection, payment_id)
+
+
+async def _call_back(connection: AsyncConnection, payment_id: str) -> None:
+    """What was let go and waits for a batch must be let go anew."""
+    await connection.execute(
+        update(payments).where(payments.c.id == payment_id).values(gathered_at=None)
+    )
+
+
+async def void_for(
+    connection: AsyncConnection, payment_ids: Sequence[str], reason: str
+) -> list[str]:
+    """
+    Void what was approved of these payments, because they are to be made differently now; those
+    already signed are left as they are. Return the payments that must be approved anew.
+    """
+    at = datetime.now(UTC)
+    unsigned = await connection.execute(
+        select(payments.c.id, payments.c.outage_id, payments.c.correlation_id)
+        .where(payments.c.id.in_(payment_ids), payments.c.status.in_(UNSIGNED), ~TAKEN)
+        .order_by(payments.c.id)
+        .with_for_update(key_share=True, of=payments)
+    )
+    voided = []
+    for row in unsigned.all():
+        gone = await connection.execute(
+            update(approvals)
+            .where(approvals.c.payment_id == row.id, STANDS)
+            .values(voided_at=at, voided_reason=reason)
+            .returning(approvals.c.approver)
+        )
+        approvers = sorted(gone.scalars())
+        if not approvers:
+            continue
+        await _call_back(connection, row.id)
+        voided.append(row.id)
+        facts = {"payment_id": row.id, "reason": reason, "approvers": approvers}
+        subject, by = f"outage/{row.outage_id}", by_engine(row.correlation_id)
+        await events.publish(
+            connection,
+            leaf(subject, "payment.approvals_voided", by, at, facts, row.id, instant(at)),
+        )
+    return voided
+
+
+async def admitted_at(connection: AsyncConnection, payment_id: str) -> datetime | None:
+    """Return when a payment was last let go to be signed, if ever."""
+    return await connection.scalar(
+        select(authorisations.c.admitted_at).where(authorisations.c.payment_id == payment_id)
+    )
+
+
+async def of_payments(
+    connection: AsyncConnection, payment_ids: Sequence[str]
+) -> dict[str, list[RowMapping]]:
+    """Return all approvals of each payment, void ones too, oldest first."""
+    rows = await connection.execute(
+        select(approvals).where(approvals.c.payment_id.in_(payment_ids)).order_by(approvals.c.id)
+    )
+    found: dict[str, list[RowMapping]] = {payment_id: [] for payment_id in payment_ids}
+    for row in rows.mappings():
+        found[row["payment_id"]].append(row)
+    return found
+
+
+async def waiting(
+    connection: AsyncConnection, approval_above: int | None, offset: int, limit: int
+) -> tuple[list[RowMapping], int]:
+    """Return a page of the payments that wait for approval, oldest first, and how many there are."""
+    if approval_above is None:
+        return [], 0
+    given = (
+        select(func.count())
+        .where(approvals.c.payment_id == payments.c.id, STANDS)
+        .correlate(payments)
+        .scalar_subquery()
+    )
+    wanted = (
+        payments.c.status.in_(UNSIGNED),
+        payments.c.amount_stroops > approval_above,
+        given < APPROVERS,
+    )
+    rows = await connection.execute(
+        select(payments)
+        .where(*wanted)
+        .order_by(payments.c.created_at, payments.c.id)
+        .offset(offset)
+        .limit(limit)
+    )
+    total = await connection.scalar(select(func.count()).select_from(payments).where(*wanted))
+    return list(rows.mappings()), total or 0

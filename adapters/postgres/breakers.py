@@ -1,0 +1,60 @@
+"""The breaker in the database: one row, and its history in the audit trail."""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import events
+from adapters.postgres.tables import breakers, payments
+from domain.audit import leaf
+from domain.breakers import Breaker
+from domain.digests import instant
+from domain.events import EventType, event
+from domain.limits import BREAKER_OPEN
+from domain.outages import Request
+from domain.payments import PaymentStatus
+
+NAME = "settlement"
+
+
+async def state(connection: AsyncConnection) -> Breaker:
+    rows = await connection.execute(select(breakers).where(breakers.c.name == NAME))
+    row = rows.one()
+    return Breaker(row.is_open, row.reason, row.changed_by, row.changed_at)
+
+
+async def switch(
+    connection: AsyncConnection, by: Request, at: datetime, reason: str, *, to_open: bool
+) -> list[str] | None:
+    """Open or close it; return the deliveries that this calls for, None when it stood so before."""
+    changed = await connection.execute(
+        update(breakers)
+        .where(breakers.c.name == NAME, breakers.c.is_open != to_open)
+        .values(is_open=to_open, reason=reason, changed_by=by.actor, changed_at=at)
+    )
+    if changed.rowcount == 0:
+        return None
+    facts = {"reason": reason, "changed_by": by.actor, "changed_at": instant(at)}
+    what, told = "closed", EventType.BREAKER_CLOSED
+    if to_open:
+        what, told = "opened", EventType.BREAKER_OPENED
+    return await events.publish(
+        connection,
+        leaf("breaker/settlement", f"breaker.{what}", by, at, facts, instant(at)),
+        event(told, None, at, facts, instant(at)),
+    )
+
+
+async def held(connection: AsyncConnection, most: int) -> list[str]:
+    """Return the payments that the breaker holds, the longest first."""
+    rows = await connection.execute(
+        select(payments.c.id)
+        .where(
+            payments.c.status == PaymentStatus.HELD,
+            payments.c.parked_reason.startswith(BREAKER_OPEN, autoescape=True),
+        )
+        .order_by(payments.c.created_at)
+        .limit(most)
+    )
+    return list(rows.scalars())

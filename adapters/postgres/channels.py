@@ -1,0 +1,89 @@
+"""Channels for operators: who holds each, and the release of one that was in quarantine."""
+
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import attempts, envelopes, events, payments
+from adapters.postgres.tables import channels, shares
+from domain.attempts import Attempt, AttemptStatus
+from domain.channels import Channel, Held, Release
+from domain.errors import Conflict, NotFound
+from domain.payments import PaymentStatus
+
+_COLUMNS = (
+    channels.c.address,
+    channels.c.sequence,
+    channels.c.payment_id,
+    channels.c.quarantined,
+)
+
+
+async def listed(connection: AsyncConnection) -> list[Channel]:
+    """Return every channel the book knows."""
+    rows = await connection.execute(select(*_COLUMNS).order_by(channels.c.address))
+    return [Channel(*row) for row in rows]
+
+
+async def get(connection: AsyncConnection, address: str) -> Channel:
+    row = (
+        await connection.execute(select(*_COLUMNS).where(channels.c.address == address))
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"the book knows no channel {address}")
+    return Channel(*row)
+
+
+_OPEN = text(
+    "SELECT payment_id, n FROM attempts WHERE channel = :channel AND status = 'open'"
+    " ORDER BY sequence DESC LIMIT 1"
+)
+
+
+async def held(connection: AsyncConnection, address: str) -> Held | None:
+    """Return the attempt that a channel serves, with every inner hash ever signed for it."""
+    row = (await connection.execute(_OPEN, {"channel": address})).one_or_none()
+    if row is None:
+        return None
+    found = await attempts.reserved(connection, row.payment_id, row.n)
+    assert found is not None
+    riders = await connection.scalars(
+        select(shares.c.payment_id).where(
+            shares.c.leader == found.payment_id, shares.c.n == found.n, shares.c.live
+        )
+    )
+    signed = found.envelope
+    attempt = Attempt(
+        found.payment_id,
+        found.n,
+        found.channel,
+        found.sequence,
+        signed.max_ledger if signed else 0,
+        signed.inner_hash if signed else "",
+        signed.xdr if signed else "",
+        True,
+        signed.hash if signed else "",
+    )
+    hashes = await envelopes.hashes(connection, found.payment_id, found.n)
+    return Held(attempt, hashes, found.batched, sorted(riders))
+
+
+async def release(connection: AsyncConnection, given: Release, served: Held | None) -> None:
+    """End the attempt, let its payments begin anew, and use the channel again: all or nothing."""
+    if served is not None and not await attempts.finish(
+        connection, served.attempt, AttemptStatus.FAILED, given.proof
+    ):
+        raise Conflict(f"channel {given.channel} has moved on meanwhile; look again")
+    released = await connection.execute(
+        update(channels)
+        .where(
+            channels.c.address == given.channel,
+            channels.c.quarantined,
+            channels.c.payment_id.is_(None),
+        )
+        .values(sequence=given.sequence, quarantined=False)
+    )
+    if released.rowcount != 1:
+        raise Conflict(f"channel {given.channel} is not in quarantine, or serves a payment")
+    if served is not None:
+        await payments.move_all(connection, served.payments, PaymentStatus.PENDING)
+    await events.publish(connection, given.leaf(served))

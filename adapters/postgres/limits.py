@@ -1,0 +1,92 @@
+"""Limits in the database: what is enforced, what is spent of it, and whether a payment may go."""
+
+from dataclasses import asdict
+from datetime import date, datetime
+
+from sqlalchemy import RowMapping, or_, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import events
+from adapters.postgres.tables import limits, spending
+from domain.approvals import APPROVERS, digest
+from domain.audit import by_engine, leaf
+from domain.digests import instant
+from domain.limits import Admission, Answer, Limits
+from domain.payments import Payment
+
+NAME = "settlement"
+LIMITS = (
+    limits.c.cap_per_payment,
+    limits.c.cap_per_day,
+    limits.c.cap_per_payee_per_day,
+    limits.c.approval_above,
+)
+
+_ADMIT = text(
+    """
+    SELECT admission, detail FROM admit_payment(
+        :payment, :digest, :payer, :payee, :amount, :day, :cap_per_payment, :cap_per_day,
+        :cap_per_payee_per_day, :approval_above, :approvers
+    )
+    """
+)
+
+
+async def admit(
+    connection: AsyncConnection, payment: Payment, allowed: Limits, day: date
+) -> Answer:
+    """
+    Count a payment on this day and let it go, or answer what stops it; in one statement, so that
+    of many that ask at the same time exactly those that fit are let go.
+    """
+    asked = {
+        "payment": payment.id,
+        "digest": digest(payment),
+        "payer": payment.from_address,
+        "payee": payment.to_address,
+        "amount": payment.amount_stroops,
+        "day": day,
+        "approvers": APPROVERS,
+    }
+    row = (await connection.execute(_ADMIT, asked | asdict(allowed))).one()
+    return Answer(Admission(row.admission), row.detail or "")
+
+
+async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> None:
+    """Show what is enforced from now on; a change is written to the audit trail."""
+    values = asdict(allowed)
+    statement = insert(limits).values(name=NAME, set_at=at, **values)
+    changed = await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["name"],
+            set_={**values, "set_at": at},
+            where=or_(*(column.is_distinct_from(values[column.name]) for column in LIMITS)),
+        )
+    )
+    if changed.rowcount:
+        facts = {name: None if cap is None else str(cap) for name, cap in values.items()}
+        by = by_engine("settlement-worker-start")
+        await events.publish(
+            connection, leaf("limits/settlement", "limits.set", by, at, facts, instant(at))
+        )
+
+
+async def enforced(connection: AsyncConnection) -> Limits:
+    """Return what the settlement worker that started last enforces."""
+    rows = await connection.execute(select(*LIMITS).where(limits.c.name == NAME))
+    row = rows.one_or_none()
+    return Limits() if row is None else Limits(*row)
+
+
+async def spent(
+    connection: AsyncConnection, day: date, side: str, most: int = 10
+) -> list[RowMapping]:
+    """Return what a day has seen leave: by treasury (payer) or payee, the most first."""
+    rows = await connection.execute(
+        select(spending.c.account, spending.c.spent_stroops)
+        .where(spending.c.day == day, spending.c.side == side, spending.c.spent_stroops > 0)
+        .order_by(spending.c.spent_stroops.desc(), spending.c.account)
+        .limit(most)
+    )
+    return list(rows.mappings())

@@ -1,0 +1,39 @@
+"""What a code can mean, and for whom: the four remedies."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Remedy(StrEnum):
+    """What is to be done about a code. None of them ever allows a second way to pay."""
+
+    TERMINAL = "terminal"  # the end: it is done, or nothing will ever make it work
+    RETRY = "retry"  # it may work as it is, a little later
+    PARK = "park"  # the payee, or the payee's issuer, must change something first
+    PAGE = "page"  # we must: treasury, fee account, keys or this program
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A remedy, and a sentence for people without the full stop."""
+
+    remedy: Remedy
+    sentence: str
+    # Which side it is must be asked of the network: the payer's or the payee's.
+    either_side: bool = False
+
+
+def terminal(sentence: str) -> Meaning:
+    return Meaning(Remedy.TERMINAL, sentence)
+
+
+def retry(sentence: str) -> Meaning:
+    return Meaning(Remedy.RETRY, sentence)
+
+
+def park(sentence: str) -> Meaning:
+    return Meaning(Remedy.PARK, sentence)
+
+
+def page(sentence: str) -> Meaning:
+    return Meaning(Remedy.PAGE, sentence)

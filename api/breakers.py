@@ -1,0 +1,76 @@
+"""/payments/breaker: stop everything new, and let it go on."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from adapters import temporal
+from adapters.postgres import breakers
+from api import commands
+from api.bodies import Body
+from api.dependencies import Admin, Asked, Caller, Database, Engine, Running
+from domain.breakers import REASON_MAX, check_reason
+from domain.errors import Conflict
+
+log = logging.getLogger(__name__)
+TOLD_AT_ONCE_MAX = 200
+router = APIRouter(prefix="/payments/breaker", tags=["payments"])
+
+
+class BreakerBody(Body):
+    action: Literal["open", "close"]
+    reason: str = Field(min_length=1, max_length=REASON_MAX)
+
+
+class BreakerView(BaseModel):
+    """While it is open nothing new is signed or sent; what was sent is still observed."""
+
+    is_open: bool
+    reason: str
+    changed_by: str
+    changed_at: datetime
+
+
+@router.get("")
+async def get_breaker(database: Database, caller: Caller) -> BreakerView:
+    async with database.autocommit() as connection:
+        found = await breakers.state(connection)
+    return BreakerView(
+        is_open=found.is_open,
+        reason=found.reason,
+        changed_by=found.changed_by,
+        changed_at=found.changed_at,
+    )
+
+
+@router.post("")
+async def switch_breaker(
+    body: BreakerBody, engine: Running, admin: Admin, asked: Asked
+) -> BreakerView:
+    """
+    Open or close the breaker. Every settlement worker obeys within a second; what was held goes
+    on at once when it is closed, and within a minute if there is very much of it.
+    """
+    check_reason(body.reason)
+    to_open, at = body.action == "open", datetime.now(UTC)
+    async with engine.database.transaction() as connection:
+        deliveries = await breakers.switch(connection, asked, at, body.reason, to_open=to_open)
+    if deliveries is None:
+        raise Conflict(f"the breaker is {'open' if to_open else 'closed'} already")
+    if to_open:
+        log.error("%s opened the breaker, nothing new is settled: %s", asked.actor, body.reason)
+    await temporal.start_deliveries(engine.temporal, deliveries)
+    if not to_open:
+        await _tell_those_held(engine)
+    return await get_breaker(engine.database, admin)
+
+
+async def _tell_those_held(engine: Engine) -> None:
+    """The others look again by themselves."""
+    async with engine.database.autocommit() as connection:
+        waiting = await breakers.held(connection, TOLD_AT_ONCE_MAX)
+    await asyncio.gather(*(commands.retry_payment(engine, payment_id) for payment_id in waiting))

@@ -1,0 +1,104 @@
+"""`apexchainx channels`: the channel accounts: how they stand, creating them, releasing one."""
+
+import asyncio
+import os
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from adapters.postgres import channels as records
+from adapters.postgres import networks
+from adapters.postgres.database import Database
+from adapters.settings import SettlementSettings, load
+from adapters.stellar.channels import ChannelAccounts, Standing
+from adapters.stellar.identities import Identity
+from adapters.stellar.nodes import Nodes
+from cli.releases import Desk, release
+from domain.channels import Channel
+from domain.errors import ApexError
+from domain.money import decimal
+from worker.settlement import held_keys
+
+
+def command(
+    action: Annotated[str, typer.Argument(help="list, create or release.")] = "list",
+    channel: Annotated[str, typer.Argument(help="Which one to release: its address.")] = "",
+    count: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="How many there shall be.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who releases it: your name.")] = "",
+    note: Annotated[str, typer.Option(help="What you found, for the audit trail.")] = "",
+) -> None:
+    """Run it with the environment of the settlement worker. Seeds are never shown."""
+    if action not in ("list", "create", "release"):
+        raise SystemExit(
+            f"apexchainx: there is no action {action!r}; it is list, create or release"
+        )
+    if action == "release" and not (channel and by.strip() and note.strip()):
+        raise SystemExit("apexchainx: name the channel, and give --by and --note")
+    if count is not None:
+        os.environ["STELLAR_CHANNELS"] = str(count)
+    try:
+        asyncio.run(_run(action, channel, by.strip(), note.strip()))
+    except ApexError as error:
+        raise SystemExit(f"apexchainx: {error}") from None
+
+
+async def _run(action: str, channel: str, by: str, note: str) -> None:
+    settings = load(SettlementSettings)
+    passphrase = settings.stellar_network_passphrase
+    held = held_keys(settings)
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url, connections_max=2)
+        stack.push_async_callback(database.close)
+        nodes = Nodes.at(settings.stellar_rpc_url)
+        stack.push_async_callback(nodes.close)
+        async with database.autocommit() as connection:
+            known = await networks.known(connection, passphrase)
+        await Identity(nodes, passphrase).establish(known)
+        accounts = ChannelAccounts(nodes, passphrase, held, settings.stellar_fee_cap_stroops)
+        if action == "create":
+            await _create(accounts)
+        elif action == "release":
+            desk = Desk(database, nodes, passphrase, settings.temporal_address)
+            await release(desk, settings.temporal_namespace, channel, by, note)
+        else:
+            await _list(accounts, database)
+
+
+async def _create(accounts: ChannelAccounts) -> None:
+    wanted = list(accounts.keys.channels)
+    already = await accounts.standings(wanted)
+    print(f"{len(already)} of {len(wanted)} channel accounts exist")
+    async for created in accounts.create():
+        for address in created:
+            print(f"created {address}, sponsored by {accounts.keys.operator.public_key}")
+    print(f"all {len(wanted)} channel accounts exist; start the settlement worker to use them")
+
+
+async def _list(accounts: ChannelAccounts, database: Database) -> None:
+    wanted = list(accounts.keys.channels)
+    async with database.autocommit() as connection:
+        known = {each.address: each for each in await records.listed(connection)}
+    addresses = list(dict.fromkeys([*wanted, *known]))
+    standings = await accounts.standings(addresses)
+    table = Table("channel", "sequence", "XLM", "sponsored", "state", box=None)
+    for address in addresses:
+        table.add_row(address, *_cells(standings.get(address), known.get(address)))
+    # Wide enough for an address, wherever it is written to.
+    Console(width=160).print(table)
+
+
+def _cells(standing: Standing | None, known: Channel | None) -> tuple[str, str, str, str]:
+    if standing is None:
+        return "-", "-", "-", "missing: apexchainx channels create"
+    state = "not known to the book yet"
+    if known is not None:
+        state = f"serves {known.payment_id}" if known.payment_id else "free"
+        if known.quarantined:
+            state = f"QUARANTINED, {state}"
+    balance = decimal(standing.balance_stroops)
+    return str(standing.sequence), balance, "yes" if standing.sponsored else "no", state

@@ -1,0 +1,75 @@
+"""
+The breaker: once open, nothing new is signed or sent, while what was sent is still observed.
+
+A person opens and closes it. It also opens by itself when the network's answers say that
+something is wrong with us rather than with one payment.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.errors import Invalid
+
+REASON_MAX = 300
+UNKNOWN = "UNKNOWN"
+# The network refuses what we sign, not what a payment asks for: a key, an account or this program
+# is wrong, and every further payment would meet the same.
+ALARMING = frozenset(
+    {
+        *("txBAD_AUTH", "txBAD_AUTH_EXTRA", "txNO_ACCOUNT", "txMALFORMED", "txMISSING_OPERATION"),
+        *("txSOROBAN_INVALID", "txNOT_SUPPORTED", "txBAD_SPONSORSHIP", "txINTERNAL_ERROR"),
+        *("txFROZEN_KEY_ACCESSED", "txBAD_MIN_SEQ_AGE_OR_GAP"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """Where the breaker stands, who put it there, and why."""
+
+    is_open: bool
+    reason: str
+    changed_by: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How many answers of a kind one worker takes within the window; 0 is any number."""
+
+    alarms: int = 0
+    unknowns: int = 0
+    window: timedelta = timedelta(minutes=10)
+
+
+class Watch:
+    """Counts the answers to sends that nobody wants to hear."""
+
+    def __init__(self, tolerance: Tolerance) -> None:
+        self.tolerance = tolerance
+        self.alarms: deque[datetime] = deque()
+        self.unknowns: deque[datetime] = deque()
+
+    def heard(self, answer: str, at: datetime) -> str | None:
+        """Take one answer; return why the breaker must open, once it was one too many."""
+        words = answer.split()
+        if words and words[0] == UNKNOWN:
+            heard, most, what = self.unknowns, self.tolerance.unknowns, "with no answer to tell"
+        elif ALARMING.intersection(words):
+            heard, most, what = self.alarms, self.tolerance.alarms, "refused as wrongly made"
+        else:
+            return None
+        heard.append(at)
+        while heard[0] <= at - self.tolerance.window:
+            heard.popleft()
+        if not most or len(heard) < most:
+            return None
+        heard.clear()  # counted anew once a person has closed it
+        minutes = int(self.tolerance.window.total_seconds() // 60)
+        return f"{most} sends within {minutes} minutes were {what}, the last one {answer}"
+
+
+def check_reason(reason: str) -> None:
+    if not 1 <= len(reason.strip()) <= REASON_MAX:
+        raise Invalid("reason", f"must be 1 to {REASON_MAX} characters")

@@ -1,0 +1,66 @@
+"""
+Channels: the accounts that lend their sequences to payments, and hold nothing else.
+
+One whose sequence was consumed by bytes we do not know is in quarantine: no payment is given it
+again, and the one it served waits, until a person has looked and releases both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.attempts import Attempt
+from domain.audit import Leaf, leaf
+from domain.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What the book knows of a channel: how far it is used, and for what."""
+
+    address: str
+    sequence: int | None
+    payment_id: str | None
+    quarantined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An attempt that a channel in quarantine still serves, and everybody who rides in it."""
+
+    attempt: Attempt
+    hashes: list[str]
+    batched: bool
+    payments: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A person's decision, after the network has shown that nothing of ours can move any more."""
+
+    channel: str
+    sequence: int  # the last one consumed, as the network says
+    proof: str
+    by: str
+    note: str
+    at: datetime
+
+    def leaf(self, held: Held | None) -> Leaf:
+        """What the audit trail remembers of it."""
+        served = held.payments if held else []
+        evidence = {
+            "channel": self.channel,
+            "sequence": str(self.sequence),
+            "proof": self.proof,
+            "note": self.note,
+            "payments": served,
+        }
+        request = Request(self.by, f"release-{self.channel[:8]}-{self.sequence}")
+        subject = f"channel/{self.channel}"
+        return leaf(subject, "channel.released", request, self.at, evidence, str(self.sequence))
+
+
+def missing(wanted: Sequence[str], existing: Sequence[str]) -> list[str]:
+    """Return which channel accounts are still to be created, in their order."""
+    known = set(existing)
+    return [address for address in wanted if address not in known]

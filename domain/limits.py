@@ -1,0 +1,127 @@
+"""
+How much may leave: a cap per payment, per day and per payee and day, and what needs approval.
+
+A payment that a limit stops is held: nothing is wrong with it, and nothing is reserved or signed
+for it until the limit lets it pass.
+"""
+
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+
+from domain.approvals import APPROVERS
+from domain.money import decimal
+from domain.payments import Payment
+
+DAY = timedelta(days=1)
+BREAKER_OPEN = "the breaker is open: "
+# Whoever has mended something sends `retry`; this is how long it takes without.
+LOOK_AGAIN = timedelta(hours=1)
+APPROVAL_LOOK_AGAIN = timedelta(minutes=10)
+BREAKER_LOOK_AGAIN = timedelta(minutes=1)
+# Clocks of two machines differ; a look just before midnight would wait for another hour.
+PAST_MIDNIGHT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All in stroops; None is no limit. Days are UTC days."""
+
+    cap_per_payment: int | None = None
+    cap_per_day: int | None = None
+    cap_per_payee_per_day: int | None = None
+    approval_above: int | None = None
+
+    def any(self) -> bool:
+        return any(limit is not None for limit in astuple(self))
+
+
+NONE = Limits()
+
+
+class Admission(StrEnum):
+    """What the book answered when a payment asked to be signed."""
+
+    ADMITTED = "admitted"
+    SIGNED = "signed"  # too late to ask: its bytes may be on their way
+    BREAKER = "breaker"
+    CAP_PER_PAYMENT = "cap_per_payment"
+    APPROVAL = "approval"
+    CAP_PER_DAY = "cap_per_day"
+    CAP_PER_PAYEE_PER_DAY = "cap_per_payee_per_day"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`detail` is the reason of an open breaker, or how many have approved."""
+
+    admission: Admission
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a payment waits, in a sentence that stays the same while it does; and until when."""
+
+    reason: str
+    again_at: datetime
+
+
+def breaker_open(reason: str, now: datetime) -> Hold:
+    return Hold(f"{BREAKER_OPEN}{reason}", now + BREAKER_LOOK_AGAIN)
+
+
+def hold(limits: Limits, payment: Payment, answer: Answer, now: datetime) -> Hold | None:
+    """Return what holds a payment; None when it may go, or has gone."""
+    match answer.admission:
+        case Admission.ADMITTED | Admission.SIGNED:
+            return None
+        case Admission.BREAKER:
+            return breaker_open(answer.detail, now)
+        case Admission.APPROVAL:
+            return Hold(_unapproved(payment, int(answer.detail)), now + APPROVAL_LOOK_AGAIN)
+        case Admission.CAP_PER_PAYMENT:
+            assert limits.cap_per_payment is not None
+            return Hold(
+                f"{_usdc(payment.amount_stroops)} is above the cap of "
+                f"{_usdc(limits.cap_per_payment)} a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
+                "or settle it by hand",
+                now + LOOK_AGAIN,
+            )
+        case Admission.CAP_PER_DAY:
+            from_ = f"from {payment.from_address}"
+            return _day_spent(payment, limits.cap_per_day, from_, "SETTLEMENT_CAP_PER_DAY", now)
+        case Admission.CAP_PER_PAYEE_PER_DAY:
+            cap, name = limits.cap_per_payee_per_day, "SETTLEMENT_CAP_PER_PAYEE_PER_DAY"
+            return _day_spent(payment, cap, f"to {payment.to_address}", name, now)
+
+
+def _unapproved(payment: Payment, approved: int) -> str:
+    has = "has" if approved == 1 else "have"
+    return (
+        f"{_usdc(payment.amount_stroops)} waits for approval by {APPROVERS} people, "
+        f"{approved} {has} approved"
+    )
+
+
+def _day_spent(payment: Payment, cap: int | None, whose: str, name: str, now: datetime) -> Hold:
+    assert cap is not None
+    if payment.amount_stroops > cap:  # no other day helps
+        return Hold(
+            f"{_usdc(payment.amount_stroops)} is more than the cap of {_usdc(cap)} a day {whose}: "
+            f"raise {name}",
+            now + LOOK_AGAIN,
+        )
+    return Hold(
+        f"the cap of {_usdc(cap)} a day {whose} is used up for {now.astimezone(UTC).date()}; "
+        f"it goes on tomorrow (UTC), or when {name} is raised",
+        min(now + LOOK_AGAIN, _midnight_after(now) + PAST_MIDNIGHT),
+    )
+
+
+def _midnight_after(now: datetime) -> datetime:
+    return datetime.combine(now.astimezone(UTC).date() + DAY, time(), UTC)
+
+
+def _usdc(amount_stroops: int) -> str:
+    return f"{decimal(amount_stroops)} USDC"

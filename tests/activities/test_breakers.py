@@ -1,0 +1,205 @@
+"""The breaker in the hands of a worker: opened once, heard within a second, and it pages."""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from activities.batches import BatchActivities
+from activities.breakers import FRESH_SECONDS, BreakerSwitch
+from activities.limits import Gate
+from activities.payments import PaymentActivities
+from adapters.postgres import batches, breakers, events
+from adapters.postgres.audit import trail
+from adapters.postgres.database import Database
+from adapters.stellar.rail import Rail
+from domain.attempts import Observation, Outcome, SettlementRail, Sighting
+from domain.batches import Plan
+from domain.breakers import Tolerance
+from domain.errors import Obstructed
+from domain.outages import Request
+from sandbox.stack import Stack
+from tests import witness
+from tests.owing import NOW, open_rail, payment_owed
+from tests.support import eventually, unique
+
+CORRELATION = "corr-breaker"
+
+
+@pytest.fixture(autouse=True)
+async def closed(api: httpx.AsyncClient) -> AsyncIterator[None]:
+    """Whatever a test does, the stack that all share settles again afterwards."""
+    yield
+    await api.post("/payments/breaker", json={"action": "close", "reason": "the test is over"})
+    assert (await api.get("/payments/breaker")).json()["is_open"] is False
+
+
+async def test_it_opens_once_pages_and_holds_what_is_new(
+    api: httpx.AsyncClient, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    paged: list[list[str]] = []
+
+    async def page(deliveries: list[str]) -> None:
+        paged.append(deliveries)
+
+    payment, reason = await payment_owed(database), unique("odd")
+    switch, other = BreakerSwitch(database, page=page), BreakerSwitch(database, page=page)
+    assert await other.reason() is None
+    with caplog.at_level(logging.ERROR):
+        await switch.trip(reason, CORRELATION)
+        await other.trip("something else", CORRELATION)
+    assert len(paged) == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the breaker is open, nothing new is settled: {reason}"
+    ]
+    door = Gate(database, breaker=switch)
+    held = await door.hold(payment)
+    assert held is not None
+    assert held.obstacle == f"the breaker is open: {reason}"
+    assert held.again_at is not None
+    assert await door.silence() == f"not sent, the breaker is open: {reason}"
+
+    async def heard() -> bool:
+        return await other.reason() == reason
+
+    await eventually(heard, "another worker hears of it", FRESH_SECONDS + 1)
+    async with database.autocommit() as connection:
+        last = (await trail(connection, "breaker/settlement"))[-1]
+        feed = await events.after(connection, events.Cursor(), 10_000)
+    assert (last["action"], last["actor"]) == ("breaker.opened", "engine")
+    told = [row for row in feed if row["type"] == "settlement.breaker_opened"]
+    assert told[-1]["data"]["reason"] == reason
+    assert told[-1]["outage_id"] is None
+
+
+async def test_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:
+    switch = BreakerSwitch(database, Tolerance(alarms=2))
+    for answer in ("ERROR txBAD_AUTH", "PENDING", "UNKNOWN ReadTimeout"):
+        await switch.heard(answer, CORRELATION)
+        assert await switch.reason() is None
+    await switch.heard("ERROR txBAD_AUTH", CORRELATION)
+    assert "refused as wrongly made" in (await switch.reason() or "")
+
+
+async def test_switching_it_where_it_stands_changes_nothing(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        before = await breakers.state(connection)
+        by, at = Request("tester", CORRELATION), datetime.now(UTC)
+        again = await breakers.switch(connection, by, at, "no news", to_open=before.is_open)
+        assert again is None
+        assert await breakers.state(connection) == before
+
+
+@pytest.fixture(scope="module")
+async def rail(stack: Stack) -> AsyncIterator[Rail]:
+    rail = open_rail(stack)
+    yield rail
+    await rail.close()
+
+
+async def on_chain(stack: Stack, number: int) -> int:
+    seen = await witness.transfers(stack.environment["STELLAR_RPC_URL"])
+    return sum(transfer.number == number for transfer in seen)
+
+
+async def close(database: Database, switch: BreakerSwitch) -> None:
+    async with database.transaction() as connection:
+        by = Request("tester", CORRELATION)
+        await breakers.switch(connection, by, datetime.now(UTC), "mended", to_open=False)
+    switch.forget()
+
+
+async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_observed(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    switch = BreakerSwitch(database)
+    steps = PaymentActivities(database, rail, Gate(database, breaker=switch))
+    sent, unsent = await payment_owed(database), await payment_owed(database)
+    first = (await steps.prepare_payment(sent)).attempt
+    second = (await steps.prepare_payment(unsent)).attempt
+    assert first is not None
+    assert second is not None
+    await steps.submit_payment(first)
+    await switch.trip("odd", CORRELATION)
+    for attempt in (first, second):
+        assert await steps.submit_payment(attempt) == "not sent, the breaker is open: odd"
+        assert await steps.raise_fee(attempt) == attempt
+    # Bytes that may be on their way are still answered, so that they are watched.
+    again = (await steps.prepare_payment(sent)).attempt
+    assert again is not None
+    assert again.hash == first.hash
+    seen = await steps.observe_payment(first)
+    assert seen.outcome is Outcome.SUCCEEDED
+    await steps.book_payment(Sighting(sent, first, seen, NOW))
+    assert await on_chain(stack, unsent.number) == 0
+
+    await close(database, switch)
+    assert await steps.submit_payment(second) == "PENDING"
+    seen = await steps.observe_payment(second)
+    assert seen.outcome is Outcome.SUCCEEDED
+    await steps.book_payment(Sighting(unsent, second, seen, NOW))
+    assert [await on_chain(stack, each.number) for each in (sent, unsent)] == [1, 1]
+
+
+async def test_a_quarantine_opens_it(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    """On a channel that does not exist, so that the stack keeps all of its own."""
+    switch = BreakerSwitch(database)
+    steps = PaymentActivities(database, rail, Gate(database, breaker=switch))
+    payment = await payment_owed(database)
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    await steps.submit_payment(attempt)
+    foreign = Observation(Outcome.FOREIGN, reason="consumed by bytes we do not know")
+    elsewhere = replace(attempt, channel="GNOWHERE")
+    await steps.quarantine_payment(Sighting(payment, elsewhere, foreign, NOW))
+    assert await switch.reason() == (
+        f"payment {payment.id} is quarantined: bytes we do not know used channel GNOWHERE"
+    )
+    seen = await steps.observe_payment(attempt)
+    await steps.book_payment(Sighting(payment, attempt, seen, NOW))
+    assert await on_chain(stack, payment.number) == 1
+
+
+async def test_a_send_without_an_answer_is_counted(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    switch = BreakerSwitch(database, Tolerance(unknowns=2))
+    steps = PaymentActivities(database, rail, Gate(database, breaker=switch))
+    attempt = (await steps.prepare_payment(await payment_owed(database))).attempt
+    assert attempt is not None
+    broken = replace(attempt, envelope_xdr="not an envelope")
+    assert "UNKNOWN" in await steps.submit_payment(broken)
+    assert await switch.reason() is None
+    await steps.submit_payment(broken)
+    assert "2 sends within 10 minutes" in (await switch.reason() or "")
+
+
+async def test_no_batch_is_gathered_or_signed_while_it_is_open(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    switch = BreakerSwitch(database)
+    gate, plan = Gate(database, breaker=switch), Plan(SettlementRail.CLASSIC, 0)
+    lives = PaymentActivities(database, rail, gate, gathers=True)
+    payment = await payment_owed(database)
+    assert (await lives.prepare_payment(payment)).gathered
+    async with database.transaction() as connection:
+        batch = await batches.gather(connection, plan, datetime.now(UTC) + timedelta(hours=1))
+    assert batch is not None
+    await switch.trip("odd", CORRELATION)
+    steps = BatchActivities(database, rail, plan, gate)
+    with pytest.raises(Obstructed, match="not sent, the breaker is open: odd"):
+        await steps.prepare_batch(batch)
+    held = await lives.prepare_payment(await payment_owed(database))
+    assert (held.gathered, held.obstacle) == (False, "the breaker is open: odd")
+    await close(database, switch)
+    attempt = (await steps.prepare_batch(batch)).attempt
+    assert attempt is not None
+    await steps.submit_payment(attempt)
+    assert (await steps.observe_payment(attempt)).outcome is Outcome.SUCCEEDED

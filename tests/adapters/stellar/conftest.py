@@ -1,0 +1,71 @@
+"""A network in memory with three nodes, its ledgers closed by hand, and a rail that speaks to it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from adapters.stellar.keys import Keys, channel_keypairs
+from adapters.stellar.nodes import Node, Nodes
+from adapters.stellar.rail import Rail
+from domain.payments import Treasury
+from sandbox.stellar.client import Box
+from sandbox.stellar.faults import read_plan
+from sandbox.stellar.genesis import Genesis
+from sandbox.stellar.incidents import start_plan
+from tests.sandbox.stellar.conftest import FEES, ISSUER, PASSPHRASE, PAYER, SHOP, XLM, Desk, key
+
+MASTER, OPERATOR = key("master of channels"), key("operator")
+CHANNELS = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 4)}
+KEYS = Keys({Treasury.BOND: PAYER, Treasury.POOL: PAYER}, CHANNELS, FEES, OPERATOR)
+
+
+def world() -> Box:
+    def row(address: str, usdc: int | None) -> dict[str, Any]:
+        return {"address": address, "native_stroops": 1_000 * XLM, "usdc_stroops": usdc}
+
+    rows = [row(PAYER.public_key, 1_000_000 * XLM), row(SHOP.public_key, 0)]
+    rows += [row(address, None) for address in (FEES.public_key, OPERATOR.public_key, *CHANNELS)]
+    document = {
+        "network_passphrase": PASSPHRASE,
+        "asset": {"code": "USDC", "issuer": ISSUER.public_key},
+        "accounts": rows,
+    }
+    return Box(Genesis.parse(document))
+
+
+def nodes_of(box: Box, count: int = 3) -> Nodes:
+    """The nodes of a network in memory, as the engine sees them."""
+    return Nodes(
+        [
+            Node(f"node {index + 1}", SorobanServerAsync("http://in-process", box.client(index)))
+            for index in range(count)
+        ]
+    )
+
+
+def rail_of(box: Box, nodes: Nodes) -> Rail:
+    return Rail(nodes, box.network.passphrase, ISSUER.public_key, KEYS)
+
+
+def plan(box: Box, *faults: dict[str, Any], seed: int = 1) -> None:
+    start_plan(box.network, *read_plan({"seed": seed, "faults": list(faults)}))
+
+
+@pytest.fixture
+def box() -> Iterator[Box]:
+    made = world()
+    yield made
+    made.network.close()
+
+
+@pytest.fixture
+def nodes(box: Box) -> Nodes:
+    return nodes_of(box)
+
+
+@pytest.fixture
+def desk(box: Box) -> Desk:
+    """Somebody else who pays out of the same pocket, on channels of ours if need be."""
+    return Desk(SorobanServerAsync("http://in-process", box.client()))

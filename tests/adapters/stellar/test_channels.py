@@ -1,0 +1,122 @@
+"""Channel accounts are created once, however often and however badly the command is run."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import pytest
+
+from adapters.stellar import channels
+from adapters.stellar.channels import AT_ONCE_MAX, ChannelAccounts
+from adapters.stellar.keys import channel_keypairs
+from adapters.stellar.nodes import Nodes
+from domain.errors import Obstructed
+from sandbox.stellar.client import Box
+from tests.adapters.stellar.conftest import CHANNELS, FEES, KEYS, MASTER, OPERATOR, plan
+from tests.sandbox.stellar.conftest import PASSPHRASE
+
+FIFTY = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 50)}
+NEW = [address for address in FIFTY if address not in CHANNELS]
+CAP = 50_000_000
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "LOOK_EVERY_SECONDS", 0.01)
+
+
+@pytest.fixture
+def accounts(nodes: Nodes) -> ChannelAccounts:
+    return ChannelAccounts(nodes, PASSPHRASE, replace(KEYS, channels=FIFTY), CAP)
+
+
+@asynccontextmanager
+async def beating(box: Box) -> AsyncIterator[None]:
+    """Ledgers close while the block runs."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(0.03)
+            box.close_ledger()
+
+    task = asyncio.create_task(beat())
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def created(accounts: ChannelAccounts) -> list[str]:
+    return [address async for some in accounts.create() for address in some]
+
+
+async def test_missing_accounts_are_created_and_sponsored(
+    box: Box, accounts: ChannelAccounts
+) -> None:
+    operator_before = box.account(OPERATOR.public_key)
+    fees_before = box.account(FEES.public_key)
+    async with beating(box):
+        assert sorted(await created(accounts)) == sorted(NEW)
+        assert await created(accounts) == []
+    standings = await accounts.standings(list(FIFTY))
+    assert len(standings) == 50
+    assert all(standings[each].sponsored for each in NEW)
+    assert {standings[each].balance_stroops for each in NEW} == {0}
+    operator, fees = box.account(OPERATOR.public_key), box.account(FEES.public_key)
+    assert operator is not None
+    assert operator_before is not None
+    assert (operator.balance, operator.sponsoring) == (operator_before.balance, 2 * len(NEW))
+    # As few transactions as there is room for signatures, all paid by the fee account.
+    assert operator.sequence - operator_before.sequence == -(-len(NEW) // AT_ONCE_MAX)
+    assert fees is not None
+    assert fees_before is not None
+    assert fees.balance < fees_before.balance
+
+
+async def test_a_run_that_died_midway_is_taken_up(box: Box, accounts: ChannelAccounts) -> None:
+    async with beating(box):
+        first = await anext(accounts.create())
+        assert len(first) == AT_ONCE_MAX
+        rest = await created(accounts)
+    assert sorted([*first, *rest]) == sorted(NEW)
+
+
+async def test_two_runs_at_once_create_each_account_once(
+    box: Box, accounts: ChannelAccounts
+) -> None:
+    async with beating(box):
+        await asyncio.gather(created(accounts), created(accounts))
+    operator = box.account(OPERATOR.public_key)
+    assert operator is not None
+    assert operator.sponsoring == 2 * len(NEW)
+
+
+async def test_it_goes_on_while_answers_are_lost(box: Box, accounts: ChannelAccounts) -> None:
+    kinds = ("reset_after", "bad_gateway", "internal_error", "dropped_transaction")
+    plan(box, *({"kind": kind, "method": "sendTransaction", "rate": 0.3} for kind in kinds))
+    async with beating(box):
+        assert sorted(await created(accounts)) == sorted(NEW)
+    operator = box.account(OPERATOR.public_key)
+    assert operator is not None
+    assert operator.sponsoring == 2 * len(NEW)
+
+
+async def test_an_operator_that_cannot_pay_the_reserves_is_told(
+    box: Box, accounts: ChannelAccounts
+) -> None:
+    operator = box.account(OPERATOR.public_key)
+    assert operator is not None
+    box.network.change([replace(operator, balance=5 * 10_000_000)], [])
+    async with beating(box):
+        with pytest.raises(Obstructed, match="the operator is short of XLM for the reserves"):
+            await created(accounts)
+
+
+async def test_a_fee_account_that_cannot_pay_is_told(box: Box, accounts: ChannelAccounts) -> None:
+    fees = box.account(FEES.public_key)
+    assert fees is not None
+    box.network.change([replace(fees, balance=1)], [])
+    async with beating(box):
+        with pytest.raises(Obstructed, match="the fee account is short of XLM"):
+            await created(accounts)

@@ -1,0 +1,75 @@
+"""The table knows every code that the network's library knows: a new one fails here first."""
+
+from enum import IntEnum
+
+import pytest
+from stellar_sdk import xdr
+from stellar_sdk.soroban_rpc import GetTransactionStatus, SendTransactionStatus
+
+from adapters.stellar.codes import contracts, operations, transactions
+from adapters.stellar.codes.meanings import Meaning, Remedy
+
+SUFFIX = "ResultCode"
+TABLES = [
+    (xdr.TransactionResultCode, transactions.TRANSACTIONS),
+    (SendTransactionStatus, transactions.SENDS),
+    (GetTransactionStatus, transactions.FINDINGS),
+    (xdr.SCErrorType, contracts.HOST),
+    (xdr.SCErrorCode, contracts.HOST_CODES),
+    *operations.FAMILIES.items(),
+]
+
+
+@pytest.mark.parametrize(("codes", "table"), TABLES, ids=[kind.__name__ for kind, _ in TABLES])
+def test_every_code_has_a_meaning(codes: type[IntEnum], table: dict[IntEnum, Meaning]) -> None:
+    assert set(table) == set(codes)
+
+
+def test_every_kind_of_operation_is_known_or_never_sent() -> None:
+    every = {name for name in dir(xdr) if name.endswith(SUFFIX)} - {f"Transaction{SUFFIX}"}
+    known = {kind.__name__ for kind in operations.FAMILIES}
+    never = {name + SUFFIX for name in operations.NEVER_SENT}
+    assert known & never == set()
+    assert known | never == every
+    # And each kind of operation has results of its own, as the network's union of them says.
+    kinds = {kind.name.replace("_", "").lower() for kind in xdr.OperationType}
+    families = {name.removesuffix(SUFFIX).lower() for name in every}
+    assert kinds - families == {"createpassiveselloffer"}  # has those of a sell offer
+
+
+def test_the_asset_contract_s_numbers_have_no_gap() -> None:
+    assert sorted(contracts.ASSET) == list(range(1, 16))
+
+
+def test_every_meaning_is_a_sentence_and_success_is_the_only_good_end() -> None:
+    meanings = [(code, found) for _, table in TABLES for code, found in table.items() if found]
+    for code, found in meanings:
+        assert found.sentence == found.sentence.strip(" .")
+        assert len(found.sentence) > 9, code
+        if found.remedy is Remedy.TERMINAL:
+            assert "SUCCESS" in code.name or code is GetTransactionStatus.FAILED
+        elif isinstance(code, IntEnum):
+            assert not code.name.endswith("_SUCCESS"), code
+
+
+def test_no_answer_to_a_send_ends_anything() -> None:
+    """Whatever a node says of bytes it was sent, only a ledger can end them."""
+    assert {found.remedy for found in transactions.SENDS.values()} == {Remedy.RETRY}
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (xdr.PaymentResultCode.PAYMENT_NO_DESTINATION, Remedy.PARK),
+        (xdr.PaymentResultCode.PAYMENT_NO_TRUST, Remedy.PARK),
+        (xdr.PaymentResultCode.PAYMENT_NOT_AUTHORIZED, Remedy.PARK),
+        (xdr.PaymentResultCode.PAYMENT_LINE_FULL, Remedy.PARK),
+        (xdr.PaymentResultCode.PAYMENT_SRC_NOT_AUTHORIZED, Remedy.PAGE),
+        (xdr.PaymentResultCode.PAYMENT_SRC_NO_TRUST, Remedy.PAGE),
+        (xdr.PaymentResultCode.PAYMENT_UNDERFUNDED, Remedy.PAGE),
+        (xdr.InvokeHostFunctionResultCode.INVOKE_HOST_FUNCTION_ENTRY_ARCHIVED, Remedy.RETRY),
+        (xdr.ManageDataResultCode.MANAGE_DATA_LOW_RESERVE, Remedy.PAGE),
+    ],
+)
+def test_the_payee_s_troubles_are_told_from_ours(code: IntEnum, remedy: Remedy) -> None:
+    assert operations.meaning(code).remedy is remedy

@@ -1,0 +1,91 @@
+"""Ledgers are watched through one node, and through another when that one fails: none is missed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+import pytest
+from stellar_sdk.soroban_rpc import GetTransactionsResponse
+
+from adapters.stellar import ledgers
+from adapters.stellar.ledgers import LedgerWatch
+from adapters.stellar.nodes import Node, Nodes, position
+from sandbox.stellar.client import Box
+from tests.adapters.stellar.conftest import CHANNELS, plan
+from tests.sandbox.stellar.conftest import Desk
+from tests.support import eventually
+
+PAIRS = list(CHANNELS.values())
+
+
+@pytest.fixture
+async def watch(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LedgerWatch]:
+    monkeypatch.setattr(ledgers, "LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(ledgers, "LOOK_AGAIN_SECONDS", 0.02)
+    made = LedgerWatch(nodes)
+    yield made
+    await made.close()
+
+
+async def followed(watch: LedgerWatch) -> int:
+    """The number of the node that the watch follows, once it reads from one."""
+
+    async def look() -> bool:
+        return watch.cursor is not None
+
+    await eventually(look, "the watch reads from a node")
+    assert watch.node is not None
+    return watch.nodes.all.index(watch.node)
+
+
+@pytest.mark.parametrize("kind", ["node_down", "bad_gateway", "garbage", "lagging_node"])
+async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
+    box: Box, watch: LedgerWatch, desk: Desk, kind: str
+) -> None:
+    box.close_ledger(10)
+    envelopes = [desk.payment(pair, 1) for pair in PAIRS]
+    with ExitStack() as stack:
+        landings = [
+            stack.enter_context(watch.expect(envelope.hash_hex(), 1)) for envelope in envelopes
+        ]
+        place = await followed(watch)
+        await watch.nodes.all[place - 1].server.send_transaction(envelopes[0])
+        box.close_ledger()
+        assert (await asyncio.wait_for(landings[0], 5)).succeeded
+        # It fails in the very ledgers that take the other payments, of which it tells nothing.
+        plan(box, {"kind": kind, "node": place, "value": 8})
+        for envelope in envelopes[1:]:
+            await watch.nodes.all[place - 1].server.send_transaction(envelope)
+            box.close_ledger()
+        box.close_ledger(5)
+        # What another node was seen to know is what a lagging one is measured by.
+        await watch.nodes.ask_node(watch.nodes.all[place - 1], position)
+        for landing in landings[1:]:
+            assert (await asyncio.wait_for(landing, 5)).succeeded
+        assert await followed(watch) != place
+
+
+async def test_a_page_a_ledger_whatever_the_number_of_payments(
+    box: Box, watch: LedgerWatch, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The calls of a watch at rest do not depend on how many wait."""
+    asked = 0
+    page = LedgerWatch._page
+
+    async def counting(self: LedgerWatch, node: Node) -> GetTransactionsResponse:
+        nonlocal asked
+        asked += 1
+        return await page(self, node)
+
+    monkeypatch.setattr(LedgerWatch, "_page", counting)
+    monkeypatch.setattr(ledgers, "LOOK_EVERY_SECONDS", 0.1)
+    envelopes = [desk.payment(pair, 1) for pair in PAIRS]
+    with ExitStack() as stack:
+        landings = [
+            stack.enter_context(watch.expect(envelope.hash_hex(), 1)) for envelope in envelopes
+        ]
+        for envelope in envelopes:
+            await desk.send(envelope)
+        box.close_ledger()
+        await asyncio.wait_for(asyncio.gather(*landings), 5)
+    assert asked <= 3

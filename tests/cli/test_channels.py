@@ -1,0 +1,195 @@
+"""`apexchainx channels` against the whole product: listing, creating, releasing."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from sqlalchemy import select
+from temporalio.client import Client
+
+from activities.payments import PaymentActivities
+from adapters.postgres import payments as records
+from adapters.postgres.database import Database
+from adapters.postgres.tables import audit_leaves, channels
+from adapters.stellar.rail import Rail
+from domain.attempts import Attempt, Observation, Outcome, SettlementRail, Sighting
+from domain.payments import Payment, PaymentStatus
+from domain.shares import alone
+from sandbox.stack import Stack
+from tests import owing, witness
+from tests.support import eventually
+from tests.worker.test_settlement import settings
+
+LATER = 4  # channels more than the box begins with
+
+
+@pytest.fixture(scope="module")
+async def rail(stack: Stack) -> AsyncIterator[Rail]:
+    made = owing.open_rail(stack)
+    yield made
+    await made.close()
+
+
+async def run(stack: Stack, *arguments: str) -> tuple[int, str]:
+    """Run the command as an operator does; what it printed may hold no seed."""
+    environment = settings(stack)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "cli.main", "channels", *arguments),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 120)
+    text = said.decode()
+    seeds = [value for name, value in environment.items() if name.endswith("_SEED")]
+    assert not any(seed in text for seed in seeds)
+    return process.returncode or 0, text
+
+
+async def test_missing_channels_are_created_and_listed(
+    api: httpx.AsyncClient, stack: Stack
+) -> None:
+    begun = int(stack.environment["STELLAR_CHANNELS"])
+    wanted = str(begun + LATER)
+    code, said = await run(stack, "create", "--count", wanted)
+    assert code == 0, said
+    assert said.count("created G") == LATER
+    code, said = await run(stack, "create", "--count", wanted)
+    assert (code, said.count("created G")) == (0, 0), said
+    code, said = await run(stack, "list", "--count", wanted)
+    assert code == 0
+    assert said.count("not known to the book yet") == LATER
+    assert said.count("yes") == LATER
+    code, said = await run(stack, "list", "--count", str(begun + LATER + 1))
+    assert said.count("missing: apexchainx channels create") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("destroy",), ("release",), ("release", "G" * 56, "--by", "Ada"), ("create", "--count", "0")],
+)
+async def test_what_makes_no_sense_is_refused(
+    api: httpx.AsyncClient, stack: Stack, arguments: tuple[str, ...]
+) -> None:
+    code, said = await run(stack, *arguments)
+    assert code != 0
+    assert "Traceback" not in said
+
+
+async def quarantined(
+    database: Database, steps: PaymentActivities, payment: Payment, *, sent: bool
+) -> Attempt:
+    """A payment whose channel somebody believes to be used by unknown bytes."""
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    async with database.autocommit() as connection:
+        await records.move(connection, payment.id, PaymentStatus.SUBMITTED)
+    if sent:
+        await steps.submit_payment(attempt)
+        assert (await steps.observe_payment(attempt)).outcome is Outcome.SUCCEEDED
+    foreign = Observation(Outcome.FOREIGN, reason="consumed by bytes we do not know")
+    await steps.quarantine_payment(Sighting(payment, attempt, foreign, datetime.now(UTC)))
+    return attempt
+
+
+async def state(database: Database, payment: Payment) -> str:
+    async with database.autocommit() as connection:
+        return str((await records.get(connection, payment.id))["status"])
+
+
+async def released(stack: Stack, attempt: Attempt) -> tuple[int, str]:
+    return await run(stack, "release", attempt.channel, "--by", "Ada", "--note", "ticket 4711")
+
+
+async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, temporal: Client
+) -> None:
+    steps = PaymentActivities(database, rail)
+    payment = await owing.payment_owed(database, "RELEASED")
+    attempt = await quarantined(database, steps, payment, sent=False)
+    code, said = await released(stack, attempt)
+    assert code != 0
+    assert f"the money may still move until ledger {attempt.max_ledger}" in said
+    assert await state(database, payment) == "quarantined"
+
+    while await rail.latest_ledger() < attempt.max_ledger:
+        await asyncio.sleep(0.2)
+    code, said = await released(stack, attempt)
+    assert code == 0, said
+    assert "its signed bytes can never land" in said
+    async with database.autocommit() as connection:
+        row = (
+            await connection.execute(select(channels).where(channels.c.address == attempt.channel))
+        ).one()
+        leaf = await connection.scalar(
+            select(audit_leaves.c.content).where(
+                audit_leaves.c.subject == f"channel/{attempt.channel}"
+            )
+        )
+    assert (row.quarantined, row.payment_id, row.sequence) == (False, None, attempt.sequence - 1)
+    assert leaf is not None
+    assert b"ticket 4711" in leaf
+    assert b"Ada" in leaf
+    # It begins anew, and is paid once.
+    assert await state(database, payment) == "pending"
+    again = (await steps.prepare_payment(payment)).attempt
+    assert again is not None
+    assert again.hash != attempt.hash
+    await steps.submit_payment(again)
+    seen = await steps.observe_payment(again)
+    await steps.book_payment(Sighting(payment, again, seen, datetime.now(UTC)))
+    assert await state(database, payment) == "confirmed"
+    paid = await witness.transfers(stack.environment["STELLAR_RPC_URL"])
+    assert [each.number for each in paid].count(payment.number) == 1
+
+
+async def test_what_was_paid_after_all_is_not_released_to_be_paid_again(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    steps = PaymentActivities(database, rail)
+    payment = await owing.payment_owed(database, "PAID-AFTER-ALL")
+    attempt = await quarantined(database, steps, payment, sent=True)
+    code, said = await released(stack, attempt)
+    assert code != 0
+    assert "the money moved, in transaction" in said
+    assert await state(database, payment) == "quarantined"
+    seen = await steps.observe_payment(attempt)
+    await steps.book_payment(Sighting(payment, attempt, seen, datetime.now(UTC)))
+    code, said = await released(stack, attempt)
+    assert (code, "no attempt is open on it" in said) == (0, True), said
+    code, said = await released(stack, attempt)
+    assert code != 0
+    assert "is not in quarantine" in said
+
+
+async def test_a_foreign_sequence_is_released_once_nodes_agree(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    """The channel's next sequence is used by a batch nobody stored: somebody has the seed."""
+    steps = PaymentActivities(database, rail)
+    payment = await owing.payment_owed(database, "STOLEN")
+    attempt = await quarantined(database, steps, payment, sent=False)
+    thief = owing.open_rail(stack)
+    other = await owing.payment_owed(database, "THIEF")
+    stolen = await thief.sign(
+        [alone(other)],
+        SettlementRail.SOROBAN,
+        attempt.channel,
+        attempt.sequence,
+        0,
+    )
+    await thief.send(stolen.xdr)
+    await thief.close()
+
+    async def consumed() -> bool:
+        return (await rail.channel_sequences())[attempt.channel] >= attempt.sequence
+
+    await eventually(consumed, "the sequence is used")
+    code, said = await released(stack, attempt)
+    assert code == 0, said
+    assert "consumed by bytes we do not know" in said
+    assert f"its sequence is {attempt.sequence}" in said
+    assert await state(database, payment) == "pending"

@@ -1,0 +1,40 @@
+"""A network is told from another of the same name by numbers and times of its ledgers."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.errors import ChainMismatch
+from domain.networks import Standing, agreed, check
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+KNOWN = Standing("Test", 27, 1_000, NOON)
+
+
+def standing(ledger: int, seconds: int) -> Standing:
+    return Standing("Test", 27, ledger, NOON + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [standing(1_000, 0), standing(1_001, 5), standing(999, -5), standing(5, -4_975)],
+    ids=["as known", "further", "a node behind", "a node far behind"],
+)
+def test_the_same_chain_is_accepted_as_far_as_a_node_has_come(found: Standing) -> None:
+    check(KNOWN, found)
+    check(None, found)
+
+
+@pytest.mark.parametrize("found", [standing(5, 60), standing(999, 1)])
+def test_fewer_ledgers_that_closed_later_are_another_chain(found: Standing) -> None:
+    with pytest.raises(ChainMismatch, match=f"went backwards: ledger {found.ledger}"):
+        check(KNOWN, found)
+
+
+@pytest.mark.parametrize(
+    ("versions", "agreed_on"), [([27, 27, 28], 27), ([27, 28, 28], 28), ([27, 28], 28), ([27], 27)]
+)
+def test_most_nodes_say_which_rules_hold_and_of_two_the_later(
+    versions: list[int], agreed_on: int
+) -> None:
+    assert agreed({f"node {n}": version for n, version in enumerate(versions)}) == agreed_on

@@ -1,0 +1,283 @@
+"""
+Limits, approvals and the breaker on the whole product: what they hold does not move, what they let
+go moves once. The chain's own history is the witness.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.postgres import auth
+from adapters.postgres.database import Database
+from domain.auth import Role
+from sandbox.ports import free
+from sandbox.stack import Stack, StackOptions
+from tests import witness
+from tests.conftest import KEY
+from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve, unique
+
+PEOPLE = {"ada": Role.FINANCE, "bob": Role.FINANCE, "eve": Role.FINANCE, "kim": Role.ENGINEER}
+LEDGER_SECONDS = 1.0
+BREAKER = "/payments/breaker"
+
+
+@pytest.fixture(scope="module")
+async def limited(
+    surroundings: None, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    """A stack that asks for approval above 1200 USDC and moves at most 5000 at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SETTLEMENT_APPROVAL_ABOVE", "1200")
+        patch.setenv("SETTLEMENT_CAP_PER_PAYMENT", "5000")
+        patch.setenv("SETTLEMENT_CAP_PER_DAY", "500000.5")
+        options = StackOptions(
+            tmp_path_factory.mktemp("limited"), free(), ledger_seconds=LEDGER_SECONDS
+        )
+        running = Stack(options)
+        await running.start()
+        yield running
+        await running.stop()
+
+
+@pytest.fixture(scope="module")
+async def people(limited: Stack) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+    """Everybody's own client; `admin` has published a policy that settles at once."""
+    book = Database(limited.environment["DATABASE_URL"], connections_max=1)
+    keys = {"admin": KEY} | {name: f"key-of-{name}-for-the-limits" for name in PEOPLE}
+    async with book.transaction() as connection:
+        for name, role in PEOPLE.items():
+            await auth.keep(connection, name, role, keys[name])
+    await book.close()
+    found = {
+        name: httpx.AsyncClient(
+            base_url=f"{limited.url}/api/v1",
+            headers={"X-API-Key": key},
+            timeout=30,
+            trust_env=False,
+        )
+        for name, key in keys.items()
+    }
+    policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "terms": TERMS}
+    assert (await found["admin"].post("/sla/policies", json=policy)).status_code == 201
+    yield found
+    for client in found.values():
+        await client.aclose()
+
+
+async def outage(client: httpx.AsyncClient, minutes: float) -> str:
+    outage_id = await declare(client, id=unique("HELD"), policy=AT_ONCE)
+    await resolve(client, outage_id, minutes)
+    return outage_id
+
+
+async def payment_of(client: httpx.AsyncClient, outage_id: str, *states: str) -> dict[str, Any]:
+    """Wait until an outage's payment is in one of these states."""
+
+    async def look() -> dict[str, Any] | None:
+        listed = (await client.get("/payments", params={"outage_id": outage_id})).json()["items"]
+        return listed[0] if listed and listed[0]["state"] in states else None
+
+    return await eventually(look, f"the payment of {outage_id} is {' or '.join(states)}", 60)
+
+
+async def moved(stack: Stack) -> Counter[int]:
+    seen = await witness.transfers(stack.environment["STELLAR_RPC_URL"])
+    return Counter(transfer.number for transfer in seen)
+
+
+async def approve(client: httpx.AsyncClient, payment_id: str, **body: Any) -> httpx.Response:
+    return await client.post(f"/payments/{payment_id}/approvals", json=body)
+
+
+async def refusals(
+    people: dict[str, httpx.AsyncClient], payment_id: str
+) -> list[tuple[str, int, str]]:
+    """Who may not approve: an engineer, the preparer, and whoever has approved."""
+    found = []
+    for name in ("kim", "eve", "ada"):
+        answer = await approve(people[name], payment_id)
+        found.append((name, answer.status_code, answer.json()["detail"]))
+    return found
+
+
+async def queued(client: httpx.AsyncClient) -> list[str]:
+    page = (await client.get("/payments/approvals")).json()
+    return [item["payment"]["id"] for item in page["items"]]
+
+
+async def test_a_reward_above_the_limit_settles_after_two_people_and_not_before(
+    limited: Stack, people: dict[str, httpx.AsyncClient]
+) -> None:
+    outage_id = await outage(people["eve"], 5)  # she resolves it: 1500 USDC
+    payment = await payment_of(people["admin"], outage_id, "held")
+    id_, number = payment["id"], payment["number"]
+    assert payment["status"] == "pending"
+    assert payment["parked_reason"] == "1500 USDC waits for approval by 2 people, 0 have approved"
+
+    first = await approve(people["ada"], id_, note="seen the tower")
+    assert first.status_code == 201, first.text
+    assert await refusals(people, id_) == [
+        ("kim", 403, "only finance or an admin may approve a payment"),
+        ("eve", 403, f"eve prepared payment {id_} by its verdict; another person must approve"),
+        ("ada", 409, f"ada has approved payment {id_}; another person must as well"),
+    ]
+    shown = (await people["kim"].get(f"/payments/{id_}/approvals")).json()
+    assert (shown["prepared_by"], shown["approvers_needed"]) == ("eve", 2)
+    (given,) = shown["approvals"]
+    assert (given["approver"], given["note"]) == ("ada", "seen the tower")
+    assert given["digest"] == shown["digest"]
+    assert id_ in await queued(people["bob"])
+    assert (await moved(limited))[number] == 0
+    assert (await people["bob"].get(f"/payments/{id_}/story")).json()["attempts"] == []
+
+    assert (await approve(people["bob"], id_)).status_code == 201
+    await lifecycle(people["admin"], outage_id, "closed", 20)
+    assert (await moved(limited))[number] == 1
+    assert id_ not in await queued(people["bob"])
+    timeline = (await people["admin"].get(f"/outages/{outage_id}/timeline")).json()["items"]
+    acted = [item["actor"] for item in timeline if item["step"] == "payment.approved"]
+    assert acted == ["ada", "bob"]
+
+
+async def test_what_is_paid_is_past_approving_and_past_withdrawing(
+    people: dict[str, httpx.AsyncClient],
+) -> None:
+    outage_id = await outage(people["eve"], 5)
+    payment = await payment_of(people["admin"], outage_id, "held")
+    for name in ("ada", "bob"):
+        assert (await approve(people[name], payment["id"])).status_code == 201
+    await lifecycle(people["admin"], outage_id, "closed", 20)
+    for late in (await approve(people["admin"], payment["id"]), await withdraw(people, payment)):
+        assert late.status_code == 409
+        assert "is confirmed" in late.json()["detail"]
+
+
+async def withdraw(people: dict[str, httpx.AsyncClient], payment: dict[str, Any]) -> httpx.Response:
+    return await people["ada"].delete(f"/payments/{payment['id']}/approvals")
+
+
+async def test_an_approval_that_was_withdrawn_does_not_count(
+    limited: Stack, people: dict[str, httpx.AsyncClient]
+) -> None:
+    outage_id = await outage(people["eve"], 5)
+    payment = await payment_of(people["admin"], outage_id, "held")
+    assert (await withdraw(people, payment)).status_code == 409
+    assert (await approve(people["ada"], payment["id"])).status_code == 201
+    gone = await withdraw(people, payment)
+    assert gone.status_code == 200
+    assert gone.json()["approvals"][0]["voided_reason"] == "withdrawn"
+    assert (await approve(people["bob"], payment["id"])).status_code == 201
+
+    async def told() -> bool:
+        shown = (await people["admin"].get(f"/payments/{payment['id']}")).json()
+        return str(shown["parked_reason"]).endswith("1 has approved")
+
+    await eventually(told, "the payment says who is missing")
+    assert (await moved(limited))[payment["number"]] == 0
+    assert (await approve(people["ada"], payment["id"])).status_code == 201
+    await lifecycle(people["admin"], outage_id, "closed", 20)
+    assert (await moved(limited))[payment["number"]] == 1
+
+
+async def test_what_is_above_the_cap_is_held_whoever_approves(
+    limited: Stack, people: dict[str, httpx.AsyncClient]
+) -> None:
+    outage_id = await outage(people["kim"], 15 + 51)
+    payment = await payment_of(people["kim"], outage_id, "held")
+    assert payment["parked_reason"] == (
+        "5100 USDC is above the cap of 5000 USDC a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
+        "or settle it by hand"
+    )
+    for name in ("ada", "bob"):
+        assert (await approve(people[name], payment["id"])).status_code == 201
+    assert (await payment_of(people["kim"], outage_id, "held"))["transaction_hash"] is None
+    assert (await moved(limited))[payment["number"]] == 0
+
+
+async def test_what_is_below_every_limit_needs_nobody_and_is_counted(
+    limited: Stack, people: dict[str, httpx.AsyncClient]
+) -> None:
+    def used(shown: dict[str, Any], side: str, account: str) -> int:
+        found = [each for each in shown[side] if each["account"] == account]
+        return int(found[0]["spent"]["amount_stroops"]) if found else 0
+
+    bond = limited.environment["STELLAR_BOND_ADDRESS"]
+    payee = limited.environment["STELLAR_BENEFICIARY_ADDRESS"]
+    before = (await people["kim"].get("/payments/limits")).json()
+    assert before["cap_per_day"] == {"amount": 500000.5, "amount_stroops": "5000005000000"}
+    assert before["cap_per_payment"]["amount"] == 5000
+    assert before["approval_above"]["amount"] == 1200
+    assert before["cap_per_payee_per_day"] is None
+    await lifecycle(people["kim"], await outage(people["kim"], 25), "closed", 20)
+    after = (await people["kim"].get("/payments/limits")).json()
+    assert used(after, "treasuries", bond) - used(before, "treasuries", bond) == 10_000_000_000
+    assert used(after, "payees", payee) - used(before, "payees", payee) == 10_000_000_000
+    shown = next(each for each in after["treasuries"] if each["account"] == bond)
+    left = int(shown["left"]["amount_stroops"])
+    assert left == 5_000_005_000_000 - int(shown["spent"]["amount_stroops"])
+    assert [each["left"] for each in after["payees"]] == [None] * len(after["payees"])
+
+
+async def test_only_an_admin_switches_the_breaker_and_says_why(
+    people: dict[str, httpx.AsyncClient],
+) -> None:
+    for name in ("ada", "kim"):
+        answer = await people[name].post(BREAKER, json={"action": "open", "reason": "odd"})
+        assert answer.status_code == 403
+    for body in ({"action": "open"}, {"action": "open", "reason": " "}, {"action": "trip"}):
+        assert (await people["admin"].post(BREAKER, json=body)).status_code == 422
+    again = await people["admin"].post(BREAKER, json={"action": "close", "reason": "to be sure"})
+    assert again.json()["detail"] == "the breaker is closed already"
+    assert (await people["kim"].get(BREAKER)).json()["is_open"] is False
+
+
+async def test_the_breaker_stops_what_is_new_while_what_was_sent_is_observed(
+    limited: Stack, people: dict[str, httpx.AsyncClient]
+) -> None:
+    admin = people["admin"]
+    early = await asyncio.gather(*(outage(admin, 25) for _ in range(6)))
+    sent = [
+        (await payment_of(admin, outage_id, "submitted", "confirmed"))["number"]
+        for outage_id in early
+    ]
+    opened = await admin.post(BREAKER, json={"action": "open", "reason": "something is odd"})
+    assert (opened.json()["is_open"], opened.json()["changed_by"]) == (True, "admin")
+    await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
+    late = await asyncio.gather(*(outage(admin, 25) for _ in range(4)))
+    held = [await payment_of(admin, outage_id, "held") for outage_id in late]
+    assert {payment["parked_reason"] for payment in held} == {
+        "the breaker is open: something is odd"
+    }
+    for outage_id in early:
+        await lifecycle(admin, outage_id, "closed", 30)
+    chain = await moved(limited)
+    assert [chain[number] for number in sent] == [1] * len(sent)
+    assert [chain[payment["number"]] for payment in held] == [0] * len(held)
+
+    closed = await admin.post(BREAKER, json={"action": "close", "reason": "it was not odd"})
+    assert closed.json()["is_open"] is False
+    for outage_id in late:
+        await lifecycle(admin, outage_id, "closed", 30)
+    chain = await moved(limited)
+    assert [chain[payment["number"]] for payment in held] == [1] * len(held)
+    feed = await everything(admin)
+    told = [item for item in feed if item["type"].startswith("settlement.breaker")]
+    assert [(item["type"], item["data"]["reason"], item["outage_id"]) for item in told] == [
+        ("settlement.breaker_opened", "something is odd", None),
+        ("settlement.breaker_closed", "it was not odd", None),
+    ]
+
+
+async def everything(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor = "0-0"
+    while True:
+        page = (await client.get("/events", params={"after": cursor, "limit": 1000})).json()
+        found += page["items"]
+        if not page["items"]:
+            return found
+        cursor = page["next"]

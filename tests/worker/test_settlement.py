@@ -1,0 +1,82 @@
+"""
+The worker that signs does not start on anything crooked: a missing or wrong seed, an amount that is
+no plain decimal, another network. It says which variable, and never what a seed was.
+"""
+
+import asyncio
+import json
+import os
+import sys
+
+import httpx
+import pytest
+
+from sandbox.stack import Stack
+
+LIMIT_SECONDS = 60
+# A seed of another alphabet, one that is cut short, an account, one with a letter exchanged.
+WRONG_SEEDS = ["not-a-seed", "SBAD", "G" + "A" * 55]
+
+
+def environment(stack: Stack, **changes: str | None) -> dict[str, str]:
+    """What the stack gives its own signing worker, with changes; None leaves one out."""
+    seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
+    known = {
+        f"STELLAR_{name.upper()}_SEED": seeds[name]
+        for name in ("bond", "pool", "channels", "fees", "operator")
+    }
+    found: dict[str, str | None] = {**os.environ, **stack.environment, **known, **changes}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+async def refusal(environment: dict[str, str]) -> str:
+    """Start the worker, and return what it said when it refused to go on."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "worker", "--queues", "settlement"),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    said = (out + err).decode()
+    assert process.returncode == 1, said
+    assert "ready" not in said
+    assert "Traceback" not in said
+    return said
+
+
+@pytest.mark.parametrize("name", ["BOND", "CHANNELS"])
+async def test_a_missing_seed_is_named(api: httpx.AsyncClient, stack: Stack, name: str) -> None:
+    variable = f"STELLAR_{name}_SEED"
+    said = await refusal(environment(stack, **{variable: None}))
+    assert f"Cannot start. {variable}: field required; it is the " in said
+
+
+@pytest.mark.parametrize("wrong", WRONG_SEEDS)
+async def test_a_wrong_seed_is_named_and_not_shown(
+    api: httpx.AsyncClient, stack: Stack, wrong: str
+) -> None:
+    said = await refusal(environment(stack, STELLAR_POOL_SEED=wrong))
+    assert "STELLAR_POOL_SEED is not a Stellar seed (S...)" in said
+    assert wrong not in said
+
+
+async def test_another_network_is_refused(api: httpx.AsyncClient, stack: Stack) -> None:
+    another = "Public Global Stellar Network ; September 2015"
+    said = await refusal(environment(stack, STELLAR_NETWORK_PASSPHRASE=another))
+    assert "Cannot go on: " in said
+    assert f", not {another!r}; check STELLAR_RPC_URL" in said
+
+
+@pytest.mark.parametrize("wrong", ["1e3", "-5", "0.00000001"])
+async def test_a_crooked_limit_is_refused(api: httpx.AsyncClient, stack: Stack, wrong: str) -> None:
+    before = (await api.get("/payments/limits")).json()
+    said = await refusal(environment(stack, SETTLEMENT_CAP_PER_DAY=wrong))
+    assert f"Cannot start. SETTLEMENT_CAP_PER_DAY: '{wrong}' " in said
+    assert "as a plain decimal" in said
+    assert (await api.get("/payments/limits")).json() == before

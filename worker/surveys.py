@@ -1,0 +1,98 @@
+"""
+What the settlement worker keeps an eye on: which network its nodes serve and how far it has come,
+which channel accounts there are, and whether the fee account can pay.
+"""
+
+import asyncio
+import logging
+
+from adapters.postgres import networks
+from adapters.postgres.database import Database
+from adapters.stellar.channels import ChannelAccounts
+from adapters.stellar.rail import Rail
+from domain.channels import missing
+from domain.errors import ChainUnavailable, TryAgain
+from domain.money import decimal
+from domain.networks import Standing
+
+log = logging.getLogger(__name__)
+AGAIN_SECONDS = 2.0
+SURVEY_SECONDS = 5.0
+# What is wrong is said again this often, for as long as it is.
+REPORT_EVERY = 60
+# The most that so many transactions may cost at once.
+FEES_FOR = 20
+
+
+class Survey:
+    def __init__(self, database: Database, rail: Rail, accounts: ChannelAccounts) -> None:
+        self.database = database
+        self.rail = rail
+        self.accounts = accounts
+
+    async def begin(self) -> dict[str, int]:
+        """
+        Answer how far the channels are used, once it is sure which network that is.
+
+        Asked until the network answers: a worker may start before its nodes do.
+        """
+        async with self.database.autocommit() as connection:
+            known = await networks.known(connection, self.rail.passphrase)
+        while True:
+            try:
+                standing = await self.rail.identity.establish(known)
+                sequences = await self.rail.channel_sequences()
+                await self._report(standing, list(sequences))
+            except ChainUnavailable as error:
+                log.warning("%s; asking again in %g seconds", error, AGAIN_SECONDS)
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            return sequences
+
+    async def go_on(self) -> None:
+        """Look again and again, for as long as the worker runs."""
+        rounds = 0
+        while True:
+            await asyncio.sleep(SURVEY_SECONDS)
+            rounds += 1
+            try:
+                standing = await self.rail.identity.survey()
+                if standing is not None:
+                    await self._note(standing)
+                    if rounds % REPORT_EVERY == 0:
+                        await self._report(standing, list(await self.rail.channel_sequences()))
+            except TryAgain as error:
+                log.warning("%s", error)
+
+    async def _report(self, standing: Standing, existing: list[str]) -> None:
+        """Say what is missing: a worker with too few channels works, only slower."""
+        absent = missing(list(self.rail.keys.channels), existing)
+        if absent:
+            log.error(
+                "ALARM: %d of %d channel accounts do not exist (%s ...); "
+                "create them with: apexchainx channels create",
+                len(absent),
+                len(self.rail.keys.channels),
+                absent[0],
+            )
+        if trouble := await self._fees():
+            log.error("ALARM: %s", trouble)
+        await self._note(standing)
+
+    async def _fees(self) -> str:
+        """Say what is wrong with the account that pays fees, if anything is."""
+        address = self.rail.keys.fees.public_key
+        found = (await self.accounts.standings([address])).get(address)
+        if found is None:
+            return f"the fee account {address} does not exist: nothing can be sent"
+        wanted = FEES_FOR * self.rail.fee_cap_stroops
+        if found.balance_stroops < wanted:
+            return (
+                f"the fee account {address} holds {decimal(found.balance_stroops)} XLM; "
+                f"give it {decimal(wanted)} at least"
+            )
+        return ""
+
+    async def _note(self, standing: Standing) -> None:
+        async with self.database.autocommit() as connection:
+            await networks.remember(connection, standing)
