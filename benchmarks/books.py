@@ -174,7 +174,10 @@ async def measure(database: Database, rounds: int) -> Timed:
             findings = await invariants.check(connection)
             checks.append(time.perf_counter() - began)
     async with database.autocommit() as connection:
-        postings, entries = await _count(connection, "postings"), await _count(connection, "entries")
+        postings, entries = (
+            await _count(connection, "postings"),
+            await _count(connection, "entries"),
+        )
     return Timed(postings, entries, checks, scans, findings)
 
 

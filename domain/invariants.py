@@ -30,14 +30,14 @@ PROMISES = {
     Invariant.PARTITIONED: "what was accrued is pending, reserved, paid or reversed, and one of them",
     Invariant.INTENDED: "what was paid had been signed, kept and reserved before",
 }
-# As many of one kind are named; all are counted.
+# As many of one kind are named; the rest are counted.
 NAMED_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    Something that breaks a promise, by its id; `total` of its kind were found.
+    Something that breaks a promise, by its id.
 
     One that is `overdue` breaks none yet: it has only waited for too long, and somebody must look.
     """
@@ -45,7 +45,6 @@ class Finding:
     invariant: Invariant
     subject: str
     detail: str
-    total: int = 1
     overdue: bool = False
 
 
