@@ -170,20 +170,21 @@ _PROOFS = (
     """,
 )
 
-# Triggers that hold the promises: on what, by what; the deferred ones look when all is written.
+# Triggers that hold the promises: on what, by what, when (as pg_trigger.tgtype says it: 26 is before
+# update or delete, 34 before truncate, 5 and 21 after each row); deferred ones look when all is written.
 _GUARDS = (
     """
-    guard (on_table, name, by_function, deferred) AS (VALUES
-        ('entries', 'entries_are_immutable', 'refuse_change', false),
-        ('postings', 'postings_are_immutable', 'refuse_change', false),
-        ('accounts', 'accounts_are_immutable', 'refuse_change', false),
-        ('entries', 'entries_are_never_emptied', 'refuse_change', false),
-        ('postings', 'postings_are_never_emptied', 'refuse_change', false),
-        ('accounts', 'accounts_are_never_emptied', 'refuse_change', false),
-        ('balances', 'balances_are_never_emptied', 'refuse_change', false),
-        ('postings', 'entry_balances', 'check_entry_balances', true),
-        ('entries', 'entry_has_postings', 'check_entry_has_postings', true),
-        ('balances', 'balances_keep_their_floor', 'check_floor', false)
+    guard (on_table, name, by_function, occasion, deferred) AS (VALUES
+        ('entries', 'entries_are_immutable', 'refuse_change', 26, false),
+        ('postings', 'postings_are_immutable', 'refuse_change', 26, false),
+        ('accounts', 'accounts_are_immutable', 'refuse_change', 26, false),
+        ('entries', 'entries_are_never_emptied', 'refuse_change', 34, false),
+        ('postings', 'postings_are_never_emptied', 'refuse_change', 34, false),
+        ('accounts', 'accounts_are_never_emptied', 'refuse_change', 34, false),
+        ('balances', 'balances_are_never_emptied', 'refuse_change', 34, false),
+        ('postings', 'entry_balances', 'check_entry_balances', 5, true),
+        ('entries', 'entry_has_postings', 'check_entry_has_postings', 5, true),
+        ('balances', 'balances_keep_their_floor', 'check_floor', 21, false)
     ), taken_back AS (
         SELECT c.id, c.kind, c.corrects, o.id AS original,
                (c.payment_id, c.currency) IS NOT DISTINCT FROM (o.payment_id, o.currency) AS same
@@ -198,7 +199,7 @@ _GUARDS = (
         ON t.tgrelid = to_regclass(guard.on_table) AND t.tgname = guard.name
     LEFT JOIN pg_proc f ON f.oid = t.tgfoid
     WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A') OR f.proname <> guard.by_function
-       OR t.tginitdeferred <> guard.deferred
+       OR t.tgtype <> guard.occasion OR t.tginitdeferred <> guard.deferred
     UNION ALL
     SELECT 'immutable', id, CASE
         WHEN original IS NULL THEN 'the entry it is about does not exist'
