@@ -12,10 +12,9 @@ from adapters.postgres.database import Database
 from benchmarks import books
 from domain.invariants import NAMED_MAX, Finding, Invariant, broken
 from sandbox.stack import Stack
-from tests.plants import BREAKS, IN_FLIGHT, OWED, pay
+from tests.plants import AWAY, BREAKS, IN_FLIGHT, OWED, pay
 
 POSTINGS = 2_000
-AWAY = "SET LOCAL session_replication_role = replica"
 
 
 @pytest.fixture(scope="module")
