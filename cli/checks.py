@@ -26,7 +26,7 @@ async def _measured(found: Found, postings: int, rounds: int, quiet: bool) -> di
     url = record.environment["DATABASE_URL"]
     async with books.scratch(url) as database:
         rates = {
-            writers: await books.booked_per_second(database, writers, PAYMENTS_BOOKED)
+            str(writers): await books.booked_per_second(database, writers, PAYMENTS_BOOKED)
             for writers in WRITERS
         }
     async with books.scratch(url) as database:
@@ -48,7 +48,7 @@ async def _measured(found: Found, postings: int, rounds: int, quiet: bool) -> di
     }
 
 
-def _show(timed: Timed, ratio: float, rates: dict[int, float]) -> None:
+def _show(timed: Timed, ratio: float, rates: dict[str, float]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{timed.postings:,} postings of {timed.entries:,} entries: all promises checked in "

@@ -34,14 +34,14 @@ JOIN payments p ON p.id = s.payment_id
 WHERE s.live AND a.status = 'open' AND a.max_ledger IS NOT NULL
 """
 
-RESERVED = f"""
+RESERVED = """
 WITH entry AS (
     INSERT INTO entries (id, kind, payment_id, currency, lines, slot)
-    VALUES (:id, 'reservation', :payment_id, 'USDC', 2,
-            get_byte(sha256(convert_to(:payment_id, 'UTF8')), 0) % {SLOTS})
+    VALUES (CAST(:id AS text), 'reservation', :payment_id, 'USDC', 2, :slot)
 )
 INSERT INTO postings (entry_id, line, account, amount_stroops)
-VALUES (:id, 1, 'payable:' || :payee, :amount), (:id, 2, 'reserved:' || :payee, -:amount)
+VALUES (CAST(:id AS text), 1, 'payable:' || CAST(:payee AS text), CAST(:amount AS bigint)),
+       (CAST(:id AS text), 2, 'reserved:' || CAST(:payee AS text), -CAST(:amount AS bigint))
 """
 
 ACCOUNTS = """
@@ -198,6 +198,7 @@ def _reserve_what_is_in_flight() -> None:
             {
                 "id": f"ent_{hashlib.sha256(parts.encode()).hexdigest()[:24]}",
                 "payment_id": row.id,
+                "slot": hashlib.sha256(row.id.encode()).digest()[0] % SLOTS,
                 "payee": row.to_address,
                 "amount": row.amount_stroops,
             },
