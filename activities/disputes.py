@@ -6,7 +6,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from adapters.postgres import disputes, events, outages, sla, webhooks
+from adapters.postgres import attestations, disputes, events, outages, sla, webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.outages import Dossier
 from domain import evidence
@@ -21,8 +21,10 @@ from workflows.disputes import DisputeSteps
 
 
 class DisputeActivities(DisputeSteps):
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, attests: bool = False) -> None:
         self.database = database
+        # Verdicts wait for the SLA contract's word.
+        self.attests = attests
 
     @activity.defn
     async def file_dispute(self, filing: Filing) -> Filed:
@@ -80,10 +82,13 @@ class DisputeActivities(DisputeSteps):
             )
             if decided and revision > dispute["revision"]:
                 await _judge_again(connection, dossier, revision, verdict, by, at)
+                if self.attests:
+                    await attestations.want(connection, outage_id, revision, at)
+            attest = await attestations.wanted(connection, outage_id, revision)
         assert dossier.resolved_at is not None
         assert dossier.dispute_deadline is not None
         ended, deadline = dossier.resolved_at, dossier.dispute_deadline
-        return Judgement(outage_id, revision, verdict, ended, deadline, deliveries)
+        return Judgement(outage_id, revision, verdict, ended, deadline, deliveries, attest)
 
 
 async def _filed(connection: AsyncConnection, known: RowMapping) -> Filed:

@@ -6,7 +6,16 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from adapters.postgres import events, ledger, outages, payments, policies, sla, webhooks
+from adapters.postgres import (
+    attestations,
+    events,
+    ledger,
+    outages,
+    payments,
+    policies,
+    sla,
+    webhooks,
+)
 from adapters.postgres.database import Database
 from adapters.postgres.outages import Dossier
 from domain import evidence
@@ -32,9 +41,11 @@ from workflows.outages import OutageSteps
 
 
 class OutageActivities(OutageSteps):
-    def __init__(self, database: Database, network: str) -> None:
+    def __init__(self, database: Database, network: str, *, attests: bool = False) -> None:
         self.database = database
         self.network = network
+        # Verdicts wait for the SLA contract's word.
+        self.attests = attests
 
     @activity.defn
     async def record_outage(self, declaring: Declaring) -> Recorded:
@@ -116,6 +127,8 @@ class OutageActivities(OutageSteps):
                 **resolution.told(),
             )
             await sla.add(connection, outage, 1, verdict, basis, policy, at)
+            if self.attests:
+                await attestations.want(connection, outage_id, 1, at)
             facts = evidence.of_verdict(outage, 1, verdict, policy, resolved_at, basis)
             facts["dispute_deadline"] = instant(deadline)
             deliveries = await events.publish(
@@ -123,7 +136,9 @@ class OutageActivities(OutageSteps):
                 leaf(f"outage/{outage_id}", "outage.judged", resolution.request, at, facts),
                 *_judged(outage_id, verdict, at, facts),
             )
-        return Judgement(outage_id, 1, verdict, resolved_at, deadline, deliveries)
+        return Judgement(
+            outage_id, 1, verdict, resolved_at, deadline, deliveries, attest=self.attests
+        )
 
     @activity.defn
     async def owe_payment(self, settling: Settling) -> Payment:
@@ -132,6 +147,8 @@ class OutageActivities(OutageSteps):
             dossier = await outages.lock(connection, outage_id)
             if dossier.judged is None or dossier.judged[0] != revision:
                 raise Conflict(f"revision {revision} is not the last word on {outage_id!r}")
+            if await attestations.lacking(connection, outage_id, revision):
+                raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
             debt = owed(
                 self.network,
                 dossier.agreement,
@@ -192,7 +209,8 @@ async def _judgement(connection: AsyncConnection, dossier: Dossier) -> Judgement
         connection, *(event_id(kind, outage_id) for kind in kinds)
     )
     ended, deadline = dossier.resolved_at, dossier.dispute_deadline
-    return Judgement(outage_id, revision, verdict, ended, deadline, deliveries)
+    attest = await attestations.wanted(connection, outage_id, revision)
+    return Judgement(outage_id, revision, verdict, ended, deadline, deliveries, attest)
 
 
 def _judged(outage_id: str, verdict: Verdict, at: datetime, facts: dict[str, Any]) -> list[Event]:

@@ -122,12 +122,14 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         payment, attempt, seen = sighting.payment, sighting.attempt, sighting.observation
         facts = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
         async with self.database.transaction() as connection:
-            await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason)
-            await payments.move(connection, payment.id, PaymentStatus.PENDING)
-            given_back = unspent(payment, attempt.n, attempt.payment_id)
-            await ledger.book_many(connection, given_back)
-            await events.publish(connection, attempt_failed(payment, attempt, sighting.at, facts))
-            reach("in_failing")
+            # Closed by an earlier run, the payment may have gone on since.
+            if await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason):
+                await payments.move(connection, payment.id, PaymentStatus.PENDING)
+                given_back = unspent(payment, attempt.n, attempt.payment_id)
+                await ledger.book_many(connection, given_back)
+                failed = attempt_failed(payment, attempt, sighting.at, facts)
+                await events.publish(connection, failed)
+                reach("in_failing")
         reach("after_fail")
 
     @activity.defn
@@ -199,8 +201,7 @@ async def hold(
         facts = evidence.of_payment(payment) | {"status": status, "reason": reason}
         key = (payment.id, reason)  # held again for the same reason is no news
         by, outage_id = by_engine(payment.correlation_id), payment.outage_id
-        if not await payments.move(connection, payment.id, status, parked_reason=reason):
-            await payments.restate(connection, payment.id, status, reason)
+        await payments.stop(connection, payment.id, status, reason)
         told.append(
             (
                 leaf(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),

@@ -17,6 +17,7 @@ from domain.errors import Invalid
 Settings = TypeVar("Settings", bound=BaseSettings)
 URLS = r"^https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*$"
 ADDRESS = r"^G[A-Z2-7]{55}$"
+CONTRACT = r"^C[A-Z2-7]{55}$"
 
 
 def _stroops(text: Any) -> Any:
@@ -73,7 +74,15 @@ class ApiSettings(CommonSettings):
     )
 
 
-class WorkerSettings(CommonSettings):
+class JudgingSettings(CommonSettings):
+    """What the workers must agree on: who has the last word on a verdict."""
+
+    contract_execution_mode: Literal["local", "soroban"] = Field(
+        "local", description="soroban: verdicts are paid only when the SLA contract confirms them"
+    )
+
+
+class WorkerSettings(JudgingSettings):
     """A worker of any queue but settlement."""
 
     webhook_allow_private: bool = Field(
@@ -81,7 +90,7 @@ class WorkerSettings(CommonSettings):
     )
 
 
-class SettlementSettings(CommonSettings):
+class SettlementSettings(JudgingSettings):
     """The worker of the settlement queue: the only process with signing seeds."""
 
     stellar_rpc_url: str = Field(
@@ -99,6 +108,11 @@ class SettlementSettings(CommonSettings):
     stellar_fees_seed: SecretStr = Field(description="seed (S...) of the account that pays fees")
     stellar_operator_seed: SecretStr = Field(
         description="seed (S...) of the operator, which sponsors channels and holds no funds"
+    )
+    stellar_sla_contract: str | None = Field(
+        None,
+        pattern=CONTRACT,
+        description="id (C...) of the SLA contract, needed when CONTRACT_EXECUTION_MODE is soroban",
     )
     stellar_channels: int = Field(32, ge=1, le=1000, description="how many channel accounts")
     stellar_fee_cap_stroops: int = Field(

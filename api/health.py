@@ -6,9 +6,11 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from temporalio.service import RPCError
 
+from adapters.postgres import networks
 from api.dependencies import Running
 from domain.errors import NotFound, Unavailable
 
+MEND = "a person must act: see the lines with ALARM in the settlement worker's log"
 router = APIRouter(prefix="/health", tags=["health"])
 
 
@@ -37,9 +39,22 @@ async def readiness(engine: Running) -> JSONResponse:
     """The database and Temporal answer, so requests can be served."""
     parts = {"database": await _database(engine), "temporal": await _temporal(engine)}
     ready = all(state == "ok" for state in parts.values())
+    # What is wrong there keeps nobody from being served here.
+    shown = parts | {"settlement": await _settlement(engine)} if ready else parts
     return JSONResponse(
-        {"status": "ok" if ready else "unavailable", "parts": parts}, 200 if ready else 503
+        {"status": "ok" if ready else "unavailable", "parts": shown}, 200 if ready else 503
     )
+
+
+async def _settlement(engine: Running) -> str:
+    """Whether a person must mend something for money to move, as the signer last saw it."""
+    try:
+        async with engine.database.autocommit() as connection:
+            troubled = await networks.troubles(connection)
+    except Unavailable as error:
+        return str(error)
+    # Anyone may ask here, so what exactly is wrong stays in the log.
+    return MEND if troubled else "ok"
 
 
 async def _database(engine: Running) -> str:

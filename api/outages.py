@@ -12,7 +12,7 @@ from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
 from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
 from api.timeline import timeline
-from api.views import STATES, OutageView, PageView, PaymentView, SlaView
+from api.views import STATES, AttestationView, OutageView, PageView, PaymentView, SlaView
 from domain.errors import Conflict, Invalid
 from domain.outages import (
     Amendment,
@@ -178,9 +178,12 @@ async def resolve_outage(
         judgement.verdict,
         asked.correlation_id,
     )
+    # Asked again much later, the newest verdict may be another than the one answered.
+    newest = row["sla_revision"] == judgement.revision
+    attestation = AttestationView.of(row) if newest else None
     return ResolvedView(
         outage=OutageView.of(row),
-        sla=SlaView.of(judgement.verdict, judgement.revision),
+        sla=SlaView.of(judgement.verdict, judgement.revision, attestation),
         payment=PaymentView.planned(payment),
     )
 

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 from sqlalchemy import RowMapping
 
+from domain.attestations import AttestationStatus
 from domain.money import decimal
 from domain.outages import OutageStatus
 from domain.payments import Payment, PaymentStatus
@@ -32,6 +33,40 @@ class LocationView(BaseModel):
     longitude: float
 
 
+class TermsView(BaseModel):
+    """Whole minutes and whole USDC."""
+
+    threshold_minutes: int
+    penalty_per_minute: int
+    reward_base: int
+
+
+class AttestationView(BaseModel):
+    """
+    The SLA contract's word on a verdict: until it is attested nothing is paid, and `problem` says
+    why it is halted. `config_hash` is the contract's, of the terms in `config_snapshot`.
+    """
+
+    status: AttestationStatus
+    problem: str | None
+    symbol: str
+    contract_id: str | None
+    transaction_hash: str | None
+    ledger: int | None
+    config_hash: str | None
+    config_snapshot: dict[Severity, TermsView] | None
+    fresh: bool | None
+    attested_at: datetime | None
+
+    @classmethod
+    def of(cls, row: RowMapping) -> "AttestationView | None":
+        if row["attestation_status"] is None:
+            return None
+        shown = {name: row[f"attestation_{name}"] for name in cls.model_fields}
+        hash_ = shown["config_hash"]
+        return cls.model_validate(shown | {"config_hash": hash_ and str(hash_)})
+
+
 class SlaView(BaseModel):
     """The verdict; `amount` is in USDC, positive for a reward, negative for a penalty."""
 
@@ -43,9 +78,12 @@ class SlaView(BaseModel):
     payment_type: PaymentType
     rating: Rating
     revision: int = 1
+    attestation: AttestationView | None = None
 
     @classmethod
-    def of(cls, verdict: Verdict, revision: int = 1) -> "SlaView":
+    def of(
+        cls, verdict: Verdict, revision: int = 1, attestation: AttestationView | None = None
+    ) -> "SlaView":
         return cls(
             status=verdict.status,
             mttr_minutes=verdict.mttr_minutes,
@@ -55,6 +93,7 @@ class SlaView(BaseModel):
             payment_type=verdict.payment_type,
             rating=verdict.rating,
             revision=revision,
+            attestation=attestation,
         )
 
 
@@ -128,6 +167,7 @@ def _sla_of(row: RowMapping) -> SlaView | None:
         payment_type=row["sla_payment_type"],
         rating=row["sla_rating"],
         revision=row["sla_revision"],
+        attestation=AttestationView.of(row),
     )
 
 

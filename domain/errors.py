@@ -15,6 +15,8 @@ Every error this engine raises on purpose.
     + ChannelsBusy       every channel account has a payment in flight
   x Stop                 repeating cannot help; a person must look
     + ChainMismatch      the network is not the one this engine was set up for
+    + ContractMismatch     the SLA contract is not what this engine was set up for
+    + ContractRefused      the SLA contract refuses a call that repeating cannot mend
     + Obstructed           a payment cannot be made until its payee or treasury changes
     + Quarantined        a channel's sequence was consumed by something we did not sign
 
@@ -110,8 +112,20 @@ class ChainMismatch(Stop):
     code = "chain_mismatch"
 
 
+class ContractMismatch(Stop):
+    """The SLA contract, or the state it is in, is not what this engine was set up for."""
+
+    code = "contract_mismatch"
+
+
+class ContractRefused(Stop):
+    """The SLA contract refuses a call, and will as long as nobody changes something."""
+
+    code = "contract_refused"
+
+
 class Obstructed(Stop):
-    """A payment cannot be made until its payee, or our treasury, changes something."""
+    """Something cannot be done until somebody else, or our treasury, changes something."""
 
     code = "obstructed"
 

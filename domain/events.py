@@ -16,6 +16,7 @@ class EventType(StrEnum):
     SLA_BREACHED = "sla.breached"
     DISPUTE_OPENED = "dispute.opened"
     DISPUTE_RESOLVED = "dispute.resolved"
+    ATTESTATION_HALTED = "attestation.halted"
     PAYMENT_PROCESSED = "payment.processed"
     PAYMENT_PARKED = "payment.parked"
     PAYMENT_HELD = "payment.held"

@@ -7,6 +7,7 @@ Anyone can recompute a verdict from these: the instants, the severity, the terms
 from datetime import datetime
 from typing import Any
 
+from domain.attestations import Attestation, CallOutcome
 from domain.digests import instant
 from domain.outages import Outage
 from domain.payments import Payment
@@ -56,6 +57,21 @@ def of_verdict(
         "rating": verdict.rating,
         "amount_stroops": str(verdict.amount_stroops),
         **of_policy(policy),
+    }
+
+
+def of_attestation(
+    attestation: Attestation, contract: str, hash_: str, outcome: CallOutcome
+) -> dict[str, Any]:
+    """Where the contract's answer stands on the chain, and the answer itself."""
+    return {
+        "outage_id": attestation.outage_id,
+        "revision": attestation.revision,
+        "contract_id": contract,
+        "transaction_hash": hash_,
+        "ledger": outcome.ledger,
+        "fresh": outcome.fresh,
+        "result": outcome.finding.json() if outcome.finding else None,
     }
 
 

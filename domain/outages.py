@@ -162,6 +162,8 @@ class Judgement:
     resolved_at: datetime
     dispute_deadline: datetime
     deliveries: list[str]
+    # The SLA contract must confirm the verdict before it is paid.
+    attest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

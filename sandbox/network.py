@@ -17,6 +17,8 @@ TREASURY_STROOPS = (
     10**18
 )  # 100 billion USDC each, and both together stay below the int64 of the ledger
 
+SLA_RETENTION = 100  # results kept by the SLA contract; its one entry has room for some 200
+
 
 @dataclass(frozen=True)
 class Network:
@@ -63,6 +65,7 @@ class Network:
             "STELLAR_PROVIDER_ADDRESS": addresses["provider"],
             "STELLAR_BENEFICIARY_ADDRESS": addresses["beneficiary"],
             "STELLAR_CHANNELS": str(len(addresses["channels"])),
+            "STELLAR_SLA_CONTRACT": addresses["sla_contract"],
         }
 
     @property
@@ -117,6 +120,12 @@ class Network:
                 *(_account(address, 0) for address in parties),
                 *(_account(address, None) for address in senders),
             ],
+            "sla_contract": {
+                "contract": addresses["sla_contract"],
+                "admin": addresses["admin"],
+                "operator": addresses["operator"],
+                "retention_limit": SLA_RETENTION,
+            },
         }
 
 

@@ -32,6 +32,8 @@ class StackOptions:
     ports: WorldPorts = field(default_factory=WorldPorts)
     ledger_seconds: float = 1.0
     time_skipping: bool = False
+    # False: whoever asked for the stack runs the settlement worker himself.
+    signs: bool = True
     # Environment variables of the house, over those of the caller.
     settings: dict[str, str] = field(default_factory=dict)
 
@@ -103,6 +105,11 @@ class Stack:
         return self._world.environment | self._bootstrap_key
 
     @property
+    def signing_environment(self) -> dict[str, str]:
+        """What the settlement worker is started with, seeds included."""
+        return self._house_environment(signs=True)
+
+    @property
     def urls(self) -> dict[str, str]:
         environment = self.environment
         known = {
@@ -139,9 +146,10 @@ class Stack:
             ground = [keys, database, memory]
             group.create_task(_after(ground, lambda: supervisor.start(self._api())))
             group.create_task(_after(ground, lambda: supervisor.start(self._worker("worker"))))
-            group.create_task(
-                _after([*ground, chain], lambda: supervisor.start(self._worker(SIGNER)))
-            )
+            if self._options.signs:
+                group.create_task(
+                    _after([*ground, chain], lambda: supervisor.start(self._worker(SIGNER)))
+                )
         self._write_record()
 
     def _worker(self, name: str) -> Program:

@@ -5,9 +5,10 @@ A process of its own, because loading the Stellar SDK takes a second that no lat
 
 import json
 import sys
+from hashlib import sha256
 from pathlib import Path
 
-from stellar_sdk import Keypair
+from stellar_sdk import Keypair, StrKey
 
 from adapters.stellar.keys import channel_keypairs
 from sandbox.directory import write_private
@@ -27,9 +28,15 @@ def draw() -> dict[str, dict[str, object]]:
     addresses["channels"] = [
         channel.public_key for channel in channel_keypairs(master.secret, CHANNELS)
     ]
+    addresses["sla_contract"] = _contract_id(pairs["admin"])
     seeds: dict[str, object] = {name: pair.secret for name, pair in pairs.items()}
     seeds["channels"] = master.secret
     return {"addresses": addresses, "seeds": seeds}
+
+
+def _contract_id(deployer: Keypair) -> str:
+    """A contract id of this world's own, drawn from its deployer."""
+    return StrKey.encode_contract(sha256(b"sla calculator" + deployer.raw_public_key()).digest())
 
 
 if __name__ == "__main__":

@@ -85,7 +85,9 @@ class Life:
     def forget(self, kept: int) -> None:
         """The worker is gone, and with it the answers that were not recorded."""
         if self.asks is not None:
-            del self.recorded[kept:]
+            # A timer is started with all that came before it on record.
+            waits = [turn for turn, (step, _) in enumerate(self.recorded, 1) if step == "wait"]
+            del self.recorded[max(kept, *waits, 0) :]
             self.run.close()
             self.begin()
 

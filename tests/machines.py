@@ -143,7 +143,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     @rule(
         which=st.integers(0, PAYMENTS_MAX - 1),
         point=st.sampled_from(POINTS),
-        tries=st.integers(1, 6),
+        tries=st.integers(3, 8),
         kept=KEPT,
         down=st.sampled_from([0, 1, 30]),
     )
@@ -225,7 +225,7 @@ class ExactlyOnce(RuleBasedStateMachine):
                 text(
                     """
                     SELECT p.id, p.status, p.parked_reason, p.transaction_hash,
-                           (SELECT json_agg(json_build_array(a.channel, a.sequence))
+                           (SELECT json_agg(json_build_array(a.channel, a.sequence, a.status, a.reason) ORDER BY a.n)
                             FROM attempts a WHERE a.payment_id = p.id) AS pairs,
                            (SELECT coalesce(sum(g.amount_stroops), 0) FROM entries e
                             JOIN postings g ON g.entry_id = e.id
@@ -239,7 +239,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         for life in self.world.lives:
             row, seen = rows[life.payment.id], credits.get(life.payment.number, [])
             self.book.met[row.status] += 1
-            taken = {(channel, sequence) for channel, sequence in row.pairs or []}
+            taken = {(channel, sequence) for channel, sequence, *_ in row.pairs or []}
             if taken & self.world.foreign:
                 assert row.status == "quarantined", f"went on after unknown bytes: {row}"
             if row.status == "confirmed":

@@ -12,6 +12,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
+from activities.attestations import AttestationActivities
 from activities.batches import BatchActivities
 from activities.disputes import DisputeActivities
 from activities.outages import OutageActivities
@@ -24,6 +25,7 @@ from adapters.subscribers import Subscribers
 from worker.refusals import Refusals
 from worker.sandbox import strict_sandbox
 from worker.settlement import begin_gathering, settlement_activities
+from workflows.attestations import AttestationWorkflow
 from workflows.batches import BatchWorkflow, GatheringWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
@@ -60,11 +62,16 @@ async def duty(
     raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
 
 
-def _settlements(payments: PaymentActivities, batches: BatchActivities) -> Duty:
-    """The lives of payments and batches, and the steps that move the money."""
+def _settlements(
+    payments: PaymentActivities, batches: BatchActivities, attestations: AttestationActivities
+) -> Duty:
+    """The lives of payments and batches, the steps that move the money, and the contract's word."""
     return Duty(
-        [PaymentWorkflow, BatchWorkflow, GatheringWorkflow],
+        [PaymentWorkflow, BatchWorkflow, GatheringWorkflow, AttestationWorkflow],
         [
+            attestations.prepare_call,
+            attestations.carry_out_call,
+            attestations.conclude_attestation,
             payments.prepare_payment,
             payments.submit_payment,
             payments.observe_payment,
@@ -85,8 +92,9 @@ def _settlements(payments: PaymentActivities, batches: BatchActivities) -> Duty:
 
 def _records(settings: WorkerSettings, database: Database) -> Duty:
     """The lives of outages, and the steps that write their records."""
-    outages = OutageActivities(database, settings.stellar_network)
-    disputes = DisputeActivities(database)
+    attests = settings.contract_execution_mode == "soroban"
+    outages = OutageActivities(database, settings.stellar_network, attests=attests)
+    disputes = DisputeActivities(database, attests=attests)
     return Duty(
         [OutageWorkflow],
         [

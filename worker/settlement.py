@@ -1,6 +1,7 @@
 """The only place where signing seeds are read, and the only process that holds them."""
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -8,6 +9,7 @@ from functools import partial
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
+from activities.attestations import AttestationActivities
 from activities.batches import BatchActivities
 from activities.breakers import BreakerSwitch
 from activities.limits import Gate
@@ -16,20 +18,24 @@ from adapters import temporal
 from adapters.postgres import attempts, limits
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
+from adapters.stellar.calculator import Calculator
 from adapters.stellar.channels import ChannelAccounts
 from adapters.stellar.keys import Keys, keys
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
 from domain.batches import Plan
 from domain.breakers import Tolerance
+from domain.errors import ChainUnavailable, ContractMismatch
 from domain.limits import Limits
 from worker.surveys import Survey
 from workflows.batches import GatheringWorkflow
 
+log = logging.getLogger(__name__)
+
 
 async def settlement_activities(
     database: Database, client: Client, stack: AsyncExitStack
-) -> tuple[PaymentActivities, BatchActivities]:
+) -> tuple[PaymentActivities, BatchActivities, AttestationActivities]:
     """Open the rail, make sure it is the right network, and learn where its channels stand."""
     settings = load(SettlementSettings)
     held = held_keys(settings)
@@ -39,6 +45,7 @@ async def settlement_activities(
     stack.push_async_callback(rail.close)
     survey = Survey(database, rail, ChannelAccounts(nodes, passphrase, held, cap))
     sequences = await survey.begin()
+    calculator = await _calculator(settings, rail)
     async with database.transaction() as connection:
         await attempts.keep_channels(connection, sequences)
     stack.push_async_callback(_stop, asyncio.create_task(survey.go_on()))
@@ -47,7 +54,29 @@ async def settlement_activities(
     return (
         PaymentActivities(database, rail, gate, gathers=plan.gathers),
         BatchActivities(database, rail, plan, gate),
+        AttestationActivities(database, calculator),
     )
+
+
+async def _calculator(settings: SettlementSettings, rail: Rail) -> Calculator | None:
+    """Check the SLA contract, when verdicts need its word; ask until the network answers."""
+    if settings.contract_execution_mode == "local":
+        return None
+    if settings.stellar_sla_contract is None:
+        raise ContractMismatch(
+            "CONTRACT_EXECUTION_MODE is soroban and STELLAR_SLA_CONTRACT is not set; "
+            "name the contract, or judge with CONTRACT_EXECUTION_MODE=local"
+        )
+    calculator = Calculator(
+        rail.nodes, rail.passphrase, settings.stellar_sla_contract, rail.keys.operator
+    )
+    while True:
+        try:
+            await calculator.check()
+            return calculator
+        except ChainUnavailable as error:
+            log.warning("%s; asking again in 2 seconds", error)
+            await asyncio.sleep(2)
 
 
 async def _gate(settings: SettlementSettings, database: Database, client: Client) -> Gate:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 AGAIN_SECONDS = 2.0
 SURVEY_SECONDS = 5.0
 # What is wrong is said again this often, for as long as it is.
-REPORT_EVERY = 60
+REPORT_EVERY = 12
 # The most that so many transactions may cost at once.
 FEES_FOR = 20
 
@@ -66,18 +66,23 @@ class Survey:
 
     async def _report(self, standing: Standing, existing: list[str]) -> None:
         """Say what is missing: a worker with too few channels works, only slower."""
-        absent = missing(list(self.rail.keys.channels), existing)
-        if absent:
-            log.error(
-                "ALARM: %d of %d channel accounts do not exist (%s ...); "
-                "create them with: apexchainx channels create",
-                len(absent),
-                len(self.rail.keys.channels),
-                absent[0],
-            )
-        if trouble := await self._fees():
+        troubles = [self._channels(existing), await self._fees()]
+        found = [trouble for trouble in troubles if trouble]
+        for trouble in found:
             log.error("ALARM: %s", trouble)
         await self._note(standing)
+        async with self.database.autocommit() as connection:
+            await networks.note_trouble(connection, self.rail.passphrase, "; ".join(found))
+
+    def _channels(self, existing: list[str]) -> str:
+        wanted = list(self.rail.keys.channels)
+        absent = missing(wanted, existing)
+        if not absent:
+            return ""
+        return (
+            f"{len(absent)} of {len(wanted)} channel accounts do not exist ({absent[0]} ...); "
+            "create them with: apexchainx channels create"
+        )
 
     async def _fees(self) -> str:
         """Say what is wrong with the account that pays fees, if anything is."""

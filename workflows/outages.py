@@ -22,9 +22,10 @@ from domain.payments import Closing, Payment, Receipt, Settling
 
 with workflow.unsafe.imports_passed_through():
     from workflows import columns
+    from workflows.attestations import Attested
     from workflows.disputes import DisputeSteps
     from workflows.payments import PaymentWorkflow
-    from workflows.steps import Life, check, refuse, step
+    from workflows.steps import check, refuse, step
     from workflows.webhooks import start_deliveries
 
 
@@ -63,7 +64,7 @@ class OutageSteps(ABC):
 
 
 @workflow.defn
-class OutageWorkflow(Life):
+class OutageWorkflow(Attested):
     @workflow.init
     def __init__(self, declaration: Declaration) -> None:
         super().__init__()
@@ -80,7 +81,9 @@ class OutageWorkflow(Life):
     @workflow.run
     async def run(self, declaration: Declaration) -> OutageStatus | None:
         if await self.declare() and await self.repaired():
+            await self.ask_contract(self.judgement)
             await self.contested()
+            await self.agreed(self.judgement)
             receipt = await self.settle()
             await self.close(receipt)
         await workflow.wait_condition(workflow.all_handlers_finished)

@@ -1,6 +1,6 @@
 """What the book knows of a network: how far it was seen to have come, and under which rules."""
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +20,19 @@ async def known(connection: AsyncConnection, passphrase: str) -> Standing | None
     )
     row = found.one_or_none()
     return None if row is None else Standing(*row)
+
+
+async def note_trouble(connection: AsyncConnection, passphrase: str, trouble: str) -> None:
+    """Say what a person must mend on a network; nothing, when all is well."""
+    await connection.execute(
+        update(networks).where(networks.c.passphrase == passphrase).values(trouble=trouble or None)
+    )
+
+
+async def troubles(connection: AsyncConnection) -> list[str]:
+    """Return what must be mended, of every network this book is settled on."""
+    statement = select(networks.c.trouble).where(networks.c.trouble.is_not(None))
+    return list(await connection.scalars(statement.order_by(networks.c.passphrase)))
 
 
 async def remember(connection: AsyncConnection, standing: Standing) -> None:

@@ -13,7 +13,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.policies import policy_of
-from adapters.postgres.tables import agreements, outages, policies, sla_results
+from adapters.postgres.tables import (
+    agreements,
+    attestations,
+    outages,
+    policies,
+    sla_results,
+)
 from domain.errors import Conflict, NotFound
 from domain.money import STROOPS_PER_UNIT
 from domain.outages import TRANSITIONS, Declaration, Outage, OutageStatus
@@ -165,6 +171,12 @@ def verdict_of(row: RowMapping) -> tuple[int, Verdict] | None:
     )
 
 
+_ATTESTED = (
+    *("status", "problem", "symbol", "contract_id", "transaction_hash", "ledger"),
+    *("config_hash", "config_snapshot", "fresh", "attested_at"),
+)
+
+
 def _with_verdict(*more: Label[Any]) -> Select[Any]:
     """Each outage beside the newest revision of its verdict, if it has one."""
     newest = (
@@ -179,7 +191,12 @@ def _with_verdict(*more: Label[Any]) -> Select[Any]:
         for name in ("revision", "status", "payment_type", "rating", "mttr_minutes")
     ]
     columns += [newest.c[n].label(f"sla_{n}") for n in ("threshold_minutes", "amount_stroops")]
-    return select(outages, *columns, *more).select_from(outages.outerjoin(newest, true()))
+    columns += [attestations.c[name].label(f"attestation_{name}") for name in _ATTESTED]
+    beside = outages.outerjoin(newest, true()).outerjoin(
+        attestations,
+        (attestations.c.outage_id == outages.c.id) & (attestations.c.revision == newest.c.revision),
+    )
+    return select(outages, *columns, *more).select_from(beside)
 
 
 async def get(connection: AsyncConnection, outage_id: str) -> RowMapping:

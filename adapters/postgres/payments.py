@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, func, select, update
+from sqlalchemy import ColumnElement, RowMapping, exists, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import payments
+from adapters.postgres.tables import payments, shares
 from domain.errors import Conflict, NotFound
 from domain.payments import TRANSITIONS, Payment, PaymentStatus, Treasury
 from domain.sla import PaymentType
@@ -81,14 +81,24 @@ async def move_all(
     )
 
 
-async def restate(
+async def stop(
     connection: AsyncConnection, payment_id: str, status: PaymentStatus, reason: str
 ) -> None:
-    """A payment that waits already now waits for another reason."""
+    """
+    Let a payment wait, or wait for another reason than before.
+
+    One that rides in an attempt is stopped by quarantine alone: whatever else was found out, was
+    found before its bytes were signed, by a run that comes late.
+    """
+    riding = exists().where(shares.c.payment_id == payments.c.id, shares.c.live)
     await connection.execute(
         update(payments)
-        .where(payments.c.id == payment_id, payments.c.status == status)
-        .values(parked_reason=reason)
+        .where(
+            payments.c.id == payment_id,
+            payments.c.status.in_([*sources(TRANSITIONS, status), status]),
+            true() if status is PaymentStatus.QUARANTINED else ~riding,
+        )
+        .values(status=status, parked_reason=reason)
     )
 
 

@@ -76,7 +76,8 @@ class LedgerWatch:
                 # Whatever went wrong says nothing about any payment: look again, elsewhere.
                 log.warning("cannot read ledgers from %s: %s", node.name, type(error).__name__)
                 self.cursor = None
-                if self.nodes.best() is node:
+                # A node that only refused the question is still followed: not in a hurry.
+                if node.fit or self.nodes.best() is node:
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
             for transaction in page.transactions:

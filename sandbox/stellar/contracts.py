@@ -14,29 +14,13 @@ from typing import Protocol
 from stellar_sdk import xdr
 from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
-from sandbox.stellar import fees
-from sandbox.stellar.entries import Entry, Key
+from sandbox.stellar import fees, wire
+from sandbox.stellar.authority import Authority
+from sandbox.stellar.entries import ContractData, Entry, Key
 from sandbox.stellar.footprints import Footprint
 from sandbox.stellar.keys import address_of, instance_key
 from sandbox.stellar.states import State
-
-
-class Trapped(Exception):
-    """A contract call that ends in an error, named as the host names it."""
-
-    def __init__(self, kind: SCErrorType, code: int) -> None:
-        self.kind, self.code = kind, code
-        family = kind.name.removeprefix("SCE_").title().replace("_", "")
-        if kind == SCErrorType.SCE_CONTRACT:
-            self.text = f"Error({family}, #{code})"
-        else:
-            word = SCErrorCode(code).name.removeprefix("SCEC_").title().replace("_", "")
-            self.text = f"Error({family}, {word})"
-        super().__init__(self.text)
-
-
-class OverBudget(Exception):
-    """A call that needs more than its transaction declared."""
+from sandbox.stellar.traps import OverBudget, Trapped
 
 
 class Guarded(State):
@@ -60,36 +44,9 @@ class Guarded(State):
     def put(self, entry: Entry) -> None:
         if self.footprint is not None and entry.key not in self.footprint.writable:
             raise Trapped(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_EXCEEDED_LIMIT)
+        if weight(entry) > fees.MAX_DATA_ENTRY_BYTES:
+            raise Trapped(SCErrorType.SCE_BUDGET, SCErrorCode.SCEC_EXCEEDED_LIMIT)
         super().put(entry)
-
-
-class Authority:
-    """What the addresses of a call have allowed; when recording, what they would have to."""
-
-    def __init__(
-        self, source: str, entries: list[xdr.SorobanAuthorizationEntry], recording: bool
-    ) -> None:
-        self.source = source
-        self.recording = recording
-        self.recorded: list[str] = []
-        self._granted = [
-            entry.root_invocation.function.contract_fn.to_xdr_bytes()
-            for entry in entries
-            if entry.credentials.type
-            == xdr.SorobanCredentialsType.SOROBAN_CREDENTIALS_SOURCE_ACCOUNT
-            and entry.root_invocation.function.contract_fn is not None
-        ]
-
-    def require(self, address: str, arguments: xdr.InvokeContractArgs) -> None:
-        if self.recording:
-            if address not in self.recorded:
-                self.recorded.append(address)
-            return
-        call = arguments.to_xdr_bytes()
-        # An entry signed by address, with a nonce, is left out of the box: it grants nothing.
-        if address != self.source or call not in self._granted:
-            raise Trapped(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_INVALID_ACTION)
-        self._granted.remove(call)
 
 
 @dataclass(slots=True)
@@ -115,12 +72,19 @@ class Call:
         return self.arguments.args
 
     def require_auth(self, address: str) -> None:
-        self.authority.require(address, self.arguments)
+        self.authority.require(address, self.arguments, self.state, self.ledger)
 
 
 class Contract(Protocol):
     def invoke(self, call: Call) -> bytes:
         """Do what was asked and give back the answer as the XDR of a value."""
+
+
+class Deployed(Contract, Protocol):
+    """A contract that a world begins with."""
+
+    def instance(self, passphrase: str) -> ContractData:
+        """The entry that says this contract exists, as the network keeps it."""
 
 
 Contracts = Mapping[str, Contract]
@@ -152,7 +116,7 @@ def run_call(
         contract=address_of(arguments.contract_address),
         arguments=arguments,
         state=Guarded(setting.state, footprint),
-        authority=Authority(setting.source, operation.auth, recording),
+        authority=Authority(setting.source, operation.auth, recording, setting.passphrase),
         ledger=setting.ledger,
         close_time=setting.close_time,
         passphrase=setting.passphrase,
@@ -182,4 +146,13 @@ def disk_read_bytes(keys: Iterable[Key]) -> int:
 
 
 def write_bytes(changes: Mapping[Key, Entry | None]) -> int:
-    return sum(fees.ENTRY_BYTES[key[0]] for key in changes)
+    return sum(
+        fees.ENTRY_BYTES[key[0]] if entry is None else weight(entry)
+        for key, entry in changes.items()
+    )
+
+
+def weight(entry: Entry) -> int:
+    """What an entry weighs: what contracts keep may be of any size, the rest is of one."""
+    usual = fees.ENTRY_BYTES[entry.key[0]]
+    return max(usual, len(wire.ledger_entry(entry))) if isinstance(entry, ContractData) else usual

@@ -13,15 +13,7 @@ from stellar_sdk.xdr import TransactionResultCode as Code
 from sandbox.stellar import fees, wire
 from sandbox.stellar.addresses import NATIVE, asset_contract
 from sandbox.stellar.applications import Application
-from sandbox.stellar.contracts import (
-    Call,
-    Contracts,
-    OverBudget,
-    Setting,
-    Trapped,
-    check_budget,
-    run_call,
-)
+from sandbox.stellar.contracts import Call, Contracts, Setting, check_budget, run_call
 from sandbox.stellar.entries import Entry, Key
 from sandbox.stellar.footprints import Footprint
 from sandbox.stellar.keys import address_of
@@ -29,6 +21,7 @@ from sandbox.stellar.operations import apply_operation, source_of
 from sandbox.stellar.results import Footmark, Refused, operation_result, transaction_result
 from sandbox.stellar.states import State
 from sandbox.stellar.transactions import Envelope
+from sandbox.stellar.traps import OverBudget, Trapped
 from sandbox.stellar.validity import Moment, check_entry, check_signatures
 
 BEFORE_ALL, AFTER_ALL = 0, 2

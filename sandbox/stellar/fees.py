@@ -13,6 +13,7 @@ MAX_WRITE_ENTRIES = 200
 MAX_FOOTPRINT_ENTRIES = 400
 MAX_TRANSACTION_BYTES = 132_096
 MAX_EVENT_BYTES = 16_384
+MAX_DATA_ENTRY_BYTES = 65_536
 
 # What the box says an entry weighs; a simulation reserves it, an application needs it.
 ENTRY_BYTES = {"account": 200, "trustline": 120, "claimable": 250, "data": 400}

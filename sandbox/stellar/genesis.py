@@ -10,6 +10,8 @@ import orjson
 from stellar_sdk import StrKey
 
 from sandbox.stellar.addresses import NATIVE
+from sandbox.stellar.calculator.contract import SlaCalculator
+from sandbox.stellar.contracts import Deployed
 from sandbox.stellar.entries import Account, Entry, Trustline
 from sandbox.stellar.sac import AssetContract
 
@@ -26,6 +28,7 @@ class Genesis:
     asset: str
     accounts: tuple[tuple[str, int, int | None], ...]  # address, XLM and USDC in stroops
     digest: str
+    calculator: tuple[str, str, str, int] | None = None  # contract, admin, operator, retention
 
     @classmethod
     def read(cls, path: Path) -> Genesis:
@@ -51,10 +54,14 @@ class Genesis:
             raise BadGenesis("The genesis file names an account twice.")
         digest = sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
         passphrase = str(document["network_passphrase"])
-        return cls(passphrase, f"{asset['code']}:{issuer}", accounts, digest)
+        calculator = _calculator_row(document.get("sla_contract"))
+        return cls(passphrase, f"{asset['code']}:{issuer}", accounts, digest, calculator)
 
-    def contracts(self) -> list[AssetContract]:
-        return [AssetContract(NATIVE), AssetContract(self.asset)]
+    def contracts(self) -> list[Deployed]:
+        made: list[Deployed] = [AssetContract(NATIVE), AssetContract(self.asset)]
+        if self.calculator is not None:
+            made.append(SlaCalculator(*self.calculator))
+        return made
 
     def entries(self) -> list[Entry]:
         issuer = self.asset.partition(":")[2]
@@ -79,3 +86,21 @@ def _account_row(row: dict[str, object]) -> tuple[str, int, int | None]:
     assert isinstance(native, int)
     assert issued is None or isinstance(issued, int)
     return address, native, issued
+
+
+def _calculator_row(row: object) -> tuple[str, str, str, int] | None:
+    """The SLA calculator that the world begins with, initialized; a world may begin without."""
+    if row is None:
+        return None
+    if not isinstance(row, dict):
+        raise TypeError("sla_contract must be an object")
+    contract, limit = str(row["contract"]), row["retention_limit"]
+    admin, operator = str(row["admin"]), str(row["operator"])
+    if not StrKey.is_valid_contract(contract):
+        raise BadGenesis(f"The genesis file names no valid contract: {contract}.")
+    for address in (admin, operator):
+        if not StrKey.is_valid_ed25519_public_key(address):
+            raise BadGenesis(f"The genesis file gives the contract no valid role: {address}.")
+    if type(limit) is not int or not 1 <= limit <= 1_000:
+        raise BadGenesis(f"The genesis file gives the contract no retention limit: {limit!r}.")
+    return contract, admin, operator, limit

@@ -11,9 +11,10 @@ from stellar_sdk.xdr import SCErrorCode, SCErrorType
 from sandbox.stellar import wire
 from sandbox.stellar.addresses import NATIVE, asset_contract, issuer_of
 from sandbox.stellar.balances import Blocked, Obstacle, deposit, transfer_event, withdraw
-from sandbox.stellar.contracts import Call, Trapped
+from sandbox.stellar.contracts import Call
 from sandbox.stellar.entries import INT64_MAX, ContractData, Trustline
 from sandbox.stellar.keys import INSTANCE_SLOT, address_of
+from sandbox.stellar.traps import Trapped
 
 UNSUPPORTED, ACCOUNT_MISSING, NEGATIVE_AMOUNT, BALANCE = 2, 6, 8, 10
 DEAUTHORIZED, OVERFLOW, TRUSTLINE_MISSING = 11, 12, 13

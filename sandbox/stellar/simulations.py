@@ -10,11 +10,11 @@ from stellar_sdk import xdr
 from stellar_sdk.xdr import OperationType
 
 from sandbox.stellar import fees, wire
+from sandbox.stellar.authority import nonce_for
 from sandbox.stellar.contracts import (
     Call,
     Contracts,
     Setting,
-    Trapped,
     disk_read_bytes,
     run_call,
     write_bytes,
@@ -26,6 +26,7 @@ from sandbox.stellar.operations import source_of
 from sandbox.stellar.problems import INVALID_PARAMS, Problem
 from sandbox.stellar.states import State
 from sandbox.stellar.transactions import Envelope
+from sandbox.stellar.traps import Trapped
 
 INSTRUCTION_MARGIN = 50_000
 SIGNATURES_ROOM = 500  # bytes that signatures may add to the envelope
@@ -110,7 +111,8 @@ def _authorization(call: Call, address: str) -> str:
         credentials = wire.ZERO
     else:
         # Nonce, expiry and a void signature: what the address has still to fill in.
-        blank = pack(">qIi", call.ledger, 0, 1)
+        nonce = nonce_for(address, call.arguments.to_xdr_bytes(), call.ledger)
+        blank = pack(">qIi", nonce, 0, 1)
         credentials = wire.ONE + wire.bare_address(address) + blank
     arguments = call.arguments.to_xdr_bytes()
     return _text(credentials + wire.ZERO + arguments + wire.ZERO)

@@ -63,6 +63,14 @@ def sc_i128(value: int) -> bytes:
     return pack(">i", 10) + value.to_bytes(16, "big", signed=True)
 
 
+def sc_u128(value: int) -> bytes:
+    return pack(">i", 9) + value.to_bytes(16, "big")
+
+
+def sc_vec(items: list[bytes]) -> bytes:
+    return pack(">ii", 16, 1) + array(items)
+
+
 def sc_map(pairs: list[tuple[bytes, bytes]]) -> bytes:
     return pack(">ii", 17, 1) + array([name + value for name, value in pairs])
 

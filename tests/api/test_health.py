@@ -1,7 +1,12 @@
 """Anyone may ask whether the product serves; only the sandbox tells where its parts are."""
 
+from datetime import UTC, datetime
+
 import httpx
 
+from adapters.postgres import networks
+from adapters.postgres.database import Database
+from domain.networks import Standing
 from sandbox.stack import Stack
 
 
@@ -16,7 +21,22 @@ async def test_readiness_names_the_parts_it_stands_on(stack: Stack) -> None:
     async with httpx.AsyncClient(base_url=stack.url, trust_env=False) as stranger:
         answer = await stranger.get("/api/v1/health/readiness")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "parts": {"database": "ok", "temporal": "ok"}}
+    parts = {"database": "ok", "temporal": "ok", "settlement": "ok"}
+    assert answer.json() == {"status": "ok", "parts": parts}
+
+
+async def test_what_the_signer_lacks_is_told_and_keeps_nobody_from_being_served(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    async with database.transaction() as connection:
+        await networks.remember(connection, Standing("Elsewhere", 27, 1, datetime.now(UTC)))
+        await networks.note_trouble(connection, "Elsewhere", "the fee account is short")
+    answer = await api.get("/health/readiness")
+    async with database.autocommit() as connection:
+        await networks.note_trouble(connection, "Elsewhere", "")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    assert "a person must act" in answer.json()["parts"]["settlement"]
+    assert (await api.get("/health/readiness")).json()["parts"]["settlement"] == "ok"
 
 
 async def test_the_sandbox_tells_where_everything_is(api: httpx.AsyncClient, stack: Stack) -> None:

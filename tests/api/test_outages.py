@@ -82,6 +82,7 @@ async def test_a_repair_is_judged_by_its_instants(api: httpx.AsyncClient, stack:
         "payment_type": "penalty",
         "rating": "poor",
         "revision": 1,
+        "attestation": None,
     }
     shown = judged["outage"]
     assert (shown["status"], shown["lifecycle"]) == ("resolved", "disputable")

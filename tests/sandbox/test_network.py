@@ -10,6 +10,7 @@ from stellar_sdk import Keypair
 from adapters.stellar.keys import channel_keypairs
 from sandbox import ports
 from sandbox.network import PASSPHRASE, Network
+from sandbox.treasury import CHANNELS
 
 
 @pytest.fixture
@@ -34,12 +35,15 @@ async def test_the_genesis_funds_everyone(network: Network, tmp_path: Path) -> N
     known = network.environment
     for name, usdc in {"BOND": 10**18, "POOL": 10**18, "PROVIDER": 0, "BENEFICIARY": 0}.items():
         assert accounts[known[f"STELLAR_{name}_ADDRESS"]]["usdc_stroops"] == usdc
-    channels = channel_keypairs(network.seeds["STELLAR_CHANNELS_SEED"], 32)
+    channels = channel_keypairs(network.seeds["STELLAR_CHANNELS_SEED"], CHANNELS)
     assert all(accounts[each.public_key]["usdc_stroops"] is None for each in channels)
     assert all(each["native_stroops"] > 0 for each in accounts.values())
-    assert len(accounts) == 4 + 3 + 32
+    assert len(accounts) == 4 + 3 + CHANNELS
     assert genesis["asset"] == {"code": "USDC", "issuer": known["STELLAR_USDC_ISSUER"]}
     assert sum(each["usdc_stroops"] or 0 for each in accounts.values()) < 2**63
+    assert genesis["sla_contract"]["contract"] == known["STELLAR_SLA_CONTRACT"]
+    operator = Keypair.from_secret(network.seeds["STELLAR_OPERATOR_SEED"]).public_key
+    assert genesis["sla_contract"]["operator"] == operator
 
 
 async def test_the_keys_are_drawn_once_and_stay_private(network: Network, tmp_path: Path) -> None:

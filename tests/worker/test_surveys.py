@@ -1,41 +1,102 @@
-"""The worker that signs does not start on a network other than the one of its book."""
+"""A worker that starts says what a person must mend, and remembers how far its network has come."""
 
-import asyncio
-import json
-import os
-import sys
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
+import pytest
 from sqlalchemy import update
 
-from adapters.postgres import networks as records
+from adapters.postgres import networks
 from adapters.postgres.database import Database
-from adapters.postgres.tables import networks
+from adapters.postgres.tables import networks as table
+from adapters.stellar.channels import ChannelAccounts
+from adapters.stellar.keys import channel_keypairs
+from adapters.stellar.rail import Rail
 from sandbox.stack import Stack
-from tests.support import eventually
+from sandbox.stellar.client import Box
+from tests.adapters.stellar.conftest import CHANNELS, KEYS, MASTER, nodes_of, plan, world
+from tests.sandbox.stellar.conftest import FEES, ISSUER, STRANGER
+from tests.support import eventually, unique
+from tests.worker.test_settlement import environment, refusal
+from worker import surveys
+from worker.surveys import Survey
+
+SIX = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 6)}
 
 
-def settings(stack: Stack, **changes: str) -> dict[str, str]:
-    seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
-    given = {
-        f"STELLAR_{name.upper()}_SEED": seeds[name]
-        for name in ("bond", "pool", "channels", "fees", "operator")
-    }
-    return dict(os.environ) | stack.environment | given | changes
+@pytest.fixture
+async def box() -> AsyncIterator[Box]:
+    made = world(unique("A network of its own"))
+    yield made
+    made.network.close()
 
 
-async def refusal(environment: dict[str, str]) -> str:
-    """Start a worker that will not run; return what it says last."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "worker", "--queues", "settlement"),
-        env=environment,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, said = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 1
-    return said.decode().strip().splitlines()[-1]
+def survey_of(box: Box, database: Database, **changed: object) -> Survey:
+    nodes, held = nodes_of(box), replace(KEYS, **changed)  # type: ignore[arg-type]
+    rail = Rail(nodes, box.network.passphrase, ISSUER.public_key, held)
+    accounts = ChannelAccounts(nodes, rail.passphrase, held, rail.fee_cap_stroops)
+    return Survey(database, rail, accounts)
+
+
+async def troubles(database: Database) -> str:
+    async with database.autocommit() as connection:
+        return "; ".join(await networks.troubles(connection))
+
+
+async def test_all_is_well_and_the_book_knows_the_network(
+    api: httpx.AsyncClient, box: Box, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    sequences = await survey_of(box, database).begin()
+    assert set(sequences) == set(CHANNELS)
+    async with database.autocommit() as connection:
+        known = await networks.known(connection, box.network.passphrase)
+    assert known is not None
+    assert known.ledger == box.network.ledger.head.sequence
+    assert "ALARM" not in caplog.text
+    assert await troubles(database) == ""
+
+
+async def test_missing_channels_and_a_short_fee_account_are_told(
+    api: httpx.AsyncClient, box: Box, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    fees = box.account(FEES.public_key)
+    assert fees is not None
+    box.network.change([replace(fees, balance=3 * 10_000_000)], [])
+    with caplog.at_level(logging.ERROR):
+        sequences = await survey_of(box, database, channels=SIX).begin()
+    assert len(sequences) == 4
+    said = await troubles(database)
+    assert "2 of 6 channel accounts do not exist" in said
+    assert "holds 3 XLM; give it 100 at least" in said
+    assert caplog.text.count("ALARM") == 2
+    # Mended, it is told no longer.
+    box.network.change([replace(fees, balance=10**12)], [])
+    await survey_of(box, database).begin()
+    assert await troubles(database) == ""
+
+
+async def test_a_fee_account_that_is_missing_is_told(
+    api: httpx.AsyncClient, box: Box, database: Database
+) -> None:
+    await survey_of(box, database, fees=STRANGER).begin()
+    assert f"the fee account {STRANGER.public_key} does not exist" in await troubles(database)
+    await survey_of(box, database).begin()
+
+
+async def test_it_waits_for_nodes_that_are_not_there_yet(
+    api: httpx.AsyncClient,
+    box: Box,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(surveys, "AGAIN_SECONDS", 0.01)
+    plan(box, {"kind": "node_down", "times": 9})
+    assert len(await survey_of(box, database).begin()) == len(CHANNELS)
+    assert "no RPC node answers; asking again" in caplog.text
 
 
 async def test_a_network_that_was_reset_stops_the_worker(
@@ -45,34 +106,28 @@ async def test_a_network_that_was_reset_stops_the_worker(
 
     async def known() -> bool:
         async with database.autocommit() as connection:
-            return await records.known(connection, passphrase) is not None
+            return await networks.known(connection, passphrase) is not None
 
     await eventually(known, "the running worker has told the book of its network")
     async with database.autocommit() as connection:
-        before = await records.known(connection, passphrase)
+        before = await networks.known(connection, passphrase)
         assert before is not None
         # As if the book had been settled on a longer chain that ended years ago.
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)
-        await connection.execute(update(networks).values(ledger=10**9, closed_at=long_ago))
+        await connection.execute(update(table).values(ledger=10**9, closed_at=long_ago))
     try:
-        said = await refusal(settings(stack))
+        said = await refusal(environment(stack))
     finally:
         async with database.autocommit() as connection:
             await connection.execute(
-                update(networks).values(ledger=before.ledger, closed_at=before.closed_at)
+                update(table).values(ledger=before.ledger, closed_at=before.closed_at)
             )
-    assert said.startswith("Cannot go on: node 1 (127.0.0.1) shows that the network went backwards")
-
-
-async def test_another_network_stops_the_worker(api: httpx.AsyncClient, stack: Stack) -> None:
-    said = await refusal(settings(stack, STELLAR_NETWORK_PASSPHRASE="Another ; 2026"))
-    assert "node 1 (127.0.0.1) serves" in said
-    assert "not 'Another ; 2026'" in said
+    assert "Cannot go on: node 1 (127.0.0.1) shows that the network went backwards" in said
 
 
 async def test_a_list_with_one_bad_address_stops_the_worker(
     api: httpx.AsyncClient, stack: Stack
 ) -> None:
     good = stack.environment["STELLAR_RPC_URL"]
-    said = await refusal(settings(stack, STELLAR_RPC_URL=f"{good},ftp://elsewhere"))
+    said = await refusal(environment(stack, STELLAR_RPC_URL=f"{good},ftp://elsewhere"))
     assert "STELLAR_RPC_URL" in said

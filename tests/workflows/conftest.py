@@ -33,10 +33,11 @@ from domain.outages import (
 )
 from domain.payments import Closing, Parking, Payment, PaymentStatus, Receipt, Settling, Treasury
 from domain.sla import PaymentType, Severity, Terms, judge
-from domain.webhooks import Delivery, DeliveryStatus
 from sandbox.temporal import SEARCH_ATTRIBUTES, binary
+from tests.workflows.stand_ins import FakeAttestations, FakeWebhooks, steps_of
 from worker.refusals import Refusals
 from worker.sandbox import strict_sandbox
+from workflows.attestations import AttestationSteps, AttestationWorkflow
 from workflows.disputes import DisputeSteps
 from workflows.outages import OutageSteps, OutageWorkflow
 from workflows.payments import PaymentSteps, PaymentWorkflow
@@ -65,6 +66,8 @@ class FakeOutages(OutageSteps, DisputeSteps):
         self.refusals: dict[str, Exception] = {}
         self.judgement: Judgement | None = None
         self.deliveries: dict[str, list[str]] = {}
+        self.attest = False
+        self.window_seconds = DAY
 
     def _note(self, step: str) -> list[str]:
         self.asked.append(step)
@@ -77,7 +80,14 @@ class FakeOutages(OutageSteps, DisputeSteps):
         sent = self._note("record_outage")
         outage = declaring.declaration.outage
         return Recorded(
-            True, outage.fingerprint(), ASKER.correlation_id, "standard", 1, DAY, 14 * DAY, sent
+            True,
+            outage.fingerprint(),
+            ASKER.correlation_id,
+            "standard",
+            1,
+            self.window_seconds,
+            14 * DAY,
+            sent,
         )
 
     @activity.defn
@@ -94,7 +104,13 @@ class FakeOutages(OutageSteps, DisputeSteps):
         resolved_at, mttr = judging.resolution.settled_times(outage(judging.outage_id))
         deadline = judging.at + timedelta(seconds=judging.dispute_window_seconds)
         self.judgement = Judgement(
-            judging.outage_id, 1, judge(TERMS, mttr), resolved_at, deadline, sent
+            judging.outage_id,
+            1,
+            judge(TERMS, mttr),
+            resolved_at,
+            deadline,
+            sent,
+            attest=self.attest,
         )
         return self.judgement
 
@@ -113,7 +129,13 @@ class FakeOutages(OutageSteps, DisputeSteps):
             return before
         verdict = judge(TERMS, ruling.mttr_minutes)
         self.judgement = Judgement(
-            before.outage_id, 2, verdict, before.resolved_at, before.dispute_deadline, sent
+            before.outage_id,
+            2,
+            verdict,
+            before.resolved_at,
+            before.dispute_deadline,
+            sent,
+            attest=self.attest,
         )
         return self.judgement
 
@@ -204,26 +226,6 @@ class FakePayments(PaymentSteps):
         return []
 
 
-class FakeWebhooks(WebhookSteps):
-    def __init__(self) -> None:
-        self.posted: list[str] = []
-        self.failures = 0
-        self.abandoned: list[str] = []
-
-    @activity.defn
-    async def post_delivery(self, delivery: Delivery) -> DeliveryStatus:
-        self.posted.append(delivery.id)
-        if self.failures:
-            self.failures -= 1
-            raise RuntimeError("the receiver answered 500")
-        return DeliveryStatus.SUCCESS
-
-    @activity.defn
-    async def abandon_delivery(self, delivery: Delivery) -> DeliveryStatus:
-        self.abandoned.append(delivery.id)
-        return DeliveryStatus.FAILED
-
-
 @pytest.fixture(scope="session")
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
     config = [
@@ -240,12 +242,6 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-def steps_of(stand_in: object, *kinds: type) -> list[Callable[..., Any]]:
-    """Every step that these kinds declare, as the stand-in takes it."""
-    names = {name for kind in kinds for name in getattr(kind, "__abstractmethods__", ())}
-    return [getattr(stand_in, name) for name in sorted(names)]
-
-
 class Steps:
     """The stand-ins of one test, and the workers that serve them."""
 
@@ -253,24 +249,27 @@ class Steps:
         self.outages = FakeOutages()
         self.payments = FakePayments()
         self.webhooks = FakeWebhooks()
+        self.attestations = FakeAttestations()
 
     def workers(self, client: Client) -> list[Worker]:
         outages, payments, webhooks = self.outages, self.payments, self.webhooks
-        duties = {
-            "outages": (OutageWorkflow, steps_of(outages, OutageSteps, DisputeSteps)),
-            "settlement": (PaymentWorkflow, steps_of(payments, PaymentSteps)),
-            "webhooks": (WebhookWorkflow, steps_of(webhooks, WebhookSteps)),
+        settling = steps_of(payments, PaymentSteps)
+        settling += steps_of(self.attestations, AttestationSteps)
+        duties: dict[str, tuple[list[type], list[Callable[..., Any]]]] = {
+            "outages": ([OutageWorkflow], steps_of(outages, OutageSteps, DisputeSteps)),
+            "settlement": ([PaymentWorkflow, AttestationWorkflow], settling),
+            "webhooks": ([WebhookWorkflow], steps_of(webhooks, WebhookSteps)),
         }
         return [
             Worker(
                 client,
                 task_queue=queue,
-                workflows=[life],
+                workflows=lives,
                 activities=activities,
                 interceptors=[Refusals()],
                 workflow_runner=strict_sandbox(),
             )
-            for queue, (life, activities) in duties.items()
+            for queue, (lives, activities) in duties.items()
         ]
 
 

@@ -7,12 +7,13 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from worker.sandbox import strict_sandbox
+from workflows.attestations import AttestationWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.webhooks import WebhookWorkflow
 
 HISTORIES = sorted((Path(__file__).parent / "histories").rglob("*.json"))
-LIVES = [OutageWorkflow, PaymentWorkflow, WebhookWorkflow]
+LIVES = [AttestationWorkflow, OutageWorkflow, PaymentWorkflow, WebhookWorkflow]
 
 
 def test_every_kind_of_life_was_recorded() -> None:

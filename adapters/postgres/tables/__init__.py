@@ -1,5 +1,6 @@
 """Every table: one file for each part of the book."""
 
+from adapters.postgres.tables.attestations import attestations, contract_calls
 from adapters.postgres.tables.auth import api_keys
 from adapters.postgres.tables.events import (
     audit_leaves,
@@ -40,11 +41,13 @@ __all__ = [
     "api_keys",
     "approvals",
     "attempts",
+    "attestations",
     "audit_leaves",
     "authorisations",
     "balances",
     "breakers",
     "channels",
+    "contract_calls",
     "deliveries",
     "disputes",
     "entries",

@@ -13,4 +13,6 @@ networks = Table(
     # A network that shows a lower one, closed later, was reset: the book is not about it.
     Column("ledger", sa.BigInteger, nullable=False),
     Column("closed_at", Instant, nullable=False),
+    # What a person must mend there, as the settlement worker last saw it; NULL: nothing.
+    Column("trouble", sa.Text),
 )

@@ -21,14 +21,14 @@ CHANNELS = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 4)
 KEYS = Keys({Treasury.BOND: PAYER, Treasury.POOL: PAYER}, CHANNELS, FEES, OPERATOR)
 
 
-def world() -> Box:
+def world(passphrase: str = PASSPHRASE) -> Box:
     def row(address: str, usdc: int | None) -> dict[str, Any]:
         return {"address": address, "native_stroops": 1_000 * XLM, "usdc_stroops": usdc}
 
     rows = [row(PAYER.public_key, 1_000_000 * XLM), row(SHOP.public_key, 0)]
     rows += [row(address, None) for address in (FEES.public_key, OPERATOR.public_key, *CHANNELS)]
     document = {
-        "network_passphrase": PASSPHRASE,
+        "network_passphrase": passphrase,
         "asset": {"code": "USDC", "issuer": ISSUER.public_key},
         "accounts": rows,
     }

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
 import pytest
+from stellar_sdk.exceptions import SorobanRpcErrorResponse
 from stellar_sdk.soroban_rpc import GetTransactionsResponse
 
 from adapters.stellar import ledgers
@@ -89,3 +90,23 @@ async def test_a_page_a_ledger_whatever_the_number_of_payments(
         box.close_ledger()
         await asyncio.wait_for(asyncio.gather(*landings), 5)
     assert asked <= 3
+
+
+async def test_a_node_that_refuses_the_question_is_not_pestered(
+    watch: LedgerWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def refusing(self: LedgerWatch, node: Node) -> GetTransactionsResponse:
+        nonlocal asked
+        asked += 1
+        raise SorobanRpcErrorResponse(-32600, "start ledger must be within the range")
+
+    monkeypatch.setattr(LedgerWatch, "_page", refusing)
+    monkeypatch.setattr(ledgers, "LOOK_AGAIN_SECONDS", 0.1)
+    # Another node is known to be further on.
+    watch.node = watch.nodes.all[0]
+    watch.nodes.all[1].ledger = 9
+    with watch.expect("00" * 32, 1):
+        await asyncio.sleep(0.25)
+    assert asked <= 4

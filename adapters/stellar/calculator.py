@@ -1,0 +1,241 @@
+"""
+The SLA contract on the chain: read its state, sign a call, see it through, read its answer.
+
+The operator is the source of its own transactions. Channel accounts would not make it faster,
+because every call writes the contract's one entry, and the operator's own sequence is what proves
+that a call landed or never can. Low-level calls of the SDK only, as for payments.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from stellar_sdk import (
+    Account,
+    Keypair,
+    StrKey,
+    TransactionBuilder,
+    TransactionEnvelope,
+    scval,
+    xdr,
+)
+from stellar_sdk.operation import InvokeHostFunction
+from stellar_sdk.soroban_rpc import (
+    GetTransactionResponse,
+    GetTransactionStatus,
+    SimulateTransactionResponse,
+)
+
+from adapters.stellar import answers
+from adapters.stellar.nodes import Nodes
+from adapters.stellar.proofs import Proofs
+from domain.attestations import RETENTION_MAX, Call, CallOutcome, CallStatus, SignedCall
+from domain.errors import ContractMismatch, ContractRefused, Obstructed
+from domain.policies import terms_hash
+from domain.sla import Severity, Terms
+
+LEDGERS_TO_LIVE = 24
+BACKSTOP = timedelta(minutes=10)
+INCLUSION_FEE = 1_000
+FEE_MAX = 50_000_000  # 5 XLM: a call costs a hundredth of it, so more is an error
+WATCH_SECONDS, LOOK_EVERY_SECONDS = 8.0, 0.5
+
+
+class Calculator:
+    """One deployed SLA contract, called by one operator."""
+
+    def __init__(self, nodes: Nodes, passphrase: str, contract: str, operator: Keypair) -> None:
+        if not StrKey.is_valid_contract(contract):
+            raise ContractMismatch(
+                f"STELLAR_SLA_CONTRACT is {contract!r}, which is not a contract id (C...)"
+            )
+        self.nodes = nodes
+        self.proofs = Proofs(nodes, passphrase)
+        self.passphrase = passphrase
+        self.contract = contract
+        self.operator = operator
+
+    @property
+    def source(self) -> str:
+        return self.operator.public_key
+
+    async def check(self) -> None:
+        """Refuse to work with a contract that is not ready, not ours, or too full to last."""
+        try:
+            health = await self._read("healthcheck")
+        except ContractRefused as error:
+            raise ContractMismatch(
+                f"{self._name} does not answer; is STELLAR_SLA_CONTRACT deployed on this network? "
+                f"{error}"
+            ) from error
+        if not health["ready"]:
+            raise ContractMismatch(f"{self._name} is not ready: it says {health['status']!r}")
+        if await self._read("is_paused"):
+            raise ContractMismatch(f"{self._name} is paused; have its admin unpause it")
+        operator = (await self._read("get_operator")).address
+        if operator != self.source:
+            raise ContractMismatch(
+                f"{self._name} takes calls from {operator}, but STELLAR_OPERATOR_SEED is the seed "
+                f"of {self.source}"
+            )
+        config, told = await self.config(), await self._read("get_config_version_hash")
+        if terms_hash(config) != told:
+            raise ContractMismatch(
+                f"{self._name} says that its config has the hash {told}, but it has "
+                f"{terms_hash(config)}: it is not the contract this engine knows"
+            )
+        limit = await self._read("get_retention_limit")
+        if limit > RETENTION_MAX:
+            raise ContractMismatch(
+                f"{self._name} keeps up to {limit} results, more than its entry has room for; "
+                f"have its admin set a retention limit of at most {RETENTION_MAX}"
+            )
+
+    async def config(self) -> dict[Severity, Terms]:
+        """Read the terms the contract calculates by."""
+        snapshot = await self._read("get_config_snapshot")
+        config = {row["severity"]: Terms(**row["config"]) for row in snapshot["entries"]}
+        if set(config) != {str(severity) for severity in Severity}:
+            raise ContractMismatch(f"{self._name} knows other severities: {sorted(config)}")
+        return {severity: config[severity] for severity in Severity}
+
+    async def sign_call(self, symbol: str, severity: Severity, mttr_minutes: int) -> SignedCall:
+        """
+        Simulate and sign `calculate_sla` on the operator's next sequence.
+
+        Raises ContractRefused when the contract would refuse, Obstructed while it is paused,
+        ChainUnavailable when the network cannot say.
+        """
+        config = await self.config()
+        # Never as of a ledger older than one already seen: a sequence too low would be refused.
+        _, consumed = await self._sequence(at_least=self.nodes.highest)
+        if consumed is None:
+            raise Obstructed(f"the operator's account {self.source} does not exist")
+        arguments = [
+            scval.to_address(self.source),
+            scval.to_symbol(symbol),
+            scval.to_symbol(severity),
+            scval.to_uint32(mttr_minutes),
+        ]
+        drafted = self._draft("calculate_sla", arguments, consumed)
+        max_ledger = _assemble(drafted, await self._simulated(drafted))
+        drafted.sign(self.operator)
+        return SignedCall(
+            self.contract,
+            self.source,
+            consumed + 1,
+            max_ledger,
+            drafted.hash_hex(),
+            drafted.to_xdr(),
+            config,
+        )
+
+    async def carry_out(self, call: Call) -> CallOutcome:
+        """
+        Send stored bytes and watch for what becomes of them, for a few seconds at most.
+
+        Whatever the answer to the send, and whatever goes wrong, proves nothing: still open.
+        """
+        try:
+            await self.nodes.send(call.envelope_xdr)
+        except Exception as error:
+            return await self._watch(call, f"unknown: {type(error).__name__}")
+        return await self._watch(call, "")
+
+    async def _watch(self, call: Call, reason: str) -> CallOutcome:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + WATCH_SECONDS
+        while True:
+            try:
+                found = await self._landed(call) or await self._proven(call)
+                if found is not None:
+                    return found
+            except Exception as error:
+                reason = f"cannot look: {type(error).__name__}"
+            if loop.time() >= end:
+                return CallOutcome(CallStatus.OPEN, reason=reason)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def _landed(self, call: Call, at_least: int = 0) -> CallOutcome | None:
+        found = await self.nodes.ask(
+            lambda server: server.get_transaction(call.hash), at_least=at_least
+        )
+        return None if found.status is GetTransactionStatus.NOT_FOUND else self._outcome(found)
+
+    async def _proven(self, call: Call) -> CallOutcome | None:
+        """Read the operator's sequence: one consistent snapshot tells open, dead and consumed."""
+        latest, consumed = await self._sequence()
+        if consumed is not None and consumed < call.sequence:
+            dead = latest >= call.max_ledger - 1
+            return CallOutcome(CallStatus.EXPIRED, latest) if dead else None
+        # Consumed. A node looks for the transaction before it reads how far its memory goes, so
+        # only a second look can tell that it is not there.
+        for _ in range(2):
+            found = await self._landed(call, at_least=latest)
+            if found is not None:
+                return found
+        return CallOutcome(
+            CallStatus.LOST, latest, reason="no node knows what consumed the sequence"
+        )
+
+    def _outcome(self, found: GetTransactionResponse) -> CallOutcome | None:
+        ledger = found.ledger or 0
+        if found.status is GetTransactionStatus.FAILED:
+            reason = answers.failure(found)
+            return CallOutcome(CallStatus.FAILED, ledger, reason=reason) if reason else None
+        finding, fresh = answers.answer(found, self.contract)
+        return CallOutcome(CallStatus.ANSWERED, ledger, finding, fresh)
+
+    async def _sequence(self, at_least: int = 0) -> tuple[int, int | None]:
+        """Return the ledger of one snapshot and the operator's last consumed sequence in it."""
+        snapshot = await self.proofs.snapshot([self.source], at_least=at_least)
+        return snapshot.ledger, snapshot.sequences.get(self.source)
+
+    async def _read(self, function: str) -> Any:
+        """Ask a view; nothing is sent."""
+        simulation = await self._simulated(self._draft(function, [], 0))
+        assert simulation.results is not None
+        return scval.to_native(simulation.results[0].xdr)
+
+    def _draft(
+        self, function: str, arguments: list[xdr.SCVal], consumed: int
+    ) -> TransactionEnvelope:
+        account = Account(self.source, consumed)
+        builder = TransactionBuilder(account, self.passphrase, INCLUSION_FEE)
+        builder.append_invoke_contract_function_op(self.contract, function, arguments)
+        # Ledger bounds decide; the time bound only matters when the network stands still.
+        builder.add_time_bounds(0, int((datetime.now(UTC) + BACKSTOP).timestamp()))
+        builder.set_ledger_bounds(0, 0)
+        return builder.build()
+
+    async def _simulated(self, drafted: TransactionEnvelope) -> SimulateTransactionResponse:
+        simulation = await self.nodes.ask(lambda server: server.simulate_transaction(drafted))
+        if simulation.error is not None:
+            raise answers.refusal(self._name, simulation.error)
+        return simulation
+
+    @property
+    def _name(self) -> str:
+        return f"the SLA contract {self.contract}"
+
+
+def _assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionResponse) -> int:
+    """Put footprint, fees, authorisation and ledger bound into a draft; return the bound."""
+    if simulation.transaction_data is None or simulation.min_resource_fee is None:
+        raise ContractRefused("the network's simulation named no resources")
+    transaction = drafted.transaction
+    transaction.soroban_data = xdr.SorobanTransactionData.from_xdr(simulation.transaction_data)
+    transaction.fee += simulation.min_resource_fee
+    if transaction.fee > FEE_MAX:
+        raise Obstructed(f"the network asks a fee of {transaction.fee} stroops for one call")
+    operation = transaction.operations[0]
+    assert isinstance(operation, InvokeHostFunction)
+    for result in simulation.results or []:
+        operation.auth = [
+            xdr.SorobanAuthorizationEntry.from_xdr(entry) for entry in result.auth or []
+        ]
+    max_ledger = simulation.latest_ledger + LEDGERS_TO_LIVE
+    assert transaction.preconditions is not None
+    assert transaction.preconditions.ledger_bounds is not None
+    transaction.preconditions.ledger_bounds.max_ledger = max_ledger
+    return max_ledger

@@ -1,0 +1,23 @@
+"""How a contract call ends badly: in an error, or beyond what its transaction declared."""
+
+from __future__ import annotations
+
+from stellar_sdk.xdr import SCErrorCode, SCErrorType
+
+
+class Trapped(Exception):
+    """A contract call that ends in an error, named as the host names it."""
+
+    def __init__(self, kind: SCErrorType, code: int) -> None:
+        self.kind, self.code = kind, code
+        family = kind.name.removeprefix("SCE_").title().replace("_", "")
+        if kind == SCErrorType.SCE_CONTRACT:
+            self.text = f"Error({family}, #{code})"
+        else:
+            word = SCErrorCode(code).name.removeprefix("SCEC_").title().replace("_", "")
+            self.text = f"Error({family}, {word})"
+        super().__init__(self.text)
+
+
+class OverBudget(Exception):
+    """A call that needs more than its transaction declared."""

@@ -1,0 +1,209 @@
+"""The engine's side of the SLA contract: what it refuses to start with, and what becomes of a call."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from stellar_sdk import scval
+
+from adapters.stellar import answers
+from adapters.stellar import calculator as calculators
+from adapters.stellar.answers import REACTIONS, refusal
+from adapters.stellar.calculator import LEDGERS_TO_LIVE, Calculator
+from adapters.stellar.nodes import Node, Nodes
+from domain.attestations import Call, CallOutcome, CallStatus, SignedCall
+from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
+from domain.sla import Severity
+from sandbox.stellar import wire
+from sandbox.stellar.calculator import books, storage
+from sandbox.stellar.calculator.contract import SlaCalculator
+from sandbox.stellar.calculator.refusals import Refusal
+from sandbox.stellar.contracts import Call as ContractCall
+from sandbox.stellar.faults import Fault
+from tests.contracts import PASSPHRASE, PEOPLE, Counter
+
+ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
+OPENED = books.opened(ADMIN.public_key, OPERATOR.public_key, 100)
+
+
+@pytest.fixture
+async def counter() -> AsyncIterator[Counter]:
+    made = Counter(1_790_000_000)
+    made.deploy(OPENED)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calculators, "WATCH_SECONDS", 1.0)
+    monkeypatch.setattr(calculators, "LOOK_EVERY_SECONDS", 0.01)
+
+
+def calculator(counter: Counter) -> Calculator:
+    return Calculator(nodes(counter), PASSPHRASE, counter.contract, OPERATOR)
+
+
+def nodes(counter: Counter) -> Nodes:
+    return Nodes([Node("node 1", counter.server)])
+
+
+async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: Counter) -> None:
+    await calculator(counter).check()
+
+
+@pytest.mark.parametrize(
+    ("book", "sentence"),
+    [
+        (None, "is not ready: it says 'noinit'"),
+        (replace(OPENED, version=0), "is not ready: it says 'migrate'"),
+        (replace(OPENED, paused=True), "is paused; have its admin unpause it"),
+        (replace(OPENED, operator=ADMIN.public_key), f"takes calls from {ADMIN.public_key}, but"),
+        (replace(OPENED, retention=151), "keeps up to 151 results, more than its entry has room"),
+        (replace(OPENED, retention=None), "keeps up to 1000 results"),
+    ],
+)
+async def test_a_contract_that_is_not_fit_is_refused_with_a_sentence(
+    counter: Counter, book: books.Book | None, sentence: str
+) -> None:
+    counter.deploy(book)
+    with pytest.raises(ContractMismatch, match=sentence):
+        await calculator(counter).check()
+
+
+class Liar(SlaCalculator):
+    """Says that its config has another hash than it has."""
+
+    def invoke(self, call: ContractCall) -> bytes:
+        if call.function == "get_config_version_hash":
+            return wire.sc_u64(1)
+        return super().invoke(call)
+
+
+async def test_a_contract_that_hashes_otherwise_is_refused(counter: Counter) -> None:
+    liar = Liar(storage.contract_id("liar"))
+    counter.network.deploy(storage.entry(liar.contract, OPENED), liar)
+    counter.contract = liar.contract
+    with pytest.raises(ContractMismatch, match="says that its config has the hash 1, but it has"):
+        await calculator(counter).check()
+
+
+async def test_what_is_no_contract_is_refused(counter: Counter) -> None:
+    with pytest.raises(ContractMismatch, match="not a contract id"):
+        Calculator(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR)
+    counter.contract = storage.contract_id("never deployed")
+    with pytest.raises(ContractMismatch, match="is STELLAR_SLA_CONTRACT deployed on this network"):
+        await calculator(counter).check()
+
+
+async def test_a_network_that_does_not_answer_is_asked_again(counter: Counter) -> None:
+    counter.network.faults.replace([Fault("node_down")], 1)
+    with pytest.raises(ChainUnavailable):
+        await calculator(counter).check()
+    with pytest.raises(ChainUnavailable):
+        await calculator(counter).sign_call("oA", Severity.HIGH, 5)
+
+
+async def signed(counter: Counter, name: str = "oA", minutes: int = 20) -> Call:
+    made: SignedCall = await calculator(counter).sign_call(name, Severity.CRITICAL, minutes)
+    return Call(
+        name, 1, 1, made.source, made.sequence, made.max_ledger, made.hash, made.envelope_xdr
+    )
+
+
+async def carried(counter: Counter, call: Call) -> CallOutcome:
+    """See a call through while ledgers close."""
+
+    async def closing() -> None:
+        while True:
+            await asyncio.sleep(0.05)
+            counter.network.close_ledger()
+
+    beat = asyncio.create_task(closing())
+    try:
+        return await calculator(counter).carry_out(call)
+    finally:
+        beat.cancel()
+        with suppress(asyncio.CancelledError):
+            await beat
+
+
+async def test_a_call_is_answered_once_however_often_it_is_carried_out(counter: Counter) -> None:
+    call = await signed(counter)
+    outcome = await carried(counter, call)
+    assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, True)
+    assert outcome.finding is not None
+    assert (outcome.finding.amount, outcome.finding.outage_id) == (-500, "oA")
+    assert await carried(counter, call) == outcome
+    assert (await counter.view("get_stats"))["total_calculations"] == 1
+
+
+async def test_what_the_contract_remembers_is_told_apart_from_what_is_new(
+    counter: Counter,
+) -> None:
+    await carried(counter, await signed(counter))
+    outcome = await carried(counter, await signed(counter))
+    assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, False)
+    assert outcome.finding is not None
+    assert outcome.finding.amount == -500
+
+
+@pytest.mark.parametrize("kind", ["accept_then_timeout", "reset_after", "internal_error"])
+async def test_an_answer_that_never_came_proves_nothing(counter: Counter, kind: str) -> None:
+    call = await signed(counter)
+    counter.network.faults.replace([Fault(kind, method="sendTransaction")], 1)
+    assert (await carried(counter, call)).status is CallStatus.ANSWERED
+
+
+async def test_a_call_that_came_too_late_is_proven_dead(counter: Counter) -> None:
+    call = await signed(counter)
+    for _ in range(LEDGERS_TO_LIVE + 1):
+        counter.network.close_ledger()
+    assert (await carried(counter, call)).status is CallStatus.EXPIRED
+
+
+async def test_a_call_nobody_has_seen_is_open(counter: Counter) -> None:
+    call = await signed(counter)
+    counter.network.faults.replace([Fault("node_down")], 1)
+    outcome = await calculator(counter).carry_out(call)
+    assert (outcome.status, outcome.reason) == (CallStatus.OPEN, "cannot look: ChainUnavailable")
+
+
+async def test_a_sequence_that_something_else_consumed_is_lost(counter: Counter) -> None:
+    call = await signed(counter)
+    await carried(counter, await signed(counter, "oB"))
+    assert (await carried(counter, call)).status is CallStatus.LOST
+
+
+async def test_a_call_that_the_contract_refuses_in_the_ledger_has_failed(counter: Counter) -> None:
+    call = await signed(counter)
+    await counter.call(
+        "pause", scval.to_address(ADMIN.public_key), scval.to_string("now"), by=ADMIN
+    )
+    outcome = await carried(counter, call)
+    assert outcome.status is CallStatus.FAILED
+    assert "INVOKE_HOST_FUNCTION_TRAPPED" in outcome.reason
+    with pytest.raises(Obstructed, match="it is paused"):
+        await signed(counter)
+
+
+async def test_other_minutes_under_the_same_name_are_for_a_person(counter: Counter) -> None:
+    await carried(counter, await signed(counter))
+    with pytest.raises(ContractRefused, match=r"from other minutes or terms \(#13\)"):
+        await signed(counter, minutes=21)
+
+
+def test_every_refusal_of_the_contract_has_a_reaction() -> None:
+    assert set(REACTIONS) == {int(each) for each in Refusal}
+    waited = [code for code, (reaction, _) in REACTIONS.items() if reaction == "wait"]
+    assert waited == [Refusal.CONTRACT_PAUSED]
+
+
+def test_what_the_host_refuses_is_said_in_its_own_words() -> None:
+    full: Any = refusal("it", "HostError: Error(Budget, ExceededLimit)\n\nEvent log")
+    assert "entry is full" in str(full)
+    other: Any = answers.refusal("it", "HostError: Error(Storage, MissingValue)\nmore")
+    assert str(other) == "it refuses: HostError: Error(Storage, MissingValue)"

@@ -1,0 +1,195 @@
+"""
+The signer dies by SIGKILL at every named point of a payment's life, again and again: no payment is
+made twice and none is lost. Real worker processes, a real Temporal server, the chain over its port.
+
+    KILLS=50 python -m pytest tests/test_failpoints.py
+"""
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from adapters.failpoints import POINTS
+from adapters.postgres.database import Database
+from adapters.postgres.tables import payments, postings
+from benchmarks import dues
+from domain.payments import Payment
+from sandbox.ports import free
+from sandbox.stack import Stack, StackOptions
+from tests import witness
+from tests.support import eventually
+from workflows.payments import PaymentWorkflow
+
+KILLS = int(os.environ.get("KILLS", "2"))
+# New lives a death: those that were under way wait until Temporal gives their task up.
+LIVES = 8
+DEATH_SECONDS = 90
+REST_SECONDS = 240
+REMOVED = {"kind": "removed_trustline"}
+# What a point needs the network to do, so that it is reached at all.
+WEATHER: dict[str, dict[str, Any]] = {
+    "after_park": REMOVED,
+    "in_failing": REMOVED,
+    "after_fail": REMOVED,
+    "after_raise_sign": {"kind": "surge_fee", "value": 30_000},
+    "after_raise_store": {"kind": "surge_fee", "value": 30_000},
+}
+# Failing in a ledger takes a trustline that goes after the signature.
+CHANGEABLE = {"in_failing", "after_fail"}
+
+
+@pytest.fixture
+async def unsigned(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
+    """Everything but a signer."""
+    options = StackOptions(tmp_path / "data", free(), ledger_seconds=0.25, signs=False)
+    stack = Stack(options)
+    await stack.start()
+    yield stack
+    await stack.stop()
+
+
+class Signers:
+    """Settlement workers, one after the other."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def die(self, order: str) -> str:
+        """Start one that is killed at a point; return how it ended."""
+        self.live(order)
+        assert self.process.stdout is not None
+        async with asyncio.timeout(DEATH_SECONDS):
+            while True:
+                line = (await self.process.stdout.readline()).decode().strip()
+                if line.startswith("gone"):
+                    return line
+
+    def live(self, order: str = "none") -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{order}\n".encode())
+
+
+@asynccontextmanager
+async def signers(stack: Stack, log: Path) -> AsyncIterator[Signers]:
+    with log.open("wb") as told:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.zygote"),
+            env=stack.signing_environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=told,
+        )
+        try:
+            yield Signers(process)
+        finally:
+            assert process.stdin is not None
+            process.stdin.write(b"\n")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(20):
+                    await process.wait()
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+async def begin(client: Client, owed: list[Payment]) -> None:
+    for payment in owed:
+        await client.start_workflow(
+            PaymentWorkflow.run, payment, id=f"payment/{payment.id}", task_queue="settlement"
+        )
+
+
+async def weather(chain: httpx.AsyncClient, stack: Stack, point: str) -> None:
+    """Let the network do what a point needs, for as long as this runs."""
+    fault = WEATHER.get(point)
+    if fault is None:
+        return await plan(chain)
+    payees = [stack.environment[f"STELLAR_{name}_ADDRESS"] for name in ("PROVIDER", "BENEFICIARY")]
+    faults = [fault | {"address": payee} for payee in payees] if fault is REMOVED else [fault]
+    await plan(chain, *faults)
+    while point in CHANGEABLE:
+        await asyncio.sleep(0.3)
+        await plan(chain)
+        await asyncio.sleep(0.5)
+        await plan(chain, *faults)
+
+
+async def plan(chain: httpx.AsyncClient, *faults: dict[str, Any]) -> None:
+    (await chain.post("/faults", json={"seed": 7, "faults": list(faults)})).raise_for_status()
+
+
+async def kill_at(
+    point: str, signer: Signers, client: Client, database: Database, chain: httpx.AsyncClient
+) -> str:
+    """Owe some payments, and let the signer die at a point of one of their lives."""
+    owed = await dues.owe(database, f"{point}-{uuid4().hex[:8]}", LIVES)
+    await begin(client, owed)
+    return await signer.die(f"{point}:{random.randint(1, 4)}")
+
+
+async def test_a_signer_killed_at_any_point_neither_pays_twice_nor_loses_a_payment(
+    unsigned: Stack, tmp_path: Path
+) -> None:
+    url = unsigned.environment["STELLAR_RPC_URL"]
+    database = Database(unsigned.environment["DATABASE_URL"], connections_max=4)
+    client = await Client.connect(unsigned.environment["TEMPORAL_ADDRESS"])
+    ends: Counter[str] = Counter()
+    async with (
+        signers(unsigned, tmp_path / "signers.log") as signer,
+        httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as chain,
+    ):
+        for point in POINTS:
+            sky = asyncio.create_task(weather(chain, unsigned, point))
+            for _ in range(KILLS):
+                end = await kill_at(point, signer, client, database, chain)
+                print(time.strftime("%X"), end, flush=True)
+                ends[" ".join([end.split(":")[0], end.split()[-1]])] += 1
+            sky.cancel()
+            await asyncio.wait([sky])
+        await plan(chain)
+        signer.live()
+        await eventually(lambda: rested(client, database), "all are paid", REST_SECONDS)
+    assert ends == {f"gone {point} 9": KILLS for point in POINTS}
+    await check(database, url)
+    await database.close()
+
+
+async def rested(client: Client, database: Database) -> bool:
+    """Tell whether every payment is confirmed; what is parked is told to try again."""
+    async with database.autocommit() as connection:
+        found = await connection.execute(
+            select(payments.c.id, payments.c.status).where(payments.c.status != "confirmed")
+        )
+        waiting = found.all()
+    for row in waiting:
+        if row.status in ("parked", "held"):
+            with suppress(RPCError):
+                await client.get_workflow_handle(f"payment/{row.id}").signal("retry")
+    return not waiting
+
+
+async def check(database: Database, url: str) -> None:
+    """The chain's own history and the book say the same, payment by payment."""
+    async with database.autocommit() as connection:
+        rows = (await connection.execute(select(payments))).all()
+        assert await connection.scalar(select(func.sum(postings.c.amount_stroops))) == 0
+    seen = await witness.transfers(url)
+    assert max(Counter(transfer.number for transfer in seen).values()) == 1
+    assert {(t.hash, t.number, t.amount_stroops) for t in seen} == {
+        (row.transaction_hash, row.number, row.amount_stroops) for row in rows
+    }
+    print(f"\n{len(POINTS)} points, {KILLS} deaths each, {len(rows)} payments, each made once")

@@ -1,0 +1,152 @@
+"""
+The life of an attestation: the SLA contract says what a verdict says, or nothing is paid.
+
+    prepare -> carry out -> concluded: attested
+       ^           |             \\-> halted, until a person says try again
+       +-- open, expired, failed
+
+All calls write the contract's one entry, so there is one at a time: whoever finds another's call
+in the way sees that one through, and then takes its own turn.
+"""
+
+from abc import ABC, abstractmethod
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity, workflow
+from temporalio.exceptions import ApplicationError, ChildWorkflowError
+
+from domain.attestations import Attestation, CallStatus, Concluding, Conclusion, Turn
+from domain.outages import Judgement
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.steps import Life
+    from workflows.webhooks import start_deliveries
+
+# Seeing a call through waits for ledgers to close; longer than this is another round.
+CARRY_TIMEOUT = timedelta(seconds=20)
+ROUND_PAUSE_MAX = timedelta(minutes=1)
+QUEUE_PAUSE_MAX = timedelta(seconds=10)
+
+
+class AttestationSteps(ABC):
+    """What an attestation asks of the outside world; activities/attestations.py does it."""
+
+    @activity.defn
+    @abstractmethod
+    async def prepare_call(self, attestation: Attestation) -> Turn:
+        """Sign and store a call; or answer the call in the way, or that one's own is answered."""
+
+    @activity.defn
+    @abstractmethod
+    async def carry_out_call(self, turn: Turn) -> CallStatus:
+        """Send the stored bytes, watch for them in a ledger, and note what is proven."""
+
+    @activity.defn
+    @abstractmethod
+    async def conclude_attestation(self, concluding: Concluding) -> Conclusion:
+        """Hold the contract's answer to the verdict: attested, or halted and why."""
+
+
+@workflow.defn
+class AttestationWorkflow(Life):
+    @workflow.init
+    def __init__(self, attestation: Attestation) -> None:
+        super().__init__()
+        self.attestation = attestation
+        self.retry_wanted = False
+
+    @workflow.run
+    async def run(self, attestation: Attestation) -> str:
+        while True:
+            problem = await self.answered()
+            concluding = Concluding(attestation, problem, workflow.now())
+            conclusion = await self.insist(AttestationSteps.conclude_attestation, concluding)
+            await start_deliveries(conclusion.deliveries)
+            if conclusion.attested:
+                self.note(f"attested by {conclusion.transaction_hash}")
+                return conclusion.transaction_hash
+            await self.halted(conclusion.problem)
+
+    async def answered(self) -> str:
+        """Call the contract until it is proven what it said; return why it would not, if so."""
+        rounds = waits = 0
+        while True:
+            turn = await self.insist(AttestationSteps.prepare_call, self.attestation)
+            if turn.call is None:
+                return turn.problem
+            whose = "" if turn.mine else f" of outage {turn.call.outage_id}, which is in the way"
+            self.note(f"watching for the call {turn.call.hash}{whose}")
+            status = await self.insist(AttestationSteps.carry_out_call, turn, CARRY_TIMEOUT)
+            if turn.mine and status is CallStatus.ANSWERED:
+                continue
+            if not turn.mine and status is not CallStatus.OPEN:
+                # In a long queue everybody would wake up for every turn.
+                pause = min(timedelta(seconds=waits), QUEUE_PAUSE_MAX)
+                waits += 1
+            else:
+                rounds += 1
+                pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
+            await workflow.sleep(pause, summary="before the next look")
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(self.attestation)
+
+    async def halted(self, problem: str) -> None:
+        """Wait for a person, for ever if need be: paying on would pay what the contract denies."""
+        self.note(f"halted: {problem}; send the signal retry once it is mended")
+        parent = workflow.info().parent
+        if parent is not None:
+            life: Any = workflow.get_external_workflow_handle(parent.workflow_id)
+            try:
+                await life.signal("attestation_halted", problem)
+            except ApplicationError as error:
+                self.note(f"halted: {problem}; and the outage is not there: {error.message}")
+        self.retry_wanted = False
+        await workflow.wait_condition(lambda: self.retry_wanted)
+
+    @workflow.signal(description="What the contract disagreed with is mended: ask it again")
+    def retry(self) -> None:
+        self.retry_wanted = True
+
+
+class Attested(Life):
+    """A life whose verdicts the SLA contract confirms, where that is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: dict[int, workflow.ChildWorkflowHandle[Any, str]] = {}
+        self.objection = ""
+
+    async def ask_contract(self, judgement: Judgement | None) -> None:
+        """Have the contract asked about a verdict, once for each revision; nobody waits yet."""
+        if judgement is None or not judgement.attest or judgement.revision in self.asked:
+            return
+        self.objection = ""
+        self.asked[judgement.revision] = await workflow.start_child_workflow(
+            AttestationWorkflow.run,
+            Attestation(judgement.outage_id, judgement.revision),
+            id=f"attestation/{judgement.outage_id}/{judgement.revision}",
+            task_queue="settlement",
+            static_summary=f"the contract's word on {judgement.verdict}",
+        )
+
+    async def agreed(self, judgement: Judgement | None) -> None:
+        """Wait, for as long as it takes, until the contract has confirmed this verdict."""
+        while judgement is not None and judgement.attest:
+            await self.ask_contract(judgement)
+            child = self.asked[judgement.revision]
+            if not child.done():
+                self.note(self.objection or f"waiting for the SLA contract's word: {child.id}")
+            try:
+                hash_ = await child
+            except ChildWorkflowError:  # somebody ended it by hand, which settles nothing
+                self.note(f"{child.id} was ended; asking the contract again")
+                del self.asked[judgement.revision]
+                await workflow.sleep(timedelta(seconds=10), summary="before asking again")
+            else:
+                return self.note(f"confirmed by the SLA contract: {hash_}")
+
+    @workflow.signal(description="The contract's word is halted; sent by the attestation itself")
+    def attestation_halted(self, problem: str) -> None:
+        self.objection = f"nothing is paid: {problem}"
+        self.note(self.objection)
