@@ -38,7 +38,7 @@ from domain.batches import (
 from domain.digests import instant
 from domain.errors import ChainUnavailable, Obstructed, TryAgain
 from domain.events import EventType, event_id
-from domain.ledger import settlement
+from domain.ledger import reservation, spent, unspent
 from domain.payments import Payment, PaymentStatus
 from domain.shares import Share, Transfer
 from workflows.batches import BatchSteps
@@ -122,8 +122,11 @@ class BatchActivities(AttemptActivities, BatchSteps):
                 "the node lags behind the ledger that proved the last bytes dead"
             )
         # Committed before the first byte leaves the process.
-        async with self.database.autocommit() as connection:
+        async with self.database.transaction() as connection:
             stored = await envelopes.store(connection, held, envelope)
+            riders, _ = await shares.riding(connection, batch)
+            reserved = [reservation(rider, batch.n, batch.leader) for rider in riders.values()]
+            await ledger.book_many(connection, reserved)
         attempt = attempt_of(held, stored, resumed=stored is not envelope)
         return await self._prepared(batch, attempt)
 
@@ -165,8 +168,12 @@ class BatchActivities(AttemptActivities, BatchSteps):
                     ledger=seen.ledger,
                     confirmed_at=confirmed_at,
                 )
-                settled = [settlement(rider, transaction_hash) for rider in riders.values()]
-                await ledger.book(connection, *settled)
+                settled = [
+                    entry
+                    for rider in riders.values()
+                    for entry in spent(rider, transaction_hash, batch.n, batch.leader)
+                ]
+                await ledger.book_many(connection, settled)
                 told = [
                     paid(riders[share.payment_id], sighting.at, proof | _ridden(transfer, share))
                     for transfer in riding
@@ -193,6 +200,12 @@ class BatchActivities(AttemptActivities, BatchSteps):
             await payments.move_all(connection, list(riders), PaymentStatus.PENDING)
             deliveries = await _park(connection, riders, out, sighting.at)
             again = await batches.try_again(connection, batch, survivors)
+            given_back = [
+                entry
+                for rider in riders.values()
+                for entry in unspent(rider, batch.n, batch.leader)
+            ]
+            await ledger.book_many(connection, given_back)
             facts = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
             failed = [
                 (attempt_failed(rider, attempt, sighting.at, facts), ())

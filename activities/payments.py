@@ -20,7 +20,7 @@ from domain.audit import Leaf, by_engine, leaf
 from domain.digests import instant
 from domain.errors import ChainUnavailable, Obstructed
 from domain.events import Event, EventType, event, event_id
-from domain.ledger import settlement
+from domain.ledger import reservation, spent, unspent
 from domain.payments import Parking, Payment, PaymentStatus, Receipt
 from domain.shares import alone
 from workflows.payments import PaymentSteps
@@ -71,8 +71,9 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             )
         reach("after_sign")
         # Committed before the first byte leaves the process.
-        async with self.database.autocommit() as connection:
+        async with self.database.transaction() as connection:
             stored = await envelopes.store(connection, held, envelope)
+            await ledger.book(connection, reservation(payment, held.n))
         reach("after_store")
         return Preparation(attempt_of(held, stored, resumed=stored is not envelope))
 
@@ -102,7 +103,8 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
                 ledger=seen.ledger,
                 confirmed_at=confirmed_at,
             )
-            await ledger.book(connection, settlement(payment, transaction_hash))
+            settled = spent(payment, transaction_hash, attempt.n, attempt.payment_id)
+            await ledger.book_many(connection, settled)
             deliveries = await events.publish_all(connection, [paid(payment, sighting.at, proof)])
             reach("in_booking")
         reach("after_book")
@@ -123,6 +125,8 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             # Closed by an earlier run, the payment may have gone on since.
             if await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason):
                 await payments.move(connection, payment.id, PaymentStatus.PENDING)
+                given_back = unspent(payment, attempt.n, attempt.payment_id)
+                await ledger.book_many(connection, given_back)
                 failed = attempt_failed(payment, attempt, sighting.at, facts)
                 await events.publish(connection, failed)
                 reach("in_failing")

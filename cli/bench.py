@@ -16,7 +16,7 @@ from benchmarks.engine import Engine, Impatient, Refused
 from benchmarks.latencies import Latencies
 from benchmarks.lifecycles import PATIENCE_SECONDS, Rounds
 from benchmarks.loops import Measured, Pace, middle
-from cli import rails
+from cli import checks, rails
 from cli.stacks import Found, engine
 from domain.errors import ApexError
 from sandbox.processes import CannotStart
@@ -28,12 +28,13 @@ class Benchmark(StrEnum):
     LIFECYCLE = "lifecycle"
     DECLARE = "declare"
     SETTLEMENT = "settlement"
+    LEDGER = "ledger"
 
 
 def command(
     benchmark: Annotated[
         Benchmark,
-        typer.Argument(help="Whole lives, declarations alone, or the rails that money moves on."),
+        typer.Argument(help="Whole lives, declarations alone, the rails, or a check of the book."),
     ],
     in_flight: Annotated[int, typer.Option(min=1, help="Lives at a time.")] = 20,
     dispute_window: Annotated[int, typer.Option(min=0, help="Seconds.")] = 1,
@@ -41,6 +42,7 @@ def command(
     seconds: Annotated[float, typer.Option(min=1, help="Of each measurement.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, help="Of lives; the median counts.")] = 3,
     rate: Annotated[float, typer.Option(min=0.1, help="Declarations a second.")] = 5,
+    postings: Annotated[int, typer.Option(min=1000, help="In the book.")] = 1_000_000,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     data_dir: Annotated[
         Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
@@ -53,6 +55,8 @@ def command(
             told = asyncio.run(_declare(data_dir, rate, seconds, as_json))
         elif benchmark is Benchmark.SETTLEMENT:
             told = asyncio.run(rails.measured(data_dir, seconds, rounds, quiet=as_json))
+        elif benchmark is Benchmark.LEDGER:
+            told = asyncio.run(checks.measured(data_dir, postings, rounds, quiet=as_json))
         else:
             told = asyncio.run(_lifecycle(data_dir, dispute_window, pace, rounds, as_json))
     except* FAILURES as failures:

@@ -19,6 +19,8 @@ COMMANDS = {
     "replay": "Play recorded outages through the API and settle them.",
     "bench": "Measure how fast the engine is.",
     "worker": "Run a worker for some task queues.",
+    "ledger": "Check that the double-entry book keeps its promises.",
+    "payments": "Explain a payment: every attempt, envelope, answer, proof and posting.",
     "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",

@@ -1,6 +1,7 @@
 """Where a command finds an engine: at the address given, already running, or started for the occasion."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from adapters.postgres.database import Database
 from sandbox.directory import DataDirectory, Record
 from sandbox.ports import free
 from sandbox.processes import CannotStart
@@ -71,3 +73,23 @@ async def engine(url: str | None, api_key: str | None, data_dir: Path) -> AsyncI
             yield Found(stack.url, api_key or key, stack.directory, stack)
         finally:
             await stack.stop()
+
+
+@asynccontextmanager
+async def book(data_dir: Path) -> AsyncIterator[Database]:
+    """The book of record that DATABASE_URL names, else that of the engine in `data_dir`."""
+    if url := os.environ.get("DATABASE_URL"):
+        database = Database(url, connections_max=2)
+        try:
+            yield database
+        finally:
+            await database.close()
+        return
+    async with engine(None, None, data_dir) as found:
+        record = found.record
+        assert record is not None, "an engine that serves has written where"
+        database = Database(record.environment["DATABASE_URL"], connections_max=2)
+        try:
+            yield database
+        finally:
+            await database.close()

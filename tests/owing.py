@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.outages import OutageActivities
-from adapters.postgres import payments
+from adapters.postgres import ledger, payments
 from adapters.postgres.database import Database
 from adapters.stellar.keys import keys
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
+from domain.ledger import accrual
 from domain.outages import Declaration, Declaring, Judging, Outage, Request, Resolution
 from domain.payments import Payment, Settling, owed
 from domain.policies import Agreement
@@ -65,7 +66,9 @@ async def payment_owed(
     agreement = Agreement("default", **await _parties(database))
     debt = owed("sandbox", agreement, outage_id, 1, judge(TERMS, minutes), "corr-owing")
     async with database.transaction() as connection:
-        return await payments.add(connection, replace(debt, **changes), NOW)
+        payment = await payments.add(connection, replace(debt, **changes), NOW)
+        await ledger.book(connection, accrual(payment))
+    return payment
 
 
 async def _parties(database: Database) -> dict[str, str]:

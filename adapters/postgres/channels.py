@@ -3,11 +3,14 @@
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import attempts, envelopes, events, payments
+from adapters.postgres import attempts, envelopes, events, ledger, payments
+from adapters.postgres.shares import riding
 from adapters.postgres.tables import channels, shares
 from domain.attempts import Attempt, AttemptStatus
+from domain.batches import Batch
 from domain.channels import Channel, Held, Release
 from domain.errors import Conflict, NotFound
+from domain.ledger import Entry, unspent
 from domain.payments import PaymentStatus
 
 _COLUMNS = (
@@ -69,6 +72,7 @@ async def held(connection: AsyncConnection, address: str) -> Held | None:
 
 async def release(connection: AsyncConnection, given: Release, served: Held | None) -> None:
     """End the attempt, let its payments begin anew, and use the channel again: all or nothing."""
+    given_back = [] if served is None else await _given_back(connection, served)
     if served is not None and not await attempts.finish(
         connection, served.attempt, AttemptStatus.FAILED, given.proof
     ):
@@ -86,4 +90,18 @@ async def release(connection: AsyncConnection, given: Release, served: Held | No
         raise Conflict(f"channel {given.channel} is not in quarantine, or serves a payment")
     if served is not None:
         await payments.move_all(connection, served.payments, PaymentStatus.PENDING)
+        await ledger.book_many(connection, given_back)
     await events.publish(connection, given.leaf(served))
+
+
+async def _given_back(connection: AsyncConnection, served: Held) -> list[Entry]:
+    """What the book had reserved for the attempt: nothing before bytes were signed for it."""
+    if not served.hashes:
+        return []
+    attempt = served.attempt
+    riders, _ = await riding(connection, Batch(attempt.payment_id, attempt.n))
+    return [
+        entry
+        for rider in riders.values()
+        for entry in unspent(rider, attempt.n, attempt.payment_id)
+    ]

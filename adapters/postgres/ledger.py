@@ -1,64 +1,132 @@
-"""The double-entry book in the database."""
+"""The double-entry book in the database: entries, their postings, and every account's balance."""
+
+from collections.abc import Sequence
+from itertools import chain
 
 from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.tables import balances as rows_of_balances
 from adapters.postgres.tables import entries, postings
 from domain.ledger import Entry
 
+# One statement, in an order that nobody can meet the other way round: entries by id, accounts and
+# balances by name. Each part is read by the next, so that this is the order it happens in.
+# A balance that is new is written as it shall be, and its floor looked at afterwards.
 _BOOK = text(
     """
-    WITH entry AS (
-        INSERT INTO entries (id, kind, payment_id)
+    WITH wanted AS (
         SELECT * FROM unnest(
-            CAST(:ids AS text[]), CAST(:kinds AS text[]), CAST(:payment_ids AS text[])
-        )
-        ON CONFLICT (id) DO NOTHING RETURNING id
+            CAST(:ids AS text[]), CAST(:kinds AS text[]), CAST(:payment_ids AS text[]),
+            CAST(:currencies AS text[]), CAST(:line_counts AS int[]), CAST(:slots AS int[]),
+            CAST(:corrected AS text[]), CAST(:transaction_hashes AS text[])
+        ) AS wanted
+            (id, kind, payment_id, currency, lines, slot, corrects, transaction_hash)
+        ORDER BY id
+    ), entry AS (
+        INSERT INTO entries
+            (id, kind, payment_id, currency, lines, slot, corrects, transaction_hash)
+        SELECT * FROM wanted
+        ON CONFLICT (id) DO NOTHING RETURNING id, currency, slot
+    ), line AS (
+        SELECT * FROM unnest(
+            CAST(:entry_ids AS text[]), CAST(:lines AS int[]),
+            CAST(:accounts AS text[]), CAST(:amounts AS bigint[])
+        ) AS line (entry_id, line, account, amount_stroops)
+    ), posting AS (
+        INSERT INTO postings (entry_id, line, account, amount_stroops)
+        SELECT line.* FROM line JOIN entry ON entry.id = line.entry_id
+        RETURNING entry_id, account, amount_stroops
+    ), moved AS MATERIALIZED (
+        SELECT account, currency, slot, sum(amount_stroops) AS amount_stroops
+        FROM posting JOIN entry ON entry.id = posting.entry_id
+        GROUP BY account, currency, slot
+    ), known AS (
+        INSERT INTO accounts (name, currency, kind, floor_stroops)
+        SELECT a.* FROM unnest(
+            CAST(:names AS text[]), CAST(:account_currencies AS text[]),
+            CAST(:account_kinds AS text[]), CAST(:floors AS bigint[])
+        ) AS a (name, currency, kind, floor_stroops)
+        WHERE EXISTS (SELECT FROM moved WHERE (account, moved.currency) = (a.name, a.currency))
+          AND NOT EXISTS (
+              SELECT FROM accounts WHERE (accounts.name, accounts.currency) = (a.name, a.currency)
+          )
+        ORDER BY 1, 2
+        ON CONFLICT DO NOTHING RETURNING 1
     )
-    INSERT INTO postings (entry_id, line, account, amount_stroops)
-    SELECT posting.* FROM unnest(
-        CAST(:entry_ids AS text[]), CAST(:lines AS int[]),
-        CAST(:accounts AS text[]), CAST(:amounts AS bigint[])
-    ) AS posting (entry_id, line, account, amount_stroops)
-    JOIN entry ON entry.id = posting.entry_id
+    INSERT INTO balances AS b (account, currency, slot, amount_stroops)
+    SELECT account, currency, slot, amount_stroops
+    FROM moved, (SELECT count(*) FROM known) AS _
+    ORDER BY account, currency, slot
+    ON CONFLICT (account, currency, slot)
+    DO UPDATE SET amount_stroops = b.amount_stroops + excluded.amount_stroops
     """
 )
 
 
 async def book(connection: AsyncConnection, *entries: Entry) -> None:
     """Write entries with their postings, once: the same fact booked again changes nothing."""
-    postings = [
+    await book_many(connection, entries)
+
+
+async def book_many(connection: AsyncConnection, booked: Sequence[Entry]) -> None:
+    """
+    Write many entries at once. Balances stay locked until the transaction ends, so book late in
+    it, and all that it books together.
+    """
+    lines = [
         (entry.id, line, posting)
-        for entry in entries
+        for entry in booked
         for line, posting in enumerate(entry.postings, 1)
     ]
+    accounts = sorted(
+        {*chain.from_iterable(entry.accounts for entry in booked)},
+        key=lambda account: (account.name, account.currency),
+    )
     await connection.execute(
         _BOOK,
         {
-            "ids": [entry.id for entry in entries],
-            "kinds": [entry.kind for entry in entries],
-            "payment_ids": [entry.payment_id for entry in entries],
-            "entry_ids": [entry_id for entry_id, _, _ in postings],
-            "lines": [line for _, line, _ in postings],
-            "accounts": [posting.account for _, _, posting in postings],
-            "amounts": [posting.amount_stroops for _, _, posting in postings],
+            "ids": [entry.id for entry in booked],
+            "kinds": [entry.kind for entry in booked],
+            "payment_ids": [entry.payment_id for entry in booked],
+            "currencies": [entry.currency for entry in booked],
+            "line_counts": [len(entry.postings) for entry in booked],
+            "slots": [entry.slot for entry in booked],
+            "corrected": [entry.corrects for entry in booked],
+            "transaction_hashes": [entry.transaction_hash for entry in booked],
+            "entry_ids": [entry_id for entry_id, _, _ in lines],
+            "lines": [line for _, line, _ in lines],
+            "accounts": [posting.account for _, _, posting in lines],
+            "amounts": [posting.amount_stroops for _, _, posting in lines],
+            "names": [account.name for account in accounts],
+            "account_currencies": [account.currency for account in accounts],
+            "account_kinds": [account.kind for account in accounts],
+            "floors": [account.floor_stroops for account in accounts],
         },
     )
 
 
 async def balances(connection: AsyncConnection) -> list[RowMapping]:
     """Return every account with its balance in stroops; a debit balance is positive."""
+    total = func.sum(rows_of_balances.c.amount_stroops)
     rows = await connection.execute(
-        select(postings.c.account, func.sum(postings.c.amount_stroops).label("balance_stroops"))
-        .group_by(postings.c.account)
-        .order_by(postings.c.account)
+        select(rows_of_balances.c.account, total.label("balance_stroops"))
+        .group_by(rows_of_balances.c.account)
+        .order_by(rows_of_balances.c.account)
     )
     return list(rows.mappings())
 
 
 async def of_payment(connection: AsyncConnection, payment_id: str) -> list[RowMapping]:
     rows = await connection.execute(
-        select(entries.c.kind, entries.c.booked_at, postings.c.account, postings.c.amount_stroops)
+        select(
+            entries.c.id.label("entry_id"),
+            entries.c.kind,
+            entries.c.corrects,
+            entries.c.booked_at,
+            postings.c.account,
+            postings.c.amount_stroops,
+        )
         .join(postings, postings.c.entry_id == entries.c.id)
         .where(entries.c.payment_id == payment_id)
         .order_by(entries.c.booked_at, entries.c.id, postings.c.line)

@@ -107,11 +107,13 @@ async def test_the_story_goes_from_the_debt_to_the_proof(
     assert last["sequence"] > 0
     booked = {(each["kind"], each["account"], each["amount_stroops"]) for each in story["postings"]}
     owed = penalty["amount_stroops"]
-    payable = f"payable:{penalty['to_address']}"
+    payable, reserved = (f"{kind}:{penalty['to_address']}" for kind in ("payable", "reserved"))
     assert booked == {
         ("accrual", "expense:penalty", owed),
         ("accrual", payable, f"-{owed}"),
-        ("settlement", payable, owed),
+        ("reservation", payable, owed),
+        ("reservation", reserved, f"-{owed}"),
+        ("settlement", reserved, owed),
         ("settlement", "treasury:bond", f"-{owed}"),
     }
 

@@ -55,3 +55,13 @@ async def test_declarations_are_timed_and_called_off(stack: Stack, api: httpx.As
         return left.json()["total"] == 0
 
     await eventually(none_open, "every outage is called off")
+
+
+async def test_a_check_of_the_book_is_measured_beside_a_plain_sum(stack: Stack) -> None:
+    told = await bench(stack, "ledger", "--postings", "3000", "--rounds", "2")
+    assert told["problems"] == []
+    assert abs(told["postings"] - 3000) < 50
+    assert len(told["check_rounds"]) == 2
+    assert told["check_seconds"] > told["scan_seconds"] > 0
+    assert told["ratio"] > 1
+    assert set(told["entries_per_second_by_writers"]) == {"1", "8"}

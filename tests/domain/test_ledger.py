@@ -1,10 +1,27 @@
 """The book balances, and the same fact has the same entry however often it is booked."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.ledger import Entry, Posting, accrual, settlement
+from domain.ledger import (
+    SLOTS,
+    AccountKind,
+    Entry,
+    Posting,
+    account,
+    accrual,
+    correction,
+    release,
+    reservation,
+    reversal,
+    settlement,
+    spent,
+    unspent,
+)
 from domain.money import STROOPS_MAX
 from domain.payments import Payment, Treasury
 from domain.sla import PaymentType
@@ -24,28 +41,69 @@ payments = st.builds(
 )
 
 
-@given(payments)
-def test_what_is_owed_and_then_paid_leaves_nothing_owed(payment: Payment) -> None:
-    balances: dict[str, int] = {}
-    for entry in (accrual(payment), settlement(payment, "hash")):
+def balances(entries: Iterable[Entry]) -> dict[str, int]:
+    """What is left on each account, of entries booked once however often they are named."""
+    sums: Counter[str] = Counter()
+    for entry in {entry.id: entry for entry in entries}.values():
         assert sum(posting.amount_stroops for posting in entry.postings) == 0
         for posting in entry.postings:
-            balances[posting.account] = balances.get(posting.account, 0) + posting.amount_stroops
-    assert balances == {
+            sums[posting.account] += posting.amount_stroops
+    return {name: amount for name, amount in sums.items() if amount}
+
+
+@given(payments)
+def test_what_is_owed_and_then_paid_leaves_nothing_owed(payment: Payment) -> None:
+    life = [accrual(payment), reservation(payment, 1), *spent(payment, "hash", 1, payment.id)]
+    assert len({entry.id for entry in life}) == 3
+    assert balances(life) == {
         f"expense:{payment.type}": payment.amount_stroops,
-        "payable:GTO": 0,
         f"treasury:{payment.payer}": -payment.amount_stroops,
     }
 
 
 @given(payments)
+def test_what_is_reserved_and_given_back_is_owed_as_before(payment: Payment) -> None:
+    life = [accrual(payment), reservation(payment, 1), *unspent(payment, 1, payment.id)]
+    assert balances(life) == balances([accrual(payment)])
+    again = [*life, reservation(payment, 2)]
+    assert balances(again)["reserved:GTO"] == -payment.amount_stroops
+
+
+@given(payments)
+def test_what_is_reversed_never_was(payment: Payment) -> None:
+    assert balances([accrual(payment), reversal(accrual(payment))]) == {}
+
+
+@given(payments)
 def test_the_same_fact_is_the_same_entry(payment: Payment) -> None:
-    assert accrual(payment) == accrual(payment)
-    assert settlement(payment, "one").id == settlement(payment, "one").id
-    ids = {accrual(payment).id, settlement(payment, "one").id, settlement(payment, "two").id}
-    assert len(ids) == 3
+    facts = [
+        accrual(payment),
+        reservation(payment, 1),
+        reservation(payment, 2),
+        reservation(payment, 1, "pay_leader"),
+        release(payment, 1),
+        release(payment, 2),
+        settlement(payment, "one"),
+        settlement(payment, "two"),
+        reversal(accrual(payment)),
+        correction(accrual(payment), accrual(payment).postings),
+    ]
+    assert len({fact.id for fact in facts}) == len(facts)
+    assert reservation(payment, 1) == reservation(payment, 1, payment.id)
+    assert release(payment, 1).corrects == reservation(payment, 1).id
+    # One part of each balance, so that its floor can be held there.
+    assert len({fact.slot for fact in facts}) == 1
+    assert facts[0].slot in range(SLOTS)
 
 
 def test_an_entry_that_does_not_balance_cannot_be_written_down() -> None:
     with pytest.raises(AssertionError, match="unbalanced"):
         Entry("ent_1", "accrual", "pay_1", (Posting("a", 1), Posting("b", -2)))
+
+
+def test_what_we_owe_has_a_floor_and_what_the_chain_holds_has_none() -> None:
+    assert account("payable:GTO").kind is AccountKind.LIABILITY
+    assert account("payable:GTO").floor_stroops == 0
+    assert account("treasury:bond").floor_stroops is None
+    with pytest.raises(KeyError):
+        account("elsewhere:GTO")

@@ -24,8 +24,8 @@ async def test_migrating_again_changes_nothing(stack: Stack) -> None:
 ONE_SIDED = text(
     """
     WITH entry AS (
-        INSERT INTO entries (id, kind, payment_id)
-        SELECT 'one-sided', 'test', id FROM payments LIMIT 1 RETURNING id
+        INSERT INTO entries (id, kind, payment_id, currency, lines, slot)
+        SELECT 'one-sided', 'closing', id, 'USDC', 1, 0 FROM payments LIMIT 1 RETURNING id
     )
     INSERT INTO postings (entry_id, line, account, amount_stroops)
     SELECT id, 1, 'expense:test', 5 FROM entry

@@ -8,7 +8,7 @@ from adapters.postgres.tables.events import (
     events,
     webhooks,
 )
-from adapters.postgres.tables.ledger import entries, postings
+from adapters.postgres.tables.ledger import accounts, balances, entries, postings
 from adapters.postgres.tables.limits import (
     approvals,
     authorisations,
@@ -36,6 +36,7 @@ from adapters.postgres.tables.payments import (
 
 __all__ = [
     "Xid8",
+    "accounts",
     "agreements",
     "api_keys",
     "approvals",
@@ -43,6 +44,7 @@ __all__ = [
     "attestations",
     "audit_leaves",
     "authorisations",
+    "balances",
     "breakers",
     "channels",
     "contract_calls",

@@ -54,7 +54,8 @@ async def test_an_entry_that_does_not_balance_is_refused_at_commit(
     payment = (await settled(api))["payment"]["id"]  # type: ignore[arg-type]
     complaint = await _refusal(
         database,
-        f"INSERT INTO entries (id, kind, payment_id) VALUES ('ent_x', 'test', '{payment}')",
+        f"INSERT INTO entries (id, kind, payment_id, currency, lines, slot)"
+        f" VALUES ('ent_x', 'closing', '{payment}', 'USDC', 2, 0)",
         "INSERT INTO postings VALUES ('ent_x', 1, 'a', 5), ('ent_x', 2, 'b', -4)",
     )
     assert "entry ent_x does not balance" in complaint

@@ -1,0 +1,256 @@
+"""
+The promises of the book, each looked at over everything that was ever written, by set.
+
+A rule answers with what breaks it. Rules that need the same sums are asked together, so that a
+million postings are read a few times and not thirty.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.invariants import NAMED_MAX, Finding, Invariant
+
+# Enough to hash a million postings in memory, and time to do it.
+_ROOM = (
+    "SET LOCAL work_mem = '128MB'",
+    "SET LOCAL statement_timeout = '300s'",
+    "SET LOCAL jit = off",
+)
+
+_COUNTED = """
+WITH {sums} found (rule, subject, detail) AS ({rules})
+SELECT rule, subject, detail, total, place FROM (
+    SELECT *, count(*) OVER (PARTITION BY rule) AS total,
+           row_number() OVER (PARTITION BY rule ORDER BY subject, detail) AS place
+    FROM found
+) counted WHERE place <= :named_max ORDER BY rule, place
+"""
+
+_ENTRIES = (
+    """
+    booked AS (
+        SELECT entry_id, count(*) AS lines, sum(amount_stroops) AS total
+        FROM postings GROUP BY entry_id
+    ),
+    """,
+    """
+    SELECT 'balanced', coalesce(e.id, b.entry_id), CASE
+        WHEN e.id IS NULL THEN 'postings without an entry'
+        ELSE format('%s of its %s postings, which sum to %s stroops',
+                    coalesce(b.lines, 0), e.lines, coalesce(b.total, 0)) END
+    FROM entries e FULL JOIN booked b ON b.entry_id = e.id
+    WHERE e.lines IS DISTINCT FROM b.lines OR b.total <> 0
+    """,
+)
+
+_BALANCES = (
+    """
+    rebuilt AS MATERIALIZED (
+        SELECT p.account, e.currency, e.slot, sum(p.amount_stroops) AS total
+        FROM postings p JOIN entries e ON e.id = p.entry_id GROUP BY 1, 2, 3
+    ),
+    """,
+    """
+    SELECT 'closed', currency, format('all accounts sum to %s stroops', sum(total))
+    FROM rebuilt GROUP BY currency HAVING sum(total) <> 0
+    UNION ALL
+    SELECT 'rebuilt', format('%s %s part %s', coalesce(b.account, r.account),
+                             coalesce(b.currency, r.currency), coalesce(b.slot, r.slot)),
+           format('the balance is %s and its postings sum to %s stroops',
+                  coalesce(b.amount_stroops::text, 'missing'), coalesce(r.total, 0))
+    FROM rebuilt r FULL JOIN balances b
+        ON (b.account, b.currency, b.slot) = (r.account, r.currency, r.slot)
+    WHERE b.amount_stroops IS DISTINCT FROM r.total
+      AND (b.account IS NULL OR b.amount_stroops <> coalesce(r.total, 0))
+    UNION ALL
+    SELECT 'floored', format('%s %s part %s', a.name, a.currency, r.slot),
+           format('it holds %s stroops, below its floor of %s', held, a.floor_stroops)
+    FROM rebuilt r JOIN accounts a ON (a.name, a.currency) = (r.account, r.currency),
+         LATERAL (SELECT CASE a.kind WHEN 'liability' THEN -r.total ELSE r.total END AS held) _
+    WHERE held < a.floor_stroops
+    """,
+)
+
+# Closing entries are about breaks between book and chain, and no part of what a payment is owed.
+_LIVES = (
+    """
+    life AS MATERIALIZED (
+        SELECT e.payment_id, max(e.booked_at) AS changed_at,
+            coalesce(sum(g.amount_stroops)
+                FILTER (WHERE e.kind = 'accrual' AND g.account ^@ 'expense:'), 0) AS accrued,
+            coalesce(-sum(g.amount_stroops)
+                FILTER (WHERE e.kind <> 'accrual' AND g.account ^@ 'expense:'), 0) AS reversed,
+            coalesce(-sum(g.amount_stroops) FILTER (WHERE g.account ^@ 'payable:'), 0) AS pending,
+            coalesce(-sum(g.amount_stroops) FILTER (WHERE g.account ^@ 'reserved:'), 0)
+                AS reserved,
+            coalesce(-sum(g.amount_stroops) FILTER (WHERE g.account ^@ 'treasury:'), 0) AS paid
+        FROM entries e JOIN postings g ON g.entry_id = e.id
+        WHERE e.kind <> 'closing' GROUP BY e.payment_id
+    ), stands AS MATERIALIZED (
+        SELECT p.id, p.status, p.amount_stroops AS amount, life.*
+        FROM payments p LEFT JOIN life ON life.payment_id = p.id
+    ),
+    """,
+    """
+    SELECT 'partitioned', id, CASE
+        WHEN payment_id IS NULL OR accrued <> amount
+        THEN format('%s stroops are owed and %s were accrued', amount, coalesce(accrued, 0))
+        ELSE format('of %s stroops %s are pending, %s reserved, %s paid, %s reversed',
+                    amount, pending, reserved, paid, reversed) END
+    FROM stands
+    WHERE payment_id IS NULL OR accrued <> amount
+       OR pending + reserved + paid + reversed <> amount
+       OR least(pending, reserved, paid, reversed) <> 0
+       OR greatest(pending, reserved, paid, reversed) <> amount
+    UNION ALL
+    SELECT 'partitioned', id, format('it is %s and %s stroops are reserved', status, reserved)
+    FROM stands
+    WHERE status IN ('prepared', 'submitted', 'quarantined') AND reserved <> amount
+       OR status IN ('pending', 'confirmed') AND reserved <> 0
+    UNION ALL
+    SELECT 'matched', id, format('it is %s and %s of %s stroops are paid', status, paid, amount)
+    FROM stands WHERE paid <> CASE status WHEN 'confirmed' THEN amount ELSE 0 END
+    UNION ALL
+    SELECT 'intended', id, 'it is reserved, and no signed bytes could pay it'
+    FROM stands
+    WHERE reserved > 0 AND NOT EXISTS (
+        SELECT FROM shares s JOIN attempts a ON (a.payment_id, a.n) = (s.leader, s.n)
+        WHERE s.payment_id = stands.id AND s.live AND a.max_ledger IS NOT NULL
+    )
+    UNION ALL
+    SELECT 'overdue', id, format('%s since %s: %s stroops', status,
+        to_char(changed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), pending + reserved)
+    FROM stands WHERE pending + reserved > 0 AND changed_at < now() - CAST(:overdue AS interval)
+    """,
+)
+
+_PROOFS = (
+    """
+    settled AS MATERIALIZED (SELECT * FROM entries WHERE kind = 'settlement'),
+    ridden AS MATERIALIZED (
+        SELECT s.payment_id, s.leader, s.n, s.amount_stroops, min(v.signed_at) AS signed_at
+        FROM shares s JOIN attempts a ON (a.payment_id, a.n) = (s.leader, s.n)
+        JOIN envelopes v ON (v.payment_id, v.n) = (s.leader, s.n)
+        WHERE s.live AND a.status = 'succeeded' GROUP BY 1, 2, 3, 4
+    ),
+    """,
+    """
+    SELECT 'matched', coalesce(p.id, e.payment_id), CASE
+        WHEN e.id IS NULL THEN 'it is confirmed and no settlement is in the book'
+        WHEN p.id IS NULL THEN format('settled by %s and not confirmed', e.id)
+        ELSE format('%s names transaction %s and the payment %s',
+                    e.id, e.transaction_hash, p.transaction_hash) END
+    FROM (SELECT id, transaction_hash FROM payments WHERE status = 'confirmed') p
+    FULL JOIN settled e ON e.payment_id = p.id
+    WHERE p.transaction_hash IS DISTINCT FROM e.transaction_hash
+    UNION ALL
+    SELECT 'matched', format('%s/%s', p.outage_id, p.revision),
+           format('settled %s times: %s', count(*), string_agg(e.id, ', ' ORDER BY e.id))
+    FROM settled e JOIN payments p ON p.id = e.payment_id
+    GROUP BY p.outage_id, p.revision HAVING count(*) > 1
+    UNION ALL
+    SELECT 'matched', e.transaction_hash, format('claimed by %s attempts',
+           count(DISTINCT (r.leader, r.n)))
+    FROM settled e JOIN ridden r ON r.payment_id = e.payment_id
+    GROUP BY e.transaction_hash
+    HAVING (min(r.leader), min(r.n)) <> (max(r.leader), max(r.n))
+    UNION ALL
+    SELECT 'matched', e.payment_id, format('its share of transaction %s is %s of %s stroops',
+           e.transaction_hash, r.amount_stroops, p.amount_stroops)
+    FROM settled e JOIN ridden r ON r.payment_id = e.payment_id
+    JOIN payments p ON p.id = e.payment_id WHERE r.amount_stroops <> p.amount_stroops
+    UNION ALL
+    SELECT 'intended', e.payment_id, CASE
+        WHEN r.payment_id IS NULL THEN 'it is settled and no signed bytes of it were kept'
+        ELSE 'its bytes were signed after it was settled' END
+    FROM settled e LEFT JOIN ridden r ON r.payment_id = e.payment_id
+    WHERE r.payment_id IS NULL OR r.signed_at > e.booked_at
+    """,
+)
+
+# Triggers that hold the promises: on what, by what, when (as pg_trigger.tgtype says it: 26 is before
+# update or delete, 34 before truncate, 5 and 21 after each row); deferred ones look when all is written.
+_GUARDS = (
+    """
+    guard (on_table, name, by_function, occasion, deferred) AS (VALUES
+        ('entries', 'entries_are_immutable', 'refuse_change', 26, false),
+        ('postings', 'postings_are_immutable', 'refuse_change', 26, false),
+        ('accounts', 'accounts_are_immutable', 'refuse_change', 26, false),
+        ('entries', 'entries_are_never_emptied', 'refuse_change', 34, false),
+        ('postings', 'postings_are_never_emptied', 'refuse_change', 34, false),
+        ('accounts', 'accounts_are_never_emptied', 'refuse_change', 34, false),
+        ('balances', 'balances_are_never_emptied', 'refuse_change', 34, false),
+        ('postings', 'entry_balances', 'check_entry_balances', 5, true),
+        ('entries', 'entry_has_postings', 'check_entry_has_postings', 5, true),
+        ('balances', 'balances_keep_their_floor', 'check_floor', 21, false)
+    ), taken_back AS (
+        SELECT c.id, c.kind, c.corrects, o.id AS original,
+               (c.payment_id, c.currency) IS NOT DISTINCT FROM (o.payment_id, o.currency) AS same
+        FROM entries c LEFT JOIN entries o ON o.id = c.corrects
+        WHERE c.corrects IS NOT NULL OR c.kind IN ('release', 'reversal', 'correction')
+    ),
+    """,
+    """
+    SELECT 'immutable', guard.name, CASE WHEN t.oid IS NULL THEN 'the trigger is missing'
+        ELSE 'the trigger is switched off or not as it was made' END
+    FROM guard LEFT JOIN pg_trigger t
+        ON t.tgrelid = to_regclass(guard.on_table) AND t.tgname = guard.name
+    LEFT JOIN pg_proc f ON f.oid = t.tgfoid
+    WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A') OR f.proname <> guard.by_function
+       OR t.tgtype <> guard.occasion OR t.tginitdeferred <> guard.deferred
+    UNION ALL
+    SELECT 'immutable', id, CASE
+        WHEN original IS NULL THEN 'the entry it is about does not exist'
+        ELSE format('it is about %s, of another payment or currency', corrects) END
+    FROM taken_back WHERE original IS NULL OR NOT same
+    UNION ALL
+    SELECT DISTINCT 'immutable', t.id, format('its postings are not those of %s, reversed', corrects)
+    FROM (
+        SELECT t.id, t.corrects FROM taken_back t
+        JOIN postings p ON p.entry_id IN (t.id, t.corrects)
+        WHERE t.kind IN ('release', 'reversal') AND t.original IS NOT NULL
+        GROUP BY t.id, t.corrects, p.account HAVING sum(p.amount_stroops) <> 0
+    ) t
+    UNION ALL
+    SELECT 'immutable', max(id), format('%s was taken back %s times', corrects, count(*))
+    FROM taken_back WHERE kind IN ('release', 'reversal') AND corrects IS NOT NULL
+    GROUP BY corrects HAVING count(*) > 1
+    UNION ALL
+    SELECT 'immutable', t.id, format('it puts right %s, which was not reversed', corrects)
+    FROM taken_back t WHERE t.kind = 'correction' AND NOT EXISTS (
+        SELECT FROM taken_back r WHERE r.corrects = t.corrects AND r.kind = 'reversal'
+    )
+    """,
+)
+
+_FAMILIES = [
+    (text(_COUNTED.format(sums=sums, rules=rules)), ":overdue" in rules)
+    for sums, rules in (_ENTRIES, _BALANCES, _LIVES, _PROOFS, _GUARDS)
+]
+
+
+async def check(
+    connection: AsyncConnection, overdue: timedelta = timedelta(hours=24)
+) -> list[Finding]:
+    """
+    Look at every promise, in a transaction of the caller's; an empty list is a clean book.
+
+    What has been pending or reserved for longer than `overdue` is told beside what is broken.
+    """
+    for setting in _ROOM:
+        await connection.execute(text(setting))
+    findings = list[Finding]()
+    for family, asks_overdue in _FAMILIES:
+        asked: dict[str, object] = {"named_max": NAMED_MAX} | (
+            {"overdue": overdue} if asks_overdue else {}
+        )
+        for row in await connection.execute(family, asked):
+            late = row.rule == "overdue"
+            invariant = Invariant.PARTITIONED if late else Invariant(row.rule)
+            findings.append(Finding(invariant, row.subject, row.detail, late))
+            if row.place == NAMED_MAX < row.total:
+                more = f"and {row.total - NAMED_MAX} more"
+                findings.append(Finding(invariant, more, "of the same, not named here", late))
+    return findings

@@ -1,0 +1,125 @@
+"""Everything the database knows of one payment, as of one moment."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import orjson
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import ledger
+from domain.errors import Invalid, NotFound
+from domain.stories import Owed, Sent, Signed, Step, Story, Try, totalled
+
+AMONG_MAX = 5
+
+# By its id, its number, or a hash of any bytes it rode in; a batch has many payments.
+_FIND = text(
+    """
+    SELECT id, number FROM payments
+    WHERE id = :name OR transaction_hash = :name OR number = CAST(:number AS bigint)
+    UNION
+    SELECT p.id, p.number FROM envelopes e
+    JOIN shares s ON (s.leader, s.n) = (e.payment_id, e.n) JOIN payments p ON p.id = s.payment_id
+    WHERE e.hash = :name OR e.inner_hash = :name
+    ORDER BY number
+    """
+)
+
+_OWED = text(
+    """
+    SELECT p.id, p.number, p.type, p.status, p.amount_stroops, p.asset_code, p.payer,
+           p.from_address, p.to_address, p.created_at, p.parked_reason, p.transaction_hash,
+           p.ledger, p.confirmed_at, p.outage_id, p.revision, r.severity, o.site_name,
+           r.mttr_minutes, r.mttr_basis, r.threshold_minutes, r.rating, r.status AS sla_status,
+           r.policy, r.policy_version, r.judged_at
+    FROM payments p JOIN outages o ON o.id = p.outage_id
+    JOIN sla_results r ON (r.outage_id, r.revision) = (p.outage_id, p.revision)
+    WHERE p.id = :id
+    """
+)
+
+_STEPS = text(
+    """
+    SELECT a.content FROM payments p
+    JOIN audit_leaves a ON a.subject = 'outage/' || p.outage_id
+    WHERE p.id = :id AND a.action LIKE 'payment.%' ORDER BY a.sequence
+    """
+)
+
+_TRIES = text(
+    """
+    SELECT s.leader, s.n, a.rail, a.channel, a.sequence, a.status, a.reason, a.opened_at,
+           a.riders, s.number, s.amount_stroops AS share_stroops, s.reason AS left_out,
+           e.hash, e.inner_hash, e.fee_stroops, e.max_ledger, e.signed_at,
+           b.sent_at, b.answer
+    FROM shares s JOIN attempts a ON (a.payment_id, a.n) = (s.leader, s.n)
+    LEFT JOIN envelopes e ON (e.payment_id, e.n) = (a.payment_id, a.n)
+    LEFT JOIN submissions b ON b.hash = e.hash
+    WHERE s.payment_id = :id
+    ORDER BY a.opened_at, s.leader, s.n, e.max_ledger, e.fee_stroops, e.hash, b.id
+    """
+)
+_OF_TRY = (
+    *("leader", "n", "rail", "channel", "sequence", "status", "reason", "opened_at", "riders"),
+    *("number", "share_stroops", "left_out"),
+)
+_OF_SIGNED = ("hash", "inner_hash", "fee_stroops", "max_ledger", "signed_at")
+
+
+async def find(connection: AsyncConnection, name: str) -> str:
+    """Return the id of the payment that is meant: by its id, its number or a transaction's hash."""
+    number = int(name) if name.isascii() and name.isdigit() and int(name) < 2**63 else None
+    rows = (await connection.execute(_FIND, {"name": name, "number": number})).all()
+    if not rows:
+        raise NotFound(f"there is no payment whose id, number or transaction hash is {name!r}")
+    if len(rows) > 1:
+        some = ", ".join(row.id for row in rows[:AMONG_MAX])
+        more = f" and {len(rows) - AMONG_MAX} more" if len(rows) > AMONG_MAX else ""
+        raise Invalid("id", f"{len(rows)} payments ride in {name}; name one: {some}{more}")
+    return str(rows[0].id)
+
+
+async def tell(connection: AsyncConnection, payment_id: str) -> Story:
+    """Read a payment from its obligation to its proof."""
+    owed = (await connection.execute(_OWED, {"id": payment_id})).mappings().one_or_none()
+    if owed is None:
+        raise NotFound(f"there is no payment {payment_id!r}")
+    found = await connection.execute(_STEPS, {"id": payment_id})
+    leaves = [orjson.loads(content) for content in found.scalars()]
+    tried = (await connection.execute(_TRIES, {"id": payment_id})).mappings().all()
+    postings = [
+        {("at" if name == "booked_at" else name): value for name, value in row.items()}
+        for row in await ledger.of_payment(connection, payment_id)
+    ]
+    return Story(Owed(**owed), _steps(leaves, payment_id), _tries(tried), totalled(postings))
+
+
+def _steps(leaves: list[dict[str, Any]], payment_id: str) -> list[Step]:
+    return [
+        Step(datetime.fromisoformat(leaf["at"]), leaf["action"], leaf["actor"], leaf["evidence"])
+        for leaf in leaves
+        if leaf["evidence"].get("payment_id") == payment_id
+    ]
+
+
+def _tries(rows: Sequence[RowMapping]) -> list[Try]:
+    tries = []
+    for _, of_one in groupby(rows, key=lambda row: (row["leader"], row["n"])):
+        lines = list(of_one)
+        facts = {name: lines[0][name] for name in _OF_TRY}
+        tries.append(Try(**facts, envelopes=_envelopes(lines)))
+    return tries
+
+
+def _envelopes(rows: Sequence[RowMapping]) -> list[Signed]:
+    signed = []
+    for hash_, of_one in groupby(rows, key=lambda row: row["hash"]):
+        if hash_ is None:
+            continue
+        lines = list(of_one)
+        sends = [Sent(line["sent_at"], line["answer"]) for line in lines if line["sent_at"]]
+        signed.append(Signed(**{name: lines[0][name] for name in _OF_SIGNED}, sends=sends))
+    return signed

@@ -1,0 +1,171 @@
+"""
+The whole story of a payment: why it is owed, what was tried, what was answered, what is proven and
+what the book says; and, in one sentence, where it stands.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.attempts import AttemptStatus
+from domain.digests import instant
+from domain.ledger import EntryKind
+from domain.money import decimal
+from domain.payments import PaymentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """The debt, and the verdict that it rests on."""
+
+    id: str
+    number: int
+    type: str
+    status: str
+    amount_stroops: int
+    asset_code: str
+    payer: str
+    from_address: str
+    to_address: str
+    created_at: datetime
+    parked_reason: str | None
+    transaction_hash: str | None
+    ledger: int | None
+    confirmed_at: datetime | None
+    outage_id: str
+    revision: int
+    severity: str
+    site_name: str
+    mttr_minutes: int
+    mttr_basis: str
+    threshold_minutes: int
+    rating: str
+    sla_status: str
+    policy: str
+    policy_version: int
+    judged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the audit trail remembers of it."""
+
+    at: datetime
+    action: str
+    actor: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A send of signed bytes, and what a node answered."""
+
+    at: datetime
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Bytes that were kept before they were sent. A higher bid has the same `inner_hash`."""
+
+    hash: str
+    inner_hash: str
+    fee_stroops: int
+    max_ledger: int
+    signed_at: datetime
+    sends: list[Sent]
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """An attempt this payment rode in, and its share of it."""
+
+    leader: str
+    n: int
+    rail: str
+    channel: str
+    sequence: int
+    status: str
+    reason: str | None
+    opened_at: datetime
+    riders: int
+    number: int
+    share_stroops: int
+    left_out: str | None
+    envelopes: list[Signed]
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A posting, and what the payment has left on that account after it."""
+
+    entry_id: str
+    kind: str
+    corrects: str | None
+    at: datetime
+    account: str
+    amount_stroops: int
+    running_stroops: int
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    owed: Owed
+    steps: list[Step]
+    tries: list[Try]
+    booked: list[Booked]
+
+    @property
+    def standing(self) -> str:
+        """Where the payment stands, in one sentence."""
+        money = f"{decimal(self.owed.amount_stroops)} {self.owed.asset_code}"
+        last = self.tries[-1] if self.tries else None
+        reason = self.owed.parked_reason or "no reason is known"
+        match PaymentStatus(self.owed.status):
+            case PaymentStatus.CONFIRMED:
+                return (
+                    f"Paid: {money} reached {self.owed.to_address} in ledger {self.owed.ledger}, "
+                    f"by transaction {self.owed.transaction_hash}."
+                )
+            case PaymentStatus.PREPARED | PaymentStatus.SUBMITTED if last and last.envelopes:
+                sent = "sent" if self.owed.status == PaymentStatus.SUBMITTED else "signed"
+                until = max(signed.max_ledger for signed in last.envelopes)
+                return (
+                    f"On its way: {money} are {sent} and nothing is proven yet; the bytes can "
+                    f"land until ledger {until}."
+                )
+            case PaymentStatus.QUARANTINED:
+                return (
+                    f"In quarantine, since going on could pay twice: {reason}; a person must look."
+                )
+            case PaymentStatus.PARKED:
+                return f"Parked: {reason}; {self._bound(money)}."
+            case PaymentStatus.HELD:
+                return f"Held by a limit: {reason}; {self._bound(money)}."
+        if last is not None and last.status == AttemptStatus.FAILED:
+            return f"Owed: attempt {last.n} had no effect ({last.reason}), and another follows."
+        return f"Owed: {money} wait to be signed for since {instant(self.owed.created_at)}."
+
+    def _bound(self, money: str) -> str:
+        held = sum(
+            -posting.amount_stroops
+            for posting in self.booked
+            if posting.account.startswith("reserved:")
+        )
+        return f"{money} are {'reserved, since signed bytes exist' if held else 'owed, and none moved'}"
+
+
+def totalled(postings: Sequence[dict[str, Any]]) -> list[Booked]:
+    """
+    Put running sums to the postings of one payment, in the order they make sense in: what was
+    booked in the same instant follows the life of an obligation.
+    """
+    order = list(EntryKind)
+    sums: dict[str, int] = {}
+    told = []
+    for posting in sorted(postings, key=lambda row: (row["at"], order.index(row["kind"]))):
+        account, amount = posting["account"], posting["amount_stroops"]
+        sums[account] = sums.get(account, 0) + amount
+        told.append(Booked(**posting, running_stroops=sums[account]))
+    return told

@@ -1,0 +1,85 @@
+"""Every promise of the book is looked at: a clean book is clean, and each planted break is named."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import invariants
+from adapters.postgres.database import Database
+from benchmarks import books
+from domain.invariants import NAMED_MAX, Finding, Invariant, broken
+from sandbox.stack import Stack
+from tests.plants import AWAY, BREAKS, IN_FLIGHT, OWED, pay
+
+POSTINGS = 2_000
+
+
+@pytest.fixture(scope="module")
+async def clean(stack: Stack) -> AsyncIterator[Database]:
+    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+        await books.write(database, POSTINGS)
+        yield database
+
+
+async def _plant(connection: AsyncConnection, statements: list[str]) -> None:
+    # Indexes and triggers are there for good; only this transaction writes past them.
+    for statement in (AWAY, *statements):
+        await connection.execute(text(statement))
+
+
+async def _found(database: Database, statements: list[str]) -> list[Finding]:
+    """What a check says of a break that is planted, looked at, and rolled back."""
+    async with database.engine.connect() as connection:
+        await _plant(connection, statements)
+        return await invariants.check(connection)
+
+
+async def test_a_clean_book_is_clean(clean: Database) -> None:
+    assert await _found(clean, []) == []
+
+
+@pytest.mark.parametrize("planted", BREAKS)
+async def test_a_planted_break_is_named(clean: Database, planted: str) -> None:
+    invariant, subject, statements = BREAKS[planted]
+    findings = await _found(clean, statements)
+    assert broken(findings)
+    named = {(str(finding.invariant), finding.subject) for finding in findings}
+    assert (invariant, subject) in named, findings
+    assert all(finding.detail for finding in findings)
+
+
+async def test_every_promise_can_be_seen_broken() -> None:
+    assert {invariant for invariant, _, _ in BREAKS.values()} == set(Invariant)
+
+
+async def test_what_waits_for_too_long_is_told_and_breaks_nothing(clean: Database) -> None:
+    days_ago = "UPDATE entries SET booked_at = now() - interval '{}' WHERE payment_id = '{}'"
+    findings = await _found(
+        clean,
+        [
+            days_ago.format("25 h", pay(IN_FLIGHT)),
+            (
+                f"UPDATE envelopes SET signed_at = now() - interval '26 h'"
+                f" WHERE payment_id = '{pay(IN_FLIGHT)}'"
+            ),
+            days_ago.format("23 h", pay(OWED)),
+        ],
+    )
+    assert [(finding.subject, finding.overdue) for finding in findings] == [(pay(IN_FLIGHT), True)]
+    assert not broken(findings)
+    async with clean.transaction() as connection:
+        late = await invariants.check(connection, timedelta(seconds=0))
+    assert late
+    assert not broken(late)
+
+
+async def test_many_breaks_are_named_in_part_and_counted(clean: Database) -> None:
+    findings = await _found(
+        clean, ["UPDATE payments SET status = 'pending', transaction_hash = NULL WHERE number < 91"]
+    )
+    unpaid = [finding for finding in findings if "are paid" in finding.detail]
+    assert len(unpaid) == NAMED_MAX
+    assert f"and {90 - NAMED_MAX} more" in [finding.subject for finding in findings]

@@ -1,0 +1,137 @@
+"""`apexchainx payments explain`: real payments told from the debt to the proof."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from activities.payments import PaymentActivities
+from adapters.postgres.database import Database
+from adapters.stellar.rail import Rail
+from domain.attempts import Attempt, Outcome, Sighting
+from domain.payments import Parking, Payment
+from sandbox.stack import Stack
+from tests.owing import NOW, open_rail, payment_owed
+from tests.support import settled
+
+
+@pytest.fixture
+async def rail(stack: Stack) -> AsyncIterator[Rail]:
+    rail = open_rail(stack)
+    yield rail
+    await rail.close()
+
+
+@pytest.fixture
+async def chain(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """The chain's fault plan, empty again afterwards."""
+    url = stack.environment["STELLAR_RPC_URL"]
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
+        yield client
+        (await client.post("/faults", json={"faults": []})).raise_for_status()
+
+
+async def explain(stack: Stack, *arguments: str) -> tuple[int | None, str]:
+    """The exit code, and what was said."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli.main", "payments", "explain", *arguments),
+        *("--data-dir", str(stack.directory.path)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode, (out or err).decode()
+
+
+async def test_a_paid_payment_is_told_by_whatever_name_it_has(
+    stack: Stack, api: httpx.AsyncClient
+) -> None:
+    payment = (await settled(api, 25))["payment"]
+    attempt = (await api.get(f"/payments/{payment['id']}/story")).json()["attempts"][-1]
+    names = (payment["id"], str(attempt["number"]), payment["transaction_hash"])
+    (code, told), *others = [await explain(stack, name) for name in (*names, attempt["inner_hash"])]
+    assert code == 0, told
+    assert all(other == (code, told) for other in others)
+    assert told.splitlines()[-1] == (
+        f"Paid: 1000 USDC reached {payment['to_address']} in ledger {payment['ledger']}, "
+        f"by transaction {payment['transaction_hash']}."
+    )
+    for said in (
+        f"owed for outage {payment['outage_id']} (critical, Tower 7), verdict 1",
+        "SLA violated, poor: 25 minutes (measured) where 15 were promised by policy at-once",
+        "payment.owed by",
+        "payment.confirmed by engine",
+        f"sequence {attempt['sequence']}",
+        f"envelope {attempt['hash']}",
+        f"around transaction {attempt['inner_hash']}",
+        "PENDING",
+        f"PROVEN in ledger {payment['ledger']}",
+    ):
+        assert said in told, told
+    kinds = [line.split()[2] for line in told.splitlines() if " ent_" in line]
+    assert kinds == [kind for kind in ("accrual", "reservation", "settlement") for _ in range(2)]
+
+
+async def test_a_payment_that_failed_was_parked_and_tried_again_is_told_whole(
+    stack: Stack, database: Database, api: httpx.AsyncClient, rail: Rail, chain: httpx.AsyncClient
+) -> None:
+    payment = await payment_owed(database, "TOLD")
+    steps = PaymentActivities(database, rail)
+    payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
+    frozen = {"kind": "frozen_trustline", "address": payee}
+    preparation = await steps.prepare_payment(payment)
+    assert preparation.attempt is not None
+    (await chain.post("/faults", json={"faults": [frozen]})).raise_for_status()
+    first = await seen(steps, payment, preparation.attempt)
+    assert first.observation.outcome is not Outcome.SUCCEEDED
+    await steps.fail_attempt(first)
+    await steps.park_payment(Parking(payment, "the payee is frozen", NOW))
+    code, told = await explain(stack, payment.id)
+    assert code == 0, told
+    assert told.splitlines()[-1] == (
+        "Parked: the payee is frozen; 1000 USDC are owed, and none moved."
+    )
+
+    (await chain.post("/faults", json={"faults": []})).raise_for_status()
+    again = (await steps.prepare_payment(payment)).attempt
+    assert again is not None
+    assert "On its way: 1000 USDC are signed" in (await explain(stack, payment.id))[1]
+    second = await seen(steps, payment, again)
+    await steps.book_payment(second)
+    _tell_both_tries(json.loads((await explain(stack, payment.id, "--json"))[1]), payment)
+
+
+def _tell_both_tries(story: dict[str, Any], payment: Payment) -> None:
+    assert story["standing"].startswith("Paid: 1000 USDC")
+    assert [tried["status"] for tried in story["tries"]] == ["failed", "succeeded"]
+    assert all(tried["envelopes"][0]["sends"] for tried in story["tries"])
+    assert [step["action"] for step in story["steps"]] == [
+        *("payment.owed", "payment.attempt_failed", "payment.parked", "payment.confirmed")
+    ]
+    booked = [(each["kind"], each["running_stroops"]) for each in story["booked"]]
+    owed, none = -payment.amount_stroops, 0
+    assert [sum_ for kind, sum_ in booked if kind == "release"] == [owed, none]
+    assert [kind for kind, _ in booked[::2]] == [
+        *("accrual", "reservation", "release", "reservation", "settlement")
+    ]
+    assert booked[-2:] == [("settlement", none), ("settlement", owed)]
+
+
+async def seen(steps: PaymentActivities, payment: Payment, attempt: Attempt) -> Sighting:
+    await steps.submit_payment(attempt)
+    observation = await steps.observe_payment(attempt)
+    return Sighting(payment, attempt, observation, NOW)
+
+
+async def test_an_unknown_payment_is_one_sentence(stack: Stack) -> None:
+    code, told = await explain(stack, "pay_nobody")
+    assert code == 1
+    assert told == (
+        "apexchainx: there is no payment whose id, number or transaction hash is 'pay_nobody'\n"
+    )

@@ -1,0 +1,259 @@
+"""Breaks of the book: for each, the promise it breaks, what is named, and how it is done."""
+
+from hashlib import md5
+
+from benchmarks import books
+from domain.ledger import SLOTS
+
+# Past all triggers, foreign keys and deferred checks, until the transaction ends.
+AWAY = "SET LOCAL session_replication_role = replica"
+# By the last two digits of its number: settled, settled at the second attempt, in flight, owed.
+SETTLED, TWICE, IN_FLIGHT, OWED = 1, 90, 95, 97
+
+
+def pay(number: int) -> str:
+    return f"pay_{md5(f'pay{number}'.encode()).hexdigest()[:24]}"
+
+
+def ent(number: int, name: str) -> str:
+    return f"ent_{md5(f'{pay(number)}{name}'.encode()).hexdigest()[:24]}"
+
+
+def transaction(number: int) -> str:
+    return "".join(md5(f"{letter}{number}".encode()).hexdigest() for letter in "ab")
+
+
+def payee(number: int) -> str:
+    name = md5(f"payee{number % books.PAYEES}".encode()).hexdigest().upper()
+    return f"G{name.ljust(55, 'A')}"
+
+
+def copy(of: str, new: str, payment: str = "payment_id", **changes: str) -> list[str]:
+    """SQL that books an entry once more under another id."""
+    facts = {
+        "id": f"'{new}'",
+        "kind": "kind",
+        "payment_id": payment,
+        "currency": "currency",
+        "lines": "lines",
+        "slot": "slot",
+        "corrects": "corrects",
+        "transaction_hash": "transaction_hash",
+    } | changes
+    return [
+        (
+            f"INSERT INTO entries ({', '.join(facts)}) SELECT {', '.join(facts.values())}"
+            f" FROM entries WHERE id = '{of}'"
+        ),
+        (
+            f"INSERT INTO postings SELECT '{new}', line, account, amount_stroops"
+            f" FROM postings WHERE entry_id = '{of}'"
+        ),
+    ]
+
+
+BREAKS: dict[str, tuple[str, str, list[str]]] = {
+    "an amount that was changed": (
+        *("balanced", ent(SETTLED, "accrual")),
+        [
+            (
+                "UPDATE postings SET amount_stroops = amount_stroops + 1 WHERE line = 1"
+                f" AND entry_id = '{ent(SETTLED, 'accrual')}'"
+            )
+        ],
+    ),
+    "a posting that is missing": (
+        *("balanced", ent(SETTLED, "accrual")),
+        [f"DELETE FROM postings WHERE entry_id = '{ent(SETTLED, 'accrual')}' AND line = 2"],
+    ),
+    "two postings that were added and cancel out": (
+        *("balanced", ent(SETTLED, "accrual")),
+        [
+            (
+                f"INSERT INTO postings VALUES ('{ent(SETTLED, 'accrual')}', 3, 'treasury:bond', 7),"
+                f" ('{ent(SETTLED, 'accrual')}', 4, 'treasury:pool', -7)"
+            )
+        ],
+    ),
+    "an entry without postings": (
+        *("balanced", ent(OWED, "accrual")),
+        [f"DELETE FROM postings WHERE entry_id = '{ent(OWED, 'accrual')}'"],
+    ),
+    "postings without an entry": (
+        *("balanced", ent(OWED, "accrual")),
+        [f"DELETE FROM entries WHERE id = '{ent(OWED, 'accrual')}'"],
+    ),
+    "money out of nothing": (
+        *("closed", "USDC"),
+        [
+            (
+                "UPDATE postings SET amount_stroops = amount_stroops + 1 WHERE line = 1"
+                f" AND entry_id = '{ent(SETTLED, 'accrual')}'"
+            )
+        ],
+    ),
+    "a balance that was changed": (
+        *("rebuilt", "treasury:pool USDC part 3"),
+        [
+            (
+                "UPDATE balances SET amount_stroops = amount_stroops + 1"
+                " WHERE account = 'treasury:pool' AND slot = 3"
+            )
+        ],
+    ),
+    "a balance that is missing": (
+        *("rebuilt", "treasury:pool USDC part 3"),
+        ["DELETE FROM balances WHERE account = 'treasury:pool' AND slot = 3"],
+    ),
+    "a balance of nothing": (
+        *("rebuilt", f"suspense:nothing USDC part {SLOTS - 1}"),
+        [f"INSERT INTO balances VALUES ('suspense:nothing', 'USDC', {SLOTS - 1}, 5)"],
+    ),
+    "more reserved than was owed": (
+        *("floored", f"payable:{payee(OWED)} USDC part 15"),
+        [
+            (
+                "INSERT INTO entries (id, kind, payment_id, currency, lines, slot)"
+                f" VALUES ('ent_x', 'reservation', '{pay(OWED)}', 'USDC', 2, 15)"
+            ),
+            (
+                f"INSERT INTO postings VALUES ('ent_x', 1, 'payable:{payee(OWED)}', 90000000000),"
+                f" ('ent_x', 2, 'reserved:{payee(OWED)}', -90000000000)"
+            ),
+        ],
+    ),
+    "a guard that is switched off": (
+        *("immutable", "postings_are_immutable"),
+        ["ALTER TABLE postings DISABLE TRIGGER postings_are_immutable"],
+    ),
+    "a guard that is gone": (
+        *("immutable", "entry_balances"),
+        ["DROP TRIGGER entry_balances ON postings"],
+    ),
+    "a guard that looks away": (
+        *("immutable", "entries_are_immutable"),
+        [
+            (
+                "CREATE FUNCTION look_away() RETURNS trigger LANGUAGE plpgsql"
+                " AS 'BEGIN RETURN NULL; END'"
+            ),
+            "DROP TRIGGER entries_are_immutable ON entries",
+            (
+                "CREATE TRIGGER entries_are_immutable BEFORE UPDATE OR DELETE ON entries"
+                " FOR EACH STATEMENT EXECUTE FUNCTION look_away()"
+            ),
+        ],
+    ),
+    "a guard on fewer occasions": (
+        *("immutable", "entries_are_immutable"),
+        [
+            "DROP TRIGGER entries_are_immutable ON entries",
+            (
+                "CREATE TRIGGER entries_are_immutable BEFORE UPDATE ON entries"
+                " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+            ),
+        ],
+    ),
+    "a release of what never was": (
+        *("immutable", ent(TWICE, "release1")),
+        [f"UPDATE entries SET corrects = 'ent_none' WHERE id = '{ent(TWICE, 'release1')}'"],
+    ),
+    "a release of somebody else's reservation": (
+        *("immutable", ent(TWICE, "release1")),
+        [
+            (
+                f"UPDATE entries SET corrects = '{ent(SETTLED, 'reservation1')}'"
+                f" WHERE id = '{ent(TWICE, 'release1')}'"
+            )
+        ],
+    ),
+    "a release of another amount": (
+        *("immutable", ent(TWICE, "release1")),
+        [
+            (
+                "UPDATE postings SET amount_stroops = amount_stroops * 2"
+                f" WHERE entry_id = '{ent(TWICE, 'release1')}'"
+            )
+        ],
+    ),
+    "a reservation given back twice": (
+        *("immutable", "ent_x"),
+        ["DROP INDEX uq_entries_taken_back", *copy(ent(TWICE, "release1"), "ent_x")],
+    ),
+    "a correction of what was not reversed": (
+        *("immutable", "ent_x"),
+        copy(ent(OWED, "accrual"), "ent_x", kind="'correction'", corrects="id"),
+    ),
+    "a payment confirmed and not settled": (
+        *("matched", pay(SETTLED)),
+        [
+            f"DELETE FROM postings WHERE entry_id = '{ent(SETTLED, 'settlement')}'",
+            f"DELETE FROM entries WHERE id = '{ent(SETTLED, 'settlement')}'",
+        ],
+    ),
+    "a settlement by another transaction": (
+        *("matched", pay(SETTLED)),
+        [f"UPDATE entries SET transaction_hash = 'x' WHERE id = '{ent(SETTLED, 'settlement')}'"],
+    ),
+    "a settlement of what is not confirmed": (
+        *("matched", pay(IN_FLIGHT)),
+        copy(ent(SETTLED, "settlement"), "ent_x", f"'{pay(IN_FLIGHT)}'"),
+    ),
+    "an outage settled twice": (
+        *("matched", f"OUT-{SETTLED}/1"),
+        ["DROP INDEX uq_entries_once", *copy(ent(SETTLED, "settlement"), "ent_x")],
+    ),
+    "one transaction for two attempts": (
+        *("matched", transaction(SETTLED)),
+        [
+            (
+                f"UPDATE entries SET transaction_hash = '{transaction(SETTLED)}'"
+                f" WHERE id = '{ent(SETTLED + 1, 'settlement')}'"
+            )
+        ],
+    ),
+    "another amount on the chain": (
+        *("matched", pay(SETTLED)),
+        [f"UPDATE shares SET amount_stroops = 5 WHERE payment_id = '{pay(SETTLED)}'"],
+    ),
+    "another amount owed": (
+        *("partitioned", pay(OWED)),
+        [f"UPDATE payments SET amount_stroops = 5 WHERE id = '{pay(OWED)}'"],
+    ),
+    "a debt that was never accrued": (
+        *("partitioned", pay(OWED)),
+        [
+            f"DELETE FROM postings WHERE entry_id = '{ent(OWED, 'accrual')}'",
+            f"DELETE FROM entries WHERE id = '{ent(OWED, 'accrual')}'",
+        ],
+    ),
+    "a debt both reserved and paid": (
+        *("partitioned", pay(SETTLED)),
+        copy(ent(SETTLED, "reservation1"), "ent_x"),
+    ),
+    "a reservation that was forgotten": (
+        *("partitioned", pay(IN_FLIGHT)),
+        [f"UPDATE payments SET status = 'pending' WHERE id = '{pay(IN_FLIGHT)}'"],
+    ),
+    "money in flight that nothing reserved": (
+        *("partitioned", pay(OWED)),
+        [f"UPDATE payments SET status = 'submitted' WHERE id = '{pay(OWED)}'"],
+    ),
+    "a reservation for no bytes": (
+        *("intended", pay(IN_FLIGHT)),
+        [f"UPDATE attempts SET max_ledger = NULL WHERE payment_id = '{pay(IN_FLIGHT)}'"],
+    ),
+    "a settlement by bytes that were not kept": (
+        *("intended", pay(SETTLED)),
+        [f"DELETE FROM envelopes WHERE payment_id = '{pay(SETTLED)}'"],
+    ),
+    "a settlement before its bytes": (
+        *("intended", pay(SETTLED)),
+        [
+            (
+                "UPDATE envelopes SET signed_at = now() + interval '1 h'"
+                f" WHERE payment_id = '{pay(SETTLED)}'"
+            )
+        ],
+    ),
+}
