@@ -15,6 +15,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, reproduce_failure, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from adapters.postgres import invariants
+from adapters.postgres.database import Database
+from domain.invariants import Finding
 from sandbox.stack import Stack
 from tests.driven import play_temporal
 from tests.machines import ExactlyOnce, scratch_book
@@ -55,6 +58,13 @@ def play(
         raise AssertionError(f"{failure}\n{notes}\n\nPlay it again with:\n    {again}") from failure
 
 
+async def broken_promises(database: Database) -> list[Finding]:
+    """What the whole book says of all that was played."""
+    async with database.transaction() as connection:
+        found = await invariants.check(connection)
+    return [finding for finding in found if not finding.overdue]
+
+
 def test_each_payment_is_credited_once_whatever_fails(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,6 +72,7 @@ def test_each_payment_is_credited_once_whatever_fails(
     with scratch_book(stack.environment["DATABASE_URL"]) as book:
         machine = type("Real", (ExactlyOnce,), {"book": book})
         play(machine, SCHEDULES, f"{COMMAND} -k each_payment")
+        assert book.loop.run(broken_promises(book.database)) == []
         print(f"\n{book.told()}")
         assert book.met.keys() >= {"crash", "overlap", "foreign", "confirmed", "quarantined"}
 
