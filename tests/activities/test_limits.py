@@ -232,6 +232,14 @@ async def test_a_new_address_voids_what_is_not_signed_and_nothing_else(
         given = await approvals.of_payments(connection, ids)
     assert [row["voided_reason"] for row in given[unsigned.id]] == ["the address changed"]
     assert [row["voided_reason"] for row in given[signed.id]] == [None]
+    await back_to_pending(database, signed)
+
+
+async def back_to_pending(database: Database, payment: Payment) -> None:
+    """The book of all tests stays true: nothing was reserved for what only looked signed."""
+    async with database.transaction() as connection:
+        pending = update(book).where(book.c.id == payment.id).values(status="pending")
+        await connection.execute(pending)
 
 
 @pytest.mark.parametrize("status", ["prepared", "submitted"])
@@ -244,10 +252,7 @@ async def test_what_is_signed_goes_on_whatever_the_limits_have_become(
     door = gate(database, now, cap_per_payment=1, cap_per_day=1, approval_above=1)
     assert await verdict(door, payment) == "goes"
     assert await spent(database, now) == {}
-    # The book of all tests stays true: nothing was reserved for this one.
-    async with database.transaction() as connection:
-        pending = update(book).where(book.c.id == payment.id).values(status="pending")
-        await connection.execute(pending)
+    await back_to_pending(database, payment)
 
 
 async def test_a_withdrawal_calls_a_payment_back_from_the_batch_it_waits_for(
