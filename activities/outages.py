@@ -14,6 +14,7 @@ from adapters.postgres import (
     payments,
     policies,
     sla,
+    wallets,
     webhooks,
 )
 from adapters.postgres.database import Database
@@ -151,7 +152,7 @@ class OutageActivities(OutageSteps):
                 raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
             debt = owed(
                 self.network,
-                dossier.agreement,
+                await wallets.agreement_at(connection, dossier.agreement, at),
                 outage_id,
                 revision,
                 dossier.judged[1],

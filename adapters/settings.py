@@ -63,6 +63,9 @@ class ApiSettings(CommonSettings):
     sla_agreement: str = Field(
         "default", max_length=100, description="agreement of outages that name none"
     )
+    payout_cool_off_hours: int = Field(
+        24, ge=0, le=720, description="hours until a changed payout address is used"
+    )
     temporal_ui_url: str | None = Field(None, description="Temporal Web UI, shown to operators")
     stellar_rpc_url: str | None = Field(None, description="Stellar RPC node, shown to operators")
     stellar_bond_address: str = Field(pattern=ADDRESS, description="account penalties come from")
@@ -117,6 +120,9 @@ class SettlementSettings(JudgingSettings):
     stellar_channels: int = Field(32, ge=1, le=1000, description="how many channel accounts")
     stellar_fee_cap_stroops: int = Field(
         50_000_000, ge=1_000, description="most that one transaction may cost, in stroops of XLM"
+    )
+    stellar_friendbot_url: str | None = Field(
+        None, description="friendbot of a test network, which funds accounts"
     )
     settlement_rail: SettlementRail = Field(
         SettlementRail.SOROBAN, description="how money moves: soroban, or classic batches"

@@ -7,12 +7,18 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import TimeoutError as TimedOut
 from temporalio.service import RPCError
 
 from domain.errors import (
     ApexError,
+    ChainUnavailable,
     Conflict,
     Forbidden,
     IllegalTransition,
@@ -35,6 +41,7 @@ STATUSES: dict[str, int] = {
     Forbidden.code: 403,
     TryAgain.code: 503,
     Unavailable.code: 503,
+    ChainUnavailable.code: 503,
 }
 
 
@@ -74,8 +81,10 @@ async def apex_error(request: Request, error: Exception) -> JSONResponse:
 
 async def update_failed(request: Request, error: Exception) -> JSONResponse:
     """A workflow refused, or its step did: the refusal carries our own code."""
-    assert isinstance(error, WorkflowUpdateFailedError)
+    assert isinstance(error, WorkflowUpdateFailedError | WorkflowFailureError)
     cause = error.cause
+    if isinstance(cause, TimedOut):
+        return await temporal_silent(request, error)
     if isinstance(cause, ApplicationError) and cause.type in STATUSES:
         field = cause.details[0] if cause.details else None
         return _refused(request, cause.type, cause.message, field)
@@ -132,6 +141,7 @@ async def unexpected(request: Request, error: Exception) -> JSONResponse:
 def install(app: FastAPI) -> None:
     app.add_exception_handler(ApexError, apex_error)
     app.add_exception_handler(WorkflowUpdateFailedError, update_failed)
+    app.add_exception_handler(WorkflowFailureError, update_failed)
     app.add_exception_handler(WorkflowUpdateRPCTimeoutOrCancelledError, temporal_silent)
     app.add_exception_handler(RPCError, temporal_silent)
     app.add_exception_handler(RequestValidationError, invalid_request)

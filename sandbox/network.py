@@ -58,6 +58,7 @@ class Network:
         return {
             "STELLAR_NETWORK": "sandbox",
             "STELLAR_RPC_URL": self.url,
+            "STELLAR_FRIENDBOT_URL": f"{self.url}/friendbot",
             "STELLAR_NETWORK_PASSPHRASE": PASSPHRASE,
             "STELLAR_USDC_ISSUER": addresses["issuer"],
             "STELLAR_BOND_ADDRESS": addresses["bond"],

@@ -20,7 +20,7 @@ PACKAGES = (
 # What a layer has besides the nouns of the domain.
 FURNITURE = {
     "api": {
-        *("__main__", "app", "bodies", "commands", "dependencies", "guards", "health"),
+        *("__main__", "app", "bodies", "commands", "dependencies", "errands", "guards", "health"),
         *("problems", "timeline", "views"),
     },
     "workflows": {"columns", "steps"},

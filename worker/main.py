@@ -17,6 +17,7 @@ from activities.batches import BatchActivities
 from activities.disputes import DisputeActivities
 from activities.outages import OutageActivities
 from activities.payments import PaymentActivities
+from activities.wallets import WalletActivities
 from activities.webhooks import WebhookActivities
 from adapters import temporal
 from adapters.postgres.database import Database
@@ -29,6 +30,7 @@ from workflows.attestations import AttestationWorkflow
 from workflows.batches import BatchWorkflow, GatheringWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
+from workflows.wallets import ERRANDS
 from workflows.webhooks import WebhookWorkflow
 
 log = logging.getLogger(__name__)
@@ -63,12 +65,19 @@ async def duty(
 
 
 def _settlements(
-    payments: PaymentActivities, batches: BatchActivities, attestations: AttestationActivities
+    payments: PaymentActivities,
+    batches: BatchActivities,
+    attestations: AttestationActivities,
+    wallets: WalletActivities,
 ) -> Duty:
     """The lives of payments and batches, the steps that move the money, and the contract's word."""
     return Duty(
-        [PaymentWorkflow, BatchWorkflow, GatheringWorkflow, AttestationWorkflow],
+        [PaymentWorkflow, BatchWorkflow, GatheringWorkflow, AttestationWorkflow, *ERRANDS],
         [
+            wallets.read_wallet,
+            wallets.challenge_wallet,
+            wallets.prove_wallet,
+            wallets.fund_wallet,
             attestations.prepare_call,
             attestations.carry_out_call,
             attestations.conclude_attestation,

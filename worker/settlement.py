@@ -14,6 +14,7 @@ from activities.batches import BatchActivities
 from activities.breakers import BreakerSwitch
 from activities.limits import Gate
 from activities.payments import PaymentActivities
+from activities.wallets import WalletActivities
 from adapters import temporal
 from adapters.postgres import attempts, limits
 from adapters.postgres.database import Database
@@ -23,6 +24,7 @@ from adapters.stellar.channels import ChannelAccounts
 from adapters.stellar.keys import Keys, keys
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
+from adapters.stellar.wallets import WalletAccounts
 from domain.batches import Plan
 from domain.breakers import Tolerance
 from domain.errors import ChainUnavailable, ContractMismatch
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 
 async def settlement_activities(
     database: Database, client: Client, stack: AsyncExitStack
-) -> tuple[PaymentActivities, BatchActivities, AttestationActivities]:
+) -> tuple[PaymentActivities, BatchActivities, AttestationActivities, WalletActivities]:
     """Open the rail, make sure it is the right network, and learn where its channels stand."""
     settings = load(SettlementSettings)
     held = held_keys(settings)
@@ -51,10 +53,12 @@ async def settlement_activities(
     stack.push_async_callback(_stop, asyncio.create_task(survey.go_on()))
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
     gate = await _gate(settings, database, client)
+    accounts = WalletAccounts(nodes, rail.asset, held.operator)
     return (
         PaymentActivities(database, rail, gate, gathers=plan.gathers),
         BatchActivities(database, rail, plan, gate),
         AttestationActivities(database, calculator),
+        WalletActivities(database, accounts, settings.stellar_friendbot_url),
     )
 
 

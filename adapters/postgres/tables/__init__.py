@@ -33,6 +33,7 @@ from adapters.postgres.tables.payments import (
     shares,
     submissions,
 )
+from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
 
 __all__ = [
     "Xid8",
@@ -58,11 +59,14 @@ __all__ = [
     "networks",
     "outages",
     "payments",
+    "payouts",
     "policies",
     "postings",
     "shares",
     "sla_results",
     "spending",
     "submissions",
+    "wallet_challenges",
+    "wallets",
     "webhooks",
 ]

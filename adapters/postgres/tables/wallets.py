@@ -1,0 +1,54 @@
+"""Accounts of others, the challenges they are proven by, and the addresses parties are paid at."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Index, String, Table, text
+
+from adapters.postgres.tables.metadata import Instant, metadata
+
+wallets = Table(
+    "wallets",
+    metadata,
+    Column("address", String(56), primary_key=True),
+    Column("owner", String(200), nullable=False),
+    Column("registered_at", Instant, nullable=False),
+    Column("proven_at", Instant),
+    # What the network said last, and when; NULL until it was asked.
+    Column("funded", sa.Boolean),
+    Column("trustline", sa.Boolean),
+    Column("authorised", sa.Boolean),
+    Column("room_stroops", sa.BigInteger),
+    Column("ledger", sa.BigInteger),
+    Column("read_at", Instant),
+    Index("ix_wallets_owner", "owner"),
+)
+
+wallet_challenges = Table(
+    "wallet_challenges",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("address", String(56), sa.ForeignKey("wallets.address"), nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+)
+
+payouts = Table(
+    "payouts",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("agreement", String(100), sa.ForeignKey("agreements.name"), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("address", String(56), sa.ForeignKey("wallets.address"), nullable=False),
+    Column("asked_by", String(200), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("effective_at", Instant, nullable=False),
+    Column("cancelled_at", Instant),
+    Column("cancelled_by", String(200)),
+    sa.CheckConstraint("effective_at >= asked_at", name="cool_off"),
+    Index(
+        "ix_payouts_standing",
+        "agreement",
+        "role",
+        "effective_at",
+        postgresql_where=text("cancelled_at IS NULL"),
+    ),
+)

@@ -1,0 +1,262 @@
+"""/wallets and /agreements: accounts of others, proven by their owners, and where parties are paid."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import RowMapping
+
+from adapters.postgres import approvals, events, wallets
+from api import errands
+from api.bodies import Body, Text
+from api.dependencies import Admin, Asked, Caller, Database, Paging, Running
+from domain.audit import leaf
+from domain.digests import derived_id, instant
+from domain.errors import Conflict
+from domain.money import decimal
+from domain.outages import Request
+from domain.wallets import (
+    Payout,
+    PayoutRole,
+    Proof,
+    Readiness,
+    check_address,
+    check_payout,
+    effective_at,
+)
+
+router = APIRouter(tags=["wallets"])
+Address = Annotated[Text, Path(max_length=100)]
+AgreementName = Annotated[Text, Path(max_length=100)]
+
+
+class RegistrationBody(Body):
+    """`funded`, `trustline` and the like have no place here: the network is asked."""
+
+    address: Text = Field(max_length=100)
+    owner: Text | None = Field(None, min_length=1, max_length=200)
+
+
+class ProofBody(Body):
+    transaction_xdr: Text = Field(max_length=20_000)
+
+
+class PayoutBody(Body):
+    address: Text = Field(max_length=100)
+
+
+class WalletView(BaseModel):
+    """What is known of an account; what it can take is the network's word, as of `ledger`."""
+
+    address: str
+    owner: str
+    registered_at: datetime
+    proven_at: datetime | None
+    funded: bool | None
+    trustline_ready: bool | None
+    authorised: bool | None
+    room: str | None
+    usable: bool
+    ledger: int | None
+    read_at: datetime | None
+
+    @classmethod
+    def of(cls, row: RowMapping) -> "WalletView":
+        able = bool(row["funded"] and row["trustline"] and row["authorised"])
+        room = row["room_stroops"]
+        return cls(
+            address=row["address"],
+            owner=row["owner"],
+            registered_at=row["registered_at"],
+            proven_at=row["proven_at"],
+            funded=row["funded"],
+            trustline_ready=row["trustline"],
+            authorised=row["authorised"],
+            room=None if room is None else decimal(room),
+            usable=able and bool(room),
+            ledger=row["ledger"],
+            read_at=row["read_at"],
+        )
+
+
+class ChallengeView(BaseModel):
+    """A transaction to sign with the wallet's key; it can never be applied to the network."""
+
+    transaction_xdr: str
+    network_passphrase_hint: str
+    expires_at: datetime
+
+
+class PayoutView(BaseModel):
+    agreement: str
+    role: PayoutRole
+    address: str
+    asked_by: str
+    asked_at: datetime
+    effective_at: datetime
+    cancelled_at: datetime | None = None
+    cancelled_by: str | None = None
+    approvals_voided: list[str] = Field(default_factory=list)
+
+
+@router.post("/wallets", status_code=201)
+async def register_wallet(
+    body: RegistrationBody, engine: Running, caller: Caller, asked: Asked, response: Response
+) -> WalletView:
+    """Register an account; answered again with 200 when it is known as the same owner's."""
+    address, owner = check_address(body.address), body.owner or asked.actor
+    at = datetime.now(UTC)
+    async with engine.database.transaction() as connection:
+        if await wallets.register(connection, address, owner, at):
+            facts = {"address": address, "owner": owner}
+            await events.publish(
+                connection, leaf(f"wallet/{address}", "wallet.registered", asked, at, facts)
+            )
+        else:
+            response.status_code = 200
+    await errands.read_wallet(engine, address)
+    return await get_wallet(address, engine.database, caller)
+
+
+@router.get("/wallets")
+async def list_wallets(
+    database: Database, caller: Caller, paging: Paging, owner: Text | None = None
+) -> list[WalletView]:
+    async with database.autocommit() as connection:
+        rows = await wallets.page(connection, owner, paging.offset, paging.size)
+    return [WalletView.of(row) for row in rows]
+
+
+@router.get("/wallets/{address}")
+async def get_wallet(address: Address, database: Database, caller: Caller) -> WalletView:
+    async with database.autocommit() as connection:
+        return WalletView.of(await wallets.get(connection, check_address(address)))
+
+
+@router.post("/wallets/{address}/refresh")
+async def refresh_wallet(address: Address, engine: Running, caller: Caller) -> WalletView:
+    """Ask the network again what the account can take."""
+    await _known(engine.database, address)
+    await errands.read_wallet(engine, address)
+    return await get_wallet(address, engine.database, caller)
+
+
+@router.post("/wallets/{address}/challenges", status_code=201)
+async def challenge_wallet(address: Address, engine: Running, caller: Caller) -> ChallengeView:
+    """Ask for a challenge (SEP-10): signed with the wallet's key, it proves who holds it."""
+    await _known(engine.database, address)
+    given = await errands.challenge_wallet(engine, address)
+    return ChallengeView(
+        transaction_xdr=given.transaction_xdr,
+        network_passphrase_hint="sign it for the network the engine settles on",
+        expires_at=given.expires_at,
+    )
+
+
+@router.post("/wallets/{address}/proofs", status_code=201)
+async def prove_wallet(
+    address: Address, body: ProofBody, engine: Running, caller: Caller
+) -> WalletView:
+    """Answer a challenge; each one is used once."""
+    await _known(engine.database, address)
+    await errands.prove_wallet(engine, Proof(address, body.transaction_xdr))
+    return await get_wallet(address, engine.database, caller)
+
+
+@router.post("/wallets/{address}/fund")
+async def fund_wallet(address: Address, engine: Running, caller: Caller) -> WalletView:
+    """Have a test network's friendbot fund the account."""
+    if engine.settings.stellar_network == "public":
+        raise Conflict("the public network has no friendbot: fund the account from another one")
+    await _known(engine.database, address)
+    await errands.fund_wallet(engine, address)
+    return await get_wallet(address, engine.database, caller)
+
+
+@router.get("/agreements/{agreement}/payouts/{role}")
+async def list_payouts(
+    agreement: AgreementName, role: PayoutRole, database: Database, caller: Caller
+) -> list[PayoutView]:
+    """List the changes of a party's address, newest first."""
+    async with database.autocommit() as connection:
+        rows = await wallets.payout_history(connection, agreement, role)
+    return [PayoutView.model_validate(dict(row)) for row in rows]
+
+
+@router.put("/agreements/{agreement}/payouts/{role}")
+async def change_payout(
+    agreement: AgreementName,
+    role: PayoutRole,
+    body: PayoutBody,
+    engine: Running,
+    admin: Admin,
+    asked: Asked,
+) -> PayoutView:
+    """
+    Pay a party at another, proven address, once the cool-off has passed; what is approved for
+    it and not signed yet has to be approved anew.
+    """
+    address, at = check_address(body.address), datetime.now(UTC)
+    read = await errands.read_wallet(engine, address)
+    wanted = Payout(
+        agreement, role, address, effective_at(at, engine.settings.payout_cool_off_hours)
+    )
+    voided = await _ask_payout(engine.database, wanted, read, asked, at)
+    return PayoutView(
+        agreement=agreement,
+        role=role,
+        address=address,
+        asked_by=asked.actor,
+        asked_at=at,
+        effective_at=wanted.effective_at,
+        approvals_voided=voided,
+    )
+
+
+async def _ask_payout(
+    database: Database, wanted: Payout, read: Readiness, asked: Request, at: datetime
+) -> list[str]:
+    """Record the change, and void what was approved under the address before it."""
+    agreement, role, address = wanted.agreement, wanted.role, wanted.address
+    key = derived_id("pyo", agreement, role, address, at.isoformat())
+    async with database.transaction() as connection:
+        check_payout((await wallets.get(connection, address))["proven_at"], read)
+        before = await wallets.paid_at(connection, agreement, role, at)
+        await wallets.ask_payout(connection, key, wanted, asked.actor, at)
+        unsigned = await wallets.unsigned_to(connection, before)
+        voided = await approvals.void_for(
+            connection, unsigned, f"the {role} of {agreement} is to be paid at another address"
+        )
+        facts = {
+            "agreement": agreement,
+            "role": role,
+            "from_address": before,
+            "to_address": address,
+            "effective_at": instant(wanted.effective_at),
+            "approvals_voided": voided,
+        }
+        subject = f"agreement/{agreement}"
+        await events.publish(connection, leaf(subject, "payout.asked", asked, at, facts, key))
+    return voided
+
+
+@router.delete("/agreements/{agreement}/payouts/{role}", status_code=204)
+async def cancel_payout(
+    agreement: AgreementName, role: PayoutRole, engine: Running, admin: Admin, asked: Asked
+) -> None:
+    """Call a change of address off while it cools off."""
+    at = datetime.now(UTC)
+    async with engine.database.transaction() as connection:
+        gone = await wallets.cancel_payout(connection, agreement, role, asked.actor, at)
+        facts = {"agreement": agreement, "role": role, "address": gone["address"]}
+        subject = f"agreement/{agreement}"
+        await events.publish(
+            connection, leaf(subject, "payout.cancelled", asked, at, facts, gone["id"])
+        )
+
+
+async def _known(database: Database, address: str) -> None:
+    check_address(address)
+    async with database.autocommit() as connection:
+        await wallets.get(connection, address)
