@@ -9,7 +9,17 @@ from adapters import temporal
 from adapters.postgres import auth, policies
 from adapters.postgres.database import Database
 from adapters.settings import ApiSettings, load
-from api import disputes, events, health, outages, payments, problems, sla, webhooks
+from api import (
+    disputes,
+    events,
+    health,
+    outages,
+    payments,
+    problems,
+    reconciliation,
+    sla,
+    webhooks,
+)
 from api.dependencies import Engine
 from api.guards import Guards
 from domain.auth import Role
@@ -54,7 +64,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     """Build the application; without settings they are read from the environment at start-up."""
     app = FastAPI(title="ApexChainx", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
     app.state.settings = settings
-    for noun in (outages, disputes, sla, payments, events, webhooks, health):
+    for noun in (outages, disputes, sla, payments, reconciliation, events, webhooks, health):
         app.include_router(noun.router, prefix="/api/v1")
     # Probes look for health at the root as well.
     app.include_router(health.router, include_in_schema=False)

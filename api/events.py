@@ -15,7 +15,7 @@ router = APIRouter(prefix="/events", tags=["events"])
 class EventView(BaseModel):
     id: str
     type: str
-    outage_id: str
+    outage_id: str | None
     occurred_at: datetime
     data: dict[str, Any]
 

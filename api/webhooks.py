@@ -53,7 +53,7 @@ class DeliveryView(BaseModel):
     id: str
     event_id: str
     event: str
-    outage_id: str
+    outage_id: str | None
     status: DeliveryStatus
     attempts: int
     response_code: int | None

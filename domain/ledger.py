@@ -6,6 +6,7 @@ A debit is positive, a credit negative, in stroops. Accounts:
     expense:penalty, expense:reward   what verdicts cost
     payable:G...                      owed to a payee and not yet paid
     treasury:bond, treasury:pool      our accounts on the chain
+    suspense:reconciliation           differences between book and chain that a person closed
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class Entry:
 
     id: str
     kind: str
-    payment_id: str
+    payment_id: str | None
     postings: tuple[Posting, ...]
 
     def __post_init__(self) -> None:

@@ -24,6 +24,13 @@ from adapters.postgres.tables.payments import (
     shares,
     submissions,
 )
+from adapters.postgres.tables.reconciliation import (
+    breaks,
+    chain_cursor,
+    chain_gaps,
+    chain_transfers,
+    reconciliation_runs,
+)
 
 __all__ = [
     "Xid8",
@@ -31,6 +38,10 @@ __all__ = [
     "api_keys",
     "attempts",
     "audit_leaves",
+    "breaks",
+    "chain_cursor",
+    "chain_gaps",
+    "chain_transfers",
     "channels",
     "deliveries",
     "disputes",
@@ -42,6 +53,7 @@ __all__ = [
     "payments",
     "policies",
     "postings",
+    "reconciliation_runs",
     "shares",
     "sla_results",
     "submissions",

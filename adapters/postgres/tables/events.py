@@ -27,7 +27,8 @@ events = Table(
     Column("sequence", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     Column("id", String(64), nullable=False, unique=True),
     Column("type", String(50), nullable=False),
-    Column("outage_id", String(64), sa.ForeignKey("outages.id"), nullable=False),
+    # Not everything that happens, happens to an outage.
+    Column("outage_id", String(64), sa.ForeignKey("outages.id")),
     Column("occurred_at", Instant, nullable=False),
     Column("data", JSONB, nullable=False),
     xid(),

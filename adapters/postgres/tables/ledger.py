@@ -10,7 +10,8 @@ entries = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("kind", String(20), nullable=False),
-    Column("payment_id", String(64), sa.ForeignKey("payments.id"), nullable=False),
+    # What closes a break may have to do with no payment at all.
+    Column("payment_id", String(64), sa.ForeignKey("payments.id")),
     Column("booked_at", Instant, nullable=False, server_default=text("now()")),
     Index("ix_entries_payment_id", "payment_id"),
 )
