@@ -44,11 +44,11 @@ async def keep(connection: AsyncConnection, found: Sequence[Break], at: datetime
 async def open_by_kind(connection: AsyncConnection) -> dict[str, int]:
     """Count what is open; every kind is named."""
     rows = await connection.execute(
-        select(breaks.c.kind, func.count())
+        select(breaks.c.kind, func.count().label("open"))
         .where(breaks.c.status == BreakStatus.OPEN)
         .group_by(breaks.c.kind)
     )
-    return {str(kind): 0 for kind in BreakKind} | dict(rows.tuples().all())
+    return {str(kind): 0 for kind in BreakKind} | {row.kind: row.open for row in rows}
 
 
 async def get(connection: AsyncConnection, break_id: str, *, lock: bool = False) -> RowMapping:

@@ -290,7 +290,8 @@ async def test_what_the_node_forgot_before_it_was_read_is_a_finding(
     await faults(resting)
     assert after > before + 8
     first, again = await reader.compares(), await readers().compares()
-    assert (first.new_breaks, again.new_breaks) == (max(first.new_breaks, 1), 0)
+    assert first.new_breaks >= 1
+    assert again.new_breaks == 0
     async with book.autocommit() as connection:
         (gap,) = await reconciliation.gaps(connection)
         rows, _ = await breaks.page(
