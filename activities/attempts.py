@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from adapters.failpoints import reach
 from adapters.postgres import attempts, envelopes
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
@@ -20,13 +21,18 @@ class AttemptActivities(AttemptSteps):
     @activity.defn
     async def submit_payment(self, attempt: Attempt) -> str:
         answer = await self.rail.send(attempt.envelope_xdr)
+        reach("after_send")
         async with self.database.autocommit() as connection:
             await envelopes.note_submission(connection, attempt, answer)
+        reach("after_note")
         return answer
 
     @activity.defn
     async def observe_payment(self, attempt: Attempt) -> Observation:
-        return await self.rail.observe(attempt, lambda: self.signed(attempt))
+        reach("before_observe")
+        observation = await self.rail.observe(attempt, lambda: self.signed(attempt))
+        reach("after_observe")
+        return observation
 
     @activity.defn
     async def raise_fee(self, attempt: Attempt) -> Attempt:
@@ -44,9 +50,11 @@ class AttemptActivities(AttemptSteps):
         higher = self.rail.raised(held.envelope)
         if higher is None:
             return attempt
+        reach("after_raise_sign")
         # Kept before it is sent, as all bytes are.
         async with self.database.autocommit() as connection:
             highest = await envelopes.bid(connection, held, higher)
+        reach("after_raise_store")
         return attempt_of(held, highest, resumed=True)
 
     async def signed(self, attempt: Attempt) -> list[str]:

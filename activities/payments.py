@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.attempts import AttemptActivities, attempt_of
+from adapters.failpoints import reach
 from adapters.postgres import attempts, batches, envelopes, events, ledger, payments, webhooks
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
@@ -32,12 +33,14 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
+        reach("before_reserve")
         async with self.database.autocommit() as connection:
             hold = attempts.held if self.gathers else attempts.reserve
             held = await hold(connection, payment.id)
             if held is None:
                 await batches.ready(connection, payment.id)
                 return Preparation(None, gathered=True)
+        reach("after_reserve")
         if held.succeeded:
             return Preparation(None, receipt=await self._receipt(payment))
         if held.batched:
@@ -60,9 +63,11 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             raise ChainUnavailable(
                 "the node lags behind the ledger that proved the last bytes dead"
             )
+        reach("after_sign")
         # Committed before the first byte leaves the process.
         async with self.database.autocommit() as connection:
             stored = await envelopes.store(connection, held, envelope)
+        reach("after_store")
         return Preparation(attempt_of(held, stored, resumed=stored is not envelope))
 
     @activity.defn
@@ -87,6 +92,8 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             )
             await ledger.book(connection, settlement(payment, transaction_hash))
             deliveries = await events.publish_all(connection, [paid(payment, sighting.at, proof)])
+            reach("in_booking")
+        reach("after_book")
         return Receipt(
             payment.id,
             transaction_hash,
@@ -104,12 +111,16 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason)
             await payments.move(connection, payment.id, PaymentStatus.PENDING)
             await events.publish(connection, attempt_failed(payment, attempt, sighting.at, facts))
+            reach("in_failing")
+        reach("after_fail")
 
     @activity.defn
     async def park_payment(self, parking: Parking) -> list[str]:
         held = [(parking.payment, parking.reason)]
         async with self.database.transaction() as connection:
-            return await hold(connection, held, PaymentStatus.PARKED, parking.at)
+            deliveries = await hold(connection, held, PaymentStatus.PARKED, parking.at)
+        reach("after_park")
+        return deliveries
 
     @activity.defn
     async def quarantine_payment(self, sighting: Sighting) -> list[str]:

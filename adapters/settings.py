@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from domain.attempts import SettlementRail
 
 Settings = TypeVar("Settings", bound=BaseSettings)
+URLS = r"^https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*$"
 ADDRESS = r"^G[A-Z2-7]{55}$"
 
 
@@ -83,7 +84,9 @@ class AnalyticsSettings(CommonSettings):
 class SettlementSettings(CommonSettings):
     """The worker of the settlement queue: the only process with signing seeds."""
 
-    stellar_rpc_url: str = Field(pattern=r"^https?://", description="Stellar RPC node")
+    stellar_rpc_url: str = Field(
+        pattern=URLS, description="Stellar RPC nodes, as http(s) URLs separated by commas"
+    )
     stellar_network_passphrase: str = Field(
         min_length=1, description="passphrase of the network, checked against the node"
     )

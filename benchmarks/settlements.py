@@ -7,29 +7,39 @@ channel carries one transaction in two ledgers, whoever drives it.
 """
 
 import asyncio
+import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
+from temporalio.client import Client
 
 from activities.batches import BatchActivities
 from activities.payments import PaymentActivities
 from adapters.postgres import batches
 from adapters.postgres.database import Database
+from adapters.stellar.keys import keys
+from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
 from benchmarks import dues
 from domain.attempts import Outcome, SettlementRail, Sighting
 from domain.batches import OPERATIONS_MAX, Batch, BatchSighting, Plan
 from domain.errors import TryAgain
 from domain.payments import Payment
+from workflows.payments import PaymentWorkflow
 
 LEDGERS_A_TURN = 2
 IN_FLIGHT_BATCHES = 12
+WARM_UP_SECONDS = 5.0
+LEDGER_SECONDS = 1.0
+SEEDS = ("bond", "pool", "channels", "fees", "operator")
 CLASSIC = Plan(SettlementRail.CLASSIC, 0)
 
 
@@ -75,11 +85,10 @@ async def soroban(house: House, channels: int, seconds: float) -> Throughput:
     """Keep so many channels busy; count what is booked between warm-up and the end."""
     steps = PaymentActivities(house.database, house.rail)
     bound = channels / LEDGERS_A_TURN / house.ledger_seconds
-    warm_up = 4 * house.ledger_seconds
-    count = round(bound * (seconds + warm_up) * 2.2) + 2 * channels
+    count = round(bound * (seconds + WARM_UP_SECONDS) * 2.2) + 2 * channels
     owed = iter(await dues.owe(house.database, f"bench-{uuid4().hex[:8]}", count))
     booked: list[float] = []
-    end = time.monotonic() + warm_up + seconds
+    end = time.monotonic() + WARM_UP_SECONDS + seconds
 
     async def keep_busy(pause: float) -> None:
         await asyncio.sleep(pause)
@@ -170,3 +179,54 @@ async def _settle(steps: BatchActivities, batch: Batch) -> list[str]:
 
 def _per_payment(asked: Counter[str], payments: int) -> dict[str, float]:
     return {method: round(count / payments, 3) for method, count in sorted(asked.items())}
+
+
+async def lives(house: House, client: Client, in_flight: int, seconds: float) -> float:
+    """
+    Pay through the whole engine: a PaymentWorkflow each, served by the stack's own worker.
+
+    Returns payments a second; here the workflow server is the limit, not the rail.
+    """
+    bound = in_flight / LEDGERS_A_TURN / house.ledger_seconds
+    count = round(bound * (seconds + WARM_UP_SECONDS) * 2.2) + 2 * in_flight
+    owed = iter(await dues.owe(house.database, f"bench-{uuid4().hex[:8]}", count))
+    booked: list[float] = []
+    end = time.monotonic() + WARM_UP_SECONDS + seconds
+
+    async def keep_busy() -> None:
+        while time.monotonic() < end:
+            payment = next(owed)
+            await client.execute_workflow(
+                PaymentWorkflow.run,
+                payment,
+                id=f"payment/{payment.id}",
+                task_queue="settlement",
+            )
+            booked.append(time.monotonic())
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(in_flight):
+            group.create_task(keep_busy())
+    return round(sum(end - seconds <= at < end for at in booked) / seconds, 1)
+
+
+@asynccontextmanager
+async def open_house(directory: Path, environment: Mapping[str, str]) -> AsyncIterator[House]:
+    """Open the book and the chain of a local stack, with the keys that it keeps in its directory."""
+    seeds = json.loads((directory / "stellar-keys.json").read_text())["seeds"]
+    rpc_url = environment["STELLAR_RPC_URL"]
+    rail = Rail(
+        Nodes.at(rpc_url),
+        environment["STELLAR_NETWORK_PASSPHRASE"],
+        environment["STELLAR_USDC_ISSUER"],
+        keys(
+            **{f"{name}_seed": seeds[name] for name in SEEDS},
+            channels=int(environment["STELLAR_CHANNELS"]),
+        ),
+    )
+    database = Database(environment["DATABASE_URL"], connections_max=20)
+    try:
+        yield House(database, rail, rpc_url, LEDGER_SECONDS)
+    finally:
+        await rail.close()
+        await database.close()

@@ -16,6 +16,7 @@ from benchmarks.engine import Engine, Impatient, Refused
 from benchmarks.latencies import Latencies
 from benchmarks.lifecycles import PATIENCE_SECONDS, Rounds
 from benchmarks.loops import Measured, Pace, middle
+from cli import rails
 from cli.stacks import Found, engine
 from domain.errors import ApexError
 from sandbox.processes import CannotStart
@@ -26,11 +27,13 @@ FAILURES = (CannotStart, OSError, ApexError, Refused, Impatient)
 class Benchmark(StrEnum):
     LIFECYCLE = "lifecycle"
     DECLARE = "declare"
+    SETTLEMENT = "settlement"
 
 
 def command(
     benchmark: Annotated[
-        Benchmark, typer.Argument(help="Whole lives against a ceiling, or declarations alone.")
+        Benchmark,
+        typer.Argument(help="Whole lives, declarations alone, or the rails that money moves on."),
     ],
     in_flight: Annotated[int, typer.Option(min=1, help="Lives at a time.")] = 20,
     dispute_window: Annotated[int, typer.Option(min=0, help="Seconds.")] = 1,
@@ -48,6 +51,8 @@ def command(
     try:
         if benchmark is Benchmark.DECLARE:
             told = asyncio.run(_declare(data_dir, rate, seconds, as_json))
+        elif benchmark is Benchmark.SETTLEMENT:
+            told = asyncio.run(rails.measured(data_dir, seconds, rounds, quiet=as_json))
         else:
             told = asyncio.run(_lifecycle(data_dir, dispute_window, pace, rounds, as_json))
     except* FAILURES as failures:

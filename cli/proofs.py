@@ -42,7 +42,7 @@ async def settled(engine: Engine, story: Story, environment: Mapping[str, str]) 
     payment = paid[0]
     if payment["type"] != story.scenario.ends_in:
         return Proof(False, f"{story.id} ended in a {payment['type']}")
-    rpc_url = (await engine.ask("GET", "/health/stack"))["stellar_rpc_url"]
+    rpc_url = (await engine.ask("GET", "/health/stack"))["stellar_rpc_url"].split(",")[0]
     transaction_hash = payment["transaction_hash"]
     try:
         found = await engine.find_transaction(rpc_url, transaction_hash)

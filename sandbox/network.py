@@ -11,6 +11,7 @@ from sandbox.ports import LOOPBACK
 from sandbox.processes import Process, Program, says_ready
 
 PASSPHRASE = "Standalone ApexChainx Sandbox ; 2026"
+NODES = 3
 NATIVE_STROOPS = 10_000 * 10_000_000  # 10,000 lumens: fees for years
 TREASURY_STROOPS = (
     10**18
@@ -43,6 +44,7 @@ class Network:
                 *("--genesis", str(self._genesis_file)),
                 *("--data-dir", str(self.directory / "stellar")),
                 *("--port", str(self.port), "--close-seconds", str(self.ledger_seconds)),
+                *("--nodes", str(NODES)),
             ],
             ready=says_ready,
         )
@@ -62,6 +64,11 @@ class Network:
             "STELLAR_BENEFICIARY_ADDRESS": addresses["beneficiary"],
             "STELLAR_CHANNELS": str(len(addresses["channels"])),
         }
+
+    @property
+    def nodes(self) -> dict[str, str]:
+        """Whom the treasurer asks: everybody else is shown the first of them."""
+        return {"STELLAR_RPC_URL": ",".join(f"{self.url}/node/{index}" for index in range(NODES))}
 
     @property
     def seeds(self) -> dict[str, str]:

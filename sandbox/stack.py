@@ -4,7 +4,7 @@ import asyncio
 import importlib.metadata
 import os
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class StackOptions:
     ledger_seconds: float = 1.0
     time_skipping: bool = False
     # Environment variables of the house, over those of the caller.
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 def _say(sentence: str) -> None:
@@ -179,6 +179,7 @@ class Stack:
             | self._world.environment
             # A log line that waits in a buffer cannot say that its process is ready.
             | {"PYTHONUNBUFFERED": "1"}
+            | (self._world.nodes if signs else {})
             | (self._world.seeds if signs else {})
             | self._options.settings
         )

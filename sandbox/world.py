@@ -99,6 +99,11 @@ class World:
         return known
 
     @property
+    def nodes(self) -> dict[str, str]:
+        """The nodes that the one process that signs listens to."""
+        return self.network.nodes if self.network else {}
+
+    @property
     def seeds(self) -> dict[str, str]:
         """For the one process that signs."""
         if self.network:

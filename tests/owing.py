@@ -9,6 +9,7 @@ from activities.outages import OutageActivities
 from adapters.postgres import payments
 from adapters.postgres.database import Database
 from adapters.stellar.keys import keys
+from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
 from domain.outages import Declaration, Declaring, Judging, Outage, Request, Resolution
 from domain.payments import Payment, Settling, owed
@@ -28,7 +29,7 @@ def open_rail(stack: Stack) -> Rail:
     seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
     environment = stack.environment
     return Rail(
-        environment["STELLAR_RPC_URL"],
+        Nodes.at(environment["STELLAR_RPC_URL"]),
         environment["STELLAR_NETWORK_PASSPHRASE"],
         environment["STELLAR_USDC_ISSUER"],
         keys(

@@ -27,7 +27,7 @@ async def transfers(rpc_url: str) -> list[Transfer]:
         transfer
         async for transaction in _transactions(rpc_url)
         if transaction["status"] == "SUCCESS"
-        for transfer in _transfers(transaction)
+        for transfer in transfers_of(transaction)
     ]
 
 
@@ -53,7 +53,8 @@ async def _call(client: httpx.AsyncClient, url: str, method: str, params: Any) -
     return result
 
 
-def _transfers(transaction: dict[str, Any]) -> list[Transfer]:
+def transfers_of(transaction: dict[str, Any]) -> list[Transfer]:
+    """Return the transfers of one transaction, as getTransactions shows it."""
     found = []
     for texts in transaction["events"]["contractEventsXdr"]:
         for text in texts:

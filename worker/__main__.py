@@ -9,6 +9,7 @@ import sys
 
 import uvloop
 
+from adapters.failpoints import arm_to_die
 from adapters.temporal import QUEUES
 from domain.errors import ApexError
 from worker.main import main
@@ -23,6 +24,8 @@ def run() -> int:
     # The sandbox loads workflow modules anew for every run: much short-lived garbage, which the
     # default thresholds would look through far too often.
     keep_bytecode()
+    if order := os.environ.get("FAILPOINT"):
+        arm_to_die(order)
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     try:

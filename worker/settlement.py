@@ -2,23 +2,25 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.batches import BatchActivities
 from activities.payments import PaymentActivities
-from adapters.postgres import attempts
+from adapters.postgres import attempts, networks
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.keys import keys
+from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
 from domain.batches import Plan
-from domain.errors import ChainUnavailable
+from domain.errors import ChainUnavailable, TryAgain
 from workflows.batches import GatheringWorkflow
 
 log = logging.getLogger(__name__)
+SURVEY_SECONDS = 5.0
 
 
 async def settlement_activities(
@@ -27,7 +29,7 @@ async def settlement_activities(
     """Open the rail, make sure it is the right network, and learn where its channels stand."""
     settings = load(SettlementSettings)
     rail = Rail(
-        settings.stellar_rpc_url,
+        Nodes.at(settings.stellar_rpc_url),
         settings.stellar_network_passphrase,
         settings.stellar_usdc_issuer,
         keys(
@@ -41,9 +43,10 @@ async def settlement_activities(
         settings.stellar_fee_cap_stroops,
     )
     stack.push_async_callback(rail.close)
-    sequences = await _sequences(rail)
+    sequences = await _sequences(rail, database)
     async with database.transaction() as connection:
         await attempts.keep_channels(connection, sequences)
+    stack.push_async_callback(_stop, asyncio.create_task(_survey(rail, database)))
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
     return (
         PaymentActivities(database, rail, gathers=plan.gathers),
@@ -62,12 +65,37 @@ async def begin_gathering(client: Client) -> None:
     )
 
 
-async def _sequences(rail: Rail) -> dict[str, int]:
-    """Ask until the network answers: a worker may start before its node does."""
+async def _sequences(rail: Rail, database: Database) -> dict[str, int]:
+    """Ask until the network answers: a worker may start before its nodes do."""
+    async with database.autocommit() as connection:
+        known = await networks.known(connection, rail.passphrase)
     while True:
         try:
-            await rail.check_identity()
-            return await rail.channel_sequences()
+            standing = await rail.identity.establish(known)
+            sequences = await rail.channel_sequences()
         except ChainUnavailable as error:
             log.warning("%s; asking again in 2 seconds", error)
             await asyncio.sleep(2)
+            continue
+        async with database.autocommit() as connection:
+            await networks.remember(connection, standing)
+        return sequences
+
+
+async def _survey(rail: Rail, database: Database) -> None:
+    """Ask the nodes again and again which network they serve, and how far it has come."""
+    while True:
+        await asyncio.sleep(SURVEY_SECONDS)
+        try:
+            standing = await rail.identity.survey()
+            if standing is not None:
+                async with database.autocommit() as connection:
+                    await networks.remember(connection, standing)
+        except TryAgain as error:
+            log.warning("%s", error)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

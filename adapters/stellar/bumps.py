@@ -34,6 +34,11 @@ def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -
     return None if rate is None else _bumped(inner, fees, rate, stored.max_ledger)
 
 
+def outer_hash(envelope_xdr: str, passphrase: str) -> str:
+    """Return the hash under which the chain shows an envelope."""
+    return TransactionBuilder.from_xdr(envelope_xdr, passphrase).hash_hex()
+
+
 def bid_of(inner: TransactionEnvelope, fee_stroops: int | None = None) -> Bid:
     """What an envelope around this transaction bids; without a fee, what the transaction itself does."""
     transaction = inner.transaction

@@ -2,7 +2,8 @@
 Watch ledgers close, one page of transactions per ledger for all payments in flight.
 
 Asking for each payment by itself would cost as many calls as there are payments; the number of
-calls here does not depend on it.
+calls here does not depend on it. One node is followed; when it fails or falls behind, another is,
+from the last ledger that was told to its end.
 """
 
 import asyncio
@@ -14,11 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from stellar_sdk.soroban_rpc import GetTransactionsResponse
-from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from adapters.stellar.nodes import Node, Nodes, position
 
 log = logging.getLogger(__name__)
 PAGE_SIZE = 200
 LOOK_EVERY_SECONDS = 0.25
+LOOK_AGAIN_SECONDS = 1.0
+PAGE_SECONDS = 4.0
 RECENT_MAX = 4096
 
 
@@ -36,8 +40,9 @@ class Landing:
 class LedgerWatch:
     """Tells whoever waits for a transaction hash as soon as it is seen in a ledger."""
 
-    def __init__(self, server: SorobanServerAsync) -> None:
-        self.server = server
+    def __init__(self, nodes: Nodes) -> None:
+        self.nodes = nodes
+        self.node: Node | None = None
         self.waiting: dict[str, asyncio.Future[Landing]] = {}
         # A transaction may land after it was sent and before anybody waits for it.
         self.recent: OrderedDict[str, Landing] = OrderedDict()
@@ -62,13 +67,15 @@ class LedgerWatch:
 
     async def _run(self) -> None:
         while self.waiting:
+            node = self._follow()
             try:
-                page = await self._page()
+                page = await self._page(node)
             except Exception as error:
-                # Whatever went wrong says nothing about any payment: look again.
-                log.warning("cannot read ledgers: %s", type(error).__name__)
+                # Whatever went wrong says nothing about any payment: look again, elsewhere.
+                log.warning("cannot read ledgers from %s: %s", node.name, type(error).__name__)
                 self.cursor = None
-                await asyncio.sleep(1)
+                if self.nodes.best() is node:
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
             for transaction in page.transactions:
                 landing = Landing(
@@ -80,7 +87,18 @@ class LedgerWatch:
                 )
                 self._land(transaction.transaction_hash, landing)
             if len(page.transactions) < PAGE_SIZE:
+                # All of them were told; the last is told again to whoever begins anew.
+                self.next_ledger = max(self.next_ledger, page.latest_ledger)
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    def _follow(self) -> Node:
+        """Stay with a node for as long as it is well; a page's cursor is only good there."""
+        if self.node is None or not self.node.fit:
+            best = self.nodes.best()
+            if best is not self.node:
+                self.node, self.cursor = best, None
+        assert self.node is not None
+        return self.node
 
     def _land(self, hash_: str, landing: Landing) -> None:
         self.next_ledger = landing.ledger
@@ -91,15 +109,24 @@ class LedgerWatch:
         if future is not None and not future.done():
             future.set_result(landing)
 
-    async def _page(self) -> GetTransactionsResponse:
-        if self.cursor is None:
-            health = await self.server.get_health()
+    async def _page(self, node: Node) -> GetTransactionsResponse:
+        cursor = self.cursor
+        if cursor is None:
+            place = await self.nodes.ask_node(node, position, PAGE_SECONDS)
             # A payment resumed after days may be older than what the node still keeps.
-            newest, oldest = health.latest_ledger, health.oldest_ledger
+            newest, oldest = place.latest_ledger, place.oldest_ledger
             start = max(min(self.next_ledger or newest, newest), oldest)
-            page = await self.server.get_transactions(start_ledger=start, limit=PAGE_SIZE)
+            page = await self.nodes.ask_node(
+                node,
+                lambda server: server.get_transactions(start_ledger=start, limit=PAGE_SIZE),
+                PAGE_SECONDS,
+            )
         else:
-            page = await self.server.get_transactions(cursor=self.cursor, limit=PAGE_SIZE)
+            page = await self.nodes.ask_node(
+                node,
+                lambda server: server.get_transactions(cursor=cursor, limit=PAGE_SIZE),
+                PAGE_SECONDS,
+            )
         self.cursor = page.cursor or self.cursor
         return page
 

@@ -7,37 +7,36 @@ where a payment must not. Nothing here decides to pay twice: it cannot, a paymen
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from stellar_sdk import Asset as SdkAsset
-from stellar_sdk import Keypair, StrKey, TransactionEnvelope, xdr
-from stellar_sdk.client.aiohttp_client import AiohttpClient
-from stellar_sdk.soroban_rpc import GetTransactionStatus
-from stellar_sdk.soroban_server_async import SorobanServerAsync
+from stellar_sdk import Keypair, TransactionEnvelope
 
 from adapters.stellar import bumps, classic, results, transfers
+from adapters.stellar.identities import Identity
 from adapters.stellar.keys import Keys
 from adapters.stellar.ledgers import Landing, LedgerWatch
+from adapters.stellar.nodes import Nodes, position
+from adapters.stellar.proofs import Doubt, Hashes, Proofs
 from domain.attempts import Attempt, Observation, Outcome, SettlementRail
 from domain.envelopes import Envelope
-from domain.errors import ChainMismatch, ChainUnavailable, Obstructed
+from domain.errors import Obstructed
 from domain.shares import Transfer
 
 WATCH_SECONDS = 8.0
-CALL_SECONDS = 10
+ENTRIES_MAX = 200
 # 5 XLM: a transfer costs a thousandth of it.
 FEE_CAP_STROOPS = 50_000_000
-Hashes = Callable[[], Awaitable[list[str]]]
 
 
 class Rail:
-    """One Stellar network, reached through one RPC node."""
+    """One Stellar network, reached through several RPC nodes."""
 
     def __init__(
         self,
-        rpc_url: str,
+        nodes: Nodes,
         passphrase: str,
         usdc_issuer: str,
         keys: Keys,
@@ -48,32 +47,27 @@ class Rail:
         self.fee_cap_stroops = fee_cap_stroops
         asset = SdkAsset("USDC", usdc_issuer)
         self.asset = transfers.Asset(asset, asset.contract_id(passphrase), passphrase)
-        self.server = SorobanServerAsync(rpc_url, AiohttpClient(post_timeout=CALL_SECONDS))
-        self.watch = LedgerWatch(self.server)
+        self.nodes = nodes
+        self.identity = Identity(nodes, passphrase)
+        self.watch = LedgerWatch(nodes)
+        self.proofs = Proofs(nodes, passphrase)
 
     async def close(self) -> None:
         await self.watch.close()
-        await self.server.close()
-
-    async def check_identity(self) -> None:
-        """Refuse to run against another network than the one we sign for."""
-        try:
-            network = await self.server.get_network()
-        except Exception as error:
-            raise ChainUnavailable(f"the RPC node does not answer: {_name(error)}") from error
-        if network.passphrase != self.passphrase:
-            raise ChainMismatch(
-                f"the RPC node serves {network.passphrase!r}, not {self.passphrase!r}; "
-                "check STELLAR_RPC_URL and STELLAR_NETWORK_PASSPHRASE"
-            )
+        await self.nodes.close()
 
     async def channel_sequences(self) -> dict[str, int]:
-        """Return the last consumed sequence of every channel account that exists."""
-        try:
-            found = await self._sequences(list(self.keys.channels))
-        except Exception as error:
-            raise ChainUnavailable(f"cannot read the channel accounts: {_name(error)}") from error
-        return found[1]
+        """
+        Return the last consumed sequence of every channel account that exists.
+
+        Never as of a ledger older than one already seen: a sequence signed too low is refused.
+        """
+        found: dict[str, int] = {}
+        channels, seen = list(self.keys.channels), self.nodes.highest
+        for start in range(0, len(channels), ENTRIES_MAX):
+            some = channels[start : start + ENTRIES_MAX]
+            found |= (await self.proofs.snapshot(some, at_least=seen)).sequences
+        return found
 
     async def sign(
         self,
@@ -113,10 +107,7 @@ class Rail:
         return list(signers.values())
 
     async def _assembled(self, inner: TransactionEnvelope) -> int:
-        try:
-            simulation = await self.server.simulate_transaction(inner)
-        except Exception as error:
-            raise ChainUnavailable(f"cannot simulate: {_name(error)}") from error
+        simulation = await self.nodes.ask(lambda server: server.simulate_transaction(inner))
         return transfers.assemble(inner, simulation)
 
     def raised(self, stored: Envelope) -> Envelope | None:
@@ -124,24 +115,23 @@ class Rail:
         return bumps.raised(stored, self.keys.fees, self.fee_cap_stroops, self.passphrase)
 
     async def latest_ledger(self) -> int:
-        try:
-            return (await self.server.get_latest_ledger()).sequence
-        except Exception as error:
-            raise ChainUnavailable(f"the RPC node does not answer: {_name(error)}") from error
+        return (await self.nodes.ask(position)).latest_ledger
 
     async def obstacles(self, riding: Sequence[Transfer]) -> dict[int, str]:
         """Ask the network, in one call, which transfers cannot be made as things stand, and why."""
         payees = sorted({transfer.to_address for transfer in riding})
-        try:
-            reply = await self.server.get_ledger_entries(classic.questions(payees, self.asset))
-        except Exception as error:
-            raise ChainUnavailable(f"cannot read the payees: {_name(error)}") from error
+        question = classic.questions(payees, self.asset)
+        reply = await self.nodes.ask(lambda server: server.get_ledger_entries(question))
         return classic.payees(reply).obstacles(riding)
 
     async def send(self, envelope_xdr: str) -> str:
-        """Send stored bytes. Whatever is not a parsed answer is unknown, never "not sent"."""
+        """
+        Send stored bytes, to another node each time.
+
+        Whatever is not a parsed answer is unknown, never "not sent".
+        """
         try:
-            return results.answer(await self.server.send_transaction(envelope_xdr))
+            return results.answer(await self.nodes.send(envelope_xdr, self.watch.node))
         except Exception as error:
             return f"UNKNOWN {_name(error)}"
 
@@ -155,9 +145,9 @@ class Rail:
             since_ledger = attempt.max_ledger - transfers.LEDGERS_TO_LIVE
             with self.watch.expect(attempt.newest_hash, since_ledger) as seen:
                 if attempt.resumed:
-                    known = await self._look_up(hashes)
+                    known = await self.proofs.look_up(hashes)
                     if known is not None:
-                        return known
+                        return _observation(known)
                 with suppress(TimeoutError):
                     return _observation(await asyncio.wait_for(seen, WATCH_SECONDS))
             return await self._prove(attempt, hashes)
@@ -166,60 +156,22 @@ class Rail:
 
     async def is_dead(self, attempt: Attempt, hashes: Hashes) -> bool:
         """Tell whether stored bytes are proven never to land, so that new ones may be signed."""
-        try:
-            return (await self._prove(attempt, hashes)).outcome is Outcome.EXPIRED
-        except Exception as error:
-            raise ChainUnavailable(f"cannot read the channel account: {_name(error)}") from error
+        return (await self._prove(attempt, hashes)).outcome is Outcome.EXPIRED
 
     async def _prove(self, attempt: Attempt, hashes: Hashes) -> Observation:
         """Read the channel: one consistent snapshot tells open, dead and consumed apart."""
-        latest, sequences = await self._sequences([attempt.channel])
-        if attempt.channel not in sequences:
-            return Observation(Outcome.FOREIGN, reason="the channel account is gone")
-        if sequences[attempt.channel] < attempt.sequence:
-            dead = latest >= attempt.max_ledger - 1
-            return Observation(Outcome.EXPIRED if dead else Outcome.OPEN, latest)
-        # Consumed. Looked up only now, so that a node cannot have missed it by a race.
-        known = await self._look_up(hashes)
-        if known is not None:
-            return known
-        return Observation(Outcome.FOREIGN, latest, reason="consumed by bytes we do not know")
-
-    async def _look_up(self, hashes: Hashes) -> Observation | None:
-        for hash_ in await hashes():
-            found = await self.server.get_transaction(hash_)
-            if found.status is not GetTransactionStatus.NOT_FOUND:
-                succeeded = found.status is GetTransactionStatus.SUCCESS
-                return _observation(
-                    Landing(
-                        found.transaction_hash,
-                        succeeded,
-                        found.result_xdr or "",
-                        found.ledger or 0,
-                        found.create_at or 0,
-                    )
-                )
-        return None
-
-    async def _sequences(self, accounts: list[str]) -> tuple[int, dict[str, int]]:
-        """Return the ledger of one snapshot and the sequences of the accounts in it."""
-        keys = [
-            xdr.LedgerKey(
-                xdr.LedgerEntryType.ACCOUNT,
-                account=xdr.LedgerKeyAccount(Keypair.from_public_key(account).xdr_account_id()),
-            )
-            for account in accounts
-        ]
-        reply = await self.server.get_ledger_entries(keys)
-        found = {}
-        for result in reply.entries or []:
-            entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
-            assert entry is not None
-            raw = entry.account_id.account_id.ed25519
-            assert raw is not None
-            address = StrKey.encode_ed25519_public_key(raw.uint256)
-            found[address] = entry.seq_num.sequence_number.int64
-        return reply.latest_ledger, found
+        snapshot = await self.proofs.snapshot([attempt.channel])
+        if not snapshot.has_consumed(attempt):
+            dead = snapshot.is_past(attempt)
+            return Observation(Outcome.EXPIRED if dead else Outcome.OPEN, snapshot.ledger)
+        found = await self.proofs.of_consumed(attempt, hashes)
+        if isinstance(found, Landing):
+            return _observation(found)
+        if isinstance(found, Doubt):
+            gone = attempt.channel not in snapshot.sequences
+            reason = "the channel account is gone" if gone else found.reason
+            return Observation(Outcome.FOREIGN, snapshot.ledger, reason=reason)
+        return Observation(Outcome.OPEN, snapshot.ledger, reason="consumed; looking for by what")
 
 
 def _observation(landing: Landing) -> Observation:

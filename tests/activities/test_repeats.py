@@ -25,6 +25,7 @@ from adapters.postgres import envelopes, payments
 from adapters.postgres.database import Database
 from adapters.postgres.tables import attempts, audit_leaves, channels, events, postings
 from adapters.stellar.keys import keys
+from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
 from domain.attempts import Outcome, SettlementRail, Sighting
 from domain.disputes import Deciding, Dispute, Filing, Ruling
@@ -49,7 +50,7 @@ async def rail(stack: Stack) -> AsyncIterator[Rail]:
     seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
     environment = stack.environment
     rail = Rail(
-        environment["STELLAR_RPC_URL"],
+        Nodes.at(environment["STELLAR_RPC_URL"]),
         environment["STELLAR_NETWORK_PASSPHRASE"],
         environment["STELLAR_USDC_ISSUER"],
         keys(

@@ -37,7 +37,7 @@ async def test_the_genesis_funds_everyone(network: Network, tmp_path: Path) -> N
     channels = channel_keypairs(network.seeds["STELLAR_CHANNELS_SEED"], 32)
     assert all(accounts[each.public_key]["usdc_stroops"] is None for each in channels)
     assert all(each["native_stroops"] > 0 for each in accounts.values())
-    assert len(accounts) == 4 + 1 + 32
+    assert len(accounts) == 4 + 3 + 32
     assert genesis["asset"] == {"code": "USDC", "issuer": known["STELLAR_USDC_ISSUER"]}
     assert sum(each["usdc_stroops"] or 0 for each in accounts.values()) < 2**63
 

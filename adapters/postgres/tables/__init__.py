@@ -9,6 +9,7 @@ from adapters.postgres.tables.events import (
 )
 from adapters.postgres.tables.ledger import entries, postings
 from adapters.postgres.tables.metadata import Xid8, metadata
+from adapters.postgres.tables.networks import networks
 from adapters.postgres.tables.outages import (
     agreements,
     disputes,
@@ -49,6 +50,7 @@ __all__ = [
     "envelopes",
     "events",
     "metadata",
+    "networks",
     "outages",
     "payments",
     "policies",

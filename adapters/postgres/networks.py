@@ -1,0 +1,39 @@
+"""What the book knows of a network: how far it was seen to have come, and under which rules."""
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import networks
+from domain.networks import Standing
+
+
+async def known(connection: AsyncConnection, passphrase: str) -> Standing | None:
+    """Return what was last remembered of a network, by any process."""
+    found = await connection.execute(
+        select(
+            networks.c.passphrase,
+            networks.c.protocol_version,
+            networks.c.ledger,
+            networks.c.closed_at,
+        ).where(networks.c.passphrase == passphrase)
+    )
+    row = found.one_or_none()
+    return None if row is None else Standing(*row)
+
+
+async def remember(connection: AsyncConnection, standing: Standing) -> None:
+    """Note how far a network has come; what is older than the book is no news."""
+    values = {
+        "protocol_version": standing.protocol_version,
+        "ledger": standing.ledger,
+        "closed_at": standing.closed_at,
+    }
+    statement = insert(networks).values(passphrase=standing.passphrase, **values)
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["passphrase"],
+            set_=values,
+            where=networks.c.ledger <= standing.ledger,
+        )
+    )

@@ -1,0 +1,46 @@
+"""
+A network, and how far it was seen to have come: what tells it from another under the same name.
+
+A test network is reset now and then and starts over. Channels and payments of the book do not
+exist there, so nothing may be signed for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.errors import ChainMismatch
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The newest ledger seen of a network, when it closed, and the rules it closed under."""
+
+    passphrase: str
+    protocol_version: int
+    ledger: int
+    closed_at: datetime
+
+
+def check(known: Standing | None, found: Standing) -> None:
+    """
+    Refuse a network that has gone backwards since the book saw it.
+
+    Ledgers grow in number and in time: one with a lower number that closed later than the one
+    known belongs to another chain. One that closed earlier only comes from nodes that lag.
+    """
+    if known is None or found.ledger >= known.ledger or found.closed_at <= known.closed_at:
+        return
+    raise ChainMismatch(
+        f"the network went backwards: ledger {found.ledger} closed at {found.closed_at.isoformat()}, "
+        f"after ledger {known.ledger} that the book knows; it was reset, and needs a new book"
+    )
+
+
+def agreed(versions: Mapping[str, int]) -> int:
+    """
+    Return the protocol that most nodes serve; of two as common, the later, since a network only
+    ever moves to later ones.
+    """
+    served = list(versions.values())
+    return max(set(served), key=lambda version: (served.count(version), version))

@@ -1,0 +1,270 @@
+"""The rules that a schedule is drawn from, and what must hold after each of them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from time import time_ns
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import psycopg
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from sqlalchemy import text
+
+from activities.payments import PaymentActivities
+from adapters.failpoints import POINTS
+from adapters.postgres.database import Database
+from adapters.postgres.policies import settle_agreement
+from domain.policies import Agreement
+from migrations.run import upgrade
+from sandbox.stellar.faults import Fault
+from tests.schedules import (
+    BENEFICIARY,
+    BOND,
+    CHANNEL_KEYS,
+    CHANNELS,
+    NODES,
+    POOL,
+    PROVIDER,
+    Life,
+    World,
+)
+
+PAYMENTS_MAX = 4
+ROUNDS_TO_REST = 40
+SEND, LOOK = "sendTransaction", "getTransaction"
+KINDS = st.sampled_from(
+    [
+        *(Fault(kind, SEND, rate=0.7) for kind in ("accept_then_timeout", "reset_before")),
+        *(Fault(kind, SEND, rate=0.7) for kind in ("reset_after", "too_many_requests")),
+        *(Fault(kind, SEND, rate=0.7) for kind in ("bad_gateway", "internal_error", "garbage")),
+        *(Fault(kind, rate=0.3) for kind in ("bad_gateway", "garbage", "internal_error")),
+        *(Fault("node_down", node=node) for node in range(NODES)),
+        *(Fault("lagging_node", node=node, value=lag) for node in range(NODES) for lag in (2, 12)),
+        Fault("racy_not_found", rate=0.6),
+        Fault("banned_hash", rate=0.6),
+        Fault("dropped_transaction", rate=0.6),
+        Fault("surge_fee", value=30_000),
+        Fault("surge_fee", value=3_000_000_000),
+        Fault("frozen_trustline", address=BENEFICIARY.public_key),
+        Fault("removed_trustline", address=PROVIDER.public_key),
+        Fault("short_retention", value=3),
+        Fault("network_halt"),
+    ]
+)
+# How much of what a life was answered Temporal has recorded when the worker dies.
+KEPT = st.sampled_from([0.0, 0.5, 0.8, 1.0])
+
+
+@dataclass
+class Book:
+    """A database of its own, and what was met over all schedules."""
+
+    database: Database
+    loop: asyncio.Runner
+    met: Counter[str] = field(default_factory=Counter)
+    schedules: Iterator[int] = field(default_factory=count)
+
+    def told(self) -> str:
+        return ", ".join(f"{what} {times}" for what, times in sorted(self.met.items()))
+
+
+@contextmanager
+def scratch_book(server_url: str) -> Iterator[Book]:
+    """Make a database beside another, at the newest migration; it is dropped in the end."""
+    name = f"schedules_{uuid4().hex[:8]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        # Nothing here is worth a flush to disk; it only has to be consistent.
+        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    url = server_url.rsplit("/", 1)[0] + f"/{name}"
+    if "?" in server_url:
+        url += "?" + server_url.split("?", 1)[1]
+    upgrade(url)
+    with asyncio.Runner() as runner:
+        database = Database(url, connections_max=4)
+        parties = (BOND, POOL, PROVIDER, BENEFICIARY)
+        try:
+            runner.run(_agree(database, *(party.public_key for party in parties)))
+            yield Book(database, runner)
+        finally:
+            runner.run(database.close())
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def _agree(database: Database, *parties: str) -> None:
+    async with database.transaction() as connection:
+        await settle_agreement(connection, Agreement("default", *parties))
+
+
+class ExactlyOnce(RuleBasedStateMachine):
+    """A signer, a network and some payments, and everything that can happen to them."""
+
+    book: ClassVar[Book]
+    signer: ClassVar[type[PaymentActivities]] = PaymentActivities
+
+    def do(self, work: Any) -> Any:
+        return self.book.loop.run(work)
+
+    @initialize(payments=st.integers(1, PAYMENTS_MAX))
+    def owe(self, payments: int) -> None:
+        self.world = World(self.book.database, self.signer)
+        run = f"{next(self.book.schedules)}-{uuid4().hex[:8]}"
+        # Nothing an earlier schedule used, and room for many transactions.
+        self.do(self.world.begin(time_ns() >> 8, run, payments))
+        self.book.met["schedules"] += 1
+
+    def life(self, which: int) -> Life:
+        return self.world.lives[which % len(self.world.lives)]
+
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1), steps=st.integers(1, 4))
+    def advance(self, which: int, steps: int) -> None:
+        for _ in range(steps):
+            self.do(self.world.advance(self.life(which)))
+            self.look()
+
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1), ledgers=st.integers(1, 3))
+    def advance_with_time(self, which: int, ledgers: int) -> None:
+        self.do(self.world.advance(self.life(which)))
+        self.world.close_ledgers(ledgers)
+        self.look()
+
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1))
+    def run_a_step_twice(self, which: int) -> None:
+        self.book.met["overlap"] += 1
+        self.do(self.world.advance(self.life(which), runs=2))
+        self.look()
+
+    @rule(
+        which=st.integers(0, PAYMENTS_MAX - 1),
+        point=st.sampled_from(POINTS),
+        tries=st.integers(1, 6),
+        kept=KEPT,
+    )
+    def die(self, which: int, point: str, tries: int, kept: float) -> None:
+        """Go on until the signer dies at the point, or for so many steps."""
+        for _ in range(tries):
+            if not self.do(self.world.advance(self.life(which), crash_at=point)):
+                self.book.met["crash"] += 1
+                self.book.met[f"crash {point}"] += 1
+                break
+            self.world.close_ledgers(1)
+        self.do(self.world.restart(lambda recorded: round(recorded * kept)))
+        self.look()
+
+    @rule(ledgers=st.sampled_from([1, 1, 2, 3, 5, 8, 30]))
+    def close(self, ledgers: int) -> None:
+        self.world.close_ledgers(ledgers)
+        self.look()
+
+    @rule(faults=st.lists(KINDS, max_size=3), seed=st.integers(0, 7))
+    def misbehave(self, faults: list[Fault], seed: int) -> None:
+        # A plan counts down what is left of a fault, so each has its own.
+        self.world.plan([Fault(**_fields(fault)) for fault in faults], seed)
+        for fault in faults:
+            self.book.met[f"fault {fault.kind}"] += 1
+        self.look()
+
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1))
+    def retry(self, which: int) -> None:
+        self.life(which).workflow.retry_wanted = True
+
+    @precondition(lambda self: not self.world.foreign)
+    @rule(which=st.integers(0, CHANNELS - 1), rare=st.integers(0, 3))
+    def use_a_channel(self, which: int, rare: int) -> None:
+        if rare == 0:
+            self.book.met["foreign"] += 1
+            self.do(self.world.use_channel(CHANNEL_KEYS[which]))
+            self.look()
+
+    def look(self) -> None:
+        """At most once, always; and never more or less than is owed."""
+        credits = self.world.witness()
+        for life in self.world.lives:
+            seen = credits.get(life.payment.number, [])
+            assert len(seen) <= 1, f"paid {len(seen)} times: {seen}"
+            assert all(amount == life.payment.amount_stroops for _, amount in seen)
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.do(self.rest())
+
+    async def rest(self) -> None:
+        """The network is well again, parked payments are retried: all come to an end."""
+        world = self.world
+        world.plan([], 0)
+        for _ in range(ROUNDS_TO_REST):
+            for life in world.lives:
+                # Six steps take a payment from its beginning to its end.
+                for _ in range(6):
+                    if not _at_rest(life):
+                        await world.advance(life)
+                        world.close_ledgers(1)
+            if all(map(_at_rest, world.lives)):
+                break
+            world.close_ledgers(3)
+        self.look()
+        await self.settled()
+        await world.rail.watch.close()
+
+    async def settled(self) -> None:
+        """Nothing is lost, the book says what the chain says, and it is balanced."""
+        credits = self.world.witness()
+        async with self.book.database.autocommit() as connection:
+            found = await connection.execute(
+                text(
+                    """
+                    SELECT p.id, p.status, p.parked_reason, p.transaction_hash,
+                           (SELECT coalesce(sum(g.amount_stroops), 0) FROM entries e
+                            JOIN postings g ON g.entry_id = e.id
+                            WHERE e.payment_id = p.id AND g.account LIKE 'treasury:%') AS out
+                    FROM payments p WHERE p.id = ANY(:ids)
+                    """
+                ),
+                {"ids": [life.payment.id for life in self.world.lives]},
+            )
+            rows = {row.id: row for row in found}
+        for life in self.world.lives:
+            row, seen = rows[life.payment.id], credits.get(life.payment.number, [])
+            self.book.met[row.status] += 1
+            if row.status == "confirmed":
+                assert [hash_ for hash_, _ in seen] == [row.transaction_hash], (row, seen)
+                assert row.out == -life.payment.amount_stroops, "posted otherwise than paid"
+                continue
+            assert row.out == 0, "posted and not confirmed"
+            if row.status == "quarantined":
+                assert self.world.foreign or self.world.forgetful, "quarantined without cause"
+                continue
+            assert row.status == "parked", f"lost: {row}, on the chain {seen}"
+            assert row.parked_reason, "parked without a reason"
+            assert seen == [], "parked and paid"
+            short = "short" in row.parked_reason
+            assert short, f"parked for ever: {row.parked_reason}"
+
+
+def _at_rest(life: Life) -> bool:
+    if life.asks is None:
+        return True
+    if life.quarantined:
+        return True
+    # Parked, and parked again after a retry on a network that is well.
+    steps = [step for step, _ in life.recorded]
+    return (
+        life.asks.step == "wait"
+        and steps.count("park_payment") >= 1
+        and steps[-3:]
+        == [
+            "wait",
+            "prepare_payment",
+            "park_payment",
+        ]
+    )
+
+
+def _fields(fault: Fault) -> dict[str, Any]:
+    return {name: getattr(fault, name) for name in Fault.__slots__}

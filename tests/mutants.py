@@ -1,0 +1,133 @@
+"""
+What other submitters do wrong, done here on purpose: the check must find each of them.
+
+Each is a signer that differs from the real one in a single decision.
+"""
+
+from dataclasses import replace
+
+from activities.attempts import attempt_of
+from activities.payments import PaymentActivities
+from adapters.postgres import attempts, envelopes
+from domain.attempts import (
+    Attempt,
+    Observation,
+    Outcome,
+    Preparation,
+    SettlementRail,
+    Sighting,
+)
+from domain.payments import Payment
+from domain.shares import alone
+
+
+class TimeoutMeansNotSent(PaymentActivities):
+    """An error on the wire frees the channel, and the payment is built anew on another."""
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        if self.failed_on_the_wire:
+            self.failed_on_the_wire = False
+            return Observation(Outcome.FAILED_RETRY, reason="the call failed")
+        return await super().observe_payment(attempt)
+
+    failed_on_the_wire = False
+
+    async def submit_payment(self, attempt: Attempt) -> str:
+        answer = await super().submit_payment(attempt)
+        self.failed_on_the_wire = answer.startswith("UNKNOWN")
+        return answer
+
+
+class BadSequenceMeansRebuild(PaymentActivities):
+    """txBAD_SEQ refreshes the sequence and signs again, without a look for the old hash."""
+
+    answered = ""
+
+    async def submit_payment(self, attempt: Attempt) -> str:
+        self.answered = await super().submit_payment(attempt)
+        return self.answered
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        if "BAD_SEQ" in self.answered:
+            return Observation(Outcome.FAILED_RETRY, reason="txBAD_SEQ")
+        return await super().observe_payment(attempt)
+
+
+class TryAgainLaterMeansAnotherChannel(PaymentActivities):
+    """TRY_AGAIN_LATER, which a node also answers for what was applied, moves to a new channel."""
+
+    answered = ""
+
+    async def submit_payment(self, attempt: Attempt) -> str:
+        self.answered = await super().submit_payment(attempt)
+        return self.answered
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        if "TRY_AGAIN_LATER" in self.answered:
+            return Observation(Outcome.FAILED_RETRY, reason="busy")
+        return await super().observe_payment(attempt)
+
+
+class NotFoundMeansFailed(PaymentActivities):
+    """What was not seen for a while is taken for dead, by patience and not by proof."""
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        seen = await super().observe_payment(attempt)
+        if seen.outcome is Outcome.OPEN:
+            return replace(seen, outcome=Outcome.FAILED_RETRY, reason="not found")
+        return seen
+
+
+class StoredAfterSending(PaymentActivities):
+    """Bytes leave the process before they are kept."""
+
+    async def prepare_payment(self, payment: Payment) -> Preparation:
+        async with self.database.autocommit() as connection:
+            held = await attempts.reserve(connection, payment.id)
+        if held.envelope is not None or held.succeeded:
+            return await super().prepare_payment(payment)
+        envelope = await self.rail.sign(
+            [alone(payment)], SettlementRail.SOROBAN, held.channel, held.sequence, 0
+        )
+        await self.rail.send(envelope.xdr)
+        # What the real one does before it sends comes only now, if it comes at all.
+        from adapters.failpoints import reach  # noqa: PLC0415
+
+        reach("after_sign")
+        async with self.database.autocommit() as connection:
+            stored = await envelopes.store(connection, held, envelope)
+        return Preparation(attempt_of(held, stored, resumed=False))
+
+
+class UnknownBytesMeanRetry(PaymentActivities):
+    """A sequence consumed by bytes nobody knows is no reason to stop: it is tried elsewhere."""
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        seen = await super().observe_payment(attempt)
+        if seen.outcome is Outcome.FOREIGN:
+            return replace(seen, outcome=Outcome.FAILED_RETRY)
+        return seen
+
+
+class ForgetsToFinish(PaymentActivities):
+    """A booked payment keeps its channel: after a few, nothing can be paid any more."""
+
+    async def book_payment(self, sighting: Sighting):  # type: ignore[no-untyped-def]
+        receipt = await super().book_payment(sighting)
+        async with self.database.transaction() as connection:
+            await connection.exec_driver_sql(
+                "UPDATE channels SET payment_id = %(payment)s WHERE address = %(channel)s",
+                {"payment": sighting.payment.id, "channel": sighting.attempt.channel},
+            )
+        return receipt
+
+
+MUTANTS = [
+    TimeoutMeansNotSent,
+    BadSequenceMeansRebuild,
+    TryAgainLaterMeansAnotherChannel,
+    NotFoundMeansFailed,
+    StoredAfterSending,
+    UnknownBytesMeanRetry,
+    ForgetsToFinish,
+]

@@ -1,0 +1,73 @@
+"""
+Whatever fails, in whatever order: each payment is credited at most once, and once in the end.
+
+Hypothesis draws schedules of steps, repeated runs, deaths of the signer at every named point,
+ledgers and faults of the network, and strangers who use a channel; after each move the chain's own
+history is looked at. A schedule that fails is printed with the command that plays it again.
+
+    SCHEDULES=20000 python -m pytest tests/test_exactly_once.py
+"""
+
+import os
+import re
+
+import pytest
+from hypothesis import HealthCheck, Phase, reproduce_failure, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from sandbox.stack import Stack
+from tests.machines import ExactlyOnce, scratch_book
+from tests.mutants import MUTANTS
+from tests.schedules import play_temporal
+
+SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
+STEPS = 30
+COMMAND = "python -m pytest tests/test_exactly_once.py"
+
+
+def play(machine: type[ExactlyOnce], schedules: int, seed: str) -> None:
+    """Play schedules; on failure say how to play the failing one again."""
+    if recorded := os.environ.get("SCHEDULE"):
+        version, _, blob = recorded.partition(":")
+        reproduce_failure(version, blob.encode())(machine)
+    plan = settings(
+        max_examples=schedules,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        print_blob=True,
+        report_multiple_bugs=False,
+        phases=(Phase.reuse, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(machine, settings=plan)
+    except Exception as failure:
+        notes = "\n".join(getattr(failure, "__notes__", []))
+        found = re.search(r"reproduce_failure\('([^']+)', b'([^']+)'\)", notes)
+        again = f"SCHEDULE='{found[1]}:{found[2]}' {seed}" if found else seed
+        raise AssertionError(f"{failure}\n{notes}\n\nPlay it again with:\n    {again}") from failure
+
+
+def test_each_payment_is_credited_once_whatever_fails(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play_temporal(monkeypatch)
+    with scratch_book(stack.environment["DATABASE_URL"]) as book:
+        machine = type("Real", (ExactlyOnce,), {"book": book})
+        play(machine, SCHEDULES, f"{COMMAND} -k each_payment")
+        print(f"\n{book.told()}")
+        assert book.met.keys() >= {"crash", "overlap", "foreign", "confirmed", "quarantined"}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_what_others_do_wrong_is_found(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, mutant: type
+) -> None:
+    """The proof that the check can fail: each of these pays twice, or loses a payment."""
+    play_temporal(monkeypatch)
+    with scratch_book(stack.environment["DATABASE_URL"]) as book:
+        machine = type(mutant.__name__, (ExactlyOnce,), {"book": book, "signer": mutant})
+        with pytest.raises(AssertionError, match="Play it again with:\n    SCHEDULE="):
+            play(machine, 400, f"{COMMAND} -k {mutant.__name__}")
