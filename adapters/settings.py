@@ -93,6 +93,21 @@ class WorkerSettings(JudgingSettings):
     )
 
 
+class AnalyticsSettings(CommonSettings):
+    """The worker of the analytics queue: it reads the chain, and never holds a signing seed."""
+
+    stellar_rpc_url: str = Field(pattern=r"^https?://", description="Stellar RPC node")
+    stellar_network_passphrase: str = Field(
+        min_length=1, description="passphrase of the network, checked against the node"
+    )
+    stellar_usdc_issuer: str = Field(pattern=ADDRESS, description="account that issues USDC")
+    stellar_bond_address: str = Field(pattern=ADDRESS, description="account penalties come from")
+    stellar_pool_address: str = Field(pattern=ADDRESS, description="account rewards come from")
+    reconciliation_every_seconds: int = Field(
+        15, ge=1, le=3600, description="pause between two comparisons of book and chain"
+    )
+
+
 class SettlementSettings(JudgingSettings):
     """The worker of the settlement queue: the only process with signing seeds."""
 

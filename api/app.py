@@ -19,6 +19,7 @@ from api import (
     outages,
     payments,
     problems,
+    reconciliation,
     sla,
     wallets,
     webhooks,
@@ -69,7 +70,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.state.settings = settings
     # What stands under /payments by a name of its own goes before the payment of any id.
     money = (limits, breakers, approvals, payments)
-    for noun in (outages, disputes, sla, *money, wallets, events, webhooks, health):
+    for noun in (outages, disputes, sla, *money, wallets, reconciliation, events, webhooks, health):
         app.include_router(noun.router, prefix="/api/v1")
     # Probes look for health at the root as well.
     app.include_router(health.router, include_in_schema=False)

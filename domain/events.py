@@ -23,6 +23,8 @@ class EventType(StrEnum):
     PAYMENT_APPROVED = "payment.approved"
     BREAKER_OPENED = "settlement.breaker_opened"
     BREAKER_CLOSED = "settlement.breaker_closed"
+    BREAK_FOUND = "reconciliation.break_found"
+    BREAK_CLOSED = "reconciliation.break_closed"
 
 
 @dataclass(frozen=True, slots=True)

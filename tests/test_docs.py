@@ -12,7 +12,7 @@ import pytest
 from pydantic_settings import BaseSettings
 from temporalio.converter import value_to_type
 
-from adapters.settings import ApiSettings, SettlementSettings, WorkerSettings
+from adapters.settings import AnalyticsSettings, ApiSettings, SettlementSettings, WorkerSettings
 from api.app import create_app
 from api.problems import STATUSES
 from cli.main import COMMANDS
@@ -25,7 +25,12 @@ from tests.domain.test_outages import NOW, OUTAGE
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-SETTINGS: list[type[BaseSettings]] = [ApiSettings, WorkerSettings, SettlementSettings]
+SETTINGS: list[type[BaseSettings]] = [
+    ApiSettings,
+    WorkerSettings,
+    AnalyticsSettings,
+    SettlementSettings,
+]
 NAMES = {name.upper() for kind in SETTINGS for name in kind.model_fields}
 # Not read by a process of ours: the command line's, the tests' and the containers'.
 OTHERS = {

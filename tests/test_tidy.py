@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.settings import ApiSettings, SettlementSettings, WorkerSettings
+from adapters.settings import AnalyticsSettings, ApiSettings, SettlementSettings, WorkerSettings
 from sandbox.world import is_seed
 
 ROOT = Path(__file__).parents[1]
@@ -103,7 +103,7 @@ def test_the_facade_never_loads_the_chain() -> None:
 
 
 def test_seeds_belong_to_one_process_alone() -> None:
-    for settings in (ApiSettings, WorkerSettings):
+    for settings in (ApiSettings, WorkerSettings, AnalyticsSettings):
         assert [name for name in settings.model_fields if is_seed(name.upper())] == []
     seeds = [name for name in SettlementSettings.model_fields if is_seed(name.upper())]
     assert len(seeds) == 5

@@ -21,8 +21,9 @@ from activities.wallets import WalletActivities
 from activities.webhooks import WebhookActivities
 from adapters import temporal
 from adapters.postgres.database import Database
-from adapters.settings import WorkerSettings, load
+from adapters.settings import AnalyticsSettings, WorkerSettings, load
 from adapters.subscribers import Subscribers
+from worker.analytics import begin_reconciling, reconciliation_activities
 from worker.refusals import Refusals
 from worker.sandbox import strict_sandbox
 from worker.settlement import begin_gathering, settlement_activities
@@ -31,6 +32,7 @@ from workflows.batches import BatchWorkflow, GatheringWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.wallets import ERRANDS
+from workflows.reconciliation import ReconciliationWorkflow
 from workflows.webhooks import WebhookWorkflow
 
 log = logging.getLogger(__name__)
@@ -60,8 +62,18 @@ async def duty(
         webhooks = WebhookActivities(database, subscribers)
         return Duty([WebhookWorkflow], [webhooks.post_delivery, webhooks.abandon_delivery])
     if queue == "analytics":
-        return Duty()  # served from the API so far; the queue is kept for scheduled work
+        return _comparisons(load(AnalyticsSettings), database, stack)
     raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
+
+
+def _comparisons(settings: AnalyticsSettings, database: Database, stack: AsyncExitStack) -> Duty:
+    """Book and chain, held against each other by the clock."""
+    steps = reconciliation_activities(settings, database, stack)
+    return Duty(
+        [ReconciliationWorkflow],
+        [steps.read_chain, steps.compare_books],
+        begin_reconciling(settings.reconciliation_every_seconds),
+    )
 
 
 def _settlements(

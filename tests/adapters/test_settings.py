@@ -2,7 +2,13 @@
 
 import pytest
 
-from adapters.settings import ApiSettings, SettlementSettings, WorkerSettings, load
+from adapters.settings import (
+    AnalyticsSettings,
+    ApiSettings,
+    SettlementSettings,
+    WorkerSettings,
+    load,
+)
 
 ADDRESS = "G" + "A" * 55
 SEED = "S" + "B" * 55
@@ -26,14 +32,16 @@ WORLD = {
 
 @pytest.fixture(autouse=True)
 def world(monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind in (ApiSettings, WorkerSettings, SettlementSettings):
+    for kind in (ApiSettings, WorkerSettings, AnalyticsSettings, SettlementSettings):
         for name in kind.model_fields:
             monkeypatch.delenv(name.upper(), raising=False)
     for name, value in WORLD.items():
         monkeypatch.setenv(name, value)
 
 
-@pytest.mark.parametrize("kind", [ApiSettings, WorkerSettings, SettlementSettings])
+@pytest.mark.parametrize(
+    "kind", [ApiSettings, WorkerSettings, AnalyticsSettings, SettlementSettings]
+)
 def test_each_process_starts_in_a_complete_environment(kind: type[WorkerSettings]) -> None:
     assert load(kind).database_url == WORLD["DATABASE_URL"]
 

@@ -34,6 +34,13 @@ from adapters.postgres.tables.payments import (
     submissions,
 )
 from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
+from adapters.postgres.tables.reconciliation import (
+    breaks,
+    chain_cursor,
+    chain_gaps,
+    chain_transfers,
+    reconciliation_runs,
+)
 
 __all__ = [
     "Xid8",
@@ -47,6 +54,10 @@ __all__ = [
     "authorisations",
     "balances",
     "breakers",
+    "breaks",
+    "chain_cursor",
+    "chain_gaps",
+    "chain_transfers",
     "channels",
     "contract_calls",
     "deliveries",
@@ -62,6 +73,7 @@ __all__ = [
     "payouts",
     "policies",
     "postings",
+    "reconciliation_runs",
     "shares",
     "sla_results",
     "spending",

@@ -1,0 +1,98 @@
+"""Read what the chain says of our treasuries, and hold the book against it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio import activity
+
+from adapters.postgres import breaks, events, reconciliation
+from adapters.postgres.database import Database
+from adapters.stellar.treasuries import TreasuryHistory
+from domain.audit import by_engine, leaf
+from domain.breaks import PAGES, Break
+from domain.events import EventType, event
+from domain.payments import Treasury
+from domain.reconciliation import Comparison, Run, judge, start
+from workflows.reconciliation import ReconciliationSteps
+
+log = logging.getLogger(__name__)
+# A long absence is made up for in several runs, so that each compares what it has.
+PAGES_MAX = 20
+
+
+class ReconciliationActivities(ReconciliationSteps):
+    def __init__(
+        self, database: Database, history: TreasuryHistory, treasuries: Mapping[str, Treasury]
+    ) -> None:
+        self.database = database
+        self.history = history
+        self.treasuries = treasuries
+
+    @activity.defn
+    async def read_chain(self, run: Run) -> int:
+        extent = await self.history.extent()
+        async with self.database.transaction() as connection:
+            reading = await reconciliation.cursor(connection)
+            booked = await reconciliation.first_booked_ledger(connection)
+            read = None if reading is None else reading["ledger"]
+            begin = start(read, booked, extent)
+            if begin.gap is not None:
+                await reconciliation.keep_gap(connection, begin.gap)
+        if begin.ledger > extent.latest:
+            return read or 0  # nothing new, or a node that lags: it is asked again
+        count = 0
+        async for page in self.history.pages(begin.ledger):
+            async with self.database.transaction() as connection:
+                await reconciliation.keep(connection, begin.ledger, page)
+            read, count = max(page.ledger, read or 0), count + 1
+            if count >= PAGES_MAX:
+                break
+        return read or 0
+
+    @activity.defn
+    async def compare_books(self, run: Run) -> Comparison:
+        async with self.database.transaction() as connection:
+            await breaks.lock(connection)
+            reading = await reconciliation.cursor(connection)
+            if reading is None:
+                return Comparison(0, 0, 0, 0, 0, [])
+            suspects = await reconciliation.suspects(connection, reading, self.treasuries)
+            judged = [judge(suspect, reading["ledger"]) for suspect in suspects]
+            found = [each for each in judged if each is not None]
+            found += [gap.as_break() for gap in await reconciliation.gaps(connection)]
+            new = await breaks.keep(connection, found, run.at)
+            await _tell(connection, new, run)
+            count, stroops = await reconciliation.outflows(connection, reading, self.treasuries)
+            strange = [each.chain.transfer for each in suspects if each.chain is not None]
+            comparison = Comparison(
+                reading["ledger"],
+                count - len(strange),
+                stroops - sum(transfer.amount_stroops for transfer in strange),
+                len(new),
+                sum((await breaks.open_by_kind(connection)).values()),
+                await breaks.untold(connection),
+            )
+            await reconciliation.keep_run(connection, run.at, reading, comparison)
+        _alarm(new)
+        return comparison
+
+
+async def _tell(connection: AsyncConnection, new: Sequence[Break], run: Run) -> None:
+    by = by_engine("reconciliation")
+    told = [
+        (
+            leaf(f"break/{each.id}", "break.found", by, run.at, each.facts()),
+            [event(EventType.BREAK_FOUND, None, run.at, each.facts(), each.id)],
+        )
+        for each in new
+    ]
+    if told:
+        await events.publish_all(connection, told)
+
+
+def _alarm(new: Sequence[Break]) -> None:
+    """Call for people, once for each break. Whoever wants to stop payments on one, hooks in here."""
+    for each in new:
+        urgency = "look now" if each.kind in PAGES else "look today"
+        log.warning("break %s (%s, %s): %s", each.id, each.kind, urgency, each.detail)

@@ -1,0 +1,146 @@
+"""Breaks in the database: found once, however often they are seen, and closed once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, RowMapping, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import breaks, deliveries, events
+from domain.breaks import Break, BreakKind, BreakStatus, Closing
+from domain.errors import NotFound
+from domain.events import EventType
+from domain.payments import Treasury
+
+_COLUMNS = (
+    *("id", "kind", "subject", "detail", "payment_id", "number", "transaction_hash", "treasury"),
+    *("book_stroops", "chain_stroops", "owed_to"),
+)
+
+
+async def keep(connection: AsyncConnection, found: Sequence[Break], at: datetime) -> list[Break]:
+    """Write down what was found; return those never found before."""
+    if not found:
+        return []
+    # Always in the same order, so that two runs at once wait for each other and never for ever.
+    ordered = sorted({each.id: each for each in found}.items())
+    rows = [
+        {name: getattr(each, name) for name in _COLUMNS} | {"found_at": at, "last_seen_at": at}
+        for _, each in ordered
+    ]
+    added = await connection.execute(
+        insert(breaks).values(rows).on_conflict_do_nothing().returning(breaks.c.id)
+    )
+    new = set(added.scalars())
+    await connection.execute(
+        update(breaks)
+        .where(breaks.c.id.in_([id_ for id_, _ in ordered]), breaks.c.last_seen_at < at)
+        .values(last_seen_at=at)
+    )
+    return [each for id_, each in ordered if id_ in new]
+
+
+async def open_by_kind(connection: AsyncConnection) -> dict[str, int]:
+    """Count what is open; every kind is named."""
+    rows = await connection.execute(
+        select(breaks.c.kind, func.count().label("open"))
+        .where(breaks.c.status == BreakStatus.OPEN)
+        .group_by(breaks.c.kind)
+    )
+    return {str(kind): 0 for kind in BreakKind} | {row.kind: row.open for row in rows}
+
+
+async def get(connection: AsyncConnection, break_id: str, *, lock: bool = False) -> RowMapping:
+    asked = select(breaks).where(breaks.c.id == break_id)
+    rows = await connection.execute(asked.with_for_update() if lock else asked)
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"there is no break {break_id!r}")
+    return row
+
+
+def break_of(row: RowMapping) -> Break:
+    return Break(
+        BreakKind(row["kind"]),
+        row["subject"],
+        row["detail"],
+        row["payment_id"],
+        None if row["number"] is None else int(row["number"]),
+        row["transaction_hash"],
+        None if row["treasury"] is None else Treasury(row["treasury"]),
+        row["book_stroops"],
+        row["chain_stroops"],
+        row["owed_to"],
+    )
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    kind: str | None,
+    status: str | None,
+    owner: str | None,
+    found_before: datetime | None,
+    offset: int,
+    limit: int,
+) -> tuple[list[RowMapping], int]:
+    """Return one page, newest first, and how many there are in all."""
+    wanted: list[ColumnElement[bool]] = []
+    if kind is not None:
+        wanted.append(breaks.c.kind == kind)
+    if status is not None:
+        wanted.append(breaks.c.status == status)
+    if owner is not None:
+        wanted.append(breaks.c.owner == owner)
+    if found_before is not None:
+        wanted.append(breaks.c.found_at <= found_before)
+    rows = await connection.execute(
+        select(breaks)
+        .where(*wanted)
+        .order_by(breaks.c.found_at.desc(), breaks.c.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    total = await connection.execute(select(func.count()).select_from(breaks).where(*wanted))
+    return list(rows.mappings()), total.scalar_one()
+
+
+async def assign(connection: AsyncConnection, break_id: str, owner: str) -> None:
+    await connection.execute(update(breaks).where(breaks.c.id == break_id).values(owner=owner))
+
+
+async def close(
+    connection: AsyncConnection, break_id: str, closing: Closing, entry_id: str | None
+) -> None:
+    await connection.execute(
+        update(breaks)
+        .where(breaks.c.id == break_id, breaks.c.status == BreakStatus.OPEN)
+        .values(
+            status=BreakStatus.CLOSED,
+            closed_at=closing.at,
+            closed_by=closing.closed_by,
+            note=closing.note,
+            closing=closing.kind,
+            entry_id=entry_id,
+        )
+    )
+
+
+async def untold(connection: AsyncConnection) -> list[str]:
+    """Return the deliveries of breaks that nobody has begun, whoever called for them."""
+    rows = await connection.execute(
+        select(deliveries.c.id)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .where(
+            deliveries.c.status == "pending",
+            deliveries.c.attempts == 0,
+            events.c.type.in_([EventType.BREAK_FOUND, EventType.BREAK_CLOSED]),
+        )
+    )
+    return list(rows.scalars())
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """One comparison at a time; held until the transaction ends."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('reconciliation'))"))

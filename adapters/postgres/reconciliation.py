@@ -1,0 +1,244 @@
+"""
+What the chain said, how far it was read, and where the book says otherwise.
+
+The two sides are joined by the database, in one statement; only what is not plainly the same
+leaves it, and domain/reconciliation.py says what each of that is.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, func, insert, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import (
+    chain_cursor,
+    chain_gaps,
+    chain_transfers,
+    payments,
+    reconciliation_runs,
+)
+from domain.payments import Treasury
+from domain.reconciliation import (
+    BookSide,
+    ChainPage,
+    ChainSide,
+    ChainTransfer,
+    Comparison,
+    Gap,
+    Suspect,
+)
+
+RUNS_KEPT = timedelta(days=7)
+
+
+async def cursor(connection: AsyncConnection) -> RowMapping | None:
+    """Return how far the chain was read: first_ledger, ledger, closed_at; None before all."""
+    return (await connection.execute(select(chain_cursor))).mappings().one_or_none()
+
+
+async def first_booked_ledger(connection: AsyncConnection) -> int | None:
+    """Return the ledger of the oldest payment in the book."""
+    rows = await connection.execute(select(func.min(payments.c.ledger)))
+    first: int | None = rows.scalar_one()
+    return first
+
+
+async def keep_gap(connection: AsyncConnection, gap: Gap) -> None:
+    await connection.execute(
+        upsert(chain_gaps)
+        .values(first_ledger=gap.first, last_ledger=gap.last)
+        .on_conflict_do_nothing()
+    )
+
+
+async def gaps(connection: AsyncConnection) -> list[Gap]:
+    rows = await connection.execute(select(chain_gaps).order_by(chain_gaps.c.first_ledger))
+    return [Gap(row.first_ledger, row.last_ledger) for row in rows]
+
+
+async def keep(connection: AsyncConnection, first_ledger: int, page: ChainPage) -> None:
+    """
+    Keep what a page told, and how far it goes, together.
+
+    Whoever else reads at the same time writes the same facts; the cursor only ever goes on.
+    """
+    if page.transfers:
+        rows = [
+            {name: getattr(transfer, name) for name in ChainTransfer.__slots__}
+            for transfer in page.transfers
+        ]
+        await connection.execute(upsert(chain_transfers).on_conflict_do_nothing(), rows)
+    if page.ledger < first_ledger:
+        return  # the first ledger itself is not complete yet
+    statement = upsert(chain_cursor).values(
+        one=True, first_ledger=first_ledger, ledger=page.ledger, closed_at=page.closed_at
+    )
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["one"],
+            set_={
+                "ledger": statement.excluded.ledger,
+                "closed_at": func.coalesce(statement.excluded.closed_at, chain_cursor.c.closed_at),
+            },
+            where=chain_cursor.c.ledger < statement.excluded.ledger,
+        )
+    )
+
+
+# The book's side is the CTE `book`, and nothing else here knows how the book is kept.
+_SIDES = """
+    WITH book AS (
+        SELECT coalesce(s.number, p.number)::numeric AS number, p.transaction_hash,
+               (array_agg(p.id ORDER BY p.number))[1] AS payment_id,
+               sum(p.amount_stroops) AS amount_stroops,
+               sum(coalesce(s.amount_stroops, p.amount_stroops)) AS shares_stroops,
+               min(p.from_address) AS from_address, min(p.to_address) AS to_address,
+               min(p.payer) AS payer
+        FROM payments p LEFT JOIN shares s ON s.payment_id = p.id AND s.live
+        WHERE p.status = 'confirmed'
+          AND coalesce(p.ledger, :first_ledger) BETWEEN :first_ledger AND :ledger
+          AND NOT EXISTS (
+              SELECT FROM chain_gaps g WHERE p.ledger BETWEEN g.first_ledger AND g.last_ledger
+          )
+        GROUP BY 1, 2
+    ), outflow AS (
+        SELECT t.*, row_number() OVER (
+            PARTITION BY t.number
+            ORDER BY b.number IS NULL, b.number IS NULL AND NOT EXISTS (
+                SELECT FROM envelopes e
+                WHERE t.transaction_hash IN (e.hash, e.inner_hash)
+            ), t.position
+        ) AS nth
+        FROM chain_transfers t
+        LEFT JOIN book b ON b.number = t.number AND b.transaction_hash = t.transaction_hash
+        WHERE t.from_address = ANY(:treasuries) AND t.ledger <= :ledger
+    )
+"""
+
+_SUSPECTS = text(
+    _SIDES
+    + """
+    SELECT b.number AS book_number, b.transaction_hash AS book_hash,
+           b.payment_id AS book_payment_id, b.amount_stroops AS book_stroops,
+           b.shares_stroops, b.payer, b.from_address AS book_from, b.to_address AS book_to,
+           o.*, p.id AS chain_payment_id,
+           EXISTS (
+               SELECT FROM envelopes e WHERE o.transaction_hash IN (e.hash, e.inner_hash)
+           ) AS ours
+    FROM book b FULL JOIN outflow o
+      ON o.number = b.number AND o.transaction_hash = b.transaction_hash AND o.nth = 1
+    LEFT JOIN payments p ON p.number = o.number
+    WHERE b.number IS NULL OR o.position IS NULL OR o.kind <> 'transfer'
+       OR b.amount_stroops <> o.amount_stroops OR b.shares_stroops <> o.amount_stroops
+       OR b.to_address IS DISTINCT FROM o.to_address
+       OR b.from_address IS DISTINCT FROM o.from_address
+    ORDER BY o.position, b.number
+    """
+)
+
+
+async def suspects(
+    connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
+) -> list[Suspect]:
+    """Join book and chain both ways; return every place where they are not plainly the same."""
+    rows = await connection.execute(_SUSPECTS, _scope(reading, treasuries))
+    return [
+        Suspect(
+            None if row["book_number"] is None else _book_side(row),
+            None if row["position"] is None else _chain_side(row, treasuries),
+        )
+        for row in rows.mappings()
+    ]
+
+
+def _scope(reading: RowMapping, treasuries: Mapping[str, Treasury]) -> dict[str, Any]:
+    return {
+        "first_ledger": reading["first_ledger"],
+        "ledger": reading["ledger"],
+        "treasuries": list(treasuries),
+    }
+
+
+def _book_side(row: RowMapping) -> BookSide:
+    return BookSide(
+        int(row["book_number"]),
+        row["book_hash"],
+        row["book_payment_id"],
+        int(row["book_stroops"]),
+        int(row["shares_stroops"]),
+        Treasury(row["payer"]),
+        row["book_from"],
+        row["book_to"],
+    )
+
+
+def _chain_side(row: RowMapping, treasuries: Mapping[str, Treasury]) -> ChainSide:
+    transfer = ChainTransfer(
+        row["position"],
+        row["kind"],
+        row["transaction_hash"],
+        row["ledger"],
+        row["closed_at"],
+        row["from_address"],
+        row["to_address"],
+        None if row["number"] is None else int(row["number"]),
+        row["amount_stroops"],
+    )
+    treasury = treasuries[row["from_address"]]
+    return ChainSide(transfer, treasury, row["nth"], row["chain_payment_id"], row["ours"])
+
+
+_OUTFLOWS = text(
+    """
+    SELECT count(*) AS transfers, coalesce(sum(amount_stroops), 0) AS stroops
+    FROM chain_transfers WHERE from_address = ANY(:treasuries) AND ledger <= :ledger
+    """
+)
+
+
+async def outflows(
+    connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
+) -> tuple[int, int]:
+    """Count and sum every transfer out of a treasury, up to the ledger read in full."""
+    scope = {"ledger": reading["ledger"], "treasuries": list(treasuries)}
+    row = (await connection.execute(_OUTFLOWS, scope)).one()
+    return row.transfers, int(row.stroops)
+
+
+async def keep_run(
+    connection: AsyncConnection, at: datetime, reading: RowMapping, found: Comparison
+) -> None:
+    """Write down that a comparison was made, up to where, and what it came to."""
+    await connection.execute(
+        delete(reconciliation_runs).where(reconciliation_runs.c.at < at - RUNS_KEPT)
+    )
+    await connection.execute(
+        insert(reconciliation_runs).values(
+            at=at,
+            ledger=reading["ledger"],
+            closed_at=reading["closed_at"],
+            matched=found.matched,
+            matched_stroops=found.matched_stroops,
+            new_breaks=found.new_breaks,
+            open_breaks=found.open_breaks,
+        )
+    )
+
+
+async def last_run(connection: AsyncConnection) -> RowMapping | None:
+    runs = reconciliation_runs
+    rows = await connection.execute(select(runs).order_by(runs.c.id.desc()).limit(1))
+    return rows.mappings().one_or_none()
+
+
+async def transfers(connection: AsyncConnection, *, after: str = "") -> Sequence[RowMapping]:
+    """Return what was read of the chain, in the chain's own order."""
+    rows = await connection.execute(
+        select(chain_transfers)
+        .where(chain_transfers.c.position > after)
+        .order_by(chain_transfers.c.position)
+    )
+    return rows.mappings().all()

@@ -1,0 +1,95 @@
+"""What the chain said of our treasuries, and where the book says otherwise. Money is bigint stroops, time is timestamptz in UTC."""
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Index, String, Table, text
+
+from adapters.postgres.tables.metadata import OPEN, Instant, metadata
+
+chain_transfers = Table(
+    "chain_transfers",
+    metadata,
+    # The network's own name for the place of the event: ledger, transaction, operation, event.
+    Column("position", String(40), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("transaction_hash", String(64), nullable=False),
+    Column("ledger", sa.BigInteger, nullable=False),
+    Column("closed_at", Instant, nullable=False),
+    Column("from_address", String(56)),
+    Column("to_address", String(69)),
+    # A muxed id has 64 bits without a sign: more than a bigint holds.
+    Column("number", sa.Numeric(20, 0)),
+    Column("amount_stroops", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("transaction_hash", "position"),
+    Index("ix_chain_transfers_number", "number"),
+)
+
+chain_gaps = Table(
+    "chain_gaps",
+    metadata,
+    Column("first_ledger", sa.BigInteger, primary_key=True, autoincrement=False),
+    Column("last_ledger", sa.BigInteger, nullable=False),
+    Column("found_at", Instant, nullable=False, server_default=text("now()")),
+    sa.CheckConstraint("first_ledger <= last_ledger", name="span"),
+)
+
+chain_cursor = Table(
+    "chain_cursor",
+    metadata,
+    # There is one chain, so there is one row.
+    Column("one", sa.Boolean, primary_key=True, server_default=text("true")),
+    Column("first_ledger", sa.BigInteger, nullable=False),
+    # Read in full up to here.
+    Column("ledger", sa.BigInteger, nullable=False),
+    Column("closed_at", Instant),
+    sa.CheckConstraint("one", name="one"),
+)
+
+reconciliation_runs = Table(
+    "reconciliation_runs",
+    metadata,
+    Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("ledger", sa.BigInteger, nullable=False),
+    Column("closed_at", Instant),
+    Column("matched", sa.BigInteger, nullable=False),
+    Column("matched_stroops", sa.Numeric(30, 0), nullable=False),
+    Column("new_breaks", sa.Integer, nullable=False),
+    Column("open_breaks", sa.Integer, nullable=False),
+    Index("ix_reconciliation_runs_at", "at"),
+)
+
+breaks = Table(
+    "breaks",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("detail", sa.Text, nullable=False),
+    Column("payment_id", String(64), sa.ForeignKey("payments.id")),
+    Column("number", sa.Numeric(20, 0)),
+    Column("transaction_hash", String(64)),
+    Column("treasury", String(20)),
+    Column("book_stroops", sa.BigInteger, nullable=False),
+    Column("chain_stroops", sa.BigInteger, nullable=False),
+    Column("owed_to", String(56)),
+    Column("found_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("owner", String(100)),
+    Column("status", String(10), nullable=False, server_default=text("'open'")),
+    Column("closed_at", Instant),
+    Column("closed_by", String(100)),
+    Column("note", sa.Text),
+    Column("closing", String(10)),
+    Column("entry_id", String(64), sa.ForeignKey("entries.id"), unique=True),
+    sa.UniqueConstraint("kind", "subject"),
+    sa.CheckConstraint(
+        "(status = 'closed') = (closed_at IS NOT NULL AND closed_by IS NOT NULL"
+        " AND note IS NOT NULL AND closing IS NOT NULL)",
+        name="closed",
+    ),
+    sa.CheckConstraint(
+        "closing IS NULL OR (closing = 'suspense') = (entry_id IS NOT NULL)", name="closing"
+    ),
+    Index("ix_breaks_listing", text("found_at DESC"), text("id DESC")),
+    Index("ix_breaks_open", "kind", postgresql_where=OPEN),
+)

@@ -1,0 +1,119 @@
+"""
+Breaks: where the book and the chain do not say the same, and what a person does about each.
+
+    open -> closed
+
+A break is never forgotten and never opened twice: its id is derived from what it is about. It has
+an owner, an age, and is closed with a note and, where money is concerned, with an entry that takes
+the difference into suspense, so that the treasury in the book is again the one on the chain.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from domain.digests import derived_id
+from domain.ledger import Entry, Posting
+from domain.payments import Treasury
+
+NOTE_MAX, OWNER_MAX = 1000, 100
+SUSPENSE = "suspense:reconciliation"
+
+
+class BreakKind(StrEnum):
+    MISSING_ON_CHAIN = "missing_on_chain"
+    MISSING_IN_BOOK = "missing_in_book"
+    AMOUNT_DIFFERS = "amount_differs"
+    DUPLICATE = "duplicate"
+    ORPHAN = "orphan"
+    # The node has forgotten ledgers before we read them: what they held is not known.
+    HISTORY_GAP = "history_gap"
+
+
+# Money has left a treasury that nothing in the book explains: somebody must look now.
+PAGES = frozenset({BreakKind.DUPLICATE, BreakKind.ORPHAN})
+
+
+class BreakStatus(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class ClosingKind(StrEnum):
+    """How a break leaves the ledger: its difference in suspense, or nothing to book."""
+
+    SUSPENSE = "suspense"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """
+    One difference. `subject` names what it is about, as people would look it up; the amounts are
+    what each side says, 0 where it says nothing. `owed_to` is set when somebody else was paid than
+    the book says.
+    """
+
+    kind: BreakKind
+    subject: str
+    detail: str
+    payment_id: str | None = None
+    number: int | None = None
+    transaction_hash: str | None = None
+    treasury: Treasury | None = None
+    book_stroops: int = 0
+    chain_stroops: int = 0
+    owed_to: str | None = None
+
+    @property
+    def id(self) -> str:
+        return derived_id("brk", self.kind, self.subject)
+
+    def facts(self) -> dict[str, Any]:
+        """What an event and an audit leaf say of it; amounts in stroops, as text."""
+        return {
+            "break_id": self.id,
+            "kind": self.kind,
+            "subject": self.subject,
+            "detail": self.detail,
+            "payment_id": self.payment_id,
+            "number": None if self.number is None else str(self.number),
+            "transaction_hash": self.transaction_hash,
+            "book_stroops": str(self.book_stroops),
+            "chain_stroops": str(self.chain_stroops),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Who closes a break, why, and whether its difference goes to suspense."""
+
+    kind: ClosingKind
+    note: str
+    closed_by: str
+    at: datetime
+
+
+def closing_entry(found: Break) -> Entry | None:
+    """
+    Take the difference into suspense; None when there is none.
+
+    The treasury gives what the chain says beyond the book. Where the wrong account was paid, the
+    right one is owed again, and all that was sent is in suspense.
+    """
+    amounts: Mapping[str, int] = {
+        f"treasury:{found.treasury}": found.book_stroops - found.chain_stroops,
+        SUSPENSE: found.chain_stroops - found.book_stroops,
+    }
+    if found.owed_to is not None:
+        amounts = {
+            f"treasury:{found.treasury}": found.book_stroops - found.chain_stroops,
+            f"payable:{found.owed_to}": -found.book_stroops,
+            SUSPENSE: found.chain_stroops,
+        }
+    postings = tuple(Posting(account, amount) for account, amount in amounts.items() if amount)
+    if found.treasury is None or not postings:
+        return None
+    return Entry(derived_id("ent", found.id, "closing"), "closing", found.payment_id, postings)

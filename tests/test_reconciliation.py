@@ -1,0 +1,169 @@
+"""
+Book and chain on a whole stack, with the schedule's own pace: hundreds of payments are no break,
+and each kind of break that is planted is found within a minute.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.postgres.database import Database
+from sandbox.ports import free
+from sandbox.stack import Stack, StackOptions
+from tests.conftest import KEY
+from tests.owing import open_rail, payment_owed
+from tests.planting import UNKNOWN_HASH, Planter, tamper
+from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve
+
+LIVES = 200
+FOUND_WITHIN_SECONDS = 60
+MADE_UP = (
+    "UPDATE payments SET status = 'confirmed', transaction_hash = :hash, ledger = :ledger,"
+    " confirmed_at = now() WHERE id = :id"
+)
+
+
+@pytest.fixture
+async def reconciled(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
+    """A stack of its own, at its own pace: ledgers of a second, a comparison every 15 seconds."""
+    stack = Stack(StackOptions(tmp_path / "data", free(), ledger_seconds=1.0))
+    await stack.start()
+    yield stack
+    await stack.stop()
+
+
+async def settle_many(api: httpx.AsyncClient) -> list[dict[str, Any]]:
+    """Whole lives, half of them penalties and half rewards; returns their payments."""
+    policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "ruling_window_seconds": 1}
+    (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
+    outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(LIVES)]
+    for index, outage_id in enumerate(outage_ids):
+        await resolve(api, outage_id, 5 if index % 2 else 25)
+    await asyncio.gather(*(lifecycle(api, id_, "closed", 120) for id_ in outage_ids))
+    listed = await api.get("/payments", params={"page_size": 200, "type": "penalty"})
+    payments: list[dict[str, Any]] = listed.json()["items"]
+    return payments
+
+
+async def status(api: httpx.AsyncClient) -> dict[str, Any]:
+    shown: dict[str, Any] = (await api.get("/reconciliation")).json()
+    return shown
+
+
+async def breaks(api: httpx.AsyncClient) -> list[dict[str, Any]]:
+    listed = await api.get("/reconciliation/breaks", params={"page_size": 200})
+    found: list[dict[str, Any]] = listed.json()["items"]
+    return found
+
+
+async def test_each_kind_of_planted_break_is_found_within_a_minute(reconciled: Stack) -> None:
+    url = f"{reconciled.url}/api/v1"
+    rail = open_rail(reconciled)
+    database = Database(reconciled.environment["DATABASE_URL"], connections_max=2)
+    async with httpx.AsyncClient(
+        base_url=url, headers={"X-API-Key": KEY}, timeout=30, trust_env=False
+    ) as api:
+        penalties = await settle_many(api)
+
+        async def all_match() -> bool:
+            return bool((await status(api))["matched_transfers"] == LIVES)
+
+        await eventually(all_match, "every payment is matched", 60)
+        assert await breaks(api) == []
+
+        planted = time.monotonic()
+        await plant(reconciled, database, Planter(reconciled, rail), penalties)
+
+        async def found() -> bool:
+            return len(await breaks(api)) >= 5
+
+        await eventually(found, "five breaks are found", FOUND_WITHIN_SECONDS)
+        assert time.monotonic() - planted < FOUND_WITHIN_SECONDS
+        await seen_once(api)
+        await all_are_told(reconciled, api)
+        await closed_into_suspense(api)
+    await rail.close()
+    await database.close()
+
+
+async def plant(
+    stack: Stack, database: Database, planter: Planter, penalties: list[dict[str, Any]]
+) -> None:
+    imagined = await payment_owed(database, "IMAGINED")
+    unknown = await payment_owed(database, "UNKNOWN")
+    numbers = await numbers_of(database)
+    ledger = await planter.rail.latest_ledger()
+    await tamper(database, MADE_UP, id=imagined.id, hash=UNKNOWN_HASH, ledger=ledger)
+    await planter.send(unknown.number, unknown.amount_stroops)
+    await tamper(
+        database,
+        "UPDATE payments SET amount_stroops = amount_stroops + 1 WHERE id = :id",
+        id=penalties[0]["id"],
+    )
+    await planter.invoke(numbers[penalties[1]["id"]], 70_000_000)
+    await planter.send(None, 30_000_000)
+
+
+async def numbers_of(database: Database) -> dict[str, int]:
+    async with database.autocommit() as connection:
+        rows = await connection.exec_driver_sql("SELECT id, number FROM payments")
+        return {row.id: row.number for row in rows}
+
+
+KINDS = {"missing_on_chain", "missing_in_book", "amount_differs", "duplicate", "orphan"}
+
+
+async def seen_once(api: httpx.AsyncClient) -> None:
+    """Found again by the next runs, each is still one; its last sighting moves on."""
+    before = {each["id"]: each["last_seen_at"] for each in await breaks(api)}
+
+    async def seen_again() -> bool:
+        return all(each["last_seen_at"] > before[each["id"]] for each in await breaks(api))
+
+    await eventually(seen_again, "the breaks are seen again", 60)
+    assert Counter(each["kind"] for each in await breaks(api)) == Counter(KINDS)
+    assert (await status(api))["matched_transfers"] == LIVES - 1
+
+
+async def all_are_told(stack: Stack, api: httpx.AsyncClient) -> None:
+    feed = (await api.get("/events", params={"limit": 1000})).json()
+    while len(page := (await api.get("/events", params={"after": feed["next"]})).json()["items"]):
+        feed["items"] += page
+        feed["next"] = (await api.get("/events", params={"after": feed["next"]})).json()["next"]
+    told = [e for e in feed["items"] if e["type"] == "reconciliation.break_found"]
+    assert Counter(event["data"]["kind"] for event in told) == Counter(KINDS)
+    assert {event["outage_id"] for event in told} == {None}
+    log = (stack.directory.logs / "worker.log").read_text()
+    for each in await breaks(api):
+        assert log.count(f"break {each['id']} ({each['kind']}") == 1
+
+
+async def closed_into_suspense(api: httpx.AsyncClient) -> None:
+    """Each break's difference leaves the treasury in the book as it left it on the chain."""
+
+    async def books() -> dict[str, int]:
+        rows = (await api.get("/payments/ledger")).json()
+        return {row["account"]: int(row["balance_stroops"]) for row in rows}
+
+    before, moved = await books(), 0
+    for each in await breaks(api):
+        path = f"/reconciliation/breaks/{each['id']}"
+        (await api.post(f"{path}/owner", json={"owner": "Ada"})).raise_for_status()
+        body = {"note": "planted by a test", "closing": "suspense"}
+        closed = await api.post(f"{path}/close", json=body)
+        assert closed.status_code == 200, closed.text
+        assert (closed.json()["status"], closed.json()["owner"]) == ("closed", "Ada")
+        assert closed.json()["entry_id"] is not None
+        assert (await api.post(f"{path}/close", json=body)).json() == closed.json()
+        moved += int(each["chain_stroops"]) - int(each["book_stroops"])
+    after = await books()
+    assert after["suspense:reconciliation"] == moved
+    assert after["treasury:bond"] == before["treasury:bond"] - moved
+    assert sum(after.values()) == 0
+    assert set((await status(api))["open_breaks"].values()) == {0}
