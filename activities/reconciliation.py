@@ -11,6 +11,7 @@ from adapters.postgres.database import Database
 from adapters.stellar.treasuries import TreasuryHistory
 from domain.audit import by_engine, leaf
 from domain.breaks import PAGES, Break
+from domain.errors import ChainUnavailable
 from domain.events import EventType, event
 from domain.payments import Treasury
 from domain.reconciliation import Comparison, Run, judge, start
@@ -37,6 +38,9 @@ class ReconciliationActivities(ReconciliationSteps):
             booked = await reconciliation.first_booked_ledger(connection)
             read = None if reading is None else reading["ledger"]
             begin = start(read, booked, extent)
+            if begin.gap is not None and not extent.all_heard:
+                # Ledgers are given up only when nobody has them.
+                raise ChainUnavailable("a silent RPC node may still have what others forgot")
             if begin.gap is not None:
                 await reconciliation.keep_gap(connection, begin.gap)
         if begin.ledger > extent.latest:

@@ -96,7 +96,9 @@ class WorkerSettings(JudgingSettings):
 class AnalyticsSettings(CommonSettings):
     """The worker of the analytics queue: it reads the chain, and never holds a signing seed."""
 
-    stellar_rpc_url: str = Field(pattern=r"^https?://", description="Stellar RPC node")
+    stellar_rpc_url: str = Field(
+        pattern=URLS, description="Stellar RPC nodes, as http(s) URLs separated by commas"
+    )
     stellar_network_passphrase: str = Field(
         min_length=1, description="passphrase of the network, checked against the node"
     )

@@ -51,10 +51,11 @@ class ChainPage:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The ledgers a node can tell about."""
+    """The ledgers that nodes can tell about, and whether every node was heard."""
 
     oldest: int
     latest: int
+    all_heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)

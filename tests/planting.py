@@ -53,7 +53,7 @@ class Planter:
             account.sequence + 1,
             datetime.now(UTC),
         )
-        simulated = await self.rail.server.simulate_transaction(drafted)
+        simulated = await self.rail.nodes.all[0].server.simulate_transaction(drafted)
         transfers.assemble(drafted, simulated)
         return await self._land(drafted)
 
@@ -62,11 +62,11 @@ class Planter:
         return Transfer(number, Treasury.BOND, self.bond.public_key, payee, amount, whole)
 
     async def _account(self) -> Account:
-        return await self.rail.server.load_account(self.bond.public_key)
+        return await self.rail.nodes.all[0].server.load_account(self.bond.public_key)
 
     async def _land(self, envelope: TransactionEnvelope) -> str:
         envelope.sign(self.bond)
-        server, hash_ = self.rail.server, envelope.hash_hex()
+        server, hash_ = self.rail.nodes.all[0].server, envelope.hash_hex()
         sent = await server.send_transaction(envelope)
         assert sent.status.value == "PENDING", sent
 

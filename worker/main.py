@@ -31,8 +31,8 @@ from workflows.attestations import AttestationWorkflow
 from workflows.batches import BatchWorkflow, GatheringWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
-from workflows.wallets import ERRANDS
 from workflows.reconciliation import ReconciliationWorkflow
+from workflows.wallets import ERRANDS
 from workflows.webhooks import WebhookWorkflow
 
 log = logging.getLogger(__name__)

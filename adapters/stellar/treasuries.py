@@ -8,28 +8,27 @@ operation that can move an asset would have to be understood here. One page per 
 whatever the number of payments. Nothing here signs, and nothing here needs a seed.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from stellar_sdk import Address, MuxedAccount, scval
 from stellar_sdk import Asset as SdkAsset
-from stellar_sdk.client.aiohttp_client import AiohttpClient
 from stellar_sdk.soroban_rpc import (
     EventFilter,
     EventFilterType,
     EventInfo,
     GetEventsResponse,
     GetHealthResponse,
-    GetNetworkResponse,
 )
-from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from domain.errors import ChainMismatch, ChainUnavailable
+from adapters.stellar.identities import Identity
+from adapters.stellar.nodes import Node, Nodes
+from domain.errors import ChainUnavailable
 from domain.reconciliation import ChainPage, ChainTransfer, Extent
 
 PAGE_SIZE = 1000
-CALL_SECONDS = 10
 ANY = "*"
 # Kinds of movement, and which of their topics are payer and payee.
 PARTIES: Mapping[str, tuple[int | None, int | None]] = {
@@ -40,73 +39,55 @@ PARTIES: Mapping[str, tuple[int | None, int | None]] = {
 }
 
 
-class Node(Protocol):
-    """What is asked of an RPC node, or of several that stand behind one another."""
-
-    async def get_network(self) -> GetNetworkResponse: ...
-
-    async def get_health(self) -> GetHealthResponse: ...
-
-    async def get_events(
-        self,
-        start_ledger: int | None = None,
-        end_ledger: int | None = None,
-        filters: Sequence[EventFilter] | None = None,
-        cursor: str | None = None,
-        limit: int | None = None,
-    ) -> GetEventsResponse: ...
-
-    async def close(self) -> None: ...
-
-
 class TreasuryHistory:
     """Reads movements of one asset from or to some accounts, in the order they were made."""
 
     def __init__(
-        self, node: Node, passphrase: str, usdc_issuer: str, treasuries: Sequence[str]
+        self, nodes: Nodes, passphrase: str, usdc_issuer: str, treasuries: Sequence[str]
     ) -> None:
-        self.node = node
-        self.passphrase = passphrase
+        self.nodes = nodes
+        self.identity = Identity(nodes, passphrase)
         self.contract = SdkAsset("USDC", usdc_issuer).contract_id(passphrase)
         self.filters = [_filter(self.contract, address) for address in treasuries]
         self.known = False
 
     async def close(self) -> None:
-        await self.node.close()
+        await self.nodes.close()
 
     async def extent(self) -> Extent:
-        """Return the ledgers the node can tell about; refuse another network than ours."""
-        try:
-            if not self.known:
-                await self._check_identity()
-            health = await self.node.get_health()
-        except ChainMismatch:
-            raise
-        except Exception as error:
-            raise ChainUnavailable(_unread("does not answer", error)) from error
-        return Extent(health.oldest_ledger, health.latest_ledger)
+        """
+        Return the ledgers that any node can tell about; refuse another network than ours.
 
-    async def _check_identity(self) -> None:
-        network = await self.node.get_network()
-        if network.passphrase != self.passphrase:
-            raise ChainMismatch(
-                f"the RPC node serves {network.passphrase!r}, not {self.passphrase!r}; "
-                "check STELLAR_RPC_URL and STELLAR_NETWORK_PASSPHRASE"
-            )
-        self.known = True
+        What one node has forgotten another may still have, so all of them are asked.
+        """
+        if not self.known:
+            await self.identity.establish(None)
+            self.known = True
+        healths = await asyncio.gather(*map(self._health, self.nodes.usable))
+        told = [health for health in healths if health is not None]
+        if not told:
+            raise ChainUnavailable("no RPC node answers")
+        return Extent(
+            min(health.oldest_ledger for health in told),
+            max(health.latest_ledger for health in told),
+            len(told) == len(self.nodes.all),
+        )
+
+    async def _health(self, node: Node) -> GetHealthResponse | None:
+        try:
+            return await self.nodes.ask_node(node, lambda server: server.get_health())
+        except Exception:
+            return None  # the nodes have noted it
 
     async def pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
         """Page from a ledger on, up to the newest. What cannot be read ends it, and is not kept."""
         cursor: str | None = None
         while True:
             try:
-                answer = await self.node.get_events(
-                    start_ledger=None if cursor else first_ledger,
-                    filters=self.filters,
-                    cursor=cursor,
-                    limit=PAGE_SIZE,
-                )
+                answer = await self._ask(first_ledger, cursor)
                 page = self._read(answer)
+            except ChainUnavailable:
+                raise
             except Exception as error:
                 raise ChainUnavailable(_unread("cannot tell of transfers", error)) from error
             yield page
@@ -114,13 +95,25 @@ class TreasuryHistory:
                 return
             cursor = answer.cursor
 
+    async def _ask(self, first_ledger: int, cursor: str | None) -> GetEventsResponse:
+        begun = first_ledger if cursor is None else _ledger(cursor)
+        return await self.nodes.ask(
+            lambda server: server.get_events(
+                start_ledger=None if cursor else first_ledger,
+                filters=self.filters,
+                cursor=cursor,
+                limit=PAGE_SIZE,
+            ),
+            at_least=begun,
+        )
+
     def _read(self, answer: GetEventsResponse) -> ChainPage:
         transfers = tuple(self._transfer(event) for event in answer.events)
         if len(transfers) >= PAGE_SIZE:
             # More of the last ledger may follow.
             return ChainPage(transfers, transfers[-1].ledger - 1, None)
         # The cursor of a page that is not full is the end of what was searched.
-        searched = min(int(answer.cursor.partition("-")[0]) >> 32, answer.latest_ledger)
+        searched = min(_ledger(answer.cursor), answer.latest_ledger)
         if transfers and searched < transfers[-1].ledger:
             raise ValueError("the cursor is before the page's own events")
         closed = None
@@ -148,12 +141,16 @@ class TreasuryHistory:
         )
 
 
+def _ledger(cursor: str) -> int:
+    """A cursor begins with the network's number for a place: its upper half is the ledger."""
+    return int(cursor.partition("-")[0]) >> 32
+
+
 def connect(
-    rpc_url: str, passphrase: str, usdc_issuer: str, treasuries: Sequence[str]
+    rpc_urls: str, passphrase: str, usdc_issuer: str, treasuries: Sequence[str]
 ) -> TreasuryHistory:
-    """Read through one RPC node."""
-    node = SorobanServerAsync(rpc_url, AiohttpClient(post_timeout=CALL_SECONDS))
-    return TreasuryHistory(node, passphrase, usdc_issuer, treasuries)
+    """Read through the nodes of a comma-separated list."""
+    return TreasuryHistory(Nodes.at(rpc_urls), passphrase, usdc_issuer, treasuries)
 
 
 def _filter(contract: str, address: str) -> EventFilter:

@@ -4,9 +4,7 @@ reads and however often it is interrupted, at a cost that does not grow with the
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +12,6 @@ import httpx
 import pytest
 from stellar_sdk.soroban_rpc import GetEventsResponse
 
-from activities.reconciliation import ReconciliationActivities
 from adapters.postgres import breaks, reconciliation
 from adapters.postgres.database import Database
 from adapters.postgres.tables import breaks as rows_of_breaks
@@ -22,13 +19,13 @@ from adapters.stellar import treasuries
 from adapters.stellar.rail import Rail
 from domain.breaks import BreakKind
 from domain.errors import ChainMismatch, ChainUnavailable
-from domain.payments import Treasury
-from domain.reconciliation import Comparison, Run
+from domain.reconciliation import Run
 from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
 from tests import witness
 from tests.owing import open_rail
 from tests.planting import Planter
+from tests.readers import Reader, open_reader
 from tests.support import eventually
 
 BULK = 100
@@ -61,20 +58,6 @@ async def rail(resting: Stack) -> AsyncIterator[Rail]:
     await opened.close()
 
 
-@dataclass
-class Reader:
-    """A worker's steps, and how often its node was asked what."""
-
-    steps: ReconciliationActivities
-    calls: Counter[str]
-
-    async def reads(self) -> int:
-        return await self.steps.read_chain(Run(datetime.now(UTC)))
-
-    async def compares(self) -> Comparison:
-        return await self.steps.compare_books(Run(datetime.now(UTC)))
-
-
 @pytest.fixture
 async def readers(resting: Stack, book: Database) -> AsyncIterator[Callable[[], Reader]]:
     """Make workers, each with a memory of its own, as after a restart."""
@@ -88,34 +71,6 @@ async def readers(resting: Stack, book: Database) -> AsyncIterator[Callable[[], 
     yield make
     for history in opened:
         await history.close()
-
-
-def open_reader(stack: Stack, book: Database, passphrase: str | None = None) -> Reader:
-    environment = stack.environment
-    ours = {
-        environment["STELLAR_BOND_ADDRESS"]: Treasury.BOND,
-        environment["STELLAR_POOL_ADDRESS"]: Treasury.POOL,
-    }
-    history = treasuries.connect(
-        environment["STELLAR_RPC_URL"],
-        passphrase or environment["STELLAR_NETWORK_PASSPHRASE"],
-        environment["STELLAR_USDC_ISSUER"],
-        list(ours),
-    )
-    calls: Counter[str] = Counter()
-    for name in ("get_network", "get_health", "get_events"):
-        setattr(history.node, name, counted(calls, getattr(history.node, name)))
-    return Reader(ReconciliationActivities(book, history, ours), calls)
-
-
-def counted(
-    calls: Counter[str], ask: Callable[..., Coroutine[Any, Any, Any]]
-) -> Callable[..., Coroutine[Any, Any, Any]]:
-    async def counting(*args: Any, **kwargs: Any) -> Any:
-        calls[ask.__name__] += 1
-        return await ask(*args, **kwargs)
-
-    return counting
 
 
 async def faults(stack: Stack, *wanted: dict[str, Any]) -> None:
@@ -242,7 +197,8 @@ async def test_events_without_sense_are_not_kept(
     reader = readers()
     await reader.reads()
     await Planter(resting, rail).send(2**57, 11)
-    ask = reader.steps.history.node.get_events
+    server = reader.steps.history.nodes.all[0].server
+    ask = server.get_events
 
     async def mangled(*args: Any, **kwargs: Any) -> GetEventsResponse:
         answer = await ask(*args, **kwargs)
@@ -250,7 +206,7 @@ async def test_events_without_sense_are_not_kept(
             event.topic = event.topic[:1]
         return answer
 
-    reader.steps.history.node.get_events = mangled  # type: ignore[method-assign]
+    server.get_events = mangled  # type: ignore[method-assign]
     with pytest.raises(ChainUnavailable, match="cannot tell of transfers"):
         await reader.reads()
 

@@ -33,7 +33,6 @@ from adapters.postgres.tables.payments import (
     shares,
     submissions,
 )
-from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
 from adapters.postgres.tables.reconciliation import (
     breaks,
     chain_cursor,
@@ -41,6 +40,7 @@ from adapters.postgres.tables.reconciliation import (
     chain_transfers,
     reconciliation_runs,
 )
+from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
 
 __all__ = [
     "Xid8",
