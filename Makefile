@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test check lock clean
+.PHONY: help demo test soak check lock clean
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -12,6 +12,10 @@ demo: .venv/ready ## play three outages from declaration to settlement (ARGS=--e
 
 test: .venv/ready ## the whole suite: real PostgreSQL, real Temporal, the chain in a box
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: .venv/ready ## hours: 20,000 schedules, 50 deaths at each point, 10,000 settlements under faults
+	@SCHEDULES=20000 KILLS=50 $(BIN)/python -m pytest tests/test_exactly_once.py tests/test_failpoints.py $(ARGS)
+	@$(BIN)/apexchainx soak
 
 check: .venv/ready ## lint, types, import contracts
 	@$(BIN)/ruff check .

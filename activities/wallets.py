@@ -42,8 +42,8 @@ class WalletActivities(WalletSteps):
         at = datetime.now(UTC)
         facts = {"address": proof.address, "challenge": hash_, "ledger": read.ledger}
         async with self.database.transaction() as connection:
-            again = activity.info().attempt > 1
-            await wallets.prove(connection, proof.address, hash_, at, again=again)
+            errand = activity.info().workflow_id or ""
+            await wallets.prove(connection, proof.address, hash_, at, errand)
             await wallets.note(connection, read)
             subject = f"wallet/{proof.address}"
             await events.publish(

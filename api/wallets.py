@@ -84,7 +84,7 @@ class ChallengeView(BaseModel):
     """A transaction to sign with the wallet's key; it can never be applied to the network."""
 
     transaction_xdr: str
-    network_passphrase_hint: str
+    network_passphrase: str
     expires_at: datetime
 
 
@@ -149,7 +149,7 @@ async def challenge_wallet(address: Address, engine: Running, caller: Caller) ->
     given = await errands.challenge_wallet(engine, address)
     return ChallengeView(
         transaction_xdr=given.transaction_xdr,
-        network_passphrase_hint="sign it for the network the engine settles on",
+        network_passphrase=given.network_passphrase,
         expires_at=given.expires_at,
     )
 
@@ -224,7 +224,7 @@ async def _ask_payout(
         check_payout((await wallets.get(connection, address))["proven_at"], read)
         before = await wallets.paid_at(connection, agreement, role, at)
         await wallets.ask_payout(connection, key, wanted, asked.actor, at)
-        unsigned = await wallets.unsigned_to(connection, before)
+        unsigned = await wallets.unsigned_to(connection, agreement, before)
         voided = await approvals.void_for(
             connection, unsigned, f"the {role} of {agreement} is to be paid at another address"
         )

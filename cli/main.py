@@ -18,6 +18,7 @@ COMMANDS = {
     "up": "Start everything on this machine and keep it up.",
     "replay": "Play recorded outages through the API and settle them.",
     "bench": "Measure how fast the engine is.",
+    "soak": "Settle thousands of payments under faults and kills, and judge the outcome.",
     "worker": "Run a worker for some task queues.",
     "ledger": "Check that the double-entry book keeps its promises.",
     "payments": "Explain a payment: every attempt, envelope, answer, proof and posting.",

@@ -63,6 +63,7 @@ class Challenge:
     address: str
     transaction_xdr: str
     hash: str
+    network_passphrase: str
     expires_at: datetime
 
 

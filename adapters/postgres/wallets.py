@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, and_, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import policies
-from adapters.postgres.tables import agreements, payments, payouts, wallet_challenges, wallets
+from adapters.postgres.tables import agreements, outages, payments, payouts, wallet_challenges, wallets
 from domain.approvals import UNSIGNED
 from domain.errors import Conflict, NotFound
 from domain.policies import Agreement
@@ -78,21 +78,21 @@ async def challenge(connection: AsyncConnection, given: Challenge) -> None:
 
 
 async def prove(
-    connection: AsyncConnection, address: str, hash_: str, at: datetime, *, again: bool
+    connection: AsyncConnection, address: str, hash_: str, at: datetime, errand: str
 ) -> None:
     """
     Use a challenge up; it was given to this account, in time, and never used before: unless this
-    is the same errand `again`, whose answer was lost.
+    is the same errand again, whose answer was lost.
     """
     used = await connection.execute(
         update(wallet_challenges)
         .where(
             wallet_challenges.c.hash == hash_,
             wallet_challenges.c.address == address,
-            true() if again else wallet_challenges.c.used_at.is_(None),
+            wallet_challenges.c.used_at.is_(None) | (wallet_challenges.c.used_by == errand),
             wallet_challenges.c.expires_at > at,
         )
-        .values(used_at=at)
+        .values(used_at=at, used_by=errand)
     )
     if used.rowcount != 1:
         raise Conflict(
@@ -197,11 +197,15 @@ async def cancel_payout(
     return pending
 
 
-async def unsigned_to(connection: AsyncConnection, address: str) -> list[str]:
-    """Return the payments to an address for which nothing was signed yet."""
+async def unsigned_to(connection: AsyncConnection, agreement: str, address: str) -> list[str]:
+    """Return an agreement's payments to an address for which nothing was signed yet."""
     rows = await connection.execute(
-        select(payments.c.id).where(
-            payments.c.to_address == address, payments.c.status.in_(UNSIGNED)
+        select(payments.c.id)
+        .join(outages, outages.c.id == payments.c.outage_id)
+        .where(
+            outages.c.agreement == agreement,
+            payments.c.to_address == address,
+            payments.c.status.in_(UNSIGNED),
         )
     )
     return list(rows.scalars())

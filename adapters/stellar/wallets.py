@@ -56,7 +56,8 @@ class WalletAccounts:
         bounds = envelope.transaction.preconditions.time_bounds  # type: ignore[union-attr]
         assert bounds is not None
         expires_at = datetime.fromtimestamp(bounds.max_time, UTC)
-        return Challenge(address, text, envelope.hash_hex(), expires_at)
+        hash_ = envelope.hash_hex()
+        return Challenge(address, text, hash_, self.asset.passphrase, expires_at)
 
     async def check(self, proof: Proof) -> str:
         """Return the hash of a challenge that who holds the account has signed."""

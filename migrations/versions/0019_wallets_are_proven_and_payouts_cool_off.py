@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("address", sa.String(56), nullable=False),
         sa.Column("expires_at", INSTANT, nullable=False),
         sa.Column("used_at", INSTANT),
+        sa.Column("used_by", sa.String(200)),
         sa.PrimaryKeyConstraint("hash", name="pk_wallet_challenges"),
         sa.ForeignKeyConstraint(
             ["address"], ["wallets.address"], name="fk_wallet_challenges_address"

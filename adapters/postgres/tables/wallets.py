@@ -29,6 +29,8 @@ wallet_challenges = Table(
     Column("address", String(56), sa.ForeignKey("wallets.address"), nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
+    # The errand that used it up: the same one may ask again when its answer was lost.
+    Column("used_by", String(200)),
 )
 
 payouts = Table(
