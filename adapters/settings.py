@@ -7,16 +7,27 @@ it. Secrets have no default. docs/settings.md explains each; a test keeps it com
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain import money
 from domain.attempts import SettlementRail
 from domain.errors import Invalid
+from domain.wallets import check_address
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 URLS = r"^https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*$"
-ADDRESS = r"^G[A-Z2-7]{55}$"
+
+
+def _account(text: str) -> str:
+    """A mistyped address must stop the start, not a payment."""
+    try:
+        return check_address(text)
+    except Invalid as wrong:
+        raise ValueError(str(wrong).removeprefix("address: ")) from None
+
+
+Address = Annotated[str, AfterValidator(_account)]
 CONTRACT = r"^C[A-Z2-7]{55}$"
 
 
@@ -68,10 +79,10 @@ class ApiSettings(CommonSettings):
     )
     temporal_ui_url: str | None = Field(None, description="Temporal Web UI, shown to operators")
     stellar_rpc_url: str | None = Field(None, description="Stellar RPC node, shown to operators")
-    stellar_bond_address: str = Field(pattern=ADDRESS, description="account penalties come from")
-    stellar_pool_address: str = Field(pattern=ADDRESS, description="account rewards come from")
-    stellar_provider_address: str = Field(pattern=ADDRESS, description="account rewards go to")
-    stellar_beneficiary_address: str = Field(pattern=ADDRESS, description="account penalties go to")
+    stellar_bond_address: Address = Field(description="account penalties come from")
+    stellar_pool_address: Address = Field(description="account rewards come from")
+    stellar_provider_address: Address = Field(description="account rewards go to")
+    stellar_beneficiary_address: Address = Field(description="account penalties go to")
     webhook_allow_private: bool = Field(
         False, description="accept webhook receivers on private addresses (sandbox only)"
     )
@@ -102,9 +113,9 @@ class AnalyticsSettings(CommonSettings):
     stellar_network_passphrase: str = Field(
         min_length=1, description="passphrase of the network, checked against the node"
     )
-    stellar_usdc_issuer: str = Field(pattern=ADDRESS, description="account that issues USDC")
-    stellar_bond_address: str = Field(pattern=ADDRESS, description="account penalties come from")
-    stellar_pool_address: str = Field(pattern=ADDRESS, description="account rewards come from")
+    stellar_usdc_issuer: Address = Field(description="account that issues USDC")
+    stellar_bond_address: Address = Field(description="account penalties come from")
+    stellar_pool_address: Address = Field(description="account rewards come from")
     reconciliation_every_seconds: int = Field(
         15, ge=1, le=3600, description="pause between two comparisons of book and chain"
     )
@@ -119,7 +130,7 @@ class SettlementSettings(JudgingSettings):
     stellar_network_passphrase: str = Field(
         min_length=1, description="passphrase of the network, checked against the node"
     )
-    stellar_usdc_issuer: str = Field(pattern=ADDRESS, description="account that issues USDC")
+    stellar_usdc_issuer: Address = Field(description="account that issues USDC")
     stellar_bond_seed: SecretStr = Field(description="seed (S...) of the bond account")
     stellar_pool_seed: SecretStr = Field(description="seed (S...) of the sponsor pool account")
     stellar_channels_seed: SecretStr = Field(

@@ -194,13 +194,11 @@ class Soak:
             faults,
             self.kills,
             unbalanced=unbalanced,
-            **verdict(rows, seen),
+            **verdict([dict(row) for row in rows], seen),
         )
 
 
-def verdict(
-    rows: Sequence[Mapping[str, Any]], seen: Sequence[Transfer]
-) -> dict[str, list[Any]]:
+def verdict(rows: Sequence[Mapping[str, Any]], seen: Sequence[Transfer]) -> dict[str, list[Any]]:
     """Hold every payment against what the chain shows; return what is wrong, by kind."""
     credited: dict[int, list[Transfer]] = {}
     for transfer in seen:

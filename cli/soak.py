@@ -53,7 +53,8 @@ async def _soak(count: int, in_flight: int, ledger_seconds: float, seed: int) ->
         url = environment["STELLAR_RPC_URL"]
         try:
             async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as chain:
-                soak = Soak(stack, database, client, chain, random.Random(seed))
+                luck = random.Random(seed)  # noqa: S311  luck that can be repeated
+                soak = Soak(stack, database, client, chain, luck)
                 return await soak.run(count, in_flight)
         finally:
             await database.close()

@@ -7,7 +7,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import policies
-from adapters.postgres.tables import agreements, outages, payments, payouts, wallet_challenges, wallets
+from adapters.postgres.tables import (
+    agreements,
+    outages,
+    payments,
+    payouts,
+    wallet_challenges,
+    wallets,
+)
 from domain.approvals import UNSIGNED
 from domain.errors import Conflict, NotFound
 from domain.policies import Agreement

@@ -10,7 +10,8 @@ from adapters.settings import (
     load,
 )
 
-ADDRESS = "G" + "A" * 55
+# Of the key of 32 zero bytes.
+ADDRESS = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
 SEED = "S" + "B" * 55
 WORLD = {
     "DATABASE_URL": "postgresql://u:p@127.0.0.1:5432/apexchainx",
