@@ -18,7 +18,7 @@ from domain.sla import PaymentType
 from migrations.run import config, upgrade
 from sandbox.stack import Stack
 
-BEFORE = "0018"
+BEFORE = "0008"
 PAID, IN_FLIGHT, OWED = "pay_paid", "pay_in_flight", "pay_owed"
 
 _OLD = (

@@ -7,8 +7,8 @@ events and entries may be without one.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0019"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

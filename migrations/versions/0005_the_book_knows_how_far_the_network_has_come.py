@@ -6,7 +6,7 @@ A test network that was reset has the same name and starts over; what was settle
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
+revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
