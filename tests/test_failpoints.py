@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -35,7 +36,9 @@ from workflows.payments import PaymentWorkflow
 
 KILLS = int(os.environ.get("KILLS", "2"))
 # New lives a death: those that were under way wait until Temporal gives their task up.
-LIVES = 8
+LIVES = 4
+# A dead worker's task is given to the next one after this long, and not after ten seconds.
+TASK_TIMEOUT = timedelta(seconds=2)
 DEATH_SECONDS = 90
 REST_SECONDS = 240 + 15 * KILLS
 # Told more often, a life would do little else than listen.
@@ -110,7 +113,11 @@ async def signers(stack: Stack, log: Path) -> AsyncIterator[Signers]:
 async def begin(client: Client, owed: list[Payment]) -> None:
     for payment in owed:
         await client.start_workflow(
-            PaymentWorkflow.run, payment, id=f"payment/{payment.id}", task_queue="settlement"
+            PaymentWorkflow.run,
+            payment,
+            id=f"payment/{payment.id}",
+            task_queue="settlement",
+            task_timeout=TASK_TIMEOUT,
         )
 
 
