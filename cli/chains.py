@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from stellar_sdk import Address, TransactionEnvelope, scval, xdr
+from stellar_sdk import Address, scval, xdr
+from stellar_sdk.helpers import parse_transaction_envelope_from_xdr
 
 
 @dataclass(frozen=True)
@@ -14,8 +15,8 @@ class Transfer:
 
 
 def fingerprint(envelope: str, passphrase: str) -> str:
-    """The hash of a signed transaction, computed from its bytes."""
-    return TransactionEnvelope.from_xdr(envelope, passphrase).hash_hex()
+    """The hash of a signed transaction, computed from its bytes: of the whole, where another account pays its fee."""
+    return parse_transaction_envelope_from_xdr(envelope, passphrase).hash_hex()
 
 
 def transfers(found: dict[str, Any]) -> list[Transfer]:
