@@ -23,8 +23,8 @@ async def _to_nobody(deliveries: list[str]) -> None:
 
 class BreakerSwitch:
     """
-    The one way any part of the engine opens the breaker. `page` starts the deliveries of the
-    event, so that subscribers are woken.
+    The one way those who settle open the breaker; reconciliation opens it in the transaction that
+    finds a reason. `page` starts the deliveries of the event, so that subscribers are woken.
     """
 
     def __init__(

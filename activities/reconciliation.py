@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from adapters.postgres import breaks, events, reconciliation
+from adapters.postgres import breakers, breaks, events, reconciliation
 from adapters.postgres.database import Database
 from adapters.stellar.treasuries import TreasuryHistory
 from domain.audit import by_engine, leaf
-from domain.breaks import PAGES, Break
+from domain.breaks import Break
 from domain.errors import ChainUnavailable
 from domain.events import EventType, event
 from domain.payments import Treasury
@@ -24,11 +24,18 @@ PAGES_MAX = 20
 
 class ReconciliationActivities(ReconciliationSteps):
     def __init__(
-        self, database: Database, history: TreasuryHistory, treasuries: Mapping[str, Treasury]
+        self,
+        database: Database,
+        history: TreasuryHistory,
+        treasuries: Mapping[str, Treasury],
+        *,
+        stops: bool = True,
     ) -> None:
+        """`stops` lets money that nothing explains open the breaker."""
         self.database = database
         self.history = history
         self.treasuries = treasuries
+        self.stops = stops
 
     @activity.defn
     async def read_chain(self, run: Run) -> int:
@@ -67,6 +74,8 @@ class ReconciliationActivities(ReconciliationSteps):
             found += [gap.as_break() for gap in await reconciliation.gaps(connection)]
             new = await breaks.keep(connection, found, run.at)
             await _tell(connection, new, run)
+            if self.stops:
+                await _stop(connection, new, run)
             count, stroops = await reconciliation.outflows(connection, reading, self.treasuries)
             strange = [each.chain.transfer for each in suspects if each.chain is not None]
             comparison = Comparison(
@@ -95,8 +104,21 @@ async def _tell(connection: AsyncConnection, new: Sequence[Break], run: Run) -> 
         await events.publish_all(connection, told)
 
 
+async def _stop(connection: AsyncConnection, new: Sequence[Break], run: Run) -> None:
+    """
+    Open the breaker on money that nothing of ours explains. In the transaction that finds it, for
+    it is found only once.
+    """
+    strange = [each for each in new if each.strange]
+    if strange:
+        more = f", and {len(strange) - 1} more" if strange[1:] else ""
+        reason = f"{strange[0].kind} transfer, see break {strange[0].id}{more}"
+        by = by_engine("reconciliation")
+        await breakers.switch(connection, by, run.at, reason, to_open=True)
+
+
 def _alarm(new: Sequence[Break]) -> None:
-    """Call for people, once for each break. Whoever wants to stop payments on one, hooks in here."""
+    """Call for people, once for each break."""
     for each in new:
-        urgency = "look now" if each.kind in PAGES else "look today"
+        urgency = "look now" if each.strange else "look today"
         log.warning("break %s (%s, %s): %s", each.id, each.kind, urgency, each.detail)

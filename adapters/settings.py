@@ -119,6 +119,9 @@ class AnalyticsSettings(CommonSettings):
     reconciliation_every_seconds: int = Field(
         15, ge=1, le=3600, description="pause between two comparisons of book and chain"
     )
+    reconciliation_opens_breaker: bool = Field(
+        True, description="stop settling when money left a treasury that nothing of ours explains"
+    )
 
 
 class SettlementSettings(JudgingSettings):

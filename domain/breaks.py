@@ -32,10 +32,6 @@ class BreakKind(StrEnum):
     HISTORY_GAP = "history_gap"
 
 
-# Money has left a treasury that nothing in the book explains: somebody must look now.
-PAGES = frozenset({BreakKind.DUPLICATE, BreakKind.ORPHAN})
-
-
 class BreakStatus(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
@@ -53,7 +49,9 @@ class Break:
     """
     One difference. `subject` names what it is about, as people would look it up; the amounts are
     what each side says, 0 where it says nothing. `owed_to` is set when somebody else was paid than
-    the book says.
+    the book says. `strange` is money that left a treasury and that nothing of ours explains: by a
+    program that pays twice, or by a key in other hands. Nothing more must leave until somebody has
+    looked.
     """
 
     kind: BreakKind
@@ -66,6 +64,7 @@ class Break:
     book_stroops: int = 0
     chain_stroops: int = 0
     owed_to: str | None = None
+    strange: bool = False
 
     @property
     def id(self) -> str:

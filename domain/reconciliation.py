@@ -195,6 +195,7 @@ def _outflow(chain: ChainSide, kind: BreakKind, detail: str) -> Break:
         seen.transaction_hash,
         chain.treasury,
         chain_stroops=seen.amount_stroops,
+        strange=kind is not BreakKind.MISSING_IN_BOOK or not chain.ours,
     )
 
 

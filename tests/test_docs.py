@@ -73,7 +73,9 @@ def test_every_default_is_the_one_documented(kind: type[BaseSettings]) -> None:
     for name, field in kind.model_fields.items():
         default = "required" if field.is_required() else field.default
         # By its text, because False equals 0.
-        shown = {"None": "none", "False": "`false`", "required": "required"}.get(str(default))
+        shown = {"None": "none", "True": "`true`", "False": "`false`", "required": "required"}.get(
+            str(default)
+        )
         row = f"| `{name.upper()}` | {shown or f'`{default}`'} |"
         assert row in _read("docs/settings.md"), row
 

@@ -87,6 +87,7 @@ async def test_each_kind_of_planted_break_is_found_within_a_minute(reconciled: S
         assert time.monotonic() - planted < FOUND_WITHIN_SECONDS
         await seen_once(api)
         await all_are_told(reconciled, api)
+        await nothing_more_leaves(api)
         await closed_into_suspense(api)
     await rail.close()
     await database.close()
@@ -139,9 +140,30 @@ async def all_are_told(stack: Stack, api: httpx.AsyncClient) -> None:
     told = [e for e in feed["items"] if e["type"] == "reconciliation.break_found"]
     assert Counter(event["data"]["kind"] for event in told) == Counter(KINDS)
     assert {event["outage_id"] for event in told} == {None}
+    opened = [e for e in feed["items"] if e["type"] == "settlement.breaker_opened"]
+    assert len(opened) == 1
     log = (stack.directory.logs / "worker.log").read_text()
     for each in await breaks(api):
         assert log.count(f"break {each['id']} ({each['kind']}") == 1
+
+
+async def nothing_more_leaves(api: httpx.AsyncClient) -> None:
+    """Until a person has looked at the money that nothing explains."""
+    breaker = (await api.get("/payments/breaker")).json()
+    named = {f"see break {each['id']}": each["kind"] for each in await breaks(api)}
+    (kind,) = (kind for words, kind in named.items() if words in breaker["reason"])
+    assert breaker["is_open"] is True
+    assert kind in ("duplicate", "orphan", "missing_in_book")
+    outage_id = await declare(api, policy=AT_ONCE)
+    await resolve(api, outage_id, 25)
+
+    async def held() -> bool:
+        found = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
+        return [each["state"] for each in found] == ["held"]
+
+    await eventually(held, "the payment is held", 30)
+    body = {"action": "close", "reason": "looked at every break"}
+    (await api.post("/payments/breaker", json=body)).raise_for_status()
 
 
 async def closed_into_suspense(api: httpx.AsyncClient) -> None:

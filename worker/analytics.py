@@ -45,7 +45,8 @@ def reconciliation_activities(
         list(treasuries),
     )
     stack.push_async_callback(history.close)
-    return ReconciliationActivities(database, history, treasuries)
+    stops = settings.reconciliation_opens_breaker
+    return ReconciliationActivities(database, history, treasuries, stops=stops)
 
 
 def begin_reconciling(every_seconds: int) -> Callable[[Client], Awaitable[None]]:

@@ -17,6 +17,7 @@ _COLUMNS = (
     *("id", "kind", "subject", "detail", "payment_id", "number", "transaction_hash", "treasury"),
     *("book_stroops", "chain_stroops", "owed_to"),
 )
+_TOLD = (EventType.BREAK_FOUND, EventType.BREAK_CLOSED, EventType.BREAKER_OPENED)
 
 
 async def keep(connection: AsyncConnection, found: Sequence[Break], at: datetime) -> list[Break]:
@@ -128,14 +129,14 @@ async def close(
 
 
 async def untold(connection: AsyncConnection) -> list[str]:
-    """Return the deliveries of breaks that nobody has begun, whoever called for them."""
+    """Return the deliveries that a comparison calls for and nobody has begun, whoever found it."""
     rows = await connection.execute(
         select(deliveries.c.id)
         .join(events, events.c.id == deliveries.c.event_id)
         .where(
             deliveries.c.status == "pending",
             deliveries.c.attempts == 0,
-            events.c.type.in_([EventType.BREAK_FOUND, EventType.BREAK_CLOSED]),
+            events.c.type.in_(_TOLD),
         )
     )
     return list(rows.scalars())

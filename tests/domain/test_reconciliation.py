@@ -77,6 +77,25 @@ def test_somebody_else_was_paid_so_the_payee_is_owed_again() -> None:
     assert found.owed_to == "GRIGHT"
 
 
+@pytest.mark.parametrize(
+    ("book", "chain", "strange"),
+    [
+        (BOOK, replace(CHAIN, nth=2), True),
+        (None, replace(CHAIN, payment_id=None), True),
+        (None, replace(CHAIN, ours=False), True),
+        (None, replace(CHAIN, transfer=replace(SEEN, ledger=LEDGER - GRACE_LEDGERS)), False),
+        (replace(BOOK, amount_stroops=501), CHAIN, False),
+        (BOOK, None, False),
+    ],
+)
+def test_money_gone_by_a_hand_that_is_not_ours_is_strange(
+    book: BookSide | None, chain: ChainSide | None, strange: bool
+) -> None:
+    found = judge(Suspect(book, chain), LEDGER)
+    assert found is not None
+    assert found.strange is strange
+
+
 def test_a_second_transfer_of_a_number_is_a_duplicate_at_once() -> None:
     assert kind_of(None, replace(CHAIN, nth=2)) is BreakKind.DUPLICATE
 
