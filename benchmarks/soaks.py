@@ -10,14 +10,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import RowMapping, select
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from adapters.postgres import invariants
 from adapters.postgres.database import Database
 from adapters.postgres.tables import payments
 from benchmarks import dues, witnesses
@@ -32,6 +34,7 @@ WEATHER_SECONDS = 4.0
 KILL_SECONDS = 45.0
 RETRY_SECONDS = 3.0
 REST_SECONDS = 600.0
+OVERDUE = timedelta(days=1)
 SIGNER = "settlement-worker"
 STOPPED = {PaymentStatus.PARKED, PaymentStatus.HELD, PaymentStatus.QUARANTINED}
 SEND, READ = "sendTransaction", "getTransactions"
@@ -65,8 +68,9 @@ class Soaked:
 def skies(luck: random.Random, payees: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
     """Plans of faults for ever, every third one calm; the same seed makes the same plans."""
     wire = ["reset_before", "reset_after", "too_many_requests", "bad_gateway", "garbage"]
+    wire += ["accept_then_timeout", "internal_error"]
     kinds: list[dict[str, Any]] = [
-        *({"kind": kind, "method": SEND, "rate": 0.4} for kind in [*wire, "internal_error"]),
+        *({"kind": kind, "method": SEND, "rate": 0.4} for kind in wire),
         *({"kind": kind, "method": READ, "rate": 0.3} for kind in ("bad_gateway", "garbage")),
         *({"kind": "node_down", "node": node} for node in range(3)),
         *({"kind": "lagging_node", "node": node, "value": 8} for node in range(3)),
@@ -181,11 +185,9 @@ class Soak:
         rows = await self._rows()
         faults = (await self.chain.get("/faults")).json()["counts"]
         seen = await witnesses.transfers(self.stack.environment["STELLAR_RPC_URL"])
-        async with self.database.autocommit() as connection:
-            found = await connection.execute(
-                text("SELECT entry_id FROM postings GROUP BY 1 HAVING sum(amount_stroops) <> 0")
-            )
-            unbalanced = [str(entry) for entry in found.scalars()]
+        async with self.database.transaction() as connection:
+            findings = await invariants.check(connection, OVERDUE)
+        broken = [each for each in findings if not each.overdue]
         statuses = dict(Counter(str(row["status"]) for row in rows))
         return Soaked(
             len(rows),
@@ -193,7 +195,7 @@ class Soak:
             round(seconds, 1),
             faults,
             self.kills,
-            unbalanced=unbalanced,
+            unbalanced=[f"{each.invariant} {each.subject}: {each.detail}" for each in broken],
             **verdict([dict(row) for row in rows], seen),
         )
 
