@@ -11,8 +11,12 @@ from benchmarks.witnesses import Transfer
 from sandbox.stellar.faults import Fault
 
 PAID = {
-    "id": "pay_1", "number": 1, "status": "confirmed", "amount_stroops": 500,
-    "transaction_hash": "aa", "parked_reason": None,
+    "id": "pay_1",
+    "number": 1,
+    "status": "confirmed",
+    "amount_stroops": 500,
+    "transaction_hash": "aa",
+    "parked_reason": None,
 }
 WAITING = PAID | {"status": "parked", "transaction_hash": None, "parked_reason": "no trustline"}
 SEEN = Transfer("aa", 1, 500, "GBOND", "GPAYEE")
