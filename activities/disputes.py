@@ -6,7 +6,16 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from adapters.postgres import attestations, disputes, events, outages, sla, webhooks
+from adapters.postgres import (
+    attestations,
+    disputes,
+    events,
+    ledger,
+    outages,
+    payments,
+    sla,
+    webhooks,
+)
 from adapters.postgres.database import Database
 from adapters.postgres.outages import Dossier
 from domain import evidence
@@ -16,13 +25,15 @@ from domain.disputes import Deciding, DisputeStatus, Filed, Filing, Ruling
 from domain.errors import Conflict
 from domain.events import EventType, event, event_id
 from domain.outages import Judgement, OutageStatus, Request
+from domain.payments import payment_id
 from domain.sla import Verdict, judge, payable
 from workflows.disputes import DisputeSteps
 
 
 class DisputeActivities(DisputeSteps):
-    def __init__(self, database: Database, *, attests: bool = False) -> None:
+    def __init__(self, database: Database, network: str, *, attests: bool = False) -> None:
         self.database = database
+        self.network = network
         # Verdicts wait for the SLA contract's word.
         self.attests = attests
 
@@ -81,7 +92,7 @@ class DisputeActivities(DisputeSteps):
                 event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
             )
             if decided and revision > dispute["revision"]:
-                await _judge_again(connection, dossier, revision, verdict, by, at)
+                await self._judge_again(connection, dossier, revision, verdict, by, at)
                 if self.attests:
                     await attestations.want(connection, outage_id, revision, at)
             attest = await attestations.wanted(connection, outage_id, revision)
@@ -89,6 +100,26 @@ class DisputeActivities(DisputeSteps):
         assert dossier.dispute_deadline is not None
         ended, deadline = dossier.resolved_at, dossier.dispute_deadline
         return Judgement(outage_id, revision, verdict, ended, deadline, deliveries, attest)
+
+    async def _judge_again(
+        self,
+        connection: AsyncConnection,
+        dossier: Dossier,
+        revision: int,
+        verdict: Verdict,
+        by: Request,
+        at: datetime,
+    ) -> None:
+        """Put the new verdict on record, and what it owes in the place of what the last one did."""
+        outage, policy = dossier.outage, dossier.policy
+        assert dossier.resolved_at is not None
+        debt = await payments.foreseen(connection, self.network, dossier, revision, verdict, at)
+        await sla.add(connection, outage, revision, verdict, "ruled", policy, at, debt.id)
+        facts = evidence.of_verdict(outage, revision, verdict, policy, dossier.resolved_at, "ruled")
+        told = leaf(f"outage/{outage.id}", "outage.judged", by, at, facts, str(revision))
+        await events.publish(connection, told)
+        replaced = payment_id(self.network, dossier.agreement.name, outage.id, revision - 1)
+        await ledger.accrue_instead(connection, debt, replaced)
 
 
 async def _filed(connection: AsyncConnection, known: RowMapping) -> Filed:
@@ -113,20 +144,3 @@ def _verdict(dossier: Dossier, disputed: int, ruling: Ruling | None) -> tuple[in
     verdict = judge(dossier.policy.terms[dossier.outage.severity], ruling.mttr_minutes)
     payable(verdict)  # refused now, not when the money is due
     return disputed + 1, verdict
-
-
-async def _judge_again(
-    connection: AsyncConnection,
-    dossier: Dossier,
-    revision: int,
-    verdict: Verdict,
-    by: Request,
-    at: datetime,
-) -> None:
-    """Put the new verdict on record, after the ruling that called for it."""
-    outage, policy = dossier.outage, dossier.policy
-    assert dossier.resolved_at is not None
-    await sla.add(connection, outage, revision, verdict, "ruled", policy, at)
-    facts = evidence.of_verdict(outage, revision, verdict, policy, dossier.resolved_at, "ruled")
-    subject = f"outage/{outage.id}"
-    await events.publish(connection, leaf(subject, "outage.judged", by, at, facts, str(revision)))

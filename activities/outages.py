@@ -14,7 +14,6 @@ from adapters.postgres import (
     payments,
     policies,
     sla,
-    wallets,
     webhooks,
 )
 from adapters.postgres.database import Database
@@ -24,7 +23,6 @@ from domain.audit import by_engine, leaf
 from domain.digests import instant
 from domain.errors import Conflict
 from domain.events import Event, EventType, event, event_id
-from domain.ledger import accrual
 from domain.outages import (
     Amending,
     Cancelling,
@@ -36,7 +34,7 @@ from domain.outages import (
     OutageStatus,
     Recorded,
 )
-from domain.payments import Closing, Payment, Settling, owed
+from domain.payments import Closing, Payment, Settling
 from domain.sla import SlaStatus, Verdict, judge, payable
 from workflows.outages import OutageSteps
 
@@ -127,7 +125,8 @@ class OutageActivities(OutageSteps):
                 dispute_deadline=deadline,
                 **resolution.told(),
             )
-            await sla.add(connection, outage, 1, verdict, basis, policy, at)
+            debt = await payments.foreseen(connection, self.network, dossier, 1, verdict, at)
+            await sla.add(connection, outage, 1, verdict, basis, policy, at, debt.id)
             if self.attests:
                 await attestations.want(connection, outage_id, 1, at)
             facts = evidence.of_verdict(outage, 1, verdict, policy, resolved_at, basis)
@@ -137,6 +136,7 @@ class OutageActivities(OutageSteps):
                 leaf(f"outage/{outage_id}", "outage.judged", resolution.request, at, facts),
                 *_judged(outage_id, verdict, at, facts),
             )
+            await ledger.accrue(connection, debt)
         return Judgement(
             outage_id, 1, verdict, resolved_at, deadline, deliveries, attest=self.attests
         )
@@ -150,17 +150,11 @@ class OutageActivities(OutageSteps):
                 raise Conflict(f"revision {revision} is not the last word on {outage_id!r}")
             if await attestations.lacking(connection, outage_id, revision):
                 raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
-            debt = owed(
-                self.network,
-                await wallets.agreement_at(connection, dossier.agreement, at),
-                outage_id,
-                revision,
-                dossier.judged[1],
-                dossier.correlation_id,
-            )
+            verdict = dossier.judged[1]
+            debt = await payments.foreseen(connection, self.network, dossier, revision, verdict, at)
             payment = await payments.add(connection, debt, at)
             await outages.move(connection, outage_id, OutageStatus.SETTLING)
-            await ledger.book(connection, accrual(payment))
+            await ledger.accrue(connection, payment)
             request, facts = by_engine(payment.correlation_id), evidence.of_payment(payment)
             subject = f"outage/{outage_id}"
             await events.publish(

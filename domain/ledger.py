@@ -108,10 +108,14 @@ def _moved(payment: Payment, debit: str, credit: str) -> tuple[Posting, ...]:
     return (Posting(debit, amount), Posting(credit, -amount))
 
 
+def accrual_id(payment_id: str) -> str:
+    return derived_id("ent", payment_id, "accrual")
+
+
 def accrual(payment: Payment) -> Entry:
-    """The verdict is final: the amount is owed to the payee."""
+    """The verdict is judged: unless another takes its place, the amount is owed to the payee."""
     return Entry(
-        derived_id("ent", payment.id, "accrual"),
+        accrual_id(payment.id),
         EntryKind.ACCRUAL,
         payment.id,
         _moved(payment, f"expense:{payment.type}", f"payable:{payment.to_address}"),

@@ -11,7 +11,6 @@ from adapters.postgres.database import Database
 from adapters.stellar.keys import keys
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
-from domain.ledger import accrual
 from domain.outages import Declaration, Declaring, Judging, Outage, Request, Resolution
 from domain.payments import Payment, Settling, owed
 from domain.policies import Agreement
@@ -67,7 +66,7 @@ async def payment_owed(
     debt = owed("sandbox", agreement, outage_id, 1, judge(TERMS, minutes), "corr-owing")
     async with database.transaction() as connection:
         payment = await payments.add(connection, replace(debt, **changes), NOW)
-        await ledger.book(connection, accrual(payment))
+        await ledger.accrue(connection, payment)
     return payment
 
 

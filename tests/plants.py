@@ -52,6 +52,17 @@ def copy(of: str, new: str, payment: str = "payment_id", **changes: str) -> list
     ]
 
 
+def verdict(number: int, revision: int, payment_id: str) -> str:
+    """SQL that judges an outage to owe 5 stroops."""
+    return (
+        "INSERT INTO sla_results (outage_id, revision, severity, status, payment_type, rating,"
+        " mttr_minutes, mttr_basis, threshold_minutes, amount_stroops, policy, policy_version,"
+        f" policy_digest, judged_at, payment_id) VALUES ('OUT-{number}', {revision}, 'critical',"
+        " 'violated', 'penalty', 'poor', 16, 'measured', 15, -5, 'standard', 1, 'x', now(),"
+        f" '{payment_id}')"
+    )
+
+
 BREAKS: dict[str, tuple[str, str, list[str]]] = {
     "an amount that was changed": (
         *("balanced", ent(SETTLED, "accrual")),
@@ -226,6 +237,21 @@ BREAKS: dict[str, tuple[str, str, list[str]]] = {
             f"DELETE FROM postings WHERE entry_id = '{ent(OWED, 'accrual')}'",
             f"DELETE FROM entries WHERE id = '{ent(OWED, 'accrual')}'",
         ],
+    ),
+    "a verdict that was never accrued": (
+        *("partitioned", "pay_x"),
+        [verdict(OWED, 2, "pay_x")],
+    ),
+    "a verdict that was replaced and is still owed": (
+        *("partitioned", "pay_x"),
+        [
+            *(verdict(OWED, 2, "pay_x"), verdict(OWED, 3, "pay_y")),
+            *copy(ent(OWED, "accrual"), "ent_x", "'pay_x'"),
+        ],
+    ),
+    "a debt that no verdict foresaw": (
+        *("partitioned", "pay_x"),
+        copy(ent(OWED, "accrual"), "ent_x", "'pay_x'"),
     ),
     "a debt both reserved and paid": (
         *("partitioned", pay(SETTLED)),

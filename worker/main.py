@@ -115,7 +115,7 @@ def _records(settings: WorkerSettings, database: Database) -> Duty:
     """The lives of outages, and the steps that write their records."""
     attests = settings.contract_execution_mode == "soroban"
     outages = OutageActivities(database, settings.stellar_network, attests=attests)
-    disputes = DisputeActivities(database, attests=attests)
+    disputes = DisputeActivities(database, settings.stellar_network, attests=attests)
     return Duty(
         [OutageWorkflow],
         [

@@ -91,6 +91,10 @@ _LIVES = (
     ), stands AS MATERIALIZED (
         SELECT p.id, p.status, p.amount_stroops AS amount, life.*
         FROM payments p LEFT JOIN life ON life.payment_id = p.id
+    ), foreseen AS MATERIALIZED (
+        SELECT payment_id, abs(amount_stroops) AS amount,
+               revision = max(revision) OVER (PARTITION BY outage_id) AS newest
+        FROM sla_results WHERE payment_id IS NOT NULL
     ),
     """,
     """
@@ -109,6 +113,18 @@ _LIVES = (
     FROM stands
     WHERE status IN ('prepared', 'submitted', 'quarantined') AND reserved <> amount
        OR status IN ('pending', 'confirmed') AND reserved <> 0
+    UNION ALL
+    SELECT 'partitioned', coalesce(f.payment_id, l.payment_id), CASE
+        WHEN f.payment_id IS NULL THEN 'it is booked, and no verdict foresaw it'
+        ELSE format('a verdict %s; %s of its %s stroops are pending, %s reversed', CASE
+            WHEN newest THEN 'that holds' ELSE 'that was replaced' END,
+            coalesce(pending, 0), amount, coalesce(reversed, 0)) END
+    FROM foreseen f FULL JOIN life l ON l.payment_id = f.payment_id
+    WHERE NOT EXISTS (
+        SELECT FROM payments p WHERE p.id = coalesce(f.payment_id, l.payment_id)
+    ) AND (f.payment_id IS NULL
+        OR coalesce(pending, 0) <> CASE WHEN newest THEN amount ELSE 0 END
+        OR coalesce(reversed, 0) <> CASE WHEN newest THEN 0 ELSE amount END)
     UNION ALL
     SELECT 'matched', id, format('it is %s and %s of %s stroops are paid', status, paid, amount)
     FROM stands WHERE paid <> CASE status WHEN 'confirmed' THEN amount ELSE 0 END

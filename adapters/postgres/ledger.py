@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import balances as rows_of_balances
 from adapters.postgres.tables import entries, postings
-from domain.ledger import Entry
+from domain.ledger import Entry, Posting, accrual, accrual_id, correction, reversal
+from domain.payments import Payment
 
 # One statement, in an order that nobody can meet the other way round: entries by id, accounts and
 # balances by name. Each part is read by the next, so that this is the order it happens in.
@@ -64,14 +65,53 @@ _BOOK = text(
 )
 
 
-async def book(connection: AsyncConnection, *entries: Entry) -> None:
-    """Write entries with their postings, once: the same fact booked again changes nothing."""
-    await book_many(connection, entries)
+async def book(connection: AsyncConnection, *entries: Entry) -> bool:
+    """Write entries with their postings, once; False when nothing of it was new."""
+    return await book_many(connection, entries)
 
 
-async def book_many(connection: AsyncConnection, booked: Sequence[Entry]) -> None:
+async def accrue(connection: AsyncConnection, payment: Payment) -> None:
     """
-    Write many entries at once. Balances stay locked until the transaction ends, so book late in
+    Book what is owed, once. Where it was booked for another payee, who has since asked to be paid
+    elsewhere, that is taken back and put right.
+    """
+    entry = accrual(payment)
+    if await book(connection, entry):
+        return
+    known = await get(connection, entry.id)
+    if known is not None and known.postings != entry.postings:
+        await book(connection, reversal(known), correction(known, entry.postings))
+
+
+async def accrue_instead(connection: AsyncConnection, payment: Payment, replaced_id: str) -> None:
+    """Book what is owed in the place of another payment, whose verdict was replaced."""
+    known = await get(connection, accrual_id(replaced_id))
+    # None: it was judged before verdicts were accrued.
+    taken_back = [] if known is None else [reversal(known)]
+    await book(connection, *taken_back, accrual(payment))
+
+
+async def get(connection: AsyncConnection, entry_id: str) -> Entry | None:
+    rows = await connection.execute(
+        select(entries, postings.c.account, postings.c.amount_stroops)
+        .join(postings, postings.c.entry_id == entries.c.id)
+        .where(entries.c.id == entry_id)
+        .order_by(postings.c.line)
+    )
+    found = rows.all()
+    if not found:
+        return None
+    lines = tuple(Posting(row.account, row.amount_stroops) for row in found)
+    head = found[0]
+    return Entry(
+        *(head.id, head.kind, head.payment_id, lines),
+        *(head.currency, head.corrects, head.transaction_hash),
+    )
+
+
+async def book_many(connection: AsyncConnection, booked: Sequence[Entry]) -> bool:
+    """
+    Write many entries at once; False when none was new. Balances stay locked until the transaction ends, so book late in
     it, and all that it books together.
     """
     lines = [
@@ -83,7 +123,7 @@ async def book_many(connection: AsyncConnection, booked: Sequence[Entry]) -> Non
         {*chain.from_iterable(entry.accounts for entry in booked)},
         key=lambda account: (account.name, account.currency),
     )
-    await connection.execute(
+    moved = await connection.execute(
         _BOOK,
         {
             "ids": [entry.id for entry in booked],
@@ -104,6 +144,7 @@ async def book_many(connection: AsyncConnection, booked: Sequence[Entry]) -> Non
             "floors": [account.floor_stroops for account in accounts],
         },
     )
+    return moved.rowcount > 0
 
 
 async def balances(connection: AsyncConnection) -> list[RowMapping]:

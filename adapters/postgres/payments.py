@@ -8,30 +8,46 @@ from sqlalchemy import ColumnElement, RowMapping, exists, func, select, true, up
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.outages import Dossier
 from adapters.postgres.tables import payments, shares
+from adapters.postgres.wallets import agreement_at
 from domain.errors import Conflict, NotFound
-from domain.payments import TRANSITIONS, Payment, PaymentStatus, Treasury
-from domain.sla import PaymentType
+from domain.payments import TRANSITIONS, Payment, PaymentStatus, Treasury, owed
+from domain.sla import PaymentType, Verdict
 from domain.states import sources
 
 
-async def add(connection: AsyncConnection, owed: Payment, at: datetime) -> Payment:
+async def foreseen(
+    connection: AsyncConnection,
+    network: str,
+    dossier: Dossier,
+    revision: int,
+    verdict: Verdict,
+    at: datetime,
+) -> Payment:
+    """Return what a verdict owes, to the address that its party is paid at, at an instant."""
+    agreement = await agreement_at(connection, dossier.agreement, at)
+    outage_id, correlation_id = dossier.outage.id, dossier.correlation_id
+    return owed(network, agreement, outage_id, revision, verdict, correlation_id)
+
+
+async def add(connection: AsyncConnection, debt: Payment, at: datetime) -> Payment:
     """
     Owe a payment and give it its number; one already owed for this outage and revision is
     answered instead.
     """
     statement = insert(payments).values(
-        id=owed.id,
-        outage_id=owed.outage_id,
-        revision=owed.revision,
-        type=owed.type,
+        id=debt.id,
+        outage_id=debt.outage_id,
+        revision=debt.revision,
+        type=debt.type,
         status=PaymentStatus.PENDING,
-        amount_stroops=owed.amount_stroops,
+        amount_stroops=debt.amount_stroops,
         asset_code="USDC",
-        payer=owed.payer,
-        from_address=owed.from_address,
-        to_address=owed.to_address,
-        correlation_id=owed.correlation_id,
+        payer=debt.payer,
+        from_address=debt.from_address,
+        to_address=debt.to_address,
+        correlation_id=debt.correlation_id,
         created_at=at,
     )
     # Setting a column to itself changes nothing, but makes the row that is there answer.

@@ -20,8 +20,9 @@ async def add(
     basis: str,
     policy: Policy,
     at: datetime,
+    payment_id: str,
 ) -> bool:
-    """Keep a verdict; False when this revision was already there."""
+    """Keep a verdict and what it will owe; False when this revision was already there."""
     result = await connection.execute(
         insert(sla_results)
         .values(
@@ -39,6 +40,7 @@ async def add(
             policy_version=policy.version,
             policy_digest=policy.digest(),
             judged_at=at,
+            payment_id=payment_id,
         )
         .on_conflict_do_nothing()
     )

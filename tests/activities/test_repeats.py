@@ -228,7 +228,7 @@ async def test_a_dispute_whose_every_step_runs_twice_is_ruled_on_once(
 ) -> None:
     outage_id = unique("RULED")
     await judged(database, outage_id, 25)
-    steps = DisputeActivities(database)
+    steps = DisputeActivities(database, "sandbox")
     dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
     filed = await twice(steps.file_dispute, Filing(dispute, 1, 60, NOW))
     # Another objection, whose predecessor's answer was lost, finds the one on record.

@@ -47,8 +47,9 @@ entries = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("kind", String(20), nullable=False),
+    # Booked when the verdict is judged, and the payment made when it is final: no foreign key.
     # What closes a break may have to do with no payment at all.
-    Column("payment_id", String(64), sa.ForeignKey("payments.id")),
+    Column("payment_id", String(64)),
     Column("currency", String(12), nullable=False),
     # How many postings it has: none can be added later, or be lost.
     Column("lines", sa.SmallInteger, nullable=False),

@@ -80,6 +80,8 @@ sla_results = Table(
     Column("policy_version", sa.Integer, nullable=False),
     Column("policy_digest", String(64), nullable=False),
     Column("judged_at", Instant, nullable=False),
+    # Of the payment that it owes once it is final.
+    Column("payment_id", String(64), unique=True),
     sa.CheckConstraint("amount_stroops <> 0", name="amount"),
 )
 

@@ -1,0 +1,118 @@
+"""What verdicts owe is in the book from the moment they are judged until it is paid or taken back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from activities.disputes import DisputeActivities
+from adapters.postgres import invariants, ledger
+from adapters.postgres.database import Database
+from domain.disputes import Deciding, Dispute, Filing, Ruling
+from domain.invariants import broken
+from domain.payments import Settling, payment_id
+from domain.policies import Agreement
+from tests.owing import ASKER, NOW, judged
+from tests.support import unique
+
+BOOKED = text(
+    "SELECT e.kind, p.account, p.amount_stroops FROM entries e"
+    " JOIN postings p ON p.entry_id = e.id WHERE e.payment_id = :id ORDER BY e.booked_at, e.kind, 2"
+)
+
+
+async def booked(database: Database, outage_id: str, revision: int) -> list[tuple[Any, ...]]:
+    wanted = {"id": payment_id("sandbox", "default", outage_id, revision)}
+    async with database.autocommit() as connection:
+        return [tuple(row) for row in await connection.execute(BOOKED, wanted)]
+
+
+async def assert_kept(database: Database) -> None:
+    async with database.transaction() as connection:
+        findings = await invariants.check(connection, timedelta(days=36500))
+    assert not broken(findings), findings
+
+
+def accounts(rows: list[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
+    """Without the payees' addresses."""
+    return [(kind, account.partition(":G")[0], amount) for kind, account, amount in rows]
+
+
+async def test_a_verdict_is_owed_when_judged_and_taken_back_when_another_takes_its_place(
+    database: Database,
+) -> None:
+    outage_id = unique("ACCRUED")
+    await judged(database, outage_id, 25)
+    owed = 1000 * 10**7
+    first = [("accrual", "expense:penalty", owed), ("accrual", "payable", -owed)]
+    assert accounts(await booked(database, outage_id, 1)) == first
+    await assert_kept(database)
+
+    steps = DisputeActivities(database, "sandbox")
+    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
+    await steps.file_dispute(Filing(dispute, 1, 60, NOW))
+    ruling = Ruling(dispute.id, True, ASKER, "it was 5", 5)
+    for _ in range(2):
+        await steps.decide_dispute(Deciding(outage_id, dispute.id, ruling, NOW))
+    taken_back = [("reversal", "expense:penalty", -owed), ("reversal", "payable", owed)]
+    assert accounts(await booked(database, outage_id, 1)) == first + taken_back
+    reward = 1500 * 10**7
+    assert accounts(await booked(database, outage_id, 2)) == [
+        ("accrual", "expense:reward", reward),
+        ("accrual", "payable", -reward),
+    ]
+    await assert_kept(database)
+
+
+async def test_a_dispute_that_changes_nothing_leaves_what_is_owed(database: Database) -> None:
+    outage_id = unique("STANDS")
+    await judged(database, outage_id, 25)
+    before = await booked(database, outage_id, 1)
+    steps = DisputeActivities(database, "sandbox")
+    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
+    await steps.file_dispute(Filing(dispute, 1, 60, NOW))
+    await steps.decide_dispute(Deciding(outage_id, dispute.id, None, NOW))
+    assert await booked(database, outage_id, 1) == before
+    await assert_kept(database)
+
+
+async def test_who_asked_to_be_paid_elsewhere_meanwhile_is_owed_there(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outage_id = unique("MOVED")
+    steps = await judged(database, outage_id, 25)
+    ((_, expense, owed), (_, old_payee, _)) = await booked(database, outage_id, 1)
+
+    async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
+        return Agreement(bound.name, bound.bond, bound.pool, bound.provider, bound.provider)
+
+    monkeypatch.setattr("adapters.postgres.payments.agreement_at", elsewhere)
+    for _ in range(2):
+        payment = await steps.owe_payment(Settling(outage_id, 1, NOW))
+    new_payee = f"payable:{payment.to_address}"
+    assert new_payee != old_payee
+    assert sorted(await booked(database, outage_id, 1)) == sorted(
+        [
+            *(("accrual", expense, owed), ("accrual", old_payee, -owed)),
+            *(("reversal", expense, -owed), ("reversal", old_payee, owed)),
+            *(("correction", expense, owed), ("correction", new_payee, -owed)),
+        ]
+    )
+    await assert_kept(database)
+
+
+async def test_what_was_judged_before_verdicts_were_accrued_is_accrued_when_owed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unknown(*_: Any) -> None:
+        """As an older engine judged."""
+
+    outage_id = unique("OLDER")
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "accrue", unknown)
+        steps = await judged(database, outage_id, 25)
+    assert await booked(database, outage_id, 1) == []
+    await steps.owe_payment(Settling(outage_id, 1, NOW))
+    assert [kind for kind, *_ in await booked(database, outage_id, 1)] == ["accrual"] * 2
+    await assert_kept(database)
