@@ -32,13 +32,28 @@ class HandClock:
         return self.now
 
 
+class HandNetwork(Network):
+    """Nobody closes a ledger while a request waits for the next one, so the request does."""
+
+    def __init__(self, settings: Settings, clock: HandClock) -> None:
+        super().__init__(settings)
+        self.hand = clock
+
+    async def next_close(self) -> None:
+        if self.halted:
+            raise TimeoutError
+        self.hand.now += EXPECTED_BY_HAND_SECONDS
+        self.close_ledger()
+
+
 class Box:
     """A whole network in memory, its ledgers closed by hand."""
 
     def __init__(self, genesis: Genesis, nodes: int = 3, retention: int = 120_960) -> None:
         self.clock = HandClock()
-        self.network = Network(
-            Settings(genesis, None, 0, nodes=nodes, retention=retention, clock=self.clock)
+        self.network = HandNetwork(
+            Settings(genesis, None, 0, nodes=nodes, retention=retention, clock=self.clock),
+            self.clock,
         )
 
     def client(self, node: int = 0) -> InProcessClient:
