@@ -99,6 +99,7 @@ class Soak:
     chain: httpx.AsyncClient
     luck: random.Random
     kills: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, count: int, in_flight: int) -> Soaked:
         began = time.monotonic()
@@ -107,9 +108,9 @@ class Soak:
         try:
             await self._pay(count, in_flight)
         finally:
-            for task in (weather, killing):
-                task.cancel()
-            await asyncio.wait([weather, killing])
+            # Not cancelled: a plan on its way could arrive after the one that takes it back.
+            self.over.set()
+            await asyncio.gather(weather, killing)
             await self._plan([])
         await self._rest()
         return await self._judge(time.monotonic() - began)
@@ -150,7 +151,8 @@ class Soak:
         for sky in skies(self.luck, payees):
             await self._plan([])
             await self._plan(sky)
-            await asyncio.sleep(WEATHER_SECONDS)
+            if await self._over_within(WEATHER_SECONDS):
+                return
 
     async def _plan(self, faults: list[dict[str, Any]]) -> None:
         seed = self.luck.randrange(1000)
@@ -158,10 +160,14 @@ class Soak:
         answer.raise_for_status()
 
     async def _kill(self) -> None:
-        while True:
-            await asyncio.sleep(KILL_SECONDS)
+        while not await self._over_within(KILL_SECONDS):
             self.stack.kill(SIGNER)
             self.kills += 1
+
+    async def _over_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.over.wait(), seconds)
+        return self.over.is_set()
 
     async def _rest(self) -> None:
         """The network is well: parked payments are told to try again until none waits."""

@@ -131,15 +131,18 @@ async def begin(client: Client, owed: list[Payment]) -> None:
         )
 
 
-async def weather(chain: httpx.AsyncClient, stack: Stack, point: str) -> None:
-    """Let the network do what a point needs, for as long as this runs."""
+async def weather(chain: httpx.AsyncClient, stack: Stack, point: str, over: asyncio.Event) -> None:
+    """
+    Let the network do what a point needs, until it is over. Never cancelled: a plan that is on its
+    way could arrive after the one that takes it back.
+    """
     fault = WEATHER.get(point)
     if fault is None:
         return await plan(chain)
     payees = [stack.environment[f"STELLAR_{name}_ADDRESS"] for name in ("PROVIDER", "BENEFICIARY")]
     faults = [fault | {"address": payee} for payee in payees] if fault is REMOVED else [fault]
     await plan(chain, *faults)
-    while point in CHANGEABLE:
+    while point in CHANGEABLE and not over.is_set():
         await asyncio.sleep(0.3)
         await plan(chain)
         await asyncio.sleep(0.5)
@@ -177,12 +180,13 @@ async def test_a_signer_killed_at_any_point_neither_pays_twice_nor_loses_a_payme
         httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as chain,
     ):
         for point in POINTS:
-            sky = asyncio.create_task(weather(chain, unsigned, point))
+            over = asyncio.Event()
+            sky = asyncio.create_task(weather(chain, unsigned, point, over))
             for _ in range(KILLS):
                 end = await kill_at(point, signer, client, database)
                 ends[" ".join([end.split(":")[0], end.split()[-1]])] += 1
-            sky.cancel()
-            await asyncio.wait([sky])
+            over.set()
+            await sky
         await plan(chain)
         signer.live()
         try:
