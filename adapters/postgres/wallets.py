@@ -22,16 +22,24 @@ from domain.wallets import Challenge, Payout, PayoutRole, Readiness
 
 
 async def register(connection: AsyncConnection, address: str, owner: str, at: datetime) -> bool:
-    """Know an account as somebody's; False when it was known as theirs already."""
-    added = await connection.execute(
-        insert(wallets)
-        .values(address=address, owner=owner, registered_at=at)
-        .on_conflict_do_nothing()
+    """
+    Know an account as somebody's; False when it was known as theirs already.
+
+    To register it proves nothing, so whoever did first must not keep its owner out: until it is
+    proven, the last to register it has it, and challenges given to others are void.
+    """
+    adding = insert(wallets).values(address=address, owner=owner, registered_at=at)
+    changed = await connection.execute(
+        adding.on_conflict_do_update(
+            index_elements=["address"],
+            set_={"owner": owner, "registered_at": at},
+            where=wallets.c.proven_at.is_(None) & (wallets.c.owner != owner),
+        ).returning(wallets.c.address)
     )
-    if added.rowcount == 1:
+    if changed.one_or_none() is not None:
         return True
     if (await get(connection, address))["owner"] != owner:
-        raise Conflict(f"{address} is registered to somebody else")
+        raise Conflict(f"{address} is proven to be somebody else's")
     return False
 
 
@@ -77,9 +85,10 @@ async def note(connection: AsyncConnection, read: Readiness) -> None:
 
 
 async def challenge(connection: AsyncConnection, given: Challenge) -> None:
+    owner = select(wallets.c.owner).where(wallets.c.address == given.address).scalar_subquery()
     await connection.execute(
         insert(wallet_challenges)
-        .values(hash=given.hash, address=given.address, expires_at=given.expires_at)
+        .values(hash=given.hash, address=given.address, owner=owner, expires_at=given.expires_at)
         .on_conflict_do_nothing()
     )
 
@@ -88,14 +97,22 @@ async def prove(
     connection: AsyncConnection, address: str, hash_: str, at: datetime, errand: str
 ) -> None:
     """
-    Use a challenge up; it was given to this account, in time, and never used before: unless this
-    is the same errand again, whose answer was lost.
+    Use a challenge up; it was given to this account, for whom it is registered to, in time, and
+    never used before: unless this is the same errand again, whose answer was lost.
     """
+    # Locked first: nobody else registers it between this look and the proof.
+    owner = (
+        select(wallets.c.owner)
+        .where(wallets.c.address == address)
+        .with_for_update()
+        .scalar_subquery()
+    )
     used = await connection.execute(
         update(wallet_challenges)
         .where(
             wallet_challenges.c.hash == hash_,
             wallet_challenges.c.address == address,
+            wallet_challenges.c.owner == owner,
             wallet_challenges.c.used_at.is_(None) | (wallet_challenges.c.used_by == errand),
             wallet_challenges.c.expires_at > at,
         )
@@ -103,7 +120,8 @@ async def prove(
     )
     if used.rowcount != 1:
         raise Conflict(
-            "this challenge was used before, has expired, or was not given for this wallet"
+            "this challenge was used before, has expired, or was not given for this wallet as it "
+            "is registered now; ask for a new one"
         )
     await connection.execute(
         update(wallets).where(wallets.c.address == address).values(proven_at=at)

@@ -31,6 +31,7 @@ def upgrade() -> None:
         "wallet_challenges",
         sa.Column("hash", sa.String(64), nullable=False),
         sa.Column("address", sa.String(56), nullable=False),
+        sa.Column("owner", sa.String(200), nullable=False),
         sa.Column("expires_at", INSTANT, nullable=False),
         sa.Column("used_at", INSTANT),
         sa.Column("used_by", sa.String(200)),

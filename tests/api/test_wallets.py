@@ -1,53 +1,30 @@
 """Accounts of others: what they can take is the network's word, who holds them is proven."""
 
+import asyncio
 import json
-from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select
-from stellar_sdk import Keypair, TransactionBuilder
+from sqlalchemy import func, select, update
+from stellar_sdk import Keypair
+from stellar_sdk.sep import stellar_web_authentication as web_auth
 from temporalio.client import Client
 
+from adapters.postgres import auth
 from adapters.postgres.database import Database
-from adapters.postgres.tables import wallets
+from adapters.postgres.tables import wallet_challenges, wallets
+from adapters.stellar.wallets import HOME_DOMAIN
+from domain.auth import Role
 from sandbox.stack import Stack
-from tests.support import settled
+from tests.owners import beneficiary_of, challenge, proven, registered, signed
+from tests.support import settled, unique
+
+PROVIDER_PAYOUT = "/agreements/default/payouts/provider"
 
 
 @pytest.fixture(scope="module")
 def beneficiary(stack: Stack) -> Keypair:
-    """An account of the sandbox whose key the tests hold."""
-    keys = json.loads((stack.directory.path / "stellar-keys.json").read_text())
-    return Keypair.from_secret(keys["seeds"]["beneficiary"])
-
-
-async def registered(api: httpx.AsyncClient, address: str) -> dict[str, Any]:
-    answer = await api.post("/wallets", json={"address": address, "owner": "Operator One"})
-    assert answer.status_code in (200, 201), answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def challenge(api: httpx.AsyncClient, address: str) -> str:
-    given = await api.post(f"/wallets/{address}/challenges")
-    assert given.status_code == 201, given.text
-    return str(given.json()["transaction_xdr"])
-
-
-def signed(stack: Stack, text: str, *signers: Keypair, passphrase: str | None = None) -> str:
-    network = passphrase or stack.environment["STELLAR_NETWORK_PASSPHRASE"]
-    envelope = TransactionBuilder.from_xdr(text, network)
-    for signer in signers:
-        envelope.sign(signer)
-    return envelope.to_xdr()
-
-
-async def proven(api: httpx.AsyncClient, stack: Stack, owner: Keypair) -> None:
-    await registered(api, owner.public_key)
-    answer = signed(stack, await challenge(api, owner.public_key), owner)
-    proof = await api.post(f"/wallets/{owner.public_key}/proofs", json={"transaction_xdr": answer})
-    assert proof.status_code == 201, proof.text
+    return beneficiary_of(stack)
 
 
 async def test_what_an_account_can_take_is_read_from_the_network(
@@ -84,7 +61,7 @@ async def test_an_owner_proves_to_hold_an_account_and_a_challenge_is_used_once(
 ) -> None:
     owner = Keypair.random()
     assert (await registered(api, owner.public_key))["proven_at"] is None
-    answer = signed(stack, await challenge(api, owner.public_key), owner)
+    answer = signed(await challenge(api, owner.public_key), owner)
     where = f"/wallets/{owner.public_key}/proofs"
     first = await api.post(where, json={"transaction_xdr": answer})
     assert first.status_code == 201, first.text
@@ -102,10 +79,10 @@ async def test_nobody_else_can_prove_it(api: httpx.AsyncClient, stack: Stack) ->
     where = f"/wallets/{owner.public_key}/proofs"
     public = "Public Global Stellar Network ; September 2015"
     for wrong in (
-        given,
-        signed(stack, given, other),
-        signed(stack, given, owner, passphrase=public),
-        signed(stack, await challenge(api, other.public_key), owner, other),
+        given["transaction_xdr"],
+        signed(given, other),
+        signed(given, owner, passphrase=public),
+        signed(await challenge(api, other.public_key), owner, other),
         "AAAA",
     ):
         refused = await api.post(where, json={"transaction_xdr": wrong})
@@ -113,14 +90,98 @@ async def test_nobody_else_can_prove_it(api: httpx.AsyncClient, stack: Stack) ->
     assert (await api.get(f"/wallets/{owner.public_key}")).json()["proven_at"] is None
 
 
-async def test_a_wallet_belongs_to_who_registered_it_first(api: httpx.AsyncClient) -> None:
-    address = Keypair.random().public_key
-    await registered(api, address)
-    assert (
-        await api.post("/wallets", json={"address": address, "owner": "Another"})
-    ).status_code == 409
-    listed = await api.get("/wallets", params={"owner": "Operator One", "page_size": 200})
+async def test_to_register_a_wallet_first_does_not_keep_its_owner_out(
+    api: httpx.AsyncClient, stack: Stack
+) -> None:
+    """Only proof settles whose it is; a challenge is void once somebody else has registered it."""
+    owner = Keypair.random()
+    address, where = owner.public_key, f"/wallets/{owner.public_key}/proofs"
+
+    async def register(name: str) -> int:
+        answer = await api.post("/wallets", json={"address": address, "owner": name})
+        return answer.status_code
+
+    async def prove(answer: str) -> httpx.Response:
+        return await api.post(where, json={"transaction_xdr": answer})
+
+    assert await register("Mallory") == 201
+    assert await register("Alice") == 201
+    answer = signed(await challenge(api, address), owner)
+    assert await register("Mallory") == 201
+    late = await prove(answer)
+    assert (late.status_code, "as it is registered now" in late.json()["detail"]) == (409, True)
+    assert await register("Alice") == 201
+    answer = signed(await challenge(api, address), owner)
+    assert (await prove(answer)).json()["owner"] == "Alice"
+    assert await register("Mallory") == 409
+    assert await register("Alice") == 200
+    listed = await api.get("/wallets", params={"owner": "Alice", "page_size": 200})
     assert address in [item["address"] for item in listed.json()]
+
+
+async def test_a_challenge_that_has_expired_or_was_never_given_is_refused(
+    api: httpx.AsyncClient, stack: Stack, database: Database
+) -> None:
+    owner = Keypair.random()
+    address, where = owner.public_key, f"/wallets/{owner.public_key}/proofs"
+    await registered(api, address)
+    given = await challenge(api, address)
+    async with database.autocommit() as connection:
+        gone = update(wallet_challenges).where(wallet_challenges.c.address == address)
+        await connection.execute(gone.values(expires_at=func.now()))
+    keys = json.loads((stack.directory.path / "stellar-keys.json").read_text())
+    # Signed with the operator's own key, and yet not given by this engine.
+    ours = Keypair.from_secret(keys["seeds"]["operator"])
+    passphrase = stack.environment["STELLAR_NETWORK_PASSPHRASE"]
+    forged = web_auth.build_challenge_transaction(
+        ours.secret, address, HOME_DOMAIN, HOME_DOMAIN, passphrase
+    )
+    for each in (given, given | {"transaction_xdr": forged}):
+        refused = await api.post(where, json={"transaction_xdr": signed(each, owner)})
+        assert refused.status_code == 409, refused.text
+        assert "expired, or was not given" in refused.json()["detail"]
+    assert (await api.get(f"/wallets/{address}")).json()["proven_at"] is None
+
+
+async def test_a_challenge_answered_twice_at_once_is_used_once(
+    api: httpx.AsyncClient, stack: Stack
+) -> None:
+    owner = Keypair.random()
+    await registered(api, owner.public_key)
+    body = {
+        "transaction_xdr": signed(await challenge(api, owner.public_key), owner),
+    }
+    where = f"/wallets/{owner.public_key}/proofs"
+    answers = await asyncio.gather(*(api.post(where, json=body) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+
+
+async def test_a_seed_sent_by_mistake_is_refused_and_not_repeated(
+    api: httpx.AsyncClient, stack: Stack
+) -> None:
+    seed = Keypair.random().secret
+    answer = await api.post("/wallets", json={"address": seed})
+    assert answer.status_code == 422
+    assert "is a secret seed: never send it" in answer.json()["errors"][0]["message"]
+    assert (await api.get(f"/wallets/{seed}")).status_code == 422
+    assert (await api.put(PROVIDER_PAYOUT, json={"address": seed})).status_code == 422
+    assert seed not in answer.text
+    for log in stack.directory.logs.glob("*.log"):
+        assert seed not in log.read_text(), log
+
+
+async def test_only_an_admin_changes_where_money_goes(
+    stack: Stack, database: Database, beneficiary: Keypair
+) -> None:
+    key_ = unique("key-of-an-engineer")
+    async with database.transaction() as connection:
+        await auth.keep(connection, unique("kim"), Role.ENGINEER, key_)
+    async with httpx.AsyncClient(
+        base_url=f"{stack.url}/api/v1", headers={"X-API-Key": key_}, trust_env=False
+    ) as kim:
+        body = {"address": beneficiary.public_key}
+        assert (await kim.put(PROVIDER_PAYOUT, json=body)).status_code == 403
+        assert (await kim.delete(PROVIDER_PAYOUT)).status_code == 403
 
 
 async def test_a_friendbot_funds_an_account_on_a_test_network(api: httpx.AsyncClient) -> None:
@@ -134,13 +195,13 @@ async def test_a_friendbot_funds_an_account_on_a_test_network(api: httpx.AsyncCl
 async def test_a_payout_address_is_proven_and_cools_off(
     api: httpx.AsyncClient, stack: Stack, beneficiary: Keypair
 ) -> None:
-    where = "/agreements/default/payouts/provider"
+    where = PROVIDER_PAYOUT
     stranger = Keypair.random().public_key
     await registered(api, stranger)
     refused = await api.put(where, json={"address": stranger})
     assert (refused.status_code, "nobody has proven" in refused.json()["detail"]) == (409, True)
 
-    await proven(api, stack, beneficiary)
+    await proven(api, beneficiary)
     asked = await api.put(where, json={"address": beneficiary.public_key})
     assert asked.status_code == 200, asked.text
     try:
@@ -160,8 +221,8 @@ async def test_a_payout_address_is_proven_and_cools_off(
 async def test_after_the_cool_off_money_goes_to_the_new_address(
     api: httpx.AsyncClient, stack: Stack, database: Database, beneficiary: Keypair, temporal: Client
 ) -> None:
-    await proven(api, stack, beneficiary)
-    where = "/agreements/default/payouts/provider"
+    await proven(api, beneficiary)
+    where = PROVIDER_PAYOUT
     assert (await api.put(where, json={"address": beneficiary.public_key})).status_code == 200
     async with database.autocommit() as connection:
         await connection.exec_driver_sql(

@@ -27,6 +27,8 @@ wallet_challenges = Table(
     metadata,
     Column("hash", String(64), primary_key=True),
     Column("address", String(56), sa.ForeignKey("wallets.address"), nullable=False),
+    # Whom it was given for: registered to another meanwhile, it is void.
+    Column("owner", String(200), nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
     # The errand that used it up: the same one may ask again when its answer was lost.

@@ -4,93 +4,13 @@ go moves once. The chain's own history is the witness.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import pytest
 
-from adapters.postgres import auth
-from adapters.postgres.database import Database
-from domain.auth import Role
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
-from tests import witness
-from tests.conftest import KEY
-from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve, unique
-
-PEOPLE = {"ada": Role.FINANCE, "bob": Role.FINANCE, "eve": Role.FINANCE, "kim": Role.ENGINEER}
-LEDGER_SECONDS = 1.0
-BREAKER = "/payments/breaker"
-
-
-@pytest.fixture(scope="module")
-async def limited(
-    surroundings: None, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stack]:
-    """A stack that asks for approval above 1200 USDC and moves at most 5000 at once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SETTLEMENT_APPROVAL_ABOVE", "1200")
-        patch.setenv("SETTLEMENT_CAP_PER_PAYMENT", "5000")
-        patch.setenv("SETTLEMENT_CAP_PER_DAY", "500000.5")
-        options = StackOptions(
-            tmp_path_factory.mktemp("limited"), free(), ledger_seconds=LEDGER_SECONDS
-        )
-        running = Stack(options)
-        await running.start()
-        yield running
-        await running.stop()
-
-
-@pytest.fixture(scope="module")
-async def people(limited: Stack) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
-    """Everybody's own client; `admin` has published a policy that settles at once."""
-    book = Database(limited.environment["DATABASE_URL"], connections_max=1)
-    keys = {"admin": KEY} | {name: f"key-of-{name}-for-the-limits" for name in PEOPLE}
-    async with book.transaction() as connection:
-        for name, role in PEOPLE.items():
-            await auth.keep(connection, name, role, keys[name])
-    await book.close()
-    found = {
-        name: httpx.AsyncClient(
-            base_url=f"{limited.url}/api/v1",
-            headers={"X-API-Key": key},
-            timeout=30,
-            trust_env=False,
-        )
-        for name, key in keys.items()
-    }
-    policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "terms": TERMS}
-    assert (await found["admin"].post("/sla/policies", json=policy)).status_code == 201
-    yield found
-    for client in found.values():
-        await client.aclose()
-
-
-async def outage(client: httpx.AsyncClient, minutes: float) -> str:
-    outage_id = await declare(client, id=unique("HELD"), policy=AT_ONCE)
-    await resolve(client, outage_id, minutes)
-    return outage_id
-
-
-async def payment_of(client: httpx.AsyncClient, outage_id: str, *states: str) -> dict[str, Any]:
-    """Wait until an outage's payment is in one of these states."""
-
-    async def look() -> dict[str, Any] | None:
-        listed = (await client.get("/payments", params={"outage_id": outage_id})).json()["items"]
-        return listed[0] if listed and listed[0]["state"] in states else None
-
-    return await eventually(look, f"the payment of {outage_id} is {' or '.join(states)}", 60)
-
-
-async def moved(stack: Stack) -> Counter[int]:
-    seen = await witness.transfers(stack.environment["STELLAR_RPC_URL"])
-    return Counter(transfer.number for transfer in seen)
-
-
-async def approve(client: httpx.AsyncClient, payment_id: str, **body: Any) -> httpx.Response:
-    return await client.post(f"/payments/{payment_id}/approvals", json=body)
+from sandbox.stack import Stack
+from tests.holding import BREAKER, approve, moved, outage, payment_of
+from tests.support import eventually, lifecycle
 
 
 async def refusals(

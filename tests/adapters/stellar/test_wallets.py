@@ -1,0 +1,192 @@
+"""What an account can take, and whether somebody holds its keys, on a network in memory."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from stellar_sdk import Account, Keypair, Signer, TransactionBuilder
+from stellar_sdk.operation import SetOptions
+from stellar_sdk.sep import stellar_web_authentication as web_auth
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from adapters.stellar.nodes import Nodes
+from adapters.stellar.transfers import Asset
+from adapters.stellar.wallets import HOME_DOMAIN, WalletAccounts
+from domain.errors import Conflict, Invalid
+from domain.wallets import Proof
+from sandbox.stellar.client import Box
+from tests.adapters.stellar.conftest import OPERATOR, plan
+from tests.sandbox.stellar.conftest import CONTRACT, PASSPHRASE, SHOP, USDC, key
+
+ALICE, BOB, MALLORY = key("alice"), key("bob"), key("mallory")
+
+
+@pytest.fixture
+def accounts(nodes: Nodes) -> WalletAccounts:
+    asset = Asset(USDC, CONTRACT, PASSPHRASE)
+    return WalletAccounts(nodes, asset, OPERATOR)
+
+
+def signed(text: str, *signers: Keypair, passphrase: str = PASSPHRASE) -> str:
+    envelope = TransactionBuilder.from_xdr(text, passphrase)
+    for signer in signers:
+        envelope.signatures.append(signer.sign_decorated(envelope.hash()))
+    return envelope.to_xdr()
+
+
+async def share_out(box: Box, owner: Keypair, **options: int | Signer) -> None:
+    """Let an account's owner change who acts for it."""
+    known = box.account(owner.public_key)
+    assert known is not None
+    source = Account(owner.public_key, known.sequence)
+    builder = TransactionBuilder(source, PASSPHRASE, base_fee=10_000).add_time_bounds(0, 0)
+    envelope = builder.append_operation(SetOptions(**options)).build()  # type: ignore[arg-type]
+    envelope.sign(owner)
+    await SorobanServerAsync("http://in-process", box.client()).send_transaction(envelope)
+    assert box.close_ledger().applied
+
+
+async def test_an_account_that_can_be_paid(accounts: WalletAccounts) -> None:
+    read = await accounts.read(SHOP.public_key)
+    assert (read.funded, read.trustline, read.authorised, read.obstacle) == (True, True, True, "")
+    assert read.ready
+    assert read.room_stroops > 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "flags", "obstacle"),
+    [
+        ("removed_trustline", (True, False, False), "no trustline for the asset"),
+        ("frozen_trustline", (True, True, False), "has not authorised the account, or has frozen"),
+    ],
+)
+async def test_what_the_network_says_stands_in_the_way(
+    accounts: WalletAccounts,
+    box: Box,
+    fault: str,
+    flags: tuple[bool, bool, bool],
+    obstacle: str,
+) -> None:
+    plan(box, {"kind": fault, "address": SHOP.public_key})
+    read = await accounts.read(SHOP.public_key)
+    assert (read.funded, read.trustline, read.authorised) == flags
+    assert obstacle in read.obstacle
+    assert not read.ready
+
+
+async def test_an_account_that_does_not_exist_and_one_without_a_trustline(
+    accounts: WalletAccounts,
+) -> None:
+    nobody = await accounts.read(key("nobody").public_key)
+    assert (nobody.funded, nobody.obstacle) == (False, "the account does not exist on the network")
+    bare = await accounts.read(OPERATOR.public_key)
+    assert (bare.funded, bare.obstacle) == (True, "the account has no trustline for the asset")
+
+
+async def test_who_holds_the_key_proves_it_before_the_account_exists(
+    accounts: WalletAccounts,
+) -> None:
+    given = accounts.challenge(ALICE.public_key)
+    proof = Proof(ALICE.public_key, signed(given.transaction_xdr, ALICE))
+    assert await accounts.check(proof) == given.hash
+    with pytest.raises(Conflict, match="the signatures do not prove it"):
+        await accounts.check(Proof(ALICE.public_key, signed(given.transaction_xdr, MALLORY)))
+
+
+@pytest.mark.parametrize(
+    ("signers", "proven"),
+    [
+        ((SHOP,), False),
+        ((ALICE,), False),
+        ((SHOP, ALICE), True),
+        ((ALICE, BOB), True),
+        ((SHOP, SHOP), False),
+        ((SHOP, MALLORY), False),
+        ((SHOP, ALICE, MALLORY), False),
+    ],
+)
+async def test_of_an_account_that_several_act_for_enough_must_sign(
+    accounts: WalletAccounts, box: Box, signers: tuple[Keypair, ...], proven: bool
+) -> None:
+    """Its medium threshold, read from the network; whoever is a stranger to it spoils the proof."""
+    for other in (ALICE, BOB):
+        await share_out(box, SHOP, signer=Signer.ed25519_public_key(other.public_key, 1))
+    await share_out(box, SHOP, low_threshold=1, med_threshold=2, high_threshold=3)
+    given = accounts.challenge(SHOP.public_key)
+    proof = Proof(SHOP.public_key, signed(given.transaction_xdr, *signers))
+    if proven:
+        assert await accounts.check(proof) == given.hash
+    else:
+        with pytest.raises(Conflict, match="the signatures do not prove it"):
+            await accounts.check(proof)
+
+
+async def test_a_master_key_that_was_given_up_proves_nothing(
+    accounts: WalletAccounts, box: Box
+) -> None:
+    signer = Signer.ed25519_public_key(ALICE.public_key, 1)
+    await share_out(box, SHOP, signer=signer, master_weight=0)
+    given = accounts.challenge(SHOP.public_key)
+    with pytest.raises(Conflict):
+        await accounts.check(Proof(SHOP.public_key, signed(given.transaction_xdr, SHOP)))
+    assert await accounts.check(Proof(SHOP.public_key, signed(given.transaction_xdr, ALICE)))
+
+
+def challenge_of(
+    server: Keypair = OPERATOR,
+    *,
+    home: str = HOME_DOMAIN,
+    web: str = HOME_DOMAIN,
+    network: str = PASSPHRASE,
+    seconds: int = 900,
+) -> str:
+    return web_auth.build_challenge_transaction(
+        server.secret, ALICE.public_key, home, web, network, seconds
+    )
+
+
+def expired() -> str:
+    envelope = TransactionBuilder.from_xdr(challenge_of(), PASSPHRASE)
+    envelope.signatures.clear()
+    bounds = envelope.transaction.preconditions.time_bounds  # type: ignore[union-attr]
+    assert bounds is not None
+    bounds.min_time = int((datetime.now(UTC) - timedelta(hours=2)).timestamp())
+    bounds.max_time = bounds.min_time + 900
+    envelope.sign(OPERATOR)
+    return envelope.to_xdr()
+
+
+def altered(nonce: bytes = b"0" * 64) -> str:
+    envelope = TransactionBuilder.from_xdr(challenge_of(), PASSPHRASE)
+    envelope.transaction.operations[0].data_value = nonce  # type: ignore[union-attr]
+    return envelope.to_xdr()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (challenge_of(MALLORY), "source account"),
+        (challenge_of(home="elsewhere"), "home domain"),
+        (challenge_of(web="elsewhere"), "web_auth_domain"),
+        (challenge_of(network="Public Global Stellar Network ; September 2015"), "not signed"),
+        (expired(), "timebounds"),
+        (altered(), "not signed"),
+        (altered(b"0"), ""),
+        ("AAAA", "it is unreadable"),
+        ("", "it is unreadable"),
+        ("no base64 at all", "it is unreadable"),
+    ],
+)
+async def test_what_is_no_challenge_of_ours_is_refused_with_the_reason(
+    accounts: WalletAccounts, text: str, why: str
+) -> None:
+    answer = text if why == "it is unreadable" else signed(text, ALICE)
+    with pytest.raises(Invalid) as refused:
+        await accounts.check(Proof(ALICE.public_key, answer))
+    assert refused.value.field == "transaction_xdr"
+    assert why.lower() in str(refused.value).lower()
+
+
+async def test_a_challenge_for_another_wallet_proves_nothing(accounts: WalletAccounts) -> None:
+    given = accounts.challenge(ALICE.public_key)
+    with pytest.raises(Invalid, match="given for another wallet"):
+        await accounts.check(Proof(BOB.public_key, signed(given.transaction_xdr, ALICE, BOB)))

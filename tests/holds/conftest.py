@@ -1,0 +1,66 @@
+"""A stack that holds what is above its limits, and the people who may let it go."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from adapters.postgres import auth
+from adapters.postgres.database import Database
+from domain.auth import Role
+from sandbox.ports import free
+from sandbox.stack import Stack, StackOptions
+from tests.conftest import KEY
+from tests.support import AT_ONCE, TERMS
+
+PEOPLE = {
+    "ada": Role.FINANCE,
+    "bob": Role.FINANCE,
+    "eve": Role.FINANCE,
+    "kim": Role.ENGINEER,
+    "root": Role.ADMIN,
+}
+LEDGER_SECONDS = 1.0
+
+
+@pytest.fixture(scope="package")
+async def limited(
+    surroundings: None, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    """A stack that asks for approval above 1200 USDC and moves at most 5000 at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SETTLEMENT_APPROVAL_ABOVE", "1200")
+        patch.setenv("SETTLEMENT_CAP_PER_PAYMENT", "5000")
+        patch.setenv("SETTLEMENT_CAP_PER_DAY", "500000.5")
+        options = StackOptions(
+            tmp_path_factory.mktemp("limited"), free(), ledger_seconds=LEDGER_SECONDS
+        )
+        running = Stack(options)
+        await running.start()
+        yield running
+        await running.stop()
+
+
+@pytest.fixture(scope="package")
+async def people(limited: Stack) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+    """Everybody's own client; `admin` has published a policy that settles at once."""
+    book = Database(limited.environment["DATABASE_URL"], connections_max=1)
+    keys = {"admin": KEY} | {name: f"key-of-{name}-for-the-limits" for name in PEOPLE}
+    async with book.transaction() as connection:
+        for name, role in PEOPLE.items():
+            await auth.keep(connection, name, role, keys[name])
+    await book.close()
+    found = {
+        name: httpx.AsyncClient(
+            base_url=f"{limited.url}/api/v1",
+            headers={"X-API-Key": key},
+            timeout=30,
+            trust_env=False,
+        )
+        for name, key in keys.items()
+    }
+    policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "terms": TERMS}
+    assert (await found["admin"].post("/sla/policies", json=policy)).status_code == 201
+    yield found
+    for client in found.values():
+        await client.aclose()

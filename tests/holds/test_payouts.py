@@ -1,0 +1,57 @@
+"""A change of payout address and what was approved before it, on the whole product."""
+
+import asyncio
+
+import httpx
+
+from sandbox.stack import Stack
+from tests.holding import BREAKER, approve, moved, outage, payment_of
+from tests.owners import beneficiary_of, proven
+from tests.support import eventually, lifecycle
+
+
+async def test_a_changed_payout_address_voids_what_was_approved_under_the_old_one(
+    limited: Stack, people: dict[str, httpx.AsyncClient]
+) -> None:
+    """Approved by two, and not yet signed: both must look again, and the old address is paid."""
+    admin, where = people["admin"], "/agreements/default/payouts/provider"
+    owner = beneficiary_of(limited)
+    elsewhere = owner.public_key
+    await proven(admin, owner)
+    await admin.post(BREAKER, json={"action": "open", "reason": "nothing is signed for now"})
+    await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
+    outage_id = await outage(people["eve"], 5)
+    payment = await payment_of(admin, outage_id, "held")
+    for name in ("ada", "bob"):
+        assert (await approve(people[name], payment["id"])).status_code == 201
+
+    asked = await admin.put(where, json={"address": elsewhere})
+    assert asked.status_code == 200, asked.text
+    assert payment["id"] in asked.json()["approvals_voided"]
+    shown = (await admin.get(f"/payments/{payment['id']}/approvals")).json()
+    assert {each["voided_reason"] for each in shown["approvals"]} == {
+        "the provider of default is to be paid at another address"
+    }
+    await admin.post(BREAKER, json={"action": "close", "reason": "go on"})
+
+    await waits_anew(admin, payment["id"])
+    assert (await moved(limited))[payment["number"]] == 0
+    # Another admin than who asked calls it off; the audit trail names both.
+    assert (await people["ada"].delete(where)).status_code == 403
+    assert (await people["root"].delete(where)).status_code == 204
+    (change,) = (await admin.get(where)).json()
+    assert (change["asked_by"], change["cancelled_by"]) == ("admin", "root")
+    for name in ("ada", "bob"):
+        assert (await approve(people[name], payment["id"])).status_code == 201
+    await lifecycle(admin, outage_id, "closed", 60)
+    paid = await payment_of(admin, outage_id, "confirmed")
+    assert paid["to_address"] == limited.environment["STELLAR_PROVIDER_ADDRESS"]
+    assert (await moved(limited))[payment["number"]] == 1
+
+
+async def waits_anew(client: httpx.AsyncClient, payment_id: str) -> None:
+    async def waits() -> bool:
+        told = (await client.get(f"/payments/{payment_id}")).json()["parked_reason"]
+        return str(told).endswith("waits for approval by 2 people, 0 have approved")
+
+    await eventually(waits, "it waits for approval anew", 90)
