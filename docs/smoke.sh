@@ -26,5 +26,7 @@ while [ "$(ask GET "/outages/$id" | field "['lifecycle']")" != closed ]; do
     sleep 1
 done
 payment=$(ask GET "/payments?outage_id=$id" | field "['items'][0]['id']")
-ask GET "/payments/$payment" | field "['amount'], v['asset_code'], 'in transaction', v['transaction_hash'], 'ledger', v['ledger']"
+paid=$(ask GET "/payments/$payment")
+fact() { echo "$paid" | field "['$1']"; }
+echo "$(fact amount) $(fact asset_code) in transaction $(fact transaction_hash), ledger $(fact ledger)"
 echo "the whole story: apexchainx payments explain $payment"
