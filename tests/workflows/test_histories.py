@@ -10,6 +10,7 @@ import inspect
 import itertools
 import json
 import pkgutil
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,11 @@ def every(what: str) -> set[str]:
 @pytest.mark.parametrize("what", ["lives", "steps", "asked"])
 def test_whatever_a_life_may_do_was_recorded(what: str) -> None:
     assert every(what) - happened()[what] == set(), "record it: tests/workflows/record.py"
+
+
+def test_the_version_at_hand_was_recorded() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert {path.parent.name for path in HISTORIES} >= {"0.1.0", project["version"]}
 
 
 def test_every_kind_of_life_is_run_by_a_worker() -> None:
