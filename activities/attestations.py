@@ -20,6 +20,7 @@ from domain.attestations import (
     Concluding,
     Conclusion,
     Turn,
+    config_of,
     differences,
     parity_problem,
 )
@@ -59,7 +60,7 @@ class AttestationActivities(AttestationSteps):
             return Turn(known, mine=_of(attestation, known))
         try:
             signed = await calculator.sign_call(
-                case.symbol, case.severity, case.verdict.mttr_minutes
+                case.symbol, case.severity, case.verdict.mttr_minutes, case.times_expired
             )
         except ContractRefused as error:
             return Turn(None, problem=str(error))
@@ -78,11 +79,23 @@ class AttestationActivities(AttestationSteps):
             status = await self._ended(turn.call)
             if status is not CallStatus.OPEN:
                 return status
-        outcome = await self.calculator.carry_out(turn.call)
+        answer, call = await self._sent(turn.call)
+        outcome = await self.calculator.watch(call, answer)
         if outcome.status is not CallStatus.OPEN:
             async with self.database.transaction() as connection:
-                await attestations.note(connection, turn.call, outcome)
+                await attestations.note(connection, call, outcome)
         return outcome.status
+
+    async def _sent(self, call: Call) -> tuple[str, Call]:
+        """Send the stored bytes; and more bid for their place, while that is what they lack."""
+        while True:
+            answer = await self.calculator.send(call)
+            higher = await self.calculator.raised(call, answer)
+            if higher is None:
+                return answer, call
+            # Kept before it is sent, as all bytes are.
+            async with self.database.transaction() as connection:
+                call = await attestations.bid(connection, call, higher)
 
     @activity.defn
     async def conclude_attestation(self, concluding: Concluding) -> Conclusion:
@@ -167,7 +180,7 @@ def _problem(case: Case, call: RowMapping) -> str:
     outcome = attestations.outcome_of(call)
     assert outcome.finding is not None
     found = differences(
-        case.symbol, case.verdict, case.policy, outcome.finding, attestations.config_of(call)
+        case.symbol, case.verdict, case.policy, outcome.finding, config_of(call["config_snapshot"])
     )
     if not outcome.fresh and not case.remembered:
         found.append(UNEXPLAINED)

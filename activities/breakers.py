@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from adapters.postgres import breakers
 from adapters.postgres.database import Database
+from adapters.stellar.codes.transactions import ALARMING
 from domain.audit import by_engine
 from domain.breakers import Tolerance, Watch
 
@@ -31,7 +32,7 @@ class BreakerSwitch:
         self, database: Database, tolerance: Tolerance | None = None, page: Page = _to_nobody
     ) -> None:
         self.database = database
-        self.watch = Watch(tolerance or Tolerance())
+        self.watch = Watch(tolerance or Tolerance(), ALARMING)
         self.page = page
         self._reason: str | None = None
         self._read_at = -FRESH_SECONDS

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from fastapi import FastAPI
 
@@ -66,7 +67,12 @@ async def _prepare(database: Database, settings: ApiSettings) -> None:
 
 def create_app(settings: ApiSettings | None = None) -> FastAPI:
     """Build the application; without settings they are read from the environment at start-up."""
-    app = FastAPI(title="ApexChainx", version="0.1.0", description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="ApexChainx",
+        version=version("apexchainx"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+    )
     app.state.settings = settings
     # What stands under /payments by a name of its own goes before the payment of any id.
     money = (limits, breakers, approvals, payments)

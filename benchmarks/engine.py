@@ -6,9 +6,11 @@ answer lost on the way costs a repetition and never a second outage.
 """
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Self
+from uuid import uuid4
 
 import aiohttp
 import orjson
@@ -22,11 +24,12 @@ LAST_TRANSACTION = 2**62
 
 
 class Refused(Exception):
-    """The engine said no; its own sentence."""
+    """The engine said no; its own sentence, and what it was asked."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, question: str = "") -> None:
         super().__init__(detail)
         self.status = status
+        self.question = question
 
 
 class Impatient(Exception):
@@ -43,9 +46,9 @@ class Answer:
 
 
 class Engine:
-    """One HTTP session with one engine; use it as a context."""
+    """One HTTP session with one engine, a context; without patience, the caller sets the limit."""
 
-    def __init__(self, url: str, api_key: str, patience_seconds: float) -> None:
+    def __init__(self, url: str, api_key: str, patience_seconds: float = math.inf) -> None:
         self.url = url.rstrip("/")
         self.patience_seconds = patience_seconds
         self.repetitions = 0
@@ -76,7 +79,7 @@ class Engine:
                 told = orjson.loads(content) if content else None
                 return Answer(status, told, time.monotonic() - began)
             if ERROR <= status < DOWN and status != TOO_MANY:
-                raise Refused(status, _sentence(status, content))
+                raise Refused(status, _sentence(status, content), f"{method} {path}")
             if time.monotonic() - began > self.patience_seconds:
                 raise Impatient(f"{_sentence(status, content)}, for {self.patience_seconds:.0f} s")
             self.repetitions += 1
@@ -103,6 +106,10 @@ class Engine:
 
     async def get(self, path: str, **query: str) -> Any:
         return (await self.ask("GET", path, **query)).body
+
+    async def tell(self, method: str, path: str, body: object = None) -> Any:
+        """Have something done once, however often it must be said; answers the JSON, if any."""
+        return (await self.ask(method, path, body, uuid4().hex)).body
 
     async def publish_policy(self, name: str, dispute_window_seconds: int) -> None:
         """The default terms under another name, with a dispute window of this length."""

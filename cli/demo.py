@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchmarks.engine import Engine, Refused
 from cli import tables
-from cli.engines import Engine, Refused
 from cli.homes import KEY, Home, find_home
 from cli.proofs import Proof, balanced, load_chains, notified, settled
 from cli.receivers import Receiver, Reception, is_alive, is_demo
@@ -65,7 +65,10 @@ def command(
     options = Options(data_dir, port, leave, time_limit)
     try:
         code = asyncio.run(Demo(options, console).run())
-    except (CannotStart, Refused, OSError) as failure:
+    except Refused as refusal:
+        told = f"{refusal.question} was answered {refusal.status}: {refusal}"
+        raise SystemExit(f"apexchainx: {told}") from None
+    except (CannotStart, OSError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     raise SystemExit(code)
 
@@ -99,7 +102,7 @@ class Demo:
         deadline = asyncio.get_running_loop().time() + self.options.seconds
         async with (
             find_home(self.options.directory, self.options.port, self.say, deadline) as home,
-            _talk(home) as engine,
+            Engine(home.url, home.key) as engine,
             _subscribed(engine, deadline) as receiver,
         ):
             await home.run(self._show(home, engine, receiver, deadline))
@@ -167,15 +170,6 @@ class Demo:
 
 
 @asynccontextmanager
-async def _talk(home: Home) -> AsyncIterator[Engine]:
-    engine = Engine(home.url, home.key)
-    try:
-        yield engine
-    finally:
-        await engine.close()
-
-
-@asynccontextmanager
 async def _subscribed(engine: Engine, deadline: float) -> AsyncIterator[Receiver]:
     """A receiver that is told of everything while inside, and of nothing afterwards."""
     receiver = Receiver()
@@ -195,18 +189,18 @@ async def _subscribe(engine: Engine, receiver: Receiver, deadline: float) -> Non
     try:
         async with asyncio.timeout_at(deadline):
             await _unsubscribe_the_dead(engine)
-            await engine.ask("POST", "/webhooks", wanted)
+            await engine.tell("POST", "/webhooks", wanted)
     except TimeoutError:
         raise CannotStart(f"the API at {engine.url} did not answer in time") from None
 
 
 async def _unsubscribe_the_dead(engine: Engine) -> None:
     """A demo that was killed could not unsubscribe its receiver."""
-    urls = {each["url"] for each in await engine.ask("GET", "/webhooks")}
+    urls = {each["url"] for each in await engine.get("/webhooks")}
     await _unsubscribe(engine, {url for url in urls if is_demo(url) and not await is_alive(url)})
 
 
 async def _unsubscribe(engine: Engine, urls: set[str]) -> None:
-    for each in await engine.ask("GET", "/webhooks"):
+    for each in await engine.get("/webhooks"):
         if each["url"] in urls:
-            await engine.ask("DELETE", f"/webhooks/{each['id']}")
+            await engine.tell("DELETE", f"/webhooks/{each['id']}")

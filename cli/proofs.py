@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from cli.engines import Engine
+from benchmarks.engine import Engine
 from cli.stories import Story, usdc
 
 PARTIES = {
@@ -42,13 +42,27 @@ async def settled(engine: Engine, story: Story, environment: Mapping[str, str]) 
     payment = paid[0]
     if payment["type"] != story.scenario.ends_in:
         return Proof(False, f"{story.id} ended in a {payment['type']}")
-    rpc_url = (await engine.ask("GET", "/health/stack"))["stellar_rpc_url"].split(",")[0]
+    rpc_url = (await engine.get("/health/stack"))["stellar_rpc_url"].split(",")[0]
     transaction_hash = payment["transaction_hash"]
     try:
-        found = await engine.find_transaction(rpc_url, transaction_hash)
+        found = await _find_transaction(rpc_url, transaction_hash)
     except (httpx.HTTPError, ValueError) as failure:
         return Proof(False, f"the chain does not answer: {type(failure).__name__}")
     return await _compared(story, payment, found, environment)
+
+
+async def _find_transaction(rpc_url: str, transaction_hash: str) -> dict[str, Any]:
+    """What the chain itself says of a transaction; the engine's key is nothing to show to it."""
+    call = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "getTransaction",
+        "params": {"hash": transaction_hash},
+    }
+    async with httpx.AsyncClient(trust_env=False, timeout=15) as client:
+        answer: dict[str, Any] = (await client.post(rpc_url, json=call)).json()
+    found: dict[str, Any] = answer.get("result", {})
+    return found
 
 
 async def _compared(
@@ -92,7 +106,7 @@ def notified(story: Story) -> Proof:
 
 async def balanced(engine: Engine) -> Proof:
     """A double-entry book sums to zero, or money came from nowhere."""
-    accounts = await engine.ask("GET", "/payments/ledger")
+    accounts = await engine.get("/payments/ledger")
     total = sum(int(each["balance_stroops"]) for each in accounts)
     if total:
         return Proof(False, f"the ledger is off by {usdc(total)}")

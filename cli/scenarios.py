@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cli.engines import Engine
+from benchmarks.engine import Engine
 from domain.events import EventType
 from domain.sla import PaymentType, Severity
 
@@ -93,7 +93,7 @@ SCENARIOS = (MET, BREACHED, DISPUTED)
 
 
 async def declare(engine: Engine, scenario: Scenario, outage_id: str) -> None:
-    await engine.ask(
+    await engine.tell(
         "POST",
         "/outages",
         {
@@ -110,7 +110,7 @@ async def declare(engine: Engine, scenario: Scenario, outage_id: str) -> None:
 async def play(engine: Engine, scenario: Scenario, outage_id: str) -> None:
     """Do what people would do next: repair, and object where the story has it so."""
     await asyncio.sleep(BEAT_SECONDS)
-    await engine.ask(
+    await engine.tell(
         "POST",
         f"/outages/{outage_id}/resolve",
         {
@@ -125,9 +125,9 @@ async def play(engine: Engine, scenario: Scenario, outage_id: str) -> None:
 
 async def _object(engine: Engine, outage_id: str, objection: Objection) -> None:
     filing = {"outage_id": outage_id, "reason": objection.reason}
-    dispute = await engine.ask("POST", "/sla/disputes", filing)
+    dispute = await engine.tell("POST", "/sla/disputes", filing)
     await asyncio.sleep(BEAT_SECONDS)
-    await engine.ask(
+    await engine.tell(
         "PATCH",
         f"/sla/disputes/{dispute['id']}",
         {

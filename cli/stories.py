@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from cli.engines import Engine
+from benchmarks.engine import Engine
 from cli.receivers import Receiver, Reception
 from cli.scenarios import Scenario, declare, play
 from domain.money import decimal
@@ -52,9 +52,9 @@ class Story:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self, engine: Engine) -> None:
-        self.outage = await engine.ask("GET", f"/outages/{self.id}")
-        self.items = (await engine.ask("GET", f"/outages/{self.id}/timeline"))["items"]
-        self.payments = (await engine.ask("GET", f"/payments?outage_id={self.id}"))["items"]
+        self.outage = await engine.get(f"/outages/{self.id}")
+        self.items = (await engine.get(f"/outages/{self.id}/timeline"))["items"]
+        self.payments = (await engine.get("/payments", outage_id=self.id))["items"]
         self.seen(self)
 
     @property

@@ -149,6 +149,10 @@ def config_json(config: Mapping[Severity, Terms]) -> dict[str, dict[str, int]]:
     return {str(severity): asdict(terms) for severity, terms in config.items()}
 
 
+def config_of(json: Mapping[str, Mapping[str, int]]) -> dict[Severity, Terms]:
+    return {Severity(name): Terms(**terms) for name, terms in json.items()}
+
+
 def differences(
     name: str,
     verdict: Verdict,

@@ -13,15 +13,6 @@ from domain.errors import Invalid
 
 REASON_MAX = 300
 UNKNOWN = "UNKNOWN"
-# The network refuses what we sign, not what a payment asks for: a key, an account or this program
-# is wrong, and every further payment would meet the same.
-ALARMING = frozenset(
-    {
-        *("txBAD_AUTH", "txBAD_AUTH_EXTRA", "txNO_ACCOUNT", "txMALFORMED", "txMISSING_OPERATION"),
-        *("txSOROBAN_INVALID", "txNOT_SUPPORTED", "txBAD_SPONSORSHIP", "txINTERNAL_ERROR"),
-        *("txFROZEN_KEY_ACCESSED", "txBAD_MIN_SEQ_AGE_OR_GAP"),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +35,16 @@ class Tolerance:
 
 
 class Watch:
-    """Counts the answers to sends that nobody wants to hear."""
+    """
+    Counts the answers to sends that nobody wants to hear: none, or one with an alarming code.
 
-    def __init__(self, tolerance: Tolerance) -> None:
+    Those are codes that only we can mend: a key, an account or this program is wrong, and every
+    further payment would meet the same.
+    """
+
+    def __init__(self, tolerance: Tolerance, alarming: frozenset[str]) -> None:
         self.tolerance = tolerance
+        self.alarming = alarming
         self.alarms: deque[datetime] = deque()
         self.unknowns: deque[datetime] = deque()
 
@@ -56,8 +53,12 @@ class Watch:
         words = answer.split()
         if words and words[0] == UNKNOWN:
             heard, most, what = self.unknowns, self.tolerance.unknowns, "with no answer to tell"
-        elif ALARMING.intersection(words):
-            heard, most, what = self.alarms, self.tolerance.alarms, "refused as wrongly made"
+        elif self.alarming.intersection(words):
+            heard, most, what = (
+                self.alarms,
+                self.tolerance.alarms,
+                "refused for what only we can mend",
+            )
         else:
             return None
         heard.append(at)

@@ -65,6 +65,14 @@ def raised_rate(bid: Bid, cap_stroops: int) -> int | None:
     return rate if rate > bid.rate else None
 
 
+def raises_of(bid: Bid) -> int:
+    """Return how many rungs up the ladder a bid stands, where nobody has counted the raises."""
+    rung, rate = 0, FIRST_BID
+    while rate < bid.rate:
+        rung, rate = rung + 1, rate * RAISE_FACTOR
+    return rung
+
+
 def calls_for_a_raise(answers: list[str], raises: int, ledgers_since_signed: int) -> bool:
     """
     Tell whether the newest bid is too low: the network says so, or has let it pass by for longer

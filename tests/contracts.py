@@ -40,7 +40,7 @@ def key(name: str) -> Keypair:
 
 PEOPLE = {name: key(name) for name in ("admin", "operator", "stranger", "other")}
 NAMES = {pair.public_key: name for name, pair in PEOPLE.items()}
-CHANNEL = key("channel")
+CHANNEL, FEES = key("channel"), key("fees")
 
 
 class ContractRefused(Exception):
@@ -64,7 +64,7 @@ class Answer:
 
 
 def genesis() -> Genesis:
-    holders = [*PEOPLE.values(), CHANNEL]
+    holders = [*PEOPLE.values(), CHANNEL, FEES]
     return Genesis.parse(
         {
             "network_passphrase": PASSPHRASE,

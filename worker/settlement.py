@@ -72,7 +72,12 @@ async def _calculator(settings: SettlementSettings, rail: Rail) -> Calculator | 
             "name the contract, or judge with CONTRACT_EXECUTION_MODE=local"
         )
     calculator = Calculator(
-        rail.nodes, rail.passphrase, settings.stellar_sla_contract, rail.keys.operator
+        rail.nodes,
+        rail.passphrase,
+        settings.stellar_sla_contract,
+        rail.keys.operator,
+        rail.keys.fees,
+        rail.fee_cap_stroops,
     )
     while True:
         try:

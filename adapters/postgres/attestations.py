@@ -6,6 +6,7 @@ At most one call of an operator is open at a time: the index says so, not the co
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import RowMapping, func, select, update
@@ -13,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.policies import policy_of
+from adapters.postgres.sla import verdict_of
 from adapters.postgres.tables import (
     attestations,
     contract_calls,
@@ -33,9 +35,8 @@ from domain.attestations import (
     symbol,
 )
 from domain.errors import NotFound
-from domain.money import STROOPS_PER_UNIT
 from domain.policies import Policy
-from domain.sla import PaymentType, Rating, Severity, SlaStatus, Terms, Verdict
+from domain.sla import Severity, Verdict
 from domain.states import sources
 
 
@@ -88,6 +89,7 @@ class Case:
     call: RowMapping | None
     # Whether an earlier call of ours may have left its mark in the contract's memory.
     remembered: bool
+    times_expired: int  # how many calls came too late, up to the newest
 
 
 async def lock(connection: AsyncConnection, attestation: Attestation) -> Case:
@@ -124,21 +126,11 @@ async def lock(connection: AsyncConnection, attestation: Attestation) -> Case:
         row["problem"],
         row["correlation_id"],
         Severity(row["severity"]),
-        _verdict(row),
+        verdict_of(row),
         policy_of({name.removeprefix("of_"): value for name, value in row.items()}),
         calls[0] if calls else None,
         any(call["status"] in (CallStatus.REJECTED, CallStatus.LOST) for call in calls),
-    )
-
-
-def _verdict(row: RowMapping) -> Verdict:
-    return Verdict(
-        SlaStatus(row["status"]),
-        PaymentType(row["payment_type"]),
-        Rating(row["rating"]),
-        row["mttr_minutes"],
-        row["threshold_minutes"],
-        row["amount_stroops"] // STROOPS_PER_UNIT,
+        len([*takewhile(lambda call: call["status"] == CallStatus.EXPIRED, calls)]),
     )
 
 
@@ -212,6 +204,19 @@ async def store(
     return None if row is None else call_of(row)
 
 
+async def bid(connection: AsyncConnection, call: Call, higher: Call) -> Call:
+    """Keep a higher bid for an open call before it is sent; answers the one that is kept."""
+    of_call = contract_calls.c.hash == call.hash
+    await connection.execute(
+        update(contract_calls)
+        .where(of_call, contract_calls.c.status == CallStatus.OPEN)
+        .where(contract_calls.c.xdr == call.envelope_xdr)  # of two runs, one finds it changed
+        .values(xdr=higher.envelope_xdr)
+    )
+    rows = await connection.execute(select(contract_calls).where(of_call))
+    return call_of(rows.mappings().one())
+
+
 async def call_status(connection: AsyncConnection, call: Call) -> CallStatus:
     found = await connection.execute(
         select(contract_calls.c.status).where(contract_calls.c.hash == call.hash)
@@ -241,10 +246,6 @@ def outcome_of(call: RowMapping) -> CallOutcome:
     return CallOutcome(
         CallStatus(call["status"]), call["ledger"], Finding(**result), bool(call["fresh"])
     )
-
-
-def config_of(call: RowMapping) -> dict[Severity, Terms]:
-    return {Severity(name): Terms(**terms) for name, terms in call["config_snapshot"].items()}
 
 
 async def reject(connection: AsyncConnection, call: RowMapping) -> None:

@@ -7,9 +7,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import sla_results
+from domain.money import STROOPS_PER_UNIT
 from domain.outages import Outage
 from domain.policies import Policy
-from domain.sla import SlaStatus, Verdict
+from domain.sla import PaymentType, Rating, SlaStatus, Verdict
 
 
 async def add(
@@ -65,3 +66,14 @@ async def totals(connection: AsyncConnection) -> RowMapping:
         ).select_from(newest)
     )
     return row.mappings().one()
+
+
+def verdict_of(row: RowMapping) -> Verdict:
+    return Verdict(
+        SlaStatus(row["status"]),
+        PaymentType(row["payment_type"]),
+        Rating(row["rating"]),
+        row["mttr_minutes"],
+        row["threshold_minutes"],
+        row["amount_stroops"] // STROOPS_PER_UNIT,
+    )

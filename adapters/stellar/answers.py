@@ -1,66 +1,37 @@
 """What the SLA contract's answers mean: its return value, its events, and each of its errors."""
 
-import re
-from enum import StrEnum
 from typing import Any
 
 from stellar_sdk import StrKey, scval, xdr
 from stellar_sdk.soroban_rpc import GetTransactionResponse
 
 from adapters.stellar import results
+from adapters.stellar.codes import contracts
+from adapters.stellar.codes.meanings import Remedy
 from domain.attestations import Finding
-from domain.errors import ApexError, ContractRefused, Obstructed
-
-
-class Reaction(StrEnum):
-    WAIT = "wait"  # somebody else will change it, and nothing here can
-    HALT = "halt"  # a person must look before it is asked again
-
-
-# The contract's own numbers. They overlap with those of the asset's contract, so this table is
-# only for calls of the calculator.
-REACTIONS: dict[int, tuple[Reaction, str]] = {
-    1: (Reaction.HALT, "it is initialized already"),
-    2: (Reaction.HALT, "it is not initialized, or nobody holds the role asked for"),
-    3: (Reaction.HALT, "the caller does not hold the role; was the operator's key replaced?"),
-    4: (Reaction.HALT, "it knows no terms for this severity"),
-    5: (Reaction.HALT, "its storage has another version"),
-    6: (Reaction.WAIT, "it is paused"),
-    7: (Reaction.HALT, "no transfer of a role is pending"),
-    8: (Reaction.HALT, "the threshold is out of bounds"),
-    9: (Reaction.HALT, "the penalty is out of bounds"),
-    10: (Reaction.HALT, "the reward is out of bounds"),
-    11: (Reaction.HALT, "the severity is not one that may be changed so"),
-    12: (Reaction.HALT, "the retention limit is out of bounds"),
-    13: (Reaction.HALT, "it has calculated this verdict before, from other minutes or terms"),
-    14: (Reaction.HALT, "the penalty is not a negative 128-bit integer"),
-    15: (Reaction.HALT, "the reward is not a positive 128-bit integer"),
-    16: (Reaction.HALT, "its config is frozen"),
-    17: (Reaction.HALT, "an input is too long"),
-    18: (Reaction.HALT, "the severity is not in its set"),
-    19: (Reaction.HALT, "it has calculated this verdict 16 times; have its admin prune it"),
-}
-_CODE = re.compile(r"Error\(Contract, #([0-9]+)\)")
-_FULL = "Error(Budget, ExceededLimit)"
+from domain.errors import ApexError, ChainUnavailable, ContractRefused, Obstructed
 
 
 def refusal(name: str, simulation_error: str) -> ApexError:
-    """Turn the error of a simulated call into ours: one to wait on, or one for a person."""
-    found = _CODE.search(simulation_error)
-    if found is None:
-        if _FULL in simulation_error:
-            return ContractRefused(f"{name} refuses: its entry is full; have its admin prune it")
-        return ContractRefused(f"{name} refuses: {simulation_error.strip().splitlines()[0]}")
-    code = int(found[1])
-    reaction, why = REACTIONS.get(code, (Reaction.HALT, "for a reason it has no name for"))
-    kind = Obstructed if reaction is Reaction.WAIT else ContractRefused
-    return kind(f"{name} refuses: {why} (#{code})")
+    """Turn the error of a call that was tried out into ours: to wait on, or for a person."""
+    trap = results.simulated(simulation_error, contracts.THE_CALCULATOR, contracts.of_trial)
+    reason = f"{name} refuses: {trap.meaning.sentence} ({trap.name})"
+    match trap.meaning.remedy:
+        case Remedy.RETRY:
+            return ChainUnavailable(reason)
+        case Remedy.PARK:
+            return Obstructed(reason)
+        case _:
+            return ContractRefused(reason)
 
 
-def failure(found: GetTransactionResponse) -> str | None:
-    """Name why a call in a ledger had no effect; None if it may not have consumed its sequence."""
+def failure(found: GetTransactionResponse, contract: str) -> results.Trap | None:
+    """Say why a call in a ledger had no effect; None if it may not have consumed its sequence."""
     result = results.read(found.result_xdr or "")
-    return results.names(result) if result.decides else None
+    if not result.decides:
+        return None
+    trap = results.trap(found.diagnostic_events_xdr or (), contract, contracts.THE_CALCULATOR)
+    return results.Trap(results.names(result, trap), results.meaning(result, trap))
 
 
 def answer(found: GetTransactionResponse, contract: str) -> tuple[Finding, bool]:

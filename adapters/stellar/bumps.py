@@ -6,8 +6,11 @@ The inner transaction, with the one sequence that can move the money, stays what
 
 from stellar_sdk import FeeBumpTransactionEnvelope, Keypair, TransactionBuilder, TransactionEnvelope
 
-from domain.envelopes import Bid, Envelope, first_rate, raised_rate
+from domain.envelopes import Bid, Envelope, first_rate, raised_rate, raises_of
 from domain.errors import Obstructed
+
+# 5 XLM: a transfer costs a thousandth of it.
+FEE_CAP_STROOPS = 50_000_000
 
 
 def wrap(
@@ -32,6 +35,24 @@ def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -
     inner = bumped.transaction.inner_transaction_envelope
     rate = raised_rate(bid_of(inner, stored.fee_stroops), cap_stroops)
     return None if rate is None else _bumped(inner, fees, rate, stored.max_ledger)
+
+
+def kept(envelope_xdr: str, max_ledger: int, passphrase: str) -> Envelope | None:
+    """Read stored bytes back; None for those of an earlier version, which pay their own fee."""
+    bumped = TransactionBuilder.from_xdr(envelope_xdr, passphrase)
+    if not isinstance(bumped, FeeBumpTransactionEnvelope):
+        return None
+    inner = bumped.transaction.inner_transaction_envelope
+    fee = int(bumped.transaction.fee)
+    return Envelope(bumped.hash_hex(), envelope_xdr, fee, max_ledger, inner.hash_hex())
+
+
+def raises(stored: Envelope, passphrase: str) -> int:
+    """Return how often more was bid than at first, by what is bid now."""
+    bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
+    assert isinstance(bumped, FeeBumpTransactionEnvelope)
+    inner = bumped.transaction.inner_transaction_envelope
+    return raises_of(bid_of(inner, stored.fee_stroops))
 
 
 def outer_hash(envelope_xdr: str, passphrase: str) -> str:

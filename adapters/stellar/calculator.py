@@ -7,7 +7,8 @@ that a call landed or never can. Low-level calls of the SDK only, as for payment
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from stellar_sdk import (
@@ -19,32 +20,38 @@ from stellar_sdk import (
     scval,
     xdr,
 )
-from stellar_sdk.operation import InvokeHostFunction
 from stellar_sdk.soroban_rpc import (
     GetTransactionResponse,
     GetTransactionStatus,
     SimulateTransactionResponse,
 )
 
-from adapters.stellar import answers
-from adapters.stellar.nodes import Nodes
+from adapters.stellar import answers, bumps, sends, transfers
+from adapters.stellar.bumps import FEE_CAP_STROOPS
+from adapters.stellar.nodes import Nodes, position
 from adapters.stellar.proofs import Proofs
+from adapters.stellar.transfers import BACKSTOP, LEDGERS_TO_LIVE, MIN_FEE
 from domain.attestations import RETENTION_MAX, Call, CallOutcome, CallStatus, SignedCall
-from domain.errors import ContractMismatch, ContractRefused, Obstructed
+from domain.envelopes import calls_for_a_raise
+from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
 from domain.policies import terms_hash
 from domain.sla import Severity, Terms
 
-LEDGERS_TO_LIVE = 24
-BACKSTOP = timedelta(minutes=10)
-INCLUSION_FEE = 1_000
-FEE_MAX = 50_000_000  # 5 XLM: a call costs a hundredth of it, so more is an error
 WATCH_SECONDS, LOOK_EVERY_SECONDS = 8.0, 0.5
 
 
 class Calculator:
     """One deployed SLA contract, called by one operator."""
 
-    def __init__(self, nodes: Nodes, passphrase: str, contract: str, operator: Keypair) -> None:
+    def __init__(
+        self,
+        nodes: Nodes,
+        passphrase: str,
+        contract: str,
+        operator: Keypair,
+        fees: Keypair,
+        fee_cap_stroops: int = FEE_CAP_STROOPS,
+    ) -> None:
         if not StrKey.is_valid_contract(contract):
             raise ContractMismatch(
                 f"STELLAR_SLA_CONTRACT is {contract!r}, which is not a contract id (C...)"
@@ -54,6 +61,8 @@ class Calculator:
         self.passphrase = passphrase
         self.contract = contract
         self.operator = operator
+        self.fees = fees
+        self.fee_cap_stroops = fee_cap_stroops
 
     @property
     def source(self) -> str:
@@ -99,12 +108,14 @@ class Calculator:
             raise ContractMismatch(f"{self._name} knows other severities: {sorted(config)}")
         return {severity: config[severity] for severity in Severity}
 
-    async def sign_call(self, symbol: str, severity: Severity, mttr_minutes: int) -> SignedCall:
+    async def sign_call(
+        self, symbol: str, severity: Severity, mttr_minutes: int, times_signed: int = 0
+    ) -> SignedCall:
         """
-        Simulate and sign `calculate_sla` on the operator's next sequence.
+        Simulate and sign `calculate_sla` on the operator's next sequence, in a fee bump.
 
-        Raises ContractRefused when the contract would refuse, Obstructed while it is paused,
-        ChainUnavailable when the network cannot say.
+        Raises ContractRefused when the contract would refuse, Obstructed while it is paused or
+        costs more than the cap, ChainUnavailable when the network cannot say.
         """
         config = await self.config()
         # Never as of a ledger older than one already seen: a sequence too low would be refused.
@@ -118,31 +129,45 @@ class Calculator:
             scval.to_uint32(mttr_minutes),
         ]
         drafted = self._draft("calculate_sla", arguments, consumed)
-        max_ledger = _assemble(drafted, await self._simulated(drafted))
+        max_ledger = transfers.assemble(drafted, await self._simulated(drafted))
         drafted.sign(self.operator)
+        cap = self.fee_cap_stroops
+        envelope = bumps.wrap(drafted, self.fees, times_signed, max_ledger, cap)
         return SignedCall(
             self.contract,
             self.source,
             consumed + 1,
             max_ledger,
-            drafted.hash_hex(),
-            drafted.to_xdr(),
+            envelope.inner_hash,
+            envelope.xdr,
             config,
         )
 
-    async def carry_out(self, call: Call) -> CallOutcome:
-        """
-        Send stored bytes and watch for what becomes of them, for a few seconds at most.
+    async def send(self, call: Call) -> str:
+        """Send stored bytes; the answer is a note, and proves nothing."""
+        return await sends.send(self.nodes, call.envelope_xdr)
 
-        Whatever the answer to the send, and whatever goes wrong, proves nothing: still open.
-        """
+    async def raised(self, call: Call, answer: str) -> Call | None:
+        """Bid more around the same call, if its place in a ledger costs more by now."""
+        stored = bumps.kept(call.envelope_xdr, call.max_ledger, self.passphrase)
+        if stored is None:
+            return None
         try:
-            await self.nodes.send(call.envelope_xdr)
-        except Exception as error:
-            return await self._watch(call, f"unknown: {type(error).__name__}")
-        return await self._watch(call, "")
+            passed = (await self.nodes.ask(position)).latest_ledger
+        except ChainUnavailable:
+            return None  # nobody knows how long it has waited: the same bytes again
+        passed -= call.max_ledger - LEDGERS_TO_LIVE
+        if not calls_for_a_raise([answer], bumps.raises(stored, self.passphrase), passed):
+            return None
+        higher = bumps.raised(stored, self.fees, self.fee_cap_stroops, self.passphrase)
+        return None if higher is None else replace(call, envelope_xdr=higher.xdr)
 
-    async def _watch(self, call: Call, reason: str) -> CallOutcome:
+    async def watch(self, call: Call, reason: str = "") -> CallOutcome:
+        """
+        Watch for what becomes of stored bytes, for a few seconds at most.
+
+        Whatever they were answered, and whatever goes wrong, proves nothing: still open.
+        """
         loop = asyncio.get_running_loop()
         end = loop.time() + WATCH_SECONDS
         while True:
@@ -181,8 +206,12 @@ class Calculator:
     def _outcome(self, found: GetTransactionResponse) -> CallOutcome | None:
         ledger = found.ledger or 0
         if found.status is GetTransactionStatus.FAILED:
-            reason = answers.failure(found)
-            return CallOutcome(CallStatus.FAILED, ledger, reason=reason) if reason else None
+            trap = answers.failure(found, self.contract)
+            if trap is None:
+                return None
+            sends.alarm(trap.meaning, f"a call of {self._name}")
+            reason = f"{trap.meaning.sentence} ({trap.name})"
+            return CallOutcome(CallStatus.FAILED, ledger, reason=reason)
         finding, fresh = answers.answer(found, self.contract)
         return CallOutcome(CallStatus.ANSWERED, ledger, finding, fresh)
 
@@ -201,7 +230,7 @@ class Calculator:
         self, function: str, arguments: list[xdr.SCVal], consumed: int
     ) -> TransactionEnvelope:
         account = Account(self.source, consumed)
-        builder = TransactionBuilder(account, self.passphrase, INCLUSION_FEE)
+        builder = TransactionBuilder(account, self.passphrase, MIN_FEE)
         builder.append_invoke_contract_function_op(self.contract, function, arguments)
         # Ledger bounds decide; the time bound only matters when the network stands still.
         builder.add_time_bounds(0, int((datetime.now(UTC) + BACKSTOP).timestamp()))
@@ -217,25 +246,3 @@ class Calculator:
     @property
     def _name(self) -> str:
         return f"the SLA contract {self.contract}"
-
-
-def _assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionResponse) -> int:
-    """Put footprint, fees, authorisation and ledger bound into a draft; return the bound."""
-    if simulation.transaction_data is None or simulation.min_resource_fee is None:
-        raise ContractRefused("the network's simulation named no resources")
-    transaction = drafted.transaction
-    transaction.soroban_data = xdr.SorobanTransactionData.from_xdr(simulation.transaction_data)
-    transaction.fee += simulation.min_resource_fee
-    if transaction.fee > FEE_MAX:
-        raise Obstructed(f"the network asks a fee of {transaction.fee} stroops for one call")
-    operation = transaction.operations[0]
-    assert isinstance(operation, InvokeHostFunction)
-    for result in simulation.results or []:
-        operation.auth = [
-            xdr.SorobanAuthorizationEntry.from_xdr(entry) for entry in result.auth or []
-        ]
-    max_ledger = simulation.latest_ledger + LEDGERS_TO_LIVE
-    assert transaction.preconditions is not None
-    assert transaction.preconditions.ledger_bounds is not None
-    transaction.preconditions.ledger_bounds.max_ledger = max_ledger
-    return max_ledger

@@ -7,7 +7,6 @@ where a payment must not. Nothing here decides to pay twice: it cannot, a paymen
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,8 +15,9 @@ from typing import NoReturn
 from stellar_sdk import Asset as SdkAsset
 from stellar_sdk import Keypair, TransactionEnvelope
 
-from adapters.stellar import bumps, classic, results, sides, transfers
-from adapters.stellar.codes.meanings import Meaning, Remedy
+from adapters.stellar import bumps, classic, results, sends, sides, transfers
+from adapters.stellar.bumps import FEE_CAP_STROOPS
+from adapters.stellar.codes.meanings import Remedy
 from adapters.stellar.identities import Identity
 from adapters.stellar.keys import Keys
 from adapters.stellar.ledgers import Landing, LedgerWatch
@@ -28,11 +28,8 @@ from domain.envelopes import Envelope
 from domain.errors import ChainUnavailable, Obstructed
 from domain.shares import Transfer
 
-log = logging.getLogger(__name__)
 WATCH_SECONDS = 8.0
 ENTRIES_MAX = 200
-# 5 XLM: a transfer costs a thousandth of it.
-FEE_CAP_STROOPS = 50_000_000
 
 
 class Rail:
@@ -122,7 +119,7 @@ class Rail:
         if found.either_side and movement is not None:
             found = await sides.blame(self.nodes, self.asset, movement) or found
         reason = f"{found.sentence} ({trap.name})"
-        _alarm(found, "a transfer cannot be made")
+        sends.alarm(found, "a transfer cannot be made")
         if found.remedy is Remedy.RETRY:
             raise ChainUnavailable(reason)
         raise Obstructed(reason)
@@ -142,18 +139,8 @@ class Rail:
         return classic.payees(reply).obstacles(riding)
 
     async def send(self, envelope_xdr: str) -> str:
-        """
-        Send stored bytes, to another node each time.
-
-        Whatever is not a parsed answer is unknown, never "not sent".
-        """
-        try:
-            response = await self.nodes.send(envelope_xdr, self.watch.node)
-            if trouble := results.alarm(response):
-                log.error("ALARM: %s: %s", response.hash, trouble)
-            return results.answer(response)
-        except Exception as error:
-            return f"UNKNOWN {_name(error)}"
+        """Send stored bytes, to another node each time; the answer proves nothing."""
+        return await sends.send(self.nodes, envelope_xdr, self.watch.node)
 
     async def observe(self, attempt: Attempt, hashes: Hashes) -> Observation:
         """
@@ -209,17 +196,11 @@ class Rail:
         if found.either_side and movement is not None:
             found = await sides.blame(self.nodes, self.asset, movement) or found
         reason = f"{found.sentence} ({results.names(result, trap)})"
-        _alarm(found, attempt.hash)
+        sends.alarm(found, attempt.hash)
         # Of a batch, those at fault are named one by one, and the others may go on.
         again = bool(failing) or found.remedy is Remedy.RETRY
         outcome = Outcome.FAILED_RETRY if again else Outcome.FAILED_PARK
         return Observation(outcome, *place, reason, landing.hash, failing)
-
-
-def _alarm(found: Meaning, subject: str) -> None:
-    """Tell operators what only they can mend."""
-    if found.remedy is Remedy.PAGE:
-        log.error("ALARM: %s: %s", subject, found.sentence)
 
 
 def _name(error: Exception) -> str:

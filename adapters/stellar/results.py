@@ -1,7 +1,7 @@
 """Read results off the network, and look up in the tables of `codes` what they mean."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -11,12 +11,12 @@ from stellar_sdk.xdr import SCErrorCode, SCErrorType
 from stellar_sdk.xdr import TransactionResultCode as Code
 
 from adapters.stellar.codes import contracts, operations
+from adapters.stellar.codes.contracts import THE_ASSET, Callee
 from adapters.stellar.codes.meanings import Meaning, Remedy, page
 from adapters.stellar.codes.transactions import SENDS, TRANSACTIONS
 
 _CONTRACT_ERROR = re.compile(r"Error\(Contract, #([0-9]+)\)")
 _HOST_ERROR = re.compile(r"Error\(([A-Za-z]+), ([A-Za-z]+)\)")
-_UNKNOWN_NUMBER = page("the asset's contract refuses the transfer for a reason we do not know")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ class Trap:
     meaning: Meaning
 
 
-def trap(diagnostics: Sequence[str], contract: str) -> Trap | None:
-    """Find among what a node logged of a failed call the error of the asset's contract or host."""
+def trap(diagnostics: Sequence[str], contract: str, callee: Callee = THE_ASSET) -> Trap | None:
+    """Find among what a node logged of a failed call the error of the contract or its host."""
     for text in diagnostics:
         event = xdr.DiagnosticEvent.from_xdr(text).event
         ours = event.contract_id is None or contract == StrKey.encode_contract(
@@ -82,23 +82,27 @@ def trap(diagnostics: Sequence[str], contract: str) -> Trap | None:
         topics = event.body.v0.topics if event.body.v0 else []
         for topic in topics[1:]:
             if ours and topic.error is not None:
-                return _trap(topic.error)
+                return _trap(topic.error, callee)
     return None
 
 
-def simulated(error: str) -> Trap:
+def simulated(
+    error: str,
+    callee: Callee = THE_ASSET,
+    of_host: Callable[[SCErrorType, SCErrorCode], Meaning] = contracts.of_host,
+) -> Trap:
     """Read why a call that was tried out ended in an error."""
     number = _CONTRACT_ERROR.search(error)
     if number is not None:
-        return _of_contract(int(number[1]))
+        return _of_contract(int(number[1]), callee)
     host = _HOST_ERROR.search(error)
     if host is not None:
         kinds = {_word(kind.name, "SCE_"): kind for kind in SCErrorType}
         codes = {_word(code.name, "SCEC_"): code for code in SCErrorCode}
         if host[1] in kinds and host[2] in codes:
-            return Trap(host[0], contracts.of_host(kinds[host[1]], codes[host[2]]))
+            return Trap(host[0], of_host(kinds[host[1]], codes[host[2]]))
     first = error.strip().splitlines()[0] if error.strip() else "no reason given"
-    return Trap(first, page("the network refuses the transfer"))
+    return Trap(first, page("the network refuses the call"))
 
 
 def answer(response: SendTransactionResponse) -> str:
@@ -131,16 +135,16 @@ def _operation_code(operation: xdr.OperationResult) -> IntEnum:
     return operation.code
 
 
-def _trap(error: xdr.SCError) -> Trap:
+def _trap(error: xdr.SCError, callee: Callee) -> Trap:
     if error.type is SCErrorType.SCE_CONTRACT and error.contract_code is not None:
-        return _of_contract(error.contract_code.uint32)
+        return _of_contract(error.contract_code.uint32, callee)
     code = error.code or SCErrorCode.SCEC_INTERNAL_ERROR
     name = f"Error({_word(error.type.name, 'SCE_')}, {_word(code.name, 'SCEC_')})"
     return Trap(name, contracts.of_host(error.type, code))
 
 
-def _of_contract(number: int) -> Trap:
-    return Trap(f"#{number}", contracts.ASSET.get(number, _UNKNOWN_NUMBER))
+def _of_contract(number: int, callee: Callee) -> Trap:
+    return Trap(f"#{number}", callee.meaning(number))
 
 
 def _word(name: str, prefix: str) -> str:

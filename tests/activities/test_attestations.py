@@ -43,20 +43,19 @@ NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def operator(stack: Stack) -> Keypair:
-    seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
-    return Keypair.from_secret(seeds["operator"])
+def seeds(stack: Stack) -> dict[str, str]:
+    return dict(json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"])
 
 
 @pytest.fixture(scope="module")
-async def calculator(stack: Stack, operator: Keypair) -> AsyncIterator[Calculator]:
+async def calculator(stack: Stack, seeds: dict[str, str]) -> AsyncIterator[Calculator]:
     environment = stack.environment
     nodes = Nodes.at(environment["STELLAR_RPC_URL"])
     yield Calculator(
         nodes,
         environment["STELLAR_NETWORK_PASSPHRASE"],
         environment["STELLAR_SLA_CONTRACT"],
-        operator,
+        *(Keypair.from_secret(seeds[name]) for name in ("operator", "fees")),
     )
     await nodes.close()
 
@@ -136,6 +135,24 @@ async def test_a_word_whose_every_step_runs_twice_is_asked_for_once(
     leaf = audit_leaves.c.action == "sla.attested"
     subject = audit_leaves.c.subject == f"outage/{attestation.outage_id}"
     assert await count(database, select(func.count()).where(leaf, subject)) == 1
+
+
+async def test_a_busy_network_is_outbid_and_the_word_is_given_once(
+    steps: AttestationActivities, database: Database, stack: Stack
+) -> None:
+    attestation = await judged(database)
+    call = await prepared(steps, attestation)
+    async with httpx.AsyncClient(base_url=stack.environment["STELLAR_RPC_URL"]) as chain:
+        surge = [{"kind": "surge_fee", "value": 30_000}]
+        (await chain.post("/faults", json={"faults": surge})).raise_for_status()
+        status = await steps.carry_out_call(await steps.prepare_call(attestation))
+        (await chain.post("/faults", json={"faults": []})).raise_for_status()
+    assert status is CallStatus.ANSWERED
+    (made,) = await rows(database, contract_calls, attestation)
+    assert (made.status, made.hash) == ("answered", call.hash)
+    assert made.xdr != call.envelope_xdr  # more was bid, and that was kept before it was sent
+    concluded = await steps.conclude_attestation(Concluding(attestation, "", NOW))
+    assert (concluded.attested, concluded.transaction_hash) == (True, call.hash)
 
 
 async def test_nothing_is_owed_before_the_contract_agrees(

@@ -81,7 +81,7 @@ async def test_answers_open_it(api: httpx.AsyncClient, database: Database) -> No
         await switch.heard(answer, CORRELATION)
         assert await switch.reason() is None
     await switch.heard("ERROR txBAD_AUTH", CORRELATION)
-    assert "refused as wrongly made" in (await switch.reason() or "")
+    assert "refused for what only we can mend" in (await switch.reason() or "")
 
 
 async def test_switching_it_where_it_stands_changes_nothing(

@@ -59,8 +59,18 @@ async def test_a_refusal_is_final(moody: Moody, url: str) -> None:
     async with Engine(url, "a-key", patience_seconds=30) as engine:
         with pytest.raises(Refused, match="in mood 409") as refusal:
             await engine.ask("POST", "/outages", {"id": "o-1"}, "once")
-    assert refusal.value.status == 409
+    assert (refusal.value.status, refusal.value.question) == (409, "POST /outages")
     assert len(moody.asked) == 1
+
+
+async def test_what_it_is_told_to_do_has_a_key_of_its_own(moody: Moody, url: str) -> None:
+    async with Engine(url, "a-key") as engine:
+        told = [await engine.tell("POST", "/webhooks", {"n": 1}) for _ in range(2)]
+    assert told == [{"detail": "in mood 201"}] * 2
+    keys = [key for _, key, _, _ in moody.asked]
+    assert None not in keys
+    # All the repetitions of the first have one key, the second has another.
+    assert [keys.count(key) for key in dict.fromkeys(keys)] == [len(BROKEN_DAY), 1]
 
 
 async def test_it_does_not_wait_for_ever(moody: Moody, url: str) -> None:

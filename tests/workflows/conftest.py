@@ -7,7 +7,7 @@ The stand-ins remember what they were asked; the domain's own rules fill in the 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,6 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from domain.attempts import Attempt, Observation, Outcome, Preparation, Sighting
 from domain.disputes import Deciding, Filed, Filing
 from domain.outages import (
     Amending,
@@ -31,19 +30,31 @@ from domain.outages import (
     Recorded,
     Request,
 )
-from domain.payments import Closing, Parking, Payment, PaymentStatus, Receipt, Settling, Treasury
-from domain.sla import PaymentType, Severity, Terms, judge
+from domain.payments import Closing, Payment, Settling
+from domain.sla import Severity, Terms, judge
 from sandbox.temporal import SEARCH_ATTRIBUTES, binary
-from tests.workflows.stand_ins import FakeAttestations, FakeWebhooks, steps_of
+from tests.workflows.stand_ins import (
+    DETECTED,
+    FakeAttestations,
+    FakeBatches,
+    FakeReconciliation,
+    FakeWallets,
+    FakeWebhooks,
+    payment,
+    steps_of,
+)
+from worker.main import LIVES
 from worker.refusals import Refusals
 from worker.sandbox import strict_sandbox
-from workflows.attestations import AttestationSteps, AttestationWorkflow
+from workflows.attestations import AttestationSteps
+from workflows.batches import BatchSteps
 from workflows.disputes import DisputeSteps
 from workflows.outages import OutageSteps, OutageWorkflow
-from workflows.payments import PaymentSteps, PaymentWorkflow
-from workflows.webhooks import WebhookSteps, WebhookWorkflow
+from workflows.payments import PaymentSteps
+from workflows.reconciliation import ReconciliationSteps
+from workflows.wallets import WalletSteps
+from workflows.webhooks import WebhookSteps
 
-DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TERMS = Terms(threshold_minutes=15, penalty_per_minute=100, reward_base=750)
 DAY = 86_400
 ASKER = Request("tester", "corr-1")
@@ -151,83 +162,7 @@ class FakeOutages(OutageSteps, DisputeSteps):
         return Closure(closing.outage_id, self._note("close_outage"))
 
 
-def payment(payment_id: str, amount_stroops: int = 7_500_000_000) -> Payment:
-    return Payment(
-        payment_id,
-        1,
-        "OUT-1",
-        1,
-        PaymentType.REWARD,
-        amount_stroops,
-        Treasury.POOL,
-        "GPOOL",
-        "GPROVIDER",
-        "corr-1",
-    )
-
-
-class FakePayments(PaymentSteps):
-    """A chain that shows whatever the test has lined up; in the end every payment succeeds."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.obstacles: list[str] = []
-        self.holds: list[Preparation] = []
-        self.observations: list[Observation] = []
-        self.sent: list[str] = []
-
-    @activity.defn
-    async def prepare_payment(self, payment: Payment) -> Preparation:
-        self.asked.append("prepare_payment")
-        if self.obstacles:
-            return Preparation(None, self.obstacles.pop(0))
-        if self.holds:
-            return self.holds.pop(0)
-        n = self.asked.count("prepare_payment")
-        return Preparation(Attempt(payment.id, n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False))
-
-    @activity.defn
-    async def submit_payment(self, attempt: Attempt) -> str:
-        self.asked.append("submit_payment")
-        self.sent.append(attempt.hash)
-        return "PENDING"
-
-    @activity.defn
-    async def observe_payment(self, attempt: Attempt) -> Observation:
-        self.asked.append("observe_payment")
-        if self.observations:
-            return self.observations.pop(0)
-        return Observation(Outcome.SUCCEEDED, 42, DETECTED)
-
-    @activity.defn
-    async def raise_fee(self, attempt: Attempt) -> Attempt:
-        self.asked.append("raise_fee")
-        return attempt
-
-    @activity.defn
-    async def book_payment(self, sighting: Sighting) -> Receipt:
-        self.asked.append("book_payment")
-        amount = sighting.payment.amount_stroops
-        return Receipt(sighting.payment.id, sighting.attempt.hash, 42, amount, DETECTED, [])
-
-    @activity.defn
-    async def fail_attempt(self, sighting: Sighting) -> None:
-        self.asked.append("fail_attempt")
-
-    @activity.defn
-    async def park_payment(self, parking: Parking) -> list[str]:
-        step = "park_payment" if parking.status is PaymentStatus.PARKED else "hold_payment"
-        self.asked.append(f"{step} {parking.reason}")
-        return [f"dlv-parked-{parking.payment.id}"]
-
-    @activity.defn
-    async def quarantine_payment(self, sighting: Sighting) -> list[str]:
-        self.asked.append("quarantine_payment")
-        return []
-
-
-@pytest.fixture(scope="session")
-async def environment() -> AsyncIterator[WorkflowEnvironment]:
+async def time_skipping() -> WorkflowEnvironment:
     config = [
         "frontend.WorkflowTimeSkippingEnabled=true",
         "system.workflowTimeSkippingEnabled=true",
@@ -236,9 +171,14 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
     arguments = [part for entry in config for part in ("--dynamic-config-value", entry)]
     for name, kind in SEARCH_ATTRIBUTES.items():
         arguments += ["--search-attribute", f"{name}={kind}"]
-    async with await WorkflowEnvironment.start_time_skipping_v2(
+    return await WorkflowEnvironment.start_time_skipping_v2(
         dev_server_existing_path=str(binary()), dev_server_extra_args=arguments
-    ) as environment:
+    )
+
+
+@pytest.fixture(scope="session")
+async def environment() -> AsyncIterator[WorkflowEnvironment]:
+    async with await time_skipping() as environment:
         yield environment
 
 
@@ -247,29 +187,32 @@ class Steps:
 
     def __init__(self) -> None:
         self.outages = FakeOutages()
-        self.payments = FakePayments()
+        self.payments = FakeBatches()
         self.webhooks = FakeWebhooks()
         self.attestations = FakeAttestations()
+        self.reconciliation = FakeReconciliation()
+        self.wallets = FakeWallets()
 
     def workers(self, client: Client) -> list[Worker]:
-        outages, payments, webhooks = self.outages, self.payments, self.webhooks
-        settling = steps_of(payments, PaymentSteps)
+        settling = steps_of(self.payments, PaymentSteps, BatchSteps)
         settling += steps_of(self.attestations, AttestationSteps)
-        duties: dict[str, tuple[list[type], list[Callable[..., Any]]]] = {
-            "outages": ([OutageWorkflow], steps_of(outages, OutageSteps, DisputeSteps)),
-            "settlement": ([PaymentWorkflow, AttestationWorkflow], settling),
-            "webhooks": ([WebhookWorkflow], steps_of(webhooks, WebhookSteps)),
+        settling += steps_of(self.wallets, WalletSteps)
+        taken: dict[str, list[Callable[..., Any]]] = {
+            "outages": steps_of(self.outages, OutageSteps, DisputeSteps),
+            "settlement": settling,
+            "webhooks": steps_of(self.webhooks, WebhookSteps),
+            "analytics": steps_of(self.reconciliation, ReconciliationSteps),
         }
         return [
             Worker(
                 client,
                 task_queue=queue,
                 workflows=lives,
-                activities=activities,
+                activities=taken[queue],
                 interceptors=[Refusals()],
                 workflow_runner=strict_sandbox(),
             )
-            for queue, (lives, activities) in duties.items()
+            for queue, lives in LIVES.items()
         ]
 
 

@@ -1,31 +1,46 @@
 """
 Record what workflows did, so that later code can be held to it.
 
-    python -m tests.workflows.record 0.1.0
+    python -m tests.workflows.record 0.2.0
 
-plays lives of every kind on a stack of its own and keeps their histories under the version
-given. Histories of released versions are never recorded again: code that cannot replay them
-would wedge the outages that are under way.
+keeps their histories under the version given: those of ordinary lives from two stacks of its own,
+one of which settles payments together and asks the SLA contract, and those of misfortunes from the
+scenes. Histories of released versions are never recorded again: code that cannot replay them would
+wedge the lives that are under way.
 """
 
 import asyncio
+import itertools
+import json
 import os
 import platform
 import re
+import shutil
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
-from temporalio.client import Client
+from stellar_sdk import Keypair, TransactionBuilder
+from temporalio.client import Client, WorkflowHandle
 
 from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
 from tests.support import TERMS, declare, eventually, resolve
+from tests.workflows import scenes
+from worker.main import LIVES
+from workflows.batches import GatheringWorkflow
+from workflows.webhooks import WebhookWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"
 KEY = "key-of-the-recorder-0001"
 POLICY = "recorded"
+TOGETHER = {"SETTLEMENT_RAIL": "classic", "CONTRACT_EXECUTION_MODE": "soroban"}
+# What gathers never ends, and the webhooks are sent to who does not want them: kept so far.
+ENDLESS = (GatheringWorkflow, WebhookWorkflow)
 
 
 async def play(api: httpx.AsyncClient) -> list[str]:
@@ -57,50 +72,106 @@ async def play(api: httpx.AsyncClient) -> list[str]:
         if name in rulings:
             ruling = f"/sla/disputes/{filed.json()['id']}"
             (await api.patch(ruling, json=rulings[name])).raise_for_status()
-    return await _settled(api)
-
-
-async def _settled(api: httpx.AsyncClient) -> list[str]:
-    async def all_closed() -> bool:
-        listed = (await api.get("/outages", params={"page_size": 50})).json()["items"]
-        return all(item["lifecycle"] in ("closed", "cancelled") for item in listed)
-
-    await eventually(all_closed, "every outage is closed", 60)
+    await _settled(api)
     payments = (await api.get("/payments", params={"page_size": 50})).json()["items"]
     outages = {item["outage_id"] for item in payments} | {"cancelled"}
     kept = {payment["outage_id"]: payment["id"] for payment in payments}
     return [f"outage/{name}" for name in sorted(outages)] + [f"payment/{kept['met']}"]
 
 
-async def keep(client: Client, workflow_id: str, folder: Path) -> None:
-    history = await client.get_workflow_handle(workflow_id).fetch_history()
-    kind, _, subject = workflow_id.partition("/")
-    name = f"outage-{subject}" if kind == "outage" else kind
-    # The machine that recorded it is nobody's business.
+async def _settled(api: httpx.AsyncClient) -> None:
+    async def all_closed() -> bool:
+        listed = (await api.get("/outages", params={"page_size": 50})).json()["items"]
+        return all(item["lifecycle"] in ("closed", "cancelled") for item in listed)
+
+    await eventually(all_closed, "every outage is closed", 60)
+
+
+async def play_together(api: httpx.AsyncClient, stack: Stack) -> None:
+    """Live the lives of the other way to settle, and run each errand about a wallet."""
+    policy = {"name": POLICY, "dispute_window_seconds": 0, "terms": TERMS}
+    (await api.post("/sla/policies", json=policy)).raise_for_status()
+    for name, minutes in (("one", 5), ("two", 25), ("three", 5)):
+        await declare(api, id=name, policy=POLICY)
+        await resolve(api, name, minutes)
+    await _settled(api)
+    seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
+    owner = Keypair.from_secret(seeds["beneficiary"])
+    wallet, known = f"/wallets/{owner.public_key}", {"address": owner.public_key, "owner": "One"}
+    (await api.post("/wallets", json=known)).raise_for_status()
+    challenge = (await api.post(f"{wallet}/challenges")).raise_for_status().json()
+    envelope = TransactionBuilder.from_xdr(
+        challenge["transaction_xdr"], challenge["network_passphrase"]
+    )
+    envelope.sign(owner)
+    proof = {"transaction_xdr": envelope.to_xdr()}
+    (await api.post(f"{wallet}/proofs", json=proof)).raise_for_status()
+    stranger = {"address": Keypair.random().public_key, "owner": "Two"}
+    (await api.post("/wallets", json=stranger)).raise_for_status()
+    (await api.post(f"/wallets/{stranger['address']}/fund")).raise_for_status()
+
+
+async def keep(folder: Path, name: str, life: WorkflowHandle[Any, Any]) -> None:
+    history = await life.fetch_history()
+    # The machine that recorded it is nobody's business, nor where its files are.
     text = re.sub(rf"[0-9]+([@-]){platform.node()}", r"1\1recorder", history.to_json())
-    (folder / f"{name}.json").write_text(text)
+    text = re.sub(r"/[^\\\"]*/(?=\w+\.py)", "", text)
+    assert platform.node() not in text
+    await asyncio.to_thread((folder / f"{name}.json").write_text, text)
 
 
-async def main(version: str) -> None:
-    folder = HISTORIES / version
-    folder.mkdir(parents=True)
-    os.environ["BOOTSTRAP_API_KEY"] = KEY
+async def ordinary(folder: Path, api: httpx.AsyncClient, stack: Stack, client: Client) -> None:
+    for workflow_id in await play(api):
+        kind, _, subject = workflow_id.partition("/")
+        name = f"outage-{subject}" if kind == "outage" else kind
+        await keep(folder, name, client.get_workflow_handle(workflow_id))
+    async for delivery in client.list_workflows('WorkflowType="WebhookWorkflow"', limit=1):
+        await keep(folder, "webhook", client.get_workflow_handle(delivery.id))
+
+
+async def together(folder: Path, api: httpx.AsyncClient, stack: Stack, client: Client) -> None:
+    await play_together(api, stack)
+    for life in itertools.chain(*LIVES.values()):
+        ended = "" if life in ENDLESS else ' AND ExecutionStatus="Completed"'
+        wanted = f'WorkflowType="{life.__name__}"{ended}'
+        name = life.__name__.removesuffix("Workflow").lower()
+
+        async def look(wanted: str = wanted) -> WorkflowHandle[Any, Any] | None:
+            async for found in client.list_workflows(wanted, limit=1):
+                return client.get_workflow_handle(found.id, run_id=found.run_id)
+            return None
+
+        await keep(folder, f"{name}-together", await eventually(look, f"a {name} has lived"))
+
+
+async def on_a_stack(
+    settings: dict[str, str],
+    record: Callable[[httpx.AsyncClient, Stack, Client], Awaitable[None]],
+) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        stack = Stack(StackOptions(Path(directory), free(), ledger_seconds=0.25))
+        options = StackOptions(Path(directory), free(), ledger_seconds=0.25, settings=settings)
+        stack = Stack(options)
         await stack.start()
         try:
             url = f"{stack.url}/api/v1"
-            async with httpx.AsyncClient(base_url=url, headers={"X-API-Key": KEY}) as api:
+            headers = {"X-API-Key": KEY}
+            async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as api:
                 webhook = {"url": f"{stack.url}/health", "events": ["outage.created"]}
                 (await api.post("/webhooks", json=webhook)).raise_for_status()
-                workflow_ids = await play(api)
-            client = await Client.connect(stack.environment["TEMPORAL_ADDRESS"])
-            for workflow_id in workflow_ids:
-                await keep(client, workflow_id, folder)
-            async for delivery in client.list_workflows('WorkflowType="WebhookWorkflow"', limit=1):
-                await keep(client, delivery.id, folder)
+                client = await Client.connect(stack.environment["TEMPORAL_ADDRESS"])
+                await record(api, stack, client)
         finally:
             await stack.stop()
+
+
+async def main(version: str) -> None:
+    os.environ["BOOTSTRAP_API_KEY"] = KEY
+    with tempfile.TemporaryDirectory(dir=HISTORIES.parent) as directory:
+        folder = Path(directory)
+        await scenes.play(partial(keep, folder))
+        await on_a_stack({}, partial(ordinary, folder))
+        await on_a_stack(TOGETHER, partial(together, folder))
+        await asyncio.to_thread(shutil.copytree, folder, HISTORIES / version)
 
 
 if __name__ == "__main__":

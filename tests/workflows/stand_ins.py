@@ -1,14 +1,196 @@
-"""Stand-ins for the steps of the smaller lives: what was asked is remembered, answers are lined up."""
+"""
+Stand-ins for the steps of all lives but the outage's own: what was asked is remembered, answers
+are lined up.
+"""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio import activity
 
+from domain.attempts import Attempt, Observation, Outcome, Preparation, Sighting
 from domain.attestations import Attestation, Call, CallStatus, Concluding, Conclusion, Turn
+from domain.batches import Batch, BatchPreparation, BatchSighting, Ejection, Gathering
+from domain.errors import Conflict
+from domain.payments import Parking, Payment, PaymentStatus, Receipt, Treasury
+from domain.reconciliation import Comparison, Run
+from domain.sla import PaymentType
+from domain.wallets import Challenge, Proof, Readiness
 from domain.webhooks import Delivery, DeliveryStatus
 from workflows.attestations import AttestationSteps
+from workflows.batches import BatchSteps
+from workflows.payments import PaymentSteps
+from workflows.reconciliation import ReconciliationSteps
+from workflows.wallets import WalletSteps
 from workflows.webhooks import WebhookSteps
+
+DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def payment(payment_id: str, amount_stroops: int = 7_500_000_000) -> Payment:
+    return Payment(
+        payment_id,
+        1,
+        "OUT-1",
+        1,
+        PaymentType.REWARD,
+        amount_stroops,
+        Treasury.POOL,
+        "GPOOL",
+        "GPROVIDER",
+        "corr-1",
+    )
+
+
+class FakePayments(PaymentSteps):
+    """A chain that shows whatever the test has lined up; in the end every payment succeeds."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.obstacles: list[str] = []
+        self.holds: list[Preparation] = []
+        self.gathered = 0
+        self.answers: list[str] = []
+        self.bids: list[str] = []
+        self.observations: list[Observation] = []
+        self.sent: list[str] = []
+
+    @activity.defn
+    async def prepare_payment(self, payment: Payment) -> Preparation:
+        self.asked.append("prepare_payment")
+        if self.obstacles:
+            return Preparation(None, self.obstacles.pop(0))
+        if self.holds:
+            return self.holds.pop(0)
+        if self.gathered:
+            self.gathered -= 1
+            return Preparation(None, gathered=True)
+        n = self.asked.count("prepare_payment")
+        return Preparation(Attempt(payment.id, n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False))
+
+    @activity.defn
+    async def submit_payment(self, attempt: Attempt) -> str:
+        self.asked.append("submit_payment")
+        self.sent.append(attempt.newest_hash)
+        return self.answers.pop(0) if self.answers else "PENDING"
+
+    @activity.defn
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        self.asked.append("observe_payment")
+        if self.observations:
+            return self.observations.pop(0)
+        return Observation(Outcome.SUCCEEDED, 42, DETECTED)
+
+    @activity.defn
+    async def raise_fee(self, attempt: Attempt) -> Attempt:
+        self.asked.append("raise_fee")
+        return replace(attempt, envelope_hash=self.bids.pop(0)) if self.bids else attempt
+
+    @activity.defn
+    async def book_payment(self, sighting: Sighting) -> Receipt:
+        self.asked.append("book_payment")
+        amount = sighting.payment.amount_stroops
+        return Receipt(sighting.payment.id, sighting.attempt.hash, 42, amount, DETECTED, [])
+
+    @activity.defn
+    async def fail_attempt(self, sighting: Sighting) -> None:
+        self.asked.append("fail_attempt")
+
+    @activity.defn
+    async def park_payment(self, parking: Parking) -> list[str]:
+        step = "park_payment" if parking.status is PaymentStatus.PARKED else "hold_payment"
+        self.asked.append(f"{step} {parking.reason}")
+        return [f"dlv-parked-{parking.payment.id}"]
+
+    @activity.defn
+    async def quarantine_payment(self, sighting: Sighting) -> list[str]:
+        self.asked.append("quarantine_payment")
+        return []
+
+
+class FakeBatches(FakePayments, BatchSteps):
+    """The same chain, for payments that are settled together; `left` is prepared first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gatherings: list[list[Batch] | None] = []
+        self.left: list[BatchPreparation] = []
+        self.ejections: list[Ejection] = []
+        self.settled: list[str] = []
+
+    @activity.defn
+    async def gather_batches(self, gathering: Gathering) -> list[Batch] | None:
+        self.asked.append("gather_batches first" if gathering.first else "gather_batches")
+        return self.gatherings.pop(0) if self.gatherings else None
+
+    @activity.defn
+    async def prepare_batch(self, batch: Batch) -> BatchPreparation:
+        self.asked.append("prepare_batch")
+        if self.left:
+            return self.left.pop(0)
+        n = self.asked.count("prepare_batch")
+        return BatchPreparation(
+            Attempt(batch.leader, batch.n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False)
+        )
+
+    @activity.defn
+    async def book_batch(self, sighting: BatchSighting) -> list[str]:
+        self.asked.append("book_batch")
+        return self.settled
+
+    @activity.defn
+    async def eject_batch(self, sighting: BatchSighting) -> Ejection:
+        self.asked.append("eject_batch")
+        return self.ejections.pop(0)
+
+    @activity.defn
+    async def quarantine_batch(self, sighting: BatchSighting) -> list[str]:
+        self.asked.append("quarantine_batch")
+        return []
+
+
+class FakeReconciliation(ReconciliationSteps):
+    """A node that may be down, and a book that always finds one break."""
+
+    def __init__(self) -> None:
+        self.down = False
+
+    @activity.defn
+    async def read_chain(self, run: Run) -> int:
+        if self.down:
+            raise RuntimeError("the node does not answer")
+        return 42
+
+    @activity.defn
+    async def compare_books(self, run: Run) -> Comparison:
+        return Comparison(42, 7, 70_000_000, 1, 1, [f"dlv-break-{run.at.isoformat()}"])
+
+
+class FakeWallets(WalletSteps):
+    """A network on which every account is ready; a proof by nobody is refused."""
+
+    def _ready(self, address: str) -> Readiness:
+        return Readiness(address, True, True, True, 10_000_000, 42, DETECTED)
+
+    @activity.defn
+    async def read_wallet(self, address: str) -> Readiness:
+        return self._ready(address)
+
+    @activity.defn
+    async def challenge_wallet(self, address: str) -> Challenge:
+        return Challenge(address, "xdr", "hash", "a network", DETECTED)
+
+    @activity.defn
+    async def prove_wallet(self, proof: Proof) -> Readiness:
+        if not proof.transaction_xdr:
+            raise Conflict("nobody has signed this challenge")
+        return self._ready(proof.address)
+
+    @activity.defn
+    async def fund_wallet(self, address: str) -> Readiness:
+        return self._ready(address)
 
 
 class FakeAttestations(AttestationSteps):

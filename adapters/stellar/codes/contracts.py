@@ -1,10 +1,11 @@
 """
-Errors of contract calls: those of the Stellar Asset Contract by number, those of its host by kind.
+Errors of contract calls: those of a contract by number, those of its host by kind.
 
-Numbers overlap with those of other contracts, so the first table is for the asset's own calls only.
+The contracts' numbers overlap, so each table of numbers is for the calls of its own contract only.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
@@ -29,6 +30,29 @@ ASSET: Mapping[int, Meaning] = {
     13: Meaning(Remedy.PARK, "an account has no trustline for the asset", True),
     14: Meaning(Remedy.PARK, "an account is below its XLM reserve", True),
     15: park("the payee's account can hold no further entry"),
+}
+
+# The SLA calculator's. Those of its administration are here too: nothing we send may meet them.
+CALCULATOR: Mapping[int, Meaning] = {
+    1: page("it is initialized already"),
+    2: page("it is not initialized, or nobody holds the role asked for"),
+    3: page("the caller does not hold the role; was the operator's key replaced?"),
+    4: page("it knows no terms for this severity"),
+    5: page("its storage has another version"),
+    6: park("it is paused"),
+    7: page("no transfer of a role is pending"),
+    8: page("the threshold is out of bounds"),
+    9: page("the penalty is out of bounds"),
+    10: page("the reward is out of bounds"),
+    11: page("the severity is not one that may be changed so"),
+    12: page("the retention limit is out of bounds"),
+    13: page("it has calculated this verdict before, from other minutes or terms"),
+    14: page("the penalty is not a negative 128-bit integer"),
+    15: page("the reward is not a positive 128-bit integer"),
+    16: page("its config is frozen"),
+    17: page("an input is too long"),
+    18: page("the severity is not in its set"),
+    19: page("it has calculated this verdict 16 times; have its admin prune it"),
 }
 
 # Met when the state has changed between trying a call out and applying it; a new attempt is tried
@@ -61,6 +85,43 @@ HOST_CODES: Mapping[SCErrorCode, Meaning | None] = {
 }
 
 
+# Of calls of the SLA calculator that were only tried out: they declare nothing yet.
+CALCULATOR_TRIED: Mapping[tuple[SCErrorType, SCErrorCode], Meaning] = {
+    (SCErrorType.SCE_BUDGET, SCErrorCode.SCEC_EXCEEDED_LIMIT): page(
+        "its entry is full; have its admin prune it"
+    ),
+    (SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_MISSING_VALUE): page("there is no such contract"),
+}
+
+
 def of_host(kind: SCErrorType, code: SCErrorCode) -> Meaning:
     """Return what an error of the contract's host means."""
     return HOST_CODES[code] or HOST[kind]
+
+
+def of_trial(kind: SCErrorType, code: SCErrorCode) -> Meaning:
+    """
+    Return what the host means that refuses a call of the calculator which was only tried out.
+
+    It met the state as it is, so that it would meet the same again: a person must look.
+    """
+    found = CALCULATOR_TRIED.get((kind, code)) or of_host(kind, code)
+    lasting = found.remedy is Remedy.RETRY and code is not SCErrorCode.SCEC_INTERNAL_ERROR
+    return page(found.sentence) if lasting else found
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """Whose errors are read: by number, and what a number means that is in no table."""
+
+    numbers: Mapping[int, Meaning]
+    unknown: Meaning
+
+    def meaning(self, number: int) -> Meaning:
+        return self.numbers.get(number, self.unknown)
+
+
+THE_ASSET = Callee(
+    ASSET, page("the asset's contract refuses the transfer for a reason we do not know")
+)
+THE_CALCULATOR = Callee(CALCULATOR, page("for a reason it has no name for"))

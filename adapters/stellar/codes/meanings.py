@@ -9,7 +9,7 @@ class Remedy(StrEnum):
 
     TERMINAL = "terminal"  # the end: it is done, or nothing will ever make it work
     RETRY = "retry"  # it may work as it is, a little later
-    PARK = "park"  # the payee, or the payee's issuer, must change something first
+    PARK = "park"  # others must change something first: payee, issuer, a contract's admin
     PAGE = "page"  # we must: treasury, fee account, keys or this program
 
 

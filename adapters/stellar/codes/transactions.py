@@ -6,7 +6,7 @@ from stellar_sdk.soroban_rpc import GetTransactionStatus as Found
 from stellar_sdk.soroban_rpc import SendTransactionStatus as Sent
 from stellar_sdk.xdr import TransactionResultCode as Code
 
-from adapters.stellar.codes.meanings import Meaning, page, park, retry, terminal
+from adapters.stellar.codes.meanings import Meaning, Remedy, page, park, retry, terminal
 
 TRANSACTIONS: Mapping[Code, Meaning] = {
     Code.txFEE_BUMP_INNER_SUCCESS: terminal("the transaction was applied"),
@@ -34,6 +34,11 @@ TRANSACTIONS: Mapping[Code, Meaning] = {
     ),
     Code.txFROZEN_KEY_ACCESSED: park("the network's validators have frozen an account in it"),
 }
+
+# By the name that the record of answers has for them: too many of these open the breaker.
+ALARMING = frozenset(
+    code.name for code, meaning in TRANSACTIONS.items() if meaning.remedy is Remedy.PAGE
+)
 
 # A transaction in a ledger with one of these did not consume its sequence: it proves nothing.
 UNCONSUMED = frozenset(

@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from stellar_sdk import scval
+from stellar_sdk import scval, xdr
 
-from adapters.stellar import answers
 from adapters.stellar import calculator as calculators
-from adapters.stellar.answers import REACTIONS, refusal
-from adapters.stellar.calculator import LEDGERS_TO_LIVE, Calculator
+from adapters.stellar.answers import refusal
+from adapters.stellar.calculator import Calculator
+from adapters.stellar.codes import contracts
+from adapters.stellar.codes.meanings import Remedy
 from adapters.stellar.nodes import Node, Nodes
+from adapters.stellar.proofs import account_keys, address_of
+from adapters.stellar.transfers import LEDGERS_TO_LIVE
 from domain.attestations import Call, CallOutcome, CallStatus, SignedCall
+from domain.envelopes import LEDGERS_TO_A_RAISE
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
 from domain.sla import Severity
 from sandbox.stellar import wire
@@ -23,7 +26,8 @@ from sandbox.stellar.calculator.contract import SlaCalculator
 from sandbox.stellar.calculator.refusals import Refusal
 from sandbox.stellar.contracts import Call as ContractCall
 from sandbox.stellar.faults import Fault
-from tests.contracts import PASSPHRASE, PEOPLE, Counter
+from sandbox.stellar.incidents import start_plan
+from tests.contracts import FEES, PASSPHRASE, PEOPLE, Counter
 
 ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
 OPENED = books.opened(ADMIN.public_key, OPERATOR.public_key, 100)
@@ -44,7 +48,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def calculator(counter: Counter) -> Calculator:
-    return Calculator(nodes(counter), PASSPHRASE, counter.contract, OPERATOR)
+    return Calculator(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES)
 
 
 def nodes(counter: Counter) -> Nodes:
@@ -93,7 +97,7 @@ async def test_a_contract_that_hashes_otherwise_is_refused(counter: Counter) -> 
 
 async def test_what_is_no_contract_is_refused(counter: Counter) -> None:
     with pytest.raises(ContractMismatch, match="not a contract id"):
-        Calculator(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR)
+        Calculator(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR, FEES)
     counter.contract = storage.contract_id("never deployed")
     with pytest.raises(ContractMismatch, match="is STELLAR_SLA_CONTRACT deployed on this network"):
         await calculator(counter).check()
@@ -124,7 +128,8 @@ async def carried(counter: Counter, call: Call) -> CallOutcome:
 
     beat = asyncio.create_task(closing())
     try:
-        return await calculator(counter).carry_out(call)
+        made = calculator(counter)
+        return await made.watch(call, await made.send(call))
     finally:
         beat.cancel()
         with suppress(asyncio.CancelledError):
@@ -168,7 +173,7 @@ async def test_a_call_that_came_too_late_is_proven_dead(counter: Counter) -> Non
 async def test_a_call_nobody_has_seen_is_open(counter: Counter) -> None:
     call = await signed(counter)
     counter.network.faults.replace([Fault("node_down")], 1)
-    outcome = await calculator(counter).carry_out(call)
+    outcome = await calculator(counter).watch(call, "UNKNOWN ChainUnavailable")
     assert (outcome.status, outcome.reason) == (CallStatus.OPEN, "cannot look: ChainUnavailable")
 
 
@@ -196,14 +201,83 @@ async def test_other_minutes_under_the_same_name_are_for_a_person(counter: Count
         await signed(counter, minutes=21)
 
 
-def test_every_refusal_of_the_contract_has_a_reaction() -> None:
-    assert set(REACTIONS) == {int(each) for each in Refusal}
-    waited = [code for code, (reaction, _) in REACTIONS.items() if reaction == "wait"]
+def test_every_refusal_of_the_contract_has_a_meaning() -> None:
+    assert set(contracts.CALCULATOR) == {int(each) for each in Refusal}
+    waited = [code for code, found in contracts.CALCULATOR.items() if found.remedy is Remedy.PARK]
     assert waited == [Refusal.CONTRACT_PAUSED]
 
 
-def test_what_the_host_refuses_is_said_in_its_own_words() -> None:
-    full: Any = refusal("it", "HostError: Error(Budget, ExceededLimit)\n\nEvent log")
-    assert "entry is full" in str(full)
-    other: Any = answers.refusal("it", "HostError: Error(Storage, MissingValue)\nmore")
-    assert str(other) == "it refuses: HostError: Error(Storage, MissingValue)"
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence"),
+    [
+        ("Error(Contract, #6)", Obstructed, "it is paused (#6)"),
+        ("Error(Contract, #3)", ContractRefused, "was the operator's key replaced? (#3)"),
+        ("Error(Contract, #99)", ContractRefused, "for a reason it has no name for (#99)"),
+        (
+            "Error(Budget, ExceededLimit)\n\nlog",
+            ContractRefused,
+            "its entry is full; have its admin",
+        ),
+        ("Error(Storage, MissingValue)\nmore", ContractRefused, "there is no such contract"),
+        ("Error(Context, InvalidAction)", ContractRefused, "the call's surroundings have changed"),
+        ("Error(Storage, InternalError)", ChainUnavailable, "the network had an error of its own"),
+        ("the moon is full\nand more", ContractRefused, "refuses the call (the moon is full)"),
+    ],
+)
+def test_what_a_trial_of_a_call_says_is_read(error: str, kind: type, sentence: str) -> None:
+    refused = refusal("it", f"HostError: {error}" if error.startswith("Error") else error)
+    assert type(refused) is kind
+    assert str(refused).startswith("it refuses: ")
+    assert sentence in str(refused)
+
+
+async def test_a_busy_network_is_outbid_around_the_same_call(counter: Counter) -> None:
+    call, made = await signed(counter), calculator(counter)
+    fees, operator = await balances(counter)
+    start_plan(counter.network, [Fault("surge_fee", value=30_000)], 1)
+    bids = [call]
+    while "INSUFFICIENT_FEE" in (answer := await made.send(bids[-1])):
+        higher = await made.raised(bids[-1], answer)
+        assert higher is not None
+        bids.append(higher)
+    assert len(bids) == 3  # 1,000, 10,000 and 100,000 stroops an operation
+    assert {(bid.hash, bid.sequence, bid.max_ledger) for bid in bids} == {
+        (call.hash, call.sequence, call.max_ledger)
+    }
+    assert await made.raised(bids[-1], answer) is None  # taken: nothing more to bid
+    outcome = await carried(counter, bids[-1])
+    assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, True)
+    assert (await counter.view("get_stats"))["total_calculations"] == 1
+    # The fee account has paid, and the operator nothing.
+    after = await balances(counter)
+    assert after[0] < fees - 30_000
+    assert after[1] == operator
+
+
+async def balances(counter: Counter) -> list[int]:
+    """What the fee account and the operator hold, in stroops of XLM."""
+    keys = account_keys([FEES.public_key, OPERATOR.public_key])
+    found: dict[str, int] = {}
+    for each in (await counter.server.get_ledger_entries(keys)).entries or []:
+        entry = xdr.LedgerEntryData.from_xdr(each.xdr).account
+        assert entry is not None
+        found[address_of(entry)] = entry.balance.int64
+    return [found[FEES.public_key], found[OPERATOR.public_key]]
+
+
+async def test_a_call_that_ledgers_pass_by_is_outbid(counter: Counter) -> None:
+    call, made = await signed(counter), calculator(counter)
+    for _ in range(LEDGERS_TO_A_RAISE - 1):
+        counter.network.close_ledger()
+    assert await made.raised(call, "PENDING") is None
+    counter.network.close_ledger()
+    higher = await made.raised(call, "PENDING")
+    assert higher is not None
+    # Having bid more, it is given as many ledgers again.
+    assert await made.raised(higher, "PENDING") is None
+
+
+async def test_a_call_is_not_outbid_beyond_the_cap(counter: Counter) -> None:
+    made = Calculator(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES, 1)
+    with pytest.raises(Obstructed, match="raise STELLAR_FEE_CAP_STROOPS"):
+        await made.sign_call("oA", Severity.HIGH, 5)

@@ -1,6 +1,8 @@
 """The table knows every code that the network's library knows: a new one fails here first."""
 
+import ast
 from enum import IntEnum
+from pathlib import Path
 
 import pytest
 from stellar_sdk import xdr
@@ -9,6 +11,7 @@ from stellar_sdk.soroban_rpc import GetTransactionStatus, SendTransactionStatus
 from adapters.stellar.codes import contracts, operations, transactions
 from adapters.stellar.codes.meanings import Meaning, Remedy
 
+ROOT = Path(__file__).parents[3]
 SUFFIX = "ResultCode"
 TABLES = [
     (xdr.TransactionResultCode, transactions.TRANSACTIONS),
@@ -37,8 +40,37 @@ def test_every_kind_of_operation_is_known_or_never_sent() -> None:
     assert kinds - families == {"createpassiveselloffer"}  # has those of a sell offer
 
 
-def test_the_asset_contract_s_numbers_have_no_gap() -> None:
+def test_the_contracts_numbers_have_no_gap() -> None:
     assert sorted(contracts.ASSET) == list(range(1, 16))
+    assert sorted(contracts.CALCULATOR) == list(range(1, 20))
+
+
+def test_nothing_outside_the_table_says_what_a_code_means() -> None:
+    """No second list: elsewhere a code of the network is at most named."""
+    codes = {code.name for kind, _ in TABLES for code in kind} - {"SUCCESS", "ERROR", "FAILED"}
+    listed = [
+        f"{path}:{node.lineno}"
+        for folder in ("activities", "adapters", "domain", "worker", "workflows")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.parent.name != "codes"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Dict | ast.Set | ast.List | ast.Tuple)
+        if len(codes & _names(node)) > 2 or _counts(node)
+    ]
+    assert listed == []
+
+
+def _counts(node: ast.AST) -> bool:
+    """Whether a literal goes by number, as the errors of a contract do."""
+    keys = node.keys if isinstance(node, ast.Dict) else []
+    return any(isinstance(key, ast.Constant) and type(key.value) is int for key in keys)
+
+
+def _names(node: ast.AST) -> set[str]:
+    """Every word that a literal has in it: attributes and texts."""
+    inside = list(ast.walk(node))
+    words = {each.attr for each in inside if isinstance(each, ast.Attribute)}
+    return words | {str(each.value) for each in inside if isinstance(each, ast.Constant)}
 
 
 def test_every_meaning_is_a_sentence_and_success_is_the_only_good_end() -> None:

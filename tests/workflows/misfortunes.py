@@ -1,0 +1,155 @@
+"""What may happen to payments and batches but seldom does; each scene answers the lives to keep."""
+
+from datetime import timedelta
+
+from domain.attempts import Attempt, Observation, Outcome, Preparation
+from domain.batches import Batch, BatchPreparation, Ejected, Ejection
+from tests.workflows.conftest import DETECTED
+from tests.workflows.stage import Kept, Stage
+from workflows.batches import BatchWorkflow, GatheringWorkflow
+from workflows.payments import PaymentWorkflow
+
+FAR = DETECTED.replace(year=2126)
+FOREIGN, OPEN = Observation(Outcome.FOREIGN), Observation(Outcome.OPEN)
+
+
+async def bumped(stage: Stage) -> Kept:
+    """The fee is too low twice: said by an answer, and by the ledgers that pass."""
+    steps = stage.steps.payments
+    steps.answers = ["ERROR txINSUFFICIENT_FEE", "PENDING", "ERROR txINSUFFICIENT_FEE"]
+    steps.bids, steps.observations = ["bid-1", "bid-2"], [OPEN] * 2
+    life = await stage.pay("bumped")
+    await life.result()
+    return {"payment-bumped": life}
+
+
+async def held(stage: Stage) -> Kept:
+    """Over a limit for a while, then waiting for two people."""
+    steps = stage.steps.payments
+    steps.holds = [Preparation(None, "the day is used up", again_at=DETECTED)] * 2
+    steps.holds.append(Preparation(None, "waits for approval by 2 people", again_at=FAR))
+    with stage.environment.with_time_skipping_disabled():
+        life = await stage.pay("held")
+    async with stage.waiting(life, "held: waits for approval"):
+        await life.signal(PaymentWorkflow.retry)
+    await life.result()
+    return {"payment-held": life}
+
+
+async def stopped(stage: Stage) -> Kept:
+    """The breaker is open before anything is signed, and again before it is sent."""
+    steps = stage.steps.payments
+    steps.holds = [Preparation(None, "the breaker is open", again_at=FAR)]
+    steps.answers, steps.observations = ["HELD the breaker is open"] * 2, [OPEN] * 2
+    with stage.environment.with_time_skipping_disabled():
+        life = await stage.pay("stopped")
+    async with stage.waiting(life, "held: the breaker is open"):
+        await life.signal(PaymentWorkflow.retry)
+    await life.result()
+    return {"payment-stopped": life}
+
+
+async def parked(stage: Stage) -> Kept:
+    """Tried again once told, once after an hour, once after the chain has refused it for good."""
+    steps = stage.steps.payments
+    steps.obstacles = ["the payee has no trustline"] * 2
+    steps.observations = [
+        Observation(Outcome.EXPIRED),
+        Observation(Outcome.FAILED_RETRY, reason="txFAILED"),
+        Observation(Outcome.FAILED_PARK, reason="the issuer has frozen it"),
+    ]
+    with stage.environment.with_time_skipping_disabled():
+        life = await stage.pay("parked")
+    async with stage.waiting(life, "parked: "):
+        await life.signal(PaymentWorkflow.retry)
+    for times in (2, 3):
+        await stage.noted(life, "parked: ", times)
+        await stage.environment.fast_forward(life, timedelta(hours=1))
+    await life.result()
+    return {"payment-parked": life}
+
+
+async def quarantined(stage: Stage) -> Kept:
+    """Unknown bytes, a person's word, the same again; then ours are found after all."""
+    steps = stage.steps.payments
+    steps.observations = [FOREIGN]
+    with stage.environment.with_time_skipping_disabled():
+        life = await stage.pay("quarantined")
+    async with stage.waiting(life, "quarantined: "):
+        steps.observations = [FOREIGN]
+        await life.signal(PaymentWorkflow.retry)
+        await stage.noted(life, "quarantined: ", 2)
+        await life.signal(PaymentWorkflow.retry)
+    await life.result()
+    return {"payment-quarantined": life}
+
+
+async def gathered(stage: Stage) -> Kept:
+    """Waits for a batch: it is left out of one, looked for after a while, and woken by another."""
+    stage.steps.payments.gathered = 3
+    with stage.environment.with_time_skipping_disabled():
+        life = await stage.pay("gathered")
+    async with stage.waiting(life, "ready; waits"):
+        await life.signal(PaymentWorkflow.ejected, "the payee has no trustline")
+        await stage.noted(life, "parked: ")
+        await life.signal(PaymentWorkflow.retry)
+    await stage.noted(life, "ready; waits", 2)
+    await stage.environment.fast_forward(life, timedelta(minutes=10))
+    await stage.noted(life, "ready; waits", 3)
+    await life.signal(PaymentWorkflow.retry)
+    await life.result()
+    return {"payment-gathered": life}
+
+
+async def batched(stage: Stage) -> Kept:
+    """One payment is left out at first and one by the chain; the rest is tried again and settled."""
+    steps = stage.steps.payments
+    first = Attempt("pay-a", 1, "GCHANNEL", 7, 100, "hash-0", "xdr", False)
+    steps.left = [BatchPreparation(first, [Ejected("pay-b", "no trustline")], ["dlv-batched-1"])]
+    steps.observations = [OPEN, Observation(Outcome.EXPIRED)]
+    steps.observations += [Observation(Outcome.FAILED_RETRY, reason="txFAILED")]
+    again = Batch("pay-a", 2, resubmitted=True)
+    steps.ejections = [Ejection([Ejected("pay-c", "no account")], again, ["dlv-batched-2"])]
+    steps.settled = ["pay-a", "pay-d"]
+    steps.gathered, names = 2, ("pay-a", "pay-b", "pay-c")
+    with stage.environment.with_time_skipping_disabled():
+        for name in names[:2]:  # the others have no life of their own
+            await stage.pay(name)
+        life = await stage.begin(BatchWorkflow.run, Batch("pay-a", 1), "batch/pay-a/1")
+        await life.result()
+    return {"batch-ejected": life}
+
+
+async def batches_in_trouble(stage: Stage) -> Kept:
+    """Unknown bytes and a person's word; a bid too low; nobody left to settle for."""
+    steps = stage.steps.payments
+    steps.observations = [FOREIGN]
+    with stage.environment.with_time_skipping_disabled():
+        life = await stage.begin(BatchWorkflow.run, Batch("pay-q", 1), "batch/pay-q/1")
+    async with stage.waiting(life, "quarantined: "):
+        steps.answers, steps.bids = ["ERROR txINSUFFICIENT_FEE"], ["bid-q"]
+        await life.signal(BatchWorkflow.retry)
+        await life.result()
+    steps.left = [BatchPreparation(None, [Ejected("pay-z", "frozen")])]
+    emptied = await stage.begin(BatchWorkflow.run, Batch("pay-z", 1), "batch/pay-z/1")
+    await emptied.result()
+    steps.observations = [Observation(Outcome.FAILED_PARK, reason="txFAILED")]
+    steps.ejections = [Ejection([Ejected("pay-y", "frozen")], None, [])]
+    undone = await stage.begin(BatchWorkflow.run, Batch("pay-y", 1), "batch/pay-y/1")
+    await undone.result()
+    return {"batch-quarantined": life, "batch-emptied": emptied, "batch-undone": undone}
+
+
+async def gathering(stage: Stage) -> Kept:
+    """Two batches at once, one that has a life already, and then nobody gathers any more."""
+    one, two, three = (Batch(f"pay-{n}", 1) for n in (1, 2, 3))
+    stage.steps.payments.gatherings = [[one, two], [], [two, three], None]
+    life = await stage.begin(GatheringWorkflow.run, None, "gathering")
+    await life.result()
+    return {"gathering-ended": life}
+
+
+SCENES = [
+    *(bumped, held, stopped, parked, quarantined, gathered),
+    *(batched, batches_in_trouble, gathering),
+]
