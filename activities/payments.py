@@ -25,6 +25,8 @@ from domain.payments import Parking, Payment, PaymentStatus, Receipt
 from domain.shares import alone
 from workflows.payments import PaymentSteps
 
+BUSY = "every channel serves another payment"
+
 
 class PaymentActivities(AttemptActivities, PaymentSteps):
     """With `gathers`, payments are settled together, and here only made ready for it."""
@@ -40,12 +42,9 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         if (held_back := await self.gate.hold(payment)) is not None:
             return held_back
         reach("before_reserve")
-        async with self.database.autocommit() as connection:
-            hold = attempts.held if self.gathers else attempts.reserve
-            held = await hold(connection, payment.id)
-            if held is None:
-                await batches.ready(connection, payment.id)
-                return Preparation(None, gathered=True)
+        held = await self._reserved(payment)
+        if isinstance(held, Preparation):
+            return held
         reach("after_reserve")
         if held.succeeded:
             return Preparation(None, receipt=await self._receipt(payment))
@@ -76,6 +75,19 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             await ledger.book(connection, reservation(payment, held.n))
         reach("after_store")
         return Preparation(attempt_of(held, stored, resumed=stored is not envelope))
+
+    async def _reserved(self, payment: Payment) -> Reservation | Preparation:
+        """Reserve a (channel, sequence); or say what the payment waits for instead."""
+        async with self.database.autocommit() as connection:
+            if self.gathers:
+                if (held := await attempts.held(connection, payment.id)) is not None:
+                    return held
+                await batches.ready(connection, payment.id)
+                return Preparation(None, gathered=True)
+            if (held := await attempts.reserve(connection, payment.id)) is not None:
+                return held
+            line = await attempts.line(connection, payment.number)
+        return Preparation(None, BUSY, again_at=line.turn(self.gate.now()), queued=True)
 
     async def _given_back(self, held: Reservation, why: Preparation) -> Preparation:
         """Nothing can be signed now: others may have the channel, unless bytes wait on it."""

@@ -97,7 +97,7 @@ class Preparation:
     Signed and stored bytes; or the obstacle that must go before any can be signed; or, when the
     payment was made before and only the memory of it was lost, the receipt; or it is settled
     together with others, by a batch. With `again_at` the obstacle is a limit, which is worth
-    another look by then.
+    another look by then; `queued` if it is only that every channel serves another payment.
     """
 
     attempt: Attempt | None
@@ -105,3 +105,4 @@ class Preparation:
     receipt: Receipt | None = None
     gathered: bool = False
     again_at: datetime | None = None
+    queued: bool = False

@@ -7,7 +7,7 @@ again, and the one it served waits, until a person has looked and releases both.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.attempts import Attempt
 from domain.audit import Leaf, leaf
@@ -22,6 +22,28 @@ class Channel:
     sequence: int | None
     payment_id: str | None
     quarantined: bool
+
+
+# How long a payment has a channel on a network that is well: a ledger, or not much more.
+SECONDS_A_PAYMENT = 1.0
+LOOK_AFTER_SECONDS, LOOK_WITHIN_SECONDS = 1.0, 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where a payment stands in the line for a channel: how many are ahead of it, and for what."""
+
+    ahead: int
+    channels: int
+
+    def turn(self, now: datetime) -> datetime:
+        """
+        Say when it is worth asking again: those far behind ask seldom, so that a crowd costs
+        little, and those in front often, so that no channel waits for them.
+        """
+        wait = self.ahead / self.channels * SECONDS_A_PAYMENT if self.channels else float("inf")
+        seconds = min(max(wait, LOOK_AFTER_SECONDS), LOOK_WITHIN_SECONDS)
+        return now + timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)

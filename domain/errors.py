@@ -12,7 +12,6 @@ Every error this engine raises on purpose.
   x TryAgain             nothing is wrong with the request; the same one may succeed later
     + Unavailable        a part of the system is down or slow
     + ChainUnavailable   the Stellar network is busy or unreachable
-    + ChannelsBusy       every channel account has a payment in flight
   x Stop                 repeating cannot help; a person must look
     + ChainMismatch      the network is not the one this engine was set up for
     + ContractMismatch     the SLA contract is not what this engine was set up for
@@ -92,12 +91,6 @@ class ChainUnavailable(TryAgain):
     """The Stellar network is busy or unreachable; stored bytes may be sent again."""
 
     code = "chain_unavailable"
-
-
-class ChannelsBusy(TryAgain):
-    """Every channel account has a payment in flight."""
-
-    code = "channels_busy"
 
 
 class Stop(ApexError):

@@ -146,12 +146,13 @@ async def weather(chain: httpx.AsyncClient, stack: Stack, point: str) -> AsyncIt
     finally:
         over.set()
         await sky
+        await plan(chain)
 
 
 async def _weather(chain: httpx.AsyncClient, stack: Stack, point: str, over: asyncio.Event) -> None:
     fault = WEATHER.get(point)
     if fault is None:
-        return await plan(chain)
+        return
     payees = [stack.environment[f"STELLAR_{name}_ADDRESS"] for name in ("PROVIDER", "BENEFICIARY")]
     faults = [fault | {"address": payee} for payee in payees] if fault is REMOVED else [fault]
     await plan(chain, *faults)
@@ -203,18 +204,15 @@ async def test_a_signer_killed_at_any_point_neither_pays_twice_nor_loses_a_payme
                         ends[" ".join([end.split(":")[0], end.split()[-1]])] += 1
                 left, in_a_row = left - bout, in_a_row + bout
                 if in_a_row == BOUT:
-                    await recover(chain, signer, client, database)
+                    await recover(signer, client, database)
                     in_a_row = 0
-        await recover(chain, signer, client, database)
+        await recover(signer, client, database)
         assert ends == {f"gone {point} 9": KILLS for point in POINTS}
         await check(database, url)
 
 
-async def recover(
-    chain: httpx.AsyncClient, signer: Signers, client: Client, database: Database
-) -> None:
-    """The network is well, and a signer lives: all that the dead left behind comes to its end."""
-    await plan(chain)
+async def recover(signer: Signers, client: Client, database: Database) -> None:
+    """A signer lives while the network is well: all that the dead left behind comes to its end."""
     signer.live()
     try:
         await eventually(lambda: rested(client, database), "all are paid", REST_SECONDS)

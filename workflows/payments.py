@@ -77,6 +77,9 @@ class PaymentWorkflow(Landing):
             if preparation.gathered:
                 await self.gathered()
                 continue
+            if preparation.queued and preparation.again_at is not None:
+                await self.queued(preparation.obstacle, preparation.again_at)
+                continue
             if preparation.attempt is None and preparation.again_at is not None:
                 await self.held(preparation.obstacle, preparation.again_at)
                 continue
@@ -107,6 +110,16 @@ class PaymentWorkflow(Landing):
         )
         if self.ejections:
             await self.parked(self.ejections.pop())
+
+    async def queued(self, reason: str, again_at: datetime) -> None:
+        """
+        Wait in line for a channel: by a timer, and not inside a step, because thousands who tried
+        a step again and again would take the room of those who have a channel and must give it back.
+        """
+        workflow.set_current_details(f"in line: {reason}")
+        await self.wait_until(again_at, lambda: self.retry_wanted, "in line for a channel")
+        if workflow.info().is_continue_as_new_suggested():
+            workflow.continue_as_new(self.payment)
 
     async def parked(self, reason: str) -> None:
         """Wait until somebody says try again, or an hour has passed."""

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import attempts, channels, envelopes, shares, submissions
 from domain.attempts import Attempt, AttemptStatus
+from domain.channels import Line
 from domain.envelopes import Envelope
-from domain.errors import ChannelsBusy
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +99,36 @@ _RESERVE = text(
 )
 
 
-async def reserve(connection: AsyncConnection, payment_id: str) -> Reservation:
-    """Give a payment its (channel, sequence), the one it already holds if it holds one."""
+async def reserve(connection: AsyncConnection, payment_id: str) -> Reservation | None:
+    """
+    Give a payment its (channel, sequence), the one it already holds if it holds one; None when
+    every channel serves another.
+    """
     found = await held(connection, payment_id)
     if found is not None:
         return found
     row = (await connection.execute(_RESERVE, {"payment_id": payment_id})).one_or_none()
     if row is None:
-        raise ChannelsBusy("every channel account has a payment in flight")
+        return None
     return Reservation(payment_id, row.n, row.channel, row.sequence, None)
+
+
+_LINE = text(
+    """
+    SELECT (SELECT count(*) FROM payments p
+            WHERE p.status = 'pending' AND p.number < :number AND NOT EXISTS (
+                SELECT FROM shares s WHERE s.payment_id = p.id AND s.live
+            )) AS ahead,
+           (SELECT count(*) FROM channels
+            WHERE sequence IS NOT NULL AND NOT quarantined) AS channels
+    """
+)
+
+
+async def line(connection: AsyncConnection, number: int) -> Line:
+    """Return where a payment that has no channel stands, by its number."""
+    row = (await connection.execute(_LINE, {"number": number})).one()
+    return Line(row.ahead, row.channels)
 
 
 async def held(connection: AsyncConnection, payment_id: str) -> Reservation | None:

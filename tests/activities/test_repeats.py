@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -167,6 +167,37 @@ async def owed(database: Database, prefix: str) -> Payment:
     outage_id = unique(prefix)
     steps = await judged(database, outage_id, 5)
     return await steps.owe_payment(Settling(outage_id, 1, NOW))
+
+
+async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
+    database: Database, rail: Rail
+) -> None:
+    """A place in line, and nothing taken; those who wait for longer come first."""
+    steps = PaymentActivities(database, rail)
+    first, second = await owed(database, "FIRST"), await owed(database, "SECOND")
+    async with database.autocommit() as connection:
+        free = await connection.execute(
+            select(channels.c.address).where(channels.c.payment_id.is_(None))
+        )
+        idle = [row.address for row in free]
+        await connection.execute(
+            update(channels).where(channels.c.address.in_(idle)).values(quarantined=True)
+        )
+    try:
+        asked = [await steps.prepare_payment(payment) for payment in (first, second)]
+        async with database.autocommit() as connection:
+            ahead = [(await reservations.line(connection, p.number)).ahead for p in (first, second)]
+    finally:
+        async with database.autocommit() as connection:
+            await connection.execute(
+                update(channels).where(channels.c.address.in_(idle)).values(quarantined=False)
+            )
+    assert ahead[1] == ahead[0] + 1
+    assert [(each.attempt, each.queued) for each in asked] == [(None, True)] * 2
+    assert all(each.again_at is not None for each in asked)
+    async with database.autocommit() as connection:
+        assert (await payments.get(connection, first.id))["status"] == "pending"
+    assert (await steps.prepare_payment(first)).attempt is not None
 
 
 async def test_a_run_that_was_overtaken_takes_nothing_away(

@@ -49,6 +49,16 @@ async def stopped(stage: Stage) -> Kept:
     return {"payment-stopped": life}
 
 
+async def queued(stage: Stage) -> Kept:
+    """In line for a channel: it asks again by itself, and then because it was told to."""
+    steps, busy = stage.steps.payments, "every channel serves another payment"
+    soon = (DETECTED.replace(year=year) for year in (2226, 2326))
+    steps.holds = [Preparation(None, busy, again_at=at, queued=True) for at in soon]
+    life = await stage.pay("queued")
+    await life.result()
+    return {"payment-queued": life}
+
+
 async def parked(stage: Stage) -> Kept:
     """Tried again once told, once after an hour, once after the chain has refused it for good."""
     steps = stage.steps.payments
@@ -150,6 +160,6 @@ async def gathering(stage: Stage) -> Kept:
 
 
 SCENES = [
-    *(bumped, held, stopped, parked, quarantined, gathered),
+    *(bumped, held, stopped, queued, parked, quarantined, gathered),
     *(batched, batches_in_trouble, gathering),
 ]

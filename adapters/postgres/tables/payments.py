@@ -40,6 +40,7 @@ payments = Table(
     ),
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
     Index("ix_payments_transaction_hash", "transaction_hash"),
+    Index("ix_payments_pending", "number", postgresql_where=text("status = 'pending'")),
     Index("ix_payments_gathered", "gathered_at", postgresql_where=text("gathered_at IS NOT NULL")),
 )
 

@@ -1,0 +1,61 @@
+"""
+Far more payments are due at once than there are channels, and the signer dies in the middle: those
+that wait for a channel must not keep those that have one from coming to their end.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from temporalio.client import Client
+
+from adapters.postgres.database import Database
+from adapters.postgres.tables import payments
+from benchmarks import dues
+from sandbox.ports import free
+from sandbox.stack import Stack, StackOptions
+from tests import witness
+from tests.support import eventually
+from workflows.payments import PaymentWorkflow
+
+DUE, CHANNELS = 400, 40
+SECONDS = 150
+
+
+@pytest.fixture
+async def crowded(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
+    stack = Stack(StackOptions(tmp_path / "data", free(), ledger_seconds=0.5))
+    await stack.start()
+    yield stack
+    await stack.stop()
+
+
+async def confirmed(database: Database) -> int:
+    async with database.autocommit() as connection:
+        counted = select(func.count()).where(payments.c.status == "confirmed")
+        return await connection.scalar(counted) or 0
+
+
+async def test_those_in_line_do_not_hold_up_those_with_a_channel(crowded: Stack) -> None:
+    database = Database(crowded.environment["DATABASE_URL"], connections_max=2)
+    client = await Client.connect(crowded.environment["TEMPORAL_ADDRESS"])
+    try:
+        for payment in await dues.owe(database, "crowd", DUE):
+            await client.start_workflow(
+                PaymentWorkflow.run, payment, id=f"payment/{payment.id}", task_queue="settlement"
+            )
+
+        async def reached(count: int) -> bool:
+            await asyncio.sleep(0.3)
+            return await confirmed(database) >= count
+
+        await eventually(lambda: reached(CHANNELS), "the first are paid", 60)
+        crowded.kill("settlement-worker")
+        await eventually(lambda: reached(DUE), "all are paid", SECONDS)
+    finally:
+        await database.close()
+    seen = await witness.transfers(crowded.environment["STELLAR_RPC_URL"])
+    assert Counter(Counter(transfer.number for transfer in seen).values()) == {1: DUE}
