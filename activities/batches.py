@@ -12,6 +12,7 @@ from temporalio import activity
 from activities.attempts import AttemptActivities, attempt_of
 from activities.limits import Gate
 from activities.payments import attempt_failed, hold, paid
+from adapters.failpoints import reach
 from adapters.postgres import (
     attempts,
     batches,
@@ -68,9 +69,11 @@ class BatchActivities(AttemptActivities, BatchSteps):
         while time.monotonic() < end and len(found) < AT_ONCE_MAX:
             batch = None
             if await self.gate.silence() is None:
+                reach("before_reserve")
                 async with self.database.transaction() as connection:
                     batch = await batches.gather(connection, self.plan, datetime.now(UTC))
             if batch is not None:
+                reach("after_reserve")
                 found.append(batch)
             elif found:
                 break
@@ -121,12 +124,14 @@ class BatchActivities(AttemptActivities, BatchSteps):
             raise ChainUnavailable(
                 "the node lags behind the ledger that proved the last bytes dead"
             )
+        reach("after_sign")
         # Committed before the first byte leaves the process.
         async with self.database.transaction() as connection:
             stored = await envelopes.store(connection, held, envelope)
             riders, _ = await shares.riding(connection, batch)
             reserved = [reservation(rider, batch.n, batch.leader) for rider in riders.values()]
             await ledger.book_many(connection, reserved)
+        reach("after_store")
         attempt = attempt_of(held, stored, resumed=stored is not envelope)
         return await self._prepared(batch, attempt)
 
@@ -140,6 +145,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
             riders, _ = await shares.riding(connection, batch)
             if await shares.leave_out(connection, held, out):
                 await _park(connection, riders, out, datetime.now(UTC))
+        reach("after_park")
 
     async def _prepared(self, batch: Batch, attempt: Attempt | None) -> BatchPreparation:
         async with self.database.autocommit() as connection:
@@ -180,6 +186,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
                     for share in transfer.shares
                 ]
                 await events.publish_all(connection, told)
+                reach("in_booking")
+        reach("after_book")
         return list(riders)
 
     @activity.defn
@@ -212,6 +220,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
                 for rider in riders.values()
             ]
             await events.publish_all(connection, failed)
+            reach("in_failing")
+        reach("after_fail")
         return Ejection(out, again, deliveries)
 
     @activity.defn
