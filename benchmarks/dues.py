@@ -43,9 +43,7 @@ _OWE = text(
 )
 
 
-async def owe(
-    database: Database, run: str, count: int, *, telling: bool = False
-) -> list[Payment]:
+async def owe(database: Database, run: str, count: int, *, telling: bool = False) -> list[Payment]:
     """
     Owe `count` payments of 1 USDC, every other one a penalty; `run` makes their ids its own.
 
@@ -53,7 +51,9 @@ async def owe(
     """
     at = datetime.now(UTC)
     async with database.transaction() as connection:
-        rows = await connection.execute(_OWE, {"run": run, "count": count, "at": at, "telling": telling})
+        rows = await connection.execute(
+            _OWE, {"run": run, "count": count, "at": at, "telling": telling}
+        )
         payments = [payment_of(row) for row in rows.mappings()]
         for start in range(0, len(payments), 500):
             await ledger.book(connection, *map(accrual, payments[start : start + 500]))

@@ -14,13 +14,15 @@ from domain.attempts import SettlementRail
 from domain.batches import Plan
 from sandbox.stellar.faults import Fault
 from tests.batch_worlds import MEMBERS_MAX, BatchWorld
-from tests.driven import Life
+from tests.driven import BatchLife, Life
 from tests.machines import KEPT, KINDS, Book, fields
 from tests.schedules import BENEFICIARY, CHANNEL_KEYS, CHANNELS, PROVIDER
 
-ROUNDS_TO_REST = 24
+ROUNDS_TO_REST = 16
 NETTED = Plan(SettlementRail.CLASSIC, 3600)
-PLANS = st.sampled_from([Plan(SettlementRail.CLASSIC, 0), NETTED, Plan(SettlementRail.SOROBAN, 3600)])
+PLANS = st.sampled_from(
+    [Plan(SettlementRail.CLASSIC, 0), NETTED, Plan(SettlementRail.SOROBAN, 3600)]
+)
 PAYEES = st.sampled_from([PROVIDER.public_key, BENEFICIARY.public_key])
 # What happens to a payee between the signature and the ledger.
 AT_FAULT = st.sampled_from(
@@ -171,6 +173,20 @@ class Together(RuleBasedStateMachine):
             self.book.met["payee gone"] += 1
             self.world.lose(address)
 
+    @rule(address=PAYEES, found=st.booleans())
+    def leave_out(self, address: str, found: bool) -> None:
+        """Who is gone before the signature is left out, and may be back at once."""
+        for life in self.world.lives:
+            self.do(self.world.advance(life))
+        self.world.lose(address)
+        self.do(self.world.gather())
+        for _ in range(2):
+            for batch in self.world.running():
+                self.do(self.world.advance(batch))
+        if found:
+            self.world.find(address)
+        self.look()
+
     @rule(opened=st.booleans())
     def switch_the_breaker(self, opened: bool) -> None:
         if opened:
@@ -211,7 +227,7 @@ class Together(RuleBasedStateMachine):
             for batch in [*world.batches.values()]:
                 # A batch that fails once, and what is left of it.
                 await self.finish(batch, 24)
-            if turn > 3 and await self.at_rest():
+            if await self.at_rest(turn):
                 break
             world.close_ledgers(3)
         self.look()
@@ -219,22 +235,26 @@ class Together(RuleBasedStateMachine):
         await world.rail.watch.close()
 
     async def finish(self, life: Life, steps: int) -> None:
+        stuck = 0
         for _ in range(steps):
-            if life.asks is None or life.quarantined:
+            before = life.asks
+            if before is None or life.quarantined:
                 return
-            waited = life.asks.step == "wait"
             await self.world.advance(life)
-            if life.kind is not Life.kind:
+            stuck = stuck + 1 if life.asks is before else 0
+            if isinstance(life, BatchLife):
                 self.world.close_ledgers(1)
-            elif waited:
+            if stuck > 2 or (before.step == "wait" and not isinstance(life, BatchLife)):
                 return
 
-    async def at_rest(self) -> bool:
+    async def at_rest(self, turn: int) -> bool:
+        """Nobody is under way; whoever is parked was tried again for some turns."""
+        left = [life.payment.id for life in self.world.lives if life.asks is not None]
+        if not left:
+            return True
         fates = await self.fates()
-        return all(
-            life.asks is None or fates[life.payment.id].status in ("quarantined", "parked")
-            for life in self.world.lives
-        )
+        ends = {fates[payment_id].status for payment_id in left}
+        return ends <= {"quarantined"} or (turn > 3 and ends <= {"quarantined", "parked"})
 
     async def fates(self) -> dict[str, Any]:
         async with self.book.database.autocommit() as connection:

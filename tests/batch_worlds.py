@@ -16,7 +16,6 @@ from activities.payments import PaymentActivities
 from adapters.postgres.database import Database
 from benchmarks import dues
 from domain.batches import Batch, Gathering, Plan
-from domain.errors import Obstructed
 from sandbox.stellar.entries import Account, Trustline
 from sandbox.stellar.faults import Fault
 from tests.driven import BatchLife, Life
@@ -49,7 +48,9 @@ def _later(_zone: Any = UTC) -> datetime:
 class BatchWorld(World):
     """A chain, a signer, the lives of some payments and of the batches they ride in."""
 
-    def __init__(self, database: Database, signer: Callable[..., BatchActivities], plan: Plan) -> None:
+    def __init__(
+        self, database: Database, signer: Callable[..., BatchActivities], plan: Plan
+    ) -> None:
         super().__init__(database, PaymentActivities)
         self.signer = signer
         self.putting = plan
@@ -60,6 +61,11 @@ class BatchWorld(World):
 
     async def begin(self, first_sequence: int, run: str, payments: int) -> None:
         await self._open(first_sequence)
+        async with self.database.autocommit() as connection:
+            # Who was parked to the end of an earlier schedule may have been ready once more.
+            await connection.exec_driver_sql(
+                "UPDATE payments SET gathered_at = NULL WHERE gathered_at IS NOT NULL"
+            )
         pool = self.box.network.ledger.root.trustline(POOL.public_key, GENESIS.asset)
         assert pool is not None
         self.box.network.change([replace(pool, balance=POOL_STROOPS)], [])
@@ -77,6 +83,9 @@ class BatchWorld(World):
     def all_lives(self) -> list[Life]:
         return [*self.lives, *self.batches.values()]
 
+    def running(self) -> list[BatchLife]:
+        return [batch for batch in self.batches.values() if batch.asks is not None]
+
     def step(self, name: str) -> Callable[[Any], Awaitable[Any]]:
         if name == "tell":
             return self._tell
@@ -89,12 +98,6 @@ class BatchWorld(World):
         for life in self.lives:
             if life.payment.id == payment_id:
                 life.hear(signal, *words)
-
-    async def advance(self, life: Life, *, runs: int = 1, crash_at: str | None = None) -> bool:
-        try:
-            return await super().advance(life, runs=runs, crash_at=crash_at)
-        except Obstructed:
-            return True  # its life says so, and tries again in a minute
 
     async def gather(self, *, again: bool = False, crash_at: str | None = None) -> bool:
         """Look for who is ready; False when the signer died of it."""
@@ -111,6 +114,8 @@ class BatchWorld(World):
         return True
 
     def _start(self, batch: Batch) -> None:
+        if batch.leader not in {life.payment.id for life in self.lives}:
+            return  # in quarantine since an earlier schedule
         running = self.batches.get(batch.id)
         if running is None or running.asks is None:
             self.batches[batch.id] = BatchLife(batch)

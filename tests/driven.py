@@ -62,7 +62,11 @@ async def _waits(*_given: Any, **_options: Any) -> None:
 
 
 async def _in_turn(*works: Any) -> list[Any]:
-    return [await work for work in works]
+    try:
+        return [await work for work in works]
+    finally:
+        for work in works:
+            work.close()  # of a life that was given up meanwhile
 
 
 # What workflow code asks of Temporal besides its steps.

@@ -20,7 +20,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.tables import payments as rows_of_payments
 from adapters.stellar.rail import Rail
 from domain.attempts import Outcome, SettlementRail
-from domain.batches import Batch, BatchSighting, Ejected, Plan
+from domain.batches import Batch, BatchSighting, Plan
 from domain.errors import TryAgain
 from domain.payments import Payment
 from sandbox.stack import Stack
@@ -214,7 +214,7 @@ async def test_bytes_are_not_stored_for_a_batch_that_lost_a_rider(
         _, riding = await shares.riding(connection, batch)
         assert stale is not None
         signed = await rail.sign(riding, SettlementRail.CLASSIC, stale.channel, stale.sequence, 0)
-        out = [Ejected(owed[1].id, "gone")]
+        out = {owed[1].id: "gone"}
         assert await shares.leave_out(connection, stale, out)
         assert not await shares.leave_out(connection, stale, out)
         with pytest.raises(TryAgain):
