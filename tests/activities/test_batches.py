@@ -3,32 +3,22 @@ Many payments by one transaction, on the real database and the real chain: each 
 whoever cannot be paid holds up nobody else, and every share can be proven by itself.
 """
 
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from sqlalchemy import select
 from stellar_sdk import Keypair
 
-from activities.batches import BatchActivities
 from activities.payments import PaymentActivities
-from adapters.postgres import attempts, batches, envelopes, shares
+from adapters.postgres import attempts, envelopes, shares
 from adapters.postgres.database import Database
-from adapters.postgres.tables import payments as rows_of_payments
 from adapters.stellar.rail import Rail
 from domain.attempts import Outcome, SettlementRail
-from domain.batches import Batch, BatchSighting, Plan
 from domain.errors import TryAgain
-from domain.payments import Payment
 from sandbox.stack import Stack
 from tests import witness
-from tests.owing import NOW, open_rail, payment_owed
-
-CLASSIC = Plan(SettlementRail.CLASSIC, 0)
-NETTED = Plan(SettlementRail.CLASSIC, 3600)
+from tests.gathering import CLASSIC, NETTED, gathered, landed, on_chain, patiently, states
+from tests.owing import open_rail, payment_owed
 
 
 @pytest.fixture(scope="module")
@@ -45,63 +35,6 @@ async def chain(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
         yield client
         (await client.post("/faults", json={"faults": []})).raise_for_status()
-
-
-async def patiently(step: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
-    """Run a step as its life does: again, whenever it asks for that."""
-    for _ in range(10):
-        try:
-            return await step(message)
-        except TryAgain:
-            continue
-    raise AssertionError(f"{step} never came to an end")
-
-
-async def gathered(
-    database: Database, rail: Rail, plan: Plan, *owed: Payment
-) -> tuple[BatchActivities, Batch]:
-    """Make payments ready, each twice, and take them together."""
-    steps = PaymentActivities(database, rail, gathers=True)
-    for payment in [*owed, *owed]:
-        assert (await steps.prepare_payment(payment)).gathered
-    async with database.transaction() as connection:
-        # As seen an hour later, so that every window has passed.
-        batch = await batches.gather(connection, plan, _later())
-    assert batch is not None
-    return BatchActivities(database, rail, plan), batch
-
-
-def _later() -> datetime:
-
-    return datetime.now(UTC) + timedelta(hours=2)
-
-
-async def landed(steps: BatchActivities, batch: Batch) -> BatchSighting:
-    """Sign, send and watch, each step twice."""
-    preparation = await patiently(steps.prepare_batch, batch)
-    again = await steps.prepare_batch(batch)
-    assert preparation.attempt is not None
-    assert again.attempt is not None
-    assert again.attempt.envelope_xdr == preparation.attempt.envelope_xdr
-    for _ in range(2):
-        await steps.submit_payment(preparation.attempt)
-    observation = await steps.observe_payment(preparation.attempt)
-    return BatchSighting(batch, preparation.attempt, observation, NOW)
-
-
-async def states(database: Database, *owed: Payment) -> list[tuple[str, str | None]]:
-    async with database.autocommit() as connection:
-        found = await connection.execute(
-            select(rows_of_payments).where(rows_of_payments.c.id.in_([p.id for p in owed]))
-        )
-        rows = {row.id: row for row in found}
-    return [(rows[payment.id].status, rows[payment.id].parked_reason) for payment in owed]
-
-
-async def on_chain(stack: Stack, *owed: Payment) -> list[int]:
-    """Return how often the chain credited each payment's number."""
-    seen = Counter(t.number for t in await witness.transfers(stack.environment["STELLAR_RPC_URL"]))
-    return [seen[payment.number] for payment in owed]
 
 
 async def test_payments_of_a_batch_are_each_settled_once(
