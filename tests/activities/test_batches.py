@@ -9,16 +9,18 @@ import httpx
 import pytest
 from stellar_sdk import Keypair
 
+from activities.limits import Gate
 from activities.payments import PaymentActivities
 from adapters.postgres import attempts, envelopes, shares
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
-from domain.attempts import Outcome, SettlementRail
+from domain.attempts import Observation, Outcome, SettlementRail
 from domain.errors import TryAgain
 from sandbox.stack import Stack
 from tests import witness
 from tests.gathering import CLASSIC, NETTED, gathered, landed, on_chain, patiently, states
 from tests.owing import open_rail, payment_owed
+from tests.support import eventually
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +136,35 @@ async def test_debts_between_the_same_two_are_one_transfer_and_each_share_is_pro
         assert int(attempt["amount_stroops"]) == payment.amount_stroops
         assert sum(int(posting["amount_stroops"]) for posting in story["postings"]) == 0
         assert story["payment"]["transaction_hash"] == sighting.observation.hash
+
+
+async def test_a_batch_that_meets_an_open_breaker_is_neither_sent_nor_signed_anew(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    """Prepared and not submitted: its bytes die, and once it is closed others take their place."""
+    owed = [await payment_owed(database, "BREAKER", minutes) for minutes in (5, 25)]
+    gate = Gate(database)
+    steps, batch = await gathered(database, rail, CLASSIC, *owed, gate=gate)
+    attempt = (await patiently(steps.prepare_batch, batch)).attempt
+    assert attempt is not None
+    await gate.breaker.trip("odd", "corr-batches")
+    assert await steps.submit_payment(attempt) == "not sent, the breaker is open: odd"
+    assert await steps.raise_fee(attempt) == attempt
+
+    async def proven() -> Observation | None:
+        seen = await steps.observe_payment(attempt)
+        return None if seen.outcome is Outcome.OPEN else seen
+
+    assert (await eventually(proven, "the bytes are dead", 60)).outcome is Outcome.EXPIRED
+    waiting = await steps.prepare_batch(batch)
+    assert (waiting.attempt, waiting.obstacle) == (None, "not sent, the breaker is open: odd")
+    await api.post("/payments/breaker", json={"action": "close", "reason": "seen to"})
+    gate.breaker.forget()
+    sighting = await landed(steps, batch)
+    assert sighting.attempt.hash != attempt.hash
+    await steps.book_batch(sighting)
+    assert await states(database, *owed) == [("confirmed", None)] * 2
+    assert await on_chain(stack, *owed) == [1, 1]
 
 
 async def test_bytes_are_not_stored_for_a_batch_that_lost_a_rider(
