@@ -2,16 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.attempts import AttemptActivities, attempt_of
 from activities.limits import Gate
 from activities.payments import attempt_failed, hold, paid
+from activities.shares import at_fault, call_back, called_for, leave_out, park, ridden
+from adapters.failpoints import reach
 from adapters.postgres import (
     attempts,
     batches,
@@ -20,7 +21,6 @@ from adapters.postgres import (
     ledger,
     payments,
     shares,
-    webhooks,
 )
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
@@ -30,17 +30,15 @@ from domain.batches import (
     Batch,
     BatchPreparation,
     BatchSighting,
-    Ejected,
     Ejection,
     Gathering,
     Plan,
 )
 from domain.digests import instant
 from domain.errors import ChainUnavailable, Obstructed, TryAgain
-from domain.events import EventType, event_id
 from domain.ledger import reservation, spent, unspent
-from domain.payments import Payment, PaymentStatus
-from domain.shares import Share, Transfer
+from domain.payments import PaymentStatus
+from domain.shares import Transfer
 from workflows.batches import BatchSteps
 
 LOOK_EVERY_SECONDS = 0.2
@@ -68,9 +66,11 @@ class BatchActivities(AttemptActivities, BatchSteps):
         while time.monotonic() < end and len(found) < AT_ONCE_MAX:
             batch = None
             if await self.gate.silence() is None:
+                reach("before_reserve")
                 async with self.database.transaction() as connection:
                     batch = await batches.gather(connection, self.plan, datetime.now(UTC))
             if batch is not None:
+                reach("after_reserve")
                 found.append(batch)
             elif found:
                 break
@@ -83,7 +83,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
     async def prepare_batch(self, batch: Batch) -> BatchPreparation:
         async with self.database.autocommit() as connection:
             held = await attempts.reserved(connection, batch.leader, batch.n)
-            _, riding = await shares.riding(connection, batch)
+            riders, riding = await shares.riding(connection, batch)
         if held is None or held.succeeded:
             return await self._prepared(batch, None)
         times_signed = 0
@@ -93,8 +93,14 @@ class BatchActivities(AttemptActivities, BatchSteps):
                 return await self._prepared(batch, attempt)
             times_signed = len(await self.signed(attempt))
         elif riding and (obstacles := await self.rail.obstacles(riding)):
-            await self._leave_out(held, riding, obstacles)
+            await leave_out(self.database, held, riding, obstacles)
             raise TryAgain(f"batch {batch.id} goes on without {len(obstacles)} transfers")
+        if riding and (silence := await self.gate.silence()):
+            return await self._prepared(batch, None, silence)
+        if held.envelope is None and (
+            left := await call_back(self.database, self.gate, held, riders, riding)
+        ):
+            raise TryAgain(f"batch {batch.id} goes on without {left} payments")
         return await self._signed_anew(batch, held, riding, times_signed)
 
     async def _signed_anew(
@@ -109,43 +115,49 @@ class BatchActivities(AttemptActivities, BatchSteps):
             async with self.database.autocommit() as connection:
                 await attempts.release(connection, held)
             return emptied
-        if silence := await self.gate.silence():
-            # Not to be tried every few seconds: a breaker may stay open for days.
-            raise Obstructed(f"batch {batch.id} is {silence}")
         try:
             envelope = await self.rail.sign(riding, rail, held.channel, held.sequence, times_signed)
         except Obstructed as error:
-            await self._leave_out(held, riding, dict.fromkeys(_numbers(riding), str(error)))
+            if held.envelope is not None:
+                return await self._stuck(batch, str(error))
+            obstacles = dict.fromkeys(_numbers(riding), str(error))
+            await leave_out(self.database, held, riding, obstacles)
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
         if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
             raise ChainUnavailable(
                 "the node lags behind the ledger that proved the last bytes dead"
             )
+        reach("after_sign")
         # Committed before the first byte leaves the process.
         async with self.database.transaction() as connection:
             stored = await envelopes.store(connection, held, envelope)
             riders, _ = await shares.riding(connection, batch)
             reserved = [reservation(rider, batch.n, batch.leader) for rider in riders.values()]
             await ledger.book_many(connection, reserved)
+        reach("after_store")
         attempt = attempt_of(held, stored, resumed=stored is not envelope)
         return await self._prepared(batch, attempt)
 
-    async def _leave_out(
-        self, held: Reservation, riding: Sequence[Transfer], obstacles: Mapping[int, str]
-    ) -> None:
-        """Park those who cannot be paid, before anything is signed for them."""
-        out = _at_fault(riding, obstacles)
-        batch = Batch(held.payment_id, held.n)
+    async def _stuck(self, batch: Batch, obstacle: str) -> BatchPreparation:
+        """
+        Bytes that are dead by now cannot be followed by others. Nobody may leave, the pair is
+        theirs until it is consumed: all are told what must change, and wait together.
+        """
         async with self.database.transaction() as connection:
             riders, _ = await shares.riding(connection, batch)
-            if await shares.leave_out(connection, held, out):
-                await _park(connection, riders, out, datetime.now(UTC))
+            stopped = [(rider, obstacle) for rider in riders.values()]
+            deliveries = await hold(connection, stopped, PaymentStatus.PARKED, datetime.now(UTC))
+        prepared = await self._prepared(batch, None, obstacle)
+        return replace(prepared, deliveries=[*prepared.deliveries, *deliveries])
 
-    async def _prepared(self, batch: Batch, attempt: Attempt | None) -> BatchPreparation:
+    async def _prepared(
+        self, batch: Batch, attempt: Attempt | None, obstacle: str = ""
+    ) -> BatchPreparation:
         async with self.database.autocommit() as connection:
             out = await shares.left_out(connection, batch)
-            deliveries = await _called_for(connection, batch, out)
-        return BatchPreparation(attempt, out, deliveries)
+            deliveries = await called_for(connection, batch, out)
+            again = await shares.called_back(connection, batch)
+        return BatchPreparation(attempt, out, deliveries, obstacle, again)
 
     @activity.defn
     async def book_batch(self, sighting: BatchSighting) -> list[str]:
@@ -175,11 +187,13 @@ class BatchActivities(AttemptActivities, BatchSteps):
                 ]
                 await ledger.book_many(connection, settled)
                 told = [
-                    paid(riders[share.payment_id], sighting.at, proof | _ridden(transfer, share))
+                    paid(riders[share.payment_id], sighting.at, proof | ridden(transfer, share))
                     for transfer in riding
                     for share in transfer.shares
                 ]
                 await events.publish_all(connection, told)
+                reach("in_booking")
+        reach("after_book")
         return list(riders)
 
     @activity.defn
@@ -190,15 +204,15 @@ class BatchActivities(AttemptActivities, BatchSteps):
             if not await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason):
                 out = await shares.left_out(connection, batch)
                 again = await batches.followed(connection, batch)
-                return Ejection(out, again, await _called_for(connection, batch, out))
+                return Ejection(out, again, await called_for(connection, batch, out))
             obstacles = {riding[fault.index].number: fault.reason for fault in seen.failing}
             if not obstacles and seen.outcome is Outcome.FAILED_PARK:
                 obstacles = dict.fromkeys(_numbers(riding), seen.reason)
-            out = _at_fault(riding, obstacles)
+            out = at_fault(riding, obstacles)
             await shares.blame(connection, batch, out)
             survivors = [transfer for transfer in riding if transfer.number not in obstacles]
             await payments.move_all(connection, list(riders), PaymentStatus.PENDING)
-            deliveries = await _park(connection, riders, out, sighting.at)
+            deliveries = await park(connection, riders, out, sighting.at)
             again = await batches.try_again(connection, batch, survivors)
             given_back = [
                 entry
@@ -212,6 +226,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
                 for rider in riders.values()
             ]
             await events.publish_all(connection, failed)
+            reach("in_failing")
+        reach("after_fail")
         return Ejection(out, again, deliveries)
 
     @activity.defn
@@ -228,40 +244,3 @@ class BatchActivities(AttemptActivities, BatchSteps):
 
 def _numbers(riding: Sequence[Transfer]) -> list[int]:
     return [transfer.number for transfer in riding]
-
-
-def _at_fault(riding: Sequence[Transfer], obstacles: Mapping[int, str]) -> list[Ejected]:
-    return [
-        Ejected(share.payment_id, obstacles[transfer.number])
-        for transfer in riding
-        if transfer.number in obstacles
-        for share in transfer.shares
-    ]
-
-
-def _ridden(transfer: Transfer, share: Share) -> dict[str, Any]:
-    """What proves a payment that went together with others: the transfer, and its part of it."""
-    return {
-        "transfer_number": transfer.number,
-        "transfer_stroops": str(transfer.amount_stroops),
-        "share_stroops": str(share.amount_stroops),
-    }
-
-
-async def _park(
-    connection: AsyncConnection, riders: Mapping[str, Payment], out: Sequence[Ejected], at: datetime
-) -> list[str]:
-    held = [(riders[ejected.payment_id], ejected.reason) for ejected in out]
-    return await hold(connection, held, PaymentStatus.PARKED, at)
-
-
-async def _called_for(
-    connection: AsyncConnection, batch: Batch, out: Sequence[Ejected]
-) -> list[str]:
-    """Return the deliveries that an earlier run of this step called for."""
-    outages = await shares.outages_of(connection, batch)
-    told = [
-        event_id(EventType.PAYMENT_PARKED, outages[item.payment_id], item.payment_id, item.reason)
-        for item in out
-    ]
-    return await webhooks.called_for(connection, *told)

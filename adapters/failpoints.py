@@ -10,7 +10,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 
-# In the order of a payment's life. What has happened when each is reached:
+# In the order of a payment's life, alone or in a batch. What has happened when each is reached:
 POINTS = (
     "before_reserve",  # nothing
     "after_reserve",  # a channel and a sequence are reserved, nothing is signed
@@ -24,7 +24,7 @@ POINTS = (
     "after_book",  # committed, the answer is lost
     "in_failing",  # a failed attempt is closed, not committed
     "after_fail",  # committed, the answer is lost
-    "after_park",  # parked, the answer is lost
+    "after_park",  # parked, or left out of a batch, the answer is lost
     "after_raise_sign",  # a higher bid is signed, not stored
     "after_raise_store",  # stored, not sent
 )

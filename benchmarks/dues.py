@@ -27,7 +27,7 @@ _OWE = text(
     INSERT INTO payments (id, outage_id, revision, type, status, amount_stroops, asset_code, payer,
         from_address, to_address, correlation_id, created_at)
     SELECT 'pay_' || substr(encode(sha256(convert_to(outage.id, 'UTF8')), 'hex'), 1, 24),
-           outage.id, 1, kind.type, 'pending', 10000000, 'USDC', kind.payer,
+           outage.id, 1, kind.type, 'pending', 10000000 + CASE WHEN :telling THEN 1 << outage.i ELSE 0 END, 'USDC', kind.payer,
            kind.from_address, kind.to_address, :run, :at
     FROM outage, agreement,
          LATERAL (
@@ -43,11 +43,17 @@ _OWE = text(
 )
 
 
-async def owe(database: Database, run: str, count: int) -> list[Payment]:
-    """Owe `count` payments of 1 USDC, every other one a penalty; `run` makes their ids its own."""
+async def owe(database: Database, run: str, count: int, *, telling: bool = False) -> list[Payment]:
+    """
+    Owe `count` payments of 1 USDC, every other one a penalty; `run` makes their ids its own.
+
+    With `telling` (20 at most) each is some stroops more, so that a sum tells what it is made of.
+    """
     at = datetime.now(UTC)
     async with database.transaction() as connection:
-        rows = await connection.execute(_OWE, {"run": run, "count": count, "at": at})
+        rows = await connection.execute(
+            _OWE, {"run": run, "count": count, "at": at, "telling": telling}
+        )
         payments = [payment_of(row) for row in rows.mappings()]
         for start in range(0, len(payments), 500):
             await ledger.book(connection, *map(accrual, payments[start : start + 500]))

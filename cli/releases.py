@@ -94,9 +94,8 @@ def _words(found: Landing | Doubt | None) -> str:
 
 async def _wake(client: Client, held: Held) -> list[str]:
     """Tell the lives that wait, those that are still there."""
-    names = [f"payment/{payment_id}" for payment_id in held.payments]
-    if held.batched:
-        names.insert(0, f"batch/{held.attempt.payment_id}/{held.attempt.n}")
+    names = [f"batch/{batch.id}" for batch in held.batches]
+    names += [f"payment/{payment_id}" for payment_id in held.payments]
     told = []
     for name in names:
         with suppress(RPCError):

@@ -92,11 +92,16 @@ class Ejected:
 
 @dataclass(frozen=True, slots=True)
 class BatchPreparation:
-    """Signed and stored bytes, or None when nothing is left to send; and who was left out."""
+    """
+    Signed and stored bytes, or None when nothing is left to send, or when an obstacle must go
+    before anything can be signed; who was left out, and who must be let go anew.
+    """
 
     attempt: Attempt | None
     ejected: list[Ejected] = field(default_factory=list)
     deliveries: list[str] = field(default_factory=list)
+    obstacle: str = ""
+    called_back: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

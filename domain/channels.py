@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from domain.attempts import Attempt
 from domain.audit import Leaf, leaf
+from domain.batches import Batch
 from domain.outages import Request
 
 
@@ -48,11 +49,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An attempt that a channel in quarantine still serves, and everybody who rides in it."""
+    """
+    An attempt that a channel in quarantine still serves, everybody who rides in it, and the batches
+    whose lives may have it in hand: what is left of one that failed is lived for by that one.
+    """
 
     attempt: Attempt
     hashes: list[str]
-    batched: bool
+    batches: list[Batch]
     payments: list[str]
 
 

@@ -35,8 +35,8 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     ),
     # the limit lets it pass
     PaymentStatus.HELD: frozenset({PaymentStatus.PREPARED, PaymentStatus.PARKED}),
-    # the first of the stored bytes left the process
-    PaymentStatus.PREPARED: frozenset({PaymentStatus.SUBMITTED}),
+    # the first of the stored bytes left the process; or a foreign sequence before they could
+    PaymentStatus.PREPARED: frozenset({PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED}),
     # in a ledger; or failed there and must be tried anew, or needs help; or a foreign sequence
     PaymentStatus.SUBMITTED: frozenset(
         {

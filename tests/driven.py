@@ -1,6 +1,6 @@
 """
-The life of a payment outside Temporal: the workflow's own code, each step handed out to whoever
-drives it, and the answers that Temporal would remember.
+The lives of payments and batches outside Temporal: the workflows' own code, each step handed out
+to whoever drives it, and the answers and signals that Temporal would remember.
 """
 
 import asyncio
@@ -8,14 +8,16 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 from adapters.stellar import ledgers, nodes
 from adapters.stellar import rail as rails
 from domain.payments import Payment
 from workflows import attempts as attempt_lives
+from workflows import batches as batch_lives
 from workflows import payments as payment_lives
 from workflows import steps as life_steps
+from workflows.batches import BatchWorkflow
 from workflows.payments import PaymentWorkflow
 
 
@@ -30,15 +32,41 @@ class Ask:
         return (yield self)
 
 
-class Driven(PaymentWorkflow):
-    """The payment's own life; each step it takes is handed out to whoever drives it."""
+class HandedOut:
+    """Each step a life takes is handed out to whoever drives it."""
 
     async def insist(self, method: Any, message: Any, limit: Any = None) -> Any:
         return await Ask(method.__name__, message)
 
 
+class Driven(HandedOut, PaymentWorkflow):
+    """The payment's own life."""
+
+
+class DrivenBatch(HandedOut, BatchWorkflow):
+    """The batch's own life."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where signals to the life of a payment go."""
+
+    payment_id: str
+
+    async def signal(self, method: Any, *words: Any) -> None:
+        await Ask("tell", (self.payment_id, method.__name__, *words))
+
+
 async def _waits(*_given: Any, **_options: Any) -> None:
     await Ask("wait")
+
+
+async def _in_turn(*works: Any) -> list[Any]:
+    try:
+        return [await work for work in works]
+    finally:
+        for work in works:
+            work.close()  # of a life that was given up meanwhile
 
 
 # What workflow code asks of Temporal besides its steps.
@@ -52,27 +80,42 @@ TEMPORAL = SimpleNamespace(
 )
 
 
+HEARD = "heard"
+# What a life asks for with all that came before it on record: a timer, a signal to another.
+COMMANDS = {"wait", "tell"}
+QUARANTINES = {"quarantine_payment", "quarantine_batch"}
+
+
 @dataclass
 class Life:
-    """One payment: what it asks for next, and the answers Temporal remembers."""
+    """One payment: what it asks for next, and what Temporal remembers."""
 
-    payment: Payment
+    subject: Any
     recorded: list[tuple[str, Any]] = field(default_factory=list)
     asks: Ask | None = None
     receipt: Any = None
     quarantined: bool = False
     # How much was recorded when the network was well for good.
     well_since: int | None = None
+    kind: ClassVar[Any] = Driven
 
     def __post_init__(self) -> None:
         self.begin()
 
+    @property
+    def payment(self) -> Payment:
+        assert isinstance(self.subject, Payment)
+        return self.subject
+
     def begin(self) -> None:
-        """Replay: live again from the start, on the answers that are remembered."""
-        self.workflow = Driven(self.payment)
-        self.run = self.workflow.run(self.payment)
+        """Replay: live again from the start, on what is remembered."""
+        self.workflow = self.kind(self.subject)
+        self.run = self.workflow.run(self.subject)
         self.asks = self.run.send(None)
         for step, answer in list(self.recorded):
+            if step == HEARD:
+                self._hear(*answer)
+                continue
             assert self.asks is not None
             assert self.asks.step == step, "a life that does not replay"
             self._send(answer)
@@ -82,22 +125,38 @@ class Life:
         self.recorded.append((self.asks.step, answer))
         self._send(answer)
 
+    def hear(self, signal: str, *words: Any) -> None:
+        """A signal, which the server keeps whatever becomes of the worker."""
+        if self.asks is not None:
+            self.recorded.append((HEARD, (signal, *words)))
+            self._hear(signal, *words)
+
     def forget(self, kept: int) -> None:
         """The worker is gone, and with it the answers that were not recorded."""
         if self.asks is not None:
-            # A timer is started with all that came before it on record.
-            waits = [turn for turn, (step, _) in enumerate(self.recorded, 1) if step == "wait"]
-            del self.recorded[max(kept, *waits, 0) :]
+            steps = [step for step, _ in self.recorded]
+            known = [turn for turn, step in enumerate(steps, 1) if step in COMMANDS]
+            rest = slice(max(kept, *known, 0), None)
+            self.recorded[rest] = [each for each in self.recorded[rest] if each[0] == HEARD]
             self.run.close()
             self.begin()
 
+    def _hear(self, signal: str, *words: Any) -> None:
+        getattr(self.workflow, signal)(*words)
+
     def _send(self, answer: Any) -> None:
         assert self.asks is not None
-        self.quarantined = self.asks.step == "quarantine_payment"
+        self.quarantined = self.asks.step in QUARANTINES
         try:
             self.asks = self.run.send(answer)
         except StopIteration as ended:
             self.asks, self.receipt = None, ended.value
+
+
+class BatchLife(Life):
+    """One batch."""
+
+    kind = DrivenBatch
 
 
 async def _soon(future: "asyncio.Future[Any]", _seconds: float) -> Any:
@@ -115,8 +174,10 @@ async def _yield(_seconds: float) -> None:
 
 def play_temporal(patch: Any) -> None:
     """Let workflow code run outside Temporal, and let no clock decide anything."""
-    for module in (attempt_lives, payment_lives, life_steps):
+    for module in (attempt_lives, payment_lives, batch_lives, life_steps):
         patch.setattr(module, "workflow", TEMPORAL)
+    patch.setattr(batch_lives, "asyncio", SimpleNamespace(gather=_in_turn))
+    patch.setattr(batch_lives, "_life", Address)
     patch.setattr(rails, "asyncio", SimpleNamespace(wait_for=_soon))
     patch.setattr(ledgers, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": _yield}))
     patch.setattr(nodes, "time", SimpleNamespace(monotonic=lambda: 0.0))

@@ -167,7 +167,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     @rule(faults=st.lists(KINDS, max_size=3), seed=st.integers(0, 7))
     def misbehave(self, faults: list[Fault], seed: int) -> None:
         # A plan counts down what is left of a fault, so each has its own.
-        self.world.plan([Fault(**_fields(fault)) for fault in faults], seed)
+        self.world.plan([Fault(**fields(fault)) for fault in faults], seed)
         for fault in faults:
             self.book.met[f"fault {fault.kind}"] += 1
         self.look()
@@ -270,5 +270,5 @@ def _at_rest(life: Life) -> bool:
     return life.asks.step == "wait" and since[-2:] == ["prepare_payment", "park_payment"]
 
 
-def _fields(fault: Fault) -> dict[str, Any]:
+def fields(fault: Fault) -> dict[str, Any]:
     return {name: getattr(fault, name) for name in Fault.__slots__}

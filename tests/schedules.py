@@ -5,7 +5,8 @@ in memory through the SDK's own client, and the payments' own life between them.
 The lives are the code of PaymentWorkflow itself: tests/driven.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -92,6 +93,13 @@ class World:
 
     async def begin(self, first_sequence: int, run: str, payments: int) -> None:
         """Make a new chain and owe payments; channels start at a sequence never used before."""
+        await self._open(first_sequence)
+        owed = await dues.owe(self.database, run, payments)
+        self.lives = [Life(payment) for payment in owed]
+        self.start_signer()
+        await self.close_breaker()
+
+    async def _open(self, first_sequence: int) -> None:
         self.box = Box(GENESIS)
         owners = [channel.public_key for channel in CHANNEL_KEYS]
         self.box.network.change(
@@ -111,10 +119,6 @@ class World:
                         used_at=datetime.fromtimestamp(turn, UTC),
                     )
                 )
-        owed = await dues.owe(self.database, run, payments)
-        self.lives = [Life(payment) for payment in owed]
-        self.start_signer()
-        await self.close_breaker()
 
     async def close_breaker(self) -> None:
         """A person has looked at what was quarantined: the others go on."""
@@ -148,25 +152,29 @@ class World:
             return False
         return True
 
+    def step(self, name: str) -> Callable[[Any], Awaitable[Any]]:
+        found: Callable[[Any], Awaitable[Any]] = getattr(self.steps, name)
+        return found
+
     async def _answer(self, asks: Ask, runs: int, crash_at: str | None) -> Any:
-        step = getattr(self.steps, asks.step)
-        failpoints.arm(_strike(crash_at) if crash_at else None)
-        try:
+        step = self.step(asks.step)
+        with dying(crash_at):
             for _ in range(runs - 1):
                 try:
                     await step(asks.message)
                 except TryAgain:
                     continue
             return await step(asks.message)
-        finally:
-            failpoints.arm(None)
 
     async def restart(self, kept: Callable[[int], int]) -> None:
         """The signer comes back with no memory; of each life `kept` says what Temporal recorded."""
         await self.rail.watch.close()
         self.start_signer()
-        for life in self.lives:
+        for life in self.all_lives():
             life.forget(kept(len(life.recorded)))
+
+    def all_lives(self) -> list[Life]:
+        return self.lives
 
     def plan(self, faults: list[Fault], seed: int) -> None:
         self.forgetful |= any(fault.kind == "short_retention" for fault in faults)
@@ -210,6 +218,16 @@ class World:
                     )
         self.seen = head
         return self.credits
+
+
+@contextmanager
+def dying(crash_at: str | None) -> Iterator[None]:
+    """What is done here is cut short when a point is reached."""
+    failpoints.arm(_strike(crash_at) if crash_at else None)
+    try:
+        yield
+    finally:
+        failpoints.arm(None)
 
 
 def _strike(point: str) -> Callable[[str], None]:

@@ -13,26 +13,34 @@ import re
 
 import pytest
 from hypothesis import HealthCheck, Phase, reproduce_failure, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from adapters.postgres import invariants
 from adapters.postgres.database import Database
 from domain.invariants import Finding
 from sandbox.stack import Stack
+from tests.batch_machines import Together
+from tests.batch_mutants import BATCH_MUTANTS
+from tests.batch_worlds import play_gathering
 from tests.driven import play_temporal
 from tests.machines import ExactlyOnce, scratch_book
 from tests.mutants import MUTANTS
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
+# Of those, as many are of payments that go together.
+BATCHES = SCHEDULES // 4
 STEPS = 16
 # A failing schedule is made as short as can be; that a mutant fails needs no beauty.
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)
-WRONGS = "paid [0-9]+ times|confirmed and not paid|lost:|went on after|quarantined without cause"
+WRONGS = "paid [0-9]+ times|shares .* of transfers|confirmed and not paid|lost:|went on after|quarantined without cause"
 COMMAND = "python -m pytest tests/test_exactly_once.py"
 
 
 def play(
-    machine: type[ExactlyOnce], schedules: int, seed: str, phases: tuple[Phase, ...] = PHASES
+    machine: type[RuleBasedStateMachine],
+    schedules: int,
+    seed: str,
+    phases: tuple[Phase, ...] = PHASES,
 ) -> None:
     """Play schedules; on failure say how to play the failing one again."""
     if recorded := os.environ.get("SCHEDULE"):
@@ -71,20 +79,35 @@ def test_each_payment_is_credited_once_whatever_fails(
     play_temporal(monkeypatch)
     with scratch_book(stack.environment["DATABASE_URL"]) as book:
         machine = type("Real", (ExactlyOnce,), {"book": book})
-        play(machine, SCHEDULES, f"{COMMAND} -k each_payment")
+        play(machine, SCHEDULES - BATCHES, f"{COMMAND} -k each_payment")
         assert book.loop.run(broken_promises(book.database)) == []
         print(f"\n{book.told()}")
         assert book.met.keys() >= {"crash", "overlap", "foreign", "confirmed", "quarantined"}
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_whoever_rides_in_a_batch_is_credited_once_whatever_fails(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play_temporal(monkeypatch)
+    play_gathering(monkeypatch)
+    with scratch_book(stack.environment["DATABASE_URL"]) as book:
+        machine = type("RealBatches", (Together,), {"book": book})
+        play(machine, BATCHES, f"{COMMAND} -k rides_in_a_batch")
+        assert book.loop.run(broken_promises(book.database)) == []
+        print(f"\n{book.told()}")
+        assert book.met.keys() >= {"crash", "overlap", "twins", "confirmed", "parked"}
+
+
+@pytest.mark.parametrize("mutant", [*MUTANTS, *BATCH_MUTANTS], ids=lambda mutant: mutant.__name__)
 def test_what_others_do_wrong_is_found(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, mutant: type
 ) -> None:
     """The proof that the check can fail: each of these pays twice, or loses a payment."""
     play_temporal(monkeypatch)
+    play_gathering(monkeypatch)
+    kind = Together if mutant in BATCH_MUTANTS else ExactlyOnce
     with scratch_book(stack.environment["DATABASE_URL"]) as book:
-        machine = type(mutant.__name__, (ExactlyOnce,), {"book": book, "signer": mutant})
+        machine = type(mutant.__name__, (kind,), {"book": book, "signer": mutant})
         with pytest.raises(AssertionError, match="Play it again with:\n    SCHEDULE=") as found:
             play(machine, 400, f"{COMMAND} -k {mutant.__name__}", PHASES[:2])
     wrong = str(found.value).splitlines()[0]

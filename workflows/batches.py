@@ -39,6 +39,7 @@ GATHER_TIMEOUT = timedelta(minutes=2)
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 # A hundred payments are read, signed for and booked in one step.
 BATCH_LIMIT = timedelta(seconds=30)
+OBSTRUCTED_LOOK = timedelta(minutes=1)
 
 
 class BatchSteps(AttemptSteps):
@@ -76,13 +77,20 @@ class BatchWorkflow(Landing):
     def __init__(self, batch: Batch) -> None:
         super().__init__(batch)
         self.retry_wanted = False
+        self.obstacle = ""
 
     @workflow.run
     async def run(self, batch: Batch) -> int:
         """Answer how many payments were settled."""
         while True:
+            # Told to try again after this line, the answer below may be out of date by then.
+            self.retry_wanted = False
             preparation = await self.insist(BatchSteps.prepare_batch, batch, BATCH_LIMIT)
             await self.left_out(preparation.ejected, preparation.deliveries)
+            await asyncio.gather(*map(self.wake, preparation.called_back))
+            if preparation.obstacle:
+                await self.obstructed(preparation.obstacle)
+                continue
             if preparation.attempt is None:
                 return 0
             attempt, observation = await self.landed(preparation.attempt)
@@ -117,6 +125,16 @@ class BatchWorkflow(Landing):
     async def eject(self, out: Ejected) -> None:
         with suppress(ApplicationError):
             await _life(out.payment_id).signal(PaymentWorkflow.ejected, out.reason)
+
+    async def obstructed(self, obstacle: str) -> None:
+        """Wait until somebody says try again, or for a while: it may take days to be mended."""
+        if obstacle != self.obstacle:
+            self.note(f"nothing can be signed: {obstacle}")
+            self.obstacle = obstacle
+        deadline = workflow.now() + OBSTRUCTED_LOOK
+        await self.wait_until(deadline, lambda: self.retry_wanted, "obstructed")
+        if workflow.info().is_continue_as_new_suggested():
+            workflow.continue_as_new(self.subject)
 
     async def quarantined(self, sighting: BatchSighting) -> None:
         """Wait for a person, for ever if need be: going on could pay twice."""

@@ -71,6 +71,8 @@ class PaymentWorkflow(Landing):
         while True:
             # Told to try again after this line, the answer below may be out of date by then.
             self.retry_wanted = False
+            if self.ejections and workflow.patched("ejections-go-stale"):
+                self.ejections.clear()  # of a batch that was, and told more than once
             preparation = await self.insist(PaymentSteps.prepare_payment, payment)
             if preparation.receipt is not None:
                 return preparation.receipt

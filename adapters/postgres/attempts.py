@@ -168,6 +168,10 @@ _FINISH = text(
         UPDATE attempts SET status = :status, reason = :reason
         WHERE payment_id = :payment_id AND n = :n AND status = 'open'
         RETURNING payment_id, n, channel, sequence, status
+    ), sent AS (
+        UPDATE payments SET status = 'submitted' FROM attempt JOIN shares
+            ON (shares.leader, shares.n) = (attempt.payment_id, attempt.n) AND shares.live
+        WHERE payments.id = shares.payment_id AND payments.status = 'prepared'
     ), dead AS (
         UPDATE shares SET live = false FROM attempt
         WHERE shares.leader = attempt.payment_id AND shares.n = attempt.n
@@ -186,7 +190,8 @@ async def finish(
     """
     The network consumed the sequence: close the attempt and free its channel.
 
-    False when it was closed before.
+    Whose bytes a ledger shows has been sent, even if nobody lived to note it. False when it was
+    closed before.
     """
     result = await connection.execute(
         _FINISH,

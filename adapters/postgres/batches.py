@@ -81,9 +81,9 @@ _RESERVE = text(
     WITH channel AS (
         UPDATE channels SET payment_id = :leader, used_at = now() WHERE address = :channel
     ), attempt AS (
-        INSERT INTO attempts (payment_id, n, channel, sequence, status, rail, batched, riders)
+        INSERT INTO attempts (payment_id, n, channel, sequence, status, rail, batched, resubmitted, riders)
         SELECT :leader, coalesce(max(n), 0) + 1, :channel, :sequence, 'open', :rail, true,
-               cardinality(CAST(:payment_ids AS text[]))
+               :resubmitted, cardinality(CAST(:payment_ids AS text[]))
         FROM attempts WHERE payment_id = :leader
         RETURNING payment_id, n
     ), share AS (
@@ -118,6 +118,7 @@ async def _reserve(
             "channel": channel,
             "sequence": sequence + 1,
             "rail": rail,
+            "resubmitted": resubmitted,
             "payment_ids": [share.payment_id for _, share in riding],
             "numbers": [number for number, _ in riding],
             "amounts": [share.amount_stroops for _, share in riding],
@@ -139,7 +140,7 @@ async def try_again(
         await connection.execute(
             text(
                 """
-                SELECT c.address, c.sequence, a.rail FROM attempts a
+                SELECT c.address, c.sequence, a.rail, a.resubmitted FROM attempts a
                 JOIN channels c ON c.address = a.channel AND c.payment_id IS NULL
                 WHERE a.payment_id = :leader AND a.n = :n FOR UPDATE OF c
                 """
@@ -147,7 +148,7 @@ async def try_again(
             {"leader": batch.leader, "n": batch.n},
         )
     ).one_or_none()
-    if row is None or batch.resubmitted or not survivors:
+    if row is None or row.resubmitted or batch.resubmitted or not survivors:
         await connection.execute(
             update(payments).where(payments.c.id.in_(payment_ids)).values(gathered_at=func.now())
         )
@@ -159,11 +160,11 @@ async def try_again(
 async def under_way(connection: AsyncConnection) -> list[Batch]:
     """Return every batch that has not come to an end."""
     rows = await connection.execute(
-        select(attempts.c.payment_id, attempts.c.n)
+        select(attempts.c.payment_id, attempts.c.n, attempts.c.resubmitted)
         .where(attempts.c.batched, attempts.c.status == AttemptStatus.OPEN)
         .order_by(attempts.c.opened_at)
     )
-    return [Batch(row.payment_id, row.n) for row in rows]
+    return [Batch(*row) for row in rows]
 
 
 async def followed(connection: AsyncConnection, batch: Batch) -> Batch | None:
@@ -172,14 +173,13 @@ async def followed(connection: AsyncConnection, batch: Batch) -> Batch | None:
         await connection.execute(
             text(
                 """
-                SELECT DISTINCT a.payment_id, a.n FROM shares before
-                JOIN shares now ON now.payment_id = before.payment_id AND now.live
-                JOIN attempts a ON a.payment_id = now.leader AND a.n = now.n
-                WHERE before.leader = :leader AND before.n = :n AND before.reason IS NULL
-                  AND a.batched AND a.status = 'open' AND (a.payment_id, a.n) <> (:leader, :n)
+                SELECT a.payment_id, a.n, a.resubmitted FROM attempts before
+                JOIN attempts a ON (a.channel, a.sequence) = (before.channel, before.sequence + 1)
+                WHERE before.payment_id = :leader AND before.n = :n
+                  AND a.resubmitted AND a.status = 'open'
                 """
             ),
             {"leader": batch.leader, "n": batch.n},
         )
-    ).first()
-    return None if row is None else Batch(row.payment_id, row.n, resubmitted=True)
+    ).one_or_none()
+    return None if row is None else Batch(*row)

@@ -41,6 +41,11 @@ _OPEN = text(
     " ORDER BY sequence DESC LIMIT 1"
 )
 
+_BATCHES = text(
+    "SELECT payment_id, n, resubmitted FROM attempts WHERE channel = :channel AND batched"
+    " AND sequence IN (:sequence, :sequence - 1) ORDER BY sequence DESC"
+)
+
 
 async def held(connection: AsyncConnection, address: str) -> Held | None:
     """Return the attempt that a channel serves, with every inner hash ever signed for it."""
@@ -67,7 +72,8 @@ async def held(connection: AsyncConnection, address: str) -> Held | None:
         signed.hash if signed else "",
     )
     hashes = await envelopes.hashes(connection, found.payment_id, found.n)
-    return Held(attempt, hashes, found.batched, sorted(riders))
+    batches = await connection.execute(_BATCHES, {"channel": address, "sequence": found.sequence})
+    return Held(attempt, hashes, [Batch(*row) for row in batches], sorted(riders))
 
 
 async def release(connection: AsyncConnection, given: Release, served: Held | None) -> None:

@@ -101,7 +101,7 @@ async def stop(
     connection: AsyncConnection, payment_id: str, status: PaymentStatus, reason: str
 ) -> None:
     """
-    Let a payment wait, or wait for another reason than before.
+    Let a payment wait, or wait for another reason than before; no batch is to gather it.
 
     One that rides in an attempt is stopped by quarantine alone: whatever else was found out, was
     found before its bytes were signed, by a run that comes late.
@@ -114,7 +114,7 @@ async def stop(
             payments.c.status.in_([*sources(TRANSITIONS, status), status]),
             true() if status is PaymentStatus.QUARANTINED else ~riding,
         )
-        .values(status=status, parked_reason=reason)
+        .values(status=status, parked_reason=reason, gathered_at=None)
     )
 
 

@@ -1,6 +1,6 @@
 """Who rides in an attempt: read, left out before anything is signed, blamed, confirmed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import RowMapping, select, text
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.payments import payment_of
 from adapters.postgres.tables import attempts, payments, shares
-from domain.attempts import SettlementRail
+from domain.attempts import AttemptStatus, SettlementRail
 from domain.batches import Batch, Ejected
 from domain.payments import TRANSITIONS, Payment, PaymentStatus
 from domain.shares import Share, Transfer
@@ -43,6 +43,23 @@ async def left_out(connection: AsyncConnection, batch: Batch) -> list[Ejected]:
         .order_by(shares.c.number, shares.c.payment_id)
     )
     return [Ejected(row.payment_id, row.reason) for row in rows]
+
+
+async def called_back(connection: AsyncConnection, batch: Batch) -> list[str]:
+    """Return who was taken out of a batch though nothing is wrong with its payee."""
+    rows = await connection.execute(
+        select(shares.c.payment_id)
+        .join(attempts, (attempts.c.payment_id == shares.c.leader) & (attempts.c.n == shares.c.n))
+        .where(
+            shares.c.leader == batch.leader,
+            shares.c.n == batch.n,
+            attempts.c.status != AttemptStatus.FAILED,
+            ~shares.c.live,
+            shares.c.reason.is_(None),
+        )
+        .order_by(shares.c.payment_id)
+    )
+    return list(rows.scalars())
 
 
 _RIDING = (
@@ -98,10 +115,10 @@ _LEAVE = text(
 
 
 async def leave_out(
-    connection: AsyncConnection, reserved: Reservation, left_out: Sequence[Ejected]
+    connection: AsyncConnection, reserved: Reservation, left_out: Mapping[str, str | None]
 ) -> bool:
     """
-    Take payments out of a batch before anything is signed for it.
+    Take payments, each with its reason if it has one, out of a batch before anything is signed.
 
     False when bytes were stored meanwhile, or somebody else left: nobody was taken out.
     """
@@ -111,8 +128,8 @@ async def leave_out(
             "leader": reserved.payment_id,
             "n": reserved.n,
             "riders": reserved.riders,
-            "payment_ids": [out.payment_id for out in left_out],
-            "reasons": [out.reason for out in left_out],
+            "payment_ids": list(left_out),
+            "reasons": list(left_out.values()),
         },
     )
     return result.rowcount == len(left_out)

@@ -3,32 +3,24 @@ Many payments by one transaction, on the real database and the real chain: each 
 whoever cannot be paid holds up nobody else, and every share can be proven by itself.
 """
 
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from sqlalchemy import select
 from stellar_sdk import Keypair
 
-from activities.batches import BatchActivities
+from activities.limits import Gate
 from activities.payments import PaymentActivities
-from adapters.postgres import attempts, batches, envelopes, shares
+from adapters.postgres import attempts, envelopes, shares
 from adapters.postgres.database import Database
-from adapters.postgres.tables import payments as rows_of_payments
 from adapters.stellar.rail import Rail
-from domain.attempts import Outcome, SettlementRail
-from domain.batches import Batch, BatchSighting, Ejected, Plan
+from domain.attempts import Observation, Outcome, SettlementRail
 from domain.errors import TryAgain
-from domain.payments import Payment
 from sandbox.stack import Stack
 from tests import witness
-from tests.owing import NOW, open_rail, payment_owed
-
-CLASSIC = Plan(SettlementRail.CLASSIC, 0)
-NETTED = Plan(SettlementRail.CLASSIC, 3600)
+from tests.gathering import CLASSIC, NETTED, gathered, landed, on_chain, patiently, states
+from tests.owing import open_rail, payment_owed
+from tests.support import eventually
 
 
 @pytest.fixture(scope="module")
@@ -45,63 +37,6 @@ async def chain(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
         yield client
         (await client.post("/faults", json={"faults": []})).raise_for_status()
-
-
-async def patiently(step: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
-    """Run a step as its life does: again, whenever it asks for that."""
-    for _ in range(10):
-        try:
-            return await step(message)
-        except TryAgain:
-            continue
-    raise AssertionError(f"{step} never came to an end")
-
-
-async def gathered(
-    database: Database, rail: Rail, plan: Plan, *owed: Payment
-) -> tuple[BatchActivities, Batch]:
-    """Make payments ready, each twice, and take them together."""
-    steps = PaymentActivities(database, rail, gathers=True)
-    for payment in [*owed, *owed]:
-        assert (await steps.prepare_payment(payment)).gathered
-    async with database.transaction() as connection:
-        # As seen an hour later, so that every window has passed.
-        batch = await batches.gather(connection, plan, _later())
-    assert batch is not None
-    return BatchActivities(database, rail, plan), batch
-
-
-def _later() -> datetime:
-
-    return datetime.now(UTC) + timedelta(hours=2)
-
-
-async def landed(steps: BatchActivities, batch: Batch) -> BatchSighting:
-    """Sign, send and watch, each step twice."""
-    preparation = await patiently(steps.prepare_batch, batch)
-    again = await steps.prepare_batch(batch)
-    assert preparation.attempt is not None
-    assert again.attempt is not None
-    assert again.attempt.envelope_xdr == preparation.attempt.envelope_xdr
-    for _ in range(2):
-        await steps.submit_payment(preparation.attempt)
-    observation = await steps.observe_payment(preparation.attempt)
-    return BatchSighting(batch, preparation.attempt, observation, NOW)
-
-
-async def states(database: Database, *owed: Payment) -> list[tuple[str, str | None]]:
-    async with database.autocommit() as connection:
-        found = await connection.execute(
-            select(rows_of_payments).where(rows_of_payments.c.id.in_([p.id for p in owed]))
-        )
-        rows = {row.id: row for row in found}
-    return [(rows[payment.id].status, rows[payment.id].parked_reason) for payment in owed]
-
-
-async def on_chain(stack: Stack, *owed: Payment) -> list[int]:
-    """Return how often the chain credited each payment's number."""
-    seen = Counter(t.number for t in await witness.transfers(stack.environment["STELLAR_RPC_URL"]))
-    return [seen[payment.number] for payment in owed]
 
 
 async def test_payments_of_a_batch_are_each_settled_once(
@@ -203,6 +138,35 @@ async def test_debts_between_the_same_two_are_one_transfer_and_each_share_is_pro
         assert story["payment"]["transaction_hash"] == sighting.observation.hash
 
 
+async def test_a_batch_that_meets_an_open_breaker_is_neither_sent_nor_signed_anew(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    """Prepared and not submitted: its bytes die, and once it is closed others take their place."""
+    owed = [await payment_owed(database, "BREAKER", minutes) for minutes in (5, 25)]
+    gate = Gate(database)
+    steps, batch = await gathered(database, rail, CLASSIC, *owed, gate=gate)
+    attempt = (await patiently(steps.prepare_batch, batch)).attempt
+    assert attempt is not None
+    await gate.breaker.trip("odd", "corr-batches")
+    assert await steps.submit_payment(attempt) == "not sent, the breaker is open: odd"
+    assert await steps.raise_fee(attempt) == attempt
+
+    async def proven() -> Observation | None:
+        seen = await steps.observe_payment(attempt)
+        return None if seen.outcome is Outcome.OPEN else seen
+
+    assert (await eventually(proven, "the bytes are dead", 60)).outcome is Outcome.EXPIRED
+    waiting = await steps.prepare_batch(batch)
+    assert (waiting.attempt, waiting.obstacle) == (None, "not sent, the breaker is open: odd")
+    await api.post("/payments/breaker", json={"action": "close", "reason": "seen to"})
+    gate.breaker.forget()
+    sighting = await landed(steps, batch)
+    assert sighting.attempt.hash != attempt.hash
+    await steps.book_batch(sighting)
+    assert await states(database, *owed) == [("confirmed", None)] * 2
+    assert await on_chain(stack, *owed) == [1, 1]
+
+
 async def test_bytes_are_not_stored_for_a_batch_that_lost_a_rider(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
@@ -214,7 +178,7 @@ async def test_bytes_are_not_stored_for_a_batch_that_lost_a_rider(
         _, riding = await shares.riding(connection, batch)
         assert stale is not None
         signed = await rail.sign(riding, SettlementRail.CLASSIC, stale.channel, stale.sequence, 0)
-        out = [Ejected(owed[1].id, "gone")]
+        out = {owed[1].id: "gone"}
         assert await shares.leave_out(connection, stale, out)
         assert not await shares.leave_out(connection, stale, out)
         with pytest.raises(TryAgain):

@@ -19,7 +19,6 @@ from adapters.stellar.rail import Rail
 from domain.attempts import Observation, Outcome, SettlementRail, Sighting
 from domain.batches import Plan
 from domain.breakers import Tolerance
-from domain.errors import Obstructed
 from domain.outages import Request
 from sandbox.stack import Stack
 from tests import witness
@@ -194,8 +193,8 @@ async def test_no_batch_is_gathered_or_signed_while_it_is_open(
     assert batch is not None
     await switch.trip("odd", CORRELATION)
     steps = BatchActivities(database, rail, plan, gate)
-    with pytest.raises(Obstructed, match="not sent, the breaker is open: odd"):
-        await steps.prepare_batch(batch)
+    waiting = await steps.prepare_batch(batch)
+    assert (waiting.attempt, waiting.obstacle) == (None, "not sent, the breaker is open: odd")
     held = await lives.prepare_payment(await payment_owed(database))
     assert (held.gathered, held.obstacle) == (False, "the breaker is open: odd")
     await close(database, switch)

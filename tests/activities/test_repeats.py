@@ -254,6 +254,22 @@ async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
 
 
+async def test_a_payment_that_landed_was_sent_though_nobody_noted_it(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    """The signer died between the send and its record, and then the breaker let nothing be sent."""
+    payment = await owed(database, "UNNOTED")
+    steps = PaymentActivities(database, rail)
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    await rail.send(attempt.envelope_xdr)
+    observation = await steps.observe_payment(attempt)
+    receipt = await steps.book_payment(Sighting(payment, attempt, observation, NOW))
+    async with database.autocommit() as connection:
+        row = await payments.get(connection, payment.id)
+    assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
+
+
 async def test_a_dispute_whose_every_step_runs_twice_is_ruled_on_once(
     api: httpx.AsyncClient, database: Database
 ) -> None:

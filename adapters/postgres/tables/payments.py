@@ -5,7 +5,7 @@ from sqlalchemy import Column, Index, String, Table, text
 
 from adapters.postgres.tables.metadata import Instant, metadata
 
-LIVE = text("status <> 'failed'")
+LIVE = text("status <> 'failed' AND NOT batched")
 
 payments = Table(
     "payments",
@@ -51,7 +51,7 @@ channels = Table(
     # The last sequence known to be consumed; NULL until it was read from the network.
     Column("sequence", sa.BigInteger),
     # Held from RESERVE until the sequence is consumed.
-    Column("payment_id", String(64), sa.ForeignKey("payments.id"), unique=True),
+    Column("payment_id", String(64), sa.ForeignKey("payments.id")),
     Column("quarantined", sa.Boolean, nullable=False, server_default=text("false")),
     Column("used_at", Instant),
 )
@@ -75,7 +75,10 @@ attempts = Table(
     Column("riders", sa.Integer, nullable=False, server_default=text("1")),
     Column("opened_at", Instant, nullable=False, server_default=text("now()")),
     sa.UniqueConstraint("channel", "sequence"),
-    # Only a failed attempt may be followed by another: never an open one, never a success.
+    # Survivors of a batch that failed: they are tried together once more, not twice.
+    Column("resubmitted", sa.Boolean, nullable=False, server_default=text("false")),
+    # Only a failed attempt may be followed by another: never an open one, never a success. Whoever
+    # was left out of a batch that bears its name is held to that by its shares alone.
     Index("uq_attempts_one_live", "payment_id", unique=True, postgresql_where=LIVE),
 )
 
