@@ -6,14 +6,13 @@ from uuid import uuid4
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from sqlalchemy import text
 
 from activities.batches import BatchActivities
 from adapters.failpoints import POINTS
 from domain.attempts import SettlementRail
 from domain.batches import Plan
 from sandbox.stellar.faults import Fault
-from tests.batch_worlds import MEMBERS_MAX, BatchWorld
+from tests.batch_worlds import FATES, MEMBERS_MAX, TRANSFERS, BatchWorld
 from tests.driven import BatchLife, Life
 from tests.machines import KEPT, KINDS, Book, fields
 from tests.schedules import BENEFICIARY, CHANNEL_KEYS, CHANNELS, PROVIDER
@@ -31,26 +30,6 @@ AT_FAULT = st.sampled_from(
         for kind in ("removed_trustline", "frozen_trustline")
         for payee in (PROVIDER, BENEFICIARY)
     ]
-)
-FATES = text(
-    """
-    SELECT p.id, p.status, p.parked_reason, p.transaction_hash,
-           (SELECT json_agg(json_build_array(a.channel, a.sequence, s.live, a.status) ORDER BY a.opened_at)
-            FROM shares s JOIN attempts a ON (a.payment_id, a.n) = (s.leader, s.n)
-            WHERE s.payment_id = p.id) AS pairs,
-           (SELECT coalesce(sum(g.amount_stroops), 0) FROM entries e
-            JOIN postings g ON g.entry_id = e.id
-            WHERE e.payment_id = p.id AND g.account LIKE 'treasury:%') AS out
-    FROM payments p WHERE p.id = ANY(:ids)
-    """
-)
-# What each transfer of a transaction is made of, as the book has it.
-TRANSFERS = text(
-    """
-    SELECT p.transaction_hash, s.number, sum(s.amount_stroops) AS amount
-    FROM payments p JOIN shares s ON s.payment_id = p.id AND s.live
-    WHERE p.id = ANY(:ids) AND p.status = 'confirmed' GROUP BY 1, 2
-    """
 )
 
 

@@ -45,6 +45,28 @@ def _later(_zone: Any = UTC) -> datetime:
     return datetime.now(UTC) + timedelta(hours=2)
 
 
+FATES = text(
+    """
+    SELECT p.id, p.status, p.parked_reason, p.transaction_hash,
+           (SELECT json_agg(json_build_array(a.channel, a.sequence, s.live, a.status) ORDER BY a.opened_at)
+            FROM shares s JOIN attempts a ON (a.payment_id, a.n) = (s.leader, s.n)
+            WHERE s.payment_id = p.id) AS pairs,
+           (SELECT coalesce(sum(g.amount_stroops), 0) FROM entries e
+            JOIN postings g ON g.entry_id = e.id
+            WHERE e.payment_id = p.id AND g.account LIKE 'treasury:%') AS out
+    FROM payments p WHERE p.id = ANY(:ids)
+    """
+)
+# What each transfer of a transaction is made of, as the book has it.
+TRANSFERS = text(
+    """
+    SELECT p.transaction_hash, s.number, sum(s.amount_stroops) AS amount
+    FROM payments p JOIN shares s ON s.payment_id = p.id AND s.live
+    WHERE p.id = ANY(:ids) AND p.status = 'confirmed' GROUP BY 1, 2
+    """
+)
+
+
 class BatchWorld(World):
     """A chain, a signer, the lives of some payments and of the batches they ride in."""
 
