@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from sqlalchemy import text
+
 from activities import batches as batch_steps
 from activities.batches import BatchActivities
 from activities.limits import Gate
@@ -25,26 +27,6 @@ MADE_OF = 10_000_000
 MEMBERS_MAX = 7
 # Room for three rewards and what tells them apart, and not for a fourth.
 POOL_STROOPS = 3 * XLM + (2 << MEMBERS_MAX)
-
-
-def play_gathering(patch: Any) -> None:
-    """Let a look for payments that are ready be one look, when every window has passed."""
-    ticks = iter(range(0, 10**9, 40))
-    patch.setattr(batch_steps, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
-    patch.setattr(batch_steps, "asyncio", SimpleNamespace(sleep=_yield))
-    patch.setattr(batch_steps, "datetime", SimpleNamespace(now=_later))
-    told = SimpleNamespace(info=lambda: SimpleNamespace(attempt=1), heartbeat=lambda: None)
-    patch.setattr(batch_steps, "activity", told)
-
-
-async def _yield(_seconds: float) -> None:
-    return None
-
-
-def _later(_zone: Any = UTC) -> datetime:
-    return datetime.now(UTC) + timedelta(hours=2)
-
-
 FATES = text(
     """
     SELECT p.id, p.status, p.parked_reason, p.transaction_hash,
@@ -65,6 +47,24 @@ TRANSFERS = text(
     WHERE p.id = ANY(:ids) AND p.status = 'confirmed' GROUP BY 1, 2
     """
 )
+
+
+def play_gathering(patch: Any) -> None:
+    """Let a look for payments that are ready be one look, when every window has passed."""
+    ticks = iter(range(0, 10**9, 40))
+    patch.setattr(batch_steps, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    patch.setattr(batch_steps, "asyncio", SimpleNamespace(sleep=_yield))
+    patch.setattr(batch_steps, "datetime", SimpleNamespace(now=_later))
+    told = SimpleNamespace(info=lambda: SimpleNamespace(attempt=1), heartbeat=lambda: None)
+    patch.setattr(batch_steps, "activity", told)
+
+
+async def _yield(_seconds: float) -> None:
+    return None
+
+
+def _later(_zone: Any = UTC) -> datetime:
+    return datetime.now(UTC) + timedelta(hours=2)
 
 
 class BatchWorld(World):
