@@ -35,6 +35,7 @@ from domain.batches import (
     Plan,
 )
 from domain.digests import instant
+from domain.envelopes import Envelope
 from domain.errors import ChainUnavailable, Obstructed, TryAgain
 from domain.ledger import reservation, spent, unspent
 from domain.payments import PaymentStatus
@@ -119,7 +120,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
             envelope = await self.rail.sign(riding, rail, held.channel, held.sequence, times_signed)
         except Obstructed as error:
             if held.envelope is not None:
-                return await self._stuck(batch, str(error))
+                return await self._stuck(batch, held.envelope, str(error))
             obstacles = dict.fromkeys(_numbers(riding), str(error))
             await leave_out(self.database, held, riding, obstacles)
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
@@ -138,7 +139,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
         attempt = attempt_of(held, stored, resumed=stored is not envelope)
         return await self._prepared(batch, attempt)
 
-    async def _stuck(self, batch: Batch, obstacle: str) -> BatchPreparation:
+    async def _stuck(self, batch: Batch, dead: Envelope, obstacle: str) -> BatchPreparation:
         """
         Bytes that are dead by now cannot be followed by others. Nobody may leave, the pair is
         theirs until it is consumed: all are told what must change, and wait together.
@@ -146,7 +147,9 @@ class BatchActivities(AttemptActivities, BatchSteps):
         async with self.database.transaction() as connection:
             riders, _ = await shares.riding(connection, batch)
             stopped = [(rider, obstacle) for rider in riders.values()]
-            deliveries = await hold(connection, stopped, PaymentStatus.PARKED, datetime.now(UTC))
+            deliveries = await hold(
+                connection, stopped, PaymentStatus.PARKED, datetime.now(UTC), dead.max_ledger
+            )
         prepared = await self._prepared(batch, None, obstacle)
         return replace(prepared, deliveries=[*prepared.deliveries, *deliveries])
 

@@ -1,6 +1,7 @@
 """Move the money: reserve, sign, store, and only then send; book what is proven."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from domain import evidence
 from domain.attempts import Attempt, AttemptStatus, Preparation, SettlementRail, Sighting
 from domain.audit import Leaf, by_engine, leaf
 from domain.digests import instant
-from domain.errors import ChainUnavailable, Obstructed
+from domain.errors import ChainUnavailable, Obstructed, TryAgain
 from domain.events import Event, EventType, event, event_id
 from domain.ledger import reservation, spent, unspent
 from domain.payments import Parking, Payment, PaymentStatus, Receipt
@@ -90,9 +91,12 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         return Preparation(None, BUSY, again_at=line.turn(self.gate.now()), queued=True)
 
     async def _given_back(self, held: Reservation, why: Preparation) -> Preparation:
-        """Nothing can be signed now: others may have the channel, unless bytes wait on it."""
+        """Nothing can be signed now: others may have the channel, unless bytes died on it."""
+        if held.envelope is not None:
+            return replace(why, dead_after=held.envelope.max_ledger)
         async with self.database.autocommit() as connection:
-            await attempts.release(connection, held)
+            if not await attempts.release(connection, held):
+                raise TryAgain(f"payment {held.payment_id} has moved on meanwhile; look again")
         return why
 
     @activity.defn
@@ -148,7 +152,9 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
     async def park_payment(self, parking: Parking) -> list[str]:
         held = [(parking.payment, parking.reason)]
         async with self.database.transaction() as connection:
-            deliveries = await hold(connection, held, parking.status, parking.at)
+            deliveries = await hold(
+                connection, held, parking.status, parking.at, parking.dead_after
+            )
         reach("after_park")
         return deliveries
 
@@ -205,15 +211,20 @@ async def hold(
     held: Iterable[tuple[Payment, str]],
     status: PaymentStatus,
     at: datetime,
+    dead_after: int | None = None,
 ) -> list[str]:
-    """Stop payments, each with its reason; return the deliveries that tell of it."""
+    """
+    Stop payments, each with its reason; return the deliveries that tell of it: none of what could
+    not be stopped. `dead_after` is the last ledger of the bytes they ride with, proven dead.
+    """
     told = []
     kind = EventType.PAYMENT_HELD if status is PaymentStatus.HELD else EventType.PAYMENT_PARKED
     for payment, reason in held:
+        if not await payments.stop(connection, payment.id, status, reason, dead_after):
+            continue
         facts = evidence.of_payment(payment) | {"status": status, "reason": reason}
         key = (payment.id, reason)  # held again for the same reason is no news
         by, outage_id = by_engine(payment.correlation_id), payment.outage_id
-        await payments.stop(connection, payment.id, status, reason)
         told.append(
             (
                 leaf(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),

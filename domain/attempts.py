@@ -97,7 +97,8 @@ class Preparation:
     Signed and stored bytes; or the obstacle that must go before any can be signed; or, when the
     payment was made before and only the memory of it was lost, the receipt; or it is settled
     together with others, by a batch. With `again_at` the obstacle is a limit, which is worth
-    another look by then; `queued` if it is only that every channel serves another payment.
+    another look by then; `queued` if it is only that every channel serves another payment. With
+    `dead_after`, the obstacle keeps others from being signed for bytes that died after that ledger.
     """
 
     attempt: Attempt | None
@@ -106,3 +107,4 @@ class Preparation:
     gathered: bool = False
     again_at: datetime | None = None
     queued: bool = False
+    dead_after: int | None = None

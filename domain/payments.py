@@ -33,22 +33,36 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     PaymentStatus.PENDING: frozenset(
         {PaymentStatus.PREPARED, PaymentStatus.HELD, PaymentStatus.PARKED}
     ),
-    # the limit lets it pass
-    PaymentStatus.HELD: frozenset({PaymentStatus.PREPARED, PaymentStatus.PARKED}),
-    # the first of the stored bytes left the process; or a foreign sequence before they could
-    PaymentStatus.PREPARED: frozenset({PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED}),
-    # in a ledger; or failed there and must be tried anew, or needs help; or a foreign sequence
+    # the limit lets it pass; or a foreign sequence where its own bytes died
+    PaymentStatus.HELD: frozenset(
+        {PaymentStatus.PREPARED, PaymentStatus.PARKED, PaymentStatus.QUARANTINED}
+    ),
+    # the first of the stored bytes left the process; or a foreign sequence before they could; or
+    # they died unsent, and none can be signed in their place
+    PaymentStatus.PREPARED: frozenset(
+        {
+            PaymentStatus.SUBMITTED,
+            PaymentStatus.HELD,
+            PaymentStatus.PARKED,
+            PaymentStatus.QUARANTINED,
+        }
+    ),
+    # in a ledger; or failed there and must be tried anew; or a foreign sequence; or they died
+    # unused, and none can be signed in their place
     PaymentStatus.SUBMITTED: frozenset(
         {
             PaymentStatus.CONFIRMED,
             PaymentStatus.PENDING,
+            PaymentStatus.HELD,
             PaymentStatus.PARKED,
             PaymentStatus.QUARANTINED,
         }
     ),
     PaymentStatus.CONFIRMED: frozenset(),
-    # the reason is gone; a limit may stop it now
-    PaymentStatus.PARKED: frozenset({PaymentStatus.PREPARED, PaymentStatus.HELD}),
+    # the reason is gone; a limit may stop it now; or a foreign sequence where its own bytes died
+    PaymentStatus.PARKED: frozenset(
+        {PaymentStatus.PREPARED, PaymentStatus.HELD, PaymentStatus.QUARANTINED}
+    ),
     # looked at again, our own bytes are found in a ledger after all; or a person has released it,
     # when it is proven that they never can be
     PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED, PaymentStatus.PENDING}),
@@ -80,12 +94,16 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Parking:
-    """Why a payment waits, and since when: parked for somebody to act, or held by a limit."""
+    """
+    Why a payment waits, and since when: parked for somebody to act, or held by a limit. With
+    `dead_after` it rides with bytes that are proven dead, for that was their last ledger.
+    """
 
     payment: Payment
     reason: str
     at: datetime
     status: PaymentStatus = PaymentStatus.PARKED
+    dead_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,10 +83,10 @@ class PaymentWorkflow(Landing):
                 await self.queued(preparation.obstacle, preparation.again_at)
                 continue
             if preparation.attempt is None and preparation.again_at is not None:
-                await self.held(preparation.obstacle, preparation.again_at)
+                await self.held(preparation, preparation.again_at)
                 continue
             if preparation.attempt is None:
-                await self.parked(preparation.obstacle)
+                await self.parked(preparation.obstacle, preparation.dead_after)
                 continue
             attempt, observation = await self.landed(preparation.attempt)
             sighting = Sighting(payment, attempt, observation, workflow.now())
@@ -123,19 +123,22 @@ class PaymentWorkflow(Landing):
         if workflow.info().is_continue_as_new_suggested():
             workflow.continue_as_new(self.payment)
 
-    async def parked(self, reason: str) -> None:
+    async def parked(self, reason: str, dead_after: int | None = None) -> None:
         """Wait until somebody says try again, or an hour has passed."""
-        parking = Parking(self.payment, reason, workflow.now())
+        parking = Parking(self.payment, reason, workflow.now(), dead_after=dead_after)
         await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
         self.note(f"parked: {reason}; send the signal retry once it is mended")
         self.held_because = ""
         deadline = workflow.now() + PARKED_RETRY
         await self.wait_until(deadline, lambda: self.retry_wanted, "parked")
 
-    async def held(self, reason: str, again_at: datetime) -> None:
+    async def held(self, why: Preparation, again_at: datetime) -> None:
         """Wait for a limit to let it pass; a word that came since it was asked counts."""
+        reason = why.obstacle
         if reason != self.held_because:
-            parking = Parking(self.payment, reason, workflow.now(), PaymentStatus.HELD)
+            parking = Parking(
+                self.payment, reason, workflow.now(), PaymentStatus.HELD, why.dead_after
+            )
             await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
             self.note(f"held: {reason}")
             self.held_because = reason

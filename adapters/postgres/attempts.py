@@ -222,15 +222,16 @@ _RELEASE = text(
 )
 
 
-async def release(connection: AsyncConnection, given: Reservation) -> None:
+async def release(connection: AsyncConnection, given: Reservation) -> bool:
     """
     Give the channel back, unless bytes were stored for its sequence meanwhile: those may be on
-    their way, and keep their channel until the sequence is consumed.
+    their way, and keep their channel until the sequence is consumed. False when it was not given.
     """
-    await connection.execute(
+    result = await connection.execute(
         _RELEASE,
         {"payment_id": given.payment_id, "n": given.n, "channel": given.channel},
     )
+    return result.rowcount == 1
 
 
 async def quarantine(connection: AsyncConnection, channel: str) -> None:

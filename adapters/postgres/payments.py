@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.outages import Dossier
-from adapters.postgres.tables import payments, shares
+from adapters.postgres.tables import attempts, payments, shares
 from adapters.postgres.wallets import agreement_at
 from domain.errors import Conflict, NotFound
 from domain.payments import TRANSITIONS, Payment, PaymentStatus, Treasury, owed
@@ -98,16 +98,27 @@ async def move_all(
 
 
 async def stop(
-    connection: AsyncConnection, payment_id: str, status: PaymentStatus, reason: str
-) -> None:
+    connection: AsyncConnection,
+    payment_id: str,
+    status: PaymentStatus,
+    reason: str,
+    dead_after: int | None = None,
+) -> bool:
     """
     Let a payment wait, or wait for another reason than before; no batch is to gather it.
 
-    One that rides in an attempt is stopped by quarantine alone: whatever else was found out, was
-    found before its bytes were signed, by a run that comes late.
+    One that rides in an attempt is stopped by quarantine alone, or when its newest bytes are those
+    that died after the ledger `dead_after`: whatever else was found out, was found before its bytes
+    were signed, by a run that comes late. False when it was not stopped.
     """
-    riding = exists().where(shares.c.payment_id == payments.c.id, shares.c.live)
-    await connection.execute(
+    riding = exists().where(
+        shares.c.payment_id == payments.c.id,
+        shares.c.live,
+        attempts.c.payment_id == shares.c.leader,
+        attempts.c.n == shares.c.n,
+        true() if dead_after is None else attempts.c.max_ledger.is_distinct_from(dead_after),
+    )
+    result = await connection.execute(
         update(payments)
         .where(
             payments.c.id == payment_id,
@@ -116,6 +127,7 @@ async def stop(
         )
         .values(status=status, parked_reason=reason, gathered_at=None)
     )
+    return result.rowcount == 1
 
 
 async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> None:

@@ -240,6 +240,9 @@ async def test_dead_bytes_that_none_can_follow_wait_together_and_say_why(
             )
         )
         assert "payment.parked" in list(told)
+    parked = await states(database, *owed)
+    assert [status for status, _ in parked] == ["parked", "parked"]
+    assert all("trustline" in reason for _, reason in parked)
     await faults(chain)
     await steps.book_batch(await landed(steps, batch))
     assert await states(database, *owed) == [("confirmed", None)] * 2

@@ -66,9 +66,9 @@ def test_a_move_is_allowed_or_refused_as_the_table_says(noun: str) -> None:
 def test_money_is_never_confirmed_that_was_not_sent() -> None:
     proven = {PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED}
     assert set(sources(payments.TRANSITIONS, PaymentStatus.CONFIRMED)) == proven
-    # With the breaker open what is signed is not sent, and its channel may still be used by others.
-    signed = {PaymentStatus.PREPARED, PaymentStatus.SUBMITTED}
-    assert set(sources(payments.TRANSITIONS, PaymentStatus.QUARANTINED)) == signed
+    # With the breaker open what is signed is not sent, and its channel may still be used by others;
+    # what is held or parked may have been signed, and keep a channel where its bytes died.
+    assert PaymentStatus.PENDING not in sources(payments.TRANSITIONS, PaymentStatus.QUARANTINED)
     assert sources(payments.TRANSITIONS, PaymentStatus.SUBMITTED) == [PaymentStatus.PREPARED]
 
 
