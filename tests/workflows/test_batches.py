@@ -1,0 +1,70 @@
+"""The life of a batch: what stands in its way is waited for, and who leaves it is told."""
+
+from datetime import timedelta
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from domain.attempts import Attempt, Preparation
+from domain.batches import Batch, BatchPreparation, Ejected
+from tests.driven import BatchLife, Life, play_temporal
+from tests.workflows.conftest import Steps, payment
+from workflows.batches import BatchWorkflow
+
+
+async def test_an_obstacle_is_looked_at_again_after_a_minute_and_said_once(
+    environment: WorkflowEnvironment, steps: Steps
+) -> None:
+    steps.payments.left = [BatchPreparation(None, obstacle="the breaker is open")] * 3
+    steps.payments.settled = ["obstructed"]
+    life = await environment.client.start_workflow(
+        BatchWorkflow.run,
+        Batch("obstructed", 1),
+        id="batch/obstructed/1",
+        task_queue="settlement",
+    )
+    assert await life.result() == 1
+    assert steps.payments.asked.count("prepare_batch") == 4
+    told = await life.query(BatchWorkflow.timeline)
+    assert [entry.what for entry in told] == [
+        "nothing can be signed: the breaker is open",
+        "hash-4: PENDING; watching for it in a ledger",
+    ]
+    assert told[1].at - told[0].at >= timedelta(minutes=3)
+
+
+def test_who_was_left_out_before_is_not_parked_for_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A batch tells whom it left out whenever it is prepared; by then that may be long mended."""
+    play_temporal(monkeypatch)
+    life = Life(payment("left-out"))
+    life.answer(Preparation(None, gathered=True))
+    for _ in range(2):
+        life.hear("ejected", "the payee has no trustline")
+    life.answer(None)
+    assert life.asks is not None
+    assert (life.asks.step, life.asks.message.reason) == (
+        "park_payment",
+        "the payee has no trustline",
+    )
+    life.answer([])
+    life.answer(None)  # an hour, or a word
+    life.answer(Preparation(None, gathered=True))
+    life.answer(None)
+    assert life.asks.step == "prepare_payment"
+
+
+def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above a limit by now: it is not parked by the batch, but asks for itself."""
+    play_temporal(monkeypatch)
+    life = BatchLife(Batch("limited", 1))
+    attempt = Attempt("limited", 1, "G", 7, 100, "hash", "xdr", False)
+    out = [Ejected("gone", "the payee has no trustline")]
+    life.answer(BatchPreparation(attempt, out, called_back=["limited"]))
+    assert life.asks is not None
+    assert life.asks.message == ("gone", "ejected", "the payee has no trustline")
+    life.answer(None)
+    assert life.asks.message == ("limited", "retry")
+    life.answer(None)
+    assert life.asks.step == "submit_payment"
