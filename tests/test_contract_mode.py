@@ -35,11 +35,12 @@ async def contracted(
     surroundings: None, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
     """Everything, in contract mode."""
-    options = StackOptions(tmp_path_factory.mktemp("contracted"), free(), ledger_seconds=0.25)
+    mode = {"CONTRACT_EXECUTION_MODE": "soroban"}
+    options = StackOptions(
+        tmp_path_factory.mktemp("contracted"), free(), ledger_seconds=0.25, settings=mode
+    )
     running = Stack(options)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CONTRACT_EXECUTION_MODE", "soroban")
-        await running.start()
+    await running.start()
     yield running
     await running.stop()
 

@@ -28,17 +28,19 @@ async def limited(
     surroundings: None, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
     """A stack that asks for approval above 1200 USDC and moves at most 5000 at once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SETTLEMENT_APPROVAL_ABOVE", "1200")
-        patch.setenv("SETTLEMENT_CAP_PER_PAYMENT", "5000")
-        patch.setenv("SETTLEMENT_CAP_PER_DAY", "500000.5")
-        options = StackOptions(
-            tmp_path_factory.mktemp("limited"), free(), ledger_seconds=LEDGER_SECONDS
-        )
-        running = Stack(options)
-        await running.start()
-        yield running
-        await running.stop()
+    # Not by the suite's own environment, which later stacks would inherit.
+    limits = {
+        "SETTLEMENT_APPROVAL_ABOVE": "1200",
+        "SETTLEMENT_CAP_PER_PAYMENT": "5000",
+        "SETTLEMENT_CAP_PER_DAY": "500000.5",
+    }
+    options = StackOptions(
+        tmp_path_factory.mktemp("limited"), free(), ledger_seconds=LEDGER_SECONDS, settings=limits
+    )
+    running = Stack(options)
+    await running.start()
+    yield running
+    await running.stop()
 
 
 @pytest.fixture(scope="package")
