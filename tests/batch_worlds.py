@@ -18,6 +18,7 @@ from activities.payments import PaymentActivities
 from adapters.postgres.database import Database
 from benchmarks import dues
 from domain.batches import Batch, Gathering, Plan
+from domain.payments import Parking
 from sandbox.stellar.entries import Account, Trustline
 from sandbox.stellar.faults import Fault
 from tests.driven import BatchLife, Life
@@ -141,6 +142,11 @@ class BatchWorld(World):
         running = self.batches.get(batch.id)
         if running is None or running.asks is None:
             self.batches[batch.id] = BatchLife(batch)
+        else:
+            running.hear("gathered")
+
+    async def said(self, parking: Parking) -> None:
+        """Nothing: a batch may have taken who is told late that an earlier one left it out."""
 
     async def open_breaker(self) -> None:
         await self.together.gate.breaker.trip("somebody is afraid", "corr-schedules")

@@ -123,6 +123,13 @@ class AcceptedMeansPaid(PaymentActivities):
         return await super().observe_payment(attempt)
 
 
+class DeadBytesSayNothing(PaymentActivities):
+    """Whose bytes died, and who cannot be signed again, waits as if it were on its way."""
+
+    async def prepare_payment(self, payment: Payment) -> Preparation:
+        return replace(await super().prepare_payment(payment), dead_after=None)
+
+
 MUTANTS = [
     TimeoutMeansNotSent,
     BadSequenceMeansRebuild,
@@ -131,4 +138,5 @@ MUTANTS = [
     StoredAfterSending,
     UnknownBytesMeanRetry,
     AcceptedMeansPaid,
+    DeadBytesSayNothing,
 ]

@@ -17,7 +17,7 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from activities.payments import PaymentActivities
 from adapters import failpoints
-from adapters.postgres import attempts
+from adapters.postgres import attempts, payments
 from adapters.postgres.database import Database
 from adapters.postgres.tables import channels
 from adapters.stellar.keys import Keys
@@ -25,7 +25,7 @@ from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.rail import Rail
 from benchmarks import dues
 from domain.errors import TryAgain
-from domain.payments import Treasury
+from domain.payments import Parking, Treasury
 from sandbox.stellar.client import Box
 from sandbox.stellar.entries import Account as LedgerAccount
 from sandbox.stellar.faults import Fault
@@ -144,13 +144,23 @@ class World:
             if not life.quarantined or life.workflow.retry_wanted:
                 life.answer(None)
             return True
+        asked = life.asks
         try:
-            life.answer(await self._answer(life.asks, runs, crash_at))
+            life.answer(await self._answer(asked, runs, crash_at))
         except TryAgain:
-            pass
+            return True
         except Crash:
             return False
+        if asked.step == "park_payment":
+            await self.said(asked.message)
         return True
+
+    async def said(self, parking: Parking) -> None:
+        """Who waits for somebody says so in the book."""
+        async with self.database.autocommit() as connection:
+            row = await payments.get(connection, parking.payment.id)
+        told = (row["status"], row["parked_reason"])
+        assert told == (parking.status, parking.reason), f"waits and does not say so: {told}"
 
     def step(self, name: str) -> Callable[[Any], Awaitable[Any]]:
         found: Callable[[Any], Awaitable[Any]] = getattr(self.steps, name)

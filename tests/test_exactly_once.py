@@ -33,7 +33,10 @@ BATCHES = SCHEDULES // 4
 STEPS = 16
 # A failing schedule is made as short as can be; that a mutant fails needs no beauty.
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)
-WRONGS = "paid [0-9]+ times|shares .* of transfers|confirmed and not paid|lost:|went on after|quarantined without cause"
+WRONGS = (
+    "paid [0-9]+ times|shares .* of transfers|confirmed and not paid|lost:|went on after|"
+    "quarantined without cause|waits and does not say so"
+)
 COMMAND = "python -m pytest tests/test_exactly_once.py"
 
 
@@ -104,7 +107,7 @@ def test_whoever_rides_in_a_batch_is_credited_once_whatever_fails(
 def test_what_others_do_wrong_is_found(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, mutant: type
 ) -> None:
-    """The proof that the check can fail: each of these pays twice, or loses a payment."""
+    """The proof that the check can fail: each of these pays twice, loses a payment, or hides it."""
     play_temporal(monkeypatch)
     play_gathering(monkeypatch)
     kind = Together if mutant in BATCH_MUTANTS else ExactlyOnce

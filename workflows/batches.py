@@ -77,6 +77,7 @@ class BatchWorkflow(Landing):
     def __init__(self, batch: Batch) -> None:
         super().__init__(batch)
         self.retry_wanted = False
+        self.gathered_anew = False
         self.obstacle = ""
 
     @workflow.run
@@ -84,12 +85,14 @@ class BatchWorkflow(Landing):
         """Answer how many payments were settled."""
         while True:
             # Told to try again after this line, the answer below may be out of date by then.
-            self.retry_wanted = False
+            self.retry_wanted = self.gathered_anew = False
             preparation = await self.insist(BatchSteps.prepare_batch, batch, BATCH_LIMIT)
             await self.left_out(preparation.ejected, preparation.deliveries)
             await asyncio.gather(*map(self.wake, preparation.called_back))
             if preparation.obstacle:
                 await self.obstructed(preparation.obstacle)
+                continue
+            if preparation.attempt is None and self.gathered_anew:
                 continue
             if preparation.attempt is None:
                 return 0
@@ -147,6 +150,10 @@ class BatchWorkflow(Landing):
     def retry(self) -> None:
         self.retry_wanted = True
 
+    @workflow.signal(description="Payments were gathered once more under the name of this batch")
+    def gathered(self) -> None:
+        self.gathered_anew = True
+
 
 def _life(
     payment_id: str,
@@ -177,11 +184,21 @@ class GatheringWorkflow:
         workflow.continue_as_new()
 
     async def start(self, batch: Batch) -> None:
-        with suppress(WorkflowAlreadyStartedError):
-            await workflow.start_child_workflow(
-                BatchWorkflow.run,
-                batch,
-                id=f"batch/{batch.id}",
-                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-                static_summary=f"batch led by {batch.leader}",
-            )
+        """
+        Give a batch a life. A batch whose riders all left has made way for another of its name, so
+        that a life may be about to end that must go on: it is told, until one or the other works.
+        """
+        life = workflow.get_external_workflow_handle_for(BatchWorkflow.run, f"batch/{batch.id}")
+        while True:
+            with suppress(WorkflowAlreadyStartedError):
+                await workflow.start_child_workflow(
+                    BatchWorkflow.run,
+                    batch,
+                    id=life.id,
+                    parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                    static_summary=f"batch led by {batch.leader}",
+                )
+                return
+            with suppress(ApplicationError):
+                await life.signal(BatchWorkflow.gathered)
+                return

@@ -88,6 +88,7 @@ class PaymentWorkflow(Landing):
             if preparation.attempt is None:
                 await self.parked(preparation.obstacle, preparation.dead_after)
                 continue
+            self.held_because = ""  # held anew, it says so anew
             attempt, observation = await self.landed(preparation.attempt)
             sighting = Sighting(payment, attempt, observation, workflow.now())
             match sighting.observation.outcome:

@@ -150,6 +150,18 @@ async def batches_in_trouble(stage: Stage) -> Kept:
     return {"batch-quarantined": life, "batch-emptied": emptied, "batch-undone": undone}
 
 
+async def gathered_anew(stage: Stage) -> Kept:
+    """An obstacle, and others are gathered under the name meanwhile."""
+    stage.steps.payments.left = [BatchPreparation(None, obstacle="the treasury is short")]
+    with stage.environment.with_time_skipping_disabled():
+        life = await stage.begin(BatchWorkflow.run, Batch("pay-n", 1), "batch/pay-n/1")
+    async with stage.waiting(life, "nothing can be signed: "):
+        await life.signal(BatchWorkflow.gathered)
+        await life.signal(BatchWorkflow.retry)
+    await life.result()
+    return {"batch-gathered-anew": life}
+
+
 async def gathering(stage: Stage) -> Kept:
     """Two batches at once, one that has a life already, and then nobody gathers any more."""
     one, two, three = (Batch(f"pay-{n}", 1) for n in (1, 2, 3))
@@ -161,5 +173,5 @@ async def gathering(stage: Stage) -> Kept:
 
 SCENES = [
     *(bumped, held, stopped, queued, parked, quarantined, gathered),
-    *(batched, batches_in_trouble, gathering),
+    *(batched, batches_in_trouble, gathered_anew, gathering),
 ]

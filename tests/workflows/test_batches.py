@@ -68,3 +68,17 @@ def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.MonkeyPatch)
     assert life.asks.message == ("limited", "retry")
     life.answer(None)
     assert life.asks.step == "submit_payment"
+
+
+def test_a_life_about_to_end_goes_on_when_its_name_is_given_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All its riders had left; by the time it learns so, the first of them leads a new batch."""
+    play_temporal(monkeypatch)
+    life = BatchLife(Batch("again", 1))
+    life.hear("gathered")
+    life.answer(BatchPreparation(None))
+    assert life.asks is not None
+    assert life.asks.step == "prepare_batch"
+    life.answer(BatchPreparation(None))
+    assert (life.asks, life.receipt) == (None, 0)
