@@ -14,8 +14,10 @@ from hypothesis import settings
 from temporalio.client import Client
 
 from adapters.postgres.database import Database
+from adapters.stellar.rail import Rail
 from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
+from tests.owing import open_rail
 from tests.support import AT_ONCE, BRIEF, TERMS
 
 # A busy machine is no failure of a property.
@@ -75,6 +77,23 @@ async def database(stack: Stack) -> AsyncIterator[Database]:
     book = Database(stack.environment["DATABASE_URL"], connections_max=4)
     yield book
     await book.close()
+
+
+@pytest.fixture(scope="module")
+async def rail(stack: Stack) -> AsyncIterator[Rail]:
+    """What signs, for tests that take the steps of a payment themselves."""
+    rail = open_rail(stack)
+    yield rail
+    await rail.close()
+
+
+@pytest.fixture
+async def chain(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """The chain's fault plan, empty again afterwards."""
+    url = stack.environment["STELLAR_RPC_URL"]
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
+        yield client
+        (await client.post("/faults", json={"faults": []})).raise_for_status()
 
 
 @pytest.fixture(scope="session")

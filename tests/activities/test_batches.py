@@ -3,8 +3,6 @@ Many payments by one transaction, on the real database and the real chain: each 
 whoever cannot be paid holds up nobody else, and every share can be proven by itself.
 """
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 from stellar_sdk import Keypair
@@ -19,24 +17,8 @@ from domain.errors import TryAgain
 from sandbox.stack import Stack
 from tests import witness
 from tests.gathering import CLASSIC, NETTED, gathered, landed, on_chain, patiently, states
-from tests.owing import open_rail, payment_owed
+from tests.owing import payment_owed
 from tests.support import eventually
-
-
-@pytest.fixture(scope="module")
-async def rail(stack: Stack) -> AsyncIterator[Rail]:
-    rail = open_rail(stack)
-    yield rail
-    await rail.close()
-
-
-@pytest.fixture
-async def chain(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """The chain's fault plan, empty again afterwards."""
-    url = stack.environment["STELLAR_RPC_URL"]
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
-        yield client
-        (await client.post("/faults", json={"faults": []})).raise_for_status()
 
 
 async def test_payments_of_a_batch_are_each_settled_once(

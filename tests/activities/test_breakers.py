@@ -22,7 +22,7 @@ from domain.breakers import Tolerance
 from domain.outages import Request
 from sandbox.stack import Stack
 from tests import witness
-from tests.owing import NOW, open_rail, payment_owed
+from tests.owing import NOW, payment_owed
 from tests.support import eventually, unique
 
 CORRELATION = "corr-breaker"
@@ -92,13 +92,6 @@ async def test_switching_it_where_it_stands_changes_nothing(
         again = await breakers.switch(connection, by, at, "no news", to_open=before.is_open)
         assert again is None
         assert await breakers.state(connection) == before
-
-
-@pytest.fixture(scope="module")
-async def rail(stack: Stack) -> AsyncIterator[Rail]:
-    rail = open_rail(stack)
-    yield rail
-    await rail.close()
 
 
 async def on_chain(stack: Stack, number: int) -> int:

@@ -3,7 +3,6 @@ Bytes that died on a channel while none can be signed in their place: the book s
 payment waits for, and it goes on with the same pair once that is mended.
 """
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import httpx
@@ -19,24 +18,8 @@ from domain.errors import TryAgain
 from domain.payments import Parking, Payment, PaymentStatus
 from sandbox.stack import Stack
 from tests.gathering import on_chain, states
-from tests.owing import NOW, open_rail, payment_owed
+from tests.owing import NOW, payment_owed
 from tests.support import eventually
-
-
-@pytest.fixture(scope="module")
-async def rail(stack: Stack) -> AsyncIterator[Rail]:
-    rail = open_rail(stack)
-    yield rail
-    await rail.close()
-
-
-@pytest.fixture
-async def unpayable(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """The chain, where the payee of a penalty has no trustline until the plan is taken back."""
-    url = stack.environment["STELLAR_RPC_URL"]
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
-        yield client
-        await mend(client)
 
 
 async def remove(chain: httpx.AsyncClient, stack: Stack) -> None:
@@ -77,20 +60,20 @@ async def settle(steps: PaymentActivities, payment: Payment, died: Attempt) -> N
 
 @pytest.mark.parametrize("sent", [False, True])
 async def test_a_payment_whose_bytes_died_is_parked_until_it_can_be_signed_again(
-    stack: Stack, database: Database, rail: Rail, unpayable: httpx.AsyncClient, sent: bool
+    stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient, sent: bool
 ) -> None:
     payment = await payment_owed(database, "DEAD-ALONE", 25)
     steps = PaymentActivities(database, rail)
     died = await dead(rail, steps, payment)
     if sent:
         await steps.submit_payment(died)  # too late to be taken by any ledger
-    await remove(unpayable, stack)
+    await remove(chain, stack)
     why = await steps.prepare_payment(payment)
     told = await steps.park_payment(parking(payment, why, PaymentStatus.PARKED))
     assert await states(database, payment) == [("parked", why.obstacle)]
     assert "trustline" in why.obstacle
     assert await steps.park_payment(parking(payment, why, PaymentStatus.PARKED)) == told
-    await mend(unpayable)
+    await mend(chain)
     await settle(steps, payment, died)
     assert await states(database, payment) == [("confirmed", None)]
     assert await on_chain(stack, payment) == [1]

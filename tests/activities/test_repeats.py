@@ -4,9 +4,8 @@ step done and its memory lost. Here each step of whole lives is run twice, the s
 later, on the real database and the real chain; the world must look as if each had run once.
 """
 
-import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -24,8 +23,6 @@ from adapters.postgres import attempts as reservations
 from adapters.postgres import envelopes, payments
 from adapters.postgres.database import Database
 from adapters.postgres.tables import attempts, audit_leaves, channels, events, postings
-from adapters.stellar.keys import keys
-from adapters.stellar.nodes import Nodes
 from adapters.stellar.rail import Rail
 from domain.attempts import Outcome, SettlementRail, Sighting
 from domain.disputes import Deciding, Dispute, Filing, Ruling
@@ -43,27 +40,6 @@ Answer = TypeVar("Answer")
 ASKER = Request("tester", "corr-repeats")
 DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-async def rail(stack: Stack) -> AsyncIterator[Rail]:
-    seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
-    environment = stack.environment
-    rail = Rail(
-        Nodes.at(environment["STELLAR_RPC_URL"]),
-        environment["STELLAR_NETWORK_PASSPHRASE"],
-        environment["STELLAR_USDC_ISSUER"],
-        keys(
-            bond_seed=seeds["bond"],
-            pool_seed=seeds["pool"],
-            channels_seed=seeds["channels"],
-            fees_seed=seeds["fees"],
-            operator_seed=seeds["operator"],
-            channels=int(environment["STELLAR_CHANNELS"]),
-        ),
-    )
-    yield rail
-    await rail.close()
 
 
 async def twice(step: Callable[[Message], Awaitable[Answer]], message: Any) -> Answer:

@@ -3,10 +3,7 @@ Who rides in a batch and who may not, on the real database and the real chain: w
 told why, comes back when it is mended, and is settled once.
 """
 
-from collections.abc import AsyncIterator
-
 import httpx
-import pytest
 from sqlalchemy import select
 from stellar_sdk import Keypair
 
@@ -24,26 +21,10 @@ from domain.limits import Limits
 from domain.payments import PaymentStatus
 from sandbox.stack import Stack
 from tests.gathering import CLASSIC, NETTED, gathered, landed, on_chain, patiently, states
-from tests.owing import NOW, open_rail, payment_owed
+from tests.owing import NOW, payment_owed
 from tests.support import eventually, unique
 
 ONE_TRANSFER = Plan(SettlementRail.SOROBAN, 3600)
-
-
-@pytest.fixture(scope="module")
-async def rail(stack: Stack) -> AsyncIterator[Rail]:
-    rail = open_rail(stack)
-    yield rail
-    await rail.close()
-
-
-@pytest.fixture
-async def chain(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """The chain's fault plan, empty again afterwards."""
-    url = stack.environment["STELLAR_RPC_URL"]
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
-        yield client
-        (await client.post("/faults", json={"faults": []})).raise_for_status()
 
 
 async def faults(chain: httpx.AsyncClient, *planned: dict[str, str]) -> None:

@@ -26,13 +26,6 @@ from tests.worker.test_settlement import environment as surroundings
 LATER = 4  # channels more than the box begins with
 
 
-@pytest.fixture(scope="module")
-async def rail(stack: Stack) -> AsyncIterator[Rail]:
-    made = owing.open_rail(stack)
-    yield made
-    await made.close()
-
-
 async def run(stack: Stack, *arguments: str) -> tuple[int, str]:
     """Run the command as an operator does; what it printed may hold no seed."""
     environment = surroundings(stack)

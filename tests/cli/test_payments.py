@@ -4,11 +4,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import pytest
 
 from activities.payments import PaymentActivities
 from adapters.postgres.database import Database
@@ -16,24 +14,8 @@ from adapters.stellar.rail import Rail
 from domain.attempts import Attempt, Outcome, Sighting
 from domain.payments import Parking, Payment
 from sandbox.stack import Stack
-from tests.owing import NOW, open_rail, payment_owed
+from tests.owing import NOW, payment_owed
 from tests.support import settled
-
-
-@pytest.fixture
-async def rail(stack: Stack) -> AsyncIterator[Rail]:
-    rail = open_rail(stack)
-    yield rail
-    await rail.close()
-
-
-@pytest.fixture
-async def chain(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """The chain's fault plan, empty again afterwards."""
-    url = stack.environment["STELLAR_RPC_URL"]
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
-        yield client
-        (await client.post("/faults", json={"faults": []})).raise_for_status()
 
 
 async def explain(stack: Stack, *arguments: str) -> tuple[int | None, str]:

@@ -13,20 +13,12 @@ from domain.attempts import Attempt, Observation, Outcome
 from domain.batches import Batch, BatchSighting
 from domain.payments import Payment
 from sandbox.stack import Stack
-from tests import owing
 from tests.cli.test_channels import close_breaker, released
 from tests.gathering import CLASSIC, NETTED, gathered, landed, on_chain, patiently, states
 from tests.owing import NOW, payment_owed
 from tests.support import eventually
 from workflows.batches import BatchWorkflow
 from workflows.payments import PaymentWorkflow
-
-
-@pytest.fixture(scope="module")
-async def rail(stack: Stack) -> AsyncIterator[Rail]:
-    made = owing.open_rail(stack)
-    yield made
-    await made.close()
 
 
 @pytest.fixture(autouse=True)
