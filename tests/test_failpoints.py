@@ -102,10 +102,10 @@ class Signers:
         self.live(order)
         assert self.process.stdout is not None
         async with asyncio.timeout(DEATH_SECONDS):
-            while True:
-                line = (await self.process.stdout.readline()).decode().strip()
+            while line := (await self.process.stdout.readline()).decode().strip():
                 if line.startswith("gone"):
                     return line
+        raise AssertionError("whoever starts the signers has died; its log tells why")
 
     def live(self, order: str = "none") -> None:
         assert self.process.stdin is not None

@@ -1,8 +1,9 @@
 """
 Channels and attempts: the memory that makes a payment happen at most once.
 
-Database constraints back the protocol: a (channel, sequence) belongs to one attempt, a payment
-rides in at most one attempt that did not fail, a channel serves at most one attempt.
+Database constraints back the protocol: a (channel, sequence) belongs to one attempt, those aside
+that a person released because their bytes can never land; a payment rides in at most one attempt
+that did not fail, a channel serves at most one attempt.
 """
 
 from dataclasses import dataclass
@@ -232,6 +233,19 @@ async def release(connection: AsyncConnection, given: Reservation) -> bool:
         {"payment_id": given.payment_id, "n": given.n, "channel": given.channel},
     )
     return result.rowcount == 1
+
+
+async def leave_sequence(connection: AsyncConnection, dead: Attempt) -> None:
+    """Let the next attempt on the channel use the sequence of one whose bytes can never land."""
+    await connection.execute(
+        update(attempts)
+        .where(
+            attempts.c.payment_id == dead.payment_id,
+            attempts.c.n == dead.n,
+            attempts.c.status == AttemptStatus.FAILED,
+        )
+        .values(sequence_unused=True)
+    )
 
 
 async def quarantine(connection: AsyncConnection, channel: str) -> None:

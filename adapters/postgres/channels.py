@@ -83,6 +83,8 @@ async def release(connection: AsyncConnection, given: Release, served: Held | No
         connection, served.attempt, AttemptStatus.FAILED, given.proof
     ):
         raise Conflict(f"channel {given.channel} has moved on meanwhile; look again")
+    if served is not None and given.sequence < served.attempt.sequence:
+        await attempts.leave_sequence(connection, served.attempt)
     released = await connection.execute(
         update(channels)
         .where(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from temporalio.client import Client
 
 from activities.payments import PaymentActivities
@@ -115,7 +115,7 @@ async def paid_once(
     rail: Rail,
     payment: Payment,
     attempt: Attempt,
-) -> None:
+) -> Attempt:
     """A released payment begins anew, with other bytes, and moves once."""
     steps = PaymentActivities(database, rail)
     assert await state(database, payment) == "pending"
@@ -131,6 +131,7 @@ async def paid_once(
     assert await state(database, payment) == "confirmed"
     paid = await witness.transfers(stack.environment["STELLAR_RPC_URL"])
     assert [each.number for each in paid].count(payment.number) == 1
+    return again
 
 
 async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
@@ -162,7 +163,13 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
     assert leaf is not None
     assert b"ticket 4711" in leaf
     assert b"Ada" in leaf
-    await paid_once(api, stack, database, rail, payment, attempt)
+    # The network still waits for that sequence: whoever is next on the channel has to use it.
+    async with database.transaction() as connection:
+        this = channels.c.address == attempt.channel
+        await connection.execute(update(channels).where(~this).values(used_at=func.now()))
+        await connection.execute(update(channels).where(this).values(used_at=None))
+    again = await paid_once(api, stack, database, rail, payment, attempt)
+    assert (again.channel, again.sequence) == (attempt.channel, attempt.sequence)
 
 
 async def test_what_was_paid_after_all_is_not_released_to_be_paid_again(

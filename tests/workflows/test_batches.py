@@ -33,7 +33,7 @@ async def test_an_obstacle_is_looked_at_again_after_a_minute_and_said_once(
     assert told[1].at - told[0].at >= timedelta(minutes=3)
 
 
-def test_who_was_left_out_before_is_not_parked_for_it_again(
+async def test_who_was_left_out_before_is_not_parked_for_it_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A batch tells whom it left out whenever it is prepared; by then that may be long mended."""
@@ -55,7 +55,7 @@ def test_who_was_left_out_before_is_not_parked_for_it_again(
     assert life.asks.step == "prepare_payment"
 
 
-def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above a limit by now: it is not parked by the batch, but asks for itself."""
     play_temporal(monkeypatch)
     life = BatchLife(Batch("limited", 1))
@@ -70,7 +70,7 @@ def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.MonkeyPatch)
     assert life.asks.step == "submit_payment"
 
 
-def test_a_life_about_to_end_goes_on_when_its_name_is_given_once_more(
+async def test_a_life_about_to_end_goes_on_when_its_name_is_given_once_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All its riders had left; by the time it learns so, the first of them leads a new batch."""

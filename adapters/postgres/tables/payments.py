@@ -74,7 +74,15 @@ attempts = Table(
     # if this is still the number they were signed for.
     Column("riders", sa.Integer, nullable=False, server_default=text("1")),
     Column("opened_at", Instant, nullable=False, server_default=text("now()")),
-    sa.UniqueConstraint("channel", "sequence"),
+    # Released by a person: its bytes can never land, so that the next attempt uses its sequence.
+    Column("sequence_unused", sa.Boolean, nullable=False, server_default=text("false")),
+    Index(
+        "uq_attempts_channel_sequence",
+        "channel",
+        "sequence",
+        unique=True,
+        postgresql_where=text("NOT sequence_unused"),
+    ),
     # Survivors of a batch that failed: they are tried together once more, not twice.
     Column("resubmitted", sa.Boolean, nullable=False, server_default=text("false")),
     # Only a failed attempt may be followed by another: never an open one, never a success. Whoever
