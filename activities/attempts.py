@@ -1,4 +1,6 @@
-"""Send stored bytes, watch for them, and bid more for their place: nothing here builds a payment."""
+"""Sign for what is reserved, send what is stored, watch for it, and bid more for its place."""
+
+from collections.abc import Sequence
 
 from temporalio import activity
 
@@ -9,8 +11,10 @@ from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from adapters.stellar.transfers import LEDGERS_TO_LIVE
-from domain.attempts import Attempt, Observation
+from domain.attempts import Attempt, Observation, SettlementRail
 from domain.envelopes import Envelope, calls_for_a_raise
+from domain.errors import ChainUnavailable, Obstructed
+from domain.shares import Transfer
 from workflows.attempts import AttemptSteps
 
 
@@ -64,6 +68,27 @@ class AttemptActivities(AttemptSteps):
         reach("after_raise_store")
         return attempt_of(held, highest, resumed=True)
 
+    async def sign(
+        self, held: Reservation, riding: Sequence[Transfer], rail: SettlementRail, times_signed: int
+    ) -> Envelope:
+        """
+        Sign for those who ride; where bytes died before and nobody can be paid as things stand,
+        sign a void: it uses up the sequence, so that no channel waits until somebody acts.
+
+        Raises Obstructed when not even that can be signed, ChainUnavailable when a node lags.
+        """
+        try:
+            envelope = await self.rail.sign(riding, rail, held.channel, held.sequence, times_signed)
+        except Obstructed as error:
+            if held.envelope is None:
+                raise
+            envelope = await self.rail.void(held.channel, held.sequence, times_signed, str(error))
+        if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
+            raise ChainUnavailable(
+                "the node lags behind the ledger that proved the last bytes dead"
+            )
+        return envelope
+
     async def quarantined(self, attempt: Attempt, correlation_id: str) -> None:
         """Somebody else may hold our seeds: nothing new is settled until a person has looked."""
         await self.gate.breaker.trip(
@@ -90,4 +115,5 @@ def attempt_of(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attem
         envelope.xdr,
         resumed,
         envelope.hash,
+        envelope.voids,
     )

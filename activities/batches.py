@@ -36,7 +36,7 @@ from domain.batches import (
 )
 from domain.digests import instant
 from domain.envelopes import Envelope
-from domain.errors import ChainUnavailable, Obstructed, TryAgain
+from domain.errors import Obstructed, TryAgain
 from domain.ledger import reservation, spent, unspent
 from domain.payments import PaymentStatus
 from domain.shares import Transfer
@@ -117,17 +117,13 @@ class BatchActivities(AttemptActivities, BatchSteps):
                 await attempts.release(connection, held)
             return emptied
         try:
-            envelope = await self.rail.sign(riding, rail, held.channel, held.sequence, times_signed)
+            envelope = await self.sign(held, riding, rail, times_signed)
         except Obstructed as error:
             if held.envelope is not None:
                 return await self._stuck(batch, held.envelope, str(error))
             obstacles = dict.fromkeys(_numbers(riding), str(error))
             await leave_out(self.database, held, riding, obstacles)
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
-        if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
-            raise ChainUnavailable(
-                "the node lags behind the ledger that proved the last bytes dead"
-            )
         reach("after_sign")
         # Committed before the first byte leaves the process.
         async with self.database.transaction() as connection:

@@ -19,7 +19,7 @@ from domain import evidence
 from domain.attempts import Attempt, AttemptStatus, Preparation, SettlementRail, Sighting
 from domain.audit import Leaf, by_engine, leaf
 from domain.digests import instant
-from domain.errors import ChainUnavailable, Obstructed, TryAgain
+from domain.errors import Obstructed, TryAgain
 from domain.events import Event, EventType, event, event_id
 from domain.ledger import reservation, spent, unspent
 from domain.payments import Parking, Payment, PaymentStatus, Receipt
@@ -60,15 +60,9 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         if (held_back := await self.gate.pause()) is not None:
             return await self._given_back(held, held_back)
         try:
-            envelope = await self.rail.sign(
-                [alone(payment)], SettlementRail.SOROBAN, held.channel, held.sequence, times_signed
-            )
+            envelope = await self.sign(held, [alone(payment)], SettlementRail.SOROBAN, times_signed)
         except Obstructed as error:
             return await self._given_back(held, Preparation(None, str(error)))
-        if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
-            raise ChainUnavailable(
-                "the node lags behind the ledger that proved the last bytes dead"
-            )
         reach("after_sign")
         # Committed before the first byte leaves the process.
         async with self.database.transaction() as connection:

@@ -118,6 +118,8 @@ def _envelope(signed: Signed, owed: Owed) -> Iterator[str]:
         f"    signed {_at(signed.signed_at)}, fee {signed.fee_stroops} stroops, can land until "
         f"ledger {signed.max_ledger}"
     )
+    if signed.voids:
+        yield f"    a void, which pays nobody and uses up the sequence: {signed.voids}"
     if signed.inner_hash != signed.hash:
         yield f"    around transaction {signed.inner_hash}"
     for sent in signed.sends:

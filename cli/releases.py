@@ -42,7 +42,7 @@ async def release(desk: Desk, namespace: str, address: str, by: str, note: str) 
     proof = "no attempt is open on it"
     if held is not None and held.hashes:
         landing = await _proof(proofs, held)
-        if isinstance(landing, Landing) and landing.succeeded:
+        if isinstance(landing, Landing) and landing.paid:
             await _wake(client, held)
             raise Conflict(
                 f"the money moved, in transaction {landing.hash} of ledger {landing.ledger}; the "

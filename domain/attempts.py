@@ -43,6 +43,8 @@ class Attempt:
     envelope_xdr: str
     resumed: bool
     envelope_hash: str = ""
+    # Why the newest bytes pay nobody and only use up the sequence; empty for those that pay.
+    voids: str = ""
 
     @property
     def newest_hash(self) -> str:

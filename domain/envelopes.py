@@ -28,6 +28,8 @@ class Envelope:
     fee_stroops: int
     max_ledger: int
     inner_hash: str
+    # They move nothing and only use up a sequence, because of this.
+    voids: str = ""
 
 
 @dataclass(frozen=True, slots=True)

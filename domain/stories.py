@@ -67,13 +67,17 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Bytes that were kept before they were sent. A higher bid has the same `inner_hash`."""
+    """
+    Bytes that were kept before they were sent. A higher bid has the same `inner_hash`. Those with
+    `voids` pay nobody, because of that, and only use up the sequence.
+    """
 
     hash: str
     inner_hash: str
     fee_stroops: int
     max_ledger: int
     signed_at: datetime
+    voids: str
     sends: list[Sent]
 
 
@@ -130,7 +134,13 @@ class Story:
                 )
             case PaymentStatus.PREPARED | PaymentStatus.SUBMITTED if last and last.envelopes:
                 sent = "sent" if self.owed.status == PaymentStatus.SUBMITTED else "signed"
-                until = max(signed.max_ledger for signed in last.envelopes)
+                newest = max(last.envelopes, key=lambda signed: signed.max_ledger)
+                if newest.voids:
+                    return (
+                        f"Given up for now: {newest.voids}; a void uses up the sequence of the "
+                        f"bytes that died, until ledger {newest.max_ledger}."
+                    )
+                until = newest.max_ledger
                 return (
                     f"On its way: {money} are {sent} and nothing is proven yet; the bytes can "
                     f"land until ledger {until}."

@@ -57,9 +57,9 @@ async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) 
 
 _ATTEMPT = """
     SELECT a.payment_id, a.n, a.channel, a.sequence, a.status, a.batched, a.riders,
-           e.hash, e.xdr, e.fee_stroops, e.max_ledger, e.inner_hash
+           e.hash, e.xdr, e.fee_stroops, e.max_ledger, e.inner_hash, e.voids
     FROM {found} LEFT JOIN LATERAL (
-        SELECT hash, xdr, fee_stroops, max_ledger, inner_hash FROM envelopes
+        SELECT hash, xdr, fee_stroops, max_ledger, inner_hash, voids FROM envelopes
         WHERE payment_id = a.payment_id AND n = a.n
         ORDER BY max_ledger DESC, fee_stroops DESC LIMIT 1
     ) e ON true
@@ -149,7 +149,7 @@ async def _one(
     if row is None:
         return None
     signed = row.hash and Envelope(
-        row.hash, row.xdr, row.fee_stroops, row.max_ledger, row.inner_hash
+        row.hash, row.xdr, row.fee_stroops, row.max_ledger, row.inner_hash, row.voids
     )
     return Reservation(
         row.payment_id,
@@ -271,6 +271,7 @@ async def story(connection: AsyncConnection, payment_id: str) -> list[RowMapping
             envelopes.c.hash,
             envelopes.c.max_ledger,
             envelopes.c.fee_stroops,
+            envelopes.c.voids,
             submissions.c.answer,
             submissions.c.sent_at,
         )

@@ -31,8 +31,10 @@ _STORE = text(
           AND max_ledger IS NOT DISTINCT FROM CAST(:known_max_ledger AS bigint)
         RETURNING payment_id, n
     ), envelope AS (
-        INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)
-        SELECT :hash, :inner_hash, payment_id, n, :xdr, :fee_stroops, :max_ledger FROM attempt
+        INSERT INTO envelopes
+            (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, voids)
+        SELECT :hash, :inner_hash, payment_id, n, :xdr, :fee_stroops, :max_ledger, :voids
+        FROM attempt
     ), payment AS (
         UPDATE payments SET status = 'prepared', parked_reason = NULL
         FROM attempt JOIN shares s ON s.leader = attempt.payment_id AND s.n = attempt.n AND s.live
@@ -85,9 +87,9 @@ def _pair(reserved: Reservation) -> tuple[str, int]:
 # since, is dropped.
 _BID = text(
     """
-    INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)
+    INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, voids)
     SELECT :hash, CAST(:inner_hash AS text), a.payment_id, a.n, :xdr,
-           CAST(:fee_stroops AS bigint), CAST(:max_ledger AS bigint)
+           CAST(:fee_stroops AS bigint), CAST(:max_ledger AS bigint), :voids
     FROM attempts a
     WHERE a.payment_id = :payment_id AND a.n = :n AND a.status = 'open'
       AND a.max_ledger = CAST(:max_ledger AS bigint)

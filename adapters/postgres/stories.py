@@ -54,7 +54,7 @@ _TRIES = text(
     SELECT s.leader, s.n, a.rail, a.channel, a.sequence, a.status, a.reason, a.opened_at,
            a.riders, s.number, s.amount_stroops AS share_stroops, s.reason AS left_out,
            e.hash, e.inner_hash, e.fee_stroops, e.max_ledger, e.signed_at,
-           b.sent_at, b.answer
+           e.voids, b.sent_at, b.answer
     FROM shares s JOIN attempts a ON (a.payment_id, a.n) = (s.leader, s.n)
     LEFT JOIN envelopes e ON (e.payment_id, e.n) = (a.payment_id, a.n)
     LEFT JOIN submissions b ON b.hash = e.hash
@@ -66,7 +66,7 @@ _OF_TRY = (
     *("leader", "n", "rail", "channel", "sequence", "status", "reason", "opened_at", "riders"),
     *("number", "share_stroops", "left_out"),
 )
-_OF_SIGNED = ("hash", "inner_hash", "fee_stroops", "max_ledger", "signed_at")
+_OF_SIGNED = ("hash", "inner_hash", "fee_stroops", "max_ledger", "signed_at", "voids")
 
 
 async def find(connection: AsyncConnection, name: str) -> str:

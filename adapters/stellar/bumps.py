@@ -14,7 +14,12 @@ FEE_CAP_STROOPS = 50_000_000
 
 
 def wrap(
-    inner: TransactionEnvelope, fees: Keypair, times_signed: int, max_ledger: int, cap_stroops: int
+    inner: TransactionEnvelope,
+    fees: Keypair,
+    times_signed: int,
+    max_ledger: int,
+    cap_stroops: int,
+    voids: str = "",
 ) -> Envelope:
     """Bid for newly signed bytes; the fee account pays, and pays no more than the cap."""
     bid = bid_of(inner)
@@ -24,7 +29,7 @@ def wrap(
             f"the network asks more than {cap_stroops} stroops for the transaction: "
             "raise STELLAR_FEE_CAP_STROOPS, or wait until it asks less"
         )
-    return _bumped(inner, fees, rate, max_ledger)
+    return _bumped(inner, fees, rate, max_ledger, voids)
 
 
 def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -> Envelope | None:
@@ -34,7 +39,7 @@ def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -
         return None  # bytes of an earlier version, which pay their own fee
     inner = bumped.transaction.inner_transaction_envelope
     rate = raised_rate(bid_of(inner, stored.fee_stroops), cap_stroops)
-    return None if rate is None else _bumped(inner, fees, rate, stored.max_ledger)
+    return None if rate is None else _bumped(inner, fees, rate, stored.max_ledger, stored.voids)
 
 
 def kept(envelope_xdr: str, max_ledger: int, passphrase: str) -> Envelope | None:
@@ -69,10 +74,12 @@ def bid_of(inner: TransactionEnvelope, fee_stroops: int | None = None) -> Bid:
     return Bid(len(transaction.operations), resource_fee, fee)
 
 
-def _bumped(inner: TransactionEnvelope, fees: Keypair, rate: int, max_ledger: int) -> Envelope:
+def _bumped(
+    inner: TransactionEnvelope, fees: Keypair, rate: int, max_ledger: int, voids: str
+) -> Envelope:
     bumped = TransactionBuilder.build_fee_bump_transaction(
         fees, rate, inner, inner.network_passphrase
     )
     bumped.sign(fees)
     fee = int(bumped.transaction.fee)
-    return Envelope(bumped.hash_hex(), bumped.to_xdr(), fee, max_ledger, inner.hash_hex())
+    return Envelope(bumped.hash_hex(), bumped.to_xdr(), fee, max_ledger, inner.hash_hex(), voids)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from stellar_sdk.soroban_rpc import GetTransactionsResponse
 
+from adapters.stellar import results
 from adapters.stellar.nodes import Node, Nodes, position
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,11 @@ class Landing:
     closed_at_seconds: int
     # What its node logged of a failed contract call, if it logs.
     diagnostics: tuple[str, ...] = ()
+
+    @property
+    def paid(self) -> bool:
+        """Tell whether money moved; a void is applied as well, and pays nobody."""
+        return self.succeeded and not results.read(self.result_xdr).voids
 
 
 class LedgerWatch:

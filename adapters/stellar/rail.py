@@ -15,7 +15,7 @@ from typing import NoReturn
 from stellar_sdk import Asset as SdkAsset
 from stellar_sdk import Keypair, TransactionEnvelope
 
-from adapters.stellar import bumps, classic, results, sends, sides, transfers
+from adapters.stellar import bumps, classic, results, sends, sides, transfers, voids
 from adapters.stellar.bumps import FEE_CAP_STROOPS
 from adapters.stellar.codes.meanings import Remedy
 from adapters.stellar.identities import Identity
@@ -96,6 +96,14 @@ class Rail:
         for signer in (self.keys.channels[channel], *signers):
             inner.sign(signer)
         return bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, self.fee_cap_stroops)
+
+    async def void(self, channel: str, sequence: int, times_signed: int, because: str) -> Envelope:
+        """Sign bytes that pay nobody and use up a sequence, in a fee bump; only for dead ones."""
+        max_ledger = await self.latest_ledger() + transfers.LEDGERS_TO_LIVE
+        inner = voids.draft(self.passphrase, channel, sequence, max_ledger, datetime.now(UTC))
+        inner.sign(self.keys.channels[channel])
+        cap = self.fee_cap_stroops
+        return bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, cap, because)
 
     def _treasuries(self, riding: Sequence[Transfer]) -> list[Keypair]:
         """Return the keys that transfers need; refuse an account that is not ours."""
@@ -187,8 +195,11 @@ class Rail:
         result = results.read(landing.result_xdr)
         closed_at = datetime.fromtimestamp(landing.closed_at_seconds, UTC)
         place = (landing.ledger, closed_at, result.fee_stroops)
-        if landing.succeeded:
+        if landing.paid:
             return Observation(Outcome.SUCCEEDED, *place, "", landing.hash)
+        if landing.succeeded:
+            reason = attempt.voids or "a void used up its sequence"
+            return Observation(Outcome.FAILED_PARK, *place, reason, landing.hash)
         failing = classic.failing(landing.result_xdr)
         trap = results.trap(landing.diagnostics, self.asset.contract)
         found = results.meaning(result, trap)

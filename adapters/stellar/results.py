@@ -7,7 +7,7 @@ from enum import IntEnum
 
 from stellar_sdk import StrKey, xdr
 from stellar_sdk.soroban_rpc import SendTransactionResponse
-from stellar_sdk.xdr import SCErrorCode, SCErrorType
+from stellar_sdk.xdr import BumpSequenceResultCode, SCErrorCode, SCErrorType
 from stellar_sdk.xdr import TransactionResultCode as Code
 
 from adapters.stellar.codes import contracts, operations
@@ -35,6 +35,13 @@ class Result:
         With any other code it may not have consumed its sequence: only the account tells.
         """
         return self.code in (Code.txSUCCESS, Code.txFAILED)
+
+    @property
+    def voids(self) -> bool:
+        """Tell whether it was applied and moved nothing: all it did is to use up its sequence."""
+        return bool(self.operations) and all(
+            isinstance(code, BumpSequenceResultCode) for code in self.operations
+        )
 
 
 def read(result_xdr: str) -> Result:

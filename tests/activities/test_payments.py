@@ -1,30 +1,36 @@
 """
-Bytes that died on a channel while none can be signed in their place: the book says what the
+Bytes that died on a channel while nobody can be paid in their place: a void uses up their sequence,
+and the payment waits without a channel. Where not even that can be signed, the book says what the
 payment waits for, and it goes on with the same pair once that is mended.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from activities.limits import Gate
 from activities.payments import PaymentActivities
 from adapters.postgres import attempts as reservations
+from adapters.postgres import stories
 from adapters.postgres.database import Database
+from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
-from domain.attempts import Attempt, Preparation, Sighting
+from domain.attempts import Attempt, Outcome, Preparation, Sighting
 from domain.errors import TryAgain
 from domain.payments import Parking, Payment, PaymentStatus
+from domain.stories import Story
 from sandbox.stack import Stack
 from tests.gathering import on_chain, states
 from tests.owing import NOW, payment_owed
 from tests.support import eventually
 
 
-async def remove(chain: httpx.AsyncClient, stack: Stack) -> None:
+async def remove(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
-    plan = {"faults": [{"kind": "removed_trustline", "address": payee}]}
+    plan = {"faults": [{"kind": "removed_trustline", "address": payee}, *more]}
     (await chain.post("/faults", json=plan)).raise_for_status()
 
 
@@ -37,11 +43,20 @@ async def dead(rail: Rail, steps: PaymentActivities, payment: Payment) -> Attemp
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
 
-    async def past() -> bool:
+    await past(rail, attempt)
+    return attempt
+
+
+async def past(rail: Rail, attempt: Attempt) -> None:
+    async def look() -> bool:
         return await rail.latest_ledger() > attempt.max_ledger
 
-    await eventually(past, "the bytes are dead")
-    return attempt
+    await eventually(look, "the bytes are dead")
+
+
+async def story(database: Database, payment: Payment) -> Story:
+    async with database.autocommit() as connection:
+        return await stories.tell(connection, payment.id)
 
 
 def parking(payment: Payment, why: Preparation, status: PaymentStatus) -> Parking:
@@ -58,22 +73,114 @@ async def settle(steps: PaymentActivities, payment: Payment, died: Attempt) -> N
     await steps.book_payment(Sighting(payment, attempt, observation, NOW))
 
 
+async def voided(steps: PaymentActivities, payment: Payment, died: Attempt) -> Attempt:
+    """Sign again, each run twice: nobody can be paid, so that it is a void of the same pair."""
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    assert (await steps.prepare_payment(payment)).attempt == replace(attempt, resumed=True)
+    assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)
+    assert "trustline" in attempt.voids
+    assert attempt.hash != died.hash
+    return attempt
+
+
+async def served(database: Database, attempt: Attempt) -> str | None:
+    """Whom a channel serves."""
+    async with database.autocommit() as connection:
+        found: str | None = await connection.scalar(
+            select(channels.c.payment_id).where(channels.c.address == attempt.channel)
+        )
+    return found
+
+
 @pytest.mark.parametrize("sent", [False, True])
-async def test_a_payment_whose_bytes_died_is_parked_until_it_can_be_signed_again(
+async def test_a_payment_whose_bytes_died_gives_its_channel_back_by_a_void(
     stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient, sent: bool
 ) -> None:
-    payment = await payment_owed(database, "DEAD-ALONE", 25)
+    payment = await payment_owed(database, "DEAD-VOID", 25)
     steps = PaymentActivities(database, rail)
     died = await dead(rail, steps, payment)
     if sent:
         await steps.submit_payment(died)  # too late to be taken by any ledger
     await remove(chain, stack)
+    void = await voided(steps, payment, died)
+    assert (await story(database, payment)).standing.startswith("Given up for now: the payee has")
+    await steps.submit_payment(void)
+    for seen in (await steps.observe_payment(void), await steps.observe_payment(died)):
+        assert seen.outcome is Outcome.FAILED_PARK, seen
+        assert seen.reason in (void.voids, "a void used up its sequence")
+        await steps.fail_attempt(Sighting(payment, void, seen, NOW))
+    assert await served(database, void) is None
+    parked = Parking(payment, void.voids, NOW)
+    await steps.park_payment(parked)
+    assert await states(database, payment) == [("parked", void.voids)]
+    assert await on_chain(stack, payment) == [0]
+    told = await story(database, payment)
+    assert told.standing.endswith("1000 USDC are owed, and none moved.")
+    await mend(chain)
+    again = (await steps.prepare_payment(payment)).attempt
+    assert again is not None
+    assert (again.n, again.voids) == (void.n + 1, "")
+    await settle(steps, payment, again)
+    assert await on_chain(stack, payment) == [1]
+
+
+async def test_a_void_that_died_as_well_is_followed_by_the_payment_once_it_can_be_made(
+    stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
+) -> None:
+    payment = await payment_owed(database, "DEAD-TWICE", 25)
+    steps = PaymentActivities(database, rail)
+    died = await dead(rail, steps, payment)
+    await remove(chain, stack)
+    void = await voided(steps, payment, died)
+    await past(rail, void)
+    await mend(chain)
+    await settle(steps, payment, void)
+    assert await states(database, payment) == [("confirmed", None)]
+    assert await on_chain(stack, payment) == [1]
+
+
+async def test_more_is_bid_for_a_void_too(
+    stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
+) -> None:
+    payment = await payment_owed(database, "DEAD-BID", 25)
+    steps = PaymentActivities(database, rail)
+    died = await dead(rail, steps, payment)
+    await remove(chain, stack, {"kind": "surge_fee", "value": 30_000})
+    void = await voided(steps, payment, died)
+    while "INSUFFICIENT_FEE" in await steps.submit_payment(void):
+        higher = await steps.raise_fee(void)
+        assert higher.hash == void.hash
+        assert higher.voids == void.voids
+        assert higher.newest_hash != void.newest_hash
+        void = higher
+    assert (await steps.observe_payment(void)).reason == void.voids
+    await mend(chain)
+
+
+@pytest.mark.parametrize("sent", [False, True])
+async def test_where_no_void_can_be_signed_a_payment_is_parked_until_it_can_be_signed_again(
+    stack: Stack,
+    database: Database,
+    rail: Rail,
+    chain: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    sent: bool,
+) -> None:
+    payment = await payment_owed(database, "DEAD-ALONE", 25)
+    steps = PaymentActivities(database, rail)
+    died = await dead(rail, steps, payment)
+    if sent:
+        await steps.submit_payment(died)
+    await remove(chain, stack)
+    monkeypatch.setattr(rail, "fee_cap_stroops", 100)
     why = await steps.prepare_payment(payment)
     told = await steps.park_payment(parking(payment, why, PaymentStatus.PARKED))
     assert await states(database, payment) == [("parked", why.obstacle)]
-    assert "trustline" in why.obstacle
+    assert "raise STELLAR_FEE_CAP_STROOPS" in why.obstacle
     assert await steps.park_payment(parking(payment, why, PaymentStatus.PARKED)) == told
     await mend(chain)
+    monkeypatch.undo()
     await settle(steps, payment, died)
     assert await states(database, payment) == [("confirmed", None)]
     assert await on_chain(stack, payment) == [1]

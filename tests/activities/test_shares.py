@@ -4,9 +4,11 @@ told why, comes back when it is mended, and is settled once.
 """
 
 import httpx
+import pytest
 from sqlalchemy import select
 from stellar_sdk import Keypair
 
+from activities.batches import BatchActivities
 from activities.limits import Gate
 from activities.payments import PaymentActivities
 from adapters.postgres import batches, payments, shares
@@ -15,10 +17,10 @@ from adapters.postgres.tables import attempts, audit_leaves
 from adapters.postgres.tables import shares as rows_of_shares
 from adapters.stellar.rail import Rail
 from benchmarks import dues
-from domain.attempts import Outcome, SettlementRail
+from domain.attempts import Attempt, Outcome, SettlementRail
 from domain.batches import Batch, BatchSighting, Plan
 from domain.limits import Limits
-from domain.payments import PaymentStatus
+from domain.payments import Payment, PaymentStatus
 from sandbox.stack import Stack
 from tests.gathering import CLASSIC, NETTED, gathered, landed, on_chain, patiently, states
 from tests.owing import NOW, payment_owed
@@ -191,15 +193,10 @@ async def test_who_is_held_or_parked_is_gathered_by_nobody(
     assert await states(database, payment) == [("confirmed", None)]
 
 
-async def test_dead_bytes_that_none_can_follow_wait_together_and_say_why(
-    api: httpx.AsyncClient,
-    stack: Stack,
-    database: Database,
-    rail: Rail,
-    chain: httpx.AsyncClient,
-) -> None:
-    """Nobody may leave once bytes were signed; it is no reason to ask again and again."""
-    owed = [await payment_owed(database, "DEAD", minutes) for minutes in (25, 30)]
+async def dead_together(
+    database: Database, rail: Rail, *owed: Payment
+) -> tuple[BatchActivities, Batch, Attempt]:
+    """Net payments into one transfer, and let the bytes of it die unsent."""
     steps, batch = await gathered(database, rail, ONE_TRANSFER, *owed)
     attempt = (await patiently(steps.prepare_batch, batch)).attempt
     assert attempt is not None
@@ -208,10 +205,52 @@ async def test_dead_bytes_that_none_can_follow_wait_together_and_say_why(
         return await rail.latest_ledger() > attempt.max_ledger
 
     await eventually(dead, "the bytes are dead")
+    return steps, batch, attempt
+
+
+async def test_dead_bytes_that_nobody_can_be_paid_by_are_followed_by_a_void_and_all_are_parked(
+    api: httpx.AsyncClient,
+    stack: Stack,
+    database: Database,
+    rail: Rail,
+    chain: httpx.AsyncClient,
+) -> None:
+    owed = [await payment_owed(database, "VOID", minutes) for minutes in (25, 30)]
+    steps, batch, died = await dead_together(database, rail, *owed)
     await faults(chain, removed(stack))
+    sighting = await landed(steps, batch)
+    void = sighting.attempt
+    assert (void.channel, void.sequence) == (died.channel, died.sequence)
+    assert "trustline" in void.voids
+    for _ in range(2):
+        ejection = await steps.eject_batch(sighting)
+        assert ejection.again is None
+        assert {out.payment_id: out.reason for out in ejection.ejected} == {
+            each.id: void.voids for each in owed
+        }
+    assert await states(database, *owed) == [("parked", void.voids)] * 2
+    assert await on_chain(stack, *owed) == [0, 0]
+    await faults(chain)
+    steps, again = await gathered(database, rail, ONE_TRANSFER, *owed)
+    await steps.book_batch(await landed(steps, again))
+    assert await states(database, *owed) == [("confirmed", None)] * 2
+    assert await on_chain(stack, *owed) == [1, 0]
+
+
+async def test_dead_bytes_that_none_can_follow_wait_together_and_say_why(
+    api: httpx.AsyncClient,
+    stack: Stack,
+    database: Database,
+    rail: Rail,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody may leave once bytes were signed; it is no reason to ask again and again."""
+    owed = [await payment_owed(database, "DEAD", minutes) for minutes in (25, 30)]
+    steps, batch, _ = await dead_together(database, rail, *owed)
+    monkeypatch.setattr(rail, "fee_cap_stroops", 100)  # not even a void can be signed
     stuck = await patiently(steps.prepare_batch, batch)
     assert stuck.attempt is None
-    assert "trustline" in stuck.obstacle
+    assert "STELLAR_FEE_CAP_STROOPS" in stuck.obstacle
     assert stuck.ejected == []
     async with database.autocommit() as connection:
         assert len((await shares.riding(connection, batch))[0]) == 2
@@ -222,9 +261,8 @@ async def test_dead_bytes_that_none_can_follow_wait_together_and_say_why(
         )
         assert "payment.parked" in list(told)
     parked = await states(database, *owed)
-    assert [status for status, _ in parked] == ["parked", "parked"]
-    assert all("trustline" in reason for _, reason in parked)
-    await faults(chain)
+    assert parked == [("parked", stuck.obstacle)] * 2
+    monkeypatch.undo()
     await steps.book_batch(await landed(steps, batch))
     assert await states(database, *owed) == [("confirmed", None)] * 2
     # One transfer, under the lower number.

@@ -121,6 +121,8 @@ envelopes = Table(
     Column("fee_stroops", sa.BigInteger, nullable=False),
     Column("max_ledger", sa.BigInteger, nullable=False),
     Column("signed_at", Instant, nullable=False, server_default=text("now()")),
+    # Why these bytes pay nobody and only use up the sequence; empty for those that pay.
+    Column("voids", sa.Text, nullable=False, server_default=text("''")),
     Index("ix_envelopes_attempt", "payment_id", "n"),
 )
 
