@@ -146,15 +146,15 @@ async def test_more_is_bid_for_a_void_too(
     payment = await payment_owed(database, "DEAD-BID", 25)
     steps = PaymentActivities(database, rail)
     died = await dead(rail, steps, payment)
-    await remove(chain, stack, {"kind": "surge_fee", "value": 30_000})
+    await remove(chain, stack, {"kind": "surge_fee", "value": 15_000})
     void = await voided(steps, payment, died)
-    while "INSUFFICIENT_FEE" in await steps.submit_payment(void):
-        higher = await steps.raise_fee(void)
-        assert higher.hash == void.hash
-        assert higher.voids == void.voids
-        assert higher.newest_hash != void.newest_hash
-        void = higher
-    assert (await steps.observe_payment(void)).reason == void.voids
+    assert "INSUFFICIENT_FEE" in await steps.submit_payment(void)
+    higher = await steps.raise_fee(void)
+    assert (higher.hash, higher.voids) == (void.hash, void.voids)
+    assert higher.newest_hash != void.newest_hash
+    await steps.submit_payment(higher)
+    seen = await steps.observe_payment(higher)
+    assert (seen.outcome, seen.reason) == (Outcome.FAILED_PARK, void.voids)
     await mend(chain)
 
 
