@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from adapters import temporal
 from adapters.postgres import channels as records
 from adapters.postgres import networks
 from adapters.postgres.database import Database
@@ -63,8 +64,8 @@ async def _run(action: str, channel: str, by: str, note: str) -> None:
         if action == "create":
             await _create(accounts)
         elif action == "release":
-            desk = Desk(database, nodes, passphrase, settings.temporal_address)
-            await release(desk, settings.temporal_namespace, channel, by, note)
+            client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
+            await release(Desk(database, nodes, passphrase, client), channel, by, note)
         else:
             await _list(accounts, database)
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from adapters import temporal
 from adapters.postgres import channels as records
 from adapters.postgres.database import Database
 from adapters.stellar.ledgers import Landing
@@ -22,15 +21,15 @@ LOOKS, LOOK_EVERY_SECONDS = 30, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What a release needs to look at."""
+    """What a release needs to look at, and whom it tells."""
 
     database: Database
     nodes: Nodes
     passphrase: str
-    temporal_address: str
+    client: Client
 
 
-async def release(desk: Desk, namespace: str, address: str, by: str, note: str) -> None:
+async def release(desk: Desk, address: str, by: str, note: str) -> None:
     """Prove, write down, and wake the lives that waited; refuse while money may still move."""
     async with desk.database.autocommit() as connection:
         channel = await records.get(connection, address)
@@ -38,12 +37,11 @@ async def release(desk: Desk, namespace: str, address: str, by: str, note: str) 
     if not channel.quarantined:
         raise Conflict(f"channel {address} is not in quarantine")
     proofs = Proofs(desk.nodes, desk.passphrase)
-    client = await temporal.connect(desk.temporal_address, namespace)
     proof = "no attempt is open on it"
     if held is not None and held.hashes:
         landing = await _proof(proofs, held)
         if isinstance(landing, Landing) and landing.paid:
-            await _wake(client, held)
+            await _wake(desk.client, held)
             raise Conflict(
                 f"the money moved, in transaction {landing.hash} of ledger {landing.ledger}; the "
                 "payment was told to look again and will be confirmed; then release the channel"
@@ -57,7 +55,7 @@ async def release(desk: Desk, namespace: str, address: str, by: str, note: str) 
         await records.release(connection, given, held)
     print(f"released {address}: {proof}; its sequence is {given.sequence}")
     if held is not None:
-        for name in await _wake(client, held):
+        for name in await _wake(desk.client, held):
             print(f"told {name} to go on")
 
 

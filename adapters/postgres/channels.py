@@ -43,7 +43,7 @@ _OPEN = text(
 
 _BATCHES = text(
     "SELECT payment_id, n, resubmitted FROM attempts WHERE channel = :channel AND batched"
-    " AND sequence IN (:sequence, :sequence - 1) ORDER BY sequence DESC"
+    " AND sequence IN (:sequence, :sequence - 1) ORDER BY sequence DESC, opened_at DESC"
 )
 
 
@@ -77,7 +77,12 @@ async def held(connection: AsyncConnection, address: str) -> Held | None:
 
 
 async def release(connection: AsyncConnection, given: Release, served: Held | None) -> None:
-    """End the attempt, let its payments begin anew, and use the channel again: all or nothing."""
+    """
+    End the attempt, let its payments begin anew, and use the channel again: all or nothing.
+
+    Only of what was proven: refused when anything else was signed, or left, in the meantime.
+    """
+    await _lock(connection, given, served)
     given_back = [] if served is None else await _given_back(connection, served)
     if served is not None and not await attempts.finish(
         connection, served.attempt, AttemptStatus.FAILED, given.proof
@@ -100,6 +105,25 @@ async def release(connection: AsyncConnection, given: Release, served: Held | No
         await payments.move_all(connection, served.payments, PaymentStatus.PENDING)
         await ledger.book_many(connection, given_back)
     await events.publish(connection, given.leaf(served))
+
+
+_LOCK = text(
+    "SELECT FROM attempts WHERE payment_id = :leader AND n = :n AND channel = :channel FOR UPDATE"
+)
+
+
+async def _lock(connection: AsyncConnection, given: Release, served: Held | None) -> None:
+    """
+    Let nobody sign on the channel any more, and make sure that nobody has since it was looked at.
+
+    A proof takes its time, and the life of the payment may have been told to go on: it then signs
+    again for the same sequence, and those bytes are not the ones that were proven dead.
+    """
+    if served is not None:
+        this = {"leader": served.attempt.payment_id, "n": served.attempt.n}
+        await connection.execute(_LOCK, this | {"channel": given.channel})
+    if await held(connection, given.channel) != served:
+        raise Conflict(f"channel {given.channel} has moved on meanwhile; look again")
 
 
 async def _given_back(connection: AsyncConnection, served: Held) -> list[Entry]:
