@@ -17,7 +17,7 @@ from adapters.settings import SettlementSettings, load
 from adapters.stellar.channels import ChannelAccounts, Standing
 from adapters.stellar.identities import Identity
 from adapters.stellar.nodes import Nodes
-from cli.releases import Desk, release
+from cli.releases import Desk, Word, release
 from domain.channels import Channel
 from domain.errors import ApexError
 from domain.money import decimal
@@ -32,6 +32,9 @@ def command(
     ] = None,
     by: Annotated[str, typer.Option(help="Who releases it: your name.")] = "",
     note: Annotated[str, typer.Option(help="What you found, for the audit trail.")] = "",
+    evidence: Annotated[
+        str, typer.Option(help="What an archive showed, where no node remembers.")
+    ] = "",
 ) -> None:
     """Run it with the environment of the settlement worker. Seeds are never shown."""
     if action not in ("list", "create", "release"):
@@ -43,12 +46,12 @@ def command(
     if count is not None:
         os.environ["STELLAR_CHANNELS"] = str(count)
     try:
-        asyncio.run(_run(action, channel, by.strip(), note.strip()))
+        asyncio.run(_run(action, Word(channel, by.strip(), note.strip(), evidence.strip())))
     except ApexError as error:
         raise SystemExit(f"apexchainx: {error}") from None
 
 
-async def _run(action: str, channel: str, by: str, note: str) -> None:
+async def _run(action: str, word: Word) -> None:
     settings = load(SettlementSettings)
     passphrase = settings.stellar_network_passphrase
     held = held_keys(settings)
@@ -65,7 +68,7 @@ async def _run(action: str, channel: str, by: str, note: str) -> None:
             await _create(accounts)
         elif action == "release":
             client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
-            await release(Desk(database, nodes, passphrase, client), channel, by, note)
+            await release(Desk(database, nodes, passphrase, client), word)
         else:
             await _list(accounts, database)
 

@@ -13,7 +13,8 @@ from adapters.postgres.database import Database
 from adapters.stellar.ledgers import Landing
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.proofs import Doubt, Proofs
-from domain.channels import Held, Release
+from adapters.stellar.transfers import LEDGERS_TO_LIVE
+from domain.channels import Held, Reading, Release
 from domain.errors import ChainUnavailable, Conflict
 
 LOOKS, LOOK_EVERY_SECONDS = 30, 2.0
@@ -29,34 +30,97 @@ class Desk:
     client: Client
 
 
-async def release(desk: Desk, address: str, by: str, note: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a person says: which channel, who says so, why, and what was seen elsewhere."""
+
+    channel: str
+    by: str
+    note: str
+    evidence: str = ""
+
+
+async def release(desk: Desk, word: Word) -> None:
     """Prove, write down, and wake the lives that waited; refuse while money may still move."""
+    address = word.channel
     async with desk.database.autocommit() as connection:
         channel = await records.get(connection, address)
         held = await records.held(connection, address)
     if not channel.quarantined:
         raise Conflict(f"channel {address} is not in quarantine")
-    proofs = Proofs(desk.nodes, desk.passphrase)
     proof = "no attempt is open on it"
-    if held is not None and held.hashes:
-        landing = await _proof(proofs, held)
-        if isinstance(landing, Landing) and landing.paid:
-            await _wake(desk.client, held)
-            raise Conflict(
-                f"the money moved, in transaction {landing.hash} of ledger {landing.ledger}; the "
-                "payment was told to look again and will be confirmed; then release the channel"
-            )
-        proof = _words(landing)
+    proofs = Proofs(desk.nodes, desk.passphrase)
+    if held is not None:
+        proof = await _proven(desk, proofs, held, word.evidence) or proof
     snapshot = await proofs.snapshot([address], at_least=desk.nodes.highest)
     if address not in snapshot.sequences:
         raise Conflict(f"the account {address} does not exist; create it, or leave it aside")
-    given = Release(address, snapshot.sequences[address], proof, by, note, datetime.now(UTC))
+    sequence, now = snapshot.sequences[address], datetime.now(UTC)
+    given = Release(address, sequence, proof, word.by, word.note, now, word.evidence)
     async with desk.database.transaction() as connection:
         await records.release(connection, given, held)
     print(f"released {address}: {proof}; its sequence is {given.sequence}")
     if held is not None:
         for name in await _wake(desk.client, held):
             print(f"told {name} to go on")
+
+
+async def _proven(desk: Desk, proofs: Proofs, held: Held, evidence: str) -> str:
+    """Say why nothing of the attempt can move money any more; refuse while it may, or if it did."""
+    await _read(desk, held)
+    if not held.hashes:
+        return ""  # nothing was ever signed for it
+    found = await _proof(proofs, held)
+    if isinstance(found, Landing) and found.paid:
+        await _wake(desk.client, held)
+        raise Conflict(
+            f"the money moved, in transaction {found.hash} of ledger {found.ledger}; the "
+            "payment was told to look again and will be confirmed; then release the channel"
+        )
+    reading = await _read(desk, held)  # the book may have read on meanwhile
+    if isinstance(found, Doubt) and found.forgotten:
+        return f"{found.reason}; {_silence(held, reading, evidence)}"
+    return _words(found)
+
+
+async def _read(desk: Desk, held: Held) -> Reading:
+    """
+    Look at the book's own record of the chain, which does not forget; refuse if it saw the money
+    move, whatever the nodes remember.
+    """
+    last = held.attempt.max_ledger - 1  # the bound itself is the first ledger too late
+    async with desk.database.autocommit() as connection:
+        found = await records.reading(connection, held, last + 1 - LEDGERS_TO_LIVE, last)
+    if (trace := found.trace) is None:
+        return found
+    where = f"in transaction {trace.transaction_hash} of ledger {trace.ledger}"
+    if trace.ours:
+        await _wake(desk.client, held)
+        raise Conflict(
+            f"the money moved, {where}, as reconciliation has read: it must not be made again. The "
+            "payment was told to look again and will be confirmed, once a node of STELLAR_RPC_URL "
+            "remembers that ledger; then release the channel"
+        )
+    raise Conflict(
+        f"the money moved, {where}, by other bytes than its own, as reconciliation has read: it "
+        "must not be made again; see GET /reconciliation/breaks"
+    )
+
+
+def _silence(held: Held, reading: Reading, evidence: str) -> str:
+    """Say what stands for the memory that no node has; refuse when nothing does."""
+    ledgers = f"ledgers {reading.first} to {reading.last}"
+    if reading.complete:
+        return f"reconciliation has read {ledgers} without a gap, and the money did not move there"
+    if evidence:
+        return f"what was seen elsewhere of {ledgers}: {evidence}"
+    raise Conflict(
+        f"no node remembers {ledgers}, in which the money may have moved, and reconciliation, which "
+        f"is at ledger {reading.read_to}, has not read all of them. If it is about to, wait. "
+        f"Otherwise look where history is kept for the transactions {', '.join(held.hashes)}: if one "
+        "succeeded, name a node in STELLAR_RPC_URL that remembers it, and the payment is confirmed; "
+        "if none did, say what you saw with --evidence"
+    )
 
 
 async def _proof(proofs: Proofs, held: Held) -> Landing | Doubt | None:

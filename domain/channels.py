@@ -8,6 +8,7 @@ again, and the one it served waits, until a person has looked and releases both.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from domain.attempts import Attempt
 from domain.audit import Leaf, leaf
@@ -61,6 +62,29 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """A transfer on the chain that paid who rides in an attempt, as reconciliation has read it."""
+
+    transaction_hash: str
+    ledger: int
+    ours: bool  # made by bytes of this attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    What the book's own record of the chain says of some ledgers: whether it has read all of them,
+    how far it has come, and what it found there or anywhere of an attempt.
+    """
+
+    first: int
+    last: int
+    complete: bool
+    read_to: int
+    trace: Trace | None
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A person's decision, after the network has shown that nothing of ours can move any more."""
 
@@ -70,17 +94,21 @@ class Release:
     by: str
     note: str
     at: datetime
+    # What the person saw where history is kept, when nobody here remembers it.
+    seen_elsewhere: str = ""
 
     def leaf(self, held: Held | None) -> Leaf:
         """What the audit trail remembers of it."""
         served = held.payments if held else []
-        evidence = {
+        evidence: dict[str, Any] = {
             "channel": self.channel,
             "sequence": str(self.sequence),
             "proof": self.proof,
             "note": self.note,
             "payments": served,
         }
+        if self.seen_elsewhere:
+            evidence["seen_elsewhere"] = self.seen_elsewhere
         request = Request(self.by, f"release-{self.channel[:8]}-{self.sequence}")
         subject = f"channel/{self.channel}"
         return leaf(subject, "channel.released", request, self.at, evidence, str(self.sequence))

@@ -8,7 +8,7 @@ from adapters.postgres.shares import riding
 from adapters.postgres.tables import channels, shares
 from domain.attempts import Attempt, AttemptStatus
 from domain.batches import Batch
-from domain.channels import Channel, Held, Release
+from domain.channels import Channel, Held, Reading, Release, Trace
 from domain.errors import Conflict, NotFound
 from domain.ledger import Entry, unspent
 from domain.payments import PaymentStatus
@@ -74,6 +74,39 @@ async def held(connection: AsyncConnection, address: str) -> Held | None:
     hashes = await envelopes.hashes(connection, found.payment_id, found.n)
     batches = await connection.execute(_BATCHES, {"channel": address, "sequence": found.sequence})
     return Held(attempt, hashes, [Batch(*row) for row in batches], sorted(riders))
+
+
+# The bytes of the attempt, whatever they moved; and money from a treasury that bears the number of a
+# transfer riding in it, whoever signed for that.
+_READING = text(
+    """
+    WITH trace AS (
+        SELECT t.transaction_hash, t.ledger, true AS ours
+        FROM envelopes e
+        JOIN chain_transfers t ON t.transaction_hash IN (e.hash, e.inner_hash)
+        WHERE e.payment_id = :leader AND e.n = :n
+        UNION ALL
+        SELECT t.transaction_hash, t.ledger, false
+        FROM shares s JOIN payments p ON p.id = s.payment_id
+        JOIN chain_transfers t ON t.number = s.number AND t.from_address = p.from_address
+        WHERE s.leader = :leader AND s.n = :n AND s.live
+        ORDER BY ours DESC, ledger LIMIT 1
+    )
+    SELECT coalesce(c.first_ledger <= :first AND c.ledger >= :last, false) AND NOT EXISTS (
+               SELECT FROM chain_gaps g WHERE g.first_ledger <= :last AND g.last_ledger >= :first
+           ) AS complete,
+           coalesce(c.ledger, 0) AS read_to, trace.*
+    FROM (SELECT) AS one LEFT JOIN chain_cursor c ON true LEFT JOIN trace ON true
+    """
+)
+
+
+async def reading(connection: AsyncConnection, held: Held, first: int, last: int) -> Reading:
+    """Return what reconciliation has read of an attempt, and whether it has read those ledgers."""
+    name = {"leader": held.attempt.payment_id, "n": held.attempt.n}
+    row = (await connection.execute(_READING, name | {"first": first, "last": last})).one()
+    trace = row.transaction_hash and Trace(row.transaction_hash, row.ledger, row.ours)
+    return Reading(first, last, row.complete, row.read_to, trace or None)
 
 
 async def release(connection: AsyncConnection, given: Release, served: Held | None) -> None:
