@@ -68,7 +68,8 @@ async def _run(action: str, word: Word) -> None:
             await _create(accounts)
         elif action == "release":
             client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
-            await release(Desk(database, nodes, passphrase, client), word)
+            desk = Desk(database, nodes, passphrase, client, held.channels)
+            await release(desk, word)
         else:
             await _list(accounts, database)
 
@@ -91,12 +92,17 @@ async def _list(accounts: ChannelAccounts, database: Database) -> None:
     standings = await accounts.standings(addresses)
     table = Table("channel", "sequence", "XLM", "sponsored", "state", box=None)
     for address in addresses:
-        table.add_row(address, *_cells(standings.get(address), known.get(address)))
+        kept = "" if address in wanted else ", key not held"
+        table.add_row(address, *_cells(standings.get(address), known.get(address), kept))
     # Wide enough for an address, wherever it is written to.
-    Console(width=160).print(table)
+    Console(width=180).print(table)
 
 
-def _cells(standing: Standing | None, known: Channel | None) -> tuple[str, str, str, str]:
+def _cells(
+    standing: Standing | None, known: Channel | None, kept: str
+) -> tuple[str, str, str, str]:
+    if standing is None and kept:
+        return "-", "-", "-", f"gone{kept}"
     if standing is None:
         return "-", "-", "-", "missing: apexchainx channels create"
     state = "not known to the book yet"
@@ -105,4 +111,4 @@ def _cells(standing: Standing | None, known: Channel | None) -> tuple[str, str, 
         if known.quarantined:
             state = f"QUARANTINED, {state}"
     balance = decimal(standing.balance_stroops)
-    return str(standing.sequence), balance, "yes" if standing.sponsored else "no", state
+    return str(standing.sequence), balance, "yes" if standing.sponsored else "no", state + kept

@@ -1,12 +1,12 @@
 """Releasing a channel from quarantine: only when the network shows that nothing of ours can move."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.postgres import channels as records
 from adapters.postgres.database import Database
@@ -14,10 +14,12 @@ from adapters.stellar.ledgers import Landing
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.proofs import Doubt, Proofs
 from adapters.stellar.transfers import LEDGERS_TO_LIVE
-from domain.channels import Held, Reading, Release
-from domain.errors import ChainUnavailable, Conflict
+from domain.channels import Channel, Held, Reading, Release
+from domain.errors import ChainUnavailable, Conflict, Unavailable
 
 LOOKS, LOOK_EVERY_SECONDS = 30, 2.0
+TELL_WITHIN = timedelta(seconds=10)
+OUT_OF_USE = "its key is not held, as after a change of STELLAR_CHANNELS_SEED: it stays out of use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Desk:
     nodes: Nodes
     passphrase: str
     client: Client
+    channels: Collection[str]  # whose keys are held
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +45,52 @@ class Word:
 
 async def release(desk: Desk, word: Word) -> None:
     """Prove, write down, and wake the lives that waited; refuse while money may still move."""
-    address = word.channel
+    address, proof = word.channel, "no attempt is open on it"
     async with desk.database.autocommit() as connection:
         channel = await records.get(connection, address)
         held = await records.held(connection, address)
-    if not channel.quarantined:
-        raise Conflict(f"channel {address} is not in quarantine")
-    proof = "no attempt is open on it"
+    retired = address not in desk.channels
+    if not channel.quarantined or (retired and held is None):
+        await _remind(desk, channel)
+        return
     proofs = Proofs(desk.nodes, desk.passphrase)
     if held is not None:
         proof = await _proven(desk, proofs, held, word.evidence) or proof
     snapshot = await proofs.snapshot([address], at_least=desk.nodes.highest)
-    if address not in snapshot.sequences:
+    sequence = snapshot.sequences.get(address, channel.sequence if retired else None)
+    if sequence is None:
         raise Conflict(f"the account {address} does not exist; create it, or leave it aside")
-    sequence, now = snapshot.sequences[address], datetime.now(UTC)
-    given = Release(address, sequence, proof, word.by, word.note, now, word.evidence)
+    now = datetime.now(UTC)
+    given = Release(address, sequence, proof, word.by, word.note, now, retired, word.evidence)
     async with desk.database.transaction() as connection:
         await records.release(connection, given, held)
     print(f"released {address}: {proof}; its sequence is {given.sequence}")
+    if retired:
+        print(OUT_OF_USE)
     if held is not None:
-        for name in await _wake(desk.client, held):
-            print(f"told {name} to go on")
+        await _tell(desk, held.lives)
+
+
+async def _remind(desk: Desk, channel: Channel) -> None:
+    """Nothing is left to release; who waited for it may not have heard that it was."""
+    async with desk.database.autocommit() as connection:
+        lives = await records.released(connection, channel.address)
+    if not lives:
+        kept = f"is not needed by any payment; {OUT_OF_USE}"
+        raise Conflict(
+            f"channel {channel.address} {kept if channel.quarantined else 'is not in quarantine'}"
+        )
+    print(f"{channel.address} was released before; its payments are told again")
+    await _tell(desk, lives)
+
+
+async def _tell(desk: Desk, lives: Sequence[str]) -> None:
+    """Tell the lives that wait, and fail if one could not be: it would wait for ever."""
+    if untold := await _wake(desk.client, lives):
+        raise Unavailable(
+            f"released, and {len(untold)} that wait for it could not be told, for Temporal does not "
+            "answer: run this again"
+        )
 
 
 async def _proven(desk: Desk, proofs: Proofs, held: Held, evidence: str) -> str:
@@ -72,10 +100,9 @@ async def _proven(desk: Desk, proofs: Proofs, held: Held, evidence: str) -> str:
         return ""  # nothing was ever signed for it
     found = await _proof(proofs, held)
     if isinstance(found, Landing) and found.paid:
-        await _wake(desk.client, held)
         raise Conflict(
-            f"the money moved, in transaction {found.hash} of ledger {found.ledger}; the "
-            "payment was told to look again and will be confirmed; then release the channel"
+            f"the money moved, in transaction {found.hash} of ledger {found.ledger}; "
+            f"{await _heard(desk, held)}; then release the channel"
         )
     reading = await _read(desk, held)  # the book may have read on meanwhile
     if isinstance(found, Doubt) and found.forgotten:
@@ -95,11 +122,10 @@ async def _read(desk: Desk, held: Held) -> Reading:
         return found
     where = f"in transaction {trace.transaction_hash} of ledger {trace.ledger}"
     if trace.ours:
-        await _wake(desk.client, held)
         raise Conflict(
-            f"the money moved, {where}, as reconciliation has read: it must not be made again. The "
-            "payment was told to look again and will be confirmed, once a node of STELLAR_RPC_URL "
-            "remembers that ledger; then release the channel"
+            f"the money moved, {where}, as reconciliation has read: it must not be made again; "
+            f"{await _heard(desk, held)}, once a node of STELLAR_RPC_URL remembers that ledger; "
+            "then release the channel"
         )
     raise Conflict(
         f"the money moved, {where}, by other bytes than its own, as reconciliation has read: it "
@@ -154,13 +180,25 @@ def _words(found: Landing | Doubt | None) -> str:
     return "its signed bytes can never land" if found is None else found.reason
 
 
-async def _wake(client: Client, held: Held) -> list[str]:
-    """Tell the lives that wait, those that are still there."""
-    names = [f"batch/{batch.id}" for batch in held.batches]
-    names += [f"payment/{payment_id}" for payment_id in held.payments]
-    told = []
-    for name in names:
-        with suppress(RPCError):
-            await client.get_workflow_handle(name).signal("retry")
-            told.append(name)
-    return told
+async def _wake(client: Client, lives: Sequence[str]) -> list[str]:
+    """Tell lives to go on, say of each what became of it, and return those that may not have heard."""
+    untold = []
+    for name in lives:
+        try:
+            await client.get_workflow_handle(name).signal("retry", rpc_timeout=TELL_WITHIN)
+            print(f"told {name} to go on")
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                untold.append(name)
+                print(f"could not tell {name} to go on: {error.status.name.lower()}")
+            # What is left of a batch has another's life, or had one that has ended.
+            elif name.startswith("payment/"):
+                print(f"nobody lives as {name}: it is not made until it has a life again")
+    return untold
+
+
+async def _heard(desk: Desk, held: Held) -> str:
+    """Have a payment that proved paid look again; say whether it will."""
+    if await _wake(desk.client, held.lives):
+        return "the payment could not be told, for Temporal does not answer: run this again"
+    return "the payment was told to look again and will be confirmed"

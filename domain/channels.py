@@ -26,6 +26,7 @@ class Channel:
     quarantined: bool
 
 
+RELEASED = "channel.released"
 # How long a payment has a channel on a network that is well: a ledger, or not much more.
 SECONDS_A_PAYMENT = 1.0
 LOOK_AFTER_SECONDS, LOOK_WITHIN_SECONDS = 1.0, 120.0
@@ -59,6 +60,11 @@ class Held:
     hashes: list[str]
     batches: list[Batch]
     payments: list[str]
+
+    @property
+    def lives(self) -> list[str]:
+        """Who waits for a person, by the names that signals are sent to."""
+        return lives(self.batches, self.payments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,8 @@ class Release:
     by: str
     note: str
     at: datetime
+    # Nobody holds its key any more: its payments go on, and the channel is used for none.
+    retired: bool = False
     # What the person saw where history is kept, when nobody here remembers it.
     seen_elsewhere: str = ""
 
@@ -106,12 +114,21 @@ class Release:
             "proof": self.proof,
             "note": self.note,
             "payments": served,
+            "used_again": not self.retired,
         }
         if self.seen_elsewhere:
             evidence["seen_elsewhere"] = self.seen_elsewhere
         request = Request(self.by, f"release-{self.channel[:8]}-{self.sequence}")
         subject = f"channel/{self.channel}"
-        return leaf(subject, "channel.released", request, self.at, evidence, str(self.sequence))
+        # Bytes that die leave the sequence as it is: it may be released of others once more.
+        of = (held.attempt.payment_id, str(held.attempt.n)) if held else ()
+        key = (str(self.sequence), *of)
+        return leaf(subject, RELEASED, request, self.at, evidence, *key)
+
+
+def lives(batches: Sequence[Batch], payments: Sequence[str]) -> list[str]:
+    """Return the names of the lives of batches, and of payments by their ids."""
+    return [f"batch/{batch.id}" for batch in batches] + [f"payment/{each}" for each in payments]
 
 
 def missing(wanted: Sequence[str], existing: Sequence[str]) -> list[str]:

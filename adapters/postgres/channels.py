@@ -3,12 +3,13 @@
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import attempts, envelopes, events, ledger, payments
+from adapters.postgres import attempts, audit, envelopes, events, ledger, payments
 from adapters.postgres.shares import riding
 from adapters.postgres.tables import channels, shares
+from adapters.postgres.tables import payments as owed
 from domain.attempts import Attempt, AttemptStatus
 from domain.batches import Batch
-from domain.channels import Channel, Held, Reading, Release, Trace
+from domain.channels import RELEASED, Channel, Held, Reading, Release, Trace, lives
 from domain.errors import Conflict, NotFound
 from domain.ledger import Entry, unspent
 from domain.payments import PaymentStatus
@@ -76,6 +77,32 @@ async def held(connection: AsyncConnection, address: str) -> Held | None:
     return Held(attempt, hashes, [Batch(*row) for row in batches], sorted(riders))
 
 
+_BATCHES_RELEASED = text(
+    """
+    SELECT payment_id, n, resubmitted FROM attempts a
+    WHERE channel = :channel AND batched AND status = 'failed' AND EXISTS (
+        SELECT FROM shares s
+        WHERE s.leader = a.payment_id AND s.n = a.n AND s.payment_id = ANY(:payments)
+    )
+    """
+)
+
+
+async def released(connection: AsyncConnection, address: str) -> list[str]:
+    """Return the lives that the last release of a channel let go on, and that may not have heard."""
+    trail = await audit.trail(connection, f"channel/{address}")
+    served = [leaf["evidence"]["payments"] for leaf in trail if leaf["action"] == RELEASED]
+    unpaid = await connection.scalars(
+        select(owed.c.id)
+        .where(owed.c.id.in_(served[-1] if served else []))
+        .where(owed.c.status != PaymentStatus.CONFIRMED)
+        .order_by(owed.c.id)
+    )
+    waiting = list(unpaid)
+    rows = await connection.execute(_BATCHES_RELEASED, {"channel": address, "payments": waiting})
+    return lives([Batch(*row) for row in rows], waiting)
+
+
 # The bytes of the attempt, whatever they moved; and money from a treasury that bears the number of a
 # transfer riding in it, whoever signed for that.
 _READING = text(
@@ -111,7 +138,8 @@ async def reading(connection: AsyncConnection, held: Held, first: int, last: int
 
 async def release(connection: AsyncConnection, given: Release, served: Held | None) -> None:
     """
-    End the attempt, let its payments begin anew, and use the channel again: all or nothing.
+    End the attempt, let its payments begin anew, and use the channel again unless it is retired:
+    all or nothing.
 
     Only of what was proven: refused when anything else was signed, or left, in the meantime.
     """
@@ -130,7 +158,7 @@ async def release(connection: AsyncConnection, given: Release, served: Held | No
             channels.c.quarantined,
             channels.c.payment_id.is_(None),
         )
-        .values(sequence=given.sequence, quarantined=False)
+        .values(sequence=given.sequence, quarantined=given.retired)
     )
     if released.rowcount != 1:
         raise Conflict(f"channel {given.channel} is not in quarantine, or serves a payment")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from sqlalchemy import func, select, update
+from stellar_sdk import Keypair
 from temporalio.client import Client
 
 from activities.payments import PaymentActivities
@@ -26,9 +27,9 @@ from tests.worker.test_settlement import environment as surroundings
 LATER = 4  # channels more than the box begins with
 
 
-async def run(stack: Stack, *arguments: str) -> tuple[int, str]:
+async def run(stack: Stack, *arguments: str, **changes: str | None) -> tuple[int, str]:
     """Run the command as an operator does; what it printed may hold no seed."""
-    environment = surroundings(stack)
+    environment = surroundings(stack, **changes)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "cli.main", "channels", *arguments),
         env=environment,
@@ -58,6 +59,10 @@ async def test_missing_channels_are_created_and_listed(
     assert said.count("yes") == LATER
     code, said = await run(stack, "list", "--count", str(begun + LATER + 1))
     assert said.count("missing: apexchainx channels create") == 1
+    replaced = Keypair.random().secret
+    code, said = await run(stack, "list", "--count", "1", STELLAR_CHANNELS_SEED=replaced)
+    assert code == 0, said
+    assert said.count("key not held") == begun
 
 
 @pytest.mark.parametrize(
