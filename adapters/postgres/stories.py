@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import ledger
+from domain.channels import RELEASED
 from domain.errors import Invalid, NotFound
 from domain.stories import Owed, Sent, Signed, Step, Story, Try, totalled
 
@@ -41,11 +42,18 @@ _OWED = text(
     """
 )
 
+# Its own steps stand under its outage; that a person released it, under the channel it rode on.
 _STEPS = text(
     """
-    SELECT a.content FROM payments p
-    JOIN audit_leaves a ON a.subject = 'outage/' || p.outage_id
-    WHERE p.id = :id AND a.action LIKE 'payment.%' ORDER BY a.sequence
+    SELECT a.content FROM audit_leaves a
+    WHERE a.subject = ANY(ARRAY(
+              SELECT 'outage/' || outage_id FROM payments WHERE id = :id
+              UNION
+              SELECT 'channel/' || t.channel FROM shares s
+              JOIN attempts t ON (t.payment_id, t.n) = (s.leader, s.n) WHERE s.payment_id = :id
+          ))
+      AND (a.action LIKE 'payment.%' OR a.action = :released)
+    ORDER BY a.sequence
     """
 )
 
@@ -87,7 +95,7 @@ async def tell(connection: AsyncConnection, payment_id: str) -> Story:
     owed = (await connection.execute(_OWED, {"id": payment_id})).mappings().one_or_none()
     if owed is None:
         raise NotFound(f"there is no payment {payment_id!r}")
-    found = await connection.execute(_STEPS, {"id": payment_id})
+    found = await connection.execute(_STEPS, {"id": payment_id, "released": RELEASED})
     leaves = [orjson.loads(content) for content in found.scalars()]
     tried = (await connection.execute(_TRIES, {"id": payment_id})).mappings().all()
     postings = [
@@ -101,7 +109,7 @@ def _steps(leaves: list[dict[str, Any]], payment_id: str) -> list[Step]:
     return [
         Step(datetime.fromisoformat(leaf["at"]), leaf["action"], leaf["actor"], leaf["evidence"])
         for leaf in leaves
-        if leaf["evidence"].get("payment_id") == payment_id
+        if payment_id in (leaf["evidence"].get("payment_id"), *leaf["evidence"].get("payments", ()))
     ]
 
 

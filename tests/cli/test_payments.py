@@ -7,15 +7,18 @@ import sys
 from typing import Any
 
 import httpx
+from sqlalchemy import func, update
 
 from activities.payments import PaymentActivities
 from adapters.postgres.database import Database
+from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
 from domain.attempts import Attempt, Outcome, Sighting
 from domain.payments import Parking, Payment
 from sandbox.stack import Stack
+from tests.cli.test_channels import close_breaker, quarantined, released
 from tests.owing import NOW, payment_owed
-from tests.support import settled
+from tests.support import eventually, settled
 
 
 async def explain(stack: Stack, *arguments: str) -> tuple[int | None, str]:
@@ -103,6 +106,38 @@ def _tell_both_tries(story: dict[str, Any], payment: Payment) -> None:
         *("accrual", "reservation", "release", "reservation", "settlement")
     ]
     assert booked[-2:] == [("settlement", none), ("settlement", owed)]
+
+
+async def test_who_released_it_from_quarantine_and_why_is_told(
+    stack: Stack, database: Database, api: httpx.AsyncClient, rail: Rail
+) -> None:
+    steps = PaymentActivities(database, rail)
+    payment, other = [await payment_owed(database, prefix) for prefix in ("TOLD-OF", "NOT-TOLD")]
+    attempt = await quarantined(database, steps, payment, sent=False)
+    await close_breaker(api)
+
+    async def dead() -> bool:
+        return await rail.latest_ledger() >= attempt.max_ledger
+
+    await eventually(dead, "the bytes are dead")
+    code, said = await released(stack, attempt)
+    assert code == 0, said
+    code, told = await explain(stack, payment.id)
+    assert code == 0, told
+    (line,) = [line for line in told.splitlines() if "channel.released" in line]
+    for said in ("by Ada", "ticket 4711", "its signed bytes can never land", attempt.channel):
+        assert said in line
+    assert told.index("payment.quarantined") < told.index("channel.released")
+
+    # Whoever uses the channel afterwards has nothing to do with it.
+    async with database.transaction() as connection:
+        this = channels.c.address == attempt.channel
+        await connection.execute(update(channels).where(this).values(used_at=None))
+        await connection.execute(update(channels).where(~this).values(used_at=func.now()))
+    again = (await PaymentActivities(database, rail).prepare_payment(other)).attempt
+    assert again is not None
+    assert again.channel == attempt.channel
+    assert "channel.released" not in (await explain(stack, other.id))[1]
 
 
 async def seen(steps: PaymentActivities, payment: Payment, attempt: Attempt) -> Sighting:
