@@ -54,7 +54,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         times_signed = 0
         if held.envelope is not None:
             attempt = attempt_of(held, held.envelope, resumed=True)
-            if not await self.rail.is_dead(attempt, lambda: self.signed(attempt)):
+            if not await self.rail.is_dead(attempt):
                 return Preparation(attempt)
             times_signed = len(await self.signed(attempt))
         if (held_back := await self.gate.pause()) is not None:
@@ -156,7 +156,8 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
     async def quarantine_payment(self, sighting: Sighting) -> list[str]:
         held = [(sighting.payment, sighting.observation.reason)]
         async with self.database.transaction() as connection:
-            await attempts.quarantine(connection, sighting.attempt.channel)
+            if not await attempts.quarantine(connection, sighting.attempt):
+                return []  # a person was faster
             deliveries = await hold(connection, held, PaymentStatus.QUARANTINED, sighting.at)
         await self.quarantined(sighting.attempt, sighting.payment.correlation_id)
         return deliveries

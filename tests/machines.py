@@ -219,6 +219,7 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     async def settled(self) -> None:
         """Nothing is lost, the book says what the chain says, and it is balanced."""
+        self.book.met["void"] += bool(self.world.voids)
         credits = self.world.witness()
         async with self.book.database.autocommit() as connection:
             found = await connection.execute(

@@ -123,6 +123,16 @@ class AcceptedMeansPaid(PaymentActivities):
         return await super().observe_payment(attempt)
 
 
+class VoidMeansPaid(PaymentActivities):
+    """A void that a ledger shows as applied is taken for the payment that it stands in for."""
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        seen = await super().observe_payment(attempt)
+        if attempt.voids and seen.outcome is Outcome.FAILED_PARK:
+            return replace(seen, outcome=Outcome.SUCCEEDED)
+        return seen
+
+
 class DeadBytesSayNothing(PaymentActivities):
     """Whose bytes died, and who cannot be signed again, waits as if it were on its way."""
 
@@ -138,5 +148,6 @@ MUTANTS = [
     StoredAfterSending,
     UnknownBytesMeanRetry,
     AcceptedMeansPaid,
+    VoidMeansPaid,
     DeadBytesSayNothing,
 ]

@@ -142,6 +142,7 @@ async def try_again(
                 """
                 SELECT c.address, c.sequence, a.rail, a.resubmitted FROM attempts a
                 JOIN channels c ON c.address = a.channel AND c.payment_id IS NULL
+                    AND NOT c.quarantined
                 WHERE a.payment_id = :leader AND a.n = :n FOR UPDATE OF c
                 """
             ),

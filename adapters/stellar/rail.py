@@ -171,15 +171,15 @@ class Rail:
         except Exception as error:
             return Observation(Outcome.OPEN, reason=_name(error))
 
-    async def is_dead(self, attempt: Attempt, hashes: Hashes) -> bool:
+    async def is_dead(self, attempt: Attempt) -> bool:
         """Tell whether stored bytes are proven never to land, so that new ones may be signed."""
-        return (await self._prove(attempt, hashes)).outcome is Outcome.EXPIRED
+        return (await self.proofs.snapshot([attempt.channel])).shows_dead(attempt)
 
     async def _prove(self, attempt: Attempt, hashes: Hashes) -> Observation:
         """Read the channel: one consistent snapshot tells open, dead and consumed apart."""
         snapshot = await self.proofs.snapshot([attempt.channel])
         if not snapshot.has_consumed(attempt):
-            dead = snapshot.is_past(attempt)
+            dead = snapshot.shows_dead(attempt)
             return Observation(Outcome.EXPIRED if dead else Outcome.OPEN, snapshot.ledger)
         found = await self.proofs.of_consumed(attempt, hashes)
         if isinstance(found, Landing):

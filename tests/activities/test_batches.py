@@ -140,6 +140,7 @@ async def test_a_batch_that_meets_an_open_breaker_is_neither_sent_nor_signed_ane
     assert (await eventually(proven, "the bytes are dead", 60)).outcome is Outcome.EXPIRED
     waiting = await steps.prepare_batch(batch)
     assert (waiting.attempt, waiting.obstacle) == (None, "not sent, the breaker is open: odd")
+    assert await states(database, *owed) == [("held", waiting.obstacle)] * 2
     await api.post("/payments/breaker", json={"action": "close", "reason": "seen to"})
     gate.breaker.forget()
     sighting = await landed(steps, batch)
