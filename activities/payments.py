@@ -41,7 +41,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
         if (held_back := await self.gate.hold(payment)) is not None:
-            return held_back
+            return await self._kept_out(payment, held_back)
         reach("before_reserve")
         held = await self._reserved(payment)
         if isinstance(held, Preparation):
@@ -83,6 +83,14 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
                 return held
             line = await attempts.line(connection, payment.number)
         return Preparation(None, BUSY, again_at=line.turn(self.gate.now()), queued=True)
+
+    async def _kept_out(self, payment: Payment, why: Preparation) -> Preparation:
+        """A limit stops it; what a run that died had reserved for it, others may have."""
+        async with self.database.autocommit() as connection:
+            held = await attempts.held(connection, payment.id)
+        if held is None or held.batched or held.envelope is not None:
+            return why
+        return await self._given_back(held, why)
 
     async def _given_back(self, held: Reservation, why: Preparation) -> Preparation:
         """Nothing can be signed now: others may have the channel, unless bytes died on it."""

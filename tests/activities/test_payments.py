@@ -236,3 +236,26 @@ async def test_who_finds_an_obstacle_while_another_signs_looks_again(
     resumed = (await steps.prepare_payment(payment)).attempt
     assert resumed == replace(attempt, resumed=True)
     await settle(steps, payment, attempt)
+
+
+async def test_a_payment_that_was_only_reserved_for_gives_its_channel_back_while_the_breaker_is_open(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    """The signer died before it signed; by the time it is back, nothing may be signed."""
+    payment = await payment_owed(database, "RESERVED", 25)
+    async with database.autocommit() as connection:
+        held = await reservations.reserve(connection, payment.id)
+    assert held is not None
+    gate = Gate(database)
+    steps = PaymentActivities(database, rail, gate)
+    await gate.breaker.trip("odd", "corr-reserved")
+    why = await steps.prepare_payment(payment)
+    await steps.park_payment(parking(payment, why, PaymentStatus.HELD))
+    assert await states(database, payment) == [("held", "the breaker is open: odd")]
+    async with database.autocommit() as connection:
+        assert await reservations.held(connection, payment.id) is None
+    await api.post("/payments/breaker", json={"action": "close", "reason": "seen to"})
+    gate.breaker.forget()
+    again = (await steps.prepare_payment(payment)).attempt
+    assert again is not None
+    await settle(steps, payment, again)
