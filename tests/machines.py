@@ -159,6 +159,13 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.do(self.world.restart(lambda recorded: round(recorded * kept)))
         self.look()
 
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1))
+    def fall_out(self, which: int) -> None:
+        """Signed, and away until the bytes are dead and the payee cannot be paid any more."""
+        self.die(which, "after_store", 4, 1.0, 30)
+        payee = self.life(which).payment.to_address
+        self.misbehave([Fault("removed_trustline", address=payee)], 0)
+
     @rule(ledgers=st.sampled_from([1, 1, 2, 3, 5, 8, 30]))
     def close(self, ledgers: int) -> None:
         self.world.close_ledgers(ledgers)
