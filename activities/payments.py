@@ -57,8 +57,15 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             if not await self.rail.is_dead(attempt):
                 return Preparation(attempt)
             times_signed = len(await self.signed(attempt))
-        if (held_back := await self.gate.pause()) is not None:
-            return await self._given_back(held, held_back)
+        return await self._signed_anew(payment, held, times_signed)
+
+    async def _signed_anew(
+        self, payment: Payment, held: Reservation, times_signed: int
+    ) -> Preparation:
+        # Asked again now that it is reserved for: an approval that was voided before does not count
+        # any more, and none is voided from now on.
+        if (stopped := await self.gate.hold(payment) or await self.gate.pause()) is not None:
+            return await self._given_back(held, stopped)
         try:
             envelope = await self.sign(held, [alone(payment)], SettlementRail.SOROBAN, times_signed)
         except Obstructed as error:

@@ -12,17 +12,27 @@ from sqlalchemy import select, text, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.batches import BatchActivities
+from activities.limits import Gate
 from activities.payments import PaymentActivities
-from adapters.postgres import attempts, batches, payments, shares
+from adapters.postgres import approvals, attempts, batches, payments, shares
 from adapters.postgres.database import Database
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
-from domain.attempts import AttemptStatus, Observation, Outcome, SettlementRail, Sighting
+from domain.attempts import (
+    AttemptStatus,
+    Observation,
+    Outcome,
+    Preparation,
+    SettlementRail,
+    Sighting,
+)
 from domain.batches import Batch, BatchSighting, Gathering, Plan
 from domain.errors import TryAgain
+from domain.limits import Limits
 from domain.payments import Payment, PaymentStatus
 from sandbox.stack import Stack
 from tests.activities.test_breakers import close
+from tests.activities.test_limits import approved
 from tests.gathering import CLASSIC, gathered, landed, on_chain, patiently, states
 from tests.owing import NOW, payment_owed
 
@@ -218,3 +228,32 @@ async def test_a_batch_under_way_is_lived_for_whatever_the_settings_say_by_now(
         assert again is None
     await steps.book_batch(await landed(steps, batch))
     assert await states(database, payment) == [("confirmed", None)]
+
+
+class Voiding(Gate):
+    """Right after it has let a payment go, its payee's address is changed."""
+
+    asked = 0
+
+    async def hold(self, payment: Payment) -> Preparation | None:
+        answer = await super().hold(payment)
+        self.asked += 1
+        if self.asked == 1:
+            async with self.database.transaction() as connection:
+                voided = await approvals.void_for(connection, [payment.id], "changed")
+            assert payment.id in voided
+        return answer
+
+
+async def test_approvals_that_are_voided_before_the_channel_is_reserved_do_not_count(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    payment = await payment_owed(database, "VOIDED")
+    for approver in ("ada", "bob"):
+        await approved(database, payment, approver)
+    gate = Voiding(database, Limits(approval_above=1))
+    why = await PaymentActivities(database, rail, gate).prepare_payment(payment)
+    assert why.attempt is None
+    assert "waits for approval" in why.obstacle
+    async with database.autocommit() as connection:
+        assert await attempts.held(connection, payment.id) is None
