@@ -76,6 +76,9 @@ class LedgerWatch:
     async def _run(self) -> None:
         while self.waiting:
             node = self._follow()
+            if node is None:
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                continue
             try:
                 page = await self._page(node)
             except Exception as error:
@@ -83,7 +86,7 @@ class LedgerWatch:
                 log.warning("cannot read ledgers from %s: %s", node.name, type(error).__name__)
                 self.cursor = None
                 # A node that only refused the question is still followed: not in a hurry.
-                if node.fit or self.nodes.best() is node:
+                if node.fit or self._follow() is node:
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
             for transaction in page.transactions:
@@ -101,13 +104,16 @@ class LedgerWatch:
                 self.next_ledger = max(self.next_ledger, page.latest_ledger)
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
 
-    def _follow(self) -> Node:
-        """Stay with a node for as long as it is well; a page's cursor is only good there."""
+    def _follow(self) -> Node | None:
+        """
+        Stay with a node for as long as it is well; a page's cursor is only good there.
+
+        None while all nodes are left out: what a wrong network tells is not waited for.
+        """
         if self.node is None or not self.node.fit:
-            best = self.nodes.best()
+            best = self.nodes.best() if self.nodes.usable else None
             if best is not self.node:
                 self.node, self.cursor = best, None
-        assert self.node is not None
         return self.node
 
     def _land(self, hash_: str, landing: Landing) -> None:

@@ -92,6 +92,23 @@ async def test_a_page_a_ledger_whatever_the_number_of_payments(
     assert asked <= 3
 
 
+async def test_nodes_that_are_left_out_are_not_followed_until_one_is_taken_back(
+    box: Box, watch: LedgerWatch, desk: Desk
+) -> None:
+    for node in watch.nodes.all:
+        node.left_out = "it serves another network"
+    envelope = desk.payment(PAIRS[0], 1)
+    with watch.expect(envelope.hash_hex(), 1) as seen:
+        await desk.send(envelope)
+        box.close_ledger()
+        await asyncio.sleep(0.1)
+        assert watch.cursor is None
+        assert watch.node is None
+        watch.nodes.all[1].left_out = ""
+        assert (await asyncio.wait_for(seen, 5)).succeeded
+        assert await followed(watch) == 1
+
+
 async def test_a_node_that_refuses_the_question_is_not_pestered(
     watch: LedgerWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
