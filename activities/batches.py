@@ -69,7 +69,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
             if await self.gate.silence() is None:
                 reach("before_reserve")
                 async with self.database.transaction() as connection:
-                    batch = await batches.gather(connection, self.plan, datetime.now(UTC))
+                    now, ours = datetime.now(UTC), self.rail.channels
+                    batch = await batches.gather(connection, self.plan, now, ours)
             if batch is not None:
                 reach("after_reserve")
                 found.append(batch)
@@ -219,7 +220,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
             survivors = [transfer for transfer in riding if transfer.number not in obstacles]
             await payments.move_all(connection, list(riders), PaymentStatus.PENDING)
             deliveries = await park(connection, riders, out, sighting.at)
-            again = await batches.try_again(connection, batch, survivors)
+            again = await batches.try_again(connection, batch, survivors, self.rail.channels)
             given_back = [
                 entry
                 for rider in riders.values()

@@ -80,15 +80,16 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
 
     async def _reserved(self, payment: Payment) -> Reservation | Preparation:
         """Reserve a (channel, sequence); or say what the payment waits for instead."""
+        ours = self.rail.channels
         async with self.database.autocommit() as connection:
             if self.gathers:
                 if (held := await attempts.held(connection, payment.id)) is not None:
                     return held
                 await batches.ready(connection, payment.id)
                 return Preparation(None, gathered=True)
-            if (held := await attempts.reserve(connection, payment.id)) is not None:
+            if (held := await attempts.reserve(connection, payment.id, ours)) is not None:
                 return held
-            line = await attempts.line(connection, payment.number)
+            line = await attempts.line(connection, payment.number, ours)
         return Preparation(None, BUSY, again_at=line.turn(self.gate.now()), queued=True)
 
     async def _kept_out(self, payment: Payment, why: Preparation) -> Preparation:

@@ -84,7 +84,7 @@ class StoredAfterSending(PaymentActivities):
 
     async def prepare_payment(self, payment: Payment) -> Preparation:
         async with self.database.autocommit() as connection:
-            held = await attempts.reserve(connection, payment.id)
+            held = await attempts.reserve(connection, payment.id, self.rail.channels)
         if held.envelope is not None or held.succeeded:
             return await super().prepare_payment(payment)
         envelope = await self.rail.sign(

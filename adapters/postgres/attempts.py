@@ -6,6 +6,7 @@ that a person released because their bytes can never land; a payment rides in at
 that did not fail, a channel serves at most one attempt.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import TextClause, func, text, update
@@ -78,7 +79,8 @@ _RESERVE = text(
     """
     WITH free AS (
         SELECT address FROM channels
-        WHERE payment_id IS NULL AND sequence IS NOT NULL AND NOT quarantined
+        WHERE address = ANY(:ours)
+          AND payment_id IS NULL AND sequence IS NOT NULL AND NOT quarantined
         ORDER BY used_at NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED
     ), held AS (
         UPDATE channels SET payment_id = :payment_id, used_at = now()
@@ -100,15 +102,19 @@ _RESERVE = text(
 )
 
 
-async def reserve(connection: AsyncConnection, payment_id: str) -> Reservation | None:
+async def reserve(
+    connection: AsyncConnection, payment_id: str, ours: Sequence[str]
+) -> Reservation | None:
     """
     Give a payment its (channel, sequence), the one it already holds if it holds one; None when
-    every channel serves another.
+    every channel of ours, those whose keys we hold, serves another.
     """
     found = await held(connection, payment_id)
     if found is not None:
         return found
-    row = (await connection.execute(_RESERVE, {"payment_id": payment_id})).one_or_none()
+    row = (
+        await connection.execute(_RESERVE, {"payment_id": payment_id, "ours": ours})
+    ).one_or_none()
     if row is None:
         return None
     return Reservation(payment_id, row.n, row.channel, row.sequence, None)
@@ -121,14 +127,14 @@ _LINE = text(
                 SELECT FROM shares s WHERE s.payment_id = p.id AND s.live
             )) AS ahead,
            (SELECT count(*) FROM channels
-            WHERE sequence IS NOT NULL AND NOT quarantined) AS channels
+            WHERE address = ANY(:ours) AND sequence IS NOT NULL AND NOT quarantined) AS channels
     """
 )
 
 
-async def line(connection: AsyncConnection, number: int) -> Line:
+async def line(connection: AsyncConnection, number: int, ours: Sequence[str]) -> Line:
     """Return where a payment that has no channel stands, by its number."""
-    row = (await connection.execute(_LINE, {"number": number})).one()
+    row = (await connection.execute(_LINE, {"number": number, "ours": ours})).one()
     return Line(row.ahead, row.channels)
 
 

@@ -14,7 +14,7 @@ from domain.errors import ApexError, ChainUnavailable, ContractRefused, Obstruct
 
 def refusal(name: str, simulation_error: str) -> ApexError:
     """Turn the error of a call that was tried out into ours: to wait on, or for a person."""
-    trap = results.simulated(simulation_error, contracts.THE_CALCULATOR, contracts.of_trial)
+    trap = results.simulated(simulation_error, contracts.THE_CALCULATOR)
     reason = f"{name} refuses: {trap.meaning.sentence} ({trap.name})"
     match trap.meaning.remedy:
         case Remedy.RETRY:

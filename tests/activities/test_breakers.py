@@ -182,7 +182,9 @@ async def test_no_batch_is_gathered_or_signed_while_it_is_open(
     payment = await payment_owed(database)
     assert (await lives.prepare_payment(payment)).gathered
     async with database.transaction() as connection:
-        batch = await batches.gather(connection, plan, datetime.now(UTC) + timedelta(hours=1))
+        batch = await batches.gather(
+            connection, plan, datetime.now(UTC) + timedelta(hours=1), rail.channels
+        )
     assert batch is not None
     await switch.trip("odd", CORRELATION)
     steps = BatchActivities(database, rail, plan, gate)

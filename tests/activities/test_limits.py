@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from activities.limits import Gate
-from adapters.postgres import approvals, attempts, batches, payments
+from adapters.postgres import approvals, attempts, batches, channels, payments
 from adapters.postgres.database import Database
 from adapters.postgres.tables import authorisations, spending
 from adapters.postgres.tables import payments as book
@@ -271,7 +271,8 @@ async def test_a_withdrawal_calls_a_payment_back_from_the_batch_it_waits_for(
 async def test_what_holds_a_channel_is_taken(api: httpx.AsyncClient, database: Database) -> None:
     payment = await owed(database)
     async with database.transaction() as connection:
-        held = await attempts.reserve(connection, payment.id)
+        ours = [channel.address for channel in await channels.listed(connection)]
+        held = await attempts.reserve(connection, payment.id, ours)
         assert held is not None
         assert (await approvals.lock(connection, payment.id)).taken
         await attempts.release(connection, held)
