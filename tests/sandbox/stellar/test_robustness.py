@@ -11,6 +11,13 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stellar_sdk import (
+    InvokeHostFunction,
+    SorobanDataBuilder,
+    TransactionEnvelope,
+    scval,
+    xdr,
+)
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from sandbox.stellar.client import Box
@@ -19,7 +26,16 @@ from sandbox.stellar.faults import read_plan
 from sandbox.stellar.genesis import BadGenesis, Genesis
 from sandbox.stellar.incidents import start_plan
 from sandbox.stellar.store import Store, Unusable
-from tests.sandbox.stellar.conftest import CHANNELS, SHOP, Desk, genesis_document, muxed
+from tests.sandbox.stellar.conftest import (
+    CHANNELS,
+    CONTRACT,
+    PAYER,
+    SHOP,
+    Desk,
+    genesis_document,
+    muxed,
+    sign,
+)
 
 
 async def ask(box: Box, method: str, params: object) -> dict[str, Any]:
@@ -131,3 +147,51 @@ async def test_an_upgrade_shows_while_it_lasts(desk: Desk, box: Box) -> None:
 def test_a_genesis_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(BadGenesis):
         Genesis.parse(genesis_document() | change)
+
+
+def host_call(desk: Desk, function: xdr.HostFunction) -> TransactionEnvelope:
+    """A signed call of whatever a host can be asked to do, with resources enough for any."""
+    envelope = desk.builder(CHANNELS[0], 1, 10_000_000).append_operation(
+        InvokeHostFunction(function, source=PAYER.public_key)
+    )
+    data = SorobanDataBuilder().set_resources(1_000_000, 10_000, 10_000)
+    built = envelope.set_soroban_data(data.set_resource_fee(5_000_000).build()).build()
+    return sign(built, CHANNELS[0], PAYER)
+
+
+async def test_code_that_is_brought_is_refused_and_the_network_lives_on(
+    desk: Desk, box: Box
+) -> None:
+    upload = xdr.HostFunction(
+        xdr.HostFunctionType.HOST_FUNCTION_TYPE_UPLOAD_CONTRACT_WASM, wasm=b"\0asm"
+    )
+    assert await desk.send(host_call(desk, upload)) == "ERROR txFAILED"
+    box.close_ledger()
+    assert await desk.send(desk.payment(CHANNELS[0], 1)) == "PENDING"
+    box.close_ledger()
+    assert box.balance(SHOP.public_key) == 25_000_000
+
+
+@pytest.mark.parametrize("called", [SHOP.public_key, muxed(SHOP, 5), CONTRACT])
+async def test_a_call_of_what_is_no_contract_fails_and_the_network_lives_on(
+    desk: Desk, box: Box, called: str
+) -> None:
+    arguments = xdr.InvokeContractArgs(
+        scval.to_address(called).address,  # type: ignore[arg-type]
+        xdr.SCSymbol(b"transfer"),
+        [],
+    )
+    call = xdr.HostFunction(
+        xdr.HostFunctionType.HOST_FUNCTION_TYPE_INVOKE_CONTRACT, invoke_contract=arguments
+    )
+    envelope = host_call(desk, call)
+    assert await desk.send(envelope) == "PENDING"
+    box.close_ledger()
+    assert await desk.outcome(envelope) == "FAILED"
+    told = await desk.server.get_transaction(envelope.hash_hex())
+    assert told.diagnostic_events_xdr
+    event = xdr.DiagnosticEvent.from_xdr(told.diagnostic_events_xdr[0]).event
+    assert (event.contract_id is not None) == (called == CONTRACT)
+    assert await desk.send(desk.payment(CHANNELS[0], 2)) == "PENDING"
+    box.close_ledger()
+    assert box.balance(SHOP.public_key) == 25_000_000
