@@ -32,8 +32,7 @@ def _begin(network: Network, fault: Fault) -> None:
     value = fault.value or 0
     match fault.kind:
         case "lagging_node":
-            for node in _nodes(network, fault):
-                node.lag = value
+            _lag(network, fault, value)
         case "lagging_history":
             for node in _nodes(network, fault):
                 node.history_lag = value
@@ -57,8 +56,7 @@ def _begin(network: Network, fault: Fault) -> None:
 def _end(network: Network, fault: Fault) -> None:
     match fault.kind:
         case "lagging_node":
-            for node in _nodes(network, fault):
-                node.lag = 0
+            _lag(network, fault, 0)
         case "lagging_history":
             for node in _nodes(network, fault):
                 node.history_lag = 0
@@ -81,6 +79,12 @@ def _end(network: Network, fault: Fault) -> None:
 
 def _nodes(network: Network, fault: Fault) -> list[Node]:
     return network.nodes if fault.node is None else [network.nodes[fault.node]]
+
+
+def _lag(network: Network, fault: Fault, ledgers: int) -> None:
+    for node in _nodes(network, fault):
+        node.lag = ledgers
+        node.follow()
 
 
 def _line(network: Network, fault: Fault) -> Trustline | None:

@@ -64,6 +64,16 @@ class Lanes:
         return [(item, ceil(price * item.paid_operations)) for item in winners]
 
 
+def best_bids(envelopes: list[Envelope]) -> list[Envelope]:
+    """One for each account: of two, the better bid."""
+    best: dict[str, Envelope] = {}
+    for envelope in envelopes:
+        rival = best.get(envelope.source)
+        if rival is None or (rate(envelope), envelope.hash) > (rate(rival), rival.hash):
+            best[envelope.source] = envelope
+    return list(best.values())
+
+
 def cost(envelope: Envelope) -> Room:
     if not envelope.is_soroban:
         return (envelope.paid_operations,)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 import orjson
-from stellar_sdk.xdr import TransactionResultCode as Code
 
 from sandbox.stellar.contracts import Contract
 from sandbox.stellar.entries import Entry, Key
 from sandbox.stellar.execution import Execution
 from sandbox.stellar.genesis import Genesis
 from sandbox.stellar.headers import PROTOCOL_VERSION, Head, build_head
-from sandbox.stellar.lanes import Lanes
+from sandbox.stellar.lanes import Lanes, best_bids
 from sandbox.stellar.results import Refused
 from sandbox.stellar.states import State
 from sandbox.stellar.store import Record, Store
@@ -109,8 +109,8 @@ class Ledger:
         number = self.head.sequence + 1
         moment = Moment(number, close_time, close_time)
         sheet = State(self.root, number)
-        closing = Closing(self._trim(candidates, moment))
-        chosen = self.lanes.choose(closing.valid)
+        closing = Closing()
+        chosen = self.lanes.choose(best_bids(self._valid(candidates, moment)))
         runs = [
             Execution(envelope, sheet, moment, self.passphrase, self.contracts, charge)
             for envelope, charge in sorted(chosen, key=lambda item: self._lot(item[0]))
@@ -137,19 +137,14 @@ class Ledger:
         """The order within a ledger is drawn, so that nobody can rely on it."""
         return sha256(bytes.fromhex(self.head.hash) + envelope.hash).digest()
 
-    def _trim(
-        self, candidates: list[Envelope], moment: Moment
-    ) -> tuple[list[Envelope], list[Envelope]]:
-        valid, invalid = [], []
+    def _valid(self, candidates: list[Envelope], moment: Moment) -> list[Envelope]:
+        """Those that the newest ledger bears; a lagging node may propose what it has applied."""
+        valid = []
         for envelope in candidates:
-            try:
+            with suppress(Refused):
                 check_envelope(envelope, self.root, moment)
-            except Refused as refusal:
-                if refusal.code != Code.txTOO_EARLY:
-                    invalid.append(envelope)
-            else:
                 valid.append(envelope)
-        return valid, invalid
+        return valid
 
     def _settle(self, sheet: State, close_time: int, records: list[Record]) -> None:
         before = {key: self.root.get(key) for key in sheet.changes}
@@ -173,8 +168,7 @@ class Ledger:
 class Closing:
     """What closing a ledger did with everything that was queued for it."""
 
-    def __init__(self, sorted_out: tuple[list[Envelope], list[Envelope]]) -> None:
-        self.valid, self.invalid = sorted_out
+    def __init__(self) -> None:
         self.applied: list[Envelope] = []
         self.records: list[Record] = []
 

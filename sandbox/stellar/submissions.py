@@ -13,7 +13,6 @@ from sandbox.stellar.queue import Busy, Duplicate
 from sandbox.stellar.results import Refused, transaction_result
 from sandbox.stellar.simulations import simulate
 from sandbox.stellar.transactions import Envelope, Unreadable, read_envelope
-from sandbox.stellar.validity import Moment
 
 
 def simulate_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
@@ -30,14 +29,11 @@ def send_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         "latestLedger": head.sequence,
         "latestLedgerCloseTime": str(head.close_time),
     }
-    close_time = max(head.close_time + 1, int(node.network.clock()))
-    latest = head.close_time + int(node.patience_seconds)
-    moment = Moment(head.sequence + 1, close_time, max(latest, close_time))
     faults = node.network.faults
     if faults.strikes("banned_hash", node.index, "sendTransaction"):
         node.queue.ban([envelope.hash])
     try:
-        node.queue.submit(envelope, node.state, moment)
+        node.queue.submit(envelope, node.state, node.moment_after(head))
     except Busy:
         return {"status": "TRY_AGAIN_LATER", **answer}
     except Duplicate:

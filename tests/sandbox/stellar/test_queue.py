@@ -5,26 +5,21 @@ from __future__ import annotations
 import base64
 
 import pytest
-from stellar_sdk import TransactionBuilder, xdr
+from stellar_sdk import xdr
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from sandbox.stellar.client import Box
 from tests.sandbox.stellar.conftest import (
     CHANNELS,
     FEES,
-    PASSPHRASE,
     PAYER,
     SHOP,
     Desk,
+    bump,
     sign,
 )
 
 CHANNEL = CHANNELS[0]
-
-
-def bump(envelope: object, fee: int) -> object:
-    made = TransactionBuilder.build_fee_bump_transaction(FEES, fee, envelope, PASSPHRASE)  # type: ignore[arg-type]
-    return sign(made, FEES)
 
 
 async def test_the_same_envelope_twice_is_a_duplicate(desk: Desk) -> None:
@@ -216,3 +211,39 @@ async def test_a_ledger_takes_only_so_many_bytes_of_calls(desk: Desk, box: Box) 
     assert outcomes == ["NOT_FOUND", "SUCCESS", "SUCCESS"]
     box.close_ledger()
     assert {await desk.outcome(envelope) for envelope in transfers} == {"SUCCESS"}
+
+
+async def test_a_better_bid_does_not_make_what_waits_younger(desk: Desk, box: Box) -> None:
+    waiting = desk.payment(CHANNEL, 1, fee=100)
+    await desk.send(waiting)
+    box.network.ledger.lanes.classic = (0,)
+    box.close_ledger(3)
+    better = bump(waiting, 5_000)
+
+    box.network.ledger.lanes.classic = (2,)
+    assert await desk.send(better) == "PENDING"
+    box.network.ledger.lanes.classic = (0,)
+    box.close_ledger()
+    assert await desk.send(better) == "TRY_AGAIN_LATER"
+
+
+async def test_what_lost_its_place_to_another_is_told_that_the_sequence_is_used(
+    desk: Desk, box: Box
+) -> None:
+    other = Desk(SorobanServerAsync("http://in-process", box.client(1)))
+    loser, winner = desk.payment(CHANNEL, 1, fee=100), desk.payment(CHANNEL, 1, fee=200)
+    assert await desk.send(loser) == await other.send(winner) == "PENDING"
+
+    box.close_ledger()
+    assert await desk.send(loser) == "ERROR txBAD_SEQ"
+    assert await desk.send(winner) == "TRY_AGAIN_LATER"
+
+
+async def test_what_became_invalid_while_it_waited_is_banned(desk: Desk, box: Box) -> None:
+    here = box.network.ledger.head.sequence
+    envelope = desk.payment(CHANNEL, 1, max_ledger=here + 2)
+    await desk.send(envelope)
+    box.network.ledger.lanes.classic = (0,)
+
+    box.close_ledger()
+    assert await desk.send(envelope) == "TRY_AGAIN_LATER"
