@@ -37,6 +37,8 @@ from tests.sandbox.stellar.conftest import (
     sign,
 )
 
+PLACE = f"{1 << 32:019d}-0000000000"
+
 
 async def ask(box: Box, method: str, params: object) -> dict[str, Any]:
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
@@ -59,18 +61,91 @@ async def ask(box: Box, method: str, params: object) -> dict[str, Any]:
         ("getLedgerEntries", {"keys": ["?"]}, -32602),
         ("getLedgerEntries", {"keys": [None]}, -32602),
         ("getTransactions", {"startLedger": 0}, -32600),
-        ("getTransactions", {"startLedger": 1, "pagination": {"limit": 201}}, -32602),
-        ("getTransactions", {"startLedger": 1, "pagination": {"cursor": "5"}}, -32602),
+        ("getTransactions", {"startLedger": 1, "pagination": {"limit": 201}}, -32600),
+        ("getTransactions", {"startLedger": 1, "pagination": {"cursor": "5"}}, -32600),
         ("getTransactions", {"pagination": {"cursor": "x"}}, -32602),
+        ("getTransactions", {"pagination": {"cursor": 5}}, -32602),
+        ("getTransactions", {"pagination": {"cursor": "0"}}, -32602),
         ("getTransactions", {"pagination": "x"}, -32602),
+        ("getEvents", {"startLedger": 0}, -32602),
+        ("getEvents", {"startLedger": 99}, -32600),
+        ("getEvents", {"startLedger": 1, "pagination": {"cursor": PLACE}}, -32602),
+        ("getEvents", {"endLedger": 9, "pagination": {"cursor": PLACE}}, -32602),
+        ("getEvents", {"pagination": {"cursor": "0000000000000000001-0000000000"}}, -32600),
+        ("getEvents", {"pagination": {"cursor": f"{99 << 32:019d}-0000000000"}}, -32600),
+        ("getEvents", {"pagination": {"cursor": "5"}}, -32602),
+        ("getEvents", {"startLedger": 1, "pagination": {"limit": 10_001}}, -32602),
         ("getEvents", {"startLedger": 1, "filters": [1]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{}] * 6}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"type": "diagnostic"}]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"contractIds": ["?"]}]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"topics": [["*"] * 5]}]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"topics": [["**", "*"]]}]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"topics": [[]]}]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"topics": [["transfer"]]}]}, -32602),
         ("getLedgers", {"startLedger": 99}, -32600),
+        ("getLedgers", {"startLedger": 1, "pagination": {"cursor": "1"}}, -32600),
+        ("getLedgers", {"pagination": {"cursor": "98"}}, -32602),
+        ("getLedgers", {"pagination": {"cursor": "1"}}, -32602),
+        ("getLedgers", {"pagination": {"cursor": "x"}}, -32602),
     ],
 )
 async def test_a_bad_question_gets_the_right_error(
     box: Box, method: str, params: object, code: int
 ) -> None:
     assert (await ask(box, method, params))["error"]["code"] == code
+
+
+@pytest.mark.parametrize(
+    "topics", [["*"] * 4, ["*"] * 4 + ["**"], ["**"], [scval.to_symbol("transfer").to_xdr(), "**"]]
+)
+async def test_a_filter_as_wide_as_allowed_finds_the_payment(
+    desk: Desk, box: Box, topics: list[str]
+) -> None:
+    await desk.send(desk.payment(CHANNELS[0], 1))
+    box.close_ledger()
+
+    params = {"startLedger": 1, "filters": [{"type": "contract", "topics": [topics]}]}
+    told = (await ask(box, "getEvents", params))["result"]
+    assert len(told["events"]) == 1
+    # Who has caught up asks again from where the answer ended.
+    again = {"filters": params["filters"], "pagination": {"cursor": told["cursor"]}}
+    assert (await ask(box, "getEvents", again))["result"]["events"] == []
+    await desk.send(desk.payment(CHANNELS[1], 1))
+    box.close_ledger()
+    assert len((await ask(box, "getEvents", again))["result"]["events"]) == 1
+
+
+async def test_who_has_caught_up_is_told_the_newest_ledger_again(desk: Desk, box: Box) -> None:
+    sent = [desk.payment(channel, 1) for channel in CHANNELS[:2]]
+    for envelope in sent:
+        await desk.send(envelope)
+    box.close_ledger()
+    here = box.network.ledger.head.sequence
+
+    first = await desk.server.get_transactions(start_ledger=1)
+    second = await desk.server.get_transactions(cursor=first.cursor)
+    third = await desk.server.get_transactions(cursor=second.cursor)
+    assert [len(page.transactions) for page in (first, second, third)] == [2, 0, 2]
+    assert first.cursor == third.cursor != second.cursor
+    whole = await desk.server.get_transactions(start_ledger=1, limit=2)
+    assert whole.cursor == first.cursor
+    beyond = await desk.server.get_transactions(cursor=str(here + 1 << 32))
+    assert (beyond.transactions, beyond.cursor) == ([], "0")
+
+
+async def test_a_cursor_into_what_is_forgotten_is_refused() -> None:
+    box = Box(Genesis.parse(genesis_document()), retention=5)
+    box.close_ledger(9)
+    oldest = box.network.ledger.oldest
+    for method, cursor, code in (
+        ("getTransactions", str(oldest - 1 << 32), -32602),
+        ("getEvents", f"{oldest - 1 << 32:019d}-0000000000", -32600),
+        ("getLedgers", str(oldest - 2), -32602),
+    ):
+        answer = await ask(box, method, {"pagination": {"cursor": cursor}})
+        assert answer["error"]["code"] == code
+    box.network.close()
 
 
 async def test_what_is_not_json_is_told_so(box: Box) -> None:
