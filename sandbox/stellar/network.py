@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.stellar import disturbances
 from sandbox.stellar.contracts import Contract
 from sandbox.stellar.entries import Account, ContractData, Entry, Key
 from sandbox.stellar.faults import FaultPlan
@@ -53,6 +54,10 @@ class Network:
         self.calls: Counter[str] = Counter()
         self.halted = False
         self._closed = asyncio.Event()
+        self._disturbed = disturbances.read_note(self.ledger.store.fact(disturbances.FACT))
+        # A restart ends every fault, those too that are written into the ledger.
+        for disturbance in list(self._disturbed):
+            self.repair(*disturbance)
 
     @property
     def passphrase(self) -> str:
@@ -87,10 +92,29 @@ class Network:
         faster_than_clock = 0 < self.settings.close_seconds < 1
         return max(now, last if faster_than_clock else last + 1)
 
-    def change(self, entries: list[Entry], removed: list[Key]) -> None:
+    def change(
+        self,
+        entries: list[Entry],
+        removed: list[Key],
+        facts: Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Close a ledger that changes the world from outside."""
-        self.ledger.change(entries, removed, self.next_close_time())
+        self.ledger.change(entries, removed, self.next_close_time(), facts)
         self._tell()
+
+    def disturb(self, kind: str, address: str) -> None:
+        """Write a fault into the ledger, and in the same breath that it is to be put back."""
+        what = (kind, address)
+        self._disturbed.append(what)
+        changes = disturbances.begin(what, self.settings.genesis.asset, self.ledger.root)
+        self.change(*changes, [disturbances.note(self._disturbed)])
+
+    def repair(self, kind: str, address: str) -> None:
+        """Put back what such a fault did."""
+        what = (kind, address)
+        self._disturbed.remove(what)
+        changes = disturbances.end(what, self.settings.genesis.asset, self.ledger.root)
+        self.change(*changes, [disturbances.note(self._disturbed)])
 
     def deploy(self, instance: ContractData, contract: Contract) -> None:
         """Let a contract, as native code, answer under the id of its instance entry."""
@@ -132,6 +156,7 @@ class Node:
         self.queue = Queue(network.ledger.lanes)
         self.lag = 0
         self.history_lag = 0  # ledgers whose entries it shows, but not yet their transactions
+        self.filtered: frozenset[str] = frozenset()  # accounts it alone takes nothing of
         self.claimed_protocol = 0  # what it says it serves, if not what the network does
         self.remembers_from = 0  # the first ledger it can still tell of, if it lost its past
         self._followed = network.ledger.head.sequence  # the last ledger its queue lived through
@@ -181,7 +206,8 @@ class Node:
         expected = self.network.settings.close_seconds or EXPECTED_BY_HAND_SECONDS
         close_time = max(head.close_time + 1, int(now))
         latest = head.close_time + int(2 * expected + max(0.0, now - head.close_time))
-        return Moment(head.sequence + 1, close_time, max(latest, close_time))
+        frozen = self.network.ledger.frozen
+        return Moment(head.sequence + 1, close_time, max(latest, close_time), frozen)
 
 
 @dataclass(slots=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 from stellar_sdk.xdr import TransactionResultCode as Code
 
+from sandbox.stellar.freezes import touches
 from sandbox.stellar.network import Node
-from sandbox.stellar.problems import INVALID_PARAMS, Problem
+from sandbox.stellar.problems import INTERNAL, INVALID_PARAMS, Problem
 from sandbox.stellar.queue import Busy, Duplicate
 from sandbox.stellar.results import Refused, transaction_result
 from sandbox.stellar.simulations import simulate
@@ -32,6 +33,10 @@ def send_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     faults = node.network.faults
     if faults.strikes("banned_hash", node.index, "sendTransaction"):
         node.queue.ban([envelope.hash])
+    if touches(envelope, node.filtered) and not node.queue.is_banned(envelope):
+        faults.counts["frozen_key"] += 1
+        # stellar-core says FILTERED, a status that stellar-rpc does not know.
+        raise Problem(INTERNAL, "invalid status from stellar-core")
     try:
         node.queue.submit(envelope, node.state, node.moment_after(head))
     except Busy:
@@ -39,6 +44,8 @@ def send_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     except Duplicate:
         return {"status": "DUPLICATE", **answer}
     except Refused as refusal:
+        if refusal.code == Code.txFROZEN_KEY_ACCESSED:
+            faults.counts["frozen_key"] += 1
         return {"status": "ERROR", "errorResultXdr": _error(envelope, refusal), **answer}
     if faults.strikes("dropped_transaction", node.index, "sendTransaction"):
         node.queue.drop(envelope.source)
