@@ -210,7 +210,7 @@ async def test_who_gives_up_on_a_slow_node_may_have_paid_all_the_same(process: P
         SorobanServerAsync(process.url, client) as hasty,
     ):
         sequence = (await server.load_account(CHANNELS[7].public_key)).sequence + 1
-        envelope = Desk(server).payment(CHANNELS[7], sequence)
+        envelope = Desk(server).payment(CHANNELS[7], sequence, fee=100)
         slow = {"kind": "slow", "method": "sendTransaction", "seconds": 0.3, "times": 1}
         async with http.post(f"{process.url}/faults", json={"faults": [slow]}) as answer:
             assert answer.status == 200
