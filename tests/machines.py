@@ -166,6 +166,10 @@ class ExactlyOnce(RuleBasedStateMachine):
         payee = self.life(which).payment.to_address
         self.misbehave([Fault("removed_trustline", address=payee)], 0)
 
+    @rule()
+    def all_nodes_go_down(self) -> None:
+        self.misbehave([Fault("node_down")], 0)
+
     @rule(ledgers=st.sampled_from([1, 1, 2, 3, 5, 8, 30]))
     def close(self, ledgers: int) -> None:
         self.world.close_ledgers(ledgers)

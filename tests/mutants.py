@@ -18,6 +18,7 @@ from domain.attempts import (
     Preparation,
     SettlementRail,
 )
+from domain.errors import Obstructed
 from domain.payments import Payment
 from domain.shares import alone
 
@@ -87,9 +88,12 @@ class StoredAfterSending(PaymentActivities):
             held = await attempts.reserve(connection, payment.id, self.rail.channels)
         if held.envelope is not None or held.succeeded:
             return await super().prepare_payment(payment)
-        envelope = await self.rail.sign(
-            [alone(payment)], SettlementRail.SOROBAN, held.channel, held.sequence, 0
-        )
+        try:
+            envelope = await self.rail.sign(
+                [alone(payment)], SettlementRail.SOROBAN, held.channel, held.sequence, 0
+            )
+        except Obstructed:
+            return await super().prepare_payment(payment)
         await self.rail.send(envelope.xdr)
         # What the real one does before it sends comes only now, if it comes at all.
         reach("after_sign")

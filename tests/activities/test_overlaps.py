@@ -97,7 +97,7 @@ async def begun_anew(
     for payment in after:
         assert (await lives.prepare_payment(payment)).gathered
     async with database.transaction() as connection:
-        again = await batches.gather(connection, CLASSIC, LATER)
+        again = await batches.gather(connection, CLASSIC, LATER, lives.rail.channels)
         assert again == batch
         found = await attempts.reserved(connection, batch.leader, batch.n)
     assert found is not None

@@ -214,7 +214,7 @@ async def test_a_payment_that_was_only_reserved_for_gives_its_channel_back_while
     """The signer died before it signed; by the time it is back, nothing may be signed."""
     payment = await payment_owed(database, "RESERVED", 25)
     async with database.autocommit() as connection:
-        held = await reservations.reserve(connection, payment.id)
+        held = await reservations.reserve(connection, payment.id, rail.channels)
     assert held is not None
     gate = Gate(database)
     steps = PaymentActivities(database, rail, gate)
