@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from activities.batches import BatchActivities
 from activities.breakers import FRESH_SECONDS, BreakerSwitch
@@ -15,6 +16,7 @@ from activities.payments import PaymentActivities
 from adapters.postgres import batches, breakers, events
 from adapters.postgres.audit import trail
 from adapters.postgres.database import Database
+from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
 from domain.attempts import Observation, Outcome, SettlementRail, Sighting
 from domain.batches import Plan
@@ -141,7 +143,6 @@ async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_o
 async def test_a_quarantine_opens_it(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    """On a channel that does not exist, so that the stack keeps all of its own."""
     switch = BreakerSwitch(database)
     steps = PaymentActivities(database, rail, Gate(database, breaker=switch))
     payment = await payment_owed(database)
@@ -149,13 +150,16 @@ async def test_a_quarantine_opens_it(
     assert attempt is not None
     await steps.submit_payment(attempt)
     foreign = Observation(Outcome.FOREIGN, reason="consumed by bytes we do not know")
-    elsewhere = replace(attempt, channel="GNOWHERE")
-    await steps.quarantine_payment(Sighting(payment, elsewhere, foreign, NOW))
+    await steps.quarantine_payment(Sighting(payment, attempt, foreign, NOW))
     assert await switch.reason() == (
-        f"payment {payment.id} is quarantined: bytes we do not know used channel GNOWHERE"
+        f"payment {payment.id} is quarantined: bytes we do not know used channel {attempt.channel}"
     )
     seen = await steps.observe_payment(attempt)
     await steps.book_payment(Sighting(payment, attempt, seen, NOW))
+    async with database.autocommit() as connection:  # the stack keeps all of its channels
+        await connection.execute(
+            update(channels).where(channels.c.address == attempt.channel).values(quarantined=False)
+        )
     assert await on_chain(stack, payment.number) == 1
 
 
