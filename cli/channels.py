@@ -31,6 +31,9 @@ def command(
     ] = None,
     by: Annotated[str, typer.Option(help="Who releases it: your name.")] = "",
     note: Annotated[str, typer.Option(help="What you found, for the audit trail.")] = "",
+    evidence: Annotated[
+        str, typer.Option(help="Where no node remembers: what shows that the money did not move.")
+    ] = "",
 ) -> None:
     """Run it with the environment of the settlement worker. Seeds are never shown."""
     if action not in ("list", "create", "release"):
@@ -42,12 +45,12 @@ def command(
     if count is not None:
         os.environ["STELLAR_CHANNELS"] = str(count)
     try:
-        asyncio.run(_run(action, channel, by.strip(), note.strip()))
+        asyncio.run(_run(action, channel, by.strip(), note.strip(), evidence.strip()))
     except ApexError as error:
         raise SystemExit(f"apexchainx: {error}") from None
 
 
-async def _run(action: str, channel: str, by: str, note: str) -> None:
+async def _run(action: str, channel: str, by: str, note: str, evidence: str) -> None:
     settings = load(SettlementSettings)
     passphrase = settings.stellar_network_passphrase
     held = held_keys(settings)
@@ -64,7 +67,7 @@ async def _run(action: str, channel: str, by: str, note: str) -> None:
             await _create(accounts)
         elif action == "release":
             desk = Desk(database, nodes, passphrase, settings.temporal_address)
-            await release(desk, settings.temporal_namespace, channel, by, note)
+            await release(desk, settings.temporal_namespace, channel, by, note, evidence)
         else:
             await _list(accounts, database)
 

@@ -10,10 +10,12 @@ from temporalio.service import RPCError
 
 from adapters import temporal
 from adapters.postgres import channels as records
+from adapters.postgres import reconciliation
 from adapters.postgres.database import Database
 from adapters.stellar.ledgers import Landing
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.proofs import Doubt, Proofs
+from adapters.stellar.transfers import LEDGERS_TO_LIVE
 from domain.channels import Held, Release
 from domain.errors import ChainUnavailable, Conflict
 
@@ -30,7 +32,19 @@ class Desk:
     temporal_address: str
 
 
-async def release(desk: Desk, namespace: str, address: str, by: str, note: str) -> None:
+class Moved(Conflict):
+    """The money moved: whoever waits has to look again, and nothing is released."""
+
+    def __init__(self, hash_: str, ledger: int) -> None:
+        super().__init__(
+            f"the money moved, in transaction {hash_} of ledger {ledger}; the payment was told to "
+            "look again and will be confirmed; then release the channel"
+        )
+
+
+async def release(
+    desk: Desk, namespace: str, address: str, by: str, note: str, evidence: str = ""
+) -> None:
     """Prove, write down, and wake the lives that waited; refuse while money may still move."""
     async with desk.database.autocommit() as connection:
         channel = await records.get(connection, address)
@@ -41,14 +55,11 @@ async def release(desk: Desk, namespace: str, address: str, by: str, note: str) 
     client = await temporal.connect(desk.temporal_address, namespace)
     proof = "no attempt is open on it"
     if held is not None and held.hashes:
-        landing = await _proof(proofs, held)
-        if isinstance(landing, Landing) and landing.paid:
+        try:
+            proof = await _no_effect(desk.database, proofs, held, evidence)
+        except Moved:
             await _wake(client, held)
-            raise Conflict(
-                f"the money moved, in transaction {landing.hash} of ledger {landing.ledger}; the "
-                "payment was told to look again and will be confirmed; then release the channel"
-            )
-        proof = _words(landing)
+            raise
     snapshot = await proofs.snapshot([address], at_least=desk.nodes.highest)
     if address not in snapshot.sequences:
         raise Conflict(f"the account {address} does not exist; create it, or leave it aside")
@@ -59,6 +70,38 @@ async def release(desk: Desk, namespace: str, address: str, by: str, note: str) 
     if held is not None:
         for name in await _wake(client, held):
             print(f"told {name} to go on")
+
+
+async def _no_effect(database: Database, proofs: Proofs, held: Held, evidence: str) -> str:
+    """Say what shows that the money of an attempt has not moved, and never will."""
+    found = await _proof(proofs, held)
+    if isinstance(found, Landing) and found.paid:
+        raise Moved(found.hash, found.ledger)
+    async with database.autocommit() as connection:
+        # What reconciliation has read outlasts the memory of any node.
+        seen = await reconciliation.transfer_of(connection, held.envelopes, held.numbers)
+        if seen is not None and seen.transaction_hash in held.envelopes:
+            raise Moved(seen.transaction_hash, seen.ledger)
+        if seen is not None:
+            raise Conflict(
+                f"a transfer with its number was made by transaction {seen.transaction_hash} of "
+                f"ledger {seen.ledger}, whose bytes the book does not have: see the break that "
+                "reconciliation has found, and do not pay again before it is closed"
+            )
+        if not (isinstance(found, Doubt) and found.forgotten):
+            return _words(found)
+        last = held.attempt.max_ledger - 1
+        first = last - LEDGERS_TO_LIVE
+        forgotten = f"no node remembers all ledgers from {first} to {last}"
+        if await reconciliation.has_read(connection, first, last):
+            return f"{forgotten}, and reconciliation, which has read them, saw no transfer of it"
+    if evidence:
+        return f"{forgotten}; {evidence}"
+    raise Conflict(
+        f"{forgotten}, so that nobody knows whether the money moved; look for transaction "
+        f"{', '.join(held.envelopes)} in an archive of the network, and only if it is not there, or "
+        "failed, release with --evidence and what you found"
+    )
 
 
 async def _proof(proofs: Proofs, held: Held) -> Landing | Doubt | None:

@@ -54,11 +54,12 @@ async def held(connection: AsyncConnection, address: str) -> Held | None:
         return None
     found = await attempts.reserved(connection, row.payment_id, row.n)
     assert found is not None
-    riders = await connection.scalars(
-        select(shares.c.payment_id).where(
+    rows = await connection.execute(
+        select(shares.c.payment_id, shares.c.number).where(
             shares.c.leader == found.payment_id, shares.c.n == found.n, shares.c.live
         )
     )
+    riders = {row.payment_id: row.number for row in rows}
     signed = found.envelope
     attempt = Attempt(
         found.payment_id,
@@ -73,11 +74,37 @@ async def held(connection: AsyncConnection, address: str) -> Held | None:
     )
     hashes = await envelopes.hashes(connection, found.payment_id, found.n)
     batches = await connection.execute(_BATCHES, {"channel": address, "sequence": found.sequence})
-    return Held(attempt, hashes, [Batch(*row) for row in batches], sorted(riders))
+    return Held(
+        attempt,
+        hashes,
+        await envelopes.outer_hashes(connection, found.payment_id, found.n),
+        sorted(set(riders.values())),
+        [Batch(*row) for row in batches],
+        sorted(riders),
+    )
+
+
+_UNCHANGED = text(
+    """
+    SELECT 1 FROM attempts
+    WHERE payment_id = :payment_id AND n = :n AND status = 'open'
+      AND coalesce(max_ledger, 0) = :max_ledger FOR UPDATE
+    """
+)
 
 
 async def release(connection: AsyncConnection, given: Release, served: Held | None) -> None:
-    """End the attempt, let its payments begin anew, and use the channel again: all or nothing."""
+    """
+    End the attempt, let its payments begin anew, and use the channel again: all or nothing.
+
+    Only what was proven is ended: bytes signed on the pair since then may still land.
+    """
+    if served is not None:
+        attempt = served.attempt
+        proven = {"payment_id": attempt.payment_id, "n": attempt.n}
+        proven["max_ledger"] = attempt.max_ledger
+        if (await connection.execute(_UNCHANGED, proven)).one_or_none() is None:
+            raise Conflict(f"channel {given.channel} has moved on meanwhile; look again")
     given_back = [] if served is None else await _given_back(connection, served)
     if served is not None and not await attempts.finish(
         connection, served.attempt, AttemptStatus.FAILED, given.proof
@@ -97,7 +124,9 @@ async def release(connection: AsyncConnection, given: Release, served: Held | No
     if released.rowcount != 1:
         raise Conflict(f"channel {given.channel} is not in quarantine, or serves a payment")
     if served is not None:
-        await payments.move_all(connection, served.payments, PaymentStatus.PENDING)
+        await payments.move_all(
+            connection, served.payments, PaymentStatus.PENDING, parked_reason=None
+        )
         await ledger.book_many(connection, given_back)
     await events.publish(connection, given.leaf(served))
 

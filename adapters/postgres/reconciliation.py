@@ -28,6 +28,7 @@ from domain.reconciliation import (
     ChainTransfer,
     Comparison,
     Gap,
+    Seen,
     Suspect,
 )
 
@@ -86,6 +87,40 @@ async def keep(connection: AsyncConnection, first_ledger: int, page: ChainPage) 
             where=chain_cursor.c.ledger < statement.excluded.ledger,
         )
     )
+
+
+async def transfer_of(
+    connection: AsyncConnection, hashes: Sequence[str], numbers: Sequence[int] = ()
+) -> Seen | None:
+    """Return what was seen of a transfer with such a hash or number; best one with a hash."""
+    ours = chain_transfers.c.transaction_hash.in_(hashes)
+    found = await connection.execute(
+        select(
+            chain_transfers.c.transaction_hash,
+            chain_transfers.c.ledger,
+            chain_transfers.c.closed_at,
+        )
+        .where(ours | chain_transfers.c.number.in_(numbers))
+        .order_by(ours.desc())
+        .limit(1)
+    )
+    row = found.one_or_none()
+    return None if row is None else Seen(*row)
+
+
+async def has_read(connection: AsyncConnection, first_ledger: int, last_ledger: int) -> bool:
+    """Tell whether these ledgers were all read, so that what is not kept of them was not there."""
+    read = await connection.scalar(
+        select(chain_cursor.c.one).where(
+            chain_cursor.c.first_ledger <= first_ledger, chain_cursor.c.ledger >= last_ledger
+        )
+    )
+    gap = await connection.scalar(
+        select(chain_gaps.c.first_ledger)
+        .where(chain_gaps.c.first_ledger <= last_ledger, chain_gaps.c.last_ledger >= first_ledger)
+        .limit(1)
+    )
+    return bool(read) and gap is None
 
 
 # The book's side is the CTE `book`, and nothing else here knows how the book is kept.
