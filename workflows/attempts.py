@@ -7,7 +7,6 @@ Only proof ends it. No error, no clock and no answer to a send ever counts as pr
 
 from abc import ABC, abstractmethod
 from datetime import timedelta
-from typing import Any
 
 from temporalio import activity, workflow
 
@@ -42,11 +41,7 @@ class AttemptSteps(ABC):
 
 
 class Landing(Life):
-    """A life that has bytes on their way; `subject` is what it starts over with."""
-
-    def __init__(self, subject: Any) -> None:
-        super().__init__()
-        self.subject = subject
+    """A life that has bytes on their way."""
 
     async def landed(self, attempt: Attempt) -> tuple[Attempt, Observation]:
         """Send the stored bytes, and again, until the network proves what became of them."""
@@ -63,8 +58,7 @@ class Landing(Life):
             rounds += 1
             pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
             await workflow.sleep(pause, summary="nothing is proven yet")
-            if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(self.subject)
+            self.start_over_if_long()
             attempt = await self.raised(attempt)
 
     async def raised(self, attempt: Attempt) -> Attempt:

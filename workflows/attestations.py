@@ -52,7 +52,7 @@ class AttestationSteps(ABC):
 class AttestationWorkflow(Life):
     @workflow.init
     def __init__(self, attestation: Attestation) -> None:
-        super().__init__()
+        super().__init__(attestation)
         self.attestation = attestation
         self.retry_wanted = False
 
@@ -88,8 +88,7 @@ class AttestationWorkflow(Life):
                 rounds += 1
                 pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
             await workflow.sleep(pause, summary="before the next look")
-            if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(self.attestation)
+            self.start_over_if_long()
 
     async def halted(self, problem: str) -> None:
         """Wait for a person, for ever if need be: paying on would pay what the contract denies."""

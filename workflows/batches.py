@@ -106,6 +106,8 @@ class BatchWorkflow(Landing):
                 case Outcome.EXPIRED:
                     self.note("expired unused; signing again for the same sequence")
                 case Outcome.FAILED_RETRY | Outcome.FAILED_PARK:
+                    # The book may be at the next batch by the time it answers: there is no way back.
+                    self.subject = None
                     ejection = await self.insist(BatchSteps.eject_batch, sighting, BATCH_LIMIT)
                     await self.left_out(ejection.ejected, ejection.deliveries)
                     if ejection.again is None:
@@ -136,8 +138,7 @@ class BatchWorkflow(Landing):
             self.obstacle = obstacle
         deadline = workflow.now() + OBSTRUCTED_LOOK
         await self.wait_until(deadline, lambda: self.retry_wanted, "obstructed")
-        if workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(self.subject)
+        self.start_over_if_long()
 
     async def quarantined(self, sighting: BatchSighting) -> None:
         """Wait for a person, for ever if need be: going on could pay twice."""

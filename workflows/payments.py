@@ -121,8 +121,7 @@ class PaymentWorkflow(Landing):
         """
         workflow.set_current_details(f"in line: {reason}")
         await self.wait_until(again_at, lambda: self.retry_wanted, "in line for a channel")
-        if workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(self.payment)
+        self.start_over_if_long()
 
     async def parked(self, reason: str, dead_after: int | None = None) -> None:
         """Wait until somebody says try again, or an hour has passed."""
@@ -144,8 +143,7 @@ class PaymentWorkflow(Landing):
             self.note(f"held: {reason}")
             self.held_because = reason
         await self.wait_until(again_at, lambda: self.retry_wanted, "held")
-        if workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(self.payment)
+        self.start_over_if_long()
 
     async def quarantined(self, sighting: Sighting) -> None:
         """Wait for a person, for ever if need be: going on could pay twice."""
