@@ -30,7 +30,7 @@ from domain.batches import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attempts import AttemptSteps, Landing
+    from workflows.attempts import QUARANTINE_IS_LOOKED_AT, AttemptSteps, Landing
     from workflows.payments import PaymentWorkflow
     from workflows.steps import PATIENT
     from workflows.webhooks import start_deliveries
@@ -76,7 +76,6 @@ class BatchWorkflow(Landing):
     @workflow.init
     def __init__(self, batch: Batch) -> None:
         super().__init__(batch)
-        self.retry_wanted = False
         self.gathered_anew = False
         self.obstacle = ""
 
@@ -141,7 +140,9 @@ class BatchWorkflow(Landing):
         self.start_over_if_long()
 
     async def quarantined(self, sighting: BatchSighting) -> None:
-        """Wait for a person, for ever if need be: going on could pay twice."""
+        """Unknown bytes; lives that began before it was looked at again wait for a word alone."""
+        if workflow.patched(QUARANTINE_IS_LOOKED_AT):
+            return await self.distrusted(BatchSteps.quarantine_batch, sighting.attempt, sighting)
         self.retry_wanted = False
         await start_deliveries(await self.insist(BatchSteps.quarantine_batch, sighting))
         self.note(f"quarantined: channel {sighting.attempt.channel} was used by unknown bytes")

@@ -33,6 +33,8 @@ ONCE_MORE = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_at
 DOWN_PAUSE_MIN, DOWN_PAUSE_MAX = timedelta(seconds=5), timedelta(minutes=10)
 REFUSED_PAUSE_MIN, REFUSED_PAUSE_MAX = timedelta(minutes=1), timedelta(hours=1)
 REASON_MAX = 300
+# The change by which lives came to start over at whatever they wait for.
+STARTS_OVER = "starts-over-where-it-waits"
 
 
 async def step(
@@ -157,7 +159,7 @@ class Life:
         """Note, once, why it does not go on; one that has stood still for long starts over."""
         if not self.story or self.story[-1].what != why:
             self.note(why)
-        self.start_over_if_long("starts-over-where-it-waits")
+        self.start_over_if_long(STARTS_OVER)
 
     def start_over_if_long(self, change: str = "") -> None:
         """

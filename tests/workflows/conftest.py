@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -59,6 +60,11 @@ TERMS = Terms(threshold_minutes=15, penalty_per_minute=100, reward_base=750)
 DAY = 86_400
 ASKER = Request("tester", "corr-1")
 LIMIT_SECONDS = 20
+
+
+def down() -> Exception:
+    """Tried again at once, so that only what the life waits for takes time."""
+    return ApplicationError("every node is down", next_retry_delay=timedelta(milliseconds=1))
 
 
 def outage(outage_id: str, severity: Severity = Severity.CRITICAL) -> Outage:

@@ -44,11 +44,24 @@ def payment(payment_id: str, amount_stroops: int = 7_500_000_000) -> Payment:
     )
 
 
-class FakePayments(PaymentSteps):
-    """A chain that shows whatever the test has lined up; in the end every payment succeeds."""
+class Asked:
+    """What was asked, and what a step fails with for as long as it is in trouble."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.troubles: dict[str, Callable[[], Exception]] = {}
+
+    def _ask(self, what: str) -> None:
+        self.asked.append(what)
+        if (trouble := self.troubles.get(what.split()[0])) is not None:
+            raise trouble()
+
+
+class FakePayments(Asked, PaymentSteps):
+    """A chain that shows whatever the test has lined up; in the end every payment succeeds."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.obstacles: list[str] = []
         self.holds: list[Preparation] = []
         self.gathered = 0
@@ -56,13 +69,6 @@ class FakePayments(PaymentSteps):
         self.bids: list[str] = []
         self.observations: list[Observation] = []
         self.sent: list[str] = []
-        # What a step fails with, for as long as it stands here.
-        self.troubles: dict[str, Callable[[], Exception]] = {}
-
-    def _ask(self, what: str) -> None:
-        self.asked.append(what)
-        if (trouble := self.troubles.get(what.split()[0])) is not None:
-            raise trouble()
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
@@ -200,11 +206,11 @@ class FakeWallets(WalletSteps):
         return self._ready(address)
 
 
-class FakeAttestations(AttestationSteps):
+class FakeAttestations(Asked, AttestationSteps):
     """A contract that answers what the test has lined up; in the end it always agrees."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        super().__init__()
         self.in_the_way: list[Call] = []
         self.statuses: list[CallStatus] = []
         self.problems: list[str] = []
@@ -213,7 +219,7 @@ class FakeAttestations(AttestationSteps):
     @activity.defn
     async def prepare_call(self, attestation: Attestation) -> Turn:
         name = (attestation.outage_id, attestation.revision)
-        self.asked.append(f"prepare_call {attestation.revision}")
+        self._ask(f"prepare_call {attestation.revision}")
         if name in self.answered:
             return Turn(None)
         if self.in_the_way:
@@ -223,7 +229,7 @@ class FakeAttestations(AttestationSteps):
     @activity.defn
     async def carry_out_call(self, turn: Turn) -> CallStatus:
         assert turn.call is not None
-        self.asked.append("carry_out_call" if turn.mine else "help")
+        self._ask("carry_out_call" if turn.mine else "help")
         status = self.statuses.pop(0) if self.statuses else CallStatus.ANSWERED
         if turn.mine and status is CallStatus.ANSWERED:
             self.answered.add((turn.call.outage_id, turn.call.revision))
@@ -231,7 +237,7 @@ class FakeAttestations(AttestationSteps):
 
     @activity.defn
     async def conclude_attestation(self, concluding: Concluding) -> Conclusion:
-        self.asked.append("conclude_attestation")
+        self._ask("conclude_attestation")
         if self.problems:
             return Conclusion(False, self.problems.pop(0), "", ["dlv-halted"])
         return Conclusion(True, "", f"hash-{concluding.attestation.revision}", [])

@@ -7,24 +7,17 @@ from datetime import timedelta
 
 import pytest
 from temporalio.api.sdk.v1.workflow_metadata_pb2 import WorkflowMetadata
-from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from domain.attempts import Observation, Outcome
 from domain.batches import Batch, Ejection
 from domain.errors import Conflict
 from domain.outages import Amendment
-from tests.workflows.conftest import ASKER, LIMIT_SECONDS, Steps, time_skipping, until
+from tests.workflows.conftest import ASKER, LIMIT_SECONDS, Steps, down, time_skipping, until
 from tests.workflows.stage import Handle, Stage, told
 from tests.workflows.test_outages import declared
 from workflows.batches import BatchWorkflow
 from workflows.outages import OutageWorkflow
-
-
-def down() -> Exception:
-    """Tried again at once, so that only what the life waits for takes time."""
-    return ApplicationError("every node is down", next_retry_delay=timedelta(milliseconds=1))
-
 
 # The server ends a life of more than 51,200 events.
 EVENTS_A_DAY_MAX = 1200
