@@ -96,8 +96,9 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         """A limit stops it; what a run that died had reserved for it, others may have."""
         async with self.database.autocommit() as connection:
             held = await attempts.held(connection, payment.id)
-        if held is None or held.batched or held.envelope is not None:
+        if held is None or held.batched:
             return why
+        # Had it bytes that may still land, nobody would have been asked whether it may go.
         return await self._given_back(held, why)
 
     async def _given_back(self, held: Reservation, why: Preparation) -> Preparation:

@@ -257,3 +257,29 @@ async def test_approvals_that_are_voided_before_the_channel_is_reserved_do_not_c
     assert "waits for approval" in why.obstacle
     async with database.autocommit() as connection:
         assert await attempts.held(connection, payment.id) is None
+
+
+async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like_any_other(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    """It can be signed again; while it is being signed for the first time it is too late."""
+    payment = await payment_owed(database, "DEAD-APPROVED")
+    steps = PaymentActivities(database, rail)
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    for status, expected in ((PaymentStatus.PREPARED, []), (PaymentStatus.HELD, [payment.id])):
+        await approved(database, payment, f"ada-{status}")
+        async with database.transaction() as connection:
+            await payments.move(connection, payment.id, status)
+            assert await approvals.void_for(connection, [payment.id], "changed") == expected
+    gate = Gate(database, Limits(approval_above=1))
+    why = await PaymentActivities(database, rail, gate).prepare_payment(payment)
+    assert (why.attempt, why.dead_after) == (None, attempt.max_ledger)
+    assert "waits for approval" in why.obstacle
+    async with database.transaction() as connection:
+        await payments.move(connection, payment.id, PaymentStatus.PREPARED)
+    resumed = (await steps.prepare_payment(payment)).attempt
+    assert resumed is not None
+    await steps.submit_payment(resumed)
+    seen = await steps.observe_payment(resumed)
+    await steps.book_payment(Sighting(payment, resumed, seen, NOW))
