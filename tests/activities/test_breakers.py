@@ -4,11 +4,13 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import httpx
 import pytest
 from sqlalchemy import update
 
+from activities.attestations import AttestationActivities
 from activities.batches import BatchActivities
 from activities.breakers import FRESH_SECONDS, BreakerSwitch
 from activities.limits import Gate
@@ -17,13 +19,17 @@ from adapters.postgres import batches, breakers, events
 from adapters.postgres.audit import trail
 from adapters.postgres.database import Database
 from adapters.postgres.tables import channels
+from adapters.stellar.calculator import Calculator
 from adapters.stellar.rail import Rail
 from domain.attempts import Observation, Outcome, SettlementRail, Sighting
+from domain.attestations import Call, CallOutcome, CallStatus, Turn
 from domain.batches import Plan
 from domain.breakers import Tolerance
+from domain.errors import TryAgain
 from domain.outages import Request
 from sandbox.stack import Stack
 from tests import witness
+from tests.activities.test_attestations import judged
 from tests.owing import NOW, payment_owed
 from tests.support import eventually, unique
 
@@ -201,3 +207,34 @@ async def test_no_batch_is_gathered_or_signed_while_it_is_open(
     assert attempt is not None
     await steps.submit_payment(attempt)
     assert (await steps.observe_payment(attempt)).outcome is Outcome.SUCCEEDED
+
+
+class Unasked:
+    """A contract that nobody may call; what was sent before is still watched for."""
+
+    source = "GNOBODY"
+    watched = 0
+
+    async def watch(self, call: Call, reason: str) -> CallOutcome:
+        assert "the breaker is open" in reason
+        self.watched += 1
+        return CallOutcome(CallStatus.OPEN)
+
+    async def raised(self, *_asked: Any) -> None:
+        return None
+
+
+async def test_the_contract_is_not_called_while_it_is_open(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    switch, contract = BreakerSwitch(database), Unasked()
+    steps = AttestationActivities(
+        database, cast(Calculator, contract), Gate(database, breaker=switch)
+    )
+    attestation = await judged(database)
+    await switch.trip("odd", CORRELATION)
+    with pytest.raises(TryAgain, match="the breaker is open: odd"):
+        await steps.prepare_call(attestation)
+    sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
+    assert await steps.carry_out_call(Turn(sent, mine=True)) is CallStatus.OPEN
+    assert contract.watched == 1
