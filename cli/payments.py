@@ -21,7 +21,7 @@ from domain.stories import Booked, Owed, Signed, Step, Story, Try
 from sandbox.processes import CannotStart
 
 # What a step says beside its name, where it says it.
-TOLD = ("reason", "note", "transaction_hash", "ledger", "share_stroops")
+TOLD = ("reason", "note", "proof", "transaction_hash", "ledger", "share_stroops")
 
 
 class Action(StrEnum):

@@ -44,9 +44,14 @@ _OWED = text(
 
 _STEPS = text(
     """
-    SELECT a.content FROM payments p
-    JOIN audit_leaves a ON a.subject = 'outage/' || p.outage_id
-    WHERE p.id = :id AND a.action LIKE 'payment.%' ORDER BY a.sequence
+    SELECT a.content FROM audit_leaves a
+    WHERE a.subject = (SELECT 'outage/' || p.outage_id FROM payments p WHERE p.id = :id)
+          AND a.action LIKE 'payment.%'
+       OR a.subject IN (
+              SELECT 'channel/' || t.channel FROM shares s
+              JOIN attempts t ON (t.payment_id, t.n) = (s.leader, s.n) WHERE s.payment_id = :id
+          )
+    ORDER BY a.sequence
     """
 )
 
@@ -102,7 +107,8 @@ def _steps(leaves: list[dict[str, Any]], payment_id: str) -> list[Step]:
     return [
         Step(datetime.fromisoformat(leaf["at"]), leaf["action"], leaf["actor"], leaf["evidence"])
         for leaf in leaves
-        if leaf["evidence"].get("payment_id") == payment_id
+        # A channel is released for all who rode on it.
+        if payment_id in (leaf["evidence"].get("payment_id"), *leaf["evidence"].get("payments", ()))
     ]
 
 

@@ -20,6 +20,7 @@ from domain.payments import Payment, PaymentStatus
 from domain.shares import alone
 from sandbox.stack import Stack
 from tests import owing, witness
+from tests.cli.test_payments import explain
 from tests.support import eventually
 from tests.worker.test_settlement import environment as surroundings
 
@@ -161,6 +162,8 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
         )
     assert (row.quarantined, row.payment_id, row.sequence) == (False, None, attempt.sequence - 1)
     assert leaf is not None
+    _, told = await explain(stack, payment.id)
+    assert "channel.released by Ada; note ticket 4711; proof its signed bytes can never" in told
     assert b"ticket 4711" in leaf
     assert b"Ada" in leaf
     # The network still waits for that sequence: whoever is next on the channel has to use it.
