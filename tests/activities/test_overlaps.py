@@ -19,7 +19,6 @@ from adapters.postgres.database import Database
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
 from domain.attempts import (
-    AttemptStatus,
     Observation,
     Outcome,
     Preparation,
@@ -166,20 +165,20 @@ async def test_who_comes_late_quarantines_no_channel_that_was_released(
     sighting = Sighting(payment, attempt, FOREIGN, NOW)
     await steps.quarantine_payment(sighting)
     assert await quarantined(database, attempt.channel)
+    released = Observation(Outcome.FAILED_RETRY, reason="released")
+    await steps.fail_attempt(Sighting(payment, attempt, released, NOW))
     async with database.transaction() as connection:
-        await attempts.finish(connection, attempt, AttemptStatus.FAILED, "released")
         await connection.execute(
             update(channels)
             .where(channels.c.address == attempt.channel)
             .values(quarantined=False, sequence=attempt.sequence - 1)
         )
         await attempts.leave_sequence(connection, attempt)
-        await payments.move(connection, payment.id, PaymentStatus.PENDING, parked_reason=None)
     await close(database, steps.gate.breaker)
     assert await steps.quarantine_payment(sighting) == []
     assert not await quarantined(database, attempt.channel)
     assert await steps.gate.breaker.reason() is None
-    assert await states(database, payment) == [("pending", None)]
+    assert [status for status, _ in await states(database, payment)] == ["pending"]
 
 
 async def quarantined(database: Database, channel: str) -> bool:

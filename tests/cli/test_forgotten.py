@@ -9,18 +9,19 @@ from secrets import token_hex
 
 import httpx
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, update
 
 from activities.payments import PaymentActivities
-from adapters.postgres import channels, reconciliation
+from adapters.postgres import attempts, channels, reconciliation
 from adapters.postgres.database import Database
 from adapters.postgres.tables import chain_gaps, chain_transfers
+from adapters.postgres.tables import channels as known_channels
 from adapters.stellar import rail as rails
 from adapters.stellar.proofs import Doubt, Proofs, Snapshot
 from adapters.stellar.rail import Rail
 from adapters.stellar.transfers import LEDGERS_TO_LIVE
 from cli.releases import Moved, _no_effect
-from domain.attempts import Attempt, AttemptStatus, Observation, Outcome, Sighting
+from domain.attempts import Attempt, Observation, Outcome, Sighting
 from domain.channels import Held, Release
 from domain.errors import Conflict
 from domain.payments import Payment
@@ -117,7 +118,8 @@ def seen_on_chain(database: Database, attempt: Attempt) -> Callable[[], Awaitabl
 async def test_what_nobody_remembers_is_released_by_what_was_read_or_found_and_not_otherwise(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    attempt, held = await attempted(database, rail, await payment_owed(database, "UNKNOWN"))
+    payment = await payment_owed(database, "UNKNOWN")
+    attempt, held = await attempted(database, rail, payment)
     proofs = Amnesia(rail.nodes, rail.passphrase)
     last = attempt.max_ledger - 1
     gap = {"first_ledger": last, "last_ledger": last}
@@ -139,21 +141,22 @@ async def test_what_nobody_remembers_is_released_by_what_was_read_or_found_and_n
     finally:
         async with database.autocommit() as connection:
             await connection.execute(delete(chain_gaps).where(chain_gaps.c.first_ledger == last))
-    await give_back(database, attempt)
+    await give_back(database, rail, payment, attempt)
 
 
 async def test_a_transfer_with_its_number_keeps_it_from_being_paid_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """By bytes the book has lost, as after a restore: only the number is left to know it by."""
-    attempt, held = await attempted(database, rail, await payment_owed(database, "LOST"))
+    payment = await payment_owed(database, "LOST")
+    attempt, held = await attempted(database, rail, payment)
     proofs = Amnesia(rail.nodes, rail.passphrase)
     for hash_, refusal in ((token_hex(32), Conflict), (attempt.envelope_hash, Moved)):
         async with database.autocommit() as connection:
             await connection.execute(insert(chain_transfers).values(transfer(hash_, held)))
         with pytest.raises(refusal, match=hash_):
             await _no_effect(database, proofs, held, "nothing is there")
-    await give_back(database, attempt)
+    await give_back(database, rail, payment, attempt)
 
 
 def transfer(hash_: str, held: Held) -> dict[str, object]:
@@ -209,17 +212,15 @@ def replaced(given: Release, newer: Attempt) -> Release:
     return Release(given.channel, newer.sequence, "done", given.by, given.note, given.at)
 
 
-async def give_back(database: Database, attempt: Attempt) -> None:
+async def give_back(database: Database, rail: Rail, payment: Payment, attempt: Attempt) -> None:
     """Leave the shared stack as it was found: bytes that were never sent, on a channel now free."""
+    never = Observation(Outcome.FAILED_RETRY, reason="never sent")
+    sighting = Sighting(payment, attempt, never, NOW)
+    await PaymentActivities(database, rail).fail_attempt(sighting)
     async with database.transaction() as connection:
-        ended = await channels.held(connection, attempt.channel)
-        assert ended is not None
-        await channels.attempts.finish(connection, attempt, AttemptStatus.FAILED, "never sent")
-        await channels.attempts.leave_sequence(connection, attempt)
+        await attempts.leave_sequence(connection, attempt)
         await connection.execute(
-            channels.update(channels.channels)
-            .where(channels.channels.c.address == attempt.channel)
+            update(known_channels)
+            .where(known_channels.c.address == attempt.channel)
             .values(sequence=attempt.sequence - 1)
         )
-    async with database.autocommit() as connection:
-        assert await connection.scalar(select(chain_gaps.c.first_ledger).limit(1)) is None
