@@ -6,12 +6,12 @@ from temporalio import activity
 
 from activities.limits import Gate
 from adapters.failpoints import reach
-from adapters.postgres import attempts, envelopes
+from adapters.postgres import attempts, envelopes, reconciliation
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from adapters.stellar.transfers import LEDGERS_TO_LIVE
-from domain.attempts import Attempt, Observation, SettlementRail
+from domain.attempts import Attempt, Observation, Outcome, SettlementRail
 from domain.envelopes import Envelope, calls_for_a_raise
 from domain.errors import ChainUnavailable, Obstructed
 from domain.shares import Transfer
@@ -40,8 +40,24 @@ class AttemptActivities(AttemptSteps):
     async def observe_payment(self, attempt: Attempt) -> Observation:
         reach("before_observe")
         observation = await self.rail.observe(attempt, lambda: self.signed(attempt))
+        if observation.outcome is Outcome.FOREIGN:
+            observation = await self._remembered(attempt) or observation
         reach("after_observe")
         return observation
+
+    async def _remembered(self, attempt: Attempt) -> Observation | None:
+        """
+        Prove an attempt by what reconciliation has read of the chain, which outlasts the memory of
+        any node: that a transfer was made by bytes of ours.
+        """
+        async with self.database.autocommit() as connection:
+            ours = await envelopes.outer_hashes(connection, attempt.payment_id, attempt.n)
+            seen = await reconciliation.transfer_of(connection, ours)
+        if seen is None:
+            return None
+        return Observation(
+            Outcome.SUCCEEDED, seen.ledger, seen.closed_at, hash=seen.transaction_hash
+        )
 
     @activity.defn
     async def raise_fee(self, attempt: Attempt) -> Attempt:

@@ -1,12 +1,14 @@
 """Have the SLA contract confirm a verdict: sign, store, and only then send; book what it said."""
 
 import asyncio
+import logging
 from typing import Any
 
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
+from activities.limits import Gate
 from adapters.postgres import attestations, events
 from adapters.postgres.attestations import Case
 from adapters.postgres.database import Database
@@ -25,10 +27,11 @@ from domain.attestations import (
     parity_problem,
 )
 from domain.audit import Leaf, by_engine, leaf
-from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused
+from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, TryAgain
 from domain.events import EventType, event
 from workflows.attestations import AttestationSteps
 
+log = logging.getLogger(__name__)
 # How long one waits for another's call before seeing it through oneself.
 PATIENCE_SECONDS, LOOK_EVERY_SECONDS = 6.0, 0.25
 # Answers that the contract may remember without having been asked by us would prove nothing.
@@ -36,9 +39,12 @@ UNEXPLAINED = "it answers from its memory, and no earlier call of ours explains 
 
 
 class AttestationActivities(AttestationSteps):
-    def __init__(self, database: Database, calculator: Calculator | None) -> None:
+    def __init__(
+        self, database: Database, calculator: Calculator | None, gate: Gate | None = None
+    ) -> None:
         self.database = database
         self._calculator = calculator
+        self.gate = gate or Gate(database)
 
     @property
     def calculator(self) -> Calculator:
@@ -58,6 +64,8 @@ class AttestationActivities(AttestationSteps):
             known = await attestations.open_call(connection, calculator.source)
         if known is not None:
             return Turn(known, mine=_of(attestation, known))
+        if (held_back := await self.gate.pause()) is not None:
+            raise TryAgain(held_back.obstacle)
         try:
             signed = await calculator.sign_call(
                 case.symbol, case.severity, case.verdict.mttr_minutes, case.times_expired
@@ -84,12 +92,17 @@ class AttestationActivities(AttestationSteps):
         if outcome.status is not CallStatus.OPEN:
             async with self.database.transaction() as connection:
                 await attestations.note(connection, call, outcome)
+        if outcome.status is CallStatus.LOST:
+            log.error("ALARM: call %s: %s", call.hash, outcome.reason)
         return outcome.status
 
     async def _sent(self, call: Call) -> tuple[str, Call]:
         """Send the stored bytes; and more bid for their place, while that is what they lack."""
         while True:
+            if (silence := await self.gate.silence()) is not None:
+                return silence, call
             answer = await self.calculator.send(call)
+            await self.gate.breaker.heard(answer, call.outage_id)
             higher = await self.calculator.raised(call, answer)
             if higher is None:
                 return answer, call

@@ -56,12 +56,12 @@ class BatchActivities(AttemptActivities, BatchSteps):
 
     @activity.defn
     async def gather_batches(self, gathering: Gathering) -> list[Batch] | None:
-        if not self.plan.gathers:
-            return None
         if gathering.first or activity.info().attempt > 1:
             async with self.database.autocommit() as connection:
                 if lost := await batches.under_way(connection):
                     return lost
+        if not self.plan.gathers:
+            return None  # what was gathered under other settings is lived for all the same
         found: list[Batch] = []
         end = time.monotonic() + LOOK_FOR_SECONDS
         while time.monotonic() < end and len(found) < AT_ONCE_MAX:
@@ -69,7 +69,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
             if await self.gate.silence() is None:
                 reach("before_reserve")
                 async with self.database.transaction() as connection:
-                    batch = await batches.gather(connection, self.plan, datetime.now(UTC))
+                    now, ours = datetime.now(UTC), self.rail.channels
+                    batch = await batches.gather(connection, self.plan, now, ours)
             if batch is not None:
                 reach("after_reserve")
                 found.append(batch)
@@ -90,13 +91,15 @@ class BatchActivities(AttemptActivities, BatchSteps):
         times_signed = 0
         if held.envelope is not None:
             attempt = attempt_of(held, held.envelope, resumed=True)
-            if not await self.rail.is_dead(attempt, lambda: self.signed(attempt)):
+            if not await self.rail.is_dead(attempt):
                 return await self._prepared(batch, attempt)
             times_signed = len(await self.signed(attempt))
         elif riding and (obstacles := await self.rail.obstacles(riding)):
             await leave_out(self.database, held, riding, obstacles)
             raise TryAgain(f"batch {batch.id} goes on without {len(obstacles)} transfers")
         if riding and (silence := await self.gate.silence()):
+            if held.envelope is not None:
+                return await self._stuck(batch, held.envelope, silence, PaymentStatus.HELD)
             return await self._prepared(batch, None, silence)
         if held.envelope is None and (
             left := await call_back(self.database, self.gate, held, riders, riding)
@@ -120,7 +123,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
             envelope = await self.sign(held, riding, rail, times_signed)
         except Obstructed as error:
             if held.envelope is not None:
-                return await self._stuck(batch, held.envelope, str(error))
+                return await self._stuck(batch, held.envelope, str(error), PaymentStatus.PARKED)
             obstacles = dict.fromkeys(_numbers(riding), str(error))
             await leave_out(self.database, held, riding, obstacles)
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
@@ -128,14 +131,20 @@ class BatchActivities(AttemptActivities, BatchSteps):
         # Committed before the first byte leaves the process.
         async with self.database.transaction() as connection:
             stored = await envelopes.store(connection, held, envelope)
-            riders, _ = await shares.riding(connection, batch)
+            riders, now_riding = await shares.riding(connection, batch)
+            # An attempt that was given back may have been begun again, under the same name, for
+            # others: what is stored for it pays those who ride in it.
+            if stored is envelope and not envelope.voids and now_riding != list(riding):
+                raise TryAgain(f"batch {batch.id} carries others by now; look again")
             reserved = [reservation(rider, batch.n, batch.leader) for rider in riders.values()]
             await ledger.book_many(connection, reserved)
         reach("after_store")
         attempt = attempt_of(held, stored, resumed=stored is not envelope)
         return await self._prepared(batch, attempt)
 
-    async def _stuck(self, batch: Batch, dead: Envelope, obstacle: str) -> BatchPreparation:
+    async def _stuck(
+        self, batch: Batch, dead: Envelope, obstacle: str, status: PaymentStatus
+    ) -> BatchPreparation:
         """
         Bytes that are dead by now cannot be followed by others. Nobody may leave, the pair is
         theirs until it is consumed: all are told what must change, and wait together.
@@ -143,9 +152,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
         async with self.database.transaction() as connection:
             riders, _ = await shares.riding(connection, batch)
             stopped = [(rider, obstacle) for rider in riders.values()]
-            deliveries = await hold(
-                connection, stopped, PaymentStatus.PARKED, datetime.now(UTC), dead.max_ledger
-            )
+            at, until = datetime.now(UTC), dead.max_ledger
+            deliveries = await hold(connection, stopped, status, at, until)
         prepared = await self._prepared(batch, None, obstacle)
         return replace(prepared, deliveries=[*prepared.deliveries, *deliveries])
 
@@ -212,7 +220,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
             survivors = [transfer for transfer in riding if transfer.number not in obstacles]
             await payments.move_all(connection, list(riders), PaymentStatus.PENDING)
             deliveries = await park(connection, riders, out, sighting.at)
-            again = await batches.try_again(connection, batch, survivors)
+            again = await batches.try_again(connection, batch, survivors, self.rail.channels)
             given_back = [
                 entry
                 for rider in riders.values()
@@ -233,7 +241,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
     async def quarantine_batch(self, sighting: BatchSighting) -> list[str]:
         reason = sighting.observation.reason
         async with self.database.transaction() as connection:
-            await attempts.quarantine(connection, sighting.attempt.channel)
+            if not await attempts.quarantine(connection, sighting.attempt):
+                return []  # a person was faster
             riders, _ = await shares.riding(connection, sighting.batch)
             held = [(rider, reason) for rider in riders.values()]
             deliveries = await hold(connection, held, PaymentStatus.QUARANTINED, sighting.at)

@@ -41,7 +41,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
         if (held_back := await self.gate.hold(payment)) is not None:
-            return held_back
+            return await self._kept_out(payment, held_back)
         reach("before_reserve")
         held = await self._reserved(payment)
         if isinstance(held, Preparation):
@@ -54,11 +54,18 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         times_signed = 0
         if held.envelope is not None:
             attempt = attempt_of(held, held.envelope, resumed=True)
-            if not await self.rail.is_dead(attempt, lambda: self.signed(attempt)):
+            if not await self.rail.is_dead(attempt):
                 return Preparation(attempt)
             times_signed = len(await self.signed(attempt))
-        if (held_back := await self.gate.pause()) is not None:
-            return await self._given_back(held, held_back)
+        return await self._signed_anew(payment, held, times_signed)
+
+    async def _signed_anew(
+        self, payment: Payment, held: Reservation, times_signed: int
+    ) -> Preparation:
+        # Asked again now that it is reserved for: an approval that was voided before does not count
+        # any more, and none is voided from now on.
+        if (stopped := await self.gate.hold(payment) or await self.gate.pause()) is not None:
+            return await self._given_back(held, stopped)
         try:
             envelope = await self.sign(held, [alone(payment)], SettlementRail.SOROBAN, times_signed)
         except Obstructed as error:
@@ -73,16 +80,26 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
 
     async def _reserved(self, payment: Payment) -> Reservation | Preparation:
         """Reserve a (channel, sequence); or say what the payment waits for instead."""
+        ours = self.rail.channels
         async with self.database.autocommit() as connection:
             if self.gathers:
                 if (held := await attempts.held(connection, payment.id)) is not None:
                     return held
                 await batches.ready(connection, payment.id)
                 return Preparation(None, gathered=True)
-            if (held := await attempts.reserve(connection, payment.id)) is not None:
+            if (held := await attempts.reserve(connection, payment.id, ours)) is not None:
                 return held
-            line = await attempts.line(connection, payment.number)
+            line = await attempts.line(connection, payment.number, ours)
         return Preparation(None, BUSY, again_at=line.turn(self.gate.now()), queued=True)
+
+    async def _kept_out(self, payment: Payment, why: Preparation) -> Preparation:
+        """A limit stops it; what a run that died had reserved for it, others may have."""
+        async with self.database.autocommit() as connection:
+            held = await attempts.held(connection, payment.id)
+        if held is None or held.batched:
+            return why
+        # Had it bytes that may still land, nobody would have been asked whether it may go.
+        return await self._given_back(held, why)
 
     async def _given_back(self, held: Reservation, why: Preparation) -> Preparation:
         """Nothing can be signed now: others may have the channel, unless bytes died on it."""
@@ -156,7 +173,8 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
     async def quarantine_payment(self, sighting: Sighting) -> list[str]:
         held = [(sighting.payment, sighting.observation.reason)]
         async with self.database.transaction() as connection:
-            await attempts.quarantine(connection, sighting.attempt.channel)
+            if not await attempts.quarantine(connection, sighting.attempt):
+                return []  # a person was faster
             deliveries = await hold(connection, held, PaymentStatus.QUARANTINED, sighting.at)
         await self.quarantined(sighting.attempt, sighting.payment.correlation_id)
         return deliveries

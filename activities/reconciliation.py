@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from adapters.postgres import breakers, breaks, events, reconciliation
+from adapters.postgres import breakers, breaks, events, networks, reconciliation
 from adapters.postgres.database import Database
 from adapters.stellar.treasuries import TreasuryHistory
 from domain.audit import by_engine, leaf
@@ -39,6 +39,7 @@ class ReconciliationActivities(ReconciliationSteps):
 
     @activity.defn
     async def read_chain(self, run: Run) -> int:
+        await self._survey()
         extent = await self.history.extent()
         async with self.database.transaction() as connection:
             reading = await reconciliation.cursor(connection)
@@ -60,6 +61,14 @@ class ReconciliationActivities(ReconciliationSteps):
             if count >= PAGES_MAX:
                 break
         return read or 0
+
+    async def _survey(self) -> None:
+        """Read no other chain than the book's; what is seen of it, every process may know."""
+        async with self.database.autocommit() as connection:
+            known = await networks.known(connection, self.history.identity.passphrase)
+        standing = await self.history.survey(known)
+        async with self.database.autocommit() as connection:
+            await networks.remember(connection, standing)
 
     @activity.defn
     async def compare_books(self, run: Run) -> Comparison:

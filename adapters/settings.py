@@ -7,7 +7,14 @@ it. Secrets have no default. docs/settings.md explains each; a test keeps it com
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain import money
@@ -44,6 +51,44 @@ def _stroops(text: Any) -> Any:
 Stroops = Annotated[int | None, BeforeValidator(_stroops)]
 
 
+def _whole(text: Any) -> Any:
+    """Nothing that only looks like a whole number: 1_000, 1e3, " 5 " and 5.0 are mistakes."""
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 19):
+        raise ValueError("not a whole number of plain digits")
+    return text
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+# Where a passphrase is known, the network's name and it must mean the same.
+PASSPHRASES = {
+    "public": "Public Global Stellar Network ; September 2015",
+    "testnet": "Test SDF Network ; September 2015",
+}
+
+
+def _of_network(passphrase: str, known: ValidationInfo) -> str:
+    network = known.data.get("stellar_network", "sandbox")
+    wanted = PASSPHRASES.get(network)
+    if wanted is not None and passphrase != wanted:
+        raise ValueError(f"not of {network}, the STELLAR_NETWORK: that is {wanted!r}")
+    for name, theirs in PASSPHRASES.items():
+        if passphrase == theirs and network != name:
+            raise ValueError(f"this is the passphrase of {name}, and STELLAR_NETWORK is {network}")
+    return passphrase
+
+
+Passphrase = Annotated[str, AfterValidator(_of_network)]
+
+
+def _of_tests(url: str | None, known: ValidationInfo) -> str | None:
+    if url is not None and known.data.get("stellar_network") == "public":
+        raise ValueError("there is no friendbot on the public network; leave it out")
+    return url
+
+
+Friendbot = Annotated[str | None, AfterValidator(_of_tests)]
+
+
 class CommonSettings(BaseSettings):
     """What every process needs: the book, and the memory between steps."""
 
@@ -64,7 +109,7 @@ class ApiSettings(CommonSettings):
     """The HTTP facade. It never holds a signing seed."""
 
     api_host: str = Field("127.0.0.1", description="address to listen on")
-    api_port: int = Field(8000, ge=0, le=65535, description="port to listen on")
+    api_port: Whole = Field(8000, ge=0, le=65535, description="port to listen on")
     bootstrap_api_key: SecretStr = Field(
         min_length=16, description="the first admin's API key, at least 16 characters"
     )
@@ -74,7 +119,7 @@ class ApiSettings(CommonSettings):
     sla_agreement: str = Field(
         "default", max_length=100, description="agreement of outages that name none"
     )
-    payout_cool_off_hours: int = Field(
+    payout_cool_off_hours: Whole = Field(
         24, ge=0, le=720, description="hours until a changed payout address is used"
     )
     temporal_ui_url: str | None = Field(None, description="Temporal Web UI, shown to operators")
@@ -110,13 +155,13 @@ class AnalyticsSettings(CommonSettings):
     stellar_rpc_url: str = Field(
         pattern=URLS, description="Stellar RPC nodes, as http(s) URLs separated by commas"
     )
-    stellar_network_passphrase: str = Field(
+    stellar_network_passphrase: Passphrase = Field(
         min_length=1, description="passphrase of the network, checked against the node"
     )
     stellar_usdc_issuer: Address = Field(description="account that issues USDC")
     stellar_bond_address: Address = Field(description="account penalties come from")
     stellar_pool_address: Address = Field(description="account rewards come from")
-    reconciliation_every_seconds: int = Field(
+    reconciliation_every_seconds: Whole = Field(
         15, ge=1, le=3600, description="pause between two comparisons of book and chain"
     )
     reconciliation_opens_breaker: bool = Field(
@@ -130,7 +175,7 @@ class SettlementSettings(JudgingSettings):
     stellar_rpc_url: str = Field(
         pattern=URLS, description="Stellar RPC nodes, as http(s) URLs separated by commas"
     )
-    stellar_network_passphrase: str = Field(
+    stellar_network_passphrase: Passphrase = Field(
         min_length=1, description="passphrase of the network, checked against the node"
     )
     stellar_usdc_issuer: Address = Field(description="account that issues USDC")
@@ -148,17 +193,22 @@ class SettlementSettings(JudgingSettings):
         pattern=CONTRACT,
         description="id (C...) of the SLA contract, needed when CONTRACT_EXECUTION_MODE is soroban",
     )
-    stellar_channels: int = Field(32, ge=1, le=1000, description="how many channel accounts")
-    stellar_fee_cap_stroops: int = Field(
-        50_000_000, ge=1_000, description="most that one transaction may cost, in stroops of XLM"
+    stellar_channels: Whole = Field(32, ge=1, le=1000, description="how many channel accounts")
+    stellar_fee_cap_stroops: Whole = Field(
+        50_000_000,
+        ge=1_000,
+        lt=2**63,
+        description="most that one transaction may cost, in stroops of XLM",
     )
-    stellar_friendbot_url: str | None = Field(
-        None, description="friendbot of a test network, which funds accounts"
+    stellar_friendbot_url: Friendbot = Field(
+        None,
+        pattern=r"^https?://[^,\s]+$",
+        description="friendbot of a test network, which funds accounts",
     )
     settlement_rail: SettlementRail = Field(
         SettlementRail.SOROBAN, description="how money moves: soroban, or classic batches"
     )
-    netting_window_seconds: int = Field(
+    netting_window_seconds: Whole = Field(
         0, ge=0, le=86_400, description="net payments between the same accounts; 0 does not"
     )
     settlement_cap_per_payment: Stroops = Field(
@@ -173,13 +223,13 @@ class SettlementSettings(JudgingSettings):
     settlement_approval_above: Stroops = Field(
         None, description="USDC above which two people must approve, as a plain decimal"
     )
-    settlement_breaker_alarms: int = Field(
+    settlement_breaker_alarms: Whole = Field(
         5, ge=0, description="how many refusals of what we sign open the breaker; 0 is never"
     )
-    settlement_breaker_unknowns: int = Field(
+    settlement_breaker_unknowns: Whole = Field(
         1000, ge=0, description="how many sends without an answer open the breaker; 0 is never"
     )
-    settlement_breaker_minutes: int = Field(
+    settlement_breaker_minutes: Whole = Field(
         10, ge=1, le=1440, description="minutes within which those are counted"
     )
 

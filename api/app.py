@@ -28,6 +28,7 @@ from api import (
 from api.dependencies import Engine
 from api.guards import Guards
 from domain.auth import Role
+from domain.errors import Conflict
 from domain.policies import Agreement
 
 DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
@@ -53,16 +54,27 @@ async def _prepare(database: Database, settings: ApiSettings) -> None:
     async with database.transaction() as connection:
         key = settings.bootstrap_api_key.get_secret_value()
         await auth.keep(connection, "admin", Role.ADMIN, key)
-        await policies.settle_agreement(
-            connection,
-            Agreement(
-                settings.sla_agreement,
-                bond=settings.stellar_bond_address,
-                pool=settings.stellar_pool_address,
-                provider=settings.stellar_provider_address,
-                beneficiary=settings.stellar_beneficiary_address,
-            ),
+        wanted = Agreement(
+            settings.sla_agreement,
+            bond=settings.stellar_bond_address,
+            pool=settings.stellar_pool_address,
+            provider=settings.stellar_provider_address,
+            beneficiary=settings.stellar_beneficiary_address,
         )
+        agreed(wanted, await policies.settle_agreement(connection, wanted))
+
+
+def agreed(wanted: Agreement, kept: Agreement) -> None:
+    """Refuse to start on settings that say otherwise than the book who pays whom."""
+    for role in ("bond", "pool", "provider", "beneficiary"):
+        said, known = getattr(wanted, role), getattr(kept, role)
+        if said != known:
+            raise Conflict(
+                f"STELLAR_{role.upper()}_ADDRESS is {said}, and agreement {kept.name!r} has {known} "
+                f"as its {role}; set it to that. A payee is changed with "
+                f"PUT /api/v1/wallets/agreements/{{name}}/payouts/{{role}}, by proof and after a cool-off; other "
+                "treasuries are another agreement: SLA_AGREEMENT"
+            )
 
 
 def create_app(settings: ApiSettings | None = None) -> FastAPI:

@@ -1,6 +1,7 @@
 """What a route may ask for."""
 
 import hashlib
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, cast
@@ -19,6 +20,7 @@ from domain.errors import Forbidden, Unauthenticated
 # Long enough for a busy worker, short enough that a caller is told before its own patience ends.
 ANSWER_WITHIN = timedelta(seconds=10)
 KEYS_REMEMBERED_MAX = 1000
+KEY_REMEMBERED_SECONDS = 2.0
 _api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="Your API key")
 
 
@@ -52,20 +54,21 @@ async def get_temporal(request: Request) -> Client:
 async def get_principal(
     request: Request, key: Annotated[str | None, Depends(_api_key)]
 ) -> Principal:
-    """Know the caller by key. Keys found are remembered until the process ends."""
+    """Know the caller by key; one that was replaced or given another role is so in seconds."""
     if not key:
         raise Unauthenticated("send your API key in the header X-API-Key")
-    known: dict[bytes, Principal] = request.app.state.principals
+    known: dict[bytes, tuple[Principal, float]] = request.app.state.principals
     digest = hashlib.sha256(key.encode()).digest()
-    if digest not in known:
+    if digest not in known or time.monotonic() - known[digest][1] > KEY_REMEMBERED_SECONDS:
+        known.pop(digest, None)
         async with _engine(request).database.autocommit() as connection:
             found = await auth.principal(connection, key)
         if found is None:
             raise Unauthenticated("this API key is not known")
         if len(known) >= KEYS_REMEMBERED_MAX:
             known.clear()
-        known[digest] = found
-    return known[digest]
+        known[digest] = found, time.monotonic()
+    return known[digest][0]
 
 
 async def get_admin(principal: Annotated[Principal, Depends(get_principal)]) -> Principal:

@@ -81,7 +81,8 @@ async def stack(engine: Running) -> Stack:
         raise NotFound("the stack is shown in the sandbox only")
     return Stack(
         stellar_network=settings.stellar_network,
-        stellar_rpc_url=settings.stellar_rpc_url,
+        # A provider's URL may hold a key; who may know it has the settings.
+        stellar_rpc_url=settings.stellar_rpc_url if settings.stellar_network == "sandbox" else None,
         temporal_address=settings.temporal_address,
         temporal_ui_url=settings.temporal_ui_url,
     )

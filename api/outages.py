@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
-from adapters.postgres import outages, policies
+from adapters.postgres import outages, policies, wallets
 from adapters.postgres.database import Database as Book
 from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
@@ -169,7 +169,8 @@ async def resolve_outage(
     judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
-        agreement = await policies.agreement(connection, row["agreement"])
+        bound = await policies.agreement(connection, row["agreement"])
+        agreement = await wallets.agreement_at(connection, bound, datetime.now(UTC))
     payment = owed(
         engine.settings.stellar_network,
         agreement,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
-from adapters.postgres import attempts, ledger, payments
+from adapters.postgres import ledger, payments, stories
 from api.bodies import Text
 from api.dependencies import Caller, Database, Paging
 from api.views import PAYMENT_STATES, PageView, PaymentView
@@ -86,7 +86,7 @@ async def explain_payment(payment_id: PaymentId, database: Database, caller: Cal
     """Tell every attempt, envelope, answer and posting of a payment."""
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment_id)
-        tried = await attempts.story(connection, payment_id)
+        tried = await stories.attempts_of(connection, payment_id)
         booked = await ledger.of_payment(connection, payment_id)
     return StoryView(
         payment=PaymentView.of(row),

@@ -135,7 +135,7 @@ async def classic(house: House, count: int) -> Throughput:
     settled: list[str] = []
 
     async def keep_busy() -> None:
-        while (batch := await _gather(house.database)) is not None:
+        while (batch := await _gather(house)) is not None:
             settled.extend(await _settle(steps, batch))
 
     calls, began = Counter(await house.calls()), time.monotonic()
@@ -156,9 +156,10 @@ async def classic(house: House, count: int) -> Throughput:
     )
 
 
-async def _gather(database: Database) -> Batch | None:
-    async with database.transaction() as connection:
-        return await batches.gather(connection, CLASSIC, datetime.now(UTC) + timedelta(minutes=1))
+async def _gather(house: House) -> Batch | None:
+    later, ours = datetime.now(UTC) + timedelta(minutes=1), house.rail.channels
+    async with house.database.transaction() as connection:
+        return await batches.gather(connection, CLASSIC, later, ours)
 
 
 async def _settle(steps: BatchActivities, batch: Batch) -> list[str]:

@@ -85,7 +85,7 @@ async def _remind(desk: Desk, channel: Channel) -> None:
 
 
 async def _tell(desk: Desk, lives: Sequence[str]) -> None:
-    """Tell the lives that wait, and fail if one could not be: it would wait for ever."""
+    """Tell the lives that wait, and fail if one could not be: it would wait for hours."""
     if untold := await _wake(desk.client, lives):
         raise Unavailable(
             f"released, and {len(untold)} that wait for it could not be told, for Temporal does not "
@@ -124,8 +124,7 @@ async def _read(desk: Desk, held: Held) -> Reading:
     if trace.ours:
         raise Conflict(
             f"the money moved, {where}, as reconciliation has read: it must not be made again; "
-            f"{await _heard(desk, held)}, once a node of STELLAR_RPC_URL remembers that ledger; "
-            "then release the channel"
+            f"{await _heard(desk, held)}; then release the channel"
         )
     raise Conflict(
         f"the money moved, {where}, by other bytes than its own, as reconciliation has read: it "
@@ -143,7 +142,7 @@ def _silence(held: Held, reading: Reading, evidence: str) -> str:
     raise Conflict(
         f"no node remembers {ledgers}, in which the money may have moved, and reconciliation, which "
         f"is at ledger {reading.read_to}, has not read all of them. If it is about to, wait. "
-        f"Otherwise look where history is kept for the transactions {', '.join(held.hashes)}: if one "
+        f"Otherwise look where history is kept for the transactions {', '.join(held.envelopes)}: if one "
         "succeeded, name a node in STELLAR_RPC_URL that remembers it, and the payment is confirmed; "
         "if none did, say what you saw with --evidence"
     )

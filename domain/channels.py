@@ -54,10 +54,13 @@ class Held:
     """
     An attempt that a channel in quarantine still serves, everybody who rides in it, and the batches
     whose lives may have it in hand: what is left of one that failed is lived for by that one.
+
+    `hashes` are of the transactions ever signed for it, `envelopes` of the bytes around them.
     """
 
     attempt: Attempt
     hashes: list[str]
+    envelopes: list[str]
     batches: list[Batch]
     payments: list[str]
 

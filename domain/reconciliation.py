@@ -21,6 +21,15 @@ GRACE_LEDGERS = 120
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """A transaction that moved money, as it was read from the chain."""
+
+    transaction_hash: str
+    ledger: int
+    closed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ChainTransfer:
     """
     A movement of the asset from or to a treasury, as the chain tells it.

@@ -203,6 +203,9 @@ class Together(RuleBasedStateMachine):
             for life in world.lives:
                 await self.finish(life, 3)
             await world.gather(again=turn == 0)
+            # A transaction of the soroban rail carries one transfer: each has its turn.
+            for _ in world.lives[1:] if world.putting.transfers_max == 1 else ():
+                await world.gather()
             for batch in [*world.batches.values()]:
                 # A batch that fails once, and what is left of it.
                 await self.finish(batch, 24)

@@ -109,7 +109,7 @@ class Scene:
         """The signer is away for longer than any node remembers, and finds what it cannot explain."""
         self.world.close_ledgers(40)
         self.world.plan([Fault("short_retention", value=RETENTION)], 0)
-        seen = await self.world.steps.observe_payment(attempt)
+        seen = await self.world.rail.observe(attempt, lambda: self.world.steps.signed(attempt))
         assert (seen.outcome, seen.reason) == (Outcome.FOREIGN, FORGOTTEN)
         await self.quarantine(attempt, seen)
 

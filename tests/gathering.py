@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from activities.payments import PaymentActivities
 from adapters.postgres import batches
 from adapters.postgres.database import Database
 from adapters.postgres.tables import payments as rows_of_payments
+from adapters.stellar.keys import Keys
 from adapters.stellar.rail import Rail
 from domain.attempts import SettlementRail
 from domain.batches import Batch, BatchSighting, Plan
@@ -45,7 +47,7 @@ async def gathered(
         assert (await steps.prepare_payment(payment)).gathered
     async with database.transaction() as connection:
         # As seen an hour later, so that every window has passed.
-        batch = await batches.gather(connection, plan, _later())
+        batch = await batches.gather(connection, plan, _later(), rail.channels)
     assert batch is not None
     return BatchActivities(database, rail, plan, gate), batch
 
@@ -65,6 +67,16 @@ async def landed(steps: BatchActivities, batch: Batch) -> BatchSighting:
         await steps.submit_payment(preparation.attempt)
     observation = await steps.observe_payment(preparation.attempt)
     return BatchSighting(batch, preparation.attempt, observation, NOW)
+
+
+def keys_of(rail: Rail, *, only: str = "", without: str = "") -> Keys:
+    """What is held of a rail's keys when others were lost."""
+    held = {
+        address: pair
+        for address, pair in rail.keys.channels.items()
+        if address != without and only in ("", address)
+    }
+    return replace(rail.keys, channels=held)
 
 
 async def states(database: Database, *owed: Payment) -> list[tuple[str, str | None]]:

@@ -159,6 +159,17 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.do(self.world.restart(lambda recorded: round(recorded * kept)))
         self.look()
 
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1))
+    def fall_out(self, which: int) -> None:
+        """Signed, and away until the bytes are dead and the payee cannot be paid any more."""
+        self.die(which, "after_store", 4, 1.0, 30)
+        payee = self.life(which).payment.to_address
+        self.misbehave([Fault("removed_trustline", address=payee)], 0)
+
+    @rule()
+    def all_nodes_go_down(self) -> None:
+        self.misbehave([Fault("node_down")], 0)
+
     @rule(ledgers=st.sampled_from([1, 1, 2, 3, 5, 8, 30]))
     def close(self, ledgers: int) -> None:
         self.world.close_ledgers(ledgers)
@@ -219,6 +230,7 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     async def settled(self) -> None:
         """Nothing is lost, the book says what the chain says, and it is balanced."""
+        self.book.met["void"] += bool(self.world.voids)
         credits = self.world.witness()
         async with self.book.database.autocommit() as connection:
             found = await connection.execute(

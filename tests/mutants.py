@@ -18,6 +18,7 @@ from domain.attempts import (
     Preparation,
     SettlementRail,
 )
+from domain.errors import Obstructed
 from domain.payments import Payment
 from domain.shares import alone
 
@@ -84,12 +85,15 @@ class StoredAfterSending(PaymentActivities):
 
     async def prepare_payment(self, payment: Payment) -> Preparation:
         async with self.database.autocommit() as connection:
-            held = await attempts.reserve(connection, payment.id)
+            held = await attempts.reserve(connection, payment.id, self.rail.channels)
         if held.envelope is not None or held.succeeded:
             return await super().prepare_payment(payment)
-        envelope = await self.rail.sign(
-            [alone(payment)], SettlementRail.SOROBAN, held.channel, held.sequence, 0
-        )
+        try:
+            envelope = await self.rail.sign(
+                [alone(payment)], SettlementRail.SOROBAN, held.channel, held.sequence, 0
+            )
+        except Obstructed:
+            return await super().prepare_payment(payment)
         await self.rail.send(envelope.xdr)
         # What the real one does before it sends comes only now, if it comes at all.
         reach("after_sign")
@@ -123,6 +127,16 @@ class AcceptedMeansPaid(PaymentActivities):
         return await super().observe_payment(attempt)
 
 
+class VoidMeansPaid(PaymentActivities):
+    """A void that a ledger shows as applied is taken for the payment that it stands in for."""
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        seen = await super().observe_payment(attempt)
+        if attempt.voids and seen.outcome is Outcome.FAILED_PARK:
+            return replace(seen, outcome=Outcome.SUCCEEDED)
+        return seen
+
+
 class DeadBytesSayNothing(PaymentActivities):
     """Whose bytes died, and who cannot be signed again, waits as if it were on its way."""
 
@@ -138,5 +152,6 @@ MUTANTS = [
     StoredAfterSending,
     UnknownBytesMeanRetry,
     AcceptedMeansPaid,
+    VoidMeansPaid,
     DeadBytesSayNothing,
 ]

@@ -24,6 +24,7 @@ from adapters.stellar.keys import Keys
 from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.rail import Rail
 from benchmarks import dues
+from domain.attempts import Attempt
 from domain.errors import TryAgain
 from domain.payments import Parking, Treasury
 from sandbox.stellar.client import Box
@@ -88,6 +89,7 @@ class World:
         self.lives: list[Life] = []
         self.foreign: set[tuple[str, int]] = set()
         self.forgetful = False
+        self.voids = 0
         self.seen = 0
         self.credits: dict[int, list[tuple[str, int]]] = {}
 
@@ -153,6 +155,8 @@ class World:
             return False
         if asked.step == "park_payment":
             await self.said(asked.message)
+        if life.asks is not None and isinstance(life.asks.message, Attempt):
+            self.voids += bool(life.asks.message.voids)
         return True
 
     async def said(self, parking: Parking) -> None:

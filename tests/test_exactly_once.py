@@ -35,7 +35,7 @@ STEPS = 16
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)
 WRONGS = (
     "paid [0-9]+ times|shares .* of transfers|confirmed and not paid|lost:|went on after|"
-    "quarantined without cause|waits and does not say so"
+    "quarantined without cause|waits and does not say so|payment .* may not become confirmed"
 )
 COMMAND = "python -m pytest tests/test_exactly_once.py"
 
@@ -87,6 +87,7 @@ def test_each_payment_is_credited_once_whatever_fails(
         assert book.loop.run(broken_promises(book.database)) == []
         print(f"\n{book.told()}")
         assert book.met.keys() >= {"crash", "overlap", "foreign", "confirmed", "quarantined"}
+        assert SCHEDULES < 1000 or book.met["void"]
 
 
 def test_whoever_rides_in_a_batch_is_credited_once_whatever_fails(

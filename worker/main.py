@@ -119,7 +119,7 @@ def _settlements(
             batches.eject_batch,
             batches.quarantine_batch,
         ],
-        begin_gathering if batches.plan.gathers else None,
+        begin_gathering,
     )
 
 

@@ -57,7 +57,7 @@ async def settlement_activities(
     return (
         PaymentActivities(database, rail, gate, gathers=plan.gathers),
         BatchActivities(database, rail, plan, gate),
-        AttestationActivities(database, calculator),
+        AttestationActivities(database, calculator, gate),
         WalletActivities(database, accounts, settings.stellar_friendbot_url),
     )
 

@@ -1,6 +1,6 @@
 """
 What the settlement worker keeps an eye on: which network its nodes serve and how far it has come,
-which channel accounts there are, and whether the fee account can pay.
+which channel accounts there are, and whether fees and payments can be paid.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ import logging
 
 from adapters.postgres import networks
 from adapters.postgres.database import Database
+from adapters.stellar import assets
 from adapters.stellar.channels import ChannelAccounts
 from adapters.stellar.rail import Rail
 from domain.channels import missing
@@ -65,8 +66,17 @@ class Survey:
                 log.warning("%s", error)
 
     async def _report(self, standing: Standing, existing: list[str]) -> None:
-        """Say what is missing: a worker with too few channels works, only slower."""
-        troubles = [self._channels(existing), await self._fees()]
+        """
+        Say what is missing: a worker with too few channels works, only slower, and one that can
+        pay nobody still sees to what was sent before.
+        """
+        pairs = self.rail.keys.treasuries.items()
+        treasuries = {treasury: pair.public_key for treasury, pair in pairs}
+        troubles = [
+            self._channels(existing),
+            await self._fees(),
+            *await assets.troubles(self.rail.nodes, self.rail.asset, treasuries),
+        ]
         found = [trouble for trouble in troubles if trouble]
         for trouble in found:
             log.error("ALARM: %s", trouble)

@@ -6,20 +6,27 @@ Only proof ends it. No error, no clock and no answer to a send ever counts as pr
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import activity, workflow
 
 from domain.attempts import Attempt, Observation, Outcome
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.steps import Life
+    from workflows.steps import Life, grown
+    from workflows.webhooks import start_deliveries
+
+Seen = TypeVar("Seen")
 
 # Observing waits for ledgers to close; longer than this is another round, so that a network
 # at rest costs little.
 OBSERVE_TIMEOUT = timedelta(seconds=12)
 ROUND_PAUSE_MAX = timedelta(minutes=1)
+# A word in time saves the wait; this is for the case that it was lost.
+QUARANTINE_IS_LOOKED_AT = "quarantine-is-looked-at-again"
+QUARANTINE_LOOK_MIN, QUARANTINE_LOOK_MAX = timedelta(hours=1), timedelta(days=1)
 
 
 class AttemptSteps(ABC):
@@ -42,11 +49,13 @@ class AttemptSteps(ABC):
 
 
 class Landing(Life):
-    """A life that has bytes on their way; `subject` is what it starts over with."""
+    """A life that has bytes on their way."""
 
     def __init__(self, subject: Any) -> None:
-        super().__init__()
-        self.subject = subject
+        super().__init__(subject)
+        self.retry_wanted = False
+        self.in_quarantine: tuple[str, int] | None = None
+        self.looks = 0
 
     async def landed(self, attempt: Attempt) -> tuple[Attempt, Observation]:
         """Send the stored bytes, and again, until the network proves what became of them."""
@@ -63,8 +72,7 @@ class Landing(Life):
             rounds += 1
             pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
             await workflow.sleep(pause, summary="nothing is proven yet")
-            if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(self.subject)
+            self.start_over_if_long()
             attempt = await self.raised(attempt)
 
     async def raised(self, attempt: Attempt) -> Attempt:
@@ -72,3 +80,25 @@ class Landing(Life):
         if not workflow.patched("fee-bumps"):
             return attempt
         return await self.insist(AttemptSteps.raise_fee, attempt)
+
+    async def distrusted(
+        self,
+        quarantine: Callable[[Any, Seen], Awaitable[list[str]]],
+        attempt: Attempt,
+        sighting: Seen,
+    ) -> None:
+        """
+        Wait for a person, for ever if need be: going on could pay twice. Looking again only proves
+        again; a word that came while it was put in quarantine counts, as the book showed it by then.
+        """
+        if self.in_quarantine != (attempt.payment_id, attempt.n):
+            await start_deliveries(await self.insist(quarantine, sighting))
+            # Not again when it looks by itself: it opens the breaker, which holds everybody.
+            self.in_quarantine = (attempt.payment_id, attempt.n)
+        self.note(f"quarantined: channel {attempt.channel} was used by unknown bytes")
+        pause = grown(QUARANTINE_LOOK_MIN, self.looks, QUARANTINE_LOOK_MAX)
+        self.looks += 1
+        await self.wait_until(workflow.now() + pause, lambda: self.retry_wanted, "quarantined")
+        if self.retry_wanted:
+            self.in_quarantine, self.looks = None, 0
+        self.start_over_if_long()

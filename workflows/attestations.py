@@ -52,7 +52,7 @@ class AttestationSteps(ABC):
 class AttestationWorkflow(Life):
     @workflow.init
     def __init__(self, attestation: Attestation) -> None:
-        super().__init__()
+        super().__init__(attestation)
         self.attestation = attestation
         self.retry_wanted = False
 
@@ -60,13 +60,16 @@ class AttestationWorkflow(Life):
     async def run(self, attestation: Attestation) -> str:
         while True:
             problem = await self.answered()
+            hears = workflow.patched("a-halt-hears-what-was-said")
+            if hears:  # from here on: who finds it halted in the book may answer at once
+                self.retry_wanted = False
             concluding = Concluding(attestation, problem, workflow.now())
             conclusion = await self.insist(AttestationSteps.conclude_attestation, concluding)
             await start_deliveries(conclusion.deliveries)
             if conclusion.attested:
                 self.note(f"attested by {conclusion.transaction_hash}")
                 return conclusion.transaction_hash
-            await self.halted(conclusion.problem)
+            await self.halted(conclusion.problem, hears)
 
     async def answered(self) -> str:
         """Call the contract until it is proven what it said; return why it would not, if so."""
@@ -88,10 +91,9 @@ class AttestationWorkflow(Life):
                 rounds += 1
                 pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
             await workflow.sleep(pause, summary="before the next look")
-            if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(self.attestation)
+            self.start_over_if_long()
 
-    async def halted(self, problem: str) -> None:
+    async def halted(self, problem: str, hears: bool) -> None:
         """Wait for a person, for ever if need be: paying on would pay what the contract denies."""
         self.note(f"halted: {problem}; send the signal retry once it is mended")
         parent = workflow.info().parent
@@ -101,7 +103,8 @@ class AttestationWorkflow(Life):
                 await life.signal("attestation_halted", problem)
             except ApplicationError as error:
                 self.note(f"halted: {problem}; and the outage is not there: {error.message}")
-        self.retry_wanted = False
+        if not hears:
+            self.retry_wanted = False
         await workflow.wait_condition(lambda: self.retry_wanted)
 
     @workflow.signal(description="What the contract disagreed with is mended: ask it again")

@@ -30,7 +30,7 @@ from domain.batches import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attempts import AttemptSteps, Landing
+    from workflows.attempts import QUARANTINE_IS_LOOKED_AT, AttemptSteps, Landing
     from workflows.payments import PaymentWorkflow
     from workflows.steps import PATIENT
     from workflows.webhooks import start_deliveries
@@ -76,7 +76,6 @@ class BatchWorkflow(Landing):
     @workflow.init
     def __init__(self, batch: Batch) -> None:
         super().__init__(batch)
-        self.retry_wanted = False
         self.gathered_anew = False
         self.obstacle = ""
 
@@ -106,6 +105,8 @@ class BatchWorkflow(Landing):
                 case Outcome.EXPIRED:
                     self.note("expired unused; signing again for the same sequence")
                 case Outcome.FAILED_RETRY | Outcome.FAILED_PARK:
+                    # The book may be at the next batch by the time it answers: there is no way back.
+                    self.subject = None
                     ejection = await self.insist(BatchSteps.eject_batch, sighting, BATCH_LIMIT)
                     await self.left_out(ejection.ejected, ejection.deliveries)
                     if ejection.again is None:
@@ -136,11 +137,12 @@ class BatchWorkflow(Landing):
             self.obstacle = obstacle
         deadline = workflow.now() + OBSTRUCTED_LOOK
         await self.wait_until(deadline, lambda: self.retry_wanted, "obstructed")
-        if workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(self.subject)
+        self.start_over_if_long()
 
     async def quarantined(self, sighting: BatchSighting) -> None:
-        """Wait for a person, for ever if need be: going on could pay twice."""
+        """Unknown bytes; lives that began before it was looked at again wait for a word alone."""
+        if workflow.patched(QUARANTINE_IS_LOOKED_AT):
+            return await self.distrusted(BatchSteps.quarantine_batch, sighting.attempt, sighting)
         self.retry_wanted = False
         await start_deliveries(await self.insist(BatchSteps.quarantine_batch, sighting))
         self.note(f"quarantined: channel {sighting.attempt.channel} was used by unknown bytes")

@@ -15,16 +15,18 @@ from datetime import datetime, timedelta
 
 from temporalio import activity, workflow
 
-from domain.attempts import Outcome, Preparation, Sighting
+from domain.attempts import Attempt, Outcome, Preparation, Sighting
 from domain.payments import Parking, Payment, PaymentStatus, Receipt
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attempts import AttemptSteps, Landing
+    from workflows.attempts import QUARANTINE_IS_LOOKED_AT, AttemptSteps, Landing
+    from workflows.steps import STARTS_OVER, grown, in_words
     from workflows.webhooks import start_deliveries
 
 PARKED_RETRY = timedelta(hours=1)
 # A batch tells its payments what became of them; this is for the case that it could not.
 GATHERED_LOOK = timedelta(minutes=10)
+FAILURE_PAUSE_MIN, FAILURE_PAUSE_MAX = timedelta(seconds=1), timedelta(minutes=5)
 
 
 class PaymentSteps(AttemptSteps):
@@ -62,7 +64,7 @@ class PaymentWorkflow(Landing):
     def __init__(self, payment: Payment) -> None:
         super().__init__(payment)
         self.payment = payment
-        self.retry_wanted = False
+        self.failures = 0
         self.ejections: list[str] = []
         self.held_because = ""
 
@@ -76,20 +78,11 @@ class PaymentWorkflow(Landing):
             preparation = await self.insist(PaymentSteps.prepare_payment, payment)
             if preparation.receipt is not None:
                 return preparation.receipt
-            if preparation.gathered:
-                await self.gathered()
-                continue
-            if preparation.queued and preparation.again_at is not None:
-                await self.queued(preparation.obstacle, preparation.again_at)
-                continue
-            if preparation.attempt is None and preparation.again_at is not None:
-                await self.held(preparation, preparation.again_at)
-                continue
-            if preparation.attempt is None:
-                await self.parked(preparation.obstacle, preparation.dead_after)
+            attempt = await self.ready(preparation)
+            if attempt is None:
                 continue
             self.held_because = ""  # held anew, it says so anew
-            attempt, observation = await self.landed(preparation.attempt)
+            attempt, observation = await self.landed(attempt)
             sighting = Sighting(payment, attempt, observation, workflow.now())
             match sighting.observation.outcome:
                 case Outcome.SUCCEEDED:
@@ -98,11 +91,36 @@ class PaymentWorkflow(Landing):
                     self.note("expired unused; signing again for the same sequence")
                 case Outcome.FAILED_RETRY:
                     await self.insist(PaymentSteps.fail_attempt, sighting)
+                    await self.backed_off()
                 case Outcome.FAILED_PARK:
                     await self.insist(PaymentSteps.fail_attempt, sighting)
                     await self.parked(observation.reason)
                 case _:
                     await self.quarantined(sighting)
+
+    async def ready(self, preparation: Preparation) -> Attempt | None:
+        """Return what is to be sent; or wait for what stands in its way, to ask again."""
+        if preparation.gathered:
+            await self.gathered()
+        elif preparation.queued and preparation.again_at is not None:
+            await self.queued(preparation.obstacle, preparation.again_at)
+        elif preparation.attempt is not None:
+            return preparation.attempt
+        elif preparation.again_at is not None:
+            await self.held(preparation, preparation.again_at)
+        else:
+            await self.parked(preparation.obstacle, preparation.dead_after)
+        return None
+
+    async def backed_off(self) -> None:
+        """Each transaction without effect costs its fee: the next one is signed after a while."""
+        self.start_over_if_long(STARTS_OVER)
+        if not workflow.patched("failures-back-off"):
+            return
+        pause = grown(FAILURE_PAUSE_MIN, self.failures, FAILURE_PAUSE_MAX)
+        self.failures += 1
+        self.note(f"failed without effect; signing anew in {in_words(pause)}")
+        await workflow.sleep(pause, summary="before signing anew")
 
     async def gathered(self) -> None:
         """Wait until a batch has settled this payment with others, or could not."""
@@ -113,6 +131,7 @@ class PaymentWorkflow(Landing):
         )
         if self.ejections:
             await self.parked(self.ejections.pop())
+        self.start_over_if_long(STARTS_OVER)
 
     async def queued(self, reason: str, again_at: datetime) -> None:
         """
@@ -121,8 +140,7 @@ class PaymentWorkflow(Landing):
         """
         workflow.set_current_details(f"in line: {reason}")
         await self.wait_until(again_at, lambda: self.retry_wanted, "in line for a channel")
-        if workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(self.payment)
+        self.start_over_if_long()
 
     async def parked(self, reason: str, dead_after: int | None = None) -> None:
         """Wait until somebody says try again, or an hour has passed."""
@@ -132,6 +150,8 @@ class PaymentWorkflow(Landing):
         self.held_because = ""
         deadline = workflow.now() + PARKED_RETRY
         await self.wait_until(deadline, lambda: self.retry_wanted, "parked")
+        self.failures = 0
+        self.start_over_if_long(STARTS_OVER)
 
     async def held(self, why: Preparation, again_at: datetime) -> None:
         """Wait for a limit to let it pass; a word that came since it was asked counts."""
@@ -144,11 +164,14 @@ class PaymentWorkflow(Landing):
             self.note(f"held: {reason}")
             self.held_because = reason
         await self.wait_until(again_at, lambda: self.retry_wanted, "held")
-        if workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(self.payment)
+        self.start_over_if_long()
 
     async def quarantined(self, sighting: Sighting) -> None:
-        """Wait for a person, for ever if need be: going on could pay twice."""
+        """Unknown bytes; lives that began before it was looked at again wait for a word alone."""
+        if workflow.patched(QUARANTINE_IS_LOOKED_AT):
+            return await self.distrusted(
+                PaymentSteps.quarantine_payment, sighting.attempt, sighting
+            )
         await start_deliveries(await self.insist(PaymentSteps.quarantine_payment, sighting))
         self.note(f"quarantined: channel {sighting.attempt.channel} was used by unknown bytes")
         self.retry_wanted = False

@@ -1,6 +1,7 @@
 """How workflows call their steps, and how they refuse what callers ask."""
 
 import asyncio
+import textwrap
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import TimeoutError as TimedOut
 
 from domain.errors import Invalid, Refused
 from domain.outages import TimelineEntry
@@ -17,37 +19,85 @@ Message = TypeVar("Message")
 Answer = TypeVar("Answer")
 
 STEP_LIMIT = timedelta(seconds=10)
-# Tried for ever, because a step fails only while something is down: what the caller did wrong
-# comes back as a non-retryable refusal.
+# For ever: for what the server itself starts again, which costs its history nothing.
 PATIENT = RetryPolicy(
     initial_interval=timedelta(milliseconds=200),
     backoff_coefficient=2,
     maximum_interval=timedelta(seconds=5),
 )
+# A step that is being tried keeps its workflow's task open, and that costs history for as long as it
+# lasts: the server ends a life whose history has no end. Most of what fails works again within
+# seconds; whatever is down for longer is waited for by timers.
+QUICKLY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=6)
+ONCE_MORE = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=3)
+DOWN_PAUSE_MIN, DOWN_PAUSE_MAX = timedelta(seconds=5), timedelta(minutes=10)
+REFUSED_PAUSE_MIN, REFUSED_PAUSE_MAX = timedelta(minutes=1), timedelta(hours=1)
+REASON_MAX = 300
+# The change by which lives came to start over at whatever they wait for.
+STARTS_OVER = "starts-over-where-it-waits"
 
 
 async def step(
     method: Callable[[Any, Message], Awaitable[Answer]],
     message: Message,
     limit: timedelta = STEP_LIMIT,
+    told: Callable[[str], None] = workflow.set_current_details,
 ) -> Answer:
     """
     Run a short step in this worker, as a local activity: a tenth of the server's work.
 
-    A refusal by the step is raised as the ApplicationError that an update's caller can read.
+    A refusal by the step is raised as the ApplicationError that an update's caller can read. A step
+    that fails is tried for as long as it takes, because it fails only while something is down;
+    `told` hears of it.
     """
-    try:
-        return await workflow.execute_local_activity_method(
-            method,
-            message,
-            start_to_close_timeout=limit,
-            retry_policy=PATIENT,
-            summary=method.__name__.replace("_", " "),
-        )
-    except ActivityError as error:
-        if isinstance(error.cause, ApplicationError):
-            raise error.cause from None
-        raise
+    name, began, policy, troubled = _name(method), workflow.now(), QUICKLY, False
+    while True:
+        try:
+            answer = await workflow.execute_local_activity_method(
+                method,
+                message,
+                start_to_close_timeout=limit,
+                retry_policy=policy,
+                summary=name,
+            )
+        except (ActivityError, ApplicationError) as error:
+            failure = f"cannot {name}: {_failure(error)}"
+        else:
+            if troubled:
+                told(f"can {name} again")
+            return answer
+        troubled, policy = True, ONCE_MORE
+        told(failure)
+        # In proportion to how long it has been down, and so are those that wait for it.
+        pause = min(max((workflow.now() - began) / 8, DOWN_PAUSE_MIN), DOWN_PAUSE_MAX)
+        workflow.set_current_details(f"{failure}; trying again in {in_words(pause)}")
+        await workflow.sleep(pause, summary=f"until it can {name} again")
+
+
+def _name(method: Callable[..., Any]) -> str:
+    return method.__name__.replace("_", " ")
+
+
+def _failure(error: ActivityError | ApplicationError) -> str:
+    """Return what failed, if trying again may help; else raise it."""
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, ApplicationError):
+        if cause.non_retryable:
+            raise cause from None
+        return textwrap.shorten(cause.message, REASON_MAX)
+    if isinstance(cause, TimedOut):
+        return "no answer in time"
+    raise error
+
+
+def grown(pause: timedelta, times: int, most: timedelta) -> timedelta:
+    """A pause that doubles each time, up to the longest."""
+    return min(pause * (1 << min(times, 30)), most)
+
+
+def in_words(pause: timedelta) -> str:
+    seconds = round(pause.total_seconds())
+    return f"{seconds} seconds" if seconds < 120 else f"{seconds // 60} minutes"
 
 
 def refuse(error: Refused) -> NoReturn:
@@ -65,9 +115,15 @@ def check(rule: Callable[[], None]) -> None:
 
 
 class Life:
-    """What every life keeps: its story so far, and one sentence on what it waits for."""
+    """
+    What every life keeps: its story so far, and one sentence on what it waits for.
 
-    def __init__(self) -> None:
+    `subject` is what it starts over with when its history has grown long; a life that has more to
+    remember than that has none.
+    """
+
+    def __init__(self, subject: Any = None) -> None:
+        self.subject = subject
         self.story: list[TimelineEntry] = []
         # Handlers interleave at every await; what changes the record goes one at a time.
         self.turn = asyncio.Lock()
@@ -88,12 +144,36 @@ class Life:
         limit: timedelta = STEP_LIMIT,
     ) -> Answer:
         """Run a step that nobody waits to be refused by: say that it was refused, and try again."""
+        refused = 0
         while True:
             try:
-                return await step(method, message, limit)
+                return await step(method, message, limit, self.stuck)
             except ApplicationError as error:
-                self.note(f"cannot go on: {error.message}; trying again in a minute")
-                await workflow.sleep(timedelta(minutes=1), summary="waiting for a mend")
+                self.stuck(refusal := f"cannot go on: {error.message}")
+                pause = grown(REFUSED_PAUSE_MIN, refused, REFUSED_PAUSE_MAX)
+                workflow.set_current_details(f"{refusal}; trying again in {in_words(pause)}")
+                await workflow.sleep(pause, summary="waiting for a mend")
+                refused += 1
+
+    def stuck(self, why: str) -> None:
+        """Note, once, why it does not go on; one that has stood still for long starts over."""
+        if not self.story or self.story[-1].what != why:
+            self.note(why)
+        self.start_over_if_long(STARTS_OVER)
+
+    def start_over_if_long(self, change: str = "") -> None:
+        """
+        Go on with an empty history, before the one it has grows too long to be kept.
+
+        Signals that it has not acted on are forgotten; only a life that does by itself, when it
+        starts over, what they would have it do has a subject. `change` names since when it does so
+        at this point.
+        """
+        if self.subject is None or not workflow.info().is_continue_as_new_suggested():
+            return
+        # Asked only now: whoever began before the change and has come this far stays as it was.
+        if not change or workflow.patched(change):
+            workflow.continue_as_new(self.subject)
 
     async def quietly(
         self,

@@ -10,7 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
 from adapters.postgres.payments import payment_of
-from adapters.postgres.tables import approvals, audit_leaves, authorisations, payments, shares
+from adapters.postgres.tables import (
+    approvals,
+    attempts,
+    audit_leaves,
+    authorisations,
+    payments,
+    shares,
+)
 from domain.approvals import APPROVERS, UNSIGNED, Approval, Standing, digest
 from domain.audit import by_engine, leaf
 from domain.digests import derived_id, instant
@@ -18,9 +25,14 @@ from domain.errors import NotFound
 from domain.payments import Payment, PaymentStatus
 
 STANDS = approvals.c.voided_at.is_(None)
-# Reserved to be signed; a parked payment may hold a pair whose bytes are proven dead.
-TAKEN = (payments.c.status != PaymentStatus.PARKED) & exists().where(
-    shares.c.payment_id == payments.c.id, shares.c.live
+# Reserved to be signed, or signed. One that waits may hold a pair whose bytes are proven dead.
+TAKEN = exists().where(
+    shares.c.payment_id == payments.c.id,
+    shares.c.live,
+    attempts.c.payment_id == shares.c.leader,
+    attempts.c.n == shares.c.n,
+    attempts.c.max_ledger.is_(None)
+    | payments.c.status.not_in([PaymentStatus.PARKED, PaymentStatus.HELD]),
 )
 
 

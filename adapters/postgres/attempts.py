@@ -6,13 +6,14 @@ that a person released because their bytes can never land; a payment rides in at
 that did not fail, a channel serves at most one attempt.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, TextClause, func, select, text, update
+from sqlalchemy import TextClause, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import attempts, channels, envelopes, shares, submissions
+from adapters.postgres.tables import attempts, channels
 from domain.attempts import Attempt, AttemptStatus
 from domain.channels import Line
 from domain.envelopes import Envelope
@@ -78,7 +79,8 @@ _RESERVE = text(
     """
     WITH free AS (
         SELECT address FROM channels
-        WHERE payment_id IS NULL AND sequence IS NOT NULL AND NOT quarantined
+        WHERE address = ANY(:ours)
+          AND payment_id IS NULL AND sequence IS NOT NULL AND NOT quarantined
         ORDER BY used_at NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED
     ), held AS (
         UPDATE channels SET payment_id = :payment_id, used_at = now()
@@ -100,15 +102,19 @@ _RESERVE = text(
 )
 
 
-async def reserve(connection: AsyncConnection, payment_id: str) -> Reservation | None:
+async def reserve(
+    connection: AsyncConnection, payment_id: str, ours: Sequence[str]
+) -> Reservation | None:
     """
     Give a payment its (channel, sequence), the one it already holds if it holds one; None when
-    every channel serves another.
+    every channel of ours, those whose keys we hold, serves another.
     """
     found = await held(connection, payment_id)
     if found is not None:
         return found
-    row = (await connection.execute(_RESERVE, {"payment_id": payment_id})).one_or_none()
+    row = (
+        await connection.execute(_RESERVE, {"payment_id": payment_id, "ours": ours})
+    ).one_or_none()
     if row is None:
         return None
     return Reservation(payment_id, row.n, row.channel, row.sequence, None)
@@ -121,14 +127,14 @@ _LINE = text(
                 SELECT FROM shares s WHERE s.payment_id = p.id AND s.live
             )) AS ahead,
            (SELECT count(*) FROM channels
-            WHERE sequence IS NOT NULL AND NOT quarantined) AS channels
+            WHERE address = ANY(:ours) AND sequence IS NOT NULL AND NOT quarantined) AS channels
     """
 )
 
 
-async def line(connection: AsyncConnection, number: int) -> Line:
+async def line(connection: AsyncConnection, number: int, ours: Sequence[str]) -> Line:
     """Return where a payment that has no channel stands, by its number."""
-    row = (await connection.execute(_LINE, {"number": number})).one()
+    row = (await connection.execute(_LINE, {"number": number, "ours": ours})).one()
     return Line(row.ahead, row.channels)
 
 
@@ -172,7 +178,7 @@ _FINISH = text(
     ), sent AS (
         UPDATE payments SET status = 'submitted' FROM attempt JOIN shares
             ON (shares.leader, shares.n) = (attempt.payment_id, attempt.n) AND shares.live
-        WHERE payments.id = shares.payment_id AND payments.status = 'prepared'
+        WHERE payments.id = shares.payment_id AND payments.status IN ('prepared', 'held', 'parked')
     ), dead AS (
         UPDATE shares SET live = false FROM attempt
         WHERE shares.leader = attempt.payment_id AND shares.n = attempt.n
@@ -248,46 +254,23 @@ async def leave_sequence(connection: AsyncConnection, dead: Attempt) -> None:
     )
 
 
-async def quarantine(connection: AsyncConnection, channel: str) -> None:
-    """Never use this channel again until a person has looked."""
+_LOCK = text(
+    """
+    SELECT 1 FROM attempts
+    WHERE payment_id = :payment_id AND n = :n AND channel = :channel AND status = 'open' FOR UPDATE
+    """
+)
+
+
+async def quarantine(connection: AsyncConnection, attempt: Attempt) -> bool:
+    """
+    Never use the channel of an attempt again until a person has looked. False when the attempt has
+    come to an end, as by a person's release: the channel may serve another by now.
+    """
+    named = {"payment_id": attempt.payment_id, "n": attempt.n, "channel": attempt.channel}
+    if (await connection.execute(_LOCK, named)).one_or_none() is None:
+        return False
     await connection.execute(
-        update(channels).where(channels.c.address == channel).values(quarantined=True)
+        update(channels).where(channels.c.address == attempt.channel).values(quarantined=True)
     )
-
-
-async def story(connection: AsyncConnection, payment_id: str) -> list[RowMapping]:
-    """Return every attempt with its envelopes and the answers to each send, oldest first."""
-    rows = await connection.execute(
-        select(
-            attempts.c.n,
-            attempts.c.channel,
-            attempts.c.sequence,
-            attempts.c.status,
-            attempts.c.reason,
-            attempts.c.rail,
-            shares.c.number,
-            shares.c.amount_stroops,
-            envelopes.c.inner_hash,
-            envelopes.c.hash,
-            envelopes.c.max_ledger,
-            envelopes.c.fee_stroops,
-            envelopes.c.voids,
-            submissions.c.answer,
-            submissions.c.sent_at,
-        )
-        .select_from(
-            shares.join(
-                attempts, (attempts.c.payment_id == shares.c.leader) & (attempts.c.n == shares.c.n)
-            )
-            .outerjoin(
-                envelopes,
-                (envelopes.c.payment_id == attempts.c.payment_id) & (envelopes.c.n == attempts.c.n),
-            )
-            .outerjoin(submissions, submissions.c.hash == envelopes.c.hash)
-        )
-        .where(shares.c.payment_id == payment_id)
-        .order_by(
-            attempts.c.opened_at, envelopes.c.max_ledger, envelopes.c.fee_stroops, submissions.c.id
-        )
-    )
-    return list(rows.mappings())
+    return True

@@ -42,7 +42,8 @@ _READY = text(
 _CHANNEL = text(
     """
     SELECT address, sequence FROM channels
-    WHERE payment_id IS NULL AND sequence IS NOT NULL AND NOT quarantined
+    WHERE address = ANY(:ours)
+      AND payment_id IS NULL AND sequence IS NOT NULL AND NOT quarantined
     ORDER BY used_at NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED
     """
 )
@@ -52,13 +53,14 @@ async def gather(
     connection: AsyncConnection,
     plan: Plan,
     now: datetime,
+    ours: Sequence[str],
 ) -> Batch | None:
     """
     Take what is ready, in one transaction with the channel that will carry it.
 
-    None when nothing is ready, or no channel is free.
+    None when nothing is ready, or no channel is free of ours: those whose keys we hold.
     """
-    channel = (await connection.execute(_CHANNEL)).one_or_none()
+    channel = (await connection.execute(_CHANNEL, {"ours": ours})).one_or_none()
     if channel is None:
         return None
     rows = await connection.execute(
@@ -129,11 +131,11 @@ async def _reserve(
 
 
 async def try_again(
-    connection: AsyncConnection, batch: Batch, survivors: Sequence[Transfer]
+    connection: AsyncConnection, batch: Batch, survivors: Sequence[Transfer], ours: Sequence[str]
 ) -> Batch | None:
     """
-    Take the survivors of a failed batch under the sequence that follows the one it consumed;
-    the second time they wait to be gathered with others instead.
+    Take the survivors of a failed batch under the sequence that follows the one it consumed; the
+    second time, or on a channel that is none of ours, they wait to be gathered with others instead.
     """
     payment_ids = [share.payment_id for transfer in survivors for share in transfer.shares]
     row = (
@@ -142,10 +144,11 @@ async def try_again(
                 """
                 SELECT c.address, c.sequence, a.rail, a.resubmitted FROM attempts a
                 JOIN channels c ON c.address = a.channel AND c.payment_id IS NULL
+                  AND NOT c.quarantined AND c.address = ANY(:ours)
                 WHERE a.payment_id = :leader AND a.n = :n FOR UPDATE OF c
                 """
             ),
-            {"leader": batch.leader, "n": batch.n},
+            {"leader": batch.leader, "n": batch.n, "ours": ours},
         )
     ).one_or_none()
     if row is None or row.resubmitted or batch.resubmitted or not survivors:

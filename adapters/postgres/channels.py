@@ -74,7 +74,13 @@ async def held(connection: AsyncConnection, address: str) -> Held | None:
     )
     hashes = await envelopes.hashes(connection, found.payment_id, found.n)
     batches = await connection.execute(_BATCHES, {"channel": address, "sequence": found.sequence})
-    return Held(attempt, hashes, [Batch(*row) for row in batches], sorted(riders))
+    return Held(
+        attempt,
+        hashes,
+        sorted(await envelopes.outer_hashes(connection, found.payment_id, found.n)),
+        [Batch(*row) for row in batches],
+        sorted(riders),
+    )
 
 
 _BATCHES_RELEASED = text(
@@ -163,7 +169,9 @@ async def release(connection: AsyncConnection, given: Release, served: Held | No
     if released.rowcount != 1:
         raise Conflict(f"channel {given.channel} is not in quarantine, or serves a payment")
     if served is not None:
-        await payments.move_all(connection, served.payments, PaymentStatus.PENDING)
+        await payments.move_all(
+            connection, served.payments, PaymentStatus.PENDING, parked_reason=None
+        )
         await ledger.book_many(connection, given_back)
     await events.publish(connection, given.leaf(served))
 

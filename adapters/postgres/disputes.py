@@ -31,8 +31,9 @@ async def add(
             ruling_deadline=ruling_deadline,
         )
         .on_conflict_do_nothing(index_elements=["id"])
+        .returning(disputes.c.id)
     )
-    return result.rowcount == 1
+    return result.one_or_none() is not None
 
 
 async def decide(

@@ -138,6 +138,14 @@ async def hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[s
     return list(rows.scalars())
 
 
+async def outer_hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
+    """Return the hash of every envelope of an attempt: what a ledger shows it by."""
+    rows = await connection.scalars(
+        select(envelopes.c.hash).where(envelopes.c.payment_id == payment_id, envelopes.c.n == n)
+    )
+    return list(rows)
+
+
 _SUBMITTED = text(
     """
     WITH submission AS (INSERT INTO submissions (hash, answer) VALUES (:hash, :answer))

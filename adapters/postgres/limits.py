@@ -62,9 +62,9 @@ async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> No
             index_elements=["name"],
             set_={**values, "set_at": at},
             where=or_(*(column.is_distinct_from(values[column.name]) for column in LIMITS)),
-        )
+        ).returning(limits.c.name)
     )
-    if changed.rowcount:
+    if changed.one_or_none() is not None:
         facts = {name: None if cap is None else str(cap) for name, cap in values.items()}
         by = by_engine("settlement-worker-start")
         await events.publish(

@@ -60,8 +60,9 @@ async def add(
             policy_version=policy.version,
         )
         .on_conflict_do_nothing()
+        .returning(outages.c.id)
     )
-    return result.rowcount == 1
+    return result.one_or_none() is not None
 
 
 async def move(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, exists, func, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, exists, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -97,6 +97,14 @@ async def move_all(
     )
 
 
+_LOCK = text(
+    """
+    SELECT 1 FROM attempts a JOIN shares s ON (s.leader, s.n) = (a.payment_id, a.n)
+    WHERE s.payment_id = :payment_id AND s.live FOR UPDATE OF a
+    """
+)
+
+
 async def stop(
     connection: AsyncConnection,
     payment_id: str,
@@ -118,6 +126,8 @@ async def stop(
         attempts.c.n == shares.c.n,
         true() if dead_after is None else attempts.c.max_ledger.is_distinct_from(dead_after),
     )
+    # Whoever stores bytes for it right now comes before this, or after.
+    await connection.execute(_LOCK, {"payment_id": payment_id})
     result = await connection.execute(
         update(payments)
         .where(

@@ -116,8 +116,11 @@ async def agreement(connection: AsyncConnection, name: str) -> Agreement:
     return Agreement(**row)
 
 
-async def settle_agreement(connection: AsyncConnection, terms: Agreement) -> bool:
-    """Keep who pays whom under a name; False when it was already so."""
+async def settle_agreement(connection: AsyncConnection, terms: Agreement) -> Agreement:
+    """
+    Keep who pays whom under a name, and answer what is kept: the first to say so decides, because
+    a payee is changed by its owner's proof alone, and with a cool-off.
+    """
     values = {
         "bond": terms.bond,
         "pool": terms.pool,
@@ -125,14 +128,5 @@ async def settle_agreement(connection: AsyncConnection, terms: Agreement) -> boo
         "beneficiary": terms.beneficiary,
     }
     statement = insert(agreements).values(name=terms.name, **values)
-    result = await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["name"],
-            set_=values,
-            where=(agreements.c.bond != terms.bond)
-            | (agreements.c.pool != terms.pool)
-            | (agreements.c.provider != terms.provider)
-            | (agreements.c.beneficiary != terms.beneficiary),
-        )
-    )
-    return result.rowcount == 1
+    await connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
+    return await agreement(connection, terms.name)

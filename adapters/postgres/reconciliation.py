@@ -28,6 +28,7 @@ from domain.reconciliation import (
     ChainTransfer,
     Comparison,
     Gap,
+    Seen,
     Suspect,
 )
 
@@ -86,6 +87,21 @@ async def keep(connection: AsyncConnection, first_ledger: int, page: ChainPage) 
             where=chain_cursor.c.ledger < statement.excluded.ledger,
         )
     )
+
+
+async def transfer_of(connection: AsyncConnection, hashes: Sequence[str]) -> Seen | None:
+    """Return what was seen of a transfer by one of these transactions."""
+    found = await connection.execute(
+        select(
+            chain_transfers.c.transaction_hash,
+            chain_transfers.c.ledger,
+            chain_transfers.c.closed_at,
+        )
+        .where(chain_transfers.c.transaction_hash.in_(hashes))
+        .limit(1)
+    )
+    row = found.one_or_none()
+    return None if row is None else Seen(*row)
 
 
 # The book's side is the CTE `book`, and nothing else here knows how the book is kept.

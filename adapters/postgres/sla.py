@@ -44,8 +44,9 @@ async def add(
             payment_id=payment_id,
         )
         .on_conflict_do_nothing()
+        .returning(sla_results.c.revision)
     )
-    return result.rowcount == 1
+    return result.one_or_none() is not None
 
 
 async def totals(connection: AsyncConnection) -> RowMapping:

@@ -6,10 +6,11 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import ledger
+from adapters.postgres.tables import attempts, envelopes, shares, submissions
 from domain.channels import RELEASED
 from domain.errors import Invalid, NotFound
 from domain.stories import Owed, Sent, Signed, Step, Story, Try, totalled
@@ -109,6 +110,7 @@ def _steps(leaves: list[dict[str, Any]], payment_id: str) -> list[Step]:
     return [
         Step(datetime.fromisoformat(leaf["at"]), leaf["action"], leaf["actor"], leaf["evidence"])
         for leaf in leaves
+        # A channel is released for all who rode on it.
         if payment_id in (leaf["evidence"].get("payment_id"), *leaf["evidence"].get("payments", ()))
     ]
 
@@ -131,3 +133,41 @@ def _envelopes(rows: Sequence[RowMapping]) -> list[Signed]:
         sends = [Sent(line["sent_at"], line["answer"]) for line in lines if line["sent_at"]]
         signed.append(Signed(**{name: lines[0][name] for name in _OF_SIGNED}, sends=sends))
     return signed
+
+
+async def attempts_of(connection: AsyncConnection, payment_id: str) -> list[RowMapping]:
+    """Return every attempt with its envelopes and the answers to each send, oldest first."""
+    rows = await connection.execute(
+        select(
+            attempts.c.n,
+            attempts.c.channel,
+            attempts.c.sequence,
+            attempts.c.status,
+            attempts.c.reason,
+            attempts.c.rail,
+            shares.c.number,
+            shares.c.amount_stroops,
+            envelopes.c.inner_hash,
+            envelopes.c.hash,
+            envelopes.c.max_ledger,
+            envelopes.c.fee_stroops,
+            envelopes.c.voids,
+            submissions.c.answer,
+            submissions.c.sent_at,
+        )
+        .select_from(
+            shares.join(
+                attempts, (attempts.c.payment_id == shares.c.leader) & (attempts.c.n == shares.c.n)
+            )
+            .outerjoin(
+                envelopes,
+                (envelopes.c.payment_id == attempts.c.payment_id) & (envelopes.c.n == attempts.c.n),
+            )
+            .outerjoin(submissions, submissions.c.hash == envelopes.c.hash)
+        )
+        .where(shares.c.payment_id == payment_id)
+        .order_by(
+            attempts.c.opened_at, envelopes.c.max_ledger, envelopes.c.fee_stroops, submissions.c.id
+        )
+    )
+    return list(rows.mappings())

@@ -184,8 +184,9 @@ async def ask_payout(
             effective_at=wanted.effective_at,
         )
         .on_conflict_do_nothing()
+        .returning(payouts.c.id)
     )
-    return added.rowcount == 1
+    return added.one_or_none() is not None
 
 
 async def pending_payout(

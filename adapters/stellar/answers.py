@@ -14,7 +14,7 @@ from domain.errors import ApexError, ChainUnavailable, ContractRefused, Obstruct
 
 def refusal(name: str, simulation_error: str) -> ApexError:
     """Turn the error of a call that was tried out into ours: to wait on, or for a person."""
-    trap = results.simulated(simulation_error, contracts.THE_CALCULATOR, contracts.of_trial)
+    trap = results.simulated(simulation_error, contracts.THE_CALCULATOR)
     reason = f"{name} refuses: {trap.meaning.sentence} ({trap.name})"
     match trap.meaning.remedy:
         case Remedy.RETRY:
@@ -43,8 +43,18 @@ def answer(found: GetTransactionResponse, contract: str) -> tuple[Finding, bool]
     """
     meta = xdr.TransactionMeta.from_xdr(found.result_meta_xdr or "")
     value, events = _of_meta(meta)
+    return finding(value), any(_announces(event, contract) for event in events)
+
+
+def finding(value: str | xdr.SCVal) -> Finding:
+    """Read what a call returns; ContractRefused where it is not what this engine knows."""
     fields: Any = scval.to_native(value)
-    return Finding(**fields), any(_announces(event, contract) for event in events)
+    try:
+        return Finding(**fields)
+    except TypeError:
+        raise ContractRefused(
+            f"the SLA contract returns {fields!r}, which is no result that this engine can read"
+        ) from None
 
 
 def _of_meta(meta: xdr.TransactionMeta) -> tuple[xdr.SCVal, list[xdr.ContractEvent]]:

@@ -129,7 +129,10 @@ class Calculator:
             scval.to_uint32(mttr_minutes),
         ]
         drafted = self._draft("calculate_sla", arguments, consumed)
-        max_ledger = transfers.assemble(drafted, await self._simulated(drafted))
+        tried = await self._simulated(drafted)
+        for result in tried.results or []:
+            answers.finding(result.xdr)  # what cannot be read is not paid for
+        max_ledger = transfers.assemble(drafted, tried)
         drafted.sign(self.operator)
         cap = self.fee_cap_stroops
         envelope = bumps.wrap(drafted, self.fees, times_signed, max_ledger, cap)

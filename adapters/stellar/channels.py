@@ -15,6 +15,7 @@ from functools import partial
 
 from stellar_sdk import Account, Keypair, TransactionBuilder, TransactionEnvelope, xdr
 from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
+from stellar_sdk.soroban_rpc import SendTransactionStatus as Status
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 from stellar_sdk.xdr import TransactionResultCode as Code
 
@@ -34,6 +35,8 @@ AT_ONCE_MAX = 19
 ENTRIES_MAX = 200
 LOOK_EVERY_SECONDS = 0.5
 PATIENCE_SECONDS = 300.0
+# For so long a node keeps what it has taken.
+AGAIN_AFTER_LEDGERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +92,15 @@ class ChannelAccounts:
         inner = self._draft(addresses, sequence, max_ledger)
         envelope = bumps.wrap(inner, self.keys.fees, 0, max_ledger, self.fee_cap_stroops)
         proofs = Proofs(self.nodes, self.passphrase)
+        send_at = latest
         while True:
-            await self._send(envelope.xdr)
             snapshot = await proofs.snapshot([operator])
             if snapshot.sequences.get(operator, 0) >= sequence:
                 break
             if snapshot.ledger >= max_ledger - 1:
                 return
+            if snapshot.ledger >= send_at:
+                send_at = snapshot.ledger + await self._send(envelope.xdr)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
         found = await proofs.look_up(lambda: _one(envelope.inner_hash))
         if found is not None and not found.succeeded:
@@ -118,16 +123,22 @@ class ChannelAccounts:
             inner.sign(signer)
         return inner
 
-    async def _send(self, envelope_xdr: str) -> None:
-        """Send, and stop at once when the network says what we must mend first."""
+    async def _send(self, envelope_xdr: str) -> int:
+        """
+        Send, and answer for how many ledgers to wait before it is sent again.
+
+        Stops at once when the network says what we must mend first.
+        """
         try:
             response = await self.nodes.send(envelope_xdr)
         except Exception:
-            return  # unknown; what the ledger shows decides
+            return 0  # unknown; what the ledger shows decides
         if response.error_result_xdr is not None:
             result = results.read(response.error_result_xdr)
             if results.meaning(result).remedy is Remedy.PAGE:
                 _refuse(result)
+        taken = response.status in (Status.PENDING, Status.DUPLICATE)
+        return AGAIN_AFTER_LEDGERS if taken else 1
 
 
 def _refuse(result: results.Result) -> None:

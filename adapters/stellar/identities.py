@@ -51,9 +51,10 @@ class Identity:
         if len(set(versions.values())) > 1:
             shown = ", ".join(f"{name}: {version}" for name, version in versions.items())
             raise ChainMismatch(f"the RPC nodes serve different protocol versions ({shown})")
+        standing = self._learn(answers)
         for node in self.nodes.all:
-            node.left_out = "" if node in answers else SILENT
-        return self._learn(answers)
+            self.nodes.leave_out(node, "" if node in answers else SILENT)
+        return standing
 
     async def survey(self) -> Standing | None:
         """Ask every node again, and leave out those that disagree; None when none answers."""
@@ -89,7 +90,7 @@ class Identity:
                 known.passphrase, found.protocol_version, known.ledger, known.closed_at
             )
         assert self.known is not None
-        self.nodes.highest = max(self.nodes.highest, self.known.ledger)
+        self.nodes.known = self.known.ledger
         return self.known
 
     def _leave_out(self, node: Node, trouble: str) -> None:
@@ -97,7 +98,8 @@ class Identity:
             log.error("ALARM: %s is left out: it %s", node.name, trouble)
         if node.left_out and not trouble:
             log.warning("%s is asked again", node.name)
-        node.left_out = trouble
+        if trouble != node.left_out:
+            self.nodes.leave_out(node, trouble)
 
     async def _ask_all(self) -> dict[Node, Answer]:
         answers = await asyncio.gather(*(self._ask(node) for node in self.nodes.all))
@@ -109,13 +111,14 @@ class Identity:
 
     async def _ask(self, node: Node) -> Answer | None:
         try:
+            # In this order: its ledger is of our network if it still serves it afterwards.
+            place = await self.nodes.ask_node(node, position)
             network = await self.nodes.ask_node(node, lambda server: server.get_network())
             if network.passphrase != self.passphrase:
                 return Answer(
                     Standing(network.passphrase, network.protocol_version, 0, datetime.now(UTC)),
                     f"serves {network.passphrase!r}, not {self.passphrase!r}",
                 )
-            place = await self.nodes.ask_node(node, position)
         except Exception:
             return None  # the nodes have noted it
         closed_at = datetime.fromtimestamp(place.latest_ledger_close_time, UTC)

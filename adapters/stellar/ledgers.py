@@ -9,6 +9,7 @@ from the last ledger that was told to its end.
 import asyncio
 import contextlib
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +19,10 @@ from stellar_sdk.soroban_rpc import GetTransactionsResponse
 
 from adapters.stellar import results
 from adapters.stellar.nodes import Node, Nodes, position
+from adapters.stellar.paces import Pace
 
 log = logging.getLogger(__name__)
 PAGE_SIZE = 200
-LOOK_EVERY_SECONDS = 0.25
 LOOK_AGAIN_SECONDS = 1.0
 PAGE_SECONDS = 4.0
 RECENT_MAX = 4096
@@ -55,7 +56,10 @@ class LedgerWatch:
         # A transaction may land after it was sent and before anybody waits for it.
         self.recent: OrderedDict[str, Landing] = OrderedDict()
         self.next_ledger = 0
-        self.cursor: str | None = None
+        # Where the node that is followed goes on: after a transaction, or from a ledger it has shown.
+        self.cursor: int | None = None
+        self.shown = 0
+        self.pace = Pace()
         self.task: asyncio.Task[None] | None = None
 
     @contextmanager
@@ -66,7 +70,9 @@ class LedgerWatch:
             seen.set_result(self.recent[hash_])
         self.waiting[hash_] = seen
         if self.task is None or self.task.done():
-            self.cursor, self.next_ledger = None, since_ledger
+            self._begin_anew()
+            self.pace.begin()
+            self.next_ledger = since_ledger
             self.task = asyncio.create_task(self._run())
         try:
             yield seen
@@ -76,14 +82,18 @@ class LedgerWatch:
     async def _run(self) -> None:
         while self.waiting:
             node = self._follow()
+            if node is None:
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+                continue
             try:
                 page = await self._page(node)
             except Exception as error:
                 # Whatever went wrong says nothing about any payment: look again, elsewhere.
                 log.warning("cannot read ledgers from %s: %s", node.name, type(error).__name__)
-                self.cursor = None
-                # A node that only refused the question is still followed: not in a hurry.
-                if node.fit or self.nodes.best() is node:
+                self._begin_anew()
+                # In no hurry, unless there is another that may well answer.
+                other = self._follow()
+                if other is None or other is node or not other.fit:
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
             for transaction in page.transactions:
@@ -96,22 +106,42 @@ class LedgerWatch:
                     tuple(transaction.diagnostic_events_xdr or ()),
                 )
                 self._land(transaction.transaction_hash, landing)
-            if len(page.transactions) < PAGE_SIZE:
+            if not (self._turned(page) and len(page.transactions) >= PAGE_SIZE):
                 # All of them were told; the last is told again to whoever begins anew.
+                self.shown = page.latest_ledger
                 self.next_ledger = max(self.next_ledger, page.latest_ledger)
-                await asyncio.sleep(LOOK_EVERY_SECONDS)
+                await asyncio.sleep(self.pace.wait(page.latest_ledger, time.monotonic()))
 
-    def _follow(self) -> Node:
-        """Stay with a node for as long as it is well; a page's cursor is only good there."""
+    def _follow(self) -> Node | None:
+        """
+        Stay with a node for as long as it is well; a page's cursor is only good there.
+
+        None while all nodes are left out: what a wrong network tells is not waited for.
+        """
         if self.node is None or not self.node.fit:
-            best = self.nodes.best()
+            best = self.nodes.best() if self.nodes.usable else None
             if best is not self.node:
-                self.node, self.cursor = best, None
-        assert self.node is not None
+                self.node = best
+                self._begin_anew()
         return self.node
 
+    def _begin_anew(self) -> None:
+        self.cursor, self.shown = None, 0
+
+    def _turned(self, page: GetTransactionsResponse) -> bool:
+        """
+        Go on after the last transaction that was told, and tell whether that was news.
+
+        A node that has told all there is may answer any cursor: one before its last ledger, which
+        is then told again, or none, which it does not take itself.
+        """
+        if not page.transactions or int(page.cursor) <= (self.cursor or 0):
+            return False
+        self.cursor = int(page.cursor)
+        return True
+
     def _land(self, hash_: str, landing: Landing) -> None:
-        self.next_ledger = landing.ledger
+        self.next_ledger = max(self.next_ledger, landing.ledger)
         self.recent[hash_] = landing
         if len(self.recent) > RECENT_MAX:
             self.recent.popitem(last=False)
@@ -120,25 +150,21 @@ class LedgerWatch:
             future.set_result(landing)
 
     async def _page(self, node: Node) -> GetTransactionsResponse:
-        cursor = self.cursor
-        if cursor is None:
+        cursor, start = self.cursor, self.shown
+        if cursor is None and not start:
             place = await self.nodes.ask_node(node, position, PAGE_SECONDS)
             # A payment resumed after days may be older than what the node still keeps.
             newest, oldest = place.latest_ledger, place.oldest_ledger
             start = max(min(self.next_ledger or newest, newest), oldest)
-            page = await self.nodes.ask_node(
-                node,
-                lambda server: server.get_transactions(start_ledger=start, limit=PAGE_SIZE),
-                PAGE_SECONDS,
-            )
-        else:
-            page = await self.nodes.ask_node(
-                node,
-                lambda server: server.get_transactions(cursor=cursor, limit=PAGE_SIZE),
-                PAGE_SECONDS,
-            )
-        self.cursor = page.cursor or self.cursor
-        return page
+        return await self.nodes.ask_node(
+            node,
+            lambda server: server.get_transactions(
+                start_ledger=None if cursor else start,
+                cursor=str(cursor) if cursor else None,
+                limit=PAGE_SIZE,
+            ),
+            PAGE_SECONDS,
+        )
 
     async def close(self) -> None:
         if self.task is not None:

@@ -46,6 +46,8 @@ class Node:
     name: str
     server: SorobanServerAsync = field(repr=False)
     ledger: int = 0
+    # The highest that it has shown since it may be asked.
+    highest: int = 0
     lag: int = 0
     failures: int = 0
     rests_until: float = 0.0
@@ -66,11 +68,12 @@ class Node:
 
 
 class Nodes:
-    """All endpoints, and the highest ledger that any of them has ever shown."""
+    """All endpoints, and what is known of how far their network has come."""
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.all = list(nodes)
-        self.highest = 0
+        # The ledger that the network is known to have reached, whatever the nodes say by now.
+        self.known = 0
         self._turns = count()
         self._sent: OrderedDict[bytes, Node] = OrderedDict()
 
@@ -96,9 +99,27 @@ class Nodes:
     def usable(self) -> list[Node]:
         return [node for node in self.all if not node.left_out]
 
+    @property
+    def highest(self) -> int:
+        """The highest ledger that is known, or that any node which may be asked has shown."""
+        return max([self.known, *(node.highest for node in self.usable)])
+
+    def leave_out(self, node: Node, why: str) -> None:
+        """
+        Ask a node no longer, or again when there is no reason not to.
+
+        Nothing of what it has shown counts any more: the others do not lag behind another chain.
+        """
+        node.left_out, node.highest = why, 0
+        highest = self.highest
+        for other in self.usable:
+            other.lag = min(other.lag, max(0, highest - other.ledger))
+
     def best(self) -> Node:
-        """The node to follow: well, and as far as any."""
-        known = self.usable or self.all
+        """The node to follow: well, and as far as any. Raises ChainUnavailable if none may be."""
+        known = self.usable
+        if not known:
+            raise ChainUnavailable("no RPC node may be asked: all are left out")
         return min(known, key=lambda node: (node.rests, node.lags, node.failures, -node.ledger))
 
     async def ask(self, question: Question[Reply], *, at_least: int = 0) -> Reply:
@@ -171,7 +192,9 @@ class Nodes:
         place = self.all.index(before)
         others = [node for node in self.all[place + 1 :] + self.all[:place] if not node.left_out]
         fit = [node for node in others if node.fit]
-        return next(iter(fit), None) or (before if before.fit or not others else others[0])
+        if fit or before.fit:
+            return next(iter(fit), before)
+        return others[0] if others else self.best()
 
     def _failed(self, node: Node, error: Exception) -> None:
         rest = min(REST_SECONDS_MIN * 2 ** min(node.failures, 10), REST_SECONDS_MAX)
@@ -184,7 +207,8 @@ class Nodes:
         """Note where a node is; it lags behind what was known before it was asked."""
         lagged = node.lags
         node.ledger, node.lag = ledger, max(0, highest_before - ledger)
-        self.highest = max(self.highest, ledger)
+        if not node.left_out:
+            node.highest = max(node.highest, ledger)
         if node.lags and not lagged:
             log.warning("%s is %d ledgers behind", node.name, node.lag)
 

@@ -11,6 +11,7 @@ That *none* of our hashes did it is no fact of one ledger, but of a node's memor
 behind its snapshots or begin too late. It takes two nodes to say so, or one node three times.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 from adapters.stellar import bumps, results
 from adapters.stellar.codes.transactions import UNCONSUMED
 from adapters.stellar.ledgers import Landing
-from adapters.stellar.nodes import Node, Nodes
+from adapters.stellar.nodes import READ_SECONDS, Node, Nodes
 from adapters.stellar.transfers import LEDGERS_TO_LIVE
 from domain.attempts import Attempt
 
@@ -50,6 +51,10 @@ class Snapshot:
     def is_past(self, attempt: Attempt) -> bool:
         """No ledger after this one may take the bytes of the attempt."""
         return self.ledger >= attempt.max_ledger - 1
+
+    def shows_dead(self, attempt: Attempt) -> bool:
+        """The bytes can never land: their sequence is free, and no ledger may take them any more."""
+        return self.is_past(attempt) and not self.has_consumed(attempt)
 
 
 @dataclass(slots=True)
@@ -106,13 +111,13 @@ class Proofs:
         for node in self.nodes.usable:
             try:
                 reply = await self.nodes.ask_node(
-                    node, lambda server: server.get_ledger_entries(question)
+                    node, lambda server: server.get_ledger_entries(question), READ_SECONDS
                 )
             except Exception as error:
                 log.warning("%s cannot testify: %s", node.name, type(error).__name__)
                 continue
             snapshot = _snapshot(reply)
-            if snapshot.has_consumed(attempt) or not snapshot.is_past(attempt):
+            if not snapshot.shows_dead(attempt):
                 return False
             dead += 1
         return dead >= min(NODES_TO_AGREE, len(self.nodes.all))
@@ -124,19 +129,31 @@ class Proofs:
         """
         doubt = self._doubts.setdefault((attempt.channel, attempt.sequence), Doubt())
         signed = await hashes()
-        for node in self.nodes.usable:
-            try:
-                landing = await self._testify(node, attempt, signed, doubt)
-            except Exception as error:
-                log.warning("%s cannot testify: %s", node.name, type(error).__name__)
-                continue
-            if landing is not None:
-                self._forget(attempt)
-                return landing
-        if not doubt.settled(len(self.nodes.all)):
+        # All at once: one that hangs keeps nobody else from being heard.
+        hearings = [
+            asyncio.create_task(self._heard(node, attempt, signed, doubt))
+            for node in self._witnesses()
+        ]
+        landing = await _first(hearings)
+        if landing is None and not doubt.settled(len(self.nodes.all)):
             return None
-        self._forget(attempt)
-        return doubt
+        self._doubts.pop((attempt.channel, attempt.sequence), None)
+        return landing or doubt
+
+    def _witnesses(self) -> list[Node]:
+        """Those who answer, if they are enough; one that has just failed would be waited for."""
+        awake = [node for node in self.nodes.usable if not node.rests]
+        enough = min(NODES_TO_AGREE, len(self.nodes.all))
+        return awake if len(awake) >= enough else self.nodes.usable
+
+    async def _heard(
+        self, node: Node, attempt: Attempt, signed: Sequence[str], doubt: Doubt
+    ) -> Landing | None:
+        try:
+            return await self._testify(node, attempt, signed, doubt)
+        except Exception as error:
+            log.warning("%s cannot testify: %s", node.name, type(error).__name__)
+            return None
 
     async def _testify(
         self, node: Node, attempt: Attempt, signed: Sequence[str], doubt: Doubt
@@ -144,7 +161,9 @@ class Proofs:
         """Have one node show the channel and then look for every hash, twice."""
         question = account_keys([attempt.channel])
         snapshot = _snapshot(
-            await self.nodes.ask_node(node, lambda server: server.get_ledger_entries(question))
+            await self.nodes.ask_node(
+                node, lambda server: server.get_ledger_entries(question), READ_SECONDS
+            )
         )
         if not snapshot.has_consumed(attempt):
             return None  # it has not come that far
@@ -153,7 +172,7 @@ class Proofs:
         # look, begun when that was known, can tell that something is not there.
         for _ in range(2):
             for hash_ in signed:
-                found = await self.nodes.ask_node(node, _transaction(hash_))
+                found = await self.nodes.ask_node(node, _transaction(hash_), READ_SECONDS)
                 landing = self._landing(found)
                 if landing is not None and results.read(landing.result_xdr).code not in UNCONSUMED:
                     return landing
@@ -176,8 +195,18 @@ class Proofs:
             tuple(found.diagnostic_events_xdr or ()),
         )
 
-    def _forget(self, attempt: Attempt) -> None:
-        self._doubts.pop((attempt.channel, attempt.sequence), None)
+
+async def _first(hearings: Sequence[asyncio.Task[Landing | None]]) -> Landing | None:
+    """Return what the first says who knows anything, and let the others go."""
+    try:
+        for hearing in asyncio.as_completed(hearings):
+            if (landing := await hearing) is not None:
+                return landing
+        return None
+    finally:
+        for each in hearings:
+            each.cancel()
+        await asyncio.gather(*hearings, return_exceptions=True)
 
 
 def account_keys(addresses: Sequence[str]) -> list[xdr.LedgerKey]:

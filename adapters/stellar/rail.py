@@ -7,6 +7,7 @@ where a payment must not. Nothing here decides to pay twice: it cannot, a paymen
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from domain.envelopes import Envelope
 from domain.errors import ChainUnavailable, Obstructed
 from domain.shares import Transfer
 
+log = logging.getLogger(__name__)
 WATCH_SECONDS = 8.0
 ENTRIES_MAX = 200
 
@@ -57,6 +59,11 @@ class Rail:
         await self.watch.close()
         await self.nodes.close()
 
+    @property
+    def channels(self) -> list[str]:
+        """The channel accounts whose keys are held: no other may be given to a payment."""
+        return list(self.keys.channels)
+
     async def channel_sequences(self) -> dict[str, int]:
         """
         Return the last consumed sequence of every channel account that exists.
@@ -64,7 +71,7 @@ class Rail:
         Never as of a ledger older than one already seen: a sequence signed too low is refused.
         """
         found: dict[str, int] = {}
-        channels, seen = list(self.keys.channels), self.nodes.highest
+        channels, seen = self.channels, self.nodes.highest
         for start in range(0, len(channels), ENTRIES_MAX):
             some = channels[start : start + ENTRIES_MAX]
             found |= (await self.proofs.snapshot(some, at_least=seen)).sequences
@@ -84,7 +91,7 @@ class Rail:
         Raises Obstructed when a payee or the treasury must change first, ChainUnavailable when
         the network cannot say.
         """
-        signers = self._treasuries(riding)
+        signers = [self._source(channel), *self._treasuries(riding)]
         now = datetime.now(UTC)
         if rail is SettlementRail.CLASSIC:
             max_ledger = await self.latest_ledger() + transfers.LEDGERS_TO_LIVE
@@ -93,17 +100,34 @@ class Rail:
             (transfer,) = riding
             inner = transfers.draft(transfer, self.asset, channel, sequence, now)
             max_ledger = await self._assembled(inner)
-        for signer in (self.keys.channels[channel], *signers):
+        for signer in signers:
             inner.sign(signer)
         return bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, self.fee_cap_stroops)
 
     async def void(self, channel: str, sequence: int, times_signed: int, because: str) -> Envelope:
-        """Sign bytes that pay nobody and use up a sequence, in a fee bump; only for dead ones."""
+        """
+        Sign bytes that pay nobody and use up a sequence, in a fee bump; only for dead ones.
+
+        Raises Obstructed when not even that can be signed.
+        """
+        source = self._source(channel)
         max_ledger = await self.latest_ledger() + transfers.LEDGERS_TO_LIVE
         inner = voids.draft(self.passphrase, channel, sequence, max_ledger, datetime.now(UTC))
-        inner.sign(self.keys.channels[channel])
+        inner.sign(source)
         cap = self.fee_cap_stroops
         return bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, cap, because)
+
+    def _source(self, channel: str) -> Keypair:
+        """Return the key of a channel that was taken when it was one of ours."""
+        held = self.keys.channels.get(channel)
+        if held is None:
+            reason = (
+                f"we hold no key for channel {channel}; let STELLAR_CHANNELS and "
+                "STELLAR_CHANNELS_SEED be as they were when it was taken"
+            )
+            log.error("ALARM: %s", reason)
+            raise Obstructed(reason)
+        return held
 
     def _treasuries(self, riding: Sequence[Transfer]) -> list[Keypair]:
         """Return the keys that transfers need; refuse an account that is not ours."""
@@ -171,15 +195,15 @@ class Rail:
         except Exception as error:
             return Observation(Outcome.OPEN, reason=_name(error))
 
-    async def is_dead(self, attempt: Attempt, hashes: Hashes) -> bool:
+    async def is_dead(self, attempt: Attempt) -> bool:
         """Tell whether stored bytes are proven never to land, so that new ones may be signed."""
-        return (await self._prove(attempt, hashes)).outcome is Outcome.EXPIRED
+        return (await self.proofs.snapshot([attempt.channel])).shows_dead(attempt)
 
     async def _prove(self, attempt: Attempt, hashes: Hashes) -> Observation:
         """Read the channel: one consistent snapshot tells open, dead and consumed apart."""
         snapshot = await self.proofs.snapshot([attempt.channel])
         if not snapshot.has_consumed(attempt):
-            dead = snapshot.is_past(attempt)
+            dead = snapshot.shows_dead(attempt)
             return Observation(Outcome.EXPIRED if dead else Outcome.OPEN, snapshot.ledger)
         found = await self.proofs.of_consumed(attempt, hashes)
         if isinstance(found, Landing):

@@ -1,7 +1,7 @@
 """Read results off the network, and look up in the tables of `codes` what they mean."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -93,11 +93,7 @@ def trap(diagnostics: Sequence[str], contract: str, callee: Callee = THE_ASSET) 
     return None
 
 
-def simulated(
-    error: str,
-    callee: Callee = THE_ASSET,
-    of_host: Callable[[SCErrorType, SCErrorCode], Meaning] = contracts.of_host,
-) -> Trap:
+def simulated(error: str, callee: Callee = THE_ASSET) -> Trap:
     """Read why a call that was tried out ended in an error."""
     number = _CONTRACT_ERROR.search(error)
     if number is not None:
@@ -107,7 +103,7 @@ def simulated(
         kinds = {_word(kind.name, "SCE_"): kind for kind in SCErrorType}
         codes = {_word(code.name, "SCEC_"): code for code in SCErrorCode}
         if host[1] in kinds and host[2] in codes:
-            return Trap(host[0], of_host(kinds[host[1]], codes[host[2]]))
+            return Trap(host[0], callee.of_trial(kinds[host[1]], codes[host[2]]))
     first = error.strip().splitlines()[0] if error.strip() else "no reason given"
     return Trap(first, page("the network refuses the call"))
 

@@ -26,6 +26,7 @@ from stellar_sdk.soroban_rpc import (
 from adapters.stellar.identities import Identity
 from adapters.stellar.nodes import Node, Nodes
 from domain.errors import ChainUnavailable
+from domain.networks import Standing
 from domain.reconciliation import ChainPage, ChainTransfer, Extent
 
 PAGE_SIZE = 1000
@@ -49,20 +50,33 @@ class TreasuryHistory:
         self.identity = Identity(nodes, passphrase)
         self.contract = SdkAsset("USDC", usdc_issuer).contract_id(passphrase)
         self.filters = [_filter(self.contract, address) for address in treasuries]
-        self.known = False
+        self.established = False
 
     async def close(self) -> None:
         await self.nodes.close()
 
+    async def survey(self, known: Standing | None) -> Standing:
+        """
+        Make sure, before anything is read, that this is the network the book has seen.
+
+        A chain that was reset while we run tells of other payments, under the same name.
+        """
+        if not self.established:
+            standing = await self.identity.establish(known)
+            self.established = True
+            return standing
+        self.identity.known = known
+        found = await self.identity.survey()
+        if found is None:
+            raise ChainUnavailable("no RPC node answers that serves the network of the book")
+        return found
+
     async def extent(self) -> Extent:
         """
-        Return the ledgers that any node can tell about; refuse another network than ours.
+        Return the ledgers that any node can tell about.
 
         What one node has forgotten another may still have, so all of them are asked.
         """
-        if not self.known:
-            await self.identity.establish(None)
-            self.known = True
         healths = await asyncio.gather(*map(self._health, self.nodes.usable))
         told = [health for health in healths if health is not None]
         if not told:

@@ -1,5 +1,6 @@
 """Accounts of others on the network: what they can take, and whether somebody holds their keys."""
 
+import re
 from datetime import UTC, datetime
 from functools import partial
 
@@ -19,6 +20,8 @@ from domain.wallets import CHALLENGE_SECONDS, Challenge, Proof, Readiness
 
 HOME_DOMAIN = "apexchainx"
 FRIENDBOT_SECONDS = 6.0
+# What friendbots of today and of yesterday say of an account that needs nothing.
+ALREADY_FUNDED = re.compile("already funded|already_?exist", re.IGNORECASE)
 
 
 class WalletAccounts:
@@ -126,5 +129,9 @@ async def befriend(friendbot_url: str, address: str) -> None:
             raise ChainUnavailable(
                 f"the friendbot does not answer: {type(error).__name__}"
             ) from None
-    if answer.status_code >= 500:
-        raise ChainUnavailable(f"the friendbot answers {answer.status_code}")
+    status = answer.status_code
+    if answer.is_success or (status == 400 and ALREADY_FUNDED.search(answer.text)):
+        return
+    if status == 429 or status >= 500:
+        raise ChainUnavailable(f"the friendbot answers {status}")
+    raise Conflict(f"the friendbot does not fund the account: it answers {status}")

@@ -9,7 +9,13 @@ from stellar_sdk.xdr import BumpSequenceResultCode, SetOptionsResultCode
 
 from sandbox.stellar.addresses import account_text
 from sandbox.stellar.applications import Application
-from sandbox.stellar.entries import AUTH_IMMUTABLE, BASE_RESERVE, Account
+from sandbox.stellar.entries import (
+    AUTH_CLAWBACK,
+    AUTH_IMMUTABLE,
+    AUTH_REVOCABLE,
+    BASE_RESERVE,
+    Account,
+)
 from sandbox.stellar.results import OperationFailed
 
 MAX_SIGNERS = 20
@@ -34,6 +40,9 @@ def changes_signers(body: xdr.OperationBody) -> bool:
 def check_set_options(body: xdr.OperationBody, source: str) -> None:
     operation = body.set_options_op
     assert operation is not None
+    if operation.inflation_dest is not None:
+        # Inflation is left out of the box, as the network has left it: refused, not ignored.
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_INVALID_INFLATION)
     put = operation.set_flags.uint32 if operation.set_flags else 0
     clear = operation.clear_flags.uint32 if operation.clear_flags else 0
     if put & clear:
@@ -69,6 +78,9 @@ def apply_set_options(body: xdr.OperationBody, application: Application) -> byte
     clear = operation.clear_flags.uint32 if operation.clear_flags else 0
     if (put or clear) and account.flags & AUTH_IMMUTABLE:
         raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_CANT_CHANGE)
+    flags = (account.flags & ~clear) | put
+    if flags & AUTH_CLAWBACK and not flags & AUTH_REVOCABLE:
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_AUTH_REVOCABLE_REQUIRED)
     given = (
         operation.master_weight,
         operation.low_threshold,
@@ -81,7 +93,7 @@ def apply_set_options(body: xdr.OperationBody, application: Application) -> byte
     )
     account = replace(
         account,
-        flags=(account.flags & ~clear) | put,
+        flags=flags,
         thresholds=(master, low, medium, high),
     )
     if operation.home_domain is not None:

@@ -6,6 +6,7 @@ Property tests drive thousands of payments through it and close each ledger by h
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -47,12 +48,18 @@ class HandNetwork(Network):
 
 
 class Box:
-    """A whole network in memory, its ledgers closed by hand."""
+    """A whole network in memory, unless it is given a directory; its ledgers are closed by hand."""
 
-    def __init__(self, genesis: Genesis, nodes: int = 3, retention: int = 120_960) -> None:
+    def __init__(
+        self,
+        genesis: Genesis,
+        nodes: int = 3,
+        retention: int = 120_960,
+        data_dir: Path | None = None,
+    ) -> None:
         self.clock = HandClock()
         self.network = HandNetwork(
-            Settings(genesis, None, 0, nodes=nodes, retention=retention, clock=self.clock),
+            Settings(genesis, data_dir, 0, nodes=nodes, retention=retention, clock=self.clock),
             self.clock,
         )
 

@@ -169,8 +169,10 @@ class Execution:
         """Note for the curious why a call failed, as a node's host does."""
         body = self.envelope.operations[0].body.invoke_host_function_op
         assert body is not None
-        assert body.host_function.invoke_contract is not None
-        contract = address_of(body.host_function.invoke_contract.contract_address)
+        arguments = body.host_function.invoke_contract
+        called = "" if arguments is None else address_of(arguments.contract_address)
+        # Whatever else was called has no id to be logged under.
+        contract = called if called.startswith("C") else None
         topics = [wire.sc_symbol("error"), wire.sc_error(trapped.kind, trapped.code)]
         self.mark.diagnostics.append(wire.diagnostic(contract, topics, trapped.text))
 

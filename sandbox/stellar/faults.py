@@ -34,6 +34,7 @@ WORLD_KINDS = frozenset(
         "lagging_node",
         "lagging_history",
         "surge_fee",
+        "frozen_key",
         "frozen_trustline",
         "removed_trustline",
         "short_retention",
@@ -44,7 +45,9 @@ WORLD_KINDS = frozenset(
 KINDS = WIRE_KINDS | QUEUE_KINDS | WORLD_KINDS
 LAGGING_KINDS = {"lagging_node", "lagging_history"}
 NEED_VALUE = {*LAGGING_KINDS, "surge_fee", "protocol_upgrade"}
-NEED_ADDRESS = {"frozen_trustline", "removed_trustline"}
+NEED_ADDRESS = {"frozen_key", "frozen_trustline", "removed_trustline"}
+# Counted for each transaction it refuses, not once for lasting.
+COUNTED_WHEN_MET = {"frozen_key"}
 MAX_LAG = 30
 
 

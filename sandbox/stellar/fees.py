@@ -7,6 +7,7 @@ from stellar_sdk import xdr
 BASE_FEE = 100
 
 MAX_INSTRUCTIONS = 400_000_000
+MAX_DISK_READ_ENTRIES = 200
 MAX_DISK_READ_BYTES = 200_000
 MAX_WRITE_BYTES = 132_096
 MAX_WRITE_ENTRIES = 200
@@ -31,16 +32,20 @@ PER_EVENTS_KB = 5_000
 def resource_fee(resources: xdr.SorobanResources, size: int) -> int:
     """The part of the resource fee that is never given back."""
     footprint = resources.footprint
-    keys = footprint.read_only + footprint.read_write
-    on_disk = sum(key.type != xdr.LedgerEntryType.CONTRACT_DATA for key in keys)
     return (
         _per(resources.instructions.uint32, 10_000, PER_10K_INSTRUCTIONS)
-        + on_disk * PER_DISK_READ_ENTRY
+        + disk_read_entries(resources) * PER_DISK_READ_ENTRY
         + _per(resources.disk_read_bytes.uint32, 1_024, PER_DISK_READ_KB)
         + len(footprint.read_write) * PER_WRITE_ENTRY
         + _per(resources.write_bytes.uint32, 1_024, PER_WRITE_KB)
         + _per(size, 1_024, PER_SIZE_KB)
     )
+
+
+def disk_read_entries(resources: xdr.SorobanResources) -> int:
+    """Accounts and the like are read from disk; what contracts keep is held in memory."""
+    keys = resources.footprint.read_only + resources.footprint.read_write
+    return sum(key.type != xdr.LedgerEntryType.CONTRACT_DATA for key in keys)
 
 
 def events_fee(size: int) -> int:
@@ -53,6 +58,7 @@ def exceeds_limits(resources: xdr.SorobanResources, size: int) -> bool:
     entries = len(footprint.read_only) + len(footprint.read_write)
     return (
         resources.instructions.uint32 > MAX_INSTRUCTIONS
+        or disk_read_entries(resources) > MAX_DISK_READ_ENTRIES
         or resources.disk_read_bytes.uint32 > MAX_DISK_READ_BYTES
         or resources.write_bytes.uint32 > MAX_WRITE_BYTES
         or len(footprint.read_write) > MAX_WRITE_ENTRIES

@@ -10,14 +10,20 @@ import orjson
 from stellar_sdk import StrKey, xdr
 
 from sandbox.stellar.closes import header_entry, metadata
-from sandbox.stellar.histories import page_limit, pagination, start_place, write_cursor
+from sandbox.stellar.filters import read_filters, wanted
+from sandbox.stellar.histories import (
+    cursor_of,
+    page_limit,
+    pagination,
+    start_ledger,
+    write_cursor,
+)
 from sandbox.stellar.network import Node
-from sandbox.stellar.problems import INVALID_PARAMS, Problem
+from sandbox.stellar.problems import INVALID_PARAMS, INVALID_REQUEST, Problem
 from sandbox.stellar.store import Record
 
 MAX_EVENTS, DEFAULT_EVENTS = 10_000, 100
 MAX_LEDGERS, DEFAULT_LEDGERS = 200, 50
-MAX_FILTERS, MAX_CONTRACTS, MAX_TOPICS = 5, 5, 5
 SCANNED_LEDGERS = 10_000
 PAGE = 500
 
@@ -27,11 +33,11 @@ Place = tuple[int, int, int, int]  # ledger, transaction, operation, event
 def get_ledgers(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     ledger, head, oldest = node.network.ledger, node.head, node.oldest
     limit = page_limit(params, DEFAULT_LEDGERS, MAX_LEDGERS)
-    cursor = pagination(params).get("cursor")
-    if cursor and str(cursor).isdigit():
-        start = int(cursor) + 1
+    cursor = cursor_of(params)
+    if cursor:
+        start = _after(cursor, oldest.sequence, head.sequence)
     else:
-        start = start_place(params, oldest.sequence, head.sequence)[0]
+        start = start_ledger(params, oldest.sequence, head.sequence)
     heads = ledger.store.heads(start, head.sequence, limit)
     rows = [
         {
@@ -53,10 +59,22 @@ def get_ledgers(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _after(cursor: str, oldest: int, latest: int) -> int:
+    """The ledger after the cursor's, which must be there already: to be caught up is an error."""
+    start = int(cursor) + 1 if cursor.isdecimal() and len(cursor) <= 10 else 0
+    if not oldest <= start <= latest:
+        message = (
+            f"cursor ('{cursor}') must be between the oldest ledger: {oldest} and the latest "
+            f"ledger: {latest} for this rpc instance"
+        )
+        raise Problem(INVALID_PARAMS, message)
+    return start
+
+
 def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     head, oldest = node.head, node.oldest
-    limit = page_limit(params, DEFAULT_EVENTS, MAX_EVENTS)
-    filters = _read_filters(params)
+    limit = page_limit(params, DEFAULT_EVENTS, MAX_EVENTS, INVALID_PARAMS)
+    filters = read_filters(params)
     start = _start(params, oldest.sequence, head.sequence)
     end = params.get("endLedger") or head.sequence + 1
     if not isinstance(end, int):
@@ -67,7 +85,7 @@ def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     while len(found) < limit:
         records = node.network.ledger.store.page(place, last, PAGE)
         for record in records:
-            told = (row for row in _events(record) if row[0] > start and _wanted(row[1], filters))
+            told = (row for row in _events(record) if row[0] > start and wanted(row[1], filters))
             found.extend(row for _, row in told)
         if len(records) < PAGE:
             break
@@ -86,15 +104,27 @@ def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
 
 def _start(params: dict[str, Any], oldest: int, latest: int) -> Place:
     """The place after which events are told."""
-    cursor = pagination(params).get("cursor")
-    if not cursor:
-        ledger, position = start_place(params, oldest, latest)
-        return ledger, position, -1, -1
-    try:
-        number, index = (int(part) for part in str(cursor).split("-"))
-    except ValueError as error:
-        raise Problem(INVALID_PARAMS, f"invalid cursor: {cursor}") from error
-    return number >> 32, number >> 12 & 0xFFFFF, number & 0xFFF, index
+    cursor, first = pagination(params).get("cursor"), params.get("startLedger") or 0
+    if cursor:
+        if first or params.get("endLedger"):
+            raise Problem(INVALID_PARAMS, "ledger ranges and cursor cannot both be set")
+        start = _read_event_id(str(cursor))
+    elif not isinstance(first, int) or first < 1:
+        raise Problem(INVALID_PARAMS, "startLedger must be positive")
+    else:
+        start = first, 1, -1, -1
+    if not oldest <= start[0] <= latest:
+        message = f"startLedger must be within the ledger range: {oldest} - {latest}"
+        raise Problem(INVALID_REQUEST, message)
+    return start
+
+
+def _read_event_id(cursor: str) -> Place:
+    number, dash, index = cursor.partition("-")
+    if not (number.isdecimal() and dash and index.isdecimal()) or len(number) > 19:
+        raise Problem(INVALID_PARAMS, f"invalid cursor: {cursor}")
+    place = int(number)
+    return place >> 32, place >> 12 & 0xFFFFF, place & 0xFFF, int(index)
 
 
 def _events(record: Record) -> list[tuple[Place, dict[str, Any]]]:
@@ -125,39 +155,3 @@ def _events(record: Record) -> list[tuple[Place, dict[str, Any]]]:
 
 def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _read_filters(params: dict[str, Any]) -> list[dict[str, Any]]:
-    filters = params.get("filters") or []
-    if not isinstance(filters, list) or len(filters) > MAX_FILTERS:
-        raise Problem(INVALID_PARAMS, f"maximum {MAX_FILTERS} filters per request")
-    for item in filters:
-        if not isinstance(item, dict):
-            raise Problem(INVALID_PARAMS, "a filter is an object")
-        if len(item.get("contractIds") or []) > MAX_CONTRACTS:
-            raise Problem(INVALID_PARAMS, f"maximum {MAX_CONTRACTS} contract IDs per filter")
-        if len(item.get("topics") or []) > MAX_TOPICS:
-            raise Problem(INVALID_PARAMS, f"maximum {MAX_TOPICS} topics per filter")
-    return filters
-
-
-def _wanted(row: dict[str, Any], filters: list[dict[str, Any]]) -> bool:
-    return not filters or any(_passes(row, item) for item in filters)
-
-
-def _passes(row: dict[str, Any], item: dict[str, Any]) -> bool:
-    if item.get("type") not in (None, "", "contract"):
-        return False
-    contracts, topics = item.get("contractIds") or [], item.get("topics") or []
-    if contracts and row["contractId"] not in contracts:
-        return False
-    return not topics or any(_matches(row["topic"], pattern) for pattern in topics)
-
-
-def _matches(topics: list[str], pattern: list[str]) -> bool:
-    """`*` stands for one topic, a closing `**` for any number of them."""
-    open_ended = bool(pattern) and pattern[-1] == "**"
-    wanted = pattern[:-1] if open_ended else pattern
-    if len(topics) < len(wanted) or (len(topics) > len(wanted) and not open_ended):
-        return False
-    return all(want in ("*", topic) for want, topic in zip(wanted, topics, strict=False))

@@ -24,6 +24,11 @@ class Head:
     hash: str
     header: str  # base64 of the LedgerHeader
 
+    @property
+    def protocol(self) -> int:
+        """The version of the protocol under which it was closed."""
+        return xdr.LedgerHeader.from_xdr(self.header).ledger_version.uint32
+
 
 def build_head(
     previous: Head | None, close_time: int, results: bytes, changes: bytes, protocol: int

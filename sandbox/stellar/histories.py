@@ -57,14 +57,16 @@ def get_transactions(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     ledger, head = node.network.ledger, node.told
     oldest = node.oldest
     limit = page_limit(params, DEFAULT_TRANSACTIONS, MAX_TRANSACTIONS)
-    start = start_place(params, oldest.sequence, head.sequence)
+    start = _start(params, oldest.sequence, head.sequence)
     records = ledger.store.page(start, head.sequence, limit)
     if len(records) == limit:
-        place = (records[-1].ledger, records[-1].position)
+        place = write_cursor(records[-1].ledger, records[-1].position)
+    elif start[0] > head.sequence:
+        place = 0  # a cursor that leads nowhere, as stellar-rpc gives it
     else:
-        # Everything up to this node's last ledger has been told; the next page starts after it.
-        told = max((row.position for row in records if row.ledger == head.sequence), default=0)
-        place = max((head.sequence, told), (start[0], start[1] - 1))
+        # The last transaction told, or with none the start of the ledger: told again next time.
+        told = (row.position for row in records if row.ledger == head.sequence)
+        place = write_cursor(head.sequence, max(told, default=0))
     rows = [splice(row, row.hash.hex(), {}, str(row.created_at)) for row in records]
     return {
         "transactions": rows,
@@ -72,7 +74,7 @@ def get_transactions(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         "latestLedgerCloseTimestamp": head.close_time,
         "oldestLedger": oldest.sequence,
         "oldestLedgerCloseTimestamp": oldest.close_time,
-        "cursor": str(write_cursor(*place)),
+        "cursor": str(place),
     }
 
 
@@ -83,39 +85,50 @@ def pagination(params: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def page_limit(params: dict[str, Any], default: int, most: int) -> int:
+def page_limit(params: dict[str, Any], default: int, most: int, code: int = INVALID_REQUEST) -> int:
     limit = pagination(params).get("limit") or default
     if not isinstance(limit, int) or limit < 1:
         raise Problem(INVALID_PARAMS, "limit must be a positive number")
     if limit > most:
-        raise Problem(INVALID_PARAMS, f"limit must not exceed {most}")
+        raise Problem(code, f"limit must not exceed {most}")
     return limit
 
 
-def start_place(params: dict[str, Any], oldest: int, latest: int) -> tuple[int, int]:
-    """Where a page begins: (ledger, position), from a start ledger or after a cursor."""
-    cursor = pagination(params).get("cursor")
+def cursor_of(params: dict[str, Any]) -> str:
+    """The cursor, if there is one: then there is no start ledger."""
+    cursor = pagination(params).get("cursor") or ""
+    if not isinstance(cursor, str):
+        raise Problem(INVALID_PARAMS, "a cursor is a string")
+    if cursor and params.get("startLedger"):
+        raise Problem(INVALID_REQUEST, "startLedger and cursor cannot both be set")
+    return cursor
+
+
+def start_ledger(params: dict[str, Any], oldest: int, latest: int) -> int:
+    """The ledger that was asked for to begin with."""
     start = params.get("startLedger") or 0
-    if cursor:
-        if start:
-            raise Problem(INVALID_PARAMS, "startLedger and cursor cannot both be set")
-        try:
-            ledger, position = read_cursor(int(cursor))
-        except (TypeError, ValueError) as error:
-            raise Problem(INVALID_PARAMS, f"invalid cursor: {cursor}") from error
-        if ledger < oldest:
-            raise Problem(INVALID_REQUEST, _range_message(oldest, latest))
-        return ledger, position + 1
     if not isinstance(start, int) or not oldest <= start <= latest:
-        raise Problem(INVALID_REQUEST, _range_message(oldest, latest))
-    return start, 1
+        message = (
+            f"start ledger must be between the oldest ledger: {oldest} and the latest ledger: "
+            f"{latest} for this rpc instance"
+        )
+        raise Problem(INVALID_REQUEST, message)
+    return start
 
 
-def _range_message(oldest: int, latest: int) -> str:
-    return (
-        f"start ledger must be between the oldest ledger: {oldest} and the latest ledger: "
-        f"{latest} for this rpc instance"
-    )
+def _start(params: dict[str, Any], oldest: int, latest: int) -> tuple[int, int]:
+    """Where a page begins: (ledger, position), from a start ledger or after a cursor."""
+    cursor = cursor_of(params)
+    if not cursor:
+        return start_ledger(params, oldest, latest), 1
+    try:
+        ledger, position = read_cursor(int(cursor))
+    except ValueError as error:
+        raise Problem(INVALID_PARAMS, f"invalid cursor: {cursor}") from error
+    if ledger < oldest:
+        message = f"database does not contain metadata for ledger: {ledger}"
+        raise Problem(INVALID_PARAMS, message)
+    return ledger, position + 1
 
 
 def write_cursor(ledger: int, position: int) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 
 from sandbox.stellar import fees
-from sandbox.stellar.entries import AUTHORIZED, MAINTAIN_LIABILITIES, Trustline
-from sandbox.stellar.faults import WORLD_KINDS, BadPlan, Fault
+from sandbox.stellar.faults import COUNTED_WHEN_MET, WORLD_KINDS, BadPlan, Fault
 from sandbox.stellar.headers import PROTOCOL_VERSION
 from sandbox.stellar.network import Network, Node
 
@@ -16,8 +15,7 @@ def start_plan(network: Network, faults: list[Fault], seed: int) -> None:
     for fault in faults:
         if fault.node is not None and not 0 <= fault.node < len(network.nodes):
             raise BadPlan(f"There is no node {fault.node}.")
-        if fault.address is not None and _line(network, fault) is None:
-            raise BadPlan(f"{fault.address} has no trustline to disturb.")
+        _check_address(network, fault)
     for fault in network.faults.faults:
         if fault.kind in WORLD_KINDS:
             _end(network, fault)
@@ -25,15 +23,15 @@ def start_plan(network: Network, faults: list[Fault], seed: int) -> None:
     for fault in faults:
         if fault.kind in WORLD_KINDS:
             _begin(network, fault)
-            network.faults.counts[fault.kind] += 1
+            if fault.kind not in COUNTED_WHEN_MET:
+                network.faults.counts[fault.kind] += 1
 
 
 def _begin(network: Network, fault: Fault) -> None:
     value = fault.value or 0
     match fault.kind:
         case "lagging_node":
-            for node in _nodes(network, fault):
-                node.lag = value
+            _lag(network, fault, value)
         case "lagging_history":
             for node in _nodes(network, fault):
                 node.history_lag = value
@@ -48,17 +46,16 @@ def _begin(network: Network, fault: Fault) -> None:
             network.nodes[fault.node].claimed_protocol = value
         case "protocol_upgrade":
             network.ledger.protocol = value
-        case "frozen_trustline":
-            _set_flags(network, fault, MAINTAIN_LIABILITIES)
-        case "removed_trustline":
-            _remove_line(network, fault)
+        case "frozen_key":
+            _freeze(network, fault, lambda frozen, address: frozen | {address})
+        case "frozen_trustline" | "removed_trustline":
+            network.disturb(fault.kind, fault.address or "")
 
 
 def _end(network: Network, fault: Fault) -> None:
     match fault.kind:
         case "lagging_node":
-            for node in _nodes(network, fault):
-                node.lag = 0
+            _lag(network, fault, 0)
         case "lagging_history":
             for node in _nodes(network, fault):
                 node.history_lag = 0
@@ -73,39 +70,40 @@ def _end(network: Network, fault: Fault) -> None:
             network.nodes[fault.node].claimed_protocol = 0
         case "protocol_upgrade":
             network.ledger.protocol = PROTOCOL_VERSION
-        case "frozen_trustline":
-            _set_flags(network, fault, AUTHORIZED)
-        case "removed_trustline":
-            _restore_line(network, fault)
+        case "frozen_key":
+            _freeze(network, fault, lambda frozen, address: frozen - {address})
+        case "frozen_trustline" | "removed_trustline":
+            network.repair(fault.kind, fault.address or "")
+
+
+def _check_address(network: Network, fault: Fault) -> None:
+    if fault.address is None:
+        return
+    root, asset = network.ledger.root, network.settings.genesis.asset
+    if fault.kind == "frozen_key":
+        if root.account(fault.address) is None:
+            raise BadPlan(f"There is no account {fault.address} to freeze.")
+    elif root.trustline(fault.address, asset) is None:
+        raise BadPlan(f"{fault.address} has no trustline to disturb.")
 
 
 def _nodes(network: Network, fault: Fault) -> list[Node]:
     return network.nodes if fault.node is None else [network.nodes[fault.node]]
 
 
-def _line(network: Network, fault: Fault) -> Trustline | None:
-    return network.ledger.root.trustline(fault.address or "", network.settings.genesis.asset)
+def _lag(network: Network, fault: Fault, ledgers: int) -> None:
+    for node in _nodes(network, fault):
+        node.lag = ledgers
+        node.follow()
 
 
-def _set_flags(network: Network, fault: Fault, flags: int) -> None:
-    line = _line(network, fault)
-    if line is not None:
-        network.change([replace(line, flags=flags)], [])
-
-
-def _remove_line(network: Network, fault: Fault) -> None:
-    """The holder sends everything back to the issuer and closes the line."""
-    line = _line(network, fault)
-    account = network.ledger.root.account(fault.address or "")
-    if line is not None and account is not None:
-        poorer = replace(account, sub_entries=account.sub_entries - 1)
-        network.change([poorer], [line.key])
-
-
-def _restore_line(network: Network, fault: Fault) -> None:
-    """The holder opens the line again, with nothing on it."""
-    account = network.ledger.root.account(fault.address or "")
-    if _line(network, fault) is None and account is not None:
-        line = Trustline(account.address, network.settings.genesis.asset, 0)
-        richer = replace(account, sub_entries=account.sub_entries + 1)
-        network.change([richer, line], [])
+def _freeze(
+    network: Network, fault: Fault, change: Callable[[frozenset[str], str], frozenset[str]]
+) -> None:
+    """By the validators, for the whole network; or by one node's own filter, for that node."""
+    address = fault.address or ""
+    if fault.node is None:
+        network.ledger.frozen = change(network.ledger.frozen, address)
+    else:
+        node = network.nodes[fault.node]
+        node.filtered = change(node.filtered, address)

@@ -11,6 +11,10 @@ from sandbox.stellar.transactions import Envelope
 
 Room = tuple[int, ...]  # as many kinds of room as the lane measures
 
+# Of calls: how many, their bytes, their instructions (as if none ran beside another), entries and
+# bytes read from disk, entries and bytes written.
+SOROBAN_ROOM: Room = (2_000, 266_240, 580_000_000, 1_000, 400_000, 1_000, 286_720)
+
 
 class Lanes:
     """Who gets into the next ledger, and what a place costs per operation.
@@ -20,7 +24,7 @@ class Lanes:
 
     def __init__(self) -> None:
         self.classic: Room = (1_000,)  # operations
-        self.soroban: Room = (2_000, 266_240, 1_000)  # transactions, bytes, entries written
+        self.soroban: Room = SOROBAN_ROOM
         self.floor = fees.BASE_FEE
 
     def hold(self, envelopes: list[Envelope], ledgers: int = 1) -> bool:
@@ -64,11 +68,31 @@ class Lanes:
         return [(item, ceil(price * item.paid_operations)) for item in winners]
 
 
+def best_bids(envelopes: list[Envelope]) -> list[Envelope]:
+    """One for each account: of two, the better bid."""
+    best: dict[str, Envelope] = {}
+    for envelope in envelopes:
+        rival = best.get(envelope.source)
+        if rival is None or (rate(envelope), envelope.hash) > (rate(rival), rival.hash):
+            best[envelope.source] = envelope
+    return list(best.values())
+
+
 def cost(envelope: Envelope) -> Room:
+    """The room an envelope takes; a call takes what it declares."""
     if not envelope.is_soroban:
         return (envelope.paid_operations,)
-    written = len(envelope.footprint.writable) if envelope.footprint else 0
-    return 1, envelope.size, written
+    assert envelope.soroban is not None
+    resources = envelope.soroban.resources
+    return (
+        1,
+        envelope.size,
+        resources.instructions.uint32,
+        fees.disk_read_entries(resources),
+        resources.disk_read_bytes.uint32,
+        len(resources.footprint.read_write),
+        resources.write_bytes.uint32,
+    )
 
 
 def rate(envelope: Envelope) -> Fraction:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 import orjson
-from stellar_sdk.xdr import TransactionResultCode as Code
 
 from sandbox.stellar.contracts import Contract
 from sandbox.stellar.entries import Entry, Key
 from sandbox.stellar.execution import Execution
 from sandbox.stellar.genesis import Genesis
 from sandbox.stellar.headers import PROTOCOL_VERSION, Head, build_head
-from sandbox.stellar.lanes import Lanes
+from sandbox.stellar.lanes import Lanes, best_bids
 from sandbox.stellar.results import Refused
 from sandbox.stellar.states import State
 from sandbox.stellar.store import Record, Store
@@ -51,7 +51,7 @@ class Ledger:
         self.passphrase = genesis.passphrase
         self.retention = retention
         self.lanes = Lanes()
-        self.protocol = PROTOCOL_VERSION
+        self.frozen: frozenset[str] = frozenset()  # accounts that no transaction may touch
         self.store = Store(data_dir)
         self.root = State()
         self.contracts: dict[str, Contract] = {
@@ -63,6 +63,7 @@ class Ledger:
         head = self.store.head()
         assert head is not None
         self.head = head
+        self.protocol = head.protocol
         self.first = self.store.first_sequence()
         self.heads = {head.sequence: head}
         self.root.ledger = head.sequence
@@ -79,7 +80,7 @@ class Ledger:
             for entry in genesis.entries():
                 self.root.put(entry)
                 entries[entry.key] = self.root.changes[entry.key]
-            head = build_head(None, now, b"", genesis.digest.encode(), self.protocol)
+            head = build_head(None, now, b"", genesis.digest.encode(), PROTOCOL_VERSION)
             self.store.save_close(head, entries, [], [("genesis", genesis.digest)])
         self.root.changes = dict(self.store.load_entries())
 
@@ -107,10 +108,10 @@ class Ledger:
     def close(self, candidates: list[Envelope], close_time: int) -> Closing:
         """Close a ledger over the best of what is queued."""
         number = self.head.sequence + 1
-        moment = Moment(number, close_time, close_time)
+        moment = Moment(number, close_time, close_time, self.frozen)
         sheet = State(self.root, number)
-        closing = Closing(self._trim(candidates, moment))
-        chosen = self.lanes.choose(closing.valid)
+        closing = Closing()
+        chosen = self.lanes.choose(best_bids(self._valid(candidates, moment)))
         runs = [
             Execution(envelope, sheet, moment, self.passphrase, self.contracts, charge)
             for envelope, charge in sorted(chosen, key=lambda item: self._lot(item[0]))
@@ -124,40 +125,47 @@ class Ledger:
         self._settle(sheet, close_time, closing.records)
         return closing
 
-    def change(self, entries: list[Entry], removed: list[Key], close_time: int) -> None:
+    def change(
+        self,
+        entries: list[Entry],
+        removed: list[Key],
+        close_time: int,
+        facts: Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Change the world from outside, as no client could: a friendbot's gift, a fault."""
         sheet = State(self.root, self.head.sequence + 1)
         for entry in entries:
             sheet.put(entry)
         for key in removed:
             sheet.remove(key)
-        self._settle(sheet, close_time, [])
+        self._settle(sheet, close_time, [], facts)
 
     def _lot(self, envelope: Envelope) -> bytes:
         """The order within a ledger is drawn, so that nobody can rely on it."""
         return sha256(bytes.fromhex(self.head.hash) + envelope.hash).digest()
 
-    def _trim(
-        self, candidates: list[Envelope], moment: Moment
-    ) -> tuple[list[Envelope], list[Envelope]]:
-        valid, invalid = [], []
+    def _valid(self, candidates: list[Envelope], moment: Moment) -> list[Envelope]:
+        """Those that the newest ledger bears; a lagging node may propose what it has applied."""
+        valid = []
         for envelope in candidates:
-            try:
+            with suppress(Refused):
                 check_envelope(envelope, self.root, moment)
-            except Refused as refusal:
-                if refusal.code != Code.txTOO_EARLY:
-                    invalid.append(envelope)
-            else:
                 valid.append(envelope)
-        return valid, invalid
+        return valid
 
-    def _settle(self, sheet: State, close_time: int, records: list[Record]) -> None:
+    def _settle(
+        self,
+        sheet: State,
+        close_time: int,
+        records: list[Record],
+        facts: Iterable[tuple[str, str]] = (),
+    ) -> None:
         before = {key: self.root.get(key) for key in sheet.changes}
         results = b"".join(sha256(record.body).digest() for record in records)
         touched = "\n".join(map(repr, sheet.changes.values())).encode()
         head = build_head(self.head, close_time, results, touched, self.protocol)
         # On disk first: what a client has been told must still be true after a crash.
-        self.store.save_close(head, sheet.changes, records)
+        self.store.save_close(head, sheet.changes, records, facts)
         sheet.commit()
         self.undo[head.sequence] = before
         self.head = head
@@ -173,8 +181,7 @@ class Ledger:
 class Closing:
     """What closing a ledger did with everything that was queued for it."""
 
-    def __init__(self, sorted_out: tuple[list[Envelope], list[Envelope]]) -> None:
-        self.valid, self.invalid = sorted_out
+    def __init__(self) -> None:
         self.applied: list[Envelope] = []
         self.records: list[Record] = []
 

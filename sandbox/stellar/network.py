@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.stellar import disturbances
 from sandbox.stellar.contracts import Contract
 from sandbox.stellar.entries import Account, ContractData, Entry, Key
 from sandbox.stellar.faults import FaultPlan
 from sandbox.stellar.genesis import Genesis
 from sandbox.stellar.headers import Head
 from sandbox.stellar.lanes import rate
-from sandbox.stellar.ledger import Closing, Ledger
+from sandbox.stellar.ledger import REMEMBERED, Closing, Ledger
 from sandbox.stellar.queue import Queue
 from sandbox.stellar.states import State
 from sandbox.stellar.transactions import Envelope
+from sandbox.stellar.validity import Moment
 
 FRIENDBOT_GIFT = 10_000 * 10_000_000
 EXPECTED_BY_HAND_SECONDS = 5.0
@@ -44,12 +46,18 @@ class Network:
             settings.genesis, settings.data_dir, settings.retention, settings.clock
         )
         self.nodes = [Node(self, index) for index in range(settings.nodes)]
+        # What recent ledgers took, for nodes that have not closed them yet.
+        self.applied: dict[int, list[Envelope]] = {}
         self.fee_window: deque[FeeSample] = deque(maxlen=FEE_WINDOW_LEDGERS)
         self.faults = FaultPlan()
         # How often each method was asked for, of any node.
         self.calls: Counter[str] = Counter()
         self.halted = False
         self._closed = asyncio.Event()
+        self._disturbed = disturbances.read_note(self.ledger.store.fact(disturbances.FACT))
+        # A restart ends every fault, those too that are written into the ledger.
+        for disturbance in list(self._disturbed):
+            self.repair(*disturbance)
 
     @property
     def passphrase(self) -> str:
@@ -68,7 +76,10 @@ class Network:
     def close_ledger(self) -> Closing:
         closing = self.ledger.close(self._candidates(), self.next_close_time())
         self.fee_window.append(FeeSample.of(closing))
-        self._shift(closing.applied, closing.invalid)
+        here = self.ledger.head.sequence
+        self.applied[here] = closing.applied
+        self.applied.pop(here - REMEMBERED, None)
+        self._tell()
         return closing
 
     async def next_close(self) -> None:
@@ -81,10 +92,29 @@ class Network:
         faster_than_clock = 0 < self.settings.close_seconds < 1
         return max(now, last if faster_than_clock else last + 1)
 
-    def change(self, entries: list[Entry], removed: list[Key]) -> None:
+    def change(
+        self,
+        entries: list[Entry],
+        removed: list[Key],
+        facts: Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Close a ledger that changes the world from outside."""
-        self.ledger.change(entries, removed, self.next_close_time())
-        self._shift([], [])
+        self.ledger.change(entries, removed, self.next_close_time(), facts)
+        self._tell()
+
+    def disturb(self, kind: str, address: str) -> None:
+        """Write a fault into the ledger, and in the same breath that it is to be put back."""
+        what = (kind, address)
+        self._disturbed.append(what)
+        changes = disturbances.begin(what, self.settings.genesis.asset, self.ledger.root)
+        self.change(*changes, [disturbances.note(self._disturbed)])
+
+    def repair(self, kind: str, address: str) -> None:
+        """Put back what such a fault did."""
+        what = (kind, address)
+        self._disturbed.remove(what)
+        changes = disturbances.end(what, self.settings.genesis.asset, self.ledger.root)
+        self.change(*changes, [disturbances.note(self._disturbed)])
 
     def deploy(self, instance: ContractData, contract: Contract) -> None:
         """Let a contract, as native code, answer under the id of its instance entry."""
@@ -101,18 +131,15 @@ class Network:
         return True
 
     def _candidates(self) -> list[Envelope]:
-        """What the nodes propose: of two envelopes of one account, the better bid."""
-        best: dict[str, Envelope] = {}
-        for node in self.nodes:
-            for envelope in node.queue.envelopes:
-                rival = best.get(envelope.source)
-                if rival is None or (rate(envelope), envelope.hash) > (rate(rival), rival.hash):
-                    best[envelope.source] = envelope
-        return list(best.values())
+        """Whatever waits at any node, once."""
+        waiting = {
+            envelope.hash: envelope for node in self.nodes for envelope in node.queue.envelopes
+        }
+        return list(waiting.values())
 
-    def _shift(self, applied: list[Envelope], invalid: list[Envelope]) -> None:
+    def _tell(self) -> None:
         for node in self.nodes:
-            node.queue.shift(applied, invalid, self.ledger.root)
+            node.follow()
         self._closed.set()
         self._closed = asyncio.Event()
 
@@ -129,8 +156,10 @@ class Node:
         self.queue = Queue(network.ledger.lanes)
         self.lag = 0
         self.history_lag = 0  # ledgers whose entries it shows, but not yet their transactions
+        self.filtered: frozenset[str] = frozenset()  # accounts it alone takes nothing of
         self.claimed_protocol = 0  # what it says it serves, if not what the network does
         self.remembers_from = 0  # the first ledger it can still tell of, if it lost its past
+        self._followed = network.ledger.head.sequence  # the last ledger its queue lived through
 
     @property
     def head(self) -> Head:
@@ -159,12 +188,26 @@ class Node:
     def state(self) -> State:
         return self.network.ledger.state_at(self.head.sequence)
 
-    @property
-    def patience_seconds(self) -> float:
-        """How much life a transaction must have left on arrival: two closes, and what is late."""
+    def follow(self) -> None:
+        """Let the queue live through every ledger this node has closed since, one by one."""
+        ledger = self.network.ledger
+        while self._followed < self.head.sequence:
+            self._followed += 1
+            closed = ledger.head_at(self._followed)
+            applied = self.network.applied.get(closed.sequence, [])
+            self.queue.shift(applied, ledger.state_at(closed.sequence), self.moment_after(closed))
+
+    def moment_after(self, head: Head) -> Moment:
+        """The ledger after this one, and how long a transaction must live to be taken for it.
+
+        That is two closes, and whatever the node is late.
+        """
+        now = self.network.clock()
         expected = self.network.settings.close_seconds or EXPECTED_BY_HAND_SECONDS
-        late = self.network.clock() - self.head.close_time
-        return 2 * expected + max(0.0, late)
+        close_time = max(head.close_time + 1, int(now))
+        latest = head.close_time + int(2 * expected + max(0.0, now - head.close_time))
+        frozen = self.network.ledger.frozen
+        return Moment(head.sequence + 1, close_time, max(latest, close_time), frozen)
 
 
 @dataclass(slots=True)

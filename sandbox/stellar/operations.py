@@ -68,8 +68,10 @@ def authorize(
 
 def check_operation(operation: xdr.Operation, default: str) -> bytes | None:
     """The result that refuses this operation whatever the ledger holds, or None."""
-    if operation.body.type == OperationType.INVOKE_HOST_FUNCTION:
-        return None
+    call = operation.body.invoke_host_function_op
+    if call is not None:
+        # Wasm is left out of the box: what would bring some is refused, not ignored.
+        return None if call.host_function.invoke_contract else results.OP_NOT_SUPPORTED
     rule = RULES.get(operation.body.type)
     if rule is None:
         return results.OP_NOT_SUPPORTED

@@ -1,7 +1,7 @@
 """A node's queue of transactions that are not in a ledger yet, with stellar-core's manners.
 
-One transaction per source account; four ledgers of life; ten ledgers of ban for whatever left the
-queue, applied or not. The manners matter more than the queue: they are what a client sees.
+One transaction per source account; four ledgers of life; ten ledgers of ban for what was applied,
+aged out or became invalid. The manners matter more than the queue: they are what a client sees.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Queue:
         check_envelope(envelope, state, moment)
         self._check_payer(envelope, state, queued)
         self._make_room(envelope, queued)
-        self._pending[envelope.source] = Pending(envelope)
+        # A better bid for the same place does not make the place any younger.
+        self._pending[envelope.source] = Pending(envelope, queued.age if queued else 0)
 
     def is_banned(self, envelope: Envelope) -> bool:
         return any(envelope.hash in banned for banned in self._bans)
@@ -74,17 +75,21 @@ class Queue:
     def drop(self, source: str) -> None:
         self._pending.pop(source, None)
 
-    def shift(self, applied: list[Envelope], invalid: list[Envelope], state: State) -> None:
-        """A ledger has closed: forget what it took, ban it, and age the rest."""
+    def shift(self, applied: list[Envelope], state: State, moment: Moment) -> None:
+        """A ledger has closed: ban what it took, age the rest, and let go what cannot follow.
+
+        What lost its sequence number to another is let go without a ban: who sends it again is
+        told txBAD_SEQ.
+        """
         self._bans.append(set())
         self.ban([envelope.hash for envelope in applied])
-        self.ban([envelope.hash for envelope in invalid])
-        refused = {envelope.hash for envelope in invalid}
+        for winner in applied:
+            queued = self._pending.get(winner.source)
+            if queued is not None and queued.envelope.sequence <= winner.sequence:
+                del self._pending[winner.source]
         for source, item in list(self._pending.items()):
-            account = state.account(source)
             item.age += 1
-            passed = account is None or account.sequence >= item.envelope.sequence
-            if passed or item.envelope.hash in refused or item.age >= LIFE_LEDGERS:
+            if item.age >= LIFE_LEDGERS or not _holds(item.envelope, state, moment):
                 self.ban([item.envelope.hash])
                 del self._pending[source]
 
@@ -156,3 +161,11 @@ class Queue:
         payer = state.account(envelope.fee_source)
         if payer is None or payer.spendable < owed:
             raise Refused(Code.txINSUFFICIENT_BALANCE)
+
+
+def _holds(envelope: Envelope, state: State, moment: Moment) -> bool:
+    try:
+        check_envelope(envelope, state, moment)
+    except Refused:
+        return False
+    return True

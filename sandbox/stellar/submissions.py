@@ -7,13 +7,13 @@ from typing import Any
 
 from stellar_sdk.xdr import TransactionResultCode as Code
 
+from sandbox.stellar.freezes import touches
 from sandbox.stellar.network import Node
-from sandbox.stellar.problems import INVALID_PARAMS, Problem
+from sandbox.stellar.problems import INTERNAL, INVALID_PARAMS, Problem
 from sandbox.stellar.queue import Busy, Duplicate
 from sandbox.stellar.results import Refused, transaction_result
 from sandbox.stellar.simulations import simulate
 from sandbox.stellar.transactions import Envelope, Unreadable, read_envelope
-from sandbox.stellar.validity import Moment
 
 
 def simulate_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
@@ -30,19 +30,22 @@ def send_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         "latestLedger": head.sequence,
         "latestLedgerCloseTime": str(head.close_time),
     }
-    close_time = max(head.close_time + 1, int(node.network.clock()))
-    latest = head.close_time + int(node.patience_seconds)
-    moment = Moment(head.sequence + 1, close_time, max(latest, close_time))
     faults = node.network.faults
     if faults.strikes("banned_hash", node.index, "sendTransaction"):
         node.queue.ban([envelope.hash])
+    if touches(envelope, node.filtered) and not node.queue.is_banned(envelope):
+        faults.counts["frozen_key"] += 1
+        # stellar-core says FILTERED, a status that stellar-rpc does not know.
+        raise Problem(INTERNAL, "invalid status from stellar-core")
     try:
-        node.queue.submit(envelope, node.state, moment)
+        node.queue.submit(envelope, node.state, node.moment_after(head))
     except Busy:
         return {"status": "TRY_AGAIN_LATER", **answer}
     except Duplicate:
         return {"status": "DUPLICATE", **answer}
     except Refused as refusal:
+        if refusal.code == Code.txFROZEN_KEY_ACCESSED:
+            faults.counts["frozen_key"] += 1
         return {"status": "ERROR", "errorResultXdr": _error(envelope, refusal), **answer}
     if faults.strikes("dropped_transaction", node.index, "sendTransaction"):
         node.queue.drop(envelope.source)

@@ -12,6 +12,7 @@ from stellar_sdk.xdr import TransactionResultCode as Code
 
 from sandbox.stellar import fees
 from sandbox.stellar.entries import Account
+from sandbox.stellar.freezes import touches
 from sandbox.stellar.operations import authorize, check_operation
 from sandbox.stellar.results import Refused, operation_result
 from sandbox.stellar.signatures import LOW, Signatures
@@ -32,12 +33,13 @@ class Moment:
     ledger: int
     close_time: int
     latest_close_time: int  # the same when applying; later when an envelope arrives
+    frozen: frozenset[str] = frozenset()  # accounts that nobody may touch
 
 
 def check_envelope(envelope: Envelope, state: State, moment: Moment) -> None:
     """Every question at once, as a node asks them of what is sent to it."""
     if envelope.is_fee_bump:
-        _check_fee_bump(envelope, state)
+        _check_fee_bump(envelope, state, moment)
     try:
         signatures = check_entry(envelope, state, moment)
         _check_balance(envelope, state)
@@ -58,6 +60,8 @@ def check_entry(envelope: Envelope, state: State, moment: Moment) -> Signatures:
     account = state.account(envelope.source)
     if account is None:
         raise Refused(Code.txNO_ACCOUNT)
+    if touches(envelope, moment.frozen):
+        raise Refused(Code.txFROZEN_KEY_ACCESSED)
     if not _sequence_fits(envelope, account):
         raise Refused(Code.txBAD_SEQ)
     signatures = Signatures(envelope.inner_hash, envelope.signatures)
@@ -66,7 +70,7 @@ def check_entry(envelope: Envelope, state: State, moment: Moment) -> Signatures:
     return signatures
 
 
-def _check_fee_bump(envelope: Envelope, state: State) -> None:
+def _check_fee_bump(envelope: Envelope, state: State, moment: Moment) -> None:
     needed = fees.BASE_FEE * envelope.paid_operations
     inner_bid = envelope.tx.fee.uint32 - envelope.resource_fee
     inner_operations = max(1, len(envelope.operations))
@@ -77,6 +81,8 @@ def _check_fee_bump(envelope: Envelope, state: State) -> None:
     payer = state.account(envelope.fee_source)
     if payer is None:
         raise Refused(Code.txNO_ACCOUNT)
+    if envelope.fee_source in moment.frozen:
+        raise Refused(Code.txFROZEN_KEY_ACCESSED)
     signatures = Signatures(envelope.hash, envelope.outer_signatures)
     if not signatures.satisfy(payer, LOW):
         raise Refused(Code.txBAD_AUTH)

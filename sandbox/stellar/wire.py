@@ -98,10 +98,10 @@ def event(contract: str, topics: list[bytes], data: bytes) -> bytes:
     return pack(">ii", 0, 1) + contract_bytes(contract) + pack(">ii", 1, 0) + array(topics) + data
 
 
-def diagnostic(contract: str, topics: list[bytes], text: str) -> bytes:
+def diagnostic(contract: str | None, topics: list[bytes], text: str) -> bytes:
     """What a host logs of a call that failed: no event of the contract, and of no ledger."""
-    head = pack(">iii", 0, 0, 1) + contract_bytes(contract)
-    return head + pack(">ii", 2, 0) + array(topics) + sc_string(text)
+    who = ZERO if contract is None else ONE + contract_bytes(contract)
+    return pack(">ii", 0, 0) + who + pack(">ii", 2, 0) + array(topics) + sc_string(text)
 
 
 # Accounts, assets, keys

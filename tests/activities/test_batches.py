@@ -3,22 +3,37 @@ Many payments by one transaction, on the real database and the real chain: each 
 whoever cannot be paid holds up nobody else, and every share can be proven by itself.
 """
 
+from dataclasses import replace
+
 import httpx
 import pytest
 from stellar_sdk import Keypair
 
 from activities.limits import Gate
 from activities.payments import PaymentActivities
-from adapters.postgres import attempts, envelopes, shares
+from adapters.postgres import attempts, batches, envelopes, shares
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from domain.attempts import Observation, Outcome, SettlementRail
 from domain.errors import TryAgain
 from sandbox.stack import Stack
 from tests import witness
-from tests.gathering import CLASSIC, NETTED, gathered, landed, on_chain, patiently, states
-from tests.owing import payment_owed
+from tests.dying import past
+from tests.gathering import (
+    CLASSIC,
+    NETTED,
+    gathered,
+    keys_of,
+    landed,
+    on_chain,
+    patiently,
+    states,
+)
+from tests.owing import NOW, payment_owed
 from tests.support import eventually
+
+FAR_OFF = NOW.replace(year=2100)
+Patch = pytest.MonkeyPatch
 
 
 async def test_payments_of_a_batch_are_each_settled_once(
@@ -140,6 +155,7 @@ async def test_a_batch_that_meets_an_open_breaker_is_neither_sent_nor_signed_ane
     assert (await eventually(proven, "the bytes are dead", 60)).outcome is Outcome.EXPIRED
     waiting = await steps.prepare_batch(batch)
     assert (waiting.attempt, waiting.obstacle) == (None, "not sent, the breaker is open: odd")
+    assert await states(database, *owed) == [("held", waiting.obstacle)] * 2
     await api.post("/payments/breaker", json={"action": "close", "reason": "seen to"})
     gate.breaker.forget()
     sighting = await landed(steps, batch)
@@ -185,3 +201,67 @@ async def test_a_busy_network_is_outbid_with_the_same_transaction(
     assert len({bid.hash for bid in bids}) == 1
     assert len({bid.newest_hash for bid in bids}) == len(bids)
     assert (await steps.observe_payment(bids[-1])).outcome is Outcome.SUCCEEDED
+
+
+async def test_a_batch_only_takes_a_channel_whose_key_is_held(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
+) -> None:
+    owed = [await payment_owed(database, "BATCH-KEYS") for _ in range(3)]
+    steps, batch = await gathered(database, rail, CLASSIC, owed[0])
+    used = await landed(steps, batch)
+    await steps.book_batch(used)
+    # Any other would have its turn before the one that was used last.
+    monkeypatch.setattr(rail, "keys", keys_of(rail, only=used.attempt.channel))
+    steps, batch = await gathered(database, rail, CLASSIC, *owed[1:])
+    sighting = await landed(steps, batch)
+    assert sighting.attempt.channel == used.attempt.channel
+    async with database.transaction() as connection:
+        none = keys_of(rail, without=used.attempt.channel).channels
+        assert await batches.gather(connection, CLASSIC, FAR_OFF, list(none)) is None
+    await steps.book_batch(sighting)
+    assert await on_chain(stack, *owed) == [1, 1, 1]
+
+
+async def test_the_rest_of_a_failed_batch_waits_when_the_key_of_its_channel_is_gone(
+    api: httpx.AsyncClient,
+    stack: Stack,
+    database: Database,
+    rail: Rail,
+    chain: httpx.AsyncClient,
+    monkeypatch: Patch,
+) -> None:
+    fine, fault = [await payment_owed(database, "REST-KEYS", minutes) for minutes in (5, 25)]
+    steps, batch = await gathered(database, rail, CLASSIC, fine, fault)
+    assert (await patiently(steps.prepare_batch, batch)).attempt is not None
+    payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
+    plan = {"faults": [{"kind": "removed_trustline", "address": payee}]}
+    (await chain.post("/faults", json=plan)).raise_for_status()
+    sighting = await landed(steps, batch)
+    monkeypatch.setattr(rail, "keys", keys_of(rail, without=sighting.attempt.channel))
+    ejection = await steps.eject_batch(sighting)
+    assert ejection.again is None
+    assert [out.payment_id for out in ejection.ejected] == [fault.id]
+    steps, rest = await gathered(database, rail, CLASSIC)
+    await steps.book_batch(await landed(steps, rest))
+    assert await on_chain(stack, fine, fault) == [1, 0]
+
+
+async def test_a_batch_that_needs_a_signature_of_a_key_that_is_gone_waits_for_it(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
+) -> None:
+    owed = [await payment_owed(database, "BATCH-GONE") for _ in range(2)]
+    steps, batch = await gathered(database, rail, CLASSIC, *owed)
+    attempt = (await patiently(steps.prepare_batch, batch)).attempt
+    assert attempt is not None
+    monkeypatch.setattr(rail, "keys", keys_of(rail, without=attempt.channel))
+    # What is signed is sent and watched as ever.
+    assert (await steps.prepare_batch(batch)).attempt == replace(attempt, resumed=True)
+    await past(rail, attempt)
+    stuck = await steps.prepare_batch(batch)
+    assert stuck.attempt is None
+    assert "STELLAR_CHANNELS" in stuck.obstacle
+    assert await states(database, *owed) == [("parked", stuck.obstacle)] * 2
+    monkeypatch.undo()
+    await steps.book_batch(await landed(steps, batch))
+    assert await states(database, *owed) == [("confirmed", None)] * 2
+    assert await on_chain(stack, *owed) == [1, 1]

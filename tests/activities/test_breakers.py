@@ -4,10 +4,13 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import httpx
 import pytest
+from sqlalchemy import update
 
+from activities.attestations import AttestationActivities
 from activities.batches import BatchActivities
 from activities.breakers import FRESH_SECONDS, BreakerSwitch
 from activities.limits import Gate
@@ -15,13 +18,18 @@ from activities.payments import PaymentActivities
 from adapters.postgres import batches, breakers, events
 from adapters.postgres.audit import trail
 from adapters.postgres.database import Database
+from adapters.postgres.tables import channels
+from adapters.stellar.calculator import Calculator
 from adapters.stellar.rail import Rail
 from domain.attempts import Observation, Outcome, SettlementRail, Sighting
+from domain.attestations import Call, CallOutcome, CallStatus, Turn
 from domain.batches import Plan
 from domain.breakers import Tolerance
+from domain.errors import TryAgain
 from domain.outages import Request
 from sandbox.stack import Stack
 from tests import witness
+from tests.activities.test_attestations import judged
 from tests.owing import NOW, payment_owed
 from tests.support import eventually, unique
 
@@ -141,7 +149,6 @@ async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_o
 async def test_a_quarantine_opens_it(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    """On a channel that does not exist, so that the stack keeps all of its own."""
     switch = BreakerSwitch(database)
     steps = PaymentActivities(database, rail, Gate(database, breaker=switch))
     payment = await payment_owed(database)
@@ -149,13 +156,16 @@ async def test_a_quarantine_opens_it(
     assert attempt is not None
     await steps.submit_payment(attempt)
     foreign = Observation(Outcome.FOREIGN, reason="consumed by bytes we do not know")
-    elsewhere = replace(attempt, channel="GNOWHERE")
-    await steps.quarantine_payment(Sighting(payment, elsewhere, foreign, NOW))
+    await steps.quarantine_payment(Sighting(payment, attempt, foreign, NOW))
     assert await switch.reason() == (
-        f"payment {payment.id} is quarantined: bytes we do not know used channel GNOWHERE"
+        f"payment {payment.id} is quarantined: bytes we do not know used channel {attempt.channel}"
     )
     seen = await steps.observe_payment(attempt)
     await steps.book_payment(Sighting(payment, attempt, seen, NOW))
+    async with database.autocommit() as connection:  # the stack keeps all of its channels
+        await connection.execute(
+            update(channels).where(channels.c.address == attempt.channel).values(quarantined=False)
+        )
     assert await on_chain(stack, payment.number) == 1
 
 
@@ -182,7 +192,9 @@ async def test_no_batch_is_gathered_or_signed_while_it_is_open(
     payment = await payment_owed(database)
     assert (await lives.prepare_payment(payment)).gathered
     async with database.transaction() as connection:
-        batch = await batches.gather(connection, plan, datetime.now(UTC) + timedelta(hours=1))
+        batch = await batches.gather(
+            connection, plan, datetime.now(UTC) + timedelta(hours=1), rail.channels
+        )
     assert batch is not None
     await switch.trip("odd", CORRELATION)
     steps = BatchActivities(database, rail, plan, gate)
@@ -195,3 +207,34 @@ async def test_no_batch_is_gathered_or_signed_while_it_is_open(
     assert attempt is not None
     await steps.submit_payment(attempt)
     assert (await steps.observe_payment(attempt)).outcome is Outcome.SUCCEEDED
+
+
+class Unasked:
+    """A contract that nobody may call; what was sent before is still watched for."""
+
+    source = "GNOBODY"
+    watched = 0
+
+    async def watch(self, call: Call, reason: str) -> CallOutcome:
+        assert "the breaker is open" in reason
+        self.watched += 1
+        return CallOutcome(CallStatus.OPEN)
+
+    async def raised(self, *_asked: Any) -> None:
+        return None
+
+
+async def test_the_contract_is_not_called_while_it_is_open(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    switch, contract = BreakerSwitch(database), Unasked()
+    steps = AttestationActivities(
+        database, cast(Calculator, contract), Gate(database, breaker=switch)
+    )
+    attestation = await judged(database)
+    await switch.trip("odd", CORRELATION)
+    with pytest.raises(TryAgain, match="the breaker is open: odd"):
+        await steps.prepare_call(attestation)
+    sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
+    assert await steps.carry_out_call(Turn(sent, mine=True)) is CallStatus.OPEN
+    assert contract.watched == 1

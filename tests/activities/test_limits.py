@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from activities.limits import Gate
-from adapters.postgres import approvals, attempts, batches, payments
+from adapters.postgres import approvals, attempts, batches, channels, payments
 from adapters.postgres.database import Database
 from adapters.postgres.tables import authorisations, spending
 from adapters.postgres.tables import payments as book
@@ -102,17 +102,22 @@ async def test_payments_both_ways_wait_in_no_ring(api: httpx.AsyncClient, wide: 
     assert set(answers) == {"goes"}
 
 
-async def test_a_payment_counts_once_on_the_day_it_is_first_let_go(
+async def test_a_payment_counts_once_on_the_day_it_is_last_let_go(
     api: httpx.AsyncClient, database: Database
 ) -> None:
+    """Those that could not be made for days do not leave together on a day that has room for one."""
     payment, today = await owed(database), another_day()
-    for now in (today, today, today + timedelta(days=1)):
-        assert await verdict(gate(database, now, cap_per_day=1500), payment) == "goes"
+    tomorrow = another_day()
+    for _ in range(2):
+        assert await verdict(gate(database, today, cap_per_day=1500), payment) == "goes"
     assert await spent(database, today) == dict.fromkeys(["payer", "payee"], stroops(1500))
-    assert await spent(database, today + timedelta(days=1)) == {}
     other = await owed(database)
     assert "is used up" in await verdict(gate(database, today, cap_per_day=1500), other)
-    assert await verdict(gate(database, another_day(), cap_per_day=1500), other) == "goes"
+    assert await verdict(gate(database, tomorrow, cap_per_day=1500), other) == "goes"
+    assert "is used up" in await verdict(gate(database, tomorrow, cap_per_day=1500), payment)
+    assert await verdict(gate(database, tomorrow, cap_per_day=3000), payment) == "goes"
+    assert await spent(database, tomorrow) == dict.fromkeys(["payer", "payee"], stroops(3000))
+    assert await spent(database, today) == dict.fromkeys(["payer", "payee"], Decimal(0))
 
 
 async def test_a_payment_to_another_payee_counts_for_that_payee(
@@ -271,7 +276,8 @@ async def test_a_withdrawal_calls_a_payment_back_from_the_batch_it_waits_for(
 async def test_what_holds_a_channel_is_taken(api: httpx.AsyncClient, database: Database) -> None:
     payment = await owed(database)
     async with database.transaction() as connection:
-        held = await attempts.reserve(connection, payment.id)
+        ours = [channel.address for channel in await channels.listed(connection)]
+        held = await attempts.reserve(connection, payment.id, ours)
         assert held is not None
         assert (await approvals.lock(connection, payment.id)).taken
         await attempts.release(connection, held)

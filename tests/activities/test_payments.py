@@ -23,9 +23,9 @@ from domain.errors import TryAgain
 from domain.payments import Parking, Payment, PaymentStatus
 from domain.stories import Story
 from sandbox.stack import Stack
+from tests.dying import dead, parking, past, settle
 from tests.gathering import on_chain, states
 from tests.owing import NOW, payment_owed
-from tests.support import eventually
 
 
 async def remove(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
@@ -38,39 +38,9 @@ async def mend(chain: httpx.AsyncClient) -> None:
     (await chain.post("/faults", json={"faults": []})).raise_for_status()
 
 
-async def dead(rail: Rail, steps: PaymentActivities, payment: Payment) -> Attempt:
-    """Sign a payment and let its bytes die before they are sent."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
-
-    await past(rail, attempt)
-    return attempt
-
-
-async def past(rail: Rail, attempt: Attempt) -> None:
-    async def look() -> bool:
-        return await rail.latest_ledger() > attempt.max_ledger
-
-    await eventually(look, "the bytes are dead")
-
-
 async def story(database: Database, payment: Payment) -> Story:
     async with database.autocommit() as connection:
         return await stories.tell(connection, payment.id)
-
-
-def parking(payment: Payment, why: Preparation, status: PaymentStatus) -> Parking:
-    return Parking(payment, why.obstacle, NOW, status, why.dead_after)
-
-
-async def settle(steps: PaymentActivities, payment: Payment, died: Attempt) -> None:
-    """Go on with the pair of the bytes that died."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
-    assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)
-    await steps.submit_payment(attempt)
-    observation = await steps.observe_payment(attempt)
-    await steps.book_payment(Sighting(payment, attempt, observation, NOW))
 
 
 async def voided(steps: PaymentActivities, payment: Payment, died: Attempt) -> Attempt:
@@ -227,7 +197,7 @@ async def test_who_finds_an_obstacle_while_another_signs_looks_again(
     payment = await payment_owed(database, "DEAD-RACE", 25)
     steps = PaymentActivities(database, rail)
     async with database.autocommit() as connection:
-        stale = await reservations.reserve(connection, payment.id)
+        stale = await reservations.reserve(connection, payment.id, rail.channels)
     assert stale is not None
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
@@ -236,3 +206,26 @@ async def test_who_finds_an_obstacle_while_another_signs_looks_again(
     resumed = (await steps.prepare_payment(payment)).attempt
     assert resumed == replace(attempt, resumed=True)
     await settle(steps, payment, attempt)
+
+
+async def test_a_payment_that_was_only_reserved_for_gives_its_channel_back_while_the_breaker_is_open(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    """The signer died before it signed; by the time it is back, nothing may be signed."""
+    payment = await payment_owed(database, "RESERVED", 25)
+    async with database.autocommit() as connection:
+        held = await reservations.reserve(connection, payment.id, rail.channels)
+    assert held is not None
+    gate = Gate(database)
+    steps = PaymentActivities(database, rail, gate)
+    await gate.breaker.trip("odd", "corr-reserved")
+    why = await steps.prepare_payment(payment)
+    await steps.park_payment(parking(payment, why, PaymentStatus.HELD))
+    assert await states(database, payment) == [("held", "the breaker is open: odd")]
+    async with database.autocommit() as connection:
+        assert await reservations.held(connection, payment.id) is None
+    await api.post("/payments/breaker", json={"action": "close", "reason": "seen to"})
+    gate.breaker.forget()
+    again = (await steps.prepare_payment(payment)).attempt
+    assert again is not None
+    await settle(steps, payment, again)

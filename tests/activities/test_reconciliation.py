@@ -10,11 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select, update
 from stellar_sdk.soroban_rpc import GetEventsResponse
 
 from adapters.postgres import breaks, reconciliation
 from adapters.postgres.database import Database
 from adapters.postgres.tables import breaks as rows_of_breaks
+from adapters.postgres.tables import networks as rows_of_networks
 from adapters.stellar import treasuries
 from adapters.stellar.rail import Rail
 from domain.breaks import BreakKind
@@ -105,7 +107,7 @@ async def test_a_hundred_payments_in_a_transaction_cost_one_page(
     planter = Planter(resting, rail)
     hash_ = await planter.send_all([(2**62 + n, 1000 + n) for n in range(BULK)])
     await reader.reads()
-    assert reader.calls == {"get_health": 1, "get_events": 1}
+    assert reader.calls == {"get_network": 1, "get_health": 1, "get_events": 1}
     found = await kept(book, hash_)
     assert sorted((int(row["number"]), row["amount_stroops"]) for row in found) == [
         (2**62 + n, 1000 + n) for n in range(BULK)
@@ -222,6 +224,25 @@ async def test_a_node_that_lags_is_waited_for(
     assert await reader.reads() >= before
     async with book.autocommit() as connection:
         assert await reconciliation.gaps(connection) == []
+
+
+async def test_a_chain_that_was_reset_is_no_history(
+    book: Database, readers: Callable[[], Reader]
+) -> None:
+    """Neither to a worker that starts nor to one that has read before."""
+    running, starting = readers(), readers()
+    before = await running.reads()
+    async with book.autocommit() as connection:
+        known = (await connection.execute(select(rows_of_networks))).mappings().one()
+        # A longer chain that ended years ago.
+        longer = {"ledger": 10**9, "closed_at": datetime(2020, 1, 1, tzinfo=UTC)}
+        await connection.execute(update(rows_of_networks).values(longer))
+        with pytest.raises(ChainMismatch, match="went backwards"):
+            await starting.reads()
+        with pytest.raises(ChainUnavailable, match="serves the network of the book"):
+            await running.reads()
+        await connection.execute(update(rows_of_networks).values(known))
+    assert await running.reads() >= before <= known["ledger"]
 
 
 async def test_another_network_is_refused(resting: Stack, book: Database) -> None:

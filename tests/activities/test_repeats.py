@@ -162,7 +162,10 @@ async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
     try:
         asked = [await steps.prepare_payment(payment) for payment in (first, second)]
         async with database.autocommit() as connection:
-            ahead = [(await reservations.line(connection, p.number)).ahead for p in (first, second)]
+            ahead = [
+                (await reservations.line(connection, p.number, rail.channels)).ahead
+                for p in (first, second)
+            ]
     finally:
         async with database.autocommit() as connection:
             await connection.execute(
@@ -182,13 +185,13 @@ async def test_a_run_that_was_overtaken_takes_nothing_away(
     """One run finds an obstacle, and meanwhile another has stored bytes: those stay the payment's."""
     payment = await owed(database, "OVERTAKEN")
     async with database.autocommit() as connection:
-        stale = await reservations.reserve(connection, payment.id)
+        stale = await reservations.reserve(connection, payment.id, rail.channels)
     steps = PaymentActivities(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     async with database.autocommit() as connection:
         await reservations.release(connection, stale)
-        held = await reservations.reserve(connection, payment.id)
+        held = await reservations.reserve(connection, payment.id, rail.channels)
     assert (held.channel, held.sequence) == (attempt.channel, attempt.sequence)
     assert held.envelope is not None
     assert held.envelope.inner_hash == attempt.hash
@@ -200,12 +203,12 @@ async def test_bytes_for_a_channel_that_was_given_back_are_not_stored(
 ) -> None:
     payment = await owed(database, "GIVEN-BACK")
     async with database.autocommit() as connection:
-        stale = await reservations.reserve(connection, payment.id)
+        stale = await reservations.reserve(connection, payment.id, rail.channels)
         signed = await rail.sign(
             [alone(payment)], SettlementRail.SOROBAN, stale.channel, stale.sequence, 0
         )
         await reservations.release(connection, stale)
-        held = await reservations.reserve(connection, payment.id)
+        held = await reservations.reserve(connection, payment.id, rail.channels)
         assert held.n == stale.n
         assert held.channel != stale.channel
         with pytest.raises(TryAgain):

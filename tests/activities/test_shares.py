@@ -26,6 +26,7 @@ from tests.gathering import CLASSIC, NETTED, gathered, landed, on_chain, patient
 from tests.owing import NOW, payment_owed
 from tests.support import eventually, unique
 
+FAR_OFF = NOW.replace(year=2100)
 ONE_TRANSFER = Plan(SettlementRail.SOROBAN, 3600)
 
 
@@ -147,7 +148,7 @@ async def test_a_hundred_go_at_most_and_the_rest_is_next(
     async with database.transaction() as connection:
         riders, riding = await shares.riding(connection, batch)
         assert (len(riders), len(riding)) == (100, 100)
-        rest = await batches.gather(connection, CLASSIC, NOW.replace(year=2100))
+        rest = await batches.gather(connection, CLASSIC, FAR_OFF, rail.channels)
         assert rest is not None
         assert len((await shares.riding(connection, rest))[0]) == 1
     for each in (batch, rest):
@@ -186,7 +187,7 @@ async def test_who_is_held_or_parked_is_gathered_by_nobody(
     assert (await lives.prepare_payment(payment)).gathered
     async with database.transaction() as connection:
         await payments.stop(connection, payment.id, PaymentStatus.HELD, "above the cap")
-        assert await batches.gather(connection, CLASSIC, NOW.replace(year=2100)) is None
+        assert await batches.gather(connection, CLASSIC, FAR_OFF, rail.channels) is None
     assert (await lives.prepare_payment(payment)).gathered
     steps, batch = await gathered(database, rail, CLASSIC)
     await steps.book_batch(await landed(steps, batch))

@@ -5,6 +5,7 @@ import pytest
 from adapters.settings import (
     AnalyticsSettings,
     ApiSettings,
+    CommonSettings,
     SettlementSettings,
     WorkerSettings,
     load,
@@ -20,6 +21,7 @@ WORLD = {
     "STELLAR_POOL_ADDRESS": ADDRESS,
     "STELLAR_PROVIDER_ADDRESS": ADDRESS,
     "STELLAR_BENEFICIARY_ADDRESS": ADDRESS,
+    "STELLAR_NETWORK": "testnet",
     "STELLAR_RPC_URL": "http://127.0.0.1:8001",
     "STELLAR_NETWORK_PASSPHRASE": "Test SDF Network ; September 2015",
     "STELLAR_USDC_ISSUER": ADDRESS,
@@ -121,3 +123,94 @@ def test_a_limit_is_read_to_the_stroop(monkeypatch: pytest.MonkeyPatch, name: st
     for text, stroops in (("2500", 25_000_000_000), ("0.0000001", 1), ("12.5", 125_000_000)):
         monkeypatch.setenv(name, text)
         assert getattr(load(SettlementSettings), field) == stroops
+
+
+NUMBERS = [
+    (ApiSettings, "API_PORT"),
+    (ApiSettings, "PAYOUT_COOL_OFF_HOURS"),
+    (AnalyticsSettings, "RECONCILIATION_EVERY_SECONDS"),
+    (SettlementSettings, "STELLAR_CHANNELS"),
+    (SettlementSettings, "STELLAR_FEE_CAP_STROOPS"),
+    (SettlementSettings, "NETTING_WINDOW_SECONDS"),
+    (SettlementSettings, "SETTLEMENT_BREAKER_MINUTES"),
+]
+CROOKED = ["1e3", "NaN", "Infinity", "٣٢", "3_2", " 32 ", "32.0", "-1", str(2**63), "1" * 41]
+
+
+@pytest.mark.parametrize("crooked", CROOKED)
+@pytest.mark.parametrize(("kind", "name"), NUMBERS, ids=lambda given: str(given))
+def test_a_number_is_whole_and_plain(
+    monkeypatch: pytest.MonkeyPatch, kind: type[CommonSettings], name: str, crooked: str
+) -> None:
+    monkeypatch.setenv(name, crooked)
+    with pytest.raises(SystemExit, match=f"Cannot start. {name}: "):
+        load(kind)
+
+
+ADDRESSES = [
+    (ApiSettings, "STELLAR_BOND_ADDRESS"),
+    (ApiSettings, "STELLAR_POOL_ADDRESS"),
+    (ApiSettings, "STELLAR_PROVIDER_ADDRESS"),
+    (ApiSettings, "STELLAR_BENEFICIARY_ADDRESS"),
+    (AnalyticsSettings, "STELLAR_BOND_ADDRESS"),
+    (AnalyticsSettings, "STELLAR_USDC_ISSUER"),
+    (SettlementSettings, "STELLAR_USDC_ISSUER"),
+]
+NO_ADDRESS = [
+    ADDRESS.lower(),
+    ADDRESS[:-1] + "G",
+    f"{ADDRESS} ",
+    "M" + "A" * 68,
+    "C" + "A" * 55,
+    SEED,
+    "Gé" + "A" * 54,
+]
+
+
+@pytest.mark.parametrize("wrong", NO_ADDRESS)
+@pytest.mark.parametrize(("kind", "name"), ADDRESSES, ids=lambda given: str(given))
+def test_an_address_is_whole_and_right(
+    monkeypatch: pytest.MonkeyPatch, kind: type[CommonSettings], name: str, wrong: str
+) -> None:
+    monkeypatch.setenv(name, wrong)
+    with pytest.raises(SystemExit, match=f"Cannot start. {name}: ") as refused:
+        load(kind)
+    assert SEED not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("network", "passphrase", "sentence"),
+    [
+        ("public", "Test SDF Network ; September 2015", "not of public, the STELLAR_NETWORK"),
+        ("sandbox", "Public Global Stellar Network ; September 2015", "the passphrase of public"),
+        ("sandbox", "Test SDF Network ; September 2015", "the passphrase of testnet"),
+        ("testnet", "Standalone Network ; February 2017", "not of testnet, the STELLAR_NETWORK"),
+    ],
+)
+@pytest.mark.parametrize("kind", [AnalyticsSettings, SettlementSettings])
+def test_a_networks_name_and_its_passphrase_mean_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[CommonSettings],
+    network: str,
+    passphrase: str,
+    sentence: str,
+) -> None:
+    monkeypatch.setenv("STELLAR_NETWORK", network)
+    monkeypatch.setenv("STELLAR_NETWORK_PASSPHRASE", passphrase)
+    with pytest.raises(SystemExit, match=f"STELLAR_NETWORK_PASSPHRASE: .*{sentence}"):
+        load(kind)
+
+
+def test_nothing_is_given_away_on_the_public_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STELLAR_FRIENDBOT_URL", "friendbot")
+    with pytest.raises(SystemExit, match="STELLAR_FRIENDBOT_URL: "):
+        load(SettlementSettings)
+    monkeypatch.setenv("STELLAR_NETWORK", "public")
+    monkeypatch.setenv(
+        "STELLAR_NETWORK_PASSPHRASE", "Public Global Stellar Network ; September 2015"
+    )
+    monkeypatch.setenv("STELLAR_FRIENDBOT_URL", "http://127.0.0.1/friendbot")
+    with pytest.raises(SystemExit, match="there is no friendbot on the public network"):
+        load(SettlementSettings)
+    monkeypatch.delenv("STELLAR_FRIENDBOT_URL")
+    assert load(SettlementSettings).stellar_friendbot_url is None

@@ -10,7 +10,7 @@ import pytest
 from adapters.postgres import auth
 from adapters.postgres.database import Database
 from domain.auth import Role
-from tests.support import AT_ONCE, TERMS, at, declare, lifecycle, outage, unique
+from tests.support import AT_ONCE, TERMS, at, declare, eventually, lifecycle, outage, unique
 
 ENGINEER = "key-of-an-engineer-0001"
 
@@ -61,6 +61,27 @@ async def test_an_engineer_works_but_does_not_govern(engineer: httpx.AsyncClient
     ):
         assert answer.status_code == 403
         assert answer.json()["detail"] == "only an admin may do this"
+
+
+async def test_a_key_that_was_replaced_or_given_another_role_is_so_in_seconds(
+    engineer: httpx.AsyncClient, database: Database
+) -> None:
+    """Whoever has stolen it, or may not govern any more, has been let in before."""
+    assert (await engineer.get("/outages")).status_code == 200
+    async with database.transaction() as connection:
+        await auth.keep(connection, "engineer", Role.ADMIN, ENGINEER)
+
+    async def governs() -> bool:
+        return (await engineer.get("/webhooks")).status_code == 200
+
+    await eventually(governs, "the key has its new role", 10)
+    async with database.transaction() as connection:
+        await auth.keep(connection, "engineer", Role.ENGINEER, "key-of-an-engineer-0002")
+
+    async def refused() -> bool:
+        return (await engineer.get("/outages")).status_code == 401
+
+    await eventually(refused, "the old key opens nothing", 10)
 
 
 async def test_the_trail_names_who_asked(

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
+from adapters.postgres.tables import chain_transfers
 from adapters.stellar.proofs import Proofs
 from domain.attempts import Attempt, Observation, Outcome, SettlementRail, Sighting
 from domain.errors import Conflict
@@ -14,7 +17,7 @@ from sandbox.stack import Stack
 from tests.doubting import FORGOTTEN, Scene, scene
 from tests.driven import play_temporal
 from tests.machines import Book, scratch_book
-from tests.schedules import CHANNEL_KEYS
+from tests.schedules import BENEFICIARY, CHANNEL_KEYS
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +141,7 @@ def test_what_nobody_remembers_is_released_by_nobodys_silence(
             await here.release(attempt)
         assert await here.status() == "quarantined"
         assert here.lives.told == []
-        assert attempt.hash in str(refused.value)
+        assert attempt.envelope_hash in str(refused.value)
         return str(refused.value)
 
     with scene(book) as here:
@@ -158,4 +161,31 @@ def test_what_an_archive_showed_releases_it_and_is_written_down(book: Book) -> N
         evidence = book.loop.run(told(here))
         assert evidence["seen_elsewhere"] == "archive.example: a bump, no payment"
         assert FORGOTTEN in evidence["proof"]
+        assert book.loop.run(here.status()) == "pending"
+
+
+def test_money_that_bears_its_number_and_left_no_treasury_of_ours_hinders_nothing(
+    book: Book,
+) -> None:
+    """Anybody may send a treasury something under any number, or send back what was paid before."""
+
+    async def told(here: Scene) -> None:
+        attempt = await here.dead()
+        transfer = {
+            "position": "anybody",
+            "kind": "transfer",
+            "transaction_hash": token_hex(32),
+            "ledger": 7,
+            "closed_at": datetime.now(UTC),
+            "from_address": BENEFICIARY.public_key,
+            "to_address": here.payment.from_address,
+            "number": here.payment.number,
+            "amount_stroops": 1,
+        }
+        async with book.database.transaction() as connection:
+            await connection.execute(insert(chain_transfers).values(transfer))
+        await here.release(attempt)
+
+    with scene(book) as here:
+        book.loop.run(told(here))
         assert book.loop.run(here.status()) == "pending"

@@ -27,7 +27,7 @@ def book(stack: Stack) -> Iterator[Book]:
 def test_who_could_not_be_told_is_named_and_told_by_asking_again(
     book: Book, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The release stands, and without a word to its life the payment would wait for ever."""
+    """The release stands, and without a word to its life the payment would wait for hours."""
 
     async def told(here: Scene, attempt: Attempt) -> None:
         with pytest.raises(Unavailable, match="again"):

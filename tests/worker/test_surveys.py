@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from sqlalchemy import update
+from stellar_sdk import Keypair
 
 from adapters.postgres import networks
 from adapters.postgres.database import Database
@@ -15,10 +16,11 @@ from adapters.postgres.tables import networks as table
 from adapters.stellar.channels import ChannelAccounts
 from adapters.stellar.keys import channel_keypairs
 from adapters.stellar.rail import Rail
+from domain.payments import Treasury
 from sandbox.stack import Stack
 from sandbox.stellar.client import Box
 from tests.adapters.stellar.conftest import CHANNELS, KEYS, MASTER, nodes_of, plan, world
-from tests.sandbox.stellar.conftest import FEES, ISSUER, STRANGER
+from tests.sandbox.stellar.conftest import FEES, ISSUER, PAYER, STRANGER
 from tests.support import eventually, unique
 from tests.worker.test_settlement import environment, refusal
 from worker import surveys
@@ -34,9 +36,11 @@ async def box() -> AsyncIterator[Box]:
     made.network.close()
 
 
-def survey_of(box: Box, database: Database, **changed: object) -> Survey:
+def survey_of(
+    box: Box, database: Database, *, issuer: Keypair = ISSUER, **changed: object
+) -> Survey:
     nodes, held = nodes_of(box), replace(KEYS, **changed)  # type: ignore[arg-type]
-    rail = Rail(nodes, box.network.passphrase, ISSUER.public_key, held)
+    rail = Rail(nodes, box.network.passphrase, issuer.public_key, held)
     accounts = ChannelAccounts(nodes, rail.passphrase, held, rail.fee_cap_stroops)
     return Survey(database, rail, accounts)
 
@@ -83,6 +87,34 @@ async def test_a_fee_account_that_is_missing_is_told(
 ) -> None:
     await survey_of(box, database, fees=STRANGER).begin()
     assert f"the fee account {STRANGER.public_key} does not exist" in await troubles(database)
+    await survey_of(box, database).begin()
+
+
+async def test_an_asset_that_nobody_issues_is_told(
+    api: httpx.AsyncClient, box: Box, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        await survey_of(box, database, issuer=STRANGER).begin()
+    said = await troubles(database)
+    assert "the asset's contract does not exist on this network" in said
+    assert f"STELLAR_USDC_ISSUER is {STRANGER.public_key}" in said
+    assert f"the bond treasury {PAYER.public_key} has no trustline for the asset" in said
+    assert f"the pool treasury {PAYER.public_key} has no trustline for the asset" in said
+    assert caplog.text.count("ALARM") == 3
+    await survey_of(box, database).begin()
+    assert await troubles(database) == ""
+
+
+async def test_a_treasury_that_cannot_hold_the_asset_is_told(
+    api: httpx.AsyncClient, box: Box, database: Database
+) -> None:
+    treasuries = {Treasury.BOND: STRANGER, Treasury.POOL: PAYER}
+    plan(box, {"kind": "frozen_trustline", "address": PAYER.public_key})
+    await survey_of(box, database, treasuries=treasuries).begin()
+    said = await troubles(database)
+    assert f"the bond treasury {STRANGER.public_key} does not exist" in said
+    assert f"the issuer has frozen the pool treasury {PAYER.public_key}" in said
+    plan(box)
     await survey_of(box, database).begin()
 
 

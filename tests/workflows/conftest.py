@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
-from temporalio.testing import WorkflowEnvironment
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from domain.disputes import Deciding, Filed, Filing
@@ -61,6 +62,11 @@ ASKER = Request("tester", "corr-1")
 LIMIT_SECONDS = 20
 
 
+def down() -> Exception:
+    """Tried again at once, so that only what the life waits for takes time."""
+    return ApplicationError("every node is down", next_retry_delay=timedelta(milliseconds=1))
+
+
 def outage(outage_id: str, severity: Severity = Severity.CRITICAL) -> Outage:
     return Outage(outage_id, "Mast 7", severity, DETECTED)
 
@@ -75,6 +81,7 @@ class FakeOutages(OutageSteps, DisputeSteps):
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.refusals: dict[str, Exception] = {}
+        self.troubles: dict[str, Callable[[], Exception]] = {}
         self.judgement: Judgement | None = None
         self.deliveries: dict[str, list[str]] = {}
         self.attest = False
@@ -82,6 +89,8 @@ class FakeOutages(OutageSteps, DisputeSteps):
 
     def _note(self, step: str) -> list[str]:
         self.asked.append(step)
+        if step in self.troubles:
+            raise self.troubles[step]()
         if step in self.refusals:
             raise self.refusals.pop(step)
         return self.deliveries.get(step, [])
@@ -162,8 +171,9 @@ class FakeOutages(OutageSteps, DisputeSteps):
         return Closure(closing.outage_id, self._note("close_outage"))
 
 
-async def time_skipping() -> WorkflowEnvironment:
+async def time_skipping(*more: str, skips: int = 0) -> WorkflowEnvironment:
     config = [
+        *more,
         "frontend.WorkflowTimeSkippingEnabled=true",
         "system.workflowTimeSkippingEnabled=true",
         'history.timerProcessorMaxTimeShift="10ms"',
@@ -172,7 +182,9 @@ async def time_skipping() -> WorkflowEnvironment:
     for name, kind in SEARCH_ATTRIBUTES.items():
         arguments += ["--search-attribute", f"{name}={kind}"]
     return await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=str(binary()), dev_server_extra_args=arguments
+        ts_config=TimeSkippingConfig(max_session_skip_count=skips),
+        dev_server_existing_path=str(binary()),
+        dev_server_extra_args=arguments,
     )
 
 

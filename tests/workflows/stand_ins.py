@@ -44,11 +44,24 @@ def payment(payment_id: str, amount_stroops: int = 7_500_000_000) -> Payment:
     )
 
 
-class FakePayments(PaymentSteps):
-    """A chain that shows whatever the test has lined up; in the end every payment succeeds."""
+class Asked:
+    """What was asked, and what a step fails with for as long as it is in trouble."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.troubles: dict[str, Callable[[], Exception]] = {}
+
+    def _ask(self, what: str) -> None:
+        self.asked.append(what)
+        if (trouble := self.troubles.get(what.split()[0])) is not None:
+            raise trouble()
+
+
+class FakePayments(Asked, PaymentSteps):
+    """A chain that shows whatever the test has lined up; in the end every payment succeeds."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.obstacles: list[str] = []
         self.holds: list[Preparation] = []
         self.gathered = 0
@@ -59,7 +72,7 @@ class FakePayments(PaymentSteps):
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
-        self.asked.append("prepare_payment")
+        self._ask("prepare_payment")
         if self.obstacles:
             return Preparation(None, self.obstacles.pop(0))
         if self.holds:
@@ -72,41 +85,41 @@ class FakePayments(PaymentSteps):
 
     @activity.defn
     async def submit_payment(self, attempt: Attempt) -> str:
-        self.asked.append("submit_payment")
+        self._ask("submit_payment")
         self.sent.append(attempt.newest_hash)
         return self.answers.pop(0) if self.answers else "PENDING"
 
     @activity.defn
     async def observe_payment(self, attempt: Attempt) -> Observation:
-        self.asked.append("observe_payment")
+        self._ask("observe_payment")
         if self.observations:
             return self.observations.pop(0)
         return Observation(Outcome.SUCCEEDED, 42, DETECTED)
 
     @activity.defn
     async def raise_fee(self, attempt: Attempt) -> Attempt:
-        self.asked.append("raise_fee")
+        self._ask("raise_fee")
         return replace(attempt, envelope_hash=self.bids.pop(0)) if self.bids else attempt
 
     @activity.defn
     async def book_payment(self, sighting: Sighting) -> Receipt:
-        self.asked.append("book_payment")
+        self._ask("book_payment")
         amount = sighting.payment.amount_stroops
         return Receipt(sighting.payment.id, sighting.attempt.hash, 42, amount, DETECTED, [])
 
     @activity.defn
     async def fail_attempt(self, sighting: Sighting) -> None:
-        self.asked.append("fail_attempt")
+        self._ask("fail_attempt")
 
     @activity.defn
     async def park_payment(self, parking: Parking) -> list[str]:
         step = "park_payment" if parking.status is PaymentStatus.PARKED else "hold_payment"
-        self.asked.append(f"{step} {parking.reason}")
+        self._ask(f"{step} {parking.reason}")
         return [f"dlv-parked-{parking.payment.id}"]
 
     @activity.defn
     async def quarantine_payment(self, sighting: Sighting) -> list[str]:
-        self.asked.append("quarantine_payment")
+        self._ask("quarantine_payment")
         return []
 
 
@@ -122,12 +135,12 @@ class FakeBatches(FakePayments, BatchSteps):
 
     @activity.defn
     async def gather_batches(self, gathering: Gathering) -> list[Batch] | None:
-        self.asked.append("gather_batches first" if gathering.first else "gather_batches")
+        self._ask("gather_batches first" if gathering.first else "gather_batches")
         return self.gatherings.pop(0) if self.gatherings else None
 
     @activity.defn
     async def prepare_batch(self, batch: Batch) -> BatchPreparation:
-        self.asked.append("prepare_batch")
+        self._ask("prepare_batch")
         if self.left:
             return self.left.pop(0)
         n = self.asked.count("prepare_batch")
@@ -137,17 +150,17 @@ class FakeBatches(FakePayments, BatchSteps):
 
     @activity.defn
     async def book_batch(self, sighting: BatchSighting) -> list[str]:
-        self.asked.append("book_batch")
+        self._ask("book_batch")
         return self.settled
 
     @activity.defn
     async def eject_batch(self, sighting: BatchSighting) -> Ejection:
-        self.asked.append("eject_batch")
+        self._ask("eject_batch")
         return self.ejections.pop(0)
 
     @activity.defn
     async def quarantine_batch(self, sighting: BatchSighting) -> list[str]:
-        self.asked.append("quarantine_batch")
+        self._ask("quarantine_batch")
         return []
 
 
@@ -193,11 +206,11 @@ class FakeWallets(WalletSteps):
         return self._ready(address)
 
 
-class FakeAttestations(AttestationSteps):
+class FakeAttestations(Asked, AttestationSteps):
     """A contract that answers what the test has lined up; in the end it always agrees."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        super().__init__()
         self.in_the_way: list[Call] = []
         self.statuses: list[CallStatus] = []
         self.problems: list[str] = []
@@ -206,7 +219,7 @@ class FakeAttestations(AttestationSteps):
     @activity.defn
     async def prepare_call(self, attestation: Attestation) -> Turn:
         name = (attestation.outage_id, attestation.revision)
-        self.asked.append(f"prepare_call {attestation.revision}")
+        self._ask(f"prepare_call {attestation.revision}")
         if name in self.answered:
             return Turn(None)
         if self.in_the_way:
@@ -216,7 +229,7 @@ class FakeAttestations(AttestationSteps):
     @activity.defn
     async def carry_out_call(self, turn: Turn) -> CallStatus:
         assert turn.call is not None
-        self.asked.append("carry_out_call" if turn.mine else "help")
+        self._ask("carry_out_call" if turn.mine else "help")
         status = self.statuses.pop(0) if self.statuses else CallStatus.ANSWERED
         if turn.mine and status is CallStatus.ANSWERED:
             self.answered.add((turn.call.outage_id, turn.call.revision))
@@ -224,7 +237,7 @@ class FakeAttestations(AttestationSteps):
 
     @activity.defn
     async def conclude_attestation(self, concluding: Concluding) -> Conclusion:
-        self.asked.append("conclude_attestation")
+        self._ask("conclude_attestation")
         if self.problems:
             return Conclusion(False, self.problems.pop(0), "", ["dlv-halted"])
         return Conclusion(True, "", f"hash-{concluding.attestation.revision}", [])

@@ -1,14 +1,16 @@
 """The contract's word on a verdict: asked for at once, waited for before anything is paid."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from domain.attestations import Call, CallStatus
+from domain.attestations import Attestation, Call, CallStatus
 from domain.disputes import Dispute, Ruling
 from domain.outages import OutageStatus
-from tests.workflows.conftest import ASKER, DAY, Steps, until
+from tests.workflows.conftest import ASKER, DAY, LIMIT_SECONDS, Steps, down, until
 from tests.workflows.test_outages import LATE, declared
 from workflows.attestations import AttestationWorkflow
 from workflows.outages import OutageWorkflow
@@ -116,3 +118,24 @@ async def test_a_call_in_the_way_is_seen_through_first(
     assert turns == ["help", *mine, "conclude_attestation"]
     told = await notes(environment.client.get_workflow_handle("attestation/queued/1"))
     assert "of outage other, which is in the way" in told[0]
+
+
+async def test_a_word_that_comes_while_an_outage_is_halted_is_heard(
+    environment: WorkflowEnvironment, steps: Steps
+) -> None:
+    """The book says so before the life knows: whoever reads it there may act at once."""
+    steps.attestations.problems = [PROBLEM]
+    steps.attestations.troubles["conclude_attestation"] = down
+    with environment.with_time_skipping_disabled():
+        life = await environment.client.start_workflow(
+            AttestationWorkflow.run,
+            Attestation("answered-early", 1),
+            id="attestation/answered-early/1",
+            task_queue="settlement",
+        )
+        await until(lambda: notes(life), lambda story: "cannot conclude" in str(story))
+        await life.signal(AttestationWorkflow.retry)
+        del steps.attestations.troubles["conclude_attestation"]
+        await environment.fast_forward(life, timedelta(minutes=1))
+        async with asyncio.timeout(LIMIT_SECONDS):
+            assert await life.result() == "hash-1"

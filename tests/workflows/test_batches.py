@@ -1,14 +1,15 @@
 """The life of a batch: what stands in its way is waited for, and who leaves it is told."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from domain.attempts import Attempt, Preparation
+from domain.attempts import Attempt, Observation, Outcome, Preparation
 from domain.batches import Batch, BatchPreparation, Ejected
 from tests.driven import BatchLife, Life, play_temporal
-from tests.workflows.conftest import Steps, payment
+from tests.workflows.conftest import LIMIT_SECONDS, Steps, payment
 from workflows.batches import BatchWorkflow
 
 
@@ -82,3 +83,21 @@ async def test_a_life_about_to_end_goes_on_when_its_name_is_given_once_more(
     assert life.asks.step == "prepare_batch"
     life.answer(BatchPreparation(None))
     assert (life.asks, life.receipt) == (None, 0)
+
+
+async def test_a_quarantined_batch_is_looked_at_again_in_case_a_word_was_lost(
+    environment: WorkflowEnvironment, steps: Steps
+) -> None:
+    steps.payments.observations = [Observation(Outcome.FOREIGN)] * 2
+    steps.payments.settled = ["looked-at"]
+    life = await environment.client.start_workflow(
+        BatchWorkflow.run,
+        Batch("looked-at", 1),
+        id="batch/looked-at/1",
+        task_queue="settlement",
+    )
+    async with asyncio.timeout(LIMIT_SECONDS):
+        assert await life.result() == 1
+    told = await life.query(BatchWorkflow.timeline)
+    looks = [entry.at for entry in told if "quarantined: " in entry.what]
+    assert looks[1] - looks[0] >= timedelta(hours=1)

@@ -85,29 +85,25 @@ HOST_CODES: Mapping[SCErrorCode, Meaning | None] = {
 }
 
 
-# Of calls of the SLA calculator that were only tried out: they declare nothing yet.
-CALCULATOR_TRIED: Mapping[tuple[SCErrorType, SCErrorCode], Meaning] = {
-    (SCErrorType.SCE_BUDGET, SCErrorCode.SCEC_EXCEEDED_LIMIT): page(
-        "its entry is full; have its admin prune it"
-    ),
-    (SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_MISSING_VALUE): page("there is no such contract"),
-}
-
-
 def of_host(kind: SCErrorType, code: SCErrorCode) -> Meaning:
     """Return what an error of the contract's host means."""
     return HOST_CODES[code] or HOST[kind]
 
 
-def of_trial(kind: SCErrorType, code: SCErrorCode) -> Meaning:
-    """
-    Return what the host means that refuses a call of the calculator which was only tried out.
+Tried = Mapping[tuple[SCErrorType, SCErrorCode], Meaning]
 
-    It met the state as it is, so that it would meet the same again: a person must look.
-    """
-    found = CALCULATOR_TRIED.get((kind, code)) or of_host(kind, code)
-    lasting = found.remedy is Remedy.RETRY and code is not SCErrorCode.SCEC_INTERNAL_ERROR
-    return page(found.sentence) if lasting else found
+# Calls that were only tried out declare nothing yet, and meet a contract for the first time.
+ASSET_TRIED: Tried = {
+    (SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_MISSING_VALUE): page(
+        "there is no contract for the asset; check STELLAR_USDC_ISSUER, or have it deployed"
+    ),
+}
+CALCULATOR_TRIED: Tried = {
+    (SCErrorType.SCE_BUDGET, SCErrorCode.SCEC_EXCEEDED_LIMIT): page(
+        "its entry is full; have its admin prune it"
+    ),
+    (SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_MISSING_VALUE): page("there is no such contract"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +112,25 @@ class Callee:
 
     numbers: Mapping[int, Meaning]
     unknown: Meaning
+    tried: Tried
 
     def meaning(self, number: int) -> Meaning:
         return self.numbers.get(number, self.unknown)
 
+    def of_trial(self, kind: SCErrorType, code: SCErrorCode) -> Meaning:
+        """
+        Return what the host means that refuses a call which was only tried out.
+
+        It met the state as it is, so that it would meet the same again: a person must look.
+        """
+        found = self.tried.get((kind, code)) or of_host(kind, code)
+        lasting = found.remedy is Remedy.RETRY and code is not SCErrorCode.SCEC_INTERNAL_ERROR
+        return page(found.sentence) if lasting else found
+
 
 THE_ASSET = Callee(
-    ASSET, page("the asset's contract refuses the transfer for a reason we do not know")
+    ASSET,
+    page("the asset's contract refuses the transfer for a reason we do not know"),
+    ASSET_TRIED,
 )
-THE_CALCULATOR = Callee(CALCULATOR, page("for a reason it has no name for"))
+THE_CALCULATOR = Callee(CALCULATOR, page("for a reason it has no name for"), CALCULATOR_TRIED)

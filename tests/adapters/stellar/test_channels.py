@@ -1,16 +1,18 @@
 """Channel accounts are created once, however often and however badly the command is run."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
+from stellar_sdk.soroban_rpc import SendTransactionResponse
 
 from adapters.stellar import channels
 from adapters.stellar.channels import AT_ONCE_MAX, ChannelAccounts
 from adapters.stellar.keys import channel_keypairs
 from adapters.stellar.nodes import Nodes
+from adapters.stellar.proofs import Proofs, Snapshot
 from domain.errors import Obstructed
 from sandbox.stellar.client import Box
 from tests.adapters.stellar.conftest import CHANNELS, FEES, KEYS, MASTER, OPERATOR, plan
@@ -100,6 +102,40 @@ async def test_it_goes_on_while_answers_are_lost(box: Box, accounts: ChannelAcco
     operator = box.account(OPERATOR.public_key)
     assert operator is not None
     assert operator.sponsoring == 2 * len(NEW)
+
+
+async def test_bytes_that_were_taken_are_sent_again_after_some_ledgers(
+    box: Box, accounts: ChannelAccounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    looks: list[int] = []
+    send, snapshot = Nodes.send, Proofs.snapshot
+
+    async def counting(self: Nodes, envelope_xdr: str) -> SendTransactionResponse:
+        sent.append(box.network.ledger.head.sequence)
+        return await send(self, envelope_xdr)
+
+    async def looking(self: Proofs, asked: Sequence[str]) -> Snapshot:
+        looks.append(box.network.ledger.head.sequence)
+        if len(looks) % 10 == 0:
+            box.close_ledger()
+        return await snapshot(self, asked)
+
+    monkeypatch.setattr(Nodes, "send", counting)
+    monkeypatch.setattr(Proofs, "snapshot", looking)
+    plan(box, {"kind": "dropped_transaction", "method": "sendTransaction", "times": 2})
+    assert len(await anext(accounts.create())) == AT_ONCE_MAX
+    assert [ledger - sent[0] for ledger in sent] == [0, 5, 10]
+    # What failed on its way is sent again at once, and what was not taken with the next ledger.
+    sent.clear()
+    plan(box, {"kind": "bad_gateway", "method": "sendTransaction", "times": 2})
+    assert len(await anext(accounts.create())) == AT_ONCE_MAX
+    assert [ledger - sent[0] for ledger in sent] == [0, 0, 0]
+    sent.clear()
+    plan(box, {"kind": "banned_hash", "method": "sendTransaction", "times": 2})
+    assert len(await anext(accounts.create())) == len(NEW) - 2 * AT_ONCE_MAX
+    assert len(sent) > 2
+    assert [ledger - sent[0] for ledger in sent] == list(range(len(sent)))
 
 
 async def test_an_operator_that_cannot_pay_the_reserves_is_told(

@@ -3,15 +3,18 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar.identities import Identity
-from adapters.stellar.nodes import Node, Nodes
+from adapters.stellar.nodes import Node, Nodes, position
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.networks import Standing
 from sandbox.stellar.client import Box
-from tests.adapters.stellar.conftest import nodes_of, plan, world
+from tests.adapters.stellar.conftest import CHANNELS, nodes_of, plan, rail_of, world
 from tests.sandbox.stellar.conftest import PASSPHRASE
 
 
@@ -78,6 +81,54 @@ async def test_a_node_of_a_chain_that_went_backwards_is_left_out_while_we_run(
     assert nodes.all[1] not in nodes.usable
     assert "ALARM: node 2 is left out" in caplog.text
     reset.network.close()
+
+
+async def test_a_node_moved_to_another_network_leaves_no_number_behind(
+    box: Box, nodes: Nodes
+) -> None:
+    """It is far ahead, and asked for ledgers before anybody asks which network they are of."""
+    box.close_ledger(5)
+    rail = rail_of(box, nodes)
+    await rail.identity.establish(None)
+    moved = world("Another network")
+    moved.close_ledger(200)
+    nodes.all[2].server = nodes_of(moved).all[2].server
+    await nodes.ask_node(nodes.all[2], position)
+    standing = await rail.identity.survey()
+    assert [node.left_out[:6] for node in nodes.all] == ["", "", "serves"]
+    assert [node.lag for node in nodes.all[:2]] == [0, 0]
+    assert set(await rail.channel_sequences()) == set(CHANNELS)
+    assert standing is not None
+    assert standing.ledger == nodes.highest == box.network.ledger.head.sequence
+    # Answers that were on their way when it was left out, and those of later surveys.
+    await nodes.ask_node(nodes.all[2], position)
+    await rail.identity.survey()
+    assert set(await rail.channel_sequences()) == set(CHANNELS)
+    await rail.close()
+    moved.network.close()
+
+
+async def test_a_node_moved_while_it_is_asked_teaches_the_book_nothing(
+    box: Box, nodes: Nodes
+) -> None:
+    """Its ledger is believed only if it serves our network after it has named the ledger."""
+    identity = Identity(nodes, PASSPHRASE)
+    await identity.establish(None)
+    moved = world("Another network")
+    moved.close_ledger(200)
+    ours, theirs = nodes.all[2].server, nodes_of(moved).all[2].server
+    moving = SimpleNamespace(get_network=ours.get_network)
+
+    async def get_transaction(hash_: str) -> object:
+        moving.get_network = theirs.get_network
+        return await theirs.get_transaction(hash_)
+
+    moving.get_transaction = get_transaction
+    nodes.all[2].server = cast(SorobanServerAsync, moving)
+    standing = await identity.survey()
+    assert standing is not None
+    assert standing.ledger == nodes.highest == box.network.ledger.head.sequence
+    moved.network.close()
 
 
 async def test_a_protocol_upgrade_is_an_alarm_and_the_new_rules_are_known(

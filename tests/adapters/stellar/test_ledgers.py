@@ -7,8 +7,9 @@ from contextlib import ExitStack
 import pytest
 from stellar_sdk.exceptions import SorobanRpcErrorResponse
 from stellar_sdk.soroban_rpc import GetTransactionsResponse
+from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from adapters.stellar import ledgers
+from adapters.stellar import ledgers, paces
 from adapters.stellar.ledgers import LedgerWatch
 from adapters.stellar.nodes import Node, Nodes, position
 from sandbox.stellar.client import Box
@@ -21,7 +22,7 @@ PAIRS = list(CHANNELS.values())
 
 @pytest.fixture
 async def watch(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LedgerWatch]:
-    monkeypatch.setattr(ledgers, "LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(paces, "LOOK_EVERY_SECONDS", 0.01)
     monkeypatch.setattr(ledgers, "LOOK_AGAIN_SECONDS", 0.02)
     made = LedgerWatch(nodes)
     yield made
@@ -32,7 +33,7 @@ async def followed(watch: LedgerWatch) -> int:
     """The number of the node that the watch follows, once it reads from one."""
 
     async def look() -> bool:
-        return watch.cursor is not None
+        return watch.cursor is not None or watch.shown > 0
 
     await eventually(look, "the watch reads from a node")
     assert watch.node is not None
@@ -79,7 +80,7 @@ async def test_a_page_a_ledger_whatever_the_number_of_payments(
         return await page(self, node)
 
     monkeypatch.setattr(LedgerWatch, "_page", counting)
-    monkeypatch.setattr(ledgers, "LOOK_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(paces, "LOOK_EVERY_SECONDS", 0.1)
     envelopes = [desk.payment(pair, 1) for pair in PAIRS]
     with ExitStack() as stack:
         landings = [
@@ -90,6 +91,22 @@ async def test_a_page_a_ledger_whatever_the_number_of_payments(
         box.close_ledger()
         await asyncio.wait_for(asyncio.gather(*landings), 5)
     assert asked <= 3
+
+
+async def test_nodes_that_are_left_out_are_not_followed_until_one_is_taken_back(
+    box: Box, watch: LedgerWatch, desk: Desk
+) -> None:
+    for node in watch.nodes.all:
+        node.left_out = "it serves another network"
+    envelope = desk.payment(PAIRS[0], 1)
+    with watch.expect(envelope.hash_hex(), 1) as seen:
+        await desk.send(envelope)
+        box.close_ledger()
+        await asyncio.sleep(0.1)
+        assert watch.node is None
+        watch.nodes.all[1].left_out = ""
+        assert (await asyncio.wait_for(seen, 5)).succeeded
+        assert await followed(watch) == 1
 
 
 async def test_a_node_that_refuses_the_question_is_not_pestered(
@@ -110,3 +127,45 @@ async def test_a_node_that_refuses_the_question_is_not_pestered(
     with watch.expect("00" * 32, 1):
         await asyncio.sleep(0.25)
     assert asked <= 4
+
+
+async def test_a_cursor_that_goes_back_or_is_none_is_not_taken(
+    box: Box, watch: LedgerWatch, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that has told all tells its last ledger again, and past that names a cursor of 0."""
+    asked: list[str | None] = []
+    told = SorobanServerAsync.get_transactions
+
+    async def rewound(
+        self: SorobanServerAsync, start: int | None, cursor: str | None, limit: int
+    ) -> GetTransactionsResponse:
+        asked.append(cursor)
+        if cursor == "0":
+            raise SorobanRpcErrorResponse(-32602, "invalid cursor")
+        found = await told(self, start, cursor, limit)
+        if not found.transactions:
+            return found.model_copy(update={"cursor": "0"})
+        if len(asked) % 2:
+            return found.model_copy(update={"cursor": str(found.transactions[-1].ledger << 32)})
+        return found
+
+    monkeypatch.setattr(
+        SorobanServerAsync,
+        "get_transactions",
+        lambda self, start_ledger=None, cursor=None, limit=None: rewound(
+            self, start_ledger, cursor, limit
+        ),
+    )
+    envelopes = [desk.payment(pair, 1) for pair in PAIRS]
+    with ExitStack() as stack:
+        for envelope in envelopes:
+            seen = stack.enter_context(watch.expect(envelope.hash_hex(), 1))
+            await desk.send(envelope)
+            box.close_ledger()
+            assert (await asyncio.wait_for(seen, 5)).succeeded
+            await asyncio.sleep(0.1)
+    taken = [int(cursor) for cursor in asked if cursor is not None]
+    assert 0 not in taken
+    assert taken == sorted(taken)
+    # It never had to begin anew.
+    assert None not in asked[asked.index(str(taken[0])) :]

@@ -3,6 +3,7 @@
 import pytest
 from stellar_sdk.soroban_rpc import GetNetworkResponse
 
+from adapters.stellar import sends
 from adapters.stellar.nodes import LAG_MAX_LEDGERS, Nodes, position
 from domain.errors import ChainUnavailable
 from sandbox.stellar.client import Box
@@ -89,6 +90,22 @@ async def test_bytes_are_not_sent_to_a_node_that_is_known_to_be_down(
     for _ in range(2):
         await nodes.send(envelope)
     assert [len(node.queue.envelopes) for node in box.network.nodes] == [1, 1, 0]
+
+
+async def test_nodes_that_are_left_out_are_neither_asked_nor_sent_to(
+    box: Box, nodes: Nodes, desk: Desk
+) -> None:
+    envelope = desk.payment(CHANNEL, 1).to_xdr()
+    await nodes.send(envelope, nodes.all[0])
+    for node in nodes.all:
+        node.left_out = "it serves another network"
+    assert (await sends.send(nodes, envelope)) == "UNKNOWN ChainUnavailable"
+    assert (await sends.send(nodes, desk.payment(CHANNEL, 2).to_xdr(), nodes.all[1])) == (
+        "UNKNOWN ChainUnavailable"
+    )
+    with pytest.raises(ChainUnavailable, match="none may be asked"):
+        await nodes.ask(position)
+    assert [len(node.queue.envelopes) for node in box.network.nodes] == [1, 0, 0]
 
 
 def test_a_name_shows_the_host_and_nothing_else() -> None:

@@ -1,11 +1,19 @@
 """Only proof ends an attempt; that it was somebody else's doing takes more than one witness."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from stellar_sdk.client.base_async_client import BaseAsyncClient
+from stellar_sdk.client.response import Response
+from stellar_sdk.soroban_server_async import SorobanServerAsync
 
+from adapters.stellar import nodes as nodes_module
+from adapters.stellar import proofs as proofs_module
 from adapters.stellar import rail as rails
-from adapters.stellar.nodes import Nodes
+from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.rail import Rail
 from domain.attempts import Attempt, Observation, Outcome, SettlementRail
 from domain.payments import Treasury
@@ -117,4 +125,53 @@ async def test_a_snapshot_that_is_old_still_proves_an_attempt_dead(box: Box, nod
     assert await outcomes(rail, attempt, 3) == ["open"] * 3
     box.close_ledger()
     assert await outcomes(rail, attempt, 3) == ["expired"] * 3
+    await rail.close()
+
+
+class Hung(BaseAsyncClient):
+    """A node that takes every question and answers none."""
+
+    async def post(self, *_asked: Any, **_more: Any) -> Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    get = post
+
+    async def stream(self, *_asked: Any, **_more: Any) -> AsyncGenerator[dict[str, Any], None]:
+        yield await self.post()
+
+    async def close(self) -> None: ...
+
+
+async def test_a_node_that_hangs_keeps_the_others_from_nothing(
+    box: Box, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listed first, and asked first."""
+    hung = Node("hung", SorobanServerAsync("http://hung", Hung()))
+    monkeypatch.setattr(nodes_module, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(proofs_module, "READ_SECONDS", 0.2)
+    rail = rail_of(box, Nodes([hung, *nodes_of(box, 2).all]))
+    attempt = await signed(rail)
+    hung.rests_until = 0.0
+    await rail.send(attempt.envelope_xdr)
+    box.close_ledger()
+    async with asyncio.timeout(2):
+        assert not await rail.is_dead(attempt)
+    hung.rests_until = 0.0
+    async with asyncio.timeout(2):
+        assert await outcomes(rail, attempt, 1) == ["succeeded"]
+    await rail.close()
+
+
+async def test_a_channel_that_is_gone_proves_nothing_and_a_person_must_look(
+    box: Box, nodes: Nodes
+) -> None:
+    """Merged or removed: what its sequence said is lost with it."""
+    rail = rail_of(box, nodes)
+    attempt = await signed(rail)
+    box.network.change([], [("account", ADDRESS)])
+    box.close_ledger(30)
+    assert not await rail.is_dead(attempt)
+    seen = await observe(rail, attempt)
+    assert (seen.outcome, seen.reason) == (Outcome.FOREIGN, "the channel account is gone")
     await rail.close()

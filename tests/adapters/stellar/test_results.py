@@ -17,7 +17,7 @@ from domain.errors import ChainUnavailable, Obstructed
 from domain.payments import Treasury
 from domain.shares import Share, Transfer
 from sandbox.stellar.client import Box
-from tests.adapters.stellar.conftest import CHANNELS, FEES, plan, rail_of
+from tests.adapters.stellar.conftest import CHANNELS, FEES, KEYS, plan, rail_of
 from tests.sandbox.stellar.conftest import BARE, PAYER, SHOP, STRANGER
 
 ADDRESS = next(iter(CHANNELS))
@@ -181,9 +181,12 @@ def test_a_refusal_that_only_we_can_mend_is_an_alarm() -> None:
     [
         ("HostError: Error(Contract, #13)\n\nEvent log", "#13", Remedy.PARK),
         ("Error(Contract, #99)", "#99", Remedy.PAGE),
-        ("HostError: Error(Budget, ExceededLimit)", "Error(Budget, ExceededLimit)", Remedy.RETRY),
+        # A trial meets the network as it is: tried out again, it would end in the same way.
+        ("HostError: Error(Budget, ExceededLimit)", "Error(Budget, ExceededLimit)", Remedy.PAGE),
+        ("Error(Context, InvalidAction)", "Error(Context, InvalidAction)", Remedy.PAGE),
         ("HostError: Error(Auth, InvalidAction)", "Error(Auth, InvalidAction)", Remedy.PAGE),
-        ("Error(Storage, MissingValue)", "Error(Storage, MissingValue)", Remedy.RETRY),
+        ("Error(Storage, MissingValue)", "Error(Storage, MissingValue)", Remedy.PAGE),
+        ("Error(Storage, InternalError)", "Error(Storage, InternalError)", Remedy.RETRY),
         ("the moon is full\nand more", "the moon is full", Remedy.PAGE),
         ("", "no reason given", Remedy.PAGE),
     ],
@@ -197,8 +200,21 @@ async def test_a_trial_that_may_go_better_is_repeated(
     box: Box, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rail = rail_of(box, nodes)
-    budget = results.simulated("Error(Budget, ExceededLimit)")
-    monkeypatch.setattr(results, "simulated", lambda _: budget)
-    with pytest.raises(ChainUnavailable, match="the call went beyond what it declared"):
+    internal = results.simulated("Error(Storage, InternalError)")
+    monkeypatch.setattr(results, "simulated", lambda _: internal)
+    with pytest.raises(ChainUnavailable, match="the network had an error of its own"):
         await signed(rail, owed(STRANGER.public_key))
+    await rail.close()
+
+
+async def test_an_asset_without_a_contract_parks_the_payment_and_is_an_alarm(
+    box: Box, nodes: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    rail = Rail(nodes, box.network.passphrase, STRANGER.public_key, KEYS)
+    with (
+        caplog.at_level(logging.ERROR),
+        pytest.raises(Obstructed, match=r"no contract for the asset.*STELLAR_USDC_ISSUER"),
+    ):
+        await signed(rail)
+    assert "ALARM: a transfer cannot be made: there is no contract for the asset" in caplog.text
     await rail.close()

@@ -1,17 +1,22 @@
 """What an account can take, and whether somebody holds its keys, on a network in memory."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
 
+import httpx
 import pytest
 from stellar_sdk import Account, Keypair, Signer, TransactionBuilder
 from stellar_sdk.operation import SetOptions
 from stellar_sdk.sep import stellar_web_authentication as web_auth
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
+from adapters.stellar import wallets
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.transfers import Asset
-from adapters.stellar.wallets import HOME_DOMAIN, WalletAccounts
-from domain.errors import Conflict, Invalid
+from adapters.stellar.wallets import HOME_DOMAIN, WalletAccounts, befriend
+from domain.errors import ChainUnavailable, Conflict, Invalid
 from domain.wallets import Proof
 from sandbox.stellar.client import Box
 from tests.adapters.stellar.conftest import OPERATOR, plan
@@ -190,3 +195,54 @@ async def test_a_challenge_for_another_wallet_proves_nothing(accounts: WalletAcc
     given = accounts.challenge(ALICE.public_key)
     with pytest.raises(Invalid, match="given for another wallet"):
         await accounts.check(Proof(BOB.public_key, signed(given.transaction_xdr, ALICE, BOB)))
+
+
+@pytest.fixture
+def friendbot(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
+    """A friendbot that gives one answer to everybody."""
+
+    def says(status: int, text: str) -> None:
+        transport = httpx.MockTransport(lambda _: httpx.Response(status, text=text))
+        client = partial(httpx.AsyncClient, transport=transport)
+        monkeypatch.setattr(
+            wallets, "httpx", SimpleNamespace(**vars(httpx) | {"AsyncClient": client})
+        )
+
+    return says
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (200, "{}"),
+        (202, ""),
+        (400, '{"detail": "account already funded to starting balance"}'),
+        (400, '{"detail": "createAccountAlreadyExist (AAAAAAAAAGT/////AAAAAQ==)"}'),
+        (400, '{"extras": {"result_codes": {"operations": ["op_already_exists"]}}}'),
+    ],
+)
+async def test_a_friendbot_that_funds_an_account_or_has_done_so_is_believed(
+    friendbot: Callable[[int, str], None], status: int, text: str
+) -> None:
+    friendbot(status, text)
+    await befriend("http://friendbot", ALICE.public_key)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_friendbot_that_is_too_busy_is_asked_again(
+    friendbot: Callable[[int, str], None], status: int
+) -> None:
+    friendbot(status, "rate limit exceeded: already funded too many")
+    with pytest.raises(ChainUnavailable, match=f"the friendbot answers {status}"):
+        await befriend("http://friendbot", ALICE.public_key)
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404])
+async def test_a_friendbot_that_refuses_funds_nobody(
+    friendbot: Callable[[int, str], None], status: int
+) -> None:
+    friendbot(status, "no")
+    with pytest.raises(
+        Conflict, match=f"the friendbot does not fund the account: it answers {status}"
+    ):
+        await befriend("http://friendbot", ALICE.public_key)

@@ -135,6 +135,13 @@ def sign(envelope: Signed, *signers: Keypair) -> Signed:
     return envelope
 
 
+def bump(envelope: TransactionEnvelope, fee: int) -> FeeBumpTransactionEnvelope:
+    """The same transaction with a better bid, paid by somebody else."""
+    return sign(
+        TransactionBuilder.build_fee_bump_transaction(FEES, fee, envelope, PASSPHRASE), FEES
+    )
+
+
 def muxed(owner: Keypair, tag: int) -> str:
     return str(MuxedAccount(owner.public_key, tag).account_muxed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 
 import aiohttp
 import pytest
@@ -191,15 +192,52 @@ def test_a_plan_that_makes_no_sense_is_refused(box: Box, fault: dict[str, object
         plan(box, fault)
 
 
+async def test_a_slow_node_answers_after_so_many_seconds(desk: Desk, box: Box) -> None:
+    plan(box, {"kind": "slow", "method": "getHealth", "seconds": 0.05, "times": 1})
+    loop = asyncio.get_running_loop()
+
+    begun = loop.time()
+    assert (await desk.server.get_health()).status == "healthy"
+    assert loop.time() - begun >= 0.05
+    assert box.network.faults.counts == {"slow": 1}
+
+
+async def test_who_gives_up_on_a_slow_node_may_have_paid_all_the_same(process: Process) -> None:
+    client = AiohttpClient(post_timeout=0.1)
+    async with (
+        aiohttp.ClientSession() as http,
+        SorobanServerAsync(process.url) as server,
+        SorobanServerAsync(process.url, client) as hasty,
+    ):
+        sequence = (await server.load_account(CHANNELS[7].public_key)).sequence + 1
+        envelope = Desk(server).payment(CHANNELS[7], sequence, fee=100)
+        slow = {"kind": "slow", "method": "sendTransaction", "seconds": 0.3, "times": 1}
+        async with http.post(f"{process.url}/faults", json={"faults": [slow]}) as answer:
+            assert answer.status == 200
+
+        with pytest.raises(TimeoutError):
+            await hasty.send_transaction(envelope)
+        async with asyncio.timeout(10):
+            while await Desk(server).outcome(envelope) != "SUCCESS":
+                await asyncio.sleep(0.05)
+        async with http.post(f"{process.url}/faults", json={"faults": []}) as answer:
+            assert (await answer.json())["counts"]["slow"] >= 1
+
+
 async def test_faults_over_a_real_port(process: Process) -> None:
     client = AiohttpClient(post_timeout=0.5)
     async with aiohttp.ClientSession() as http, SorobanServerAsync(process.url, client) as server:
+
+        async def counts() -> Counter[str]:
+            async with http.get(f"{process.url}/faults") as answer:
+                return Counter((await answer.json())["counts"])
 
         async def switch(*faults: dict[str, object]) -> None:
             url = f"{process.url}/faults"
             async with http.post(url, json={"seed": 3, "faults": list(faults)}) as answer:
                 assert answer.status == 200
 
+        before = await counts()
         await switch({"kind": "accept_then_timeout", "times": 1})
         with pytest.raises(TimeoutError):
             await server.get_health()
@@ -213,10 +251,9 @@ async def test_faults_over_a_real_port(process: Process) -> None:
         here = (await server.get_health()).latest_ledger
         await asyncio.sleep(0.6)
         assert (await server.get_health()).latest_ledger == here
-        async with http.get(f"{process.url}/faults") as answer:
-            counts = (await answer.json())["counts"]
+        struck = await counts() - before
         await switch()
-        assert counts == {
+        assert struck == {
             "accept_then_timeout": 1,
             "reset_after": 1,
             "bad_gateway": 1,

@@ -197,3 +197,21 @@ async def test_a_full_lane_takes_the_best_bids_at_the_lowest_of_them(desk: Desk,
         account = box.account(channel.public_key)
         assert account is not None
         assert account.balance == 100 * XLM - 500
+
+
+async def test_options_that_the_network_or_the_box_refuses(desk: Desk, box: Box) -> None:
+    revocable, clawback = (
+        AuthorizationFlag.AUTHORIZATION_REVOCABLE,
+        AuthorizationFlag.AUTHORIZATION_CLAWBACK_ENABLED,
+    )
+
+    def options(sequence: int, **given: Any) -> Any:
+        return desk.builder(ISSUER, sequence).append_set_options_op(**given)
+
+    heir = options(1, inflation_dest=SHOP.public_key)
+    assert await run(desk, box, heir, ISSUER) == ["ERROR txFAILED"]
+    refused = ["SET_OPTIONS_AUTH_REVOCABLE_REQUIRED"]
+    assert await run(desk, box, options(1, set_flags=clawback), ISSUER) == refused
+    good = options(2, set_flags=revocable | clawback)
+    assert await run(desk, box, good, ISSUER) == ["SET_OPTIONS_SUCCESS"]
+    assert await run(desk, box, options(3, clear_flags=revocable), ISSUER) == refused

@@ -4,84 +4,169 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stellar_sdk import Keypair, TransactionEnvelope, xdr
 from stellar_sdk.exceptions import SdkError
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from sandbox.stellar.client import Box
+from sandbox.stellar.entries import Account, Trustline
 from sandbox.stellar.faults import read_plan
 from sandbox.stellar.genesis import Genesis
 from sandbox.stellar.incidents import start_plan
+from sandbox.stellar.store import Record
+from sandbox.stellar.transactions import read_envelope
 from tests.sandbox.stellar.conftest import (
     BARE,
     CHANNELS,
     FARM,
+    PASSPHRASE,
     PAYER,
     SHOP,
     XLM,
     Desk,
+    bump,
     genesis_document,
 )
 
 FAULTS = [
-    {"kind": "accept_then_timeout", "rate": 0.2},
-    {"kind": "reset_before", "rate": 0.1},
+    {"kind": "accept_then_timeout", "rate": 0.2, "method": "sendTransaction"},
+    {"kind": "reset_before", "rate": 0.1, "method": "sendTransaction"},
     {"kind": "internal_error", "rate": 0.1},
     {"kind": "dropped_transaction", "rate": 0.2},
     {"kind": "banned_hash", "rate": 0.1},
     {"kind": "lagging_node", "node": 1, "value": 2},
 ]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A payment that is tried, and what happens to the network after it."""
+
+    channel: int
+    ahead: int  # of the channel's last used sequence number
+    target: Keypair
+    amount: int
+    node: int
+    by_contract: bool
+    bid: int  # of a fee bump around it; 0 for none
+    then: str
+
+
 steps = st.lists(
-    st.tuples(
-        st.integers(0, 3),  # channel
-        st.integers(1, 4),  # sequence
-        st.sampled_from([SHOP, FARM, BARE]),
-        st.integers(1, 3),  # amount
-        st.integers(0, 1),  # node
-        st.booleans(),  # whether a ledger closes afterwards
+    st.builds(
+        Step,
+        channel=st.integers(0, 3),
+        ahead=st.sampled_from([1, 1, 1, 1, 0, 2]),
+        target=st.sampled_from([SHOP, FARM, BARE]),
+        amount=st.integers(1, 3),
+        node=st.integers(0, 1),
+        by_contract=st.booleans(),
+        bid=st.sampled_from([0, 0, 1_000, 20_000]),
+        then=st.sampled_from(["nothing"] * 4 + ["close"] * 4 + ["restart"]),
     ),
-    max_size=25,
+    min_size=10,
+    max_size=40,
 )
+
+
+@dataclass
+class World:
+    """A box that may be restarted, who speaks to it, and what was asked of it."""
+
+    directory: Path
+    seed: int
+    sent: dict[bytes, Step] = field(default_factory=dict)
+
+    def open(self) -> None:
+        self.box = Box(Genesis.parse(genesis_document()), data_dir=self.directory)
+        start_plan(self.box.network, *read_plan({"seed": self.seed, "faults": FAULTS}))
+        clients = [self.box.client(node) for node in (0, 1)]
+        self.desks = [Desk(SorobanServerAsync("http://in-process", item)) for item in clients]
+
+    def wealth(self) -> tuple[int, int]:
+        """All the XLM and all of the asset that anybody holds."""
+        entries = self.box.network.ledger.root.changes.values()
+        accounts = [entry.balance for entry in entries if isinstance(entry, Account)]
+        lines = [entry.balance for entry in entries if isinstance(entry, Trustline)]
+        return sum(accounts), sum(lines)
+
+    def records(self) -> list[Record]:
+        return self.box.network.ledger.store.page((1, 1), 10_000, 10_000)
+
+    async def take(self, step: Step) -> None:
+        # Whatever is lost on the way, the ledger must add up.
+        with contextlib.suppress(TimeoutError, SdkError):
+            inner = await self._build(step)
+            self.sent[inner.hash()] = step
+            outer = bump(inner, step.bid) if step.bid else inner
+            await self.desks[step.node].send(outer)
+        if step.then == "close":
+            self.box.close_ledger()
+        elif step.then == "restart":
+            self.box.network.close()
+            self.open()
+
+    async def _build(self, step: Step) -> TransactionEnvelope:
+        desk, channel = self.desks[step.node], CHANNELS[step.channel]
+        account = self.box.account(channel.public_key)
+        assert account is not None
+        sequence = account.sequence + step.ahead
+        if step.by_contract:
+            target, stroops = step.target.public_key, step.amount * XLM
+            return await desk.transfer(channel, sequence, target, stroops)
+        return desk.payment(channel, sequence, (step.target, str(step.amount)))
 
 
 @settings(max_examples=40, deadline=None)
 @given(steps=steps, seed=st.integers(0, 1_000))
 def test_no_money_appears_or_vanishes_and_no_sequence_is_used_twice(
-    steps: list[tuple[int, int, object, int, int, bool]], seed: int
+    steps: list[Step], seed: int
 ) -> None:
-    asyncio.run(_play(steps, seed))
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(_play(World(Path(directory), seed), steps))
 
 
-async def _play(steps: list[tuple[int, int, object, int, int, bool]], seed: int) -> None:
-    box = Box(Genesis.parse(genesis_document()))
-    start_plan(box.network, *read_plan({"seed": seed, "faults": FAULTS}))
-    desks = [Desk(SorobanServerAsync("http://in-process", box.client(node))) for node in (0, 1)]
-    sent = {}
-    for channel, sequence, target, amount, node, closes in steps:
-        envelope = desks[node].payment(CHANNELS[channel], sequence, (target, str(amount)))  # type: ignore[arg-type]
-        sent[envelope.hash()] = (channel, sequence, target, amount)
-        # Whatever is lost on the way, the ledger must add up.
-        with contextlib.suppress(TimeoutError, SdkError):
-            await desks[node].send(envelope)
-        if closes:
-            box.close_ledger()
-    box.close_ledger(5)
-    _check(box, sent)
-    box.network.close()
+async def _play(world: World, steps: list[Step]) -> None:
+    world.open()
+    native, issued = world.wealth()
+    for step in steps:
+        await world.take(step)
+    world.box.close_ledger(5)
+    fees = sum(map(_fee, world.records()))
+    assert world.wealth() == (native - fees, issued)
+    _check_payments(world)
+    world.box.network.close()
 
 
-def _check(box: Box, sent: dict[bytes, tuple[int, int, object, int]]) -> None:
-    records = box.network.ledger.store.page((1, 1), 10_000, 10_000)
-    uses = Counter(sent[record.hash][:2] for record in records)
+def _check_payments(world: World) -> None:
+    box, records = world.box, world.records()
+    landed = [world.sent[record.inner_hash] for record in records]
+    uses = Counter(map(_place, records))
     assert all(count == 1 for count in uses.values())
-    paid: Counter[object] = Counter()
-    for record in records:
-        _, _, target, amount = sent[record.hash]
+    paid: Counter[Keypair] = Counter()
+    for step, record in zip(landed, records, strict=True):
         if b'"status":"SUCCESS"' in record.body:
-            paid[target] += amount * XLM
+            paid[step.target] += step.amount * XLM
     for target in (SHOP, FARM, BARE):
         assert box.balance(target.public_key) == paid[target]
     assert box.balance(PAYER.public_key) == 1_000_000 * XLM - paid.total()
+
+
+def _place(record: Record) -> tuple[str, int]:
+    """The account and the sequence number that a transaction used."""
+    body = orjson.loads(b"{" + record.body + b"}")
+    envelope = read_envelope(body["envelopeXdr"], PASSPHRASE)
+    return envelope.source, envelope.sequence
+
+
+def _fee(record: Record) -> int:
+    body = orjson.loads(b"{" + record.body + b"}")
+    return xdr.TransactionResult.from_xdr(body["resultXdr"]).fee_charged.int64

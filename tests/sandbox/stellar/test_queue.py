@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-
 import pytest
-from stellar_sdk import TransactionBuilder, xdr
+from stellar_sdk import Keypair, xdr
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from sandbox.stellar.client import Box
+from sandbox.stellar.fees import MAX_DISK_READ_ENTRIES, disk_read_entries
+from sandbox.stellar.lanes import SOROBAN_ROOM, cost
+from sandbox.stellar.transactions import read_envelope
 from tests.sandbox.stellar.conftest import (
     CHANNELS,
     FEES,
@@ -16,15 +17,11 @@ from tests.sandbox.stellar.conftest import (
     PAYER,
     SHOP,
     Desk,
+    bump,
     sign,
 )
 
 CHANNEL = CHANNELS[0]
-
-
-def bump(envelope: object, fee: int) -> object:
-    made = TransactionBuilder.build_fee_bump_transaction(FEES, fee, envelope, PASSPHRASE)  # type: ignore[arg-type]
-    return sign(made, FEES)
 
 
 async def test_the_same_envelope_twice_is_a_duplicate(desk: Desk) -> None:
@@ -204,10 +201,15 @@ async def test_a_full_queue_makes_room_only_for_a_better_bid(desk: Desk, box: Bo
     assert await desk.send(desk.payment(CHANNELS[0], 1, fee=200)) == "TRY_AGAIN_LATER"
 
 
-async def test_a_ledger_takes_only_so_many_bytes_of_calls(desk: Desk, box: Box) -> None:
+@pytest.mark.parametrize("kind", range(len(SOROBAN_ROOM)))
+async def test_a_ledger_has_only_so_much_room_for_calls_of_every_kind(
+    desk: Desk, box: Box, kind: int
+) -> None:
     transfers = [await desk.transfer(channel, 1) for channel in CHANNELS[:3]]
-    size = len(base64.b64decode(transfers[0].to_xdr()))
-    box.network.ledger.lanes.soroban = (2_000, 2 * size + 50, 1_000)
+    needs = [cost(read_envelope(envelope.to_xdr(), PASSPHRASE)) for envelope in transfers]
+    room = list(SOROBAN_ROOM)
+    room[kind] = needs[0][kind] + needs[1][kind] + needs[2][kind] - 1
+    box.network.ledger.lanes.soroban = tuple(room)
     for envelope in transfers:
         assert await desk.send(envelope) == "PENDING"
 
@@ -216,3 +218,62 @@ async def test_a_ledger_takes_only_so_many_bytes_of_calls(desk: Desk, box: Box) 
     assert outcomes == ["NOT_FOUND", "SUCCESS", "SUCCESS"]
     box.close_ledger()
     assert {await desk.outcome(envelope) for envelope in transfers} == {"SUCCESS"}
+
+
+async def test_a_better_bid_does_not_make_what_waits_younger(desk: Desk, box: Box) -> None:
+    waiting = desk.payment(CHANNEL, 1, fee=100)
+    await desk.send(waiting)
+    box.network.ledger.lanes.classic = (0,)
+    box.close_ledger(3)
+    better = bump(waiting, 5_000)
+
+    box.network.ledger.lanes.classic = (2,)
+    assert await desk.send(better) == "PENDING"
+    box.network.ledger.lanes.classic = (0,)
+    box.close_ledger()
+    assert await desk.send(better) == "TRY_AGAIN_LATER"
+
+
+async def test_what_lost_its_place_to_another_is_told_that_the_sequence_is_used(
+    desk: Desk, box: Box
+) -> None:
+    other = Desk(SorobanServerAsync("http://in-process", box.client(1)))
+    loser, winner = desk.payment(CHANNEL, 1, fee=100), desk.payment(CHANNEL, 1, fee=200)
+    assert await desk.send(loser) == await other.send(winner) == "PENDING"
+
+    box.close_ledger()
+    assert await desk.send(loser) == "ERROR txBAD_SEQ"
+    assert await desk.send(winner) == "TRY_AGAIN_LATER"
+
+
+async def test_what_became_invalid_while_it_waited_is_banned(desk: Desk, box: Box) -> None:
+    here = box.network.ledger.head.sequence
+    envelope = desk.payment(CHANNEL, 1, max_ledger=here + 2)
+    await desk.send(envelope)
+    box.network.ledger.lanes.classic = (0,)
+
+    box.close_ledger()
+    assert await desk.send(envelope) == "TRY_AGAIN_LATER"
+
+
+@pytest.mark.parametrize(("more", "expected"), [(0, "PENDING"), (1, "ERROR txSOROBAN_INVALID")])
+async def test_a_call_reads_only_so_many_entries_from_disk(
+    desk: Desk, more: int, expected: str
+) -> None:
+    envelope = await desk.transfer(CHANNEL, 1)
+    data = envelope.transaction.soroban_data
+    assert data is not None
+    footprint = data.resources.footprint
+    known = disk_read_entries(data.resources)
+    for number in range(MAX_DISK_READ_ENTRIES - known + more):
+        owner = Keypair.from_raw_ed25519_seed(number.to_bytes(32, "big")).xdr_account_id()
+        row = xdr.LedgerKey(
+            xdr.LedgerEntryType.ACCOUNT, account=xdr.LedgerKeyAccount(account_id=owner)
+        )
+        footprint.read_only.append(row)
+    data.resources.disk_read_bytes = xdr.Uint32(100_000)
+    data.resource_fee = xdr.Int64(10_000_000)
+    envelope.transaction.fee = 10_001_000
+    envelope.signatures.clear()
+
+    assert await desk.send(sign(envelope, CHANNEL, PAYER)) == expected

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from stellar_sdk import (
+    InvokeHostFunction,
+    SorobanDataBuilder,
+    TransactionEnvelope,
+    scval,
+    xdr,
+)
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from sandbox.stellar.client import Box
@@ -19,7 +23,18 @@ from sandbox.stellar.faults import read_plan
 from sandbox.stellar.genesis import BadGenesis, Genesis
 from sandbox.stellar.incidents import start_plan
 from sandbox.stellar.store import Store, Unusable
-from tests.sandbox.stellar.conftest import CHANNELS, SHOP, Desk, genesis_document, muxed
+from tests.sandbox.stellar.conftest import (
+    CHANNELS,
+    CONTRACT,
+    PAYER,
+    SHOP,
+    Desk,
+    genesis_document,
+    muxed,
+    sign,
+)
+
+PLACE = f"{1 << 32:019d}-0000000000"
 
 
 async def ask(box: Box, method: str, params: object) -> dict[str, Any]:
@@ -43,12 +58,33 @@ async def ask(box: Box, method: str, params: object) -> dict[str, Any]:
         ("getLedgerEntries", {"keys": ["?"]}, -32602),
         ("getLedgerEntries", {"keys": [None]}, -32602),
         ("getTransactions", {"startLedger": 0}, -32600),
-        ("getTransactions", {"startLedger": 1, "pagination": {"limit": 201}}, -32602),
-        ("getTransactions", {"startLedger": 1, "pagination": {"cursor": "5"}}, -32602),
+        ("getTransactions", {"startLedger": 1, "pagination": {"limit": 201}}, -32600),
+        ("getTransactions", {"startLedger": 1, "pagination": {"cursor": "5"}}, -32600),
         ("getTransactions", {"pagination": {"cursor": "x"}}, -32602),
+        ("getTransactions", {"pagination": {"cursor": 5}}, -32602),
+        ("getTransactions", {"pagination": {"cursor": "0"}}, -32602),
         ("getTransactions", {"pagination": "x"}, -32602),
+        ("getEvents", {"startLedger": 0}, -32602),
+        ("getEvents", {"startLedger": 99}, -32600),
+        ("getEvents", {"startLedger": 1, "pagination": {"cursor": PLACE}}, -32602),
+        ("getEvents", {"endLedger": 9, "pagination": {"cursor": PLACE}}, -32602),
+        ("getEvents", {"pagination": {"cursor": "0000000000000000001-0000000000"}}, -32600),
+        ("getEvents", {"pagination": {"cursor": f"{99 << 32:019d}-0000000000"}}, -32600),
+        ("getEvents", {"pagination": {"cursor": "5"}}, -32602),
+        ("getEvents", {"startLedger": 1, "pagination": {"limit": 10_001}}, -32602),
         ("getEvents", {"startLedger": 1, "filters": [1]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{}] * 6}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"type": "diagnostic"}]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"contractIds": ["?"]}]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"topics": [["*"] * 5]}]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"topics": [["**", "*"]]}]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"topics": [[]]}]}, -32602),
+        ("getEvents", {"startLedger": 1, "filters": [{"topics": [["transfer"]]}]}, -32602),
         ("getLedgers", {"startLedger": 99}, -32600),
+        ("getLedgers", {"startLedger": 1, "pagination": {"cursor": "1"}}, -32600),
+        ("getLedgers", {"pagination": {"cursor": "98"}}, -32602),
+        ("getLedgers", {"pagination": {"cursor": "1"}}, -32602),
+        ("getLedgers", {"pagination": {"cursor": "x"}}, -32602),
     ],
 )
 async def test_a_bad_question_gets_the_right_error(
@@ -57,35 +93,62 @@ async def test_a_bad_question_gets_the_right_error(
     assert (await ask(box, method, params))["error"]["code"] == code
 
 
+@pytest.mark.parametrize(
+    "topics", [["*"] * 4, ["*"] * 4 + ["**"], ["**"], [scval.to_symbol("transfer").to_xdr(), "**"]]
+)
+async def test_a_filter_as_wide_as_allowed_finds_the_payment(
+    desk: Desk, box: Box, topics: list[str]
+) -> None:
+    await desk.send(desk.payment(CHANNELS[0], 1))
+    box.close_ledger()
+
+    params = {"startLedger": 1, "filters": [{"type": "contract", "topics": [topics]}]}
+    told = (await ask(box, "getEvents", params))["result"]
+    assert len(told["events"]) == 1
+    # Who has caught up asks again from where the answer ended.
+    again = {"filters": params["filters"], "pagination": {"cursor": told["cursor"]}}
+    assert (await ask(box, "getEvents", again))["result"]["events"] == []
+    await desk.send(desk.payment(CHANNELS[1], 1))
+    box.close_ledger()
+    assert len((await ask(box, "getEvents", again))["result"]["events"]) == 1
+
+
+async def test_who_has_caught_up_is_told_the_newest_ledger_again(desk: Desk, box: Box) -> None:
+    sent = [desk.payment(channel, 1) for channel in CHANNELS[:2]]
+    for envelope in sent:
+        await desk.send(envelope)
+    box.close_ledger()
+    here = box.network.ledger.head.sequence
+
+    first = await desk.server.get_transactions(start_ledger=1)
+    second = await desk.server.get_transactions(cursor=first.cursor)
+    third = await desk.server.get_transactions(cursor=second.cursor)
+    assert [len(page.transactions) for page in (first, second, third)] == [2, 0, 2]
+    assert first.cursor == third.cursor != second.cursor
+    whole = await desk.server.get_transactions(start_ledger=1, limit=2)
+    assert whole.cursor == first.cursor
+    beyond = await desk.server.get_transactions(cursor=str(here + 1 << 32))
+    assert (beyond.transactions, beyond.cursor) == ([], "0")
+
+
+async def test_a_cursor_into_what_is_forgotten_is_refused() -> None:
+    box = Box(Genesis.parse(genesis_document()), retention=5)
+    box.close_ledger(9)
+    oldest = box.network.ledger.oldest
+    for method, cursor, code in (
+        ("getTransactions", str(oldest - 1 << 32), -32602),
+        ("getEvents", f"{oldest - 1 << 32:019d}-0000000000", -32600),
+        ("getLedgers", str(oldest - 2), -32602),
+    ):
+        answer = await ask(box, method, {"pagination": {"cursor": cursor}})
+        assert answer["error"]["code"] == code
+    box.network.close()
+
+
 async def test_what_is_not_json_is_told_so(box: Box) -> None:
     for raw in (b"", b"{", b"[]", b'{"method": 5}', b"\xff"):
         answer = orjson.loads((await exchange(box.network.nodes[0], raw)).body)
         assert answer["error"]["code"] in (-32700, -32600)
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    changes=st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 255)), max_size=4),
-    cut=st.integers(0, 40),
-    method=st.sampled_from(["sendTransaction", "simulateTransaction"]),
-)
-async def test_a_damaged_envelope_never_pays(
-    changes: list[tuple[int, int]], cut: int, method: str
-) -> None:
-    box = Box(Genesis.parse(genesis_document()))
-    desk = Desk(SorobanServerAsync("http://in-process", box.client()))
-    whole = (await desk.transfer(CHANNELS[0], 1, muxed(SHOP, 5))).to_xdr()
-    raw = bytearray(base64.b64decode(whole))
-    for place, value in changes:
-        raw[place % len(raw)] = value
-    damaged = base64.b64encode(raw[: len(raw) - cut]).decode()
-
-    answer = await ask(box, method, {"transaction": damaged})
-    assert "error" in answer or "latestLedger" in answer["result"]
-    box.close_ledger()
-    same = damaged == whole and method == "sendTransaction"
-    assert box.balance(SHOP.public_key) == (25 if same else 0)
-    box.network.close()
 
 
 async def test_history_reaches_back_only_as_far_as_it_is_kept() -> None:
@@ -131,3 +194,51 @@ async def test_an_upgrade_shows_while_it_lasts(desk: Desk, box: Box) -> None:
 def test_a_genesis_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(BadGenesis):
         Genesis.parse(genesis_document() | change)
+
+
+def host_call(desk: Desk, function: xdr.HostFunction) -> TransactionEnvelope:
+    """A signed call of whatever a host can be asked to do, with resources enough for any."""
+    envelope = desk.builder(CHANNELS[0], 1, 10_000_000).append_operation(
+        InvokeHostFunction(function, source=PAYER.public_key)
+    )
+    data = SorobanDataBuilder().set_resources(1_000_000, 10_000, 10_000)
+    built = envelope.set_soroban_data(data.set_resource_fee(5_000_000).build()).build()
+    return sign(built, CHANNELS[0], PAYER)
+
+
+async def test_code_that_is_brought_is_refused_and_the_network_lives_on(
+    desk: Desk, box: Box
+) -> None:
+    upload = xdr.HostFunction(
+        xdr.HostFunctionType.HOST_FUNCTION_TYPE_UPLOAD_CONTRACT_WASM, wasm=b"\0asm"
+    )
+    assert await desk.send(host_call(desk, upload)) == "ERROR txFAILED"
+    box.close_ledger()
+    assert await desk.send(desk.payment(CHANNELS[0], 1)) == "PENDING"
+    box.close_ledger()
+    assert box.balance(SHOP.public_key) == 25_000_000
+
+
+@pytest.mark.parametrize("called", [SHOP.public_key, muxed(SHOP, 5), CONTRACT])
+async def test_a_call_of_what_is_no_contract_fails_and_the_network_lives_on(
+    desk: Desk, box: Box, called: str
+) -> None:
+    arguments = xdr.InvokeContractArgs(
+        scval.to_address(called).address,  # type: ignore[arg-type]
+        xdr.SCSymbol(b"transfer"),
+        [],
+    )
+    call = xdr.HostFunction(
+        xdr.HostFunctionType.HOST_FUNCTION_TYPE_INVOKE_CONTRACT, invoke_contract=arguments
+    )
+    envelope = host_call(desk, call)
+    assert await desk.send(envelope) == "PENDING"
+    box.close_ledger()
+    assert await desk.outcome(envelope) == "FAILED"
+    told = await desk.server.get_transaction(envelope.hash_hex())
+    assert told.diagnostic_events_xdr
+    event = xdr.DiagnosticEvent.from_xdr(told.diagnostic_events_xdr[0]).event
+    assert (event.contract_id is not None) == (called == CONTRACT)
+    assert await desk.send(desk.payment(CHANNELS[0], 2)) == "PENDING"
+    box.close_ledger()
+    assert box.balance(SHOP.public_key) == 25_000_000

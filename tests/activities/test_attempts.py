@@ -1,0 +1,93 @@
+"""
+A channel serves for as long as its key is held: no payment is given another, and one that was given
+it when it was ours is seen to its end, or waits for its key where it must be signed again.
+"""
+
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from activities.payments import PaymentActivities
+from adapters.postgres import attempts as reservations
+from adapters.postgres.database import Database
+from adapters.stellar.rail import Rail
+from domain.attempts import Preparation
+from domain.payments import PaymentStatus
+from sandbox.stack import Stack
+from tests.dying import dead, parking, settle
+from tests.gathering import keys_of, on_chain, states
+from tests.owing import payment_owed
+
+Patch = pytest.MonkeyPatch
+
+
+async def test_only_channels_whose_keys_are_held_are_taken(
+    api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
+) -> None:
+    """The book knows more of them as free: those of a seed that was replaced, or of a larger count."""
+    first, second, third = [await payment_owed(database, "HELD-KEYS") for _ in range(3)]
+    steps = PaymentActivities(database, rail)
+    used = (await steps.prepare_payment(first)).attempt
+    assert used is not None
+    await settle(steps, first, used)
+    # Any other would have its turn before the one that was used last.
+    monkeypatch.setattr(rail, "keys", keys_of(rail, only=used.channel))
+    attempt = (await steps.prepare_payment(second)).attempt
+    assert attempt is not None
+    assert attempt.channel == used.channel
+    waiting = await steps.prepare_payment(third)
+    assert (waiting.attempt, waiting.queued) == (None, True)
+    await settle(steps, second, attempt)
+    await settle(steps, third, replace(attempt, sequence=attempt.sequence + 1))
+
+
+async def test_bytes_on_a_channel_whose_key_is_gone_are_seen_to_their_end(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
+) -> None:
+    payment = await payment_owed(database, "KEY-GONE")
+    steps = PaymentActivities(database, rail)
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    monkeypatch.setattr(rail, "keys", keys_of(rail, without=attempt.channel))
+    assert await steps.prepare_payment(payment) == Preparation(replace(attempt, resumed=True))
+    await settle(steps, payment, attempt)
+    assert await on_chain(stack, payment) == [1]
+
+
+async def test_who_needs_a_signature_of_a_key_that_is_gone_is_parked_until_it_is_back(
+    api: httpx.AsyncClient,
+    database: Database,
+    rail: Rail,
+    monkeypatch: Patch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    payment = await payment_owed(database, "KEY-NEEDED")
+    steps = PaymentActivities(database, rail)
+    died = await dead(rail, steps, payment)
+    monkeypatch.setattr(rail, "keys", keys_of(rail, without=died.channel))
+    why = await steps.prepare_payment(payment)
+    assert (why.attempt, why.dead_after) == (None, died.max_ledger)
+    assert f"we hold no key for channel {died.channel}" in why.obstacle
+    assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in why.obstacle
+    assert f"ALARM: {why.obstacle}" in caplog.text
+    await steps.park_payment(parking(payment, why, PaymentStatus.PARKED))
+    assert await states(database, payment) == [("parked", why.obstacle)]
+    monkeypatch.undo()
+    await settle(steps, payment, died)
+
+
+async def test_a_channel_nobody_has_signed_for_is_given_back_when_its_key_is_gone(
+    api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
+) -> None:
+    payment = await payment_owed(database, "KEY-UNUSED")
+    steps = PaymentActivities(database, rail)
+    async with database.autocommit() as connection:
+        held = await reservations.reserve(connection, payment.id, rail.channels)
+    assert held is not None
+    monkeypatch.setattr(rail, "keys", keys_of(rail, without=held.channel))
+    assert "STELLAR_CHANNELS" in (await steps.prepare_payment(payment)).obstacle
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    assert attempt.channel != held.channel
+    await settle(steps, payment, attempt)

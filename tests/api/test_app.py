@@ -1,0 +1,51 @@
+"""The facade starts only on settings that agree with the book on who pays whom."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from adapters.postgres import limits, policies
+from adapters.postgres.database import Database
+from adapters.postgres.tables import audit_leaves
+from api.app import agreed
+from domain.errors import Conflict
+from domain.limits import Limits
+from domain.policies import Agreement
+from tests.owing import NOW
+from tests.support import unique
+
+KEPT = Agreement("default", bond="GBOND", pool="GPOOL", provider="GPROV", beneficiary="GBENE")
+
+
+@pytest.mark.parametrize("role", ["bond", "pool", "provider", "beneficiary"])
+def test_settings_that_say_otherwise_are_refused_by_name(role: str) -> None:
+    agreed(KEPT, KEPT)
+    with pytest.raises(Conflict, match=f"STELLAR_{role.upper()}_ADDRESS is GOTHER") as refused:
+        agreed(replace(KEPT, **{role: "GOTHER"}), KEPT)
+    assert f"has G{role[:4].upper()}" in str(refused.value)
+
+
+async def test_settings_never_change_who_is_paid(database: Database) -> None:
+    first = replace(KEPT, name=unique("AGREED"))
+    async with database.transaction() as connection:
+        assert await policies.settle_agreement(connection, first) == first
+        later = await policies.settle_agreement(connection, replace(first, provider="GTHIEF"))
+        assert later == first
+        assert await policies.agreement(connection, first.name) == first
+
+
+async def test_limits_that_did_not_change_leave_no_trace(database: Database) -> None:
+    """A worker that starts again says nothing new."""
+    async with database.autocommit() as connection:
+        enforced = await limits.enforced(connection)
+        written = []
+        for hours, allowed in enumerate((enforced, enforced, Limits(cap_per_payment=7), enforced)):
+            await limits.keep(connection, allowed, NOW + timedelta(hours=hours))
+            written.append(
+                await connection.scalar(
+                    select(func.count()).where(audit_leaves.c.subject == "limits/settlement")
+                )
+            )
+    assert [later - written[0] for later in written] == [0, 0, 1, 2]
