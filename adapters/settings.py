@@ -1,8 +1,8 @@
 """
 Every environment variable, on one page; one class per process.
 
-Only `SettlementSettings` holds signing seeds, and only the worker of the settlement queue reads
-it. Secrets have no default. docs/settings.md explains each; a test keeps it complete.
+Only `SettlementSettings` holds all signing seeds, and only the worker of the settlement queue and
+`apexchainx channels create` read it; to list or release channels takes theirs alone. Secrets have no default. docs/settings.md explains each; a test keeps it complete.
 """
 
 from typing import Annotated, Any, Literal, TypeVar
@@ -169,8 +169,8 @@ class AnalyticsSettings(CommonSettings):
     )
 
 
-class SettlementSettings(JudgingSettings):
-    """The worker of the settlement queue: the only process with signing seeds."""
+class ChannelSettings(CommonSettings):
+    """Who looks at the channels, or releases one: their addresses follow from the one seed."""
 
     stellar_rpc_url: str = Field(
         pattern=URLS, description="Stellar RPC nodes, as http(s) URLs separated by commas"
@@ -178,12 +178,18 @@ class SettlementSettings(JudgingSettings):
     stellar_network_passphrase: Passphrase = Field(
         min_length=1, description="passphrase of the network, checked against the node"
     )
-    stellar_usdc_issuer: Address = Field(description="account that issues USDC")
-    stellar_bond_seed: SecretStr = Field(description="seed (S...) of the bond account")
-    stellar_pool_seed: SecretStr = Field(description="seed (S...) of the sponsor pool account")
     stellar_channels_seed: SecretStr = Field(
         description="master seed (S...) the channel keys are derived from"
     )
+    stellar_channels: Whole = Field(32, ge=1, le=1000, description="how many channel accounts")
+
+
+class SettlementSettings(JudgingSettings, ChannelSettings):
+    """The worker of the settlement queue: the only process with signing seeds."""
+
+    stellar_usdc_issuer: Address = Field(description="account that issues USDC")
+    stellar_bond_seed: SecretStr = Field(description="seed (S...) of the bond account")
+    stellar_pool_seed: SecretStr = Field(description="seed (S...) of the sponsor pool account")
     stellar_fees_seed: SecretStr = Field(description="seed (S...) of the account that pays fees")
     stellar_operator_seed: SecretStr = Field(
         description="seed (S...) of the operator, which sponsors channels and holds no funds"
@@ -193,7 +199,6 @@ class SettlementSettings(JudgingSettings):
         pattern=CONTRACT,
         description="id (C...) of the SLA contract, needed when CONTRACT_EXECUTION_MODE is soroban",
     )
-    stellar_channels: Whole = Field(32, ge=1, le=1000, description="how many channel accounts")
     stellar_fee_cap_stroops: Whole = Field(
         50_000_000,
         ge=1_000,

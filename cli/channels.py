@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Annotated
 
@@ -13,9 +14,10 @@ from adapters import temporal
 from adapters.postgres import channels as records
 from adapters.postgres import networks
 from adapters.postgres.database import Database
-from adapters.settings import SettlementSettings, load
-from adapters.stellar.channels import ChannelAccounts, Standing
+from adapters.settings import ChannelSettings, SettlementSettings, load
+from adapters.stellar.channels import ChannelAccounts, Standing, standings
 from adapters.stellar.identities import Identity
+from adapters.stellar.keys import channel_addresses
 from adapters.stellar.nodes import Nodes
 from cli.releases import Desk, Word, release
 from domain.channels import Channel
@@ -36,7 +38,7 @@ def command(
         str, typer.Option(help="What an archive showed, where no node remembers.")
     ] = "",
 ) -> None:
-    """Run it with the environment of the settlement worker. Seeds are never shown."""
+    """Run it with the environment of the settlement worker; all but create needs the channels' seed alone."""
     if action not in ("list", "create", "release"):
         raise SystemExit(
             f"apexchainx: there is no action {action!r}; it is list, create or release"
@@ -52,9 +54,12 @@ def command(
 
 
 async def _run(action: str, word: Word) -> None:
-    settings = load(SettlementSettings)
+    # Only creating signs anything.
+    settings = load(SettlementSettings if action == "create" else ChannelSettings)
     passphrase = settings.stellar_network_passphrase
-    held = held_keys(settings)
+    wanted = channel_addresses(
+        settings.stellar_channels_seed.get_secret_value(), settings.stellar_channels
+    )
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url, connections_max=2)
         stack.push_async_callback(database.close)
@@ -63,15 +68,14 @@ async def _run(action: str, word: Word) -> None:
         async with database.autocommit() as connection:
             known = await networks.known(connection, passphrase)
         await Identity(nodes, passphrase).establish(known)
-        accounts = ChannelAccounts(nodes, passphrase, held, settings.stellar_fee_cap_stroops)
-        if action == "create":
-            await _create(accounts)
+        if isinstance(settings, SettlementSettings):
+            keys, cap = held_keys(settings), settings.stellar_fee_cap_stroops
+            await _create(ChannelAccounts(nodes, passphrase, keys, cap))
         elif action == "release":
             client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
-            desk = Desk(database, nodes, passphrase, client, held.channels)
-            await release(desk, word)
+            await release(Desk(database, nodes, passphrase, client, wanted), word)
         else:
-            await _list(accounts, database)
+            await _list(nodes, wanted, database)
 
 
 async def _create(accounts: ChannelAccounts) -> None:
@@ -84,16 +88,15 @@ async def _create(accounts: ChannelAccounts) -> None:
     print(f"all {len(wanted)} channel accounts exist; start the settlement worker to use them")
 
 
-async def _list(accounts: ChannelAccounts, database: Database) -> None:
-    wanted = list(accounts.keys.channels)
+async def _list(nodes: Nodes, wanted: Sequence[str], database: Database) -> None:
     async with database.autocommit() as connection:
         known = {each.address: each for each in await records.listed(connection)}
     addresses = list(dict.fromkeys([*wanted, *known]))
-    standings = await accounts.standings(addresses)
+    found = await standings(nodes, addresses)
     table = Table("channel", "sequence", "XLM", "sponsored", "state", box=None)
     for address in addresses:
         kept = "" if address in wanted else ", key not held"
-        table.add_row(address, *_cells(standings.get(address), known.get(address), kept))
+        table.add_row(address, *_cells(found.get(address), known.get(address), kept))
     # Wide enough for an address, wherever it is written to.
     Console(width=180).print(table)
 

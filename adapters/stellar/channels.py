@@ -48,6 +48,20 @@ class Standing:
     sponsored: bool
 
 
+async def standings(nodes: Nodes, addresses: Sequence[str]) -> dict[str, Standing]:
+    """Return how those accounts stand that exist, by no older a ledger than one seen before."""
+    found: dict[str, Standing] = {}
+    seen = nodes.highest
+    for start in range(0, len(addresses), ENTRIES_MAX):
+        question = account_keys(addresses[start : start + ENTRIES_MAX])
+        reply = await nodes.ask(partial(_entries, question), at_least=seen)
+        for result in reply.entries or []:
+            entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
+            assert entry is not None
+            found[address_of(entry)] = _standing(entry)
+    return found
+
+
 class ChannelAccounts:
     def __init__(self, nodes: Nodes, passphrase: str, keys: Keys, fee_cap_stroops: int) -> None:
         self.nodes = nodes
@@ -56,17 +70,7 @@ class ChannelAccounts:
         self.fee_cap_stroops = fee_cap_stroops
 
     async def standings(self, addresses: Sequence[str]) -> dict[str, Standing]:
-        """Return how those accounts stand that exist, by no older a ledger than one seen before."""
-        found: dict[str, Standing] = {}
-        seen = self.nodes.highest
-        for start in range(0, len(addresses), ENTRIES_MAX):
-            question = account_keys(addresses[start : start + ENTRIES_MAX])
-            reply = await self.nodes.ask(partial(_entries, question), at_least=seen)
-            for result in reply.entries or []:
-                entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
-                assert entry is not None
-                found[address_of(entry)] = _standing(entry)
-        return found
+        return await standings(self.nodes, addresses)
 
     async def create(self) -> AsyncIterator[list[str]]:
         """Create what is missing; answer each time what was created by then, until nothing is."""

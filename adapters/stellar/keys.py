@@ -39,10 +39,7 @@ def keys(
         ("STELLAR_FEES_SEED", fees_seed),
         ("STELLAR_OPERATOR_SEED", operator_seed),
     ):
-        try:
-            Keypair.from_secret(seed)
-        except Ed25519SecretSeedInvalidError:
-            raise SystemExit(f"Cannot start. {name} is not a Stellar seed (S...)") from None
+        _check(name, seed)
     derived = channel_keypairs(channels_seed, channels)
     return Keys(
         {
@@ -53,6 +50,19 @@ def keys(
         Keypair.from_secret(fees_seed),
         Keypair.from_secret(operator_seed),
     )
+
+
+def _check(name: str, seed: str) -> None:
+    try:
+        Keypair.from_secret(seed)
+    except Ed25519SecretSeedInvalidError:
+        raise SystemExit(f"Cannot start. {name} is not a Stellar seed (S...)") from None
+
+
+def channel_addresses(master_seed: str, count: int) -> list[str]:
+    """Return the channels' addresses, for those who sign nothing."""
+    _check("STELLAR_CHANNELS_SEED", master_seed)
+    return [keypair.public_key for keypair in channel_keypairs(master_seed, count)]
 
 
 def channel_keypairs(master_seed: str, count: int) -> list[Keypair]:

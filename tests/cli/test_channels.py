@@ -65,6 +65,22 @@ async def test_missing_channels_are_created_and_listed(
     assert said.count("key not held") == begun
 
 
+async def test_who_only_looks_needs_no_seed_that_moves_money(
+    api: httpx.AsyncClient, stack: Stack
+) -> None:
+    """The addresses of the channels follow from their own seed."""
+    seeds = {f"STELLAR_{name}_SEED": None for name in ("BOND", "POOL", "FEES", "OPERATOR")}
+    code, said = await run(stack, "list", **seeds)
+    assert code == 0, said
+    channel = said.split()[said.split().index("state") + 1]
+    code, said = await run(stack, "release", channel, "--by", "Ada", "--note", "4711", **seeds)
+    assert "is not in quarantine" in said
+    code, said = await run(stack, "create", **seeds)
+    assert "STELLAR_BOND_SEED: field required" in said
+    code, said = await run(stack, "list", STELLAR_CHANNELS_SEED="SBAD")
+    assert (code, "STELLAR_CHANNELS_SEED is not a Stellar seed" in said) == (1, True), said
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("destroy",), ("release",), ("release", "G" * 56, "--by", "Ada"), ("create", "--count", "0")],
