@@ -68,7 +68,8 @@ async def test_a_wrong_seed_is_named_and_not_shown(
 
 async def test_another_network_is_refused(api: httpx.AsyncClient, stack: Stack) -> None:
     another = "Public Global Stellar Network ; September 2015"
-    said = await refusal(environment(stack, STELLAR_NETWORK_PASSPHRASE=another))
+    named = {"STELLAR_NETWORK": "public", "STELLAR_FRIENDBOT_URL": None}
+    said = await refusal(environment(stack, STELLAR_NETWORK_PASSPHRASE=another, **named))
     assert "Cannot go on: " in said
     assert f", not {another!r}; check STELLAR_RPC_URL" in said
 
