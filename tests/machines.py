@@ -185,7 +185,7 @@ class ExactlyOnce(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1))
     def retry(self, which: int) -> None:
-        self.life(which).workflow.retry_wanted = True
+        self.life(which).hear("retry")
 
     @precondition(lambda self: not self.world.foreign)
     @rule(which=st.integers(0, CHANNELS - 1), rare=st.integers(0, 1))
