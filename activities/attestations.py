@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.limits import Gate
-from adapters.postgres import attestations, events
+from adapters.postgres import attestations, events, outages
 from adapters.postgres.attestations import Case
 from adapters.postgres.database import Database
 from adapters.stellar.calculator import Calculator
@@ -102,13 +102,17 @@ class AttestationActivities(AttestationSteps):
             if (silence := await self.gate.silence()) is not None:
                 return silence, call
             answer = await self.calculator.send(call)
-            await self.gate.breaker.heard(answer, call.outage_id)
+            await self.gate.breaker.heard(answer, await self._correlation_id(call))
             higher = await self.calculator.raised(call, answer)
             if higher is None:
                 return answer, call
             # Kept before it is sent, as all bytes are.
             async with self.database.transaction() as connection:
                 call = await attestations.bid(connection, call, higher)
+
+    async def _correlation_id(self, call: Call) -> str:
+        async with self.database.autocommit() as connection:
+            return await outages.correlation_id(connection, call.outage_id)
 
     @activity.defn
     async def conclude_attestation(self, concluding: Concluding) -> Conclusion:
@@ -191,7 +195,8 @@ def _answered(case: Case) -> bool:
 def _problem(case: Case, call: RowMapping) -> str:
     """Say what keeps the contract's answer from confirming the verdict; empty when nothing does."""
     outcome = attestations.outcome_of(call)
-    assert outcome.finding is not None
+    if outcome.finding is None:
+        return outcome.reason
     found = differences(
         case.symbol, case.verdict, case.policy, outcome.finding, config_of(call["config_snapshot"])
     )

@@ -10,6 +10,7 @@ from adapters.postgres import (
     attestations,
     disputes,
     events,
+    execution_modes,
     ledger,
     outages,
     payments,
@@ -93,7 +94,7 @@ class DisputeActivities(DisputeSteps):
             )
             if decided and revision > dispute["revision"]:
                 await self._judge_again(connection, dossier, revision, verdict, by, at)
-                if self.attests:
+                if self.attests or await execution_modes.attests(connection):
                     await attestations.want(connection, outage_id, revision, at)
             attest = await attestations.wanted(connection, outage_id, revision)
         assert dossier.resolved_at is not None

@@ -9,6 +9,7 @@ from temporalio import activity
 from adapters.postgres import (
     attestations,
     events,
+    execution_modes,
     ledger,
     outages,
     payments,
@@ -127,7 +128,8 @@ class OutageActivities(OutageSteps):
             )
             debt = await payments.foreseen(connection, self.network, dossier, 1, verdict, at)
             await sla.add(connection, outage, 1, verdict, basis, policy, at, debt.id)
-            if self.attests:
+            attest = self.attests or await execution_modes.attests(connection)
+            if attest:
                 await attestations.want(connection, outage_id, 1, at)
             facts = evidence.of_verdict(outage, 1, verdict, policy, resolved_at, basis)
             facts["dispute_deadline"] = instant(deadline)
@@ -137,9 +139,7 @@ class OutageActivities(OutageSteps):
                 *_judged(outage_id, verdict, at, facts),
             )
             await ledger.accrue(connection, debt)
-        return Judgement(
-            outage_id, 1, verdict, resolved_at, deadline, deliveries, attest=self.attests
-        )
+        return Judgement(outage_id, 1, verdict, resolved_at, deadline, deliveries, attest)
 
     @activity.defn
     async def owe_payment(self, settling: Settling) -> Payment:

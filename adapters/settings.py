@@ -5,6 +5,7 @@ Only `SettlementSettings` holds all signing seeds, and only the worker of the se
 `apexchainx channels create` read it; to list or release channels takes theirs alone. Secrets have no default. docs/settings.md explains each; a test keeps it complete.
 """
 
+import os
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -20,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from domain import money
 from domain.attempts import SettlementRail
 from domain.errors import Invalid
+from domain.execution_modes import ExecutionMode
 from domain.wallets import check_address
 
 Settings = TypeVar("Settings", bound=BaseSettings)
@@ -66,7 +68,9 @@ PASSPHRASES = {
 }
 
 
-def _of_network(passphrase: str, known: ValidationInfo) -> str:
+def _of_network(passphrase: str | None, known: ValidationInfo) -> str | None:
+    if passphrase is None:
+        return None
     network = known.data.get("stellar_network", "sandbox")
     wanted = PASSPHRASES.get(network)
     if wanted is not None and passphrase != wanted:
@@ -78,6 +82,15 @@ def _of_network(passphrase: str, known: ValidationInfo) -> str:
 
 
 Passphrase = Annotated[str, AfterValidator(_of_network)]
+
+
+def _long_enough(hours: int, known: ValidationInfo) -> int:
+    if hours == 0 and known.data.get("stellar_network") == "public":
+        raise ValueError("whoever stole a key could send money elsewhere at once; at least 1")
+    return hours
+
+
+CoolOff = Annotated[Whole, AfterValidator(_long_enough)]
 
 
 def _of_tests(url: str | None, known: ValidationInfo) -> str | None:
@@ -103,6 +116,10 @@ class CommonSettings(BaseSettings):
     stellar_network: Literal["sandbox", "testnet", "public"] = Field(
         "sandbox", description="which Stellar network money moves on"
     )
+    # Who forgot the line above learns it where this one is given: they must mean the same.
+    stellar_network_passphrase: Annotated[str | None, AfterValidator(_of_network)] = Field(
+        None, description="passphrase of the network, checked against STELLAR_NETWORK"
+    )
 
 
 class ApiSettings(CommonSettings):
@@ -119,11 +136,13 @@ class ApiSettings(CommonSettings):
     sla_agreement: str = Field(
         "default", max_length=100, description="agreement of outages that name none"
     )
-    payout_cool_off_hours: Whole = Field(
+    payout_cool_off_hours: CoolOff = Field(
         24, ge=0, le=720, description="hours until a changed payout address is used"
     )
     temporal_ui_url: str | None = Field(None, description="Temporal Web UI, shown to operators")
-    stellar_rpc_url: str | None = Field(None, description="Stellar RPC node, shown to operators")
+    stellar_rpc_url: str | None = Field(
+        None, pattern=URLS, description="Stellar RPC node, shown to operators"
+    )
     stellar_bond_address: Address = Field(description="account penalties come from")
     stellar_pool_address: Address = Field(description="account rewards come from")
     stellar_provider_address: Address = Field(description="account rewards go to")
@@ -136,8 +155,9 @@ class ApiSettings(CommonSettings):
 class JudgingSettings(CommonSettings):
     """What the workers must agree on: who has the last word on a verdict."""
 
-    contract_execution_mode: Literal["local", "soroban"] = Field(
-        "local", description="soroban: verdicts are paid only when the SLA contract confirms them"
+    contract_execution_mode: ExecutionMode = Field(
+        ExecutionMode.LOCAL,
+        description="soroban: verdicts are paid only when the SLA contract confirms them",
     )
 
 
@@ -239,8 +259,21 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
     )
 
 
+SEEDS = [name.upper() for name in SettlementSettings.model_fields if name.endswith("_seed")]
+
+
+def refuse_seeds() -> None:
+    """Stop a process that signs nothing and was given a seed: what it does not have, it cannot lose."""
+    if found := [name for name in SEEDS if os.environ.get(name)]:
+        lines = [f"{name}: a seed, and this process signs nothing" for name in found]
+        end = "Give seeds to the worker of the settlement queue alone."
+        raise SystemExit("Cannot start. " + "\n".join([*lines, end]))
+
+
 def load(kind: type[Settings]) -> Settings:
     """Read settings from the environment, or stop with one line for each that is wrong."""
+    if kind is ApiSettings:
+        refuse_seeds()
     try:
         return kind()
     except ValidationError as error:

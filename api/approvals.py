@@ -48,7 +48,7 @@ class QueuedView(BaseModel):
     """What an approver is asked; `digest` is the SHA-256 of what an approval now would approve."""
 
     payment: PaymentView
-    prepared_by: str
+    prepared_by: list[str]
     digest: str
     approvers_needed: int
     approvals: list[ApprovalView]
@@ -71,7 +71,7 @@ async def _queued(connection: AsyncConnection, rows: list[RowMapping]) -> list[Q
     return [
         QueuedView(
             payment=PaymentView.of(row),
-            prepared_by=preparers[payment.id],
+            prepared_by=preparers[payment.outage_id],
             digest=digest(payment),
             approvers_needed=APPROVERS,
             approvals=[ApprovalView.of(each) for each in given[payment.id]],
@@ -102,7 +102,7 @@ async def approve_payment(
         await approvals.add(connection, approval, at)
         facts = evidence.of_payment(standing.payment) | {
             "approver": approval.approver,
-            "prepared_by": approval.preparer,
+            "prepared_by": list(approval.preparers),
             "digest": approval.digest,
             "note": approval.note,
         }

@@ -1,5 +1,7 @@
 """/health: is the process alive, can it serve, and where is everything."""
 
+from urllib.parse import urlsplit
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -81,8 +83,16 @@ async def stack(engine: Running) -> Stack:
         raise NotFound("the stack is shown in the sandbox only")
     return Stack(
         stellar_network=settings.stellar_network,
-        # A provider's URL may hold a key; who may know it has the settings.
-        stellar_rpc_url=settings.stellar_rpc_url if settings.stellar_network == "sandbox" else None,
+        # The network may only be called a sandbox, and a provider's URL may hold a key.
+        stellar_rpc_url=place_of(settings.stellar_rpc_url),
         temporal_address=settings.temporal_address,
         temporal_ui_url=settings.temporal_ui_url,
     )
+
+
+def place_of(url: str | None) -> str | None:
+    """Where a URL points to, without anything that may be secret."""
+    if url is None:
+        return None
+    parts = urlsplit(url.split(",")[0].strip())
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -1,11 +1,12 @@
 """
-Two people look before much money moves, and neither of them prepared it.
+Two people look before much money moves, and neither of them prepared it: by declaring or amending the
+outage, resolving it, or ruling that it be judged again.
 
 An approval is bound to what was approved by a digest: another payee or another amount is another
 payment, and nobody has approved that yet.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,7 +30,7 @@ class Approval:
 
     payment_id: str
     approver: str
-    preparer: str
+    preparers: Sequence[str]
     digest: str
     note: str
 
@@ -37,13 +38,13 @@ class Approval:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """
-    What an approver is asked about: the payment, who prepared it, and who has approved it. `taken`
+    What an approver is asked about: the payment, all who prepared it, and who has approved it. `taken`
     is true from the moment a (channel, sequence) is reserved for it, alone or in a batch.
     """
 
     payment: Payment
     status: PaymentStatus
-    preparer: str
+    preparers: Sequence[str]
     approvers: Collection[str]
     taken: bool = False
 
@@ -76,7 +77,7 @@ def approve(standing: Standing, who: Principal, note: str, approval_above: int |
     if len(note) > NOTE_MAX:
         raise Invalid("note", f"must be at most {NOTE_MAX} characters")
     payment = standing.payment
-    if who.name == standing.preparer:
+    if who.name in standing.preparers:
         raise Forbidden(
             f"{who.name} prepared payment {payment.id} by its verdict; another person must approve"
         )
@@ -88,7 +89,7 @@ def approve(standing: Standing, who: Principal, note: str, approval_above: int |
         )
     if who.name in standing.approvers:
         raise Conflict(f"{who.name} has approved payment {payment.id}; another person must as well")
-    return Approval(payment.id, who.name, standing.preparer, digest(payment), note)
+    return Approval(payment.id, who.name, standing.preparers, digest(payment), note)
 
 
 def check_withdrawal(

@@ -41,8 +41,8 @@ class CallStatus(StrEnum):
     """What is proven of one signed call."""
 
     OPEN = "open"  # nothing yet: the same bytes may still land
-    ANSWERED = "answered"  # in a ledger, and the contract's answer is known
-    REJECTED = "rejected"  # answered, but the answer differs from the verdict
+    ANSWERED = "answered"  # in a ledger, with an answer; or with one that cannot be read
+    REJECTED = "rejected"  # answered, but not as the verdict says, or not in a known form
     FAILED = "failed"  # in a ledger without effect
     EXPIRED = "expired"  # can never land: its sequence is still free
     LOST = "lost"  # its sequence was consumed, and the node cannot say by what

@@ -18,6 +18,8 @@ from stellar_sdk import Keypair, scval
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 from temporalio.client import Client
 
+from adapters.postgres import execution_modes
+from adapters.postgres.database import Database
 from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
 from tests import vectors, witness
@@ -117,6 +119,10 @@ async def test_an_outage_is_judged_attested_and_settled(
     assert evidence["result"]["amount"] == "-1000"
     assert evidence["transaction_hash"] == shown["transaction_hash"]
     assert closed["payment"]["amount"] == 1000
+    database = Database(contracted.environment["DATABASE_URL"])
+    async with database.autocommit() as connection:
+        assert await execution_modes.attests(connection)  # as the worker said when it started
+    await database.close()
 
 
 async def test_many_outages_take_turns(office: httpx.AsyncClient, admin: Caller) -> None:

@@ -56,8 +56,8 @@ def test_tests_mirror_the_tree(layer: str) -> None:
     tested = {
         path.stem.removeprefix("test_") for path in (ROOT / "tests" / layer).glob("test_*.py")
     }
-    # Recorded lives are replayed, steps are repeated and overlap; they are of every noun.
-    strangers = tested - _stems(layer) - {"histories", "repeats", "overlaps"}
+    # Recorded lives are replayed, steps are repeated and overlap, calls are made of a contract.
+    strangers = tested - _stems(layer) - {"histories", "repeats", "overlaps", "calls"}
     assert strangers == set(), f"tests/{layer} tests what {layer} does not have"
 
 

@@ -21,8 +21,9 @@ from activities.wallets import WalletActivities
 from activities.webhooks import WebhookActivities
 from adapters import temporal
 from adapters.postgres.database import Database
-from adapters.settings import AnalyticsSettings, WorkerSettings, load
+from adapters.settings import AnalyticsSettings, WorkerSettings, load, refuse_seeds
 from adapters.subscribers import Subscribers
+from domain.execution_modes import ExecutionMode
 from worker.analytics import begin_reconciling, reconciliation_activities
 from worker.refusals import Refusals
 from worker.sandbox import strict_sandbox
@@ -125,7 +126,7 @@ def _settlements(
 
 def _records(settings: WorkerSettings, database: Database) -> Duty:
     """The lives of outages, and the steps that write their records."""
-    attests = settings.contract_execution_mode == "soroban"
+    attests = settings.contract_execution_mode is ExecutionMode.SOROBAN
     outages = OutageActivities(database, settings.stellar_network, attests=attests)
     disputes = DisputeActivities(database, settings.stellar_network, attests=attests)
     return Duty(
@@ -165,6 +166,8 @@ def build(client: Client, queue: str, work: Duty) -> Worker:
 async def main(queues: Sequence[str]) -> None:
     """Serve the queues until told to stop."""
     settings = load(WorkerSettings)
+    if "settlement" not in queues:
+        refuse_seeds()
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url, connections_max=20)
         stack.push_async_callback(database.close)

@@ -16,7 +16,7 @@ from activities.limits import Gate
 from activities.payments import PaymentActivities
 from activities.wallets import WalletActivities
 from adapters import temporal
-from adapters.postgres import attempts, limits
+from adapters.postgres import attempts, execution_modes, limits
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.calculator import Calculator
@@ -28,6 +28,7 @@ from adapters.stellar.wallets import WalletAccounts
 from domain.batches import Plan
 from domain.breakers import Tolerance
 from domain.errors import ChainUnavailable, ContractMismatch
+from domain.execution_modes import ExecutionMode
 from domain.limits import Limits
 from worker.surveys import Survey
 from workflows.batches import GatheringWorkflow
@@ -50,6 +51,9 @@ async def settlement_activities(
     calculator = await _calculator(settings, rail)
     async with database.transaction() as connection:
         await attempts.keep_channels(connection, sequences)
+        # Only now: a contract that is not fit to be asked would stop every verdict from here on.
+        mode = settings.contract_execution_mode
+        await execution_modes.keep(connection, mode, datetime.now(UTC))
     stack.push_async_callback(_stop, asyncio.create_task(survey.go_on()))
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
     gate = await _gate(settings, database, client)
@@ -64,7 +68,7 @@ async def settlement_activities(
 
 async def _calculator(settings: SettlementSettings, rail: Rail) -> Calculator | None:
     """Check the SLA contract, when verdicts need its word; ask until the network answers."""
-    if settings.contract_execution_mode == "local":
+    if settings.contract_execution_mode is ExecutionMode.LOCAL:
         return None
     if settings.stellar_sla_contract is None:
         raise ContractMismatch(

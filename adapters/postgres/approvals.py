@@ -20,10 +20,12 @@ from adapters.postgres.tables import (
 )
 from domain.approvals import APPROVERS, UNSIGNED, Approval, Standing, digest
 from domain.audit import by_engine, leaf
-from domain.digests import derived_id, instant
+from domain.digests import instant
 from domain.errors import NotFound
 from domain.payments import Payment, PaymentStatus
 
+# What a verdict follows from.
+PREPARING = ("outage.declared", "outage.amended", "outage.judged")
 STANDS = approvals.c.voided_at.is_(None)
 # Reserved to be signed, or signed. One that waits may hold a pair whose bytes are proven dead.
 TAKEN = exists().where(
@@ -55,30 +57,31 @@ async def lock(connection: AsyncConnection, payment_id: str) -> Standing:
     )
     status = PaymentStatus(row["status"])
     return Standing(
-        payment, status, preparers[payment_id], set(given.scalars()), taken=row["taken"]
+        payment, status, preparers[payment.outage_id], set(given.scalars()), taken=row["taken"]
     )
 
 
-async def prepared_by(connection: AsyncConnection, owed: Sequence[Payment]) -> dict[str, str]:
+async def prepared_by(connection: AsyncConnection, owed: Sequence[Payment]) -> dict[str, list[str]]:
     """
-    Return who prepared each payment: the actor of the audit leaf of the verdict that it pays, who
-    resolved the outage, or ruled that it be judged again.
+    Return, for each outage, who prepared its payment: the actors of the audit leaves of all that its
+    verdict follows from.
     """
-    leaves = {_judged(payment): payment.id for payment in owed}
+    subjects = {f"outage/{payment.outage_id}": payment.outage_id for payment in owed}
     rows = await connection.execute(
-        select(audit_leaves.c.id, audit_leaves.c.content).where(audit_leaves.c.id.in_(leaves))
+        select(audit_leaves.c.subject, audit_leaves.c.action, audit_leaves.c.content)
+        .where(audit_leaves.c.subject.in_(subjects), audit_leaves.c.action.in_(PREPARING))
+        .order_by(audit_leaves.c.sequence)
     )
-    found = {leaves[row.id]: str(orjson.loads(row.content)["actor"]) for row in rows}
+    actors: dict[str, list[str]] = {outage_id: [] for outage_id in subjects.values()}
+    judged = set()
+    for row in rows:
+        actor, outage_id = str(orjson.loads(row.content)["actor"]), subjects[row.subject]
+        actors[outage_id] += [actor] if actor not in actors[outage_id] else []
+        judged |= {outage_id} if row.action == "outage.judged" else set()
     for payment in owed:
-        if payment.id not in found:
+        if payment.outage_id not in judged:
             raise NotFound(f"there is no record of who prepared payment {payment.id!r}")
-    return found
-
-
-def _judged(payment: Payment) -> str:
-    """Name the leaf of a verdict; only those after a ruling are numbered."""
-    revision = [] if payment.revision == 1 else [str(payment.revision)]
-    return derived_id("leaf", f"outage/{payment.outage_id}", "outage.judged", *revision)
+    return actors
 
 
 async def add(connection: AsyncConnection, approval: Approval, at: datetime) -> None:
@@ -96,7 +99,7 @@ async def add(connection: AsyncConnection, approval: Approval, at: datetime) -> 
         insert(approvals).values(
             payment_id=approval.payment_id,
             approver=approval.approver,
-            preparer=approval.preparer,
+            preparers=list(approval.preparers),
             digest=approval.digest,
             note=approval.note,
             approved_at=at,

@@ -240,12 +240,12 @@ async def note(connection: AsyncConnection, call: Call, outcome: CallOutcome) ->
 
 
 def outcome_of(call: RowMapping) -> CallOutcome:
-    """Read back what an answered call was answered."""
-    numbers = ("amount", "config_version_hash")
-    result = call["result"] | {name: int(call["result"][name]) for name in numbers}
-    return CallOutcome(
-        CallStatus(call["status"]), call["ledger"], Finding(**result), bool(call["fresh"])
-    )
+    """Read back what an answered call was answered; without a finding, `reason` says why."""
+    status, ledger, told = CallStatus(call["status"]), call["ledger"], call["result"]
+    if told is None:
+        return CallOutcome(status, ledger, reason=call["reason"])
+    wide = {name: int(told[name]) for name in ("amount", "config_version_hash")}
+    return CallOutcome(status, ledger, Finding(**(told | wide)), bool(call["fresh"]))
 
 
 async def reject(connection: AsyncConnection, call: RowMapping) -> None:

@@ -205,6 +205,14 @@ async def get(connection: AsyncConnection, outage_id: str) -> RowMapping:
     return _the(rows.mappings().one_or_none(), outage_id)
 
 
+async def correlation_id(connection: AsyncConnection, outage_id: str) -> str:
+    """Return the id of the request that declared an outage: all that follows from it bears it."""
+    found = await connection.execute(
+        select(outages.c.correlation_id).where(outages.c.id == outage_id)
+    )
+    return str(found.scalar_one())
+
+
 async def page(
     connection: AsyncConnection,
     *,

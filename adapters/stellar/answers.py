@@ -1,5 +1,6 @@
 """What the SLA contract's answers mean: its return value, its events, and each of its errors."""
 
+from dataclasses import fields
 from typing import Any
 
 from stellar_sdk import StrKey, scval, xdr
@@ -10,6 +11,8 @@ from adapters.stellar.codes import contracts
 from adapters.stellar.codes.meanings import Remedy
 from domain.attestations import Finding
 from domain.errors import ApexError, ChainUnavailable, ContractRefused, Obstructed
+
+SHOWN_MAX = 500
 
 
 def refusal(name: str, simulation_error: str) -> ApexError:
@@ -40,21 +43,39 @@ def answer(found: GetTransactionResponse, contract: str) -> tuple[Finding, bool]
 
     The contract announces a new calculation with the event `set_int`; when it answers from its
     memory it says nothing, so the return value is the only answer to rely on.
+
+    Raises ContractRefused where that cannot be read: asked again, the node says the same.
     """
-    meta = xdr.TransactionMeta.from_xdr(found.result_meta_xdr or "")
-    value, events = _of_meta(meta)
+    try:
+        meta = xdr.TransactionMeta.from_xdr(found.result_meta_xdr or "")
+        value, events = _of_meta(meta)
+    except Exception as error:  # the SDK raises whatever the bytes run into
+        raise ContractRefused(
+            f"what the ledger keeps of the call cannot be read: {type(error).__name__}"
+        ) from error
     return finding(value), any(_announces(event, contract) for event in events)
 
 
 def finding(value: str | xdr.SCVal) -> Finding:
     """Read what a call returns; ContractRefused where it is not what this engine knows."""
-    fields: Any = scval.to_native(value)
+    told: Any = None
     try:
-        return Finding(**fields)
-    except TypeError:
-        raise ContractRefused(
-            f"the SLA contract returns {fields!r}, which is no result that this engine can read"
-        ) from None
+        told = scval.to_native(value)
+        found = Finding(**told)
+    except (TypeError, ValueError):
+        raise ContractRefused(_unreadable(told)) from None
+    # A bool passes for an int, and an address for nothing at all.
+    if any(type(getattr(found, field.name)) is not field.type for field in fields(found)):
+        raise ContractRefused(_unreadable(told))
+    return found
+
+
+def _unreadable(told: Any) -> str:
+    """What a contract returns may be of any size: the sentence is not."""
+    shown = repr(told)
+    if len(shown) > SHOWN_MAX:
+        shown = f"{shown[:SHOWN_MAX]}..."
+    return f"the SLA contract returns {shown}, which is no result that this engine can read"
 
 
 def _of_meta(meta: xdr.TransactionMeta) -> tuple[xdr.SCVal, list[xdr.ContractEvent]]:

@@ -215,7 +215,10 @@ class Calculator:
             sends.alarm(trap.meaning, f"a call of {self._name}")
             reason = f"{trap.meaning.sentence} ({trap.name})"
             return CallOutcome(CallStatus.FAILED, ledger, reason=reason)
-        finding, fresh = answers.answer(found, self.contract)
+        try:
+            finding, fresh = answers.answer(found, self.contract)
+        except ContractRefused as error:  # it landed all the same: what it left is for a person
+            return CallOutcome(CallStatus.ANSWERED, ledger, reason=str(error))
         return CallOutcome(CallStatus.ANSWERED, ledger, finding, fresh)
 
     async def _sequence(self, at_least: int = 0) -> tuple[int, int | None]:

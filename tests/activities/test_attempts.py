@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from stellar_sdk import Keypair
 
 from activities.payments import PaymentActivities
 from adapters.postgres import attempts as reservations
@@ -90,4 +91,21 @@ async def test_a_channel_nobody_has_signed_for_is_given_back_when_its_key_is_gon
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     assert attempt.channel != held.channel
+    await settle(steps, payment, attempt)
+
+
+async def test_a_treasury_whose_key_we_do_not_hold_pays_nothing(
+    api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
+) -> None:
+    payment = await payment_owed(database, "KEY-OTHER")
+    steps = PaymentActivities(database, rail)
+    another = {treasury: Keypair.random() for treasury in rail.keys.treasuries}
+    monkeypatch.setattr(rail, "keys", replace(rail.keys, treasuries=another))
+    why = await steps.prepare_payment(payment)
+    assert (why.attempt, why.obstacle) == (None, f"we hold no key for {payment.from_address}")
+    async with database.autocommit() as connection:  # nothing was signed, and no channel is taken
+        assert await reservations.held(connection, payment.id) is None
+    monkeypatch.undo()
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
     await settle(steps, payment, attempt)

@@ -3,20 +3,20 @@ Each step of an attestation may run twice, and a worker may die between any two 
 real database and the real chain, the contract is asked once, and nothing is paid before it agrees.
 """
 
-import json
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
-from stellar_sdk import Keypair, scval
+from stellar_sdk import scval
 
-from activities import attestations as steps_module
 from activities.attestations import UNEXPLAINED, AttestationActivities
+from activities.disputes import DisputeActivities
 from activities.outages import OutageActivities
+from adapters.postgres import execution_modes
+from adapters.postgres.audit import trail
 from adapters.postgres.database import Database
 from adapters.postgres.tables import (
     attestations,
@@ -27,85 +27,19 @@ from adapters.postgres.tables import (
     sla_results,
 )
 from adapters.stellar.calculator import Calculator
-from adapters.stellar.nodes import Nodes
-from domain.attestations import Attestation, Call, CallStatus, Concluding, symbol
+from domain.attestations import Attestation, CallStatus, Concluding, symbol
+from domain.disputes import Deciding, Dispute, Filing, Ruling
 from domain.errors import Conflict, ContractMismatch, NotFound
-from domain.outages import Declaration, Declaring, Judging, Outage, Request, Resolution
+from domain.execution_modes import ExecutionMode
 from domain.payments import Settling
-from domain.sla import Severity
-from sandbox.stack import Stack
+from tests.attesting import ASKER, NOW, attested, count, judged, prepared, rows
 from tests.contracts import Caller
 from tests.support import unique
-
-ASKER = Request("tester", "corr-attests")
-DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
-NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def seeds(stack: Stack) -> dict[str, str]:
-    return dict(json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"])
-
-
-@pytest.fixture(scope="module")
-async def calculator(stack: Stack, seeds: dict[str, str]) -> AsyncIterator[Calculator]:
-    environment = stack.environment
-    nodes = Nodes.at(environment["STELLAR_RPC_URL"])
-    yield Calculator(
-        nodes,
-        environment["STELLAR_NETWORK_PASSPHRASE"],
-        environment["STELLAR_SLA_CONTRACT"],
-        *(Keypair.from_secret(seeds[name]) for name in ("operator", "fees")),
-    )
-    await nodes.close()
 
 
 @pytest.fixture
 def steps(api: httpx.AsyncClient, database: Database, calculator: Calculator) -> Any:
     return AttestationActivities(database, calculator)
-
-
-async def judged(database: Database, minutes: int = 25) -> Attestation:
-    """Judge an outage whose verdict wants the contract's word."""
-    outage_id = unique("WORD")
-    outages = OutageActivities(database, "sandbox", attests=True)
-    outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
-    declaration = Declaration(outage, ASKER, "standard", "default")
-    await outages.record_outage(Declaring(declaration, NOW))
-    resolution = Resolution(ASKER, DETECTED + timedelta(minutes=minutes))
-    judging = Judging(outage_id, resolution, 60, NOW)
-    assert (await outages.judge_outage(judging)).attest
-    assert (await outages.judge_outage(judging)).attest  # read back by a second run as well
-    return Attestation(outage_id, 1)
-
-
-async def prepared(steps: AttestationActivities, attestation: Attestation) -> Call:
-    turn = await steps.prepare_call(attestation)
-    assert turn.call is not None
-    assert turn.mine
-    return turn.call
-
-
-async def rows(database: Database, table: Any, attestation: Attestation) -> list[Any]:
-    async with database.autocommit() as connection:
-        found = await connection.execute(
-            select(table).where(
-                table.c.outage_id == attestation.outage_id,
-                table.c.revision == attestation.revision,
-            )
-        )
-        return list(found)
-
-
-async def count(database: Database, statement: Any) -> int:
-    async with database.autocommit() as connection:
-        return await connection.scalar(statement) or 0
-
-
-async def attested(steps: AttestationActivities, attestation: Attestation) -> None:
-    turn = await steps.prepare_call(attestation)
-    assert await steps.carry_out_call(turn) is CallStatus.ANSWERED
-    assert (await steps.conclude_attestation(Concluding(attestation, "", NOW))).attested
 
 
 async def test_a_word_whose_every_step_runs_twice_is_asked_for_once(
@@ -135,24 +69,6 @@ async def test_a_word_whose_every_step_runs_twice_is_asked_for_once(
     leaf = audit_leaves.c.action == "sla.attested"
     subject = audit_leaves.c.subject == f"outage/{attestation.outage_id}"
     assert await count(database, select(func.count()).where(leaf, subject)) == 1
-
-
-async def test_a_busy_network_is_outbid_and_the_word_is_given_once(
-    steps: AttestationActivities, database: Database, stack: Stack
-) -> None:
-    attestation = await judged(database)
-    call = await prepared(steps, attestation)
-    async with httpx.AsyncClient(base_url=stack.environment["STELLAR_RPC_URL"]) as chain:
-        surge = [{"kind": "surge_fee", "value": 30_000}]
-        (await chain.post("/faults", json={"faults": surge})).raise_for_status()
-        status = await steps.carry_out_call(await steps.prepare_call(attestation))
-        (await chain.post("/faults", json={"faults": []})).raise_for_status()
-    assert status is CallStatus.ANSWERED
-    (made,) = await rows(database, contract_calls, attestation)
-    assert (made.status, made.hash) == ("answered", call.hash)
-    assert made.xdr != call.envelope_xdr  # more was bid, and that was kept before it was sent
-    concluded = await steps.conclude_attestation(Concluding(attestation, "", NOW))
-    assert (concluded.attested, concluded.transaction_hash) == (True, call.hash)
 
 
 async def test_nothing_is_owed_before_the_contract_agrees(
@@ -188,21 +104,6 @@ async def pay_anyway(database: Database, outage_id: str) -> None:
                 created_at=NOW,
             )
         )
-
-
-async def test_whoever_finds_a_call_in_the_way_sees_it_through(
-    steps: AttestationActivities, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steps_module, "PATIENCE_SECONDS", 0.5)
-    abandoned, other = await judged(database), await judged(database, 5)
-    call = await prepared(steps, abandoned)
-    turn = await steps.prepare_call(other)
-    assert (turn.call, turn.mine) == (call, False)
-    assert await steps.carry_out_call(turn) is CallStatus.ANSWERED
-    await attested(steps, other)
-    # Whoever comes back to the first finds its answer.
-    assert (await steps.prepare_call(abandoned)).call is None
-    assert (await steps.conclude_attestation(Concluding(abandoned, "", NOW))).attested
 
 
 async def test_what_the_contract_remembers_unasked_confirms_nothing(
@@ -295,3 +196,31 @@ async def test_a_verdict_judged_in_local_mode_wants_no_word(
         )
     with pytest.raises(NotFound, match="wants no attestation"):
         await steps.prepare_call(Attestation(unasked or "nobody", 1))
+
+
+async def test_who_judges_goes_by_what_the_settlement_worker_said_last(database: Database) -> None:
+    outages, disputes = (
+        OutageActivities(database, "sandbox"),
+        DisputeActivities(database, "sandbox"),
+    )
+    await set_mode(database, ExecutionMode.SOROBAN)
+    try:
+        first = await judged(database, attests=False)
+        dispute = Dispute(unique("dsp"), first.outage_id, "measured wrongly", ASKER)
+        await disputes.file_dispute(Filing(dispute, 1, 60, NOW))
+        ruling = Ruling(dispute.id, True, ASKER, "it was 5", 5)
+        again = await disputes.decide_dispute(Deciding(first.outage_id, dispute.id, ruling, NOW))
+        assert (again.revision, again.attest) == (2, True)
+    finally:
+        await set_mode(database, ExecutionMode.LOCAL)
+    with pytest.raises(Conflict, match="has not confirmed revision 2 yet"):
+        await outages.owe_payment(Settling(first.outage_id, 2, NOW))
+    async with database.autocommit() as connection:
+        told = (await trail(connection, "contract/settlement"))[-2:]
+    assert [row["evidence"]["contract_execution_mode"] for row in told] == ["soroban", "local"]
+
+
+async def set_mode(database: Database, mode: ExecutionMode) -> None:
+    for _ in range(2):  # said again, it is no news
+        async with database.transaction() as connection:
+            await execution_modes.keep(connection, mode, datetime.now(UTC))

@@ -29,7 +29,7 @@ from domain.errors import TryAgain
 from domain.outages import Request
 from sandbox.stack import Stack
 from tests import witness
-from tests.activities.test_attestations import judged
+from tests.attesting import ASKER, judged
 from tests.owing import NOW, payment_owed
 from tests.support import eventually, unique
 
@@ -222,6 +222,32 @@ class Unasked:
 
     async def raised(self, *_asked: Any) -> None:
         return None
+
+
+class Refusing(Unasked):
+    """A contract whose calls the network refuses for what only we can mend."""
+
+    async def send(self, call: Call) -> str:
+        return "ERROR txBAD_AUTH"
+
+    async def watch(self, call: Call, reason: str) -> CallOutcome:
+        return CallOutcome(CallStatus.OPEN)
+
+
+async def test_answers_to_calls_of_the_contract_open_it(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    switch = BreakerSwitch(database, Tolerance(alarms=1))
+    gate = Gate(database, breaker=switch)
+    steps = AttestationActivities(database, cast(Calculator, Refusing()), gate)
+    attestation = await judged(database)
+    sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
+    assert await steps.carry_out_call(Turn(sent, mine=True)) is CallStatus.OPEN
+    assert "refused for what only we can mend" in (await switch.reason() or "")
+    async with database.autocommit() as connection:
+        last = (await trail(connection, "breaker/settlement"))[-1]
+    # Whoever follows the outage finds what it led to.
+    assert (last["action"], last["correlation_id"]) == ("breaker.opened", ASKER.correlation_id)
 
 
 async def test_the_contract_is_not_called_while_it_is_open(

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from activities.limits import Gate
-from adapters.postgres import approvals, attempts, batches, channels, payments
+from adapters.postgres import approvals, batches, payments
 from adapters.postgres.database import Database
 from adapters.postgres.tables import authorisations, spending
 from adapters.postgres.tables import payments as book
@@ -52,7 +52,7 @@ async def approved(
     database: Database, payment: Payment, approver: str, preparer: str = PREPARER
 ) -> None:
     async with database.transaction() as connection:
-        given = Approval(payment.id, approver, preparer, digest(payment), "")
+        given = Approval(payment.id, approver, ["somebody", preparer], digest(payment), "")
         await approvals.add(connection, given, NOW)
 
 
@@ -208,17 +208,27 @@ async def test_the_database_itself_refuses_what_may_not_be(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment = await owed(database)
-    with pytest.raises(IntegrityError, match="ck_approvals_preparer"):
+    with pytest.raises(IntegrityError, match="ck_approvals_preparers"):
         await approved(database, payment, PREPARER)
 
 
-async def test_the_preparer_is_who_brought_about_the_verdict(
+async def test_a_payment_never_counts_for_an_earlier_day_again(
     api: httpx.AsyncClient, database: Database
 ) -> None:
-    payment = await owed(database)
-    async with database.transaction() as connection:
-        standing = await approvals.lock(connection, payment.id)
-    assert (standing.preparer, standing.payment, standing.approvers) == (PREPARER, payment, set())
+    payment, other, today = (
+        await owed(database),
+        await owed(database),
+        another_day() + timedelta(days=30_000),
+    )
+    yesterday = today - timedelta(days=1)
+    ahead, behind = (gate(database, now, cap_per_day=2000) for now in (today, yesterday))
+    assert await verdict(ahead, payment) == "goes"
+    before = await spent(database, today)
+    # A worker whose clock is behind signs it today all the same.
+    assert await verdict(behind, payment) == "goes"
+    assert await spent(database, today) == before
+    assert await spent(database, yesterday) == {}
+    assert "cap" in await verdict(ahead, other)
 
 
 async def test_a_new_address_voids_what_is_not_signed_and_nothing_else(
@@ -271,14 +281,3 @@ async def test_a_withdrawal_calls_a_payment_back_from_the_batch_it_waits_for(
         assert (await payments.get(connection, payment.id))["gathered_at"] is None
         standing = await approvals.lock(connection, payment.id)
     assert (standing.approvers, standing.taken) == (set(), False)
-
-
-async def test_what_holds_a_channel_is_taken(api: httpx.AsyncClient, database: Database) -> None:
-    payment = await owed(database)
-    async with database.transaction() as connection:
-        ours = [channel.address for channel in await channels.listed(connection)]
-        held = await attempts.reserve(connection, payment.id, ours)
-        assert held is not None
-        assert (await approvals.lock(connection, payment.id)).taken
-        await attempts.release(connection, held)
-        assert not (await approvals.lock(connection, payment.id)).taken

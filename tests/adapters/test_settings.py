@@ -3,12 +3,14 @@
 import pytest
 
 from adapters.settings import (
+    SEEDS,
     AnalyticsSettings,
     ApiSettings,
     CommonSettings,
     SettlementSettings,
     WorkerSettings,
     load,
+    refuse_seeds,
 )
 
 # Of the key of 32 zero bytes.
@@ -33,6 +35,9 @@ WORLD = {
 }
 
 
+PUBLIC = "Public Global Stellar Network ; September 2015"
+
+
 @pytest.fixture(autouse=True)
 def world(monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in (ApiSettings, WorkerSettings, AnalyticsSettings, SettlementSettings):
@@ -42,11 +47,42 @@ def world(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-@pytest.mark.parametrize(
-    "kind", [ApiSettings, WorkerSettings, AnalyticsSettings, SettlementSettings]
-)
-def test_each_process_starts_in_a_complete_environment(kind: type[WorkerSettings]) -> None:
+@pytest.fixture
+def no_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SEEDS:
+        monkeypatch.delenv(name)
+
+
+def as_given(monkeypatch: pytest.MonkeyPatch, kind: type[CommonSettings]) -> None:
+    """The environment of the API has no seed."""
+    if kind is ApiSettings:
+        for name in SEEDS:
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("kind", [WorkerSettings, AnalyticsSettings, SettlementSettings])
+def test_each_worker_starts_in_a_complete_environment(kind: type[WorkerSettings]) -> None:
     assert load(kind).database_url == WORLD["DATABASE_URL"]
+
+
+def test_the_api_starts_where_there_is_no_seed(no_seeds: None) -> None:
+    assert load(ApiSettings).database_url == WORLD["DATABASE_URL"]
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_a_process_that_signs_nothing_refuses_a_seed(
+    monkeypatch: pytest.MonkeyPatch, no_seeds: None, name: str
+) -> None:
+    refuse_seeds()
+    monkeypatch.setenv(name, "")  # as good as absent
+    refuse_seeds()
+    monkeypatch.setenv(name, SEED)
+    for refused in (refuse_seeds, lambda: load(ApiSettings)):
+        with pytest.raises(SystemExit) as end:
+            refused()
+        assert str(end.value).startswith(f"Cannot start. {name}: a seed, and this process signs")
+        assert SEED not in str(end.value)
+    assert len(SEEDS) == 5
 
 
 @pytest.mark.parametrize(
@@ -66,6 +102,7 @@ def test_each_process_starts_in_a_complete_environment(kind: type[WorkerSettings
 def test_a_wrong_variable_is_named(
     monkeypatch: pytest.MonkeyPatch, kind: type[WorkerSettings], name: str, value: str | None
 ) -> None:
+    as_given(monkeypatch, kind)
     monkeypatch.setenv(name, value or "")  # empty is as good as absent
     with pytest.raises(SystemExit) as end:
         load(kind)
@@ -83,8 +120,11 @@ def test_every_wrong_variable_is_named_at_once(monkeypatch: pytest.MonkeyPatch) 
     assert len(str(end.value).splitlines()) == 2
 
 
-def test_secrets_are_not_shown() -> None:
-    shown = repr(load(ApiSettings)) + repr(load(SettlementSettings))
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = repr(load(SettlementSettings))
+    for name in SEEDS:
+        monkeypatch.delenv(name)
+    shown += repr(load(ApiSettings))
     assert SEED not in shown
     assert WORLD["BOOTSTRAP_API_KEY"] not in shown
 
@@ -140,8 +180,12 @@ CROOKED = ["1e3", "NaN", "Infinity", "٣٢", "3_2", " 32 ", "32.0", "-1", str(2*
 @pytest.mark.parametrize("crooked", CROOKED)
 @pytest.mark.parametrize(("kind", "name"), NUMBERS, ids=lambda given: str(given))
 def test_a_number_is_whole_and_plain(
-    monkeypatch: pytest.MonkeyPatch, kind: type[CommonSettings], name: str, crooked: str
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[CommonSettings],
+    name: str,
+    crooked: str,
 ) -> None:
+    as_given(monkeypatch, kind)
     monkeypatch.setenv(name, crooked)
     with pytest.raises(SystemExit, match=f"Cannot start. {name}: "):
         load(kind)
@@ -170,8 +214,12 @@ NO_ADDRESS = [
 @pytest.mark.parametrize("wrong", NO_ADDRESS)
 @pytest.mark.parametrize(("kind", "name"), ADDRESSES, ids=lambda given: str(given))
 def test_an_address_is_whole_and_right(
-    monkeypatch: pytest.MonkeyPatch, kind: type[CommonSettings], name: str, wrong: str
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[CommonSettings],
+    name: str,
+    wrong: str,
 ) -> None:
+    as_given(monkeypatch, kind)
     monkeypatch.setenv(name, wrong)
     with pytest.raises(SystemExit, match=f"Cannot start. {name}: ") as refused:
         load(kind)
@@ -187,7 +235,9 @@ def test_an_address_is_whole_and_right(
         ("testnet", "Standalone Network ; February 2017", "not of testnet, the STELLAR_NETWORK"),
     ],
 )
-@pytest.mark.parametrize("kind", [AnalyticsSettings, SettlementSettings])
+@pytest.mark.parametrize(
+    "kind", [ApiSettings, WorkerSettings, AnalyticsSettings, SettlementSettings]
+)
 def test_a_networks_name_and_its_passphrase_mean_the_same(
     monkeypatch: pytest.MonkeyPatch,
     kind: type[CommonSettings],
@@ -195,10 +245,24 @@ def test_a_networks_name_and_its_passphrase_mean_the_same(
     passphrase: str,
     sentence: str,
 ) -> None:
+    as_given(monkeypatch, kind)
     monkeypatch.setenv("STELLAR_NETWORK", network)
     monkeypatch.setenv("STELLAR_NETWORK_PASSPHRASE", passphrase)
     with pytest.raises(SystemExit, match=f"STELLAR_NETWORK_PASSPHRASE: .*{sentence}"):
         load(kind)
+
+
+def test_a_changed_payout_cools_off_where_money_is_real(
+    monkeypatch: pytest.MonkeyPatch, no_seeds: None
+) -> None:
+    monkeypatch.setenv("PAYOUT_COOL_OFF_HOURS", "0")
+    assert load(ApiSettings).payout_cool_off_hours == 0
+    monkeypatch.setenv("STELLAR_NETWORK", "public")
+    monkeypatch.setenv("STELLAR_NETWORK_PASSPHRASE", PUBLIC)
+    with pytest.raises(SystemExit, match=r"PAYOUT_COOL_OFF_HOURS: .*at least 1"):
+        load(ApiSettings)
+    monkeypatch.setenv("PAYOUT_COOL_OFF_HOURS", "1")
+    assert load(ApiSettings).payout_cool_off_hours == 1
 
 
 def test_nothing_is_given_away_on_the_public_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,9 +270,7 @@ def test_nothing_is_given_away_on_the_public_network(monkeypatch: pytest.MonkeyP
     with pytest.raises(SystemExit, match="STELLAR_FRIENDBOT_URL: "):
         load(SettlementSettings)
     monkeypatch.setenv("STELLAR_NETWORK", "public")
-    monkeypatch.setenv(
-        "STELLAR_NETWORK_PASSPHRASE", "Public Global Stellar Network ; September 2015"
-    )
+    monkeypatch.setenv("STELLAR_NETWORK_PASSPHRASE", PUBLIC)
     monkeypatch.setenv("STELLAR_FRIENDBOT_URL", "http://127.0.0.1/friendbot")
     with pytest.raises(SystemExit, match="there is no friendbot on the public network"):
         load(SettlementSettings)

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 
 import httpx
+import pytest
 
 from adapters.postgres import networks
 from adapters.postgres.database import Database
+from api.health import place_of
 from domain.networks import Standing
 from sandbox.stack import Stack
 
@@ -47,3 +49,17 @@ async def test_the_sandbox_tells_where_everything_is(api: httpx.AsyncClient, sta
         "temporal_address": stack.environment["TEMPORAL_ADDRESS"],
         "temporal_ui_url": stack.environment["TEMPORAL_UI_URL"],
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("https://rpc.example/v1/a-key?apikey=secret", "https://rpc.example"),
+        ("https://user:secret@rpc.example:8443/a-key", "https://rpc.example:8443"),
+        ("https://rpc.example/secret, https://other.example/secret", "https://rpc.example"),
+        ("http://rpc.example:99999/secret", "http://rpc.example:99999"),
+        (None, None),
+    ],
+)
+def test_what_a_url_may_hold_is_not_shown(given: str | None, shown: str | None) -> None:
+    assert place_of(given) == shown

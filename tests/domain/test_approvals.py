@@ -23,13 +23,13 @@ PAYMENT = Payment(
     "pay_1", 7, "OUT-1", 1, PaymentType.REWARD, 15_000_000_000, Treasury.POOL, "GPOOL", "GPAY", "c"
 )
 ADA = Principal("ada", Role.FINANCE)
-STANDING = Standing(PAYMENT, PaymentStatus.HELD, "eve", frozenset())
+STANDING = Standing(PAYMENT, PaymentStatus.HELD, ("dan", "eve"), frozenset())
 ABOVE = 12_000_000_000
 
 
 def test_an_approval_says_who_and_what() -> None:
     given = approve(STANDING, ADA, "seen", ABOVE)
-    assert (given.payment_id, given.approver, given.preparer) == ("pay_1", "ada", "eve")
+    assert (given.payment_id, given.approver, given.preparers) == ("pay_1", "ada", ("dan", "eve"))
     assert given.digest == digest(PAYMENT)
 
 
@@ -61,8 +61,9 @@ def test_only_finance_and_admins_approve(role: Role, may: bool) -> None:
 
 def test_the_preparer_is_no_approver_whatever_the_role() -> None:
     for role in (Role.ADMIN, Role.FINANCE):
-        with pytest.raises(Forbidden, match="eve prepared payment pay_1"):
-            approve(STANDING, Principal("eve", role), "", ABOVE)
+        for name in ("dan", "eve"):
+            with pytest.raises(Forbidden, match=f"{name} prepared payment pay_1"):
+                approve(STANDING, Principal(name, role), "", ABOVE)
 
 
 def test_nobody_approves_twice() -> None:

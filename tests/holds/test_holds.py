@@ -46,7 +46,7 @@ async def test_a_reward_above_the_limit_settles_after_two_people_and_not_before(
         ("ada", 409, f"ada has approved payment {id_}; another person must as well"),
     ]
     shown = (await people["kim"].get(f"/payments/{id_}/approvals")).json()
-    assert (shown["prepared_by"], shown["approvers_needed"]) == ("eve", 2)
+    assert (shown["prepared_by"], shown["approvers_needed"]) == (["eve"], 2)
     (given,) = shown["approvals"]
     assert (given["approver"], given["note"]) == ("ada", "seen the tower")
     assert given["digest"] == shown["digest"]

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 
 import httpx
 import pytest
@@ -29,10 +30,13 @@ def environment(stack: Stack, **changes: str | None) -> dict[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-async def refusal(environment: dict[str, str]) -> str:
-    """Start the worker, and return what it said when it refused to go on."""
+SIGNER = ("worker", "--queues", "settlement")
+
+
+async def refusal(environment: dict[str, str], module: Sequence[str] = SIGNER) -> str:
+    """Start a process of ours, and return what it said when it refused to go on."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "worker", "--queues", "settlement"),
+        *(sys.executable, "-P", "-m", *module),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -64,6 +68,21 @@ async def test_a_wrong_seed_is_named_and_not_shown(
     said = await refusal(environment(stack, STELLAR_POOL_SEED=wrong))
     assert "STELLAR_POOL_SEED is not a Stellar seed (S...)" in said
     assert wrong not in said
+
+
+@pytest.mark.parametrize(
+    "module",
+    [("api",), ("worker", "--queues", "outages,analytics"), ("worker", "--queues", "webhooks")],
+)
+async def test_nobody_else_starts_with_a_seed(
+    api: httpx.AsyncClient, stack: Stack, module: Sequence[str]
+) -> None:
+    given = environment(stack)
+    said = await refusal(given, module)
+    for name in ("BOND", "POOL", "CHANNELS", "FEES", "OPERATOR"):
+        variable = f"STELLAR_{name}_SEED"
+        assert f"{variable}: a seed, and this process signs nothing" in said
+        assert given[variable] not in said
 
 
 async def test_another_network_is_refused(api: httpx.AsyncClient, stack: Stack) -> None:

@@ -1,6 +1,10 @@
 """Every table: one file for each part of the book."""
 
-from adapters.postgres.tables.attestations import attestations, contract_calls
+from adapters.postgres.tables.attestations import (
+    attestations,
+    contract_calls,
+    execution_modes,
+)
 from adapters.postgres.tables.auth import api_keys
 from adapters.postgres.tables.events import (
     audit_leaves,
@@ -65,6 +69,7 @@ __all__ = [
     "entries",
     "envelopes",
     "events",
+    "execution_modes",
     "limits",
     "metadata",
     "networks",

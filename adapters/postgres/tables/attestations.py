@@ -71,3 +71,13 @@ contract_calls = Table(
         postgresql_where=text("status <> 'expired'"),
     ),
 )
+
+# The one row `settlement`: whether verdicts need the contract's word, as its worker last said.
+execution_modes = Table(
+    "execution_modes",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("contract_execution_mode", String(20), nullable=False),
+    Column("set_at", Instant, nullable=False),
+    sa.CheckConstraint("contract_execution_mode IN ('local', 'soroban')", name="known"),
+)

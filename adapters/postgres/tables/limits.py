@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.postgres.tables.metadata import Instant, metadata
 
@@ -38,7 +39,7 @@ spending = Table(
     sa.CheckConstraint("spent_stroops >= 0", name="spent"),
 )
 
-# A payment counts once, on the day it was first admitted.
+# A payment counts once, on the last day on which it was admitted.
 authorisations = Table(
     "authorisations",
     metadata,
@@ -56,13 +57,13 @@ approvals = Table(
     Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     Column("payment_id", String(64), sa.ForeignKey("payments.id"), nullable=False),
     Column("approver", String(100), nullable=False),
-    Column("preparer", String(200), nullable=False),
+    Column("preparers", ARRAY(String(200)), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("note", sa.Text, nullable=False),
     Column("approved_at", Instant, nullable=False),
     Column("voided_at", Instant),
     Column("voided_reason", sa.Text),
-    sa.CheckConstraint("approver <> preparer", name="preparer"),
+    sa.CheckConstraint("approver <> ALL (preparers)", name="preparers"),
     sa.CheckConstraint("(voided_at IS NULL) = (voided_reason IS NULL)", name="voided"),
     Index(
         "uq_approvals_one_each",

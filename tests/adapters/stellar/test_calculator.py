@@ -22,7 +22,7 @@ from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, O
 from domain.sla import Severity
 from sandbox.stellar import wire
 from sandbox.stellar.calculator import books, storage
-from sandbox.stellar.calculator.contract import SlaCalculator
+from sandbox.stellar.calculator.contract import FUNCTIONS, SlaCalculator
 from sandbox.stellar.calculator.refusals import Refusal
 from sandbox.stellar.contracts import Call as ContractCall
 from sandbox.stellar.faults import Fault
@@ -181,6 +181,20 @@ async def test_a_sequence_that_something_else_consumed_is_lost(counter: Counter)
     call = await signed(counter)
     await carried(counter, await signed(counter, "oB"))
     assert (await carried(counter, call)).status is CallStatus.LOST
+
+
+async def test_an_answer_in_the_ledger_that_cannot_be_read_is_said_to_be(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = await signed(counter)
+    _, readers = FUNCTIONS["calculate_sla"]
+    other = (lambda *_asked: scval.to_string("of another version").to_xdr_bytes(), readers)
+    monkeypatch.setitem(FUNCTIONS, "calculate_sla", other)  # as if its code was replaced meanwhile
+    outcome = await carried(counter, call)
+    assert (outcome.status, outcome.finding) == (CallStatus.ANSWERED, None)
+    assert "of another version" in outcome.reason
+    with pytest.raises(ContractRefused, match="no result that this engine can read"):
+        await signed(counter, "oB")  # and what is not yet signed is not paid for
 
 
 async def test_a_call_that_the_contract_refuses_in_the_ledger_has_failed(counter: Counter) -> None:

@@ -1,0 +1,10 @@
+"""Who has the last word on a verdict."""
+
+from enum import StrEnum
+
+
+class ExecutionMode(StrEnum):
+    """The engine alone; or the SLA contract too, which must say the same before anything is paid."""
+
+    LOCAL = "local"
+    SOROBAN = "soroban"

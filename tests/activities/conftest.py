@@ -1,0 +1,29 @@
+"""What several of these tests share: the operator's calculator, on the chain of the shared stack."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from stellar_sdk import Keypair
+
+from adapters.stellar.calculator import Calculator
+from adapters.stellar.nodes import Nodes
+from sandbox.stack import Stack
+
+
+@pytest.fixture(scope="module")
+def seeds(stack: Stack) -> dict[str, str]:
+    return dict(json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"])
+
+
+@pytest.fixture(scope="module")
+async def calculator(stack: Stack, seeds: dict[str, str]) -> AsyncIterator[Calculator]:
+    environment = stack.environment
+    nodes = Nodes.at(environment["STELLAR_RPC_URL"])
+    yield Calculator(
+        nodes,
+        environment["STELLAR_NETWORK_PASSPHRASE"],
+        environment["STELLAR_SLA_CONTRACT"],
+        *(Keypair.from_secret(seeds[name]) for name in ("operator", "fees")),
+    )
+    await nodes.close()

@@ -1,0 +1,102 @@
+"""What becomes of one signed call of the contract: outbid, in the way, unreadable, or lost."""
+
+from typing import Any
+
+import httpx
+import pytest
+from stellar_sdk import scval
+
+from activities import attestations as steps_module
+from activities.attestations import AttestationActivities
+from adapters.postgres.database import Database
+from adapters.postgres.tables import (
+    contract_calls,
+)
+from adapters.stellar import answers
+from adapters.stellar.calculator import Calculator
+from domain.attestations import CallStatus, Concluding, symbol
+from domain.errors import ContractRefused
+from sandbox.stack import Stack
+from tests.attesting import NOW, attested, judged, prepared, rows
+from tests.contracts import Caller
+from tests.support import unique
+
+
+@pytest.fixture
+def steps(api: httpx.AsyncClient, database: Database, calculator: Calculator) -> Any:
+    return AttestationActivities(database, calculator)
+
+
+async def test_a_busy_network_is_outbid_and_the_word_is_given_once(
+    steps: AttestationActivities, database: Database, stack: Stack
+) -> None:
+    attestation = await judged(database)
+    call = await prepared(steps, attestation)
+    async with httpx.AsyncClient(base_url=stack.environment["STELLAR_RPC_URL"]) as chain:
+        surge = [{"kind": "surge_fee", "value": 30_000}]
+        (await chain.post("/faults", json={"faults": surge})).raise_for_status()
+        status = await steps.carry_out_call(await steps.prepare_call(attestation))
+        (await chain.post("/faults", json={"faults": []})).raise_for_status()
+    assert status is CallStatus.ANSWERED
+    (made,) = await rows(database, contract_calls, attestation)
+    assert (made.status, made.hash) == ("answered", call.hash)
+    assert made.xdr != call.envelope_xdr  # more was bid, and that was kept before it was sent
+    concluded = await steps.conclude_attestation(Concluding(attestation, "", NOW))
+    assert (concluded.attested, concluded.transaction_hash) == (True, call.hash)
+
+
+async def test_whoever_finds_a_call_in_the_way_sees_it_through(
+    steps: AttestationActivities, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps_module, "PATIENCE_SECONDS", 0.5)
+    abandoned, other = await judged(database), await judged(database, 5)
+    call = await prepared(steps, abandoned)
+    turn = await steps.prepare_call(other)
+    assert (turn.call, turn.mine) == (call, False)
+    assert await steps.carry_out_call(turn) is CallStatus.ANSWERED
+    await attested(steps, other)
+    # Whoever comes back to the first finds its answer.
+    assert (await steps.prepare_call(abandoned)).call is None
+    assert (await steps.conclude_attestation(Concluding(abandoned, "", NOW))).attested
+
+
+async def test_an_answer_that_cannot_be_read_halts_and_is_asked_for_again(
+    steps: AttestationActivities, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attestation = await judged(database)
+    turn = await steps.prepare_call(attestation)
+
+    def unreadable(*_asked: Any) -> None:
+        raise ContractRefused("the SLA contract returns 7")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(answers, "answer", unreadable)
+        assert await steps.carry_out_call(turn) is CallStatus.ANSWERED
+    assert (await steps.prepare_call(attestation)).call is None
+    concluding = Concluding(attestation, "", NOW)
+    halted = await steps.conclude_attestation(concluding)
+    assert (halted.attested, halted.problem) == (False, "the SLA contract returns 7")
+    assert await steps.conclude_attestation(concluding) == halted
+    (made,) = await rows(database, contract_calls, attestation)
+    assert (made.status, made.result, made.reason) == ("rejected", None, halted.problem)
+    # Asked again, its memory is explained: by the call that could not be read.
+    await attested(steps, attestation)
+
+
+async def test_a_call_whose_sequence_something_else_consumed_is_lost_and_made_anew(
+    steps: AttestationActivities,
+    database: Database,
+    calculator: Calculator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    attestation = await judged(database)
+    call = await prepared(steps, attestation)
+    stranger = Caller(calculator.nodes.all[0].server, calculator.contract, calculator.operator)
+    named = [scval.to_symbol(symbol(unique("other"), 1)), scval.to_symbol("critical")]
+    source = scval.to_address(calculator.source)
+    await stranger.call("calculate_sla", source, *named, scval.to_uint32(25))
+    assert await steps.carry_out_call(await steps.prepare_call(attestation)) is CallStatus.LOST
+    assert f"ALARM: call {call.hash}: no node knows what consumed the sequence" in caplog.text
+    await attested(steps, attestation)
+    lost, made = await rows(database, contract_calls, attestation)
+    assert (lost.status, made.status) == ("lost", "answered")

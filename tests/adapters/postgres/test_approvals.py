@@ -1,0 +1,60 @@
+"""Who prepared a payment, and whether it is being signed, as the book knows it."""
+
+from datetime import timedelta
+
+import httpx
+
+from activities.disputes import DisputeActivities
+from activities.outages import OutageActivities
+from adapters.postgres import approvals, attempts, channels
+from adapters.postgres.database import Database
+from domain.disputes import Deciding, Dispute, Filing, Ruling
+from domain.outages import (
+    Amending,
+    Amendment,
+    Declaration,
+    Declaring,
+    Judging,
+    Outage,
+    Request,
+    Resolution,
+)
+from domain.payments import Settling
+from domain.sla import Severity
+from tests.owing import DETECTED, NOW, payment_owed
+from tests.support import unique
+
+
+async def test_whoever_had_a_hand_in_the_verdict_prepared_the_payment(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    outage_id, dispute_id = unique("HANDS"), unique("dsp")
+    by = {name: Request(name, f"corr-{name}") for name in ("dan", "amy", "rex", "joe", "zoe")}
+    steps, disputes = OutageActivities(database, "sandbox"), DisputeActivities(database, "sandbox")
+    outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
+    await steps.record_outage(Declaring(Declaration(outage, by["dan"], "standard", "default"), NOW))
+    amendment = Amendment(by["amy"], {"site_name": "Mast 8"})
+    await steps.amend_outage(Amending(outage_id, amendment, "1", NOW))
+    resolution = Resolution(by["rex"], DETECTED + timedelta(minutes=25))
+    await steps.judge_outage(Judging(outage_id, resolution, 60, NOW))
+    # Who complains decides nothing; who rules decides what is paid.
+    dispute = Dispute(dispute_id, outage_id, "measured wrongly", by["joe"])
+    await disputes.file_dispute(Filing(dispute, 1, 60, NOW))
+    ruling = Ruling(dispute_id, True, by["zoe"], "it was 5", 5)
+    await disputes.decide_dispute(Deciding(outage_id, dispute_id, ruling, NOW))
+    payment = await steps.owe_payment(Settling(outage_id, 2, NOW))
+    async with database.transaction() as connection:
+        standing = await approvals.lock(connection, payment.id)
+    assert standing.preparers == ["dan", "amy", "rex", "zoe"]
+    assert (standing.payment, standing.approvers) == (payment, set())
+
+
+async def test_what_holds_a_channel_is_taken(api: httpx.AsyncClient, database: Database) -> None:
+    payment = await payment_owed(database)
+    async with database.transaction() as connection:
+        ours = [channel.address for channel in await channels.listed(connection)]
+        held = await attempts.reserve(connection, payment.id, ours)
+        assert held is not None
+        assert (await approvals.lock(connection, payment.id)).taken
+        await attempts.release(connection, held)
+        assert not (await approvals.lock(connection, payment.id)).taken
