@@ -22,7 +22,8 @@ DAY = 86_400
 
 class PreviewBody(Body):
     severity: Severity
-    mttr_minutes: float = Field(ge=0, le=MTTR_MINUTES_MAX, allow_inf_nan=False)
+    # A form that asks "what if" sends fractions; whatever else is no number is refused.
+    mttr_minutes: float = Field(ge=0, le=MTTR_MINUTES_MAX, allow_inf_nan=False, strict=True)
     policy: str | None = Field(None, max_length=100)
 
 

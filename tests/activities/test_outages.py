@@ -1,5 +1,6 @@
 """What verdicts owe is in the book from the moment they are judged until it is paid or taken back."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,13 +8,16 @@ import pytest
 from sqlalchemy import text
 
 from activities.disputes import DisputeActivities
+from activities.outages import OutageActivities
 from adapters.postgres import invariants, ledger
 from adapters.postgres.database import Database
 from domain.disputes import Deciding, Dispute, Filing, Ruling
 from domain.invariants import broken
+from domain.outages import Declaration, Declaring, Outage
 from domain.payments import Settling, payment_id
 from domain.policies import Agreement
-from tests.owing import ASKER, NOW, judged
+from domain.sla import Severity
+from tests.owing import ASKER, DETECTED, NOW, judged
 from tests.support import unique
 
 BOOKED = text(
@@ -26,6 +30,15 @@ async def booked(database: Database, outage_id: str, revision: int) -> list[tupl
     wanted = {"id": payment_id("sandbox", "default", outage_id, revision)}
     async with database.autocommit() as connection:
         return [tuple(row) for row in await connection.execute(BOOKED, wanted)]
+
+
+async def test_only_the_first_run_says_that_it_declared_the_outage(database: Database) -> None:
+    steps, outage_id = OutageActivities(database, "sandbox"), unique("TWICE")
+    outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
+    declaring = Declaring(Declaration(outage, ASKER, "standard", "default"), NOW)
+    first, again = [await steps.record_outage(declaring) for _ in range(2)]
+    assert (first.created, again.created) == (True, False)
+    assert replace(again, created=True) == first
 
 
 async def assert_kept(database: Database) -> None:

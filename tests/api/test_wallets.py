@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
@@ -14,10 +16,13 @@ from adapters.postgres import auth
 from adapters.postgres.database import Database
 from adapters.postgres.tables import wallet_challenges, wallets
 from adapters.stellar.wallets import HOME_DOMAIN
-from domain.auth import Role
+from api.dependencies import Engine
+from api.wallets import fund_wallet
+from domain.auth import Principal, Role
+from domain.errors import Conflict
 from sandbox.stack import Stack
 from tests.owners import beneficiary_of, challenge, proven, registered, signed
-from tests.support import settled, unique
+from tests.support import AT_ONCE, declare, lifecycle, resolve, settled, unique
 
 PROVIDER_PAYOUT = "/agreements/default/payouts/provider"
 
@@ -192,6 +197,12 @@ async def test_a_friendbot_funds_an_account_on_a_test_network(api: httpx.AsyncCl
     assert (funded.json()["funded"], funded.json()["trustline_ready"]) == (True, False)
 
 
+async def test_the_public_network_has_no_friendbot() -> None:
+    public = cast(Engine, SimpleNamespace(settings=SimpleNamespace(stellar_network="public")))
+    with pytest.raises(Conflict, match="the public network has no friendbot"):
+        await fund_wallet(Keypair.random().public_key, public, Principal("ada", Role.ADMIN))
+
+
 async def test_a_payout_address_is_proven_and_cools_off(
     api: httpx.AsyncClient, stack: Stack, beneficiary: Keypair
 ) -> None:
@@ -218,6 +229,22 @@ async def test_a_payout_address_is_proven_and_cools_off(
     assert (await api.delete(where)).status_code == 404
 
 
+async def test_of_two_changes_at_once_one_is_made(
+    api: httpx.AsyncClient, database: Database, beneficiary: Keypair
+) -> None:
+    await proven(api, beneficiary)
+    body = {"address": beneficiary.public_key}
+    try:
+        both = await asyncio.gather(*(api.put(PROVIDER_PAYOUT, json=body) for _ in range(2)))
+        assert sorted(answer.status_code for answer in both) == [200, 409]
+        pending = [
+            row for row in (await api.get(PROVIDER_PAYOUT)).json() if not row["cancelled_at"]
+        ]
+        assert len(pending) == 1
+    finally:
+        await api.delete(PROVIDER_PAYOUT)
+
+
 async def test_after_the_cool_off_money_goes_to_the_new_address(
     api: httpx.AsyncClient, stack: Stack, database: Database, beneficiary: Keypair, temporal: Client
 ) -> None:
@@ -230,8 +257,12 @@ async def test_after_the_cool_off_money_goes_to_the_new_address(
             " effective_at = now() - interval '1 second' WHERE cancelled_at IS NULL"
         )
     try:
-        reward = (await settled(api, 5))["payment"]
-        assert reward["to_address"] == beneficiary.public_key
+        outage_id = await declare(api, policy=AT_ONCE)
+        told = (await resolve(api, outage_id, 5))["payment"]
+        await lifecycle(api, outage_id, "closed")
+        (paid,) = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
+        for payment in (told, paid):  # who resolved it was told so already
+            assert (payment["id"], payment["to_address"]) == (paid["id"], beneficiary.public_key)
     finally:
         async with database.autocommit() as connection:
             await connection.exec_driver_sql("UPDATE payouts SET cancelled_at = now()")

@@ -6,8 +6,11 @@ import httpx
 
 from activities.disputes import DisputeActivities
 from activities.outages import OutageActivities
+from activities.payments import PaymentActivities
 from adapters.postgres import approvals, attempts, channels
 from adapters.postgres.database import Database
+from adapters.stellar.rail import Rail
+from domain.attempts import Preparation
 from domain.disputes import Deciding, Dispute, Filing, Ruling
 from domain.outages import (
     Amending,
@@ -19,8 +22,9 @@ from domain.outages import (
     Request,
     Resolution,
 )
-from domain.payments import Settling
+from domain.payments import PaymentStatus, Settling
 from domain.sla import Severity
+from tests.dying import dead, parking, settle
 from tests.owing import DETECTED, NOW, payment_owed
 from tests.support import unique
 
@@ -58,3 +62,18 @@ async def test_what_holds_a_channel_is_taken(api: httpx.AsyncClient, database: D
         assert (await approvals.lock(connection, payment.id)).taken
         await attempts.release(connection, held)
         assert not (await approvals.lock(connection, payment.id)).taken
+
+
+async def test_a_payment_held_with_dead_bytes_is_not_being_signed(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    payment, steps = await payment_owed(database), PaymentActivities(database, rail)
+    died = await dead(rail, steps, payment)
+    async with database.transaction() as connection:
+        assert (await approvals.lock(connection, payment.id)).taken
+    # As while the breaker is open: nothing replaces what died.
+    why = Preparation(None, "the breaker is open", dead_after=died.max_ledger)
+    await steps.park_payment(parking(payment, why, PaymentStatus.HELD))
+    async with database.transaction() as connection:  # approvers may change their minds
+        assert not (await approvals.lock(connection, payment.id)).taken
+    await settle(steps, payment, died)
