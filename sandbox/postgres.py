@@ -6,6 +6,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import stat
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -61,6 +62,8 @@ class Postgres:
 
     async def make(self) -> None:
         """Initialise the cluster unless it exists; refuse the one of another major version."""
+        if self.user is not None:
+            check_reachable(binary("postgres"), self.user)
         found = _major_version(self.cluster)
         if found is None:
             await self._initialise()
@@ -179,6 +182,16 @@ def binary(name: str) -> Path:
             "or set DATABASE_URL to a PostgreSQL of yours"
         )
     return Path(package.submodule_search_locations[0]) / f"pginstall{MAJOR}" / "bin" / name
+
+
+def check_reachable(path: Path, user: str) -> None:
+    """Say which folder is in the way of who will run this; the system only says "denied"."""
+    for folder in reversed(path.resolve().parents):
+        if not folder.stat().st_mode & stat.S_IXOTH:
+            raise CannotStart(
+                f"PostgreSQL does not run as root, and {user!r}, who runs it, may not enter {folder}: "
+                f"chmod o+x it, install elsewhere, or set DATABASE_URL to a PostgreSQL of yours"
+            )
 
 
 def _major_version(cluster: Path) -> int | None:
