@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from domain.attempts import Attempt, Observation, Outcome, Preparation
 from domain.batches import Batch, BatchPreparation, Ejected, Ejection
-from tests.workflows.conftest import DETECTED
+from tests.workflows.conftest import DETECTED, down
 from tests.workflows.stage import Kept, Stage
 from workflows.batches import BatchWorkflow, GatheringWorkflow
 from workflows.payments import PaymentWorkflow
@@ -94,13 +94,58 @@ async def quarantined(stage: Stage) -> Kept:
     return {"payment-quarantined": life}
 
 
+async def voided(stage: Stage) -> Kept:
+    """Bytes died that no payment can follow: a void uses up their sequence, and the payee must act."""
+    steps, why = stage.steps.payments, "the payee has no trustline"
+    void = Attempt("voided", 1, "GCHANNEL", 7, 200, "hash-void", "xdr", False, voids=why)
+    steps.holds = [Preparation(void), Preparation(None, why, dead_after=200)]
+    steps.observations = [Observation(Outcome.FAILED_PARK, reason=why)]
+    life = await stage.pay("voided")
+    await life.result()
+    return {"payment-voided": life}
+
+
+async def outlasted(stage: Stage) -> Kept:
+    """Every node is down for an hour, and then the chain refuses for a while what it is sent."""
+    steps = stage.steps.payments
+    steps.troubles["prepare_payment"] = down
+    steps.observations = [Observation(Outcome.FAILED_RETRY, reason="txFAILED")] * 3
+    with stage.environment.with_time_skipping_disabled():
+        life = await stage.pay("outlasted")
+        await stage.noted(life, "cannot prepare payment: ")
+        await stage.environment.fast_forward(life, timedelta(hours=1))
+        steps.troubles.clear()
+    await stage.environment.fast_forward(life, None)
+    await life.result()
+    return {"payment-outlasted": life}
+
+
+async def looked_at_again(stage: Stage) -> Kept:
+    """Unknown bytes, and nobody comes: it looks by itself, until ours are found."""
+    stage.steps.payments.observations = [FOREIGN] * 3
+    life = await stage.pay("looked-at")
+    await life.result()
+    return {"payment-looked-at": life}
+
+
+async def started_over(stage: Stage) -> Kept:
+    """So long in the way that its history has grown: the rest of it is another run."""
+    stage.steps.payments.obstacles = ["the payee has no trustline"] * 60
+    life = await stage.pay("long")
+    first = (await life.describe()).run_id
+    await life.result()
+    assert (await life.describe()).run_id != first
+    return {"payment-started-over": stage.client.get_workflow_handle(life.id, run_id=first)}
+
+
 async def gathered(stage: Stage) -> Kept:
     """Waits for a batch: it is left out of one, looked for after a while, and woken by another."""
     stage.steps.payments.gathered = 3
     with stage.environment.with_time_skipping_disabled():
         life = await stage.pay("gathered")
     async with stage.waiting(life, "ready; waits"):
-        await life.signal(PaymentWorkflow.ejected, "the payee has no trustline")
+        for _ in range(2):  # told more than once, the second word goes stale
+            await life.signal(PaymentWorkflow.ejected, "the payee has no trustline")
         await stage.noted(life, "parked: ")
         await life.signal(PaymentWorkflow.retry)
     await stage.noted(life, "ready; waits", 2)
@@ -173,5 +218,8 @@ async def gathering(stage: Stage) -> Kept:
 
 SCENES = [
     *(bumped, held, stopped, queued, parked, quarantined, gathered),
+    *(voided, outlasted, looked_at_again),
     *(batched, batches_in_trouble, gathered_anew, gathering),
 ]
+# On a server that has lives start over when their histories are still short.
+LONG_SCENES = [started_over]

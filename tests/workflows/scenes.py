@@ -6,11 +6,12 @@ Each scene is given stand-ins of its own, and answers the lives to keep by the n
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
 from temporalio.client import WorkflowFailureError
+from temporalio.testing import WorkflowEnvironment
 
 from domain.attestations import Call, CallStatus
 from domain.disputes import Dispute, Ruling
@@ -163,15 +164,28 @@ SCENES: list[Callable[[Stage], Awaitable[Kept]]] = [
 ]
 
 
+SHORT_HISTORIES = "limit.historyCount.suggestContinueAsNew=100"
+
+
 async def play(keep: Callable[[str, Handle], Awaitable[None]]) -> None:
     """Play every scene, and keep the lives it answers."""
     async with await time_skipping() as environment:
-        for scene in SCENES:
-            steps = Steps()
-            async with AsyncExitStack() as stack:
-                for worker in steps.workers(environment.client):
-                    await stack.enter_async_context(worker)
-                async with asyncio.timeout(SCENE_SECONDS):
-                    kept = await scene(Stage(environment, steps))
-                for name, life in kept.items():
-                    await keep(name, life)
+        await _play(SCENES, environment, keep)
+    async with await time_skipping(SHORT_HISTORIES, skips=10_000) as environment:
+        await _play(misfortunes.LONG_SCENES, environment, keep)
+
+
+async def _play(
+    scenes: Sequence[Callable[[Stage], Awaitable[Kept]]],
+    environment: WorkflowEnvironment,
+    keep: Callable[[str, Handle], Awaitable[None]],
+) -> None:
+    for scene in scenes:
+        steps = Steps()
+        async with AsyncExitStack() as stack:
+            for worker in steps.workers(environment.client):
+                await stack.enter_async_context(worker)
+            async with asyncio.timeout(SCENE_SECONDS):
+                kept = await scene(Stage(environment, steps))
+            for name, life in kept.items():
+                await keep(name, life)

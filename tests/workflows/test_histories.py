@@ -1,10 +1,11 @@
 """
 Workflow code is for ever: whatever was recorded under any version replays under this one.
 
-A kind of life that any worker runs, or a step, signal or update of one, that no history knows is
-red here: record.py records it, under the version it is to be released with.
+A kind of life that any worker runs, or a step, signal, update or change of one, that no history knows
+is red here: record.py records it, under the version it is to be released with.
 """
 
+import ast
 import importlib
 import inspect
 import itertools
@@ -12,7 +13,9 @@ import json
 import pkgutil
 import tomllib
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -56,6 +59,9 @@ def happened() -> dict[str, set[str]]:
             marker = event.marker_recorded_event_attributes
             if marker.marker_name == "core_local_activity":
                 step = json.loads(marker.details["data"].payloads[0].data)["activity_type"]
+            if marker.marker_name == "core_patch":
+                change = json.loads(marker.details["patch-data"].payloads[0].data)["id"]
+                found["changes"].add(change)
             signal = event.workflow_execution_signaled_event_attributes.signal_name
             update = event.workflow_execution_update_accepted_event_attributes
             asked = signal or update.accepted_request.input.name
@@ -68,6 +74,8 @@ def every(what: str) -> set[str]:
     """All that code declares of a kind: what a life may be asked, or the steps it may take."""
     if what == "lives":
         return set(KINDS)
+    if what == "changes":
+        return {change for module in MODULES for change in changes(module)}
     if what == "steps":
         classes = [kind for module in MODULES for kind in vars(module).values()]
         return {
@@ -84,7 +92,20 @@ def every(what: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("what", ["lives", "steps", "asked"])
+def changes(module: ModuleType) -> Iterator[str]:
+    """The changes that lives ask about: `workflow.patched(...)`, by itself or on starting over."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        if node.func.attr in ("patched", "start_over_if_long") and node.args:
+            (named,) = node.args
+            if isinstance(named, ast.Constant):
+                yield str(named.value)
+            elif isinstance(named, ast.Name) and hasattr(module, named.id):
+                yield getattr(module, named.id)
+
+
+@pytest.mark.parametrize("what", ["lives", "steps", "asked", "changes"])
 def test_whatever_a_life_may_do_was_recorded(what: str) -> None:
     assert every(what) - happened()[what] == set(), "record it: tests/workflows/record.py"
 
