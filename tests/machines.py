@@ -51,9 +51,12 @@ KINDS = st.sampled_from(
         Fault("surge_fee", value=30_000),
         Fault("surge_fee", value=3_000_000_000),
         Fault("frozen_trustline", address=BENEFICIARY.public_key),
+        Fault("frozen_key", address=BENEFICIARY.public_key),
+        Fault("frozen_key", address=CHANNEL_KEYS[0].public_key),
         Fault("removed_trustline", address=PROVIDER.public_key),
         Fault("short_retention", value=3),
         Fault("network_halt"),
+        Fault("protocol_upgrade", value=28),
     ]
 )
 # How much of what a life was answered Temporal has recorded when the worker dies.
