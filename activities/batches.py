@@ -206,13 +206,15 @@ class BatchActivities(AttemptActivities, BatchSteps):
     @activity.defn
     async def eject_batch(self, sighting: BatchSighting) -> Ejection:
         batch, attempt, seen = sighting.batch, sighting.attempt, sighting.observation
+        found = await self._found(batch, attempt)
         async with self.database.transaction() as connection:
             riders, riding = await shares.riding(connection, batch)
             if not await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason):
                 out = await shares.left_out(connection, batch)
                 again = await batches.followed(connection, batch)
                 return Ejection(out, again, await called_for(connection, batch, out))
-            obstacles = {riding[fault.index].number: fault.reason for fault in seen.failing}
+            named = {riding[fault.index].number: fault.reason for fault in seen.failing}
+            obstacles = found | named
             if not obstacles and seen.outcome is Outcome.FAILED_PARK:
                 obstacles = dict.fromkeys(_numbers(riding), seen.reason)
             out = at_fault(riding, obstacles)
@@ -236,6 +238,14 @@ class BatchActivities(AttemptActivities, BatchSteps):
             reach("in_failing")
         reach("after_fail")
         return Ejection(out, again, deliveries)
+
+    async def _found(self, batch: Batch, attempt: Attempt) -> dict[int, str]:
+        """A void names nobody: the network is asked whose fault it was that one was needed."""
+        if not attempt.voids:
+            return {}
+        async with self.database.autocommit() as connection:
+            _, riding = await shares.riding(connection, batch)
+        return await self.rail.obstacles(riding) if riding else {}
 
     @activity.defn
     async def quarantine_batch(self, sighting: BatchSighting) -> list[str]:

@@ -27,7 +27,7 @@ PAYEES = st.sampled_from([PROVIDER.public_key, BENEFICIARY.public_key])
 AT_FAULT = st.sampled_from(
     [
         Fault(kind, address=payee.public_key)
-        for kind in ("removed_trustline", "frozen_trustline")
+        for kind in ("removed_trustline", "frozen_trustline", "frozen_key")
         for payee in (PROVIDER, BENEFICIARY)
     ]
 )

@@ -75,6 +75,7 @@ class Survey:
         troubles = [
             self._channels(existing),
             await self._fees(),
+            await self._frozen([*existing, *treasuries.values()]),
             *await assets.troubles(self.rail.nodes, self.rail.asset, treasuries),
         ]
         found = [trouble for trouble in troubles if trouble]
@@ -107,6 +108,13 @@ class Survey:
                 f"give it {decimal(wanted)} at least"
             )
         return ""
+
+    async def _frozen(self, ours: list[str]) -> str:
+        """Say which of our accounts the validators have frozen: what touches one is never made."""
+        keys = self.rail.keys
+        everybody = [keys.fees.public_key, keys.operator.public_key, *ours]
+        found = await self.rail.freezes.among(everybody)
+        return f"the network's validators have frozen {', '.join(found)}, of ours" if found else ""
 
     async def _note(self, standing: Standing) -> None:
         async with self.database.autocommit() as connection:

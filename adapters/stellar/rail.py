@@ -19,6 +19,7 @@ from stellar_sdk import Keypair, TransactionEnvelope
 from adapters.stellar import bumps, classic, results, sends, sides, transfers, voids
 from adapters.stellar.bumps import FEE_CAP_STROOPS
 from adapters.stellar.codes.meanings import Remedy
+from adapters.stellar.freezes import Freezes
 from adapters.stellar.identities import Identity
 from adapters.stellar.keys import Keys
 from adapters.stellar.ledgers import Landing, LedgerWatch
@@ -32,6 +33,7 @@ from domain.shares import Transfer
 log = logging.getLogger(__name__)
 WATCH_SECONDS = 8.0
 ENTRIES_MAX = 200
+FROZEN = "the network's validators have frozen"
 
 
 class Rail:
@@ -54,6 +56,7 @@ class Rail:
         self.identity = Identity(nodes, passphrase)
         self.watch = LedgerWatch(nodes)
         self.proofs = Proofs(nodes, passphrase)
+        self.freezes = Freezes(nodes, self.asset)
 
     async def close(self) -> None:
         await self.watch.close()
@@ -92,6 +95,7 @@ class Rail:
         the network cannot say.
         """
         signers = [self._source(channel), *self._treasuries(riding)]
+        await self._refuse_frozen(channel, riding)
         now = datetime.now(UTC)
         if rail is SettlementRail.CLASSIC:
             max_ledger = await self.latest_ledger() + transfers.LEDGERS_TO_LIVE
@@ -111,6 +115,7 @@ class Rail:
         Raises Obstructed when not even that can be signed.
         """
         source = self._source(channel)
+        await self._refuse_frozen(channel)
         max_ledger = await self.latest_ledger() + transfers.LEDGERS_TO_LIVE
         inner = voids.draft(self.passphrase, channel, sequence, max_ledger, datetime.now(UTC))
         inner.sign(source)
@@ -139,6 +144,18 @@ class Rail:
             signers[treasury.public_key] = treasury
         return list(signers.values())
 
+    async def _refuse_frozen(self, channel: str, riding: Sequence[Transfer] = ()) -> None:
+        """Refuse what would enter no ledger, for as long as the validators keep it so."""
+        treasuries = {transfer.from_address for transfer in riding}
+        ours = [channel, self.keys.fees.public_key, *sorted(treasuries)]
+        found = await self.freezes.among([*ours, *(transfer.to_address for transfer in riding)])
+        if not found:
+            return
+        reason = f"{FROZEN} {found[0]}"
+        if found[0] in ours:
+            log.error("ALARM: %s, which is ours", reason)
+        raise Obstructed(reason)
+
     async def _assembled(self, inner: TransactionEnvelope) -> int:
         simulation = await self.nodes.ask(lambda server: server.simulate_transaction(inner))
         if simulation.error is not None:
@@ -164,11 +181,16 @@ class Rail:
         return (await self.nodes.ask(position)).latest_ledger
 
     async def obstacles(self, riding: Sequence[Transfer]) -> dict[int, str]:
-        """Ask the network, in one call, which transfers cannot be made as things stand, and why."""
+        """Ask the network which transfers cannot be made as things stand, and why."""
         payees = sorted({transfer.to_address for transfer in riding})
         question = classic.questions(payees, self.asset)
         reply = await self.nodes.ask(lambda server: server.get_ledger_entries(question))
-        return classic.payees(reply).obstacles(riding)
+        frozen = await self.freezes.among(payees)
+        return classic.payees(reply).obstacles(riding) | {
+            transfer.number: f"{FROZEN} {transfer.to_address}"
+            for transfer in riding
+            if transfer.to_address in frozen
+        }
 
     async def send(self, envelope_xdr: str) -> str:
         """Send stored bytes, to another node each time; the answer proves nothing."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stellar_sdk import xdr
+from stellar_sdk import Asset, Keypair, xdr
+from stellar_sdk.xdr import ConfigSettingID
 
 from sandbox.stellar.addresses import account_of, muxed_of
 from sandbox.stellar.operations import source_of
 from sandbox.stellar.transactions import Envelope
+
+FROZEN_KEYS = ConfigSettingID.CONFIG_SETTING_FROZEN_LEDGER_KEYS
 
 
 def touches(envelope: Envelope, frozen: frozenset[str]) -> bool:
@@ -38,3 +41,28 @@ def _targets(body: xdr.OperationBody) -> Iterator[str]:
         yield account_of(body.create_account_op.destination)
     if body.set_trust_line_flags_op is not None:
         yield account_of(body.set_trust_line_flags_op.trustor)
+
+
+def is_asked_for(key: xdr.LedgerKey) -> bool:
+    setting = key.config_setting
+    return setting is not None and setting.config_setting_id is FROZEN_KEYS
+
+
+def setting(frozen: frozenset[str], asset: str) -> str:
+    """The setting that tells what is frozen, as base64: an account and its trustline for each."""
+    keys = [
+        xdr.EncodedLedgerKey(key.to_xdr_bytes())
+        for address in sorted(frozen)
+        for key in _keys(address, asset)
+    ]
+    entry = xdr.ConfigSettingEntry(FROZEN_KEYS, frozen_ledger_keys=xdr.FrozenLedgerKeys(keys))
+    data = xdr.LedgerEntryData(xdr.LedgerEntryType.CONFIG_SETTING, config_setting=entry)
+    return data.to_xdr()
+
+
+def _keys(address: str, asset: str) -> Iterator[xdr.LedgerKey]:
+    account = Keypair.from_public_key(address).xdr_account_id()
+    yield xdr.LedgerKey(xdr.LedgerEntryType.ACCOUNT, account=xdr.LedgerKeyAccount(account))
+    line = Asset(*asset.split(":")).to_trust_line_asset_xdr_object()
+    trust_line = xdr.LedgerKeyTrustLine(account, line)
+    yield xdr.LedgerKey(xdr.LedgerEntryType.TRUSTLINE, trust_line=trust_line)

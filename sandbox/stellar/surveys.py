@@ -9,7 +9,7 @@ from typing import Any
 
 from stellar_sdk import xdr
 
-from sandbox.stellar import fees, wire
+from sandbox.stellar import fees, freezes, wire
 from sandbox.stellar.closes import metadata
 from sandbox.stellar.entries import ContractData
 from sandbox.stellar.keys import key_of
@@ -103,9 +103,15 @@ def get_ledger_entries(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     if len(asked) > MAX_KEYS:
         message = f"key count ({len(asked)}) exceeds maximum supported ({MAX_KEYS})"
         raise Problem(INVALID_PARAMS, message)
-    state, entries = node.state, []
+    state, network = node.state, node.network
+    entries: list[dict[str, Any]] = []
     for text in asked:
-        key = key_of(_read_key(text))
+        asked_for = _read_key(text)
+        if freezes.is_asked_for(asked_for):
+            told = freezes.setting(network.ledger.frozen, network.settings.genesis.asset)
+            entries.append({"key": text, "xdr": told, "lastModifiedLedgerSeq": 1})
+            continue
+        key = key_of(asked_for)
         entry = state.get(key) if key is not None else None
         if entry is None:
             continue

@@ -265,3 +265,25 @@ async def test_a_batch_that_needs_a_signature_of_a_key_that_is_gone_waits_for_it
     await steps.book_batch(await landed(steps, batch))
     assert await states(database, *owed) == [("confirmed", None)] * 2
     assert await on_chain(stack, *owed) == [1, 1]
+
+
+async def test_one_frozen_by_the_validators_does_not_hold_up_a_batch(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
+) -> None:
+    fine, frozen = await payment_owed(database, "WARM", 5), await payment_owed(database, "FROZEN")
+    steps, batch = await gathered(database, rail, CLASSIC, fine, frozen)
+    attempt = (await patiently(steps.prepare_batch, batch)).attempt
+    assert attempt is not None
+    fault = {"kind": "frozen_key", "address": frozen.to_address}
+    (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
+    await past(rail, attempt)
+    void = await landed(steps, batch)
+    why = f"the network's validators have frozen {frozen.to_address}"
+    assert (void.attempt.voids, void.observation.outcome) == (why, Outcome.FAILED_PARK)
+    ejection = await steps.eject_batch(void)
+    assert [(out.payment_id, out.reason) for out in ejection.ejected] == [(frozen.id, why)]
+    assert await steps.eject_batch(void) == ejection
+    assert ejection.again is not None
+    assert await steps.book_batch(await landed(steps, ejection.again)) == [fine.id]
+    assert await states(database, fine, frozen) == [("confirmed", None), ("parked", why)]
+    assert await on_chain(stack, fine, frozen) == [1, 0]

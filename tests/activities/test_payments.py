@@ -229,3 +229,39 @@ async def test_a_payment_that_was_only_reserved_for_gives_its_channel_back_while
     again = (await steps.prepare_payment(payment)).attempt
     assert again is not None
     await settle(steps, payment, again)
+
+
+async def test_a_payee_frozen_by_the_validators_waits_without_a_channel(
+    api: httpx.AsyncClient,
+    stack: Stack,
+    database: Database,
+    rail: Rail,
+    chain: httpx.AsyncClient,
+) -> None:
+    """Its bytes are refused for ever: signed anew again and again, they would tell nobody."""
+    payment, steps = await payment_owed(database, "FROZEN"), PaymentActivities(database, rail)
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    fault = {"kind": "frozen_key", "address": payment.to_address}
+    (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
+    assert await steps.submit_payment(attempt) == "ERROR txFROZEN_KEY_ACCESSED"
+    await past(rail, attempt)
+    void = (await steps.prepare_payment(payment)).attempt
+    assert void is not None
+    why = f"the network's validators have frozen {payment.to_address}"
+    assert (void.sequence, void.voids) == (attempt.sequence, why)
+    await steps.submit_payment(void)
+    seen = await steps.observe_payment(void)
+    assert (seen.outcome, seen.reason) == (Outcome.FAILED_PARK, why)
+    await steps.fail_attempt(Sighting(payment, void, seen, NOW))
+    assert await served(database, void) is None
+    # Tried again while it lasts, nothing is signed at all.
+    again = await steps.prepare_payment(payment)
+    assert (again.attempt, again.obstacle, again.dead_after) == (None, why, None)
+
+    await mend(chain)
+    await past(rail, void)  # by then, what was frozen is read anew
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    await settle(steps, payment, attempt)
+    assert await on_chain(stack, payment) == [1]

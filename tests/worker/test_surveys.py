@@ -118,6 +118,19 @@ async def test_a_treasury_that_cannot_hold_the_asset_is_told(
     await survey_of(box, database).begin()
 
 
+@pytest.mark.parametrize("frozen", [PAYER, FEES, *list(CHANNELS.values())[:1]])
+async def test_what_the_validators_have_frozen_of_ours_is_told(
+    api: httpx.AsyncClient, box: Box, database: Database, frozen: Keypair
+) -> None:
+    plan(box, {"kind": "frozen_key", "address": frozen.public_key})
+    await survey_of(box, database).begin()
+    said = await troubles(database)
+    assert said == f"the network's validators have frozen {frozen.public_key}, of ours"
+    plan(box)
+    await survey_of(box, database).begin()
+    assert await troubles(database) == ""
+
+
 async def test_it_waits_for_nodes_that_are_not_there_yet(
     api: httpx.AsyncClient,
     box: Box,

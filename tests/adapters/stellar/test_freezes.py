@@ -1,0 +1,99 @@
+"""What the validators have frozen is known before anything is signed for it."""
+
+import logging
+
+import pytest
+from stellar_sdk import Keypair
+
+from adapters.stellar import classic
+from adapters.stellar.freezes import FRESH_LEDGERS, Freezes
+from adapters.stellar.nodes import Nodes
+from domain.attempts import SettlementRail
+from domain.errors import Obstructed
+from sandbox.stellar.client import Box
+from tests.adapters.stellar.conftest import CHANNELS, FEES, plan, rail_of
+from tests.adapters.stellar.test_results import ADDRESS, owed, signed
+from tests.sandbox.stellar.conftest import PAYER, SHOP
+
+EVERYBODY = [PAYER.public_key, SHOP.public_key, FEES.public_key, *CHANNELS]
+
+
+def pass_by(box: Box, ledgers: int = FRESH_LEDGERS + 1) -> None:
+    for _ in range(ledgers):
+        box.close_ledger()
+
+
+@pytest.mark.parametrize("frozen", [SHOP.public_key, PAYER.public_key, FEES.public_key, ADDRESS])
+@pytest.mark.parametrize("together", [False, True])
+async def test_nothing_is_signed_that_touches_what_is_frozen(
+    box: Box, nodes: Nodes, caplog: pytest.LogCaptureFixture, frozen: str, together: bool
+) -> None:
+    rail = rail_of(box, nodes)
+    plan(box, {"kind": "frozen_key", "address": frozen})
+    sentence = f"the network's validators have frozen {frozen}"
+    with pytest.raises(Obstructed, match=sentence), caplog.at_level(logging.ERROR):
+        await signed(rail, classic=together)
+    # Of what is ours somebody must hear at once; a payee is for the payee to mend.
+    assert (f"ALARM: {sentence}, which is ours" in caplog.text) == (frozen != SHOP.public_key)
+
+    plan(box)
+    pass_by(box)
+    await rail.latest_ledger()
+    await signed(rail, classic=together)
+
+
+async def test_a_void_touches_no_payee(box: Box, nodes: Nodes) -> None:
+    rail = rail_of(box, nodes)
+    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+    assert (await rail.void(ADDRESS, 1, 0, "frozen")).voids == "frozen"
+    plan(box, {"kind": "frozen_key", "address": ADDRESS})
+    pass_by(box)
+    await rail.latest_ledger()
+    with pytest.raises(Obstructed, match=f"have frozen {ADDRESS}"):
+        await rail.void(ADDRESS, 1, 0, "frozen")
+
+
+async def test_of_a_batch_those_are_named_who_are_frozen(box: Box, nodes: Nodes) -> None:
+    rail, other = rail_of(box, nodes), Keypair.random().public_key
+    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+    riding = [owed(number=7), owed(other, number=8), owed(PAYER.public_key, number=9)]
+    assert await rail.obstacles(riding) == {
+        7: f"the network's validators have frozen {SHOP.public_key}",
+        8: "the payee's account does not exist",
+    }
+
+
+async def test_one_question_serves_the_payments_of_some_ledgers(box: Box, nodes: Nodes) -> None:
+    asset = rail_of(box, nodes).asset
+    freezes = Freezes(nodes, asset)
+    assert await freezes.among(EVERYBODY) == []
+    plan(box, {"kind": "frozen_key", "address": PAYER.public_key})
+    asked = box.network.calls.total()
+    assert asked > 0
+    assert await freezes.among(EVERYBODY) == []
+    assert box.network.calls.total() == asked
+    pass_by(box)
+    await rail_of(box, nodes).latest_ledger()
+    assert await freezes.among(EVERYBODY) == [PAYER.public_key]
+
+
+async def test_what_no_node_can_say_counts_as_known_last(box: Box, nodes: Nodes) -> None:
+    freezes = Freezes(nodes, rail_of(box, nodes).asset)
+    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+    assert await freezes.among(EVERYBODY) == [SHOP.public_key]
+    pass_by(box)
+    await rail_of(box, nodes).latest_ledger()
+    plan(box, {"kind": "internal_error", "method": "getLedgerEntries"})
+    assert await freezes.among(EVERYBODY) == [SHOP.public_key]
+
+
+async def test_a_frozen_trustline_is_enough(
+    box: Box, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The box freezes an account with all it has; validators may freeze a single entry."""
+    rail = rail_of(box, nodes)
+    _, line = classic.questions([SHOP.public_key], rail.asset)
+    await rail.sign([owed()], SettlementRail.CLASSIC, ADDRESS, 1, 0)
+    monkeypatch.setattr(rail.freezes, "_keys", frozenset({line.to_xdr_bytes()}))
+    with pytest.raises(Obstructed, match=f"have frozen {SHOP.public_key}"):
+        await rail.sign([owed()], SettlementRail.CLASSIC, ADDRESS, 1, 0)
