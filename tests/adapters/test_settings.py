@@ -172,6 +172,8 @@ NUMBERS = [
     (SettlementSettings, "STELLAR_CHANNELS"),
     (SettlementSettings, "STELLAR_FEE_CAP_STROOPS"),
     (SettlementSettings, "NETTING_WINDOW_SECONDS"),
+    (SettlementSettings, "SETTLEMENT_BREAKER_ALARMS"),
+    (SettlementSettings, "SETTLEMENT_BREAKER_UNKNOWNS"),
     (SettlementSettings, "SETTLEMENT_BREAKER_MINUTES"),
 ]
 CROOKED = ["1e3", "NaN", "Infinity", "٣٢", "3_2", " 32 ", "32.0", "-1", str(2**63), "1" * 41]
@@ -187,6 +189,23 @@ def test_a_number_is_whole_and_plain(
 ) -> None:
     as_given(monkeypatch, kind)
     monkeypatch.setenv(name, crooked)
+    with pytest.raises(SystemExit, match=f"Cannot start. {name}: "):
+        load(kind)
+
+
+NEVER_ZERO = [
+    (AnalyticsSettings, "RECONCILIATION_EVERY_SECONDS"),
+    (SettlementSettings, "STELLAR_CHANNELS"),
+    (SettlementSettings, "STELLAR_FEE_CAP_STROOPS"),
+    (SettlementSettings, "SETTLEMENT_BREAKER_MINUTES"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), NEVER_ZERO, ids=lambda given: str(given))
+def test_what_must_not_be_zero_is_refused(
+    monkeypatch: pytest.MonkeyPatch, kind: type[CommonSettings], name: str
+) -> None:
+    monkeypatch.setenv(name, "0")
     with pytest.raises(SystemExit, match=f"Cannot start. {name}: "):
         load(kind)
 
