@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable
 
 from stellar_sdk import xdr
+from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
 from stellar_sdk.xdr import ConfigSettingID
 
 from adapters.stellar import classic
@@ -36,7 +37,8 @@ class Freezes:
         """
         Return those of the accounts that are frozen, or whose trustline for the asset is.
 
-        What no node can say counts as it was known last: it only costs bytes that never land.
+        What no node can say counts as it was known last: it only costs bytes that never land. So it
+        does for those who ask while one reads it anew.
         """
         if self.nodes.highest - self._as_of > FRESH_LEDGERS:
             await self._read()
@@ -49,14 +51,22 @@ class Freezes:
         return any(key.to_xdr_bytes() in self._keys for key in keys)
 
     async def _read(self) -> None:
+        before, self._as_of, found = self._as_of, self.nodes.highest, None
         try:
-            reply = await self.nodes.ask(lambda server: server.get_ledger_entries([QUESTION]))
+            found = await self.nodes.ask(lambda server: server.get_ledger_entries([QUESTION]))
         except ChainUnavailable as error:
             log.warning("cannot read what the validators have frozen: %s", error)
-            return
-        self._as_of, found = reply.latest_ledger, set()
-        for result in reply.entries or []:
-            setting = xdr.LedgerEntryData.from_xdr(result.xdr).config_setting
-            if setting is not None and setting.frozen_ledger_keys is not None:
-                found |= {key.encoded_ledger_key for key in setting.frozen_ledger_keys.keys}
-        self._keys = frozenset(found)
+        finally:
+            if found is None:  # or it was cancelled
+                self._as_of = before
+        if found is not None:
+            self._as_of, self._keys = found.latest_ledger, _keys(found)
+
+
+def _keys(reply: GetLedgerEntriesResponse) -> frozenset[bytes]:
+    found: set[bytes] = set()
+    for result in reply.entries or []:
+        setting = xdr.LedgerEntryData.from_xdr(result.xdr).config_setting
+        if setting is not None and setting.frozen_ledger_keys is not None:
+            found |= {key.encoded_ledger_key for key in setting.frozen_ledger_keys.keys}
+    return frozenset(found)

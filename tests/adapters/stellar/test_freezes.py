@@ -1,5 +1,6 @@
 """What the validators have frozen is known before anything is signed for it."""
 
+import asyncio
 import logging
 
 import pytest
@@ -77,6 +78,18 @@ async def test_one_question_serves_the_payments_of_some_ledgers(box: Box, nodes:
     assert await freezes.among(EVERYBODY) == [PAYER.public_key]
 
 
+async def test_of_many_who_ask_at_once_one_reads_it(box: Box, nodes: Nodes) -> None:
+    freezes = Freezes(nodes, rail_of(box, nodes).asset)
+    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+    await freezes.among(EVERYBODY)
+    pass_by(box)
+    await rail_of(box, nodes).latest_ledger()
+    before = box.network.calls.total()
+    answers = await asyncio.gather(*(freezes.among(EVERYBODY) for _ in range(20)))
+    assert box.network.calls.total() == before + 1
+    assert answers == [[SHOP.public_key]] * 20
+
+
 async def test_what_no_node_can_say_counts_as_known_last(box: Box, nodes: Nodes) -> None:
     freezes = Freezes(nodes, rail_of(box, nodes).asset)
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
@@ -85,6 +98,8 @@ async def test_what_no_node_can_say_counts_as_known_last(box: Box, nodes: Nodes)
     await rail_of(box, nodes).latest_ledger()
     plan(box, {"kind": "internal_error", "method": "getLedgerEntries"})
     assert await freezes.among(EVERYBODY) == [SHOP.public_key]
+    plan(box)  # and is asked for again as soon as somebody needs it
+    assert await freezes.among(EVERYBODY) == []
 
 
 async def test_a_frozen_trustline_is_enough(
