@@ -44,19 +44,17 @@ class ReconciliationActivities(ReconciliationSteps):
         async with self.database.transaction() as connection:
             reading = await reconciliation.cursor(connection)
             booked = await reconciliation.first_booked_ledger(connection)
-            read = None if reading is None else reading["ledger"]
-            begin = start(read, booked, extent)
-            if begin.gap is not None and not extent.all_heard:
-                # Ledgers are given up only when nobody has them.
-                raise ChainUnavailable("a silent RPC node may still have what others forgot")
-            if begin.gap is not None:
-                await reconciliation.keep_gap(connection, begin.gap)
+        read = None if reading is None else reading["ledger"]
+        begin = start(read, booked, extent)
+        if begin.gap is not None and not extent.all_heard:
+            # Ledgers are given up only when nobody has them.
+            raise ChainUnavailable("a silent RPC node may still have what others forgot")
         if begin.ledger > extent.latest:
             return read or 0  # nothing new, or a node that lags: it is asked again
         count = 0
         async for page in self.history.pages(begin.ledger):
             async with self.database.transaction() as connection:
-                await reconciliation.keep(connection, begin.ledger, page)
+                await reconciliation.keep(connection, begin, page)
             read, count = max(page.ledger, read or 0), count + 1
             if count >= PAGES_MAX:
                 break

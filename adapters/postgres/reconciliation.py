@@ -29,6 +29,7 @@ from domain.reconciliation import (
     Comparison,
     Gap,
     Seen,
+    Start,
     Suspect,
 )
 
@@ -47,11 +48,14 @@ async def first_booked_ledger(connection: AsyncConnection) -> int | None:
     return first
 
 
-async def keep_gap(connection: AsyncConnection, gap: Gap) -> None:
+async def _keep_gap(connection: AsyncConnection, gap: Gap) -> None:
+    """Another reader, or an earlier run, may have found it when it was shorter."""
+    statement = upsert(chain_gaps).values(first_ledger=gap.first, last_ledger=gap.last)
+    longer = func.greatest(chain_gaps.c.last_ledger, statement.excluded.last_ledger)
     await connection.execute(
-        upsert(chain_gaps)
-        .values(first_ledger=gap.first, last_ledger=gap.last)
-        .on_conflict_do_nothing()
+        statement.on_conflict_do_update(
+            index_elements=["first_ledger"], set_={"last_ledger": longer}
+        )
     )
 
 
@@ -60,9 +64,10 @@ async def gaps(connection: AsyncConnection) -> list[Gap]:
     return [Gap(row.first_ledger, row.last_ledger) for row in rows]
 
 
-async def keep(connection: AsyncConnection, first_ledger: int, page: ChainPage) -> None:
+async def keep(connection: AsyncConnection, begin: Start, page: ChainPage) -> None:
     """
-    Keep what a page told, and how far it goes, together.
+    Keep what a page told, how far it goes, and what was lost before it, together: a gap ends where
+    reading did go on, and until then a node that remembers more may come back.
 
     Whoever else reads at the same time writes the same facts; the cursor only ever goes on.
     """
@@ -72,10 +77,12 @@ async def keep(connection: AsyncConnection, first_ledger: int, page: ChainPage) 
             for transfer in page.transfers
         ]
         await connection.execute(upsert(chain_transfers).on_conflict_do_nothing(), rows)
-    if page.ledger < first_ledger:
+    if page.ledger < begin.ledger:
         return  # the first ledger itself is not complete yet
+    if begin.gap is not None:
+        await _keep_gap(connection, begin.gap)
     statement = upsert(chain_cursor).values(
-        one=True, first_ledger=first_ledger, ledger=page.ledger, closed_at=page.closed_at
+        one=True, first_ledger=begin.ledger, ledger=page.ledger, closed_at=page.closed_at
     )
     await connection.execute(
         statement.on_conflict_do_update(

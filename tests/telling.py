@@ -1,0 +1,61 @@
+"""A chain that a test tells of page by page, and the reader that listens to it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+from activities.reconciliation import ReconciliationActivities
+from adapters.postgres.database import Database
+from adapters.stellar.treasuries import TreasuryHistory
+from domain.errors import ChainUnavailable
+from domain.networks import Standing
+from domain.payments import Treasury
+from domain.reconciliation import ChainPage, ChainTransfer, Comparison, Extent, Run
+
+PAYER = "GFROM"
+BEGAN = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+class Teller:
+    """Stands in for the nodes: what they remember, and what they say of it."""
+
+    def __init__(self, passphrase: str = "a network of this test") -> None:
+        self.identity = SimpleNamespace(passphrase=passphrase)
+        self.extent_told = Extent(1, 1)
+        self.transfers: list[ChainTransfer] = []
+        self.silent = False
+
+    async def survey(self, known: Standing | None) -> Standing:
+        return Standing(self.identity.passphrase, 23, self.extent_told.latest, BEGAN)
+
+    async def extent(self) -> Extent:
+        return self.extent_told
+
+    async def pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
+        if self.silent:
+            raise ChainUnavailable("no RPC node answers")
+        told = [each for each in self.transfers if each.ledger >= first_ledger]
+        yield ChainPage(tuple(told), self.extent_told.latest, BEGAN)
+
+
+class Listener:
+    """Reads what a teller says, and holds a book against it."""
+
+    def __init__(self, book: Database, teller: Teller | None = None) -> None:
+        self.teller = teller or Teller()
+        told: Any = self.teller
+        history = cast(TreasuryHistory, told)
+        self.steps = ReconciliationActivities(book, history, {PAYER: Treasury.BOND})
+
+    async def reads(self) -> int:
+        return await self.steps.read_chain(Run(datetime.now(UTC)))
+
+    async def compares(self) -> Comparison:
+        return await self.steps.compare_books(Run(datetime.now(UTC)))
+
+
+def told(hash_: str, ledger: int, number: int | None, stroops: int, to: str) -> ChainTransfer:
+    """A transfer from the payer; its place is made of its hash, so each has one."""
+    place = f"{ledger << 32:019d}-{hash_[:10]}"
+    return ChainTransfer(place, "transfer", hash_, ledger, BEGAN, PAYER, to, number, stroops)
