@@ -11,7 +11,7 @@ from adapters.postgres.database import Database
 from adapters.stellar.treasuries import TreasuryHistory
 from domain.audit import by_engine, leaf
 from domain.breaks import Break
-from domain.errors import ChainUnavailable
+from domain.errors import ChainMismatch, ChainUnavailable
 from domain.events import EventType, event
 from domain.payments import Treasury
 from domain.reconciliation import Comparison, Run, judge, start
@@ -44,6 +44,9 @@ class ReconciliationActivities(ReconciliationSteps):
         async with self.database.transaction() as connection:
             reading = await reconciliation.cursor(connection)
             booked = await reconciliation.first_booked_ledger(connection)
+        network = self.history.identity.passphrase
+        if reading is not None and reading["passphrase"] not in (None, network):
+            raise ChainMismatch(f"what was read is of {reading['passphrase']!r}, not {network!r}")
         read = None if reading is None else reading["ledger"]
         begin = start(read, booked, extent)
         if begin.gap is not None and not extent.all_heard:
@@ -54,7 +57,7 @@ class ReconciliationActivities(ReconciliationSteps):
         count = 0
         async for page in self.history.pages(begin.ledger):
             async with self.database.transaction() as connection:
-                await reconciliation.keep(connection, begin, page)
+                await reconciliation.keep(connection, network, begin, page)
             read, count = max(page.ledger, read or 0), count + 1
             if count >= PAGES_MAX:
                 break

@@ -17,15 +17,27 @@ _COLUMNS = (
     *("id", "kind", "subject", "detail", "payment_id", "number", "transaction_hash", "treasury"),
     *("book_stroops", "chain_stroops", "owed_to"),
 )
+# As many in one statement, which can name so many values and no more.
+_TOGETHER = 1000
+# As many lives as a run begins for deliveries; the next run begins the others.
+TOLD_MAX = 500
 _TOLD = (EventType.BREAK_FOUND, EventType.BREAK_CLOSED, EventType.BREAKER_OPENED)
 
 
 async def keep(connection: AsyncConnection, found: Sequence[Break], at: datetime) -> list[Break]:
     """Write down what was found; return those never found before."""
-    if not found:
-        return []
     # Always in the same order, so that two runs at once wait for each other and never for ever.
     ordered = sorted({each.id: each for each in found}.items())
+    return [
+        each
+        for start in range(0, len(ordered), _TOGETHER)
+        for each in await _keep(connection, ordered[start : start + _TOGETHER], at)
+    ]
+
+
+async def _keep(
+    connection: AsyncConnection, ordered: Sequence[tuple[str, Break]], at: datetime
+) -> list[Break]:
     rows = [
         {name: getattr(each, name) for name in _COLUMNS} | {"found_at": at, "last_seen_at": at}
         for _, each in ordered
@@ -129,7 +141,10 @@ async def close(
 
 
 async def untold(connection: AsyncConnection) -> list[str]:
-    """Return the deliveries that a comparison calls for and nobody has begun, whoever found it."""
+    """
+    Return deliveries that a comparison calls for and nobody has begun, whoever found it: the oldest
+    first, and as many as one run can begin.
+    """
     rows = await connection.execute(
         select(deliveries.c.id)
         .join(events, events.c.id == deliveries.c.event_id)
@@ -138,6 +153,8 @@ async def untold(connection: AsyncConnection) -> list[str]:
             deliveries.c.attempts == 0,
             events.c.type.in_(_TOLD),
         )
+        .order_by(events.c.sequence, deliveries.c.id)
+        .limit(TOLD_MAX)
     )
     return list(rows.scalars())
 

@@ -37,7 +37,7 @@ RUNS_KEPT = timedelta(days=7)
 
 
 async def cursor(connection: AsyncConnection) -> RowMapping | None:
-    """Return how far the chain was read: first_ledger, ledger, closed_at; None before all."""
+    """Return how far the chain was read, and of which network; None before all."""
     return (await connection.execute(select(chain_cursor))).mappings().one_or_none()
 
 
@@ -64,7 +64,7 @@ async def gaps(connection: AsyncConnection) -> list[Gap]:
     return [Gap(row.first_ledger, row.last_ledger) for row in rows]
 
 
-async def keep(connection: AsyncConnection, begin: Start, page: ChainPage) -> None:
+async def keep(connection: AsyncConnection, passphrase: str, begin: Start, page: ChainPage) -> None:
     """
     Keep what a page told, how far it goes, and what was lost before it, together: a gap ends where
     reading did go on, and until then a node that remembers more may come back.
@@ -82,13 +82,18 @@ async def keep(connection: AsyncConnection, begin: Start, page: ChainPage) -> No
     if begin.gap is not None:
         await _keep_gap(connection, begin.gap)
     statement = upsert(chain_cursor).values(
-        one=True, first_ledger=begin.ledger, ledger=page.ledger, closed_at=page.closed_at
+        one=True,
+        first_ledger=begin.ledger,
+        ledger=page.ledger,
+        closed_at=page.closed_at,
+        passphrase=passphrase,
     )
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=["one"],
             set_={
                 "ledger": statement.excluded.ledger,
+                "passphrase": statement.excluded.passphrase,
                 "closed_at": func.coalesce(statement.excluded.closed_at, chain_cursor.c.closed_at),
             },
             where=chain_cursor.c.ledger < statement.excluded.ledger,
@@ -111,7 +116,8 @@ async def transfer_of(connection: AsyncConnection, hashes: Sequence[str]) -> See
     return None if row is None else Seen(*row)
 
 
-# The book's side is the CTE `book`, and nothing else here knows how the book is kept.
+# The book's side is the CTE `book`, and nothing else here knows how the book is kept. A transfer of
+# nothing is no outflow: anybody may make a treasury send it, since there is nothing to allow.
 _SIDES = """
     WITH book AS (
         SELECT coalesce(s.number, p.number)::numeric AS number, p.transaction_hash,
@@ -137,7 +143,7 @@ _SIDES = """
         ) AS nth
         FROM chain_transfers t
         LEFT JOIN book b ON b.number = t.number AND b.transaction_hash = t.transaction_hash
-        WHERE t.from_address = ANY(:treasuries) AND t.ledger <= :ledger
+        WHERE t.from_address = ANY(:treasuries) AND t.ledger <= :ledger AND t.amount_stroops > 0
     )
 """
 
@@ -217,7 +223,8 @@ def _chain_side(row: RowMapping, treasuries: Mapping[str, Treasury]) -> ChainSid
 _OUTFLOWS = text(
     """
     SELECT count(*) AS transfers, coalesce(sum(amount_stroops), 0) AS stroops
-    FROM chain_transfers WHERE from_address = ANY(:treasuries) AND ledger <= :ledger
+    FROM chain_transfers
+    WHERE from_address = ANY(:treasuries) AND ledger <= :ledger AND amount_stroops > 0
     """
 )
 

@@ -1,22 +1,45 @@
 """What was read of the chain, and what was lost, as the book remembers it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from stellar_sdk import StrKey
 
-from adapters.postgres import reconciliation
+from adapters.postgres import breaks, reconciliation
 from adapters.postgres.database import Database
 from benchmarks import books
-from domain.errors import ChainUnavailable
+from domain.errors import ChainMismatch, ChainUnavailable
 from domain.reconciliation import Extent, Gap
 from sandbox.stack import Stack
-from tests.telling import Listener
+from tests.telling import PAYER, Listener, Teller, told
+
+MANY = 6_000
+SUBSCRIBED = text(
+    """
+    INSERT INTO webhooks (id, url, events, secret)
+    VALUES ('whk_x', 'https://example.org', '["reconciliation.break_found"]', 'x')
+    """
+)
 
 
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
     """A book of a test's own, whose chain begins with it."""
     async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+async def gapped(stack: Stack) -> AsyncIterator[Database]:
+    """A book that has read some ledgers, and lost others."""
+    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+        listener = Listener(database)
+        for extent in (Extent(5, 100), Extent(200, 300)):
+            listener.teller.extent_told = extent
+            await listener.reads()
         yield database
 
 
@@ -52,3 +75,93 @@ async def test_what_another_node_still_had_when_reading_went_on_is_no_gap(book: 
     teller.extent_told, teller.silent = Extent(1, 610), False
     assert await listener.reads() == 610
     assert await gaps(book) == []
+
+
+async def breaker_is_open(book: Database) -> bool:
+    async with book.autocommit() as connection:
+        return bool(await connection.scalar(text("SELECT is_open FROM breakers")))
+
+
+async def test_who_makes_a_treasury_send_nothing_stops_nobody(book: Database) -> None:
+    """
+    The asset's contract asks no leave to spend nothing: `transfer_from` of 0 is anybody's to call, and
+    tells of a transfer out of the treasury.
+    """
+    listener = Listener(book)
+    listener.teller.extent_told = Extent(1, 100)
+    nothing = told("aa" * 32, 50, None, 0, "GSTRANGER")
+    listener.teller.transfers += [nothing, replace(nothing, position="burn", kind="burn")]
+    await listener.reads()
+    compared = await listener.compares()
+    assert (compared.new_breaks, compared.matched) == (0, 0)
+    assert not await breaker_is_open(book)
+    listener.teller.transfers.append(told("bb" * 32, 101, None, 1, "GSTRANGER"))
+    listener.teller.extent_told = Extent(1, 101)
+    await listener.reads()
+    assert (await listener.compares()).new_breaks == 1
+    assert await breaker_is_open(book)
+
+
+async def test_money_from_wherever_an_address_can_be_is_read(book: Database) -> None:
+    """What a claimable balance held comes from an address longer than an account's."""
+    listener = Listener(book)
+    listener.teller.extent_told = Extent(1, 100)
+    claimable = StrKey.encode_claimable_balance(bytes(33))
+    listener.teller.transfers.append(
+        replace(told("aa" * 32, 50, None, 7, PAYER), from_address=claimable)
+    )
+    assert await listener.reads() == 100
+    async with book.autocommit() as connection:
+        (kept,) = await reconciliation.transfers(connection)
+    assert kept["from_address"] == claimable
+
+
+async def test_thousands_of_breaks_at_once_are_all_found(book: Database) -> None:
+    """A treasury's seed is used by somebody in a hurry, or a node tells of nothing at all."""
+    listener = Listener(book)
+    listener.teller.extent_told = Extent(1, 100)
+    listener.teller.transfers += [
+        told(f"{n:064x}"[::-1], 50, None, 1 + n, "GSTRANGER") for n in range(MANY)
+    ]
+    async with book.transaction() as connection:
+        await connection.execute(SUBSCRIBED)
+    await listener.reads()
+    first, again = await listener.compares(), await listener.compares()
+    # One run can begin so many lives, and answer with so many names.
+    assert len(first.deliveries) == len(again.deliveries) == breaks.TOLD_MAX
+    assert (first.new_breaks, first.open_breaks) == (MANY, MANY)
+    assert (again.new_breaks, again.open_breaks) == (0, MANY)
+
+
+async def test_what_was_read_of_one_network_is_not_continued_on_another(book: Database) -> None:
+    """The book is put on another network: its ledgers bear the same numbers, and tell of others."""
+    listener = Listener(book)
+    listener.teller.extent_told = Extent(1, 100)
+    await listener.reads()
+    stranger = Listener(book, Teller("another network"))
+    stranger.teller.extent_told = Extent(1, 900)
+    with pytest.raises(ChainMismatch, match="what was read is of 'a network of this test'"):
+        await stranger.reads()
+    async with book.autocommit() as connection:
+        reading = await reconciliation.cursor(connection)
+    assert reading is not None
+    assert reading["ledger"] == 100
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "TRUNCATE chain_transfers",
+        "TRUNCATE chain_gaps",
+        "DELETE FROM chain_gaps",
+        "DELETE FROM chain_cursor",
+        "UPDATE chain_cursor SET ledger = ledger - 1",
+        "UPDATE chain_cursor SET first_ledger = 1",
+        "UPDATE chain_gaps SET last_ledger = last_ledger - 1",
+    ],
+)
+async def test_what_was_read_is_not_forgotten(gapped: Database, statement: str) -> None:
+    """It is proof that nothing moved: without it, a payment may be made again that was made."""
+    with pytest.raises(IntegrityError, match="never changed"):
+        async with gapped.transaction() as connection:
+            await connection.execute(text(statement))
