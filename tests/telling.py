@@ -6,14 +6,17 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from activities.reconciliation import ReconciliationActivities
+from adapters.postgres import ledger
 from adapters.postgres.database import Database
 from adapters.stellar.treasuries import TreasuryHistory
 from domain.errors import ChainUnavailable
+from domain.ledger import spent
 from domain.networks import Standing
-from domain.payments import Treasury
+from domain.payments import Payment, Treasury
 from domain.reconciliation import ChainPage, ChainTransfer, Comparison, Extent, Run
+from tests.planting import tamper
 
-PAYER = "GFROM"
+PAYER = "GBOND"  # as the book of a test of its own has it
 BEGAN = datetime(2026, 2, 1, tzinfo=UTC)
 
 
@@ -53,6 +56,17 @@ class Listener:
 
     async def compares(self) -> Comparison:
         return await self.steps.compare_books(Run(datetime.now(UTC)))
+
+
+async def confirmed(book: Database, payment: Payment, hash_: str, ledger_number: int) -> None:
+    """The book says that a payment was made, by row and by entries, whoever made it."""
+    statement = (
+        "UPDATE payments SET status = 'confirmed', transaction_hash = :hash, ledger = :ledger,"
+        " confirmed_at = now() WHERE id = :id"
+    )
+    await tamper(book, statement, id=payment.id, hash=hash_, ledger=ledger_number)
+    async with book.transaction() as connection:
+        await ledger.book_many(connection, spent(payment, hash_, 1, payment.id))
 
 
 def told(hash_: str, ledger: int, number: int | None, stroops: int, to: str) -> ChainTransfer:
