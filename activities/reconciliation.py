@@ -78,7 +78,8 @@ class ReconciliationActivities(ReconciliationSteps):
             reading = await reconciliation.cursor(connection)
             if reading is None:
                 return Comparison(0, 0, 0, 0, 0, [])
-            suspects = await reconciliation.suspects(connection, reading, self.treasuries)
+            payers = await reconciliation.treasuries(connection) | dict(self.treasuries)
+            suspects = await reconciliation.suspects(connection, reading, payers)
             judged = [judge(suspect, reading["ledger"]) for suspect in suspects]
             found = [each for each in judged if each is not None]
             found += [gap.as_break() for gap in await reconciliation.gaps(connection)]
@@ -86,7 +87,7 @@ class ReconciliationActivities(ReconciliationSteps):
             await _tell(connection, new, run)
             if self.stops:
                 await _stop(connection, new, run)
-            count, stroops = await reconciliation.outflows(connection, reading, self.treasuries)
+            count, stroops = await reconciliation.outflows(connection, reading, payers)
             strange = [each.chain.transfer for each in suspects if each.chain is not None]
             comparison = Comparison(
                 reading["ledger"],

@@ -28,6 +28,7 @@ class Teller:
         self.extent_told = Extent(1, 1)
         self.transfers: list[ChainTransfer] = []
         self.silent = False
+        self.closed_at = BEGAN  # the newest ledger
 
     async def survey(self, known: Standing | None) -> Standing:
         return Standing(self.identity.passphrase, 23, self.extent_told.latest, BEGAN)
@@ -39,7 +40,7 @@ class Teller:
         if self.silent:
             raise ChainUnavailable("no RPC node answers")
         told = [each for each in self.transfers if each.ledger >= first_ledger]
-        yield ChainPage(tuple(told), self.extent_told.latest, BEGAN)
+        yield ChainPage(tuple(told), self.extent_told.latest, self.closed_at)
 
 
 class Listener:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import (
+    agreements,
     chain_cursor,
     chain_gaps,
     chain_transfers,
@@ -116,19 +117,31 @@ async def transfer_of(connection: AsyncConnection, hashes: Sequence[str]) -> See
     return None if row is None else Seen(*row)
 
 
+# Two questions and not one: each has an index to answer it, for any transfer without a payment.
+_OURS = """(
+    EXISTS (SELECT FROM envelopes e WHERE e.hash = {hash})
+    OR EXISTS (SELECT FROM envelopes e WHERE e.inner_hash = {hash})
+)"""
+
 # The book's side is the CTE `book`, and nothing else here knows how the book is kept. A transfer of
-# nothing is no outflow: anybody may make a treasury send it, since there is nothing to allow.
-_SIDES = """
+# nothing is no outflow: anybody may make a treasury send it, since there is nothing to allow. A ledger
+# beyond the newest that was read is to come, unless the payment was made well before that one closed.
+_SIDES = f"""
     WITH book AS (
         SELECT coalesce(s.number, p.number)::numeric AS number, p.transaction_hash,
                (array_agg(p.id ORDER BY p.number))[1] AS payment_id,
                sum(p.amount_stroops) AS amount_stroops,
                sum(coalesce(s.amount_stroops, p.amount_stroops)) AS shares_stroops,
-               min(p.from_address) AS from_address, min(p.to_address) AS to_address,
+               CASE WHEN min(p.from_address) = max(p.from_address)
+                    THEN min(p.from_address) ELSE 'several' END AS from_address,
+               CASE WHEN min(p.to_address) = max(p.to_address)
+                    THEN min(p.to_address) ELSE 'several' END AS to_address,
                min(p.payer) AS payer
         FROM payments p LEFT JOIN shares s ON s.payment_id = p.id AND s.live
         WHERE p.status = 'confirmed'
-          AND coalesce(p.ledger, :first_ledger) BETWEEN :first_ledger AND :ledger
+          AND coalesce(p.ledger, :first_ledger) >= :first_ledger
+          AND (coalesce(p.ledger, :first_ledger) <= :ledger
+               OR p.confirmed_at < CAST(:closed_at AS timestamptz) - interval '10 minutes')
           AND NOT EXISTS (
               SELECT FROM chain_gaps g WHERE p.ledger BETWEEN g.first_ledger AND g.last_ledger
           )
@@ -136,10 +149,9 @@ _SIDES = """
     ), outflow AS (
         SELECT t.*, row_number() OVER (
             PARTITION BY t.number
-            ORDER BY b.number IS NULL, b.number IS NULL AND NOT EXISTS (
-                SELECT FROM envelopes e
-                WHERE t.transaction_hash IN (e.hash, e.inner_hash)
-            ), t.position
+            ORDER BY b.number IS NULL,
+                     CASE WHEN b.number IS NULL THEN NOT {_OURS.format(hash="t.transaction_hash")} END,
+                     t.position
         ) AS nth
         FROM chain_transfers t
         LEFT JOIN book b ON b.number = t.number AND b.transaction_hash = t.transaction_hash
@@ -147,16 +159,14 @@ _SIDES = """
     )
 """
 
-_SUSPECTS = text(
+SUSPECTS = text(
     _SIDES
-    + """
+    + f"""
     SELECT b.number AS book_number, b.transaction_hash AS book_hash,
            b.payment_id AS book_payment_id, b.amount_stroops AS book_stroops,
            b.shares_stroops, b.payer, b.from_address AS book_from, b.to_address AS book_to,
            o.*, p.id AS chain_payment_id,
-           EXISTS (
-               SELECT FROM envelopes e WHERE o.transaction_hash IN (e.hash, e.inner_hash)
-           ) AS ours
+           {_OURS.format(hash="o.transaction_hash")} AS ours
     FROM book b FULL JOIN outflow o
       ON o.number = b.number AND o.transaction_hash = b.transaction_hash AND o.nth = 1
     LEFT JOIN payments p ON p.number = o.number
@@ -173,7 +183,7 @@ async def suspects(
     connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
 ) -> list[Suspect]:
     """Join book and chain both ways; return every place where they are not plainly the same."""
-    rows = await connection.execute(_SUSPECTS, _scope(reading, treasuries))
+    rows = await connection.execute(SUSPECTS, _scope(reading, treasuries))
     return [
         Suspect(
             None if row["book_number"] is None else _book_side(row),
@@ -187,7 +197,18 @@ def _scope(reading: RowMapping, treasuries: Mapping[str, Treasury]) -> dict[str,
     return {
         "first_ledger": reading["first_ledger"],
         "ledger": reading["ledger"],
+        "closed_at": reading["closed_at"],
         "treasuries": list(treasuries),
+    }
+
+
+async def treasuries(connection: AsyncConnection) -> dict[str, Treasury]:
+    """Return who has paid by any agreement: the book has what earlier ones paid for ever."""
+    rows = await connection.execute(select(agreements.c.bond, agreements.c.pool))
+    return {
+        address: treasury
+        for row in rows
+        for address, treasury in ((row.bond, Treasury.BOND), (row.pool, Treasury.POOL))
     }
 
 

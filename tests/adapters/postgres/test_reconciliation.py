@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -10,12 +11,17 @@ from stellar_sdk import StrKey
 
 from adapters.postgres import breaks, reconciliation
 from adapters.postgres.database import Database
+from adapters.postgres.policies import settle_agreement
 from benchmarks import books
 from domain.errors import ChainMismatch, ChainUnavailable
+from domain.policies import Agreement
 from domain.reconciliation import Extent, Gap
 from sandbox.stack import Stack
-from tests.telling import PAYER, Listener, Teller, told
+from tests.owing import payment_owed
+from tests.planting import tamper
+from tests.telling import PAYER, Listener, Teller, confirmed, told
 
+HASH, PAYEE = "dd" * 32, "GBENEFICIARY"
 MANY = 6_000
 SUBSCRIBED = text(
     """
@@ -165,3 +171,72 @@ async def test_what_was_read_is_not_forgotten(gapped: Database, statement: str) 
     with pytest.raises(IntegrityError, match="never changed"):
         async with gapped.transaction() as connection:
             await connection.execute(text(statement))
+
+
+async def test_what_an_earlier_agreement_paid_is_compared_with_its_own_treasuries(
+    book: Database,
+) -> None:
+    """Other treasuries are another agreement: what the old ones paid is still in the book."""
+    async with book.transaction() as connection:
+        older = Agreement("older", "GOLDBOND", "GOLDPOOL", "GPROVIDER", PAYEE)
+        await settle_agreement(connection, older)
+    payment = await payment_owed(book, from_address="GOLDBOND")
+    await confirmed(book, payment, HASH, 50)
+    listener = Listener(book)
+    listener.teller.extent_told = Extent(1, 100)
+    sent = told(HASH, 50, payment.number, payment.amount_stroops, PAYEE)
+    listener.teller.transfers.append(replace(sent, from_address="GOLDBOND"))
+    await listener.reads()
+    compared = await listener.compares()
+    assert (compared.new_breaks, compared.matched) == (0, 1)
+
+
+async def test_a_payment_of_a_ledger_that_never_was_is_missed(book: Database) -> None:
+    """It says that it was made in a ledger to come, and long before the newest that was read."""
+    payment = await payment_owed(book)
+    await confirmed(book, payment, HASH, 10**9)
+    ahead = await payment_owed(book)
+    await confirmed(book, ahead, "cc" * 32, 101)
+    listener = Listener(book)
+    listener.teller.extent_told = Extent(1, 100)
+    await listener.reads()
+    # The book is ahead of the reading by a ledger, as it often is.
+    assert (await listener.compares()).new_breaks == 0
+    listener.teller.extent_told = Extent(1, 102)
+    listener.teller.closed_at = datetime.now(UTC) + timedelta(hours=1)
+    sent = told("cc" * 32, 101, ahead.number, ahead.amount_stroops, PAYEE)
+    listener.teller.transfers.append(sent)
+    await listener.reads()
+    assert (await listener.compares()).new_breaks == 1
+
+
+async def test_each_of_those_netted_together_is_looked_at(book: Database) -> None:
+    """One transfer pays two; one of the two rows says that somebody else was paid."""
+    first, second = await payment_owed(book), await payment_owed(book)
+    for payment in (first, second):
+        share = (
+            "INSERT INTO shares (leader, n, payment_id, number, amount_stroops)"
+            " VALUES (:leader, 1, :id, :number, :amount)"
+        )
+        values = {"leader": first.id, "number": first.number, "amount": payment.amount_stroops}
+        await tamper(book, share, id=payment.id, **values)
+        await confirmed(book, payment, HASH, 50)
+    listener = Listener(book)
+    listener.teller.extent_told = Extent(1, 100)
+    total = first.amount_stroops + second.amount_stroops
+    listener.teller.transfers.append(told(HASH, 50, first.number, total, PAYEE))
+    await listener.reads()
+    assert (await listener.compares()).new_breaks == 0
+    later = "UPDATE payments SET to_address = 'GZOE' WHERE id = :id"
+    await tamper(book, later, id=second.id)
+    assert (await listener.compares()).new_breaks == 1
+
+
+async def test_who_made_a_transfer_is_asked_of_an_index(book: Database) -> None:
+    """Asked of all that was ever signed, once for each transfer, the answer came too late to be any."""
+    asked = reconciliation.SUSPECTS.text
+    scope = {"first_ledger": 1, "ledger": 100, "closed_at": None, "treasuries": [PAYER]}
+    async with book.transaction() as connection:
+        await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = await connection.scalars(text(f"EXPLAIN {asked}"), scope)
+        assert "Seq Scan on envelopes" not in "\n".join(plan)
