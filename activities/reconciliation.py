@@ -1,6 +1,7 @@
 """Read what the chain says of our treasuries, and hold the book against it."""
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +21,8 @@ from workflows.reconciliation import ReconciliationSteps
 log = logging.getLogger(__name__)
 # A long absence is made up for in several runs, so that each compares what it has.
 PAGES_MAX = 20
+# Nor is what is there left waiting for a node that is slow: the next run reads on.
+READ_FOR_SECONDS = 15.0
 
 
 class ReconciliationActivities(ReconciliationSteps):
@@ -54,12 +57,12 @@ class ReconciliationActivities(ReconciliationSteps):
             raise ChainUnavailable("a silent RPC node may still have what others forgot")
         if begin.ledger > extent.latest:
             return read or 0  # nothing new, or a node that lags: it is asked again
-        count = 0
+        count, end = 0, time.monotonic() + READ_FOR_SECONDS
         async for page in self.history.pages(begin.ledger):
             async with self.database.transaction() as connection:
                 await reconciliation.keep(connection, network, begin, page)
             read, count = max(page.ledger, read or 0), count + 1
-            if count >= PAGES_MAX:
+            if count >= PAGES_MAX or time.monotonic() > end:
                 break
         return read or 0
 

@@ -29,6 +29,7 @@ class Teller:
         self.transfers: list[ChainTransfer] = []
         self.silent = False
         self.closed_at = BEGAN  # the newest ledger
+        self.ledgers_a_page = 10**9
 
     async def survey(self, known: Standing | None) -> Standing:
         return Standing(self.identity.passphrase, 23, self.extent_told.latest, BEGAN)
@@ -39,8 +40,11 @@ class Teller:
     async def pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
         if self.silent:
             raise ChainUnavailable("no RPC node answers")
-        told = [each for each in self.transfers if each.ledger >= first_ledger]
-        yield ChainPage(tuple(told), self.extent_told.latest, self.closed_at)
+        latest = self.extent_told.latest
+        for start in range(first_ledger, latest + 1, self.ledgers_a_page):
+            last = min(start + self.ledgers_a_page - 1, latest)
+            told = [each for each in self.transfers if start <= each.ledger <= last]
+            yield ChainPage(tuple(told), last, self.closed_at if last == latest else None)
 
 
 class Listener:

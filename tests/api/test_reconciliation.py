@@ -1,13 +1,14 @@
 """Closing a break: what is booked leaves the treasury in the book as it is on the chain, and once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
 
-from adapters.postgres import breaks, ledger
+from adapters.postgres import audit, breaks, ledger
 from adapters.postgres.database import Database
-from api.reconciliation import BreakView, ClosingBody, close_break
+from api.reconciliation import BreakView, ClosingBody, OwnerBody, assign_break, close_break
 from benchmarks import books
 from domain.breaks import BreakKind, ClosingKind
 from domain.errors import Conflict, Invalid
@@ -141,3 +142,28 @@ async def test_what_entries_imagine_goes_to_suspense_once(
     assert after.get("treasury:bond", 0) == -(await on_chain(book)) == 0
     async with book.autocommit() as connection:
         assert sum((await breaks.open_by_kind(connection)).values()) == 0
+
+
+async def test_two_who_close_a_break_at_once_close_it_once_and_it_is_known_who(
+    book: Database, listener: Listener
+) -> None:
+    listener.teller.transfers.append(told(THEIRS, 500, None, 7, "GSTRANGER"))
+    (break_id,) = (await found(book, listener)).values()
+    await assign_break(break_id, OwnerBody(owner="Ada"), book, Request("bob", "corr"))
+    body = ClosingBody(note="looked at", closing=ClosingKind.SUSPENSE)
+    said = await asyncio.gather(
+        *(close_break(break_id, body, book, Request(who, "corr")) for who in ("ada", "eve")),
+        return_exceptions=True,
+    )
+    (closed,) = [each for each in said if isinstance(each, BreakView)]
+    (refused,) = [each for each in said if isinstance(each, Conflict)]
+    assert str(refused) == f"break {break_id} was closed by {closed.closed_by}"
+    assert (await held(book))["suspense:reconciliation"] == 7
+    async with book.autocommit() as connection:
+        trail = await audit.trail(connection, f"break/{break_id}")
+    assert [leaf["action"] for leaf in trail] == ["break.found", "break.assigned", "break.closed"]
+    assert trail[1]["evidence"]["owner"] == "Ada"
+    assert trail[2]["evidence"]["closed_by"] == closed.closed_by
+    assert trail[2]["evidence"]["entry_id"] == closed.entry_id
+    with pytest.raises(Conflict, match="is closed"):
+        await assign_break(break_id, OwnerBody(owner="Bob"), book, Request("bob", "corr"))

@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from stellar_sdk import StrKey
 
+from activities.reconciliation import READ_FOR_SECONDS
 from adapters.postgres import breaks, reconciliation
 from adapters.postgres.database import Database
 from adapters.postgres.policies import settle_agreement
@@ -230,6 +233,20 @@ async def test_each_of_those_netted_together_is_looked_at(book: Database) -> Non
     later = "UPDATE payments SET to_address = 'GZOE' WHERE id = :id"
     await tamper(book, later, id=second.id)
     assert (await listener.compares()).new_breaks == 1
+
+
+async def test_a_slow_node_does_not_keep_what_is_there_waiting(
+    book: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page takes its time; what was read is compared, and the next run reads on."""
+    listener, clock = Listener(book), count(step=READ_FOR_SECONDS * 0.4)
+    passing = SimpleNamespace(monotonic=lambda: next(clock))
+    monkeypatch.setattr("activities.reconciliation.time", passing)
+    listener.teller.extent_told, listener.teller.ledgers_a_page = Extent(1, 100), 10
+    listener.teller.transfers.append(told(HASH, 5, None, 7, "GSTRANGER"))
+    assert await listener.reads() == 30
+    assert (await listener.compares()).new_breaks == 1
+    assert await listener.reads() == 60
 
 
 async def test_who_made_a_transfer_is_asked_of_an_index(book: Database) -> None:
