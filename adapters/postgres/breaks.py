@@ -46,11 +46,14 @@ async def _keep(
         insert(breaks).values(rows).on_conflict_do_nothing().returning(breaks.c.id)
     )
     new = set(added.scalars())
-    await connection.execute(
-        update(breaks)
+    # In the order in which whoever closes them locks them.
+    seen = (
+        select(breaks.c.id)
         .where(breaks.c.id.in_([id_ for id_, _ in ordered]), breaks.c.last_seen_at < at)
-        .values(last_seen_at=at)
+        .order_by(breaks.c.id)
+        .with_for_update()
     )
+    await connection.execute(update(breaks).where(breaks.c.id.in_(seen)).values(last_seen_at=at))
     return [each for id_, each in ordered if id_ in new]
 
 
