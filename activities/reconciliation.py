@@ -1,6 +1,7 @@
 """Read what the chain says of our treasuries, and hold the book against it."""
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,7 +12,7 @@ from adapters.postgres.database import Database
 from adapters.stellar.treasuries import TreasuryHistory
 from domain.audit import by_engine, leaf
 from domain.breaks import Break
-from domain.errors import ChainUnavailable
+from domain.errors import ChainMismatch, ChainUnavailable
 from domain.events import EventType, event
 from domain.payments import Treasury
 from domain.reconciliation import Comparison, Run, judge, start
@@ -20,6 +21,8 @@ from workflows.reconciliation import ReconciliationSteps
 log = logging.getLogger(__name__)
 # A long absence is made up for in several runs, so that each compares what it has.
 PAGES_MAX = 20
+# Nor is what is there left waiting for a node that is slow: the next run reads on.
+READ_FOR_SECONDS = 15.0
 
 
 class ReconciliationActivities(ReconciliationSteps):
@@ -44,21 +47,22 @@ class ReconciliationActivities(ReconciliationSteps):
         async with self.database.transaction() as connection:
             reading = await reconciliation.cursor(connection)
             booked = await reconciliation.first_booked_ledger(connection)
-            read = None if reading is None else reading["ledger"]
-            begin = start(read, booked, extent)
-            if begin.gap is not None and not extent.all_heard:
-                # Ledgers are given up only when nobody has them.
-                raise ChainUnavailable("a silent RPC node may still have what others forgot")
-            if begin.gap is not None:
-                await reconciliation.keep_gap(connection, begin.gap)
+        network = self.history.identity.passphrase
+        if reading is not None and reading["passphrase"] not in (None, network):
+            raise ChainMismatch(f"what was read is of {reading['passphrase']!r}, not {network!r}")
+        read = None if reading is None else reading["ledger"]
+        begin = start(read, booked, extent)
+        if begin.gap is not None and not extent.all_heard:
+            # Ledgers are given up only when nobody has them.
+            raise ChainUnavailable("a silent RPC node may still have what others forgot")
         if begin.ledger > extent.latest:
             return read or 0  # nothing new, or a node that lags: it is asked again
-        count = 0
+        count, end = 0, time.monotonic() + READ_FOR_SECONDS
         async for page in self.history.pages(begin.ledger):
             async with self.database.transaction() as connection:
-                await reconciliation.keep(connection, begin.ledger, page)
+                await reconciliation.keep(connection, network, begin, page)
             read, count = max(page.ledger, read or 0), count + 1
-            if count >= PAGES_MAX:
+            if count >= PAGES_MAX or time.monotonic() > end:
                 break
         return read or 0
 
@@ -77,7 +81,8 @@ class ReconciliationActivities(ReconciliationSteps):
             reading = await reconciliation.cursor(connection)
             if reading is None:
                 return Comparison(0, 0, 0, 0, 0, [])
-            suspects = await reconciliation.suspects(connection, reading, self.treasuries)
+            payers = await reconciliation.treasuries(connection) | dict(self.treasuries)
+            suspects = await reconciliation.suspects(connection, reading, payers)
             judged = [judge(suspect, reading["ledger"]) for suspect in suspects]
             found = [each for each in judged if each is not None]
             found += [gap.as_break() for gap in await reconciliation.gaps(connection)]
@@ -85,7 +90,7 @@ class ReconciliationActivities(ReconciliationSteps):
             await _tell(connection, new, run)
             if self.stops:
                 await _stop(connection, new, run)
-            count, stroops = await reconciliation.outflows(connection, reading, self.treasuries)
+            count, stroops = await reconciliation.outflows(connection, reading, payers)
             strange = [each.chain.transfer for each in suspects if each.chain is not None]
             comparison = Comparison(
                 reading["ledger"],

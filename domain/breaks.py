@@ -8,7 +8,8 @@ an owner, an age, and is closed with a note and, where money is concerned, with 
 the difference into suspense, so that the treasury in the book is again the one on the chain.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -95,24 +96,33 @@ class Closing:
     at: datetime
 
 
-def closing_entry(found: Break) -> Entry | None:
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Money that left a treasury for a payee, as entries of the book say it, or as the chain does."""
+
+    treasury: str
+    payee: str | None
+    stroops: int
+
+
+def closing_entry(found: Break, booked: Sequence[Moved], sent: Moved | None) -> Entry | None:
     """
     Take the difference into suspense; None when there is none.
 
-    The treasury gives what the chain says beyond the book. Where the wrong account was paid, the
-    right one is owed again, and all that was sent is in suspense.
+    It is the one between the entries and the chain at the moment of closing, and not the one that was
+    found: a row beside the book may have been changed, or mended since. What the book says left a
+    treasury is put back, and taken out as the chain has it. Where the wrong account was paid, the
+    right one is owed again.
     """
-    amounts: Mapping[str, int] = {
-        f"treasury:{found.treasury}": found.book_stroops - found.chain_stroops,
-        SUSPENSE: found.chain_stroops - found.book_stroops,
-    }
-    if found.owed_to is not None:
-        amounts = {
-            f"treasury:{found.treasury}": found.book_stroops - found.chain_stroops,
-            f"payable:{found.owed_to}": -found.book_stroops,
-            SUSPENSE: found.chain_stroops,
-        }
+    amounts = Counter[str]()
+    for each in booked:
+        amounts[f"treasury:{each.treasury}"] += each.stroops
+        if sent is not None and each.payee != sent.payee:
+            amounts[f"payable:{each.payee}"] -= each.stroops
+    if sent is not None:
+        amounts[f"treasury:{sent.treasury}"] -= sent.stroops
+    amounts[SUSPENSE] = -amounts.total()
     postings = tuple(Posting(account, amount) for account, amount in amounts.items() if amount)
-    if found.treasury is None or not postings:
+    if not postings:
         return None
     return Entry(derived_id("ent", found.id, "closing"), "closing", found.payment_id, postings)

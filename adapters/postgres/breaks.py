@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, RowMapping, func, select, text, update
+from sqlalchemy import ColumnElement, RowMapping, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import breaks, deliveries, events
-from domain.breaks import Break, BreakKind, BreakStatus, Closing
+from adapters.postgres.tables import breaks, deliveries, envelopes, events
+from domain.breaks import Break, BreakKind, BreakStatus, Closing, Moved
 from domain.errors import NotFound
 from domain.events import EventType
 from domain.payments import Treasury
@@ -17,15 +17,27 @@ _COLUMNS = (
     *("id", "kind", "subject", "detail", "payment_id", "number", "transaction_hash", "treasury"),
     *("book_stroops", "chain_stroops", "owed_to"),
 )
+# As many in one statement, which can name so many values and no more.
+_TOGETHER = 1000
+# As many lives as a run begins for deliveries; the next run begins the others.
+TOLD_MAX = 500
 _TOLD = (EventType.BREAK_FOUND, EventType.BREAK_CLOSED, EventType.BREAKER_OPENED)
 
 
 async def keep(connection: AsyncConnection, found: Sequence[Break], at: datetime) -> list[Break]:
     """Write down what was found; return those never found before."""
-    if not found:
-        return []
     # Always in the same order, so that two runs at once wait for each other and never for ever.
     ordered = sorted({each.id: each for each in found}.items())
+    return [
+        each
+        for start in range(0, len(ordered), _TOGETHER)
+        for each in await _keep(connection, ordered[start : start + _TOGETHER], at)
+    ]
+
+
+async def _keep(
+    connection: AsyncConnection, ordered: Sequence[tuple[str, Break]], at: datetime
+) -> list[Break]:
     rows = [
         {name: getattr(each, name) for name in _COLUMNS} | {"found_at": at, "last_seen_at": at}
         for _, each in ordered
@@ -34,11 +46,14 @@ async def keep(connection: AsyncConnection, found: Sequence[Break], at: datetime
         insert(breaks).values(rows).on_conflict_do_nothing().returning(breaks.c.id)
     )
     new = set(added.scalars())
-    await connection.execute(
-        update(breaks)
+    # In the order in which whoever closes them locks them.
+    seen = (
+        select(breaks.c.id)
         .where(breaks.c.id.in_([id_ for id_, _ in ordered]), breaks.c.last_seen_at < at)
-        .values(last_seen_at=at)
+        .order_by(breaks.c.id)
+        .with_for_update()
     )
+    await connection.execute(update(breaks).where(breaks.c.id.in_(seen)).values(last_seen_at=at))
     return [each for id_, each in ordered if id_ in new]
 
 
@@ -53,12 +68,74 @@ async def open_by_kind(connection: AsyncConnection) -> dict[str, int]:
 
 
 async def get(connection: AsyncConnection, break_id: str, *, lock: bool = False) -> RowMapping:
-    asked = select(breaks).where(breaks.c.id == break_id)
-    rows = await connection.execute(asked.with_for_update() if lock else asked)
+    """Return a break; `lock` keeps all that is about the same subject as it is."""
+    if lock:
+        subject = select(breaks.c.subject).where(breaks.c.id == break_id).scalar_subquery()
+        await connection.execute(
+            select(breaks.c.id)
+            .where(breaks.c.subject == subject)
+            .order_by(breaks.c.id)
+            .with_for_update()
+        )
+    rows = await connection.execute(select(breaks).where(breaks.c.id == break_id))
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"there is no break {break_id!r}")
     return row
+
+
+async def booked_by_another(connection: AsyncConnection, found: Break) -> str | None:
+    """Return the break under whose name the difference of this one's subject was booked."""
+    other: str | None = await connection.scalar(
+        select(breaks.c.id).where(
+            breaks.c.subject == found.subject,
+            breaks.c.id != found.id,
+            breaks.c.entry_id.is_not(None),
+        )
+    )
+    return other
+
+
+async def by_own_bytes(connection: AsyncConnection, found: Break) -> bool:
+    """Tell whether the transaction of a break is one that the engine signed."""
+    named = or_(
+        envelopes.c.hash == found.transaction_hash, envelopes.c.inner_hash == found.transaction_hash
+    )
+    return bool(await connection.scalar(select(exists().where(named))))
+
+
+_BOOKED = text(
+    """
+    SELECT substr(t.account, length('treasury:') + 1) AS treasury,
+           split_part(o.account, ':', 2) AS payee, sum(o.amount_stroops) AS stroops
+    FROM payments p LEFT JOIN shares s ON s.payment_id = p.id AND s.live
+    JOIN entries e ON e.payment_id = p.id AND e.kind = 'settlement' AND e.transaction_hash = :hash
+    JOIN postings o ON o.entry_id = e.id AND o.amount_stroops > 0
+    JOIN postings t ON t.entry_id = e.id AND t.account ^@ 'treasury:'
+    WHERE coalesce(s.number, p.number) = :number GROUP BY 1, 2 ORDER BY 1, 2
+    """
+)
+_SENT = text(
+    """
+    SELECT to_address, amount_stroops FROM chain_transfers
+    WHERE position = :position OR transaction_hash = :hash AND number = :number
+    ORDER BY position = :position DESC, position LIMIT 1
+    """
+)
+
+
+async def sides(connection: AsyncConnection, found: Break) -> tuple[list[Moved], Moved | None]:
+    """Return what the entries of the book, and what the chain, say now of what a break is about."""
+    about = {"hash": found.transaction_hash, "number": found.number}
+    booked = []
+    if found.kind in (BreakKind.MISSING_ON_CHAIN, BreakKind.AMOUNT_DIFFERS):
+        rows = await connection.execute(_BOOKED, about)
+        booked = [Moved(row.treasury, row.payee, int(row.stroops)) for row in rows]
+    position = found.subject.removeprefix("transfer/")
+    sent = (await connection.execute(_SENT, about | {"position": position})).one_or_none()
+    if sent is None or found.treasury is None:
+        return booked, None
+    return booked, Moved(found.treasury, sent.to_address, sent.amount_stroops)
 
 
 def break_of(row: RowMapping) -> Break:
@@ -129,7 +206,10 @@ async def close(
 
 
 async def untold(connection: AsyncConnection) -> list[str]:
-    """Return the deliveries that a comparison calls for and nobody has begun, whoever found it."""
+    """
+    Return deliveries that a comparison calls for and nobody has begun, whoever found it: the oldest
+    first, and as many as one run can begin.
+    """
     rows = await connection.execute(
         select(deliveries.c.id)
         .join(events, events.c.id == deliveries.c.event_id)
@@ -138,6 +218,8 @@ async def untold(connection: AsyncConnection) -> list[str]:
             deliveries.c.attempts == 0,
             events.c.type.in_(_TOLD),
         )
+        .order_by(events.c.sequence, deliveries.c.id)
+        .limit(TOLD_MAX)
     )
     return list(rows.scalars())
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.tables import guards
 from domain.invariants import NAMED_MAX, Finding, Invariant
 
 # Enough to hash a million postings in memory, and time to do it.
@@ -70,6 +71,16 @@ _BALANCES = (
     FROM rebuilt r JOIN accounts a ON (a.name, a.currency) = (r.account, r.currency),
          LATERAL (SELECT CASE a.kind WHEN 'liability' THEN -r.total ELSE r.total END AS held) _
     WHERE held < a.floor_stroops
+    UNION ALL
+    SELECT 'floored', format('%s %s', r.account, r.currency),
+           'it is not known, or not with the kind and the floor that its name says'
+    FROM (SELECT DISTINCT account, currency FROM rebuilt) r
+    LEFT JOIN accounts a ON (a.name, a.currency) = (r.account, r.currency),
+         LATERAL (SELECT CASE split_part(r.account, ':', 1) WHEN 'expense' THEN 'expense'
+             WHEN 'treasury' THEN 'asset' WHEN 'suspense' THEN 'asset' ELSE 'liability' END AS kind
+         ) named
+    WHERE a.kind IS DISTINCT FROM named.kind
+       OR a.floor_stroops IS DISTINCT FROM CASE named.kind WHEN 'asset' THEN NULL::bigint ELSE 0 END
     """,
 )
 
@@ -78,6 +89,7 @@ _LIVES = (
     """
     life AS MATERIALIZED (
         SELECT e.payment_id, max(e.booked_at) AS changed_at,
+            bool_or(e.currency <> 'USDC') AS foreign_currency,
             coalesce(sum(g.amount_stroops)
                 FILTER (WHERE e.kind = 'accrual' AND g.account ^@ 'expense:'), 0) AS accrued,
             coalesce(-sum(g.amount_stroops)
@@ -92,7 +104,7 @@ _LIVES = (
         SELECT p.id, p.status, p.amount_stroops AS amount, life.*
         FROM payments p LEFT JOIN life ON life.payment_id = p.id
     ), foreseen AS MATERIALIZED (
-        SELECT payment_id, abs(amount_stroops) AS amount,
+        SELECT payment_id, outage_id, abs(amount_stroops) AS amount,
                revision = max(revision) OVER (PARTITION BY outage_id) AS newest
         FROM sla_results WHERE payment_id IS NOT NULL
     ),
@@ -108,6 +120,9 @@ _LIVES = (
        OR pending + reserved + paid + reversed <> amount
        OR least(pending, reserved, paid, reversed) <> 0
        OR greatest(pending, reserved, paid, reversed) <> amount
+    UNION ALL
+    SELECT 'partitioned', payment_id, 'it is booked in another currency than it is paid in'
+    FROM life WHERE foreign_currency
     UNION ALL
     SELECT 'partitioned', id, format('it is %s and %s stroops are reserved', status, reserved)
     FROM stands
@@ -133,12 +148,22 @@ _LIVES = (
     FROM stands
     WHERE reserved > 0 AND NOT EXISTS (
         SELECT FROM shares s JOIN attempts a ON (a.payment_id, a.n) = (s.leader, s.n)
+        JOIN envelopes v ON (v.payment_id, v.n) = (s.leader, s.n)
         WHERE s.payment_id = stands.id AND s.live AND a.max_ledger IS NOT NULL
     )
     UNION ALL
     SELECT 'overdue', id, format('%s since %s: %s stroops', status,
         to_char(changed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), pending + reserved)
     FROM stands WHERE pending + reserved > 0 AND changed_at < now() - CAST(:overdue AS interval)
+    UNION ALL
+    SELECT 'overdue', f.payment_id, format('judged, and never owed since %s: %s stroops',
+        to_char(ended AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), f.amount)
+    FROM foreseen f JOIN outages o ON o.id = f.outage_id, LATERAL (
+        SELECT greatest(o.dispute_deadline, max(d.ruling_deadline)) AS ended
+        FROM disputes d WHERE d.outage_id = o.id
+    ) window_of_disputes
+    WHERE newest AND NOT EXISTS (SELECT FROM payments p WHERE p.id = f.payment_id)
+      AND ended < now() - CAST(:overdue AS interval)
     """,
 )
 
@@ -146,9 +171,11 @@ _PROOFS = (
     """
     settled AS MATERIALIZED (SELECT * FROM entries WHERE kind = 'settlement'),
     ridden AS MATERIALIZED (
-        SELECT s.payment_id, s.leader, s.n, s.amount_stroops, min(v.signed_at) AS signed_at
+        SELECT s.payment_id, s.leader, s.n, s.amount_stroops, min(v.signed_at) AS signed_at,
+               bool_or(e.transaction_hash IN (v.hash, v.inner_hash) AND v.voids = '') AS signed
         FROM shares s JOIN attempts a ON (a.payment_id, a.n) = (s.leader, s.n)
         JOIN envelopes v ON (v.payment_id, v.n) = (s.leader, s.n)
+        LEFT JOIN settled e ON e.payment_id = s.payment_id
         WHERE s.live AND a.status = 'succeeded' GROUP BY 1, 2, 3, 4
     ),
     """,
@@ -180,29 +207,19 @@ _PROOFS = (
     UNION ALL
     SELECT 'intended', e.payment_id, CASE
         WHEN r.payment_id IS NULL THEN 'it is settled and no signed bytes of it were kept'
+        WHEN NOT r.signed THEN format('no bytes that pay it are those of %s', e.transaction_hash)
         ELSE 'its bytes were signed after it was settled' END
     FROM settled e LEFT JOIN ridden r ON r.payment_id = e.payment_id
-    WHERE r.payment_id IS NULL OR r.signed_at > e.booked_at
+    WHERE r.payment_id IS NULL OR NOT r.signed OR r.signed_at > e.booked_at
     """,
 )
 
-# Triggers that hold the promises: on what, by what, when (as pg_trigger.tgtype says it: 26 is before
-# update or delete, 34 before truncate, 5 and 21 after each row); deferred ones look when all is written.
+# A guard that looks only sometimes, only at some columns, or through tables that anybody can make is none.
 _GUARDS = (
-    """
-    guard (on_table, name, by_function, occasion, deferred) AS (VALUES
-        ('entries', 'entries_are_immutable', 'refuse_change', 26, false),
-        ('postings', 'postings_are_immutable', 'refuse_change', 26, false),
-        ('accounts', 'accounts_are_immutable', 'refuse_change', 26, false),
-        ('entries', 'entries_are_never_emptied', 'refuse_change', 34, false),
-        ('postings', 'postings_are_never_emptied', 'refuse_change', 34, false),
-        ('accounts', 'accounts_are_never_emptied', 'refuse_change', 34, false),
-        ('balances', 'balances_are_never_emptied', 'refuse_change', 34, false),
-        ('postings', 'entry_balances', 'check_entry_balances', 5, true),
-        ('entries', 'entry_has_postings', 'check_entry_has_postings', 5, true),
-        ('balances', 'balances_keep_their_floor', 'check_floor', 21, false)
+    f"""
+    guard (on_table, name, by_function, occasion, deferred, body) AS (VALUES {guards.ROWS}
     ), taken_back AS (
-        SELECT c.id, c.kind, c.corrects, o.id AS original,
+        SELECT c.id, c.kind, c.corrects, nullif(o.id, c.id) AS original, o.kind AS of_kind,
                (c.payment_id, c.currency) IS NOT DISTINCT FROM (o.payment_id, o.currency) AS same
         FROM entries c LEFT JOIN entries o ON o.id = c.corrects
         WHERE c.corrects IS NOT NULL OR c.kind IN ('release', 'reversal', 'correction')
@@ -216,11 +233,21 @@ _GUARDS = (
     LEFT JOIN pg_proc f ON f.oid = t.tgfoid
     WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A') OR f.proname <> guard.by_function
        OR t.tgtype <> guard.occasion OR t.tginitdeferred <> guard.deferred
+       OR t.tgqual IS NOT NULL OR t.tgattr <> '' OR md5(f.prosrc) <> guard.body
+       OR NOT coalesce(array_to_string(f.proconfig, ';') ~ 'search_path=[^;]*pg_temp(;|$)', false)
+    UNION ALL
+    SELECT 'immutable', 'session_replication_role', 'whoever connects here passes by every trigger'
+    FROM pg_db_role_setting, unnest(setconfig) AS setting
+    WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+      AND setting ~ '^session_replication_role=' AND setting !~ '=origin$'
     UNION ALL
     SELECT 'immutable', id, CASE
-        WHEN original IS NULL THEN 'the entry it is about does not exist'
+        WHEN original IS NULL THEN 'the entry it is about does not exist, or is itself'
+        WHEN same THEN format('it is a %s of %s, a %s', kind, corrects, of_kind)
         ELSE format('it is about %s, of another payment or currency', corrects) END
     FROM taken_back WHERE original IS NULL OR NOT same
+       OR (kind = 'release') <> (of_kind = 'reservation')
+       OR of_kind NOT IN ('reservation', 'accrual', 'correction')
     UNION ALL
     SELECT DISTINCT 'immutable', t.id, format('its postings are not those of %s, reversed', corrects)
     FROM (

@@ -108,7 +108,15 @@ class Dossier:
 
 
 async def lock(connection: AsyncConnection, outage_id: str) -> Dossier:
-    """Return the dossier, with the outage's row locked until the transaction ends."""
+    """
+    Return the dossier, with the outage's row locked until the transaction ends.
+
+    Locked first and read afterwards: a statement that waits for a lock still sees the verdicts as
+    they were before it waited.
+    """
+    await connection.execute(
+        select(outages.c.id).where(outages.c.id == outage_id).with_for_update()
+    )
     statement = (
         _with_verdict(*(column.label(f"of_{column.name}") for column in _BINDING))
         .join(
@@ -118,7 +126,6 @@ async def lock(connection: AsyncConnection, outage_id: str) -> Dossier:
         )
         .join(agreements, agreements.c.name == outages.c.agreement)
         .where(outages.c.id == outage_id)
-        .with_for_update(of=outages)
     )
     row = _the((await connection.execute(statement)).mappings().one_or_none(), outage_id)
     bound = {name.removeprefix("of_"): value for name, value in row.items()}

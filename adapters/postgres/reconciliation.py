@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import (
+    agreements,
     chain_cursor,
     chain_gaps,
     chain_transfers,
@@ -29,6 +30,7 @@ from domain.reconciliation import (
     Comparison,
     Gap,
     Seen,
+    Start,
     Suspect,
 )
 
@@ -36,7 +38,7 @@ RUNS_KEPT = timedelta(days=7)
 
 
 async def cursor(connection: AsyncConnection) -> RowMapping | None:
-    """Return how far the chain was read: first_ledger, ledger, closed_at; None before all."""
+    """Return how far the chain was read, and of which network; None before all."""
     return (await connection.execute(select(chain_cursor))).mappings().one_or_none()
 
 
@@ -47,11 +49,14 @@ async def first_booked_ledger(connection: AsyncConnection) -> int | None:
     return first
 
 
-async def keep_gap(connection: AsyncConnection, gap: Gap) -> None:
+async def _keep_gap(connection: AsyncConnection, gap: Gap) -> None:
+    """Another reader, or an earlier run, may have found it when it was shorter."""
+    statement = upsert(chain_gaps).values(first_ledger=gap.first, last_ledger=gap.last)
+    longer = func.greatest(chain_gaps.c.last_ledger, statement.excluded.last_ledger)
     await connection.execute(
-        upsert(chain_gaps)
-        .values(first_ledger=gap.first, last_ledger=gap.last)
-        .on_conflict_do_nothing()
+        statement.on_conflict_do_update(
+            index_elements=["first_ledger"], set_={"last_ledger": longer}
+        )
     )
 
 
@@ -60,9 +65,10 @@ async def gaps(connection: AsyncConnection) -> list[Gap]:
     return [Gap(row.first_ledger, row.last_ledger) for row in rows]
 
 
-async def keep(connection: AsyncConnection, first_ledger: int, page: ChainPage) -> None:
+async def keep(connection: AsyncConnection, passphrase: str, begin: Start, page: ChainPage) -> None:
     """
-    Keep what a page told, and how far it goes, together.
+    Keep what a page told, how far it goes, and what was lost before it, together: a gap ends where
+    reading did go on, and until then a node that remembers more may come back.
 
     Whoever else reads at the same time writes the same facts; the cursor only ever goes on.
     """
@@ -72,16 +78,23 @@ async def keep(connection: AsyncConnection, first_ledger: int, page: ChainPage) 
             for transfer in page.transfers
         ]
         await connection.execute(upsert(chain_transfers).on_conflict_do_nothing(), rows)
-    if page.ledger < first_ledger:
+    if page.ledger < begin.ledger:
         return  # the first ledger itself is not complete yet
+    if begin.gap is not None:
+        await _keep_gap(connection, begin.gap)
     statement = upsert(chain_cursor).values(
-        one=True, first_ledger=first_ledger, ledger=page.ledger, closed_at=page.closed_at
+        one=True,
+        first_ledger=begin.ledger,
+        ledger=page.ledger,
+        closed_at=page.closed_at,
+        passphrase=passphrase,
     )
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=["one"],
             set_={
                 "ledger": statement.excluded.ledger,
+                "passphrase": statement.excluded.passphrase,
                 "closed_at": func.coalesce(statement.excluded.closed_at, chain_cursor.c.closed_at),
             },
             where=chain_cursor.c.ledger < statement.excluded.ledger,
@@ -104,18 +117,31 @@ async def transfer_of(connection: AsyncConnection, hashes: Sequence[str]) -> See
     return None if row is None else Seen(*row)
 
 
-# The book's side is the CTE `book`, and nothing else here knows how the book is kept.
-_SIDES = """
+# Two questions and not one: each has an index to answer it, for any transfer without a payment.
+_OURS = """(
+    EXISTS (SELECT FROM envelopes e WHERE e.hash = {hash})
+    OR EXISTS (SELECT FROM envelopes e WHERE e.inner_hash = {hash})
+)"""
+
+# The book's side is the CTE `book`, and nothing else here knows how the book is kept. A transfer of
+# nothing is no outflow: anybody may make a treasury send it, since there is nothing to allow. A ledger
+# beyond the newest that was read is to come, unless the payment was made well before that one closed.
+_SIDES = f"""
     WITH book AS (
         SELECT coalesce(s.number, p.number)::numeric AS number, p.transaction_hash,
                (array_agg(p.id ORDER BY p.number))[1] AS payment_id,
                sum(p.amount_stroops) AS amount_stroops,
                sum(coalesce(s.amount_stroops, p.amount_stroops)) AS shares_stroops,
-               min(p.from_address) AS from_address, min(p.to_address) AS to_address,
+               CASE WHEN min(p.from_address) = max(p.from_address)
+                    THEN min(p.from_address) ELSE 'several' END AS from_address,
+               CASE WHEN min(p.to_address) = max(p.to_address)
+                    THEN min(p.to_address) ELSE 'several' END AS to_address,
                min(p.payer) AS payer
         FROM payments p LEFT JOIN shares s ON s.payment_id = p.id AND s.live
         WHERE p.status = 'confirmed'
-          AND coalesce(p.ledger, :first_ledger) BETWEEN :first_ledger AND :ledger
+          AND coalesce(p.ledger, :first_ledger) >= :first_ledger
+          AND (coalesce(p.ledger, :first_ledger) <= :ledger
+               OR p.confirmed_at < CAST(:closed_at AS timestamptz) - interval '10 minutes')
           AND NOT EXISTS (
               SELECT FROM chain_gaps g WHERE p.ledger BETWEEN g.first_ledger AND g.last_ledger
           )
@@ -123,27 +149,24 @@ _SIDES = """
     ), outflow AS (
         SELECT t.*, row_number() OVER (
             PARTITION BY t.number
-            ORDER BY b.number IS NULL, b.number IS NULL AND NOT EXISTS (
-                SELECT FROM envelopes e
-                WHERE t.transaction_hash IN (e.hash, e.inner_hash)
-            ), t.position
+            ORDER BY b.number IS NULL,
+                     CASE WHEN b.number IS NULL THEN NOT {_OURS.format(hash="t.transaction_hash")} END,
+                     t.position
         ) AS nth
         FROM chain_transfers t
         LEFT JOIN book b ON b.number = t.number AND b.transaction_hash = t.transaction_hash
-        WHERE t.from_address = ANY(:treasuries) AND t.ledger <= :ledger
+        WHERE t.from_address = ANY(:treasuries) AND t.ledger <= :ledger AND t.amount_stroops > 0
     )
 """
 
-_SUSPECTS = text(
+SUSPECTS = text(
     _SIDES
-    + """
+    + f"""
     SELECT b.number AS book_number, b.transaction_hash AS book_hash,
            b.payment_id AS book_payment_id, b.amount_stroops AS book_stroops,
            b.shares_stroops, b.payer, b.from_address AS book_from, b.to_address AS book_to,
            o.*, p.id AS chain_payment_id,
-           EXISTS (
-               SELECT FROM envelopes e WHERE o.transaction_hash IN (e.hash, e.inner_hash)
-           ) AS ours
+           {_OURS.format(hash="o.transaction_hash")} AS ours
     FROM book b FULL JOIN outflow o
       ON o.number = b.number AND o.transaction_hash = b.transaction_hash AND o.nth = 1
     LEFT JOIN payments p ON p.number = o.number
@@ -160,7 +183,7 @@ async def suspects(
     connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
 ) -> list[Suspect]:
     """Join book and chain both ways; return every place where they are not plainly the same."""
-    rows = await connection.execute(_SUSPECTS, _scope(reading, treasuries))
+    rows = await connection.execute(SUSPECTS, _scope(reading, treasuries))
     return [
         Suspect(
             None if row["book_number"] is None else _book_side(row),
@@ -174,7 +197,18 @@ def _scope(reading: RowMapping, treasuries: Mapping[str, Treasury]) -> dict[str,
     return {
         "first_ledger": reading["first_ledger"],
         "ledger": reading["ledger"],
+        "closed_at": reading["closed_at"],
         "treasuries": list(treasuries),
+    }
+
+
+async def treasuries(connection: AsyncConnection) -> dict[str, Treasury]:
+    """Return who has paid by any agreement: the book has what earlier ones paid for ever."""
+    rows = await connection.execute(select(agreements.c.bond, agreements.c.pool))
+    return {
+        address: treasury
+        for row in rows
+        for address, treasury in ((row.bond, Treasury.BOND), (row.pool, Treasury.POOL))
     }
 
 
@@ -210,7 +244,8 @@ def _chain_side(row: RowMapping, treasuries: Mapping[str, Treasury]) -> ChainSid
 _OUTFLOWS = text(
     """
     SELECT count(*) AS transfers, coalesce(sum(amount_stroops), 0) AS stroops
-    FROM chain_transfers WHERE from_address = ANY(:treasuries) AND ledger <= :ledger
+    FROM chain_transfers
+    WHERE from_address = ANY(:treasuries) AND ledger <= :ledger AND amount_stroops > 0
     """
 )
 

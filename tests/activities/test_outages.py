@@ -1,5 +1,8 @@
 """What verdicts owe is in the book from the moment they are judged until it is paid or taken back."""
 
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,7 +16,7 @@ from adapters.postgres import invariants, ledger
 from adapters.postgres.database import Database
 from domain.disputes import Deciding, Dispute, Filing, Ruling
 from domain.invariants import broken
-from domain.outages import Declaration, Declaring, Outage
+from domain.outages import Declaration, Declaring, Judging, Outage, Resolution
 from domain.payments import Settling, payment_id
 from domain.policies import Agreement
 from domain.sla import Severity
@@ -76,6 +79,41 @@ async def test_a_verdict_is_owed_when_judged_and_taken_back_when_another_takes_i
         ("accrual", "payable", -reward),
     ]
     await assert_kept(database)
+
+
+async def test_what_several_runs_of_a_step_do_at_once_is_booked_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judged, ruled on and owed, each by three at the same time; the payee moves in between."""
+    outage_id = unique("ATONCE")
+    steps = OutageActivities(database, "sandbox")
+    outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
+    await steps.record_outage(Declaring(Declaration(outage, ASKER, "standard", "default"), NOW))
+    resolution = Resolution(ASKER, DETECTED + timedelta(minutes=25))
+    await _thrice(steps.judge_outage, Judging(outage_id, resolution, 60, NOW))
+    disputes = DisputeActivities(database, "sandbox")
+    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
+    await _thrice(disputes.file_dispute, Filing(dispute, 1, 60, NOW))
+    ruling = Ruling(dispute.id, True, ASKER, "it was 5", 5)
+    await _thrice(disputes.decide_dispute, Deciding(outage_id, dispute.id, ruling, NOW))
+
+    async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
+        return Agreement(bound.name, bound.bond, bound.pool, bound.beneficiary, bound.provider)
+
+    monkeypatch.setattr("adapters.postgres.payments.agreement_at", elsewhere)
+    await _thrice(steps.owe_payment, Settling(outage_id, 2, NOW))
+    kinds = [Counter(row[0] for row in await booked(database, outage_id, n)) for n in (1, 2)]
+    assert kinds == [
+        {"accrual": 2, "reversal": 2},
+        {"accrual": 2, "reversal": 2, "correction": 2},
+    ]
+    await assert_kept(database)
+
+
+async def _thrice(step: Callable[[Any], Awaitable[Any]], message: Any) -> None:
+    async with asyncio.timeout(30):
+        first, *others = await asyncio.gather(*(step(message) for _ in range(3)))
+    assert all(other == first for other in others)
 
 
 async def test_a_dispute_that_changes_nothing_leaves_what_is_owed(database: Database) -> None:

@@ -2,56 +2,46 @@
 
 import pytest
 
-from domain.breaks import SUSPENSE, Break, BreakKind, closing_entry
+from domain.breaks import SUSPENSE, Break, BreakKind, Moved, closing_entry
 from domain.payments import Treasury
 
+FOUND = Break(BreakKind.AMOUNT_DIFFERS, "transfer/1", "said for people", treasury=Treasury.BOND)
+BOND, POOL, RIGHT = "treasury:bond", "treasury:pool", "payable:GRIGHT"
 
-def found(kind: BreakKind, book: int, chain: int, owed_to: str | None = None) -> Break:
-    return Break(
-        kind,
-        "transfer/1",
-        "said for people",
-        treasury=Treasury.BOND,
-        book_stroops=book,
-        chain_stroops=chain,
-        owed_to=owed_to,
-    )
+
+def sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> Moved:
+    return Moved(treasury, payee, stroops)
 
 
 @pytest.mark.parametrize(
-    ("kind", "book", "chain"),
+    ("booked", "moved", "wanted"),
     [
-        (BreakKind.ORPHAN, 0, 30),
-        (BreakKind.DUPLICATE, 0, 7),
-        (BreakKind.MISSING_IN_BOOK, 0, 100),
-        (BreakKind.AMOUNT_DIFFERS, 100, 101),
-        (BreakKind.AMOUNT_DIFFERS, 101, 100),
-        (BreakKind.MISSING_ON_CHAIN, 100, 0),
+        ([], sent(30), {BOND: -30, SUSPENSE: 30}),
+        ([sent(100)], sent(101), {BOND: -1, SUSPENSE: 1}),
+        ([sent(101)], sent(100), {BOND: 1, SUSPENSE: -1}),
+        ([sent(100)], None, {BOND: 100, SUSPENSE: -100}),
+        # Who was not paid is owed again, and all that was sent is in suspense.
+        ([sent(100)], sent(90, "GWRONG"), {BOND: 10, RIGHT: -100, SUSPENSE: 90}),
+        ([sent(100)], sent(100, "GWRONG"), {RIGHT: -100, SUSPENSE: 100}),
+        # The other treasury paid.
+        ([sent(100)], sent(100, treasury="pool"), {BOND: 100, POOL: -100}),
     ],
 )
-def test_the_difference_goes_from_the_treasury_to_suspense(
-    kind: BreakKind, book: int, chain: int
+def test_the_difference_of_entries_and_chain_goes_to_suspense(
+    booked: list[Moved], moved: Moved | None, wanted: dict[str, int]
 ) -> None:
-    entry = closing_entry(found(kind, book, chain))
+    entry = closing_entry(FOUND, booked, moved)
     assert entry is not None
-    booked = {posting.account: posting.amount_stroops for posting in entry.postings}
-    assert booked == {"treasury:bond": book - chain, SUSPENSE: chain - book}
-
-
-def test_who_was_not_paid_is_owed_again() -> None:
-    entry = closing_entry(found(BreakKind.AMOUNT_DIFFERS, 100, 90, owed_to="GRIGHT"))
-    assert entry is not None
-    booked = {posting.account: posting.amount_stroops for posting in entry.postings}
-    assert booked == {"treasury:bond": 10, "payable:GRIGHT": -100, SUSPENSE: 90}
-    assert sum(booked.values()) == 0
+    assert {posting.account: posting.amount_stroops for posting in entry.postings} == wanted
 
 
 def test_where_nothing_differs_there_is_nothing_to_book() -> None:
-    assert closing_entry(found(BreakKind.AMOUNT_DIFFERS, 5, 5)) is None
-    assert closing_entry(Break(BreakKind.HISTORY_GAP, "ledgers/1-2", "lost")) is None
+    assert closing_entry(FOUND, [sent(5)], sent(5)) is None
+    assert closing_entry(FOUND, [sent(2), sent(3)], sent(5)) is None
+    assert closing_entry(Break(BreakKind.HISTORY_GAP, "ledgers/1-2", "lost"), [], None) is None
 
 
 def test_a_break_has_one_id_however_often_it_is_found() -> None:
-    first, again = found(BreakKind.ORPHAN, 0, 30), found(BreakKind.ORPHAN, 0, 31)
-    assert first.id == again.id
-    assert first.id != found(BreakKind.DUPLICATE, 0, 30).id
+    again = Break(FOUND.kind, FOUND.subject, "said otherwise", chain_stroops=31)
+    assert FOUND.id == again.id
+    assert FOUND.id != Break(BreakKind.DUPLICATE, FOUND.subject, FOUND.detail).id

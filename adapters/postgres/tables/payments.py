@@ -124,6 +124,7 @@ envelopes = Table(
     # Why these bytes pay nobody and only use up the sequence; empty for those that pay.
     Column("voids", sa.Text, nullable=False, server_default=text("''")),
     Index("ix_envelopes_attempt", "payment_id", "n"),
+    Index("ix_envelopes_inner_hash", "inner_hash"),
 )
 
 submissions = Table(

@@ -14,7 +14,8 @@ chain_transfers = Table(
     Column("transaction_hash", String(64), nullable=False),
     Column("ledger", sa.BigInteger, nullable=False),
     Column("closed_at", Instant, nullable=False),
-    Column("from_address", String(56)),
+    # An account, a contract, or what holds a claimable balance, which has a longer name.
+    Column("from_address", String(69)),
     Column("to_address", String(69)),
     # A muxed id has 64 bits without a sign: more than a bigint holds.
     Column("number", sa.Numeric(20, 0)),
@@ -41,6 +42,7 @@ chain_cursor = Table(
     # Read in full up to here.
     Column("ledger", sa.BigInteger, nullable=False),
     Column("closed_at", Instant),
+    Column("passphrase", String(200)),
     sa.CheckConstraint("one", name="one"),
 )
 

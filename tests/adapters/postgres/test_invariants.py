@@ -12,7 +12,8 @@ from adapters.postgres.database import Database
 from benchmarks import books
 from domain.invariants import NAMED_MAX, Finding, Invariant, broken
 from sandbox.stack import Stack
-from tests.plants import AWAY, BREAKS, IN_FLIGHT, OWED, pay
+from tests.forgeries import FITTED, FORGERIES
+from tests.plants import AWAY, BREAKS, IN_FLIGHT, OWED, copy, ent, pay, verdict
 
 POSTINGS = 2_000
 
@@ -51,6 +52,14 @@ async def test_a_planted_break_is_named(clean: Database, planted: str) -> None:
     assert all(finding.detail for finding in findings)
 
 
+@pytest.mark.parametrize("forged", FORGERIES)
+async def test_what_hides_is_named_and_nothing_else(clean: Database, forged: str) -> None:
+    invariant, subject, statements = FORGERIES[forged]
+    findings = await _found(clean, statements)
+    assert subject in {finding.subject for finding in findings}, findings
+    assert {str(finding.invariant) for finding in findings} == {invariant}, findings
+
+
 async def test_every_promise_can_be_seen_broken() -> None:
     assert {invariant for invariant, _, _ in BREAKS.values()} == set(Invariant)
 
@@ -74,6 +83,21 @@ async def test_what_waits_for_too_long_is_told_and_breaks_nothing(clean: Databas
         late = await invariants.check(connection, timedelta(seconds=0))
     assert late
     assert not broken(late)
+
+
+async def test_a_verdict_whose_time_is_over_and_that_nobody_pays_is_told(clean: Database) -> None:
+    """Its outage lost its life: no payment was ever made of it, and none waits."""
+    judged = [verdict(OWED, 2, "pay_x"), *copy(ent(OWED, "accrual"), "ent_x", "'pay_x'")]
+    five = "UPDATE postings SET amount_stroops = 5 * sign(amount_stroops) WHERE entry_id = 'ent_x'"
+    ended = "UPDATE outages SET dispute_deadline = now() - interval '{} h' WHERE id = 'OUT-{}'"
+    disputed = (
+        "INSERT INTO disputes (id, outage_id, revision, status, reason, filed_by, created_at,"
+        f" ruling_deadline) VALUES ('dsp_x', 'OUT-{OWED}', 2, 'open', 'x', 'x', now(), now())"
+    )
+    for hours, more, late in ((25, [], {"pay_x"}), (23, [], set()), (25, [disputed], set())):
+        findings = await _found(clean, [*judged, five, *FITTED, ended.format(hours, OWED), *more])
+        assert {finding.subject for finding in findings if finding.overdue} == late
+        assert not broken(findings)
 
 
 async def test_many_breaks_are_named_in_part_and_counted(clean: Database) -> None:

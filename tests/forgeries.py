@@ -1,0 +1,123 @@
+"""Breaks of the book that hide: each leaves whole what is easily looked at, and breaks one promise."""
+
+from tests.plants import IN_FLIGHT, OWED, SETTLED, copy, ent, pay, payee
+
+# Whoever may change entries can make every balance fit them.
+FITTED = [
+    "DELETE FROM balances",
+    """
+    INSERT INTO accounts SELECT DISTINCT p.account, e.currency, a.kind, a.floor_stroops
+    FROM postings p JOIN entries e ON e.id = p.entry_id JOIN accounts a ON a.name = p.account
+    ON CONFLICT DO NOTHING
+    """,
+    """
+    INSERT INTO balances SELECT p.account, e.currency, e.slot, sum(p.amount_stroops)
+    FROM postings p JOIN entries e ON e.id = p.entry_id GROUP BY 1, 2, 3
+    """,
+]
+
+
+def _guarded(occasion: str) -> list[str]:
+    return [
+        "DROP TRIGGER entries_are_immutable ON entries",
+        f"CREATE TRIGGER entries_are_immutable BEFORE {occasion} EXECUTE FUNCTION refuse_change()",
+    ]
+
+
+def _about(amount: str, **changes: str) -> list[str]:
+    """SQL that books an accrual's postings, or their opposites, once more."""
+    new = changes.pop("new")
+    booked = copy(ent(OWED, "accrual"), new, **changes)
+    return [*booked, f"UPDATE postings SET amount_stroops = {amount} WHERE entry_id = '{new}'"]
+
+
+FORGERIES: dict[str, tuple[str, str, list[str]]] = {
+    "a guard that never looks": (
+        *("immutable", "entries_are_immutable"),
+        _guarded("UPDATE OR DELETE ON entries FOR EACH STATEMENT WHEN (false)"),
+    ),
+    "a guard of one column": (
+        *("immutable", "entries_are_immutable"),
+        _guarded("DELETE OR UPDATE OF booked_at ON entries FOR EACH STATEMENT"),
+    ),
+    "a guard of another mind": (
+        *("immutable", "accounts_are_immutable"),
+        [
+            (
+                "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql"
+                " SET search_path = public, pg_temp AS 'BEGIN RETURN NULL; END'"
+            )
+        ],
+    ),
+    "a guard that can be led astray": (
+        *("immutable", "entry_balances"),
+        ["ALTER FUNCTION check_entry_balances() RESET search_path"],
+    ),
+    "no guards for whoever connects": (
+        *("immutable", "session_replication_role"),
+        [
+            (
+                "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET session_replication_role ="
+                " replica', current_database()); END $$"
+            )
+        ],
+    ),
+    "no guard of what proves a payment": (
+        *("immutable", "payments_keep_their_facts"),
+        ["ALTER TABLE payments DISABLE TRIGGER payments_keep_their_facts"],
+    ),
+    "no guard of what was signed": (
+        *("immutable", "envelopes_are_immutable"),
+        ["DROP TRIGGER envelopes_are_immutable ON envelopes"],
+    ),
+    "an entry that puts itself right": (
+        *("immutable", "ent_x"),
+        [
+            *_about("amount_stroops", new="ent_x", kind="'correction'", corrects="'ent_x'"),
+            *_about("-amount_stroops", new="ent_y", kind="'reversal'", corrects="'ent_x'"),
+        ],
+    ),
+    "a release of what was never reserved": (
+        *("immutable", "ent_x"),
+        [*_about("-amount_stroops", new="ent_x", kind="'release'", corrects="id"), *FITTED],
+    ),
+    "a payment by bytes that nobody signed": (
+        *("intended", pay(SETTLED)),
+        [
+            f"UPDATE entries SET transaction_hash = 'x' WHERE id = '{ent(SETTLED, 'settlement')}'",
+            f"UPDATE payments SET transaction_hash = 'x' WHERE id = '{pay(SETTLED)}'",
+        ],
+    ),
+    "a payment by bytes that pay nobody": (
+        *("intended", pay(SETTLED)),
+        [f"UPDATE envelopes SET voids = 'why' WHERE payment_id = '{pay(SETTLED)}'"],
+    ),
+    "a reservation whose bytes are lost": (
+        *("intended", pay(IN_FLIGHT)),
+        [f"DELETE FROM envelopes WHERE payment_id = '{pay(IN_FLIGHT)}'"],
+    ),
+    "a debt in another currency": (
+        *("partitioned", pay(OWED)),
+        [
+            f"UPDATE entries SET currency = 'EURC' WHERE payment_id = '{pay(OWED)}'",
+            *FITTED,
+        ],
+    ),
+    "a floor that was taken away": (
+        *("floored", f"payable:{payee(OWED)} USDC"),
+        [f"UPDATE accounts SET floor_stroops = NULL WHERE name = 'payable:{payee(OWED)}'"],
+    ),
+    "a debt that is called a possession": (
+        *("floored", f"payable:{payee(OWED)} USDC"),
+        [
+            (
+                "UPDATE accounts SET kind = 'asset', floor_stroops = NULL"
+                f" WHERE name = 'payable:{payee(OWED)}'"
+            )
+        ],
+    ),
+    "an account that nobody knows": (
+        *("floored", "treasury:pool USDC"),
+        ["DELETE FROM accounts WHERE name = 'treasury:pool'"],
+    ),
+}

@@ -1,0 +1,171 @@
+"""
+What the database refuses, whoever asks: nobody here goes past its triggers, and each statement is one
+that a program or a person with the engine's own rights could send.
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from adapters.postgres import ledger
+from adapters.postgres.database import Database
+from benchmarks import books
+from domain.ledger import Entry, Posting, accrual, reversal, settlement
+from domain.payments import Payment
+from sandbox.stack import Stack
+from tests.owing import payment_owed
+from tests.planting import tamper
+from tests.telling import confirmed
+
+HASH = "aa" * 32
+
+
+@pytest.fixture(scope="module")
+async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
+    """A book with one payment that was made, and all that proves it."""
+    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+        payment = await payment_owed(database)
+        await tamper(
+            database,
+            "INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)"
+            " VALUES (:hash, :hash, :id, 1, 'A', 100, 1)",
+            hash=HASH,
+            id=payment.id,
+        )
+        await tamper(
+            database, "INSERT INTO submissions (hash, answer) VALUES (:hash, 'x')", hash=HASH
+        )
+        await tamper(
+            database,
+            "INSERT INTO breaks (id, kind, subject, detail, book_stroops, chain_stroops, found_at,"
+            " last_seen_at, status, closed_at, closed_by, note, closing)"
+            " VALUES ('brk', 'orphan', 'x', 'x', 0, 1, now(), now(), 'closed', now(), 'ada', 'x', 'none')",
+        )
+        await confirmed(database, payment, HASH, 7)
+        yield database, payment
+
+
+async def write(database: Database, *statements: str) -> None:
+    async with database.transaction() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        *("entries", "postings", "accounts", "envelopes", "submissions", "breaks", "payments"),
+        *("balances", "audit_leaves", "events", "sla_results", "policies", "chain_transfers"),
+    ],
+)
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "TRUNCATE {} CASCADE"])
+async def test_nothing_is_taken_away(
+    paid: tuple[Database, Payment], table: str, statement: str
+) -> None:
+    with pytest.raises(IntegrityError, match="never changed"):
+        await write(paid[0], statement.format(table))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE payments SET transaction_hash = 'x'",
+        "UPDATE payments SET status = 'pending', transaction_hash = NULL, confirmed_at = NULL",
+        "UPDATE payments SET ledger = 9",
+        "UPDATE payments SET amount_stroops = 1",
+        "UPDATE payments SET to_address = 'GTHIEF'",
+        "UPDATE envelopes SET hash = 'x'",
+        "UPDATE submissions SET answer = 'x'",
+        "UPDATE breaks SET status = 'open', closed_at = NULL, closed_by = NULL, closing = NULL",
+        "UPDATE breaks SET closed_by = 'bob'",
+    ],
+)
+async def test_the_proof_of_a_payment_is_never_changed(
+    paid: tuple[Database, Payment], statement: str
+) -> None:
+    with pytest.raises(IntegrityError, match=r"never changed|stays as it was closed"):
+        await write(paid[0], statement)
+
+
+async def test_what_is_owed_is_not_turned_to_another_payee(paid: tuple[Database, Payment]) -> None:
+    """Before anything was signed, when no entry would yet refuse it."""
+    owed = await payment_owed(paid[0])
+    with pytest.raises(IntegrityError, match="never changed"):
+        await write(paid[0], f"UPDATE payments SET to_address = 'GTHIEF' WHERE id = '{owed.id}'")
+
+
+async def test_tables_of_the_same_name_do_not_hide_what_is_booked(
+    paid: tuple[Database, Payment],
+) -> None:
+    """A temporary table is found first: a trigger that looks there sees nothing wrong."""
+    with pytest.raises(IntegrityError, match="does not balance"):
+        await write(
+            paid[0],
+            "CREATE TEMP TABLE postings (entry_id text, amount_stroops bigint) ON COMMIT DROP",
+            "CREATE TEMP TABLE entries (id text, lines int) ON COMMIT DROP",
+            "INSERT INTO public.entries (id, kind, currency, lines, slot)"
+            " VALUES ('ent_hidden', 'closing', 'USDC', 1, 0)",
+            "INSERT INTO public.postings VALUES ('ent_hidden', 1, 'treasury:bond', 5)",
+            "INSERT INTO postings VALUES ('ent_hidden', 0)",
+        )
+
+
+async def test_looking_early_spares_nobody_the_look_at_the_end(
+    paid: tuple[Database, Payment],
+) -> None:
+    with pytest.raises(IntegrityError, match="another number of postings"):
+        await write(
+            paid[0],
+            "INSERT INTO entries (id, kind, currency, lines, slot)"
+            " VALUES ('ent_early', 'closing', 'USDC', 2, 0)",
+            "INSERT INTO postings VALUES ('ent_early', 1, 'a', 5), ('ent_early', 2, 'b', -5)",
+            "SET CONSTRAINTS ALL IMMEDIATE",
+            "SET CONSTRAINTS ALL DEFERRED",
+            "INSERT INTO postings VALUES ('ent_early', 3, 'a', 1), ('ent_early', 4, 'b', -1)",
+        )
+
+
+async def test_an_entry_of_another_day_takes_no_more_postings(
+    paid: tuple[Database, Payment],
+) -> None:
+    entry = accrual(paid[1])
+    with pytest.raises(IntegrityError, match="another number of postings"):
+        await write(
+            paid[0],
+            f"INSERT INTO postings VALUES ('{entry.id}', 3, 'a', 1), ('{entry.id}', 4, 'b', -1)",
+        )
+
+
+def _half(entry: Entry) -> Entry:
+    debit, credit = entry.postings
+    amount = debit.amount_stroops // 2
+    postings = (Posting(debit.account, amount), Posting(credit.account, -amount))
+    return Entry(entry.id, entry.kind, entry.payment_id, postings, corrects=entry.corrects)
+
+
+async def test_an_entry_is_taken_back_whole_by_its_own_and_never_when_the_chain_has_moved(
+    paid: tuple[Database, Payment],
+) -> None:
+    database, payment = paid
+    owed, other = await payment_owed(database), await payment_owed(database)
+    back = reversal(accrual(owed))
+    settled = settlement(payment, HASH)
+    wrong = [
+        (_half(back), "is not the opposite of"),
+        (Entry(back.id, "reversal", other.id, back.postings, corrects=back.corrects), "another"),
+        (Entry("ent_a", "reversal", owed.id, back.postings, corrects="ent_a"), "about itself"),
+        (Entry("ent_b", "release", owed.id, back.postings, corrects=back.corrects), "a release of"),
+        (reversal(settled), "is a reversal of a settlement"),
+        (
+            Entry("ent_c", "correction", owed.id, back.postings, corrects=back.corrects),
+            "puts right",
+        ),
+    ]
+    for entry, complaint in wrong:
+        with pytest.raises(IntegrityError, match=complaint):
+            async with database.transaction() as connection:
+                await ledger.book(connection, entry)
+    async with database.transaction() as connection:
+        assert await ledger.book(connection, back)
