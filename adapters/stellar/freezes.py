@@ -40,13 +40,18 @@ class Freezes:
         What no node can say counts as it was known last: it only costs bytes that never land. So it
         does for those who ask while one reads it anew.
         """
+        asked = list(dict.fromkeys(addresses))
         if self.nodes.highest - self._as_of > FRESH_LEDGERS:
             await self._read()
-        if not self._keys:
-            return []
-        return [address for address in dict.fromkeys(addresses) if self._is_frozen(address)]
+        elif any(map(self.knows, asked)):
+            # Nobody is refused from memory: with all refused, nothing would tell that time passes.
+            await self._read()
+        return [address for address in asked if self.knows(address)]
 
-    def _is_frozen(self, address: str) -> bool:
+    def knows(self, address: str) -> bool:
+        """Tell whether an account was frozen when that was read last."""
+        if not self._keys:
+            return False
         keys = classic.questions([address], self.asset)
         return any(key.to_xdr_bytes() in self._keys for key in keys)
 

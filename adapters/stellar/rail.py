@@ -64,8 +64,11 @@ class Rail:
 
     @property
     def channels(self) -> list[str]:
-        """The channel accounts whose keys are held: no other may be given to a payment."""
-        return list(self.keys.channels)
+        """
+        The channel accounts whose keys are held, and that are not known to be frozen: no other may
+        be given to a payment.
+        """
+        return [address for address in self.keys.channels if not self.freezes.knows(address)]
 
     async def channel_sequences(self) -> dict[str, int]:
         """
@@ -74,7 +77,7 @@ class Rail:
         Never as of a ledger older than one already seen: a sequence signed too low is refused.
         """
         found: dict[str, int] = {}
-        channels, seen = self.channels, self.nodes.highest
+        channels, seen = list(self.keys.channels), self.nodes.highest
         for start in range(0, len(channels), ENTRIES_MAX):
             some = channels[start : start + ENTRIES_MAX]
             found |= (await self.proofs.snapshot(some, at_least=seen)).sequences

@@ -6,7 +6,7 @@ import logging
 import pytest
 from stellar_sdk import Keypair
 
-from adapters.stellar import classic
+from adapters.stellar import classic, freezes
 from adapters.stellar.freezes import FRESH_LEDGERS, Freezes
 from adapters.stellar.nodes import Nodes
 from domain.attempts import SettlementRail
@@ -66,40 +66,61 @@ async def test_of_a_batch_those_are_named_who_are_frozen(box: Box, nodes: Nodes)
 
 async def test_one_question_serves_the_payments_of_some_ledgers(box: Box, nodes: Nodes) -> None:
     asset = rail_of(box, nodes).asset
-    freezes = Freezes(nodes, asset)
-    assert await freezes.among(EVERYBODY) == []
+    known = Freezes(nodes, asset)
+    assert await known.among(EVERYBODY) == []
     plan(box, {"kind": "frozen_key", "address": PAYER.public_key})
     asked = box.network.calls.total()
     assert asked > 0
-    assert await freezes.among(EVERYBODY) == []
+    assert await known.among(EVERYBODY) == []
     assert box.network.calls.total() == asked
     pass_by(box)
     await rail_of(box, nodes).latest_ledger()
-    assert await freezes.among(EVERYBODY) == [PAYER.public_key]
+    assert await known.among(EVERYBODY) == [PAYER.public_key]
 
 
 async def test_of_many_who_ask_at_once_one_reads_it(box: Box, nodes: Nodes) -> None:
-    freezes = Freezes(nodes, rail_of(box, nodes).asset)
-    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
-    await freezes.among(EVERYBODY)
+    known = Freezes(nodes, rail_of(box, nodes).asset)
+    await known.among(EVERYBODY)
     pass_by(box)
     await rail_of(box, nodes).latest_ledger()
     before = box.network.calls.total()
-    answers = await asyncio.gather(*(freezes.among(EVERYBODY) for _ in range(20)))
+    await asyncio.gather(*(known.among(EVERYBODY) for _ in range(20)))
     assert box.network.calls.total() == before + 1
-    assert answers == [[SHOP.public_key]] * 20
+
+
+async def test_nobody_is_refused_from_memory(box: Box, nodes: Nodes) -> None:
+    """With nothing else going on, no answer would tell that ledgers have closed since."""
+    rail = rail_of(box, nodes)
+    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+    with pytest.raises(Obstructed):
+        await signed(rail)
+    plan(box)
+    await signed(rail)
+
+
+async def test_a_channel_known_to_be_frozen_is_given_to_nobody(box: Box, nodes: Nodes) -> None:
+    rail = rail_of(box, nodes)
+    assert set(rail.channels) == set(CHANNELS)
+    plan(box, {"kind": "frozen_key", "address": ADDRESS})
+    with pytest.raises(Obstructed, match=ADDRESS):
+        await signed(rail)
+    assert set(rail.channels) == set(CHANNELS) - {ADDRESS}
+    assert set(await rail.channel_sequences()) == set(CHANNELS)  # it is there all the same
+    plan(box)
+    await signed(rail)
+    assert set(rail.channels) == set(CHANNELS)
 
 
 async def test_what_no_node_can_say_counts_as_known_last(box: Box, nodes: Nodes) -> None:
-    freezes = Freezes(nodes, rail_of(box, nodes).asset)
+    known = Freezes(nodes, rail_of(box, nodes).asset)
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
-    assert await freezes.among(EVERYBODY) == [SHOP.public_key]
+    assert await known.among(EVERYBODY) == [SHOP.public_key]
     pass_by(box)
     await rail_of(box, nodes).latest_ledger()
     plan(box, {"kind": "internal_error", "method": "getLedgerEntries"})
-    assert await freezes.among(EVERYBODY) == [SHOP.public_key]
+    assert await known.among(EVERYBODY) == [SHOP.public_key]
     plan(box)  # and is asked for again as soon as somebody needs it
-    assert await freezes.among(EVERYBODY) == []
+    assert await known.among(EVERYBODY) == []
 
 
 async def test_a_frozen_trustline_is_enough(
@@ -109,6 +130,9 @@ async def test_a_frozen_trustline_is_enough(
     rail = rail_of(box, nodes)
     _, line = classic.questions([SHOP.public_key], rail.asset)
     await rail.sign([owed()], SettlementRail.CLASSIC, ADDRESS, 1, 0)
-    monkeypatch.setattr(rail.freezes, "_keys", frozenset({line.to_xdr_bytes()}))
+    only = frozenset({line.to_xdr_bytes()})
+    monkeypatch.setattr(freezes, "_keys", lambda _reply: only)
+    pass_by(box)
+    await rail.latest_ledger()
     with pytest.raises(Obstructed, match=f"have frozen {SHOP.public_key}"):
         await rail.sign([owed()], SettlementRail.CLASSIC, ADDRESS, 1, 0)
