@@ -96,8 +96,9 @@ def test_money_gone_by_a_hand_that_is_not_ours_is_strange(
     assert found.strange is strange
 
 
-def test_a_second_transfer_of_a_number_is_a_duplicate_at_once() -> None:
+def test_a_second_transfer_of_a_number_or_of_a_payment_is_a_duplicate_at_once() -> None:
     assert kind_of(None, replace(CHAIN, nth=2)) is BreakKind.DUPLICATE
+    assert kind_of(None, replace(CHAIN, paid_otherwise=True)) is BreakKind.DUPLICATE
 
 
 @pytest.mark.parametrize(
