@@ -246,4 +246,6 @@ def _differing(book: BookSide, chain: ChainSide) -> Break | None:
         book.amount_stroops,
         seen.amount_stroops,
         book.to_address if book.to_address != seen.to_address else None,
+        # More has left than anything of ours says: a payment was made again inside this one.
+        strange=seen.amount_stroops > book.amount_stroops,
     )

@@ -85,6 +85,7 @@ def test_somebody_else_was_paid_so_the_payee_is_owed_again() -> None:
         (None, replace(CHAIN, ours=False), True),
         (None, replace(CHAIN, transfer=replace(SEEN, ledger=LEDGER - GRACE_LEDGERS)), False),
         (replace(BOOK, amount_stroops=501), CHAIN, False),
+        (replace(BOOK, amount_stroops=499), CHAIN, True),
         (BOOK, None, False),
     ],
 )
