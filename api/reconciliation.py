@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import breaks, events, ledger, reconciliation
+from adapters.postgres import breaks, events, ledger, payments, reconciliation
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, get_admin
 from api.views import PageView
@@ -220,7 +220,12 @@ async def _refuse_twice(connection: AsyncConnection, found: Break) -> None:
     """What was booked under another name, or will be by whoever confirms the payment, is not again."""
     if (other := await breaks.booked_by_another(connection, found)) is not None:
         raise Conflict(f"its difference was booked with break {other}; close it with none")
-    if found.kind is BreakKind.MISSING_IN_BOOK and await breaks.by_own_bytes(connection, found):
+    if found.kind is not BreakKind.MISSING_IN_BOOK or found.payment_id is None:
+        return
+    payment = await payments.get(connection, found.payment_id)
+    if payment["transaction_hash"] == found.transaction_hash:
+        raise Conflict("the book has confirmed this transfer meanwhile; close it with none")
+    if payment["transaction_hash"] is None and await breaks.by_own_bytes(connection, found):
         raise Conflict(
             "the engine's own bytes made this transfer, and the settlement worker books it when it"
             " confirms the payment; close it with none"

@@ -132,6 +132,7 @@ class ChainSide:
     nth: int  # among the transfers of its number; the one in the book comes first
     payment_id: str | None  # that the number was given to
     ours: bool  # made by bytes that we stored before they were sent
+    paid_otherwise: bool = False  # confirmed in the book by a transfer of another number
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,9 @@ def judge(suspect: Suspect, ledger: int) -> Break | None:
     if chain.nth > 1:
         return _outflow(chain, BreakKind.DUPLICATE, "another transfer carries the same number")
     if book is None:
+        if chain.paid_otherwise:
+            paid = "its payment was made together with others, by a transfer of another number"
+            return _outflow(chain, BreakKind.DUPLICATE, paid)
         if chain.ours and chain.transfer.ledger > ledger - GRACE_LEDGERS:
             return None
         sender = "our own bytes" if chain.ours else "bytes we never stored"
@@ -242,4 +246,6 @@ def _differing(book: BookSide, chain: ChainSide) -> Break | None:
         book.amount_stroops,
         seen.amount_stroops,
         book.to_address if book.to_address != seen.to_address else None,
+        # More has left than anything of ours says: a payment was made again inside this one.
+        strange=seen.amount_stroops > book.amount_stroops,
     )

@@ -120,4 +120,30 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
         *("floored", "treasury:pool USDC"),
         ["DELETE FROM accounts WHERE name = 'treasury:pool'"],
     ),
+    "a closing of no break": (
+        *("matched", "ent_x"),
+        [
+            (
+                "INSERT INTO entries (id, kind, currency, lines, slot)"
+                " VALUES ('ent_x', 'closing', 'USDC', 2, 0)"
+            ),
+            (
+                "INSERT INTO postings VALUES ('ent_x', 1, 'treasury:bond', 5),"
+                " ('ent_x', 2, 'suspense:reconciliation', -5)"
+            ),
+            "INSERT INTO accounts VALUES ('suspense:reconciliation', 'USDC', 'asset', NULL)",
+            *FITTED,
+        ],
+    ),
+    "a break closed by the entry of a payment": (
+        *("matched", "brk_x"),
+        [
+            (
+                "INSERT INTO breaks (id, kind, subject, detail, book_stroops, chain_stroops, found_at,"
+                " last_seen_at, status, closed_at, closed_by, note, closing, entry_id)"
+                " VALUES ('brk_x', 'orphan', 'x', 'x', 0, 1, now(), now(), 'closed', now(), 'ada',"
+                f" 'x', 'suspense', '{ent(SETTLED, 'settlement')}')"
+            )
+        ],
+    ),
 }

@@ -205,6 +205,11 @@ _PROOFS = (
     FROM settled e JOIN ridden r ON r.payment_id = e.payment_id
     JOIN payments p ON p.id = e.payment_id WHERE r.amount_stroops <> p.amount_stroops
     UNION ALL
+    SELECT 'matched', coalesce(e.id, b.id), 'a closing entry and a closed break that are not of each other'
+    FROM (SELECT id FROM entries WHERE kind = 'closing') e
+    FULL JOIN (SELECT id, entry_id FROM breaks WHERE entry_id IS NOT NULL) b ON b.entry_id = e.id
+    WHERE e.id IS NULL OR b.id IS NULL
+    UNION ALL
     SELECT 'intended', e.payment_id, CASE
         WHEN r.payment_id IS NULL THEN 'it is settled and no signed bytes of it were kept'
         WHEN NOT r.signed THEN format('no bytes that pay it are those of %s', e.transaction_hash)
@@ -225,21 +230,8 @@ _GUARDS = (
         WHERE c.corrects IS NOT NULL OR c.kind IN ('release', 'reversal', 'correction')
     ),
     """,
-    """
-    SELECT 'immutable', guard.name, CASE WHEN t.oid IS NULL THEN 'the trigger is missing'
-        ELSE 'the trigger is switched off or not as it was made' END
-    FROM guard LEFT JOIN pg_trigger t
-        ON t.tgrelid = to_regclass(guard.on_table) AND t.tgname = guard.name
-    LEFT JOIN pg_proc f ON f.oid = t.tgfoid
-    WHERE t.oid IS NULL OR t.tgenabled NOT IN ('O', 'A') OR f.proname <> guard.by_function
-       OR t.tgtype <> guard.occasion OR t.tginitdeferred <> guard.deferred
-       OR t.tgqual IS NOT NULL OR t.tgattr <> '' OR md5(f.prosrc) <> guard.body
-       OR NOT coalesce(array_to_string(f.proconfig, ';') ~ 'search_path=[^;]*pg_temp(;|$)', false)
-    UNION ALL
-    SELECT 'immutable', 'session_replication_role', 'whoever connects here passes by every trigger'
-    FROM pg_db_role_setting, unnest(setconfig) AS setting
-    WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-      AND setting ~ '^session_replication_role=' AND setting !~ '=origin$'
+    f"""
+    {guards.BROKEN}
     UNION ALL
     SELECT 'immutable', id, CASE
         WHEN original IS NULL THEN 'the entry it is about does not exist, or is itself'

@@ -166,10 +166,12 @@ SUSPECTS = text(
            b.payment_id AS book_payment_id, b.amount_stroops AS book_stroops,
            b.shares_stroops, b.payer, b.from_address AS book_from, b.to_address AS book_to,
            o.*, p.id AS chain_payment_id,
+           p.status = 'confirmed' AND l.number <> o.number AS paid_otherwise,
            {_OURS.format(hash="o.transaction_hash")} AS ours
     FROM book b FULL JOIN outflow o
       ON o.number = b.number AND o.transaction_hash = b.transaction_hash AND o.nth = 1
     LEFT JOIN payments p ON p.number = o.number
+    LEFT JOIN shares l ON l.payment_id = p.id AND l.live
     WHERE b.number IS NULL OR o.position IS NULL OR o.kind <> 'transfer'
        OR b.amount_stroops <> o.amount_stroops OR b.shares_stroops <> o.amount_stroops
        OR b.to_address IS DISTINCT FROM o.to_address
@@ -238,7 +240,8 @@ def _chain_side(row: RowMapping, treasuries: Mapping[str, Treasury]) -> ChainSid
         row["amount_stroops"],
     )
     treasury = treasuries[row["from_address"]]
-    return ChainSide(transfer, treasury, row["nth"], row["chain_payment_id"], row["ours"])
+    by, otherwise = row["chain_payment_id"], bool(row["paid_otherwise"])
+    return ChainSide(transfer, treasury, row["nth"], by, row["ours"], otherwise)
 
 
 _OUTFLOWS = text(

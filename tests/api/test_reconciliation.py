@@ -104,6 +104,8 @@ async def test_what_the_worker_will_book_is_not_booked_by_hand(
     with pytest.raises(Conflict, match="the engine's own bytes"):
         await close(book, break_id, ClosingKind.SUSPENSE)
     await confirmed(book, payment, OURS, LATEST - GRACE_LEDGERS)
+    with pytest.raises(Conflict, match="confirmed this transfer meanwhile"):
+        await close(book, break_id, ClosingKind.SUSPENSE)
     await close(book, break_id, ClosingKind.NONE)
     assert (await held(book))["treasury:bond"] == -(await on_chain(book))
 

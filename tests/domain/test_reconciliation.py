@@ -85,6 +85,7 @@ def test_somebody_else_was_paid_so_the_payee_is_owed_again() -> None:
         (None, replace(CHAIN, ours=False), True),
         (None, replace(CHAIN, transfer=replace(SEEN, ledger=LEDGER - GRACE_LEDGERS)), False),
         (replace(BOOK, amount_stroops=501), CHAIN, False),
+        (replace(BOOK, amount_stroops=499), CHAIN, True),
         (BOOK, None, False),
     ],
 )
@@ -96,8 +97,9 @@ def test_money_gone_by_a_hand_that_is_not_ours_is_strange(
     assert found.strange is strange
 
 
-def test_a_second_transfer_of_a_number_is_a_duplicate_at_once() -> None:
+def test_a_second_transfer_of_a_number_or_of_a_payment_is_a_duplicate_at_once() -> None:
     assert kind_of(None, replace(CHAIN, nth=2)) is BreakKind.DUPLICATE
+    assert kind_of(None, replace(CHAIN, paid_otherwise=True)) is BreakKind.DUPLICATE
 
 
 @pytest.mark.parametrize(

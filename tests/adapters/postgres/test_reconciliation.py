@@ -16,6 +16,7 @@ from adapters.postgres import breaks, reconciliation
 from adapters.postgres.database import Database
 from adapters.postgres.policies import settle_agreement
 from benchmarks import books
+from domain.breaks import BreakKind
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.policies import Agreement
 from domain.reconciliation import Extent, Gap
@@ -84,6 +85,11 @@ async def test_what_another_node_still_had_when_reading_went_on_is_no_gap(book: 
     teller.extent_told, teller.silent = Extent(1, 610), False
     assert await listener.reads() == 610
     assert await gaps(book) == []
+
+
+async def kinds(book: Database) -> list[str]:
+    async with book.autocommit() as connection:
+        return list(await connection.scalars(text("SELECT kind FROM breaks ORDER BY kind")))
 
 
 async def breaker_is_open(book: Database) -> bool:
@@ -230,6 +236,18 @@ async def test_each_of_those_netted_together_is_looked_at(book: Database) -> Non
     listener.teller.transfers.append(told(HASH, 50, first.number, total, PAYEE))
     await listener.reads()
     assert (await listener.compares()).new_breaks == 0
+    # The second is paid once more, alone, and by bytes of the engine's own: nobody waits for that.
+    again = told("ee" * 32, 101, second.number, second.amount_stroops, PAYEE)
+    signed = (
+        "INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)"
+        " VALUES (:hash, :hash, :id, 2, 'A', 100, 1)"
+    )
+    await tamper(book, signed, hash=again.transaction_hash, id=second.id)
+    listener.teller.transfers.append(again)
+    listener.teller.extent_told = Extent(1, 101)
+    await listener.reads()
+    assert (await listener.compares()).new_breaks == 1
+    assert await kinds(book) == [BreakKind.DUPLICATE]
     later = "UPDATE payments SET to_address = 'GZOE' WHERE id = :id"
     await tamper(book, later, id=second.id)
     assert (await listener.compares()).new_breaks == 1
