@@ -40,10 +40,9 @@ TAKEN = exists().where(
 
 async def lock(connection: AsyncConnection, payment_id: str) -> Standing:
     """Return how a payment stands; until the transaction ends it is neither admitted nor approved."""
+    await _hold(connection, [payment_id])
     rows = await connection.execute(
-        select(payments, TAKEN.label("taken"))
-        .where(payments.c.id == payment_id)
-        .with_for_update(key_share=True, of=payments)
+        select(payments, TAKEN.label("taken")).where(payments.c.id == payment_id)
     )
     row = rows.mappings().one_or_none()
     if row is None:
@@ -58,6 +57,19 @@ async def lock(connection: AsyncConnection, payment_id: str) -> Standing:
     status = PaymentStatus(row["status"])
     return Standing(
         payment, status, preparers[payment.outage_id], set(given.scalars()), taken=row["taken"]
+    )
+
+
+async def _hold(connection: AsyncConnection, payment_ids: Sequence[str]) -> None:
+    """
+    Lock payments, always in one order. A statement that waits for a lock still sees the channels as
+    they were taken before it waited: who wants to know that asks after this one.
+    """
+    await connection.execute(
+        select(payments.c.id)
+        .where(payments.c.id.in_(payment_ids))
+        .order_by(payments.c.id)
+        .with_for_update(key_share=True)
     )
 
 
@@ -133,11 +145,11 @@ async def void_for(
     already signed are left as they are. Return the payments that must be approved anew.
     """
     at = datetime.now(UTC)
+    await _hold(connection, payment_ids)
     unsigned = await connection.execute(
         select(payments.c.id, payments.c.outage_id, payments.c.correlation_id)
         .where(payments.c.id.in_(payment_ids), payments.c.status.in_(UNSIGNED), ~TAKEN)
         .order_by(payments.c.id)
-        .with_for_update(key_share=True, of=payments)
     )
     voided = []
     for row in unsigned.all():

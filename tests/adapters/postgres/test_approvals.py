@@ -1,15 +1,19 @@
 """Who prepared a payment, and whether it is being signed, as the book knows it."""
 
+import asyncio
 from datetime import timedelta
 
 import httpx
+from sqlalchemy import select, text
 
 from activities.disputes import DisputeActivities
 from activities.outages import OutageActivities
 from activities.payments import PaymentActivities
 from adapters.postgres import approvals, attempts, channels
 from adapters.postgres.database import Database
+from adapters.postgres.tables import payments as book
 from adapters.stellar.rail import Rail
+from domain.approvals import Approval, digest
 from domain.attempts import Preparation
 from domain.disputes import Deciding, Dispute, Filing, Ruling
 from domain.outages import (
@@ -26,7 +30,7 @@ from domain.payments import PaymentStatus, Settling
 from domain.sla import Severity
 from tests.dying import dead, parking, settle
 from tests.owing import DETECTED, NOW, payment_owed
-from tests.support import unique
+from tests.support import eventually, unique
 
 
 async def test_whoever_had_a_hand_in_the_verdict_prepared_the_payment(
@@ -77,3 +81,39 @@ async def test_a_payment_held_with_dead_bytes_is_not_being_signed(
     async with database.transaction() as connection:  # approvers may change their minds
         assert not (await approvals.lock(connection, payment.id)).taken
     await settle(steps, payment, died)
+
+
+async def test_whoever_waits_for_a_payment_sees_the_channel_it_was_given_meanwhile(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    payment = await payment_owed(database)
+
+    async def voided() -> list[str]:
+        async with database.transaction() as connection:
+            return await approvals.void_for(connection, [payment.id], "the address changed")
+
+    async def taken() -> bool:
+        async with database.transaction() as connection:
+            return (await approvals.lock(connection, payment.id)).taken
+
+    async with database.transaction() as connection:
+        approval = Approval(payment.id, "ada", ["tester"], digest(payment), "")
+        await approvals.add(connection, approval, NOW)
+    async with database.transaction() as connection:
+        await connection.execute(select(book.c.id).where(book.c.id == payment.id).with_for_update())
+        waiting = [asyncio.create_task(each) for each in (voided(), taken())]
+        await eventually(lambda: blocked(database, 2), "both wait for the payment")
+        ours = [channel.address for channel in await channels.listed(connection)]
+        held = await attempts.reserve(connection, payment.id, ours)
+        assert held is not None
+    assert await asyncio.gather(*waiting) == [[], True]
+    async with database.transaction() as connection:
+        await attempts.release(connection, held)
+
+
+async def blocked(database: Database, many: int) -> bool:
+    async with database.autocommit() as connection:
+        waiting = await connection.scalar(
+            text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        )
+    return bool(waiting == many)
