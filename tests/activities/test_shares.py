@@ -222,14 +222,16 @@ async def test_dead_bytes_that_nobody_can_be_paid_by_are_followed_by_a_void_and_
     sighting = await landed(steps, batch)
     void = sighting.attempt
     assert (void.channel, void.sequence) == (died.channel, died.sequence)
-    assert "trustline" in void.voids
+    why = "the payee has no trustline for the asset"
+    assert void.voids.startswith(why)
     for _ in range(2):
         ejection = await steps.eject_batch(sighting)
         assert ejection.again is None
+        # As the network says of each, once it is asked whose fault it was.
         assert {out.payment_id: out.reason for out in ejection.ejected} == {
-            each.id: void.voids for each in owed
+            each.id: why for each in owed
         }
-    assert await states(database, *owed) == [("parked", void.voids)] * 2
+    assert await states(database, *owed) == [("parked", why)] * 2
     assert await on_chain(stack, *owed) == [0, 0]
     await faults(chain)
     steps, again = await gathered(database, rail, ONE_TRANSFER, *owed)
