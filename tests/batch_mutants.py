@@ -16,6 +16,7 @@ from adapters.postgres import attempts, envelopes, ledger, payments, shares
 from domain.attempts import Attempt, Observation, Outcome, SettlementRail
 from domain.batches import Batch, BatchPreparation, BatchSighting, Ejection
 from domain.envelopes import Envelope
+from domain.errors import Obstructed
 from domain.ledger import unspent
 from domain.payments import PaymentStatus
 
@@ -50,7 +51,10 @@ class SignsForWhoIsLeftOut(BatchActivities):
         if batch.resubmitted or held is None or held.envelope or rail is not SettlementRail.CLASSIC:
             return await super().prepare_batch(batch)
         if batch.id not in self.signed_first:
-            signed = await self.rail.sign(everybody, rail, held.channel, held.sequence, 0)
+            try:
+                signed = await self.rail.sign(everybody, rail, held.channel, held.sequence, 0)
+            except Obstructed:
+                return await super().prepare_batch(batch)
             numbers = [transfer.number for transfer in everybody]
             self.signed_first[batch.id] = signed, numbers
         # The real one leaves out who cannot be paid, and signs for the rest.

@@ -115,7 +115,7 @@ def test_what_others_do_wrong_is_found(
     with scratch_book(stack.environment["DATABASE_URL"]) as book:
         machine = type(mutant.__name__, (kind,), {"book": book, "signer": mutant})
         with pytest.raises(AssertionError, match="Play it again with:\n    SCHEDULE=") as found:
-            play(machine, 400, f"{COMMAND} -k {mutant.__name__}", PHASES[:2])
+            play(machine, 1500, f"{COMMAND} -k {mutant.__name__}", PHASES[:2])
     wrong = str(found.value).splitlines()[0]
     print(f"\n{mutant.__name__}: {wrong}")
     assert re.match(WRONGS, wrong), wrong

@@ -35,7 +35,8 @@ class Pace:
     def wait(self, ledger: int, now: float) -> float:
         """Return the seconds to wait, now that a look has shown that this ledger is the newest."""
         if ledger > self._newest:
-            if self._newest:
+            # A node that lags may show again what another has shown.
+            if self._newest and (not self._seen or ledger > self._seen[-1][0]):
                 self._seen.append((ledger, now))
             self._newest, self._looks = ledger, 0
             if (early := self._before_next(now)) > LOOK_EVERY_SECONDS:

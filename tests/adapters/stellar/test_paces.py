@@ -12,6 +12,7 @@ from stellar_sdk.soroban_rpc import GetTransactionsResponse
 from adapters.stellar import ledgers
 from adapters.stellar.ledgers import LedgerWatch
 from adapters.stellar.nodes import Node, Nodes
+from adapters.stellar.paces import Pace
 from sandbox.stellar.client import Box
 
 LEDGERS = 60
@@ -104,3 +105,12 @@ async def test_a_network_that_stood_still_is_followed_at_its_pace_again(
     assert max(late) <= 2.0
     assert sorted(late)[-4] <= 0.25  # it is back in step after three
     assert max(pages) <= 320  # while it stood still: a look every two seconds
+
+
+def test_a_node_that_lags_may_show_a_ledger_again() -> None:
+    pace = Pace()
+    for ledger, now in ((8, 0.0), (9, 1.0), (10, 2.0)):
+        assert pace.wait(ledger, now) > 0
+    pace.begin()  # another node is followed, and it is behind
+    for ledger, now in ((8, 2.5), (9, 3.0), (10, 3.2), (11, 3.4), (12, 4.0)):
+        assert pace.wait(ledger, now) > 0
