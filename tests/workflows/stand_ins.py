@@ -69,6 +69,8 @@ class FakePayments(Asked, PaymentSteps):
         self.bids: list[str] = []
         self.observations: list[Observation] = []
         self.sent: list[str] = []
+        # Signed and not known to be dead: a step that runs again answers the same bytes.
+        self.stored: dict[str, Attempt] = {}
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
@@ -81,7 +83,8 @@ class FakePayments(Asked, PaymentSteps):
             self.gathered -= 1
             return Preparation(None, gathered=True)
         n = self.asked.count("prepare_payment")
-        return Preparation(Attempt(payment.id, n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False))
+        fresh = Attempt(payment.id, n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False)
+        return Preparation(self.stored.setdefault(payment.id, fresh))
 
     @activity.defn
     async def submit_payment(self, attempt: Attempt) -> str:
@@ -92,9 +95,12 @@ class FakePayments(Asked, PaymentSteps):
     @activity.defn
     async def observe_payment(self, attempt: Attempt) -> Observation:
         self._ask("observe_payment")
-        if self.observations:
-            return self.observations.pop(0)
-        return Observation(Outcome.SUCCEEDED, 42, DETECTED)
+        if not self.observations:
+            return Observation(Outcome.SUCCEEDED, 42, DETECTED)
+        seen = self.observations.pop(0)
+        if seen.outcome is not Outcome.OPEN:
+            self.stored.pop(attempt.payment_id, None)
+        return seen
 
     @activity.defn
     async def raise_fee(self, attempt: Attempt) -> Attempt:
