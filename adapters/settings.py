@@ -128,7 +128,7 @@ class ApiSettings(CommonSettings):
     api_host: str = Field("127.0.0.1", description="address to listen on")
     api_port: Whole = Field(8000, ge=0, le=65535, description="port to listen on")
     bootstrap_api_key: SecretStr = Field(
-        min_length=16, description="the first admin's API key, at least 16 characters"
+        min_length=16, description="first admin's API key, at least 16 characters"
     )
     sla_policy: str = Field(
         "standard", max_length=100, description="policy of outages that name none"

@@ -3,26 +3,30 @@
 import logging
 import os
 import sys
+from contextlib import suppress
 
 import uvicorn
 
 from adapters.settings import ApiSettings, load
 from api.app import create_app
+from api.listening import listening
 
 
 def run() -> None:
     settings = load(ApiSettings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    uvicorn.run(
-        create_app(settings),
-        host=settings.api_host,
-        port=settings.api_port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=5,
-    )
+    # Before anything else is opened: a start that cannot listen should say just that.
+    with listening(settings.api_host, settings.api_port) as port:
+        config = uvicorn.Config(
+            create_app(settings),
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=5,
+        )
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[port])
 
 
 if __name__ == "__main__":

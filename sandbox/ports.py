@@ -9,6 +9,8 @@ LOOPBACK = "127.0.0.1"
 # Below every kernel's range for outgoing connections: a crashed server finds its port unused when it comes back.
 LOWEST, HIGHEST = 20_000, 32_000
 ATTEMPTS = 200
+# A port is listened on only seconds after it was chosen: until then nothing but this set knows that it is spoken for.
+_given: set[int] = set()
 
 
 def choose(wanted: int | None, option: str) -> int:
@@ -17,13 +19,16 @@ def choose(wanted: int | None, option: str) -> int:
         return free()
     if not _available(wanted):
         raise CannotStart(f"port {wanted} is taken; free it or choose another with {option}")
+    _given.add(wanted)
     return wanted
 
 
 def free() -> int:
+    """One that nobody listens on and that this process has not given out before."""
     for _ in range(ATTEMPTS):
         port = LOWEST + secrets.randbelow(HIGHEST - LOWEST)
-        if _available(port):
+        if port not in _given and _available(port):
+            _given.add(port)
             return port
     raise CannotStart(f"no free port between {LOWEST} and {HIGHEST} on {LOOPBACK}")
 

@@ -24,5 +24,17 @@ def test_a_taken_port_is_named_with_its_option() -> None:
     )
 
 
+def test_no_port_is_given_out_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of seven parts that start together, two would otherwise meet on one port now and then."""
+    monkeypatch.setattr(ports, "LOWEST", ports.HIGHEST - 4)
+    monkeypatch.setattr(ports, "_available", lambda port: True)
+    wished = ports.choose(ports.HIGHEST - 1, "--port")
+    drawn = {ports.free() for _ in range(3)}
+    assert len(drawn) == 3
+    assert wished not in drawn
+    with pytest.raises(CannotStart, match="no free port"):
+        ports.free()
+
+
 def test_no_wish_is_a_free_port() -> None:
     assert ports.choose(None, "--port") != ports.choose(None, "--port")
