@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from adapters.postgres import breakers, breaks, events, networks, reconciliation
+from adapters.postgres import breakers, breaks, events, networks, reconciliation, webhooks
 from adapters.postgres.database import Database
 from adapters.stellar.treasuries import TreasuryHistory
 from domain.audit import by_engine, leaf
@@ -98,7 +98,7 @@ class ReconciliationActivities(ReconciliationSteps):
                 stroops - sum(transfer.amount_stroops for transfer in strange),
                 len(new),
                 sum((await breaks.open_by_kind(connection)).values()),
-                await breaks.untold(connection),
+                await webhooks.untold(connection),
             )
             await reconciliation.keep_run(connection, run.at, reading, comparison)
         _alarm(new)

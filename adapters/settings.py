@@ -169,8 +169,8 @@ class WorkerSettings(JudgingSettings):
     )
 
 
-class AnalyticsSettings(CommonSettings):
-    """The worker of the analytics queue: it reads the chain, and never holds a signing seed."""
+class ListenerSettings(CommonSettings):
+    """Whoever asks the network itself."""
 
     stellar_rpc_url: str = Field(
         pattern=URLS, description="Stellar RPC nodes, as http(s) URLs separated by commas"
@@ -178,6 +178,11 @@ class AnalyticsSettings(CommonSettings):
     stellar_network_passphrase: Passphrase = Field(
         min_length=1, description="passphrase of the network, checked against the node"
     )
+
+
+class AnalyticsSettings(ListenerSettings):
+    """The worker of the analytics queue: it reads the chain, and never holds a signing seed."""
+
     stellar_usdc_issuer: Address = Field(description="account that issues USDC")
     stellar_bond_address: Address = Field(description="account penalties come from")
     stellar_pool_address: Address = Field(description="account rewards come from")
@@ -187,17 +192,18 @@ class AnalyticsSettings(CommonSettings):
     reconciliation_opens_breaker: bool = Field(
         True, description="stop settling when money left a treasury that nothing of ours explains"
     )
+    inspection_every_seconds: Whole = Field(
+        60, ge=1, le=86400, description="pause between two inspections of the whole book"
+    )
+    inspection_overdue_hours: Whole = Field(24, ge=1, le=8760, description="hours to be paid in")
+    inspection_opens_breaker: bool = Field(
+        True, description="stop settling when a promise of the book is found broken"
+    )
 
 
-class ChannelSettings(CommonSettings):
+class ChannelSettings(ListenerSettings):
     """Who looks at the channels, or releases one: their addresses follow from the one seed."""
 
-    stellar_rpc_url: str = Field(
-        pattern=URLS, description="Stellar RPC nodes, as http(s) URLs separated by commas"
-    )
-    stellar_network_passphrase: Passphrase = Field(
-        min_length=1, description="passphrase of the network, checked against the node"
-    )
     stellar_channels_seed: SecretStr = Field(
         description="master seed (S...) the channel keys are derived from"
     )

@@ -16,6 +16,7 @@ from api import (
     disputes,
     events,
     health,
+    inspections,
     limits,
     outages,
     payments,
@@ -88,7 +89,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.state.settings = settings
     # What stands under /payments by a name of its own goes before the payment of any id.
     money = (limits, breakers, approvals, payments)
-    for noun in (outages, disputes, sla, *money, wallets, reconciliation, events, webhooks, health):
+    proofs = (reconciliation, inspections)
+    for noun in (outages, disputes, sla, *money, wallets, *proofs, events, webhooks, health):
         app.include_router(noun.router, prefix="/api/v1")
     # Probes look for health at the root as well.
     app.include_router(health.router, include_in_schema=False)

@@ -22,7 +22,7 @@ from adapters.postgres import invariants, ledger
 from adapters.postgres.database import Database
 from adapters.postgres.policies import settle_agreement
 from benchmarks import dues
-from domain.invariants import Finding
+from domain.inspections import Finding
 from domain.ledger import SLOTS, reservation, settlement
 from domain.policies import Agreement
 from migrations.run import upgrade

@@ -16,7 +16,8 @@ from rich.table import Table
 from adapters.postgres import invariants
 from cli.stacks import book
 from domain.errors import ApexError
-from domain.invariants import PROMISES, Finding, broken
+from domain.inspections import Finding, broken
+from domain.invariants import PROMISES
 from sandbox.processes import CannotStart
 
 

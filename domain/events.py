@@ -25,6 +25,8 @@ class EventType(StrEnum):
     BREAKER_CLOSED = "settlement.breaker_closed"
     BREAK_FOUND = "reconciliation.break_found"
     BREAK_CLOSED = "reconciliation.break_closed"
+    BOOK_BROKEN = "book.broken"
+    BOOK_OVERDUE = "book.overdue"
 
 
 @dataclass(frozen=True, slots=True)

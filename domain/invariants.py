@@ -5,7 +5,6 @@ The database enforces them as it is written to; here they are only named, so tha
 outside can say which one is broken, and by what.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -30,23 +29,3 @@ PROMISES = {
     Invariant.PARTITIONED: "what was accrued is pending, reserved, paid or reversed, and one of them",
     Invariant.INTENDED: "what was paid had been signed, kept and reserved before",
 }
-# As many of one kind are named; the rest are counted.
-NAMED_MAX = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """
-    Something that breaks a promise, by its id.
-
-    One that is `overdue` breaks none yet: it has only waited for too long, and somebody must look.
-    """
-
-    invariant: Invariant
-    subject: str
-    detail: str
-    overdue: bool = False
-
-
-def broken(findings: list[Finding]) -> bool:
-    return any(not finding.overdue for finding in findings)

@@ -33,7 +33,7 @@ def surroundings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name == "DATABASE_URL" or name.startswith(
-                ("TEMPORAL_", "STELLAR_", "SLA_", "SETTLEMENT_")
+                ("TEMPORAL_", "STELLAR_", "SLA_", "SETTLEMENT_", "RECONCILIATION_", "INSPECTION_")
             ):
                 patch.delenv(name)
         patch.setenv("BOOTSTRAP_API_KEY", KEY)
@@ -45,7 +45,11 @@ async def stack(
     surroundings: None, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
     """Everything, kept alive until the last test has ended."""
-    options = StackOptions(tmp_path_factory.mktemp("stack"), free(), ledger_seconds=0.25)
+    # Some tests write to the book what nobody should, and take it back: that must not stop the others.
+    settings = {"INSPECTION_OPENS_BREAKER": "false"}
+    options = StackOptions(
+        tmp_path_factory.mktemp("stack"), free(), ledger_seconds=0.25, settings=settings
+    )
     running = Stack(options)
     await running.start()
     yield running

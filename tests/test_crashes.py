@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import func, select
 
 from adapters.postgres.database import Database
-from adapters.postgres.tables import outages, payments, postings
+from adapters.postgres.tables import findings, inspections, outages, payments, postings
 from domain.errors import Unavailable
 from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
@@ -56,7 +56,10 @@ def history_of_outages() -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def crashing(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
-    stack = Stack(StackOptions(tmp_path / "data", free(), ledger_seconds=0.5))
+    """The book is inspected all the time: it keeps its promises at every moment, not only in the end."""
+    settings = {"INSPECTION_EVERY_SECONDS": "1"}
+    options = StackOptions(tmp_path / "data", free(), ledger_seconds=0.5, settings=settings)
+    stack = Stack(options)
     await stack.start()
     yield stack
     await stack.stop()
@@ -120,6 +123,8 @@ async def test_every_process_is_killed_and_nobody_is_paid_twice(
         rows = (await connection.execute(select(payments))).all()
         assert await connection.scalar(select(func.sum(postings.c.amount_stroops))) == 0
         statuses = (await connection.execute(select(outages.c.status))).scalars().all()
+        assert (await connection.scalar(select(func.count()).select_from(inspections)) or 0) > 5
+        assert (await connection.execute(select(findings))).all() == []
     await database.close()
     assert Counter(statuses) == {"closed": OUTAGES}
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from adapters.postgres import invariants
 from adapters.postgres.database import Database
-from domain.invariants import Finding
+from domain.inspections import Finding
 from sandbox.stack import Stack
 from tests.batch_machines import Together
 from tests.batch_mutants import BATCH_MUTANTS

@@ -28,8 +28,13 @@ FOUND_WITHIN_SECONDS = 60
 
 @pytest.fixture
 async def reconciled(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
-    """A stack of its own, at its own pace: ledgers of a second, a comparison every 15 seconds."""
-    stack = Stack(StackOptions(tmp_path / "data", free(), ledger_seconds=1.0))
+    """
+    A stack of its own, at its own pace: ledgers of a second, a comparison every 15 seconds. What is
+    planted breaks the book too, and here it is reconciliation that shall stop it.
+    """
+    settings = {"INSPECTION_OPENS_BREAKER": "false"}
+    options = StackOptions(tmp_path / "data", free(), ledger_seconds=1.0, settings=settings)
+    stack = Stack(options)
     await stack.start()
     yield stack
     await stack.stop()

@@ -1,34 +1,21 @@
-"""Scheduled work: book and chain are compared again and again, by public settings alone."""
+"""Scheduled work: the book is compared with the chain, and inspected, by public settings alone."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from temporalio.client import (
-    Client,
-    Schedule,
-    ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
-    ScheduleIntervalSpec,
-    ScheduleOverlapPolicy,
-    SchedulePolicy,
-    ScheduleSpec,
-    ScheduleUpdate,
-    ScheduleUpdateInput,
-)
+from temporalio.client import Client
 
+from activities.inspections import InspectionActivities
 from activities.reconciliation import ReconciliationActivities
 from adapters.postgres.database import Database
 from adapters.settings import AnalyticsSettings
 from adapters.stellar.treasuries import connect
 from domain.payments import Treasury
+from worker import schedules
+from worker.schedules import Clockwork
+from workflows.inspections import InspectionWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
-
-SCHEDULE = "schedule/reconciliation"
-# What a run takes at most; one that hangs makes room for the next.
-RUN_TIMEOUT = timedelta(minutes=10)
-# What was missed while nobody ran is made up for by the next run alone.
-CATCH_UP = timedelta(seconds=10)
 
 
 def reconciliation_activities(
@@ -49,29 +36,24 @@ def reconciliation_activities(
     return ReconciliationActivities(database, history, treasuries, stops=stops)
 
 
-def begin_reconciling(every_seconds: int) -> Callable[[Client], Awaitable[None]]:
-    """Let the schedule be as the settings say, whether it is there already or not."""
-    wanted = Schedule(
-        action=ScheduleActionStartWorkflow(
+def inspection_activities(settings: AnalyticsSettings, database: Database) -> InspectionActivities:
+    overdue = timedelta(hours=settings.inspection_overdue_hours)
+    return InspectionActivities(database, overdue, stops=settings.inspection_opens_breaker)
+
+
+def begin_clockwork(settings: AnalyticsSettings) -> Callable[[Client], Awaitable[None]]:
+    return schedules.begin(
+        "analytics",
+        Clockwork(
+            "reconciliation",
             ReconciliationWorkflow.run,
-            id="reconciliation",
-            task_queue="analytics",
-            execution_timeout=RUN_TIMEOUT,
-            static_summary="holds book and chain against each other",
+            settings.reconciliation_every_seconds,
+            "holds book and chain against each other",
         ),
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(seconds=every_seconds))]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+        Clockwork(
+            "inspection",
+            InspectionWorkflow.run,
+            settings.inspection_every_seconds,
+            "looks at every promise of the book",
+        ),
     )
-
-    def changed(known: ScheduleUpdateInput) -> ScheduleUpdate:
-        # Somebody may have paused it: that stays.
-        wanted.state = known.description.schedule.state
-        return ScheduleUpdate(wanted)
-
-    async def begin(client: Client) -> None:
-        try:
-            await client.create_schedule(SCHEDULE, wanted, trigger_immediately=True)
-        except ScheduleAlreadyRunningError:
-            await client.get_schedule_handle(SCHEDULE).update(changed)
-
-    return begin

@@ -24,12 +24,17 @@ from adapters.postgres.database import Database
 from adapters.settings import AnalyticsSettings, WorkerSettings, load, refuse_seeds
 from adapters.subscribers import Subscribers
 from domain.execution_modes import ExecutionMode
-from worker.analytics import begin_reconciling, reconciliation_activities
+from worker.analytics import (
+    begin_clockwork,
+    inspection_activities,
+    reconciliation_activities,
+)
 from worker.refusals import Refusals
 from worker.sandbox import strict_sandbox
 from worker.settlement import begin_gathering, settlement_activities
 from workflows.attestations import AttestationWorkflow
 from workflows.batches import BatchWorkflow, GatheringWorkflow
+from workflows.inspections import InspectionWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -47,7 +52,7 @@ LIVES: Mapping[str, Sequence[type]] = {
         *ERRANDS,
     ],
     "webhooks": [WebhookWorkflow],
-    "analytics": [ReconciliationWorkflow],
+    "analytics": [ReconciliationWorkflow, InspectionWorkflow],
 }
 
 
@@ -75,17 +80,18 @@ async def duty(
         webhooks = WebhookActivities(database, subscribers)
         return Duty(LIVES[queue], [webhooks.post_delivery, webhooks.abandon_delivery])
     if queue == "analytics":
-        return _comparisons(load(AnalyticsSettings), database, stack)
+        return _clockwork(load(AnalyticsSettings), database, stack)
     raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
 
 
-def _comparisons(settings: AnalyticsSettings, database: Database, stack: AsyncExitStack) -> Duty:
-    """Book and chain, held against each other by the clock."""
-    steps = reconciliation_activities(settings, database, stack)
+def _clockwork(settings: AnalyticsSettings, database: Database, stack: AsyncExitStack) -> Duty:
+    """Book and chain held against each other, and the book against its promises, by the clock."""
+    comparisons = reconciliation_activities(settings, database, stack)
+    inspections = inspection_activities(settings, database)
     return Duty(
         LIVES["analytics"],
-        [steps.read_chain, steps.compare_books],
-        begin_reconciling(settings.reconciliation_every_seconds),
+        [comparisons.read_chain, comparisons.compare_books, inspections.inspect_book],
+        begin_clockwork(settings),
     )
 
 

@@ -7,10 +7,9 @@ from sqlalchemy import ColumnElement, RowMapping, exists, func, or_, select, tex
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import breaks, deliveries, envelopes, events
+from adapters.postgres.tables import breaks, envelopes
 from domain.breaks import Break, BreakKind, BreakStatus, Closing, Moved
 from domain.errors import NotFound
-from domain.events import EventType
 from domain.payments import Treasury
 
 _COLUMNS = (
@@ -19,9 +18,6 @@ _COLUMNS = (
 )
 # As many in one statement, which can name so many values and no more.
 _TOGETHER = 1000
-# As many lives as a run begins for deliveries; the next run begins the others.
-TOLD_MAX = 500
-_TOLD = (EventType.BREAK_FOUND, EventType.BREAK_CLOSED, EventType.BREAKER_OPENED)
 
 
 async def keep(connection: AsyncConnection, found: Sequence[Break], at: datetime) -> list[Break]:
@@ -203,25 +199,6 @@ async def close(
             entry_id=entry_id,
         )
     )
-
-
-async def untold(connection: AsyncConnection) -> list[str]:
-    """
-    Return deliveries that a comparison calls for and nobody has begun, whoever found it: the oldest
-    first, and as many as one run can begin.
-    """
-    rows = await connection.execute(
-        select(deliveries.c.id)
-        .join(events, events.c.id == deliveries.c.event_id)
-        .where(
-            deliveries.c.status == "pending",
-            deliveries.c.attempts == 0,
-            events.c.type.in_(_TOLD),
-        )
-        .order_by(events.c.sequence, deliveries.c.id)
-        .limit(TOLD_MAX)
-    )
-    return list(rows.scalars())
 
 
 async def lock(connection: AsyncConnection) -> None:

@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import guards
-from domain.invariants import NAMED_MAX, Finding, Invariant
+from domain.inspections import NAMED_MAX, Finding
+from domain.invariants import Invariant
 
 # Enough to hash a million postings in memory, and time to do it.
 _ROOM = (
@@ -267,25 +268,28 @@ _FAMILIES = [
 
 
 async def check(
-    connection: AsyncConnection, overdue: timedelta = timedelta(hours=24)
+    connection: AsyncConnection,
+    overdue: timedelta = timedelta(hours=24),
+    named_max: int = NAMED_MAX,
 ) -> list[Finding]:
     """
     Look at every promise, in a transaction of the caller's; an empty list is a clean book.
 
-    What has been pending or reserved for longer than `overdue` is told beside what is broken.
+    What has been pending or reserved for longer than `overdue` is told beside what is broken. Of each
+    rule as many as `named_max` are named.
     """
     for setting in _ROOM:
         await connection.execute(text(setting))
     findings = list[Finding]()
     for family, asks_overdue in _FAMILIES:
-        asked: dict[str, object] = {"named_max": NAMED_MAX} | (
+        asked: dict[str, object] = {"named_max": named_max} | (
             {"overdue": overdue} if asks_overdue else {}
         )
         for row in await connection.execute(family, asked):
             late = row.rule == "overdue"
             invariant = Invariant.PARTITIONED if late else Invariant(row.rule)
             findings.append(Finding(invariant, row.subject, row.detail, late))
-            if row.place == NAMED_MAX < row.total:
-                more = f"and {row.total - NAMED_MAX} more"
-                findings.append(Finding(invariant, more, "of the same, not named here", late))
+            if row.place == named_max < row.total:
+                more, rest = f"and {row.total - named_max} more", "of the same, not named here"
+                findings.append(Finding(invariant, more, rest, late, unnamed=True))
     return findings

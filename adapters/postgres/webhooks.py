@@ -10,7 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import deliveries, events, webhooks
 from domain.errors import NotFound
+from domain.events import EventType
 from domain.webhooks import DeliveryResult, DeliveryStatus
+
+# Events that no life of an outage publishes; as many are begun by one run, the others by the next.
+TOLD_MAX = 500
+_TOLD = (
+    *(EventType.BREAK_FOUND, EventType.BREAK_CLOSED, EventType.BREAKER_OPENED),
+    *(EventType.BOOK_BROKEN, EventType.BOOK_OVERDUE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,5 +174,24 @@ async def called_for(connection: AsyncConnection, *event_ids: str) -> list[str]:
     """Return the ids of the deliveries that events called for when they were published."""
     rows = await connection.execute(
         select(deliveries.c.id).where(deliveries.c.event_id.in_(event_ids))
+    )
+    return list(rows.scalars())
+
+
+async def untold(connection: AsyncConnection) -> list[str]:
+    """
+    Return deliveries that scheduled work calls for and nobody has begun, whoever found what they tell:
+    the oldest first, and as many as one run can begin.
+    """
+    rows = await connection.execute(
+        select(deliveries.c.id)
+        .join(events, events.c.id == deliveries.c.event_id)
+        .where(
+            deliveries.c.status == "pending",
+            deliveries.c.attempts == 0,
+            events.c.type.in_(_TOLD),
+        )
+        .order_by(events.c.sequence, deliveries.c.id)
+        .limit(TOLD_MAX)
     )
     return list(rows.scalars())

@@ -15,7 +15,7 @@ from activities.outages import OutageActivities
 from adapters.postgres import invariants, ledger
 from adapters.postgres.database import Database
 from domain.disputes import Deciding, Dispute, Filing, Ruling
-from domain.invariants import broken
+from domain.inspections import broken
 from domain.outages import Declaration, Declaring, Judging, Outage, Resolution
 from domain.payments import Settling, payment_id
 from domain.policies import Agreement

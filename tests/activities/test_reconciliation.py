@@ -37,8 +37,8 @@ BULK = 100
 async def resting(
     surroundings: None, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
-    """A stack whose schedule compares once an hour."""
-    settings = {"RECONCILIATION_EVERY_SECONDS": "3600"}
+    """A stack whose schedules run once an hour."""
+    settings = {"RECONCILIATION_EVERY_SECONDS": "3600", "INSPECTION_EVERY_SECONDS": "3600"}
     directory = tmp_path_factory.mktemp("resting")
     stack = Stack(StackOptions(directory, free(), ledger_seconds=0.25, settings=settings))
     await stack.start()

@@ -38,6 +38,7 @@ from tests.workflows.stand_ins import (
     DETECTED,
     FakeAttestations,
     FakeBatches,
+    FakeInspections,
     FakeReconciliation,
     FakeWallets,
     FakeWebhooks,
@@ -50,6 +51,7 @@ from worker.sandbox import strict_sandbox
 from workflows.attestations import AttestationSteps
 from workflows.batches import BatchSteps
 from workflows.disputes import DisputeSteps
+from workflows.inspections import InspectionSteps
 from workflows.outages import OutageSteps, OutageWorkflow
 from workflows.payments import PaymentSteps
 from workflows.reconciliation import ReconciliationSteps
@@ -203,6 +205,7 @@ class Steps:
         self.webhooks = FakeWebhooks()
         self.attestations = FakeAttestations()
         self.reconciliation = FakeReconciliation()
+        self.inspections = FakeInspections()
         self.wallets = FakeWallets()
 
     def workers(self, client: Client) -> list[Worker]:
@@ -213,7 +216,8 @@ class Steps:
             "outages": steps_of(self.outages, OutageSteps, DisputeSteps),
             "settlement": settling,
             "webhooks": steps_of(self.webhooks, WebhookSteps),
-            "analytics": steps_of(self.reconciliation, ReconciliationSteps),
+            "analytics": steps_of(self.reconciliation, ReconciliationSteps)
+            + steps_of(self.inspections, InspectionSteps),
         }
         return [
             Worker(

@@ -1,7 +1,7 @@
 """
 Record what workflows did, so that later code can be held to it.
 
-    python -m tests.workflows.record 0.3.0
+    python -m tests.workflows.record 0.4.0
 
 keeps their histories under the version given: those of ordinary lives from two stacks of its own,
 one of which settles payments together and asks the SLA contract, and those of misfortunes from the

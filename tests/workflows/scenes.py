@@ -24,6 +24,7 @@ from tests.workflows.conftest import ASKER, Steps, reaches, time_skipping
 from tests.workflows.stage import Handle, Kept, Stage
 from tests.workflows.test_outages import IN_TIME, LATE, declared
 from workflows.attestations import AttestationWorkflow
+from workflows.inspections import InspectionWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.wallets import ERRANDS, ProveWalletWorkflow
@@ -137,6 +138,19 @@ async def compared(stage: Stage) -> Kept:
     return kept
 
 
+async def inspected(stage: Stage) -> Kept:
+    """The book, once at once and once after the database was away."""
+    kept: Kept = {}
+    for name, failures in (("told", 0), ("twice", 1)):
+        stage.steps.inspections.failures = failures
+        life = await stage.begin(
+            InspectionWorkflow.run, None, f"inspection-{name}", queue="analytics"
+        )
+        await life.result()
+        kept[f"inspection-{name}"] = life
+    return kept
+
+
 async def errands(stage: Stage) -> Kept:
     """Each errand about a wallet, and one that is refused."""
     kept: Kept = {}
@@ -160,7 +174,7 @@ SCENE_SECONDS = 60
 SCENES: list[Callable[[Stage], Awaitable[Kept]]] = [
     *misfortunes.SCENES,
     *(halted, ended, disputed, signalled, refused),
-    *(abandoned, compared, errands),
+    *(abandoned, compared, inspected, errands),
 ]
 
 

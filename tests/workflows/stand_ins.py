@@ -14,6 +14,7 @@ from domain.attempts import Attempt, Observation, Outcome, Preparation, Sighting
 from domain.attestations import Attestation, Call, CallStatus, Concluding, Conclusion, Turn
 from domain.batches import Batch, BatchPreparation, BatchSighting, Ejection, Gathering
 from domain.errors import Conflict
+from domain.inspections import Inspection, Order
 from domain.payments import Parking, Payment, PaymentStatus, Receipt, Treasury
 from domain.reconciliation import Comparison, Run
 from domain.sla import PaymentType
@@ -21,6 +22,7 @@ from domain.wallets import Challenge, Proof, Readiness
 from domain.webhooks import Delivery, DeliveryStatus
 from workflows.attestations import AttestationSteps
 from workflows.batches import BatchSteps
+from workflows.inspections import InspectionSteps
 from workflows.payments import PaymentSteps
 from workflows.reconciliation import ReconciliationSteps
 from workflows.wallets import WalletSteps
@@ -185,6 +187,20 @@ class FakeReconciliation(ReconciliationSteps):
     @activity.defn
     async def compare_books(self, run: Run) -> Comparison:
         return Comparison(42, 7, 70_000_000, 1, 1, [f"dlv-break-{run.at.isoformat()}"])
+
+
+class FakeInspections(InspectionSteps):
+    """A database that may be away, and a book of which one promise is broken anew each time."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    @activity.defn
+    async def inspect_book(self, order: Order) -> Inspection:
+        if self.failures:
+            self.failures -= 1
+            raise RuntimeError("the database does not answer")
+        return Inspection(True, 1, 0, 1, [f"dlv-finding-{order.at.isoformat()}"])
 
 
 class FakeWallets(WalletSteps):

@@ -12,6 +12,7 @@ from adapters.postgres.tables.events import (
     events,
     webhooks,
 )
+from adapters.postgres.tables.inspections import findings, inspections
 from adapters.postgres.tables.ledger import accounts, balances, entries, postings
 from adapters.postgres.tables.limits import (
     approvals,
@@ -70,6 +71,8 @@ __all__ = [
     "envelopes",
     "events",
     "execution_modes",
+    "findings",
+    "inspections",
     "limits",
     "metadata",
     "networks",

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import invariants
 from adapters.postgres.database import Database
 from benchmarks import books
-from domain.invariants import NAMED_MAX, Finding, Invariant, broken
+from domain.inspections import NAMED_MAX, Finding, broken
+from domain.invariants import Invariant
 from sandbox.stack import Stack
 from tests.forgeries import FITTED, FORGERIES
 from tests.plants import AWAY, BREAKS, IN_FLIGHT, OWED, copy, ent, pay, verdict

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from stellar_sdk import StrKey
 
 from activities.reconciliation import READ_FOR_SECONDS
-from adapters.postgres import breaks, reconciliation
+from adapters.postgres import reconciliation, webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.policies import settle_agreement
 from benchmarks import books
@@ -143,7 +143,7 @@ async def test_thousands_of_breaks_at_once_are_all_found(book: Database) -> None
     await listener.reads()
     first, again = await listener.compares(), await listener.compares()
     # One run can begin so many lives, and answer with so many names.
-    assert len(first.deliveries) == len(again.deliveries) == breaks.TOLD_MAX
+    assert len(first.deliveries) == len(again.deliveries) == webhooks.TOLD_MAX
     assert (first.new_breaks, first.open_breaks) == (MANY, MANY)
     assert (again.new_breaks, again.open_breaks) == (0, MANY)
 
