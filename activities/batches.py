@@ -101,6 +101,9 @@ class BatchActivities(AttemptActivities, BatchSteps):
             if held.envelope is not None:
                 return await self._stuck(batch, held.envelope, silence, PaymentStatus.HELD)
             return await self._prepared(batch, None, silence)
+        if held.envelope is not None and (made := await self.gate.by_hand(*riders)):
+            why = next(iter(made.values())).obstacle
+            return await self._stuck(batch, held.envelope, why, PaymentStatus.PARKED)
         if held.envelope is None and (
             left := await call_back(self.database, self.gate, held, riders, riding)
         ):

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from activities.breakers import BreakerSwitch
-from adapters.postgres import limits
+from adapters.postgres import adoptions, limits
 from adapters.postgres.database import Database
+from domain.adoptions import ByHand
 from domain.attempts import Preparation
 from domain.limits import NONE, Admission, Limits, breaker_open, hold
 from domain.payments import Payment
@@ -16,7 +17,7 @@ def _now() -> datetime:
 
 
 class Gate:
-    """With no limit set and the breaker closed it asks the database nothing."""
+    """With no limit set and the breaker closed, `hold` asks the database nothing."""
 
     def __init__(
         self,
@@ -45,6 +46,12 @@ class Gate:
             self.breaker.forget()  # the book knows better: it was closed a moment ago
         held = hold(self.allowed, payment, answer, now)
         return None if held is None else Preparation(None, held.reason, again_at=held.again_at)
+
+    async def by_hand(self, *payment_ids: str) -> dict[str, ByHand]:
+        """Ask before new bytes are signed: who pays a payment by hand leaves nothing to be paid."""
+        async with self.database.autocommit() as connection:
+            made = await adoptions.by_hand(connection, payment_ids)
+        return {each.payment_id: each for each in reversed(made)}
 
     async def pause(self) -> Preparation | None:
         """Ask before new bytes are signed: an open breaker holds those that replace dead ones too."""

@@ -16,9 +16,9 @@ from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from domain import evidence
+from domain.adoptions import ByHand
 from domain.attempts import Attempt, AttemptStatus, Preparation, SettlementRail, Sighting
 from domain.audit import Leaf, by_engine, leaf
-from domain.digests import instant
 from domain.errors import Obstructed, TryAgain
 from domain.events import Event, EventType, event, event_id
 from domain.ledger import reservation, spent, unspent
@@ -40,10 +40,13 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
+        made = (await self.gate.by_hand(payment.id)).get(payment.id)
+        if made is not None and made.adopted:
+            return Preparation(None, receipt=await self._receipt(payment))
         if (held_back := await self.gate.hold(payment)) is not None:
             return await self._kept_out(payment, held_back)
         reach("before_reserve")
-        held = await self._reserved(payment)
+        held = await self._reserved(payment, made)
         if isinstance(held, Preparation):
             return held
         reach("after_reserve")
@@ -66,6 +69,9 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         # any more, and none is voided from now on.
         if (stopped := await self.gate.hold(payment) or await self.gate.pause()) is not None:
             return await self._given_back(held, stopped)
+        # And it was reserved before this is read: whoever adopts a transfer sees one or the other.
+        if made := await self.gate.by_hand(payment.id):
+            return await self._given_back(held, Preparation(None, made[payment.id].obstacle))
         try:
             envelope = await self.sign(held, [alone(payment)], SettlementRail.SOROBAN, times_signed)
         except Obstructed as error:
@@ -78,13 +84,15 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         reach("after_store")
         return Preparation(attempt_of(held, stored, resumed=stored is not envelope))
 
-    async def _reserved(self, payment: Payment) -> Reservation | Preparation:
+    async def _reserved(self, payment: Payment, made: ByHand | None) -> Reservation | Preparation:
         """Reserve a (channel, sequence); or say what the payment waits for instead."""
         ours = self.rail.channels
         async with self.database.autocommit() as connection:
             if self.gathers:
                 if (held := await attempts.held(connection, payment.id)) is not None:
                     return held
+                if made is not None:
+                    return Preparation(None, made.obstacle)
                 await batches.ready(connection, payment.id)
                 return Preparation(None, gathered=True)
             if (held := await attempts.reserve(connection, payment.id, ours)) is not None:
@@ -115,12 +123,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         payment, attempt, seen = sighting.payment, sighting.attempt, sighting.observation
         confirmed_at = seen.closed_at or sighting.at
         transaction_hash = seen.hash or attempt.newest_hash
-        proof = {
-            "transaction_hash": transaction_hash,
-            "ledger": seen.ledger,
-            "fee_stroops": str(seen.fee_stroops),
-            "confirmed_at": instant(confirmed_at),
-        }
+        proof = evidence.of_receipt(transaction_hash, seen.ledger, seen.fee_stroops, confirmed_at)
         async with self.database.transaction() as connection:
             await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED)
             await payments.confirm(

@@ -66,12 +66,12 @@ async def call_back(
 ) -> int:
     """
     Ask the gate about each payment once more, now that it is to be signed for: one that a limit
-    stops by now leaves with all that were to go in one transfer with it. Those are ready again,
+    stops by now, or that was paid by hand, leaves with all that were to go in one transfer with it. Those are ready again,
     and its own life finds out what stops it. Returns how many left.
     """
-    if not gate.allowed.any():
-        return 0
-    stopped = {rider.id for rider in riders.values() if await gate.hold(rider) is not None}
+    stopped = set(await gate.by_hand(*(rider.id for rider in riders.values())))
+    if gate.allowed.any():
+        stopped |= {rider.id for rider in riders.values() if await gate.hold(rider) is not None}
     left = [
         share.payment_id
         for transfer in riding

@@ -11,6 +11,7 @@ from adapters.postgres import auth, policies
 from adapters.postgres.database import Database
 from adapters.settings import ApiSettings, load
 from api import (
+    adoptions,
     approvals,
     breakers,
     disputes,
@@ -88,7 +89,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     # What stands under /payments by a name of its own goes before the payment of any id.
-    money = (limits, breakers, approvals, payments)
+    money = (limits, breakers, approvals, adoptions, payments)
     proofs = (reconciliation, inspections)
     for noun in (outages, disputes, sla, *money, wallets, *proofs, events, webhooks, health):
         app.include_router(noun.router, prefix="/api/v1")

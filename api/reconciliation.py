@@ -9,8 +9,10 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import breaks, events, ledger, payments, reconciliation
+from adapters.postgres.database import Database as Book
+from api import commands
 from api.bodies import Body, Text
-from api.dependencies import Asked, Caller, Database, Paging, get_admin
+from api.dependencies import Asked, Caller, Database, Paging, Running, get_admin
 from api.views import PageView
 from domain.audit import leaf
 from domain.breaks import (
@@ -173,9 +175,19 @@ async def assign_break(
 
 @router.post("/breaks/{break_id}/close", dependencies=[Depends(get_admin)])
 async def close_break(
-    break_id: BreakId, body: ClosingBody, database: Database, asked: Asked
+    break_id: BreakId, body: ClosingBody, engine: Running, asked: Asked
 ) -> BreakView:
     """Close a break; what is asked again is answered again, anything else is refused."""
+    closed = await close_in_book(engine.database, break_id, body, asked)
+    if closed.payment_id is not None:
+        # It may have waited for somebody to say what the transfer was.
+        await commands.retry_payment(engine, closed.payment_id)
+    return closed
+
+
+async def close_in_book(
+    database: Book, break_id: str, body: ClosingBody, asked: Request
+) -> BreakView:
     now = datetime.now(UTC)
     closing = Closing(body.closing, body.note, asked.actor, now)
     async with database.transaction() as connection:
@@ -196,6 +208,8 @@ async def _close(
 ) -> None:
     found = breaks.break_of(row)
     entry = None
+    if closing.kind is ClosingKind.NONE:
+        await _refuse_in_doubt(connection, found)
     if closing.kind is ClosingKind.SUSPENSE:
         await _refuse_twice(connection, found)
         entry = closing_entry(found, *await breaks.sides(connection, found))
@@ -214,6 +228,18 @@ async def _close(
         leaf(f"break/{row['id']}", "break.closed", asked, closing.at, facts),
         event(EventType.BREAK_CLOSED, None, closing.at, facts, row["id"]),
     )
+
+
+async def _refuse_in_doubt(connection: AsyncConnection, found: Break) -> None:
+    """A transfer made by hand under the number of a payment is that payment, or it is made as well."""
+    if found.kind is not BreakKind.MISSING_IN_BOOK or found.payment_id is None:
+        return
+    payment = await payments.get(connection, found.payment_id)
+    if payment["transaction_hash"] is None and not await breaks.by_own_bytes(connection, found):
+        raise Conflict(
+            f"payment {found.payment_id} is not paid: adopt this transfer as the payment first, with POST"
+            f" /payments/{found.payment_id}/adoption, or close it with suspense to have it made as well"
+        )
 
 
 async def _refuse_twice(connection: AsyncConnection, found: Break) -> None:

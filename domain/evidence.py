@@ -75,6 +75,18 @@ def of_attestation(
     }
 
 
+def of_receipt(
+    transaction_hash: str, ledger: int, fee_stroops: int, confirmed_at: datetime
+) -> dict[str, Any]:
+    """Where a payment stands on the chain, and what it cost."""
+    return {
+        "transaction_hash": transaction_hash,
+        "ledger": ledger,
+        "fee_stroops": str(fee_stroops),
+        "confirmed_at": instant(confirmed_at),
+    }
+
+
 def of_payment(payment: Payment) -> dict[str, Any]:
     return {
         "payment_id": payment.id,

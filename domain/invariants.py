@@ -27,5 +27,5 @@ PROMISES = {
     Invariant.MATCHED: "a payment on the chain is one settlement in the book, and the reverse",
     Invariant.FLOORED: "no account is below its floor",
     Invariant.PARTITIONED: "what was accrued is pending, reserved, paid or reversed, and one of them",
-    Invariant.INTENDED: "what was paid had been signed, kept and reserved before",
+    Invariant.INTENDED: "what was paid had been signed, kept and reserved before, or a person adopted it",
 }

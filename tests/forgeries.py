@@ -135,6 +135,16 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
             *FITTED,
         ],
     ),
+    "an adoption of what the engine paid itself": (
+        *("intended", pay(SETTLED)),
+        [
+            (
+                "INSERT INTO chain_transfers SELECT 'x', 'transfer', transaction_hash, 1, now(),"
+                f" from_address, to_address, number, amount_stroops FROM payments WHERE id = '{pay(SETTLED)}'"
+            ),
+            f"INSERT INTO adoptions VALUES ('{pay(SETTLED)}', 'x', 'ada', 'x', now())",
+        ],
+    ),
     "a break closed by the entry of a payment": (
         *("matched", "brk_x"),
         [

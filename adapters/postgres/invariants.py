@@ -26,8 +26,7 @@ WITH {sums} found (rule, subject, detail) AS ({rules})
 SELECT rule, subject, detail, total, place FROM (
     SELECT *, count(*) OVER (PARTITION BY rule) AS total,
            row_number() OVER (PARTITION BY rule ORDER BY subject, detail) AS place
-    FROM found
-) counted WHERE place <= :named_max ORDER BY rule, place
+    FROM found) counted WHERE place <= :named_max ORDER BY rule, place
 """
 
 _ENTRIES = (
@@ -178,6 +177,10 @@ _PROOFS = (
         JOIN envelopes v ON (v.payment_id, v.n) = (s.leader, s.n)
         LEFT JOIN settled e ON e.payment_id = s.payment_id
         WHERE s.live AND a.status = 'succeeded' GROUP BY 1, 2, 3, 4
+    ), by_hand AS (
+        SELECT a.payment_id, t.transaction_hash, (p.number, p.amount_stroops, p.from_address, p.to_address)
+               = (t.number, t.amount_stroops, t.from_address, t.to_address) AS owed
+        FROM adoptions a JOIN chain_transfers t USING (position) JOIN payments p ON p.id = a.payment_id
     ),
     """,
     """
@@ -186,8 +189,7 @@ _PROOFS = (
         WHEN p.id IS NULL THEN format('settled by %s and not confirmed', e.id)
         ELSE format('%s names transaction %s and the payment %s',
                     e.id, e.transaction_hash, p.transaction_hash) END
-    FROM (SELECT id, transaction_hash FROM payments WHERE status = 'confirmed') p
-    FULL JOIN settled e ON e.payment_id = p.id
+    FROM (SELECT * FROM payments WHERE status = 'confirmed') p FULL JOIN settled e ON e.payment_id = p.id
     WHERE p.transaction_hash IS DISTINCT FROM e.transaction_hash
     UNION ALL
     SELECT 'matched', format('%s/%s', p.outage_id, p.revision),
@@ -195,10 +197,8 @@ _PROOFS = (
     FROM settled e JOIN payments p ON p.id = e.payment_id
     GROUP BY p.outage_id, p.revision HAVING count(*) > 1
     UNION ALL
-    SELECT 'matched', e.transaction_hash, format('claimed by %s attempts',
-           count(DISTINCT (r.leader, r.n)))
-    FROM settled e JOIN ridden r ON r.payment_id = e.payment_id
-    GROUP BY e.transaction_hash
+    SELECT 'matched', e.transaction_hash, format('claimed by %s attempts', count(DISTINCT (r.leader, r.n)))
+    FROM settled e JOIN ridden r ON r.payment_id = e.payment_id GROUP BY e.transaction_hash
     HAVING (min(r.leader), min(r.n)) <> (max(r.leader), max(r.n))
     UNION ALL
     SELECT 'matched', e.payment_id, format('its share of transaction %s is %s of %s stroops',
@@ -212,11 +212,16 @@ _PROOFS = (
     WHERE e.id IS NULL OR b.id IS NULL
     UNION ALL
     SELECT 'intended', e.payment_id, CASE
+        WHEN h.payment_id IS NOT NULL THEN 'it was adopted, and is not what was made by hand'
         WHEN r.payment_id IS NULL THEN 'it is settled and no signed bytes of it were kept'
         WHEN NOT r.signed THEN format('no bytes that pay it are those of %s', e.transaction_hash)
         ELSE 'its bytes were signed after it was settled' END
     FROM settled e LEFT JOIN ridden r ON r.payment_id = e.payment_id
-    WHERE r.payment_id IS NULL OR NOT r.signed OR r.signed_at > e.booked_at
+    LEFT JOIN by_hand h ON h.payment_id = e.payment_id
+    WHERE CASE WHEN h.payment_id IS NULL
+          THEN r.payment_id IS NULL OR NOT r.signed OR r.signed_at > e.booked_at
+          ELSE r.payment_id IS NOT NULL OR h.owed IS NOT TRUE
+               OR h.transaction_hash <> e.transaction_hash END
     """,
 )
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from adapters.postgres import audit, breaks, ledger
 from adapters.postgres.database import Database
-from api.reconciliation import BreakView, ClosingBody, OwnerBody, assign_break, close_break
+from api.reconciliation import BreakView, ClosingBody, OwnerBody, assign_break, close_in_book
 from benchmarks import books
 from domain.breaks import BreakKind, ClosingKind
 from domain.errors import Conflict, Invalid
@@ -50,7 +50,7 @@ async def found(book: Database, listener: Listener) -> dict[str, str]:
 
 async def close(book: Database, break_id: str, kind: ClosingKind) -> BreakView:
     body = ClosingBody(note="looked at", closing=kind)
-    return await close_break(break_id, body, book, Request("ada", "corr"))
+    return await close_in_book(book, break_id, body, Request("ada", "corr"))
 
 
 async def held(book: Database) -> dict[str, int]:
@@ -154,7 +154,7 @@ async def test_two_who_close_a_break_at_once_close_it_once_and_it_is_known_who(
     await assign_break(break_id, OwnerBody(owner="Ada"), book, Request("bob", "corr"))
     body = ClosingBody(note="looked at", closing=ClosingKind.SUSPENSE)
     said = await asyncio.gather(
-        *(close_break(break_id, body, book, Request(who, "corr")) for who in ("ada", "eve")),
+        *(close_in_book(book, break_id, body, Request(who, "corr")) for who in ("ada", "eve")),
         return_exceptions=True,
     )
     (closed,) = [each for each in said if isinstance(each, BreakView)]

@@ -39,6 +39,7 @@ from adapters.postgres.tables.payments import (
     submissions,
 )
 from adapters.postgres.tables.reconciliation import (
+    adoptions,
     breaks,
     chain_cursor,
     chain_gaps,
@@ -50,6 +51,7 @@ from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
 __all__ = [
     "Xid8",
     "accounts",
+    "adoptions",
     "agreements",
     "api_keys",
     "approvals",

@@ -60,6 +60,23 @@ reconciliation_runs = Table(
     Index("ix_reconciliation_runs_at", "at"),
 )
 
+adoptions = Table(
+    "adoptions",
+    metadata,
+    Column("payment_id", String(64), sa.ForeignKey("payments.id"), primary_key=True),
+    # One transfer is one payment.
+    Column(
+        "position",
+        String(40),
+        sa.ForeignKey("chain_transfers.position"),
+        nullable=False,
+        unique=True,
+    ),
+    Column("adopted_by", String(100), nullable=False),
+    Column("note", sa.Text, nullable=False),
+    Column("adopted_at", Instant, nullable=False),
+)
+
 breaks = Table(
     "breaks",
     metadata,

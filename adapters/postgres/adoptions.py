@@ -1,0 +1,96 @@
+"""Transfers made by hand, as reconciliation has read them, and those that were adopted as payments."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from sqlalchemy import RowMapping, exists, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import adoptions, payments, shares
+from domain.adoptions import ADOPTABLE, Adoption, ByHand
+from domain.errors import NotFound
+from domain.payments import PaymentStatus
+
+# Two questions about our own bytes and not one: each has an index to answer it. A transfer whose
+# break was closed with suspense is known to be something else than the payment.
+_BY_HAND = text(
+    """
+    SELECT p.id AS payment_id, p.number, t.position, t.kind, t.transaction_hash, t.ledger, t.closed_at,
+           t.from_address, t.to_address, t.amount_stroops, a.payment_id IS NOT NULL AS adopted
+    FROM payments p
+    JOIN chain_transfers t ON t.number = p.number::numeric AND t.amount_stroops > 0
+     AND t.from_address IN (SELECT bond FROM agreements UNION SELECT pool FROM agreements)
+    LEFT JOIN adoptions a ON a.payment_id = p.id AND a.position = t.position
+    WHERE p.id = ANY(:payment_ids)
+      AND NOT EXISTS (SELECT FROM envelopes e WHERE e.hash = t.transaction_hash)
+      AND NOT EXISTS (SELECT FROM envelopes e WHERE e.inner_hash = t.transaction_hash)
+      AND NOT EXISTS (
+          SELECT FROM breaks b
+          WHERE b.subject = 'transfer/' || t.position AND b.kind = 'missing_in_book'
+            AND b.closing = 'suspense'
+      )
+    ORDER BY a.payment_id IS NULL, t.position
+    """
+)
+
+
+async def by_hand(connection: AsyncConnection, payment_ids: Sequence[str]) -> list[ByHand]:
+    """
+    Return what was paid by hand under the numbers of these payments: an adopted transfer first.
+
+    As far as reconciliation has read the chain, which is seconds ago.
+    """
+    rows = await connection.execute(_BY_HAND, {"payment_ids": list(payment_ids)})
+    return [
+        ByHand(**{each.name: row[each.name] for each in fields(ByHand)}) for row in rows.mappings()
+    ]
+
+
+async def lock(connection: AsyncConnection, payment_id: str) -> tuple[RowMapping, bool]:
+    """
+    Return a payment, and whether it rides in an attempt; until the transaction ends none begins.
+
+    Whoever opens an attempt refers to the payment's row, and waits for this lock, or is waited for.
+    """
+    await connection.execute(
+        select(payments.c.id).where(payments.c.id == payment_id).with_for_update()
+    )
+    rides = exists().where(shares.c.payment_id == payments.c.id, shares.c.live)
+    rows = await connection.execute(
+        select(payments, rides.label("rides")).where(payments.c.id == payment_id)
+    )
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"there is no payment {payment_id!r}")
+    return row, row["rides"]
+
+
+async def get(connection: AsyncConnection, payment_id: str) -> RowMapping | None:
+    rows = await connection.execute(select(adoptions).where(adoptions.c.payment_id == payment_id))
+    return rows.mappings().one_or_none()
+
+
+async def adopt(connection: AsyncConnection, adoption: Adoption, made: ByHand) -> None:
+    """Confirm a payment by a transfer that was made by hand; the caller holds its lock."""
+    await connection.execute(
+        insert(adoptions).values(
+            payment_id=adoption.payment_id,
+            position=adoption.position,
+            adopted_by=adoption.adopted_by,
+            note=adoption.note,
+            adopted_at=adoption.at,
+        )
+    )
+    await connection.execute(
+        update(payments)
+        .where(payments.c.id == adoption.payment_id, payments.c.status.in_(ADOPTABLE))
+        .values(
+            status=PaymentStatus.CONFIRMED,
+            parked_reason=None,
+            gathered_at=None,
+            transaction_hash=made.transaction_hash,
+            ledger=made.ledger,
+            confirmed_at=made.closed_at,
+        )
+    )

@@ -1,0 +1,81 @@
+"""
+Payments made by hand: a transfer that the engine did not sign, and that carries a payment's number.
+
+While such a transfer is known, nothing is signed for that payment: it may have been paid. A person says
+which: it is adopted as the payment, or its break is closed with suspense, and the payment is made.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.errors import Conflict, Invalid
+from domain.money import decimal
+from domain.payments import Payment, PaymentStatus
+
+NOTE_MAX = 1000
+# Nothing of it is on its way.
+ADOPTABLE = frozenset({PaymentStatus.PENDING, PaymentStatus.HELD, PaymentStatus.PARKED})
+# What stands in the place of an attempt in the entries of a payment that the engine did not make.
+LEADER = "adoption"
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """A transfer out of a treasury under a payment's number, by bytes that are not the engine's."""
+
+    payment_id: str
+    number: int
+    position: str
+    kind: str
+    transaction_hash: str
+    ledger: int
+    closed_at: datetime
+    from_address: str
+    to_address: str | None
+    amount_stroops: int
+    adopted: bool
+
+    @property
+    def obstacle(self) -> str:
+        """Why the payment is not made, in a sentence that stays the same while it is not."""
+        return (
+            f"transaction {self.transaction_hash} carries its number {self.number} and is not the "
+            f"engine's: adopt it as this payment with POST /payments/{self.payment_id}/adoption, or "
+            "close its break with suspense to have the payment made all the same"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A person's word that a transfer made by hand is the payment."""
+
+    payment_id: str
+    position: str
+    adopted_by: str
+    note: str
+    at: datetime
+
+
+def check_adoption(payment: Payment, status: str, rides: bool, made: ByHand) -> None:
+    """Refuse what is not exactly the payment, and a payment that something may still pay."""
+    if status not in ADOPTABLE or rides:
+        raise Conflict(
+            f"payment {payment.id} is {status} and the engine may have bytes of its own for it on their "
+            "way; wait until it is held or parked"
+        )
+    differs = [
+        f"{what} is {is_} and not {owed}"
+        for what, is_, owed in (
+            ("its amount", decimal(made.amount_stroops), decimal(payment.amount_stroops)),
+            ("its payee", made.to_address, payment.to_address),
+            ("its payer", made.from_address, payment.from_address),
+            ("what it is", made.kind, "transfer"),
+        )
+        if is_ != owed
+    ]
+    if differs:
+        raise Invalid(
+            "transaction_hash",
+            f"{made.transaction_hash} is not what payment {payment.id} owes: {'; '.join(differs)}. Close "
+            "its break with suspense, and the payment is made",
+        )

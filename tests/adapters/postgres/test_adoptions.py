@@ -1,0 +1,240 @@
+"""What was paid by hand is known as reconciliation read it, and nothing is signed beside it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from activities.batches import BatchActivities
+from activities.payments import PaymentActivities
+from adapters.postgres import adoptions, attempts, batches
+from adapters.postgres.database import Database
+from adapters.stellar.rail import Rail
+from benchmarks import books
+from domain.adoptions import Adoption, ByHand
+from domain.attempts import Preparation
+from domain.batches import Plan
+from domain.errors import TryAgain
+from domain.payments import Payment, PaymentStatus
+from domain.reconciliation import Extent
+from sandbox.stack import Stack
+from tests.dying import dead, parking, settle
+from tests.gathering import CLASSIC, NETTED
+from tests.owing import NOW, payment_owed
+from tests.planting import tamper
+from tests.support import eventually
+from tests.telling import Listener, told
+
+OURS, THEIRS = "aa" * 32, "bb" * 32
+LATER = NOW.replace(year=2100)
+
+
+@pytest.fixture
+async def book(stack: Stack) -> AsyncIterator[Database]:
+    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+        yield database
+
+
+@pytest.fixture
+def listener(book: Database) -> Listener:
+    made = Listener(book)
+    made.teller.extent_told = Extent(1, 1000)
+    return made
+
+
+async def sent(listener: Listener, payment: Payment, hash_: str = THEIRS) -> None:
+    """Somebody sends what a payment owes, and reconciliation reads it."""
+    to, stroops = payment.to_address, payment.amount_stroops
+    listener.teller.transfers.append(told(hash_, 500, payment.number, stroops, to))
+    await listener.reads()
+
+
+async def made_for(book: Database, payment: Payment) -> list[ByHand]:
+    async with book.autocommit() as connection:
+        return await adoptions.by_hand(connection, [payment.id])
+
+
+async def know_channels(book: Database, rail: Rail) -> None:
+    async with book.transaction() as connection:
+        await attempts.keep_channels(connection, dict.fromkeys(rail.channels, 7))
+
+
+async def test_a_transfer_under_its_number_is_known_by_what_it_is(
+    book: Database, listener: Listener
+) -> None:
+    payment, other = await payment_owed(book), await payment_owed(book)
+    await sent(listener, payment)
+    (made,) = await made_for(book, payment)
+    assert (made.transaction_hash, made.amount_stroops) == (THEIRS, payment.amount_stroops)
+    assert not made.adopted
+    assert payment.id in made.obstacle
+    assert await made_for(book, other) == []
+
+
+async def test_our_own_bytes_are_not_made_by_hand(book: Database, listener: Listener) -> None:
+    """Neither by their own name nor by that of the fee bump around them."""
+    payment = await payment_owed(book)
+    for hash_, inner in ((OURS, "cc" * 32), ("dd" * 32, THEIRS)):
+        await tamper(
+            book,
+            "INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)"
+            " VALUES (:hash, :inner, :id, 1, 'A', 100, 1)",
+            hash=hash_,
+            inner=inner,
+            id=payment.id,
+        )
+        await sent(listener, payment, OURS if hash_ == OURS else THEIRS)
+    assert await made_for(book, payment) == []
+
+
+async def test_what_came_in_or_moved_nothing_is_no_payment(
+    book: Database, listener: Listener
+) -> None:
+    """A payee may send money back under the number it got, and anybody may move nothing."""
+    payment = await payment_owed(book)
+    back = "INSERT INTO chain_transfers VALUES (:at, 'transfer', :hash, 5, now(), :from, :to, :number, :sum)"
+    for place, from_, to, sum_ in (("1", "GPAYEE", "GBOND", 5), ("2", "GBOND", "GPAYEE", 0)):
+        await tamper(
+            book,
+            back.replace(":from", ":payer"),
+            at=place,
+            hash=THEIRS,
+            payer=from_,
+            to=to,
+            number=payment.number,
+            sum=sum_,
+        )
+    assert await made_for(book, payment) == []
+
+
+async def test_nothing_is_signed_beside_it(book: Database, listener: Listener, rail: Rail) -> None:
+    payment, steps = await payment_owed(book), PaymentActivities(book, rail)
+    await know_channels(book, rail)
+    await sent(listener, payment)
+    (made,) = await made_for(book, payment)
+    for _ in range(2):
+        assert await steps.prepare_payment(payment) == Preparation(None, made.obstacle)
+    async with book.autocommit() as connection:
+        assert await attempts.held(connection, payment.id) is None
+        assert await connection.scalar(text("SELECT count(*) FROM envelopes")) == 0
+
+
+@pytest.mark.parametrize("plan", [CLASSIC, NETTED])
+async def test_a_batch_goes_on_without_it(
+    book: Database, listener: Listener, rail: Rail, plan: Plan
+) -> None:
+    await know_channels(book, rail)
+    owed = [await payment_owed(book), await payment_owed(book, minutes=5)]
+    alone = PaymentActivities(book, rail, gathers=True)
+    for payment in owed:
+        assert (await alone.prepare_payment(payment)).gathered
+    async with book.transaction() as connection:
+        batch = await batches.gather(connection, plan, LATER, rail.channels)
+    assert batch is not None
+    await sent(listener, owed[0])
+    # The scratch book's payees do not exist on the chain: whoever is at fault for that is not asked here.
+    steps = BatchActivities(book, rail, plan)
+    steps.rail = Untroubled(rail)  # type: ignore[assignment]
+    with pytest.raises(TryAgain, match="goes on without 1 payments"):
+        await steps.prepare_batch(batch)
+    (made,) = await made_for(book, owed[0])
+    # Its own life finds out why, and it is not made ready again.
+    assert await alone.prepare_payment(owed[0]) == Preparation(None, made.obstacle)
+
+
+class Untroubled:
+    """A rail that finds no fault with any payee."""
+
+    def __init__(self, rail: Rail) -> None:
+        self.channels = rail.channels
+
+    async def obstacles(self, riding: object) -> dict[int, str]:
+        return {}
+
+
+async def test_bytes_that_died_are_not_followed_by_others(
+    database: Database, rail: Rail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the real chain: its channel is kept for the void that follows."""
+    payment, steps = await payment_owed(database), PaymentActivities(database, rail)
+    died = await dead(rail, steps, payment)
+    made = ByHand(
+        *(payment.id, payment.number, "9", "transfer", THEIRS, 1, NOW),
+        *(payment.from_address, payment.to_address, payment.amount_stroops, False),
+    )
+
+    async def by_hand(*payment_ids: str) -> dict[str, ByHand]:
+        return {payment.id: made}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps.gate, "by_hand", by_hand)
+        why = await steps.prepare_payment(payment)
+        assert why == Preparation(None, made.obstacle, dead_after=died.max_ledger)
+        await steps.park_payment(parking(payment, why, PaymentStatus.PARKED))
+    # Had it been something else, the payment goes on where it stopped.
+    await settle(steps, payment, died)
+
+
+async def test_whoever_begins_an_attempt_and_whoever_adopts_see_each_other(
+    book: Database, listener: Listener, rail: Rail
+) -> None:
+    await know_channels(book, rail)
+    payment = await payment_owed(book)
+    await sent(listener, payment)
+    (made,) = await made_for(book, payment)
+
+    async def reserve() -> None:
+        async with book.autocommit() as connection:
+            await attempts.reserve(connection, payment.id, rail.channels)
+
+    async with book.transaction() as connection:
+        row, rides = await adoptions.lock(connection, payment.id)
+        assert (row["id"], rides) == (payment.id, False)
+        reserving = asyncio.create_task(reserve())
+
+        async def waits() -> bool:
+            async with book.autocommit() as other:
+                return bool(
+                    await other.scalar(
+                        text(
+                            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                            " AND datname = current_database()"
+                        )
+                    )
+                )
+
+        await eventually(waits, "the reservation waits")
+        await adoptions.adopt(
+            connection, Adoption(payment.id, made.position, "ada", "x", NOW), made
+        )
+    await reserving
+    # It is adopted by now, which whoever reserved for it reads before it signs.
+    assert [each.adopted for each in await made_for(book, payment)] == [True]
+    async with book.transaction() as connection:
+        row, rides = await adoptions.lock(connection, payment.id)
+    assert (row["status"], rides) == ("confirmed", True)
+
+
+async def test_one_transfer_is_one_payment_for_ever(book: Database, listener: Listener) -> None:
+    payment, other = await payment_owed(book), await payment_owed(book)
+    await sent(listener, payment)
+    (made,) = await made_for(book, payment)
+    async with book.transaction() as connection:
+        await adoptions.adopt(
+            connection, Adoption(payment.id, made.position, "ada", "x", NOW), made
+        )
+    with pytest.raises(IntegrityError, match="uq_adoptions_position"):
+        async with book.transaction() as connection:
+            await adoptions.adopt(
+                connection, Adoption(other.id, made.position, "ada", "x", NOW), made
+            )
+    for statement in (
+        "DELETE FROM adoptions",
+        "UPDATE adoptions SET note = 'y'",
+        "TRUNCATE adoptions",
+    ):
+        with pytest.raises(IntegrityError):
+            async with book.transaction() as connection:
+                await connection.execute(text(statement))

@@ -1,0 +1,117 @@
+"""
+A payment that somebody made by hand, on the whole product: the engine does not make it as well, and a
+person says what it was. The chain's own history is the witness.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.postgres import invariants
+from adapters.postgres.database import Database
+from sandbox.stack import Stack
+from tests.holding import BREAKER, approve, moved, outage, payment_of
+from tests.owing import open_rail
+from tests.planting import Planter
+from tests.support import eventually, lifecycle
+
+ABOVE_THE_CAP = 15 + 52
+ABOVE_APPROVAL = 15 + 13
+NONE = {"note": "it was this payment", "closing": "none"}
+SUSPENSE = {"note": "it was something else", "closing": "suspense"}
+
+
+@pytest.fixture
+async def planter(limited: Stack) -> AsyncIterator[Planter]:
+    rail = open_rail(limited)
+    yield Planter(limited, rail)
+    await rail.close()
+
+
+async def break_of(admin: httpx.AsyncClient, payment: dict[str, Any]) -> dict[str, Any]:
+    """Wait until reconciliation has found what was sent by hand, and let money move again."""
+
+    async def found() -> dict[str, Any] | None:
+        listed = (await admin.get("/reconciliation/breaks", params={"status": "open"})).json()
+        return next((each for each in listed["items"] if each["payment_id"] == payment["id"]), None)
+
+    seen = await eventually(found, "the transfer by hand is found", 60)
+    closing = {"action": "close", "reason": "it was sent by hand, on purpose"}
+    (await admin.post(BREAKER, json=closing)).raise_for_status()
+    return seen
+
+
+async def broken(stack: Stack) -> list[str]:
+    book = Database(stack.environment["DATABASE_URL"], connections_max=1)
+    async with book.transaction() as connection:
+        found = await invariants.check(connection)
+    await book.close()
+    return [f"{each.invariant}: {each.detail}" for each in found if not each.overdue]
+
+
+async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
+    limited: Stack, people: dict[str, httpx.AsyncClient], planter: Planter
+) -> None:
+    admin = people["admin"]
+    outage_id = await outage(people["kim"], ABOVE_THE_CAP)
+    payment = await payment_of(admin, outage_id, "held")
+    assert payment["parked_reason"].endswith("or settle it by hand")
+    hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]))
+    seen = await break_of(admin, payment)
+
+    adoption, body = f"/payments/{payment['id']}/adoption", {"note": "ticket 7"}
+    early = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
+    assert early.status_code == 409
+    assert f"payment {payment['id']} is not paid: adopt this transfer" in early.json()["detail"]
+    assert (
+        await people["ada"].post(adoption, json=body | {"transaction_hash": hash_})
+    ).status_code == 403
+    other = await admin.post(adoption, json=body | {"transaction_hash": "0" * 64})
+    assert other.status_code == 422
+    assert (await admin.get(adoption)).json() is None
+
+    adopted = await admin.post(adoption, json=body | {"transaction_hash": hash_})
+    assert adopted.status_code == 201, adopted.text
+    assert (adopted.json()["adopted_by"], adopted.json()["note"]) == ("admin", "ticket 7")
+    await lifecycle(admin, outage_id, "closed", 20)
+    again = await admin.post(adoption, json=body | {"transaction_hash": hash_})
+    assert again.json() == adopted.json() == (await admin.get(adoption)).json()
+
+    assert (await moved(limited))[payment["number"]] == 1
+    paid = await payment_of(admin, outage_id, "confirmed")
+    assert paid["transaction_hash"] == hash_
+    told = (await admin.get(f"/outages/{outage_id}/timeline")).json()["items"]
+    assert [each["actor"] for each in told if each["step"] == "payment.adopted"] == ["admin"]
+    closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
+    assert closed.status_code == 200
+    assert await broken(limited) == []
+
+
+async def test_what_was_sent_by_hand_and_is_not_the_payment_is_kept_apart(
+    limited: Stack, people: dict[str, httpx.AsyncClient], planter: Planter
+) -> None:
+    admin = people["admin"]
+    outage_id = await outage(people["kim"], ABOVE_APPROVAL)
+    payment = await payment_of(admin, outage_id, "held")
+    hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]) - 1)
+    seen = await break_of(admin, payment)
+    for name in ("ada", "bob"):
+        assert (await approve(people[name], payment["id"])).status_code == 201
+
+    # It may go by every limit, and does not: it may have been paid.
+    stopped = await payment_of(admin, outage_id, "parked")
+    assert stopped["parked_reason"].startswith(f"transaction {hash_} carries its number")
+    assert (await moved(limited))[payment["number"]] == 1
+    refused = await admin.post(
+        f"/payments/{payment['id']}/adoption", json={"transaction_hash": hash_, "note": "nearly"}
+    )
+    assert refused.status_code == 422
+    assert "its amount is 1299.9999999 and not 1300" in refused.json()["detail"]
+
+    closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=SUSPENSE)
+    assert closed.status_code == 200, closed.text
+    await lifecycle(admin, outage_id, "closed", 60)
+    assert (await moved(limited))[payment["number"]] == 2
+    assert await broken(limited) == []
