@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from adapters.postgres import breakers, breaks, events, networks, reconciliation, webhooks
-from adapters.postgres.database import Database
+from adapters.postgres.database import Database, make_room
 from adapters.stellar.treasuries import TreasuryHistory
 from domain.audit import by_engine, leaf
 from domain.breaks import Break
@@ -77,6 +77,7 @@ class ReconciliationActivities(ReconciliationSteps):
     @activity.defn
     async def compare_books(self, run: Run) -> Comparison:
         async with self.database.transaction() as connection:
+            await make_room(connection)
             await breaks.lock(connection)
             reading = await reconciliation.cursor(connection)
             if reading is None:

@@ -39,7 +39,12 @@ SIGNER = "settlement-worker"
 STOPPED = {PaymentStatus.PARKED, PaymentStatus.HELD, PaymentStatus.QUARANTINED}
 SEND, READ = "sendTransaction", "getTransactions"
 # So many alarms are what this is about: the breaker would stop it, as it should elsewhere.
-SETTINGS = {"SETTLEMENT_BREAKER_ALARMS": "1000000", "SETTLEMENT_BREAKER_UNKNOWNS": "1000000"}
+SETTINGS = {
+    "SETTLEMENT_BREAKER_ALARMS": "1000000",
+    "SETTLEMENT_BREAKER_UNKNOWNS": "1000000",
+    # The book keeps its promises at every moment; one that did not would stop the soak.
+    "INSPECTION_EVERY_SECONDS": "5",
+}
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ class Story:
             case PaymentStatus.CONFIRMED:
                 return (
                     f"Paid: {money} reached {self.owed.to_address} in ledger {self.owed.ledger}, "
-                    f"by transaction {self.owed.transaction_hash}."
+                    f"by transaction {self.owed.transaction_hash}{self._by_hand}."
                 )
             case PaymentStatus.PREPARED | PaymentStatus.SUBMITTED if last and last.envelopes:
                 sent = "sent" if self.owed.status == PaymentStatus.SUBMITTED else "signed"
@@ -156,6 +156,11 @@ class Story:
         if last is not None and last.status == AttemptStatus.FAILED:
             return f"Owed: attempt {last.n} had no effect ({last.reason}), and another follows."
         return f"Owed: {money} wait to be signed for since {instant(self.owed.created_at)}."
+
+    @property
+    def _by_hand(self) -> str:
+        adopted = [step.actor for step in self.steps if step.action == "payment.adopted"]
+        return f", which was made by hand and adopted by {adopted[0]}" if adopted else ""
 
     def _bound(self, money: str) -> str:
         held = sum(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -13,6 +14,20 @@ from domain.errors import Refused, Unavailable
 def dialect_url(url: str) -> URL:
     """Accept the plain postgresql:// of every other tool; this engine speaks psycopg 3."""
     return make_url(url).set(drivername="postgresql+psycopg")
+
+
+# Enough to hash a million rows in memory, and time to do it.
+_ROOM = (
+    "SET LOCAL work_mem = '128MB'",
+    "SET LOCAL statement_timeout = '300s'",
+    "SET LOCAL jit = off",
+)
+
+
+async def make_room(connection: AsyncConnection) -> None:
+    """Let a transaction read all of the book, which takes more than any other statement may."""
+    for setting in _ROOM:
+        await connection.execute(text(setting))
 
 
 class Database:

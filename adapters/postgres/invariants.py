@@ -10,16 +10,10 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.database import make_room
 from adapters.postgres.tables import guards
 from domain.inspections import NAMED_MAX, Finding
 from domain.invariants import Invariant
-
-# Enough to hash a million postings in memory, and time to do it.
-_ROOM = (
-    "SET LOCAL work_mem = '128MB'",
-    "SET LOCAL statement_timeout = '300s'",
-    "SET LOCAL jit = off",
-)
 
 _COUNTED = """
 WITH {sums} found (rule, subject, detail) AS ({rules})
@@ -283,8 +277,7 @@ async def check(
     What has been pending or reserved for longer than `overdue` is told beside what is broken. Of each
     rule as many as `named_max` are named.
     """
-    for setting in _ROOM:
-        await connection.execute(text(setting))
+    await make_room(connection)
     findings = list[Finding]()
     for family, asks_overdue in _FAMILIES:
         asked: dict[str, object] = {"named_max": named_max} | (

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.postgres import invariants
+from adapters.postgres import invariants, stories
 from adapters.postgres.database import Database
 from sandbox.stack import Stack
 from tests.holding import BREAKER, approve, moved, outage, payment_of
@@ -51,6 +51,14 @@ async def broken(stack: Stack) -> list[str]:
     return [f"{each.invariant}: {each.detail}" for each in found if not each.overdue]
 
 
+async def standing(stack: Stack, payment_id: str) -> str:
+    book = Database(stack.environment["DATABASE_URL"], connections_max=1)
+    async with book.autocommit() as connection:
+        story = await stories.tell(connection, payment_id)
+    await book.close()
+    return story.standing
+
+
 async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
     limited: Stack, people: dict[str, httpx.AsyncClient], planter: Planter
 ) -> None:
@@ -82,6 +90,10 @@ async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
     assert (await moved(limited))[payment["number"]] == 1
     paid = await payment_of(admin, outage_id, "confirmed")
     assert paid["transaction_hash"] == hash_
+    assert await standing(limited, payment["id"]) == (
+        f"Paid: 5200 USDC reached {payment['to_address']} in ledger {adopted.json()['ledger']}, "
+        f"by transaction {hash_}, which was made by hand and adopted by admin."
+    )
     told = (await admin.get(f"/outages/{outage_id}/timeline")).json()["items"]
     assert [each["actor"] for each in told if each["step"] == "payment.adopted"] == ["admin"]
     closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)

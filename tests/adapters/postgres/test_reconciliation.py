@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from stellar_sdk import StrKey
 
 from activities.reconciliation import READ_FOR_SECONDS
@@ -275,3 +277,22 @@ async def test_who_made_a_transfer_is_asked_of_an_index(book: Database) -> None:
         await connection.execute(text("SET LOCAL enable_seqscan = off"))
         plan = await connection.scalars(text(f"EXPLAIN {asked}"), scope)
         assert "Seq Scan on envelopes" not in "\n".join(plan)
+
+
+async def test_a_large_book_is_given_the_time_it_takes(
+    book: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The join reads everything, so it grows with the book; no other statement may take as long."""
+    limits, listener = [], Listener(book)
+    suspects = reconciliation.suspects
+
+    async def asked(connection: AsyncConnection, *scope: Any) -> Any:
+        limits.append(await connection.scalar(text("SHOW statement_timeout")))
+        return await suspects(connection, *scope)
+
+    monkeypatch.setattr(reconciliation, "suspects", asked)
+    await listener.reads()
+    await listener.compares()
+    async with book.autocommit() as connection:
+        limits.append(await connection.scalar(text("SHOW statement_timeout")))
+    assert limits == ["5min", "15s"]
