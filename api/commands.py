@@ -98,7 +98,7 @@ async def cancel(engine: Engine, outage_id: str, cancellation: Cancellation) -> 
 
 async def retry_payment(engine: Engine, payment_id: str) -> None:
     """Tell a payment to look again; it does so by itself in a while, should it not be told."""
-    life = engine.temporal.get_workflow_handle_for(PaymentWorkflow.run, f"payment/{payment_id}")
+    life = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
     try:
         await life.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
     except RPCError as error:
@@ -127,4 +127,4 @@ async def _explain(engine: Engine, outage_id: str, error: RPCError) -> None:
 
 
 def _life(temporal: Client, outage_id: str) -> Handle:
-    return temporal.get_workflow_handle_for(OutageWorkflow.run, f"outage/{outage_id}")
+    return temporal.get_workflow_handle(f"outage/{outage_id}")

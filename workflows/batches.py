@@ -160,7 +160,7 @@ class BatchWorkflow(Landing):
 def _life(
     payment_id: str,
 ) -> "workflow.ExternalWorkflowHandle[PaymentWorkflow]":
-    return workflow.get_external_workflow_handle_for(PaymentWorkflow.run, f"payment/{payment_id}")
+    return workflow.get_external_workflow_handle(f"payment/{payment_id}")
 
 
 @workflow.defn
@@ -190,7 +190,7 @@ class GatheringWorkflow:
         Give a batch a life. A batch whose riders all left has made way for another of its name, so
         that a life may be about to end that must go on: it is told, until one or the other works.
         """
-        life = workflow.get_external_workflow_handle_for(BatchWorkflow.run, f"batch/{batch.id}")
+        life = workflow.get_external_workflow_handle(f"batch/{batch.id}")
         while True:
             with suppress(WorkflowAlreadyStartedError):
                 await workflow.start_child_workflow(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -9,14 +10,18 @@ from sqlalchemy.exc import IntegrityError
 
 from activities.batches import BatchActivities
 from activities.payments import PaymentActivities
-from adapters.postgres import adoptions, attempts, batches
+from adapters.postgres import adoptions, attempts, batches, invariants, ledger
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
+from api.reconciliation import ClosingBody, close_in_book
 from benchmarks import books
-from domain.adoptions import Adoption, ByHand
+from domain.adoptions import LEADER, Adoption, ByHand
 from domain.attempts import Preparation
 from domain.batches import Plan
-from domain.errors import TryAgain
+from domain.breaks import ClosingKind
+from domain.errors import Conflict, TryAgain
+from domain.ledger import spent
+from domain.outages import Request
 from domain.payments import Payment, PaymentStatus
 from domain.reconciliation import Extent
 from sandbox.stack import Stack
@@ -238,3 +243,39 @@ async def test_one_transfer_is_one_payment_for_ever(book: Database, listener: Li
         with pytest.raises(IntegrityError):
             async with book.transaction() as connection:
                 await connection.execute(text(statement))
+
+
+async def test_what_was_adopted_matches_the_chain(book: Database, listener: Listener) -> None:
+    payment = await payment_owed(book)
+    await sent(listener, payment)
+    found = await listener.compares()
+    assert (found.new_breaks, found.matched) == (1, 0)
+    (made,) = await made_for(book, payment)
+    async with book.transaction() as connection:
+        adoption = Adoption(payment.id, made.position, "ada", "x", NOW)
+        await adoptions.adopt(connection, adoption, made)
+        await ledger.book_many(connection, spent(payment, THEIRS, 0, LEADER))
+    again = await listener.compares()
+    assert (again.new_breaks, again.matched) == (0, 1)
+    async with book.transaction() as connection:
+        assert await invariants.check(connection, timedelta(days=36500)) == []
+
+
+async def test_a_transfer_that_is_known_to_be_something_else_stops_nothing(
+    book: Database, listener: Listener
+) -> None:
+    payment = await payment_owed(book)
+    await sent(listener, payment)
+    await listener.compares()
+    assert len(await made_for(book, payment)) == 1
+    async with book.autocommit() as connection:
+        break_id = await connection.scalar(text("SELECT id FROM breaks"))
+    with pytest.raises(Conflict, match="is not paid: adopt this transfer"):
+        await closed(book, break_id, ClosingKind.NONE)
+    await closed(book, break_id, ClosingKind.SUSPENSE)
+    assert await made_for(book, payment) == []
+
+
+async def closed(book: Database, break_id: str, kind: ClosingKind) -> None:
+    body = ClosingBody(note="looked at", closing=kind)
+    await close_in_book(book, break_id, body, Request("ada", "corr"))
