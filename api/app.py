@@ -14,6 +14,7 @@ from api import (
     adoptions,
     approvals,
     breakers,
+    clearings,
     disputes,
     events,
     health,
@@ -90,7 +91,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.state.settings = settings
     # What stands under /payments by a name of its own goes before the payment of any id.
     money = (limits, breakers, approvals, adoptions, payments)
-    proofs = (reconciliation, inspections)
+    proofs = (reconciliation, clearings, inspections)
     for noun in (outages, disputes, sla, *money, wallets, *proofs, events, webhooks, health):
         app.include_router(noun.router, prefix="/api/v1")
     # Probes look for health at the root as well.

@@ -4,10 +4,12 @@ The double-entry book: every entry's postings sum to zero, nothing is ever chang
 A debit is positive, a credit negative, in stroops. Accounts:
 
     expense:penalty, expense:reward   what verdicts cost
+    expense:reconciliation            what breaks have cost, once it is given up
     payable:G...                      owed to a payee, and no signed bytes could pay it
     reserved:G...                     owed to a payee, and signed bytes may pay it at any moment
     treasury:bond, treasury:pool      our accounts on the chain
-    suspense:reconciliation           differences between book and chain that a person closed
+    suspense:reconciliation           differences between book and chain that a person closed, until they
+                                      come back or are written off
 
 An obligation is accrued, reserved when bytes are stored, released when they had no effect, and
 settled when the chain has moved the money. What turns out wrong is taken back by a reversal and
@@ -34,7 +36,9 @@ class EntryKind(StrEnum):
     SETTLEMENT = "settlement"
     REVERSAL = "reversal"
     CORRECTION = "correction"
-    CLOSING = "closing"  # of a break between book and chain; no part of an obligation's life
+    # Of a break between book and chain, and of what that left in suspense: no part of an obligation's life.
+    CLOSING = "closing"
+    CLEARING = "clearing"
 
 
 class AccountKind(StrEnum):

@@ -145,6 +145,21 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
             f"INSERT INTO adoptions VALUES ('{pay(SETTLED)}', 'x', 'ada', 'x', now())",
         ],
     ),
+    "a clearing of nothing": (
+        *("matched", "ent_x"),
+        [
+            (
+                "INSERT INTO entries (id, kind, currency, lines, slot)"
+                " VALUES ('ent_x', 'clearing', 'USDC', 2, 0)"
+            ),
+            (
+                "INSERT INTO postings VALUES ('ent_x', 1, 'treasury:bond', 5),"
+                " ('ent_x', 2, 'suspense:reconciliation', -5)"
+            ),
+            "INSERT INTO accounts VALUES ('suspense:reconciliation', 'USDC', 'asset', NULL)",
+            *FITTED,
+        ],
+    ),
     "a break closed by the entry of a payment": (
         *("matched", "brk_x"),
         [

@@ -78,7 +78,7 @@ _BALANCES = (
     """,
 )
 
-# Closing entries are about breaks between book and chain, and no part of what a payment is owed.
+# Closings and clearings are about breaks between book and chain, and no part of what a payment is owed.
 _LIVES = (
     """
     life AS MATERIALIZED (
@@ -93,7 +93,7 @@ _LIVES = (
                 AS reserved,
             coalesce(-sum(g.amount_stroops) FILTER (WHERE g.account ^@ 'treasury:'), 0) AS paid
         FROM entries e JOIN postings g ON g.entry_id = e.id
-        WHERE e.kind <> 'closing' GROUP BY e.payment_id
+        WHERE e.kind NOT IN ('closing', 'clearing') GROUP BY e.payment_id
     ), stands AS MATERIALIZED (
         SELECT p.id, p.status, p.amount_stroops AS amount, life.*
         FROM payments p LEFT JOIN life ON life.payment_id = p.id
@@ -204,6 +204,10 @@ _PROOFS = (
     FROM (SELECT id FROM entries WHERE kind = 'closing') e
     FULL JOIN (SELECT id, entry_id FROM breaks WHERE entry_id IS NOT NULL) b ON b.entry_id = e.id
     WHERE e.id IS NULL OR b.id IS NULL
+    UNION ALL
+    SELECT 'matched', coalesce(e.id, c.break_id), 'a clearing entry and a clearing that are not of each other'
+    FROM (SELECT id FROM entries WHERE kind = 'clearing') e FULL JOIN clearings c ON c.entry_id = e.id
+    WHERE e.id IS NULL OR c.break_id IS NULL
     UNION ALL
     SELECT 'intended', e.payment_id, CASE
         WHEN h.payment_id IS NOT NULL THEN 'it was adopted, and is not what was made by hand'

@@ -44,6 +44,7 @@ from adapters.postgres.tables.reconciliation import (
     chain_cursor,
     chain_gaps,
     chain_transfers,
+    clearings,
     reconciliation_runs,
 )
 from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
@@ -66,6 +67,7 @@ __all__ = [
     "chain_gaps",
     "chain_transfers",
     "channels",
+    "clearings",
     "contract_calls",
     "deliveries",
     "disputes",

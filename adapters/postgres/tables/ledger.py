@@ -7,7 +7,7 @@ from adapters.postgres.tables.metadata import Instant, metadata
 
 ENTRY_KINDS = (
     *("accrual", "reservation", "release", "settlement"),
-    *("reversal", "correction", "closing"),
+    *("reversal", "correction", "closing", "clearing"),
 )
 ACCOUNT_KINDS = ("asset", "liability", "expense")
 
@@ -58,7 +58,7 @@ entries = Table(
     Column("transaction_hash", String(64)),
     Column("booked_at", Instant, nullable=False, server_default=text("now()")),
     sa.CheckConstraint(_one_of("kind", ENTRY_KINDS), name="kind"),
-    sa.CheckConstraint("payment_id IS NOT NULL OR kind = 'closing'", name="payment"),
+    sa.CheckConstraint("payment_id IS NOT NULL OR kind IN ('closing', 'clearing')", name="payment"),
     sa.CheckConstraint(
         "(corrects IS NOT NULL) = (kind IN ('release', 'reversal', 'correction'))", name="corrects"
     ),

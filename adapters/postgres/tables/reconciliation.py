@@ -112,3 +112,16 @@ breaks = Table(
     Index("ix_breaks_listing", text("found_at DESC"), text("id DESC")),
     Index("ix_breaks_open", "kind", postgresql_where=OPEN),
 )
+
+clearings = Table(
+    "clearings",
+    metadata,
+    Column("break_id", String(64), sa.ForeignKey("breaks.id"), primary_key=True),
+    Column("outcome", String(20), nullable=False),
+    Column("amount_stroops", sa.BigInteger, nullable=False),
+    Column("entry_id", String(64), sa.ForeignKey("entries.id"), nullable=False, unique=True),
+    Column("note", sa.Text, nullable=False),
+    Column("cleared_by", String(100), nullable=False),
+    Column("cleared_at", Instant, nullable=False),
+    sa.CheckConstraint("amount_stroops > 0", name="amount"),
+)
