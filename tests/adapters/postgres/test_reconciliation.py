@@ -168,7 +168,7 @@ async def test_what_was_read_of_one_network_is_not_continued_on_another(book: Da
 @pytest.mark.parametrize(
     "statement",
     [
-        "TRUNCATE chain_transfers",
+        "TRUNCATE chain_transfers CASCADE",
         "TRUNCATE chain_gaps",
         "DELETE FROM chain_gaps",
         "DELETE FROM chain_cursor",
