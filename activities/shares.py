@@ -66,8 +66,8 @@ async def call_back(
 ) -> int:
     """
     Ask the gate about each payment once more, now that it is to be signed for: one that a limit
-    stops by now, or that was paid by hand, leaves with all that were to go in one transfer with it. Those are ready again,
-    and its own life finds out what stops it. Returns how many left.
+    stops by now, or that was paid by hand, leaves with all that were to go in one transfer with it.
+    Those are ready again, and its own life finds out what stops it. Returns how many left.
     """
     stopped = set(await gate.by_hand(*(rider.id for rider in riders.values())))
     if gate.allowed.any():

@@ -27,8 +27,7 @@ _BY_HAND = text(
       AND NOT EXISTS (SELECT FROM envelopes e WHERE e.inner_hash = t.transaction_hash)
       AND NOT EXISTS (
           SELECT FROM breaks b
-          WHERE b.subject = 'transfer/' || t.position AND b.kind = 'missing_in_book'
-            AND b.closing = 'suspense'
+          WHERE b.subject = 'transfer/' || t.position AND b.closing = 'suspense'
       )
     ORDER BY a.payment_id IS NULL, t.position
     """

@@ -52,7 +52,10 @@ def listener(book: Database) -> Listener:
 async def sent(listener: Listener, payment: Payment, hash_: str = THEIRS) -> None:
     """Somebody sends what a payment owes, and reconciliation reads it."""
     to, stroops = payment.to_address, payment.amount_stroops
-    listener.teller.transfers.append(told(hash_, 500, payment.number, stroops, to))
+    listener.teller.transfers = [
+        told(hash_, listener.teller.extent_told.latest + 500, payment.number, stroops, to)
+    ]
+    listener.teller.extent_told = Extent(1, listener.teller.extent_told.latest + 1000)
     await listener.reads()
 
 
@@ -274,6 +277,22 @@ async def test_a_transfer_that_is_known_to_be_something_else_stops_nothing(
         await closed(book, break_id, ClosingKind.NONE)
     await closed(book, break_id, ClosingKind.SUSPENSE)
     assert await made_for(book, payment) == []
+
+
+async def test_of_two_transfers_by_hand_each_is_asked_about(
+    book: Database, listener: Listener
+) -> None:
+    """The second is a duplicate of the first, and closed as one."""
+    payment = await payment_owed(book)
+    await sent(listener, payment)
+    await sent(listener, payment, "ee" * 32)
+    await listener.compares()
+    async with book.autocommit() as connection:
+        found = (await connection.execute(text("SELECT kind, id FROM breaks"))).all()
+    assert {row.kind for row in found} == {"missing_in_book", "duplicate"}
+    for left, row in zip((1, 0), found, strict=True):
+        await closed(book, row.id, ClosingKind.SUSPENSE)
+        assert len(await made_for(book, payment)) == left
 
 
 async def closed(book: Database, break_id: str, kind: ClosingKind) -> None:
