@@ -42,7 +42,7 @@ class Network:
         return Program(
             name="stellar",
             command=[
-                *(sys.executable, "-P", "-m", "sandbox.stellar"),
+                *(sys.executable, "-P", "-m", "stellar_sandbox"),
                 *("--genesis", str(self._genesis_file)),
                 *("--data-dir", str(self.directory / "stellar")),
                 *("--port", str(self.port), "--close-seconds", str(self.ledger_seconds)),

@@ -11,7 +11,7 @@ from activities.batches import BatchActivities
 from adapters.failpoints import POINTS
 from domain.attempts import SettlementRail
 from domain.batches import Plan
-from sandbox.stellar.faults import Fault
+from stellar_sandbox.faults.fault_plan import Fault
 from tests.batch_worlds import FATES, MEMBERS_MAX, TRANSFERS, BatchWorld
 from tests.driven import BatchLife, Life
 from tests.machines import KEPT, KINDS, Book, fields

@@ -19,8 +19,8 @@ from adapters.postgres.database import Database
 from benchmarks import dues
 from domain.batches import Batch, Gathering, Plan
 from domain.payments import Parking
-from sandbox.stellar.entries import Account, Trustline
-from sandbox.stellar.faults import Fault
+from stellar_sandbox.faults.fault_plan import Fault
+from stellar_sandbox.ledger.entries import Account, Trustline
 from tests.driven import BatchLife, Life
 from tests.schedules import GENESIS, POOL, XLM, Crash, World, dying
 

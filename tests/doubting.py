@@ -19,7 +19,7 @@ from cli.releases import Desk, Word, release
 from domain.attempts import Attempt, Observation, Outcome, Sighting
 from domain.payments import Payment, Treasury
 from domain.reconciliation import Run
-from sandbox.stellar.faults import Fault
+from stellar_sandbox.faults.fault_plan import Fault
 from tests.machines import Book
 from tests.schedules import BOND, CHANNEL_KEYS, ISSUER, PASSPHRASE, POOL, World
 

@@ -21,7 +21,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.policies import settle_agreement
 from domain.policies import Agreement
 from migrations.run import upgrade
-from sandbox.stellar.faults import Fault
+from stellar_sandbox.faults.fault_plan import Fault
 from tests.driven import Life
 from tests.schedules import (
     BENEFICIARY,

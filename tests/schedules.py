@@ -27,12 +27,12 @@ from benchmarks import dues
 from domain.attempts import Attempt
 from domain.errors import TryAgain
 from domain.payments import Parking, Treasury
-from sandbox.stellar.client import Box
-from sandbox.stellar.entries import Account as LedgerAccount
-from sandbox.stellar.faults import Fault
-from sandbox.stellar.genesis import Genesis
-from sandbox.stellar.histories import splice
-from sandbox.stellar.incidents import start_plan
+from stellar_sandbox.client import Box
+from stellar_sandbox.faults.fault_plan import Fault
+from stellar_sandbox.ledger.entries import Account as LedgerAccount
+from stellar_sandbox.network.fault_activation import start_plan
+from stellar_sandbox.network.genesis import Genesis
+from stellar_sandbox.rpc.transaction_methods import splice
 from tests.driven import Ask, Life
 from tests.witness import transfers_of
 

@@ -22,9 +22,9 @@ from adapters.postgres import execution_modes
 from adapters.postgres.database import Database
 from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
+from stellar_sandbox.testing.contract_client import Caller
 from tests import vectors, witness
 from tests.conftest import KEY
-from tests.contracts import Caller
 from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve, settled
 from workflows.attestations import AttestationWorkflow
 

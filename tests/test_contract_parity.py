@@ -19,11 +19,12 @@ from domain.attestations import Finding, differences, symbol
 from domain.errors import Invalid
 from domain.policies import BEGINNING_OF_TIME, Policy, TermsRefused, check_terms, terms_hash
 from domain.sla import CONTRACT_WORDS, MTTR_MINUTES_MAX, Severity, Terms, judge
-from sandbox.stellar.calculator import books
-from sandbox.stellar.calculator.terms import DEFAULTS
-from sandbox.stellar.calculator.terms import Terms as Chained
+from stellar_sandbox.calculator import contract_state
+from stellar_sandbox.calculator.sla_config import DEFAULTS
+from stellar_sandbox.calculator.sla_config import Terms as Chained
+from stellar_sandbox.testing.contract_client import PEOPLE, ContractRefused, Counter
 from tests import vectors
-from tests.contracts import PEOPLE, ContractRefused, Counter, argument
+from tests.contracts import argument
 
 ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
 # Values that vectors write as lists, in the order of the contract's own declarations.
@@ -40,10 +41,10 @@ async def counter() -> AsyncIterator[Counter]:
     await made.close()
 
 
-def kept(config: dict[str, Terms], custom: dict[str, Terms] | None = None) -> books.Book:
+def kept(config: dict[str, Terms], custom: dict[str, Terms] | None = None) -> contract_state.Book:
     """A contract's book with these terms in force, however they came to be."""
-    return books.Book(
-        books.STORAGE_VERSION,
+    return contract_state.Book(
+        contract_state.STORAGE_VERSION,
         ADMIN.public_key,
         OPERATOR.public_key,
         {name: Chained(*astuple(terms)) for name, terms in config.items()},

@@ -32,8 +32,8 @@ from domain.disputes import Deciding, Dispute, Filing, Ruling
 from domain.errors import Conflict, ContractMismatch, NotFound
 from domain.execution_modes import ExecutionMode
 from domain.payments import Settling
+from stellar_sandbox.testing.contract_client import Caller
 from tests.attesting import ASKER, NOW, attested, count, judged, prepared, rows
-from tests.contracts import Caller
 from tests.support import unique
 
 

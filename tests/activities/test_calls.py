@@ -17,8 +17,8 @@ from adapters.stellar.calculator import Calculator
 from domain.attestations import CallStatus, Concluding, symbol
 from domain.errors import ContractRefused
 from sandbox.stack import Stack
+from stellar_sandbox.testing.contract_client import Caller
 from tests.attesting import NOW, attested, judged, prepared, rows
-from tests.contracts import Caller
 from tests.support import unique
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.soaks import Soaked, skies, verdict
 from benchmarks.witnesses import Transfer
-from sandbox.stellar.faults import Fault
+from stellar_sandbox.faults.fault_plan import Fault
 
 PAID = {
     "id": "pay_1",

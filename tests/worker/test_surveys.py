@@ -18,9 +18,9 @@ from adapters.stellar.keys import channel_keypairs
 from adapters.stellar.rail import Rail
 from domain.payments import Treasury
 from sandbox.stack import Stack
-from sandbox.stellar.client import Box
+from stellar_sandbox.client import Box
+from stellar_sandbox.testing.accounts import FEES, ISSUER, PAYER, STRANGER
 from tests.adapters.stellar.conftest import CHANNELS, KEYS, MASTER, nodes_of, plan, world
-from tests.sandbox.stellar.conftest import FEES, ISSUER, PAYER, STRANGER
 from tests.support import eventually, unique
 from tests.worker.test_settlement import environment, refusal
 from worker import surveys

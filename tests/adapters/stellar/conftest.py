@@ -10,11 +10,12 @@ from adapters.stellar.keys import Keys, channel_keypairs
 from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.rail import Rail
 from domain.payments import Treasury
-from sandbox.stellar.client import Box
-from sandbox.stellar.faults import read_plan
-from sandbox.stellar.genesis import Genesis
-from sandbox.stellar.incidents import start_plan
-from tests.sandbox.stellar.conftest import FEES, ISSUER, PASSPHRASE, PAYER, SHOP, XLM, Desk, key
+from stellar_sandbox.client import Box
+from stellar_sandbox.faults.fault_plan import read_plan
+from stellar_sandbox.network.fault_activation import start_plan
+from stellar_sandbox.network.genesis import Genesis
+from stellar_sandbox.testing.accounts import FEES, ISSUER, PASSPHRASE, PAYER, SHOP, XLM, key
+from stellar_sandbox.testing.wallet import Desk
 
 MASTER, OPERATOR = key("master of channels"), key("operator")
 CHANNELS = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 4)}

@@ -20,17 +20,17 @@ from domain.attestations import Call, CallOutcome, CallStatus, SignedCall
 from domain.envelopes import LEDGERS_TO_A_RAISE
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
 from domain.sla import Severity
-from sandbox.stellar import wire
-from sandbox.stellar.calculator import books, storage
-from sandbox.stellar.calculator.contract import FUNCTIONS, SlaCalculator
-from sandbox.stellar.calculator.refusals import Refusal
-from sandbox.stellar.contracts import Call as ContractCall
-from sandbox.stellar.faults import Fault
-from sandbox.stellar.incidents import start_plan
-from tests.contracts import FEES, PASSPHRASE, PEOPLE, Counter
+from stellar_sandbox.calculator import contract_state, instance_storage
+from stellar_sandbox.calculator.contract import FUNCTIONS, SlaCalculator
+from stellar_sandbox.calculator.contract_errors import Refusal
+from stellar_sandbox.contracts.host import Call as ContractCall
+from stellar_sandbox.faults.fault_plan import Fault
+from stellar_sandbox.ledger import xdr_codec
+from stellar_sandbox.network.fault_activation import start_plan
+from stellar_sandbox.testing.contract_client import FEES, PASSPHRASE, PEOPLE, Counter
 
 ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
-OPENED = books.opened(ADMIN.public_key, OPERATOR.public_key, 100)
+OPENED = contract_state.opened(ADMIN.public_key, OPERATOR.public_key, 100)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: Counter) -
     ],
 )
 async def test_a_contract_that_is_not_fit_is_refused_with_a_sentence(
-    counter: Counter, book: books.Book | None, sentence: str
+    counter: Counter, book: contract_state.Book | None, sentence: str
 ) -> None:
     counter.deploy(book)
     with pytest.raises(ContractMismatch, match=sentence):
@@ -83,13 +83,13 @@ class Liar(SlaCalculator):
 
     def invoke(self, call: ContractCall) -> bytes:
         if call.function == "get_config_version_hash":
-            return wire.sc_u64(1)
+            return xdr_codec.sc_u64(1)
         return super().invoke(call)
 
 
 async def test_a_contract_that_hashes_otherwise_is_refused(counter: Counter) -> None:
-    liar = Liar(storage.contract_id("liar"))
-    counter.network.deploy(storage.entry(liar.contract, OPENED), liar)
+    liar = Liar(instance_storage.contract_id("liar"))
+    counter.network.deploy(instance_storage.entry(liar.contract, OPENED), liar)
     counter.contract = liar.contract
     with pytest.raises(ContractMismatch, match="says that its config has the hash 1, but it has"):
         await calculator(counter).check()
@@ -98,7 +98,7 @@ async def test_a_contract_that_hashes_otherwise_is_refused(counter: Counter) -> 
 async def test_what_is_no_contract_is_refused(counter: Counter) -> None:
     with pytest.raises(ContractMismatch, match="not a contract id"):
         Calculator(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR, FEES)
-    counter.contract = storage.contract_id("never deployed")
+    counter.contract = instance_storage.contract_id("never deployed")
     with pytest.raises(ContractMismatch, match="is STELLAR_SLA_CONTRACT deployed on this network"):
         await calculator(counter).check()
 

@@ -14,9 +14,9 @@ from adapters.stellar.keys import channel_keypairs
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.proofs import Proofs, Snapshot
 from domain.errors import Obstructed
-from sandbox.stellar.client import Box
+from stellar_sandbox.client import Box
+from stellar_sandbox.testing.accounts import PASSPHRASE
 from tests.adapters.stellar.conftest import CHANNELS, FEES, KEYS, MASTER, OPERATOR, plan
-from tests.sandbox.stellar.conftest import PASSPHRASE
 
 FIFTY = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 50)}
 NEW = [address for address in FIFTY if address not in CHANNELS]

@@ -11,10 +11,10 @@ from adapters.stellar.freezes import FRESH_LEDGERS, Freezes
 from adapters.stellar.nodes import Nodes
 from domain.attempts import SettlementRail
 from domain.errors import Obstructed
-from sandbox.stellar.client import Box
+from stellar_sandbox.client import Box
+from stellar_sandbox.testing.accounts import PAYER, SHOP
 from tests.adapters.stellar.conftest import CHANNELS, FEES, plan, rail_of
 from tests.adapters.stellar.test_results import ADDRESS, owed, signed
-from tests.sandbox.stellar.conftest import PAYER, SHOP
 
 EVERYBODY = [PAYER.public_key, SHOP.public_key, FEES.public_key, *CHANNELS]
 

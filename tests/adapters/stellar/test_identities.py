@@ -13,9 +13,9 @@ from adapters.stellar.identities import Identity
 from adapters.stellar.nodes import Node, Nodes, position
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.networks import Standing
-from sandbox.stellar.client import Box
+from stellar_sandbox.client import Box
+from stellar_sandbox.testing.accounts import PASSPHRASE
 from tests.adapters.stellar.conftest import CHANNELS, nodes_of, plan, rail_of, world
-from tests.sandbox.stellar.conftest import PASSPHRASE
 
 
 async def test_every_node_must_serve_the_network_we_sign_for(box: Box, nodes: Nodes) -> None:

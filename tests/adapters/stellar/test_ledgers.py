@@ -12,9 +12,9 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 from adapters.stellar import ledgers, paces
 from adapters.stellar.ledgers import LedgerWatch
 from adapters.stellar.nodes import Node, Nodes, position
-from sandbox.stellar.client import Box
+from stellar_sandbox.client import Box
+from stellar_sandbox.testing.wallet import Desk
 from tests.adapters.stellar.conftest import CHANNELS, plan
-from tests.sandbox.stellar.conftest import Desk
 from tests.support import eventually
 
 PAIRS = list(CHANNELS.values())

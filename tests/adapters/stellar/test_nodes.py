@@ -6,9 +6,9 @@ from stellar_sdk.soroban_rpc import GetNetworkResponse
 from adapters.stellar import sends
 from adapters.stellar.nodes import LAG_MAX_LEDGERS, Nodes, position
 from domain.errors import ChainUnavailable
-from sandbox.stellar.client import Box
+from stellar_sandbox.client import Box
+from stellar_sandbox.testing.wallet import Desk
 from tests.adapters.stellar.conftest import CHANNELS, plan
-from tests.sandbox.stellar.conftest import Desk
 
 CHANNEL = next(iter(CHANNELS.values()))
 

@@ -13,7 +13,7 @@ from adapters.stellar import ledgers
 from adapters.stellar.ledgers import LedgerWatch
 from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.paces import Pace
-from sandbox.stellar.client import Box
+from stellar_sandbox.client import Box
 
 LEDGERS = 60
 LEARNED = 5  # ledgers after which the pace is known

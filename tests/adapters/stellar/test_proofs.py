@@ -18,9 +18,10 @@ from adapters.stellar.rail import Rail
 from domain.attempts import Attempt, Observation, Outcome, SettlementRail
 from domain.payments import Treasury
 from domain.shares import Share, Transfer
-from sandbox.stellar.client import Box
+from stellar_sandbox.client import Box
+from stellar_sandbox.testing.accounts import PAYER, SHOP
+from stellar_sandbox.testing.wallet import Desk
 from tests.adapters.stellar.conftest import CHANNELS, nodes_of, plan, rail_of
-from tests.sandbox.stellar.conftest import PAYER, SHOP, Desk
 
 ADDRESS, PAIR = next(iter(CHANNELS.items()))
 OWED = Transfer(7, Treasury.BOND, PAYER.public_key, SHOP.public_key, 25, (Share("pay", 25),))

@@ -16,9 +16,9 @@ from domain.attempts import Attempt, Observation, Outcome, SettlementRail
 from domain.errors import ChainUnavailable, Obstructed
 from domain.payments import Treasury
 from domain.shares import Share, Transfer
-from sandbox.stellar.client import Box
+from stellar_sandbox.client import Box
+from stellar_sandbox.testing.accounts import BARE, PAYER, SHOP, STRANGER
 from tests.adapters.stellar.conftest import CHANNELS, FEES, KEYS, plan, rail_of
-from tests.sandbox.stellar.conftest import BARE, PAYER, SHOP, STRANGER
 
 ADDRESS = next(iter(CHANNELS))
 ALL_THERE_IS = 1_000_000 * 10_000_000

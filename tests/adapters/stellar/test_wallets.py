@@ -18,9 +18,9 @@ from adapters.stellar.transfers import Asset
 from adapters.stellar.wallets import HOME_DOMAIN, WalletAccounts, befriend
 from domain.errors import ChainUnavailable, Conflict, Invalid
 from domain.wallets import Proof
-from sandbox.stellar.client import Box
+from stellar_sandbox.client import Box
+from stellar_sandbox.testing.accounts import CONTRACT, PASSPHRASE, SHOP, USDC, key
 from tests.adapters.stellar.conftest import OPERATOR, plan
-from tests.sandbox.stellar.conftest import CONTRACT, PASSPHRASE, SHOP, USDC, key
 
 ALICE, BOB, MALLORY = key("alice"), key("bob"), key("mallory")
 

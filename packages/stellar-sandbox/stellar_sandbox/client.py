@@ -1,0 +1,116 @@
+"""The network without a port: the SDK's own client class, answered inside the process.
+
+Property tests drive thousands of payments through it and close each ledger by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from stellar_sdk.client.base_async_client import BaseAsyncClient
+from stellar_sdk.client.response import Response
+from stellar_sdk.exceptions import ConnectionError as StellarConnectionError
+
+from stellar_sandbox.ledger.entries import Account
+from stellar_sandbox.network.genesis import Genesis
+from stellar_sandbox.network.ledger_manager import Closing
+from stellar_sandbox.network.network import EXPECTED_BY_HAND_SECONDS, Network, Settings
+from stellar_sandbox.rpc.request_pipeline import Break, exchange
+
+START_OF_TIME = 1_780_000_000
+
+
+class HandClock:
+    """A clock that moves only when a ledger closes."""
+
+    def __init__(self, now: float = START_OF_TIME) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class HandNetwork(Network):
+    """Nobody closes a ledger while a request waits for the next one, so the request does."""
+
+    def __init__(self, settings: Settings, clock: HandClock) -> None:
+        super().__init__(settings)
+        self.hand = clock
+
+    async def next_close(self) -> None:
+        if self.halted:
+            raise TimeoutError
+        self.hand.now += EXPECTED_BY_HAND_SECONDS
+        self.close_ledger()
+
+
+class Box:
+    """A whole network in memory, unless it is given a directory; its ledgers are closed by hand."""
+
+    def __init__(
+        self,
+        genesis: Genesis,
+        nodes: int = 3,
+        retention: int = 120_960,
+        data_dir: Path | None = None,
+    ) -> None:
+        self.clock = HandClock()
+        self.network = HandNetwork(
+            Settings(genesis, data_dir, 0, nodes=nodes, retention=retention, clock=self.clock),
+            self.clock,
+        )
+
+    def client(self, node: int = 0) -> InProcessClient:
+        return InProcessClient(self.network, node)
+
+    def close_ledger(self, times: int = 1) -> Closing:
+        for _ in range(times):
+            self.clock.now += EXPECTED_BY_HAND_SECONDS
+            closing = self.network.close_ledger()
+        return closing
+
+    def account(self, address: str) -> Account | None:
+        return self.network.ledger.root.account(address)
+
+    def balance(self, address: str) -> int:
+        """What the account holds of the issued asset, in stroops."""
+        line = self.network.ledger.root.trustline(address, self.network.settings.genesis.asset)
+        return 0 if line is None else line.balance
+
+
+class InProcessClient(BaseAsyncClient):
+    def __init__(self, network: Network, node: int = 0) -> None:
+        self._node = network.nodes[node]
+
+    async def post(
+        self,
+        url: str,
+        data: dict[str, str] | None = None,
+        json_data: dict[str, Any] | None = None,
+    ) -> Response:
+        reply = await exchange(self._node, orjson.dumps(json_data))
+        if reply.broken == Break.HANG:
+            raise TimeoutError
+        if reply.broken == Break.RESET:
+            raise StellarConnectionError("the connection was reset")
+        headers = {"Content-Type": reply.content_type}
+        return Response(reply.status, reply.body.decode(), headers, url)
+
+    async def get(
+        self,
+        url: str,
+        params: dict[str, str] | None = None,
+        max_content_size: int | None = None,
+    ) -> Response:
+        raise NotImplementedError("JSON-RPC is spoken over POST")
+
+    def stream(
+        self, url: str, params: dict[str, str] | None = None
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        raise NotImplementedError("JSON-RPC has no streams")
+
+    async def close(self) -> None:
+        """Nothing to close: there is no connection."""

@@ -1,0 +1,145 @@
+"""What the addresses of a contract call have allowed, and how they have shown it.
+
+The operation's source allows by having signed the transaction. Any other account signs an entry
+of its own, for this very call, with a nonce that the ledger keeps and takes only once.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from struct import pack
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
+from stellar_sdk import xdr
+from stellar_sdk.auth import build_authorization_preimage
+from stellar_sdk.xdr import SCErrorCode, SCErrorType, SorobanCredentialsType
+
+from stellar_sandbox.contracts.host_errors import Trapped
+from stellar_sandbox.envelopes.signature_checker import MEDIUM
+from stellar_sandbox.ledger import xdr_codec
+from stellar_sandbox.ledger.addresses import account_text
+from stellar_sandbox.ledger.entries import Account, ContractData
+from stellar_sandbox.ledger.ledger_keys import address_of
+from stellar_sandbox.ledger.ledger_txn import State
+
+MAX_SIGNATURES = 20
+TEMPORARY = 0
+
+
+class Authority:
+    """Asked by the host for each address that a contract requires; when recording, it only notes."""
+
+    def __init__(
+        self,
+        source: str,
+        entries: list[xdr.SorobanAuthorizationEntry],
+        recording: bool,
+        passphrase: str,
+    ) -> None:
+        self.source = source
+        self.recording = recording
+        self.passphrase = passphrase
+        self.recorded: list[str] = []
+        self._entries = list(entries)
+        self._asked: set[str] = set()
+
+    def require(
+        self, address: str, arguments: xdr.InvokeContractArgs, state: State, ledger: int
+    ) -> None:
+        if address in self._asked:  # one call asks an address once
+            raise Trapped(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_EXISTING_VALUE)
+        self._asked.add(address)
+        call = arguments.to_xdr_bytes()
+        if self.recording:
+            self.recorded.append(address)
+            if address != self.source:
+                state.account(address)
+                _consume(state, address, nonce_for(address, call, ledger), ledger)
+            return
+        entry = self._granted(address, call)
+        if entry is None:
+            raise _refusal()
+        credentials = entry.credentials.address
+        if credentials is None:
+            return
+        expiry = credentials.signature_expiration_ledger.uint32
+        if expiry < ledger:
+            raise Trapped(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_INVALID_INPUT)
+        account = state.account(address)
+        preimage = build_authorization_preimage(entry, expiry, self.passphrase)
+        payload = sha256(preimage.to_xdr_bytes()).digest()
+        if account is None or not _signed(account, credentials.signature, payload):
+            raise _refusal()
+        _consume(state, address, credentials.nonce.int64, expiry)
+
+    def _granted(self, address: str, call: bytes) -> xdr.SorobanAuthorizationEntry | None:
+        """Take the entry by which this address allows this very call."""
+        for entry in self._entries:
+            function = entry.root_invocation.function.contract_fn
+            if function is None or function.to_xdr_bytes() != call:
+                continue
+            if self._speaks_for(entry.credentials, address):
+                self._entries.remove(entry)
+                return entry
+        return None
+
+    def _speaks_for(self, credentials: xdr.SorobanCredentials, address: str) -> bool:
+        if credentials.type == SorobanCredentialsType.SOROBAN_CREDENTIALS_SOURCE_ACCOUNT:
+            return address == self.source
+        # Newer kinds of credentials are left out of the box: they grant nothing.
+        return (
+            credentials.address is not None and address_of(credentials.address.address) == address
+        )
+
+
+def nonce_for(address: str, call: bytes, ledger: int) -> int:
+    """The nonce a trial run proposes: drawn from the call, so that it is the same at each look."""
+    digest = sha256(address.encode() + call + pack(">I", ledger)).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _consume(state: State, address: str, nonce: int, expiry: int) -> None:
+    slot = (pack(">i", 21) + pack(">q", nonce)).hex()
+    if state.data(address, slot, TEMPORARY) is not None:
+        raise Trapped(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_EXISTING_VALUE)
+    state.put(ContractData(address, slot, xdr_codec.VOID.hex(), TEMPORARY, expiry))
+
+
+def _signed(account: Account, signature: xdr.SCVal, payload: bytes) -> bool:
+    """Whether the account's signers reach its medium threshold, each named once and in order."""
+    if signature.vec is None or not 1 <= len(signature.vec.sc_vec) <= MAX_SIGNATURES:
+        return False
+    signers = dict(account.signers)
+    if account.thresholds[0]:
+        signers[account.address] = account.thresholds[0]
+    weight, last = 0, b""
+    for item in signature.vec.sc_vec:
+        key, bytes_ = _parts(item)
+        power = signers.get(account_text(key), 0) if len(key) == 32 else 0
+        if key <= last or not power or not _verifies(key, payload, bytes_):
+            return False
+        weight, last = weight + min(power, 255), key
+    return weight >= max(1, account.thresholds[MEDIUM])
+
+
+def _parts(item: xdr.SCVal) -> tuple[bytes, bytes]:
+    rows = item.map.sc_map if item.map is not None else []
+    found = {
+        row.key.sym.sc_symbol: row.val.bytes.sc_bytes
+        for row in rows
+        if row.key.sym is not None and row.val.bytes is not None
+    }
+    return found.get(b"public_key", b""), found.get(b"signature", b"")
+
+
+def _verifies(key: bytes, payload: bytes, signature: bytes) -> bool:
+    try:
+        VerifyKey(key).verify(payload, signature)
+    except (BadSignatureError, ValueError):
+        return False
+    return True
+
+
+def _refusal() -> Trapped:
+    return Trapped(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_INVALID_ACTION)

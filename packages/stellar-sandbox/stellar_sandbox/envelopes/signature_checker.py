@@ -1,0 +1,82 @@
+"""Who signed: weights against thresholds, and no signature left over, as the network counts."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
+from stellar_sdk.xdr import DecoratedSignature, OperationType
+
+from stellar_sandbox.ledger.addresses import account_bytes
+from stellar_sandbox.ledger.entries import Account
+
+LOW, MEDIUM, HIGH = 1, 2, 3
+
+
+@lru_cache(maxsize=65_536)
+def _key(address: str) -> VerifyKey:
+    return VerifyKey(account_bytes(address))
+
+
+@lru_cache(maxsize=65_536)
+def _verifies(address: str, digest: bytes, signature: bytes) -> bool:
+    # The same signature is checked when it is sent and again when its ledger closes.
+    try:
+        _key(address).verify(digest, signature)
+    except (BadSignatureError, ValueError):
+        return False
+    return True
+
+
+class Signatures:
+    """The signatures of one envelope, and which of them somebody needed."""
+
+    def __init__(self, digest: bytes, signatures: list[DecoratedSignature]) -> None:
+        self._digest = digest
+        self._items = [(item.hint.signature_hint, item.signature.signature) for item in signatures]
+        self._used = [False] * len(self._items)
+
+    def satisfy(self, account: Account, level: int) -> bool:
+        """Whether the account's signers reach its threshold; the signatures counted are used."""
+        needed = max(1, account.thresholds[level])
+        signers = dict(account.signers)
+        if account.thresholds[0]:
+            signers[account.address] = account.thresholds[0]
+        return self._weigh(signers, needed)
+
+    def satisfy_missing(self, address: str) -> bool:
+        """The same for an account that does not exist: its own key must have signed."""
+        return self._weigh({address: 1}, 1)
+
+    def _weigh(self, signers: dict[str, int], needed: int) -> bool:
+        weight = 0
+        for index, (hint, signature) in enumerate(self._items):
+            for address, power in list(signers.items()):
+                if account_bytes(address)[-4:] == hint and _verifies(
+                    address, self._digest, signature
+                ):
+                    self._used[index] = True
+                    weight += min(power, 255)
+                    del signers[address]
+                    break
+            if weight >= needed:
+                return True
+        return False
+
+    @property
+    def all_used(self) -> bool:
+        return all(self._used)
+
+
+def needed_level(kind: OperationType, changes_signers: bool) -> int:
+    if kind in (
+        OperationType.SET_TRUST_LINE_FLAGS,
+        OperationType.BUMP_SEQUENCE,
+        OperationType.CLAIM_CLAIMABLE_BALANCE,
+        OperationType.ALLOW_TRUST,
+    ):
+        return LOW
+    if kind == OperationType.ACCOUNT_MERGE or changes_signers:
+        return HIGH
+    return MEDIUM

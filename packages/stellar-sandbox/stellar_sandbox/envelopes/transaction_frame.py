@@ -1,0 +1,177 @@
+"""A submitted envelope, read once: who pays, who acts, what it may cost and how long it lives.
+
+Hashes are taken over slices of the bytes that came in, so nothing is packed again to be hashed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+
+from stellar_sdk import xdr
+
+from stellar_sandbox.envelopes.footprint import Footprint
+from stellar_sandbox.ledger.addresses import muxed_of
+
+V1_TAG = bytes((0, 0, 0, 2))
+FEE_BUMP_TAG = bytes((0, 0, 0, 5))
+
+
+class Unreadable(ValueError):
+    """Not an envelope at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    text: str
+    hash: bytes
+    inner_hash: bytes
+    tx: xdr.Transaction
+    source: str
+    muxed_source: bool
+    sequence: int
+    fee: int  # what the envelope bids in all, resource fee included
+    fee_source: str
+    is_fee_bump: bool
+    is_soroban: bool
+    signatures: list[xdr.DecoratedSignature]
+    outer_signatures: list[xdr.DecoratedSignature]
+    footprint: Footprint | None
+    size: int  # of the envelope itself, without the fee bump around it
+
+    @property
+    def operations(self) -> list[xdr.Operation]:
+        return self.tx.operations
+
+    @property
+    def paid_operations(self) -> int:
+        return max(1, len(self.tx.operations)) + (1 if self.is_fee_bump else 0)
+
+    @property
+    def soroban(self) -> xdr.SorobanTransactionData | None:
+        return self.tx.ext.soroban_data
+
+    @property
+    def resource_fee(self) -> int:
+        return self.soroban.resource_fee.int64 if self.soroban else 0
+
+    @property
+    def inclusion_fee(self) -> int:
+        return self.fee - self.resource_fee
+
+    def outbids(self, other: Envelope, times: int = 1) -> bool:
+        """Whether this bids at least `times` the other's fee per operation."""
+        return (
+            self.inclusion_fee * other.paid_operations
+            >= times * other.inclusion_fee * self.paid_operations
+        )
+
+    @property
+    def time_bounds(self) -> xdr.TimeBounds | None:
+        cond = self.tx.cond
+        return cond.v2.time_bounds if cond.v2 else cond.time_bounds
+
+    @property
+    def ledger_bounds(self) -> xdr.LedgerBounds | None:
+        return self.tx.cond.v2.ledger_bounds if self.tx.cond.v2 else None
+
+
+SOROBAN_KINDS = {
+    xdr.OperationType.INVOKE_HOST_FUNCTION,
+    xdr.OperationType.EXTEND_FOOTPRINT_TTL,
+    xdr.OperationType.RESTORE_FOOTPRINT,
+}
+
+
+@lru_cache(maxsize=16)
+def network_id(passphrase: str) -> bytes:
+    return sha256(passphrase.encode()).digest()
+
+
+def read_envelope(text: str, passphrase: str) -> Envelope:
+    try:
+        raw = base64.b64decode(text, validate=True)
+        parsed = xdr.TransactionEnvelope.from_xdr_bytes(raw)
+    except (ValueError, EOFError, binascii.Error, UnicodeDecodeError) as error:
+        raise Unreadable(f"cannot unmarshal transaction: {error}") from error
+    if parsed.v1 is not None:
+        return _read_plain(text, raw, parsed.v1, passphrase)
+    if parsed.fee_bump is not None:
+        return _read_fee_bump(text, raw, parsed.fee_bump, passphrase)
+    raise Unreadable("only v1 and fee bump envelopes are accepted")
+
+
+def _read_plain(
+    text: str, raw: bytes, envelope: xdr.TransactionV1Envelope, passphrase: str
+) -> Envelope:
+    body = raw[4 : len(raw) - _signatures_size(envelope.signatures)]
+    digest = sha256(network_id(passphrase) + V1_TAG + body).digest()
+    source, muxed = muxed_of(envelope.tx.source_account)
+    return Envelope(
+        text=text,
+        hash=digest,
+        inner_hash=digest,
+        tx=envelope.tx,
+        source=source,
+        muxed_source=muxed is not None,
+        sequence=envelope.tx.seq_num.sequence_number.int64,
+        fee=envelope.tx.fee.uint32,
+        fee_source=source,
+        is_fee_bump=False,
+        is_soroban=_calls_contracts(envelope.tx),
+        signatures=envelope.signatures,
+        outer_signatures=[],
+        footprint=_footprint(envelope.tx),
+        size=len(raw),
+    )
+
+
+def _read_fee_bump(
+    text: str, raw: bytes, envelope: xdr.FeeBumpTransactionEnvelope, passphrase: str
+) -> Envelope:
+    body = raw[4 : len(raw) - _signatures_size(envelope.signatures)]
+    inner = envelope.tx.inner_tx.v1
+    assert inner is not None
+    payer, _ = muxed_of(envelope.tx.fee_source)
+    # fee source, fee and the inner envelope's tag come before; its signatures and ext after.
+    start = (36 if envelope.tx.fee_source.ed25519 is not None else 44) + 8 + 4
+    inner_body = body[start : len(body) - 4 - _signatures_size(inner.signatures)]
+    source, muxed = muxed_of(inner.tx.source_account)
+    return Envelope(
+        text=text,
+        hash=sha256(network_id(passphrase) + FEE_BUMP_TAG + body).digest(),
+        inner_hash=sha256(network_id(passphrase) + V1_TAG + inner_body).digest(),
+        tx=inner.tx,
+        source=source,
+        muxed_source=muxed is not None,
+        sequence=inner.tx.seq_num.sequence_number.int64,
+        fee=envelope.tx.fee.int64,
+        fee_source=payer,
+        is_fee_bump=True,
+        is_soroban=_calls_contracts(inner.tx),
+        signatures=inner.signatures,
+        outer_signatures=envelope.signatures,
+        footprint=_footprint(inner.tx),
+        size=len(V1_TAG) + len(inner_body) + _signatures_size(inner.signatures),
+    )
+
+
+def _footprint(tx: xdr.Transaction) -> Footprint | None:
+    data = tx.ext.soroban_data
+    return None if data is None else Footprint.read(data.resources.footprint)
+
+
+def _calls_contracts(tx: xdr.Transaction) -> bool:
+    return any(operation.body.type in SOROBAN_KINDS for operation in tx.operations)
+
+
+def _signatures_size(signatures: list[xdr.DecoratedSignature]) -> int:
+    lengths = [len(item.signature.signature) for item in signatures]
+    return 4 + sum(8 + length + (-length % 4) for length in lengths)
+
+
+def source_of(operation: xdr.Operation, default: str) -> str:
+    return default if operation.source_account is None else muxed_of(operation.source_account)[0]

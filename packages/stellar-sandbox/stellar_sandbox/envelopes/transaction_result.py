@@ -1,0 +1,63 @@
+"""What a transaction leaves behind: its result and its meta, in the network's XDR.
+
+Operation results are mostly three numbers, so they are packed by hand like the rest of `wire`.
+"""
+
+from __future__ import annotations
+
+from struct import pack
+
+from stellar_sdk.xdr import OperationType, TransactionResultCode
+
+from stellar_sandbox.ledger import xdr_codec
+
+SUCCESS, FAILED = 0, -1
+FEE_BUMP_SUCCESS, FEE_BUMP_FAILED = 1, -13
+
+OP_BAD_AUTH = pack(">i", -1)
+OP_NO_ACCOUNT = pack(">i", -2)
+OP_NOT_SUPPORTED = pack(">i", -3)
+
+
+class OperationFailed(Exception):
+    """An operation that the ledger refuses, with the code the network gives."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Refused(Exception):
+    """A transaction that cannot be taken; `fee` is what it would have needed, if it bid too low.
+
+    `inner` says that the fee bump around it was in order and only what it carries was not.
+    """
+
+    def __init__(
+        self,
+        code: TransactionResultCode,
+        *,
+        fee: int = 0,
+        operations: list[bytes] | None = None,
+        inner: bool = False,
+    ) -> None:
+        super().__init__(code.name)
+        self.code = int(code)
+        self.fee = fee
+        self.operations = operations or []
+        self.inner = inner
+
+
+def operation_result(kind: OperationType, code: int, payload: bytes = b"") -> bytes:
+    return pack(">iii", 0, int(kind), code) + payload
+
+
+def transaction_result(
+    fee: int, code: int, operations: list[bytes], inner_hash: bytes | None = None
+) -> bytes:
+    body = pack(">i", code) + (xdr_codec.array(operations) if code in (SUCCESS, FAILED) else b"")
+    if inner_hash is None:
+        return pack(">q", fee) + body + xdr_codec.ZERO
+    outer = FEE_BUMP_SUCCESS if code == SUCCESS else FEE_BUMP_FAILED
+    inner = pack(">q", 0) + body + xdr_codec.ZERO
+    return pack(">qi", fee, outer) + inner_hash + inner + xdr_codec.ZERO

@@ -1,0 +1,109 @@
+"""Faults that change the world for a while: how each begins, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stellar_sandbox.faults.fault_plan import COUNTED_WHEN_MET, WORLD_KINDS, BadPlan, Fault
+from stellar_sandbox.ledger import fees
+from stellar_sandbox.ledger.ledger_header import PROTOCOL_VERSION
+from stellar_sandbox.network.network import Network, Node
+
+
+def start_plan(network: Network, faults: list[Fault], seed: int) -> None:
+    """End every running incident and begin those of the new plan."""
+    for fault in faults:
+        if fault.node is not None and not 0 <= fault.node < len(network.nodes):
+            raise BadPlan(f"There is no node {fault.node}.")
+        _check_address(network, fault)
+    for fault in network.faults.faults:
+        if fault.kind in WORLD_KINDS:
+            _end(network, fault)
+    network.faults.replace(faults, seed)
+    for fault in faults:
+        if fault.kind in WORLD_KINDS:
+            _begin(network, fault)
+            if fault.kind not in COUNTED_WHEN_MET:
+                network.faults.counts[fault.kind] += 1
+
+
+def _begin(network: Network, fault: Fault) -> None:
+    value = fault.value or 0
+    match fault.kind:
+        case "lagging_node":
+            _lag(network, fault, value)
+        case "lagging_history":
+            for node in _nodes(network, fault):
+                node.history_lag = value
+        case "surge_fee":
+            network.ledger.lanes.floor = max(value, fees.BASE_FEE)
+        case "short_retention":
+            for node in _nodes(network, fault):
+                node.remembers_from = network.ledger.head.sequence - value
+        case "network_halt":
+            network.halted = True
+        case "protocol_upgrade" if fault.node is not None:
+            network.nodes[fault.node].claimed_protocol = value
+        case "protocol_upgrade":
+            network.ledger.protocol = value
+        case "frozen_key":
+            _freeze(network, fault, lambda frozen, address: frozen | {address})
+        case "frozen_trustline" | "removed_trustline":
+            network.disturb(fault.kind, fault.address or "")
+
+
+def _end(network: Network, fault: Fault) -> None:
+    match fault.kind:
+        case "lagging_node":
+            _lag(network, fault, 0)
+        case "lagging_history":
+            for node in _nodes(network, fault):
+                node.history_lag = 0
+        case "surge_fee":
+            network.ledger.lanes.floor = fees.BASE_FEE
+        case "short_retention":
+            for node in _nodes(network, fault):
+                node.remembers_from = 0
+        case "network_halt":
+            network.halted = False
+        case "protocol_upgrade" if fault.node is not None:
+            network.nodes[fault.node].claimed_protocol = 0
+        case "protocol_upgrade":
+            network.ledger.protocol = PROTOCOL_VERSION
+        case "frozen_key":
+            _freeze(network, fault, lambda frozen, address: frozen - {address})
+        case "frozen_trustline" | "removed_trustline":
+            network.repair(fault.kind, fault.address or "")
+
+
+def _check_address(network: Network, fault: Fault) -> None:
+    if fault.address is None:
+        return
+    root, asset = network.ledger.root, network.settings.genesis.asset
+    if fault.kind == "frozen_key":
+        if root.account(fault.address) is None:
+            raise BadPlan(f"There is no account {fault.address} to freeze.")
+    elif root.trustline(fault.address, asset) is None:
+        raise BadPlan(f"{fault.address} has no trustline to disturb.")
+
+
+def _nodes(network: Network, fault: Fault) -> list[Node]:
+    return network.nodes if fault.node is None else [network.nodes[fault.node]]
+
+
+def _lag(network: Network, fault: Fault, ledgers: int) -> None:
+    for node in _nodes(network, fault):
+        node.lag = ledgers
+        node.follow()
+
+
+def _freeze(
+    network: Network, fault: Fault, change: Callable[[frozenset[str], str], frozenset[str]]
+) -> None:
+    """By the validators, for the whole network; or by one node's own filter, for that node."""
+    address = fault.address or ""
+    if fault.node is None:
+        network.ledger.frozen = change(network.ledger.frozen, address)
+    else:
+        node = network.nodes[fault.node]
+        node.filtered = change(node.filtered, address)

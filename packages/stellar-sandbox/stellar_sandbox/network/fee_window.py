@@ -1,0 +1,24 @@
+"""The inclusion fees that the transactions of recent ledgers paid, as getFeeStats reports them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stellar_sandbox.network.ledger_manager import Closing
+from stellar_sandbox.network.surge_pricing import rate
+
+
+@dataclass(slots=True)
+class FeeSample:
+    """What places in one ledger did cost, per operation, in each lane."""
+
+    classic: list[int] = field(default_factory=list)
+    soroban: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, closing: Closing) -> FeeSample:
+        sample = cls()
+        for envelope in closing.applied:
+            lane = sample.soroban if envelope.is_soroban else sample.classic
+            lane.append(int(rate(envelope)))
+        return sample

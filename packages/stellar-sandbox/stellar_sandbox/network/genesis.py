@@ -1,0 +1,106 @@
+"""The world's first ledger, read from a file: who exists, and what each one holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+from stellar_sdk import StrKey
+
+from stellar_sandbox.calculator.contract import SlaCalculator
+from stellar_sandbox.contracts.host import Deployed
+from stellar_sandbox.contracts.stellar_asset_contract import AssetContract
+from stellar_sandbox.ledger.addresses import NATIVE
+from stellar_sandbox.ledger.entries import Account, Entry, Trustline
+
+ISSUER_NATIVE = 10_000 * 10_000_000
+
+
+class BadGenesis(ValueError):
+    """A genesis file that cannot be used, said in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Genesis:
+    passphrase: str
+    asset: str
+    accounts: tuple[tuple[str, int, int | None], ...]  # address, XLM and USDC in stroops
+    digest: str
+    calculator: tuple[str, str, str, int] | None = None  # contract, admin, operator, retention
+
+    @classmethod
+    def read(cls, path: Path) -> Genesis:
+        try:
+            raw = path.read_bytes()
+            return cls.parse(orjson.loads(raw))
+        except OSError as error:
+            raise BadGenesis(f"The genesis file {path} cannot be read: {error}.") from error
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise BadGenesis(f"The genesis file {path} is not one: {error!r}.") from error
+
+    @classmethod
+    def parse(cls, document: dict[str, object]) -> Genesis:
+        asset, rows = document["asset"], document["accounts"]
+        if not isinstance(asset, dict) or not isinstance(rows, list):
+            raise TypeError("asset must be an object and accounts a list")
+        issuer = str(asset["issuer"])
+        accounts = tuple(_account_row(row) for row in rows)
+        if not StrKey.is_valid_ed25519_public_key(issuer):
+            raise BadGenesis(f"The genesis file names no valid issuer: {issuer}.")
+        named = {address for address, _, _ in accounts}
+        if len(named) != len(accounts):
+            raise BadGenesis("The genesis file names an account twice.")
+        digest = sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        passphrase = str(document["network_passphrase"])
+        calculator = _calculator_row(document.get("sla_contract"))
+        return cls(passphrase, f"{asset['code']}:{issuer}", accounts, digest, calculator)
+
+    def contracts(self) -> list[Deployed]:
+        made: list[Deployed] = [AssetContract(NATIVE), AssetContract(self.asset)]
+        if self.calculator is not None:
+            made.append(SlaCalculator(*self.calculator))
+        return made
+
+    def entries(self) -> list[Entry]:
+        issuer = self.asset.partition(":")[2]
+        made: list[Entry] = [contract.instance(self.passphrase) for contract in self.contracts()]
+        if issuer not in {address for address, _, _ in self.accounts}:
+            made.append(Account(issuer, ISSUER_NATIVE, 0))
+        for address, native, issued in self.accounts:
+            trusts = issued is not None and address != issuer
+            made.append(Account(address, native, 0, sub_entries=int(trusts)))
+            if issued is not None and trusts:
+                made.append(Trustline(address, self.asset, issued))
+        return made
+
+
+def _account_row(row: dict[str, object]) -> tuple[str, int, int | None]:
+    address, native, issued = row["address"], row["native_stroops"], row.get("usdc_stroops")
+    if not isinstance(address, str) or not StrKey.is_valid_ed25519_public_key(address):
+        raise BadGenesis(f"The genesis file names no valid account: {address}.")
+    for amount in (native, issued):
+        if amount is not None and (type(amount) is not int or not 0 <= amount < 2**63):
+            raise BadGenesis(f"The genesis file gives {address} no whole stroops: {amount!r}.")
+    assert isinstance(native, int)
+    assert issued is None or isinstance(issued, int)
+    return address, native, issued
+
+
+def _calculator_row(row: object) -> tuple[str, str, str, int] | None:
+    """The SLA calculator that the world begins with, initialized; a world may begin without."""
+    if row is None:
+        return None
+    if not isinstance(row, dict):
+        raise TypeError("sla_contract must be an object")
+    contract, limit = str(row["contract"]), row["retention_limit"]
+    admin, operator = str(row["admin"]), str(row["operator"])
+    if not StrKey.is_valid_contract(contract):
+        raise BadGenesis(f"The genesis file names no valid contract: {contract}.")
+    for address in (admin, operator):
+        if not StrKey.is_valid_ed25519_public_key(address):
+            raise BadGenesis(f"The genesis file gives the contract no valid role: {address}.")
+    if type(limit) is not int or not 1 <= limit <= 1_000:
+        raise BadGenesis(f"The genesis file gives the contract no retention limit: {limit!r}.")
+    return contract, admin, operator, limit

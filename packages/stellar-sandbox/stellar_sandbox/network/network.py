@@ -1,0 +1,210 @@
+"""The network: one ledger, the nodes that speak for it, and the beat at which ledgers close."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stellar_sandbox.contracts.host import Contract
+from stellar_sandbox.envelopes.transaction_frame import Envelope
+from stellar_sandbox.faults import ledger_faults
+from stellar_sandbox.faults.fault_plan import FaultPlan
+from stellar_sandbox.ledger.entries import Account, ContractData, Entry, Key
+from stellar_sandbox.ledger.ledger_header import Head
+from stellar_sandbox.ledger.ledger_txn import State
+from stellar_sandbox.network.fee_window import FeeSample
+from stellar_sandbox.network.genesis import Genesis
+from stellar_sandbox.network.ledger_manager import REMEMBERED, Closing, Ledger
+from stellar_sandbox.network.transaction_queue import Queue
+from stellar_sandbox.transactions.transaction_validity import Moment
+
+FRIENDBOT_GIFT = 10_000 * 10_000_000
+EXPECTED_BY_HAND_SECONDS = 5.0
+FEE_WINDOW_LEDGERS = 50
+DEFAULT_RETENTION = 120_960
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    genesis: Genesis
+    data_dir: Path | None = None
+    close_seconds: float = 1.0  # 0: ledgers are closed by hand only
+    nodes: int = 3
+    retention: int = DEFAULT_RETENTION
+    clock: Callable[[], float] = time.time
+
+
+class Network:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = settings.clock
+        self.ledger = Ledger(
+            settings.genesis, settings.data_dir, settings.retention, settings.clock
+        )
+        self.nodes = [Node(self, index) for index in range(settings.nodes)]
+        # What recent ledgers took, for nodes that have not closed them yet.
+        self.applied: dict[int, list[Envelope]] = {}
+        self.fee_window: deque[FeeSample] = deque(maxlen=FEE_WINDOW_LEDGERS)
+        self.faults = FaultPlan()
+        # How often each method was asked for, of any node.
+        self.calls: Counter[str] = Counter()
+        self.halted = False
+        self._closed = asyncio.Event()
+        self._disturbed = ledger_faults.read_note(self.ledger.store.fact(ledger_faults.FACT))
+        # A restart ends every fault, those too that are written into the ledger.
+        for disturbance in list(self._disturbed):
+            self.repair(*disturbance)
+
+    @property
+    def passphrase(self) -> str:
+        return self.ledger.passphrase
+
+    async def run(self) -> None:
+        """Close a ledger every `close_seconds`, for as long as the task lives."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while self.settings.close_seconds:
+            due = max(due + self.settings.close_seconds, loop.time())
+            await asyncio.sleep(due - loop.time())
+            if not self.halted:
+                self.close_ledger()
+
+    def close_ledger(self) -> Closing:
+        closing = self.ledger.close(self._candidates(), self.next_close_time())
+        self.fee_window.append(FeeSample.of(closing))
+        here = self.ledger.head.sequence
+        self.applied[here] = closing.applied
+        self.applied.pop(here - REMEMBERED, None)
+        self._tell()
+        return closing
+
+    async def next_close(self) -> None:
+        """Wait until the next ledger has closed."""
+        await self._closed.wait()
+
+    def next_close_time(self) -> int:
+        last, now = self.ledger.head.close_time, int(self.clock())
+        # A close time always grows; below one second a beat that would outrun the clock.
+        faster_than_clock = 0 < self.settings.close_seconds < 1
+        return max(now, last if faster_than_clock else last + 1)
+
+    def change(
+        self,
+        entries: list[Entry],
+        removed: list[Key],
+        facts: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Close a ledger that changes the world from outside."""
+        self.ledger.change(entries, removed, self.next_close_time(), facts)
+        self._tell()
+
+    def disturb(self, kind: str, address: str) -> None:
+        """Write a fault into the ledger, and in the same breath that it is to be put back."""
+        what = (kind, address)
+        self._disturbed.append(what)
+        changes = ledger_faults.begin(what, self.settings.genesis.asset, self.ledger.root)
+        self.change(*changes, [ledger_faults.note(self._disturbed)])
+
+    def repair(self, kind: str, address: str) -> None:
+        """Put back what such a fault did."""
+        what = (kind, address)
+        self._disturbed.remove(what)
+        changes = ledger_faults.end(what, self.settings.genesis.asset, self.ledger.root)
+        self.change(*changes, [ledger_faults.note(self._disturbed)])
+
+    def deploy(self, instance: ContractData, contract: Contract) -> None:
+        """Let a contract, as native code, answer under the id of its instance entry."""
+        self.ledger.contracts[instance.contract] = contract
+        if self.ledger.root.get(instance.key) is None:
+            self.change([instance], [])
+
+    def befriend(self, address: str) -> bool:
+        """Create an account out of nothing; False if it exists."""
+        if self.ledger.root.account(address) is not None:
+            return False
+        number = self.ledger.head.sequence + 1
+        self.change([Account(address, FRIENDBOT_GIFT, number << 32)], [])
+        return True
+
+    def _candidates(self) -> list[Envelope]:
+        """Whatever waits at any node, once."""
+        waiting = {
+            envelope.hash: envelope for node in self.nodes for envelope in node.queue.envelopes
+        }
+        return list(waiting.values())
+
+    def _tell(self) -> None:
+        for node in self.nodes:
+            node.follow()
+        self._closed.set()
+        self._closed = asyncio.Event()
+
+    def close(self) -> None:
+        self.ledger.store.close()
+
+
+class Node:
+    """One server of the network, with its own queue and, if it lags, its own idea of now."""
+
+    def __init__(self, network: Network, index: int) -> None:
+        self.network = network
+        self.index = index
+        self.queue = Queue(network.ledger.lanes)
+        self.lag = 0
+        self.history_lag = 0  # ledgers whose entries it shows, but not yet their transactions
+        self.filtered: frozenset[str] = frozenset()  # accounts it alone takes nothing of
+        self.claimed_protocol = 0  # what it says it serves, if not what the network does
+        self.remembers_from = 0  # the first ledger it can still tell of, if it lost its past
+        self._followed = network.ledger.head.sequence  # the last ledger its queue lived through
+
+    @property
+    def head(self) -> Head:
+        ledger = self.network.ledger
+        return ledger.head_at(ledger.head.sequence - min(self.lag, ledger.reach))
+
+    @property
+    def told(self) -> Head:
+        """The last ledger whose transactions this node can tell of."""
+        ledger = self.network.ledger
+        lag = min(self.lag + self.history_lag, ledger.reach)
+        return ledger.head_at(ledger.head.sequence - lag)
+
+    @property
+    def protocol(self) -> int:
+        return self.claimed_protocol or self.network.ledger.protocol
+
+    @property
+    def oldest(self) -> Head:
+        """The first ledger this node can tell of."""
+        ledger = self.network.ledger
+        kept = max(ledger.oldest, min(self.remembers_from, self.told.sequence))
+        return ledger.head_at(kept)
+
+    @property
+    def state(self) -> State:
+        return self.network.ledger.state_at(self.head.sequence)
+
+    def follow(self) -> None:
+        """Let the queue live through every ledger this node has closed since, one by one."""
+        ledger = self.network.ledger
+        while self._followed < self.head.sequence:
+            self._followed += 1
+            closed = ledger.head_at(self._followed)
+            applied = self.network.applied.get(closed.sequence, [])
+            self.queue.shift(applied, ledger.state_at(closed.sequence), self.moment_after(closed))
+
+    def moment_after(self, head: Head) -> Moment:
+        """The ledger after this one, and how long a transaction must live to be taken for it.
+
+        That is two closes, and whatever the node is late.
+        """
+        now = self.network.clock()
+        expected = self.network.settings.close_seconds or EXPECTED_BY_HAND_SECONDS
+        close_time = max(head.close_time + 1, int(now))
+        latest = head.close_time + int(2 * expected + max(0.0, now - head.close_time))
+        frozen = self.network.ledger.frozen
+        return Moment(head.sequence + 1, close_time, max(latest, close_time), frozen)

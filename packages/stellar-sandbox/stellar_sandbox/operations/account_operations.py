@@ -1,0 +1,142 @@
+"""An account changing itself: SetOptions and BumpSequence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from stellar_sdk import xdr
+from stellar_sdk.xdr import BumpSequenceResultCode, SetOptionsResultCode
+
+from stellar_sandbox.envelopes.transaction_result import OperationFailed
+from stellar_sandbox.ledger.addresses import account_text
+from stellar_sandbox.ledger.entries import (
+    AUTH_CLAWBACK,
+    AUTH_IMMUTABLE,
+    AUTH_REVOCABLE,
+    BASE_RESERVE,
+    Account,
+)
+from stellar_sandbox.operations.operation_context import Application
+
+MAX_SIGNERS = 20
+KNOWN_FLAGS = 0xF
+
+
+def changes_signers(body: xdr.OperationBody) -> bool:
+    """Whether this asks for the high threshold: whoever sets signers can take the account."""
+    operation = body.set_options_op
+    return operation is not None and any(
+        item is not None
+        for item in (
+            operation.master_weight,
+            operation.low_threshold,
+            operation.med_threshold,
+            operation.high_threshold,
+            operation.signer,
+        )
+    )
+
+
+def check_set_options(body: xdr.OperationBody, source: str) -> None:
+    operation = body.set_options_op
+    assert operation is not None
+    if operation.inflation_dest is not None:
+        # Inflation is left out of the box, as the network has left it: refused, not ignored.
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_INVALID_INFLATION)
+    put = operation.set_flags.uint32 if operation.set_flags else 0
+    clear = operation.clear_flags.uint32 if operation.clear_flags else 0
+    if put & clear:
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_BAD_FLAGS)
+    if (put | clear) & ~KNOWN_FLAGS:
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_UNKNOWN_FLAG)
+    weights = (
+        operation.master_weight,
+        operation.low_threshold,
+        operation.med_threshold,
+        operation.high_threshold,
+    )
+    if any(weight is not None and weight.uint32 > 255 for weight in weights):
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_THRESHOLD_OUT_OF_RANGE)
+    domain = operation.home_domain.string32 if operation.home_domain else b""
+    if not all(32 <= byte < 127 for byte in domain):
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_INVALID_HOME_DOMAIN)
+    if operation.signer is not None:
+        # Signers that are hashes are left out of the box: they are refused, not ignored.
+        key = operation.signer.key.ed25519
+        if key is None or account_text(key.uint256) == source:
+            raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_BAD_SIGNER)
+        if operation.signer.weight.uint32 > 255:
+            raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_BAD_SIGNER)
+
+
+def apply_set_options(body: xdr.OperationBody, application: Application) -> bytes:
+    operation = body.set_options_op
+    assert operation is not None
+    account = application.state.account(application.source)
+    assert account is not None
+    put = operation.set_flags.uint32 if operation.set_flags else 0
+    clear = operation.clear_flags.uint32 if operation.clear_flags else 0
+    if (put or clear) and account.flags & AUTH_IMMUTABLE:
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_CANT_CHANGE)
+    flags = (account.flags & ~clear) | put
+    if flags & AUTH_CLAWBACK and not flags & AUTH_REVOCABLE:
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_AUTH_REVOCABLE_REQUIRED)
+    given = (
+        operation.master_weight,
+        operation.low_threshold,
+        operation.med_threshold,
+        operation.high_threshold,
+    )
+    master, low, medium, high = (
+        old if new is None else new.uint32
+        for old, new in zip(account.thresholds, given, strict=True)
+    )
+    account = replace(
+        account,
+        flags=flags,
+        thresholds=(master, low, medium, high),
+    )
+    if operation.home_domain is not None:
+        domain = operation.home_domain.string32.decode("ascii")
+        account = replace(account, home_domain=domain)
+    if operation.signer is not None:
+        account = _set_signer(account, operation.signer)
+    application.state.put(account)
+    return b""
+
+
+def _set_signer(account: Account, signer: xdr.Signer) -> Account:
+    assert signer.key.ed25519 is not None
+    address, weight = account_text(signer.key.ed25519.uint256), signer.weight.uint32
+    signers = dict(account.signers)
+    known = address in signers
+    if weight == 0:
+        signers.pop(address, None)
+    elif not known and len(signers) >= MAX_SIGNERS:
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_TOO_MANY_SIGNERS)
+    elif not known and account.spendable < BASE_RESERVE:
+        raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_LOW_RESERVE)
+    else:
+        signers[address] = weight
+    grown = len(signers) - len(account.signers)
+    return replace(
+        account,
+        signers=tuple(sorted(signers.items())),
+        sub_entries=account.sub_entries + grown,
+    )
+
+
+def check_bump_sequence(body: xdr.OperationBody, source: str) -> None:
+    assert body.bump_sequence_op is not None
+    if body.bump_sequence_op.bump_to.sequence_number.int64 < 0:
+        raise OperationFailed(BumpSequenceResultCode.BUMP_SEQUENCE_BAD_SEQ)
+
+
+def apply_bump_sequence(body: xdr.OperationBody, application: Application) -> bytes:
+    assert body.bump_sequence_op is not None
+    target = body.bump_sequence_op.bump_to.sequence_number.int64
+    account = application.state.account(application.source)
+    assert account is not None
+    if target > account.sequence:
+        application.state.put(replace(account, sequence=target))
+    return b""

@@ -1,0 +1,23 @@
+"""One operation on its way into the ledger: its own sheet of the state, and what it may know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stellar_sandbox.envelopes.transaction_frame import Envelope
+from stellar_sandbox.ledger.ledger_txn import State
+
+
+@dataclass(slots=True)
+class Application:
+    state: State
+    envelope: Envelope
+    source: str
+    index: int
+    ledger: int
+    close_time: int
+    passphrase: str
+    # Within this transaction: the sponsored account, and who pays its reserves.
+    sponsorships: dict[str, str] = field(default_factory=dict)
+    events: list[bytes] = field(default_factory=list)
+    return_value: bytes | None = None

@@ -1,0 +1,107 @@
+"""getEvents and getLedgers: the past by what contracts said, and ledger by ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from stellar_sdk import StrKey, xdr
+
+from stellar_sandbox.ledger.ledger_store import Record
+from stellar_sandbox.network.network import Node
+from stellar_sandbox.rpc.event_filters import read_filters, wanted
+from stellar_sandbox.rpc.pagination import page_limit, pagination, write_cursor
+from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, INVALID_REQUEST, Problem
+
+MAX_EVENTS, DEFAULT_EVENTS = 10_000, 100
+SCANNED_LEDGERS = 10_000
+PAGE = 500
+
+Place = tuple[int, int, int, int]  # ledger, transaction, operation, event
+
+
+def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
+    head, oldest = node.head, node.oldest
+    limit = page_limit(params, DEFAULT_EVENTS, MAX_EVENTS, INVALID_PARAMS)
+    filters = read_filters(params)
+    start = _start(params, oldest.sequence, head.sequence)
+    end = params.get("endLedger") or head.sequence + 1
+    if not isinstance(end, int):
+        raise Problem(INVALID_PARAMS, "endLedger must be a number")
+    last = min(head.sequence, start[0] + SCANNED_LEDGERS - 1, end - 1)
+    found: list[dict[str, Any]] = []
+    place = (start[0], start[1])
+    while len(found) < limit:
+        records = node.network.ledger.store.page(place, last, PAGE)
+        for record in records:
+            told = (row for row in _events(record) if row[0] > start and wanted(row[1], filters))
+            found.extend(row for _, row in told)
+        if len(records) < PAGE:
+            break
+        place = (records[-1].ledger, records[-1].position + 1)
+    found = found[:limit]
+    end_cursor = f"{write_cursor(last + 1, 0) - 2:019d}-{2**32 - 1:010d}"
+    return {
+        "events": found,
+        "latestLedger": head.sequence,
+        "oldestLedger": oldest.sequence,
+        "latestLedgerCloseTime": str(head.close_time),
+        "oldestLedgerCloseTime": str(oldest.close_time),
+        "cursor": found[-1]["id"] if len(found) == limit else end_cursor,
+    }
+
+
+def _start(params: dict[str, Any], oldest: int, latest: int) -> Place:
+    """The place after which events are told."""
+    cursor, first = pagination(params).get("cursor"), params.get("startLedger") or 0
+    if cursor:
+        if first or params.get("endLedger"):
+            raise Problem(INVALID_PARAMS, "ledger ranges and cursor cannot both be set")
+        start = _read_event_id(str(cursor))
+    elif not isinstance(first, int) or first < 1:
+        raise Problem(INVALID_PARAMS, "startLedger must be positive")
+    else:
+        start = first, 1, -1, -1
+    if not oldest <= start[0] <= latest:
+        message = f"startLedger must be within the ledger range: {oldest} - {latest}"
+        raise Problem(INVALID_REQUEST, message)
+    return start
+
+
+def _read_event_id(cursor: str) -> Place:
+    number, dash, index = cursor.partition("-")
+    if not (number.isdecimal() and dash and index.isdecimal()) or len(number) > 19:
+        raise Problem(INVALID_PARAMS, f"invalid cursor: {cursor}")
+    place = int(number)
+    return place >> 32, place >> 12 & 0xFFFFF, place & 0xFFF, int(index)
+
+
+def _events(record: Record) -> list[tuple[Place, dict[str, Any]]]:
+    body = orjson.loads(b"{" + record.body + b"}")
+    rows = []
+    for operation, texts in enumerate(body["events"]["contractEventsXdr"]):
+        for index, text in enumerate(texts):
+            event = xdr.ContractEvent.from_xdr(text)
+            assert event.body.v0 is not None
+            assert event.contract_id is not None
+            number = record.ledger << 32 | record.position << 12 | operation
+            row = {
+                "type": "contract",
+                "ledger": record.ledger,
+                "ledgerClosedAt": _moment(record.created_at),
+                "contractId": StrKey.encode_contract(event.contract_id.contract_id.hash),
+                "id": f"{number:019d}-{index:010d}",
+                "operationIndex": operation,
+                "transactionIndex": record.position,
+                "txHash": record.hash.hex(),
+                "inSuccessfulContractCall": True,
+                "topic": [topic.to_xdr() for topic in event.body.v0.topics],
+                "value": event.body.v0.data.to_xdr(),
+            }
+            rows.append(((record.ledger, record.position, operation, index), row))
+    return rows
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

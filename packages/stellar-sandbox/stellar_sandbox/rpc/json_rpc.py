@@ -1,0 +1,73 @@
+"""JSON-RPC 2.0 as stellar-rpc speaks it: the table of methods, and the errors it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from stellar_sandbox.network.network import Node
+from stellar_sandbox.rpc import (
+    event_methods,
+    ledger_methods,
+    node_methods,
+    submit_methods,
+    transaction_methods,
+)
+from stellar_sandbox.rpc.rpc_errors import INTERNAL, INVALID_REQUEST, Problem
+
+METHOD_NOT_FOUND, PARSE_ERROR = -32601, -32700
+
+Method = Callable[[Node, dict[str, Any]], dict[str, Any]]
+
+METHODS: dict[str, Method] = {
+    "getHealth": node_methods.get_health,
+    "getNetwork": node_methods.get_network,
+    "getVersionInfo": node_methods.get_version_info,
+    "getLatestLedger": ledger_methods.get_latest_ledger,
+    "getFeeStats": node_methods.get_fee_stats,
+    "getLedgerEntries": ledger_methods.get_ledger_entries,
+    "simulateTransaction": submit_methods.simulate_transaction,
+    "sendTransaction": submit_methods.send_transaction,
+    "getTransaction": transaction_methods.get_transaction,
+    "getTransactions": transaction_methods.get_transactions,
+    "getEvents": event_methods.get_events,
+    "getLedgers": ledger_methods.get_ledgers,
+}
+
+
+def read_request(raw: bytes) -> dict[str, Any]:
+    try:
+        request = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Problem(PARSE_ERROR, f"invalid JSON: {error}") from error
+    if not isinstance(request, dict) or not isinstance(request.get("method"), str):
+        raise Problem(INVALID_REQUEST, "a request is one object with a method")
+    return request
+
+
+def call(node: Node, request: dict[str, Any], instead: Method | None = None) -> bytes:
+    """Answer one request, whatever it is, by its own method or by another one instead."""
+    try:
+        method = instead or METHODS.get(request["method"])
+        if method is None:
+            raise Problem(METHOD_NOT_FOUND, "method not found", request["method"])
+        params = request.get("params") or {}
+        if not isinstance(params, dict):
+            raise Problem(INVALID_REQUEST, "params must be named")
+        answer = {"jsonrpc": "2.0", "id": request.get("id"), "result": method(node, params)}
+    except Problem as problem:
+        return error_answer(request.get("id"), problem)
+    return orjson.dumps(answer)
+
+
+def error_answer(request_id: object, problem: Problem) -> bytes:
+    error: dict[str, object] = {"code": problem.code, "message": problem.message}
+    if problem.data is not None:
+        error["data"] = problem.data
+    return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "error": error})
+
+
+def internal_error(request_id: object, message: str) -> bytes:
+    return error_answer(request_id, Problem(INTERNAL, message))

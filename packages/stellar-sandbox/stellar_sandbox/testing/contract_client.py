@@ -1,0 +1,228 @@
+"""Somebody who calls the SLA calculator of a chain in a box, through the SDK and its XDR alone.
+
+Either over a port, where ledgers close by themselves, or in memory, where they close by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from stellar_sdk import (
+    Address,
+    Keypair,
+    SorobanDataBuilder,
+    TransactionBuilder,
+    TransactionEnvelope,
+    scval,
+    xdr,
+)
+from stellar_sdk.auth import authorize_entry
+from stellar_sdk.operation import InvokeHostFunction
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from stellar_sandbox.calculator import instance_storage
+from stellar_sandbox.calculator.contract import SlaCalculator
+from stellar_sandbox.calculator.contract_state import Book
+from stellar_sandbox.client import HandClock, InProcessClient
+from stellar_sandbox.network.genesis import Genesis
+from stellar_sandbox.network.network import Network, Settings
+
+PASSPHRASE = "Standalone ApexChainx Sandbox ; 2026"
+_CODE = re.compile(r"Error\(Contract, #([0-9]+)\)")
+
+
+def key(name: str) -> Keypair:
+    return Keypair.from_raw_ed25519_seed(name.encode().ljust(32, b"."))
+
+
+PEOPLE = {name: key(name) for name in ("admin", "operator", "stranger", "other")}
+NAMES = {pair.public_key: name for name, pair in PEOPLE.items()}
+CHANNEL, FEES = key("channel"), key("fees")
+
+
+class ContractRefused(Exception):
+    """The contract's own number; None when the host itself refused, as `text` says."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        found = _CODE.search(text)
+        self.code = int(found[1]) if found else None
+        self.text = text
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call that went into a ledger gave back, and the events it left there."""
+
+    value: Any
+    events: list[tuple[list[Any], Any]]
+    envelope: TransactionEnvelope
+    return_xdr: str
+
+
+def genesis() -> Genesis:
+    holders = [*PEOPLE.values(), CHANNEL, FEES]
+    return Genesis.parse(
+        {
+            "network_passphrase": PASSPHRASE,
+            "asset": {"code": "USDC", "issuer": key("issuer").public_key},
+            "accounts": [
+                {"address": pair.public_key, "native_stroops": 10**13, "usdc_stroops": None}
+                for pair in holders
+            ],
+        }
+    )
+
+
+class Caller:
+    """Calls one contract; `source` lends the sequence, whoever a call is `by` allows it."""
+
+    def __init__(self, server: SorobanServerAsync, contract: str, source: Keypair) -> None:
+        self.server = server
+        self.contract = contract
+        self.source = source
+
+    async def closed(self) -> None:
+        """Wait for a ledger to close."""
+        await asyncio.sleep(0.1)
+
+    async def call(self, function: str, *args: xdr.SCVal, by: Keypair | None = None) -> Answer:
+        """Simulate, sign, send, wait for the ledger, and read what it shows."""
+        by = by or self.source
+        return await self.land(await self.draft(function, *args, by=by), by)
+
+    async def view(self, function: str, *args: xdr.SCVal) -> Any:
+        """Only simulate."""
+        drafted = await self._build(function, *args, by=self.source)
+        return native((await self._simulated(drafted))[0])
+
+    async def draft(self, function: str, *args: xdr.SCVal, by: Keypair) -> TransactionEnvelope:
+        """Build a call with the footprint, the fee and the signatures that simulation asked for."""
+        drafted = await self._build(function, *args, by=by)
+        _, data, fee, auth, latest = await self._simulated(drafted)
+        drafted.transaction.soroban_data = SorobanDataBuilder.from_xdr(data).build()
+        drafted.transaction.fee += fee
+        operation = drafted.transaction.operations[0]
+        assert isinstance(operation, InvokeHostFunction)
+        operation.auth = [self._authorized(entry, latest) for entry in auth]
+        return drafted
+
+    async def land(self, drafted: TransactionEnvelope, by: Keypair) -> Answer:
+        for signer in {self.source.public_key: self.source, by.public_key: by}.values():
+            drafted.sign(signer)
+        sent = await self.server.send_transaction(drafted)
+        assert sent.status.value == "PENDING", sent
+        async with asyncio.timeout(20):
+            while True:
+                await self.closed()
+                found = await self.server.get_transaction(drafted.hash_hex())
+                if found.status.value != "NOT_FOUND":
+                    break
+        if found.status.value != "SUCCESS":
+            assert found.result_xdr is not None
+            result = xdr.TransactionResult.from_xdr(found.result_xdr).result.results
+            assert result is not None
+            assert result[0].tr is not None
+            assert result[0].tr.invoke_host_function_result is not None
+            raise ContractRefused(result[0].tr.invoke_host_function_result.code.name)
+        assert found.result_meta_xdr is not None
+        meta = xdr.TransactionMeta.from_xdr(found.result_meta_xdr).v4
+        assert meta is not None
+        assert meta.soroban_meta is not None
+        value = meta.soroban_meta.return_value
+        assert value is not None
+        assert found.events is not None
+        events = [
+            _event(text)
+            for per_operation in found.events.contract_events_xdr or []
+            for text in per_operation
+        ]
+        return Answer(native(value), events, drafted, value.to_xdr())
+
+    async def _build(self, function: str, *args: xdr.SCVal, by: Keypair) -> TransactionEnvelope:
+        account = await self.server.load_account(self.source.public_key)
+        builder = TransactionBuilder(account, PASSPHRASE, 1_000).add_time_bounds(0, 0)
+        builder.append_invoke_contract_function_op(
+            self.contract, function, list(args), source=by.public_key
+        )
+        return builder.build()
+
+    async def _simulated(
+        self, drafted: TransactionEnvelope
+    ) -> tuple[xdr.SCVal, str, int, list[str], int]:
+        answer = await self.server.simulate_transaction(drafted)
+        if answer.error is not None:
+            raise ContractRefused(answer.error)
+        assert answer.results is not None
+        assert answer.transaction_data is not None
+        assert answer.min_resource_fee is not None
+        result = answer.results[0]
+        return (
+            xdr.SCVal.from_xdr(result.xdr),
+            answer.transaction_data,
+            answer.min_resource_fee,
+            result.auth or [],
+            answer.latest_ledger,
+        )
+
+    def _authorized(self, text: str, latest: int) -> xdr.SorobanAuthorizationEntry:
+        """Have whoever is asked sign, if the transaction's own signature is not enough."""
+        entry = xdr.SorobanAuthorizationEntry.from_xdr(text)
+        if entry.credentials.address is None:
+            return entry
+        who = Address.from_xdr_sc_address(entry.credentials.address.address).address
+        return authorize_entry(entry, PEOPLE[NAMES[who]], latest + 10, PASSPHRASE)
+
+    async def close(self) -> None:
+        await self.server.close()
+
+
+class Counter(Caller):
+    """A desk at a network in memory, where ledgers close by hand and time may stand still."""
+
+    def __init__(self, now: int = 0) -> None:
+        self.clock = HandClock(now)
+        # Below a second between ledgers, two of them may carry the same time.
+        self.network = Network(Settings(genesis(), close_seconds=0.5, clock=self.clock))
+        client = InProcessClient(self.network)
+        super().__init__(SorobanServerAsync("http://in-process", client), "", CHANNEL)
+        self._contracts = 0
+
+    async def closed(self) -> None:
+        self.network.close_ledger()
+
+    def deploy(self, book: Book | None = None) -> str:
+        """A contract of one's own: as it was deployed, or with everything in its book already."""
+        self._contracts += 1
+        made = SlaCalculator(instance_storage.contract_id(f"calculator {self._contracts}"))
+        self.network.deploy(instance_storage.entry(made.contract, book), made)
+        self.contract = made.contract
+        return self.contract
+
+    async def close(self) -> None:
+        await super().close()
+        self.network.close()
+
+
+def _event(text: str) -> tuple[list[Any], Any]:
+    event = xdr.ContractEvent.from_xdr(text)
+    assert event.body.v0 is not None
+    return [native(topic) for topic in event.body.v0.topics], native(event.body.v0.data)
+
+
+def native(value: xdr.SCVal) -> Any:
+    return _named(scval.to_native(value))
+
+
+def _named(value: Any) -> Any:
+    """The plain value, with people by their names."""
+    if isinstance(value, Address):
+        return NAMES.get(value.address, value.address)
+    if isinstance(value, list):
+        return [_named(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _named(item) for name, item in value.items()}
+    return value

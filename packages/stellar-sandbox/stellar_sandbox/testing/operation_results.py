@@ -1,0 +1,32 @@
+"""Send a transaction, close a ledger and read the result code of each operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stellar_sdk import Keypair, xdr
+
+from stellar_sandbox.client import Box
+from stellar_sandbox.testing.wallet import Desk, sign
+
+
+async def run(desk: Desk, box: Box, builder: Any, *signers: Keypair) -> list[str]:
+    """Send, close, and give each operation's code; without operations, the transaction's."""
+    envelope = sign(builder.build(), *signers)
+    status = await desk.send(envelope)
+    if status != "PENDING":
+        return [status]
+    box.close_ledger()
+    found = await desk.server.get_transaction(envelope.hash_hex())
+    assert found.result_xdr is not None
+    result = xdr.TransactionResult.from_xdr(found.result_xdr).result
+    return [code_of(item) for item in result.results or []] or [result.code.name]
+
+
+def code_of(item: xdr.OperationResult) -> str:
+    if item.tr is None:
+        return item.code.name
+    for value in vars(item.tr).values():
+        if hasattr(value, "code"):
+            return str(value.code.name)
+    raise AssertionError(item)

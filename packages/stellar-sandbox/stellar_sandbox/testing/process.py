@@ -1,0 +1,49 @@
+"""The sandbox as a user starts it: a process and a port."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from stellar_sandbox.testing.accounts import genesis_document
+
+
+class Process:
+    """The box as a user starts it: a process and a port."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self.directory, self.options = directory, options
+        self.genesis = directory / "genesis.json"
+        if not self.genesis.exists():
+            self.genesis.write_text(json.dumps(genesis_document()))
+        self.url = ""
+        self.child: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> Process:
+        self.child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "stellar_sandbox",
+            *("--genesis", str(self.genesis), "--data-dir", str(self.directory / "ledger")),
+            *("--port", "0", *self.options),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert self.child.stdout is not None
+        line = (await self.child.stdout.readline()).decode().split()
+        self.url = line[1] if line else ""
+        return self
+
+    async def stop(self) -> int:
+        assert self.child is not None
+        if self.child.returncode is None:
+            self.child.terminate()
+        await self.child.communicate()
+        return self.child.returncode or 0
+
+    async def kill(self) -> None:
+        assert self.child is not None
+        self.child.kill()
+        await self.child.communicate()

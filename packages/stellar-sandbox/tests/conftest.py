@@ -1,0 +1,34 @@
+"""Fixtures: a network in memory, a wallet that speaks to it, and the sandbox as a process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from stellar_sandbox.client import Box
+from stellar_sandbox.network.genesis import Genesis
+from stellar_sandbox.testing.accounts import genesis_document
+from stellar_sandbox.testing.process import Process
+from stellar_sandbox.testing.wallet import Desk
+
+
+@pytest.fixture
+def box() -> Iterator[Box]:
+    made = Box(Genesis.parse(genesis_document()))
+    yield made
+    made.network.close()
+
+
+@pytest.fixture
+def desk(box: Box) -> Desk:
+    return Desk(SorobanServerAsync("http://in-process", box.client()))
+
+
+@pytest.fixture(scope="session")
+async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Process]:
+    directory = tmp_path_factory.mktemp("stellar")
+    made = await Process(directory, "--close-seconds", "0.2").start()
+    yield made
+    await made.stop()

@@ -1,0 +1,115 @@
+"""Envelopes that somebody spoilt: none of them pays by accident, and none stops the ledger."""
+
+from __future__ import annotations
+
+import base64
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stellar_sdk import Claimant, xdr
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from stellar_sandbox.client import Box
+from stellar_sandbox.envelopes.transaction_frame import V1_TAG, network_id
+from stellar_sandbox.network.genesis import Genesis
+from stellar_sandbox.rpc.request_pipeline import exchange
+from stellar_sandbox.testing.accounts import (
+    CHANNELS,
+    PASSPHRASE,
+    PAYER,
+    SHOP,
+    STRANGER,
+    USDC,
+    genesis_document,
+    muxed,
+)
+from stellar_sandbox.testing.wallet import Desk
+
+Changes = list[tuple[int, int]]
+# Small numbers are kinds of things in XDR, so they make sense more often than others.
+bytes_ = st.integers(0, 8) | st.integers(0, 255)
+changes = st.lists(st.tuples(st.integers(0, 2_000), bytes_), max_size=4)
+
+
+def damage(raw: bytearray, changes: Changes, start: int = 0) -> None:
+    for place, value in changes:
+        raw[start + place % (len(raw) - start)] = value
+
+
+async def tell(box: Box, method: str, envelope: str) -> dict[str, Any]:
+    params = {"transaction": envelope}
+    request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    answer: dict[str, Any] = orjson.loads(
+        (await exchange(box.network.nodes[0], orjson.dumps(request))).body
+    )
+    return answer
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    changes=changes,
+    cut=st.integers(0, 40),
+    method=st.sampled_from(["sendTransaction", "simulateTransaction"]),
+)
+async def test_a_damaged_envelope_never_pays(changes: Changes, cut: int, method: str) -> None:
+    box = Box(Genesis.parse(genesis_document()))
+    desk = Desk(SorobanServerAsync("http://in-process", box.client()))
+    whole = (await desk.transfer(CHANNELS[0], 1, muxed(SHOP, 5))).to_xdr()
+    raw = bytearray(base64.b64decode(whole))
+    damage(raw, changes)
+    damaged = base64.b64encode(raw[: len(raw) - cut]).decode()
+
+    answer = await tell(box, method, damaged)
+    assert "error" in answer or "latestLedger" in answer["result"]
+    box.close_ledger()
+    same = damaged == whole and method == "sendTransaction"
+    assert box.balance(SHOP.public_key) == (25 if same else 0)
+    box.network.close()
+
+
+async def whole(desk: Desk, kind: str) -> xdr.Transaction:
+    """A transaction in order, by contract or of the operations a channel may carry."""
+    if kind == "call":
+        transfer = await desk.transfer(CHANNELS[0], 1, muxed(SHOP, 5))
+        return transfer.transaction.to_xdr_object()
+    builder, payer = desk.builder(CHANNELS[0], 1), PAYER.public_key
+    builder.append_payment_op(SHOP.public_key, USDC, "1", payer)
+    builder.append_create_claimable_balance_op(USDC, "1", [Claimant(SHOP.public_key)], payer)
+    builder.append_set_options_op(home_domain="example.org", source=payer)
+    builder.append_create_account_op(STRANGER.public_key, "5", payer)
+    return builder.append_bump_sequence_op(5).build().transaction.to_xdr_object()
+
+
+def signed(tx: xdr.Transaction) -> str:
+    digest = sha256(network_id(PASSPHRASE) + V1_TAG + tx.to_xdr_bytes()).digest()
+    signatures = [key.sign_decorated(digest).to_xdr_object() for key in (CHANNELS[0], PAYER)]
+    envelope = xdr.TransactionEnvelope(
+        xdr.EnvelopeType.ENVELOPE_TYPE_TX, v1=xdr.TransactionV1Envelope(tx, signatures)
+    )
+    return envelope.to_xdr()
+
+
+@settings(max_examples=300, deadline=None)
+@given(changes=changes, kind=st.sampled_from(["call", "call", "operations"]))
+async def test_whatever_is_signed_is_answered_and_the_ledger_closes(
+    changes: Changes, kind: str
+) -> None:
+    box = Box(Genesis.parse(genesis_document()))
+    desk = Desk(SorobanServerAsync("http://in-process", box.client()))
+    raw = bytearray((await whole(desk, kind)).to_xdr_bytes())
+    damage(raw, changes, start=36)  # the channel stays, so that the signatures fit
+    try:
+        tx = xdr.Transaction.from_xdr_bytes(bytes(raw))
+    except (ValueError, EOFError):
+        return
+    for method in ("simulateTransaction", "sendTransaction"):
+        answer = await tell(box, method, signed(tx))
+        assert "error" in answer or "latestLedger" in answer["result"]
+    box.close_ledger()
+    assert await desk.send(desk.payment(CHANNELS[1], 1)) == "PENDING"
+    box.close_ledger()
+    assert await desk.outcome(desk.payment(CHANNELS[1], 1)) == "SUCCESS"
+    box.network.close()

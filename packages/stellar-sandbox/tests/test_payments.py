@@ -1,0 +1,203 @@
+"""Money moves as on the network: by both ways, with its tag, all of a batch or nothing of it."""
+
+from __future__ import annotations
+
+from stellar_sdk import StrKey, scval, xdr
+
+from stellar_sandbox.client import Box
+from stellar_sandbox.testing.accounts import (
+    BARE,
+    CHANNELS,
+    CONTRACT,
+    FARM,
+    ISSUER,
+    PAYER,
+    SHOP,
+    STRANGER,
+    USDC,
+    muxed,
+)
+from stellar_sandbox.testing.wallet import Desk, sign
+
+CHANNEL = CHANNELS[0]
+
+
+async def test_a_contract_transfer_arrives_with_its_tag_and_says_so(desk: Desk, box: Box) -> None:
+    envelope = await desk.transfer(CHANNEL, 1, muxed(SHOP, 777), 25_000_000)
+
+    assert await desk.send(envelope) == "PENDING"
+    assert await desk.outcome(envelope) == "NOT_FOUND"
+    box.close_ledger()
+
+    found = await desk.server.get_transaction(envelope.hash_hex())
+    assert found.status.value == "SUCCESS"
+    assert box.balance(SHOP.public_key) == 25_000_000
+    assert found.events is not None
+    assert found.events.contract_events_xdr is not None
+    [[text]] = found.events.contract_events_xdr
+    event = xdr.ContractEvent.from_xdr(text)
+    assert event.contract_id is not None
+    assert event.body.v0 is not None
+    assert StrKey.encode_contract(event.contract_id.contract_id.hash) == CONTRACT
+    assert scval.to_native(event.body.v0.data) == {"amount": 25_000_000, "to_muxed_id": 777}
+    assert found.result_meta_xdr is not None
+    meta = xdr.TransactionMeta.from_xdr(found.result_meta_xdr).v4
+    assert meta is not None
+    assert meta.soroban_meta is not None
+    assert meta.soroban_meta.return_value is not None
+    assert scval.to_native(meta.soroban_meta.return_value) is None
+
+
+async def test_the_fee_is_charged_and_what_was_not_used_comes_back(desk: Desk, box: Box) -> None:
+    envelope = await desk.transfer(CHANNEL, 1)
+    before = box.account(CHANNEL.public_key)
+    await desk.send(envelope)
+    box.close_ledger()
+
+    after = box.account(CHANNEL.public_key)
+    found = await desk.server.get_transaction(envelope.hash_hex())
+    assert found.result_xdr is not None
+    charged = xdr.TransactionResult.from_xdr(found.result_xdr).fee_charged.int64
+    assert before is not None
+    assert after is not None
+    assert before.balance - after.balance == charged
+    assert 10_000 < charged < envelope.transaction.fee
+
+
+async def test_a_classic_payment_leaves_the_same_event(desk: Desk, box: Box) -> None:
+    builder = desk.builder(CHANNEL, 1)
+    builder.append_payment_op(muxed(FARM, 9), USDC, "1.5", PAYER.public_key)
+    envelope = sign(builder.build(), CHANNEL, PAYER)
+    await desk.send(envelope)
+    box.close_ledger()
+
+    found = await desk.server.get_transaction(envelope.hash_hex())
+    assert box.balance(FARM.public_key) == 15_000_000
+    assert found.events is not None
+    assert found.events.contract_events_xdr is not None
+    [[text]] = found.events.contract_events_xdr
+    body = xdr.ContractEvent.from_xdr(text).body.v0
+    assert body is not None
+    assert scval.to_native(body.topics[0]) == "transfer"
+    assert scval.to_native(body.data) == {"amount": 15_000_000, "to_muxed_id": 9}
+
+
+async def test_a_failing_batch_names_every_bad_payment_and_pays_nobody(
+    desk: Desk, box: Box
+) -> None:
+    envelope = desk.payment(CHANNEL, 1, (SHOP, "1"), (BARE, "1"), (STRANGER, "1"), (FARM, "1"))
+    await desk.send(envelope)
+    box.close_ledger()
+
+    found = await desk.server.get_transaction(envelope.hash_hex())
+    assert found.status.value == "FAILED"
+    assert found.result_xdr is not None
+    result = xdr.TransactionResult.from_xdr(found.result_xdr).result
+    codes = [item.tr.payment_result.code.name for item in result.results or []]  # type: ignore[union-attr]
+    assert codes == [
+        "PAYMENT_SUCCESS",
+        "PAYMENT_NO_TRUST",
+        "PAYMENT_NO_DESTINATION",
+        "PAYMENT_SUCCESS",
+    ]
+    assert box.balance(SHOP.public_key) == box.balance(FARM.public_key) == 0
+    account = box.account(CHANNEL.public_key)
+    assert account is not None
+    assert account.sequence == 1
+
+
+async def test_simulation_names_what_stands_in_the_way(desk: Desk, box: Box) -> None:
+    async def trouble(target: str, stroops: int) -> str:
+        args = [
+            scval.to_address(PAYER.public_key),
+            scval.to_address(target),
+            scval.to_int128(stroops),
+        ]
+        builder = desk.builder(CHANNEL, 1)
+        builder.append_invoke_contract_function_op(
+            CONTRACT, "transfer", args, source=PAYER.public_key
+        )
+        answer = await desk.server.simulate_transaction(builder.build())
+        return (answer.error or "").partition("\n")[0]
+
+    assert await trouble(BARE.public_key, 1) == "HostError: Error(Contract, #13)"
+    assert await trouble(STRANGER.public_key, 1) == "HostError: Error(Contract, #6)"
+    assert await trouble(SHOP.public_key, -1) == "HostError: Error(Contract, #8)"
+    assert await trouble(SHOP.public_key, 10**15) == "HostError: Error(Contract, #10)"
+    assert await trouble(SHOP.public_key, 0) == ""
+
+
+async def test_what_fails_after_a_good_simulation_costs_its_sequence(desk: Desk, box: Box) -> None:
+    first = await desk.transfer(CHANNEL, 1, stroops=900_000 * 10_000_000)
+    second = await desk.transfer(CHANNELS[1], 1, stroops=900_000 * 10_000_000)
+    await desk.send(first)
+    await desk.send(second)
+    box.close_ledger()
+
+    outcomes = {await desk.outcome(first), await desk.outcome(second)}
+    assert outcomes == {"SUCCESS", "FAILED"}
+    for channel in CHANNELS[:2]:
+        account = box.account(channel.public_key)
+        assert account is not None
+        assert account.sequence == 1
+
+
+async def test_a_transfer_the_owner_did_not_sign_for_is_refused(desk: Desk, box: Box) -> None:
+    envelope = await desk.transfer(CHANNEL, 1)
+    envelope.signatures = envelope.signatures[:1]
+
+    answer = await desk.server.send_transaction(envelope)
+    assert answer.error_result_xdr is not None
+    result = xdr.TransactionResult.from_xdr(answer.error_result_xdr).result
+    assert result.code.name == "txFAILED"
+    assert result.results is not None
+    assert result.results[0].code.name == "opBAD_AUTH"
+
+
+async def test_a_signature_nobody_needs_is_refused(desk: Desk) -> None:
+    envelope = desk.payment(CHANNEL, 1)
+    envelope.sign(ISSUER)
+
+    assert await desk.send(envelope) == "ERROR txBAD_AUTH_EXTRA"
+
+
+async def test_a_call_needs_its_footprint(desk: Desk, box: Box) -> None:
+    envelope = await desk.transfer(CHANNEL, 1)
+    data = envelope.transaction.soroban_data
+    assert data is not None
+    data.resources.footprint.read_write.pop()
+    envelope.signatures = []
+    await desk.send(sign(envelope, CHANNEL, PAYER))
+    box.close_ledger()
+
+    assert await desk.outcome(envelope) == "FAILED"
+    assert box.balance(SHOP.public_key) == 0
+
+
+async def test_a_call_with_a_memo_or_without_resources_is_invalid(desk: Desk) -> None:
+    envelope = await desk.transfer(CHANNEL, 1)
+    bare = await desk.transfer(CHANNEL, 1)
+    envelope.transaction.memo = desk.builder(CHANNEL, 1).add_text_memo("hello").memo
+    bare.transaction.soroban_data = None
+    for each in (envelope, bare):
+        each.signatures = []
+        sign(each, CHANNEL, PAYER)
+
+    assert await desk.send(envelope) == "ERROR txSOROBAN_INVALID"
+    assert await desk.send(bare) == "ERROR txSOROBAN_INVALID"
+
+
+async def test_the_views_of_the_asset_contract(desk: Desk) -> None:
+    async def view(name: str, *args: xdr.SCVal) -> object:
+        builder = desk.builder(CHANNEL, 1)
+        builder.append_invoke_contract_function_op(CONTRACT, name, list(args))
+        answer = await desk.server.simulate_transaction(builder.build())
+        assert answer.results is not None, answer.error
+        return scval.to_native(answer.results[0].xdr)
+
+    payer = scval.to_address(PAYER.public_key)
+    assert await view("balance", payer) == 1_000_000 * 10_000_000
+    assert await view("authorized", payer) is True
+    assert await view("decimals") == 7
+    assert await view("symbol") == "USDC"
+    assert await view("name") == f"USDC:{ISSUER.public_key}"

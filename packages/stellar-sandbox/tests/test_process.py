@@ -1,0 +1,186 @@
+"""The box as a user runs it: a process, a port, a file that outlives both."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from stellar_sdk import Keypair, xdr
+from stellar_sdk.exceptions import SorobanRpcErrorResponse
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from stellar_sandbox.testing.accounts import CHANNELS, PASSPHRASE, SHOP, STRANGER, USDC, muxed
+from stellar_sandbox.testing.process import Process
+from stellar_sandbox.testing.wallet import Desk
+
+
+async def until(check: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if await check():
+                return
+            await asyncio.sleep(0.05)
+
+
+async def next_sequence(server: SorobanServerAsync, owner: Keypair) -> int:
+    return (await server.load_account(owner.public_key)).sequence + 1
+
+
+async def held(server: SorobanServerAsync) -> int:
+    key = xdr.LedgerKey(
+        xdr.LedgerEntryType.TRUSTLINE,
+        trust_line=xdr.LedgerKeyTrustLine(
+            account_id=SHOP.xdr_account_id(), asset=USDC.to_trust_line_asset_xdr_object()
+        ),
+    )
+    found = await server.get_ledger_entries([key])
+    assert found.entries is not None
+    line = xdr.LedgerEntryData.from_xdr(found.entries[0].xdr).trust_line
+    assert line is not None
+    return line.balance.int64
+
+
+async def test_every_answer_is_one_the_sdk_understands(process: Process) -> None:
+    async with SorobanServerAsync(process.url) as server:
+        assert (await server.get_health()).status == "healthy"
+        assert (await server.get_network()).passphrase == PASSPHRASE
+        assert (await server.get_version_info()).protocol_version >= 27
+        assert (await server.get_fee_stats()).inclusion_fee.min == 100
+        latest = await server.get_latest_ledger()
+        header = xdr.LedgerHeader.from_xdr(latest.header_xdr)
+        assert header.ledger_seq.uint32 == latest.sequence
+        xdr.LedgerCloseMeta.from_xdr(latest.metadata_xdr)
+        account = await server.load_account(SHOP.public_key)
+        assert account.sequence == 0
+
+
+async def test_payments_by_both_ways_over_a_real_port(process: Process) -> None:
+    async with SorobanServerAsync(process.url) as server:
+        desk = Desk(server)
+        before = await held(server)
+        first, second = [await next_sequence(server, channel) for channel in CHANNELS[:2]]
+        transfer = await desk.transfer(CHANNELS[0], first, muxed(SHOP, 7), 5)
+        payment = desk.payment(CHANNELS[1], second, (SHOP, "0.0000020"))
+        assert await desk.send(transfer) == await desk.send(payment) == "PENDING"
+
+        async def done() -> bool:
+            outcomes = {await desk.outcome(transfer), await desk.outcome(payment)}
+            return outcomes == {"SUCCESS"}
+
+        await until(done)
+        assert await held(server) == before + 25
+
+
+async def test_one_page_per_ledger_shows_every_payment(process: Process) -> None:
+    async with SorobanServerAsync(process.url) as server:
+        desk = Desk(server)
+        start = (await server.get_latest_ledger()).sequence
+        sent = [desk.payment(channel, await next_sequence(server, channel)) for channel in CHANNELS]
+        for envelope in sent:
+            assert await desk.send(envelope) == "PENDING"
+        seen: list[str] = []
+        page = await server.get_transactions(start_ledger=start, limit=3)
+        seen += [item.transaction_hash for item in page.transactions]
+
+        async def all_seen() -> bool:
+            nonlocal page
+            page = await server.get_transactions(cursor=page.cursor, limit=3)
+            seen.extend(item.transaction_hash for item in page.transactions)
+            return {envelope.hash_hex() for envelope in sent} <= set(seen)
+
+        await until(all_seen)
+        with pytest.raises(SorobanRpcErrorResponse, match="start ledger must be between"):
+            await server.get_transactions(start_ledger=10_000_000)
+
+
+async def test_a_payment_outlives_a_killed_process(tmp_path: Path) -> None:
+    process = await Process(tmp_path, "--close-seconds", "0.1").start()
+    async with SorobanServerAsync(process.url) as server:
+        desk = Desk(server)
+        envelope = desk.payment(CHANNELS[0], 1)
+        await desk.send(envelope)
+
+        async def done() -> bool:
+            return await desk.outcome(envelope) == "SUCCESS"
+
+        await until(done)
+        before = await server.get_latest_ledger()
+        await process.kill()
+
+    process = await Process(tmp_path, "--close-seconds", "0.1").start()
+    try:
+        async with SorobanServerAsync(process.url) as server:
+            assert await Desk(server).outcome(envelope) == "SUCCESS"
+            assert (await server.load_account(CHANNELS[0].public_key)).sequence == 1
+            assert await held(server) == 25_000_000
+            after = await server.get_latest_ledger()
+            assert after.sequence >= before.sequence
+            assert await Desk(server).send(envelope) == "ERROR txBAD_SEQ"
+    finally:
+        assert await process.stop() == 0
+
+
+async def test_what_only_waited_is_forgotten_by_a_killed_process(tmp_path: Path) -> None:
+    process = await Process(tmp_path, "--close-seconds", "0").start()
+    envelope = Desk(SorobanServerAsync("http://nowhere")).payment(CHANNELS[0], 1)
+    async with SorobanServerAsync(process.url) as server:
+        assert await Desk(server).send(envelope) == "PENDING"
+        await process.kill()
+    process = await Process(tmp_path, "--close-seconds", "0").start()
+    async with SorobanServerAsync(process.url) as server:
+        assert await Desk(server).send(envelope) == "PENDING"
+    await process.stop()
+
+
+async def test_a_data_directory_of_another_world_is_refused_in_one_sentence(
+    tmp_path: Path,
+) -> None:
+    process = await Process(tmp_path).start()
+    await process.stop()
+    document = json.loads(process.genesis.read_text())
+    document["network_passphrase"] = "Another"
+    process.genesis.write_text(json.dumps(document))
+
+    process = await Process(tmp_path).start()
+    assert process.child is not None
+    _, errors = await process.child.communicate()
+    assert process.child.returncode == 2
+    assert errors.decode().startswith("The data directory was made from another genesis")
+    assert errors.decode().count("\n") == 1
+
+
+async def test_a_ledger_in_use_and_a_taken_port_are_said_in_one_sentence(
+    process: Process, tmp_path: Path
+) -> None:
+    port = process.url.rpartition(":")[2]
+    for other, words in (
+        (Process(process.directory), "cannot be used: database is locked"),
+        (Process(tmp_path, "--port", port), "Cannot listen on"),
+    ):
+        await other.start()
+        assert other.child is not None
+        _, errors = await other.child.communicate()
+        assert other.child.returncode == 2
+        assert words in errors.decode()
+        assert errors.decode().count("\n") == 1
+
+
+async def test_the_friendbot_makes_an_account_once(process: Process) -> None:
+    async with aiohttp.ClientSession() as session, SorobanServerAsync(process.url) as server:
+        url = f"{process.url}/friendbot?addr={STRANGER.public_key}"
+        async with session.get(url) as first:
+            assert first.status == 200
+        async with session.get(url) as second:
+            assert second.status == 400
+        account = await server.load_account(STRANGER.public_key)
+        assert account.sequence >> 32 > 0
+
+
+async def test_every_node_has_its_path(process: Process) -> None:
+    for path in ("/node/0", "/node/1", "/node/2"):
+        async with SorobanServerAsync(process.url + path) as server:
+            assert (await server.get_health()).status == "healthy"

@@ -1,0 +1,171 @@
+"""Whatever is sent, in whatever order and through whatever faults, the money adds up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stellar_sdk import Keypair, TransactionEnvelope, xdr
+from stellar_sdk.exceptions import SdkError
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from stellar_sandbox.client import Box
+from stellar_sandbox.envelopes.transaction_frame import read_envelope
+from stellar_sandbox.faults.fault_plan import read_plan
+from stellar_sandbox.ledger.entries import Account, Trustline
+from stellar_sandbox.ledger.ledger_store import Record
+from stellar_sandbox.network.fault_activation import start_plan
+from stellar_sandbox.network.genesis import Genesis
+from stellar_sandbox.testing.accounts import (
+    BARE,
+    CHANNELS,
+    FARM,
+    PASSPHRASE,
+    PAYER,
+    SHOP,
+    XLM,
+    genesis_document,
+)
+from stellar_sandbox.testing.wallet import Desk, bump
+
+FAULTS = [
+    {"kind": "accept_then_timeout", "rate": 0.2, "method": "sendTransaction"},
+    {"kind": "reset_before", "rate": 0.1, "method": "sendTransaction"},
+    {"kind": "internal_error", "rate": 0.1},
+    {"kind": "dropped_transaction", "rate": 0.2},
+    {"kind": "banned_hash", "rate": 0.1},
+    {"kind": "lagging_node", "node": 1, "value": 2},
+]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A payment that is tried, and what happens to the network after it."""
+
+    channel: int
+    ahead: int  # of the channel's last used sequence number
+    target: Keypair
+    amount: int
+    node: int
+    by_contract: bool
+    bid: int  # of a fee bump around it; 0 for none
+    then: str
+
+
+steps = st.lists(
+    st.builds(
+        Step,
+        channel=st.integers(0, 3),
+        ahead=st.sampled_from([1, 1, 1, 1, 0, 2]),
+        target=st.sampled_from([SHOP, FARM, BARE]),
+        amount=st.integers(1, 3),
+        node=st.integers(0, 1),
+        by_contract=st.booleans(),
+        bid=st.sampled_from([0, 0, 1_000, 20_000]),
+        then=st.sampled_from(["nothing"] * 4 + ["close"] * 4 + ["restart"]),
+    ),
+    min_size=10,
+    max_size=40,
+)
+
+
+@dataclass
+class World:
+    """A box that may be restarted, who speaks to it, and what was asked of it."""
+
+    directory: Path
+    seed: int
+    sent: dict[bytes, Step] = field(default_factory=dict)
+
+    def open(self) -> None:
+        self.box = Box(Genesis.parse(genesis_document()), data_dir=self.directory)
+        start_plan(self.box.network, *read_plan({"seed": self.seed, "faults": FAULTS}))
+        clients = [self.box.client(node) for node in (0, 1)]
+        self.desks = [Desk(SorobanServerAsync("http://in-process", item)) for item in clients]
+
+    def wealth(self) -> tuple[int, int]:
+        """All the XLM and all of the asset that anybody holds."""
+        entries = self.box.network.ledger.root.changes.values()
+        accounts = [entry.balance for entry in entries if isinstance(entry, Account)]
+        lines = [entry.balance for entry in entries if isinstance(entry, Trustline)]
+        return sum(accounts), sum(lines)
+
+    def records(self) -> list[Record]:
+        return self.box.network.ledger.store.page((1, 1), 10_000, 10_000)
+
+    async def take(self, step: Step) -> None:
+        # Whatever is lost on the way, the ledger must add up.
+        with contextlib.suppress(TimeoutError, SdkError):
+            inner = await self._build(step)
+            self.sent[inner.hash()] = step
+            outer = bump(inner, step.bid) if step.bid else inner
+            await self.desks[step.node].send(outer)
+        if step.then == "close":
+            self.box.close_ledger()
+        elif step.then == "restart":
+            self.box.network.close()
+            self.open()
+
+    async def _build(self, step: Step) -> TransactionEnvelope:
+        desk, channel = self.desks[step.node], CHANNELS[step.channel]
+        account = self.box.account(channel.public_key)
+        assert account is not None
+        sequence = account.sequence + step.ahead
+        if step.by_contract:
+            target, stroops = step.target.public_key, step.amount * XLM
+            return await desk.transfer(channel, sequence, target, stroops)
+        return desk.payment(channel, sequence, (step.target, str(step.amount)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=steps, seed=st.integers(0, 1_000))
+def test_no_money_appears_or_vanishes_and_no_sequence_is_used_twice(
+    steps: list[Step], seed: int
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(_play(World(Path(directory), seed), steps))
+
+
+async def _play(world: World, steps: list[Step]) -> None:
+    world.open()
+    native, issued = world.wealth()
+    for step in steps:
+        await world.take(step)
+    world.box.close_ledger(5)
+    fees = sum(map(_fee, world.records()))
+    assert world.wealth() == (native - fees, issued)
+    _check_payments(world)
+    world.box.network.close()
+
+
+def _check_payments(world: World) -> None:
+    box, records = world.box, world.records()
+    landed = [world.sent[record.inner_hash] for record in records]
+    uses = Counter(map(_place, records))
+    assert all(count == 1 for count in uses.values())
+    paid: Counter[Keypair] = Counter()
+    for step, record in zip(landed, records, strict=True):
+        if b'"status":"SUCCESS"' in record.body:
+            paid[step.target] += step.amount * XLM
+    for target in (SHOP, FARM, BARE):
+        assert box.balance(target.public_key) == paid[target]
+    assert box.balance(PAYER.public_key) == 1_000_000 * XLM - paid.total()
+
+
+def _place(record: Record) -> tuple[str, int]:
+    """The account and the sequence number that a transaction used."""
+    body = orjson.loads(b"{" + record.body + b"}")
+    envelope = read_envelope(body["envelopeXdr"], PASSPHRASE)
+    return envelope.source, envelope.sequence
+
+
+def _fee(record: Record) -> int:
+    body = orjson.loads(b"{" + record.body + b"}")
+    return xdr.TransactionResult.from_xdr(body["resultXdr"]).fee_charged.int64

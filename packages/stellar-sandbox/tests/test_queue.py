@@ -1,0 +1,271 @@
+"""The queue's manners, as stellar-core has them and as an exactly-once payer must survive them."""
+
+from __future__ import annotations
+
+import pytest
+from stellar_sdk import Keypair, xdr
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from stellar_sandbox.client import Box
+from stellar_sandbox.envelopes.transaction_frame import read_envelope
+from stellar_sandbox.ledger.fees import MAX_DISK_READ_ENTRIES, disk_read_entries
+from stellar_sandbox.network.surge_pricing import SOROBAN_ROOM, cost
+from stellar_sandbox.testing.accounts import CHANNELS, FEES, PASSPHRASE, PAYER, SHOP
+from stellar_sandbox.testing.wallet import Desk, bump, sign
+
+CHANNEL = CHANNELS[0]
+
+
+async def test_the_same_envelope_twice_is_a_duplicate(desk: Desk) -> None:
+    envelope = desk.payment(CHANNEL, 1)
+
+    assert await desk.send(envelope) == "PENDING"
+    assert await desk.send(envelope) == "DUPLICATE"
+
+
+async def test_one_transaction_per_account_waits_at_a_time(desk: Desk, box: Box) -> None:
+    await desk.send(desk.payment(CHANNEL, 1))
+
+    assert await desk.send(desk.payment(CHANNEL, 2)) == "TRY_AGAIN_LATER"
+    assert await desk.send(desk.payment(CHANNEL, 1, (SHOP, "3"))) == "TRY_AGAIN_LATER"
+    assert await desk.send(desk.payment(CHANNEL, 0, (SHOP, "3"))) == "ERROR txBAD_SEQ"
+
+
+async def test_an_applied_payment_answers_try_later_ten_ledgers_long_and_then_bad_sequence(
+    desk: Desk, box: Box
+) -> None:
+    envelope = desk.payment(CHANNEL, 1)
+    await desk.send(envelope)
+    box.close_ledger()
+
+    for _ in range(10):
+        assert await desk.send(envelope) == "TRY_AGAIN_LATER"
+        box.close_ledger()
+    assert await desk.send(envelope) == "ERROR txBAD_SEQ"
+    assert await desk.outcome(envelope) == "SUCCESS"
+    assert box.balance(SHOP.public_key) == 25_000_000
+
+
+async def test_a_tenfold_fee_bump_replaces_what_waits_even_with_another_inside(
+    desk: Desk, box: Box
+) -> None:
+    waiting = desk.payment(CHANNEL, 1, fee=100)
+    cancel = desk.builder(CHANNEL, 1, 100).append_bump_sequence_op(0).build()
+    sign(cancel, CHANNEL)
+    await desk.send(waiting)
+
+    assert await desk.send(bump(cancel, 500)) == "ERROR txINSUFFICIENT_FEE"
+    assert await desk.send(bump(cancel, 1_000)) == "PENDING"
+    box.close_ledger()
+    assert await desk.outcome(waiting) == "NOT_FOUND"
+    assert box.balance(SHOP.public_key) == 0
+
+
+async def test_a_bumped_payment_is_found_by_both_of_its_hashes(desk: Desk, box: Box) -> None:
+    inner = desk.payment(CHANNEL, 1, fee=100)
+    outer = bump(inner, 5_000)
+
+    assert await desk.send(outer) == "PENDING"
+    assert await desk.send(inner) == "DUPLICATE"
+    box.close_ledger()
+    assert await desk.outcome(inner) == await desk.outcome(outer) == "SUCCESS"
+    found = await desk.server.get_transaction(inner.hash_hex())
+    assert found.fee_bump is True
+    assert found.result_xdr is not None
+    result = xdr.TransactionResult.from_xdr(found.result_xdr).result
+    assert result.code.name == "txFEE_BUMP_INNER_SUCCESS"
+    assert result.inner_result_pair is not None
+    assert result.inner_result_pair.transaction_hash.hash == inner.hash()
+    channel = box.account(CHANNEL.public_key)
+    assert channel is not None
+    assert channel.balance == 100 * 10_000_000
+
+
+async def test_a_bump_that_bids_too_little_is_told_what_it_needed(desk: Desk) -> None:
+    waiting = await desk.transfer(CHANNEL, 1)
+    await desk.send(waiting)
+
+    answer = await desk.server.send_transaction(bump(waiting, 5_000))  # type: ignore[arg-type]
+    assert answer.error_result_xdr is not None
+    needed = xdr.TransactionResult.from_xdr(answer.error_result_xdr).fee_charged.int64
+    data = waiting.transaction.soroban_data
+    assert data is not None
+    assert needed == 10 * 1_000 * 2 + data.resource_fee.int64
+
+
+async def test_a_queued_payment_the_network_has_no_room_for_ages_out_and_is_banned(
+    desk: Desk, box: Box
+) -> None:
+    envelope = desk.payment(CHANNEL, 1)
+    await desk.send(envelope)
+    box.network.ledger.lanes.classic = (0,)
+
+    for _ in range(4):
+        assert await desk.send(envelope) == "DUPLICATE"
+        box.close_ledger()
+    for _ in range(10):
+        assert await desk.send(envelope) == "TRY_AGAIN_LATER"
+        box.close_ledger()
+    box.network.ledger.lanes.classic = (1,)
+    assert await desk.send(envelope) == "PENDING"
+
+
+async def test_a_ledger_bound_is_exclusive(desk: Desk, box: Box) -> None:
+    here = box.network.ledger.head.sequence
+
+    assert await desk.send(desk.payment(CHANNEL, 1, max_ledger=here + 1)) == "ERROR txTOO_LATE"
+    envelope = desk.payment(CHANNEL, 1, max_ledger=here + 2)
+    assert await desk.send(envelope) == "PENDING"
+    box.close_ledger()
+    assert await desk.outcome(envelope) == "SUCCESS"
+
+
+async def test_a_transaction_with_too_little_life_left_is_refused_at_once(
+    desk: Desk, box: Box
+) -> None:
+    def until(seconds: int) -> object:
+        builder = desk.builder(CHANNEL, 1).append_bump_sequence_op(0)
+        moment = box.network.ledger.head.close_time + seconds
+        return sign(builder.add_time_bounds(0, moment).build(), CHANNEL)
+
+    assert await desk.send(until(9)) == "ERROR txTOO_LATE"
+    assert await desk.send(until(10)) == "PENDING"
+
+
+async def test_a_payer_of_fees_must_afford_everything_that_waits(desk: Desk) -> None:
+    first = bump(desk.payment(CHANNEL, 1), 600 * 10_000_000 // 2)
+    second = bump(desk.payment(CHANNELS[1], 1), 600 * 10_000_000 // 2)
+
+    assert await desk.send(first) == "PENDING"
+    assert await desk.send(second) == "ERROR txINSUFFICIENT_BALANCE"
+
+
+async def test_a_fee_payer_that_acts_for_itself_stands_in_its_own_way(desk: Desk) -> None:
+    transfer = await desk.transfer(CHANNEL, 1)
+    await desk.send(bump(transfer, 1_000))
+    own = sign(desk.builder(FEES, 1).append_bump_sequence_op(0).build(), FEES)
+
+    assert await desk.send(own) == "TRY_AGAIN_LATER"
+
+
+async def test_each_node_has_its_own_queue_and_one_payment_is_made(desk: Desk, box: Box) -> None:
+    other = Desk(SorobanServerAsync("http://in-process", box.client(1)))
+    envelope = desk.payment(CHANNEL, 1)
+    rival = desk.payment(CHANNEL, 1, (SHOP, "7"))
+
+    assert await desk.send(envelope) == "PENDING"
+    assert await other.send(envelope) == "PENDING"
+    assert await other.send(envelope) == "DUPLICATE"
+    third = Desk(SorobanServerAsync("http://in-process", box.client(2)))
+    assert await third.send(rival) == "PENDING"
+    box.close_ledger()
+    assert {await desk.outcome(envelope), await desk.outcome(rival)} == {"SUCCESS", "NOT_FOUND"}
+    assert box.balance(SHOP.public_key) in (25_000_000, 70_000_000)
+
+
+@pytest.mark.parametrize(
+    ("fee", "sequence", "expected"),
+    [(99, 1, "ERROR txINSUFFICIENT_FEE"), (100, 2, "ERROR txBAD_SEQ"), (100, 1, "PENDING")],
+)
+async def test_what_a_node_asks_of_every_envelope(
+    desk: Desk, fee: int, sequence: int, expected: str
+) -> None:
+    assert await desk.send(desk.payment(CHANNEL, sequence, fee=fee)) == expected
+
+
+async def test_a_wrong_network_or_a_wrong_key_is_bad_auth(desk: Desk) -> None:
+    envelope = desk.payment(CHANNEL, 1)
+    envelope.signatures = []
+    assert await desk.send(sign(envelope, PAYER)) == "ERROR txBAD_AUTH"
+
+
+async def test_a_full_queue_makes_room_only_for_a_better_bid(desk: Desk, box: Box) -> None:
+    box.network.ledger.lanes.classic = (1,)
+    for channel, fee in zip(CHANNELS, (200, 300), strict=False):
+        assert await desk.send(desk.payment(channel, 1, fee=fee)) == "PENDING"
+
+    answer = await desk.server.send_transaction(desk.payment(CHANNELS[2], 1, fee=150))
+    assert answer.error_result_xdr is not None
+    refused = xdr.TransactionResult.from_xdr(answer.error_result_xdr)
+    assert refused.result.code.name == "txINSUFFICIENT_FEE"
+    assert refused.fee_charged.int64 == 201
+    assert await desk.send(desk.payment(CHANNELS[3], 1, fee=400)) == "PENDING"
+    assert await desk.send(desk.payment(CHANNELS[0], 1, fee=200)) == "TRY_AGAIN_LATER"
+
+
+@pytest.mark.parametrize("kind", range(len(SOROBAN_ROOM)))
+async def test_a_ledger_has_only_so_much_room_for_calls_of_every_kind(
+    desk: Desk, box: Box, kind: int
+) -> None:
+    transfers = [await desk.transfer(channel, 1) for channel in CHANNELS[:3]]
+    needs = [cost(read_envelope(envelope.to_xdr(), PASSPHRASE)) for envelope in transfers]
+    room = list(SOROBAN_ROOM)
+    room[kind] = needs[0][kind] + needs[1][kind] + needs[2][kind] - 1
+    box.network.ledger.lanes.soroban = tuple(room)
+    for envelope in transfers:
+        assert await desk.send(envelope) == "PENDING"
+
+    box.close_ledger()
+    outcomes = sorted([await desk.outcome(envelope) for envelope in transfers])
+    assert outcomes == ["NOT_FOUND", "SUCCESS", "SUCCESS"]
+    box.close_ledger()
+    assert {await desk.outcome(envelope) for envelope in transfers} == {"SUCCESS"}
+
+
+async def test_a_better_bid_does_not_make_what_waits_younger(desk: Desk, box: Box) -> None:
+    waiting = desk.payment(CHANNEL, 1, fee=100)
+    await desk.send(waiting)
+    box.network.ledger.lanes.classic = (0,)
+    box.close_ledger(3)
+    better = bump(waiting, 5_000)
+
+    box.network.ledger.lanes.classic = (2,)
+    assert await desk.send(better) == "PENDING"
+    box.network.ledger.lanes.classic = (0,)
+    box.close_ledger()
+    assert await desk.send(better) == "TRY_AGAIN_LATER"
+
+
+async def test_what_lost_its_place_to_another_is_told_that_the_sequence_is_used(
+    desk: Desk, box: Box
+) -> None:
+    other = Desk(SorobanServerAsync("http://in-process", box.client(1)))
+    loser, winner = desk.payment(CHANNEL, 1, fee=100), desk.payment(CHANNEL, 1, fee=200)
+    assert await desk.send(loser) == await other.send(winner) == "PENDING"
+
+    box.close_ledger()
+    assert await desk.send(loser) == "ERROR txBAD_SEQ"
+    assert await desk.send(winner) == "TRY_AGAIN_LATER"
+
+
+async def test_what_became_invalid_while_it_waited_is_banned(desk: Desk, box: Box) -> None:
+    here = box.network.ledger.head.sequence
+    envelope = desk.payment(CHANNEL, 1, max_ledger=here + 2)
+    await desk.send(envelope)
+    box.network.ledger.lanes.classic = (0,)
+
+    box.close_ledger()
+    assert await desk.send(envelope) == "TRY_AGAIN_LATER"
+
+
+@pytest.mark.parametrize(("more", "expected"), [(0, "PENDING"), (1, "ERROR txSOROBAN_INVALID")])
+async def test_a_call_reads_only_so_many_entries_from_disk(
+    desk: Desk, more: int, expected: str
+) -> None:
+    envelope = await desk.transfer(CHANNEL, 1)
+    data = envelope.transaction.soroban_data
+    assert data is not None
+    footprint = data.resources.footprint
+    known = disk_read_entries(data.resources)
+    for number in range(MAX_DISK_READ_ENTRIES - known + more):
+        owner = Keypair.from_raw_ed25519_seed(number.to_bytes(32, "big")).xdr_account_id()
+        row = xdr.LedgerKey(
+            xdr.LedgerEntryType.ACCOUNT, account=xdr.LedgerKeyAccount(account_id=owner)
+        )
+        footprint.read_only.append(row)
+    data.resources.disk_read_bytes = xdr.Uint32(100_000)
+    data.resource_fee = xdr.Int64(10_000_000)
+    envelope.transaction.fee = 10_001_000
+    envelope.signatures.clear()
+
+    assert await desk.send(sign(envelope, CHANNEL, PAYER)) == expected
