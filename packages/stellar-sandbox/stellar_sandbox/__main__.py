@@ -8,9 +8,9 @@ from pathlib import Path
 
 import uvloop
 
-from stellar_sandbox.ledger.ledger_store import Unusable
-from stellar_sandbox.network.genesis import BadGenesis, Genesis
-from stellar_sandbox.network.ledger_manager import WrongWorld
+from stellar_sandbox.ledger.ledger_store import StoreUnusable
+from stellar_sandbox.network.genesis import Genesis, InvalidGenesis
+from stellar_sandbox.network.ledger_manager import GenesisMismatch
 from stellar_sandbox.network.network import DEFAULT_RETENTION, Network, Settings
 from stellar_sandbox.server import CannotListen, serve
 
@@ -30,7 +30,7 @@ def main() -> int:
             )
         )
         uvloop.run(serve(network, options.host, options.port))
-    except (BadGenesis, WrongWorld, Unusable, CannotListen) as problem:
+    except (InvalidGenesis, GenesisMismatch, StoreUnusable, CannotListen) as problem:
         print(problem, file=sys.stderr)
         return 2
     return 0

@@ -14,40 +14,40 @@ from stellar_sdk.client.base_async_client import BaseAsyncClient
 from stellar_sdk.client.response import Response
 from stellar_sdk.exceptions import ConnectionError as StellarConnectionError
 
-from stellar_sandbox.ledger.entries import Account
+from stellar_sandbox.ledger.entries import AccountEntry
 from stellar_sandbox.network.genesis import Genesis
-from stellar_sandbox.network.ledger_manager import Closing
-from stellar_sandbox.network.network import EXPECTED_BY_HAND_SECONDS, Network, Settings
-from stellar_sandbox.rpc.request_pipeline import Break, exchange
+from stellar_sandbox.network.ledger_manager import LedgerCloseResult
+from stellar_sandbox.network.network import MANUAL_CLOSE_SECONDS, Network, Settings
+from stellar_sandbox.rpc.request_pipeline import ConnectionFailure, handle_request
 
-START_OF_TIME = 1_780_000_000
+INITIAL_CLOSE_TIME = 1_780_000_000
 
 
-class HandClock:
+class ManualClock:
     """A clock that moves only when a ledger closes."""
 
-    def __init__(self, now: float = START_OF_TIME) -> None:
+    def __init__(self, now: float = INITIAL_CLOSE_TIME) -> None:
         self.now = now
 
     def __call__(self) -> float:
         return self.now
 
 
-class HandNetwork(Network):
+class ManualNetwork(Network):
     """Nobody closes a ledger while a request waits for the next one, so the request does."""
 
-    def __init__(self, settings: Settings, clock: HandClock) -> None:
+    def __init__(self, settings: Settings, clock: ManualClock) -> None:
         super().__init__(settings)
         self.hand = clock
 
-    async def next_close(self) -> None:
+    async def wait_for_close(self) -> None:
         if self.halted:
             raise TimeoutError
-        self.hand.now += EXPECTED_BY_HAND_SECONDS
+        self.hand.now += MANUAL_CLOSE_SECONDS
         self.close_ledger()
 
 
-class Box:
+class StellarSandbox:
     """A whole network in memory, unless it is given a directory; its ledgers are closed by hand."""
 
     def __init__(
@@ -57,8 +57,8 @@ class Box:
         retention: int = 120_960,
         data_dir: Path | None = None,
     ) -> None:
-        self.clock = HandClock()
-        self.network = HandNetwork(
+        self.clock = ManualClock()
+        self.network = ManualNetwork(
             Settings(genesis, data_dir, 0, nodes=nodes, retention=retention, clock=self.clock),
             self.clock,
         )
@@ -66,13 +66,13 @@ class Box:
     def client(self, node: int = 0) -> InProcessClient:
         return InProcessClient(self.network, node)
 
-    def close_ledger(self, times: int = 1) -> Closing:
+    def close_ledger(self, times: int = 1) -> LedgerCloseResult:
         for _ in range(times):
-            self.clock.now += EXPECTED_BY_HAND_SECONDS
+            self.clock.now += MANUAL_CLOSE_SECONDS
             closing = self.network.close_ledger()
         return closing
 
-    def account(self, address: str) -> Account | None:
+    def account(self, address: str) -> AccountEntry | None:
         return self.network.ledger.root.account(address)
 
     def balance(self, address: str) -> int:
@@ -91,10 +91,10 @@ class InProcessClient(BaseAsyncClient):
         data: dict[str, str] | None = None,
         json_data: dict[str, Any] | None = None,
     ) -> Response:
-        reply = await exchange(self._node, orjson.dumps(json_data))
-        if reply.broken == Break.HANG:
+        reply = await handle_request(self._node, orjson.dumps(json_data))
+        if reply.connection_failure == ConnectionFailure.HANG:
             raise TimeoutError
-        if reply.broken == Break.RESET:
+        if reply.connection_failure == ConnectionFailure.RESET:
             raise StellarConnectionError("the connection was reset")
         headers = {"Content-Type": reply.content_type}
         return Response(reply.status, reply.body.decode(), headers, url)

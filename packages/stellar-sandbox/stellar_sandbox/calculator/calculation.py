@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from stellar_sandbox.calculator import scval_encoding
-from stellar_sandbox.calculator.contract_errors import Refusal, refuse
-from stellar_sandbox.calculator.contract_state import Lane, Result, Stats
-from stellar_sandbox.calculator.invocation import Session
-from stellar_sandbox.calculator.sla_config import SEVERITIES, Terms, config_hash
+from stellar_sandbox.calculator.contract_errors import SLAError, contract_failure
+from stellar_sandbox.calculator.contract_state import Result, SeverityTelemetry, Stats
+from stellar_sandbox.calculator.invocation import Invocation
+from stellar_sandbox.calculator.sla_config import SEVERITIES, SLAConfig, config_hash
 from stellar_sandbox.ledger import xdr_codec
-from stellar_sandbox.ledger.xdr_codec import sc_i128, sc_symbol, sc_u32, sc_u64
+from stellar_sandbox.ledger.xdr_codec import encode_i128, encode_symbol, encode_u32, encode_u64
 
 GENERATIONS_MAX = 16
 TELEMETRY_SECONDS = 7 * 86_400
@@ -16,53 +16,57 @@ I128_MIN, I128_MAX = -(2**127), 2**127 - 1
 U64_MAX = 2**64 - 1
 
 
-def calculate_sla(session: Session, caller: str, outage_id: str, severity: str, mttr: int) -> bytes:
-    book = session.book
-    if book.paused:
-        raise refuse(Refusal.CONTRACT_PAUSED)
-    session.require(caller, book.operator)
-    fresh = computed(session, outage_id, severity, mttr)
-    known = book.of_outage(outage_id)
-    if known:
-        last = known[-1]
-        if last.config_version_hash == fresh.config_version_hash:
-            if _input(last) != _input(fresh):
-                raise refuse(Refusal.DUPLICATE_OUTAGE_INPUT)
-            return scval_encoding.result(last)
-        if len(known) >= GENERATIONS_MAX:
-            raise refuse(Refusal.OUTAGE_RECALC_LIMIT)
+def calculate_sla(
+    invocation: Invocation, caller: str, outage_id: str, severity: str, mttr: int
+) -> bytes:
+    state = invocation.state
+    if state.paused:
+        raise contract_failure(SLAError.CONTRACT_PAUSED)
+    invocation.require(caller, state.operator)
+    result = evaluate(invocation, outage_id, severity, mttr)
+    earlier = state.results_of_outage(outage_id)
+    if earlier:
+        last = earlier[-1]
+        if last.config_version_hash == result.config_version_hash:
+            if _get_input(last) != _get_input(result):
+                raise contract_failure(SLAError.DUPLICATE_OUTAGE_INPUT)
+            return scval_encoding.encode_result(last)
+        if len(earlier) >= GENERATIONS_MAX:
+            raise contract_failure(SLAError.OUTAGE_RECALC_LIMIT)
     # One out for one in: a limit that was lowered does not shrink what is kept.
-    history = (*book.history, fresh)
-    if len(history) > book.retention_limit:
+    history = (*state.history, result)
+    if len(history) > state.retention_limit:
         history = history[1:]
-    session.write(
+    invocation.write(
         history=history,
-        stats=_counted(session, book.stats, fresh),
-        lanes=_laned(book.lanes, severity, fresh),
+        stats=_count(invocation, state.stats, result),
+        telemetry=_update_telemetry(state.telemetry, severity, result),
     )
-    _tell(session, severity, fresh)
-    return scval_encoding.result(fresh)
+    _emit_events(invocation, severity, result)
+    return scval_encoding.encode_result(result)
 
 
-def _input(result: Result) -> tuple[int, int]:
+def _get_input(result: Result) -> tuple[int, int]:
     """What makes a repeated call the same call: not the severity."""
     return result.mttr_minutes, result.threshold_minutes
 
 
-def calculate_sla_view(session: Session, outage_id: str, severity: str, mttr: int) -> bytes:
-    return scval_encoding.result(computed(session, outage_id, severity, mttr))
+def calculate_sla_view(invocation: Invocation, outage_id: str, severity: str, mttr: int) -> bytes:
+    return scval_encoding.encode_result(evaluate(invocation, outage_id, severity, mttr))
 
 
 def replay_calculate_sla(
-    session: Session, outage_id: str, severity: str, mttr: int, recorded_at: int
+    invocation: Invocation, outage_id: str, severity: str, mttr: int, recorded_at: int
 ) -> bytes:
     """By today's config, whatever was in force then: the last argument is only copied."""
-    found = computed(session, outage_id, severity, mttr)._replace(recorded_at=recorded_at)
-    return xdr_codec.sc_vec([scval_encoding.result(found), sc_u64(found.config_version_hash)])
+    found = evaluate(invocation, outage_id, severity, mttr)._replace(recorded_at=recorded_at)
+    return xdr_codec.encode_vec(
+        [scval_encoding.encode_result(found), encode_u64(found.config_version_hash)]
+    )
 
 
-def computed(session: Session, outage_id: str, severity: str, mttr: int) -> Result:
-    book, terms = session.book, session.config_of(severity)
+def evaluate(invocation: Invocation, outage_id: str, severity: str, mttr: int) -> Result:
+    state, terms = invocation.state, invocation.get_config(severity)
     status, payment_type, rating, amount = compute(terms, mttr)
     return Result(
         outage_id,
@@ -72,28 +76,28 @@ def computed(session: Session, outage_id: str, severity: str, mttr: int) -> Resu
         amount,
         payment_type,
         rating,
-        config_hash(book.config),
-        session.now,
+        config_hash(state.config),
+        invocation.now,
     )
 
 
-def compute(terms: Terms, mttr: int) -> tuple[str, str, str, int]:
+def compute(terms: SLAConfig, mttr: int) -> tuple[str, str, str, int]:
     """Status, payment type, rating and signed amount."""
     threshold, penalty, reward = terms
     if mttr > threshold:
         amount = -((mttr - threshold) * penalty)
         if not I128_MIN <= -amount <= I128_MAX or not I128_MIN <= amount < 0:
-            raise refuse(Refusal.INVALID_PENALTY_AMOUNT)
+            raise contract_failure(SLAError.INVALID_PENALTY_AMOUNT)
         return "viol", "pen", "poor", amount
     used = 0 if threshold == 0 else mttr * 100 // threshold
     percent, rating = (200, "top") if used < 50 else (150, "excel") if used < 75 else (100, "good")
     product = reward * percent
     if not I128_MIN <= product <= I128_MAX or product // 100 <= 0:
-        raise refuse(Refusal.INVALID_REWARD_AMOUNT)
+        raise contract_failure(SLAError.INVALID_REWARD_AMOUNT)
     return "met", "rew", rating, product // 100
 
 
-def _counted(session: Session, stats: Stats, result: Result) -> Stats:
+def _count(invocation: Invocation, stats: Stats, result: Result) -> Stats:
     """Totals that stop at the end of their type, and say so."""
     rewarded, owed = max(result.amount, 0), max(-result.amount, 0)
     steps = (
@@ -105,15 +109,19 @@ def _counted(session: Session, stats: Stats, result: Result) -> Stats:
     totals = []
     for before, (name, increment, ceiling) in zip(stats, steps, strict=True):
         if before + increment > ceiling:
-            symbol = sc_symbol(name)
-            session.tell("stats_sat", symbol, symbol, sc_i128(before), sc_i128(increment))
+            symbol = encode_symbol(name)
+            invocation.emit(
+                "stats_sat", symbol, symbol, encode_i128(before), encode_i128(increment)
+            )
         totals.append(min(before + increment, ceiling))
     return Stats(*totals)
 
 
-def _laned(
-    lanes: tuple[Lane, Lane, Lane, Lane], severity: str, result: Result
-) -> tuple[Lane, Lane, Lane, Lane]:
+def _update_telemetry(
+    telemetry: tuple[SeverityTelemetry, SeverityTelemetry, SeverityTelemetry, SeverityTelemetry],
+    severity: str,
+    result: Result,
+) -> tuple[SeverityTelemetry, SeverityTelemetry, SeverityTelemetry, SeverityTelemetry]:
     """
     Count the calculation in its severity's lane; a custom severity counts as critical.
 
@@ -121,34 +129,34 @@ def _laned(
     violation is a week old, every calculation begins it anew: that is how the contract does it.
     """
     place = SEVERITIES.index(severity) if severity in SEVERITIES else 0
-    lane, now = lanes[place], result.recorded_at
-    marks = (lane.calculated_at, lane.violated_at)
-    if any(mark and now - mark >= TELEMETRY_SECONDS for mark in marks):
-        lane = lane._replace(calculations=0, violations=0)
+    severity_telemetry, now = telemetry[place], result.recorded_at
+    timestamps = (severity_telemetry.calculated_at, severity_telemetry.violated_at)
+    if any(mark and now - mark >= TELEMETRY_SECONDS for mark in timestamps):
+        severity_telemetry = severity_telemetry._replace(calculations=0, violations=0)
     violated = result.status == "viol"
-    lane = Lane(
-        lane.calculations + 1,
-        lane.violations + violated,
+    severity_telemetry = SeverityTelemetry(
+        severity_telemetry.calculations + 1,
+        severity_telemetry.violations + violated,
         now,
-        now if violated else lane.violated_at,
+        now if violated else severity_telemetry.violated_at,
     )
-    made = [lane if index == place else each for index, each in enumerate(lanes)]
+    made = [severity_telemetry if index == place else each for index, each in enumerate(telemetry)]
     return made[0], made[1], made[2], made[3]
 
 
-def _tell(session: Session, severity: str, result: Result) -> None:
-    name, status = sc_symbol(result.outage_id), sc_symbol(result.status)
-    kind, amount = sc_symbol(result.payment_type), sc_i128(result.amount)
-    session.tell(
+def _emit_events(invocation: Invocation, severity: str, result: Result) -> None:
+    name, status = encode_symbol(result.outage_id), encode_symbol(result.status)
+    kind, amount = encode_symbol(result.payment_type), encode_i128(result.amount)
+    invocation.emit(
         "sla_calc",
-        sc_symbol(severity),
+        encode_symbol(severity),
         name,
         status,
         kind,
-        sc_symbol(result.rating),
-        sc_u32(result.mttr_minutes),
-        sc_u32(result.threshold_minutes),
+        encode_symbol(result.rating),
+        encode_u32(result.mttr_minutes),
+        encode_u32(result.threshold_minutes),
         amount,
     )
-    hash_, at = sc_u64(result.config_version_hash), sc_u64(result.recorded_at)
-    session.tell("set_int", sc_symbol(severity), name, status, kind, amount, hash_, at)
+    hash_, at = encode_u64(result.config_version_hash), encode_u64(result.recorded_at)
+    invocation.emit("set_int", encode_symbol(severity), name, status, kind, amount, hash_, at)

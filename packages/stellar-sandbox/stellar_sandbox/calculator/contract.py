@@ -11,57 +11,63 @@ from typing import cast
 from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
 from stellar_sandbox.calculator import calculation, governance, instance_storage, roles, views
-from stellar_sandbox.calculator.contract_state import opened
+from stellar_sandbox.calculator.contract_state import build_initial_state
 from stellar_sandbox.calculator.invocation import (
+    Invocation,
     Reader,
-    Session,
-    address,
-    i128,
-    string,
-    symbol,
-    u32,
-    u64,
+    read_address,
+    read_i128,
+    read_string,
+    read_symbol,
+    read_u32,
+    read_u64,
 )
-from stellar_sandbox.contracts.host import Call
-from stellar_sandbox.contracts.host_errors import Trapped
-from stellar_sandbox.ledger.entries import ContractData
-from stellar_sandbox.ledger.ledger_keys import instance_key
+from stellar_sandbox.contracts.host import ContractCall
+from stellar_sandbox.contracts.host_errors import HostError
+from stellar_sandbox.ledger.entries import ContractDataEntry
+from stellar_sandbox.ledger.ledger_keys import build_instance_key
 
 # A fixed price, because nothing is metered here: what the contract's own suite measured.
 INSTRUCTIONS = 18_000_000
 
 Function = Callable[..., bytes]
-_TERMS = (address, symbol, u32, i128, i128)
+_CONFIG = (read_address, read_symbol, read_u32, read_i128, read_i128)
 FUNCTIONS: dict[str, tuple[Function, tuple[Reader, ...]]] = {
-    "initialize": (roles.initialize, (address, address)),
-    "calculate_sla": (calculation.calculate_sla, (address, symbol, symbol, u32)),
-    "calculate_sla_view": (calculation.calculate_sla_view, (symbol, symbol, u32)),
-    "replay_calculate_sla": (calculation.replay_calculate_sla, (symbol, symbol, u32, u64)),
-    "set_config": (governance.set_config, _TERMS),
-    "set_custom_severity": (governance.set_custom_severity, _TERMS),
-    "remove_custom_severity": (governance.remove_custom_severity, (address, symbol)),
-    "pause": (governance.pause, (address, string)),
-    "unpause": (governance.unpause, (address,)),
-    "freeze_config": (governance.freeze_config, (address,)),
-    "unfreeze_config": (governance.unfreeze_config, (address,)),
-    "set_retention_limit": (governance.set_retention_limit, (address, u32)),
-    "prune_history": (governance.prune_history, (address, u32)),
-    "prune_history_by_age": (governance.prune_history_by_age, (address, u64)),
-    "migrate": (governance.migrate, (address,)),
-    "set_operator": (roles.set_operator, (address, address)),
-    "propose_admin": (roles.propose_admin, (address, address)),
-    "propose_operator": (roles.propose_operator, (address, address)),
-    "accept_admin": (roles.accept_admin, (address,)),
-    "accept_operator": (roles.accept_operator, (address,)),
-    "cancel_admin_proposal": (roles.cancel_admin_proposal, (address,)),
-    "cancel_operator_proposal": (roles.cancel_operator_proposal, (address,)),
-    "renounce_admin": (roles.renounce_admin, (address,)),
-    "get_config": (views.get_config, (symbol,)),
-    "get_custom_severity": (views.get_custom_severity, (symbol,)),
-    "get_history_page": (views.get_history_page, (u32, u32)),
-    "get_history_by_outage": (views.get_history_by_outage, (symbol,)),
-    "get_latest_by_outage": (views.get_latest_by_outage, (symbol,)),
-    **{name: (view, ()) for name, view in views.PLAIN.items()},
+    "initialize": (roles.initialize, (read_address, read_address)),
+    "calculate_sla": (
+        calculation.calculate_sla,
+        (read_address, read_symbol, read_symbol, read_u32),
+    ),
+    "calculate_sla_view": (calculation.calculate_sla_view, (read_symbol, read_symbol, read_u32)),
+    "replay_calculate_sla": (
+        calculation.replay_calculate_sla,
+        (read_symbol, read_symbol, read_u32, read_u64),
+    ),
+    "set_config": (governance.set_config, _CONFIG),
+    "set_custom_severity": (governance.set_custom_severity, _CONFIG),
+    "remove_custom_severity": (governance.remove_custom_severity, (read_address, read_symbol)),
+    "pause": (governance.pause, (read_address, read_string)),
+    "unpause": (governance.unpause, (read_address,)),
+    "freeze_config": (governance.freeze_config, (read_address,)),
+    "unfreeze_config": (governance.unfreeze_config, (read_address,)),
+    "set_retention_limit": (governance.set_retention_limit, (read_address, read_u32)),
+    "prune_history": (governance.prune_history, (read_address, read_u32)),
+    "prune_history_by_age": (governance.prune_history_by_age, (read_address, read_u64)),
+    "migrate": (governance.migrate, (read_address,)),
+    "set_operator": (roles.set_operator, (read_address, read_address)),
+    "propose_admin": (roles.propose_admin, (read_address, read_address)),
+    "propose_operator": (roles.propose_operator, (read_address, read_address)),
+    "accept_admin": (roles.accept_admin, (read_address,)),
+    "accept_operator": (roles.accept_operator, (read_address,)),
+    "cancel_admin_proposal": (roles.cancel_admin_proposal, (read_address,)),
+    "cancel_operator_proposal": (roles.cancel_operator_proposal, (read_address,)),
+    "renounce_admin": (roles.renounce_admin, (read_address,)),
+    "get_config": (views.get_config, (read_symbol,)),
+    "get_custom_severity": (views.get_custom_severity, (read_symbol,)),
+    "get_history_page": (views.get_history_page, (read_u32, read_u32)),
+    "get_history_by_outage": (views.get_history_by_outage, (read_symbol,)),
+    "get_latest_by_outage": (views.get_latest_by_outage, (read_symbol,)),
+    **{name: (view, ()) for name, view in views.PARAMETERLESS_VIEWS.items()},
 }
 
 
@@ -76,24 +82,26 @@ class SlaCalculator:
         retention: int | None = None,
     ) -> None:
         self.contract = contract
-        self._book = opened(admin, operator, retention) if admin and operator else None
+        self._initial_state = (
+            build_initial_state(admin, operator, retention) if admin and operator else None
+        )
 
-    def instance(self, passphrase: str) -> ContractData:
-        return instance_storage.entry(self.contract, self._book)
+    def instance(self, passphrase: str) -> ContractDataEntry:
+        return instance_storage.encode_instance(self.contract, self._initial_state)
 
-    def invoke(self, call: Call) -> bytes:
+    def invoke(self, call: ContractCall) -> bytes:
         function, readers = FUNCTIONS.get(call.function, (None, ()))
         if function is None:
-            raise Trapped(SCErrorType.SCE_WASM_VM, SCErrorCode.SCEC_MISSING_VALUE)
+            raise HostError(SCErrorType.SCE_WASM_VM, SCErrorCode.SCEC_MISSING_VALUE)
         if len(call.args) != len(readers):
-            raise Trapped(SCErrorType.SCE_WASM_VM, SCErrorCode.SCEC_UNEXPECTED_SIZE)
+            raise HostError(SCErrorType.SCE_WASM_VM, SCErrorCode.SCEC_UNEXPECTED_SIZE)
         call.instructions += INSTRUCTIONS
-        kept = instance_storage.book_in(
-            cast(ContractData, call.state.get(instance_key(self.contract)))
+        stored = instance_storage.decode_instance(
+            cast(ContractDataEntry, call.ltx.get(build_instance_key(self.contract)))
         )
-        session = Session(call, kept)
+        invocation = Invocation(call, stored)
         arguments = [read(arg) for read, arg in zip(readers, call.args, strict=True)]
-        answer = function(session, *arguments)
-        if session.kept is not kept and session.kept is not None:
-            call.state.put(instance_storage.entry(self.contract, session.kept))
+        answer = function(invocation, *arguments)
+        if invocation.stored is not stored and invocation.stored is not None:
+            call.ltx.put(instance_storage.encode_instance(self.contract, invocation.stored))
         return answer

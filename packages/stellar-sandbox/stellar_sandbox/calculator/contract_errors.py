@@ -6,10 +6,10 @@ from enum import IntEnum
 
 from stellar_sdk.xdr import SCErrorType
 
-from stellar_sandbox.contracts.host_errors import Trapped
+from stellar_sandbox.contracts.host_errors import HostError
 
 
-class Refusal(IntEnum):
+class SLAError(IntEnum):
     ALREADY_INITIALIZED = 1
     NOT_INITIALIZED = 2
     UNAUTHORIZED = 3
@@ -31,5 +31,5 @@ class Refusal(IntEnum):
     OUTAGE_RECALC_LIMIT = 19
 
 
-def refuse(reason: Refusal) -> Trapped:
-    return Trapped(SCErrorType.SCE_CONTRACT, reason)
+def contract_failure(reason: SLAError) -> HostError:
+    return HostError(SCErrorType.SCE_CONTRACT, reason)

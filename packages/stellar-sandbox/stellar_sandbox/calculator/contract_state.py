@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from stellar_sandbox.calculator.sla_config import DEFAULTS, Terms
+from stellar_sandbox.calculator.sla_config import DEFAULTS, SLAConfig
 
 STORAGE_VERSION = 1
 RETENTION_DEFAULT = 1_000
@@ -41,7 +41,7 @@ class Pause(NamedTuple):
     paused_by: str
 
 
-class Lane(NamedTuple):
+class SeverityTelemetry(NamedTuple):
     """The telemetry of one severity."""
 
     calculations: int = 0
@@ -51,25 +51,27 @@ class Lane(NamedTuple):
 
 
 NO_STATS = Stats()
-NO_LANES = (Lane(), Lane(), Lane(), Lane())
+NO_TELEMETRY = (SeverityTelemetry(), SeverityTelemetry(), SeverityTelemetry(), SeverityTelemetry())
 
 
 @dataclass(frozen=True)
-class Book:
+class ContractState:
     """Never changed in place: a call that succeeds writes the next one."""
 
     version: int
     admin: str | None
     operator: str | None
-    config: Mapping[str, Terms]
-    custom: Mapping[str, Terms] = field(default_factory=dict)
+    config: Mapping[str, SLAConfig]
+    custom: Mapping[str, SLAConfig] = field(default_factory=dict)
     pending_admin: str | None = None
     pending_operator: str | None = None
     paused: bool = False
     pause: Pause | None = None
     frozen: bool = False
     stats: Stats = NO_STATS
-    lanes: tuple[Lane, Lane, Lane, Lane] = NO_LANES
+    telemetry: tuple[SeverityTelemetry, SeverityTelemetry, SeverityTelemetry, SeverityTelemetry] = (
+        NO_TELEMETRY
+    )
     history: tuple[Result, ...] = ()
     retention: int | None = None
     updated_ledger: int | None = None
@@ -78,10 +80,10 @@ class Book:
     def retention_limit(self) -> int:
         return RETENTION_DEFAULT if self.retention is None else self.retention
 
-    def of_outage(self, outage_id: str) -> list[Result]:
+    def results_of_outage(self, outage_id: str) -> list[Result]:
         return [result for result in self.history if result.outage_id == outage_id]
 
 
-def opened(admin: str, operator: str, retention: int | None = None) -> Book:
+def build_initial_state(admin: str, operator: str, retention: int | None = None) -> ContractState:
     """The book as `initialize` leaves it; a limit is what `set_retention_limit` then adds."""
-    return Book(STORAGE_VERSION, admin, operator, dict(DEFAULTS), retention=retention)
+    return ContractState(STORAGE_VERSION, admin, operator, dict(DEFAULTS), retention=retention)

@@ -2,130 +2,139 @@
 
 from __future__ import annotations
 
-from stellar_sandbox.calculator.contract_errors import Refusal, refuse
+from stellar_sandbox.calculator.contract_errors import SLAError, contract_failure
 from stellar_sandbox.calculator.contract_state import STORAGE_VERSION, Pause, Result
-from stellar_sandbox.calculator.invocation import Session
-from stellar_sandbox.calculator.sla_config import Terms, check_canonical, check_custom
+from stellar_sandbox.calculator.invocation import Invocation
+from stellar_sandbox.calculator.sla_config import SLAConfig, check_canonical, check_custom
 from stellar_sandbox.ledger import xdr_codec
-from stellar_sandbox.ledger.xdr_codec import sc_address, sc_i128, sc_symbol, sc_u32
+from stellar_sandbox.ledger.xdr_codec import (
+    encode_i128,
+    encode_sc_address,
+    encode_symbol,
+    encode_u32,
+)
 
 REASON_BYTES_MAX = 256
 RETENTION_MAX = 1_000
 
 
 def set_config(
-    session: Session, caller: str, severity: str, threshold: int, penalty: int, reward: int
+    invocation: Invocation, caller: str, severity: str, threshold: int, penalty: int, reward: int
 ) -> bytes:
-    book = session.book
-    session.require_admin(caller)
-    session.require_thawed()
-    terms = Terms(threshold, penalty, reward)
-    check_canonical(severity, terms, book.config)
-    session.write(config={**book.config, severity: terms}, updated_ledger=session.call.ledger)
-    _tell_config(session, severity, terms)
+    state = invocation.state
+    invocation.require_admin(caller)
+    invocation.require_unfrozen()
+    terms = SLAConfig(threshold, penalty, reward)
+    check_canonical(severity, terms, state.config)
+    invocation.write(
+        config={**state.config, severity: terms}, updated_ledger=invocation.call.ledger
+    )
+    _emit_config_updated(invocation, severity, terms)
     return xdr_codec.VOID
 
 
 def set_custom_severity(
-    session: Session, caller: str, severity: str, threshold: int, penalty: int, reward: int
+    invocation: Invocation, caller: str, severity: str, threshold: int, penalty: int, reward: int
 ) -> bytes:
-    book = session.book
-    session.require_admin(caller)
-    session.require_thawed()
-    terms = Terms(threshold, penalty, reward)
+    state = invocation.state
+    invocation.require_admin(caller)
+    invocation.require_unfrozen()
+    terms = SLAConfig(threshold, penalty, reward)
     check_custom(severity, terms)
-    session.write(custom={**book.custom, severity: terms})
-    _tell_config(session, severity, terms)
+    invocation.write(custom={**state.custom, severity: terms})
+    _emit_config_updated(invocation, severity, terms)
     return xdr_codec.VOID
 
 
-def remove_custom_severity(session: Session, caller: str, severity: str) -> bytes:
-    book = session.book
-    session.require_admin(caller)
-    session.require_thawed()
-    if severity not in book.custom:
-        raise refuse(Refusal.SEVERITY_NOT_IN_SET)
-    left = {name: terms for name, terms in book.custom.items() if name != severity}
-    session.write(custom=left)
-    _tell_config(session, severity, Terms(0, 0, 0))
+def remove_custom_severity(invocation: Invocation, caller: str, severity: str) -> bytes:
+    state = invocation.state
+    invocation.require_admin(caller)
+    invocation.require_unfrozen()
+    if severity not in state.custom:
+        raise contract_failure(SLAError.SEVERITY_NOT_IN_SET)
+    left = {name: terms for name, terms in state.custom.items() if name != severity}
+    invocation.write(custom=left)
+    _emit_config_updated(invocation, severity, SLAConfig(0, 0, 0))
     return xdr_codec.VOID
 
 
-def pause(session: Session, caller: str, reason: bytes) -> bytes:
-    session.require_admin(caller)
+def pause(invocation: Invocation, caller: str, reason: bytes) -> bytes:
+    invocation.require_admin(caller)
     if len(reason) > REASON_BYTES_MAX:
-        raise refuse(Refusal.INVALID_INPUT)
-    session.write(paused=True, pause=Pause(reason, session.now, caller))
-    session.tell("paused", sc_address(caller), xdr_codec.sc_bool(True))
+        raise contract_failure(SLAError.INVALID_INPUT)
+    invocation.write(paused=True, pause=Pause(reason, invocation.now, caller))
+    invocation.emit("paused", encode_sc_address(caller), xdr_codec.encode_bool(True))
     return xdr_codec.VOID
 
 
-def unpause(session: Session, caller: str) -> bytes:
-    session.require_admin(caller)
-    session.write(paused=False, pause=None)
-    session.tell("unpause", sc_address(caller), xdr_codec.sc_bool(False))
+def unpause(invocation: Invocation, caller: str) -> bytes:
+    invocation.require_admin(caller)
+    invocation.write(paused=False, pause=None)
+    invocation.emit("unpause", encode_sc_address(caller), xdr_codec.encode_bool(False))
     return xdr_codec.VOID
 
 
-def freeze_config(session: Session, caller: str) -> bytes:
-    session.require_admin(caller)
-    session.write(frozen=True)
-    session.tell("cfg_frz", sc_address(caller))
+def freeze_config(invocation: Invocation, caller: str) -> bytes:
+    invocation.require_admin(caller)
+    invocation.write(frozen=True)
+    invocation.emit("cfg_frz", encode_sc_address(caller))
     return xdr_codec.VOID
 
 
-def unfreeze_config(session: Session, caller: str) -> bytes:
-    session.require_admin(caller)
-    session.write(frozen=False)
-    session.tell("cfg_unfrz", sc_address(caller))
+def unfreeze_config(invocation: Invocation, caller: str) -> bytes:
+    invocation.require_admin(caller)
+    invocation.write(frozen=False)
+    invocation.emit("cfg_unfrz", encode_sc_address(caller))
     return xdr_codec.VOID
 
 
-def set_retention_limit(session: Session, caller: str, limit: int) -> bytes:
-    session.require_admin(caller)
+def set_retention_limit(invocation: Invocation, caller: str, limit: int) -> bytes:
+    invocation.require_admin(caller)
     if not 1 <= limit <= RETENTION_MAX:
-        raise refuse(Refusal.RETENTION_LIMIT_OUT_OF_RANGE)
-    session.write(retention=limit)
+        raise contract_failure(SLAError.RETENTION_LIMIT_OUT_OF_RANGE)
+    invocation.write(retention=limit)
     return xdr_codec.VOID
 
 
-def prune_history(session: Session, caller: str, keep_latest: int) -> bytes:
-    book = session.book
-    session.require_admin(caller)
-    removed = max(0, len(book.history) - keep_latest)
-    return _prune(session, "pruned", caller, book.history[removed:])
+def prune_history(invocation: Invocation, caller: str, keep_latest: int) -> bytes:
+    state = invocation.state
+    invocation.require_admin(caller)
+    removed = max(0, len(state.history) - keep_latest)
+    return _prune(invocation, "pruned", caller, state.history[removed:])
 
 
-def prune_history_by_age(session: Session, caller: str, min_age_seconds: int) -> bytes:
-    book = session.book
-    session.require_admin(caller)
-    cutoff = max(0, session.now - min_age_seconds)
-    kept = tuple(result for result in book.history if result.recorded_at >= cutoff)
-    return _prune(session, "pruned_a", caller, kept)
+def prune_history_by_age(invocation: Invocation, caller: str, min_age_seconds: int) -> bytes:
+    state = invocation.state
+    invocation.require_admin(caller)
+    cutoff = max(0, invocation.now - min_age_seconds)
+    stored = tuple(result for result in state.history if result.recorded_at >= cutoff)
+    return _prune(invocation, "pruned_a", caller, stored)
 
 
-def _prune(session: Session, name: str, caller: str, kept: tuple[Result, ...]) -> bytes:
-    removed = len(session.book.history) - len(kept)
+def _prune(invocation: Invocation, name: str, caller: str, stored: tuple[Result, ...]) -> bytes:
+    removed = len(invocation.state.history) - len(stored)
     if removed:
-        session.write(history=kept)
-        session.tell(name, sc_address(caller), sc_u32(removed), sc_u32(len(kept)))
+        invocation.write(history=stored)
+        invocation.emit(
+            name, encode_sc_address(caller), encode_u32(removed), encode_u32(len(stored))
+        )
     return xdr_codec.VOID
 
 
-def migrate(session: Session, caller: str) -> bytes:
+def migrate(invocation: Invocation, caller: str) -> bytes:
     """Nothing to do on a contract that this code initialized; there is no other."""
-    session.require(caller, session.kept.admin if session.kept else None)
-    assert session.kept is not None
-    if session.kept.version > STORAGE_VERSION:
-        raise refuse(Refusal.VERSION_MISMATCH)
+    invocation.require(caller, invocation.stored.admin if invocation.stored else None)
+    assert invocation.stored is not None
+    if invocation.stored.version > STORAGE_VERSION:
+        raise contract_failure(SLAError.VERSION_MISMATCH)
     return xdr_codec.VOID
 
 
-def _tell_config(session: Session, severity: str, terms: Terms) -> None:
-    session.tell(
+def _emit_config_updated(invocation: Invocation, severity: str, terms: SLAConfig) -> None:
+    invocation.emit(
         "cfg_upd",
-        sc_symbol(severity),
-        sc_u32(terms.threshold_minutes),
-        sc_i128(terms.penalty_per_minute),
-        sc_i128(terms.reward_base),
+        encode_symbol(severity),
+        encode_u32(terms.threshold_minutes),
+        encode_i128(terms.penalty_per_minute),
+        encode_i128(terms.reward_base),
     )

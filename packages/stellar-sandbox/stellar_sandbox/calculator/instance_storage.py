@@ -9,125 +9,134 @@ from typing import Any
 from stellar_sdk import scval, xdr
 
 from stellar_sandbox.calculator import scval_encoding
-from stellar_sandbox.calculator.contract_state import Book, Lane, Pause, Result, Stats
-from stellar_sandbox.calculator.sla_config import Terms
+from stellar_sandbox.calculator.contract_state import (
+    ContractState,
+    Pause,
+    Result,
+    SeverityTelemetry,
+    Stats,
+)
+from stellar_sandbox.calculator.sla_config import SLAConfig
 from stellar_sandbox.ledger import xdr_codec
-from stellar_sandbox.ledger.addresses import contract_text
-from stellar_sandbox.ledger.entries import ContractData
-from stellar_sandbox.ledger.ledger_keys import INSTANCE_SLOT, address_of
+from stellar_sandbox.ledger.addresses import encode_contract
+from stellar_sandbox.ledger.entries import ContractDataEntry
+from stellar_sandbox.ledger.ledger_keys import INSTANCE_KEY, parse_sc_address
 
-LIVE_FOR_EVER = 2**32 - 1
+NEVER_EXPIRES = 2**32 - 1
 # A Wasm executable that nobody looks up: the code is native here.
 EXECUTABLE = bytes(4) + sha256(b"apexchainx_calculator").digest()
 HEAD = bytes.fromhex("00000013") + EXECUTABLE
 COUNTERS = ("CALCCNT", "VIOLCNT", "CALCLDG", "VIOLLDG")
 
 
-def entry(contract: str, book: Book | None) -> ContractData:
+def encode_instance(contract: str, state: ContractState | None) -> ContractDataEntry:
     """The instance entry of a contract; without a book, as it was deployed."""
-    if book is None:
-        return ContractData(contract, INSTANCE_SLOT, (HEAD + bytes(4)).hex(), 1, LIVE_FOR_EVER)
+    if state is None:
+        return ContractDataEntry(contract, INSTANCE_KEY, (HEAD + bytes(4)).hex(), 1, NEVER_EXPIRES)
     rows = [
-        xdr_codec.sc_symbol(name) + value for name, value in sorted(_rows(book).items()) if value
+        xdr_codec.encode_symbol(name) + value
+        for name, value in sorted(_encode_rows(state).items())
+        if value
     ]
-    text = (HEAD + xdr_codec.ONE + xdr_codec.array(rows)).hex()
-    _REMEMBERED[text] = book
-    if len(_REMEMBERED) > 64:
-        del _REMEMBERED[next(iter(_REMEMBERED))]
-    return ContractData(contract, INSTANCE_SLOT, text, 1, LIVE_FOR_EVER)
+    text = (HEAD + xdr_codec.ONE + xdr_codec.encode_array(rows)).hex()
+    _RECENTLY_ENCODED[text] = state
+    if len(_RECENTLY_ENCODED) > 64:
+        del _RECENTLY_ENCODED[next(iter(_RECENTLY_ENCODED))]
+    return ContractDataEntry(contract, INSTANCE_KEY, text, 1, NEVER_EXPIRES)
 
 
 # Reading 64 KB of XDR takes longer than everything else a call does, and what is read is nearly
 # always what was written last.
-_REMEMBERED: dict[str, Book] = {}
+_RECENTLY_ENCODED: dict[str, ContractState] = {}
 
 
-def book_in(entry: ContractData) -> Book | None:
+def decode_instance(entry: ContractDataEntry) -> ContractState | None:
     """The book in an instance entry; None when nobody has initialized the contract."""
-    return _REMEMBERED.get(entry.value) or _read(entry.value)
+    return _RECENTLY_ENCODED.get(entry.value) or _decode(entry.value)
 
 
-def forget() -> None:
+def clear_caches() -> None:
     """As after a restart: whatever is asked next is read from the ledger."""
-    _REMEMBERED.clear()
-    _read.cache_clear()
+    _RECENTLY_ENCODED.clear()
+    _decode.cache_clear()
 
 
-def _rows(book: Book) -> dict[str, bytes | None]:
-    limit, ledger = book.retention, book.updated_ledger
+def _encode_rows(state: ContractState) -> dict[str, bytes | None]:
+    limit, ledger = state.retention, state.updated_ledger
     packed = {
-        name: xdr_codec.sc_u128(
-            sum(lane[place] << 32 * index for index, lane in enumerate(book.lanes))
+        name: xdr_codec.encode_u128(
+            sum(severity[place] << 32 * index for index, severity in enumerate(state.telemetry))
         )
         for place, name in enumerate(COUNTERS)
     }
     return packed | {
-        "ADMIN": scval_encoding.address(book.admin),
-        "OPERATOR": scval_encoding.address(book.operator),
-        "PADMIN": scval_encoding.address(book.pending_admin),
-        "POP": scval_encoding.address(book.pending_operator),
-        "CONFIG": scval_encoding.configs(book.config),
-        "CUSTCFG": scval_encoding.configs(book.custom) if book.custom else None,
-        "PAUSED": xdr_codec.sc_bool(book.paused),
-        "PAUSEINF": book.pause and scval_encoding.pause(book.pause),
-        "STATS": scval_encoding.stats(book.stats),
-        "HIST": scval_encoding.results(book.history),
-        "VER": xdr_codec.sc_u32(book.version),
-        "RETLIM": None if limit is None else xdr_codec.sc_u32(limit),
+        "ADMIN": scval_encoding.encode_optional_address(state.admin),
+        "OPERATOR": scval_encoding.encode_optional_address(state.operator),
+        "PADMIN": scval_encoding.encode_optional_address(state.pending_admin),
+        "POP": scval_encoding.encode_optional_address(state.pending_operator),
+        "CONFIG": scval_encoding.encode_configs(state.config),
+        "CUSTCFG": scval_encoding.encode_configs(state.custom) if state.custom else None,
+        "PAUSED": xdr_codec.encode_bool(state.paused),
+        "PAUSEINF": state.pause and scval_encoding.encode_pause(state.pause),
+        "STATS": scval_encoding.encode_stats(state.stats),
+        "HIST": scval_encoding.encode_results(state.history),
+        "VER": xdr_codec.encode_u32(state.version),
+        "RETLIM": None if limit is None else xdr_codec.encode_u32(limit),
         "LCFGUPD": None
         if ledger is None
-        else scval_encoding.struct(sequence=xdr_codec.sc_u32(ledger)),
-        "FREEZE": xdr_codec.sc_bool(True) if book.frozen else None,
+        else scval_encoding.encode_struct(sequence=xdr_codec.encode_u32(ledger)),
+        "FREEZE": xdr_codec.encode_bool(True) if state.frozen else None,
     }
 
 
 @lru_cache(maxsize=8)
-def _read(text: str) -> Book | None:
+def _decode(text: str) -> ContractState | None:
     instance = xdr.SCVal.from_xdr_bytes(bytes.fromhex(text)).instance
     if instance is None or instance.storage is None:
         return None
-    kept = {_plain(row.key): _plain(row.val) for row in instance.storage.sc_map}
-    lanes = [
-        Lane(*(kept[name] >> 32 * index & 0xFFFF_FFFF for name in COUNTERS)) for index in range(4)
+    stored = {_decode_value(row.key): _decode_value(row.val) for row in instance.storage.sc_map}
+    telemetry = [
+        SeverityTelemetry(*(stored[name] >> 32 * index & 0xFFFF_FFFF for name in COUNTERS))
+        for index in range(4)
     ]
-    update = kept.get("LCFGUPD")
-    return Book(
-        version=kept["VER"],
-        admin=kept.get("ADMIN"),
-        operator=kept.get("OPERATOR"),
-        config=_terms(kept["CONFIG"]),
-        custom=_terms(kept.get("CUSTCFG", {})),
-        pending_admin=kept.get("PADMIN"),
-        pending_operator=kept.get("POP"),
-        paused=kept["PAUSED"],
-        pause=Pause(**kept["PAUSEINF"]) if "PAUSEINF" in kept else None,
-        frozen=kept.get("FREEZE", False),
-        stats=Stats(**kept["STATS"]),
-        lanes=(lanes[0], lanes[1], lanes[2], lanes[3]),
-        history=tuple(Result(**row) for row in kept["HIST"]),
-        retention=kept.get("RETLIM"),
+    update = stored.get("LCFGUPD")
+    return ContractState(
+        version=stored["VER"],
+        admin=stored.get("ADMIN"),
+        operator=stored.get("OPERATOR"),
+        config=_decode_configs(stored["CONFIG"]),
+        custom=_decode_configs(stored.get("CUSTCFG", {})),
+        pending_admin=stored.get("PADMIN"),
+        pending_operator=stored.get("POP"),
+        paused=stored["PAUSED"],
+        pause=Pause(**stored["PAUSEINF"]) if "PAUSEINF" in stored else None,
+        frozen=stored.get("FREEZE", False),
+        stats=Stats(**stored["STATS"]),
+        telemetry=(telemetry[0], telemetry[1], telemetry[2], telemetry[3]),
+        history=tuple(Result(**row) for row in stored["HIST"]),
+        retention=stored.get("RETLIM"),
         updated_ledger=update and update["sequence"],
     )
 
 
-def _terms(configs: dict[str, dict[str, int]]) -> dict[str, Terms]:
-    return {name: Terms(**fields) for name, fields in configs.items()}
+def _decode_configs(configs: dict[str, dict[str, int]]) -> dict[str, SLAConfig]:
+    return {name: SLAConfig(**fields) for name, fields in configs.items()}
 
 
-def _plain(value: xdr.SCVal) -> Any:
+def _decode_value(value: xdr.SCVal) -> Any:
     if value.sym is not None:
         return value.sym.sc_symbol.decode()
     if value.address is not None:
-        return address_of(value.address)
+        return parse_sc_address(value.address)
     if value.map is not None:
-        return {_plain(row.key): _plain(row.val) for row in value.map.sc_map}
+        return {_decode_value(row.key): _decode_value(row.val) for row in value.map.sc_map}
     if value.vec is not None:
-        return [_plain(item) for item in value.vec.sc_vec]
+        return [_decode_value(item) for item in value.vec.sc_vec]
     if value.str is not None:
         return value.str.sc_string
     return scval.to_native(value)
 
 
-def contract_id(name: str) -> str:
+def derive_contract_id(name: str) -> str:
     """A contract id that follows from a name, so that a world made again has the same one."""
-    return contract_text(sha256(name.encode()).digest())
+    return encode_contract(sha256(name.encode()).digest())

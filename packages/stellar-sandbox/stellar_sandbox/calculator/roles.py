@@ -3,95 +3,95 @@
 from __future__ import annotations
 
 from stellar_sandbox.calculator import contract_state
-from stellar_sandbox.calculator.contract_errors import Refusal, refuse
-from stellar_sandbox.calculator.invocation import Session
+from stellar_sandbox.calculator.contract_errors import SLAError, contract_failure
+from stellar_sandbox.calculator.invocation import Invocation
 from stellar_sandbox.ledger import xdr_codec
-from stellar_sandbox.ledger.xdr_codec import sc_address
+from stellar_sandbox.ledger.xdr_codec import encode_sc_address
 
 
-def initialize(session: Session, admin: str, operator: str) -> bytes:
+def initialize(invocation: Invocation, admin: str, operator: str) -> bytes:
     """Open an empty book; after an admin has renounced, anybody may do it again."""
-    if session.kept is not None and session.kept.admin is not None:
-        raise refuse(Refusal.ALREADY_INITIALIZED)
-    session.call.require_auth(admin)
-    session.call.require_auth(operator)
-    session.kept = contract_state.opened(admin, operator)
+    if invocation.stored is not None and invocation.stored.admin is not None:
+        raise contract_failure(SLAError.ALREADY_INITIALIZED)
+    invocation.call.require_auth(admin)
+    invocation.call.require_auth(operator)
+    invocation.stored = contract_state.build_initial_state(admin, operator)
     return xdr_codec.VOID
 
 
-def set_operator(session: Session, caller: str, operator: str) -> bytes:
-    _admin_of_thawed(session, caller)
-    session.write(operator=operator)
-    session.tell("op_set", sc_address(caller), sc_address(operator))
+def set_operator(invocation: Invocation, caller: str, operator: str) -> bytes:
+    _require_unfrozen_admin(invocation, caller)
+    invocation.write(operator=operator)
+    invocation.emit("op_set", encode_sc_address(caller), encode_sc_address(operator))
     return xdr_codec.VOID
 
 
-def propose_admin(session: Session, caller: str, admin: str) -> bytes:
-    _admin_of_thawed(session, caller)
-    session.write(pending_admin=admin)
-    session.tell("adm_prop", sc_address(caller), sc_address(admin))
+def propose_admin(invocation: Invocation, caller: str, admin: str) -> bytes:
+    _require_unfrozen_admin(invocation, caller)
+    invocation.write(pending_admin=admin)
+    invocation.emit("adm_prop", encode_sc_address(caller), encode_sc_address(admin))
     return xdr_codec.VOID
 
 
-def propose_operator(session: Session, caller: str, operator: str) -> bytes:
-    _admin_of_thawed(session, caller)
-    session.write(pending_operator=operator)
-    session.tell("op_prop", sc_address(caller), sc_address(operator))
+def propose_operator(invocation: Invocation, caller: str, operator: str) -> bytes:
+    _require_unfrozen_admin(invocation, caller)
+    invocation.write(pending_operator=operator)
+    invocation.emit("op_prop", encode_sc_address(caller), encode_sc_address(operator))
     return xdr_codec.VOID
 
 
-def accept_admin(session: Session, caller: str) -> bytes:
-    session.require_thawed()
-    _accept(session, caller, session.book.pending_admin)
-    session.write(admin=caller, pending_admin=None)
-    session.tell("adm_acc", sc_address(caller))
+def accept_admin(invocation: Invocation, caller: str) -> bytes:
+    invocation.require_unfrozen()
+    _accept(invocation, caller, invocation.state.pending_admin)
+    invocation.write(admin=caller, pending_admin=None)
+    invocation.emit("adm_acc", encode_sc_address(caller))
     return xdr_codec.VOID
 
 
-def accept_operator(session: Session, caller: str) -> bytes:
-    session.require_thawed()
-    _accept(session, caller, session.book.pending_operator)
-    session.write(operator=caller, pending_operator=None)
-    session.tell("op_acc", sc_address(caller))
+def accept_operator(invocation: Invocation, caller: str) -> bytes:
+    invocation.require_unfrozen()
+    _accept(invocation, caller, invocation.state.pending_operator)
+    invocation.write(operator=caller, pending_operator=None)
+    invocation.emit("op_acc", encode_sc_address(caller))
     return xdr_codec.VOID
 
 
-def cancel_admin_proposal(session: Session, caller: str) -> bytes:
-    _admin_of_thawed(session, caller)
-    _require_pending(session.book.pending_admin)
-    session.write(pending_admin=None)
-    session.tell("adm_can", sc_address(caller))
+def cancel_admin_proposal(invocation: Invocation, caller: str) -> bytes:
+    _require_unfrozen_admin(invocation, caller)
+    _require_pending(invocation.state.pending_admin)
+    invocation.write(pending_admin=None)
+    invocation.emit("adm_can", encode_sc_address(caller))
     return xdr_codec.VOID
 
 
-def cancel_operator_proposal(session: Session, caller: str) -> bytes:
-    _admin_of_thawed(session, caller)
-    _require_pending(session.book.pending_operator)
-    session.write(pending_operator=None)
-    session.tell("op_can", sc_address(caller))
+def cancel_operator_proposal(invocation: Invocation, caller: str) -> bytes:
+    _require_unfrozen_admin(invocation, caller)
+    _require_pending(invocation.state.pending_operator)
+    invocation.write(pending_operator=None)
+    invocation.emit("op_can", encode_sc_address(caller))
     return xdr_codec.VOID
 
 
-def renounce_admin(session: Session, caller: str) -> bytes:
-    _admin_of_thawed(session, caller)
-    session.write(admin=None, pending_admin=None)
-    session.tell("adm_ren", sc_address(caller))
+def renounce_admin(invocation: Invocation, caller: str) -> bytes:
+    _require_unfrozen_admin(invocation, caller)
+    invocation.write(admin=None, pending_admin=None)
+    invocation.emit("adm_ren", encode_sc_address(caller))
     return xdr_codec.VOID
 
 
-def _admin_of_thawed(session: Session, caller: str) -> None:
+def _require_unfrozen_admin(invocation: Invocation, caller: str) -> None:
     """Role changes ask for the freeze before they ask who calls; config changes after."""
-    session.require_thawed()
-    session.require_admin(caller)
+    invocation.require_unfrozen()
+    invocation.require_admin(caller)
 
 
-def _accept(session: Session, caller: str, pending: str | None) -> None:
-    session.call.require_auth(caller)
+def _accept(invocation: Invocation, caller: str, pending: str | None) -> None:
+    invocation.call.require_auth(caller)
     if _require_pending(pending) != caller:
-        raise refuse(Refusal.UNAUTHORIZED)
+        raise contract_failure(SLAError.UNAUTHORIZED)
 
 
 def _require_pending(pending: str | None) -> str:
     if pending is None:
-        raise refuse(Refusal.NO_PENDING_TRANSFER)
+        raise contract_failure(SLAError.NO_PENDING_TRANSFER)
     return pending

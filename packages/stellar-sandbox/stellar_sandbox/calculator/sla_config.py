@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from stellar_sandbox.calculator.contract_errors import Refusal, refuse
+from stellar_sandbox.calculator.contract_errors import SLAError, contract_failure
 
 SEVERITIES = ("critical", "high", "medium", "low")
 
 
-class Terms(NamedTuple):
+class SLAConfig(NamedTuple):
     threshold_minutes: int
     penalty_per_minute: int
     reward_base: int
@@ -27,10 +27,10 @@ class Bounds(NamedTuple):
 
 
 DEFAULTS = {
-    "critical": Terms(15, 100, 750),
-    "high": Terms(30, 50, 750),
-    "medium": Terms(60, 25, 750),
-    "low": Terms(120, 10, 600),
+    "critical": SLAConfig(15, 100, 750),
+    "high": SLAConfig(30, 50, 750),
+    "medium": SLAConfig(60, 25, 750),
+    "low": SLAConfig(120, 10, 600),
 }
 BOUNDS = {
     "critical": Bounds(60, 50, 10_000),
@@ -43,7 +43,7 @@ BASE, MODULUS, SALT = 91_138_233, 2**63 - 25, 0x9E37_79B9_7F4A_7C15
 U64 = 2**64
 
 
-def config_hash(config: Mapping[str, Terms]) -> int:
+def config_hash(config: Mapping[str, SLAConfig]) -> int:
     """Fold the twelve numbers together; every product and sum wraps at 64 bits first."""
     value = power = 1
     for severity in SEVERITIES:
@@ -54,42 +54,42 @@ def config_hash(config: Mapping[str, Terms]) -> int:
     return (value * BASE % U64 + SALT) % U64 % MODULUS
 
 
-def check_canonical(severity: str, terms: Terms, config: Mapping[str, Terms]) -> None:
+def check_canonical(severity: str, terms: SLAConfig, config: Mapping[str, SLAConfig]) -> None:
     """What `set_config` asks, in its order."""
     if severity not in SEVERITIES:
-        raise refuse(Refusal.INVALID_SEVERITY)
+        raise contract_failure(SLAError.INVALID_SEVERITY)
     _check_ranges(terms)
     bounds = BOUNDS[severity]
     if terms.threshold_minutes > bounds.threshold_max:
-        raise refuse(Refusal.INVALID_THRESHOLD)
+        raise contract_failure(SLAError.INVALID_THRESHOLD)
     if not bounds.penalty_min <= terms.penalty_per_minute <= bounds.penalty_max:
-        raise refuse(Refusal.INVALID_PENALTY)
+        raise contract_failure(SLAError.INVALID_PENALTY)
     _check_proportion(terms)
     _check_order(severity, terms.penalty_per_minute, config)
 
 
-def check_custom(severity: str, terms: Terms) -> None:
+def check_custom(severity: str, terms: SLAConfig) -> None:
     if severity in SEVERITIES:
-        raise refuse(Refusal.INVALID_SEVERITY)
+        raise contract_failure(SLAError.INVALID_SEVERITY)
     _check_ranges(terms)
     _check_proportion(terms)
 
 
-def _check_ranges(terms: Terms) -> None:
+def _check_ranges(terms: SLAConfig) -> None:
     if not 1 <= terms.threshold_minutes <= 1_440:
-        raise refuse(Refusal.INVALID_THRESHOLD)
+        raise contract_failure(SLAError.INVALID_THRESHOLD)
     if not 1 <= terms.penalty_per_minute <= 10_000:
-        raise refuse(Refusal.INVALID_PENALTY)
+        raise contract_failure(SLAError.INVALID_PENALTY)
     if not 1 <= terms.reward_base <= 100_000:
-        raise refuse(Refusal.INVALID_REWARD)
+        raise contract_failure(SLAError.INVALID_REWARD)
 
 
-def _check_proportion(terms: Terms) -> None:
+def _check_proportion(terms: SLAConfig) -> None:
     if 3 * terms.penalty_per_minute >= 2 * terms.reward_base:
-        raise refuse(Refusal.INVALID_REWARD)
+        raise contract_failure(SLAError.INVALID_REWARD)
 
 
-def _check_order(severity: str, penalty: int, config: Mapping[str, Terms]) -> None:
+def _check_order(severity: str, penalty: int, config: Mapping[str, SLAConfig]) -> None:
     """Held only against the neighbours of what is written; and for `low`, against nothing."""
     if severity == "low":
         return
@@ -97,4 +97,4 @@ def _check_order(severity: str, penalty: int, config: Mapping[str, Terms]) -> No
     lighter = config[SEVERITIES[place + 1]].penalty_per_minute
     graver = config[SEVERITIES[place - 1]].penalty_per_minute if place else None
     if penalty < lighter or (graver is not None and penalty > graver):
-        raise refuse(Refusal.INVALID_PENALTY)
+        raise contract_failure(SLAError.INVALID_PENALTY)

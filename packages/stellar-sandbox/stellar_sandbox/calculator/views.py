@@ -7,226 +7,249 @@ from collections.abc import Callable
 from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
 from stellar_sandbox.calculator import scval_encoding
-from stellar_sandbox.calculator.contract_errors import Refusal, refuse
-from stellar_sandbox.calculator.contract_state import STORAGE_VERSION, Book
-from stellar_sandbox.calculator.invocation import Session
-from stellar_sandbox.calculator.scval_encoding import CONTRACT_NAME, VERSION, option, struct
+from stellar_sandbox.calculator.contract_errors import SLAError, contract_failure
+from stellar_sandbox.calculator.contract_state import STORAGE_VERSION, ContractState
+from stellar_sandbox.calculator.invocation import Invocation
+from stellar_sandbox.calculator.scval_encoding import (
+    CONTRACT_NAME,
+    VERSION,
+    encode_option,
+    encode_struct,
+)
 from stellar_sandbox.calculator.sla_config import SEVERITIES, config_hash
-from stellar_sandbox.contracts.host_errors import Trapped
+from stellar_sandbox.contracts.host_errors import HostError
 from stellar_sandbox.ledger import xdr_codec
-from stellar_sandbox.ledger.xdr_codec import sc_bool, sc_i128, sc_symbol, sc_u32, sc_u64, sc_vec
+from stellar_sandbox.ledger.xdr_codec import (
+    encode_bool,
+    encode_i128,
+    encode_symbol,
+    encode_u32,
+    encode_u64,
+    encode_vec,
+)
 
-SCHEMA_VERSION = sc_u32(1)
+SCHEMA_VERSION = encode_u32(1)
 FEATURES = ("custom_severities", "pause", "freeze", "retention", "two_step_roles")
-View = Callable[[Session], bytes]
+View = Callable[[Invocation], bytes]
 
 
-def known(session: Session) -> Book:
+def require_state(invocation: Invocation) -> ContractState:
     """The book, whatever its version."""
-    if session.kept is None:
-        raise refuse(Refusal.NOT_INITIALIZED)
-    return session.kept
+    if invocation.stored is None:
+        raise contract_failure(SLAError.NOT_INITIALIZED)
+    return invocation.stored
 
 
-def _outdated(book: Book) -> bytes:
-    return sc_bool(book.version < STORAGE_VERSION)
+def _encode_needs_migration(state: ContractState) -> bytes:
+    return encode_bool(state.version < STORAGE_VERSION)
 
 
-def _held(holder: str | None) -> bytes:
+def _encode_holder(holder: str | None) -> bytes:
     if holder is None:
-        raise refuse(Refusal.NOT_INITIALIZED)
-    return xdr_codec.sc_address(holder)
+        raise contract_failure(SLAError.NOT_INITIALIZED)
+    return xdr_codec.encode_sc_address(holder)
 
 
-def get_config(session: Session, severity: str) -> bytes:
-    return scval_encoding.config(session.config_of(severity))
+def get_config(invocation: Invocation, severity: str) -> bytes:
+    return scval_encoding.encode_config(invocation.get_config(severity))
 
 
-def get_custom_severity(session: Session, severity: str) -> bytes:
-    terms = session.book.custom.get(severity)
+def get_custom_severity(invocation: Invocation, severity: str) -> bytes:
+    terms = invocation.state.custom.get(severity)
     if terms is None:
-        raise refuse(Refusal.SEVERITY_NOT_IN_SET)
-    return scval_encoding.config(terms)
+        raise contract_failure(SLAError.SEVERITY_NOT_IN_SET)
+    return scval_encoding.encode_config(terms)
 
 
-def get_severity_telemetry(session: Session) -> bytes:
+def get_severity_telemetry(invocation: Invocation) -> bytes:
     rows = []
-    for severity, lane in zip(SEVERITIES, session.book.lanes, strict=True):
-        rate = lane.violations * 100 // lane.calculations if lane.calculations else 0
+    for severity, severity_telemetry in zip(SEVERITIES, invocation.state.telemetry, strict=True):
+        rate = (
+            severity_telemetry.violations * 100 // severity_telemetry.calculations
+            if severity_telemetry.calculations
+            else 0
+        )
         rows.append(
-            struct(
-                severity=sc_symbol(severity),
-                calculations=sc_u32(lane.calculations),
-                violations=sc_u32(lane.violations),
-                violation_rate=sc_u32(rate),
+            encode_struct(
+                severity=encode_symbol(severity),
+                calculations=encode_u32(severity_telemetry.calculations),
+                violations=encode_u32(severity_telemetry.violations),
+                violation_rate=encode_u32(rate),
             )
         )
-    return sc_vec(rows)
+    return encode_vec(rows)
 
 
-def get_economic_exposure(session: Session) -> bytes:
-    config = session.book.config
+def get_economic_exposure(invocation: Invocation) -> bytes:
+    config = invocation.state.config
     rows = [
-        struct(
-            severity=sc_symbol(severity),
-            max_reward=sc_i128(config[severity].reward_base * 2),
-            penalty_per_minute=sc_i128(config[severity].penalty_per_minute),
+        encode_struct(
+            severity=encode_symbol(severity),
+            max_reward=encode_i128(config[severity].reward_base * 2),
+            penalty_per_minute=encode_i128(config[severity].penalty_per_minute),
         )
         for severity in SEVERITIES
     ]
-    return struct(
-        total_max_reward=sc_i128(sum(terms.reward_base * 2 for terms in config.values())),
-        total_penalty_per_minute=sc_i128(
+    return encode_struct(
+        total_max_reward=encode_i128(sum(terms.reward_base * 2 for terms in config.values())),
+        total_penalty_per_minute=encode_i128(
             sum(terms.penalty_per_minute for terms in config.values())
         ),
-        breakdown=sc_vec(rows),
+        breakdown=encode_vec(rows),
     )
 
 
-def get_history_page(session: Session, offset: int, limit: int) -> bytes:
-    return scval_encoding.results(session.book.history[offset : offset + limit])
+def get_history_page(invocation: Invocation, offset: int, limit: int) -> bytes:
+    return scval_encoding.encode_results(invocation.state.history[offset : offset + limit])
 
 
-def get_history_by_outage(session: Session, outage_id: str) -> bytes:
-    return scval_encoding.results(session.book.of_outage(outage_id))
+def get_history_by_outage(invocation: Invocation, outage_id: str) -> bytes:
+    return scval_encoding.encode_results(invocation.state.results_of_outage(outage_id))
 
 
-def get_latest_by_outage(session: Session, outage_id: str) -> bytes:
-    found = session.book.of_outage(outage_id)
-    return scval_encoding.result(found[-1]) if found else xdr_codec.VOID
+def get_latest_by_outage(invocation: Invocation, outage_id: str) -> bytes:
+    found = invocation.state.results_of_outage(outage_id)
+    return scval_encoding.encode_result(found[-1]) if found else xdr_codec.VOID
 
 
-def get_contract_metadata(session: Session) -> bytes:
-    return struct(
+def get_contract_metadata(invocation: Invocation) -> bytes:
+    return encode_struct(
         contract_name=CONTRACT_NAME,
-        storage_version=sc_u32(session.book.version),
+        storage_version=encode_u32(invocation.state.version),
         result_schema_version=SCHEMA_VERSION,
-        supported_severities=scval_encoding.symbols(*SEVERITIES),
-        features=scval_encoding.symbols(*FEATURES),
+        supported_severities=scval_encoding.encode_symbols(*SEVERITIES),
+        features=scval_encoding.encode_symbols(*FEATURES),
     )
 
 
-def get_contract_info(session: Session) -> bytes:
-    book = session.book
-    return struct(
+def get_contract_info(invocation: Invocation) -> bytes:
+    state = invocation.state
+    return encode_struct(
         schema_version=SCHEMA_VERSION,
         contract_name=CONTRACT_NAME,
-        contract_version=sc_symbol("0_1_0"),
-        storage_version=sc_u32(book.version),
+        contract_version=encode_symbol("0_1_0"),
+        storage_version=encode_u32(state.version),
         result_schema_version=SCHEMA_VERSION,
         event_version=VERSION,
-        needs_migration=sc_bool(False),
-        is_paused=sc_bool(book.paused),
-        is_config_frozen=sc_bool(book.frozen),
-        supported_severities=scval_encoding.symbols(*SEVERITIES),
-        features=scval_encoding.symbols(*FEATURES),
+        needs_migration=encode_bool(False),
+        is_paused=encode_bool(state.paused),
+        is_config_frozen=encode_bool(state.frozen),
+        supported_severities=scval_encoding.encode_symbols(*SEVERITIES),
+        features=scval_encoding.encode_symbols(*FEATURES),
     )
 
 
-def get_full_audit_state(session: Session) -> bytes:
-    book = session.book
-    return struct(
-        admin=_held(book.admin),
-        operator=_held(book.operator),
-        pending_admin=option(scval_encoding.address(book.pending_admin)),
-        pending_operator=option(scval_encoding.address(book.pending_operator)),
-        paused=sc_bool(book.paused),
-        pause_info=sc_vec([scval_encoding.pause(book.pause)] if book.pause else []),
-        config_snapshot=scval_encoding.snapshot(book.config),
-        stats=scval_encoding.stats(book.stats),
-        history_len=sc_u32(len(book.history)),
-        result_schema=scval_encoding.result_schema(),
+def get_full_audit_state(invocation: Invocation) -> bytes:
+    state = invocation.state
+    return encode_struct(
+        admin=_encode_holder(state.admin),
+        operator=_encode_holder(state.operator),
+        pending_admin=encode_option(scval_encoding.encode_optional_address(state.pending_admin)),
+        pending_operator=encode_option(
+            scval_encoding.encode_optional_address(state.pending_operator)
+        ),
+        paused=encode_bool(state.paused),
+        pause_info=encode_vec([scval_encoding.encode_pause(state.pause)] if state.pause else []),
+        config_snapshot=scval_encoding.encode_snapshot(state.config),
+        stats=scval_encoding.encode_stats(state.stats),
+        history_len=encode_u32(len(state.history)),
+        result_schema=scval_encoding.encode_result_schema(),
     )
 
 
-def get_result_schema(session: Session) -> bytes:
+def get_result_schema(invocation: Invocation) -> bytes:
     """Constants; but a contract that nobody initialized tells nothing."""
-    assert session.book is not None
-    return scval_encoding.result_schema()
+    assert invocation.state is not None
+    return scval_encoding.encode_result_schema()
 
 
-def get_last_config_update(session: Session) -> bytes:
-    ledger = session.book.updated_ledger
-    return xdr_codec.VOID if ledger is None else struct(sequence=sc_u32(ledger))
+def get_last_config_update(invocation: Invocation) -> bytes:
+    ledger = invocation.state.updated_ledger
+    return xdr_codec.VOID if ledger is None else encode_struct(sequence=encode_u32(ledger))
 
 
-def get_migration_state(session: Session) -> bytes:
-    book = known(session)
-    return struct(
-        stored_version=sc_u32(book.version),
-        expected_version=sc_u32(STORAGE_VERSION),
-        needs_migration=_outdated(book),
+def get_migration_state(invocation: Invocation) -> bytes:
+    state = require_state(invocation)
+    return encode_struct(
+        stored_version=encode_u32(state.version),
+        expected_version=encode_u32(STORAGE_VERSION),
+        needs_migration=_encode_needs_migration(state),
     )
 
 
-def get_version_info(session: Session) -> bytes:
-    book = known(session)
-    return struct(
-        storage_version=sc_u32(book.version),
+def get_version_info(invocation: Invocation) -> bytes:
+    state = require_state(invocation)
+    return encode_struct(
+        storage_version=encode_u32(state.version),
         result_schema_version=SCHEMA_VERSION,
-        needs_migration=_outdated(book),
-        is_paused=sc_bool(book.paused),
+        needs_migration=_encode_needs_migration(state),
+        is_paused=encode_bool(state.paused),
         contract_name=CONTRACT_NAME,
     )
 
 
-def get_contract_state_fingerprint(session: Session) -> bytes:
-    book = known(session)
-    return struct(
+def get_contract_state_fingerprint(invocation: Invocation) -> bytes:
+    state = require_state(invocation)
+    return encode_struct(
         contract_name=CONTRACT_NAME,
-        storage_version=sc_u32(book.version),
+        storage_version=encode_u32(state.version),
         result_schema_version=SCHEMA_VERSION,
-        config_version_hash=sc_u64(config_hash(book.config)),
-        is_paused=sc_bool(book.paused),
-        needs_migration=_outdated(book),
-        is_config_frozen=sc_bool(book.frozen),
-        captured_at=sc_u64(session.now),
+        config_version_hash=encode_u64(config_hash(state.config)),
+        is_paused=encode_bool(state.paused),
+        needs_migration=_encode_needs_migration(state),
+        is_config_frozen=encode_bool(state.frozen),
+        captured_at=encode_u64(invocation.now),
     )
 
 
-def healthcheck(session: Session) -> bytes:
-    if session.kept is None:
+def healthcheck(invocation: Invocation) -> bytes:
+    if invocation.stored is None:
         status = "noinit"
     else:
-        status = "ok" if session.kept.version == STORAGE_VERSION else "migrate"
-    return struct(
-        ready=sc_bool(status == "ok"), contract_name=CONTRACT_NAME, status=sc_symbol(status)
+        status = "ok" if invocation.stored.version == STORAGE_VERSION else "migrate"
+    return encode_struct(
+        ready=encode_bool(status == "ok"), contract_name=CONTRACT_NAME, status=encode_symbol(status)
     )
 
 
-def get_failure_schema(session: Session) -> bytes:
+def get_failure_schema(invocation: Invocation) -> bytes:
     """Its descriptions hold spaces, which no symbol may: it has never answered anybody."""
-    raise Trapped(SCErrorType.SCE_VALUE, SCErrorCode.SCEC_INVALID_INPUT)
+    raise HostError(SCErrorType.SCE_VALUE, SCErrorCode.SCEC_INVALID_INPUT)
 
 
 # Those that read one thing and show it.
-PLAIN: dict[str, View] = {
-    "get_config_snapshot": lambda session: scval_encoding.snapshot(session.book.config),
-    "get_custom_config_snapshot": lambda session: scval_encoding.snapshot(
-        session.book.custom, sorted(session.book.custom)
+PARAMETERLESS_VIEWS: dict[str, View] = {
+    "get_config_snapshot": lambda invocation: scval_encoding.encode_snapshot(
+        invocation.state.config
     ),
-    "list_configs": lambda session: scval_encoding.configs(session.book.config),
-    "get_config_count": lambda session: sc_u32(len(session.book.config)),
-    "get_config_version_hash": lambda session: sc_u64(config_hash(session.book.config)),
-    "get_config_bundle": lambda session: struct(
-        snapshot=scval_encoding.snapshot(session.book.config), schema=scval_encoding.result_schema()
+    "get_custom_config_snapshot": lambda invocation: scval_encoding.encode_snapshot(
+        invocation.state.custom, sorted(invocation.state.custom)
+    ),
+    "list_configs": lambda invocation: scval_encoding.encode_configs(invocation.state.config),
+    "get_config_count": lambda invocation: encode_u32(len(invocation.state.config)),
+    "get_config_version_hash": lambda invocation: encode_u64(config_hash(invocation.state.config)),
+    "get_config_bundle": lambda invocation: encode_struct(
+        snapshot=scval_encoding.encode_snapshot(invocation.state.config),
+        schema=scval_encoding.encode_result_schema(),
     ),
     "get_result_schema": get_result_schema,
-    "get_stats": lambda session: scval_encoding.stats(session.book.stats),
-    "get_history": lambda session: scval_encoding.results(session.book.history),
-    "get_retention_limit": lambda session: sc_u32(session.book.retention_limit),
-    "get_admin": lambda session: _held(session.book.admin),
-    "get_operator": lambda session: _held(session.book.operator),
-    "get_pending_admin": lambda session: option(scval_encoding.address(session.book.pending_admin)),
-    "get_pending_operator": lambda session: option(
-        scval_encoding.address(session.book.pending_operator)
+    "get_stats": lambda invocation: scval_encoding.encode_stats(invocation.state.stats),
+    "get_history": lambda invocation: scval_encoding.encode_results(invocation.state.history),
+    "get_retention_limit": lambda invocation: encode_u32(invocation.state.retention_limit),
+    "get_admin": lambda invocation: _encode_holder(invocation.state.admin),
+    "get_operator": lambda invocation: _encode_holder(invocation.state.operator),
+    "get_pending_admin": lambda invocation: encode_option(
+        scval_encoding.encode_optional_address(invocation.state.pending_admin)
     ),
-    "is_paused": lambda session: sc_bool(session.book.paused),
-    "is_config_frozen": lambda session: sc_bool(session.book.frozen),
-    "get_pause_info": lambda session: option(
-        session.book.pause and scval_encoding.pause(session.book.pause)
+    "get_pending_operator": lambda invocation: encode_option(
+        scval_encoding.encode_optional_address(invocation.state.pending_operator)
     ),
-    "get_storage_version": lambda session: sc_u32(known(session).version),
+    "is_paused": lambda invocation: encode_bool(invocation.state.paused),
+    "is_config_frozen": lambda invocation: encode_bool(invocation.state.frozen),
+    "get_pause_info": lambda invocation: encode_option(
+        invocation.state.pause and scval_encoding.encode_pause(invocation.state.pause)
+    ),
+    "get_storage_version": lambda invocation: encode_u32(require_state(invocation).version),
     "get_severity_telemetry": get_severity_telemetry,
     "get_economic_exposure": get_economic_exposure,
     "get_contract_metadata": get_contract_metadata,

@@ -15,19 +15,19 @@ from stellar_sdk import xdr
 from stellar_sdk.auth import build_authorization_preimage
 from stellar_sdk.xdr import SCErrorCode, SCErrorType, SorobanCredentialsType
 
-from stellar_sandbox.contracts.host_errors import Trapped
+from stellar_sandbox.contracts.host_errors import HostError
 from stellar_sandbox.envelopes.signature_checker import MEDIUM
 from stellar_sandbox.ledger import xdr_codec
-from stellar_sandbox.ledger.addresses import account_text
-from stellar_sandbox.ledger.entries import Account, ContractData
-from stellar_sandbox.ledger.ledger_keys import address_of
-from stellar_sandbox.ledger.ledger_txn import State
+from stellar_sandbox.ledger.addresses import encode_account
+from stellar_sandbox.ledger.entries import AccountEntry, ContractDataEntry
+from stellar_sandbox.ledger.ledger_keys import parse_sc_address
+from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 
 MAX_SIGNATURES = 20
 TEMPORARY = 0
 
 
-class Authority:
+class AuthorizationManager:
     """Asked by the host for each address that a contract requires; when recording, it only notes."""
 
     def __init__(
@@ -42,71 +42,72 @@ class Authority:
         self.passphrase = passphrase
         self.recorded: list[str] = []
         self._entries = list(entries)
-        self._asked: set[str] = set()
+        self._required: set[str] = set()
 
     def require(
-        self, address: str, arguments: xdr.InvokeContractArgs, state: State, ledger: int
+        self, address: str, arguments: xdr.InvokeContractArgs, ltx: LedgerTxn, ledger: int
     ) -> None:
-        if address in self._asked:  # one call asks an address once
-            raise Trapped(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_EXISTING_VALUE)
-        self._asked.add(address)
+        if address in self._required:  # one call asks an address once
+            raise HostError(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_EXISTING_VALUE)
+        self._required.add(address)
         call = arguments.to_xdr_bytes()
         if self.recording:
             self.recorded.append(address)
             if address != self.source:
-                state.account(address)
-                _consume(state, address, nonce_for(address, call, ledger), ledger)
+                ltx.account(address)
+                _consume_nonce(ltx, address, derive_nonce(address, call, ledger), ledger)
             return
-        entry = self._granted(address, call)
+        entry = self._take_entry(address, call)
         if entry is None:
-            raise _refusal()
+            raise _build_error()
         credentials = entry.credentials.address
         if credentials is None:
             return
         expiry = credentials.signature_expiration_ledger.uint32
         if expiry < ledger:
-            raise Trapped(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_INVALID_INPUT)
-        account = state.account(address)
+            raise HostError(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_INVALID_INPUT)
+        account = ltx.account(address)
         preimage = build_authorization_preimage(entry, expiry, self.passphrase)
         payload = sha256(preimage.to_xdr_bytes()).digest()
-        if account is None or not _signed(account, credentials.signature, payload):
-            raise _refusal()
-        _consume(state, address, credentials.nonce.int64, expiry)
+        if account is None or not _is_signed_by(account, credentials.signature, payload):
+            raise _build_error()
+        _consume_nonce(ltx, address, credentials.nonce.int64, expiry)
 
-    def _granted(self, address: str, call: bytes) -> xdr.SorobanAuthorizationEntry | None:
+    def _take_entry(self, address: str, call: bytes) -> xdr.SorobanAuthorizationEntry | None:
         """Take the entry by which this address allows this very call."""
         for entry in self._entries:
             function = entry.root_invocation.function.contract_fn
             if function is None or function.to_xdr_bytes() != call:
                 continue
-            if self._speaks_for(entry.credentials, address):
+            if self._grants(entry.credentials, address):
                 self._entries.remove(entry)
                 return entry
         return None
 
-    def _speaks_for(self, credentials: xdr.SorobanCredentials, address: str) -> bool:
+    def _grants(self, credentials: xdr.SorobanCredentials, address: str) -> bool:
         if credentials.type == SorobanCredentialsType.SOROBAN_CREDENTIALS_SOURCE_ACCOUNT:
             return address == self.source
         # Newer kinds of credentials are left out of the box: they grant nothing.
         return (
-            credentials.address is not None and address_of(credentials.address.address) == address
+            credentials.address is not None
+            and parse_sc_address(credentials.address.address) == address
         )
 
 
-def nonce_for(address: str, call: bytes, ledger: int) -> int:
+def derive_nonce(address: str, call: bytes, ledger: int) -> int:
     """The nonce a trial run proposes: drawn from the call, so that it is the same at each look."""
     digest = sha256(address.encode() + call + pack(">I", ledger)).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-def _consume(state: State, address: str, nonce: int, expiry: int) -> None:
-    slot = (pack(">i", 21) + pack(">q", nonce)).hex()
-    if state.data(address, slot, TEMPORARY) is not None:
-        raise Trapped(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_EXISTING_VALUE)
-    state.put(ContractData(address, slot, xdr_codec.VOID.hex(), TEMPORARY, expiry))
+def _consume_nonce(ltx: LedgerTxn, address: str, nonce: int, expiry: int) -> None:
+    data_key = (pack(">i", 21) + pack(">q", nonce)).hex()
+    if ltx.data(address, data_key, TEMPORARY) is not None:
+        raise HostError(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_EXISTING_VALUE)
+    ltx.put(ContractDataEntry(address, data_key, xdr_codec.VOID.hex(), TEMPORARY, expiry))
 
 
-def _signed(account: Account, signature: xdr.SCVal, payload: bytes) -> bool:
+def _is_signed_by(account: AccountEntry, signature: xdr.SCVal, payload: bytes) -> bool:
     """Whether the account's signers reach its medium threshold, each named once and in order."""
     if signature.vec is None or not 1 <= len(signature.vec.sc_vec) <= MAX_SIGNATURES:
         return False
@@ -115,15 +116,15 @@ def _signed(account: Account, signature: xdr.SCVal, payload: bytes) -> bool:
         signers[account.address] = account.thresholds[0]
     weight, last = 0, b""
     for item in signature.vec.sc_vec:
-        key, bytes_ = _parts(item)
-        power = signers.get(account_text(key), 0) if len(key) == 32 else 0
-        if key <= last or not power or not _verifies(key, payload, bytes_):
+        key, bytes_ = _read_signature(item)
+        power = signers.get(encode_account(key), 0) if len(key) == 32 else 0
+        if key <= last or not power or not _verify(key, payload, bytes_):
             return False
         weight, last = weight + min(power, 255), key
     return weight >= max(1, account.thresholds[MEDIUM])
 
 
-def _parts(item: xdr.SCVal) -> tuple[bytes, bytes]:
+def _read_signature(item: xdr.SCVal) -> tuple[bytes, bytes]:
     rows = item.map.sc_map if item.map is not None else []
     found = {
         row.key.sym.sc_symbol: row.val.bytes.sc_bytes
@@ -133,7 +134,7 @@ def _parts(item: xdr.SCVal) -> tuple[bytes, bytes]:
     return found.get(b"public_key", b""), found.get(b"signature", b"")
 
 
-def _verifies(key: bytes, payload: bytes, signature: bytes) -> bool:
+def _verify(key: bytes, payload: bytes, signature: bytes) -> bool:
     try:
         VerifyKey(key).verify(payload, signature)
     except (BadSignatureError, ValueError):
@@ -141,5 +142,5 @@ def _verifies(key: bytes, payload: bytes, signature: bytes) -> bool:
     return True
 
 
-def _refusal() -> Trapped:
-    return Trapped(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_INVALID_ACTION)
+def _build_error() -> HostError:
+    return HostError(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_INVALID_ACTION)

@@ -14,49 +14,49 @@ from typing import Protocol
 from stellar_sdk import xdr
 from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
-from stellar_sandbox.contracts.authorization import Authority
-from stellar_sandbox.contracts.host_errors import OverBudget, Trapped
+from stellar_sandbox.contracts.authorization import AuthorizationManager
+from stellar_sandbox.contracts.host_errors import HostError, ResourceLimitExceeded
 from stellar_sandbox.envelopes.footprint import Footprint
 from stellar_sandbox.ledger import fees, xdr_codec
-from stellar_sandbox.ledger.entries import ContractData, Entry, Key
-from stellar_sandbox.ledger.ledger_keys import address_of, instance_key
-from stellar_sandbox.ledger.ledger_txn import State
+from stellar_sandbox.ledger.entries import ContractDataEntry, LedgerEntry, LedgerKey
+from stellar_sandbox.ledger.ledger_keys import build_instance_key, parse_sc_address
+from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 
 
-class Guarded(State):
+class FootprintLedgerTxn(LedgerTxn):
     """A sheet of state that records what is touched and, given a footprint, forbids the rest."""
 
-    def __init__(self, below: State, footprint: Footprint | None) -> None:
+    def __init__(self, below: LedgerTxn, footprint: Footprint | None) -> None:
         super().__init__(below)
         self.footprint = footprint
-        self.reads: set[Key] = set()
+        self.reads: set[LedgerKey] = set()
 
-    def get(self, key: Key) -> Entry | None:
+    def get(self, key: LedgerKey) -> LedgerEntry | None:
         if self.footprint is not None and key not in self.footprint.readable:
-            raise Trapped(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_EXCEEDED_LIMIT)
+            raise HostError(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_EXCEEDED_LIMIT)
         self.reads.add(key)
         return super().get(key)
 
-    def peek(self, key: Key) -> Entry | None:
+    def peek(self, key: LedgerKey) -> LedgerEntry | None:
         """Look without touching: only to name an error better, never to decide a success."""
-        return State.get(self, key)
+        return LedgerTxn.get(self, key)
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: LedgerEntry) -> None:
         if self.footprint is not None and entry.key not in self.footprint.writable:
-            raise Trapped(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_EXCEEDED_LIMIT)
-        if weight(entry) > fees.MAX_DATA_ENTRY_BYTES:
-            raise Trapped(SCErrorType.SCE_BUDGET, SCErrorCode.SCEC_EXCEEDED_LIMIT)
+            raise HostError(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_EXCEEDED_LIMIT)
+        if measure_entry(entry) > fees.MAX_DATA_ENTRY_BYTES:
+            raise HostError(SCErrorType.SCE_BUDGET, SCErrorCode.SCEC_EXCEEDED_LIMIT)
         super().put(entry)
 
 
 @dataclass(slots=True)
-class Call:
+class ContractCall:
     """One call of one contract, with everything it may do."""
 
     contract: str
     arguments: xdr.InvokeContractArgs
-    state: Guarded
-    authority: Authority
+    ltx: FootprintLedgerTxn
+    authorization: AuthorizationManager
     ledger: int
     close_time: int
     passphrase: str
@@ -72,18 +72,18 @@ class Call:
         return self.arguments.args
 
     def require_auth(self, address: str) -> None:
-        self.authority.require(address, self.arguments, self.state, self.ledger)
+        self.authorization.require(address, self.arguments, self.ltx, self.ledger)
 
 
 class Contract(Protocol):
-    def invoke(self, call: Call) -> bytes:
+    def invoke(self, call: ContractCall) -> bytes:
         """Do what was asked and give back the answer as the XDR of a value."""
 
 
 class Deployed(Contract, Protocol):
     """A contract that a world begins with."""
 
-    def instance(self, passphrase: str) -> ContractData:
+    def instance(self, passphrase: str) -> ContractDataEntry:
         """The entry that says this contract exists, as the network keeps it."""
 
 
@@ -91,10 +91,10 @@ Contracts = Mapping[str, Contract]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class HostContext:
     """Where a call happens: on which state, for whom, in which ledger."""
 
-    state: State
+    ltx: LedgerTxn
     source: str
     ledger: int
     close_time: int
@@ -102,59 +102,63 @@ class Setting:
     contracts: Contracts
 
 
-def run_call(
+def invoke_contract(
     operation: xdr.InvokeHostFunctionOp,
-    setting: Setting,
+    setting: HostContext,
     footprint: Footprint | None,
     recording: bool,
-) -> tuple[Call, bytes]:
+) -> tuple[ContractCall, bytes]:
     """Run the call on a sheet of its own; the caller commits it or lets it go."""
     arguments = operation.host_function.invoke_contract
     if arguments is None:
-        raise Trapped(SCErrorType.SCE_WASM_VM, SCErrorCode.SCEC_INVALID_ACTION)
-    call = Call(
-        contract=address_of(arguments.contract_address),
+        raise HostError(SCErrorType.SCE_WASM_VM, SCErrorCode.SCEC_INVALID_ACTION)
+    call = ContractCall(
+        contract=parse_sc_address(arguments.contract_address),
         arguments=arguments,
-        state=Guarded(setting.state, footprint),
-        authority=Authority(setting.source, operation.auth, recording, setting.passphrase),
+        ltx=FootprintLedgerTxn(setting.ltx, footprint),
+        authorization=AuthorizationManager(
+            setting.source, operation.auth, recording, setting.passphrase
+        ),
         ledger=setting.ledger,
         close_time=setting.close_time,
         passphrase=setting.passphrase,
     )
     contract = setting.contracts.get(call.contract)
-    if call.state.get(instance_key(call.contract)) is None or contract is None:
-        raise Trapped(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_MISSING_VALUE)
+    if call.ltx.get(build_instance_key(call.contract)) is None or contract is None:
+        raise HostError(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_MISSING_VALUE)
     return call, contract.invoke(call)
 
 
-def check_budget(
-    call: Call, answer: bytes, resources: xdr.SorobanResources, footprint: Footprint
+def check_declared_resources(
+    call: ContractCall, return_value: bytes, resources: xdr.SorobanResources, footprint: Footprint
 ) -> None:
-    said = sum(map(len, call.events)) + len(answer)
+    output_bytes = sum(map(len, call.events)) + len(return_value)
     if (
         call.instructions > resources.instructions.uint32
         or disk_read_bytes(footprint.readable) > resources.disk_read_bytes.uint32
-        or write_bytes(call.state.changes) > resources.write_bytes.uint32
-        or said > fees.MAX_EVENT_BYTES
+        or write_bytes(call.ltx.changes) > resources.write_bytes.uint32
+        or output_bytes > fees.MAX_EVENT_BYTES
     ):
-        raise OverBudget
+        raise ResourceLimitExceeded
 
 
-def disk_read_bytes(keys: Iterable[Key]) -> int:
+def disk_read_bytes(keys: Iterable[LedgerKey]) -> int:
     """Accounts and the like are read from disk; what contracts keep is held in memory."""
     return sum(fees.ENTRY_BYTES[key[0]] for key in keys if key[0] != "data")
 
 
-def write_bytes(changes: Mapping[Key, Entry | None]) -> int:
+def write_bytes(changes: Mapping[LedgerKey, LedgerEntry | None]) -> int:
     return sum(
-        fees.ENTRY_BYTES[key[0]] if entry is None else weight(entry)
+        fees.ENTRY_BYTES[key[0]] if entry is None else measure_entry(entry)
         for key, entry in changes.items()
     )
 
 
-def weight(entry: Entry) -> int:
+def measure_entry(entry: LedgerEntry) -> int:
     """What an entry weighs: what contracts keep may be of any size, the rest is of one."""
     usual = fees.ENTRY_BYTES[entry.key[0]]
     return (
-        max(usual, len(xdr_codec.ledger_entry(entry))) if isinstance(entry, ContractData) else usual
+        max(usual, len(xdr_codec.encode_ledger_entry(entry)))
+        if isinstance(entry, ContractDataEntry)
+        else usual
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
 
-class Trapped(Exception):
+class HostError(Exception):
     """A contract call that ends in an error, named as the host names it."""
 
     def __init__(self, kind: SCErrorType, code: int) -> None:
@@ -19,5 +19,5 @@ class Trapped(Exception):
         super().__init__(self.text)
 
 
-class OverBudget(Exception):
+class ResourceLimitExceeded(Exception):
     """A call that needs more than its transaction declared."""

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 from stellar_sdk import xdr
 
-from stellar_sandbox.ledger.entries import Key
-from stellar_sandbox.ledger.ledger_keys import key_of
+from stellar_sandbox.ledger.entries import LedgerKey
+from stellar_sandbox.ledger.ledger_keys import parse_ledger_key
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    readable: frozenset[Key]
-    writable: frozenset[Key]
-    repeats: bool  # the same key twice, which the network refuses
+    readable: frozenset[LedgerKey]
+    writable: frozenset[LedgerKey]
+    has_duplicates: bool  # the same key twice, which the network refuses
 
     @classmethod
     def read(cls, footprint: xdr.LedgerFootprint) -> Footprint:
-        read_only = [key for item in footprint.read_only if (key := key_of(item))]
-        writable = [key for item in footprint.read_write if (key := key_of(item))]
+        read_only = [key for item in footprint.read_only if (key := parse_ledger_key(item))]
+        writable = [key for item in footprint.read_write if (key := parse_ledger_key(item))]
         every = frozenset(read_only + writable)
-        repeats = len(every) != len(read_only) + len(writable)
-        return cls(every, frozenset(writable), repeats)
+        has_duplicates = len(every) != len(read_only) + len(writable)
+        return cls(every, frozenset(writable), has_duplicates)

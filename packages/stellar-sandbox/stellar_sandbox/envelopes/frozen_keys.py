@@ -12,54 +12,54 @@ from collections.abc import Iterator
 from stellar_sdk import Asset, Keypair, xdr
 from stellar_sdk.xdr import ConfigSettingID
 
-from stellar_sandbox.envelopes.transaction_frame import Envelope, source_of
-from stellar_sandbox.ledger.addresses import account_of, muxed_of
+from stellar_sandbox.envelopes.transaction_frame import TransactionFrame, get_source
+from stellar_sandbox.ledger.addresses import parse_account_id, parse_muxed_account
 
 FROZEN_KEYS = ConfigSettingID.CONFIG_SETTING_FROZEN_LEDGER_KEYS
 
 
-def touches(envelope: Envelope, frozen: frozenset[str]) -> bool:
+def touches_frozen_account(envelope: TransactionFrame, frozen: frozenset[str]) -> bool:
     """Whether any of these accounts pays, acts, is paid or is named in the footprint."""
-    return bool(frozen) and not frozen.isdisjoint(_touched(envelope))
+    return bool(frozen) and not frozen.isdisjoint(_list_accounts(envelope))
 
 
-def _touched(envelope: Envelope) -> Iterator[str]:
+def _list_accounts(envelope: TransactionFrame) -> Iterator[str]:
     yield envelope.source
     yield envelope.fee_source
     if envelope.footprint is not None:
         yield from (key[1] for key in envelope.footprint.readable)
     for operation in envelope.operations:
-        yield source_of(operation, envelope.source)
-        yield from _targets(operation.body)
+        yield get_source(operation, envelope.source)
+        yield from _list_destinations(operation.body)
 
 
-def _targets(body: xdr.OperationBody) -> Iterator[str]:
+def _list_destinations(body: xdr.OperationBody) -> Iterator[str]:
     if body.payment_op is not None:
-        yield muxed_of(body.payment_op.destination)[0]
+        yield parse_muxed_account(body.payment_op.destination)[0]
     if body.create_account_op is not None:
-        yield account_of(body.create_account_op.destination)
+        yield parse_account_id(body.create_account_op.destination)
     if body.set_trust_line_flags_op is not None:
-        yield account_of(body.set_trust_line_flags_op.trustor)
+        yield parse_account_id(body.set_trust_line_flags_op.trustor)
 
 
-def is_asked_for(key: xdr.LedgerKey) -> bool:
+def is_frozen_keys_setting(key: xdr.LedgerKey) -> bool:
     setting = key.config_setting
     return setting is not None and setting.config_setting_id is FROZEN_KEYS
 
 
-def setting(frozen: frozenset[str], asset: str) -> str:
+def encode_frozen_keys(frozen: frozenset[str], asset: str) -> str:
     """The setting that tells what is frozen, as base64: an account and its trustline for each."""
     keys = [
         xdr.EncodedLedgerKey(key.to_xdr_bytes())
         for address in sorted(frozen)
-        for key in _keys(address, asset)
+        for key in _build_keys(address, asset)
     ]
     entry = xdr.ConfigSettingEntry(FROZEN_KEYS, frozen_ledger_keys=xdr.FrozenLedgerKeys(keys))
     data = xdr.LedgerEntryData(xdr.LedgerEntryType.CONFIG_SETTING, config_setting=entry)
     return data.to_xdr()
 
 
-def _keys(address: str, asset: str) -> Iterator[xdr.LedgerKey]:
+def _build_keys(address: str, asset: str) -> Iterator[xdr.LedgerKey]:
     account = Keypair.from_public_key(address).xdr_account_id()
     yield xdr.LedgerKey(xdr.LedgerEntryType.ACCOUNT, account=xdr.LedgerKeyAccount(account))
     line = Asset(*asset.split(":")).to_trust_line_asset_xdr_object()

@@ -8,28 +8,28 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 from stellar_sdk.xdr import DecoratedSignature, OperationType
 
-from stellar_sandbox.ledger.addresses import account_bytes
-from stellar_sandbox.ledger.entries import Account
+from stellar_sandbox.ledger.addresses import decode_account
+from stellar_sandbox.ledger.entries import AccountEntry
 
 LOW, MEDIUM, HIGH = 1, 2, 3
 
 
 @lru_cache(maxsize=65_536)
-def _key(address: str) -> VerifyKey:
-    return VerifyKey(account_bytes(address))
+def _get_verify_key(address: str) -> VerifyKey:
+    return VerifyKey(decode_account(address))
 
 
 @lru_cache(maxsize=65_536)
-def _verifies(address: str, digest: bytes, signature: bytes) -> bool:
+def _verify(address: str, digest: bytes, signature: bytes) -> bool:
     # The same signature is checked when it is sent and again when its ledger closes.
     try:
-        _key(address).verify(digest, signature)
+        _get_verify_key(address).verify(digest, signature)
     except (BadSignatureError, ValueError):
         return False
     return True
 
 
-class Signatures:
+class SignatureChecker:
     """The signatures of one envelope, and which of them somebody needed."""
 
     def __init__(self, digest: bytes, signatures: list[DecoratedSignature]) -> None:
@@ -37,7 +37,7 @@ class Signatures:
         self._items = [(item.hint.signature_hint, item.signature.signature) for item in signatures]
         self._used = [False] * len(self._items)
 
-    def satisfy(self, account: Account, level: int) -> bool:
+    def check_account(self, account: AccountEntry, level: int) -> bool:
         """Whether the account's signers reach its threshold; the signatures counted are used."""
         needed = max(1, account.thresholds[level])
         signers = dict(account.signers)
@@ -45,7 +45,7 @@ class Signatures:
             signers[account.address] = account.thresholds[0]
         return self._weigh(signers, needed)
 
-    def satisfy_missing(self, address: str) -> bool:
+    def check_missing_account(self, address: str) -> bool:
         """The same for an account that does not exist: its own key must have signed."""
         return self._weigh({address: 1}, 1)
 
@@ -53,7 +53,7 @@ class Signatures:
         weight = 0
         for index, (hint, signature) in enumerate(self._items):
             for address, power in list(signers.items()):
-                if account_bytes(address)[-4:] == hint and _verifies(
+                if decode_account(address)[-4:] == hint and _verify(
                     address, self._digest, signature
                 ):
                     self._used[index] = True
@@ -65,11 +65,11 @@ class Signatures:
         return False
 
     @property
-    def all_used(self) -> bool:
+    def all_signatures_used(self) -> bool:
         return all(self._used)
 
 
-def needed_level(kind: OperationType, changes_signers: bool) -> int:
+def get_threshold_level(kind: OperationType, changes_signers: bool) -> int:
     if kind in (
         OperationType.SET_TRUST_LINE_FLAGS,
         OperationType.BUMP_SEQUENCE,

@@ -14,18 +14,18 @@ from hashlib import sha256
 from stellar_sdk import xdr
 
 from stellar_sandbox.envelopes.footprint import Footprint
-from stellar_sandbox.ledger.addresses import muxed_of
+from stellar_sandbox.ledger.addresses import parse_muxed_account
 
 V1_TAG = bytes((0, 0, 0, 2))
 FEE_BUMP_TAG = bytes((0, 0, 0, 5))
 
 
-class Unreadable(ValueError):
+class InvalidEnvelope(ValueError):
     """Not an envelope at all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class TransactionFrame:
     text: str
     hash: bytes
     inner_hash: bytes
@@ -62,7 +62,7 @@ class Envelope:
     def inclusion_fee(self) -> int:
         return self.fee - self.resource_fee
 
-    def outbids(self, other: Envelope, times: int = 1) -> bool:
+    def outbids(self, other: TransactionFrame, times: int = 1) -> bool:
         """Whether this bids at least `times` the other's fee per operation."""
         return (
             self.inclusion_fee * other.paid_operations
@@ -79,7 +79,7 @@ class Envelope:
         return self.tx.cond.v2.ledger_bounds if self.tx.cond.v2 else None
 
 
-SOROBAN_KINDS = {
+SOROBAN_OPERATIONS = {
     xdr.OperationType.INVOKE_HOST_FUNCTION,
     xdr.OperationType.EXTEND_FOOTPRINT_TTL,
     xdr.OperationType.RESTORE_FOOTPRINT,
@@ -87,30 +87,30 @@ SOROBAN_KINDS = {
 
 
 @lru_cache(maxsize=16)
-def network_id(passphrase: str) -> bytes:
+def hash_passphrase(passphrase: str) -> bytes:
     return sha256(passphrase.encode()).digest()
 
 
-def read_envelope(text: str, passphrase: str) -> Envelope:
+def parse_envelope(text: str, passphrase: str) -> TransactionFrame:
     try:
         raw = base64.b64decode(text, validate=True)
         parsed = xdr.TransactionEnvelope.from_xdr_bytes(raw)
     except (ValueError, EOFError, binascii.Error, UnicodeDecodeError) as error:
-        raise Unreadable(f"cannot unmarshal transaction: {error}") from error
+        raise InvalidEnvelope(f"cannot unmarshal transaction: {error}") from error
     if parsed.v1 is not None:
-        return _read_plain(text, raw, parsed.v1, passphrase)
+        return _parse_v1(text, raw, parsed.v1, passphrase)
     if parsed.fee_bump is not None:
-        return _read_fee_bump(text, raw, parsed.fee_bump, passphrase)
-    raise Unreadable("only v1 and fee bump envelopes are accepted")
+        return _parse_fee_bump(text, raw, parsed.fee_bump, passphrase)
+    raise InvalidEnvelope("only v1 and fee bump envelopes are accepted")
 
 
-def _read_plain(
+def _parse_v1(
     text: str, raw: bytes, envelope: xdr.TransactionV1Envelope, passphrase: str
-) -> Envelope:
-    body = raw[4 : len(raw) - _signatures_size(envelope.signatures)]
-    digest = sha256(network_id(passphrase) + V1_TAG + body).digest()
-    source, muxed = muxed_of(envelope.tx.source_account)
-    return Envelope(
+) -> TransactionFrame:
+    body = raw[4 : len(raw) - _measure_signatures(envelope.signatures)]
+    digest = sha256(hash_passphrase(passphrase) + V1_TAG + body).digest()
+    source, muxed = parse_muxed_account(envelope.tx.source_account)
+    return TransactionFrame(
         text=text,
         hash=digest,
         inner_hash=digest,
@@ -124,26 +124,26 @@ def _read_plain(
         is_soroban=_calls_contracts(envelope.tx),
         signatures=envelope.signatures,
         outer_signatures=[],
-        footprint=_footprint(envelope.tx),
+        footprint=_parse_footprint(envelope.tx),
         size=len(raw),
     )
 
 
-def _read_fee_bump(
+def _parse_fee_bump(
     text: str, raw: bytes, envelope: xdr.FeeBumpTransactionEnvelope, passphrase: str
-) -> Envelope:
-    body = raw[4 : len(raw) - _signatures_size(envelope.signatures)]
+) -> TransactionFrame:
+    body = raw[4 : len(raw) - _measure_signatures(envelope.signatures)]
     inner = envelope.tx.inner_tx.v1
     assert inner is not None
-    payer, _ = muxed_of(envelope.tx.fee_source)
+    payer, _ = parse_muxed_account(envelope.tx.fee_source)
     # fee source, fee and the inner envelope's tag come before; its signatures and ext after.
     start = (36 if envelope.tx.fee_source.ed25519 is not None else 44) + 8 + 4
-    inner_body = body[start : len(body) - 4 - _signatures_size(inner.signatures)]
-    source, muxed = muxed_of(inner.tx.source_account)
-    return Envelope(
+    inner_body = body[start : len(body) - 4 - _measure_signatures(inner.signatures)]
+    source, muxed = parse_muxed_account(inner.tx.source_account)
+    return TransactionFrame(
         text=text,
-        hash=sha256(network_id(passphrase) + FEE_BUMP_TAG + body).digest(),
-        inner_hash=sha256(network_id(passphrase) + V1_TAG + inner_body).digest(),
+        hash=sha256(hash_passphrase(passphrase) + FEE_BUMP_TAG + body).digest(),
+        inner_hash=sha256(hash_passphrase(passphrase) + V1_TAG + inner_body).digest(),
         tx=inner.tx,
         source=source,
         muxed_source=muxed is not None,
@@ -154,24 +154,28 @@ def _read_fee_bump(
         is_soroban=_calls_contracts(inner.tx),
         signatures=inner.signatures,
         outer_signatures=envelope.signatures,
-        footprint=_footprint(inner.tx),
-        size=len(V1_TAG) + len(inner_body) + _signatures_size(inner.signatures),
+        footprint=_parse_footprint(inner.tx),
+        size=len(V1_TAG) + len(inner_body) + _measure_signatures(inner.signatures),
     )
 
 
-def _footprint(tx: xdr.Transaction) -> Footprint | None:
+def _parse_footprint(tx: xdr.Transaction) -> Footprint | None:
     data = tx.ext.soroban_data
     return None if data is None else Footprint.read(data.resources.footprint)
 
 
 def _calls_contracts(tx: xdr.Transaction) -> bool:
-    return any(operation.body.type in SOROBAN_KINDS for operation in tx.operations)
+    return any(operation.body.type in SOROBAN_OPERATIONS for operation in tx.operations)
 
 
-def _signatures_size(signatures: list[xdr.DecoratedSignature]) -> int:
+def _measure_signatures(signatures: list[xdr.DecoratedSignature]) -> int:
     lengths = [len(item.signature.signature) for item in signatures]
     return 4 + sum(8 + length + (-length % 4) for length in lengths)
 
 
-def source_of(operation: xdr.Operation, default: str) -> str:
-    return default if operation.source_account is None else muxed_of(operation.source_account)[0]
+def get_source(operation: xdr.Operation, default: str) -> str:
+    return (
+        default
+        if operation.source_account is None
+        else parse_muxed_account(operation.source_account)[0]
+    )

@@ -9,7 +9,7 @@ from stellar_sandbox.ledger import xdr_codec
 
 
 @dataclass(slots=True)
-class Footmark:
+class TransactionMeta:
     """Everything a transaction's meta tells: changes, events and what its contract answered."""
 
     changes_before: bytes = xdr_codec.ZERO
@@ -23,17 +23,17 @@ class Footmark:
 
     def pack(self) -> bytes:
         operations = [
-            xdr_codec.ZERO + changes + xdr_codec.array(events)
+            xdr_codec.ZERO + changes + xdr_codec.encode_array(events)
             for changes, events in zip(self.operation_changes, self.operation_events, strict=True)
         ]
         return (
             pack(">ii", 4, 0)
             + self.changes_before
-            + xdr_codec.array(operations)
+            + xdr_codec.encode_array(operations)
             + self.changes_after
             + self._soroban_meta()
-            + xdr_codec.array(self.transaction_events)
-            + xdr_codec.array(self.diagnostics)
+            + xdr_codec.encode_array(self.transaction_events)
+            + xdr_codec.encode_array(self.diagnostics)
         )
 
     def _soroban_meta(self) -> bytes:

@@ -27,7 +27,7 @@ class OperationFailed(Exception):
         self.code = code
 
 
-class Refused(Exception):
+class TransactionRefused(Exception):
     """A transaction that cannot be taken; `fee` is what it would have needed, if it bid too low.
 
     `inner` says that the fee bump around it was in order and only what it carries was not.
@@ -55,7 +55,9 @@ def operation_result(kind: OperationType, code: int, payload: bytes = b"") -> by
 def transaction_result(
     fee: int, code: int, operations: list[bytes], inner_hash: bytes | None = None
 ) -> bytes:
-    body = pack(">i", code) + (xdr_codec.array(operations) if code in (SUCCESS, FAILED) else b"")
+    body = pack(">i", code) + (
+        xdr_codec.encode_array(operations) if code in (SUCCESS, FAILED) else b""
+    )
     if inner_hash is None:
         return pack(">q", fee) + body + xdr_codec.ZERO
     outer = FEE_BUMP_SUCCESS if code == SUCCESS else FEE_BUMP_FAILED

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 # On the wire: what happens to one request and its answer.
-WIRE_KINDS = frozenset(
+REQUEST_KINDS = frozenset(
     {
         "accept_then_timeout",
         "reset_before",
@@ -29,7 +29,7 @@ WIRE_KINDS = frozenset(
 # In the queue: what a node does with a transaction it was sent.
 QUEUE_KINDS = frozenset({"banned_hash", "dropped_transaction"})
 # In the world: what is so for as long as the plan says.
-WORLD_KINDS = frozenset(
+STATE_KINDS = frozenset(
     {
         "lagging_node",
         "lagging_history",
@@ -42,16 +42,16 @@ WORLD_KINDS = frozenset(
         "protocol_upgrade",
     }
 )
-KINDS = WIRE_KINDS | QUEUE_KINDS | WORLD_KINDS
+KINDS = REQUEST_KINDS | QUEUE_KINDS | STATE_KINDS
 LAGGING_KINDS = {"lagging_node", "lagging_history"}
 NEED_VALUE = {*LAGGING_KINDS, "surge_fee", "protocol_upgrade"}
 NEED_ADDRESS = {"frozen_key", "frozen_trustline", "removed_trustline"}
 # Counted for each transaction it refuses, not once for lasting.
-COUNTED_WHEN_MET = {"frozen_key"}
+COUNTED_PER_TRANSACTION = {"frozen_key"}
 MAX_LAG = 30
 
 
-class BadPlan(ValueError):
+class InvalidFaultPlan(ValueError):
     """A plan that cannot be carried out, said in one sentence."""
 
 
@@ -71,24 +71,24 @@ class Fault:
     @classmethod
     def read(cls, row: object) -> Fault:
         if not isinstance(row, dict) or row.get("kind") not in KINDS:
-            raise BadPlan(f"A fault is an object with a kind out of {sorted(KINDS)}.")
+            raise InvalidFaultPlan(f"A fault is an object with a kind out of {sorted(KINDS)}.")
         unknown = set(row) - {field.name for field in fields(cls)}
         if unknown:
-            raise BadPlan(f"A fault has no {sorted(unknown)}.")
+            raise InvalidFaultPlan(f"A fault has no {sorted(unknown)}.")
         fault = cls(**row)
         if not isinstance(fault.rate, int | float) or not isinstance(fault.seconds, int | float):
-            raise BadPlan("The rate and the seconds of a fault are numbers.")
+            raise InvalidFaultPlan("The rate and the seconds of a fault are numbers.")
         if not isinstance(fault.times, int | None) or not isinstance(fault.node, int | None):
-            raise BadPlan("The times and the node of a fault are whole numbers.")
+            raise InvalidFaultPlan("The times and the node of a fault are whole numbers.")
         if fault.kind in NEED_VALUE and not isinstance(fault.value, int):
-            raise BadPlan(f"The fault {fault.kind} needs a whole value.")
+            raise InvalidFaultPlan(f"The fault {fault.kind} needs a whole value.")
         if fault.kind in NEED_ADDRESS and not fault.address:
-            raise BadPlan(f"The fault {fault.kind} needs an address.")
+            raise InvalidFaultPlan(f"The fault {fault.kind} needs an address.")
         if fault.kind in LAGGING_KINDS and not 0 <= (fault.value or 0) <= MAX_LAG:
-            raise BadPlan(f"A node can lag by at most {MAX_LAG} ledgers.")
+            raise InvalidFaultPlan(f"A node can lag by at most {MAX_LAG} ledgers.")
         return fault
 
-    def concerns(self, kind: str, node: int, method: str) -> bool:
+    def matches(self, kind: str, node: int, method: str) -> bool:
         return (
             self.kind == kind
             and self.node in (None, node)
@@ -102,17 +102,17 @@ class FaultPlan:
         self.seed = 0
         self.faults: list[Fault] = []
         self.counts: Counter[str] = Counter()
-        self._chances: Counter[int] = Counter()
+        self._draws: Counter[int] = Counter()
 
     def replace(self, faults: list[Fault], seed: int) -> None:
         """Start another plan; what has been counted stays counted."""
         self.faults, self.seed = faults, seed
-        self._chances.clear()
+        self._draws.clear()
 
-    def strikes(self, kind: str, node: int, method: str = "") -> Fault | None:
+    def trigger(self, kind: str, node: int, method: str = "") -> Fault | None:
         """The fault of this kind that happens now, if one does; it is counted."""
         for place, fault in enumerate(self.faults):
-            if fault.concerns(kind, node, method) and self._throw(place) < fault.rate:
+            if fault.matches(kind, node, method) and self._draw(place) < fault.rate:
                 if fault.times is not None:
                     fault.times -= 1
                 self.counts[kind] += 1
@@ -126,16 +126,16 @@ class FaultPlan:
             "counts": dict(self.counts),
         }
 
-    def _throw(self, place: int) -> float:
-        self._chances[place] += 1
-        text = f"{self.seed}/{place}/{self._chances[place]}"
+    def _draw(self, place: int) -> float:
+        self._draws[place] += 1
+        text = f"{self.seed}/{place}/{self._draws[place]}"
         return int.from_bytes(sha256(text.encode()).digest()[:6], "big") / 2**48
 
 
-def read_plan(document: object) -> tuple[list[Fault], int]:
+def parse_fault_plan(document: object) -> tuple[list[Fault], int]:
     if not isinstance(document, dict) or not isinstance(document.get("faults"), list):
-        raise BadPlan("A plan is an object with a list of faults and perhaps a seed.")
+        raise InvalidFaultPlan("A plan is an object with a list of faults and perhaps a seed.")
     seed = document.get("seed", 0)
     if not isinstance(seed, int):
-        raise BadPlan("The seed of a plan is a whole number.")
+        raise InvalidFaultPlan("The seed of a plan is a whole number.")
     return [Fault.read(row) for row in document["faults"]], seed

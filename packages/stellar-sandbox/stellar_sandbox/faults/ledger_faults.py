@@ -7,16 +7,22 @@ from dataclasses import replace
 
 import orjson
 
-from stellar_sandbox.ledger.entries import AUTHORIZED, MAINTAIN_LIABILITIES, Entry, Key, Trustline
-from stellar_sandbox.ledger.ledger_txn import State
+from stellar_sandbox.ledger.entries import (
+    AUTHORIZED,
+    MAINTAIN_LIABILITIES,
+    LedgerEntry,
+    LedgerKey,
+    TrustLineEntry,
+)
+from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 
 FACT = "disturbed"
 
-Disturbance = tuple[str, str]  # the kind of fault, and whom it was done to
-Change = tuple[list[Entry], list[Key]]
+LedgerFault = tuple[str, str]  # the kind of fault, and whom it was done to
+Change = tuple[list[LedgerEntry], list[LedgerKey]]
 
 
-def begin(what: Disturbance, asset: str, state: State) -> Change:
+def begin_fault(what: LedgerFault, asset: str, state: LedgerTxn) -> Change:
     """The holder is frozen by the issuer, or sends everything back and closes the line."""
     kind, address = what
     line, account = state.trustline(address, asset), state.account(address)
@@ -24,10 +30,10 @@ def begin(what: Disturbance, asset: str, state: State) -> Change:
         return [], []
     if kind == "frozen_trustline":
         return [replace(line, flags=MAINTAIN_LIABILITIES)], []
-    return [replace(account, sub_entries=account.sub_entries - 1)], [line.key]
+    return [replace(account, num_sub_entries=account.num_sub_entries - 1)], [line.key]
 
 
-def end(what: Disturbance, asset: str, state: State) -> Change:
+def end_fault(what: LedgerFault, asset: str, state: LedgerTxn) -> Change:
     """The holder is authorized again, or opens the line again, with nothing on it."""
     kind, address = what
     line, account = state.trustline(address, asset), state.account(address)
@@ -37,14 +43,14 @@ def end(what: Disturbance, asset: str, state: State) -> Change:
         return [replace(line, flags=AUTHORIZED)] if line else [], []
     if line is not None:
         return [], []
-    richer = replace(account, sub_entries=account.sub_entries + 1)
-    return [richer, Trustline(address, asset, 0)], []
+    richer = replace(account, num_sub_entries=account.num_sub_entries + 1)
+    return [richer, TrustLineEntry(address, asset, 0)], []
 
 
-def note(lasting: Iterable[Disturbance]) -> tuple[str, str]:
+def encode_active_faults(lasting: Iterable[LedgerFault]) -> tuple[str, str]:
     """What the ledger's file keeps, so that a restart can put everything back."""
     return FACT, orjson.dumps(list(lasting)).decode()
 
 
-def read_note(text: str | None) -> list[Disturbance]:
+def decode_active_faults(text: str | None) -> list[LedgerFault]:
     return [(kind, address) for kind, address in orjson.loads(text or "[]")]

@@ -14,39 +14,39 @@ NATIVE = "native"
 
 
 @lru_cache(maxsize=65_536)
-def account_text(raw: bytes) -> str:
+def encode_account(raw: bytes) -> str:
     return StrKey.encode_ed25519_public_key(raw)
 
 
 @lru_cache(maxsize=65_536)
-def account_bytes(address: str) -> bytes:
+def decode_account(address: str) -> bytes:
     return StrKey.decode_ed25519_public_key(address)
 
 
 @lru_cache(maxsize=4_096)
-def contract_text(raw: bytes) -> str:
+def encode_contract(raw: bytes) -> str:
     return StrKey.encode_contract(raw)
 
 
 @lru_cache(maxsize=4_096)
-def contract_bytes(contract: str) -> bytes:
+def decode_contract(contract: str) -> bytes:
     return StrKey.decode_contract(contract)
 
 
-def account_of(account_id: xdr.AccountID) -> str:
+def parse_account_id(account_id: xdr.AccountID) -> str:
     assert account_id.account_id.ed25519 is not None
-    return account_text(account_id.account_id.ed25519.uint256)
+    return encode_account(account_id.account_id.ed25519.uint256)
 
 
-def muxed_of(account: xdr.MuxedAccount) -> tuple[str, int | None]:
+def parse_muxed_account(account: xdr.MuxedAccount) -> tuple[str, int | None]:
     """The account behind a possibly muxed address, and its 64-bit id if it has one."""
     if account.med25519 is not None:
-        return account_text(account.med25519.ed25519.uint256), account.med25519.id.uint64
+        return encode_account(account.med25519.ed25519.uint256), account.med25519.id.uint64
     assert account.ed25519 is not None
-    return account_text(account.ed25519.uint256), None
+    return encode_account(account.ed25519.uint256), None
 
 
-def asset_of(asset: xdr.Asset | xdr.ChangeTrustAsset | xdr.TrustLineAsset) -> str | None:
+def parse_asset(asset: xdr.Asset | xdr.ChangeTrustAsset | xdr.TrustLineAsset) -> str | None:
     """The asset's name; None for pool shares, and for codes that the network would refuse."""
     if asset.type == xdr.AssetType.ASSET_TYPE_NATIVE:
         return NATIVE
@@ -60,15 +60,15 @@ def asset_of(asset: xdr.Asset | xdr.ChangeTrustAsset | xdr.TrustLineAsset) -> st
     )
     if not raw.isalnum() or (not short and len(raw) <= 4):
         return None
-    return f"{raw.decode('ascii')}:{account_of(alpha.issuer)}"
+    return f"{raw.decode('ascii')}:{parse_account_id(alpha.issuer)}"
 
 
-def issuer_of(asset: str) -> str | None:
+def get_issuer(asset: str) -> str | None:
     return None if asset == NATIVE else asset.partition(":")[2]
 
 
 @lru_cache(maxsize=1_024)
-def asset_contract(asset: str, passphrase: str) -> str:
+def derive_asset_contract(asset: str, passphrase: str) -> str:
     """The id of the asset's own contract on this network."""
     code, _, issuer = asset.partition(":")
     return (Asset(code, issuer) if issuer else Asset.native()).contract_id(passphrase)

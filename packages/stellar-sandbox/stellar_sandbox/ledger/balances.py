@@ -9,12 +9,12 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from stellar_sandbox.ledger import xdr_codec
-from stellar_sandbox.ledger.addresses import NATIVE, asset_contract, issuer_of
+from stellar_sandbox.ledger.addresses import NATIVE, derive_asset_contract, get_issuer
 from stellar_sandbox.ledger.entries import INT64_MAX
-from stellar_sandbox.ledger.ledger_txn import State
+from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 
 
-class Obstacle(Enum):
+class TransferError(Enum):
     NO_ACCOUNT = auto()
     NO_TRUST = auto()
     NOT_AUTHORIZED = auto()
@@ -22,51 +22,51 @@ class Obstacle(Enum):
     LINE_FULL = auto()
 
 
-class Blocked(Exception):
-    def __init__(self, obstacle: Obstacle) -> None:
-        super().__init__(obstacle.name)
-        self.obstacle = obstacle
+class TransferFailed(Exception):
+    def __init__(self, error: TransferError) -> None:
+        super().__init__(error.name)
+        self.error = error
 
 
-def withdraw(state: State, owner: str, asset: str, amount: int) -> None:
+def withdraw(ltx: LedgerTxn, owner: str, asset: str, amount: int) -> None:
     if asset == NATIVE:
-        _move_native(state, owner, -amount)
-    elif owner != issuer_of(asset):
-        _move_issued(state, owner, asset, -amount)
+        _move_native(ltx, owner, -amount)
+    elif owner != get_issuer(asset):
+        _move_issued(ltx, owner, asset, -amount)
 
 
-def deposit(state: State, owner: str, asset: str, amount: int) -> None:
+def deposit(ltx: LedgerTxn, owner: str, asset: str, amount: int) -> None:
     if asset == NATIVE:
-        _move_native(state, owner, amount)
-    elif owner != issuer_of(asset):
-        _move_issued(state, owner, asset, amount)
+        _move_native(ltx, owner, amount)
+    elif owner != get_issuer(asset):
+        _move_issued(ltx, owner, asset, amount)
 
 
-def _move_native(state: State, owner: str, amount: int) -> None:
-    account = state.account(owner)
+def _move_native(ltx: LedgerTxn, owner: str, amount: int) -> None:
+    account = ltx.account(owner)
     if account is None:
-        raise Blocked(Obstacle.NO_ACCOUNT)
-    if amount < 0 and account.spendable < -amount:
-        raise Blocked(Obstacle.UNDERFUNDED)
+        raise TransferFailed(TransferError.NO_ACCOUNT)
+    if amount < 0 and account.available_balance < -amount:
+        raise TransferFailed(TransferError.UNDERFUNDED)
     if account.balance + amount > INT64_MAX:
-        raise Blocked(Obstacle.LINE_FULL)
-    state.put(replace(account, balance=account.balance + amount))
+        raise TransferFailed(TransferError.LINE_FULL)
+    ltx.put(replace(account, balance=account.balance + amount))
 
 
-def _move_issued(state: State, owner: str, asset: str, amount: int) -> None:
-    line = state.trustline(owner, asset)
+def _move_issued(ltx: LedgerTxn, owner: str, asset: str, amount: int) -> None:
+    line = ltx.trustline(owner, asset)
     if line is None:
-        raise Blocked(Obstacle.NO_TRUST)
+        raise TransferFailed(TransferError.NO_TRUST)
     if not line.authorized:
-        raise Blocked(Obstacle.NOT_AUTHORIZED)
+        raise TransferFailed(TransferError.NOT_AUTHORIZED)
     if line.balance + amount < 0:
-        raise Blocked(Obstacle.UNDERFUNDED)
+        raise TransferFailed(TransferError.UNDERFUNDED)
     if amount > 0 and line.balance + amount > line.limit:
-        raise Blocked(Obstacle.LINE_FULL)
-    state.put(replace(line, balance=line.balance + amount))
+        raise TransferFailed(TransferError.LINE_FULL)
+    ltx.put(replace(line, balance=line.balance + amount))
 
 
-def transfer_event(
+def build_transfer_event(
     passphrase: str,
     asset: str,
     source: bytes,
@@ -75,14 +75,17 @@ def transfer_event(
     *,
     minted: bool = False,
     burned: bool = False,
-    tag: bytes | None = None,
+    to_muxed_id: bytes | None = None,
 ) -> bytes:
     """The unified event of a transfer; from the issuer it is a mint, to the issuer a burn."""
     name = "mint" if minted else "burn" if burned else "transfer"
     parties = ([] if minted else [source]) + ([] if burned else [target])
-    data = xdr_codec.sc_i128(amount)
-    if tag is not None and not burned:
-        pairs = [(xdr_codec.sc_symbol("amount"), data), (xdr_codec.sc_symbol("to_muxed_id"), tag)]
-        data = xdr_codec.sc_map(pairs)
-    topics = [xdr_codec.sc_symbol(name), *parties, xdr_codec.sc_string(asset)]
-    return xdr_codec.event(asset_contract(asset, passphrase), topics, data)
+    data = xdr_codec.encode_i128(amount)
+    if to_muxed_id is not None and not burned:
+        pairs = [
+            (xdr_codec.encode_symbol("amount"), data),
+            (xdr_codec.encode_symbol("to_muxed_id"), to_muxed_id),
+        ]
+        data = xdr_codec.encode_map(pairs)
+    topics = [xdr_codec.encode_symbol(name), *parties, xdr_codec.encode_string(asset)]
+    return xdr_codec.encode_event(derive_asset_contract(asset, passphrase), topics, data)

@@ -17,47 +17,47 @@ INT64_MAX = 2**63 - 1
 AUTH_REQUIRED, AUTH_REVOCABLE, AUTH_IMMUTABLE, AUTH_CLAWBACK = 1, 2, 4, 8
 AUTHORIZED, MAINTAIN_LIABILITIES, TRUSTLINE_CLAWBACK = 1, 2, 4
 
-Key = tuple[str, ...]
+LedgerKey = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AccountEntry:
     address: str
     balance: int
     sequence: int
-    sub_entries: int = 0
+    num_sub_entries: int = 0
     flags: int = 0
     home_domain: str = ""
     thresholds: tuple[int, int, int, int] = (1, 0, 0, 0)  # master's weight, low, medium, high
     signers: tuple[tuple[str, int], ...] = ()
-    sponsoring: int = 0  # reserves it pays for others
-    sponsored: int = 0  # reserves of its own that another pays
+    num_sponsoring: int = 0  # reserves it pays for others
+    num_sponsored: int = 0  # reserves of its own that another pays
     sponsor: str = ""  # who pays for the account itself
     sequence_ledger: int = 0
     sequence_time: int = 0
-    changed: int = 0
+    last_modified: int = 0
 
     @property
-    def key(self) -> Key:
+    def key(self) -> LedgerKey:
         return ("account", self.address)
 
     @property
-    def spendable(self) -> int:
-        reserves = 2 + self.sub_entries + self.sponsoring - self.sponsored
+    def available_balance(self) -> int:
+        reserves = 2 + self.num_sub_entries + self.num_sponsoring - self.num_sponsored
         return self.balance - reserves * BASE_RESERVE
 
 
 @dataclass(frozen=True, slots=True)
-class Trustline:
+class TrustLineEntry:
     owner: str
     asset: str
     balance: int
     limit: int = INT64_MAX
     flags: int = AUTHORIZED
-    changed: int = 0
+    last_modified: int = 0
 
     @property
-    def key(self) -> Key:
+    def key(self) -> LedgerKey:
         return ("trustline", self.owner, self.asset)
 
     @property
@@ -66,59 +66,59 @@ class Trustline:
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimableBalance:
+class ClaimableBalanceEntry:
     id: str
     asset: str
     amount: int
     sponsor: str
     claimants: tuple[tuple[str, str], ...]  # address, predicate as hex of its XDR
     clawback: bool = False
-    changed: int = 0
+    last_modified: int = 0
 
     @property
-    def key(self) -> Key:
+    def key(self) -> LedgerKey:
         return ("claimable", self.id)
 
 
 @dataclass(frozen=True, slots=True)
-class ContractData:
+class ContractDataEntry:
     """One value of a contract, both key and value as hex of the XDR the wire carries."""
 
     contract: str
-    slot: str
+    data_key: str
     value: str
     durability: int = 1
     live_until: int = 0
-    changed: int = 0
+    last_modified: int = 0
 
     @property
-    def key(self) -> Key:
-        return ("data", self.contract, self.slot, str(self.durability))
+    def key(self) -> LedgerKey:
+        return ("data", self.contract, self.data_key, str(self.durability))
 
 
-Entry = Account | Trustline | ClaimableBalance | ContractData
-KINDS: dict[str, type[Any]] = {
-    "account": Account,
-    "trustline": Trustline,
-    "claimable": ClaimableBalance,
-    "data": ContractData,
+LedgerEntry = AccountEntry | TrustLineEntry | ClaimableBalanceEntry | ContractDataEntry
+ENTRY_TYPES: dict[str, type[Any]] = {
+    "account": AccountEntry,
+    "trustline": TrustLineEntry,
+    "claimable": ClaimableBalanceEntry,
+    "data": ContractDataEntry,
 }
 
 
-def dump_key(key: Key) -> str:
+def dump_key(key: LedgerKey) -> str:
     return "|".join(key)
 
 
-def dump_entry(entry: Entry) -> bytes:
+def dump_entry(entry: LedgerEntry) -> bytes:
     return orjson.dumps(entry)
 
 
-def load_entry(key: str, body: bytes) -> Entry:
+def load_entry(key: str, body: bytes) -> LedgerEntry:
     fields = orjson.loads(body)
     for name in ("thresholds", "signers", "claimants"):
         if name in fields:
             fields[name] = tuple(
                 tuple(item) if isinstance(item, list) else item for item in fields[name]
             )
-    entry: Entry = KINDS[key.partition("|")[0]](**fields)
+    entry: LedgerEntry = ENTRY_TYPES[key.partition("|")[0]](**fields)
     return entry

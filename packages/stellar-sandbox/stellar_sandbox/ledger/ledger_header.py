@@ -16,7 +16,7 @@ PROTOCOL_VERSION = 27
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class LedgerHeader:
     """A closed ledger: its number, its time and its header."""
 
     sequence: int
@@ -30,9 +30,9 @@ class Head:
         return xdr.LedgerHeader.from_xdr(self.header).ledger_version.uint32
 
 
-def build_head(
-    previous: Head | None, close_time: int, results: bytes, changes: bytes, protocol: int
-) -> Head:
+def build_ledger_header(
+    previous: LedgerHeader | None, close_time: int, results: bytes, changes: bytes, protocol: int
+) -> LedgerHeader:
     sequence = 1 if previous is None else previous.sequence + 1
     before = bytes(32) if previous is None else bytes.fromhex(previous.hash)
     header = xdr.LedgerHeader(
@@ -58,4 +58,6 @@ def build_head(
         ext=xdr.LedgerHeaderExt(0),
     )
     raw = header.to_xdr_bytes()
-    return Head(sequence, close_time, sha256(raw).hexdigest(), base64.b64encode(raw).decode())
+    return LedgerHeader(
+        sequence, close_time, sha256(raw).hexdigest(), base64.b64encode(raw).decode()
+    )

@@ -4,38 +4,43 @@ from __future__ import annotations
 
 from stellar_sdk import xdr
 
-from stellar_sandbox.ledger.addresses import account_of, account_text, asset_of, contract_text
-from stellar_sandbox.ledger.entries import Key
+from stellar_sandbox.ledger.addresses import (
+    encode_account,
+    encode_contract,
+    parse_account_id,
+    parse_asset,
+)
+from stellar_sandbox.ledger.entries import LedgerKey
 
-INSTANCE_SLOT = "00000014"  # SCV_LEDGER_KEY_CONTRACT_INSTANCE, as its XDR in hex
+INSTANCE_KEY = "00000014"  # SCV_LEDGER_KEY_CONTRACT_INSTANCE, as its XDR in hex
 
 
-def key_of(key: xdr.LedgerKey) -> Key | None:
+def parse_ledger_key(key: xdr.LedgerKey) -> LedgerKey | None:
     """The key; None for kinds of entry that the box never holds."""
     if key.account is not None:
-        return ("account", account_of(key.account.account_id))
+        return ("account", parse_account_id(key.account.account_id))
     if key.trust_line is not None:
-        asset = asset_of(key.trust_line.asset)
-        return (asset and ("trustline", account_of(key.trust_line.account_id), asset)) or None
+        asset = parse_asset(key.trust_line.asset)
+        return (asset and ("trustline", parse_account_id(key.trust_line.account_id), asset)) or None
     if key.claimable_balance is not None and key.claimable_balance.balance_id.v0 is not None:
         return ("claimable", key.claimable_balance.balance_id.v0.hash.hex())
     if key.contract_data is not None:
-        slot = key.contract_data.key.to_xdr_bytes().hex()
-        owner = address_of(key.contract_data.contract)
-        return ("data", owner, slot, str(int(key.contract_data.durability)))
+        data_key = key.contract_data.key.to_xdr_bytes().hex()
+        owner = parse_sc_address(key.contract_data.contract)
+        return ("data", owner, data_key, str(int(key.contract_data.durability)))
     return None
 
 
-def address_of(address: xdr.SCAddress) -> str:
+def parse_sc_address(address: xdr.SCAddress) -> str:
     """The account or contract behind a contract's argument, its muxed id left aside."""
     if address.account_id is not None:
-        return account_of(address.account_id)
+        return parse_account_id(address.account_id)
     if address.muxed_account is not None:
-        return account_text(address.muxed_account.ed25519.uint256)
+        return encode_account(address.muxed_account.ed25519.uint256)
     if address.contract_id is not None:
-        return contract_text(address.contract_id.contract_id.hash)
+        return encode_contract(address.contract_id.contract_id.hash)
     return ""
 
 
-def instance_key(contract: str) -> Key:
-    return ("data", contract, INSTANCE_SLOT, "1")
+def build_instance_key(contract: str) -> LedgerKey:
+    return ("data", contract, INSTANCE_KEY, "1")

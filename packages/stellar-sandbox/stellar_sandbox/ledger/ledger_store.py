@@ -15,8 +15,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from stellar_sandbox.ledger.entries import Entry, Key, dump_entry, dump_key, load_entry
-from stellar_sandbox.ledger.ledger_header import Head
+from stellar_sandbox.ledger.entries import LedgerEntry, LedgerKey, dump_entry, dump_key, load_entry
+from stellar_sandbox.ledger.ledger_header import LedgerHeader
 
 SCHEMA = """
 create table if not exists facts (name text primary key, value text not null);
@@ -39,7 +39,7 @@ COLUMNS = "ledger, position, hash, inner_hash, created_at, soroban, body"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TransactionRecord:
     """A transaction in a ledger; `body` is its JSON without braces, ready to be answered."""
 
     ledger: int
@@ -51,11 +51,11 @@ class Record:
     body: bytes
 
 
-class Unusable(ValueError):
+class StoreUnusable(ValueError):
     """A data directory that cannot be opened, said in one sentence."""
 
 
-class Store:
+class LedgerStore:
     def __init__(self, path: Path | None) -> None:
         target = ":memory:" if path is None else str(path / "stellar.sqlite")
         self._db = sqlite3.connect(target, timeout=2.0, isolation_level=None)
@@ -70,7 +70,7 @@ class Store:
             self._db.execute("commit")
         except sqlite3.OperationalError as error:
             self._db.close()
-            raise Unusable(f"The data directory {path} cannot be used: {error}.") from error
+            raise StoreUnusable(f"The data directory {path} cannot be used: {error}.") from error
 
     def _check_format(self, path: Path | None) -> None:
         """Tables of another shape are refused here, rather than at the first payment."""
@@ -78,7 +78,7 @@ class Store:
         found = self._db.execute("pragma user_version").fetchone()[0]
         if made and found != FORMAT:
             self._db.close()
-            raise Unusable(
+            raise StoreUnusable(
                 f"The data directory {path} was made by another version of the box;"
                 " give it an empty one."
             )
@@ -87,20 +87,20 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
-    def fact(self, name: str) -> str | None:
+    def read_state(self, name: str) -> str | None:
         row = self._db.execute("select value from facts where name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
-    def load_entries(self) -> dict[Key, Entry]:
+    def load_entries(self) -> dict[LedgerKey, LedgerEntry]:
         rows = self._db.execute("select key, body from entries")
         return {entry.key: entry for key, body in rows for entry in (load_entry(key, body),)}
 
-    def save_close(
+    def write_close(
         self,
-        head: Head,
-        changes: dict[Key, Entry | None],
-        records: Iterable[Record],
-        facts: Iterable[tuple[str, str]] = (),
+        header: LedgerHeader,
+        changes: dict[LedgerKey, LedgerEntry | None],
+        records: Iterable[TransactionRecord],
+        state: Iterable[tuple[str, str]] = (),
     ) -> None:
         """A ledger, whole or not at all."""
         kept = [(dump_key(key), dump_entry(entry)) for key, entry in changes.items() if entry]
@@ -111,58 +111,60 @@ class Store:
             self._db.executemany("insert or replace into entries values (?, ?)", kept)
             self._db.executemany("delete from entries where key = ?", gone)
             self._db.executemany("insert into transactions values (?, ?, ?, ?, ?, ?, ?)", rows)
-            self._db.executemany("insert or replace into facts values (?, ?)", facts)
+            self._db.executemany("insert or replace into facts values (?, ?)", state)
             self._db.execute(
                 "insert into ledgers values (?, ?, ?, ?)",
-                (head.sequence, head.close_time, head.hash, head.header),
+                (header.sequence, header.close_time, header.hash, header.header),
             )
         except BaseException:
             self._db.execute("rollback")
             raise
         self._db.execute("commit")
 
-    def head(self, sequence: int | None = None) -> Head | None:
+    def read_header(self, sequence: int | None = None) -> LedgerHeader | None:
         """A ledger by its number, or the last one."""
         columns = "select sequence, close_time, hash, header from ledgers"
         if sequence is None:
             row = self._db.execute(f"{columns} order by sequence desc limit 1").fetchone()
         else:
             row = self._db.execute(f"{columns} where sequence = ?", (sequence,)).fetchone()
-        return None if row is None else Head(*row)
+        return None if row is None else LedgerHeader(*row)
 
-    def heads(self, first: int, last: int, limit: int) -> list[Head]:
+    def read_headers(self, first: int, last: int, limit: int) -> list[LedgerHeader]:
         query = (
             "select sequence, close_time, hash, header from ledgers"
             " where sequence between ? and ? order by sequence limit ?"
         )
-        return [Head(*row) for row in self._db.execute(query, (first, last, limit))]
+        return [LedgerHeader(*row) for row in self._db.execute(query, (first, last, limit))]
 
-    def first_sequence(self) -> int:
+    def read_first_sequence(self) -> int:
         row = self._db.execute("select min(sequence) from ledgers").fetchone()
         return int(row[0] or 0)
 
-    def find(self, digest: bytes) -> Record | None:
+    def find_transaction(self, digest: bytes) -> TransactionRecord | None:
         """A transaction by its hash, or by the hash of what a fee bump carried."""
         query = f"select {COLUMNS} from transactions where hash = ?1 or inner_hash = ?1"
         row = self._db.execute(query, (digest,)).fetchone()
-        return None if row is None else _record(row)
+        return None if row is None else _build_record(row)
 
-    def page(self, start: tuple[int, int], last: int, limit: int) -> list[Record]:
+    def read_transactions(
+        self, start: tuple[int, int], last: int, limit: int
+    ) -> list[TransactionRecord]:
         """Transactions from a place (ledger, position) on, in order."""
         query = (
             f"select {COLUMNS} from transactions"
             " where (ledger, position) >= (?, ?) and ledger <= ?"
             " order by ledger, position limit ?"
         )
-        return [_record(row) for row in self._db.execute(query, (*start, last, limit))]
+        return [_build_record(row) for row in self._db.execute(query, (*start, last, limit))]
 
-    def forget_before(self, sequence: int) -> None:
+    def delete_before(self, sequence: int) -> None:
         self._db.execute("delete from transactions where ledger < ?", (sequence,))
         self._db.execute("delete from ledgers where sequence < ?", (sequence,))
 
 
-def _record(row: tuple[Any, ...]) -> Record:
+def _build_record(row: tuple[Any, ...]) -> TransactionRecord:
     # Compressed, because a busy day of history would else fill gigabytes.
     ledger, position, digest, inner, created_at, soroban, body = row
     text = zlib.decompress(body)
-    return Record(ledger, position, digest, inner, created_at, bool(soroban), text)
+    return TransactionRecord(ledger, position, digest, inner, created_at, bool(soroban), text)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from functools import lru_cache
 from struct import pack
 
-from stellar_sandbox.ledger.addresses import NATIVE, account_bytes, contract_bytes
+from stellar_sandbox.ledger.addresses import NATIVE, decode_account, decode_contract
 from stellar_sandbox.ledger.entries import (
-    Account,
-    ClaimableBalance,
-    ContractData,
-    Entry,
-    Key,
-    Trustline,
+    AccountEntry,
+    ClaimableBalanceEntry,
+    ContractDataEntry,
+    LedgerEntry,
+    LedgerKey,
+    TrustLineEntry,
 )
 
 ZERO = bytes(4)
@@ -23,11 +23,11 @@ ONE = pack(">i", 1)
 VOID = pack(">i", 1)
 
 
-def opaque(raw: bytes) -> bytes:
+def encode_opaque(raw: bytes) -> bytes:
     return pack(">I", len(raw)) + raw + bytes(-len(raw) % 4)
 
 
-def array(items: list[bytes]) -> bytes:
+def encode_array(items: list[bytes]) -> bytes:
     return pack(">I", len(items)) + b"".join(items)
 
 
@@ -35,170 +35,178 @@ def array(items: list[bytes]) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def sc_symbol(text: str) -> bytes:
-    return pack(">i", 15) + opaque(text.encode())
+def encode_symbol(text: str) -> bytes:
+    return pack(">i", 15) + encode_opaque(text.encode())
 
 
-def sc_string(text: str | bytes) -> bytes:
-    return pack(">i", 14) + opaque(text.encode() if isinstance(text, str) else text)
+def encode_string(text: str | bytes) -> bytes:
+    return pack(">i", 14) + encode_opaque(text.encode() if isinstance(text, str) else text)
 
 
-def sc_bytes(raw: bytes) -> bytes:
-    return pack(">i", 13) + opaque(raw)
+def encode_bytes(raw: bytes) -> bytes:
+    return pack(">i", 13) + encode_opaque(raw)
 
 
-def sc_bool(value: bool) -> bytes:
+def encode_bool(value: bool) -> bytes:
     return pack(">ii", 0, int(value))
 
 
-def sc_u32(value: int) -> bytes:
+def encode_u32(value: int) -> bytes:
     return pack(">iI", 3, value)
 
 
-def sc_u64(value: int) -> bytes:
+def encode_u64(value: int) -> bytes:
     return pack(">iQ", 5, value)
 
 
-def sc_i128(value: int) -> bytes:
+def encode_i128(value: int) -> bytes:
     return pack(">i", 10) + value.to_bytes(16, "big", signed=True)
 
 
-def sc_u128(value: int) -> bytes:
+def encode_u128(value: int) -> bytes:
     return pack(">i", 9) + value.to_bytes(16, "big")
 
 
-def sc_vec(items: list[bytes]) -> bytes:
-    return pack(">ii", 16, 1) + array(items)
+def encode_vec(items: list[bytes]) -> bytes:
+    return pack(">ii", 16, 1) + encode_array(items)
 
 
-def sc_map(pairs: list[tuple[bytes, bytes]]) -> bytes:
-    return pack(">ii", 17, 1) + array([name + value for name, value in pairs])
+def encode_map(pairs: list[tuple[bytes, bytes]]) -> bytes:
+    return pack(">ii", 17, 1) + encode_array([name + value for name, value in pairs])
 
 
-def sc_address(address: str) -> bytes:
-    return pack(">i", 18) + bare_address(address)
+def encode_sc_address(address: str) -> bytes:
+    return pack(">i", 18) + encode_address(address)
 
 
-def sc_error(kind: int, code: int) -> bytes:
+def encode_error(kind: int, code: int) -> bytes:
     return pack(">iiI", 2, kind, code)
 
 
-def sc_claimable(balance_id: str) -> bytes:
+def encode_sc_claimable_balance(balance_id: str) -> bytes:
     return pack(">iii", 18, 3, 0) + bytes.fromhex(balance_id)
 
 
-def bare_address(address: str) -> bytes:
+def encode_address(address: str) -> bytes:
     if address.startswith("C"):
-        return pack(">i", 1) + contract_bytes(address)
-    return pack(">i", 0) + account_id(address)
+        return pack(">i", 1) + decode_contract(address)
+    return pack(">i", 0) + encode_account_id(address)
 
 
-def event(contract: str, topics: list[bytes], data: bytes) -> bytes:
+def encode_event(contract: str, topics: list[bytes], data: bytes) -> bytes:
     """A contract event, as any contract, the asset's own or a classic payment leaves it."""
-    return pack(">ii", 0, 1) + contract_bytes(contract) + pack(">ii", 1, 0) + array(topics) + data
+    return (
+        pack(">ii", 0, 1)
+        + decode_contract(contract)
+        + pack(">ii", 1, 0)
+        + encode_array(topics)
+        + data
+    )
 
 
-def diagnostic(contract: str | None, topics: list[bytes], text: str) -> bytes:
+def encode_diagnostic_event(contract: str | None, topics: list[bytes], text: str) -> bytes:
     """What a host logs of a call that failed: no event of the contract, and of no ledger."""
-    who = ZERO if contract is None else ONE + contract_bytes(contract)
-    return pack(">ii", 0, 0) + who + pack(">ii", 2, 0) + array(topics) + sc_string(text)
+    who = ZERO if contract is None else ONE + decode_contract(contract)
+    return pack(">ii", 0, 0) + who + pack(">ii", 2, 0) + encode_array(topics) + encode_string(text)
 
 
 # Accounts, assets, keys
 
 
 @lru_cache(maxsize=65_536)
-def account_id(address: str) -> bytes:
-    return ZERO + account_bytes(address)
+def encode_account_id(address: str) -> bytes:
+    return ZERO + decode_account(address)
 
 
 @lru_cache(maxsize=1_024)
-def asset_bytes(asset: str) -> bytes:
+def encode_asset(asset: str) -> bytes:
     if asset == NATIVE:
         return ZERO
     code, _, issuer = asset.partition(":")
     kind, width = (1, 4) if len(code) <= 4 else (2, 12)
-    return pack(">i", kind) + code.encode().ljust(width, bytes(1)) + account_id(issuer)
+    return pack(">i", kind) + code.encode().ljust(width, bytes(1)) + encode_account_id(issuer)
 
 
-def ledger_key(key: Key) -> bytes:
+def encode_ledger_key(key: LedgerKey) -> bytes:
     match key:
         case ("account", address):
-            return pack(">i", 0) + account_id(address)
+            return pack(">i", 0) + encode_account_id(address)
         case ("trustline", owner, asset):
-            return pack(">i", 1) + account_id(owner) + asset_bytes(asset)
+            return pack(">i", 1) + encode_account_id(owner) + encode_asset(asset)
         case ("claimable", balance_id):
             return pack(">ii", 4, 0) + bytes.fromhex(balance_id)
-        case ("data", contract, slot, durability):
-            slot_bytes = bytes.fromhex(slot) + pack(">i", int(durability))
-            return pack(">i", 6) + bare_address(contract) + slot_bytes
+        case ("data", contract, data_key, durability):
+            key_bytes = bytes.fromhex(data_key) + pack(">i", int(durability))
+            return pack(">i", 6) + encode_address(contract) + key_bytes
     raise ValueError(key)
 
 
 # Entries
 
 
-def entry_data(entry: Entry) -> bytes:
-    if isinstance(entry, Account):
-        return pack(">i", 0) + _account(entry)
-    if isinstance(entry, Trustline):
-        body = account_id(entry.owner) + asset_bytes(entry.asset)
+def encode_entry_data(entry: LedgerEntry) -> bytes:
+    if isinstance(entry, AccountEntry):
+        return pack(">i", 0) + _encode_account(entry)
+    if isinstance(entry, TrustLineEntry):
+        body = encode_account_id(entry.owner) + encode_asset(entry.asset)
         return ONE + body + pack(">qqIi", entry.balance, entry.limit, entry.flags, 0)
-    if isinstance(entry, ClaimableBalance):
-        return pack(">i", 4) + _claimable(entry)
-    return pack(">i", 6) + _contract_data(entry)
+    if isinstance(entry, ClaimableBalanceEntry):
+        return pack(">i", 4) + _encode_claimable_balance(entry)
+    return pack(">i", 6) + _encode_contract_data(entry)
 
 
-def ledger_entry(entry: Entry) -> bytes:
-    sponsor = entry.sponsor if isinstance(entry, Account | ClaimableBalance) else ""
-    ext = pack(">ii", 1, 1) + account_id(sponsor) + ZERO if sponsor else ZERO
-    return pack(">I", entry.changed) + entry_data(entry) + ext
+def encode_ledger_entry(entry: LedgerEntry) -> bytes:
+    sponsor = entry.sponsor if isinstance(entry, AccountEntry | ClaimableBalanceEntry) else ""
+    ext = pack(">ii", 1, 1) + encode_account_id(sponsor) + ZERO if sponsor else ZERO
+    return pack(">I", entry.last_modified) + encode_entry_data(entry) + ext
 
 
-def entry_changes(changes: list[tuple[Key, Entry | None, Entry | None]]) -> bytes:
+def encode_entry_changes(
+    changes: list[tuple[LedgerKey, LedgerEntry | None, LedgerEntry | None]],
+) -> bytes:
     """Each change as the network reports it: the entry as it was, then as it is."""
     rows = []
     for key, old, new in changes:
         if old is not None:
-            rows.append(pack(">i", 3) + ledger_entry(old))
+            rows.append(pack(">i", 3) + encode_ledger_entry(old))
         if new is not None:
-            rows.append(pack(">i", 0 if old is None else 1) + ledger_entry(new))
+            rows.append(pack(">i", 0 if old is None else 1) + encode_ledger_entry(new))
         elif old is not None:
-            rows.append(pack(">i", 2) + ledger_key(key))
-    return array(rows)
+            rows.append(pack(">i", 2) + encode_ledger_key(key))
+    return encode_array(rows)
 
 
-def _account(entry: Account) -> bytes:
-    signers = [account_id(key) + pack(">I", weight) for key, weight in entry.signers]
+def _encode_account(entry: AccountEntry) -> bytes:
+    signers = [encode_account_id(key) + pack(">I", weight) for key, weight in entry.signers]
     return (
-        account_id(entry.address)
-        + pack(">qqIiI", entry.balance, entry.sequence, entry.sub_entries, 0, entry.flags)
-        + opaque(entry.home_domain.encode())
+        encode_account_id(entry.address)
+        + pack(">qqIiI", entry.balance, entry.sequence, entry.num_sub_entries, 0, entry.flags)
+        + encode_opaque(entry.home_domain.encode())
         + bytes(entry.thresholds)
-        + array(signers)
+        + encode_array(signers)
         + pack(">iqqi", 1, 0, 0, 2)
-        + pack(">II", entry.sponsored, entry.sponsoring)
-        + array([ZERO] * len(signers))
+        + pack(">II", entry.num_sponsored, entry.num_sponsoring)
+        + encode_array([ZERO] * len(signers))
         + pack(">iiIQ", 3, 0, entry.sequence_ledger, entry.sequence_time)
     )
 
 
-def _claimable(entry: ClaimableBalance) -> bytes:
+def _encode_claimable_balance(entry: ClaimableBalanceEntry) -> bytes:
     claimants = [
-        ZERO + account_id(address) + bytes.fromhex(predicate)
+        ZERO + encode_account_id(address) + bytes.fromhex(predicate)
         for address, predicate in entry.claimants
     ]
     flags = pack(">iiI", 1, 0, 1) if entry.clawback else ZERO
     return (
         ZERO
         + bytes.fromhex(entry.id)
-        + array(claimants)
-        + asset_bytes(entry.asset)
+        + encode_array(claimants)
+        + encode_asset(entry.asset)
         + pack(">q", entry.amount)
         + flags
     )
 
 
-def _contract_data(entry: ContractData) -> bytes:
-    head = ZERO + bare_address(entry.contract) + bytes.fromhex(entry.slot)
+def _encode_contract_data(entry: ContractDataEntry) -> bytes:
+    head = ZERO + encode_address(entry.contract) + bytes.fromhex(entry.data_key)
     return head + pack(">i", entry.durability) + bytes.fromhex(entry.value)

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stellar_sandbox.faults.fault_plan import COUNTED_WHEN_MET, WORLD_KINDS, BadPlan, Fault
+from stellar_sandbox.faults.fault_plan import (
+    COUNTED_PER_TRANSACTION,
+    STATE_KINDS,
+    Fault,
+    InvalidFaultPlan,
+)
 from stellar_sandbox.ledger import fees
 from stellar_sandbox.ledger.ledger_header import PROTOCOL_VERSION
 from stellar_sandbox.network.network import Network, Node
 
 
-def start_plan(network: Network, faults: list[Fault], seed: int) -> None:
+def start_fault_plan(network: Network, faults: list[Fault], seed: int) -> None:
     """End every running incident and begin those of the new plan."""
     for fault in faults:
         if fault.node is not None and not 0 <= fault.node < len(network.nodes):
-            raise BadPlan(f"There is no node {fault.node}.")
+            raise InvalidFaultPlan(f"There is no node {fault.node}.")
         _check_address(network, fault)
     for fault in network.faults.faults:
-        if fault.kind in WORLD_KINDS:
+        if fault.kind in STATE_KINDS:
             _end(network, fault)
     network.faults.replace(faults, seed)
     for fault in faults:
-        if fault.kind in WORLD_KINDS:
+        if fault.kind in STATE_KINDS:
             _begin(network, fault)
-            if fault.kind not in COUNTED_WHEN_MET:
+            if fault.kind not in COUNTED_PER_TRANSACTION:
                 network.faults.counts[fault.kind] += 1
 
 
@@ -31,15 +36,15 @@ def _begin(network: Network, fault: Fault) -> None:
     value = fault.value or 0
     match fault.kind:
         case "lagging_node":
-            _lag(network, fault, value)
+            _set_lag(network, fault, value)
         case "lagging_history":
-            for node in _nodes(network, fault):
+            for node in _select_nodes(network, fault):
                 node.history_lag = value
         case "surge_fee":
-            network.ledger.lanes.floor = max(value, fees.BASE_FEE)
+            network.ledger.surge_pricing.min_fee_rate = max(value, fees.BASE_FEE)
         case "short_retention":
-            for node in _nodes(network, fault):
-                node.remembers_from = network.ledger.head.sequence - value
+            for node in _select_nodes(network, fault):
+                node.history_start = network.ledger.last_closed.sequence - value
         case "network_halt":
             network.halted = True
         case "protocol_upgrade" if fault.node is not None:
@@ -49,21 +54,21 @@ def _begin(network: Network, fault: Fault) -> None:
         case "frozen_key":
             _freeze(network, fault, lambda frozen, address: frozen | {address})
         case "frozen_trustline" | "removed_trustline":
-            network.disturb(fault.kind, fault.address or "")
+            network.begin_ledger_fault(fault.kind, fault.address or "")
 
 
 def _end(network: Network, fault: Fault) -> None:
     match fault.kind:
         case "lagging_node":
-            _lag(network, fault, 0)
+            _set_lag(network, fault, 0)
         case "lagging_history":
-            for node in _nodes(network, fault):
+            for node in _select_nodes(network, fault):
                 node.history_lag = 0
         case "surge_fee":
-            network.ledger.lanes.floor = fees.BASE_FEE
+            network.ledger.surge_pricing.min_fee_rate = fees.BASE_FEE
         case "short_retention":
-            for node in _nodes(network, fault):
-                node.remembers_from = 0
+            for node in _select_nodes(network, fault):
+                node.history_start = 0
         case "network_halt":
             network.halted = False
         case "protocol_upgrade" if fault.node is not None:
@@ -73,7 +78,7 @@ def _end(network: Network, fault: Fault) -> None:
         case "frozen_key":
             _freeze(network, fault, lambda frozen, address: frozen - {address})
         case "frozen_trustline" | "removed_trustline":
-            network.repair(fault.kind, fault.address or "")
+            network.end_ledger_fault(fault.kind, fault.address or "")
 
 
 def _check_address(network: Network, fault: Fault) -> None:
@@ -82,19 +87,19 @@ def _check_address(network: Network, fault: Fault) -> None:
     root, asset = network.ledger.root, network.settings.genesis.asset
     if fault.kind == "frozen_key":
         if root.account(fault.address) is None:
-            raise BadPlan(f"There is no account {fault.address} to freeze.")
+            raise InvalidFaultPlan(f"There is no account {fault.address} to freeze.")
     elif root.trustline(fault.address, asset) is None:
-        raise BadPlan(f"{fault.address} has no trustline to disturb.")
+        raise InvalidFaultPlan(f"{fault.address} has no trustline to disturb.")
 
 
-def _nodes(network: Network, fault: Fault) -> list[Node]:
+def _select_nodes(network: Network, fault: Fault) -> list[Node]:
     return network.nodes if fault.node is None else [network.nodes[fault.node]]
 
 
-def _lag(network: Network, fault: Fault, ledgers: int) -> None:
-    for node in _nodes(network, fault):
+def _set_lag(network: Network, fault: Fault, ledgers: int) -> None:
+    for node in _select_nodes(network, fault):
         node.lag = ledgers
-        node.follow()
+        node.catch_up()
 
 
 def _freeze(

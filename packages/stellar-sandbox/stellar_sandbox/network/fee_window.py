@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stellar_sandbox.network.ledger_manager import Closing
+from stellar_sandbox.network.ledger_manager import LedgerCloseResult
 from stellar_sandbox.network.surge_pricing import rate
 
 
 @dataclass(slots=True)
-class FeeSample:
+class LedgerFees:
     """What places in one ledger did cost, per operation, in each lane."""
 
     classic: list[int] = field(default_factory=list)
     soroban: list[int] = field(default_factory=list)
 
     @classmethod
-    def of(cls, closing: Closing) -> FeeSample:
+    def of(cls, closing: LedgerCloseResult) -> LedgerFees:
         sample = cls()
         for envelope in closing.applied:
             lane = sample.soroban if envelope.is_soroban else sample.classic

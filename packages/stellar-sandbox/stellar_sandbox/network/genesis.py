@@ -13,12 +13,12 @@ from stellar_sandbox.calculator.contract import SlaCalculator
 from stellar_sandbox.contracts.host import Deployed
 from stellar_sandbox.contracts.stellar_asset_contract import AssetContract
 from stellar_sandbox.ledger.addresses import NATIVE
-from stellar_sandbox.ledger.entries import Account, Entry, Trustline
+from stellar_sandbox.ledger.entries import AccountEntry, LedgerEntry, TrustLineEntry
 
 ISSUER_NATIVE = 10_000 * 10_000_000
 
 
-class BadGenesis(ValueError):
+class InvalidGenesis(ValueError):
     """A genesis file that cannot be used, said in one sentence."""
 
 
@@ -28,7 +28,7 @@ class Genesis:
     asset: str
     accounts: tuple[tuple[str, int, int | None], ...]  # address, XLM and USDC in stroops
     digest: str
-    calculator: tuple[str, str, str, int] | None = None  # contract, admin, operator, retention
+    sla_contract: tuple[str, str, str, int] | None = None  # contract, admin, operator, retention
 
     @classmethod
     def read(cls, path: Path) -> Genesis:
@@ -36,9 +36,9 @@ class Genesis:
             raw = path.read_bytes()
             return cls.parse(orjson.loads(raw))
         except OSError as error:
-            raise BadGenesis(f"The genesis file {path} cannot be read: {error}.") from error
+            raise InvalidGenesis(f"The genesis file {path} cannot be read: {error}.") from error
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise BadGenesis(f"The genesis file {path} is not one: {error!r}.") from error
+            raise InvalidGenesis(f"The genesis file {path} is not one: {error!r}.") from error
 
     @classmethod
     def parse(cls, document: dict[str, object]) -> Genesis:
@@ -46,49 +46,51 @@ class Genesis:
         if not isinstance(asset, dict) or not isinstance(rows, list):
             raise TypeError("asset must be an object and accounts a list")
         issuer = str(asset["issuer"])
-        accounts = tuple(_account_row(row) for row in rows)
+        accounts = tuple(_parse_account(row) for row in rows)
         if not StrKey.is_valid_ed25519_public_key(issuer):
-            raise BadGenesis(f"The genesis file names no valid issuer: {issuer}.")
+            raise InvalidGenesis(f"The genesis file names no valid issuer: {issuer}.")
         named = {address for address, _, _ in accounts}
         if len(named) != len(accounts):
-            raise BadGenesis("The genesis file names an account twice.")
+            raise InvalidGenesis("The genesis file names an account twice.")
         digest = sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()
         passphrase = str(document["network_passphrase"])
-        calculator = _calculator_row(document.get("sla_contract"))
-        return cls(passphrase, f"{asset['code']}:{issuer}", accounts, digest, calculator)
+        sla_contract = _parse_sla_contract(document.get("sla_contract"))
+        return cls(passphrase, f"{asset['code']}:{issuer}", accounts, digest, sla_contract)
 
-    def contracts(self) -> list[Deployed]:
+    def build_contracts(self) -> list[Deployed]:
         made: list[Deployed] = [AssetContract(NATIVE), AssetContract(self.asset)]
-        if self.calculator is not None:
-            made.append(SlaCalculator(*self.calculator))
+        if self.sla_contract is not None:
+            made.append(SlaCalculator(*self.sla_contract))
         return made
 
-    def entries(self) -> list[Entry]:
+    def build_entries(self) -> list[LedgerEntry]:
         issuer = self.asset.partition(":")[2]
-        made: list[Entry] = [contract.instance(self.passphrase) for contract in self.contracts()]
+        made: list[LedgerEntry] = [
+            contract.instance(self.passphrase) for contract in self.build_contracts()
+        ]
         if issuer not in {address for address, _, _ in self.accounts}:
-            made.append(Account(issuer, ISSUER_NATIVE, 0))
+            made.append(AccountEntry(issuer, ISSUER_NATIVE, 0))
         for address, native, issued in self.accounts:
             trusts = issued is not None and address != issuer
-            made.append(Account(address, native, 0, sub_entries=int(trusts)))
+            made.append(AccountEntry(address, native, 0, num_sub_entries=int(trusts)))
             if issued is not None and trusts:
-                made.append(Trustline(address, self.asset, issued))
+                made.append(TrustLineEntry(address, self.asset, issued))
         return made
 
 
-def _account_row(row: dict[str, object]) -> tuple[str, int, int | None]:
+def _parse_account(row: dict[str, object]) -> tuple[str, int, int | None]:
     address, native, issued = row["address"], row["native_stroops"], row.get("usdc_stroops")
     if not isinstance(address, str) or not StrKey.is_valid_ed25519_public_key(address):
-        raise BadGenesis(f"The genesis file names no valid account: {address}.")
+        raise InvalidGenesis(f"The genesis file names no valid account: {address}.")
     for amount in (native, issued):
         if amount is not None and (type(amount) is not int or not 0 <= amount < 2**63):
-            raise BadGenesis(f"The genesis file gives {address} no whole stroops: {amount!r}.")
+            raise InvalidGenesis(f"The genesis file gives {address} no whole stroops: {amount!r}.")
     assert isinstance(native, int)
     assert issued is None or isinstance(issued, int)
     return address, native, issued
 
 
-def _calculator_row(row: object) -> tuple[str, str, str, int] | None:
+def _parse_sla_contract(row: object) -> tuple[str, str, str, int] | None:
     """The SLA calculator that the world begins with, initialized; a world may begin without."""
     if row is None:
         return None
@@ -97,10 +99,10 @@ def _calculator_row(row: object) -> tuple[str, str, str, int] | None:
     contract, limit = str(row["contract"]), row["retention_limit"]
     admin, operator = str(row["admin"]), str(row["operator"])
     if not StrKey.is_valid_contract(contract):
-        raise BadGenesis(f"The genesis file names no valid contract: {contract}.")
+        raise InvalidGenesis(f"The genesis file names no valid contract: {contract}.")
     for address in (admin, operator):
         if not StrKey.is_valid_ed25519_public_key(address):
-            raise BadGenesis(f"The genesis file gives the contract no valid role: {address}.")
+            raise InvalidGenesis(f"The genesis file gives the contract no valid role: {address}.")
     if type(limit) is not int or not 1 <= limit <= 1_000:
-        raise BadGenesis(f"The genesis file gives the contract no retention limit: {limit!r}.")
+        raise InvalidGenesis(f"The genesis file gives the contract no retention limit: {limit!r}.")
     return contract, admin, operator, limit

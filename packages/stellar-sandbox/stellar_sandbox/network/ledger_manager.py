@@ -11,33 +11,35 @@ from pathlib import Path
 import orjson
 
 from stellar_sandbox.contracts.host import Contract
-from stellar_sandbox.envelopes.transaction_frame import Envelope
-from stellar_sandbox.envelopes.transaction_result import Refused
-from stellar_sandbox.ledger.entries import Entry, Key
-from stellar_sandbox.ledger.ledger_header import PROTOCOL_VERSION, Head, build_head
-from stellar_sandbox.ledger.ledger_store import Record, Store
-from stellar_sandbox.ledger.ledger_txn import State
+from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
+from stellar_sandbox.envelopes.transaction_result import TransactionRefused
+from stellar_sandbox.ledger.entries import LedgerEntry, LedgerKey
+from stellar_sandbox.ledger.ledger_header import PROTOCOL_VERSION, LedgerHeader, build_ledger_header
+from stellar_sandbox.ledger.ledger_store import LedgerStore, TransactionRecord
+from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 from stellar_sandbox.network.genesis import Genesis
-from stellar_sandbox.network.surge_pricing import Lanes, best_bids
-from stellar_sandbox.transactions.transaction_execution import Execution
-from stellar_sandbox.transactions.transaction_validity import Moment, check_envelope
+from stellar_sandbox.network.surge_pricing import SurgePricing, keep_best_bids
+from stellar_sandbox.transactions.transaction_execution import TransactionExecution
+from stellar_sandbox.transactions.transaction_validity import LedgerContext, check_valid
 
-REMEMBERED = 32  # ledgers that a lagging node can still answer from
+RETAINED_STATES = 32  # ledgers that a lagging node can still answer from
 PRUNE_EVERY = 1_000
 
 
-class WrongWorld(ValueError):
+class GenesisMismatch(ValueError):
     """A data directory that belongs to another genesis, said in one sentence."""
 
 
-class Past(State):
+class HistoricalLedgerTxn(LedgerTxn):
     """The state as it was at an older ledger, for a node that lags behind."""
 
-    def __init__(self, root: State, undo: list[dict[Key, Entry | None]], ledger: int) -> None:
+    def __init__(
+        self, root: LedgerTxn, undo: list[dict[LedgerKey, LedgerEntry | None]], ledger: int
+    ) -> None:
         super().__init__(root, ledger)
         self._undo = undo
 
-    def get(self, key: Key) -> Entry | None:
+    def get(self, key: LedgerKey) -> LedgerEntry | None:
         for before in self._undo:
             if key in before:
                 return before[key]
@@ -50,171 +52,183 @@ class Ledger:
     ) -> None:
         self.passphrase = genesis.passphrase
         self.retention = retention
-        self.lanes = Lanes()
+        self.surge_pricing = SurgePricing()
         self.frozen: frozenset[str] = frozenset()  # accounts that no transaction may touch
-        self.store = Store(data_dir)
-        self.root = State()
+        self.store = LedgerStore(data_dir)
+        self.root = LedgerTxn()
         self.contracts: dict[str, Contract] = {
             contract.instance(genesis.passphrase).contract: contract
-            for contract in genesis.contracts()
+            for contract in genesis.build_contracts()
         }
-        self.undo: dict[int, dict[Key, Entry | None]] = {}
+        self.undo: dict[int, dict[LedgerKey, LedgerEntry | None]] = {}
         self._open(genesis, int(now()))
-        head = self.store.head()
-        assert head is not None
-        self.head = head
-        self.protocol = head.protocol
-        self.first = self.store.first_sequence()
-        self.heads = {head.sequence: head}
-        self.root.ledger = head.sequence
+        last_closed = self.store.read_header()
+        assert last_closed is not None
+        self.last_closed = last_closed
+        self.protocol = last_closed.protocol
+        self.first = self.store.read_first_sequence()
+        self.read_headers = {last_closed.sequence: last_closed}
+        self.root.ledger = last_closed.sequence
 
     def _open(self, genesis: Genesis, now: int) -> None:
-        known = self.store.fact("genesis")
+        known = self.store.read_state("genesis")
         if known is not None and known != genesis.digest:
-            raise WrongWorld(
+            raise GenesisMismatch(
                 "The data directory was made from another genesis file or network passphrase;"
                 " give the one it was made from, or an empty directory."
             )
         if known is None:
-            entries: dict[Key, Entry | None] = {}
-            for entry in genesis.entries():
+            entries: dict[LedgerKey, LedgerEntry | None] = {}
+            for entry in genesis.build_entries():
                 self.root.put(entry)
                 entries[entry.key] = self.root.changes[entry.key]
-            head = build_head(None, now, b"", genesis.digest.encode(), PROTOCOL_VERSION)
-            self.store.save_close(head, entries, [], [("genesis", genesis.digest)])
+            last_closed = build_ledger_header(
+                None, now, b"", genesis.digest.encode(), PROTOCOL_VERSION
+            )
+            self.store.write_close(last_closed, entries, [], [("genesis", genesis.digest)])
         self.root.changes = dict(self.store.load_entries())
 
     @property
-    def oldest(self) -> int:
-        return max(self.first, self.head.sequence - self.retention + 1)
+    def oldest_sequence(self) -> int:
+        return max(self.first, self.last_closed.sequence - self.retention + 1)
 
     @property
-    def reach(self) -> int:
+    def retained_states(self) -> int:
         """How many ledgers back the state is still known."""
         return len(self.undo)
 
-    def head_at(self, sequence: int) -> Head:
-        head = self.heads.get(sequence) or self.store.head(sequence)
-        assert head is not None
-        return head
+    def header_at(self, sequence: int) -> LedgerHeader:
+        last_closed = self.read_headers.get(sequence) or self.store.read_header(sequence)
+        assert last_closed is not None
+        return last_closed
 
-    def state_at(self, sequence: int) -> State:
+    def ledger_txn_at(self, sequence: int) -> LedgerTxn:
         """The state a node saw when this was its last ledger."""
-        if sequence >= self.head.sequence:
+        if sequence >= self.last_closed.sequence:
             return self.root
-        later = range(sequence + 1, self.head.sequence + 1)
-        return Past(self.root, [self.undo[number] for number in later], sequence)
+        later = range(sequence + 1, self.last_closed.sequence + 1)
+        return HistoricalLedgerTxn(self.root, [self.undo[number] for number in later], sequence)
 
-    def close(self, candidates: list[Envelope], close_time: int) -> Closing:
+    def close(self, candidates: list[TransactionFrame], close_time: int) -> LedgerCloseResult:
         """Close a ledger over the best of what is queued."""
-        number = self.head.sequence + 1
-        moment = Moment(number, close_time, close_time, self.frozen)
-        sheet = State(self.root, number)
-        closing = Closing()
-        chosen = self.lanes.choose(best_bids(self._valid(candidates, moment)))
+        number = self.last_closed.sequence + 1
+        ledger_context = LedgerContext(number, close_time, close_time, self.frozen)
+        ltx = LedgerTxn(self.root, number)
+        closing = LedgerCloseResult()
+        chosen = self.surge_pricing.select(
+            keep_best_bids(self._filter_valid(candidates, ledger_context))
+        )
         runs = [
-            Execution(envelope, sheet, moment, self.passphrase, self.contracts, charge)
-            for envelope, charge in sorted(chosen, key=lambda item: self._lot(item[0]))
+            TransactionExecution(
+                envelope, ltx, ledger_context, self.passphrase, self.contracts, charge
+            )
+            for envelope, charge in sorted(
+                chosen, key=lambda item: self._derive_apply_order(item[0])
+            )
         ]
         for run in runs:
             run.charge()
         for run in runs:
             run.apply()
-        closing.records = [_record(run, place + 1) for place, run in enumerate(runs)]
+        closing.records = [_build_record(run, place + 1) for place, run in enumerate(runs)]
         closing.applied = [run.envelope for run in runs]
-        self._settle(sheet, close_time, closing.records)
+        self._commit_close(ltx, close_time, closing.records)
         return closing
 
-    def change(
+    def change_entries(
         self,
-        entries: list[Entry],
-        removed: list[Key],
+        entries: list[LedgerEntry],
+        removed: list[LedgerKey],
         close_time: int,
-        facts: Iterable[tuple[str, str]] = (),
+        state: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Change the world from outside, as no client could: a friendbot's gift, a fault."""
-        sheet = State(self.root, self.head.sequence + 1)
+        ltx = LedgerTxn(self.root, self.last_closed.sequence + 1)
         for entry in entries:
-            sheet.put(entry)
+            ltx.put(entry)
         for key in removed:
-            sheet.remove(key)
-        self._settle(sheet, close_time, [], facts)
+            ltx.remove(key)
+        self._commit_close(ltx, close_time, [], state)
 
-    def _lot(self, envelope: Envelope) -> bytes:
+    def _derive_apply_order(self, envelope: TransactionFrame) -> bytes:
         """The order within a ledger is drawn, so that nobody can rely on it."""
-        return sha256(bytes.fromhex(self.head.hash) + envelope.hash).digest()
+        return sha256(bytes.fromhex(self.last_closed.hash) + envelope.hash).digest()
 
-    def _valid(self, candidates: list[Envelope], moment: Moment) -> list[Envelope]:
+    def _filter_valid(
+        self, candidates: list[TransactionFrame], ledger_context: LedgerContext
+    ) -> list[TransactionFrame]:
         """Those that the newest ledger bears; a lagging node may propose what it has applied."""
         valid = []
         for envelope in candidates:
-            with suppress(Refused):
-                check_envelope(envelope, self.root, moment)
+            with suppress(TransactionRefused):
+                check_valid(envelope, self.root, ledger_context)
                 valid.append(envelope)
         return valid
 
-    def _settle(
+    def _commit_close(
         self,
-        sheet: State,
+        ltx: LedgerTxn,
         close_time: int,
-        records: list[Record],
-        facts: Iterable[tuple[str, str]] = (),
+        records: list[TransactionRecord],
+        state: Iterable[tuple[str, str]] = (),
     ) -> None:
-        before = {key: self.root.get(key) for key in sheet.changes}
+        before = {key: self.root.get(key) for key in ltx.changes}
         results = b"".join(sha256(record.body).digest() for record in records)
-        touched = "\n".join(map(repr, sheet.changes.values())).encode()
-        head = build_head(self.head, close_time, results, touched, self.protocol)
+        touched = "\n".join(map(repr, ltx.changes.values())).encode()
+        last_closed = build_ledger_header(
+            self.last_closed, close_time, results, touched, self.protocol
+        )
         # On disk first: what a client has been told must still be true after a crash.
-        self.store.save_close(head, sheet.changes, records, facts)
-        sheet.commit()
-        self.undo[head.sequence] = before
-        self.head = head
-        self.heads[head.sequence] = head
-        self.root.ledger = head.sequence
-        self.undo.pop(head.sequence - REMEMBERED, None)
-        self.heads.pop(head.sequence - REMEMBERED, None)
-        if head.sequence % PRUNE_EVERY == 0 and self.oldest > self.first:
-            self.store.forget_before(self.oldest)
-            self.first = self.store.first_sequence()
+        self.store.write_close(last_closed, ltx.changes, records, state)
+        ltx.commit()
+        self.undo[last_closed.sequence] = before
+        self.last_closed = last_closed
+        self.read_headers[last_closed.sequence] = last_closed
+        self.root.ledger = last_closed.sequence
+        self.undo.pop(last_closed.sequence - RETAINED_STATES, None)
+        self.read_headers.pop(last_closed.sequence - RETAINED_STATES, None)
+        if last_closed.sequence % PRUNE_EVERY == 0 and self.oldest_sequence > self.first:
+            self.store.delete_before(self.oldest_sequence)
+            self.first = self.store.read_first_sequence()
 
 
-class Closing:
+class LedgerCloseResult:
     """What closing a ledger did with everything that was queued for it."""
 
     def __init__(self) -> None:
-        self.applied: list[Envelope] = []
-        self.records: list[Record] = []
+        self.applied: list[TransactionFrame] = []
+        self.records: list[TransactionRecord] = []
 
 
-def _record(run: Execution, place: int) -> Record:
+def _build_record(run: TransactionExecution, place: int) -> TransactionRecord:
     envelope = run.envelope
-    result, meta = run.result(), run.mark.pack()
+    result, meta = run.result(), run.meta.pack()
     body = {
         "status": "SUCCESS" if run.code == 0 else "FAILED",
         "applicationOrder": place,
         "feeBump": envelope.is_fee_bump,
         "envelopeXdr": envelope.text,
-        "resultXdr": _text(result),
-        "resultMetaXdr": _text(meta),
-        "diagnosticEventsXdr": [_text(item) for item in run.mark.diagnostics],
+        "resultXdr": _encode_base64(result),
+        "resultMetaXdr": _encode_base64(meta),
+        "diagnosticEventsXdr": [_encode_base64(item) for item in run.meta.diagnostics],
         "events": {
-            "transactionEventsXdr": [_text(item) for item in run.mark.transaction_events],
+            "transactionEventsXdr": [_encode_base64(item) for item in run.meta.transaction_events],
             "contractEventsXdr": [
-                [_text(item) for item in events] for events in run.mark.operation_events
+                [_encode_base64(item) for item in events] for events in run.meta.operation_events
             ],
         },
-        "ledger": run.moment.ledger,
+        "ledger": run.ledger_context.ledger,
     }
-    return Record(
-        ledger=run.moment.ledger,
+    return TransactionRecord(
+        ledger=run.ledger_context.ledger,
         position=place,
         hash=envelope.hash,
         inner_hash=envelope.inner_hash,
-        created_at=run.moment.close_time,
+        created_at=run.ledger_context.close_time,
         soroban=envelope.is_soroban,
         body=orjson.dumps(body)[1:-1],
     )
 
 
-def _text(raw: bytes) -> str:
+def _encode_base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()

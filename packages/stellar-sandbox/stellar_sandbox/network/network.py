@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stellar_sandbox.contracts.host import Contract
-from stellar_sandbox.envelopes.transaction_frame import Envelope
+from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
 from stellar_sandbox.faults import ledger_faults
 from stellar_sandbox.faults.fault_plan import FaultPlan
-from stellar_sandbox.ledger.entries import Account, ContractData, Entry, Key
-from stellar_sandbox.ledger.ledger_header import Head
-from stellar_sandbox.ledger.ledger_txn import State
-from stellar_sandbox.network.fee_window import FeeSample
+from stellar_sandbox.ledger.entries import AccountEntry, ContractDataEntry, LedgerEntry, LedgerKey
+from stellar_sandbox.ledger.ledger_header import LedgerHeader
+from stellar_sandbox.ledger.ledger_txn import LedgerTxn
+from stellar_sandbox.network.fee_window import LedgerFees
 from stellar_sandbox.network.genesis import Genesis
-from stellar_sandbox.network.ledger_manager import REMEMBERED, Closing, Ledger
-from stellar_sandbox.network.transaction_queue import Queue
-from stellar_sandbox.transactions.transaction_validity import Moment
+from stellar_sandbox.network.ledger_manager import RETAINED_STATES, Ledger, LedgerCloseResult
+from stellar_sandbox.network.transaction_queue import TransactionQueue
+from stellar_sandbox.transactions.transaction_validity import LedgerContext
 
-FRIENDBOT_GIFT = 10_000 * 10_000_000
-EXPECTED_BY_HAND_SECONDS = 5.0
+FRIENDBOT_AMOUNT = 10_000 * 10_000_000
+MANUAL_CLOSE_SECONDS = 5.0
 FEE_WINDOW_LEDGERS = 50
 DEFAULT_RETENTION = 120_960
 
@@ -47,17 +47,19 @@ class Network:
         )
         self.nodes = [Node(self, index) for index in range(settings.nodes)]
         # What recent ledgers took, for nodes that have not closed them yet.
-        self.applied: dict[int, list[Envelope]] = {}
-        self.fee_window: deque[FeeSample] = deque(maxlen=FEE_WINDOW_LEDGERS)
+        self.applied: dict[int, list[TransactionFrame]] = {}
+        self.fee_window: deque[LedgerFees] = deque(maxlen=FEE_WINDOW_LEDGERS)
         self.faults = FaultPlan()
         # How often each method was asked for, of any node.
         self.calls: Counter[str] = Counter()
         self.halted = False
         self._closed = asyncio.Event()
-        self._disturbed = ledger_faults.read_note(self.ledger.store.fact(ledger_faults.FACT))
+        self._active_ledger_faults = ledger_faults.decode_active_faults(
+            self.ledger.store.read_state(ledger_faults.FACT)
+        )
         # A restart ends every fault, those too that are written into the ledger.
-        for disturbance in list(self._disturbed):
-            self.repair(*disturbance)
+        for disturbance in list(self._active_ledger_faults):
+            self.end_ledger_fault(*disturbance)
 
     @property
     def passphrase(self) -> str:
@@ -73,73 +75,77 @@ class Network:
             if not self.halted:
                 self.close_ledger()
 
-    def close_ledger(self) -> Closing:
-        closing = self.ledger.close(self._candidates(), self.next_close_time())
-        self.fee_window.append(FeeSample.of(closing))
-        here = self.ledger.head.sequence
-        self.applied[here] = closing.applied
-        self.applied.pop(here - REMEMBERED, None)
-        self._tell()
+    def close_ledger(self) -> LedgerCloseResult:
+        closing = self.ledger.close(self._collect_candidates(), self.next_close_time())
+        self.fee_window.append(LedgerFees.of(closing))
+        sequence = self.ledger.last_closed.sequence
+        self.applied[sequence] = closing.applied
+        self.applied.pop(sequence - RETAINED_STATES, None)
+        self._notify_nodes()
         return closing
 
-    async def next_close(self) -> None:
+    async def wait_for_close(self) -> None:
         """Wait until the next ledger has closed."""
         await self._closed.wait()
 
     def next_close_time(self) -> int:
-        last, now = self.ledger.head.close_time, int(self.clock())
+        last, now = self.ledger.last_closed.close_time, int(self.clock())
         # A close time always grows; below one second a beat that would outrun the clock.
         faster_than_clock = 0 < self.settings.close_seconds < 1
         return max(now, last if faster_than_clock else last + 1)
 
-    def change(
+    def change_entries(
         self,
-        entries: list[Entry],
-        removed: list[Key],
-        facts: Iterable[tuple[str, str]] = (),
+        entries: list[LedgerEntry],
+        removed: list[LedgerKey],
+        state: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Close a ledger that changes the world from outside."""
-        self.ledger.change(entries, removed, self.next_close_time(), facts)
-        self._tell()
+        self.ledger.change_entries(entries, removed, self.next_close_time(), state)
+        self._notify_nodes()
 
-    def disturb(self, kind: str, address: str) -> None:
+    def begin_ledger_fault(self, kind: str, address: str) -> None:
         """Write a fault into the ledger, and in the same breath that it is to be put back."""
         what = (kind, address)
-        self._disturbed.append(what)
-        changes = ledger_faults.begin(what, self.settings.genesis.asset, self.ledger.root)
-        self.change(*changes, [ledger_faults.note(self._disturbed)])
+        self._active_ledger_faults.append(what)
+        changes = ledger_faults.begin_fault(what, self.settings.genesis.asset, self.ledger.root)
+        self.change_entries(
+            *changes, [ledger_faults.encode_active_faults(self._active_ledger_faults)]
+        )
 
-    def repair(self, kind: str, address: str) -> None:
+    def end_ledger_fault(self, kind: str, address: str) -> None:
         """Put back what such a fault did."""
         what = (kind, address)
-        self._disturbed.remove(what)
-        changes = ledger_faults.end(what, self.settings.genesis.asset, self.ledger.root)
-        self.change(*changes, [ledger_faults.note(self._disturbed)])
+        self._active_ledger_faults.remove(what)
+        changes = ledger_faults.end_fault(what, self.settings.genesis.asset, self.ledger.root)
+        self.change_entries(
+            *changes, [ledger_faults.encode_active_faults(self._active_ledger_faults)]
+        )
 
-    def deploy(self, instance: ContractData, contract: Contract) -> None:
+    def deploy(self, instance: ContractDataEntry, contract: Contract) -> None:
         """Let a contract, as native code, answer under the id of its instance entry."""
         self.ledger.contracts[instance.contract] = contract
         if self.ledger.root.get(instance.key) is None:
-            self.change([instance], [])
+            self.change_entries([instance], [])
 
-    def befriend(self, address: str) -> bool:
+    def fund_account(self, address: str) -> bool:
         """Create an account out of nothing; False if it exists."""
         if self.ledger.root.account(address) is not None:
             return False
-        number = self.ledger.head.sequence + 1
-        self.change([Account(address, FRIENDBOT_GIFT, number << 32)], [])
+        number = self.ledger.last_closed.sequence + 1
+        self.change_entries([AccountEntry(address, FRIENDBOT_AMOUNT, number << 32)], [])
         return True
 
-    def _candidates(self) -> list[Envelope]:
+    def _collect_candidates(self) -> list[TransactionFrame]:
         """Whatever waits at any node, once."""
         waiting = {
             envelope.hash: envelope for node in self.nodes for envelope in node.queue.envelopes
         }
         return list(waiting.values())
 
-    def _tell(self) -> None:
+    def _notify_nodes(self) -> None:
         for node in self.nodes:
-            node.follow()
+            node.catch_up()
         self._closed.set()
         self._closed = asyncio.Event()
 
@@ -153,58 +159,62 @@ class Node:
     def __init__(self, network: Network, index: int) -> None:
         self.network = network
         self.index = index
-        self.queue = Queue(network.ledger.lanes)
+        self.queue = TransactionQueue(network.ledger.surge_pricing)
         self.lag = 0
         self.history_lag = 0  # ledgers whose entries it shows, but not yet their transactions
         self.filtered: frozenset[str] = frozenset()  # accounts it alone takes nothing of
         self.claimed_protocol = 0  # what it says it serves, if not what the network does
-        self.remembers_from = 0  # the first ledger it can still tell of, if it lost its past
-        self._followed = network.ledger.head.sequence  # the last ledger its queue lived through
+        self.history_start = 0  # the first ledger it can still tell of, if it lost its past
+        self._followed = (
+            network.ledger.last_closed.sequence
+        )  # the last ledger its queue lived through
 
     @property
-    def head(self) -> Head:
+    def last_closed(self) -> LedgerHeader:
         ledger = self.network.ledger
-        return ledger.head_at(ledger.head.sequence - min(self.lag, ledger.reach))
+        return ledger.header_at(ledger.last_closed.sequence - min(self.lag, ledger.retained_states))
 
     @property
-    def told(self) -> Head:
+    def history_header(self) -> LedgerHeader:
         """The last ledger whose transactions this node can tell of."""
         ledger = self.network.ledger
-        lag = min(self.lag + self.history_lag, ledger.reach)
-        return ledger.head_at(ledger.head.sequence - lag)
+        lag = min(self.lag + self.history_lag, ledger.retained_states)
+        return ledger.header_at(ledger.last_closed.sequence - lag)
 
     @property
     def protocol(self) -> int:
         return self.claimed_protocol or self.network.ledger.protocol
 
     @property
-    def oldest(self) -> Head:
+    def oldest_header(self) -> LedgerHeader:
         """The first ledger this node can tell of."""
         ledger = self.network.ledger
-        kept = max(ledger.oldest, min(self.remembers_from, self.told.sequence))
-        return ledger.head_at(kept)
+        kept = max(ledger.oldest_sequence, min(self.history_start, self.history_header.sequence))
+        return ledger.header_at(kept)
 
     @property
-    def state(self) -> State:
-        return self.network.ledger.state_at(self.head.sequence)
+    def ltx(self) -> LedgerTxn:
+        return self.network.ledger.ledger_txn_at(self.last_closed.sequence)
 
-    def follow(self) -> None:
+    def catch_up(self) -> None:
         """Let the queue live through every ledger this node has closed since, one by one."""
         ledger = self.network.ledger
-        while self._followed < self.head.sequence:
+        while self._followed < self.last_closed.sequence:
             self._followed += 1
-            closed = ledger.head_at(self._followed)
+            closed = ledger.header_at(self._followed)
             applied = self.network.applied.get(closed.sequence, [])
-            self.queue.shift(applied, ledger.state_at(closed.sequence), self.moment_after(closed))
+            self.queue.shift(
+                applied, ledger.ledger_txn_at(closed.sequence), self.next_ledger_context(closed)
+            )
 
-    def moment_after(self, head: Head) -> Moment:
+    def next_ledger_context(self, header: LedgerHeader) -> LedgerContext:
         """The ledger after this one, and how long a transaction must live to be taken for it.
 
         That is two closes, and whatever the node is late.
         """
         now = self.network.clock()
-        expected = self.network.settings.close_seconds or EXPECTED_BY_HAND_SECONDS
-        close_time = max(head.close_time + 1, int(now))
-        latest = head.close_time + int(2 * expected + max(0.0, now - head.close_time))
+        expected = self.network.settings.close_seconds or MANUAL_CLOSE_SECONDS
+        close_time = max(header.close_time + 1, int(now))
+        latest = header.close_time + int(2 * expected + max(0.0, now - header.close_time))
         frozen = self.network.ledger.frozen
-        return Moment(head.sequence + 1, close_time, max(latest, close_time), frozen)
+        return LedgerContext(header.sequence + 1, close_time, max(latest, close_time), frozen)

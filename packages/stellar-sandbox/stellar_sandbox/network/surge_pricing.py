@@ -6,71 +6,74 @@ from fractions import Fraction
 from math import ceil
 from operator import sub
 
-from stellar_sandbox.envelopes.transaction_frame import Envelope
+from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
 from stellar_sandbox.ledger import fees
 
-Room = tuple[int, ...]  # as many kinds of room as the lane measures
+Resources = tuple[int, ...]  # as many kinds of room as the lane measures
 
 # Of calls: how many, their bytes, their instructions (as if none ran beside another), entries and
 # bytes read from disk, entries and bytes written.
-SOROBAN_ROOM: Room = (2_000, 266_240, 580_000_000, 1_000, 400_000, 1_000, 286_720)
+SOROBAN_LEDGER_LIMITS: Resources = (2_000, 266_240, 580_000_000, 1_000, 400_000, 1_000, 286_720)
 
 
-class Lanes:
+class SurgePricing:
     """Who gets into the next ledger, and what a place costs per operation.
 
     `floor` is what the rest of the world bids when the network is busy: nobody below it gets in.
     """
 
     def __init__(self) -> None:
-        self.classic: Room = (1_000,)  # operations
-        self.soroban: Room = SOROBAN_ROOM
-        self.floor = fees.BASE_FEE
+        self.classic_limits: Resources = (1_000,)  # operations
+        self.soroban_limits: Resources = SOROBAN_LEDGER_LIMITS
+        self.min_fee_rate = fees.BASE_FEE
 
-    def hold(self, envelopes: list[Envelope], ledgers: int = 1) -> bool:
+    def fits(self, envelopes: list[TransactionFrame], ledgers: int = 1) -> bool:
         """Whether so many ledgers have room for all of these, which share a lane."""
         if not envelopes:
             return True
-        used = map(sum, zip(*map(cost, envelopes), strict=True))
-        room = self._room(envelopes[0])
-        return all(need <= ledgers * have for need, have in zip(used, room, strict=True))
+        used = map(sum, zip(*map(measure_resources, envelopes), strict=True))
+        limits = self._get_limits(envelopes[0])
+        return all(need <= ledgers * have for need, have in zip(used, limits, strict=True))
 
-    def choose(self, envelopes: list[Envelope]) -> list[tuple[Envelope, int]]:
+    def select(self, envelopes: list[TransactionFrame]) -> list[tuple[TransactionFrame, int]]:
         """Those with a place, each with the inclusion fee it pays: its lane's lowest winning bid."""
         calls = [item for item in envelopes if item.is_soroban]
         plain = [item for item in envelopes if not item.is_soroban]
-        return self._fill(calls) + self._fill(plain)
+        return self._select_lane(calls) + self._select_lane(plain)
 
-    def _room(self, envelope: Envelope) -> Room:
-        return self.soroban if envelope.is_soroban else self.classic
+    def _get_limits(self, envelope: TransactionFrame) -> Resources:
+        return self.soroban_limits if envelope.is_soroban else self.classic_limits
 
-    def _fill(self, envelopes: list[Envelope]) -> list[tuple[Envelope, int]]:
+    def _select_lane(self, envelopes: list[TransactionFrame]) -> list[tuple[TransactionFrame, int]]:
         ranked = sorted(envelopes, key=lambda item: (-rate(item), item.hash))
-        winners: list[Envelope] = []
-        left = self._room(ranked[0]) if ranked else ()
+        winners: list[TransactionFrame] = []
+        left = self._get_limits(ranked[0]) if ranked else ()
         full = False
         for envelope in ranked:
-            after = tuple(map(sub, left, cost(envelope)))
-            if rate(envelope) < self.floor or min(after) < 0:
+            after = tuple(map(sub, left, measure_resources(envelope)))
+            if rate(envelope) < self.min_fee_rate or min(after) < 0:
                 full = True
                 continue
             left = after
             winners.append(envelope)
         return [
-            (item, min(price, item.inclusion_fee)) for item, price in self._price(winners, full)
+            (item, min(price, item.inclusion_fee))
+            for item, price in self._compute_fees(winners, full)
         ]
 
-    def _price(self, winners: list[Envelope], full: bool) -> list[tuple[Envelope, int]]:
+    def _compute_fees(
+        self, winners: list[TransactionFrame], full: bool
+    ) -> list[tuple[TransactionFrame, int]]:
         """With room to spare everybody pays the minimum, otherwise what the lowest winner bid."""
         lowest = min(map(rate, winners), default=Fraction(0))
-        surged = full or self.floor > fees.BASE_FEE
-        price = max(Fraction(self.floor), lowest) if surged else Fraction(fees.BASE_FEE)
+        surged = full or self.min_fee_rate > fees.BASE_FEE
+        price = max(Fraction(self.min_fee_rate), lowest) if surged else Fraction(fees.BASE_FEE)
         return [(item, ceil(price * item.paid_operations)) for item in winners]
 
 
-def best_bids(envelopes: list[Envelope]) -> list[Envelope]:
+def keep_best_bids(envelopes: list[TransactionFrame]) -> list[TransactionFrame]:
     """One for each account: of two, the better bid."""
-    best: dict[str, Envelope] = {}
+    best: dict[str, TransactionFrame] = {}
     for envelope in envelopes:
         rival = best.get(envelope.source)
         if rival is None or (rate(envelope), envelope.hash) > (rate(rival), rival.hash):
@@ -78,7 +81,7 @@ def best_bids(envelopes: list[Envelope]) -> list[Envelope]:
     return list(best.values())
 
 
-def cost(envelope: Envelope) -> Room:
+def measure_resources(envelope: TransactionFrame) -> Resources:
     """The room an envelope takes; a call takes what it declares."""
     if not envelope.is_soroban:
         return (envelope.paid_operations,)
@@ -95,6 +98,6 @@ def cost(envelope: Envelope) -> Room:
     )
 
 
-def rate(envelope: Envelope) -> Fraction:
+def rate(envelope: TransactionFrame) -> Fraction:
     """The bid for inclusion per operation."""
     return Fraction(envelope.inclusion_fee, envelope.paid_operations)

@@ -11,62 +11,64 @@ from dataclasses import dataclass
 
 from stellar_sdk.xdr import TransactionResultCode as Code
 
-from stellar_sandbox.envelopes.transaction_frame import Envelope
-from stellar_sandbox.envelopes.transaction_result import Refused
+from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
+from stellar_sandbox.envelopes.transaction_result import TransactionRefused
 from stellar_sandbox.ledger.fees import BASE_FEE
-from stellar_sandbox.ledger.ledger_txn import State
-from stellar_sandbox.network.surge_pricing import Lanes, rate
-from stellar_sandbox.transactions.transaction_validity import Moment, check_envelope
+from stellar_sandbox.ledger.ledger_txn import LedgerTxn
+from stellar_sandbox.network.surge_pricing import SurgePricing, rate
+from stellar_sandbox.transactions.transaction_validity import LedgerContext, check_valid
 
-LIFE_LEDGERS = 4
-BAN_LEDGERS = 10
-REPLACEMENT_FACTOR = 10
-POOL_LEDGERS = 2  # how many ledgers' worth of transactions a queue holds
+PENDING_DEPTH = 4
+BAN_DEPTH = 10
+FEE_MULTIPLIER = 10
+POOL_LEDGER_MULTIPLIER = 2  # how many ledgers' worth of transactions a queue holds
 
 
-class Busy(Exception):
+class TryAgainLater(Exception):
     """Try again later: banned, or another transaction of the account is in the way."""
 
 
-class Duplicate(Exception):
+class DuplicateTransaction(Exception):
     """This very transaction is already queued."""
 
 
 @dataclass(slots=True)
-class Pending:
-    envelope: Envelope
+class QueuedTransaction:
+    envelope: TransactionFrame
     age: int = 0
 
 
-class Queue:
-    def __init__(self, lanes: Lanes) -> None:
-        self._lanes = lanes
-        self._pending: dict[str, Pending] = {}
-        self._bans: deque[set[bytes]] = deque([set() for _ in range(BAN_LEDGERS)], BAN_LEDGERS)
+class TransactionQueue:
+    def __init__(self, surge_pricing: SurgePricing) -> None:
+        self._surge_pricing = surge_pricing
+        self._pending: dict[str, QueuedTransaction] = {}
+        self._bans: deque[set[bytes]] = deque([set() for _ in range(BAN_DEPTH)], BAN_DEPTH)
 
     def __len__(self) -> int:
         return len(self._pending)
 
     @property
-    def envelopes(self) -> list[Envelope]:
+    def envelopes(self) -> list[TransactionFrame]:
         return [item.envelope for item in self._pending.values()]
 
-    def submit(self, envelope: Envelope, state: State, moment: Moment) -> None:
+    def try_add(
+        self, envelope: TransactionFrame, ltx: LedgerTxn, ledger_context: LedgerContext
+    ) -> None:
         """Take the envelope in, or raise Busy, Duplicate or Refused."""
         if self.is_banned(envelope):
-            raise Busy
+            raise TryAgainLater
         queued = self._pending.get(envelope.source)
         if queued is not None:
             self._check_replacement(envelope, queued.envelope)
-        elif self._blocked_by_other_kind(envelope):
-            raise Busy
-        check_envelope(envelope, state, moment)
-        self._check_payer(envelope, state, queued)
+        elif self._is_source_paying_other_kind(envelope):
+            raise TryAgainLater
+        check_valid(envelope, ltx, ledger_context)
+        self._check_fee_balance(envelope, ltx, queued)
         self._make_room(envelope, queued)
         # A better bid for the same place does not make the place any younger.
-        self._pending[envelope.source] = Pending(envelope, queued.age if queued else 0)
+        self._pending[envelope.source] = QueuedTransaction(envelope, queued.age if queued else 0)
 
-    def is_banned(self, envelope: Envelope) -> bool:
+    def is_banned(self, envelope: TransactionFrame) -> bool:
         return any(envelope.hash in banned for banned in self._bans)
 
     def ban(self, hashes: list[bytes]) -> None:
@@ -75,7 +77,9 @@ class Queue:
     def drop(self, source: str) -> None:
         self._pending.pop(source, None)
 
-    def shift(self, applied: list[Envelope], state: State, moment: Moment) -> None:
+    def shift(
+        self, applied: list[TransactionFrame], ltx: LedgerTxn, ledger_context: LedgerContext
+    ) -> None:
         """A ledger has closed: ban what it took, age the rest, and let go what cannot follow.
 
         What lost its sequence number to another is let go without a ban: who sends it again is
@@ -89,25 +93,25 @@ class Queue:
                 del self._pending[winner.source]
         for source, item in list(self._pending.items()):
             item.age += 1
-            if item.age >= LIFE_LEDGERS or not _holds(item.envelope, state, moment):
+            if item.age >= PENDING_DEPTH or not _is_still_valid(item.envelope, ltx, ledger_context):
                 self.ban([item.envelope.hash])
                 del self._pending[source]
 
-    def _check_replacement(self, envelope: Envelope, queued: Envelope) -> None:
+    def _check_replacement(self, envelope: TransactionFrame, queued: TransactionFrame) -> None:
         if envelope.hash in (queued.hash, queued.inner_hash):
-            raise Duplicate
+            raise DuplicateTransaction
         if envelope.is_soroban != queued.is_soroban:
-            raise Busy
+            raise TryAgainLater
         if envelope.sequence < queued.sequence:
-            raise Refused(Code.txBAD_SEQ)
+            raise TransactionRefused(Code.txBAD_SEQ)
         if not envelope.is_fee_bump or envelope.sequence != queued.sequence:
-            raise Busy
-        if not envelope.outbids(queued, REPLACEMENT_FACTOR):
-            bid = REPLACEMENT_FACTOR * queued.inclusion_fee * envelope.paid_operations
+            raise TryAgainLater
+        if not envelope.outbids(queued, FEE_MULTIPLIER):
+            bid = FEE_MULTIPLIER * queued.inclusion_fee * envelope.paid_operations
             needed = -(-bid // queued.paid_operations)
-            raise Refused(Code.txINSUFFICIENT_FEE, fee=needed + envelope.resource_fee)
+            raise TransactionRefused(Code.txINSUFFICIENT_FEE, fee=needed + envelope.resource_fee)
 
-    def _blocked_by_other_kind(self, envelope: Envelope) -> bool:
+    def _is_source_paying_other_kind(self, envelope: TransactionFrame) -> bool:
         """The other queue also counts accounts that only pay: a payer must not act for itself."""
         return any(
             item.envelope.fee_source == envelope.source
@@ -115,7 +119,7 @@ class Queue:
             for item in self._pending.values()
         )
 
-    def _make_room(self, envelope: Envelope, queued: Pending | None) -> None:
+    def _make_room(self, envelope: TransactionFrame, queued: QueuedTransaction | None) -> None:
         """Let worse bids out for a better one, or refuse it with the fee that would do."""
         self._check_floor(envelope)
         others = [
@@ -123,49 +127,55 @@ class Queue:
             for item in self._pending.values()
             if item is not queued and item.envelope.is_soroban == envelope.is_soroban
         ]
-        if self._lanes.hold([*others, envelope], POOL_LEDGERS):
+        if self._surge_pricing.fits([*others, envelope], POOL_LEDGER_MULTIPLIER):
             return
         others.sort(key=rate, reverse=True)
-        evicted: list[Envelope] = []
-        while not self._lanes.hold([*others, envelope], POOL_LEDGERS):
+        evicted: list[TransactionFrame] = []
+        while not self._surge_pricing.fits([*others, envelope], POOL_LEDGER_MULTIPLIER):
             if not others:
-                raise Busy
+                raise TryAgainLater
             weakest = others.pop()
             if rate(weakest) >= rate(envelope):
                 bid = weakest.inclusion_fee * envelope.paid_operations // weakest.paid_operations
                 self.ban([envelope.hash])
-                raise Refused(Code.txINSUFFICIENT_FEE, fee=bid + 1 + envelope.resource_fee)
+                raise TransactionRefused(
+                    Code.txINSUFFICIENT_FEE, fee=bid + 1 + envelope.resource_fee
+                )
             evicted.append(weakest)
         for weakest in evicted:
             self.ban([weakest.hash])
             del self._pending[weakest.source]
 
-    def _check_floor(self, envelope: Envelope) -> None:
+    def _check_floor(self, envelope: TransactionFrame) -> None:
         """A busy network's queue holds two ledgers' worth: below half the price it is full.
 
         Between half the price and the price a transaction waits, ages and is banned.
         """
-        floor = self._lanes.floor
-        if floor > BASE_FEE and 2 * rate(envelope) < floor:
+        min_fee_rate = self._surge_pricing.min_fee_rate
+        if min_fee_rate > BASE_FEE and 2 * rate(envelope) < min_fee_rate:
             self.ban([envelope.hash])
-            needed = floor * envelope.paid_operations + envelope.resource_fee
-            raise Refused(Code.txINSUFFICIENT_FEE, fee=needed)
+            needed = min_fee_rate * envelope.paid_operations + envelope.resource_fee
+            raise TransactionRefused(Code.txINSUFFICIENT_FEE, fee=needed)
 
-    def _check_payer(self, envelope: Envelope, state: State, queued: Pending | None) -> None:
+    def _check_fee_balance(
+        self, envelope: TransactionFrame, ltx: LedgerTxn, queued: QueuedTransaction | None
+    ) -> None:
         """A payer must be able to pay the highest fee of everything it has in the queue."""
-        owed = envelope.fee + sum(
+        total_fees = envelope.fee + sum(
             item.envelope.fee
             for item in self._pending.values()
             if item is not queued and item.envelope.fee_source == envelope.fee_source
         )
-        payer = state.account(envelope.fee_source)
-        if payer is None or payer.spendable < owed:
-            raise Refused(Code.txINSUFFICIENT_BALANCE)
+        payer = ltx.account(envelope.fee_source)
+        if payer is None or payer.available_balance < total_fees:
+            raise TransactionRefused(Code.txINSUFFICIENT_BALANCE)
 
 
-def _holds(envelope: Envelope, state: State, moment: Moment) -> bool:
+def _is_still_valid(
+    envelope: TransactionFrame, ltx: LedgerTxn, ledger_context: LedgerContext
+) -> bool:
     try:
-        check_envelope(envelope, state, moment)
-    except Refused:
+        check_valid(envelope, ltx, ledger_context)
+    except TransactionRefused:
         return False
     return True

@@ -8,15 +8,15 @@ from stellar_sdk import xdr
 from stellar_sdk.xdr import BumpSequenceResultCode, SetOptionsResultCode
 
 from stellar_sandbox.envelopes.transaction_result import OperationFailed
-from stellar_sandbox.ledger.addresses import account_text
+from stellar_sandbox.ledger.addresses import encode_account
 from stellar_sandbox.ledger.entries import (
     AUTH_CLAWBACK,
     AUTH_IMMUTABLE,
     AUTH_REVOCABLE,
     BASE_RESERVE,
-    Account,
+    AccountEntry,
 )
-from stellar_sandbox.operations.operation_context import Application
+from stellar_sandbox.operations.operation_context import OperationContext
 
 MAX_SIGNERS = 20
 KNOWN_FLAGS = 0xF
@@ -43,11 +43,11 @@ def check_set_options(body: xdr.OperationBody, source: str) -> None:
     if operation.inflation_dest is not None:
         # Inflation is left out of the box, as the network has left it: refused, not ignored.
         raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_INVALID_INFLATION)
-    put = operation.set_flags.uint32 if operation.set_flags else 0
-    clear = operation.clear_flags.uint32 if operation.clear_flags else 0
-    if put & clear:
+    set_flags = operation.set_flags.uint32 if operation.set_flags else 0
+    clear_flags = operation.clear_flags.uint32 if operation.clear_flags else 0
+    if set_flags & clear_flags:
         raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_BAD_FLAGS)
-    if (put | clear) & ~KNOWN_FLAGS:
+    if (set_flags | clear_flags) & ~KNOWN_FLAGS:
         raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_UNKNOWN_FLAG)
     weights = (
         operation.master_weight,
@@ -63,22 +63,22 @@ def check_set_options(body: xdr.OperationBody, source: str) -> None:
     if operation.signer is not None:
         # Signers that are hashes are left out of the box: they are refused, not ignored.
         key = operation.signer.key.ed25519
-        if key is None or account_text(key.uint256) == source:
+        if key is None or encode_account(key.uint256) == source:
             raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_BAD_SIGNER)
         if operation.signer.weight.uint32 > 255:
             raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_BAD_SIGNER)
 
 
-def apply_set_options(body: xdr.OperationBody, application: Application) -> bytes:
+def apply_set_options(body: xdr.OperationBody, context: OperationContext) -> bytes:
     operation = body.set_options_op
     assert operation is not None
-    account = application.state.account(application.source)
+    account = context.ltx.account(context.source)
     assert account is not None
-    put = operation.set_flags.uint32 if operation.set_flags else 0
-    clear = operation.clear_flags.uint32 if operation.clear_flags else 0
-    if (put or clear) and account.flags & AUTH_IMMUTABLE:
+    set_flags = operation.set_flags.uint32 if operation.set_flags else 0
+    clear_flags = operation.clear_flags.uint32 if operation.clear_flags else 0
+    if (set_flags or clear_flags) and account.flags & AUTH_IMMUTABLE:
         raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_CANT_CHANGE)
-    flags = (account.flags & ~clear) | put
+    flags = (account.flags & ~clear_flags) | set_flags
     if flags & AUTH_CLAWBACK and not flags & AUTH_REVOCABLE:
         raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_AUTH_REVOCABLE_REQUIRED)
     given = (
@@ -101,28 +101,28 @@ def apply_set_options(body: xdr.OperationBody, application: Application) -> byte
         account = replace(account, home_domain=domain)
     if operation.signer is not None:
         account = _set_signer(account, operation.signer)
-    application.state.put(account)
+    context.ltx.put(account)
     return b""
 
 
-def _set_signer(account: Account, signer: xdr.Signer) -> Account:
+def _set_signer(account: AccountEntry, signer: xdr.Signer) -> AccountEntry:
     assert signer.key.ed25519 is not None
-    address, weight = account_text(signer.key.ed25519.uint256), signer.weight.uint32
+    address, weight = encode_account(signer.key.ed25519.uint256), signer.weight.uint32
     signers = dict(account.signers)
     known = address in signers
     if weight == 0:
         signers.pop(address, None)
     elif not known and len(signers) >= MAX_SIGNERS:
         raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_TOO_MANY_SIGNERS)
-    elif not known and account.spendable < BASE_RESERVE:
+    elif not known and account.available_balance < BASE_RESERVE:
         raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_LOW_RESERVE)
     else:
         signers[address] = weight
-    grown = len(signers) - len(account.signers)
+    added = len(signers) - len(account.signers)
     return replace(
         account,
         signers=tuple(sorted(signers.items())),
-        sub_entries=account.sub_entries + grown,
+        num_sub_entries=account.num_sub_entries + added,
     )
 
 
@@ -132,11 +132,11 @@ def check_bump_sequence(body: xdr.OperationBody, source: str) -> None:
         raise OperationFailed(BumpSequenceResultCode.BUMP_SEQUENCE_BAD_SEQ)
 
 
-def apply_bump_sequence(body: xdr.OperationBody, application: Application) -> bytes:
+def apply_bump_sequence(body: xdr.OperationBody, context: OperationContext) -> bytes:
     assert body.bump_sequence_op is not None
     target = body.bump_sequence_op.bump_to.sequence_number.int64
-    account = application.state.account(application.source)
+    account = context.ltx.account(context.source)
     assert account is not None
     if target > account.sequence:
-        application.state.put(replace(account, sequence=target))
+        context.ltx.put(replace(account, sequence=target))
     return b""

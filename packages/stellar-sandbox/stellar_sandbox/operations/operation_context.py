@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stellar_sandbox.envelopes.transaction_frame import Envelope
-from stellar_sandbox.ledger.ledger_txn import State
+from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
+from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 
 
 @dataclass(slots=True)
-class Application:
-    state: State
-    envelope: Envelope
+class OperationContext:
+    ltx: LedgerTxn
+    envelope: TransactionFrame
     source: str
     index: int
     ledger: int

@@ -9,10 +9,10 @@ from stellar_sdk import xdr
 from stellar_sdk.xdr import OperationType
 
 from stellar_sandbox.envelopes import transaction_result
-from stellar_sandbox.envelopes.signature_checker import Signatures, needed_level
-from stellar_sandbox.envelopes.transaction_frame import source_of
+from stellar_sandbox.envelopes.signature_checker import SignatureChecker, get_threshold_level
+from stellar_sandbox.envelopes.transaction_frame import get_source
 from stellar_sandbox.envelopes.transaction_result import OperationFailed, operation_result
-from stellar_sandbox.ledger.ledger_txn import State
+from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 from stellar_sandbox.operations import (
     account_operations,
     claimable_balance_operations,
@@ -21,60 +21,62 @@ from stellar_sandbox.operations import (
     trustline_operations,
 )
 from stellar_sandbox.operations.account_operations import changes_signers
-from stellar_sandbox.operations.operation_context import Application
+from stellar_sandbox.operations.operation_context import OperationContext
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class OperationHandler:
     check: Callable[[xdr.OperationBody, str], None]
-    apply: Callable[[xdr.OperationBody, Application], bytes]
+    apply: Callable[[xdr.OperationBody, OperationContext], bytes]
 
 
-RULES = {
-    OperationType.CREATE_ACCOUNT: Rule(
+HANDLERS = {
+    OperationType.CREATE_ACCOUNT: OperationHandler(
         payment_operations.check_create_account, payment_operations.apply_create_account
     ),
-    OperationType.PAYMENT: Rule(payment_operations.check_payment, payment_operations.apply_payment),
-    OperationType.CHANGE_TRUST: Rule(
+    OperationType.PAYMENT: OperationHandler(
+        payment_operations.check_payment, payment_operations.apply_payment
+    ),
+    OperationType.CHANGE_TRUST: OperationHandler(
         trustline_operations.check_change_trust, trustline_operations.apply_change_trust
     ),
-    OperationType.SET_TRUST_LINE_FLAGS: Rule(
+    OperationType.SET_TRUST_LINE_FLAGS: OperationHandler(
         trustline_operations.check_set_flags, trustline_operations.apply_set_flags
     ),
-    OperationType.SET_OPTIONS: Rule(
+    OperationType.SET_OPTIONS: OperationHandler(
         account_operations.check_set_options, account_operations.apply_set_options
     ),
-    OperationType.BUMP_SEQUENCE: Rule(
+    OperationType.BUMP_SEQUENCE: OperationHandler(
         account_operations.check_bump_sequence, account_operations.apply_bump_sequence
     ),
-    OperationType.BEGIN_SPONSORING_FUTURE_RESERVES: Rule(
+    OperationType.BEGIN_SPONSORING_FUTURE_RESERVES: OperationHandler(
         sponsorship_operations.check_begin, sponsorship_operations.apply_begin
     ),
-    OperationType.END_SPONSORING_FUTURE_RESERVES: Rule(
+    OperationType.END_SPONSORING_FUTURE_RESERVES: OperationHandler(
         sponsorship_operations.check_end, sponsorship_operations.apply_end
     ),
-    OperationType.CREATE_CLAIMABLE_BALANCE: Rule(
-        claimable_balance_operations.check_creation, claimable_balance_operations.apply_creation
+    OperationType.CREATE_CLAIMABLE_BALANCE: OperationHandler(
+        claimable_balance_operations.check_create, claimable_balance_operations.apply_create
     ),
-    OperationType.CLAIM_CLAIMABLE_BALANCE: Rule(
+    OperationType.CLAIM_CLAIMABLE_BALANCE: OperationHandler(
         claimable_balance_operations.check_claim, claimable_balance_operations.apply_claim
     ),
 }
 
 
-def authorize(
-    operation: xdr.Operation, default: str, state: State, signatures: Signatures
+def check_operation_signatures(
+    operation: xdr.Operation, default: str, ltx: LedgerTxn, signatures: SignatureChecker
 ) -> bytes | None:
     """The result that refuses this operation for its signatures, or None if they suffice."""
-    source = source_of(operation, default)
-    account = state.account(source)
+    source = get_source(operation, default)
+    account = ltx.account(source)
     if account is None:
         if operation.source_account is None:
             return transaction_result.OP_NO_ACCOUNT
         # An earlier operation may create it; its key must have signed all the same.
-        return None if signatures.satisfy_missing(source) else transaction_result.OP_BAD_AUTH
-    level = needed_level(operation.body.type, changes_signers(operation.body))
-    return None if signatures.satisfy(account, level) else transaction_result.OP_BAD_AUTH
+        return None if signatures.check_missing_account(source) else transaction_result.OP_BAD_AUTH
+    level = get_threshold_level(operation.body.type, changes_signers(operation.body))
+    return None if signatures.check_account(account, level) else transaction_result.OP_BAD_AUTH
 
 
 def check_operation(operation: xdr.Operation, default: str) -> bytes | None:
@@ -83,28 +85,28 @@ def check_operation(operation: xdr.Operation, default: str) -> bytes | None:
     if call is not None:
         # Wasm is left out of the box: what would bring some is refused, not ignored.
         return None if call.host_function.invoke_contract else transaction_result.OP_NOT_SUPPORTED
-    rule = RULES.get(operation.body.type)
+    rule = HANDLERS.get(operation.body.type)
     if rule is None:
         return transaction_result.OP_NOT_SUPPORTED
     try:
-        rule.check(operation.body, source_of(operation, default))
+        rule.check(operation.body, get_source(operation, default))
     except OperationFailed as failure:
         return operation_result(operation.body.type, failure.code)
     return None
 
 
-def apply_operation(operation: xdr.Operation, application: Application) -> tuple[bool, bytes]:
+def apply_operation(operation: xdr.Operation, context: OperationContext) -> tuple[bool, bytes]:
     """Apply a classic operation to its sheet: whether it went well, and its result."""
-    refusal = check_operation(operation, application.source)
-    if refusal is not None:
-        return False, refusal
-    if application.state.account(application.source) is None:
+    refused = check_operation(operation, context.source)
+    if refused is not None:
+        return False, refused
+    if context.ltx.account(context.source) is None:
         return False, transaction_result.OP_NO_ACCOUNT
     kind = operation.body.type
-    if sponsorship_operations.left_out(kind, application):
+    if sponsorship_operations.is_unsupported_for_sponsored(kind, context):
         return False, transaction_result.OP_NOT_SUPPORTED
     try:
-        payload = RULES[kind].apply(operation.body, application)
+        payload = HANDLERS[kind].apply(operation.body, context)
     except OperationFailed as failure:
         return False, operation_result(kind, failure.code)
     return True, operation_result(kind, 0, payload)

@@ -17,12 +17,12 @@ from stellar_sdk.xdr import (
 )
 
 from stellar_sandbox.envelopes.transaction_result import OperationFailed
-from stellar_sandbox.ledger.addresses import account_of
-from stellar_sandbox.ledger.entries import BASE_RESERVE, Account
-from stellar_sandbox.operations.operation_context import Application
+from stellar_sandbox.ledger.addresses import parse_account_id
+from stellar_sandbox.ledger.entries import BASE_RESERVE, AccountEntry
+from stellar_sandbox.operations.operation_context import OperationContext
 
 ACCOUNT_RESERVES = 2
-_MAKES_ENTRIES = {
+_CREATES_ENTRIES = {
     OperationType.CHANGE_TRUST,
     OperationType.SET_OPTIONS,
     OperationType.CREATE_CLAIMABLE_BALANCE,
@@ -32,21 +32,21 @@ _MAKES_ENTRIES = {
 def check_begin(body: xdr.OperationBody, source: str) -> None:
     operation = body.begin_sponsoring_future_reserves_op
     assert operation is not None
-    if account_of(operation.sponsored_id) == source:
+    if parse_account_id(operation.sponsored_id) == source:
         code = BeginSponsoringFutureReservesResultCode
         raise OperationFailed(code.BEGIN_SPONSORING_FUTURE_RESERVES_MALFORMED)
 
 
-def apply_begin(body: xdr.OperationBody, application: Application) -> bytes:
+def apply_begin(body: xdr.OperationBody, context: OperationContext) -> bytes:
     operation = body.begin_sponsoring_future_reserves_op
     assert operation is not None
-    sponsored, under_way = account_of(operation.sponsored_id), application.sponsorships
+    sponsored, sponsorships = parse_account_id(operation.sponsored_id), context.sponsorships
     code = BeginSponsoringFutureReservesResultCode
-    if sponsored in under_way:
+    if sponsored in sponsorships:
         raise OperationFailed(code.BEGIN_SPONSORING_FUTURE_RESERVES_ALREADY_SPONSORED)
-    if application.source in under_way or sponsored in under_way.values():
+    if context.source in sponsorships or sponsored in sponsorships.values():
         raise OperationFailed(code.BEGIN_SPONSORING_FUTURE_RESERVES_RECURSIVE)
-    under_way[sponsored] = application.source
+    sponsorships[sponsored] = context.source
     return b""
 
 
@@ -54,29 +54,29 @@ def check_end(body: xdr.OperationBody, source: str) -> None:
     """Whether there is something to end is known only within the ledger."""
 
 
-def apply_end(body: xdr.OperationBody, application: Application) -> bytes:
-    if application.sponsorships.pop(application.source, None) is None:
+def apply_end(body: xdr.OperationBody, context: OperationContext) -> bytes:
+    if context.sponsorships.pop(context.source, None) is None:
         code = EndSponsoringFutureReservesResultCode
         raise OperationFailed(code.END_SPONSORING_FUTURE_RESERVES_NOT_SPONSORED)
     return b""
 
 
-def left_out(kind: OperationType, application: Application) -> bool:
+def is_unsupported_for_sponsored(kind: OperationType, context: OperationContext) -> bool:
     """Whether this would make an entry that a sponsor should pay for."""
-    return kind in _MAKES_ENTRIES and application.source in application.sponsorships
+    return kind in _CREATES_ENTRIES and context.source in context.sponsorships
 
 
-def reserve_account(account: Account, application: Application) -> Account:
+def reserve_account(account: AccountEntry, context: OperationContext) -> AccountEntry:
     """Set aside what a new account must hold: out of its own balance, or its sponsor's."""
     low = CreateAccountResultCode.CREATE_ACCOUNT_LOW_RESERVE
-    name = application.sponsorships.get(account.address)
+    name = context.sponsorships.get(account.address)
     if name is None:
         if account.balance < ACCOUNT_RESERVES * BASE_RESERVE:
             raise OperationFailed(low)
         return account
-    sponsor = application.state.account(name)
-    if sponsor is None or sponsor.spendable < ACCOUNT_RESERVES * BASE_RESERVE:
+    sponsor = context.ltx.account(name)
+    if sponsor is None or sponsor.available_balance < ACCOUNT_RESERVES * BASE_RESERVE:
         raise OperationFailed(low)
-    richer = replace(sponsor, sponsoring=sponsor.sponsoring + ACCOUNT_RESERVES)
-    application.state.put(richer)
-    return replace(account, sponsor=name, sponsored=ACCOUNT_RESERVES)
+    charged = replace(sponsor, num_sponsoring=sponsor.num_sponsoring + ACCOUNT_RESERVES)
+    context.ltx.put(charged)
+    return replace(account, sponsor=name, num_sponsored=ACCOUNT_RESERVES)

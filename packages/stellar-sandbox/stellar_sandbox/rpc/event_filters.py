@@ -7,24 +7,24 @@ from typing import Any
 
 from stellar_sdk import StrKey, xdr
 
-from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, Problem
+from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, RpcError
 
 MAX_FILTERS, MAX_CONTRACTS, MAX_TOPICS, MAX_SEGMENTS = 5, 5, 5, 4
 ONE, MANY = "*", "**"
 
 
-def read_filters(params: dict[str, Any]) -> list[dict[str, Any]]:
+def parse_filters(params: dict[str, Any]) -> list[dict[str, Any]]:
     """The filters of a request; one that cannot be kept is refused, with its reason."""
     filters = _list(params.get("filters"), MAX_FILTERS, "filters per request")
     for item in filters:
         if not isinstance(item, dict):
-            raise Problem(INVALID_PARAMS, "a filter is an object")
+            raise RpcError(INVALID_PARAMS, "a filter is an object")
         kinds = item.get("type") or ""
         if not isinstance(kinds, str) or not set(kinds.split(",")) <= {"", "system", "contract"}:
-            raise Problem(INVALID_PARAMS, "if set, type must be either 'system' or 'contract'")
+            raise RpcError(INVALID_PARAMS, "if set, type must be either 'system' or 'contract'")
         for contract in _list(item.get("contractIds"), MAX_CONTRACTS, "contract IDs per filter"):
             if not isinstance(contract, str) or not StrKey.is_valid_contract(contract):
-                raise Problem(INVALID_PARAMS, f"contract ID invalid: {contract}")
+                raise RpcError(INVALID_PARAMS, f"contract ID invalid: {contract}")
         for pattern in _list(item.get("topics"), MAX_TOPICS, "topics per filter"):
             _check_pattern(pattern)
     return filters
@@ -32,20 +32,20 @@ def read_filters(params: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _list(asked: object, most: int, what: str) -> list[Any]:
     if asked is not None and not isinstance(asked, list):
-        raise Problem(INVALID_PARAMS, f"{what}: not a list")
+        raise RpcError(INVALID_PARAMS, f"{what}: not a list")
     if len(asked or []) > most:
-        raise Problem(INVALID_PARAMS, f"maximum {most} {what}")
+        raise RpcError(INVALID_PARAMS, f"maximum {most} {what}")
     return asked or []
 
 
 def _check_pattern(pattern: object) -> None:
     if not isinstance(pattern, list) or not pattern:
-        raise Problem(INVALID_PARAMS, "topic must have at least 1 segment")
+        raise RpcError(INVALID_PARAMS, "topic must have at least 1 segment")
     segments = pattern[:-1] if pattern[-1] == MANY else pattern
     if MANY in segments:
-        raise Problem(INVALID_PARAMS, "wildcard '**' is only allowed as the last segment")
+        raise RpcError(INVALID_PARAMS, "wildcard '**' is only allowed as the last segment")
     if len(segments) > MAX_SEGMENTS:
-        raise Problem(INVALID_PARAMS, f"topic cannot have more than {MAX_SEGMENTS} segments")
+        raise RpcError(INVALID_PARAMS, f"topic cannot have more than {MAX_SEGMENTS} segments")
     for segment in segments:
         if segment != ONE:
             _check_value(segment)
@@ -55,10 +55,10 @@ def _check_value(segment: object) -> None:
     try:
         xdr.SCVal.from_xdr(segment)  # type: ignore[arg-type]
     except (AttributeError, TypeError, ValueError, EOFError, binascii.Error) as error:
-        raise Problem(INVALID_PARAMS, f"segment invalid: {segment}") from error
+        raise RpcError(INVALID_PARAMS, f"segment invalid: {segment}") from error
 
 
-def wanted(row: dict[str, Any], filters: list[dict[str, Any]]) -> bool:
+def matches_any(row: dict[str, Any], filters: list[dict[str, Any]]) -> bool:
     """Whether any filter lets this event pass; without filters, every event does."""
     return not filters or any(_passes(row, item) for item in filters)
 

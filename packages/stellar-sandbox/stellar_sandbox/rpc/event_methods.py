@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 from stellar_sdk import StrKey, xdr
 
-from stellar_sandbox.ledger.ledger_store import Record
+from stellar_sandbox.ledger.ledger_store import TransactionRecord
 from stellar_sandbox.network.network import Node
-from stellar_sandbox.rpc.event_filters import read_filters, wanted
-from stellar_sandbox.rpc.pagination import page_limit, pagination, write_cursor
-from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, INVALID_REQUEST, Problem
+from stellar_sandbox.rpc.event_filters import matches_any, parse_filters
+from stellar_sandbox.rpc.pagination import format_cursor, read_limit, read_pagination
+from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, INVALID_REQUEST, RpcError
 
 MAX_EVENTS, DEFAULT_EVENTS = 10_000, 100
 SCANNED_LEDGERS = 10_000
@@ -22,62 +22,66 @@ Place = tuple[int, int, int, int]  # ledger, transaction, operation, event
 
 
 def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
-    head, oldest = node.head, node.oldest
-    limit = page_limit(params, DEFAULT_EVENTS, MAX_EVENTS, INVALID_PARAMS)
-    filters = read_filters(params)
-    start = _start(params, oldest.sequence, head.sequence)
-    end = params.get("endLedger") or head.sequence + 1
+    header, oldest = node.last_closed, node.oldest_header
+    limit = read_limit(params, DEFAULT_EVENTS, MAX_EVENTS, INVALID_PARAMS)
+    filters = parse_filters(params)
+    start = _read_start(params, oldest.sequence, header.sequence)
+    end = params.get("endLedger") or header.sequence + 1
     if not isinstance(end, int):
-        raise Problem(INVALID_PARAMS, "endLedger must be a number")
-    last = min(head.sequence, start[0] + SCANNED_LEDGERS - 1, end - 1)
+        raise RpcError(INVALID_PARAMS, "endLedger must be a number")
+    last = min(header.sequence, start[0] + SCANNED_LEDGERS - 1, end - 1)
     found: list[dict[str, Any]] = []
     place = (start[0], start[1])
     while len(found) < limit:
-        records = node.network.ledger.store.page(place, last, PAGE)
+        records = node.network.ledger.store.read_transactions(place, last, PAGE)
         for record in records:
-            told = (row for row in _events(record) if row[0] > start and wanted(row[1], filters))
-            found.extend(row for _, row in told)
+            matching = (
+                row
+                for row in _list_events(record)
+                if row[0] > start and matches_any(row[1], filters)
+            )
+            found.extend(row for _, row in matching)
         if len(records) < PAGE:
             break
         place = (records[-1].ledger, records[-1].position + 1)
     found = found[:limit]
-    end_cursor = f"{write_cursor(last + 1, 0) - 2:019d}-{2**32 - 1:010d}"
+    end_cursor = f"{format_cursor(last + 1, 0) - 2:019d}-{2**32 - 1:010d}"
     return {
         "events": found,
-        "latestLedger": head.sequence,
+        "latestLedger": header.sequence,
         "oldestLedger": oldest.sequence,
-        "latestLedgerCloseTime": str(head.close_time),
+        "latestLedgerCloseTime": str(header.close_time),
         "oldestLedgerCloseTime": str(oldest.close_time),
         "cursor": found[-1]["id"] if len(found) == limit else end_cursor,
     }
 
 
-def _start(params: dict[str, Any], oldest: int, latest: int) -> Place:
+def _read_start(params: dict[str, Any], oldest: int, latest: int) -> Place:
     """The place after which events are told."""
-    cursor, first = pagination(params).get("cursor"), params.get("startLedger") or 0
+    cursor, first = read_pagination(params).get("cursor"), params.get("startLedger") or 0
     if cursor:
         if first or params.get("endLedger"):
-            raise Problem(INVALID_PARAMS, "ledger ranges and cursor cannot both be set")
-        start = _read_event_id(str(cursor))
+            raise RpcError(INVALID_PARAMS, "ledger ranges and cursor cannot both be set")
+        start = _parse_event_id(str(cursor))
     elif not isinstance(first, int) or first < 1:
-        raise Problem(INVALID_PARAMS, "startLedger must be positive")
+        raise RpcError(INVALID_PARAMS, "startLedger must be positive")
     else:
         start = first, 1, -1, -1
     if not oldest <= start[0] <= latest:
         message = f"startLedger must be within the ledger range: {oldest} - {latest}"
-        raise Problem(INVALID_REQUEST, message)
+        raise RpcError(INVALID_REQUEST, message)
     return start
 
 
-def _read_event_id(cursor: str) -> Place:
+def _parse_event_id(cursor: str) -> Place:
     number, dash, index = cursor.partition("-")
     if not (number.isdecimal() and dash and index.isdecimal()) or len(number) > 19:
-        raise Problem(INVALID_PARAMS, f"invalid cursor: {cursor}")
+        raise RpcError(INVALID_PARAMS, f"invalid cursor: {cursor}")
     place = int(number)
     return place >> 32, place >> 12 & 0xFFFFF, place & 0xFFF, int(index)
 
 
-def _events(record: Record) -> list[tuple[Place, dict[str, Any]]]:
+def _list_events(record: TransactionRecord) -> list[tuple[Place, dict[str, Any]]]:
     body = orjson.loads(b"{" + record.body + b"}")
     rows = []
     for operation, texts in enumerate(body["events"]["contractEventsXdr"]):
@@ -89,7 +93,7 @@ def _events(record: Record) -> list[tuple[Place, dict[str, Any]]]:
             row = {
                 "type": "contract",
                 "ledger": record.ledger,
-                "ledgerClosedAt": _moment(record.created_at),
+                "ledgerClosedAt": _format_time(record.created_at),
                 "contractId": StrKey.encode_contract(event.contract_id.contract_id.hash),
                 "id": f"{number:019d}-{index:010d}",
                 "operationIndex": operation,
@@ -103,5 +107,5 @@ def _events(record: Record) -> list[tuple[Place, dict[str, Any]]]:
     return rows
 
 
-def _moment(seconds: int) -> str:
+def _format_time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -15,7 +15,7 @@ from stellar_sandbox.rpc import (
     submit_methods,
     transaction_methods,
 )
-from stellar_sandbox.rpc.rpc_errors import INTERNAL, INVALID_REQUEST, Problem
+from stellar_sandbox.rpc.rpc_errors import INTERNAL, INVALID_REQUEST, RpcError
 
 METHOD_NOT_FOUND, PARSE_ERROR = -32601, -32700
 
@@ -37,32 +37,32 @@ METHODS: dict[str, Method] = {
 }
 
 
-def read_request(raw: bytes) -> dict[str, Any]:
+def parse_request(raw: bytes) -> dict[str, Any]:
     try:
         request = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise Problem(PARSE_ERROR, f"invalid JSON: {error}") from error
+        raise RpcError(PARSE_ERROR, f"invalid JSON: {error}") from error
     if not isinstance(request, dict) or not isinstance(request.get("method"), str):
-        raise Problem(INVALID_REQUEST, "a request is one object with a method")
+        raise RpcError(INVALID_REQUEST, "a request is one object with a method")
     return request
 
 
-def call(node: Node, request: dict[str, Any], instead: Method | None = None) -> bytes:
+def answer_request(node: Node, request: dict[str, Any], override: Method | None = None) -> bytes:
     """Answer one request, whatever it is, by its own method or by another one instead."""
     try:
-        method = instead or METHODS.get(request["method"])
+        method = override or METHODS.get(request["method"])
         if method is None:
-            raise Problem(METHOD_NOT_FOUND, "method not found", request["method"])
+            raise RpcError(METHOD_NOT_FOUND, "method not found", request["method"])
         params = request.get("params") or {}
         if not isinstance(params, dict):
-            raise Problem(INVALID_REQUEST, "params must be named")
-        answer = {"jsonrpc": "2.0", "id": request.get("id"), "result": method(node, params)}
-    except Problem as problem:
-        return error_answer(request.get("id"), problem)
-    return orjson.dumps(answer)
+            raise RpcError(INVALID_REQUEST, "params must be named")
+        response = {"jsonrpc": "2.0", "id": request.get("id"), "result": method(node, params)}
+    except RpcError as problem:
+        return encode_error(request.get("id"), problem)
+    return orjson.dumps(response)
 
 
-def error_answer(request_id: object, problem: Problem) -> bytes:
+def encode_error(request_id: object, problem: RpcError) -> bytes:
     error: dict[str, object] = {"code": problem.code, "message": problem.message}
     if problem.data is not None:
         error["data"] = problem.data
@@ -70,4 +70,4 @@ def error_answer(request_id: object, problem: Problem) -> bytes:
 
 
 def internal_error(request_id: object, message: str) -> bytes:
-    return error_answer(request_id, Problem(INTERNAL, message))
+    return encode_error(request_id, RpcError(INTERNAL, message))

@@ -13,48 +13,59 @@ import orjson
 from stellar_sdk import xdr
 
 from stellar_sandbox.ledger import fees, xdr_codec
-from stellar_sandbox.ledger.ledger_header import Head
-from stellar_sandbox.ledger.ledger_store import Record
+from stellar_sandbox.ledger.ledger_header import LedgerHeader
+from stellar_sandbox.ledger.ledger_store import TransactionRecord
 from stellar_sandbox.network.ledger_manager import Ledger
 
 MAX_TRANSACTIONS = 10_000
 
 
-def header_entry(head: Head) -> bytes:
+def encode_header_entry(header: LedgerHeader) -> bytes:
     """The LedgerHeaderHistoryEntry: the hash, then what it is the hash of."""
-    return bytes.fromhex(head.hash) + base64.b64decode(head.header) + xdr_codec.ZERO
+    return bytes.fromhex(header.hash) + base64.b64decode(header.header) + xdr_codec.ZERO
 
 
-def metadata(ledger: Ledger, head: Head) -> str:
-    records = ledger.store.page((head.sequence, 1), head.sequence, MAX_TRANSACTIONS)
+def build_close_meta(ledger: Ledger, header: LedgerHeader) -> str:
+    records = ledger.store.read_transactions(
+        (header.sequence, 1), header.sequence, MAX_TRANSACTIONS
+    )
     rows = [(row, orjson.loads(b"{" + row.body + b"}")) for row in records]
     raw = (
         pack(">ii", 2, 0)
-        + header_entry(head)
-        + _transaction_set(head, rows)
-        + xdr_codec.array([_processing(record.hash, body) for record, body in rows])
-        + xdr_codec.array([])  # upgrades
-        + xdr_codec.array([])  # consensus messages
+        + encode_header_entry(header)
+        + _encode_transaction_set(header, rows)
+        + xdr_codec.encode_array([_encode_result_meta(record.hash, body) for record, body in rows])
+        + xdr_codec.encode_array([])  # upgrades
+        + xdr_codec.encode_array([])  # consensus messages
         + pack(">Q", 0)  # size of the live contract state
-        + xdr_codec.array([])  # evicted keys
+        + xdr_codec.encode_array([])  # evicted keys
     )
     return base64.b64encode(raw).decode()
 
 
-def _transaction_set(head: Head, rows: list[tuple[Record, dict[str, Any]]]) -> bytes:
-    previous = xdr.LedgerHeader.from_xdr(head.header).previous_ledger_hash.hash
+def _encode_transaction_set(
+    header: LedgerHeader, rows: list[tuple[TransactionRecord, dict[str, Any]]]
+) -> bytes:
+    previous = xdr.LedgerHeader.from_xdr(header.header).previous_ledger_hash.hash
     calls = [base64.b64decode(body["envelopeXdr"]) for record, body in rows if record.soroban]
     plain = [base64.b64decode(body["envelopeXdr"]) for record, body in rows if not record.soroban]
     price = xdr_codec.ONE + pack(">q", fees.BASE_FEE)
-    component = [xdr_codec.ZERO + price + xdr_codec.array(plain)] if plain else []
-    stages = [xdr_codec.array([xdr_codec.array(calls)])] if calls else []
+    component = [xdr_codec.ZERO + price + xdr_codec.encode_array(plain)] if plain else []
+    stages = [xdr_codec.encode_array([xdr_codec.encode_array(calls)])] if calls else []
     phases = [
-        xdr_codec.ZERO + xdr_codec.array(component),
-        xdr_codec.ONE + price + xdr_codec.array(stages),
+        xdr_codec.ZERO + xdr_codec.encode_array(component),
+        xdr_codec.ONE + price + xdr_codec.encode_array(stages),
     ]
-    return xdr_codec.ONE + previous + xdr_codec.array(phases)
+    return xdr_codec.ONE + previous + xdr_codec.encode_array(phases)
 
 
-def _processing(digest: bytes, body: dict[str, Any]) -> bytes:
+def _encode_result_meta(digest: bytes, body: dict[str, Any]) -> bytes:
     result, meta = base64.b64decode(body["resultXdr"]), base64.b64decode(body["resultMetaXdr"])
-    return xdr_codec.ZERO + digest + result + xdr_codec.array([]) + meta + xdr_codec.array([])
+    return (
+        xdr_codec.ZERO
+        + digest
+        + result
+        + xdr_codec.encode_array([])
+        + meta
+        + xdr_codec.encode_array([])
+    )

@@ -10,12 +10,12 @@ from stellar_sdk import xdr
 
 from stellar_sandbox.envelopes import frozen_keys
 from stellar_sandbox.ledger import xdr_codec
-from stellar_sandbox.ledger.entries import ContractData
-from stellar_sandbox.ledger.ledger_keys import key_of
+from stellar_sandbox.ledger.entries import ContractDataEntry
+from stellar_sandbox.ledger.ledger_keys import parse_ledger_key
 from stellar_sandbox.network.network import Node
-from stellar_sandbox.rpc.ledger_close_meta import header_entry, metadata
-from stellar_sandbox.rpc.pagination import cursor_of, page_limit, start_ledger
-from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, Problem
+from stellar_sandbox.rpc.ledger_close_meta import build_close_meta, encode_header_entry
+from stellar_sandbox.rpc.pagination import read_cursor, read_limit, read_start_ledger
+from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, RpcError
 
 MAX_KEYS = 200
 
@@ -23,47 +23,47 @@ MAX_LEDGERS, DEFAULT_LEDGERS = 200, 50
 
 
 def get_latest_ledger(node: Node, params: dict[str, Any]) -> dict[str, Any]:
-    head = node.head
+    header = node.last_closed
     return {
-        "id": head.hash,
+        "id": header.hash,
         "protocolVersion": node.protocol,
-        "sequence": head.sequence,
-        "closeTime": str(head.close_time),
-        "headerXdr": head.header,
-        "metadataXdr": metadata(node.network.ledger, head),
+        "sequence": header.sequence,
+        "closeTime": str(header.close_time),
+        "headerXdr": header.header,
+        "metadataXdr": build_close_meta(node.network.ledger, header),
     }
 
 
 def get_ledgers(node: Node, params: dict[str, Any]) -> dict[str, Any]:
-    ledger, head, oldest = node.network.ledger, node.head, node.oldest
-    limit = page_limit(params, DEFAULT_LEDGERS, MAX_LEDGERS)
-    cursor = cursor_of(params)
+    ledger, header, oldest = node.network.ledger, node.last_closed, node.oldest_header
+    limit = read_limit(params, DEFAULT_LEDGERS, MAX_LEDGERS)
+    cursor = read_cursor(params)
     if cursor:
-        start = _after(cursor, oldest.sequence, head.sequence)
+        start = _parse_ledger_cursor(cursor, oldest.sequence, header.sequence)
     else:
-        start = start_ledger(params, oldest.sequence, head.sequence)
-    heads = ledger.store.heads(start, head.sequence, limit)
+        start = read_start_ledger(params, oldest.sequence, header.sequence)
+    headers = ledger.store.read_headers(start, header.sequence, limit)
     rows = [
         {
             "hash": item.hash,
             "sequence": item.sequence,
             "ledgerCloseTime": str(item.close_time),
-            "headerXdr": base64.b64encode(header_entry(item)).decode(),
-            "metadataXdr": metadata(ledger, item),
+            "headerXdr": base64.b64encode(encode_header_entry(item)).decode(),
+            "metadataXdr": build_close_meta(ledger, item),
         }
-        for item in heads
+        for item in headers
     ]
     return {
         "ledgers": rows,
-        "latestLedger": head.sequence,
-        "latestLedgerCloseTime": head.close_time,
+        "latestLedger": header.sequence,
+        "latestLedgerCloseTime": header.close_time,
         "oldestLedger": oldest.sequence,
         "oldestLedgerCloseTime": oldest.close_time,
-        "cursor": str(heads[-1].sequence if heads else start - 1),
+        "cursor": str(headers[-1].sequence if headers else start - 1),
     }
 
 
-def _after(cursor: str, oldest: int, latest: int) -> int:
+def _parse_ledger_cursor(cursor: str, oldest: int, latest: int) -> int:
     """The ledger after the cursor's, which must be there already: to be caught up is an error."""
     start = int(cursor) + 1 if cursor.isdecimal() and len(cursor) <= 10 else 0
     if not oldest <= start <= latest:
@@ -71,44 +71,46 @@ def _after(cursor: str, oldest: int, latest: int) -> int:
             f"cursor ('{cursor}') must be between the oldest ledger: {oldest} and the latest "
             f"ledger: {latest} for this rpc instance"
         )
-        raise Problem(INVALID_PARAMS, message)
+        raise RpcError(INVALID_PARAMS, message)
     return start
 
 
 def get_ledger_entries(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     """Entries as of one and the same ledger: the answer is a snapshot at its `latestLedger`."""
-    asked = params.get("keys")
-    if not isinstance(asked, list):
-        raise Problem(INVALID_PARAMS, "keys must be a list")
-    if len(asked) > MAX_KEYS:
-        message = f"key count ({len(asked)}) exceeds maximum supported ({MAX_KEYS})"
-        raise Problem(INVALID_PARAMS, message)
-    state, network = node.state, node.network
+    keys = params.get("keys")
+    if not isinstance(keys, list):
+        raise RpcError(INVALID_PARAMS, "keys must be a list")
+    if len(keys) > MAX_KEYS:
+        message = f"key count ({len(keys)}) exceeds maximum supported ({MAX_KEYS})"
+        raise RpcError(INVALID_PARAMS, message)
+    ltx, network = node.ltx, node.network
     entries: list[dict[str, Any]] = []
-    for text in asked:
-        asked_for = _read_key(text)
-        if frozen_keys.is_asked_for(asked_for):
-            told = frozen_keys.setting(network.ledger.frozen, network.settings.genesis.asset)
-            entries.append({"key": text, "xdr": told, "lastModifiedLedgerSeq": 1})
+    for text in keys:
+        key = _parse_key(text)
+        if frozen_keys.is_frozen_keys_setting(key):
+            setting = frozen_keys.encode_frozen_keys(
+                network.ledger.frozen, network.settings.genesis.asset
+            )
+            entries.append({"key": text, "xdr": setting, "lastModifiedLedgerSeq": 1})
             continue
-        key = key_of(asked_for)
-        entry = state.get(key) if key is not None else None
+        key = parse_ledger_key(key)
+        entry = ltx.get(key) if key is not None else None
         if entry is None:
             continue
         row: dict[str, Any] = {
             "key": text,
-            "xdr": base64.b64encode(xdr_codec.entry_data(entry)).decode(),
-            "lastModifiedLedgerSeq": entry.changed,
+            "xdr": base64.b64encode(xdr_codec.encode_entry_data(entry)).decode(),
+            "lastModifiedLedgerSeq": entry.last_modified,
         }
-        if isinstance(entry, ContractData):
+        if isinstance(entry, ContractDataEntry):
             row["liveUntilLedgerSeq"] = entry.live_until
         entries.append(row)
-    return {"entries": entries, "latestLedger": node.head.sequence}
+    return {"entries": entries, "latestLedger": node.last_closed.sequence}
 
 
-def _read_key(text: str) -> xdr.LedgerKey:
+def _parse_key(text: str) -> xdr.LedgerKey:
     try:
         return xdr.LedgerKey.from_xdr(text)
     except (AttributeError, ValueError, EOFError, binascii.Error) as error:
         message = f"cannot unmarshal key value {text}: {error}"
-        raise Problem(INVALID_PARAMS, message) from error
+        raise RpcError(INVALID_PARAMS, message) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 from stellar_sandbox.ledger import fees
 from stellar_sandbox.network.network import Node
-from stellar_sandbox.rpc.rpc_errors import INTERNAL, Problem
+from stellar_sandbox.rpc.rpc_errors import INTERNAL, RpcError
 
 MAX_LATENCY_SECONDS = 30
 PERCENTILES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 99)
@@ -15,18 +15,18 @@ VERSION = "27.1.0-sandbox"
 
 
 def get_health(node: Node, params: dict[str, Any]) -> dict[str, Any]:
-    late = node.network.clock() - node.head.close_time
+    late = node.network.clock() - node.last_closed.close_time
     if node.network.settings.close_seconds and late > MAX_LATENCY_SECONDS:
         message = (
             f"latency ({int(late)}s) since last known ledger closed is too high "
             f"(>{MAX_LATENCY_SECONDS}s)"
         )
-        raise Problem(INTERNAL, message)
+        raise RpcError(INTERNAL, message)
     ledger = node.network.ledger
     return {
         "status": "healthy",
-        "latestLedger": node.head.sequence,
-        "oldestLedger": node.oldest.sequence,
+        "latestLedger": node.last_closed.sequence,
+        "oldestLedger": node.oldest_header.sequence,
         "ledgerRetentionWindow": ledger.retention,
     }
 
@@ -50,19 +50,19 @@ def get_version_info(node: Node, params: dict[str, Any]) -> dict[str, Any]:
 
 def get_fee_stats(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     window = node.network.fee_window
-    floor = node.network.ledger.lanes.floor
+    min_fee_rate = node.network.ledger.surge_pricing.min_fee_rate
     return {
-        "sorobanInclusionFee": _spread([sample.soroban for sample in window], floor),
-        "inclusionFee": _spread([sample.classic for sample in window], floor),
-        "latestLedger": node.head.sequence,
+        "sorobanInclusionFee": _summarize([sample.soroban for sample in window], min_fee_rate),
+        "inclusionFee": _summarize([sample.classic for sample in window], min_fee_rate),
+        "latestLedger": node.last_closed.sequence,
     }
 
 
-def _spread(ledgers: list[list[int]], floor: int) -> dict[str, str | int]:
+def _summarize(ledgers: list[list[int]], min_fee_rate: int) -> dict[str, str | int]:
     paid = sorted(fee for ledger in ledgers for fee in ledger)
-    seen = paid or [max(floor, fees.BASE_FEE)]
-    if floor > fees.BASE_FEE:
-        seen = sorted(max(fee, floor) for fee in seen)
+    seen = paid or [max(min_fee_rate, fees.BASE_FEE)]
+    if min_fee_rate > fees.BASE_FEE:
+        seen = sorted(max(fee, min_fee_rate) for fee in seen)
     spread: dict[str, str | int] = {
         "max": str(seen[-1]),
         "min": str(seen[0]),

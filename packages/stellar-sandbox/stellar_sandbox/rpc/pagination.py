@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, INVALID_REQUEST, Problem
+from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, INVALID_REQUEST, RpcError
 
 
-def pagination(params: dict[str, Any]) -> dict[str, Any]:
+def read_pagination(params: dict[str, Any]) -> dict[str, Any]:
     options = params.get("pagination") or {}
     if not isinstance(options, dict):
-        raise Problem(INVALID_PARAMS, "pagination must be an object")
+        raise RpcError(INVALID_PARAMS, "pagination must be an object")
     return options
 
 
-def page_limit(params: dict[str, Any], default: int, most: int, code: int = INVALID_REQUEST) -> int:
-    limit = pagination(params).get("limit") or default
+def read_limit(params: dict[str, Any], default: int, most: int, code: int = INVALID_REQUEST) -> int:
+    limit = read_pagination(params).get("limit") or default
     if not isinstance(limit, int) or limit < 1:
-        raise Problem(INVALID_PARAMS, "limit must be a positive number")
+        raise RpcError(INVALID_PARAMS, "limit must be a positive number")
     if limit > most:
-        raise Problem(code, f"limit must not exceed {most}")
+        raise RpcError(code, f"limit must not exceed {most}")
     return limit
 
 
-def cursor_of(params: dict[str, Any]) -> str:
+def read_cursor(params: dict[str, Any]) -> str:
     """The cursor, if there is one: then there is no start ledger."""
-    cursor = pagination(params).get("cursor") or ""
+    cursor = read_pagination(params).get("cursor") or ""
     if not isinstance(cursor, str):
-        raise Problem(INVALID_PARAMS, "a cursor is a string")
+        raise RpcError(INVALID_PARAMS, "a cursor is a string")
     if cursor and params.get("startLedger"):
-        raise Problem(INVALID_REQUEST, "startLedger and cursor cannot both be set")
+        raise RpcError(INVALID_REQUEST, "startLedger and cursor cannot both be set")
     return cursor
 
 
-def start_ledger(params: dict[str, Any], oldest: int, latest: int) -> int:
+def read_start_ledger(params: dict[str, Any], oldest: int, latest: int) -> int:
     """The ledger that was asked for to begin with."""
     start = params.get("startLedger") or 0
     if not isinstance(start, int) or not oldest <= start <= latest:
@@ -41,16 +41,16 @@ def start_ledger(params: dict[str, Any], oldest: int, latest: int) -> int:
             f"start ledger must be between the oldest ledger: {oldest} and the latest ledger: "
             f"{latest} for this rpc instance"
         )
-        raise Problem(INVALID_REQUEST, message)
+        raise RpcError(INVALID_REQUEST, message)
     return start
 
 
-def write_cursor(ledger: int, position: int) -> int:
+def format_cursor(ledger: int, position: int) -> int:
     """A place in history as one number, as the network counts: ledger, transaction, operation."""
     return ledger << 32 | position << 12 | 1
 
 
-def read_cursor(cursor: int) -> tuple[int, int]:
+def parse_cursor(cursor: int) -> tuple[int, int]:
     if not 0 <= cursor < 2**63:
         raise ValueError(cursor)
     return cursor >> 32, cursor >> 12 & 0xFFFFF

@@ -9,62 +9,64 @@ from typing import Any
 from stellar_sdk import xdr
 from stellar_sdk.xdr import OperationType
 
-from stellar_sandbox.contracts.authorization import nonce_for
+from stellar_sandbox.contracts.authorization import derive_nonce
 from stellar_sandbox.contracts.host import (
-    Call,
+    ContractCall,
     Contracts,
-    Setting,
+    HostContext,
     disk_read_bytes,
-    run_call,
+    invoke_contract,
     write_bytes,
 )
-from stellar_sandbox.contracts.host_errors import Trapped
-from stellar_sandbox.envelopes.transaction_frame import Envelope, source_of
+from stellar_sandbox.contracts.host_errors import HostError
+from stellar_sandbox.envelopes.transaction_frame import TransactionFrame, get_source
 from stellar_sandbox.ledger import fees, xdr_codec
-from stellar_sandbox.ledger.entries import Key
-from stellar_sandbox.ledger.ledger_header import Head
-from stellar_sandbox.ledger.ledger_txn import State, changes_of
-from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, Problem
+from stellar_sandbox.ledger.entries import LedgerKey
+from stellar_sandbox.ledger.ledger_header import LedgerHeader
+from stellar_sandbox.ledger.ledger_txn import LedgerTxn, collect_changes
+from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, RpcError
 
 INSTRUCTION_MARGIN = 50_000
-SIGNATURES_ROOM = 500  # bytes that signatures may add to the envelope
+SIGNATURES_BYTES = 500  # bytes that signatures may add to the envelope
 
 
 def simulate(
-    envelope: Envelope,
+    envelope: TransactionFrame,
     params: dict[str, Any],
-    state: State,
-    head: Head,
+    ltx: LedgerTxn,
+    header: LedgerHeader,
     passphrase: str,
     contracts: Contracts,
 ) -> dict[str, Any]:
-    fault = _unfit(envelope)
-    if fault is not None:
-        return {"error": fault, "latestLedger": head.sequence}
+    unsupported = _find_unsupported(envelope)
+    if unsupported is not None:
+        return {"error": unsupported, "latestLedger": header.sequence}
     operation = envelope.operations[0]
     body = operation.body.invoke_host_function_op
     assert body is not None
-    source = source_of(operation, envelope.source)
+    source = get_source(operation, envelope.source)
     mode = params.get("authMode")
     recording = mode != "enforce" and not (mode is None and body.auth)
-    setting = Setting(state, source, head.sequence + 1, head.close_time + 1, passphrase, contracts)
+    setting = HostContext(
+        ltx, source, header.sequence + 1, header.close_time + 1, passphrase, contracts
+    )
     try:
-        call, answer = run_call(body, setting, footprint=None, recording=recording)
-    except Trapped as trapped:
+        call, return_value = invoke_contract(body, setting, footprint=None, recording=recording)
+    except HostError as host_error:
         return {
-            "error": f"HostError: {trapped.text}\n\nEvent log (newest first):\n   0: "
-            f'[Diagnostic Event] topics:[error, {trapped.text}], data:"escalating error"\n',
+            "error": f"HostError: {host_error.text}\n\nEvent log (newest first):\n   0: "
+            f'[Diagnostic Event] topics:[error, {host_error.text}], data:"escalating error"\n',
             "events": [],
-            "latestLedger": head.sequence,
+            "latestLedger": header.sequence,
         }
     config = params.get("resourceConfig")
     leeway = config.get("instructionLeeway", 0) if isinstance(config, dict) else 0
     if not isinstance(leeway, int) or not 0 <= leeway < 2**31:
-        raise Problem(INVALID_PARAMS, "instructionLeeway must be a whole number")
-    return _describe(envelope, call, answer, leeway, head)
+        raise RpcError(INVALID_PARAMS, "instructionLeeway must be a whole number")
+    return _build_answer(envelope, call, return_value, leeway, header)
 
 
-def _unfit(envelope: Envelope) -> str | None:
+def _find_unsupported(envelope: TransactionFrame) -> str | None:
     if envelope.is_fee_bump:
         return "Transaction contains unsupported envelope type: fee bump"
     if len(envelope.operations) != 1:
@@ -77,54 +79,58 @@ def _unfit(envelope: Envelope) -> str | None:
     return None
 
 
-def _describe(
-    envelope: Envelope, call: Call, answer: bytes, leeway: int, head: Head
+def _build_answer(
+    envelope: TransactionFrame,
+    call: ContractCall,
+    return_value: bytes,
+    leeway: int,
+    header: LedgerHeader,
 ) -> dict[str, Any]:
-    changes = changes_of(call.state)
+    changes = collect_changes(call.ltx)
     writes = sorted(key for key, _, _ in changes)
-    reads = sorted(call.state.reads - set(writes))
+    reads = sorted(call.ltx.reads - set(writes))
     instructions = call.instructions + INSTRUCTION_MARGIN + leeway
-    sizes = instructions, disk_read_bytes([*reads, *writes]), write_bytes(call.state.changes)
-    footprint = xdr_codec.array([xdr_codec.ledger_key(key) for key in reads])
-    footprint += xdr_codec.array([xdr_codec.ledger_key(key) for key in writes])
+    sizes = instructions, disk_read_bytes([*reads, *writes]), write_bytes(call.ltx.changes)
+    footprint = xdr_codec.encode_array([xdr_codec.encode_ledger_key(key) for key in reads])
+    footprint += xdr_codec.encode_array([xdr_codec.encode_ledger_key(key) for key in writes])
     resources = footprint + pack(">III", *sizes)
     declared = xdr.SorobanResources.from_xdr_bytes(resources)
-    auth = [_authorization(call, address) for address in call.authority.recorded]
-    size = (envelope.size + len(resources) + sum(map(len, auth))) * 11 // 10 + SIGNATURES_ROOM
-    said = fees.events_fee(sum(map(len, call.events)) + len(answer))
-    fee = fees.resource_fee(declared, size) + said * 115 // 100 + 1
+    auth = [_build_authorization(call, address) for address in call.authorization.recorded]
+    size = (envelope.size + len(resources) + sum(map(len, auth))) * 11 // 10 + SIGNATURES_BYTES
+    refundable_fee = fees.events_fee(sum(map(len, call.events)) + len(return_value))
+    fee = fees.resource_fee(declared, size) + refundable_fee * 115 // 100 + 1
     return {
-        "transactionData": _text(xdr_codec.ZERO + resources + pack(">q", fee)),
+        "transactionData": _encode_base64(xdr_codec.ZERO + resources + pack(">q", fee)),
         "minResourceFee": str(fee),
-        "events": [_text(xdr_codec.ONE + event) for event in call.events],
-        "results": [{"auth": auth, "xdr": _text(answer)}],
-        "stateChanges": [_change(*change) for change in changes],
-        "latestLedger": head.sequence,
+        "events": [_encode_base64(xdr_codec.ONE + event) for event in call.events],
+        "results": [{"auth": auth, "xdr": _encode_base64(return_value)}],
+        "stateChanges": [_render_change(*change) for change in changes],
+        "latestLedger": header.sequence,
     }
 
 
-def _authorization(call: Call, address: str) -> str:
+def _build_authorization(call: ContractCall, address: str) -> str:
     """What must be allowed: by the transaction's own signature, or by the address apart."""
-    if address == call.authority.source:
+    if address == call.authorization.source:
         credentials = xdr_codec.ZERO
     else:
         # Nonce, expiry and a void signature: what the address has still to fill in.
-        nonce = nonce_for(address, call.arguments.to_xdr_bytes(), call.ledger)
+        nonce = derive_nonce(address, call.arguments.to_xdr_bytes(), call.ledger)
         blank = pack(">qIi", nonce, 0, 1)
-        credentials = xdr_codec.ONE + xdr_codec.bare_address(address) + blank
+        credentials = xdr_codec.ONE + xdr_codec.encode_address(address) + blank
     arguments = call.arguments.to_xdr_bytes()
-    return _text(credentials + xdr_codec.ZERO + arguments + xdr_codec.ZERO)
+    return _encode_base64(credentials + xdr_codec.ZERO + arguments + xdr_codec.ZERO)
 
 
-def _change(key: Key, old: Any, new: Any) -> dict[str, Any]:
+def _render_change(key: LedgerKey, old: Any, new: Any) -> dict[str, Any]:
     kind = "created" if old is None else "updated" if new is not None else "deleted"
     return {
         "type": kind,
-        "key": _text(xdr_codec.ledger_key(key)),
-        "before": old and _text(xdr_codec.ledger_entry(old)),
-        "after": new and _text(xdr_codec.ledger_entry(new)),
+        "key": _encode_base64(xdr_codec.encode_ledger_key(key)),
+        "before": old and _encode_base64(xdr_codec.encode_ledger_entry(old)),
+        "after": new and _encode_base64(xdr_codec.encode_ledger_entry(new)),
     }
 
 
-def _text(raw: bytes) -> str:
+def _encode_base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()

@@ -6,39 +6,41 @@ from typing import Any
 
 import orjson
 
-from stellar_sandbox.ledger.ledger_store import Record
+from stellar_sandbox.ledger.ledger_store import TransactionRecord
 from stellar_sandbox.network.network import Node
 from stellar_sandbox.rpc.pagination import (
-    cursor_of,
-    page_limit,
+    format_cursor,
+    parse_cursor,
     read_cursor,
-    start_ledger,
-    write_cursor,
+    read_limit,
+    read_start_ledger,
 )
-from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, Problem
+from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, RpcError
 
 MAX_TRANSACTIONS, DEFAULT_TRANSACTIONS = 200, 50
 
 
 def get_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
-    return describe(node, params, find(node, params))
+    return build_answer(node, params, find_transaction(node, params))
 
 
-def describe(node: Node, params: dict[str, Any], record: Record | None) -> dict[str, Any]:
+def build_answer(
+    node: Node, params: dict[str, Any], record: TransactionRecord | None
+) -> dict[str, Any]:
     """The answer about a transaction; the range of ledgers in it is read only here."""
-    head, oldest = node.told, node.oldest
+    header, oldest = node.history_header, node.oldest_header
     answer: dict[str, Any] = {
-        "latestLedger": head.sequence,
-        "latestLedgerCloseTime": str(head.close_time),
+        "latestLedger": header.sequence,
+        "latestLedgerCloseTime": str(header.close_time),
         "oldestLedger": oldest.sequence,
         "oldestLedgerCloseTime": str(oldest.close_time),
     }
     if record is None:
         return {"status": "NOT_FOUND", "txHash": params["hash"], **answer}
-    return splice(record, params["hash"].lower(), answer, f'"{record.created_at}"')
+    return render_transaction(record, params["hash"].lower(), answer, f'"{record.created_at}"')
 
 
-def find(node: Node, params: dict[str, Any]) -> Record | None:
+def find_transaction(node: Node, params: dict[str, Any]) -> TransactionRecord | None:
     """The transaction, if this node knows it: neither too new for it nor forgotten."""
     text = params.get("hash")
     try:
@@ -46,55 +48,60 @@ def find(node: Node, params: dict[str, Any]) -> Record | None:
     except ValueError:
         digest = b""
     if not digest:
-        raise Problem(INVALID_PARAMS, f"unexpected hash length or value: {text}")
-    record = node.network.ledger.store.find(digest)
-    if record is None or not node.oldest.sequence <= record.ledger <= node.told.sequence:
+        raise RpcError(INVALID_PARAMS, f"unexpected hash length or value: {text}")
+    record = node.network.ledger.store.find_transaction(digest)
+    if (
+        record is None
+        or not node.oldest_header.sequence <= record.ledger <= node.history_header.sequence
+    ):
         return None
     return record
 
 
-def splice(record: Record, digest: str, more: dict[str, Any], created_at: str) -> dict[str, Any]:
+def render_transaction(
+    record: TransactionRecord, digest: str, more: dict[str, Any], created_at: str
+) -> dict[str, Any]:
     """The stored JSON of a transaction with what surrounds it, without parsing it again."""
-    head = orjson.dumps({"txHash": digest, **more})[:-1]
-    text = head + b"," + record.body + b',"createdAt":' + created_at.encode() + b"}"
+    header = orjson.dumps({"txHash": digest, **more})[:-1]
+    text = header + b"," + record.body + b',"createdAt":' + created_at.encode() + b"}"
     return orjson.Fragment(text)  # type: ignore[return-value]
 
 
 def get_transactions(node: Node, params: dict[str, Any]) -> dict[str, Any]:
-    ledger, head = node.network.ledger, node.told
-    oldest = node.oldest
-    limit = page_limit(params, DEFAULT_TRANSACTIONS, MAX_TRANSACTIONS)
-    start = _start(params, oldest.sequence, head.sequence)
-    records = ledger.store.page(start, head.sequence, limit)
+    ledger, header = node.network.ledger, node.history_header
+    oldest = node.oldest_header
+    limit = read_limit(params, DEFAULT_TRANSACTIONS, MAX_TRANSACTIONS)
+    start = _read_start(params, oldest.sequence, header.sequence)
+    records = ledger.store.read_transactions(start, header.sequence, limit)
     if len(records) == limit:
-        place = write_cursor(records[-1].ledger, records[-1].position)
-    elif start[0] > head.sequence:
+        place = format_cursor(records[-1].ledger, records[-1].position)
+    elif start[0] > header.sequence:
         place = 0  # a cursor that leads nowhere, as stellar-rpc gives it
     else:
         # The last transaction told, or with none the start of the ledger: told again next time.
-        told = (row.position for row in records if row.ledger == head.sequence)
-        place = write_cursor(head.sequence, max(told, default=0))
-    rows = [splice(row, row.hash.hex(), {}, str(row.created_at)) for row in records]
+        positions = (row.position for row in records if row.ledger == header.sequence)
+        place = format_cursor(header.sequence, max(positions, default=0))
+    rows = [render_transaction(row, row.hash.hex(), {}, str(row.created_at)) for row in records]
     return {
         "transactions": rows,
-        "latestLedger": head.sequence,
-        "latestLedgerCloseTimestamp": head.close_time,
+        "latestLedger": header.sequence,
+        "latestLedgerCloseTimestamp": header.close_time,
         "oldestLedger": oldest.sequence,
         "oldestLedgerCloseTimestamp": oldest.close_time,
         "cursor": str(place),
     }
 
 
-def _start(params: dict[str, Any], oldest: int, latest: int) -> tuple[int, int]:
+def _read_start(params: dict[str, Any], oldest: int, latest: int) -> tuple[int, int]:
     """Where a page begins: (ledger, position), from a start ledger or after a cursor."""
-    cursor = cursor_of(params)
+    cursor = read_cursor(params)
     if not cursor:
-        return start_ledger(params, oldest, latest), 1
+        return read_start_ledger(params, oldest, latest), 1
     try:
-        ledger, position = read_cursor(int(cursor))
+        ledger, position = parse_cursor(int(cursor))
     except ValueError as error:
-        raise Problem(INVALID_PARAMS, f"invalid cursor: {cursor}") from error
+        raise RpcError(INVALID_PARAMS, f"invalid cursor: {cursor}") from error
     if ledger < oldest:
         message = f"database does not contain metadata for ledger: {ledger}"
-        raise Problem(INVALID_PARAMS, message)
+        raise RpcError(INVALID_PARAMS, message)
     return ledger, position + 1

@@ -25,8 +25,8 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from stellar_sandbox.calculator import instance_storage
 from stellar_sandbox.calculator.contract import SlaCalculator
-from stellar_sandbox.calculator.contract_state import Book
-from stellar_sandbox.client import HandClock, InProcessClient
+from stellar_sandbox.calculator.contract_state import ContractState
+from stellar_sandbox.client import InProcessClient, ManualClock
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.network.network import Network, Settings
 
@@ -43,7 +43,7 @@ NAMES = {pair.public_key: name for name, pair in PEOPLE.items()}
 CHANNEL, FEES = key("channel"), key("fees")
 
 
-class ContractRefused(Exception):
+class ContractCallFailed(Exception):
     """The contract's own number; None when the host itself refused, as `text` says."""
 
     def __init__(self, text: str) -> None:
@@ -54,7 +54,7 @@ class ContractRefused(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class ContractCallResult:
     """What a call that went into a ledger gave back, and the events it left there."""
 
     value: Any
@@ -77,7 +77,7 @@ def genesis() -> Genesis:
     )
 
 
-class Caller:
+class ContractClient:
     """Calls one contract; `source` lends the sequence, whoever a call is `by` allows it."""
 
     def __init__(self, server: SorobanServerAsync, contract: str, source: Keypair) -> None:
@@ -89,7 +89,9 @@ class Caller:
         """Wait for a ledger to close."""
         await asyncio.sleep(0.1)
 
-    async def call(self, function: str, *args: xdr.SCVal, by: Keypair | None = None) -> Answer:
+    async def call(
+        self, function: str, *args: xdr.SCVal, by: Keypair | None = None
+    ) -> ContractCallResult:
         """Simulate, sign, send, wait for the ledger, and read what it shows."""
         by = by or self.source
         return await self.land(await self.draft(function, *args, by=by), by)
@@ -110,7 +112,7 @@ class Caller:
         operation.auth = [self._authorized(entry, latest) for entry in auth]
         return drafted
 
-    async def land(self, drafted: TransactionEnvelope, by: Keypair) -> Answer:
+    async def land(self, drafted: TransactionEnvelope, by: Keypair) -> ContractCallResult:
         for signer in {self.source.public_key: self.source, by.public_key: by}.values():
             drafted.sign(signer)
         sent = await self.server.send_transaction(drafted)
@@ -127,7 +129,7 @@ class Caller:
             assert result is not None
             assert result[0].tr is not None
             assert result[0].tr.invoke_host_function_result is not None
-            raise ContractRefused(result[0].tr.invoke_host_function_result.code.name)
+            raise ContractCallFailed(result[0].tr.invoke_host_function_result.code.name)
         assert found.result_meta_xdr is not None
         meta = xdr.TransactionMeta.from_xdr(found.result_meta_xdr).v4
         assert meta is not None
@@ -140,7 +142,7 @@ class Caller:
             for per_operation in found.events.contract_events_xdr or []
             for text in per_operation
         ]
-        return Answer(native(value), events, drafted, value.to_xdr())
+        return ContractCallResult(native(value), events, drafted, value.to_xdr())
 
     async def _build(self, function: str, *args: xdr.SCVal, by: Keypair) -> TransactionEnvelope:
         account = await self.server.load_account(self.source.public_key)
@@ -155,7 +157,7 @@ class Caller:
     ) -> tuple[xdr.SCVal, str, int, list[str], int]:
         answer = await self.server.simulate_transaction(drafted)
         if answer.error is not None:
-            raise ContractRefused(answer.error)
+            raise ContractCallFailed(answer.error)
         assert answer.results is not None
         assert answer.transaction_data is not None
         assert answer.min_resource_fee is not None
@@ -180,11 +182,11 @@ class Caller:
         await self.server.close()
 
 
-class Counter(Caller):
+class ManualContractClient(ContractClient):
     """A desk at a network in memory, where ledgers close by hand and time may stand still."""
 
     def __init__(self, now: int = 0) -> None:
-        self.clock = HandClock(now)
+        self.clock = ManualClock(now)
         # Below a second between ledgers, two of them may carry the same time.
         self.network = Network(Settings(genesis(), close_seconds=0.5, clock=self.clock))
         client = InProcessClient(self.network)
@@ -194,11 +196,11 @@ class Counter(Caller):
     async def closed(self) -> None:
         self.network.close_ledger()
 
-    def deploy(self, book: Book | None = None) -> str:
+    def deploy(self, book: ContractState | None = None) -> str:
         """A contract of one's own: as it was deployed, or with everything in its book already."""
         self._contracts += 1
-        made = SlaCalculator(instance_storage.contract_id(f"calculator {self._contracts}"))
-        self.network.deploy(instance_storage.entry(made.contract, book), made)
+        made = SlaCalculator(instance_storage.derive_contract_id(f"calculator {self._contracts}"))
+        self.network.deploy(instance_storage.encode_instance(made.contract, book), made)
         self.contract = made.contract
         return self.contract
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from stellar_sdk import Keypair, xdr
 
-from stellar_sandbox.client import Box
-from stellar_sandbox.testing.wallet import Desk, sign
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.testing.wallet import Wallet, sign
 
 
-async def run(desk: Desk, box: Box, builder: Any, *signers: Keypair) -> list[str]:
+async def run(desk: Wallet, box: StellarSandbox, builder: Any, *signers: Keypair) -> list[str]:
     """Send, close, and give each operation's code; without operations, the transaction's."""
     envelope = sign(builder.build(), *signers)
     status = await desk.send(envelope)

@@ -10,7 +10,7 @@ from pathlib import Path
 from stellar_sandbox.testing.accounts import genesis_document
 
 
-class Process:
+class SandboxProcess:
     """The box as a user starts it: a process and a port."""
 
     def __init__(self, directory: Path, *options: str) -> None:
@@ -21,7 +21,7 @@ class Process:
         self.url = ""
         self.child: asyncio.subprocess.Process | None = None
 
-    async def start(self) -> Process:
+    async def start(self) -> SandboxProcess:
         self.child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

@@ -22,7 +22,7 @@ Signed = TypeVar("Signed", TransactionEnvelope, FeeBumpTransactionEnvelope)
 
 
 @dataclass
-class Desk:
+class Wallet:
     """Somebody who builds, signs and sends payments against one server."""
 
     server: SorobanServerAsync

@@ -10,66 +10,76 @@ from stellar_sdk.xdr import InvokeHostFunctionResultCode as InvokeCode
 from stellar_sdk.xdr import OperationType
 from stellar_sdk.xdr import TransactionResultCode as Code
 
-from stellar_sandbox.contracts.host import Call, Contracts, Setting, check_budget, run_call
-from stellar_sandbox.contracts.host_errors import OverBudget, Trapped
+from stellar_sandbox.contracts.host import (
+    ContractCall,
+    Contracts,
+    HostContext,
+    check_declared_resources,
+    invoke_contract,
+)
+from stellar_sandbox.contracts.host_errors import HostError, ResourceLimitExceeded
 from stellar_sandbox.envelopes.footprint import Footprint
-from stellar_sandbox.envelopes.transaction_frame import Envelope, source_of
-from stellar_sandbox.envelopes.transaction_meta import Footmark
+from stellar_sandbox.envelopes.transaction_frame import TransactionFrame, get_source
+from stellar_sandbox.envelopes.transaction_meta import TransactionMeta
 from stellar_sandbox.envelopes.transaction_result import (
-    Refused,
+    TransactionRefused,
     operation_result,
     transaction_result,
 )
 from stellar_sandbox.ledger import fees, xdr_codec
-from stellar_sandbox.ledger.addresses import NATIVE, asset_contract
-from stellar_sandbox.ledger.ledger_keys import address_of
-from stellar_sandbox.ledger.ledger_txn import State, changes_of
-from stellar_sandbox.operations.operation_context import Application
+from stellar_sandbox.ledger.addresses import NATIVE, derive_asset_contract
+from stellar_sandbox.ledger.ledger_keys import parse_sc_address
+from stellar_sandbox.ledger.ledger_txn import LedgerTxn, collect_changes
+from stellar_sandbox.operations.operation_context import OperationContext
 from stellar_sandbox.operations.operation_handlers import apply_operation
-from stellar_sandbox.transactions.transaction_validity import Moment, check_entry, check_signatures
+from stellar_sandbox.transactions.transaction_validity import (
+    LedgerContext,
+    check_common_valid,
+    check_signatures,
+)
 
-BEFORE_ALL, AFTER_ALL = 0, 2
+BEFORE_ALL_TXS, AFTER_ALL_TXS = 0, 2
 
 
 @dataclass(slots=True)
-class Execution:
+class TransactionExecution:
     """One transaction in the ledger that is closing."""
 
-    envelope: Envelope
-    state: State
-    moment: Moment
+    envelope: TransactionFrame
+    ltx: LedgerTxn
+    ledger_context: LedgerContext
     passphrase: str
     contracts: Contracts
-    inclusion_charge: int
+    inclusion_fee_charged: int
     fee_charged: int = 0
     code: int = 0
     results: list[bytes] = field(default_factory=list)
-    mark: Footmark = field(default_factory=Footmark)
+    meta: TransactionMeta = field(default_factory=TransactionMeta)
 
     def charge(self) -> None:
         """Take the fee; every fee of a ledger is taken before anything of it is applied."""
-        payer = self.state.account(self.envelope.fee_source)
+        payer = self.ltx.account(self.envelope.fee_source)
         assert payer is not None
-        fee = self.inclusion_charge + self.envelope.resource_fee
+        fee = self.inclusion_fee_charged + self.envelope.resource_fee
         self.fee_charged = min(fee, payer.balance)
-        self.state.put(replace(payer, balance=payer.balance - self.fee_charged))
-        self.mark.transaction_events.append(self._fee_event(self.fee_charged, BEFORE_ALL))
+        self.ltx.put(replace(payer, balance=payer.balance - self.fee_charged))
+        self.meta.transaction_events.append(self._fee_event(self.fee_charged, BEFORE_ALL_TXS))
 
     def apply(self) -> None:
-        sheet = State(self.state)
+        ltx = LedgerTxn(self.ltx)
         try:
-            signatures = check_entry(self.envelope, sheet, self.moment)
-        except Refused as refusal:
-            self.code = refusal.code
+            signatures = check_common_valid(self.envelope, ltx, self.ledger_context)
+        except TransactionRefused as refused:
+            self.code = refused.code
             self._refund(0)
             return
-        self._consume_sequence(sheet)
-        self.mark.changes_before = xdr_codec.entry_changes(changes_of(sheet))
-        sheet.commit()
-        refusals = check_signatures(self.envelope, sheet, signatures)
-        if refusals:
-            self.code, self.results = int(Code.txFAILED), refusals
-        elif not signatures.all_used:
+        self._consume_sequence(ltx)
+        self.meta.changes_before = xdr_codec.encode_entry_changes(collect_changes(ltx))
+        ltx.commit()
+        refused_results = check_signatures(self.envelope, ltx, signatures)
+        if refused_results:
+            self.code, self.results = int(Code.txFAILED), refused_results
+        elif not signatures.all_signatures_used:
             self.code = int(Code.txBAD_AUTH_EXTRA)
         elif self.envelope.is_soroban:
             self._apply_call()
@@ -82,46 +92,46 @@ class Execution:
         inner = self.envelope.inner_hash if self.envelope.is_fee_bump else None
         return transaction_result(self.fee_charged, self.code, self.results, inner)
 
-    def _consume_sequence(self, sheet: State) -> None:
-        account = sheet.account(self.envelope.source)
+    def _consume_sequence(self, ltx: LedgerTxn) -> None:
+        account = ltx.account(self.envelope.source)
         assert account is not None
-        sheet.put(
+        ltx.put(
             replace(
                 account,
                 sequence=self.envelope.sequence,
-                sequence_ledger=self.moment.ledger,
-                sequence_time=self.moment.close_time,
+                sequence_ledger=self.ledger_context.ledger,
+                sequence_time=self.ledger_context.close_time,
             )
         )
 
     def _apply_operations(self) -> None:
         """Try every operation even after one failed, so the result names all that fail."""
-        whole = State(self.state)
-        changes, events, good = [], [], True
-        under_way: dict[str, str] = {}
+        transaction_ltx = LedgerTxn(self.ltx)
+        changes, events, all_succeeded = [], [], True
+        sponsorships: dict[str, str] = {}
         for index, operation in enumerate(self.envelope.operations):
-            application = Application(
-                state=State(whole),
+            context = OperationContext(
+                ltx=LedgerTxn(transaction_ltx),
                 envelope=self.envelope,
-                source=source_of(operation, self.envelope.source),
+                source=get_source(operation, self.envelope.source),
                 index=index,
-                ledger=self.moment.ledger,
-                close_time=self.moment.close_time,
+                ledger=self.ledger_context.ledger,
+                close_time=self.ledger_context.close_time,
                 passphrase=self.passphrase,
-                sponsorships=under_way,
+                sponsorships=sponsorships,
             )
-            went_well, result = apply_operation(operation, application)
+            succeeded, result = apply_operation(operation, context)
             self.results.append(result)
-            good = good and went_well
-            if went_well:
-                changes.append(xdr_codec.entry_changes(changes_of(application.state)))
-                events.append(application.events)
-                application.state.commit()
-        if good and under_way:
+            all_succeeded = all_succeeded and succeeded
+            if succeeded:
+                changes.append(xdr_codec.encode_entry_changes(collect_changes(context.ltx)))
+                events.append(context.events)
+                context.ltx.commit()
+        if all_succeeded and sponsorships:
             self.code, self.results = int(Code.txBAD_SPONSORSHIP), []
-        elif good:
-            whole.commit()
-            self.mark.operation_changes, self.mark.operation_events = changes, events
+        elif all_succeeded:
+            transaction_ltx.commit()
+            self.meta.operation_changes, self.meta.operation_events = changes, events
         else:
             self.code = int(Code.txFAILED)
 
@@ -130,84 +140,96 @@ class Execution:
         assert data is not None
         assert footprint is not None
         try:
-            call, answer = self._run_call(footprint)
-            check_budget(call, answer, data.resources, footprint)
-        except Trapped as trapped:
-            self._log(trapped)
+            call, return_value = self._run_call(footprint)
+            check_declared_resources(call, return_value, data.resources, footprint)
+        except HostError as host_error:
+            self._log_diagnostic(host_error)
             self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_TRAPPED)
             return
-        except OverBudget:
+        except ResourceLimitExceeded:
             self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED)
             return
-        said = fees.events_fee(sum(map(len, call.events)) + len(answer))
-        if self._fixed_fee + said > data.resource_fee.int64:
+        refundable_fee = fees.events_fee(sum(map(len, call.events)) + len(return_value))
+        if self._non_refundable_fee + refundable_fee > data.resource_fee.int64:
             self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_INSUFFICIENT_REFUNDABLE_FEE)
             return
-        digest = sha256(answer + xdr_codec.array(call.events)).digest()
-        self.results = [_invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_SUCCESS, digest)]
-        self.mark.operation_changes = [xdr_codec.entry_changes(changes_of(call.state))]
-        self.mark.operation_events = [call.events]
-        self.mark.return_value = answer
-        call.state.commit()
-        self._refund(said)
+        digest = sha256(return_value + xdr_codec.encode_array(call.events)).digest()
+        self.results = [_build_invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_SUCCESS, digest)]
+        self.meta.operation_changes = [xdr_codec.encode_entry_changes(collect_changes(call.ltx))]
+        self.meta.operation_events = [call.events]
+        self.meta.return_value = return_value
+        call.ltx.commit()
+        self._refund(refundable_fee)
 
-    def _run_call(self, footprint: Footprint) -> tuple[Call, bytes]:
+    def _run_call(self, footprint: Footprint) -> tuple[ContractCall, bytes]:
         operation = self.envelope.operations[0]
         assert operation.body.invoke_host_function_op is not None
-        setting = Setting(
-            state=self.state,
-            source=source_of(operation, self.envelope.source),
-            ledger=self.moment.ledger,
-            close_time=self.moment.close_time,
+        setting = HostContext(
+            ltx=self.ltx,
+            source=get_source(operation, self.envelope.source),
+            ledger=self.ledger_context.ledger,
+            close_time=self.ledger_context.close_time,
             passphrase=self.passphrase,
             contracts=self.contracts,
         )
-        return run_call(operation.body.invoke_host_function_op, setting, footprint, recording=False)
+        return invoke_contract(
+            operation.body.invoke_host_function_op, setting, footprint, recording=False
+        )
 
     @property
-    def _fixed_fee(self) -> int:
+    def _non_refundable_fee(self) -> int:
         data = self.envelope.soroban
         return fees.resource_fee(data.resources, self.envelope.size) if data else 0
 
-    def _log(self, trapped: Trapped) -> None:
+    def _log_diagnostic(self, host_error: HostError) -> None:
         """Note for the curious why a call failed, as a node's host does."""
         body = self.envelope.operations[0].body.invoke_host_function_op
         assert body is not None
         arguments = body.host_function.invoke_contract
-        called = "" if arguments is None else address_of(arguments.contract_address)
+        called = "" if arguments is None else parse_sc_address(arguments.contract_address)
         # Whatever else was called has no id to be logged under.
         contract = called if called.startswith("C") else None
-        topics = [xdr_codec.sc_symbol("error"), xdr_codec.sc_error(trapped.kind, trapped.code)]
-        self.mark.diagnostics.append(xdr_codec.diagnostic(contract, topics, trapped.text))
+        topics = [
+            xdr_codec.encode_symbol("error"),
+            xdr_codec.encode_error(host_error.kind, host_error.code),
+        ]
+        self.meta.diagnostics.append(
+            xdr_codec.encode_diagnostic_event(contract, topics, host_error.text)
+        )
 
     def _fail_call(self, code: InvokeCode) -> None:
-        self.code, self.results = int(Code.txFAILED), [_invoke_result(code)]
+        self.code, self.results = int(Code.txFAILED), [_build_invoke_result(code)]
         self._refund(0)
 
-    def _refund(self, said: int) -> None:
+    def _refund(self, refundable_fee: int) -> None:
         """Give back what the declared resources left over of the resource fee."""
         data = self.envelope.soroban
         if data is None:
             return
-        fixed = self._fixed_fee
-        refund = min(data.resource_fee.int64 - fixed - said, self.fee_charged)
-        self.mark.resource_fees = (fixed, said, 0)
+        fixed = self._non_refundable_fee
+        refund = min(data.resource_fee.int64 - fixed - refundable_fee, self.fee_charged)
+        self.meta.resource_fees = (fixed, refundable_fee, 0)
         if refund <= 0:
             return
-        sheet = State(self.state)
-        payer = sheet.account(self.envelope.fee_source)
+        ltx = LedgerTxn(self.ltx)
+        payer = ltx.account(self.envelope.fee_source)
         assert payer is not None
-        sheet.put(replace(payer, balance=payer.balance + refund))
-        self.mark.changes_after = xdr_codec.entry_changes(changes_of(sheet))
-        sheet.commit()
+        ltx.put(replace(payer, balance=payer.balance + refund))
+        self.meta.changes_after = xdr_codec.encode_entry_changes(collect_changes(ltx))
+        ltx.commit()
         self.fee_charged -= refund
-        self.mark.transaction_events.append(self._fee_event(-refund, AFTER_ALL))
+        self.meta.transaction_events.append(self._fee_event(-refund, AFTER_ALL_TXS))
 
     def _fee_event(self, amount: int, stage: int) -> bytes:
-        topics = [xdr_codec.sc_symbol("fee"), xdr_codec.sc_address(self.envelope.fee_source)]
-        contract = asset_contract(NATIVE, self.passphrase)
-        return pack(">i", stage) + xdr_codec.event(contract, topics, xdr_codec.sc_i128(amount))
+        topics = [
+            xdr_codec.encode_symbol("fee"),
+            xdr_codec.encode_sc_address(self.envelope.fee_source),
+        ]
+        contract = derive_asset_contract(NATIVE, self.passphrase)
+        return pack(">i", stage) + xdr_codec.encode_event(
+            contract, topics, xdr_codec.encode_i128(amount)
+        )
 
 
-def _invoke_result(code: InvokeCode, payload: bytes = b"") -> bytes:
+def _build_invoke_result(code: InvokeCode, payload: bytes = b"") -> bytes:
     return operation_result(OperationType.INVOKE_HOST_FUNCTION, code, payload)
