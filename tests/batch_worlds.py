@@ -91,7 +91,7 @@ class BatchWorld(World):
             )
         pool = self.box.network.ledger.root.trustline(POOL.public_key, GENESIS.asset)
         assert pool is not None
-        self.box.network.change([replace(pool, balance=POOL_STROOPS)], [])
+        self.box.network.change_entries([replace(pool, balance=POOL_STROOPS)], [])
         owed = await dues.owe(self.database, run, payments, telling=True)
         self.lives = [Life(payment) for payment in owed]
         self.start_signer()
@@ -162,11 +162,11 @@ class BatchWorld(World):
         account, line = root.account(address), root.trustline(address, GENESIS.asset)
         if account is not None and line is not None:
             self.gone[address] = [account, line]
-            self.box.network.change([], [account.key, line.key])
+            self.box.network.change_entries([], [account.key, line.key])
 
     def find(self, address: str) -> None:
         if entries := self.gone.pop(address, None):
-            self.box.network.change([*entries], [])
+            self.box.network.change_entries([*entries], [])
 
     def credited(self) -> dict[str, list[str]]:
         """By payment, the transactions that credited it: as the sums on the chain tell."""

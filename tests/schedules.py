@@ -27,12 +27,12 @@ from benchmarks import dues
 from domain.attempts import Attempt
 from domain.errors import TryAgain
 from domain.payments import Parking, Treasury
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.ledger.entries import Account as LedgerAccount
-from stellar_sandbox.network.fault_activation import start_plan
+from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
-from stellar_sandbox.rpc.transaction_methods import splice
+from stellar_sandbox.rpc.transaction_methods import render_transaction
 from tests.driven import Ask, Life
 from tests.witness import transfers_of
 
@@ -102,9 +102,9 @@ class World:
         await self.close_breaker()
 
     async def _open(self, first_sequence: int) -> None:
-        self.box = Box(GENESIS)
+        self.box = StellarSandbox(GENESIS)
         owners = [channel.public_key for channel in CHANNEL_KEYS]
-        self.box.network.change(
+        self.box.network.change_entries(
             [LedgerAccount(owner, 1_000 * XLM, first_sequence) for owner in owners], []
         )
         async with self.database.transaction() as connection:
@@ -192,9 +192,11 @@ class World:
 
     def plan(self, faults: list[Fault], seed: int) -> None:
         self.forgetful |= any(fault.kind == "short_retention" for fault in faults)
-        start_plan(self.box.network, [], 0)
+        start_fault_plan(self.box.network, [], 0)
         # One of a kind: a trustline can be removed only once.
-        start_plan(self.box.network, list({fault.kind: fault for fault in faults}.values()), seed)
+        start_fault_plan(
+            self.box.network, list({fault.kind: fault for fault in faults}.values()), seed
+        )
 
     def close_ledgers(self, count: int) -> None:
         if count and not self.box.network.halted:
@@ -222,9 +224,11 @@ class World:
 
     def witness(self) -> dict[int, list[tuple[str, int]]]:
         """Every credit in the chain's own history, by the number it carries."""
-        store, head = self.box.network.ledger.store, self.box.network.ledger.head.sequence
+        store, head = self.box.network.ledger.store, self.box.network.ledger.last_closed.sequence
         for record in store.page((self.seen + 1, 0), head, 10_000):
-            shown = orjson.loads(orjson.dumps(splice(record, record.hash.hex(), {}, "0")))
+            shown = orjson.loads(
+                orjson.dumps(render_transaction(record, record.hash.hex(), {}, "0"))
+            )
             if shown["status"] == "SUCCESS":
                 for transfer in transfers_of(shown):
                     self.credits.setdefault(transfer.number, []).append(

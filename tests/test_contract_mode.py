@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -22,7 +21,7 @@ from adapters.postgres import execution_modes
 from adapters.postgres.database import Database
 from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
-from stellar_sandbox.testing.contract_client import Caller
+from stellar_sandbox.testing.contract_client import ContractClient
 from tests import vectors, witness
 from tests.conftest import KEY
 from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve, settled
@@ -66,11 +65,11 @@ async def office(contracted: Stack) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture(scope="module")
-async def admin(contracted: Stack) -> AsyncIterator[Caller]:
+async def admin(contracted: Stack) -> AsyncIterator[ContractClient]:
     """The contract's admin, over the same port as the engine."""
     seeds = json.loads((contracted.directory.path / "stellar-keys.json").read_text())["seeds"]
     environment = contracted.environment
-    caller = Caller(
+    caller = ContractClient(
         SorobanServerAsync(node_of(contracted)),
         environment["STELLAR_SLA_CONTRACT"],
         Keypair.from_secret(seeds["admin"]),
@@ -90,7 +89,7 @@ async def steps(api: httpx.AsyncClient, outage_id: str) -> dict[str, dict[str, A
     return {item["step"]: item["evidence"] for item in timeline}
 
 
-async def set_high(admin: Caller, penalty: int) -> None:
+async def set_high(admin: ContractClient, penalty: int) -> None:
     await admin.call(
         "set_config",
         scval.to_address(admin.source.public_key),
@@ -102,7 +101,7 @@ async def set_high(admin: Caller, penalty: int) -> None:
 
 
 async def test_an_outage_is_judged_attested_and_settled(
-    office: httpx.AsyncClient, contracted: Stack, admin: Caller
+    office: httpx.AsyncClient, contracted: Stack, admin: ContractClient
 ) -> None:
     closed = await settled(office)
     shown = closed["sla_status"]["attestation"]
@@ -125,7 +124,7 @@ async def test_an_outage_is_judged_attested_and_settled(
     await database.close()
 
 
-async def test_many_outages_take_turns(office: httpx.AsyncClient, admin: Caller) -> None:
+async def test_many_outages_take_turns(office: httpx.AsyncClient, admin: ContractClient) -> None:
     names = [await declare(office, policy=AT_ONCE) for _ in range(6)]
     for minutes, name in enumerate(names):
         await resolve(office, name, 1 + minutes * 9)
@@ -137,7 +136,7 @@ async def test_many_outages_take_turns(office: httpx.AsyncClient, admin: Caller)
 
 
 async def test_a_worker_killed_over_and_over_asks_once_and_pays_once(
-    office: httpx.AsyncClient, contracted: Stack, admin: Caller
+    office: httpx.AsyncClient, contracted: Stack, admin: ContractClient
 ) -> None:
     before = (await admin.view("get_stats"))["total_calculations"]
     names = [await declare(office, policy=AT_ONCE) for _ in range(8)]
@@ -185,7 +184,7 @@ async def test_a_verdict_given_anew_is_attested_under_a_name_of_its_own(
 
 
 async def test_an_outage_that_the_contract_denies_is_halted_until_it_is_mended(
-    office: httpx.AsyncClient, contracted: Stack, admin: Caller
+    office: httpx.AsyncClient, contracted: Stack, admin: ContractClient
 ) -> None:
     await set_high(admin, 51)
     name = await declare(office, policy=AT_ONCE, severity="high")
@@ -252,7 +251,7 @@ async def test_a_worker_refuses_to_start_with_a_contract_that_does_not_fit(
     assert not any(seed in (out + err).decode() for seed in named.values())
 
 
-async def test_published_calculations_are_the_same_over_the_port(admin: Caller) -> None:
+async def test_published_calculations_are_the_same_over_the_port(admin: ContractClient) -> None:
     published = [vector for vector in vectors.vectors("compute") if vector["kind"] == "default"]
     for vector in published[::7]:
         arguments = [scval.to_symbol("A"), scval.to_symbol(vector["severity"])]
@@ -263,7 +262,9 @@ async def test_published_calculations_are_the_same_over_the_port(admin: Caller) 
         }
 
 
-async def test_a_paused_contract_is_waited_for(office: httpx.AsyncClient, admin: Caller) -> None:
+async def test_a_paused_contract_is_waited_for(
+    office: httpx.AsyncClient, admin: ContractClient
+) -> None:
     me = scval.to_address(admin.source.public_key)
     await admin.call("pause", me, scval.to_string("an audit"))
     name = await declare(office, policy=AT_ONCE)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stellar_sdk import scval
+from stellar_sdk import scval, xdr
 
 from domain.attestations import Finding, differences, symbol
 from domain.errors import Invalid
@@ -21,8 +21,8 @@ from domain.policies import BEGINNING_OF_TIME, Policy, TermsRefused, check_terms
 from domain.sla import CONTRACT_WORDS, MTTR_MINUTES_MAX, Severity, Terms, judge
 from stellar_sandbox.calculator import contract_state
 from stellar_sandbox.calculator.sla_config import DEFAULTS
-from stellar_sandbox.calculator.sla_config import Terms as Chained
-from stellar_sandbox.testing.contract_client import PEOPLE, ContractRefused, Counter
+from stellar_sandbox.calculator.sla_config import SLAConfig as Chained
+from stellar_sandbox.testing.contract_client import PEOPLE, ContractCallFailed, ManualContractClient
 from tests import vectors
 from tests.contracts import argument
 
@@ -35,15 +35,17 @@ LISTED = {
 
 
 @pytest.fixture
-async def counter() -> AsyncIterator[Counter]:
-    made = Counter()
+async def counter() -> AsyncIterator[ManualContractClient]:
+    made = ManualContractClient()
     yield made
     await made.close()
 
 
-def kept(config: dict[str, Terms], custom: dict[str, Terms] | None = None) -> contract_state.Book:
+def kept(
+    config: dict[str, Terms], custom: dict[str, Terms] | None = None
+) -> contract_state.ContractState:
     """A contract's book with these terms in force, however they came to be."""
-    return contract_state.Book(
+    return contract_state.ContractState(
         contract_state.STORAGE_VERSION,
         ADMIN.public_key,
         OPERATOR.public_key,
@@ -75,17 +77,19 @@ def locally(terms: Terms, mttr: int) -> dict[str, Any]:
     }
 
 
-async def on_chain(counter: Counter, severity: str, mttr: int) -> dict[str, Any]:
+async def on_chain(counter: ManualContractClient, severity: str, mttr: int) -> dict[str, Any]:
     arguments = [scval.to_symbol("A"), scval.to_symbol(severity), scval.to_uint32(mttr)]
     try:
         found = plain(await counter.view("calculate_sla_view", *arguments))
-    except ContractRefused as error:
+    except ContractCallFailed as error:
         return {"error": error.code}
     names = ("status", "payment_type", "rating", "amount", "threshold_minutes")
     return {name: found[name] for name in names}
 
 
-async def test_every_published_calculation_is_the_same_here_and_there(counter: Counter) -> None:
+async def test_every_published_calculation_is_the_same_here_and_there(
+    counter: ManualContractClient,
+) -> None:
     published = vectors.vectors("compute")
     assert len(published) >= 278
     standard = {name: Terms(*terms) for name, terms in DEFAULTS.items()}
@@ -100,7 +104,9 @@ async def test_every_published_calculation_is_the_same_here_and_there(counter: C
         assert await on_chain(counter, severity, vector["mttr_minutes"]) == expected, vector["id"]
 
 
-async def test_every_published_hash_is_the_same_here_and_there(counter: Counter) -> None:
+async def test_every_published_hash_is_the_same_here_and_there(
+    counter: ManualContractClient,
+) -> None:
     published = vectors.vectors("config_hash")
     assert len(published) >= 22
     for vector in published:
@@ -111,7 +117,9 @@ async def test_every_published_hash_is_the_same_here_and_there(counter: Counter)
         assert str(ours) == vector["config_version_hash"], vector["id"]
 
 
-async def test_every_published_validation_is_the_same_here_and_there(counter: Counter) -> None:
+async def test_every_published_validation_is_the_same_here_and_there(
+    counter: ManualContractClient,
+) -> None:
     published = vectors.vectors("validate")
     assert len(published) >= 69
     for vector in published:
@@ -135,7 +143,9 @@ def _refusal(severity: str, terms: Terms, custom: bool) -> int | None:
     return None
 
 
-async def _set(counter: Counter, function: str, severity: str, terms: Terms) -> int | None:
+async def _set(
+    counter: ManualContractClient, function: str, severity: str, terms: Terms
+) -> int | None:
     try:
         await counter.call(
             function,
@@ -146,14 +156,14 @@ async def _set(counter: Counter, function: str, severity: str, terms: Terms) -> 
             scval.to_int128(terms.reward_base),
             by=ADMIN,
         )
-    except ContractRefused as error:
+    except ContractCallFailed as error:
         return error.code
     return None
 
 
 @pytest.mark.parametrize("place", range(12))
 async def test_every_published_sequence_of_calls_goes_the_same_way(
-    counter: Counter, place: int
+    counter: ManualContractClient, place: int
 ) -> None:
     published = vectors.vectors("sequences")
     assert len(published) == 12
@@ -171,13 +181,13 @@ async def test_every_published_sequence_of_calls_goes_the_same_way(
         _judge_too(judged, step, answer)
 
 
-async def _step(counter: Counter, step: dict[str, Any]) -> tuple[Any, list[Any]]:
+async def _step(counter: ManualContractClient, step: dict[str, Any]) -> tuple[Any, list[Any]]:
     arguments = step["args"]
     caller = arguments[0].get("addr") if arguments else None
     by = PEOPLE[caller] if caller else None
     try:
         answer = await counter.call(step["call"], *map(argument, arguments), by=by)
-    except ContractRefused as error:
+    except ContractCallFailed as error:
         return {"error": error.code}, []
     events = [{"topics": plain(topics), "data": plain(data)} for topics, data in answer.events]
     return {"ok": plain(_listed(step["call"], answer.value))}, events
@@ -235,7 +245,7 @@ async def test_any_config_and_any_minutes_are_judged_the_same_here_and_there(
     policy: Policy, severity: Severity, mttr: int
 ) -> None:
     """Set by the admin's own transactions, calculated by the operator's, held field by field."""
-    counter = Counter()
+    counter = ManualContractClient()
     try:
         counter.deploy(kept({name: Terms(*terms) for name, terms in DEFAULTS.items()}))
         # From the gravest up: at no moment does a lighter severity cost more than a graver one.
@@ -259,3 +269,31 @@ async def test_any_config_and_any_minutes_are_judged_the_same_here_and_there(
         assert [topics[0] for topics, _ in answer.events] == ["sla_calc", "set_int"]
     finally:
         await counter.close()
+
+
+async def test_every_published_sample_is_the_same_on_the_wire(
+    counter: ManualContractClient,
+) -> None:
+    counter.deploy(kept({name: Terms(*terms) for name, terms in DEFAULTS.items()}))
+    for sample in vectors.vectors("xdr"):
+        result, severity = sample["result"], sample["severity"]
+        arguments = [
+            scval.to_address(OPERATOR.public_key),
+            scval.to_symbol(result["outage_id"]),
+            scval.to_symbol(severity),
+            scval.to_uint32(result["mttr_minutes"]),
+        ]
+        assert [each.to_xdr() for each in arguments[1:]] == sample["args_xdr_without_caller"]
+        drafted = await counter.prepare("calculate_sla", *arguments, by=OPERATOR)
+        answer = await counter.submit(drafted, OPERATOR)
+        assert answer.return_xdr == sample["result_scval_xdr"]
+        found = await counter.server.get_transaction(drafted.hash_hex())
+        assert found.events is not None
+        assert found.events.contract_events_xdr is not None
+        for text, name in zip(
+            found.events.contract_events_xdr[0], ("sla_calc", "set_int"), strict=True
+        ):
+            event = xdr.ContractEvent.from_xdr(text).body.v0
+            assert event is not None
+            assert [topic.to_xdr() for topic in event.topics] == sample[name]["topics_xdr"]
+            assert event.data.to_xdr() == sample[name]["data_xdr"]

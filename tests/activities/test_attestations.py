@@ -32,7 +32,7 @@ from domain.disputes import Deciding, Dispute, Filing, Ruling
 from domain.errors import Conflict, ContractMismatch, NotFound
 from domain.execution_modes import ExecutionMode
 from domain.payments import Settling
-from stellar_sandbox.testing.contract_client import Caller
+from stellar_sandbox.testing.contract_client import ContractClient
 from tests.attesting import ASKER, NOW, attested, count, judged, prepared, rows
 from tests.support import unique
 
@@ -110,7 +110,9 @@ async def test_what_the_contract_remembers_unasked_confirms_nothing(
     steps: AttestationActivities, database: Database, calculator: Calculator
 ) -> None:
     attestation = await judged(database)
-    stranger = Caller(calculator.nodes.all[0].server, calculator.contract, calculator.operator)
+    stranger = ContractClient(
+        calculator.nodes.all[0].server, calculator.contract, calculator.operator
+    )
     await stranger.call(
         "calculate_sla",
         scval.to_address(calculator.source),
@@ -156,7 +158,9 @@ async def test_what_the_contract_would_refuse_is_halted_without_a_call(
     steps: AttestationActivities, database: Database, calculator: Calculator
 ) -> None:
     attestation = await judged(database)
-    stranger = Caller(calculator.nodes.all[0].server, calculator.contract, calculator.operator)
+    stranger = ContractClient(
+        calculator.nodes.all[0].server, calculator.contract, calculator.operator
+    )
     await stranger.call(
         "calculate_sla",
         scval.to_address(calculator.source),

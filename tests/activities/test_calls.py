@@ -17,7 +17,7 @@ from adapters.stellar.calculator import Calculator
 from domain.attestations import CallStatus, Concluding, symbol
 from domain.errors import ContractRefused
 from sandbox.stack import Stack
-from stellar_sandbox.testing.contract_client import Caller
+from stellar_sandbox.testing.contract_client import ContractClient
 from tests.attesting import NOW, attested, judged, prepared, rows
 from tests.support import unique
 
@@ -91,7 +91,9 @@ async def test_a_call_whose_sequence_something_else_consumed_is_lost_and_made_an
 ) -> None:
     attestation = await judged(database)
     call = await prepared(steps, attestation)
-    stranger = Caller(calculator.nodes.all[0].server, calculator.contract, calculator.operator)
+    stranger = ContractClient(
+        calculator.nodes.all[0].server, calculator.contract, calculator.operator
+    )
     named = [scval.to_symbol(symbol(unique("other"), 1)), scval.to_symbol("critical")]
     source = scval.to_address(calculator.source)
     await stranger.call("calculate_sla", source, *named, scval.to_uint32(25))

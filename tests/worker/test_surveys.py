@@ -18,7 +18,7 @@ from adapters.stellar.keys import channel_keypairs
 from adapters.stellar.rail import Rail
 from domain.payments import Treasury
 from sandbox.stack import Stack
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import FEES, ISSUER, PAYER, STRANGER
 from tests.adapters.stellar.conftest import CHANNELS, KEYS, MASTER, nodes_of, plan, world
 from tests.support import eventually, unique
@@ -30,14 +30,14 @@ SIX = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 6)}
 
 
 @pytest.fixture
-async def box() -> AsyncIterator[Box]:
+async def box() -> AsyncIterator[StellarSandbox]:
     made = world(unique("A network of its own"))
     yield made
     made.network.close()
 
 
 def survey_of(
-    box: Box, database: Database, *, issuer: Keypair = ISSUER, **changed: object
+    box: StellarSandbox, database: Database, *, issuer: Keypair = ISSUER, **changed: object
 ) -> Survey:
     nodes, held = nodes_of(box), replace(KEYS, **changed)  # type: ignore[arg-type]
     rail = Rail(nodes, box.network.passphrase, issuer.public_key, held)
@@ -51,24 +51,30 @@ async def troubles(database: Database) -> str:
 
 
 async def test_all_is_well_and_the_book_knows_the_network(
-    api: httpx.AsyncClient, box: Box, database: Database, caplog: pytest.LogCaptureFixture
+    api: httpx.AsyncClient,
+    box: StellarSandbox,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     sequences = await survey_of(box, database).begin()
     assert set(sequences) == set(CHANNELS)
     async with database.autocommit() as connection:
         known = await networks.known(connection, box.network.passphrase)
     assert known is not None
-    assert known.ledger == box.network.ledger.head.sequence
+    assert known.ledger == box.network.ledger.last_closed.sequence
     assert "ALARM" not in caplog.text
     assert await troubles(database) == ""
 
 
 async def test_missing_channels_and_a_short_fee_account_are_told(
-    api: httpx.AsyncClient, box: Box, database: Database, caplog: pytest.LogCaptureFixture
+    api: httpx.AsyncClient,
+    box: StellarSandbox,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     fees = box.account(FEES.public_key)
     assert fees is not None
-    box.network.change([replace(fees, balance=3 * 10_000_000)], [])
+    box.network.change_entries([replace(fees, balance=3 * 10_000_000)], [])
     with caplog.at_level(logging.ERROR):
         sequences = await survey_of(box, database, channels=SIX).begin()
     assert len(sequences) == 4
@@ -77,13 +83,13 @@ async def test_missing_channels_and_a_short_fee_account_are_told(
     assert "holds 3 XLM; give it 100 at least" in said
     assert caplog.text.count("ALARM") == 2
     # Mended, it is told no longer.
-    box.network.change([replace(fees, balance=10**12)], [])
+    box.network.change_entries([replace(fees, balance=10**12)], [])
     await survey_of(box, database).begin()
     assert await troubles(database) == ""
 
 
 async def test_a_fee_account_that_is_missing_is_told(
-    api: httpx.AsyncClient, box: Box, database: Database
+    api: httpx.AsyncClient, box: StellarSandbox, database: Database
 ) -> None:
     await survey_of(box, database, fees=STRANGER).begin()
     assert f"the fee account {STRANGER.public_key} does not exist" in await troubles(database)
@@ -91,7 +97,10 @@ async def test_a_fee_account_that_is_missing_is_told(
 
 
 async def test_an_asset_that_nobody_issues_is_told(
-    api: httpx.AsyncClient, box: Box, database: Database, caplog: pytest.LogCaptureFixture
+    api: httpx.AsyncClient,
+    box: StellarSandbox,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.ERROR):
         await survey_of(box, database, issuer=STRANGER).begin()
@@ -106,7 +115,7 @@ async def test_an_asset_that_nobody_issues_is_told(
 
 
 async def test_a_treasury_that_cannot_hold_the_asset_is_told(
-    api: httpx.AsyncClient, box: Box, database: Database
+    api: httpx.AsyncClient, box: StellarSandbox, database: Database
 ) -> None:
     treasuries = {Treasury.BOND: STRANGER, Treasury.POOL: PAYER}
     plan(box, {"kind": "frozen_trustline", "address": PAYER.public_key})
@@ -120,7 +129,7 @@ async def test_a_treasury_that_cannot_hold_the_asset_is_told(
 
 @pytest.mark.parametrize("frozen", [PAYER, FEES, *list(CHANNELS.values())[:1]])
 async def test_what_the_validators_have_frozen_of_ours_is_told(
-    api: httpx.AsyncClient, box: Box, database: Database, frozen: Keypair
+    api: httpx.AsyncClient, box: StellarSandbox, database: Database, frozen: Keypair
 ) -> None:
     plan(box, {"kind": "frozen_key", "address": frozen.public_key})
     await survey_of(box, database).begin()
@@ -133,7 +142,7 @@ async def test_what_the_validators_have_frozen_of_ours_is_told(
 
 async def test_it_waits_for_nodes_that_are_not_there_yet(
     api: httpx.AsyncClient,
-    box: Box,
+    box: StellarSandbox,
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

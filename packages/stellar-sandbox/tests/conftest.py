@@ -7,28 +7,28 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.testing.accounts import genesis_document
-from stellar_sandbox.testing.process import Process
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.testing.process import SandboxProcess
+from stellar_sandbox.testing.wallet import Wallet
 
 
 @pytest.fixture
-def box() -> Iterator[Box]:
-    made = Box(Genesis.parse(genesis_document()))
+def sandbox() -> Iterator[StellarSandbox]:
+    made = StellarSandbox(Genesis.parse(genesis_document()))
     yield made
     made.network.close()
 
 
 @pytest.fixture
-def desk(box: Box) -> Desk:
-    return Desk(SorobanServerAsync("http://in-process", box.client()))
+def wallet(sandbox: StellarSandbox) -> Wallet:
+    return Wallet(SorobanServerAsync("http://in-process", sandbox.client()))
 
 
 @pytest.fixture(scope="session")
-async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Process]:
+async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SandboxProcess]:
     directory = tmp_path_factory.mktemp("stellar")
-    made = await Process(directory, "--close-seconds", "0.2").start()
+    made = await SandboxProcess(directory, "--close-seconds", "0.2").start()
     yield made
     await made.stop()

@@ -18,26 +18,26 @@ from stellar_sdk import Keypair
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from stellar_sandbox.testing.accounts import CHANNELS, SHOP, key, muxed
-from stellar_sandbox.testing.process import Process
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.testing.process import SandboxProcess
+from stellar_sandbox.testing.wallet import Wallet
 
 MORE_CHANNELS = [*CHANNELS, *(key(f"extra {number}") for number in range(200))]
 
 
 async def main(per_second: int, seconds: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        process = await Process(Path(directory)).start()
+        process = await SandboxProcess(Path(directory)).start()
         try:
             await _measure(process, per_second, seconds)
         finally:
             await process.stop()
 
 
-async def _measure(process: Process, per_second: int, seconds: int) -> None:
+async def _measure(process: SandboxProcess, per_second: int, seconds: int) -> None:
     assert process.child is not None
     watched = psutil.Process(process.child.pid)
     async with SorobanServerAsync(process.url) as server:
-        desk = Desk(server)
+        wallet = Wallet(server)
         channels = await _open_channels(server, process.url, per_second * 3)
         before, start = watched.cpu_times(), time.monotonic()
         watch = asyncio.create_task(_watch(server))
@@ -45,8 +45,8 @@ async def _measure(process: Process, per_second: int, seconds: int) -> None:
         for number in range(per_second * seconds):
             channel, sequence = channels[number % len(channels)]
             channels[number % len(channels)] = (channel, sequence + 1)
-            envelope = await desk.transfer(channel, sequence + 1, muxed(SHOP, number))
-            assert await desk.send(envelope) == "PENDING"
+            envelope = await wallet.build_transfer(channel, sequence + 1, muxed(SHOP, number))
+            assert await wallet.send(envelope) == "PENDING"
             sent.append(envelope.hash_hex())
             await asyncio.sleep(max(0.0, start + (number + 1) / per_second - time.monotonic()))
         await asyncio.sleep(2.5)

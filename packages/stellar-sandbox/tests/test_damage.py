@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from stellar_sdk import Claimant, xdr
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from stellar_sandbox.client import Box
-from stellar_sandbox.envelopes.transaction_frame import V1_TAG, network_id
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.envelopes.transaction_frame import V1_TAG, hash_passphrase
 from stellar_sandbox.network.genesis import Genesis
-from stellar_sandbox.rpc.request_pipeline import exchange
+from stellar_sandbox.rpc.request_pipeline import handle_request
 from stellar_sandbox.testing.accounts import (
     CHANNELS,
     PASSPHRASE,
@@ -26,7 +26,7 @@ from stellar_sandbox.testing.accounts import (
     genesis_document,
     muxed,
 )
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.testing.wallet import Wallet
 
 Changes = list[tuple[int, int]]
 # Small numbers are kinds of things in XDR, so they make sense more often than others.
@@ -39,11 +39,11 @@ def damage(raw: bytearray, changes: Changes, start: int = 0) -> None:
         raw[start + place % (len(raw) - start)] = value
 
 
-async def tell(box: Box, method: str, envelope: str) -> dict[str, Any]:
+async def tell(sandbox: StellarSandbox, method: str, envelope: str) -> dict[str, Any]:
     params = {"transaction": envelope}
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     answer: dict[str, Any] = orjson.loads(
-        (await exchange(box.network.nodes[0], orjson.dumps(request))).body
+        (await handle_request(sandbox.network.nodes[0], orjson.dumps(request))).body
     )
     return answer
 
@@ -55,27 +55,27 @@ async def tell(box: Box, method: str, envelope: str) -> dict[str, Any]:
     method=st.sampled_from(["sendTransaction", "simulateTransaction"]),
 )
 async def test_a_damaged_envelope_never_pays(changes: Changes, cut: int, method: str) -> None:
-    box = Box(Genesis.parse(genesis_document()))
-    desk = Desk(SorobanServerAsync("http://in-process", box.client()))
-    whole = (await desk.transfer(CHANNELS[0], 1, muxed(SHOP, 5))).to_xdr()
+    sandbox = StellarSandbox(Genesis.parse(genesis_document()))
+    wallet = Wallet(SorobanServerAsync("http://in-process", sandbox.client()))
+    whole = (await wallet.build_transfer(CHANNELS[0], 1, muxed(SHOP, 5))).to_xdr()
     raw = bytearray(base64.b64decode(whole))
     damage(raw, changes)
     damaged = base64.b64encode(raw[: len(raw) - cut]).decode()
 
-    answer = await tell(box, method, damaged)
+    answer = await tell(sandbox, method, damaged)
     assert "error" in answer or "latestLedger" in answer["result"]
-    box.close_ledger()
+    sandbox.close_ledger()
     same = damaged == whole and method == "sendTransaction"
-    assert box.balance(SHOP.public_key) == (25 if same else 0)
-    box.network.close()
+    assert sandbox.balance(SHOP.public_key) == (25 if same else 0)
+    sandbox.network.close()
 
 
-async def whole(desk: Desk, kind: str) -> xdr.Transaction:
+async def whole(wallet: Wallet, kind: str) -> xdr.Transaction:
     """A transaction in order, by contract or of the operations a channel may carry."""
     if kind == "call":
-        transfer = await desk.transfer(CHANNELS[0], 1, muxed(SHOP, 5))
+        transfer = await wallet.build_transfer(CHANNELS[0], 1, muxed(SHOP, 5))
         return transfer.transaction.to_xdr_object()
-    builder, payer = desk.builder(CHANNELS[0], 1), PAYER.public_key
+    builder, payer = wallet.start_transaction(CHANNELS[0], 1), PAYER.public_key
     builder.append_payment_op(SHOP.public_key, USDC, "1", payer)
     builder.append_create_claimable_balance_op(USDC, "1", [Claimant(SHOP.public_key)], payer)
     builder.append_set_options_op(home_domain="example.org", source=payer)
@@ -84,7 +84,7 @@ async def whole(desk: Desk, kind: str) -> xdr.Transaction:
 
 
 def signed(tx: xdr.Transaction) -> str:
-    digest = sha256(network_id(PASSPHRASE) + V1_TAG + tx.to_xdr_bytes()).digest()
+    digest = sha256(hash_passphrase(PASSPHRASE) + V1_TAG + tx.to_xdr_bytes()).digest()
     signatures = [key.sign_decorated(digest).to_xdr_object() for key in (CHANNELS[0], PAYER)]
     envelope = xdr.TransactionEnvelope(
         xdr.EnvelopeType.ENVELOPE_TYPE_TX, v1=xdr.TransactionV1Envelope(tx, signatures)
@@ -97,19 +97,19 @@ def signed(tx: xdr.Transaction) -> str:
 async def test_whatever_is_signed_is_answered_and_the_ledger_closes(
     changes: Changes, kind: str
 ) -> None:
-    box = Box(Genesis.parse(genesis_document()))
-    desk = Desk(SorobanServerAsync("http://in-process", box.client()))
-    raw = bytearray((await whole(desk, kind)).to_xdr_bytes())
+    sandbox = StellarSandbox(Genesis.parse(genesis_document()))
+    wallet = Wallet(SorobanServerAsync("http://in-process", sandbox.client()))
+    raw = bytearray((await whole(wallet, kind)).to_xdr_bytes())
     damage(raw, changes, start=36)  # the channel stays, so that the signatures fit
     try:
         tx = xdr.Transaction.from_xdr_bytes(bytes(raw))
     except (ValueError, EOFError):
         return
     for method in ("simulateTransaction", "sendTransaction"):
-        answer = await tell(box, method, signed(tx))
+        answer = await tell(sandbox, method, signed(tx))
         assert "error" in answer or "latestLedger" in answer["result"]
-    box.close_ledger()
-    assert await desk.send(desk.payment(CHANNELS[1], 1)) == "PENDING"
-    box.close_ledger()
-    assert await desk.outcome(desk.payment(CHANNELS[1], 1)) == "SUCCESS"
-    box.network.close()
+    sandbox.close_ledger()
+    assert await wallet.send(wallet.build_payment(CHANNELS[1], 1)) == "PENDING"
+    sandbox.close_ledger()
+    assert await wallet.read_status(wallet.build_payment(CHANNELS[1], 1)) == "SUCCESS"
+    sandbox.network.close()

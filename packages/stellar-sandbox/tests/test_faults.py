@@ -18,18 +18,18 @@ from stellar_sdk.exceptions import (
 from stellar_sdk.exceptions import ConnectionError as StellarConnectionError
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from stellar_sandbox.client import Box
-from stellar_sandbox.faults.fault_plan import BadPlan, read_plan
-from stellar_sandbox.network.fault_activation import start_plan
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.faults.fault_plan import InvalidFaultPlan, parse_fault_plan
+from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.testing.accounts import CHANNELS, SHOP, STRANGER
-from stellar_sandbox.testing.process import Process
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.testing.process import SandboxProcess
+from stellar_sandbox.testing.wallet import Wallet
 
 CHANNEL = CHANNELS[0]
 
 
-def plan(box: Box, *faults: dict[str, object], seed: int = 1) -> None:
-    start_plan(box.network, *read_plan({"seed": seed, "faults": list(faults)}))
+def plan(sandbox: StellarSandbox, *faults: dict[str, object], seed: int = 1) -> None:
+    start_fault_plan(sandbox.network, *parse_fault_plan({"seed": seed, "faults": list(faults)}))
 
 
 @pytest.mark.parametrize(
@@ -46,135 +46,141 @@ def plan(box: Box, *faults: dict[str, object], seed: int = 1) -> None:
     ],
 )
 async def test_an_answer_is_lost_and_the_payment_may_have_been_taken(
-    desk: Desk, box: Box, kind: str, error: type[Exception], sent: bool
+    wallet: Wallet, sandbox: StellarSandbox, kind: str, error: type[Exception], sent: bool
 ) -> None:
-    plan(box, {"kind": kind, "method": "sendTransaction", "times": 1})
-    envelope = desk.payment(CHANNEL, 1)
+    plan(sandbox, {"kind": kind, "method": "sendTransaction", "times": 1})
+    envelope = wallet.build_payment(CHANNEL, 1)
 
     with pytest.raises(error):
-        await desk.send(envelope)
-    assert await desk.send(envelope) == ("DUPLICATE" if sent else "PENDING")
-    assert box.network.faults.counts == {kind: 1}
-    box.close_ledger()
-    assert box.balance(SHOP.public_key) == 25_000_000
+        await wallet.send(envelope)
+    assert await wallet.send(envelope) == ("DUPLICATE" if sent else "PENDING")
+    assert sandbox.network.faults.counts == {kind: 1}
+    sandbox.close_ledger()
+    assert sandbox.balance(SHOP.public_key) == 25_000_000
 
 
-async def test_not_found_can_come_with_the_ledger_that_holds_it(desk: Desk, box: Box) -> None:
-    plan(box, {"kind": "racy_not_found", "times": 1})
-    envelope = desk.payment(CHANNEL, 1)
-    await desk.send(envelope)
+async def test_not_found_can_come_with_the_ledger_that_holds_it(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    plan(sandbox, {"kind": "racy_not_found", "times": 1})
+    envelope = wallet.build_payment(CHANNEL, 1)
+    await wallet.send(envelope)
 
-    answer = await desk.server.get_transaction(envelope.hash_hex())
+    answer = await wallet.server.get_transaction(envelope.hash_hex())
     assert answer.status.value == "NOT_FOUND"
-    assert answer.latest_ledger == box.network.ledger.head.sequence
-    assert await desk.outcome(envelope) == "SUCCESS"
+    assert answer.latest_ledger == sandbox.network.ledger.last_closed.sequence
+    assert await wallet.read_status(envelope) == "SUCCESS"
 
 
-async def test_a_banned_hash_and_a_dropped_one(desk: Desk, box: Box) -> None:
-    plan(box, {"kind": "banned_hash", "times": 1})
-    banned = desk.payment(CHANNEL, 1)
+async def test_a_banned_hash_and_a_dropped_one(wallet: Wallet, sandbox: StellarSandbox) -> None:
+    plan(sandbox, {"kind": "banned_hash", "times": 1})
+    banned = wallet.build_payment(CHANNEL, 1)
     for _ in range(10):
-        assert await desk.send(banned) == "TRY_AGAIN_LATER"
-        box.close_ledger()
-    assert await desk.send(banned) == "PENDING"
+        assert await wallet.send(banned) == "TRY_AGAIN_LATER"
+        sandbox.close_ledger()
+    assert await wallet.send(banned) == "PENDING"
 
-    plan(box, {"kind": "dropped_transaction", "times": 1})
-    dropped = desk.payment(CHANNELS[1], 1)
-    assert await desk.send(dropped) == "PENDING"
-    box.close_ledger()
-    assert await desk.outcome(dropped) == "NOT_FOUND"
-    assert await desk.send(dropped) == "PENDING"
+    plan(sandbox, {"kind": "dropped_transaction", "times": 1})
+    dropped = wallet.build_payment(CHANNELS[1], 1)
+    assert await wallet.send(dropped) == "PENDING"
+    sandbox.close_ledger()
+    assert await wallet.read_status(dropped) == "NOT_FOUND"
+    assert await wallet.send(dropped) == "PENDING"
 
 
-async def test_a_lagging_node_tells_the_past_consistently(desk: Desk, box: Box) -> None:
-    plan(box, {"kind": "lagging_node", "node": 1, "value": 2})
-    late = Desk(SorobanServerAsync("http://in-process", box.client(1)))
-    box.close_ledger()
-    envelope = desk.payment(CHANNEL, 1)
-    await desk.send(envelope)
-    box.close_ledger()
+async def test_a_lagging_node_tells_the_past_consistently(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    plan(sandbox, {"kind": "lagging_node", "node": 1, "value": 2})
+    late = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    sandbox.close_ledger()
+    envelope = wallet.build_payment(CHANNEL, 1)
+    await wallet.send(envelope)
+    sandbox.close_ledger()
 
-    assert await desk.outcome(envelope) == "SUCCESS"
-    assert await late.outcome(envelope) == "NOT_FOUND"
+    assert await wallet.read_status(envelope) == "SUCCESS"
+    assert await late.read_status(envelope) == "NOT_FOUND"
     assert (await late.server.load_account(CHANNEL.public_key)).sequence == 0
-    assert await late.send(desk.payment(CHANNEL, 2)) == "ERROR txBAD_SEQ"
-    assert await late.held(SHOP) == 0
-    assert await desk.held(SHOP) == 25_000_000
-    now = (await desk.server.get_health()).latest_ledger
+    assert await late.send(wallet.build_payment(CHANNEL, 2)) == "ERROR txBAD_SEQ"
+    assert await late.read_balance(SHOP) == 0
+    assert await wallet.read_balance(SHOP) == 25_000_000
+    now = (await wallet.server.get_health()).latest_ledger
     assert (await late.server.get_health()).latest_ledger == now - 2
-    box.close_ledger(2)
-    assert await late.outcome(envelope) == "SUCCESS"
+    sandbox.close_ledger(2)
+    assert await late.read_status(envelope) == "SUCCESS"
     assert (await late.server.load_account(CHANNEL.public_key)).sequence == 1
 
 
-async def test_a_surge_lets_only_the_better_bid_in(desk: Desk, box: Box) -> None:
-    plan(box, {"kind": "surge_fee", "value": 1_000})
+async def test_a_surge_lets_only_the_better_bid_in(wallet: Wallet, sandbox: StellarSandbox) -> None:
+    plan(sandbox, {"kind": "surge_fee", "value": 1_000})
     low, near, high = (
-        desk.payment(channel, 1, fee=fee)
+        wallet.build_payment(channel, 1, fee=fee)
         for channel, fee in zip(CHANNELS, (400, 900, 5_000), strict=False)
     )
 
-    assert await desk.send(low) == "ERROR txINSUFFICIENT_FEE"
-    assert await desk.send(near) == await desk.send(high) == "PENDING"
-    box.close_ledger()
-    assert await desk.outcome(near) == "NOT_FOUND"
-    assert await desk.outcome(high) == "SUCCESS"
-    assert (await desk.server.get_fee_stats()).inclusion_fee.p50 >= 1_000
-    plan(box)
-    box.close_ledger()
-    assert await desk.outcome(near) == "SUCCESS"
+    assert await wallet.send(low) == "ERROR txINSUFFICIENT_FEE"
+    assert await wallet.send(near) == await wallet.send(high) == "PENDING"
+    sandbox.close_ledger()
+    assert await wallet.read_status(near) == "NOT_FOUND"
+    assert await wallet.read_status(high) == "SUCCESS"
+    assert (await wallet.server.get_fee_stats()).inclusion_fee.p50 >= 1_000
+    plan(sandbox)
+    sandbox.close_ledger()
+    assert await wallet.read_status(near) == "SUCCESS"
 
 
 @pytest.mark.parametrize(
     ("kind", "number"), [("frozen_trustline", "#11"), ("removed_trustline", "#13")]
 )
 async def test_a_recipient_that_cannot_be_paid_for_a_while(
-    desk: Desk, box: Box, kind: str, number: str
+    wallet: Wallet, sandbox: StellarSandbox, kind: str, number: str
 ) -> None:
-    prepared = await desk.transfer(CHANNELS[1], 1)
-    plan(box, {"kind": kind, "address": SHOP.public_key})
+    prepared = await wallet.build_transfer(CHANNELS[1], 1)
+    plan(sandbox, {"kind": kind, "address": SHOP.public_key})
     with pytest.raises(PrepareTransactionException) as trouble:
-        await desk.transfer(CHANNEL, 1)
+        await wallet.build_transfer(CHANNEL, 1)
     assert number in (trouble.value.simulate_transaction_response.error or "")
-    await desk.send(prepared)
-    box.close_ledger()
-    assert await desk.outcome(prepared) == "FAILED"
+    await wallet.send(prepared)
+    sandbox.close_ledger()
+    assert await wallet.read_status(prepared) == "FAILED"
 
-    plan(box)
-    envelope = await desk.transfer(CHANNEL, 1)
-    await desk.send(envelope)
-    box.close_ledger()
-    assert await desk.outcome(envelope) == "SUCCESS"
+    plan(sandbox)
+    envelope = await wallet.build_transfer(CHANNEL, 1)
+    await wallet.send(envelope)
+    sandbox.close_ledger()
+    assert await wallet.read_status(envelope) == "SUCCESS"
 
 
 async def test_a_node_that_lost_its_history_says_how_far_back_it_remembers(
-    desk: Desk, box: Box
+    wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    envelope = desk.payment(CHANNEL, 1)
-    await desk.send(envelope)
-    box.close_ledger(3)
-    plan(box, {"kind": "short_retention", "node": 0, "value": 0})
+    envelope = wallet.build_payment(CHANNEL, 1)
+    await wallet.send(envelope)
+    sandbox.close_ledger(3)
+    plan(sandbox, {"kind": "short_retention", "node": 0, "value": 0})
 
-    answer = await desk.server.get_transaction(envelope.hash_hex())
+    answer = await wallet.server.get_transaction(envelope.hash_hex())
     assert answer.status.value == "NOT_FOUND"
-    assert answer.oldest_ledger == box.network.ledger.head.sequence
-    plan(box)
-    assert await desk.outcome(envelope) == "SUCCESS"
+    assert answer.oldest_ledger == sandbox.network.ledger.last_closed.sequence
+    plan(sandbox)
+    assert await wallet.read_status(envelope) == "SUCCESS"
 
 
-async def test_the_same_seed_strikes_the_same_calls(desk: Desk, box: Box) -> None:
-    async def strikes(seed: int) -> list[bool]:
-        plan(box, {"kind": "internal_error", "rate": 0.5}, seed=seed)
+async def test_the_same_seed_strikes_the_same_calls(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    async def trigger(seed: int) -> list[bool]:
+        plan(sandbox, {"kind": "internal_error", "rate": 0.5}, seed=seed)
         seen = []
         for _ in range(30):
             try:
-                await desk.server.get_health()
+                await wallet.server.get_health()
                 seen.append(False)
             except SorobanRpcErrorResponse:
                 seen.append(True)
         return seen
 
-    assert await strikes(7) == await strikes(7) != await strikes(8)
+    assert await trigger(7) == await trigger(7) != await trigger(8)
 
 
 @pytest.mark.parametrize(
@@ -189,22 +195,28 @@ async def test_the_same_seed_strikes_the_same_calls(desk: Desk, box: Box) -> Non
         {"kind": "slow", "rate": "often"},
     ],
 )
-def test_a_plan_that_makes_no_sense_is_refused(box: Box, fault: dict[str, object]) -> None:
-    with pytest.raises(BadPlan):
-        plan(box, fault)
+def test_a_plan_that_makes_no_sense_is_refused(
+    sandbox: StellarSandbox, fault: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidFaultPlan):
+        plan(sandbox, fault)
 
 
-async def test_a_slow_node_answers_after_so_many_seconds(desk: Desk, box: Box) -> None:
-    plan(box, {"kind": "slow", "method": "getHealth", "seconds": 0.05, "times": 1})
+async def test_a_slow_node_answers_after_so_many_seconds(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    plan(sandbox, {"kind": "slow", "method": "getHealth", "seconds": 0.05, "times": 1})
     loop = asyncio.get_running_loop()
 
     begun = loop.time()
-    assert (await desk.server.get_health()).status == "healthy"
+    assert (await wallet.server.get_health()).status == "healthy"
     assert loop.time() - begun >= 0.05
-    assert box.network.faults.counts == {"slow": 1}
+    assert sandbox.network.faults.counts == {"slow": 1}
 
 
-async def test_who_gives_up_on_a_slow_node_may_have_paid_all_the_same(process: Process) -> None:
+async def test_who_gives_up_on_a_slow_node_may_have_paid_all_the_same(
+    process: SandboxProcess,
+) -> None:
     client = AiohttpClient(post_timeout=0.1)
     async with (
         aiohttp.ClientSession() as http,
@@ -212,7 +224,7 @@ async def test_who_gives_up_on_a_slow_node_may_have_paid_all_the_same(process: P
         SorobanServerAsync(process.url, client) as hasty,
     ):
         sequence = (await server.load_account(CHANNELS[7].public_key)).sequence + 1
-        envelope = Desk(server).payment(CHANNELS[7], sequence, fee=100)
+        envelope = Wallet(server).build_payment(CHANNELS[7], sequence, fee=100)
         slow = {"kind": "slow", "method": "sendTransaction", "seconds": 0.3, "times": 1}
         async with http.post(f"{process.url}/faults", json={"faults": [slow]}) as answer:
             assert answer.status == 200
@@ -220,13 +232,13 @@ async def test_who_gives_up_on_a_slow_node_may_have_paid_all_the_same(process: P
         with pytest.raises(TimeoutError):
             await hasty.send_transaction(envelope)
         async with asyncio.timeout(10):
-            while await Desk(server).outcome(envelope) != "SUCCESS":
+            while await Wallet(server).read_status(envelope) != "SUCCESS":
                 await asyncio.sleep(0.05)
         async with http.post(f"{process.url}/faults", json={"faults": []}) as answer:
             assert (await answer.json())["counts"]["slow"] >= 1
 
 
-async def test_faults_over_a_real_port(process: Process) -> None:
+async def test_faults_over_a_real_port(process: SandboxProcess) -> None:
     client = AiohttpClient(post_timeout=0.5)
     async with aiohttp.ClientSession() as http, SorobanServerAsync(process.url, client) as server:
 

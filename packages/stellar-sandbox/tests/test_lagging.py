@@ -4,71 +4,74 @@ from __future__ import annotations
 
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.faults.fault_plan import Fault
-from stellar_sandbox.network.fault_activation import start_plan
+from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.testing.accounts import CHANNELS, SHOP
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.testing.wallet import Wallet
 
 CHANNEL = CHANNELS[0]
 
 
-def box_lags(box: Box, ledgers: int) -> None:
-    start_plan(box.network, [Fault("lagging_node", node=1, value=ledgers)], 0)
+def box_lags(sandbox: StellarSandbox, ledgers: int) -> None:
+    start_fault_plan(sandbox.network, [Fault("lagging_node", node=1, value=ledgers)], 0)
 
 
 async def test_a_lagging_node_takes_an_applied_payment_again_and_it_pays_once(
-    desk: Desk, box: Box
+    wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    late = Desk(SorobanServerAsync("http://in-process", box.client(1)))
-    box.close_ledger(4)
-    box_lags(box, 3)
-    envelope = desk.payment(CHANNEL, 1)
-    await desk.send(envelope)
-    box.close_ledger()
+    late = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    sandbox.close_ledger(4)
+    box_lags(sandbox, 3)
+    envelope = wallet.build_payment(CHANNEL, 1)
+    await wallet.send(envelope)
+    sandbox.close_ledger()
 
     assert await late.send(envelope) == "PENDING"
     for _ in range(3):
         assert await late.send(envelope) == "DUPLICATE"
-        assert await desk.send(envelope) == "TRY_AGAIN_LATER"
-        box.close_ledger()
+        assert await wallet.send(envelope) == "TRY_AGAIN_LATER"
+        sandbox.close_ledger()
     for _ in range(10):
         assert await late.send(envelope) == "TRY_AGAIN_LATER"
-        box.close_ledger()
-    assert await late.send(envelope) == await desk.send(envelope) == "ERROR txBAD_SEQ"
-    assert box.balance(SHOP.public_key) == 25_000_000
+        sandbox.close_ledger()
+    assert await late.send(envelope) == await wallet.send(envelope) == "ERROR txBAD_SEQ"
+    assert sandbox.balance(SHOP.public_key) == 25_000_000
 
 
 async def test_a_node_that_catches_up_at_once_bans_what_was_applied_meanwhile(
-    desk: Desk, box: Box
+    wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    late = Desk(SorobanServerAsync("http://in-process", box.client(1)))
-    box.close_ledger(4)
-    box_lags(box, 3)
-    envelope = desk.payment(CHANNEL, 1)
-    await desk.send(envelope)
-    box.close_ledger(2)
+    late = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    sandbox.close_ledger(4)
+    box_lags(sandbox, 3)
+    envelope = wallet.build_payment(CHANNEL, 1)
+    await wallet.send(envelope)
+    sandbox.close_ledger(2)
     assert await late.send(envelope) == "PENDING"
 
-    start_plan(box.network, [], 0)
+    start_fault_plan(sandbox.network, [], 0)
     assert await late.send(envelope) == "TRY_AGAIN_LATER"
-    box.close_ledger(8)
-    assert await desk.send(envelope) == await late.send(envelope) == "TRY_AGAIN_LATER"
-    box.close_ledger()
-    assert await desk.send(envelope) == await late.send(envelope) == "ERROR txBAD_SEQ"
+    sandbox.close_ledger(8)
+    assert await wallet.send(envelope) == await late.send(envelope) == "TRY_AGAIN_LATER"
+    sandbox.close_ledger()
+    assert await wallet.send(envelope) == await late.send(envelope) == "ERROR txBAD_SEQ"
 
 
 async def test_what_a_lagging_node_holds_does_not_keep_the_next_payment_out(
-    desk: Desk, box: Box
+    wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    late = Desk(SorobanServerAsync("http://in-process", box.client(1)))
-    box.close_ledger(4)
-    box_lags(box, 3)
-    first, second = desk.payment(CHANNEL, 1, fee=9_000), desk.payment(CHANNEL, 2, fee=100)
-    await desk.send(first)
-    box.close_ledger()
-    assert await late.send(first) == await desk.send(second) == "PENDING"
+    late = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    sandbox.close_ledger(4)
+    box_lags(sandbox, 3)
+    first, second = (
+        wallet.build_payment(CHANNEL, 1, fee=9_000),
+        wallet.build_payment(CHANNEL, 2, fee=100),
+    )
+    await wallet.send(first)
+    sandbox.close_ledger()
+    assert await late.send(first) == await wallet.send(second) == "PENDING"
 
-    box.close_ledger()
-    assert await desk.outcome(second) == "SUCCESS"
-    assert box.balance(SHOP.public_key) == 2 * 25_000_000
+    sandbox.close_ledger()
+    assert await wallet.read_status(second) == "SUCCESS"
+    assert sandbox.balance(SHOP.public_key) == 2 * 25_000_000

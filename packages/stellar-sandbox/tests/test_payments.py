@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stellar_sdk import StrKey, scval, xdr
 
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import (
     BARE,
     CHANNELS,
@@ -17,21 +17,23 @@ from stellar_sandbox.testing.accounts import (
     USDC,
     muxed,
 )
-from stellar_sandbox.testing.wallet import Desk, sign
+from stellar_sandbox.testing.wallet import Wallet, sign
 
 CHANNEL = CHANNELS[0]
 
 
-async def test_a_contract_transfer_arrives_with_its_tag_and_says_so(desk: Desk, box: Box) -> None:
-    envelope = await desk.transfer(CHANNEL, 1, muxed(SHOP, 777), 25_000_000)
+async def test_a_contract_transfer_arrives_with_its_tag_and_says_so(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    envelope = await wallet.build_transfer(CHANNEL, 1, muxed(SHOP, 777), 25_000_000)
 
-    assert await desk.send(envelope) == "PENDING"
-    assert await desk.outcome(envelope) == "NOT_FOUND"
-    box.close_ledger()
+    assert await wallet.send(envelope) == "PENDING"
+    assert await wallet.read_status(envelope) == "NOT_FOUND"
+    sandbox.close_ledger()
 
-    found = await desk.server.get_transaction(envelope.hash_hex())
+    found = await wallet.server.get_transaction(envelope.hash_hex())
     assert found.status.value == "SUCCESS"
-    assert box.balance(SHOP.public_key) == 25_000_000
+    assert sandbox.balance(SHOP.public_key) == 25_000_000
     assert found.events is not None
     assert found.events.contract_events_xdr is not None
     [[text]] = found.events.contract_events_xdr
@@ -48,14 +50,16 @@ async def test_a_contract_transfer_arrives_with_its_tag_and_says_so(desk: Desk, 
     assert scval.to_native(meta.soroban_meta.return_value) is None
 
 
-async def test_the_fee_is_charged_and_what_was_not_used_comes_back(desk: Desk, box: Box) -> None:
-    envelope = await desk.transfer(CHANNEL, 1)
-    before = box.account(CHANNEL.public_key)
-    await desk.send(envelope)
-    box.close_ledger()
+async def test_the_fee_is_charged_and_what_was_not_used_comes_back(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    envelope = await wallet.build_transfer(CHANNEL, 1)
+    before = sandbox.account(CHANNEL.public_key)
+    await wallet.send(envelope)
+    sandbox.close_ledger()
 
-    after = box.account(CHANNEL.public_key)
-    found = await desk.server.get_transaction(envelope.hash_hex())
+    after = sandbox.account(CHANNEL.public_key)
+    found = await wallet.server.get_transaction(envelope.hash_hex())
     assert found.result_xdr is not None
     charged = xdr.TransactionResult.from_xdr(found.result_xdr).fee_charged.int64
     assert before is not None
@@ -64,15 +68,17 @@ async def test_the_fee_is_charged_and_what_was_not_used_comes_back(desk: Desk, b
     assert 10_000 < charged < envelope.transaction.fee
 
 
-async def test_a_classic_payment_leaves_the_same_event(desk: Desk, box: Box) -> None:
-    builder = desk.builder(CHANNEL, 1)
+async def test_a_classic_payment_leaves_the_same_event(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    builder = wallet.start_transaction(CHANNEL, 1)
     builder.append_payment_op(muxed(FARM, 9), USDC, "1.5", PAYER.public_key)
     envelope = sign(builder.build(), CHANNEL, PAYER)
-    await desk.send(envelope)
-    box.close_ledger()
+    await wallet.send(envelope)
+    sandbox.close_ledger()
 
-    found = await desk.server.get_transaction(envelope.hash_hex())
-    assert box.balance(FARM.public_key) == 15_000_000
+    found = await wallet.server.get_transaction(envelope.hash_hex())
+    assert sandbox.balance(FARM.public_key) == 15_000_000
     assert found.events is not None
     assert found.events.contract_events_xdr is not None
     [[text]] = found.events.contract_events_xdr
@@ -83,13 +89,15 @@ async def test_a_classic_payment_leaves_the_same_event(desk: Desk, box: Box) -> 
 
 
 async def test_a_failing_batch_names_every_bad_payment_and_pays_nobody(
-    desk: Desk, box: Box
+    wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    envelope = desk.payment(CHANNEL, 1, (SHOP, "1"), (BARE, "1"), (STRANGER, "1"), (FARM, "1"))
-    await desk.send(envelope)
-    box.close_ledger()
+    envelope = wallet.build_payment(
+        CHANNEL, 1, (SHOP, "1"), (BARE, "1"), (STRANGER, "1"), (FARM, "1")
+    )
+    await wallet.send(envelope)
+    sandbox.close_ledger()
 
-    found = await desk.server.get_transaction(envelope.hash_hex())
+    found = await wallet.server.get_transaction(envelope.hash_hex())
     assert found.status.value == "FAILED"
     assert found.result_xdr is not None
     result = xdr.TransactionResult.from_xdr(found.result_xdr).result
@@ -100,24 +108,26 @@ async def test_a_failing_batch_names_every_bad_payment_and_pays_nobody(
         "PAYMENT_NO_DESTINATION",
         "PAYMENT_SUCCESS",
     ]
-    assert box.balance(SHOP.public_key) == box.balance(FARM.public_key) == 0
-    account = box.account(CHANNEL.public_key)
+    assert sandbox.balance(SHOP.public_key) == sandbox.balance(FARM.public_key) == 0
+    account = sandbox.account(CHANNEL.public_key)
     assert account is not None
     assert account.sequence == 1
 
 
-async def test_simulation_names_what_stands_in_the_way(desk: Desk, box: Box) -> None:
+async def test_simulation_names_what_stands_in_the_way(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
     async def trouble(target: str, stroops: int) -> str:
         args = [
             scval.to_address(PAYER.public_key),
             scval.to_address(target),
             scval.to_int128(stroops),
         ]
-        builder = desk.builder(CHANNEL, 1)
+        builder = wallet.start_transaction(CHANNEL, 1)
         builder.append_invoke_contract_function_op(
             CONTRACT, "transfer", args, source=PAYER.public_key
         )
-        answer = await desk.server.simulate_transaction(builder.build())
+        answer = await wallet.server.simulate_transaction(builder.build())
         return (answer.error or "").partition("\n")[0]
 
     assert await trouble(BARE.public_key, 1) == "HostError: Error(Contract, #13)"
@@ -127,26 +137,30 @@ async def test_simulation_names_what_stands_in_the_way(desk: Desk, box: Box) -> 
     assert await trouble(SHOP.public_key, 0) == ""
 
 
-async def test_what_fails_after_a_good_simulation_costs_its_sequence(desk: Desk, box: Box) -> None:
-    first = await desk.transfer(CHANNEL, 1, stroops=900_000 * 10_000_000)
-    second = await desk.transfer(CHANNELS[1], 1, stroops=900_000 * 10_000_000)
-    await desk.send(first)
-    await desk.send(second)
-    box.close_ledger()
+async def test_what_fails_after_a_good_simulation_costs_its_sequence(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    first = await wallet.build_transfer(CHANNEL, 1, stroops=900_000 * 10_000_000)
+    second = await wallet.build_transfer(CHANNELS[1], 1, stroops=900_000 * 10_000_000)
+    await wallet.send(first)
+    await wallet.send(second)
+    sandbox.close_ledger()
 
-    outcomes = {await desk.outcome(first), await desk.outcome(second)}
+    outcomes = {await wallet.read_status(first), await wallet.read_status(second)}
     assert outcomes == {"SUCCESS", "FAILED"}
     for channel in CHANNELS[:2]:
-        account = box.account(channel.public_key)
+        account = sandbox.account(channel.public_key)
         assert account is not None
         assert account.sequence == 1
 
 
-async def test_a_transfer_the_owner_did_not_sign_for_is_refused(desk: Desk, box: Box) -> None:
-    envelope = await desk.transfer(CHANNEL, 1)
+async def test_a_transfer_the_owner_did_not_sign_for_is_refused(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    envelope = await wallet.build_transfer(CHANNEL, 1)
     envelope.signatures = envelope.signatures[:1]
 
-    answer = await desk.server.send_transaction(envelope)
+    answer = await wallet.server.send_transaction(envelope)
     assert answer.error_result_xdr is not None
     result = xdr.TransactionResult.from_xdr(answer.error_result_xdr).result
     assert result.code.name == "txFAILED"
@@ -154,44 +168,44 @@ async def test_a_transfer_the_owner_did_not_sign_for_is_refused(desk: Desk, box:
     assert result.results[0].code.name == "opBAD_AUTH"
 
 
-async def test_a_signature_nobody_needs_is_refused(desk: Desk) -> None:
-    envelope = desk.payment(CHANNEL, 1)
+async def test_a_signature_nobody_needs_is_refused(wallet: Wallet) -> None:
+    envelope = wallet.build_payment(CHANNEL, 1)
     envelope.sign(ISSUER)
 
-    assert await desk.send(envelope) == "ERROR txBAD_AUTH_EXTRA"
+    assert await wallet.send(envelope) == "ERROR txBAD_AUTH_EXTRA"
 
 
-async def test_a_call_needs_its_footprint(desk: Desk, box: Box) -> None:
-    envelope = await desk.transfer(CHANNEL, 1)
+async def test_a_call_needs_its_footprint(wallet: Wallet, sandbox: StellarSandbox) -> None:
+    envelope = await wallet.build_transfer(CHANNEL, 1)
     data = envelope.transaction.soroban_data
     assert data is not None
     data.resources.footprint.read_write.pop()
     envelope.signatures = []
-    await desk.send(sign(envelope, CHANNEL, PAYER))
-    box.close_ledger()
+    await wallet.send(sign(envelope, CHANNEL, PAYER))
+    sandbox.close_ledger()
 
-    assert await desk.outcome(envelope) == "FAILED"
-    assert box.balance(SHOP.public_key) == 0
+    assert await wallet.read_status(envelope) == "FAILED"
+    assert sandbox.balance(SHOP.public_key) == 0
 
 
-async def test_a_call_with_a_memo_or_without_resources_is_invalid(desk: Desk) -> None:
-    envelope = await desk.transfer(CHANNEL, 1)
-    bare = await desk.transfer(CHANNEL, 1)
-    envelope.transaction.memo = desk.builder(CHANNEL, 1).add_text_memo("hello").memo
+async def test_a_call_with_a_memo_or_without_resources_is_invalid(wallet: Wallet) -> None:
+    envelope = await wallet.build_transfer(CHANNEL, 1)
+    bare = await wallet.build_transfer(CHANNEL, 1)
+    envelope.transaction.memo = wallet.start_transaction(CHANNEL, 1).add_text_memo("hello").memo
     bare.transaction.soroban_data = None
     for each in (envelope, bare):
         each.signatures = []
         sign(each, CHANNEL, PAYER)
 
-    assert await desk.send(envelope) == "ERROR txSOROBAN_INVALID"
-    assert await desk.send(bare) == "ERROR txSOROBAN_INVALID"
+    assert await wallet.send(envelope) == "ERROR txSOROBAN_INVALID"
+    assert await wallet.send(bare) == "ERROR txSOROBAN_INVALID"
 
 
-async def test_the_views_of_the_asset_contract(desk: Desk) -> None:
+async def test_the_views_of_the_asset_contract(wallet: Wallet) -> None:
     async def view(name: str, *args: xdr.SCVal) -> object:
-        builder = desk.builder(CHANNEL, 1)
+        builder = wallet.start_transaction(CHANNEL, 1)
         builder.append_invoke_contract_function_op(CONTRACT, name, list(args))
-        answer = await desk.server.simulate_transaction(builder.build())
+        answer = await wallet.server.simulate_transaction(builder.build())
         assert answer.results is not None, answer.error
         return scval.to_native(answer.results[0].xdr)
 

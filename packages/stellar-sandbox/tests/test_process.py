@@ -14,8 +14,8 @@ from stellar_sdk.exceptions import SorobanRpcErrorResponse
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from stellar_sandbox.testing.accounts import CHANNELS, PASSPHRASE, SHOP, STRANGER, USDC, muxed
-from stellar_sandbox.testing.process import Process
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.testing.process import SandboxProcess
+from stellar_sandbox.testing.wallet import Wallet
 
 
 async def until(check: Callable[[], Awaitable[bool]]) -> None:
@@ -44,7 +44,7 @@ async def held(server: SorobanServerAsync) -> int:
     return line.balance.int64
 
 
-async def test_every_answer_is_one_the_sdk_understands(process: Process) -> None:
+async def test_every_answer_is_one_the_sdk_understands(process: SandboxProcess) -> None:
     async with SorobanServerAsync(process.url) as server:
         assert (await server.get_health()).status == "healthy"
         assert (await server.get_network()).passphrase == PASSPHRASE
@@ -58,30 +58,33 @@ async def test_every_answer_is_one_the_sdk_understands(process: Process) -> None
         assert account.sequence == 0
 
 
-async def test_payments_by_both_ways_over_a_real_port(process: Process) -> None:
+async def test_payments_by_both_ways_over_a_real_port(process: SandboxProcess) -> None:
     async with SorobanServerAsync(process.url) as server:
-        desk = Desk(server)
+        wallet = Wallet(server)
         before = await held(server)
         first, second = [await next_sequence(server, channel) for channel in CHANNELS[:2]]
-        transfer = await desk.transfer(CHANNELS[0], first, muxed(SHOP, 7), 5)
-        payment = desk.payment(CHANNELS[1], second, (SHOP, "0.0000020"))
-        assert await desk.send(transfer) == await desk.send(payment) == "PENDING"
+        transfer = await wallet.build_transfer(CHANNELS[0], first, muxed(SHOP, 7), 5)
+        payment = wallet.build_payment(CHANNELS[1], second, (SHOP, "0.0000020"))
+        assert await wallet.send(transfer) == await wallet.send(payment) == "PENDING"
 
         async def done() -> bool:
-            outcomes = {await desk.outcome(transfer), await desk.outcome(payment)}
+            outcomes = {await wallet.read_status(transfer), await wallet.read_status(payment)}
             return outcomes == {"SUCCESS"}
 
         await until(done)
         assert await held(server) == before + 25
 
 
-async def test_one_page_per_ledger_shows_every_payment(process: Process) -> None:
+async def test_one_page_per_ledger_shows_every_payment(process: SandboxProcess) -> None:
     async with SorobanServerAsync(process.url) as server:
-        desk = Desk(server)
+        wallet = Wallet(server)
         start = (await server.get_latest_ledger()).sequence
-        sent = [desk.payment(channel, await next_sequence(server, channel)) for channel in CHANNELS]
+        sent = [
+            wallet.build_payment(channel, await next_sequence(server, channel))
+            for channel in CHANNELS
+        ]
         for envelope in sent:
-            assert await desk.send(envelope) == "PENDING"
+            assert await wallet.send(envelope) == "PENDING"
         seen: list[str] = []
         page = await server.get_transactions(start_ledger=start, limit=3)
         seen += [item.transaction_hash for item in page.transactions]
@@ -98,54 +101,54 @@ async def test_one_page_per_ledger_shows_every_payment(process: Process) -> None
 
 
 async def test_a_payment_outlives_a_killed_process(tmp_path: Path) -> None:
-    process = await Process(tmp_path, "--close-seconds", "0.1").start()
+    process = await SandboxProcess(tmp_path, "--close-seconds", "0.1").start()
     async with SorobanServerAsync(process.url) as server:
-        desk = Desk(server)
-        envelope = desk.payment(CHANNELS[0], 1)
-        await desk.send(envelope)
+        wallet = Wallet(server)
+        envelope = wallet.build_payment(CHANNELS[0], 1)
+        await wallet.send(envelope)
 
         async def done() -> bool:
-            return await desk.outcome(envelope) == "SUCCESS"
+            return await wallet.read_status(envelope) == "SUCCESS"
 
         await until(done)
         before = await server.get_latest_ledger()
         await process.kill()
 
-    process = await Process(tmp_path, "--close-seconds", "0.1").start()
+    process = await SandboxProcess(tmp_path, "--close-seconds", "0.1").start()
     try:
         async with SorobanServerAsync(process.url) as server:
-            assert await Desk(server).outcome(envelope) == "SUCCESS"
+            assert await Wallet(server).read_status(envelope) == "SUCCESS"
             assert (await server.load_account(CHANNELS[0].public_key)).sequence == 1
             assert await held(server) == 25_000_000
             after = await server.get_latest_ledger()
             assert after.sequence >= before.sequence
-            assert await Desk(server).send(envelope) == "ERROR txBAD_SEQ"
+            assert await Wallet(server).send(envelope) == "ERROR txBAD_SEQ"
     finally:
         assert await process.stop() == 0
 
 
 async def test_what_only_waited_is_forgotten_by_a_killed_process(tmp_path: Path) -> None:
-    process = await Process(tmp_path, "--close-seconds", "0").start()
-    envelope = Desk(SorobanServerAsync("http://nowhere")).payment(CHANNELS[0], 1)
+    process = await SandboxProcess(tmp_path, "--close-seconds", "0").start()
+    envelope = Wallet(SorobanServerAsync("http://nowhere")).build_payment(CHANNELS[0], 1)
     async with SorobanServerAsync(process.url) as server:
-        assert await Desk(server).send(envelope) == "PENDING"
+        assert await Wallet(server).send(envelope) == "PENDING"
         await process.kill()
-    process = await Process(tmp_path, "--close-seconds", "0").start()
+    process = await SandboxProcess(tmp_path, "--close-seconds", "0").start()
     async with SorobanServerAsync(process.url) as server:
-        assert await Desk(server).send(envelope) == "PENDING"
+        assert await Wallet(server).send(envelope) == "PENDING"
     await process.stop()
 
 
 async def test_a_data_directory_of_another_world_is_refused_in_one_sentence(
     tmp_path: Path,
 ) -> None:
-    process = await Process(tmp_path).start()
+    process = await SandboxProcess(tmp_path).start()
     await process.stop()
     document = json.loads(process.genesis.read_text())
     document["network_passphrase"] = "Another"
     process.genesis.write_text(json.dumps(document))
 
-    process = await Process(tmp_path).start()
+    process = await SandboxProcess(tmp_path).start()
     assert process.child is not None
     _, errors = await process.child.communicate()
     assert process.child.returncode == 2
@@ -154,12 +157,12 @@ async def test_a_data_directory_of_another_world_is_refused_in_one_sentence(
 
 
 async def test_a_ledger_in_use_and_a_taken_port_are_said_in_one_sentence(
-    process: Process, tmp_path: Path
+    process: SandboxProcess, tmp_path: Path
 ) -> None:
     port = process.url.rpartition(":")[2]
     for other, words in (
-        (Process(process.directory), "cannot be used: database is locked"),
-        (Process(tmp_path, "--port", port), "Cannot listen on"),
+        (SandboxProcess(process.directory), "cannot be used: database is locked"),
+        (SandboxProcess(tmp_path, "--port", port), "Cannot listen on"),
     ):
         await other.start()
         assert other.child is not None
@@ -169,7 +172,7 @@ async def test_a_ledger_in_use_and_a_taken_port_are_said_in_one_sentence(
         assert errors.decode().count("\n") == 1
 
 
-async def test_the_friendbot_makes_an_account_once(process: Process) -> None:
+async def test_the_friendbot_makes_an_account_once(process: SandboxProcess) -> None:
     async with aiohttp.ClientSession() as session, SorobanServerAsync(process.url) as server:
         url = f"{process.url}/friendbot?addr={STRANGER.public_key}"
         async with session.get(url) as first:
@@ -180,7 +183,7 @@ async def test_the_friendbot_makes_an_account_once(process: Process) -> None:
         assert account.sequence >> 32 > 0
 
 
-async def test_every_node_has_its_path(process: Process) -> None:
+async def test_every_node_has_its_path(process: SandboxProcess) -> None:
     for path in ("/node/0", "/node/1", "/node/2"):
         async with SorobanServerAsync(process.url + path) as server:
             assert (await server.get_health()).status == "healthy"

@@ -16,12 +16,12 @@ from stellar_sdk import Keypair, TransactionEnvelope, xdr
 from stellar_sdk.exceptions import SdkError
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from stellar_sandbox.client import Box
-from stellar_sandbox.envelopes.transaction_frame import read_envelope
-from stellar_sandbox.faults.fault_plan import read_plan
-from stellar_sandbox.ledger.entries import Account, Trustline
-from stellar_sandbox.ledger.ledger_store import Record
-from stellar_sandbox.network.fault_activation import start_plan
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.envelopes.transaction_frame import parse_envelope
+from stellar_sandbox.faults.fault_plan import parse_fault_plan
+from stellar_sandbox.ledger.entries import AccountEntry, TrustLineEntry
+from stellar_sandbox.ledger.ledger_store import TransactionRecord
+from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.testing.accounts import (
     BARE,
@@ -33,7 +33,7 @@ from stellar_sandbox.testing.accounts import (
     XLM,
     genesis_document,
 )
-from stellar_sandbox.testing.wallet import Desk, bump
+from stellar_sandbox.testing.wallet import Wallet, bump
 
 FAULTS = [
     {"kind": "accept_then_timeout", "rate": 0.2, "method": "sendTransaction"},
@@ -85,20 +85,22 @@ class World:
     sent: dict[bytes, Step] = field(default_factory=dict)
 
     def open(self) -> None:
-        self.box = Box(Genesis.parse(genesis_document()), data_dir=self.directory)
-        start_plan(self.box.network, *read_plan({"seed": self.seed, "faults": FAULTS}))
-        clients = [self.box.client(node) for node in (0, 1)]
-        self.desks = [Desk(SorobanServerAsync("http://in-process", item)) for item in clients]
+        self.sandbox = StellarSandbox(Genesis.parse(genesis_document()), data_dir=self.directory)
+        start_fault_plan(
+            self.sandbox.network, *parse_fault_plan({"seed": self.seed, "faults": FAULTS})
+        )
+        clients = [self.sandbox.client(node) for node in (0, 1)]
+        self.wallets = [Wallet(SorobanServerAsync("http://in-process", item)) for item in clients]
 
     def wealth(self) -> tuple[int, int]:
         """All the XLM and all of the asset that anybody holds."""
-        entries = self.box.network.ledger.root.changes.values()
-        accounts = [entry.balance for entry in entries if isinstance(entry, Account)]
-        lines = [entry.balance for entry in entries if isinstance(entry, Trustline)]
+        entries = self.sandbox.network.ledger.root.changes.values()
+        accounts = [entry.balance for entry in entries if isinstance(entry, AccountEntry)]
+        lines = [entry.balance for entry in entries if isinstance(entry, TrustLineEntry)]
         return sum(accounts), sum(lines)
 
-    def records(self) -> list[Record]:
-        return self.box.network.ledger.store.page((1, 1), 10_000, 10_000)
+    def records(self) -> list[TransactionRecord]:
+        return self.sandbox.network.ledger.store.read_transactions((1, 1), 10_000, 10_000)
 
     async def take(self, step: Step) -> None:
         # Whatever is lost on the way, the ledger must add up.
@@ -106,22 +108,22 @@ class World:
             inner = await self._build(step)
             self.sent[inner.hash()] = step
             outer = bump(inner, step.bid) if step.bid else inner
-            await self.desks[step.node].send(outer)
+            await self.wallets[step.node].send(outer)
         if step.then == "close":
-            self.box.close_ledger()
+            self.sandbox.close_ledger()
         elif step.then == "restart":
-            self.box.network.close()
+            self.sandbox.network.close()
             self.open()
 
     async def _build(self, step: Step) -> TransactionEnvelope:
-        desk, channel = self.desks[step.node], CHANNELS[step.channel]
-        account = self.box.account(channel.public_key)
+        wallet, channel = self.wallets[step.node], CHANNELS[step.channel]
+        account = self.sandbox.account(channel.public_key)
         assert account is not None
         sequence = account.sequence + step.ahead
         if step.by_contract:
             target, stroops = step.target.public_key, step.amount * XLM
-            return await desk.transfer(channel, sequence, target, stroops)
-        return desk.payment(channel, sequence, (step.target, str(step.amount)))
+            return await wallet.build_transfer(channel, sequence, target, stroops)
+        return wallet.build_payment(channel, sequence, (step.target, str(step.amount)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -138,15 +140,15 @@ async def _play(world: World, steps: list[Step]) -> None:
     native, issued = world.wealth()
     for step in steps:
         await world.take(step)
-    world.box.close_ledger(5)
+    world.sandbox.close_ledger(5)
     fees = sum(map(_fee, world.records()))
     assert world.wealth() == (native - fees, issued)
     _check_payments(world)
-    world.box.network.close()
+    world.sandbox.network.close()
 
 
 def _check_payments(world: World) -> None:
-    box, records = world.box, world.records()
+    sandbox, records = world.sandbox, world.records()
     landed = [world.sent[record.inner_hash] for record in records]
     uses = Counter(map(_place, records))
     assert all(count == 1 for count in uses.values())
@@ -155,17 +157,17 @@ def _check_payments(world: World) -> None:
         if b'"status":"SUCCESS"' in record.body:
             paid[step.target] += step.amount * XLM
     for target in (SHOP, FARM, BARE):
-        assert box.balance(target.public_key) == paid[target]
-    assert box.balance(PAYER.public_key) == 1_000_000 * XLM - paid.total()
+        assert sandbox.balance(target.public_key) == paid[target]
+    assert sandbox.balance(PAYER.public_key) == 1_000_000 * XLM - paid.total()
 
 
-def _place(record: Record) -> tuple[str, int]:
+def _place(record: TransactionRecord) -> tuple[str, int]:
     """The account and the sequence number that a transaction used."""
     body = orjson.loads(b"{" + record.body + b"}")
-    envelope = read_envelope(body["envelopeXdr"], PASSPHRASE)
+    envelope = parse_envelope(body["envelopeXdr"], PASSPHRASE)
     return envelope.source, envelope.sequence
 
 
-def _fee(record: Record) -> int:
+def _fee(record: TransactionRecord) -> int:
     body = orjson.loads(b"{" + record.body + b"}")
     return xdr.TransactionResult.from_xdr(body["resultXdr"]).fee_charged.int64

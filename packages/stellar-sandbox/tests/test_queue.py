@@ -6,86 +6,90 @@ import pytest
 from stellar_sdk import Keypair, xdr
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from stellar_sandbox.client import Box
-from stellar_sandbox.envelopes.transaction_frame import read_envelope
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.envelopes.transaction_frame import parse_envelope
 from stellar_sandbox.ledger.fees import MAX_DISK_READ_ENTRIES, disk_read_entries
-from stellar_sandbox.network.surge_pricing import SOROBAN_ROOM, cost
+from stellar_sandbox.network.surge_pricing import SOROBAN_LEDGER_LIMITS, measure_resources
 from stellar_sandbox.testing.accounts import CHANNELS, FEES, PASSPHRASE, PAYER, SHOP
-from stellar_sandbox.testing.wallet import Desk, bump, sign
+from stellar_sandbox.testing.wallet import Wallet, bump, sign
 
 CHANNEL = CHANNELS[0]
 
 
-async def test_the_same_envelope_twice_is_a_duplicate(desk: Desk) -> None:
-    envelope = desk.payment(CHANNEL, 1)
+async def test_the_same_envelope_twice_is_a_duplicate(wallet: Wallet) -> None:
+    envelope = wallet.build_payment(CHANNEL, 1)
 
-    assert await desk.send(envelope) == "PENDING"
-    assert await desk.send(envelope) == "DUPLICATE"
+    assert await wallet.send(envelope) == "PENDING"
+    assert await wallet.send(envelope) == "DUPLICATE"
 
 
-async def test_one_transaction_per_account_waits_at_a_time(desk: Desk, box: Box) -> None:
-    await desk.send(desk.payment(CHANNEL, 1))
+async def test_one_transaction_per_account_waits_at_a_time(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    await wallet.send(wallet.build_payment(CHANNEL, 1))
 
-    assert await desk.send(desk.payment(CHANNEL, 2)) == "TRY_AGAIN_LATER"
-    assert await desk.send(desk.payment(CHANNEL, 1, (SHOP, "3"))) == "TRY_AGAIN_LATER"
-    assert await desk.send(desk.payment(CHANNEL, 0, (SHOP, "3"))) == "ERROR txBAD_SEQ"
+    assert await wallet.send(wallet.build_payment(CHANNEL, 2)) == "TRY_AGAIN_LATER"
+    assert await wallet.send(wallet.build_payment(CHANNEL, 1, (SHOP, "3"))) == "TRY_AGAIN_LATER"
+    assert await wallet.send(wallet.build_payment(CHANNEL, 0, (SHOP, "3"))) == "ERROR txBAD_SEQ"
 
 
 async def test_an_applied_payment_answers_try_later_ten_ledgers_long_and_then_bad_sequence(
-    desk: Desk, box: Box
+    wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    envelope = desk.payment(CHANNEL, 1)
-    await desk.send(envelope)
-    box.close_ledger()
+    envelope = wallet.build_payment(CHANNEL, 1)
+    await wallet.send(envelope)
+    sandbox.close_ledger()
 
     for _ in range(10):
-        assert await desk.send(envelope) == "TRY_AGAIN_LATER"
-        box.close_ledger()
-    assert await desk.send(envelope) == "ERROR txBAD_SEQ"
-    assert await desk.outcome(envelope) == "SUCCESS"
-    assert box.balance(SHOP.public_key) == 25_000_000
+        assert await wallet.send(envelope) == "TRY_AGAIN_LATER"
+        sandbox.close_ledger()
+    assert await wallet.send(envelope) == "ERROR txBAD_SEQ"
+    assert await wallet.read_status(envelope) == "SUCCESS"
+    assert sandbox.balance(SHOP.public_key) == 25_000_000
 
 
 async def test_a_tenfold_fee_bump_replaces_what_waits_even_with_another_inside(
-    desk: Desk, box: Box
+    wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    waiting = desk.payment(CHANNEL, 1, fee=100)
-    cancel = desk.builder(CHANNEL, 1, 100).append_bump_sequence_op(0).build()
+    waiting = wallet.build_payment(CHANNEL, 1, fee=100)
+    cancel = wallet.start_transaction(CHANNEL, 1, 100).append_bump_sequence_op(0).build()
     sign(cancel, CHANNEL)
-    await desk.send(waiting)
+    await wallet.send(waiting)
 
-    assert await desk.send(bump(cancel, 500)) == "ERROR txINSUFFICIENT_FEE"
-    assert await desk.send(bump(cancel, 1_000)) == "PENDING"
-    box.close_ledger()
-    assert await desk.outcome(waiting) == "NOT_FOUND"
-    assert box.balance(SHOP.public_key) == 0
+    assert await wallet.send(bump(cancel, 500)) == "ERROR txINSUFFICIENT_FEE"
+    assert await wallet.send(bump(cancel, 1_000)) == "PENDING"
+    sandbox.close_ledger()
+    assert await wallet.read_status(waiting) == "NOT_FOUND"
+    assert sandbox.balance(SHOP.public_key) == 0
 
 
-async def test_a_bumped_payment_is_found_by_both_of_its_hashes(desk: Desk, box: Box) -> None:
-    inner = desk.payment(CHANNEL, 1, fee=100)
+async def test_a_bumped_payment_is_found_by_both_of_its_hashes(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    inner = wallet.build_payment(CHANNEL, 1, fee=100)
     outer = bump(inner, 5_000)
 
-    assert await desk.send(outer) == "PENDING"
-    assert await desk.send(inner) == "DUPLICATE"
-    box.close_ledger()
-    assert await desk.outcome(inner) == await desk.outcome(outer) == "SUCCESS"
-    found = await desk.server.get_transaction(inner.hash_hex())
+    assert await wallet.send(outer) == "PENDING"
+    assert await wallet.send(inner) == "DUPLICATE"
+    sandbox.close_ledger()
+    assert await wallet.read_status(inner) == await wallet.read_status(outer) == "SUCCESS"
+    found = await wallet.server.get_transaction(inner.hash_hex())
     assert found.fee_bump is True
     assert found.result_xdr is not None
     result = xdr.TransactionResult.from_xdr(found.result_xdr).result
     assert result.code.name == "txFEE_BUMP_INNER_SUCCESS"
     assert result.inner_result_pair is not None
     assert result.inner_result_pair.transaction_hash.hash == inner.hash()
-    channel = box.account(CHANNEL.public_key)
+    channel = sandbox.account(CHANNEL.public_key)
     assert channel is not None
     assert channel.balance == 100 * 10_000_000
 
 
-async def test_a_bump_that_bids_too_little_is_told_what_it_needed(desk: Desk) -> None:
-    waiting = await desk.transfer(CHANNEL, 1)
-    await desk.send(waiting)
+async def test_a_bump_that_bids_too_little_is_told_what_it_needed(wallet: Wallet) -> None:
+    waiting = await wallet.build_transfer(CHANNEL, 1)
+    await wallet.send(waiting)
 
-    answer = await desk.server.send_transaction(bump(waiting, 5_000))  # type: ignore[arg-type]
+    answer = await wallet.server.send_transaction(bump(waiting, 5_000))  # type: ignore[arg-type]
     assert answer.error_result_xdr is not None
     needed = xdr.TransactionResult.from_xdr(answer.error_result_xdr).fee_charged.int64
     data = waiting.transaction.soroban_data
@@ -94,73 +98,81 @@ async def test_a_bump_that_bids_too_little_is_told_what_it_needed(desk: Desk) ->
 
 
 async def test_a_queued_payment_the_network_has_no_room_for_ages_out_and_is_banned(
-    desk: Desk, box: Box
+    wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    envelope = desk.payment(CHANNEL, 1)
-    await desk.send(envelope)
-    box.network.ledger.lanes.classic = (0,)
+    envelope = wallet.build_payment(CHANNEL, 1)
+    await wallet.send(envelope)
+    sandbox.network.ledger.surge_pricing.classic_limits = (0,)
 
     for _ in range(4):
-        assert await desk.send(envelope) == "DUPLICATE"
-        box.close_ledger()
+        assert await wallet.send(envelope) == "DUPLICATE"
+        sandbox.close_ledger()
     for _ in range(10):
-        assert await desk.send(envelope) == "TRY_AGAIN_LATER"
-        box.close_ledger()
-    box.network.ledger.lanes.classic = (1,)
-    assert await desk.send(envelope) == "PENDING"
+        assert await wallet.send(envelope) == "TRY_AGAIN_LATER"
+        sandbox.close_ledger()
+    sandbox.network.ledger.surge_pricing.classic_limits = (1,)
+    assert await wallet.send(envelope) == "PENDING"
 
 
-async def test_a_ledger_bound_is_exclusive(desk: Desk, box: Box) -> None:
-    here = box.network.ledger.head.sequence
+async def test_a_ledger_bound_is_exclusive(wallet: Wallet, sandbox: StellarSandbox) -> None:
+    here = sandbox.network.ledger.last_closed.sequence
 
-    assert await desk.send(desk.payment(CHANNEL, 1, max_ledger=here + 1)) == "ERROR txTOO_LATE"
-    envelope = desk.payment(CHANNEL, 1, max_ledger=here + 2)
-    assert await desk.send(envelope) == "PENDING"
-    box.close_ledger()
-    assert await desk.outcome(envelope) == "SUCCESS"
+    assert (
+        await wallet.send(wallet.build_payment(CHANNEL, 1, max_ledger=here + 1))
+        == "ERROR txTOO_LATE"
+    )
+    envelope = wallet.build_payment(CHANNEL, 1, max_ledger=here + 2)
+    assert await wallet.send(envelope) == "PENDING"
+    sandbox.close_ledger()
+    assert await wallet.read_status(envelope) == "SUCCESS"
 
 
 async def test_a_transaction_with_too_little_life_left_is_refused_at_once(
-    desk: Desk, box: Box
+    wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     def until(seconds: int) -> object:
-        builder = desk.builder(CHANNEL, 1).append_bump_sequence_op(0)
-        moment = box.network.ledger.head.close_time + seconds
+        builder = wallet.start_transaction(CHANNEL, 1).append_bump_sequence_op(0)
+        moment = sandbox.network.ledger.last_closed.close_time + seconds
         return sign(builder.add_time_bounds(0, moment).build(), CHANNEL)
 
-    assert await desk.send(until(9)) == "ERROR txTOO_LATE"
-    assert await desk.send(until(10)) == "PENDING"
+    assert await wallet.send(until(9)) == "ERROR txTOO_LATE"
+    assert await wallet.send(until(10)) == "PENDING"
 
 
-async def test_a_payer_of_fees_must_afford_everything_that_waits(desk: Desk) -> None:
-    first = bump(desk.payment(CHANNEL, 1), 600 * 10_000_000 // 2)
-    second = bump(desk.payment(CHANNELS[1], 1), 600 * 10_000_000 // 2)
+async def test_a_payer_of_fees_must_afford_everything_that_waits(wallet: Wallet) -> None:
+    first = bump(wallet.build_payment(CHANNEL, 1), 600 * 10_000_000 // 2)
+    second = bump(wallet.build_payment(CHANNELS[1], 1), 600 * 10_000_000 // 2)
 
-    assert await desk.send(first) == "PENDING"
-    assert await desk.send(second) == "ERROR txINSUFFICIENT_BALANCE"
-
-
-async def test_a_fee_payer_that_acts_for_itself_stands_in_its_own_way(desk: Desk) -> None:
-    transfer = await desk.transfer(CHANNEL, 1)
-    await desk.send(bump(transfer, 1_000))
-    own = sign(desk.builder(FEES, 1).append_bump_sequence_op(0).build(), FEES)
-
-    assert await desk.send(own) == "TRY_AGAIN_LATER"
+    assert await wallet.send(first) == "PENDING"
+    assert await wallet.send(second) == "ERROR txINSUFFICIENT_BALANCE"
 
 
-async def test_each_node_has_its_own_queue_and_one_payment_is_made(desk: Desk, box: Box) -> None:
-    other = Desk(SorobanServerAsync("http://in-process", box.client(1)))
-    envelope = desk.payment(CHANNEL, 1)
-    rival = desk.payment(CHANNEL, 1, (SHOP, "7"))
+async def test_a_fee_payer_that_acts_for_itself_stands_in_its_own_way(wallet: Wallet) -> None:
+    transfer = await wallet.build_transfer(CHANNEL, 1)
+    await wallet.send(bump(transfer, 1_000))
+    own = sign(wallet.start_transaction(FEES, 1).append_bump_sequence_op(0).build(), FEES)
 
-    assert await desk.send(envelope) == "PENDING"
+    assert await wallet.send(own) == "TRY_AGAIN_LATER"
+
+
+async def test_each_node_has_its_own_queue_and_one_payment_is_made(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    other = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    envelope = wallet.build_payment(CHANNEL, 1)
+    rival = wallet.build_payment(CHANNEL, 1, (SHOP, "7"))
+
+    assert await wallet.send(envelope) == "PENDING"
     assert await other.send(envelope) == "PENDING"
     assert await other.send(envelope) == "DUPLICATE"
-    third = Desk(SorobanServerAsync("http://in-process", box.client(2)))
+    third = Wallet(SorobanServerAsync("http://in-process", sandbox.client(2)))
     assert await third.send(rival) == "PENDING"
-    box.close_ledger()
-    assert {await desk.outcome(envelope), await desk.outcome(rival)} == {"SUCCESS", "NOT_FOUND"}
-    assert box.balance(SHOP.public_key) in (25_000_000, 70_000_000)
+    sandbox.close_ledger()
+    assert {await wallet.read_status(envelope), await wallet.read_status(rival)} == {
+        "SUCCESS",
+        "NOT_FOUND",
+    }
+    assert sandbox.balance(SHOP.public_key) in (25_000_000, 70_000_000)
 
 
 @pytest.mark.parametrize(
@@ -168,91 +180,102 @@ async def test_each_node_has_its_own_queue_and_one_payment_is_made(desk: Desk, b
     [(99, 1, "ERROR txINSUFFICIENT_FEE"), (100, 2, "ERROR txBAD_SEQ"), (100, 1, "PENDING")],
 )
 async def test_what_a_node_asks_of_every_envelope(
-    desk: Desk, fee: int, sequence: int, expected: str
+    wallet: Wallet, fee: int, sequence: int, expected: str
 ) -> None:
-    assert await desk.send(desk.payment(CHANNEL, sequence, fee=fee)) == expected
+    assert await wallet.send(wallet.build_payment(CHANNEL, sequence, fee=fee)) == expected
 
 
-async def test_a_wrong_network_or_a_wrong_key_is_bad_auth(desk: Desk) -> None:
-    envelope = desk.payment(CHANNEL, 1)
+async def test_a_wrong_network_or_a_wrong_key_is_bad_auth(wallet: Wallet) -> None:
+    envelope = wallet.build_payment(CHANNEL, 1)
     envelope.signatures = []
-    assert await desk.send(sign(envelope, PAYER)) == "ERROR txBAD_AUTH"
+    assert await wallet.send(sign(envelope, PAYER)) == "ERROR txBAD_AUTH"
 
 
-async def test_a_full_queue_makes_room_only_for_a_better_bid(desk: Desk, box: Box) -> None:
-    box.network.ledger.lanes.classic = (1,)
+async def test_a_full_queue_makes_room_only_for_a_better_bid(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    sandbox.network.ledger.surge_pricing.classic_limits = (1,)
     for channel, fee in zip(CHANNELS, (200, 300), strict=False):
-        assert await desk.send(desk.payment(channel, 1, fee=fee)) == "PENDING"
+        assert await wallet.send(wallet.build_payment(channel, 1, fee=fee)) == "PENDING"
 
-    answer = await desk.server.send_transaction(desk.payment(CHANNELS[2], 1, fee=150))
+    answer = await wallet.server.send_transaction(wallet.build_payment(CHANNELS[2], 1, fee=150))
     assert answer.error_result_xdr is not None
     refused = xdr.TransactionResult.from_xdr(answer.error_result_xdr)
     assert refused.result.code.name == "txINSUFFICIENT_FEE"
     assert refused.fee_charged.int64 == 201
-    assert await desk.send(desk.payment(CHANNELS[3], 1, fee=400)) == "PENDING"
-    assert await desk.send(desk.payment(CHANNELS[0], 1, fee=200)) == "TRY_AGAIN_LATER"
+    assert await wallet.send(wallet.build_payment(CHANNELS[3], 1, fee=400)) == "PENDING"
+    assert await wallet.send(wallet.build_payment(CHANNELS[0], 1, fee=200)) == "TRY_AGAIN_LATER"
 
 
-@pytest.mark.parametrize("kind", range(len(SOROBAN_ROOM)))
+@pytest.mark.parametrize("kind", range(len(SOROBAN_LEDGER_LIMITS)))
 async def test_a_ledger_has_only_so_much_room_for_calls_of_every_kind(
-    desk: Desk, box: Box, kind: int
+    wallet: Wallet, sandbox: StellarSandbox, kind: int
 ) -> None:
-    transfers = [await desk.transfer(channel, 1) for channel in CHANNELS[:3]]
-    needs = [cost(read_envelope(envelope.to_xdr(), PASSPHRASE)) for envelope in transfers]
-    room = list(SOROBAN_ROOM)
+    transfers = [await wallet.build_transfer(channel, 1) for channel in CHANNELS[:3]]
+    needs = [
+        measure_resources(parse_envelope(envelope.to_xdr(), PASSPHRASE)) for envelope in transfers
+    ]
+    room = list(SOROBAN_LEDGER_LIMITS)
     room[kind] = needs[0][kind] + needs[1][kind] + needs[2][kind] - 1
-    box.network.ledger.lanes.soroban = tuple(room)
+    sandbox.network.ledger.surge_pricing.soroban_limits = tuple(room)
     for envelope in transfers:
-        assert await desk.send(envelope) == "PENDING"
+        assert await wallet.send(envelope) == "PENDING"
 
-    box.close_ledger()
-    outcomes = sorted([await desk.outcome(envelope) for envelope in transfers])
+    sandbox.close_ledger()
+    outcomes = sorted([await wallet.read_status(envelope) for envelope in transfers])
     assert outcomes == ["NOT_FOUND", "SUCCESS", "SUCCESS"]
-    box.close_ledger()
-    assert {await desk.outcome(envelope) for envelope in transfers} == {"SUCCESS"}
+    sandbox.close_ledger()
+    assert {await wallet.read_status(envelope) for envelope in transfers} == {"SUCCESS"}
 
 
-async def test_a_better_bid_does_not_make_what_waits_younger(desk: Desk, box: Box) -> None:
-    waiting = desk.payment(CHANNEL, 1, fee=100)
-    await desk.send(waiting)
-    box.network.ledger.lanes.classic = (0,)
-    box.close_ledger(3)
+async def test_a_better_bid_does_not_make_what_waits_younger(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    waiting = wallet.build_payment(CHANNEL, 1, fee=100)
+    await wallet.send(waiting)
+    sandbox.network.ledger.surge_pricing.classic_limits = (0,)
+    sandbox.close_ledger(3)
     better = bump(waiting, 5_000)
 
-    box.network.ledger.lanes.classic = (2,)
-    assert await desk.send(better) == "PENDING"
-    box.network.ledger.lanes.classic = (0,)
-    box.close_ledger()
-    assert await desk.send(better) == "TRY_AGAIN_LATER"
+    sandbox.network.ledger.surge_pricing.classic_limits = (2,)
+    assert await wallet.send(better) == "PENDING"
+    sandbox.network.ledger.surge_pricing.classic_limits = (0,)
+    sandbox.close_ledger()
+    assert await wallet.send(better) == "TRY_AGAIN_LATER"
 
 
 async def test_what_lost_its_place_to_another_is_told_that_the_sequence_is_used(
-    desk: Desk, box: Box
+    wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    other = Desk(SorobanServerAsync("http://in-process", box.client(1)))
-    loser, winner = desk.payment(CHANNEL, 1, fee=100), desk.payment(CHANNEL, 1, fee=200)
-    assert await desk.send(loser) == await other.send(winner) == "PENDING"
+    other = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    loser, winner = (
+        wallet.build_payment(CHANNEL, 1, fee=100),
+        wallet.build_payment(CHANNEL, 1, fee=200),
+    )
+    assert await wallet.send(loser) == await other.send(winner) == "PENDING"
 
-    box.close_ledger()
-    assert await desk.send(loser) == "ERROR txBAD_SEQ"
-    assert await desk.send(winner) == "TRY_AGAIN_LATER"
+    sandbox.close_ledger()
+    assert await wallet.send(loser) == "ERROR txBAD_SEQ"
+    assert await wallet.send(winner) == "TRY_AGAIN_LATER"
 
 
-async def test_what_became_invalid_while_it_waited_is_banned(desk: Desk, box: Box) -> None:
-    here = box.network.ledger.head.sequence
-    envelope = desk.payment(CHANNEL, 1, max_ledger=here + 2)
-    await desk.send(envelope)
-    box.network.ledger.lanes.classic = (0,)
+async def test_what_became_invalid_while_it_waited_is_banned(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    here = sandbox.network.ledger.last_closed.sequence
+    envelope = wallet.build_payment(CHANNEL, 1, max_ledger=here + 2)
+    await wallet.send(envelope)
+    sandbox.network.ledger.surge_pricing.classic_limits = (0,)
 
-    box.close_ledger()
-    assert await desk.send(envelope) == "TRY_AGAIN_LATER"
+    sandbox.close_ledger()
+    assert await wallet.send(envelope) == "TRY_AGAIN_LATER"
 
 
 @pytest.mark.parametrize(("more", "expected"), [(0, "PENDING"), (1, "ERROR txSOROBAN_INVALID")])
 async def test_a_call_reads_only_so_many_entries_from_disk(
-    desk: Desk, more: int, expected: str
+    wallet: Wallet, more: int, expected: str
 ) -> None:
-    envelope = await desk.transfer(CHANNEL, 1)
+    envelope = await wallet.build_transfer(CHANNEL, 1)
     data = envelope.transaction.soroban_data
     assert data is not None
     footprint = data.resources.footprint
@@ -268,4 +291,4 @@ async def test_a_call_reads_only_so_many_entries_from_disk(
     envelope.transaction.fee = 10_001_000
     envelope.signatures.clear()
 
-    assert await desk.send(sign(envelope, CHANNEL, PAYER)) == expected
+    assert await wallet.send(sign(envelope, CHANNEL, PAYER)) == expected

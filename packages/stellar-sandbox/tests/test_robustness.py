@@ -17,12 +17,12 @@ from stellar_sdk import (
 )
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from stellar_sandbox.client import Box
-from stellar_sandbox.faults.fault_plan import read_plan
-from stellar_sandbox.ledger.ledger_store import Store, Unusable
-from stellar_sandbox.network.fault_activation import start_plan
-from stellar_sandbox.network.genesis import BadGenesis, Genesis
-from stellar_sandbox.rpc.request_pipeline import exchange
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.faults.fault_plan import parse_fault_plan
+from stellar_sandbox.ledger.ledger_store import LedgerStore, StoreUnusable
+from stellar_sandbox.network.fault_activation import start_fault_plan
+from stellar_sandbox.network.genesis import Genesis, InvalidGenesis
+from stellar_sandbox.rpc.request_pipeline import handle_request
 from stellar_sandbox.testing.accounts import (
     CHANNELS,
     CONTRACT,
@@ -31,14 +31,14 @@ from stellar_sandbox.testing.accounts import (
     genesis_document,
     muxed,
 )
-from stellar_sandbox.testing.wallet import Desk, sign
+from stellar_sandbox.testing.wallet import Wallet, sign
 
 PLACE = f"{1 << 32:019d}-0000000000"
 
 
-async def ask(box: Box, method: str, params: object) -> dict[str, Any]:
+async def ask(sandbox: StellarSandbox, method: str, params: object) -> dict[str, Any]:
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-    reply = await exchange(box.network.nodes[0], orjson.dumps(request))
+    reply = await handle_request(sandbox.network.nodes[0], orjson.dumps(request))
     answer: dict[str, Any] = orjson.loads(reply.body)
     return answer
 
@@ -87,82 +87,84 @@ async def ask(box: Box, method: str, params: object) -> dict[str, Any]:
     ],
 )
 async def test_a_bad_question_gets_the_right_error(
-    box: Box, method: str, params: object, code: int
+    sandbox: StellarSandbox, method: str, params: object, code: int
 ) -> None:
-    assert (await ask(box, method, params))["error"]["code"] == code
+    assert (await ask(sandbox, method, params))["error"]["code"] == code
 
 
 @pytest.mark.parametrize(
     "topics", [["*"] * 4, ["*"] * 4 + ["**"], ["**"], [scval.to_symbol("transfer").to_xdr(), "**"]]
 )
 async def test_a_filter_as_wide_as_allowed_finds_the_payment(
-    desk: Desk, box: Box, topics: list[str]
+    wallet: Wallet, sandbox: StellarSandbox, topics: list[str]
 ) -> None:
-    await desk.send(desk.payment(CHANNELS[0], 1))
-    box.close_ledger()
+    await wallet.send(wallet.build_payment(CHANNELS[0], 1))
+    sandbox.close_ledger()
 
     params = {"startLedger": 1, "filters": [{"type": "contract", "topics": [topics]}]}
-    told = (await ask(box, "getEvents", params))["result"]
+    told = (await ask(sandbox, "getEvents", params))["result"]
     assert len(told["events"]) == 1
     # Who has caught up asks again from where the answer ended.
     again = {"filters": params["filters"], "pagination": {"cursor": told["cursor"]}}
-    assert (await ask(box, "getEvents", again))["result"]["events"] == []
-    await desk.send(desk.payment(CHANNELS[1], 1))
-    box.close_ledger()
-    assert len((await ask(box, "getEvents", again))["result"]["events"]) == 1
+    assert (await ask(sandbox, "getEvents", again))["result"]["events"] == []
+    await wallet.send(wallet.build_payment(CHANNELS[1], 1))
+    sandbox.close_ledger()
+    assert len((await ask(sandbox, "getEvents", again))["result"]["events"]) == 1
 
 
-async def test_who_has_caught_up_is_told_the_newest_ledger_again(desk: Desk, box: Box) -> None:
-    sent = [desk.payment(channel, 1) for channel in CHANNELS[:2]]
+async def test_who_has_caught_up_is_told_the_newest_ledger_again(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    sent = [wallet.build_payment(channel, 1) for channel in CHANNELS[:2]]
     for envelope in sent:
-        await desk.send(envelope)
-    box.close_ledger()
-    here = box.network.ledger.head.sequence
+        await wallet.send(envelope)
+    sandbox.close_ledger()
+    here = sandbox.network.ledger.last_closed.sequence
 
-    first = await desk.server.get_transactions(start_ledger=1)
-    second = await desk.server.get_transactions(cursor=first.cursor)
-    third = await desk.server.get_transactions(cursor=second.cursor)
+    first = await wallet.server.get_transactions(start_ledger=1)
+    second = await wallet.server.get_transactions(cursor=first.cursor)
+    third = await wallet.server.get_transactions(cursor=second.cursor)
     assert [len(page.transactions) for page in (first, second, third)] == [2, 0, 2]
     assert first.cursor == third.cursor != second.cursor
-    whole = await desk.server.get_transactions(start_ledger=1, limit=2)
+    whole = await wallet.server.get_transactions(start_ledger=1, limit=2)
     assert whole.cursor == first.cursor
-    beyond = await desk.server.get_transactions(cursor=str(here + 1 << 32))
+    beyond = await wallet.server.get_transactions(cursor=str(here + 1 << 32))
     assert (beyond.transactions, beyond.cursor) == ([], "0")
 
 
 async def test_a_cursor_into_what_is_forgotten_is_refused() -> None:
-    box = Box(Genesis.parse(genesis_document()), retention=5)
-    box.close_ledger(9)
-    oldest = box.network.ledger.oldest
+    sandbox = StellarSandbox(Genesis.parse(genesis_document()), retention=5)
+    sandbox.close_ledger(9)
+    oldest = sandbox.network.ledger.oldest_sequence
     for method, cursor, code in (
         ("getTransactions", str(oldest - 1 << 32), -32602),
         ("getEvents", f"{oldest - 1 << 32:019d}-0000000000", -32600),
         ("getLedgers", str(oldest - 2), -32602),
     ):
-        answer = await ask(box, method, {"pagination": {"cursor": cursor}})
+        answer = await ask(sandbox, method, {"pagination": {"cursor": cursor}})
         assert answer["error"]["code"] == code
-    box.network.close()
+    sandbox.network.close()
 
 
-async def test_what_is_not_json_is_told_so(box: Box) -> None:
+async def test_what_is_not_json_is_told_so(sandbox: StellarSandbox) -> None:
     for raw in (b"", b"{", b"[]", b'{"method": 5}', b"\xff"):
-        answer = orjson.loads((await exchange(box.network.nodes[0], raw)).body)
+        answer = orjson.loads((await handle_request(sandbox.network.nodes[0], raw)).body)
         assert answer["error"]["code"] in (-32700, -32600)
 
 
 async def test_history_reaches_back_only_as_far_as_it_is_kept() -> None:
-    box = Box(Genesis.parse(genesis_document()), retention=5)
-    desk = Desk(SorobanServerAsync("http://in-process", box.client()))
-    envelope = desk.payment(CHANNELS[0], 1)
-    await desk.send(envelope)
-    box.close_ledger(5)
-    assert await desk.outcome(envelope) == "SUCCESS"
-    box.close_ledger()
-    assert await desk.outcome(envelope) == "NOT_FOUND"
-    health = await desk.server.get_health()
+    sandbox = StellarSandbox(Genesis.parse(genesis_document()), retention=5)
+    wallet = Wallet(SorobanServerAsync("http://in-process", sandbox.client()))
+    envelope = wallet.build_payment(CHANNELS[0], 1)
+    await wallet.send(envelope)
+    sandbox.close_ledger(5)
+    assert await wallet.read_status(envelope) == "SUCCESS"
+    sandbox.close_ledger()
+    assert await wallet.read_status(envelope) == "NOT_FOUND"
+    health = await wallet.server.get_health()
     assert health.latest_ledger - health.oldest_ledger + 1 == 5
-    assert (await desk.server.load_account(CHANNELS[0].public_key)).sequence == 1
-    box.network.close()
+    assert (await wallet.server.load_account(CHANNELS[0].public_key)).sequence == 1
+    sandbox.network.close()
 
 
 def test_a_ledger_of_another_shape_is_refused(tmp_path: Path) -> None:
@@ -170,15 +172,17 @@ def test_a_ledger_of_another_shape_is_refused(tmp_path: Path) -> None:
     older.execute("create table ledgers (sequence integer)")
     older.close()
 
-    with pytest.raises(Unusable, match="made by another version"):
-        Store(tmp_path)
+    with pytest.raises(StoreUnusable, match="made by another version"):
+        LedgerStore(tmp_path)
 
 
-async def test_an_upgrade_shows_while_it_lasts(desk: Desk, box: Box) -> None:
-    start_plan(box.network, *read_plan({"faults": [{"kind": "protocol_upgrade", "value": 99}]}))
-    box.close_ledger()
-    assert (await desk.server.get_network()).protocol_version == 99
-    assert (await desk.server.get_latest_ledger()).protocol_version == 99
+async def test_an_upgrade_shows_while_it_lasts(wallet: Wallet, sandbox: StellarSandbox) -> None:
+    start_fault_plan(
+        sandbox.network, *parse_fault_plan({"faults": [{"kind": "protocol_upgrade", "value": 99}]})
+    )
+    sandbox.close_ledger()
+    assert (await wallet.server.get_network()).protocol_version == 99
+    assert (await wallet.server.get_latest_ledger()).protocol_version == 99
 
 
 @pytest.mark.parametrize(
@@ -191,13 +195,13 @@ async def test_an_upgrade_shows_while_it_lasts(desk: Desk, box: Box) -> None:
     ],
 )
 def test_a_genesis_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(BadGenesis):
+    with pytest.raises(InvalidGenesis):
         Genesis.parse(genesis_document() | change)
 
 
-def host_call(desk: Desk, function: xdr.HostFunction) -> TransactionEnvelope:
+def host_call(wallet: Wallet, function: xdr.HostFunction) -> TransactionEnvelope:
     """A signed call of whatever a host can be asked to do, with resources enough for any."""
-    envelope = desk.builder(CHANNELS[0], 1, 10_000_000).append_operation(
+    envelope = wallet.start_transaction(CHANNELS[0], 1, 10_000_000).append_operation(
         InvokeHostFunction(function, source=PAYER.public_key)
     )
     data = SorobanDataBuilder().set_resources(1_000_000, 10_000, 10_000)
@@ -206,21 +210,21 @@ def host_call(desk: Desk, function: xdr.HostFunction) -> TransactionEnvelope:
 
 
 async def test_code_that_is_brought_is_refused_and_the_network_lives_on(
-    desk: Desk, box: Box
+    wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     upload = xdr.HostFunction(
         xdr.HostFunctionType.HOST_FUNCTION_TYPE_UPLOAD_CONTRACT_WASM, wasm=b"\0asm"
     )
-    assert await desk.send(host_call(desk, upload)) == "ERROR txFAILED"
-    box.close_ledger()
-    assert await desk.send(desk.payment(CHANNELS[0], 1)) == "PENDING"
-    box.close_ledger()
-    assert box.balance(SHOP.public_key) == 25_000_000
+    assert await wallet.send(host_call(wallet, upload)) == "ERROR txFAILED"
+    sandbox.close_ledger()
+    assert await wallet.send(wallet.build_payment(CHANNELS[0], 1)) == "PENDING"
+    sandbox.close_ledger()
+    assert sandbox.balance(SHOP.public_key) == 25_000_000
 
 
 @pytest.mark.parametrize("called", [SHOP.public_key, muxed(SHOP, 5), CONTRACT])
 async def test_a_call_of_what_is_no_contract_fails_and_the_network_lives_on(
-    desk: Desk, box: Box, called: str
+    wallet: Wallet, sandbox: StellarSandbox, called: str
 ) -> None:
     arguments = xdr.InvokeContractArgs(
         scval.to_address(called).address,  # type: ignore[arg-type]
@@ -230,14 +234,14 @@ async def test_a_call_of_what_is_no_contract_fails_and_the_network_lives_on(
     call = xdr.HostFunction(
         xdr.HostFunctionType.HOST_FUNCTION_TYPE_INVOKE_CONTRACT, invoke_contract=arguments
     )
-    envelope = host_call(desk, call)
-    assert await desk.send(envelope) == "PENDING"
-    box.close_ledger()
-    assert await desk.outcome(envelope) == "FAILED"
-    told = await desk.server.get_transaction(envelope.hash_hex())
+    envelope = host_call(wallet, call)
+    assert await wallet.send(envelope) == "PENDING"
+    sandbox.close_ledger()
+    assert await wallet.read_status(envelope) == "FAILED"
+    told = await wallet.server.get_transaction(envelope.hash_hex())
     assert told.diagnostic_events_xdr
     event = xdr.DiagnosticEvent.from_xdr(told.diagnostic_events_xdr[0]).event
     assert (event.contract_id is not None) == (called == CONTRACT)
-    assert await desk.send(desk.payment(CHANNELS[0], 2)) == "PENDING"
-    box.close_ledger()
-    assert box.balance(SHOP.public_key) == 25_000_000
+    assert await wallet.send(wallet.build_payment(CHANNELS[0], 2)) == "PENDING"
+    sandbox.close_ledger()
+    assert sandbox.balance(SHOP.public_key) == 25_000_000

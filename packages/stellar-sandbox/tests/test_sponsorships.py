@@ -6,11 +6,11 @@ from typing import Any
 
 from stellar_sdk import Keypair, xdr
 
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.ledger.entries import BASE_RESERVE
 from stellar_sandbox.testing.accounts import CHANNELS, FEES, PAYER, STRANGER, USDC, key
 from stellar_sandbox.testing.operation_results import run
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.testing.wallet import Wallet
 
 BEGIN, CREATE, END = (
     "BEGIN_SPONSORING_FUTURE_RESERVES_SUCCESS",
@@ -19,17 +19,17 @@ BEGIN, CREATE, END = (
 )
 
 
-def sponsoring(desk: Desk, sequence: int, target: Keypair = STRANGER, amount: str = "0") -> Any:
-    builder = desk.builder(PAYER, sequence)
+def sponsoring(wallet: Wallet, sequence: int, target: Keypair = STRANGER, amount: str = "0") -> Any:
+    builder = wallet.start_transaction(PAYER, sequence)
     builder.append_begin_sponsoring_future_reserves_op(target.public_key)
     return builder.append_create_account_op(target.public_key, amount)
 
 
-async def account(desk: Desk, owner: Keypair) -> xdr.AccountEntry:
+async def account(wallet: Wallet, owner: Keypair) -> xdr.AccountEntry:
     wanted = xdr.LedgerKey(
         xdr.LedgerEntryType.ACCOUNT, account=xdr.LedgerKeyAccount(owner.xdr_account_id())
     )
-    answer = await desk.server.get_ledger_entries([wanted])
+    answer = await wallet.server.get_ledger_entries([wanted])
     assert answer.entries
     entry = xdr.LedgerEntryData.from_xdr(answer.entries[0].xdr).account
     assert entry is not None
@@ -43,73 +43,83 @@ def counts(entry: xdr.AccountEntry) -> tuple[int, int]:
     return second.num_sponsored.uint32, second.num_sponsoring.uint32
 
 
-async def test_a_sponsored_account_lives_on_nothing(desk: Desk, box: Box) -> None:
-    before = box.account(PAYER.public_key)
+async def test_a_sponsored_account_lives_on_nothing(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    before = sandbox.account(PAYER.public_key)
     assert before is not None
-    builder = sponsoring(desk, 1).append_end_sponsoring_future_reserves_op(STRANGER.public_key)
-    assert await run(desk, box, builder, PAYER, STRANGER) == [BEGIN, CREATE, END]
-    made, payer = await account(desk, STRANGER), await account(desk, PAYER)
+    builder = sponsoring(wallet, 1).append_end_sponsoring_future_reserves_op(STRANGER.public_key)
+    assert await run(wallet, sandbox, builder, PAYER, STRANGER) == [BEGIN, CREATE, END]
+    made, payer = await account(wallet, STRANGER), await account(wallet, PAYER)
     assert (made.balance.int64, counts(made)) == (0, (2, 0))
     assert counts(payer) == (0, 2)
-    after, poor = box.account(PAYER.public_key), box.account(STRANGER.public_key)
+    after, poor = sandbox.account(PAYER.public_key), sandbox.account(STRANGER.public_key)
     assert after is not None
     assert poor is not None
-    assert (poor.sponsor, poor.spendable) == (PAYER.public_key, 0)
+    assert (poor.sponsor, poor.available_balance) == (PAYER.public_key, 0)
     # The reserves are set aside, and the fee of three operations is gone.
-    assert before.spendable - after.spendable == 2 * BASE_RESERVE + 300
+    assert before.available_balance - after.available_balance == 2 * BASE_RESERVE + 300
 
 
-async def test_a_sponsorship_must_be_ended(desk: Desk, box: Box) -> None:
-    assert await run(desk, box, sponsoring(desk, 1), PAYER) == ["txBAD_SPONSORSHIP"]
-    assert box.account(STRANGER.public_key) is None
-    assert counts(await account(desk, PAYER)) == (0, 0)
+async def test_a_sponsorship_must_be_ended(wallet: Wallet, sandbox: StellarSandbox) -> None:
+    assert await run(wallet, sandbox, sponsoring(wallet, 1), PAYER) == ["txBAD_SPONSORSHIP"]
+    assert sandbox.account(STRANGER.public_key) is None
+    assert counts(await account(wallet, PAYER)) == (0, 0)
 
 
-async def test_only_the_sponsored_may_end_it_and_must_have_signed(desk: Desk, box: Box) -> None:
-    builder = sponsoring(desk, 1).append_end_sponsoring_future_reserves_op(STRANGER.public_key)
-    assert await run(desk, box, builder, PAYER) == ["ERROR txFAILED"]
-    lonely = desk.builder(PAYER, 1).append_end_sponsoring_future_reserves_op()
-    assert await run(desk, box, lonely, PAYER) == ["END_SPONSORING_FUTURE_RESERVES_NOT_SPONSORED"]
+async def test_only_the_sponsored_may_end_it_and_must_have_signed(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
+    builder = sponsoring(wallet, 1).append_end_sponsoring_future_reserves_op(STRANGER.public_key)
+    assert await run(wallet, sandbox, builder, PAYER) == ["ERROR txFAILED"]
+    lonely = wallet.start_transaction(PAYER, 1).append_end_sponsoring_future_reserves_op()
+    assert await run(wallet, sandbox, lonely, PAYER) == [
+        "END_SPONSORING_FUTURE_RESERVES_NOT_SPONSORED"
+    ]
 
 
-async def test_a_sponsor_must_have_the_reserves(desk: Desk, box: Box) -> None:
+async def test_a_sponsor_must_have_the_reserves(wallet: Wallet, sandbox: StellarSandbox) -> None:
     poor = key("poor")
-    create = desk.builder(PAYER, 1).append_create_account_op(poor.public_key, "1.5")
-    assert await run(desk, box, create, PAYER) == [CREATE]
-    made = box.account(poor.public_key)
+    create = wallet.start_transaction(PAYER, 1).append_create_account_op(poor.public_key, "1.5")
+    assert await run(wallet, sandbox, create, PAYER) == [CREATE]
+    made = sandbox.account(poor.public_key)
     assert made is not None
-    builder = desk.builder(poor, made.sequence + 1)
+    builder = wallet.start_transaction(poor, made.sequence + 1)
     builder.append_begin_sponsoring_future_reserves_op(STRANGER.public_key)
     builder.append_create_account_op(STRANGER.public_key, "0")
     builder.append_end_sponsoring_future_reserves_op(STRANGER.public_key)
-    assert await run(desk, box, builder, poor, STRANGER) == [
+    assert await run(wallet, sandbox, builder, poor, STRANGER) == [
         BEGIN,
         "CREATE_ACCOUNT_LOW_RESERVE",
         "opNO_ACCOUNT",
     ]
 
 
-async def test_what_makes_no_sense_is_refused(desk: Desk, box: Box) -> None:
-    oneself = desk.builder(PAYER, 1).append_begin_sponsoring_future_reserves_op(PAYER.public_key)
-    assert await run(desk, box, oneself, PAYER) == ["ERROR txFAILED"]
-    twice = desk.builder(PAYER, 1)
+async def test_what_makes_no_sense_is_refused(wallet: Wallet, sandbox: StellarSandbox) -> None:
+    oneself = wallet.start_transaction(PAYER, 1).append_begin_sponsoring_future_reserves_op(
+        PAYER.public_key
+    )
+    assert await run(wallet, sandbox, oneself, PAYER) == ["ERROR txFAILED"]
+    twice = wallet.start_transaction(PAYER, 1)
     for _ in range(2):
         twice.append_begin_sponsoring_future_reserves_op(FEES.public_key)
-    assert (await run(desk, box, twice, PAYER))[1] == (
+    assert (await run(wallet, sandbox, twice, PAYER))[1] == (
         "BEGIN_SPONSORING_FUTURE_RESERVES_ALREADY_SPONSORED"
     )
-    circle = desk.builder(PAYER, 2)
+    circle = wallet.start_transaction(PAYER, 2)
     circle.append_begin_sponsoring_future_reserves_op(FEES.public_key)
     circle.append_begin_sponsoring_future_reserves_op(CHANNELS[0].public_key, FEES.public_key)
-    assert (await run(desk, box, circle, PAYER, FEES))[1] == (
+    assert (await run(wallet, sandbox, circle, PAYER, FEES))[1] == (
         "BEGIN_SPONSORING_FUTURE_RESERVES_RECURSIVE"
     )
 
 
-async def test_other_entries_of_a_sponsored_account_are_left_out(desk: Desk, box: Box) -> None:
+async def test_other_entries_of_a_sponsored_account_are_left_out(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
     """Refused rather than created at its own cost: the box is harder to please, never easier."""
-    builder = desk.builder(PAYER, 1)
+    builder = wallet.start_transaction(PAYER, 1)
     builder.append_begin_sponsoring_future_reserves_op(FEES.public_key)
     builder.append_change_trust_op(USDC, source=FEES.public_key)
     builder.append_end_sponsoring_future_reserves_op(FEES.public_key)
-    assert await run(desk, box, builder, PAYER, FEES) == [BEGIN, "opNOT_SUPPORTED", END]
+    assert await run(wallet, sandbox, builder, PAYER, FEES) == [BEGIN, "opNOT_SUPPORTED", END]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 from stellar_sdk import Asset, scval, xdr
 
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.ledger import xdr_codec
 from stellar_sandbox.ledger.entries import (
-    Account,
-    ClaimableBalance,
-    ContractData,
-    Entry,
-    Trustline,
+    AccountEntry,
+    ClaimableBalanceEntry,
+    ContractDataEntry,
+    LedgerEntry,
+    TrustLineEntry,
     dump_entry,
     dump_key,
     load_entry,
 )
-from stellar_sandbox.ledger.ledger_keys import key_of
+from stellar_sandbox.ledger.ledger_keys import parse_ledger_key
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.testing.accounts import (
     CHANNELS,
@@ -28,27 +28,27 @@ from stellar_sandbox.testing.accounts import (
     genesis_document,
     muxed,
 )
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.testing.wallet import Wallet
 
 ALWAYS = xdr.ClaimPredicate(xdr.ClaimPredicateType.CLAIM_PREDICATE_UNCONDITIONAL)
 LONG = f"LONGASSET:{ISSUER.public_key}"
-ENTRIES: list[Entry] = [
-    Account(
+ENTRIES: list[LedgerEntry] = [
+    AccountEntry(
         PAYER.public_key,
         5,
         6,
-        sub_entries=2,
+        num_sub_entries=2,
         flags=3,
         home_domain="example.org",
         thresholds=(1, 2, 3, 4),
         signers=((SHOP.public_key, 7), (ISSUER.public_key, 1)),
-        sponsoring=3,
+        num_sponsoring=3,
         sequence_ledger=9,
         sequence_time=10,
-        changed=11,
+        last_modified=11,
     ),
-    Trustline(PAYER.public_key, LONG, 5, 10, 1, 3),
-    ClaimableBalance(
+    TrustLineEntry(PAYER.public_key, LONG, 5, 10, 1, 3),
+    ClaimableBalanceEntry(
         "ab" * 32,
         "native",
         5,
@@ -57,7 +57,7 @@ ENTRIES: list[Entry] = [
         True,
         4,
     ),
-    ContractData(
+    ContractDataEntry(
         CONTRACT,
         scval.to_symbol("Name").to_xdr_bytes().hex(),
         scval.to_int128(-5).to_xdr_bytes().hex(),
@@ -65,33 +65,33 @@ ENTRIES: list[Entry] = [
         99,
         3,
     ),
-    *Genesis.parse(genesis_document()).entries(),
+    *Genesis.parse(genesis_document()).build_entries(),
 ]
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: type(entry).__name__)
-def test_an_entry_survives_the_wire_and_the_disk(entry: Entry) -> None:
-    raw = xdr_codec.ledger_entry(entry)
+def test_an_entry_survives_the_wire_and_the_disk(entry: LedgerEntry) -> None:
+    raw = xdr_codec.encode_ledger_entry(entry)
     assert xdr.LedgerEntry.from_xdr_bytes(raw).to_xdr_bytes() == raw
-    key = xdr.LedgerKey.from_xdr_bytes(xdr_codec.ledger_key(entry.key))
-    assert key.to_xdr_bytes() == xdr_codec.ledger_key(entry.key)
-    assert key_of(key) == entry.key
+    key = xdr.LedgerKey.from_xdr_bytes(xdr_codec.encode_ledger_key(entry.key))
+    assert key.to_xdr_bytes() == xdr_codec.encode_ledger_key(entry.key)
+    assert parse_ledger_key(key) == entry.key
     assert load_entry(dump_key(entry.key), dump_entry(entry)) == entry
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
-        (xdr_codec.sc_i128(-(2**100)), scval.to_int128(-(2**100))),
-        (xdr_codec.sc_i128(2**64 + 5), scval.to_int128(2**64 + 5)),
-        (xdr_codec.sc_u64(2**64 - 1), scval.to_uint64(2**64 - 1)),
-        (xdr_codec.sc_u32(7), scval.to_uint32(7)),
-        (xdr_codec.sc_bool(True), scval.to_bool(True)),
-        (xdr_codec.sc_string("USDC"), scval.to_string("USDC")),
-        (xdr_codec.sc_bytes(b"abc"), scval.to_bytes(b"abc")),
-        (xdr_codec.sc_symbol("transfer"), scval.to_symbol("transfer")),
-        (xdr_codec.sc_address(PAYER.public_key), scval.to_address(PAYER.public_key)),
-        (xdr_codec.sc_address(CONTRACT), scval.to_address(CONTRACT)),
+        (xdr_codec.encode_i128(-(2**100)), scval.to_int128(-(2**100))),
+        (xdr_codec.encode_i128(2**64 + 5), scval.to_int128(2**64 + 5)),
+        (xdr_codec.encode_u64(2**64 - 1), scval.to_uint64(2**64 - 1)),
+        (xdr_codec.encode_u32(7), scval.to_uint32(7)),
+        (xdr_codec.encode_bool(True), scval.to_bool(True)),
+        (xdr_codec.encode_string("USDC"), scval.to_string("USDC")),
+        (xdr_codec.encode_bytes(b"abc"), scval.to_bytes(b"abc")),
+        (xdr_codec.encode_symbol("transfer"), scval.to_symbol("transfer")),
+        (xdr_codec.encode_sc_address(PAYER.public_key), scval.to_address(PAYER.public_key)),
+        (xdr_codec.encode_sc_address(CONTRACT), scval.to_address(CONTRACT)),
         (xdr_codec.VOID, scval.to_void()),
     ],
 )
@@ -102,20 +102,20 @@ def test_a_value_is_the_sdks_value(ours: bytes, theirs: xdr.SCVal) -> None:
 def test_an_asset_is_the_sdks_asset() -> None:
     for asset in (Asset("USDC", ISSUER.public_key), Asset("LONGASSET", ISSUER.public_key)):
         name = f"{asset.code}:{asset.issuer}"
-        assert xdr_codec.asset_bytes(name) == asset.to_xdr_object().to_xdr_bytes()
+        assert xdr_codec.encode_asset(name) == asset.to_xdr_object().to_xdr_bytes()
 
 
-async def test_history_is_readable_whole(desk: Desk, box: Box) -> None:
+async def test_history_is_readable_whole(wallet: Wallet, sandbox: StellarSandbox) -> None:
     sent = [
-        await desk.transfer(CHANNELS[0], 1, muxed(SHOP, 5)),
-        desk.payment(CHANNELS[1], 1),
-        desk.payment(CHANNELS[2], 1, (ISSUER, "1")),
+        await wallet.build_transfer(CHANNELS[0], 1, muxed(SHOP, 5)),
+        wallet.build_payment(CHANNELS[1], 1),
+        wallet.build_payment(CHANNELS[2], 1, (ISSUER, "1")),
     ]
     for envelope in sent:
-        await desk.send(envelope)
-    box.close_ledger()
+        await wallet.send(envelope)
+    sandbox.close_ledger()
 
-    page = await desk.server.get_transactions(start_ledger=1)
+    page = await wallet.server.get_transactions(start_ledger=1)
     assert len(page.transactions) == 3
     for item in page.transactions:
         meta = xdr.TransactionMeta.from_xdr(item.result_meta_xdr)
@@ -125,7 +125,7 @@ async def test_history_is_readable_whole(desk: Desk, box: Box) -> None:
         assert item.events is not None
         for text in item.events.transaction_events_xdr or []:
             assert xdr.TransactionEvent.from_xdr(text).to_xdr() == text
-    ledgers = await desk.server.get_ledgers(start_ledger=1)
+    ledgers = await wallet.server.get_ledgers(start_ledger=1)
     assert [item.sequence for item in ledgers.ledgers] == [1, 2]
     for ledger in ledgers.ledgers:
         entry = xdr.LedgerHeaderHistoryEntry.from_xdr(ledger.header_xdr)
@@ -136,18 +136,20 @@ async def test_history_is_readable_whole(desk: Desk, box: Box) -> None:
     assert len(close.v2.tx_processing) == 3
 
 
-async def test_events_can_be_asked_for_by_contract_and_topic(desk: Desk, box: Box) -> None:
+async def test_events_can_be_asked_for_by_contract_and_topic(
+    wallet: Wallet, sandbox: StellarSandbox
+) -> None:
     from_payer = [scval.to_symbol("transfer").to_xdr(), "*", "**"]
-    await desk.send(desk.payment(CHANNELS[0], 1, (SHOP, "1"), (SHOP, "2"), (ISSUER, "3")))
-    box.close_ledger()
-    await desk.send(await desk.transfer(CHANNELS[1], 1, stroops=4))
-    box.close_ledger()
+    await wallet.send(wallet.build_payment(CHANNELS[0], 1, (SHOP, "1"), (SHOP, "2"), (ISSUER, "3")))
+    sandbox.close_ledger()
+    await wallet.send(await wallet.build_transfer(CHANNELS[1], 1, stroops=4))
+    sandbox.close_ledger()
 
-    everything = await desk.server.get_events(start_ledger=1)
+    everything = await wallet.server.get_events(start_ledger=1)
     assert len(everything.events) == 4
     filters = [{"type": "contract", "contractIds": [CONTRACT], "topics": [from_payer]}]
-    first = await desk.server.get_events(1, filters=filters, limit=2)
-    rest = await desk.server.get_events(filters=filters, cursor=first.cursor)
+    first = await wallet.server.get_events(1, filters=filters, limit=2)
+    rest = await wallet.server.get_events(filters=filters, cursor=first.cursor)
     amounts = [scval.to_native(item.value) for item in first.events + rest.events]
     assert amounts == [10_000_000, 20_000_000, 4]
-    assert (await desk.server.get_events(cursor=rest.cursor)).events == []
+    assert (await wallet.server.get_events(cursor=rest.cursor)).events == []

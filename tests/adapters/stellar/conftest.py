@@ -10,19 +10,19 @@ from adapters.stellar.keys import Keys, channel_keypairs
 from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.rail import Rail
 from domain.payments import Treasury
-from stellar_sandbox.client import Box
-from stellar_sandbox.faults.fault_plan import read_plan
-from stellar_sandbox.network.fault_activation import start_plan
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.faults.fault_plan import parse_fault_plan
+from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.testing.accounts import FEES, ISSUER, PASSPHRASE, PAYER, SHOP, XLM, key
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.testing.wallet import Wallet
 
 MASTER, OPERATOR = key("master of channels"), key("operator")
 CHANNELS = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 4)}
 KEYS = Keys({Treasury.BOND: PAYER, Treasury.POOL: PAYER}, CHANNELS, FEES, OPERATOR)
 
 
-def world(passphrase: str = PASSPHRASE) -> Box:
+def world(passphrase: str = PASSPHRASE) -> StellarSandbox:
     def row(address: str, usdc: int | None) -> dict[str, Any]:
         return {"address": address, "native_stroops": 1_000 * XLM, "usdc_stroops": usdc}
 
@@ -33,10 +33,10 @@ def world(passphrase: str = PASSPHRASE) -> Box:
         "asset": {"code": "USDC", "issuer": ISSUER.public_key},
         "accounts": rows,
     }
-    return Box(Genesis.parse(document))
+    return StellarSandbox(Genesis.parse(document))
 
 
-def nodes_of(box: Box, count: int = 3) -> Nodes:
+def nodes_of(box: StellarSandbox, count: int = 3) -> Nodes:
     """The nodes of a network in memory, as the engine sees them."""
     return Nodes(
         [
@@ -46,27 +46,27 @@ def nodes_of(box: Box, count: int = 3) -> Nodes:
     )
 
 
-def rail_of(box: Box, nodes: Nodes) -> Rail:
+def rail_of(box: StellarSandbox, nodes: Nodes) -> Rail:
     return Rail(nodes, box.network.passphrase, ISSUER.public_key, KEYS)
 
 
-def plan(box: Box, *faults: dict[str, Any], seed: int = 1) -> None:
-    start_plan(box.network, *read_plan({"seed": seed, "faults": list(faults)}))
+def plan(box: StellarSandbox, *faults: dict[str, Any], seed: int = 1) -> None:
+    start_fault_plan(box.network, *parse_fault_plan({"seed": seed, "faults": list(faults)}))
 
 
 @pytest.fixture
-def box() -> Iterator[Box]:
+def box() -> Iterator[StellarSandbox]:
     made = world()
     yield made
     made.network.close()
 
 
 @pytest.fixture
-def nodes(box: Box) -> Nodes:
+def nodes(box: StellarSandbox) -> Nodes:
     return nodes_of(box)
 
 
 @pytest.fixture
-def desk(box: Box) -> Desk:
+def desk(box: StellarSandbox) -> Wallet:
     """Somebody else who pays out of the same pocket, on channels of ours if need be."""
-    return Desk(SorobanServerAsync("http://in-process", box.client()))
+    return Wallet(SorobanServerAsync("http://in-process", box.client()))

@@ -22,20 +22,20 @@ from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, O
 from domain.sla import Severity
 from stellar_sandbox.calculator import contract_state, instance_storage
 from stellar_sandbox.calculator.contract import FUNCTIONS, SlaCalculator
-from stellar_sandbox.calculator.contract_errors import Refusal
-from stellar_sandbox.contracts.host import Call as ContractCall
+from stellar_sandbox.calculator.contract_errors import SLAError
+from stellar_sandbox.contracts.host import ContractCall
 from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.ledger import xdr_codec
-from stellar_sandbox.network.fault_activation import start_plan
-from stellar_sandbox.testing.contract_client import FEES, PASSPHRASE, PEOPLE, Counter
+from stellar_sandbox.network.fault_activation import start_fault_plan
+from stellar_sandbox.testing.contract_client import FEES, PASSPHRASE, PEOPLE, ManualContractClient
 
 ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
-OPENED = contract_state.opened(ADMIN.public_key, OPERATOR.public_key, 100)
+OPENED = contract_state.build_initial_state(ADMIN.public_key, OPERATOR.public_key, 100)
 
 
 @pytest.fixture
-async def counter() -> AsyncIterator[Counter]:
-    made = Counter(1_790_000_000)
+async def counter() -> AsyncIterator[ManualContractClient]:
+    made = ManualContractClient(1_790_000_000)
     made.deploy(OPENED)
     yield made
     await made.close()
@@ -47,15 +47,15 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calculators, "LOOK_EVERY_SECONDS", 0.01)
 
 
-def calculator(counter: Counter) -> Calculator:
+def calculator(counter: ManualContractClient) -> Calculator:
     return Calculator(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES)
 
 
-def nodes(counter: Counter) -> Nodes:
+def nodes(counter: ManualContractClient) -> Nodes:
     return Nodes([Node("node 1", counter.server)])
 
 
-async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: Counter) -> None:
+async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: ManualContractClient) -> None:
     await calculator(counter).check()
 
 
@@ -71,7 +71,7 @@ async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: Counter) -
     ],
 )
 async def test_a_contract_that_is_not_fit_is_refused_with_a_sentence(
-    counter: Counter, book: contract_state.Book | None, sentence: str
+    counter: ManualContractClient, book: contract_state.ContractState | None, sentence: str
 ) -> None:
     counter.deploy(book)
     with pytest.raises(ContractMismatch, match=sentence):
@@ -83,27 +83,27 @@ class Liar(SlaCalculator):
 
     def invoke(self, call: ContractCall) -> bytes:
         if call.function == "get_config_version_hash":
-            return xdr_codec.sc_u64(1)
+            return xdr_codec.encode_u64(1)
         return super().invoke(call)
 
 
-async def test_a_contract_that_hashes_otherwise_is_refused(counter: Counter) -> None:
-    liar = Liar(instance_storage.contract_id("liar"))
-    counter.network.deploy(instance_storage.entry(liar.contract, OPENED), liar)
+async def test_a_contract_that_hashes_otherwise_is_refused(counter: ManualContractClient) -> None:
+    liar = Liar(instance_storage.derive_contract_id("liar"))
+    counter.network.deploy(instance_storage.encode_instance(liar.contract, OPENED), liar)
     counter.contract = liar.contract
     with pytest.raises(ContractMismatch, match="says that its config has the hash 1, but it has"):
         await calculator(counter).check()
 
 
-async def test_what_is_no_contract_is_refused(counter: Counter) -> None:
+async def test_what_is_no_contract_is_refused(counter: ManualContractClient) -> None:
     with pytest.raises(ContractMismatch, match="not a contract id"):
         Calculator(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR, FEES)
-    counter.contract = instance_storage.contract_id("never deployed")
+    counter.contract = instance_storage.derive_contract_id("never deployed")
     with pytest.raises(ContractMismatch, match="is STELLAR_SLA_CONTRACT deployed on this network"):
         await calculator(counter).check()
 
 
-async def test_a_network_that_does_not_answer_is_asked_again(counter: Counter) -> None:
+async def test_a_network_that_does_not_answer_is_asked_again(counter: ManualContractClient) -> None:
     counter.network.faults.replace([Fault("node_down")], 1)
     with pytest.raises(ChainUnavailable):
         await calculator(counter).check()
@@ -111,14 +111,14 @@ async def test_a_network_that_does_not_answer_is_asked_again(counter: Counter) -
         await calculator(counter).sign_call("oA", Severity.HIGH, 5)
 
 
-async def signed(counter: Counter, name: str = "oA", minutes: int = 20) -> Call:
+async def signed(counter: ManualContractClient, name: str = "oA", minutes: int = 20) -> Call:
     made: SignedCall = await calculator(counter).sign_call(name, Severity.CRITICAL, minutes)
     return Call(
         name, 1, 1, made.source, made.sequence, made.max_ledger, made.hash, made.envelope_xdr
     )
 
 
-async def carried(counter: Counter, call: Call) -> CallOutcome:
+async def carried(counter: ManualContractClient, call: Call) -> CallOutcome:
     """See a call through while ledgers close."""
 
     async def closing() -> None:
@@ -136,7 +136,9 @@ async def carried(counter: Counter, call: Call) -> CallOutcome:
             await beat
 
 
-async def test_a_call_is_answered_once_however_often_it_is_carried_out(counter: Counter) -> None:
+async def test_a_call_is_answered_once_however_often_it_is_carried_out(
+    counter: ManualContractClient,
+) -> None:
     call = await signed(counter)
     outcome = await carried(counter, call)
     assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, True)
@@ -147,7 +149,7 @@ async def test_a_call_is_answered_once_however_often_it_is_carried_out(counter: 
 
 
 async def test_what_the_contract_remembers_is_told_apart_from_what_is_new(
-    counter: Counter,
+    counter: ManualContractClient,
 ) -> None:
     await carried(counter, await signed(counter))
     outcome = await carried(counter, await signed(counter))
@@ -157,34 +159,38 @@ async def test_what_the_contract_remembers_is_told_apart_from_what_is_new(
 
 
 @pytest.mark.parametrize("kind", ["accept_then_timeout", "reset_after", "internal_error"])
-async def test_an_answer_that_never_came_proves_nothing(counter: Counter, kind: str) -> None:
+async def test_an_answer_that_never_came_proves_nothing(
+    counter: ManualContractClient, kind: str
+) -> None:
     call = await signed(counter)
     counter.network.faults.replace([Fault(kind, method="sendTransaction")], 1)
     assert (await carried(counter, call)).status is CallStatus.ANSWERED
 
 
-async def test_a_call_that_came_too_late_is_proven_dead(counter: Counter) -> None:
+async def test_a_call_that_came_too_late_is_proven_dead(counter: ManualContractClient) -> None:
     call = await signed(counter)
     for _ in range(LEDGERS_TO_LIVE + 1):
         counter.network.close_ledger()
     assert (await carried(counter, call)).status is CallStatus.EXPIRED
 
 
-async def test_a_call_nobody_has_seen_is_open(counter: Counter) -> None:
+async def test_a_call_nobody_has_seen_is_open(counter: ManualContractClient) -> None:
     call = await signed(counter)
     counter.network.faults.replace([Fault("node_down")], 1)
     outcome = await calculator(counter).watch(call, "UNKNOWN ChainUnavailable")
     assert (outcome.status, outcome.reason) == (CallStatus.OPEN, "cannot look: ChainUnavailable")
 
 
-async def test_a_sequence_that_something_else_consumed_is_lost(counter: Counter) -> None:
+async def test_a_sequence_that_something_else_consumed_is_lost(
+    counter: ManualContractClient,
+) -> None:
     call = await signed(counter)
     await carried(counter, await signed(counter, "oB"))
     assert (await carried(counter, call)).status is CallStatus.LOST
 
 
 async def test_an_answer_in_the_ledger_that_cannot_be_read_is_said_to_be(
-    counter: Counter, monkeypatch: pytest.MonkeyPatch
+    counter: ManualContractClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = await signed(counter)
     _, readers = FUNCTIONS["calculate_sla"]
@@ -197,7 +203,9 @@ async def test_an_answer_in_the_ledger_that_cannot_be_read_is_said_to_be(
         await signed(counter, "oB")  # and what is not yet signed is not paid for
 
 
-async def test_a_call_that_the_contract_refuses_in_the_ledger_has_failed(counter: Counter) -> None:
+async def test_a_call_that_the_contract_refuses_in_the_ledger_has_failed(
+    counter: ManualContractClient,
+) -> None:
     call = await signed(counter)
     await counter.call(
         "pause", scval.to_address(ADMIN.public_key), scval.to_string("now"), by=ADMIN
@@ -209,16 +217,18 @@ async def test_a_call_that_the_contract_refuses_in_the_ledger_has_failed(counter
         await signed(counter)
 
 
-async def test_other_minutes_under_the_same_name_are_for_a_person(counter: Counter) -> None:
+async def test_other_minutes_under_the_same_name_are_for_a_person(
+    counter: ManualContractClient,
+) -> None:
     await carried(counter, await signed(counter))
     with pytest.raises(ContractRefused, match=r"from other minutes or terms \(#13\)"):
         await signed(counter, minutes=21)
 
 
 def test_every_refusal_of_the_contract_has_a_meaning() -> None:
-    assert set(contracts.CALCULATOR) == {int(each) for each in Refusal}
+    assert set(contracts.CALCULATOR) == {int(each) for each in SLAError}
     waited = [code for code, found in contracts.CALCULATOR.items() if found.remedy is Remedy.PARK]
-    assert waited == [Refusal.CONTRACT_PAUSED]
+    assert waited == [SLAError.CONTRACT_PAUSED]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +243,11 @@ def test_every_refusal_of_the_contract_has_a_meaning() -> None:
             "its entry is full; have its admin",
         ),
         ("Error(Storage, MissingValue)\nmore", ContractRefused, "there is no such contract"),
-        ("Error(Context, InvalidAction)", ContractRefused, "the call's surroundings have changed"),
+        (
+            "Error(Context, InvalidAction)",
+            ContractRefused,
+            "the call's surroundings have changed",
+        ),
         ("Error(Storage, InternalError)", ChainUnavailable, "the network had an error of its own"),
         ("the moon is full\nand more", ContractRefused, "refuses the call (the moon is full)"),
     ],
@@ -245,10 +259,10 @@ def test_what_a_trial_of_a_call_says_is_read(error: str, kind: type, sentence: s
     assert sentence in str(refused)
 
 
-async def test_a_busy_network_is_outbid_around_the_same_call(counter: Counter) -> None:
+async def test_a_busy_network_is_outbid_around_the_same_call(counter: ManualContractClient) -> None:
     call, made = await signed(counter), calculator(counter)
     fees, operator = await balances(counter)
-    start_plan(counter.network, [Fault("surge_fee", value=30_000)], 1)
+    start_fault_plan(counter.network, [Fault("surge_fee", value=30_000)], 1)
     bids = [call]
     while "INSUFFICIENT_FEE" in (answer := await made.send(bids[-1])):
         higher = await made.raised(bids[-1], answer)
@@ -268,7 +282,7 @@ async def test_a_busy_network_is_outbid_around_the_same_call(counter: Counter) -
     assert after[1] == operator
 
 
-async def balances(counter: Counter) -> list[int]:
+async def balances(counter: ManualContractClient) -> list[int]:
     """What the fee account and the operator hold, in stroops of XLM."""
     keys = account_keys([FEES.public_key, OPERATOR.public_key])
     found: dict[str, int] = {}
@@ -279,7 +293,7 @@ async def balances(counter: Counter) -> list[int]:
     return [found[FEES.public_key], found[OPERATOR.public_key]]
 
 
-async def test_a_call_that_ledgers_pass_by_is_outbid(counter: Counter) -> None:
+async def test_a_call_that_ledgers_pass_by_is_outbid(counter: ManualContractClient) -> None:
     call, made = await signed(counter), calculator(counter)
     for _ in range(LEDGERS_TO_A_RAISE - 1):
         counter.network.close_ledger()
@@ -291,7 +305,7 @@ async def test_a_call_that_ledgers_pass_by_is_outbid(counter: Counter) -> None:
     assert await made.raised(higher, "PENDING") is None
 
 
-async def test_a_call_is_not_outbid_beyond_the_cap(counter: Counter) -> None:
+async def test_a_call_is_not_outbid_beyond_the_cap(counter: ManualContractClient) -> None:
     made = Calculator(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES, 1)
     with pytest.raises(Obstructed, match="raise STELLAR_FEE_CAP_STROOPS"):
         await made.sign_call("oA", Severity.HIGH, 5)

@@ -14,7 +14,7 @@ from adapters.stellar.keys import channel_keypairs
 from adapters.stellar.nodes import Nodes
 from adapters.stellar.proofs import Proofs, Snapshot
 from domain.errors import Obstructed
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PASSPHRASE
 from tests.adapters.stellar.conftest import CHANNELS, FEES, KEYS, MASTER, OPERATOR, plan
 
@@ -34,7 +34,7 @@ def accounts(nodes: Nodes) -> ChannelAccounts:
 
 
 @asynccontextmanager
-async def beating(box: Box) -> AsyncIterator[None]:
+async def beating(box: StellarSandbox) -> AsyncIterator[None]:
     """Ledgers close while the block runs."""
 
     async def beat() -> None:
@@ -54,7 +54,7 @@ async def created(accounts: ChannelAccounts) -> list[str]:
 
 
 async def test_missing_accounts_are_created_and_sponsored(
-    box: Box, accounts: ChannelAccounts
+    box: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
     operator_before = box.account(OPERATOR.public_key)
     fees_before = box.account(FEES.public_key)
@@ -68,7 +68,7 @@ async def test_missing_accounts_are_created_and_sponsored(
     operator, fees = box.account(OPERATOR.public_key), box.account(FEES.public_key)
     assert operator is not None
     assert operator_before is not None
-    assert (operator.balance, operator.sponsoring) == (operator_before.balance, 2 * len(NEW))
+    assert (operator.balance, operator.num_sponsoring) == (operator_before.balance, 2 * len(NEW))
     # As few transactions as there is room for signatures, all paid by the fee account.
     assert operator.sequence - operator_before.sequence == -(-len(NEW) // AT_ONCE_MAX)
     assert fees is not None
@@ -76,7 +76,9 @@ async def test_missing_accounts_are_created_and_sponsored(
     assert fees.balance < fees_before.balance
 
 
-async def test_a_run_that_died_midway_is_taken_up(box: Box, accounts: ChannelAccounts) -> None:
+async def test_a_run_that_died_midway_is_taken_up(
+    box: StellarSandbox, accounts: ChannelAccounts
+) -> None:
     async with beating(box):
         first = await anext(accounts.create())
         assert len(first) == AT_ONCE_MAX
@@ -85,38 +87,40 @@ async def test_a_run_that_died_midway_is_taken_up(box: Box, accounts: ChannelAcc
 
 
 async def test_two_runs_at_once_create_each_account_once(
-    box: Box, accounts: ChannelAccounts
+    box: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
     async with beating(box):
         await asyncio.gather(created(accounts), created(accounts))
     operator = box.account(OPERATOR.public_key)
     assert operator is not None
-    assert operator.sponsoring == 2 * len(NEW)
+    assert operator.num_sponsoring == 2 * len(NEW)
 
 
-async def test_it_goes_on_while_answers_are_lost(box: Box, accounts: ChannelAccounts) -> None:
+async def test_it_goes_on_while_answers_are_lost(
+    box: StellarSandbox, accounts: ChannelAccounts
+) -> None:
     kinds = ("reset_after", "bad_gateway", "internal_error", "dropped_transaction")
     plan(box, *({"kind": kind, "method": "sendTransaction", "rate": 0.3} for kind in kinds))
     async with beating(box):
         assert sorted(await created(accounts)) == sorted(NEW)
     operator = box.account(OPERATOR.public_key)
     assert operator is not None
-    assert operator.sponsoring == 2 * len(NEW)
+    assert operator.num_sponsoring == 2 * len(NEW)
 
 
 async def test_bytes_that_were_taken_are_sent_again_after_some_ledgers(
-    box: Box, accounts: ChannelAccounts, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, accounts: ChannelAccounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
     looks: list[int] = []
     send, snapshot = Nodes.send, Proofs.snapshot
 
     async def counting(self: Nodes, envelope_xdr: str) -> SendTransactionResponse:
-        sent.append(box.network.ledger.head.sequence)
+        sent.append(box.network.ledger.last_closed.sequence)
         return await send(self, envelope_xdr)
 
     async def looking(self: Proofs, asked: Sequence[str]) -> Snapshot:
-        looks.append(box.network.ledger.head.sequence)
+        looks.append(box.network.ledger.last_closed.sequence)
         if len(looks) % 10 == 0:
             box.close_ledger()
         return await snapshot(self, asked)
@@ -139,20 +143,22 @@ async def test_bytes_that_were_taken_are_sent_again_after_some_ledgers(
 
 
 async def test_an_operator_that_cannot_pay_the_reserves_is_told(
-    box: Box, accounts: ChannelAccounts
+    box: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
     operator = box.account(OPERATOR.public_key)
     assert operator is not None
-    box.network.change([replace(operator, balance=5 * 10_000_000)], [])
+    box.network.change_entries([replace(operator, balance=5 * 10_000_000)], [])
     async with beating(box):
         with pytest.raises(Obstructed, match="the operator is short of XLM for the reserves"):
             await created(accounts)
 
 
-async def test_a_fee_account_that_cannot_pay_is_told(box: Box, accounts: ChannelAccounts) -> None:
+async def test_a_fee_account_that_cannot_pay_is_told(
+    box: StellarSandbox, accounts: ChannelAccounts
+) -> None:
     fees = box.account(FEES.public_key)
     assert fees is not None
-    box.network.change([replace(fees, balance=1)], [])
+    box.network.change_entries([replace(fees, balance=1)], [])
     async with beating(box):
         with pytest.raises(Obstructed, match="the fee account is short of XLM"):
             await created(accounts)

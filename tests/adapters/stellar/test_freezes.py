@@ -11,7 +11,7 @@ from adapters.stellar.freezes import FRESH_LEDGERS, Freezes
 from adapters.stellar.nodes import Nodes
 from domain.attempts import SettlementRail
 from domain.errors import Obstructed
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PAYER, SHOP
 from tests.adapters.stellar.conftest import CHANNELS, FEES, plan, rail_of
 from tests.adapters.stellar.test_results import ADDRESS, owed, signed
@@ -19,7 +19,7 @@ from tests.adapters.stellar.test_results import ADDRESS, owed, signed
 EVERYBODY = [PAYER.public_key, SHOP.public_key, FEES.public_key, *CHANNELS]
 
 
-def pass_by(box: Box, ledgers: int = FRESH_LEDGERS + 1) -> None:
+def pass_by(box: StellarSandbox, ledgers: int = FRESH_LEDGERS + 1) -> None:
     for _ in range(ledgers):
         box.close_ledger()
 
@@ -27,7 +27,7 @@ def pass_by(box: Box, ledgers: int = FRESH_LEDGERS + 1) -> None:
 @pytest.mark.parametrize("frozen", [SHOP.public_key, PAYER.public_key, FEES.public_key, ADDRESS])
 @pytest.mark.parametrize("together", [False, True])
 async def test_nothing_is_signed_that_touches_what_is_frozen(
-    box: Box, nodes: Nodes, caplog: pytest.LogCaptureFixture, frozen: str, together: bool
+    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, frozen: str, together: bool
 ) -> None:
     rail = rail_of(box, nodes)
     plan(box, {"kind": "frozen_key", "address": frozen})
@@ -43,7 +43,7 @@ async def test_nothing_is_signed_that_touches_what_is_frozen(
     await signed(rail, classic=together)
 
 
-async def test_a_void_touches_no_payee(box: Box, nodes: Nodes) -> None:
+async def test_a_void_touches_no_payee(box: StellarSandbox, nodes: Nodes) -> None:
     rail = rail_of(box, nodes)
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
     assert (await rail.void(ADDRESS, 1, 0, "frozen")).voids == "frozen"
@@ -54,7 +54,7 @@ async def test_a_void_touches_no_payee(box: Box, nodes: Nodes) -> None:
         await rail.void(ADDRESS, 1, 0, "frozen")
 
 
-async def test_of_a_batch_those_are_named_who_are_frozen(box: Box, nodes: Nodes) -> None:
+async def test_of_a_batch_those_are_named_who_are_frozen(box: StellarSandbox, nodes: Nodes) -> None:
     rail, other = rail_of(box, nodes), Keypair.random().public_key
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
     riding = [owed(number=7), owed(other, number=8), owed(PAYER.public_key, number=9)]
@@ -64,7 +64,9 @@ async def test_of_a_batch_those_are_named_who_are_frozen(box: Box, nodes: Nodes)
     }
 
 
-async def test_one_question_serves_the_payments_of_some_ledgers(box: Box, nodes: Nodes) -> None:
+async def test_one_question_serves_the_payments_of_some_ledgers(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
     asset = rail_of(box, nodes).asset
     known = Freezes(nodes, asset)
     assert await known.among(EVERYBODY) == []
@@ -78,7 +80,7 @@ async def test_one_question_serves_the_payments_of_some_ledgers(box: Box, nodes:
     assert await known.among(EVERYBODY) == [PAYER.public_key]
 
 
-async def test_of_many_who_ask_at_once_one_reads_it(box: Box, nodes: Nodes) -> None:
+async def test_of_many_who_ask_at_once_one_reads_it(box: StellarSandbox, nodes: Nodes) -> None:
     known = Freezes(nodes, rail_of(box, nodes).asset)
     await known.among(EVERYBODY)
     pass_by(box)
@@ -88,7 +90,7 @@ async def test_of_many_who_ask_at_once_one_reads_it(box: Box, nodes: Nodes) -> N
     assert box.network.calls.total() == before + 1
 
 
-async def test_nobody_is_refused_from_memory(box: Box, nodes: Nodes) -> None:
+async def test_nobody_is_refused_from_memory(box: StellarSandbox, nodes: Nodes) -> None:
     """With nothing else going on, no answer would tell that ledgers have closed since."""
     rail = rail_of(box, nodes)
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
@@ -98,7 +100,9 @@ async def test_nobody_is_refused_from_memory(box: Box, nodes: Nodes) -> None:
     await signed(rail)
 
 
-async def test_a_channel_known_to_be_frozen_is_given_to_nobody(box: Box, nodes: Nodes) -> None:
+async def test_a_channel_known_to_be_frozen_is_given_to_nobody(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
     rail = rail_of(box, nodes)
     assert set(rail.channels) == set(CHANNELS)
     plan(box, {"kind": "frozen_key", "address": ADDRESS})
@@ -111,7 +115,7 @@ async def test_a_channel_known_to_be_frozen_is_given_to_nobody(box: Box, nodes: 
     assert set(rail.channels) == set(CHANNELS)
 
 
-async def test_what_no_node_can_say_counts_as_known_last(box: Box, nodes: Nodes) -> None:
+async def test_what_no_node_can_say_counts_as_known_last(box: StellarSandbox, nodes: Nodes) -> None:
     known = Freezes(nodes, rail_of(box, nodes).asset)
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
     assert await known.among(EVERYBODY) == [SHOP.public_key]
@@ -124,7 +128,7 @@ async def test_what_no_node_can_say_counts_as_known_last(box: Box, nodes: Nodes)
 
 
 async def test_a_frozen_trustline_is_enough(
-    box: Box, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The box freezes an account with all it has; validators may freeze a single entry."""
     rail = rail_of(box, nodes)

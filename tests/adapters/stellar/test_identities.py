@@ -13,24 +13,26 @@ from adapters.stellar.identities import Identity
 from adapters.stellar.nodes import Node, Nodes, position
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.networks import Standing
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PASSPHRASE
 from tests.adapters.stellar.conftest import CHANNELS, nodes_of, plan, rail_of, world
 
 
-async def test_every_node_must_serve_the_network_we_sign_for(box: Box, nodes: Nodes) -> None:
+async def test_every_node_must_serve_the_network_we_sign_for(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
     with pytest.raises(ChainMismatch, match=r"node 1 serves 'Standalone .* not 'Another network'"):
         await Identity(nodes, "Another network").establish(None)
 
 
-async def test_nodes_of_different_protocols_are_refused(box: Box, nodes: Nodes) -> None:
+async def test_nodes_of_different_protocols_are_refused(box: StellarSandbox, nodes: Nodes) -> None:
     plan(box, {"kind": "protocol_upgrade", "node": 2, "value": 28})
     with pytest.raises(ChainMismatch, match="node 3: 28"):
         await Identity(nodes, PASSPHRASE).establish(None)
 
 
 async def test_unreachable_nodes_are_waited_for_and_one_that_answers_is_enough(
-    box: Box, nodes: Nodes
+    box: StellarSandbox, nodes: Nodes
 ) -> None:
     identity = Identity(nodes, PASSPHRASE)
     plan(box, {"kind": "node_down"})
@@ -38,7 +40,10 @@ async def test_unreachable_nodes_are_waited_for_and_one_that_answers_is_enough(
         await identity.establish(None)
     plan(box, {"kind": "node_down", "node": 0})
     standing = await identity.establish(None)
-    assert (standing.ledger, standing.protocol_version) == (box.network.ledger.head.sequence, 27)
+    assert (standing.ledger, standing.protocol_version) == (
+        box.network.ledger.last_closed.sequence,
+        27,
+    )
     # Nobody knows yet which network it serves.
     assert nodes.all[0] not in nodes.usable
     plan(box)
@@ -46,7 +51,7 @@ async def test_unreachable_nodes_are_waited_for_and_one_that_answers_is_enough(
     assert len(nodes.usable) == 3
 
 
-async def test_a_network_that_was_reset_is_refused(box: Box, nodes: Nodes) -> None:
+async def test_a_network_that_was_reset_is_refused(box: StellarSandbox, nodes: Nodes) -> None:
     box.close_ledger(50)
     known = await Identity(nodes, PASSPHRASE).establish(None)
     reset = world()
@@ -57,7 +62,7 @@ async def test_a_network_that_was_reset_is_refused(box: Box, nodes: Nodes) -> No
     reset.network.close()
 
 
-async def test_nodes_that_only_lag_are_no_other_network(box: Box, nodes: Nodes) -> None:
+async def test_nodes_that_only_lag_are_no_other_network(box: StellarSandbox, nodes: Nodes) -> None:
     box.close_ledger(20)
     known = await Identity(nodes, PASSPHRASE).establish(None)
     again = nodes_of(box)
@@ -67,7 +72,7 @@ async def test_nodes_that_only_lag_are_no_other_network(box: Box, nodes: Nodes) 
 
 
 async def test_a_node_of_a_chain_that_went_backwards_is_left_out_while_we_run(
-    box: Box, nodes: Nodes, caplog: pytest.LogCaptureFixture
+    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
     box.close_ledger(50)
     identity = Identity(nodes, PASSPHRASE)
@@ -84,7 +89,7 @@ async def test_a_node_of_a_chain_that_went_backwards_is_left_out_while_we_run(
 
 
 async def test_a_node_moved_to_another_network_leaves_no_number_behind(
-    box: Box, nodes: Nodes
+    box: StellarSandbox, nodes: Nodes
 ) -> None:
     """It is far ahead, and asked for ledgers before anybody asks which network they are of."""
     box.close_ledger(5)
@@ -99,7 +104,7 @@ async def test_a_node_moved_to_another_network_leaves_no_number_behind(
     assert [node.lag for node in nodes.all[:2]] == [0, 0]
     assert set(await rail.channel_sequences()) == set(CHANNELS)
     assert standing is not None
-    assert standing.ledger == nodes.highest == box.network.ledger.head.sequence
+    assert standing.ledger == nodes.highest == box.network.ledger.last_closed.sequence
     # Answers that were on their way when it was left out, and those of later surveys.
     await nodes.ask_node(nodes.all[2], position)
     await rail.identity.survey()
@@ -109,7 +114,7 @@ async def test_a_node_moved_to_another_network_leaves_no_number_behind(
 
 
 async def test_a_node_moved_while_it_is_asked_teaches_the_book_nothing(
-    box: Box, nodes: Nodes
+    box: StellarSandbox, nodes: Nodes
 ) -> None:
     """Its ledger is believed only if it serves our network after it has named the ledger."""
     identity = Identity(nodes, PASSPHRASE)
@@ -127,12 +132,12 @@ async def test_a_node_moved_while_it_is_asked_teaches_the_book_nothing(
     nodes.all[2].server = cast(SorobanServerAsync, moving)
     standing = await identity.survey()
     assert standing is not None
-    assert standing.ledger == nodes.highest == box.network.ledger.head.sequence
+    assert standing.ledger == nodes.highest == box.network.ledger.last_closed.sequence
     moved.network.close()
 
 
 async def test_a_protocol_upgrade_is_an_alarm_and_the_new_rules_are_known(
-    box: Box, nodes: Nodes, caplog: pytest.LogCaptureFixture
+    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
     identity = Identity(nodes, PASSPHRASE)
     await identity.establish(None)
@@ -150,7 +155,7 @@ async def test_a_protocol_upgrade_is_an_alarm_and_the_new_rules_are_known(
 
 
 async def test_a_network_under_other_rules_than_the_book_knows_is_told_at_start(
-    box: Box, nodes: Nodes, caplog: pytest.LogCaptureFixture
+    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
     known = Standing(PASSPHRASE, 26, 1, datetime(2026, 1, 1, tzinfo=UTC))
     with caplog.at_level(logging.ERROR):
@@ -159,7 +164,9 @@ async def test_a_network_under_other_rules_than_the_book_knows_is_told_at_start(
     assert found == replace(found, protocol_version=27)
 
 
-async def test_nodes_that_all_fell_silent_leave_what_is_known(box: Box, nodes: Nodes) -> None:
+async def test_nodes_that_all_fell_silent_leave_what_is_known(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
     identity = Identity(nodes, PASSPHRASE)
     standing = await identity.establish(None)
     plan(box, {"kind": "node_down"})

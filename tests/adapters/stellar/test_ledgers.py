@@ -12,8 +12,8 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 from adapters.stellar import ledgers, paces
 from adapters.stellar.ledgers import LedgerWatch
 from adapters.stellar.nodes import Node, Nodes, position
-from stellar_sandbox.client import Box
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.testing.wallet import Wallet
 from tests.adapters.stellar.conftest import CHANNELS, plan
 from tests.support import eventually
 
@@ -42,10 +42,10 @@ async def followed(watch: LedgerWatch) -> int:
 
 @pytest.mark.parametrize("kind", ["node_down", "bad_gateway", "garbage", "lagging_node"])
 async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
-    box: Box, watch: LedgerWatch, desk: Desk, kind: str
+    box: StellarSandbox, watch: LedgerWatch, desk: Wallet, kind: str
 ) -> None:
     box.close_ledger(10)
-    envelopes = [desk.payment(pair, 1) for pair in PAIRS]
+    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
     with ExitStack() as stack:
         landings = [
             stack.enter_context(watch.expect(envelope.hash_hex(), 1)) for envelope in envelopes
@@ -68,7 +68,7 @@ async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
 
 
 async def test_a_page_a_ledger_whatever_the_number_of_payments(
-    box: Box, watch: LedgerWatch, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, watch: LedgerWatch, desk: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The calls of a watch at rest do not depend on how many wait."""
     asked = 0
@@ -81,7 +81,7 @@ async def test_a_page_a_ledger_whatever_the_number_of_payments(
 
     monkeypatch.setattr(LedgerWatch, "_page", counting)
     monkeypatch.setattr(paces, "LOOK_EVERY_SECONDS", 0.1)
-    envelopes = [desk.payment(pair, 1) for pair in PAIRS]
+    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
     with ExitStack() as stack:
         landings = [
             stack.enter_context(watch.expect(envelope.hash_hex(), 1)) for envelope in envelopes
@@ -94,11 +94,11 @@ async def test_a_page_a_ledger_whatever_the_number_of_payments(
 
 
 async def test_nodes_that_are_left_out_are_not_followed_until_one_is_taken_back(
-    box: Box, watch: LedgerWatch, desk: Desk
+    box: StellarSandbox, watch: LedgerWatch, desk: Wallet
 ) -> None:
     for node in watch.nodes.all:
         node.left_out = "it serves another network"
-    envelope = desk.payment(PAIRS[0], 1)
+    envelope = desk.build_payment(PAIRS[0], 1)
     with watch.expect(envelope.hash_hex(), 1) as seen:
         await desk.send(envelope)
         box.close_ledger()
@@ -130,7 +130,7 @@ async def test_a_node_that_refuses_the_question_is_not_pestered(
 
 
 async def test_a_cursor_that_goes_back_or_is_none_is_not_taken(
-    box: Box, watch: LedgerWatch, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, watch: LedgerWatch, desk: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node that has told all tells its last ledger again, and past that names a cursor of 0."""
     asked: list[str | None] = []
@@ -156,7 +156,7 @@ async def test_a_cursor_that_goes_back_or_is_none_is_not_taken(
             self, start_ledger, cursor, limit
         ),
     )
-    envelopes = [desk.payment(pair, 1) for pair in PAIRS]
+    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
     with ExitStack() as stack:
         for envelope in envelopes:
             seen = stack.enter_context(watch.expect(envelope.hash_hex(), 1))

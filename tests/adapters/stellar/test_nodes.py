@@ -6,15 +6,15 @@ from stellar_sdk.soroban_rpc import GetNetworkResponse
 from adapters.stellar import sends
 from adapters.stellar.nodes import LAG_MAX_LEDGERS, Nodes, position
 from domain.errors import ChainUnavailable
-from stellar_sandbox.client import Box
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.testing.wallet import Wallet
 from tests.adapters.stellar.conftest import CHANNELS, plan
 
 CHANNEL = next(iter(CHANNELS.values()))
 
 
 async def test_a_question_that_one_node_fails_is_answered_by_the_next(
-    box: Box, nodes: Nodes
+    box: StellarSandbox, nodes: Nodes
 ) -> None:
     plan(box, {"kind": "node_down", "node": 0})
     for _ in range(6):
@@ -24,7 +24,7 @@ async def test_a_question_that_one_node_fails_is_answered_by_the_next(
     assert nodes.all[0].rests
 
 
-async def test_a_node_that_has_rested_is_asked_again(box: Box, nodes: Nodes) -> None:
+async def test_a_node_that_has_rested_is_asked_again(box: StellarSandbox, nodes: Nodes) -> None:
     plan(box, {"kind": "node_down", "node": 0, "times": 1})
     await nodes.ask(lambda server: server.get_network())
     nodes.all[0].rests_until = 0.0
@@ -34,7 +34,9 @@ async def test_a_node_that_has_rested_is_asked_again(box: Box, nodes: Nodes) -> 
     assert nodes.all[0].failures == 0
 
 
-async def test_a_failing_node_is_left_alone_for_longer_and_longer(box: Box, nodes: Nodes) -> None:
+async def test_a_failing_node_is_left_alone_for_longer_and_longer(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
     plan(box, {"kind": "node_down"})
     rests = []
     for _ in range(8):
@@ -46,7 +48,7 @@ async def test_a_failing_node_is_left_alone_for_longer_and_longer(box: Box, node
 
 
 async def test_a_node_far_behind_is_not_asked_while_another_is_ahead(
-    box: Box, nodes: Nodes
+    box: StellarSandbox, nodes: Nodes
 ) -> None:
     box.close_ledger(20)
     plan(box, {"kind": "lagging_node", "node": 1, "value": 9})
@@ -58,7 +60,9 @@ async def test_a_node_far_behind_is_not_asked_while_another_is_ahead(
     assert nodes.best() is not nodes.all[1]
 
 
-async def test_an_answer_older_than_what_is_needed_is_no_answer(box: Box, nodes: Nodes) -> None:
+async def test_an_answer_older_than_what_is_needed_is_no_answer(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
     box.close_ledger(20)
     seen = (await nodes.ask(position)).latest_ledger
     plan(box, {"kind": "lagging_node", "value": 2})
@@ -69,9 +73,9 @@ async def test_an_answer_older_than_what_is_needed_is_no_answer(box: Box, nodes:
 
 
 async def test_the_same_bytes_go_to_another_node_each_time(
-    box: Box, nodes: Nodes, desk: Desk
+    box: StellarSandbox, nodes: Nodes, desk: Wallet
 ) -> None:
-    envelope = desk.payment(CHANNEL, 1).to_xdr()
+    envelope = desk.build_payment(CHANNEL, 1).to_xdr()
     second = nodes.all[1]
     places = []
     for _ in range(4):
@@ -81,10 +85,10 @@ async def test_the_same_bytes_go_to_another_node_each_time(
 
 
 async def test_bytes_are_not_sent_to_a_node_that_is_known_to_be_down(
-    box: Box, nodes: Nodes, desk: Desk
+    box: StellarSandbox, nodes: Nodes, desk: Wallet
 ) -> None:
     plan(box, {"kind": "node_down", "node": 2})
-    envelope = desk.payment(CHANNEL, 1).to_xdr()
+    envelope = desk.build_payment(CHANNEL, 1).to_xdr()
     with pytest.raises(Exception, match="reset"):
         await nodes.send(envelope, nodes.all[2])
     for _ in range(2):
@@ -93,14 +97,14 @@ async def test_bytes_are_not_sent_to_a_node_that_is_known_to_be_down(
 
 
 async def test_nodes_that_are_left_out_are_neither_asked_nor_sent_to(
-    box: Box, nodes: Nodes, desk: Desk
+    box: StellarSandbox, nodes: Nodes, desk: Wallet
 ) -> None:
-    envelope = desk.payment(CHANNEL, 1).to_xdr()
+    envelope = desk.build_payment(CHANNEL, 1).to_xdr()
     await nodes.send(envelope, nodes.all[0])
     for node in nodes.all:
         node.left_out = "it serves another network"
     assert (await sends.send(nodes, envelope)) == "UNKNOWN ChainUnavailable"
-    assert (await sends.send(nodes, desk.payment(CHANNEL, 2).to_xdr(), nodes.all[1])) == (
+    assert (await sends.send(nodes, desk.build_payment(CHANNEL, 2).to_xdr(), nodes.all[1])) == (
         "UNKNOWN ChainUnavailable"
     )
     with pytest.raises(ChainUnavailable, match="none may be asked"):

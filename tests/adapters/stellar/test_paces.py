@@ -13,7 +13,7 @@ from adapters.stellar import ledgers
 from adapters.stellar.ledgers import LedgerWatch
 from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.paces import Pace
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 
 LEDGERS = 60
 LEARNED = 5  # ledgers after which the pace is known
@@ -22,7 +22,7 @@ LEARNED = 5  # ledgers after which the pace is known
 class Film:
     """A network whose ledgers close by a clock that only moves while the watch sleeps."""
 
-    def __init__(self, box: Box, between: Callable[[], float]) -> None:
+    def __init__(self, box: StellarSandbox, between: Callable[[], float]) -> None:
         self.box, self.between = box, between
         self.now, self.due = 1_000.0, 1_000.7
         self.closed_at: dict[int, float] = {}
@@ -32,13 +32,13 @@ class Film:
         self.now += seconds
         while self.due <= self.now:
             self.box.close_ledger()
-            self.closed_at[self.box.network.ledger.head.sequence] = self.due
+            self.closed_at[self.box.network.ledger.last_closed.sequence] = self.due
             self.due += self.between()
         await asyncio.sleep(0)
 
 
 async def played(
-    box: Box, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, between: Callable[[], float]
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, between: Callable[[], float]
 ) -> tuple[list[int], list[float]]:
     """Watch a network; return the pages asked for each ledger, and how late each was seen."""
     film, pages, late = Film(box, between), dict[int, int](), dict[int, float]()
@@ -69,7 +69,7 @@ async def played(
 
 
 async def test_a_ledger_of_five_seconds_takes_two_pages(
-    box: Box, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages, late = await played(box, nodes, monkeypatch, lambda: 5.0)
     assert max(pages) <= 3
@@ -79,7 +79,7 @@ async def test_a_ledger_of_five_seconds_takes_two_pages(
 
 
 async def test_ledgers_of_the_public_network_are_never_regular(
-    box: Box, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(7)
     pages, late = await played(box, nodes, monkeypatch, lambda: chance.uniform(5.0, 6.6))
@@ -90,7 +90,7 @@ async def test_ledgers_of_the_public_network_are_never_regular(
 
 @pytest.mark.parametrize("seconds", [0.25, 1.0])
 async def test_ledgers_of_a_network_in_a_box_are_seen_as_soon_as_ever(
-    box: Box, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, seconds: float
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     pages, late = await played(box, nodes, monkeypatch, lambda: seconds)
     assert max(late) <= 0.25
@@ -98,7 +98,7 @@ async def test_ledgers_of_a_network_in_a_box_are_seen_as_soon_as_ever(
 
 
 async def test_a_network_that_stood_still_is_followed_at_its_pace_again(
-    box: Box, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gaps = iter([1.0] * 20 + [600.0] + [1.0] * 100)
     pages, late = await played(box, nodes, monkeypatch, lambda: next(gaps))

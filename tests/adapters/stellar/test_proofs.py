@@ -18,9 +18,9 @@ from adapters.stellar.rail import Rail
 from domain.attempts import Attempt, Observation, Outcome, SettlementRail
 from domain.payments import Treasury
 from domain.shares import Share, Transfer
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PAYER, SHOP
-from stellar_sandbox.testing.wallet import Desk
+from stellar_sandbox.testing.wallet import Wallet
 from tests.adapters.stellar.conftest import CHANNELS, nodes_of, plan, rail_of
 
 ADDRESS, PAIR = next(iter(CHANNELS.items()))
@@ -52,14 +52,14 @@ async def outcomes(rail: Rail, attempt: Attempt, times: int) -> list[str]:
     return [(await observe(rail, attempt)).outcome.value for _ in range(times)]
 
 
-async def stolen(box: Box, desk: Desk) -> None:
+async def stolen(box: StellarSandbox, desk: Wallet) -> None:
     """Somebody who has the channel's key uses its next sequence."""
-    await desk.send(desk.payment(PAIR, 1))
+    await desk.send(desk.build_payment(PAIR, 1))
     box.close_ledger()
 
 
 async def test_unknown_bytes_are_foreign_once_two_nodes_say_so(
-    box: Box, nodes: Nodes, desk: Desk
+    box: StellarSandbox, nodes: Nodes, desk: Wallet
 ) -> None:
     rail = rail_of(box, nodes)
     attempt = await signed(rail)
@@ -74,7 +74,9 @@ async def test_unknown_bytes_are_foreign_once_two_nodes_say_so(
     await rail.close()
 
 
-async def test_one_node_alone_is_asked_three_times_with_later_ledgers(box: Box, desk: Desk) -> None:
+async def test_one_node_alone_is_asked_three_times_with_later_ledgers(
+    box: StellarSandbox, desk: Wallet
+) -> None:
     rail = rail_of(box, nodes_of(box, 1))
     attempt = await signed(rail)
     await stolen(box, desk)
@@ -88,7 +90,9 @@ async def test_one_node_alone_is_asked_three_times_with_later_ledgers(box: Box, 
 
 
 @pytest.mark.parametrize("count", [1, 3])
-async def test_a_memory_that_lags_behind_the_accounts_is_no_witness(box: Box, count: int) -> None:
+async def test_a_memory_that_lags_behind_the_accounts_is_no_witness(
+    box: StellarSandbox, count: int
+) -> None:
     """It shows the sequence consumed and cannot find by what: by us, as it turns out."""
     rail = rail_of(box, nodes_of(box, count))
     attempt = await signed(rail)
@@ -102,7 +106,9 @@ async def test_a_memory_that_lags_behind_the_accounts_is_no_witness(box: Box, co
     await rail.close()
 
 
-async def test_a_memory_that_began_too_late_is_said_to(box: Box, nodes: Nodes, desk: Desk) -> None:
+async def test_a_memory_that_began_too_late_is_said_to(
+    box: StellarSandbox, nodes: Nodes, desk: Wallet
+) -> None:
     rail = rail_of(box, nodes)
     attempt = await signed(rail)
     await rail.send(attempt.envelope_xdr)
@@ -117,11 +123,13 @@ async def test_a_memory_that_began_too_late_is_said_to(box: Box, nodes: Nodes, d
     await rail.close()
 
 
-async def test_a_snapshot_that_is_old_still_proves_an_attempt_dead(box: Box, nodes: Nodes) -> None:
+async def test_a_snapshot_that_is_old_still_proves_an_attempt_dead(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
     """What can never land after one ledger can never land after a later one."""
     rail = rail_of(box, nodes)
     attempt = await signed(rail)
-    box.close_ledger(attempt.max_ledger - 1 - box.network.ledger.head.sequence)
+    box.close_ledger(attempt.max_ledger - 1 - box.network.ledger.last_closed.sequence)
     plan(box, {"kind": "lagging_node", "value": 1})
     assert await outcomes(rail, attempt, 3) == ["open"] * 3
     box.close_ledger()
@@ -145,7 +153,7 @@ class Hung(BaseAsyncClient):
 
 
 async def test_a_node_that_hangs_keeps_the_others_from_nothing(
-    box: Box, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, desk: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Listed first, and asked first."""
     hung = Node("hung", SorobanServerAsync("http://hung", Hung()))
@@ -165,12 +173,12 @@ async def test_a_node_that_hangs_keeps_the_others_from_nothing(
 
 
 async def test_a_channel_that_is_gone_proves_nothing_and_a_person_must_look(
-    box: Box, nodes: Nodes
+    box: StellarSandbox, nodes: Nodes
 ) -> None:
     """Merged or removed: what its sequence said is lost with it."""
     rail = rail_of(box, nodes)
     attempt = await signed(rail)
-    box.network.change([], [("account", ADDRESS)])
+    box.network.change_entries([], [("account", ADDRESS)])
     box.close_ledger(30)
     assert not await rail.is_dead(attempt)
     seen = await observe(rail, attempt)

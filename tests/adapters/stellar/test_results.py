@@ -16,7 +16,7 @@ from domain.attempts import Attempt, Observation, Outcome, SettlementRail
 from domain.errors import ChainUnavailable, Obstructed
 from domain.payments import Treasury
 from domain.shares import Share, Transfer
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import BARE, PAYER, SHOP, STRANGER
 from tests.adapters.stellar.conftest import CHANNELS, FEES, KEYS, plan, rail_of
 
@@ -38,7 +38,7 @@ async def signed(rail: Rail, *riding: Transfer, classic: bool = False) -> Attemp
     )
 
 
-async def landed(box: Box, rail: Rail, attempt: Attempt) -> Observation:
+async def landed(box: StellarSandbox, rail: Rail, attempt: Attempt) -> Observation:
     async def hashes() -> list[str]:
         return [attempt.hash]
 
@@ -55,7 +55,7 @@ async def landed(box: Box, rail: Rail, attempt: Attempt) -> Observation:
     ],
 )
 async def test_a_payee_who_cannot_be_paid_is_waited_for(
-    box: Box, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
+    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
 ) -> None:
     rail = rail_of(box, nodes)
     attempt = await signed(rail)
@@ -77,7 +77,7 @@ async def test_a_payee_who_cannot_be_paid_is_waited_for(
     ],
 )
 async def test_a_treasury_that_cannot_pay_is_an_alarm(
-    box: Box, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
+    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
 ) -> None:
     rail = rail_of(box, nodes)
     attempt = await signed(rail)
@@ -92,7 +92,9 @@ async def test_a_treasury_that_cannot_pay_is_an_alarm(
     await rail.close()
 
 
-async def test_the_number_for_too_little_and_too_much_is_told_apart(box: Box, nodes: Nodes) -> None:
+async def test_the_number_for_too_little_and_too_much_is_told_apart(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
     rail = rail_of(box, nodes)
     with pytest.raises(Obstructed, match=r"the treasury is short \(#10\)"):
         await signed(rail, owed(stroops=ALL_THERE_IS + 1))
@@ -104,7 +106,9 @@ async def test_the_number_for_too_little_and_too_much_is_told_apart(box: Box, no
     await rail.close()
 
 
-async def test_a_batch_names_each_operation_that_failed_in_words(box: Box, nodes: Nodes) -> None:
+async def test_a_batch_names_each_operation_that_failed_in_words(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
     rail = rail_of(box, nodes)
     riding = [owed(number=1), owed(STRANGER.public_key, number=2), owed(FEES.public_key, number=3)]
     seen = await landed(box, rail, await signed(rail, *riding, classic=True))
@@ -117,7 +121,7 @@ async def test_a_batch_names_each_operation_that_failed_in_words(box: Box, nodes
 
 
 async def test_a_failure_that_says_nothing_is_tried_out_again(
-    box: Box, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some nodes log nothing of failed calls; the next attempt is tried out first, and is told."""
     rail = rail_of(box, nodes)
@@ -131,7 +135,7 @@ async def test_a_failure_that_says_nothing_is_tried_out_again(
 
 
 async def test_a_transaction_that_was_not_applied_proves_nothing_by_itself(
-    box: Box, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ledger may hold it although it did not consume its sequence: the account tells."""
     rail = rail_of(box, nodes)
@@ -197,7 +201,7 @@ def test_what_a_trial_says_is_read(error: str, name: str, remedy: Remedy) -> Non
 
 
 async def test_a_trial_that_may_go_better_is_repeated(
-    box: Box, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rail = rail_of(box, nodes)
     internal = results.simulated("Error(Storage, InternalError)")
@@ -208,7 +212,7 @@ async def test_a_trial_that_may_go_better_is_repeated(
 
 
 async def test_an_asset_without_a_contract_parks_the_payment_and_is_an_alarm(
-    box: Box, nodes: Nodes, caplog: pytest.LogCaptureFixture
+    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
     rail = Rail(nodes, box.network.passphrase, STRANGER.public_key, KEYS)
     with (

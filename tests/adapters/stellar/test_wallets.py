@@ -18,7 +18,7 @@ from adapters.stellar.transfers import Asset
 from adapters.stellar.wallets import HOME_DOMAIN, WalletAccounts, befriend
 from domain.errors import ChainUnavailable, Conflict, Invalid
 from domain.wallets import Proof
-from stellar_sandbox.client import Box
+from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import CONTRACT, PASSPHRASE, SHOP, USDC, key
 from tests.adapters.stellar.conftest import OPERATOR, plan
 
@@ -38,7 +38,7 @@ def signed(text: str, *signers: Keypair, passphrase: str = PASSPHRASE) -> str:
     return envelope.to_xdr()
 
 
-async def share_out(box: Box, owner: Keypair, **options: int | Signer) -> None:
+async def share_out(box: StellarSandbox, owner: Keypair, **options: int | Signer) -> None:
     """Let an account's owner change who acts for it."""
     known = box.account(owner.public_key)
     assert known is not None
@@ -66,7 +66,7 @@ async def test_an_account_that_can_be_paid(accounts: WalletAccounts) -> None:
 )
 async def test_what_the_network_says_stands_in_the_way(
     accounts: WalletAccounts,
-    box: Box,
+    box: StellarSandbox,
     fault: str,
     flags: tuple[bool, bool, bool],
     obstacle: str,
@@ -110,7 +110,7 @@ async def test_who_holds_the_key_proves_it_before_the_account_exists(
     ],
 )
 async def test_of_an_account_that_several_act_for_enough_must_sign(
-    accounts: WalletAccounts, box: Box, signers: tuple[Keypair, ...], proven: bool
+    accounts: WalletAccounts, box: StellarSandbox, signers: tuple[Keypair, ...], proven: bool
 ) -> None:
     """Its medium threshold, read from the network; whoever is a stranger to it spoils the proof."""
     for other in (ALICE, BOB):
@@ -126,7 +126,7 @@ async def test_of_an_account_that_several_act_for_enough_must_sign(
 
 
 async def test_a_master_key_that_was_given_up_proves_nothing(
-    accounts: WalletAccounts, box: Box
+    accounts: WalletAccounts, box: StellarSandbox
 ) -> None:
     signer = Signer.ed25519_public_key(ALICE.public_key, 1)
     await share_out(box, SHOP, signer=signer, master_weight=0)

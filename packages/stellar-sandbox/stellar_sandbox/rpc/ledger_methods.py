@@ -93,8 +93,8 @@ def get_ledger_entries(node: Node, params: dict[str, Any]) -> dict[str, Any]:
             )
             entries.append({"key": text, "xdr": setting, "lastModifiedLedgerSeq": 1})
             continue
-        key = parse_ledger_key(key)
-        entry = ltx.get(key) if key is not None else None
+        entry_key = parse_ledger_key(key)
+        entry = ltx.get(entry_key) if entry_key is not None else None
         if entry is None:
             continue
         row: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Somebody who calls the SLA calculator of a chain in a box, through the SDK and its XDR alone.
+"""Somebody who calls the SLA calculator of a chain in a sandbox, through the SDK and its XDR alone.
 
 Either over a port, where ledgers close by themselves, or in memory, where they close by hand.
 """
@@ -85,7 +85,7 @@ class ContractClient:
         self.contract = contract
         self.source = source
 
-    async def closed(self) -> None:
+    async def wait_for_close(self) -> None:
         """Wait for a ledger to close."""
         await asyncio.sleep(0.1)
 
@@ -94,14 +94,14 @@ class ContractClient:
     ) -> ContractCallResult:
         """Simulate, sign, send, wait for the ledger, and read what it shows."""
         by = by or self.source
-        return await self.land(await self.draft(function, *args, by=by), by)
+        return await self.submit(await self.prepare(function, *args, by=by), by)
 
     async def view(self, function: str, *args: xdr.SCVal) -> Any:
         """Only simulate."""
         drafted = await self._build(function, *args, by=self.source)
         return native((await self._simulated(drafted))[0])
 
-    async def draft(self, function: str, *args: xdr.SCVal, by: Keypair) -> TransactionEnvelope:
+    async def prepare(self, function: str, *args: xdr.SCVal, by: Keypair) -> TransactionEnvelope:
         """Build a call with the footprint, the fee and the signatures that simulation asked for."""
         drafted = await self._build(function, *args, by=by)
         _, data, fee, auth, latest = await self._simulated(drafted)
@@ -112,14 +112,14 @@ class ContractClient:
         operation.auth = [self._authorized(entry, latest) for entry in auth]
         return drafted
 
-    async def land(self, drafted: TransactionEnvelope, by: Keypair) -> ContractCallResult:
+    async def submit(self, drafted: TransactionEnvelope, by: Keypair) -> ContractCallResult:
         for signer in {self.source.public_key: self.source, by.public_key: by}.values():
             drafted.sign(signer)
         sent = await self.server.send_transaction(drafted)
         assert sent.status.value == "PENDING", sent
         async with asyncio.timeout(20):
             while True:
-                await self.closed()
+                await self.wait_for_close()
                 found = await self.server.get_transaction(drafted.hash_hex())
                 if found.status.value != "NOT_FOUND":
                     break
@@ -183,7 +183,7 @@ class ContractClient:
 
 
 class ManualContractClient(ContractClient):
-    """A desk at a network in memory, where ledgers close by hand and time may stand still."""
+    """A wallet at a network in memory, where ledgers close by hand and time may stand still."""
 
     def __init__(self, now: int = 0) -> None:
         self.clock = ManualClock(now)
@@ -193,7 +193,7 @@ class ManualContractClient(ContractClient):
         super().__init__(SorobanServerAsync("http://in-process", client), "", CHANNEL)
         self._contracts = 0
 
-    async def closed(self) -> None:
+    async def wait_for_close(self) -> None:
         self.network.close_ledger()
 
     def deploy(self, book: ContractState | None = None) -> str:

@@ -10,14 +10,16 @@ from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet, sign
 
 
-async def run(desk: Wallet, box: StellarSandbox, builder: Any, *signers: Keypair) -> list[str]:
+async def run(
+    wallet: Wallet, sandbox: StellarSandbox, builder: Any, *signers: Keypair
+) -> list[str]:
     """Send, close, and give each operation's code; without operations, the transaction's."""
     envelope = sign(builder.build(), *signers)
-    status = await desk.send(envelope)
+    status = await wallet.send(envelope)
     if status != "PENDING":
         return [status]
-    box.close_ledger()
-    found = await desk.server.get_transaction(envelope.hash_hex())
+    sandbox.close_ledger()
+    found = await wallet.server.get_transaction(envelope.hash_hex())
     assert found.result_xdr is not None
     result = xdr.TransactionResult.from_xdr(found.result_xdr).result
     return [code_of(item) for item in result.results or []] or [result.code.name]

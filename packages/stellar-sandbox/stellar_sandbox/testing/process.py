@@ -11,7 +11,7 @@ from stellar_sandbox.testing.accounts import genesis_document
 
 
 class SandboxProcess:
-    """The box as a user starts it: a process and a port."""
+    """The sandbox as a user starts it: a process and a port."""
 
     def __init__(self, directory: Path, *options: str) -> None:
         self.directory, self.options = directory, options

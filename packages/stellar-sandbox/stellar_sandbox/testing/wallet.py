@@ -27,22 +27,24 @@ class Wallet:
 
     server: SorobanServerAsync
 
-    def builder(self, source: Keypair, sequence: int, fee: int = 1_000) -> TransactionBuilder:
+    def start_transaction(
+        self, source: Keypair, sequence: int, fee: int = 1_000
+    ) -> TransactionBuilder:
         account = Account(source.public_key, sequence - 1)
         return TransactionBuilder(account, PASSPHRASE, fee).add_time_bounds(0, 0)
 
-    def payment(
+    def build_payment(
         self, channel: Keypair, sequence: int, *amounts: tuple[Keypair, str], **bounds: int
     ) -> TransactionEnvelope:
         """A signed classic batch out of the payer's pocket, on a channel."""
-        builder = self.builder(channel, sequence, bounds.pop("fee", 1_000))
+        builder = self.start_transaction(channel, sequence, bounds.pop("fee", 1_000))
         for target, amount in amounts or ((SHOP, "2.5"),):
             builder.append_payment_op(target.public_key, USDC, amount, PAYER.public_key)
         if bounds:
             builder.set_ledger_bounds(0, bounds["max_ledger"])
         return sign(builder.build(), channel, PAYER)
 
-    async def transfer(
+    async def build_transfer(
         self,
         channel: Keypair,
         sequence: int,
@@ -56,16 +58,16 @@ class Wallet:
             scval.to_address(target),
             scval.to_int128(stroops),
         ]
-        builder = self.builder(channel, sequence, fee)
+        builder = self.start_transaction(channel, sequence, fee)
         builder.append_invoke_contract_function_op(
             CONTRACT, "transfer", args, source=PAYER.public_key
         )
         prepared = await self.server.prepare_transaction(builder.build())
         return sign(prepared, channel, PAYER)
 
-    async def held(self, owner: Keypair) -> int:
+    async def read_balance(self, owner: Keypair) -> int:
         """What the asset's contract says that somebody holds."""
-        builder = self.builder(FEES, 1)
+        builder = self.start_transaction(FEES, 1)
         args = [scval.to_address(owner.public_key)]
         builder.append_invoke_contract_function_op(CONTRACT, "balance", args)
         answer = await self.server.simulate_transaction(builder.build())
@@ -80,7 +82,7 @@ class Wallet:
         result = xdr.TransactionResult.from_xdr(answer.error_result_xdr).result
         return f"{answer.status.name} {result.code.name}"
 
-    async def outcome(self, envelope: Any) -> str:
+    async def read_status(self, envelope: Any) -> str:
         """What became of a transaction: NOT_FOUND, SUCCESS or FAILED."""
         return str((await self.server.get_transaction(envelope.hash_hex())).status.value)
 
