@@ -1,6 +1,6 @@
-"""The network without a port: the SDK's own client class, answered inside the process.
+"""The network without a port: a client for stellar-sdk that is answered inside the process.
 
-Property tests drive thousands of payments through it and close each ledger by hand.
+Property tests send thousands of payments through it and close each ledger themselves.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ManualClock:
 
 
 class ManualNetwork(Network):
-    """Nobody closes a ledger while a request waits for the next one, so the request does."""
+    """A network whose ledgers are closed by its user; a request that waits for a close closes one."""
 
     def __init__(self, settings: Settings, clock: ManualClock) -> None:
         super().__init__(settings)
@@ -48,7 +48,7 @@ class ManualNetwork(Network):
 
 
 class StellarSandbox:
-    """A whole network in memory, unless it is given a directory; its ledgers are closed by hand."""
+    """A network in memory, or in `data_dir`; `close_ledger` closes its ledgers."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class StellarSandbox:
         return self.network.ledger.root.account(address)
 
     def balance(self, address: str) -> int:
-        """What the account holds of the issued asset, in stroops."""
+        """Return the account's balance of the issued asset, in stroops."""
         line = self.network.ledger.root.trustline(address, self.network.settings.genesis.asset)
         return 0 if line is None else line.balance
 

@@ -1,4 +1,4 @@
-"""The calculation itself: what an outage costs or earns, remembered and repeated by its rules."""
+"""calculate_sla: the penalty or reward of an outage, and what happens when it is calculated again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def calculate_sla(
             return scval_encoding.encode_result(last)
         if len(earlier) >= GENERATIONS_MAX:
             raise contract_failure(SLAError.OUTAGE_RECALC_LIMIT)
-    # One out for one in: a limit that was lowered does not shrink what is kept.
+    # The oldest result leaves when a new one enters: a lowered limit does not shrink the history.
     history = (*state.history, result)
     if len(history) > state.retention_limit:
         history = history[1:]
@@ -47,7 +47,7 @@ def calculate_sla(
 
 
 def _get_input(result: Result) -> tuple[int, int]:
-    """What makes a repeated call the same call: not the severity."""
+    """The input that a repeated call must share with the first; the severity is not part of it."""
     return result.mttr_minutes, result.threshold_minutes
 
 
@@ -58,7 +58,7 @@ def calculate_sla_view(invocation: Invocation, outage_id: str, severity: str, mt
 def replay_calculate_sla(
     invocation: Invocation, outage_id: str, severity: str, mttr: int, recorded_at: int
 ) -> bytes:
-    """By today's config, whatever was in force then: the last argument is only copied."""
+    """Calculate with today's config, not with the one in force then; `recorded_at` is only copied."""
     found = evaluate(invocation, outage_id, severity, mttr)._replace(recorded_at=recorded_at)
     return xdr_codec.encode_vec(
         [scval_encoding.encode_result(found), encode_u64(found.config_version_hash)]
@@ -82,7 +82,7 @@ def evaluate(invocation: Invocation, outage_id: str, severity: str, mttr: int) -
 
 
 def compute(terms: SLAConfig, mttr: int) -> tuple[str, str, str, int]:
-    """Status, payment type, rating and signed amount."""
+    """Return status, payment type, rating and signed amount."""
     threshold, penalty, reward = terms
     if mttr > threshold:
         amount = -((mttr - threshold) * penalty)
@@ -98,7 +98,7 @@ def compute(terms: SLAConfig, mttr: int) -> tuple[str, str, str, int]:
 
 
 def _count(invocation: Invocation, stats: Stats, result: Result) -> Stats:
-    """Totals that stop at the end of their type, and say so."""
+    """Add to the totals; a total saturates at the limit of its type and emits `stats_sat`."""
     rewarded, owed = max(result.amount, 0), max(-result.amount, 0)
     steps = (
         ("totcalc", 1, U64_MAX),
@@ -123,10 +123,10 @@ def _update_telemetry(
     result: Result,
 ) -> tuple[SeverityTelemetry, SeverityTelemetry, SeverityTelemetry, SeverityTelemetry]:
     """
-    Count the calculation in its severity's lane; a custom severity counts as critical.
+    Count the calculation in its severity's telemetry; a custom severity counts as critical.
 
-    A lane begins anew a week after its last calculation or its last violation. So once the last
-    violation is a week old, every calculation begins it anew: that is how the contract does it.
+    The counters reset a week after the last calculation or the last violation. So once the last
+    violation is a week old, every calculation resets them: that is how the contract does it.
     """
     place = SEVERITIES.index(severity) if severity in SEVERITIES else 0
     severity_telemetry, now = telemetry[place], result.recorded_at

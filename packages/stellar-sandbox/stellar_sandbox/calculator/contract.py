@@ -1,6 +1,6 @@
-"""The SLA calculator: a contract that knows terms and minutes, and answers who owes whom how much.
+"""The SLA calculator: a contract that turns a severity and minutes into a penalty or a reward.
 
-It moves no money and knows no token. All it keeps is one entry, so every call waits for the last.
+It moves no money and knows no token. Its whole state is one ledger entry, so calls wait for each other.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from stellar_sandbox.contracts.host_errors import HostError
 from stellar_sandbox.ledger.entries import ContractDataEntry
 from stellar_sandbox.ledger.ledger_keys import build_instance_key
 
-# A fixed price, because nothing is metered here: what the contract's own suite measured.
+# Fixed, because nothing is metered here: the number that the contract's own tests measured.
 INSTRUCTIONS = 18_000_000
 
 Function = Callable[..., bytes]
@@ -72,7 +72,7 @@ FUNCTIONS: dict[str, tuple[Function, tuple[Reader, ...]]] = {
 
 
 class SlaCalculator:
-    """One calculator under one contract id; in a genesis it is initialized from the start."""
+    """One calculator under one contract id; a genesis file initializes it from the first ledger."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The calculator's own error numbers; they overlap with those of other contracts."""
+"""The error numbers of the calculator (`SLAError`); other contracts use the same numbers."""
 
 from __future__ import annotations
 

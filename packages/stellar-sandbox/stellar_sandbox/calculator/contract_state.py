@@ -1,4 +1,4 @@
-"""Everything the calculator keeps: one entry of the ledger, read and written whole at each call."""
+"""The state of the calculator: one ledger entry, read and written whole at each call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RETENTION_DEFAULT = 1_000
 
 
 class Result(NamedTuple):
-    """One calculation as it is kept; severity, operator and payee are not part of it."""
+    """One stored calculation; severity, operator and payee are not part of it."""
 
     outage_id: str
     status: str
@@ -56,7 +56,7 @@ NO_TELEMETRY = (SeverityTelemetry(), SeverityTelemetry(), SeverityTelemetry(), S
 
 @dataclass(frozen=True)
 class ContractState:
-    """Never changed in place: a call that succeeds writes the next one."""
+    """Immutable: a call that succeeds writes a new one."""
 
     version: int
     admin: str | None
@@ -85,5 +85,5 @@ class ContractState:
 
 
 def build_initial_state(admin: str, operator: str, retention: int | None = None) -> ContractState:
-    """The book as `initialize` leaves it; a limit is what `set_retention_limit` then adds."""
+    """The state after `initialize`, and after `set_retention_limit` if a limit is given."""
     return ContractState(STORAGE_VERSION, admin, operator, dict(DEFAULTS), retention=retention)

@@ -1,4 +1,4 @@
-"""What the admin may change: terms, limits, the pause and the freeze."""
+"""The admin's functions: configuration, retention limit, pause, freeze, pruning and migration."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _prune(invocation: Invocation, name: str, caller: str, stored: tuple[Result,
 
 
 def migrate(invocation: Invocation, caller: str) -> bytes:
-    """Nothing to do on a contract that this code initialized; there is no other."""
+    """Do nothing: every contract here was initialized by this version of the code."""
     invocation.require(caller, invocation.stored.admin if invocation.stored else None)
     assert invocation.stored is not None
     if invocation.stored.version > STORAGE_VERSION:

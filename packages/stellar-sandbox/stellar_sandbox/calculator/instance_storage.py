@@ -1,4 +1,4 @@
-"""The calculator's book as the ledger holds it: the storage map of its one instance entry."""
+"""The calculator's state as its contract instance entry stores it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from stellar_sandbox.ledger.entries import ContractDataEntry
 from stellar_sandbox.ledger.ledger_keys import INSTANCE_KEY, parse_sc_address
 
 NEVER_EXPIRES = 2**32 - 1
-# A Wasm executable that nobody looks up: the code is native here.
+# The hash of a Wasm executable that does not exist: the code is native here.
 EXECUTABLE = bytes(4) + sha256(b"apexchainx_calculator").digest()
 HEAD = bytes.fromhex("00000013") + EXECUTABLE
 COUNTERS = ("CALCCNT", "VIOLCNT", "CALCLDG", "VIOLLDG")
 
 
 def encode_instance(contract: str, state: ContractState | None) -> ContractDataEntry:
-    """The instance entry of a contract; without a book, as it was deployed."""
+    """Return the instance entry of a contract; without a state, the entry of a deployed contract."""
     if state is None:
         return ContractDataEntry(contract, INSTANCE_KEY, (HEAD + bytes(4)).hex(), 1, NEVER_EXPIRES)
     rows = [
@@ -45,18 +45,18 @@ def encode_instance(contract: str, state: ContractState | None) -> ContractDataE
     return ContractDataEntry(contract, INSTANCE_KEY, text, 1, NEVER_EXPIRES)
 
 
-# Reading 64 KB of XDR takes longer than everything else a call does, and what is read is nearly
-# always what was written last.
+# Decoding 64 KB of XDR takes longer than the rest of a call, and what is decoded is nearly
+# always what was encoded last.
 _RECENTLY_ENCODED: dict[str, ContractState] = {}
 
 
 def decode_instance(entry: ContractDataEntry) -> ContractState | None:
-    """The book in an instance entry; None when nobody has initialized the contract."""
+    """Return the state in an instance entry; None if the contract was not initialized."""
     return _RECENTLY_ENCODED.get(entry.value) or _decode(entry.value)
 
 
 def clear_caches() -> None:
-    """As after a restart: whatever is asked next is read from the ledger."""
+    """Forget what was encoded and decoded, as a restart does."""
     _RECENTLY_ENCODED.clear()
     _decode.cache_clear()
 
@@ -138,5 +138,5 @@ def _decode_value(value: xdr.SCVal) -> Any:
 
 
 def derive_contract_id(name: str) -> str:
-    """A contract id that follows from a name, so that a world made again has the same one."""
+    """Return the contract id of a name: the same name always has the same id."""
     return encode_contract(sha256(name.encode()).digest())

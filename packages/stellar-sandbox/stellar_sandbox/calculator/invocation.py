@@ -1,4 +1,4 @@
-"""One call of the calculator: who asks, the book as it is, what is said, the book as it will be."""
+"""One invocation of the calculator: its arguments, its authorization, its state and its events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Invocation:
 
     @property
     def state(self) -> ContractState:
-        """The book, if its version is the one this code was written for."""
+        """The contract's state, if it has the storage version of this code."""
         if self.stored is None:
             raise contract_failure(SLAError.NOT_INITIALIZED)
         if self.stored.version != STORAGE_VERSION:
@@ -45,7 +45,7 @@ class Invocation:
         self.stored = replace(self.state, **changes)
 
     def require_admin(self, caller: str) -> None:
-        """The caller signed, there is an admin, and it is the caller."""
+        """Require that the caller authorized the call and is the admin."""
         self.require(caller, self.state.admin)
 
     def require(self, caller: str, holder: str | None) -> None:
@@ -66,13 +66,13 @@ class Invocation:
         return terms
 
     def emit(self, name: str, context: bytes, *data: bytes) -> None:
-        """Leave an event; one without data carries a void, any other a list."""
+        """Emit an event; without data its value is void, otherwise a vector."""
         topics = [xdr_codec.encode_symbol(name), VERSION, context]
         body = xdr_codec.encode_vec(list(data)) if data else xdr_codec.VOID
         self.call.events.append(xdr_codec.encode_event(self.call.contract, topics, body))
 
 
-# Arguments, each read as the type that the function declares -----------------------------------
+# Arguments, each read as the type that the function declares
 
 
 def read_symbol(value: xdr.SCVal) -> str:
@@ -109,7 +109,7 @@ def read_string(value: xdr.SCVal) -> bytes:
 
 
 def read_address(value: xdr.SCVal) -> str:
-    """An account or a contract; a muxed one is no address of Soroban's."""
+    """Read an account or contract address; Soroban takes no muxed address here."""
     if value.address is None or value.address.muxed_account is not None:
         raise _build_type_error()
     return parse_sc_address(value.address)

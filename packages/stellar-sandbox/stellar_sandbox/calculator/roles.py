@@ -1,4 +1,4 @@
-"""Admin and operator: who holds each role, and how it passes from hand to hand."""
+"""The roles of admin and operator: initialize, set, propose, accept, cancel and renounce."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stellar_sandbox.ledger.xdr_codec import encode_sc_address
 
 
 def initialize(invocation: Invocation, admin: str, operator: str) -> bytes:
-    """Open an empty book; after an admin has renounced, anybody may do it again."""
+    """Initialize the contract; after the admin has renounced, anybody may do it again."""
     if invocation.stored is not None and invocation.stored.admin is not None:
         raise contract_failure(SLAError.ALREADY_INITIALIZED)
     invocation.call.require_auth(admin)
@@ -80,7 +80,7 @@ def renounce_admin(invocation: Invocation, caller: str) -> bytes:
 
 
 def _require_unfrozen_admin(invocation: Invocation, caller: str) -> None:
-    """Role changes ask for the freeze before they ask who calls; config changes after."""
+    """Check the freeze before the caller; functions that change the config check it after."""
     invocation.require_unfrozen()
     invocation.require_admin(caller)
 

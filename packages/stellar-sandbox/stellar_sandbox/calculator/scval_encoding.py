@@ -1,4 +1,4 @@
-"""The calculator's types as values on the wire: maps with their field names in alphabetical order."""
+"""The calculator's types as SCVal: maps whose field names are in alphabetical order."""
 
 from __future__ import annotations
 

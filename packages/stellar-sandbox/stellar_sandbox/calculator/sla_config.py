@@ -1,7 +1,7 @@
-"""What each severity promises, the bounds it must keep, and the hash over all four.
+"""The SLA configuration of each severity, its limits, and the hash over all four.
 
-Written from the contract's description and not from the engine's own arithmetic, so that holding
-one to the other proves something.
+Written from the contract's description alone, so that an implementation that is compared with it
+is compared with something independent.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ U64 = 2**64
 
 
 def config_hash(config: Mapping[str, SLAConfig]) -> int:
-    """Fold the twelve numbers together; every product and sum wraps at 64 bits first."""
+    """Hash the twelve numbers; every product and sum wraps at 64 bits before the modulus."""
     value = power = 1
     for severity in SEVERITIES:
         for number in config[severity]:
@@ -55,7 +55,7 @@ def config_hash(config: Mapping[str, SLAConfig]) -> int:
 
 
 def check_canonical(severity: str, terms: SLAConfig, config: Mapping[str, SLAConfig]) -> None:
-    """What `set_config` asks, in its order."""
+    """Check what `set_config` checks, in its order."""
     if severity not in SEVERITIES:
         raise contract_failure(SLAError.INVALID_SEVERITY)
     _check_ranges(terms)
@@ -90,7 +90,7 @@ def _check_proportion(terms: SLAConfig) -> None:
 
 
 def _check_order(severity: str, penalty: int, config: Mapping[str, SLAConfig]) -> None:
-    """Held only against the neighbours of what is written; and for `low`, against nothing."""
+    """Compare only with the severities next to the one that is set; `low` is compared with none."""
     if severity == "low":
         return
     place = SEVERITIES.index(severity)

@@ -1,4 +1,4 @@
-"""What anybody may read, also while the contract is paused or frozen."""
+"""The read-only functions, which answer also while the contract is paused or frozen."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ View = Callable[[Invocation], bytes]
 
 
 def require_state(invocation: Invocation) -> ContractState:
-    """The book, whatever its version."""
+    """Return the contract's state, whatever its storage version."""
     if invocation.stored is None:
         raise contract_failure(SLAError.NOT_INITIALIZED)
     return invocation.stored
@@ -158,7 +158,7 @@ def get_full_audit_state(invocation: Invocation) -> bytes:
 
 
 def get_result_schema(invocation: Invocation) -> bytes:
-    """Constants; but a contract that nobody initialized tells nothing."""
+    """Return constants; the contract must be initialized all the same."""
     assert invocation.state is not None
     return scval_encoding.encode_result_schema()
 
@@ -213,11 +213,11 @@ def healthcheck(invocation: Invocation) -> bytes:
 
 
 def get_failure_schema(invocation: Invocation) -> bytes:
-    """Its descriptions hold spaces, which no symbol may: it has never answered anybody."""
+    """Always fail: the contract's descriptions hold spaces, which a symbol must not."""
     raise HostError(SCErrorType.SCE_VALUE, SCErrorCode.SCEC_INVALID_INPUT)
 
 
-# Those that read one thing and show it.
+# The views without parameters.
 PARAMETERLESS_VIEWS: dict[str, View] = {
     "get_config_snapshot": lambda invocation: scval_encoding.encode_snapshot(
         invocation.state.config

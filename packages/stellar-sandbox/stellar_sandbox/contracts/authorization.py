@@ -1,7 +1,7 @@
-"""What the addresses of a contract call have allowed, and how they have shown it.
+"""Authorization of contract calls: by the source account, or by a signed authorization entry.
 
-The operation's source allows by having signed the transaction. Any other account signs an entry
-of its own, for this very call, with a nonce that the ledger keeps and takes only once.
+The operation's source authorizes the call by its signature of the transaction. Any other account
+signs an entry for this very call, with a nonce that the ledger stores and takes only once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TEMPORARY = 0
 
 
 class AuthorizationManager:
-    """Asked by the host for each address that a contract requires; when recording, it only notes."""
+    """Answers `require_auth`; in recording mode it notes the addresses instead of checking them."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class AuthorizationManager:
     def require(
         self, address: str, arguments: xdr.InvokeContractArgs, ltx: LedgerTxn, ledger: int
     ) -> None:
-        if address in self._required:  # one call asks an address once
+        if address in self._required:  # a call requires an address once
             raise HostError(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_EXISTING_VALUE)
         self._required.add(address)
         call = arguments.to_xdr_bytes()
@@ -74,7 +74,7 @@ class AuthorizationManager:
         _consume_nonce(ltx, address, credentials.nonce.int64, expiry)
 
     def _take_entry(self, address: str, call: bytes) -> xdr.SorobanAuthorizationEntry | None:
-        """Take the entry by which this address allows this very call."""
+        """Take the entry with which this address authorizes this very call."""
         for entry in self._entries:
             function = entry.root_invocation.function.contract_fn
             if function is None or function.to_xdr_bytes() != call:
@@ -87,7 +87,7 @@ class AuthorizationManager:
     def _grants(self, credentials: xdr.SorobanCredentials, address: str) -> bool:
         if credentials.type == SorobanCredentialsType.SOROBAN_CREDENTIALS_SOURCE_ACCOUNT:
             return address == self.source
-        # Newer kinds of credentials are left out of the box: they grant nothing.
+        # Newer kinds of credentials are not supported: they authorize nothing.
         return (
             credentials.address is not None
             and parse_sc_address(credentials.address.address) == address
@@ -95,7 +95,7 @@ class AuthorizationManager:
 
 
 def derive_nonce(address: str, call: bytes, ledger: int) -> int:
-    """The nonce a trial run proposes: drawn from the call, so that it is the same at each look."""
+    """Return the nonce that a simulation proposes: the same for the same call in the same ledger."""
     digest = sha256(address.encode() + call + pack(">I", ledger)).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
@@ -108,7 +108,7 @@ def _consume_nonce(ltx: LedgerTxn, address: str, nonce: int, expiry: int) -> Non
 
 
 def _is_signed_by(account: AccountEntry, signature: xdr.SCVal, payload: bytes) -> bool:
-    """Whether the account's signers reach its medium threshold, each named once and in order."""
+    """Whether the signers reach the account's medium threshold, each named once and in order."""
     if signature.vec is None or not 1 <= len(signature.vec.sc_vec) <= MAX_SIGNATURES:
         return False
     signers = dict(account.signers)

@@ -1,8 +1,8 @@
-"""Contracts as native code, called by their id, under the network's discipline.
+"""The host of contracts: native code that is invoked by contract id, under Soroban's rules.
 
-A contract sees only the entries its footprint names, writes only those it names for writing,
-acts for an address only if that address allowed this very call, and may spend only what was
-declared. The host enforces all four, so that no contract needs to remember them.
+A contract reads only the entries of its footprint, writes only those of its read-write footprint,
+acts for an address only if that address authorized this very call, and uses only the resources
+that were declared. The host enforces all four, so no contract has to.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 
 
 class FootprintLedgerTxn(LedgerTxn):
-    """A sheet of state that records what is touched and, given a footprint, forbids the rest."""
+    """A ledger transaction that records what is read and, given a footprint, forbids the rest."""
 
     def __init__(self, below: LedgerTxn, footprint: Footprint | None) -> None:
         super().__init__(below)
@@ -38,7 +38,7 @@ class FootprintLedgerTxn(LedgerTxn):
         return super().get(key)
 
     def peek(self, key: LedgerKey) -> LedgerEntry | None:
-        """Look without touching: only to name an error better, never to decide a success."""
+        """Read outside the footprint: only to choose an error number, never to decide a success."""
         return LedgerTxn.get(self, key)
 
     def put(self, entry: LedgerEntry) -> None:
@@ -51,7 +51,7 @@ class FootprintLedgerTxn(LedgerTxn):
 
 @dataclass(slots=True)
 class ContractCall:
-    """One call of one contract, with everything it may do."""
+    """One call of one contract, with its ledger, its authorization and its events."""
 
     contract: str
     arguments: xdr.InvokeContractArgs
@@ -77,14 +77,14 @@ class ContractCall:
 
 class Contract(Protocol):
     def invoke(self, call: ContractCall) -> bytes:
-        """Do what was asked and give back the answer as the XDR of a value."""
+        """Run the called function and return its value as the XDR of an SCVal."""
 
 
 class Deployed(Contract, Protocol):
-    """A contract that a world begins with."""
+    """A contract that exists from the first ledger."""
 
     def instance(self, passphrase: str) -> ContractDataEntry:
-        """The entry that says this contract exists, as the network keeps it."""
+        """Return the instance entry of this contract, as the network stores it."""
 
 
 Contracts = Mapping[str, Contract]
@@ -92,7 +92,7 @@ Contracts = Mapping[str, Contract]
 
 @dataclass(frozen=True, slots=True)
 class HostContext:
-    """Where a call happens: on which state, for whom, in which ledger."""
+    """What the host knows of a call: the ledger, the source account, the network, the contracts."""
 
     ltx: LedgerTxn
     source: str
@@ -108,7 +108,7 @@ def invoke_contract(
     footprint: Footprint | None,
     recording: bool,
 ) -> tuple[ContractCall, bytes]:
-    """Run the call on a sheet of its own; the caller commits it or lets it go."""
+    """Run the call in a nested ledger transaction, which the caller commits or drops."""
     arguments = operation.host_function.invoke_contract
     if arguments is None:
         raise HostError(SCErrorType.SCE_WASM_VM, SCErrorCode.SCEC_INVALID_ACTION)
@@ -143,7 +143,7 @@ def check_declared_resources(
 
 
 def disk_read_bytes(keys: Iterable[LedgerKey]) -> int:
-    """Accounts and the like are read from disk; what contracts keep is held in memory."""
+    """Count classic entries alone: contract data is held in memory."""
     return sum(fees.ENTRY_BYTES[key[0]] for key in keys if key[0] != "data")
 
 
@@ -155,7 +155,7 @@ def write_bytes(changes: Mapping[LedgerKey, LedgerEntry | None]) -> int:
 
 
 def measure_entry(entry: LedgerEntry) -> int:
-    """What an entry weighs: what contracts keep may be of any size, the rest is of one."""
+    """Return the size of an entry: contract data has its real size, other entries a fixed one."""
     usual = fees.ENTRY_BYTES[entry.key[0]]
     return (
         max(usual, len(xdr_codec.encode_ledger_entry(entry)))

@@ -1,4 +1,4 @@
-"""How a contract call ends badly: in an error, or beyond what its transaction declared."""
+"""How a contract call fails: with a host error, or beyond the resources that were declared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
 
 class HostError(Exception):
-    """A contract call that ends in an error, named as the host names it."""
+    """A contract call that fails, with the text that Soroban's host gives."""
 
     def __init__(self, kind: SCErrorType, code: int) -> None:
         self.kind, self.code = kind, code
@@ -20,4 +20,4 @@ class HostError(Exception):
 
 
 class ResourceLimitExceeded(Exception):
-    """A call that needs more than its transaction declared."""
+    """A call that uses more resources than its transaction declared."""

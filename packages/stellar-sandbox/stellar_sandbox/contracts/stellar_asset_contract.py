@@ -1,6 +1,6 @@
-"""The Stellar Asset Contract: an asset's accounts and trustlines, spoken to as a contract.
+"""The Stellar Asset Contract (SAC): accounts and trustlines of an asset behind a contract.
 
-Its error numbers are the network's own, so the engine meets here what it will meet outside.
+Its error numbers are those of the real contract.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class AssetContract:
         return function(call)
 
     def instance(self, passphrase: str) -> ContractDataEntry:
-        """The entry that says this contract exists, as the network keeps it."""
+        """Return the instance entry of this contract, as the network stores it."""
         symbol = self.asset.partition(":")[0]
         metadata = xdr_codec.encode_map(
             [
@@ -107,7 +107,7 @@ class AssetContract:
 
     def _move(self, call: ContractCall, address: str, amount: int) -> None:
         if not address.startswith("G"):
-            # Balances held by contracts are left out of the box.
+            # Balances of contracts are not supported.
             raise build_contract_error(UNSUPPORTED)
         try:
             if amount < 0:

@@ -1,4 +1,4 @@
-"""What a contract call declares it will touch: read once with the envelope, asked many times."""
+"""The footprint of a contract call: the ledger keys that it declares to read and to write."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stellar_sandbox.ledger.ledger_keys import parse_ledger_key
 class Footprint:
     readable: frozenset[LedgerKey]
     writable: frozenset[LedgerKey]
-    has_duplicates: bool  # the same key twice, which the network refuses
+    has_duplicates: bool  # the network refuses a key that is named twice
 
     @classmethod
     def read(cls, footprint: xdr.LedgerFootprint) -> Footprint:

@@ -1,8 +1,8 @@
-"""Accounts that the validators have frozen (CAP-77), and which transactions touch them.
+"""Frozen ledger keys (CAP-77): which accounts are frozen, and which transactions touch them.
 
-A frozen account takes its trustlines with it here. What touches one is not valid: it is refused
-when it is sent, and enters no ledger if it waited already. A claimable balance may still be made
-for somebody frozen, since it touches only who makes it.
+Freezing an account freezes its trustline too. A transaction that touches one is invalid: it is
+refused when it is sent, and enters no ledger if it was queued. A claimable balance may still be
+created for a frozen account, since that touches only the creator.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FROZEN_KEYS = ConfigSettingID.CONFIG_SETTING_FROZEN_LEDGER_KEYS
 
 
 def touches_frozen_account(envelope: TransactionFrame, frozen: frozenset[str]) -> bool:
-    """Whether any of these accounts pays, acts, is paid or is named in the footprint."""
+    """Whether a frozen account is a source, a destination or in the footprint."""
     return bool(frozen) and not frozen.isdisjoint(_list_accounts(envelope))
 
 
@@ -48,7 +48,7 @@ def is_frozen_keys_setting(key: xdr.LedgerKey) -> bool:
 
 
 def encode_frozen_keys(frozen: frozenset[str], asset: str) -> str:
-    """The setting that tells what is frozen, as base64: an account and its trustline for each."""
+    """Return CONFIG_SETTING_FROZEN_LEDGER_KEYS as base64: an account and a trustline for each."""
     keys = [
         xdr.EncodedLedgerKey(key.to_xdr_bytes())
         for address in sorted(frozen)

@@ -1,4 +1,4 @@
-"""Who signed: weights against thresholds, and no signature left over, as the network counts."""
+"""Signatures: signer weights against thresholds, and no signature that nobody needs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _verify(address: str, digest: bytes, signature: bytes) -> bool:
 
 
 class SignatureChecker:
-    """The signatures of one envelope, and which of them somebody needed."""
+    """The signatures of one envelope, and which of them were used."""
 
     def __init__(self, digest: bytes, signatures: list[DecoratedSignature]) -> None:
         self._digest = digest
@@ -38,7 +38,7 @@ class SignatureChecker:
         self._used = [False] * len(self._items)
 
     def check_account(self, account: AccountEntry, level: int) -> bool:
-        """Whether the account's signers reach its threshold; the signatures counted are used."""
+        """Whether the account's signers reach a threshold; the signatures that count become used."""
         needed = max(1, account.thresholds[level])
         signers = dict(account.signers)
         if account.thresholds[0]:
@@ -46,7 +46,7 @@ class SignatureChecker:
         return self._weigh(signers, needed)
 
     def check_missing_account(self, address: str) -> bool:
-        """The same for an account that does not exist: its own key must have signed."""
+        """Whether the master key of an account that does not exist has signed."""
         return self._weigh({address: 1}, 1)
 
     def _weigh(self, signers: dict[str, int], needed: int) -> bool:

@@ -1,6 +1,6 @@
-"""A submitted envelope, read once: who pays, who acts, what it may cost and how long it lives.
+"""A transaction envelope, parsed once: its hashes, source, sequence, fees, bounds and footprint.
 
-Hashes are taken over slices of the bytes that came in, so nothing is packed again to be hashed.
+Hashes are taken over slices of the received bytes, so nothing is packed again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FEE_BUMP_TAG = bytes((0, 0, 0, 5))
 
 
 class InvalidEnvelope(ValueError):
-    """Not an envelope at all."""
+    """The text is not a transaction envelope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ class TransactionFrame:
     source: str
     muxed_source: bool
     sequence: int
-    fee: int  # what the envelope bids in all, resource fee included
+    fee: int  # the highest fee, resource fee included
     fee_source: str
     is_fee_bump: bool
     is_soroban: bool
     signatures: list[xdr.DecoratedSignature]
     outer_signatures: list[xdr.DecoratedSignature]
     footprint: Footprint | None
-    size: int  # of the envelope itself, without the fee bump around it
+    size: int  # bytes of the inner envelope, without a fee bump around it
 
     @property
     def operations(self) -> list[xdr.Operation]:
@@ -136,7 +136,7 @@ def _parse_fee_bump(
     inner = envelope.tx.inner_tx.v1
     assert inner is not None
     payer, _ = parse_muxed_account(envelope.tx.fee_source)
-    # fee source, fee and the inner envelope's tag come before; its signatures and ext after.
+    # Before it: fee source, fee, the inner envelope's type. After it: signatures and ext.
     start = (36 if envelope.tx.fee_source.ed25519 is not None else 44) + 8 + 4
     inner_body = body[start : len(body) - 4 - _measure_signatures(inner.signatures)]
     source, muxed = parse_muxed_account(inner.tx.source_account)

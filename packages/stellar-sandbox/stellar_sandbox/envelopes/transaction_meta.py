@@ -10,7 +10,7 @@ from stellar_sandbox.ledger import xdr_codec
 
 @dataclass(slots=True)
 class TransactionMeta:
-    """Everything a transaction's meta tells: changes, events and what its contract answered."""
+    """The parts of a TransactionMeta, collected while the transaction is applied."""
 
     changes_before: bytes = xdr_codec.ZERO
     operation_changes: list[bytes] = field(default_factory=list)

@@ -1,6 +1,6 @@
-"""What a transaction leaves behind: its result and its meta, in the network's XDR.
+"""Results of operations and transactions as XDR, and the errors that lead to them.
 
-Operation results are mostly three numbers, so they are packed by hand like the rest of `wire`.
+Most are three numbers, so they are packed by hand like everything in `xdr_codec`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OP_NOT_SUPPORTED = pack(">i", -3)
 
 
 class OperationFailed(Exception):
-    """An operation that the ledger refuses, with the code the network gives."""
+    """An operation that fails, with its result code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -28,9 +28,9 @@ class OperationFailed(Exception):
 
 
 class TransactionRefused(Exception):
-    """A transaction that cannot be taken; `fee` is what it would have needed, if it bid too low.
+    """A transaction that is refused; `fee` is the fee that it needed, if it bid too low.
 
-    `inner` says that the fee bump around it was in order and only what it carries was not.
+    `inner` says that the fee bump was valid and its inner transaction was not.
     """
 
     def __init__(

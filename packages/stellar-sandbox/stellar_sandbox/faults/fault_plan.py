@@ -1,7 +1,7 @@
-"""The fault plan: what goes wrong, how often, and how often it did.
+"""The fault plan: which faults occur, how often, and how often they did.
 
-A plan is data, switchable while the box runs. Its dice are thrown from the seed and from the
-count of chances so far, never from a clock, so the same calls meet the same misfortune again.
+A plan can be replaced while the sandbox runs. Chance is drawn from the seed and the number of
+draws so far, never from a clock, so the same requests meet the same faults again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from typing import Any
 
-# On the wire: what happens to one request and its answer.
+# Faults of a request and its answer.
 REQUEST_KINDS = frozenset(
     {
         "accept_then_timeout",
@@ -26,9 +26,9 @@ REQUEST_KINDS = frozenset(
         "node_down",
     }
 )
-# In the queue: what a node does with a transaction it was sent.
+# Faults of a node's transaction queue.
 QUEUE_KINDS = frozenset({"banned_hash", "dropped_transaction"})
-# In the world: what is so for as long as the plan says.
+# Faults of the network's state, which last as long as the plan.
 STATE_KINDS = frozenset(
     {
         "lagging_node",
@@ -46,26 +46,26 @@ KINDS = REQUEST_KINDS | QUEUE_KINDS | STATE_KINDS
 LAGGING_KINDS = {"lagging_node", "lagging_history"}
 NEED_VALUE = {*LAGGING_KINDS, "surge_fee", "protocol_upgrade"}
 NEED_ADDRESS = {"frozen_key", "frozen_trustline", "removed_trustline"}
-# Counted for each transaction it refuses, not once for lasting.
+# Counted once for each refused transaction; other state faults once for each plan.
 COUNTED_PER_TRANSACTION = {"frozen_key"}
 MAX_LAG = 30
 
 
 class InvalidFaultPlan(ValueError):
-    """A plan that cannot be carried out, said in one sentence."""
+    """The fault plan is invalid."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One thing that goes wrong; without `method` or `node`, everywhere."""
+    """One fault; without a `method` or a `node` it applies to all of them."""
 
     kind: str
     method: str | None = None
     node: int | None = None
     rate: float = 1.0
-    times: int | None = None  # how often at most; None: until the plan changes
+    times: int | None = None  # how often at most; None: until the plan is replaced
     seconds: float = 1.0
-    value: int | None = None  # ledgers of lag or history, price per operation, protocol
+    value: int | None = None  # ledgers, stroops per operation or a protocol version
     address: str | None = None
 
     @classmethod
@@ -105,12 +105,12 @@ class FaultPlan:
         self._draws: Counter[int] = Counter()
 
     def replace(self, faults: list[Fault], seed: int) -> None:
-        """Start another plan; what has been counted stays counted."""
+        """Start another plan; the counts are kept."""
         self.faults, self.seed = faults, seed
         self._draws.clear()
 
     def trigger(self, kind: str, node: int, method: str = "") -> Fault | None:
-        """The fault of this kind that happens now, if one does; it is counted."""
+        """Return and count the fault of this kind that occurs now, if one does."""
         for place, fault in enumerate(self.faults):
             if fault.matches(kind, node, method) and self._draw(place) < fault.rate:
                 if fault.times is not None:

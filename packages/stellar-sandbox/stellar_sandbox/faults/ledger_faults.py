@@ -1,4 +1,4 @@
-"""Faults that are written into the ledger itself: what each changes, and how it is put back."""
+"""Faults that change ledger entries: what each changes, and how it is reverted."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 
 FACT = "disturbed"
 
-LedgerFault = tuple[str, str]  # the kind of fault, and whom it was done to
+LedgerFault = tuple[str, str]  # kind of fault, address
 Change = tuple[list[LedgerEntry], list[LedgerKey]]
 
 
 def begin_fault(what: LedgerFault, asset: str, state: LedgerTxn) -> Change:
-    """The holder is frozen by the issuer, or sends everything back and closes the line."""
+    """Return the changes that freeze or remove the trustline of an account."""
     kind, address = what
     line, account = state.trustline(address, asset), state.account(address)
     if line is None or account is None:
@@ -34,7 +34,7 @@ def begin_fault(what: LedgerFault, asset: str, state: LedgerTxn) -> Change:
 
 
 def end_fault(what: LedgerFault, asset: str, state: LedgerTxn) -> Change:
-    """The holder is authorized again, or opens the line again, with nothing on it."""
+    """Return the changes that authorize the trustline again, or open it with an empty balance."""
     kind, address = what
     line, account = state.trustline(address, asset), state.account(address)
     if account is None:
@@ -48,7 +48,7 @@ def end_fault(what: LedgerFault, asset: str, state: LedgerTxn) -> Change:
 
 
 def encode_active_faults(lasting: Iterable[LedgerFault]) -> tuple[str, str]:
-    """What the ledger's file keeps, so that a restart can put everything back."""
+    """Return the row of the store from which a restart reverts every fault."""
     return FACT, orjson.dumps(list(lasting)).decode()
 
 

@@ -1,7 +1,7 @@
-"""Accounts, contracts and assets as the text people read, and as the bytes the wire carries.
+"""Accounts, contracts and assets: from XDR to text (StrKey) and back.
 
-Inside the box every account is its `G...` address and every asset is `native` or `CODE:ISSUER`.
-Base32 with a checksum is slow and the same few thousand names come back for ever: hence the caches.
+The sandbox names an account by its `G...` address and an asset by `native` or `CODE:ISSUER`.
+Base32 with a checksum is slow and the same few thousand addresses return for ever: hence caches.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def parse_account_id(account_id: xdr.AccountID) -> str:
 
 
 def parse_muxed_account(account: xdr.MuxedAccount) -> tuple[str, int | None]:
-    """The account behind a possibly muxed address, and its 64-bit id if it has one."""
+    """Return the account of a possibly muxed address, and its 64-bit id if it has one."""
     if account.med25519 is not None:
         return encode_account(account.med25519.ed25519.uint256), account.med25519.id.uint64
     assert account.ed25519 is not None
@@ -47,7 +47,7 @@ def parse_muxed_account(account: xdr.MuxedAccount) -> tuple[str, int | None]:
 
 
 def parse_asset(asset: xdr.Asset | xdr.ChangeTrustAsset | xdr.TrustLineAsset) -> str | None:
-    """The asset's name; None for pool shares, and for codes that the network would refuse."""
+    """Return the asset's name; None for pool shares, and for codes that the network refuses."""
     if asset.type == xdr.AssetType.ASSET_TYPE_NATIVE:
         return NATIVE
     alpha = asset.alpha_num4 or asset.alpha_num12
@@ -69,6 +69,6 @@ def get_issuer(asset: str) -> str | None:
 
 @lru_cache(maxsize=1_024)
 def derive_asset_contract(asset: str, passphrase: str) -> str:
-    """The id of the asset's own contract on this network."""
+    """Return the id of the asset's contract (SAC) on this network."""
     code, _, issuer = asset.partition(":")
     return (Asset(code, issuer) if issuer else Asset.native()).contract_id(passphrase)

@@ -1,6 +1,6 @@
-"""Moving money between accounts: the one place where a balance grows or shrinks.
+"""Transfers between accounts: the one place where a balance changes.
 
-Classic operations and the asset's contract meet the same obstacles and give them other numbers.
+Classic operations and the asset contract fail for the same reasons, with different codes.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def build_transfer_event(
     burned: bool = False,
     to_muxed_id: bytes | None = None,
 ) -> bytes:
-    """The unified event of a transfer; from the issuer it is a mint, to the issuer a burn."""
+    """Return the CAP-67 event of a transfer; from the issuer it is a mint, to the issuer a burn."""
     name = "mint" if minted else "burn" if burned else "transfer"
     parties = ([] if minted else [source]) + ([] if burned else [target])
     data = xdr_codec.encode_i128(amount)

@@ -1,7 +1,7 @@
-"""What the ledger holds: accounts, trustlines, claimable balances and contract data.
+"""Ledger entries: accounts, trustlines, claimable balances and contract data.
 
-Entries never change in place: a change is a new entry under the same key. That is what makes a
-rollback, a lagging node and a restart cheap and plain.
+Entries are immutable: a change is a new entry under the same key. That makes a rollback, a
+lagging node and a restart cheap and simple.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class AccountEntry:
     num_sub_entries: int = 0
     flags: int = 0
     home_domain: str = ""
-    thresholds: tuple[int, int, int, int] = (1, 0, 0, 0)  # master's weight, low, medium, high
+    thresholds: tuple[int, int, int, int] = (1, 0, 0, 0)  # master weight, low, medium, high
     signers: tuple[tuple[str, int], ...] = ()
-    num_sponsoring: int = 0  # reserves it pays for others
-    num_sponsored: int = 0  # reserves of its own that another pays
-    sponsor: str = ""  # who pays for the account itself
+    num_sponsoring: int = 0  # reserves that it pays for others
+    num_sponsored: int = 0  # its own reserves that another account pays
+    sponsor: str = ""  # the account that pays its reserves
     sequence_ledger: int = 0
     sequence_time: int = 0
     last_modified: int = 0
@@ -71,7 +71,7 @@ class ClaimableBalanceEntry:
     asset: str
     amount: int
     sponsor: str
-    claimants: tuple[tuple[str, str], ...]  # address, predicate as hex of its XDR
+    claimants: tuple[tuple[str, str], ...]  # address, predicate as hexadecimal XDR
     clawback: bool = False
     last_modified: int = 0
 
@@ -82,7 +82,7 @@ class ClaimableBalanceEntry:
 
 @dataclass(frozen=True, slots=True)
 class ContractDataEntry:
-    """One value of a contract, both key and value as hex of the XDR the wire carries."""
+    """One value of a contract; key and value are hexadecimal XDR."""
 
     contract: str
     data_key: str

@@ -1,4 +1,4 @@
-"""What a transaction costs: the price list of mainnet, and the limits a transaction must keep."""
+"""Fees and resource limits of a transaction, with the network settings of mainnet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_TRANSACTION_BYTES = 132_096
 MAX_EVENT_BYTES = 16_384
 MAX_DATA_ENTRY_BYTES = 65_536
 
-# What the box says an entry weighs; a simulation reserves it, an application needs it.
+# The size of an entry, as a simulation declares it and a transaction uses it.
 ENTRY_BYTES = {"account": 200, "trustline": 120, "claimable": 250, "data": 400}
 
 # Stroops
@@ -30,7 +30,7 @@ PER_EVENTS_KB = 5_000
 
 
 def resource_fee(resources: xdr.SorobanResources, size: int) -> int:
-    """The part of the resource fee that is never given back."""
+    """Return the non-refundable part of the resource fee."""
     footprint = resources.footprint
     return (
         _per(resources.instructions.uint32, 10_000, PER_10K_INSTRUCTIONS)
@@ -43,13 +43,13 @@ def resource_fee(resources: xdr.SorobanResources, size: int) -> int:
 
 
 def disk_read_entries(resources: xdr.SorobanResources) -> int:
-    """Accounts and the like are read from disk; what contracts keep is held in memory."""
+    """Count classic entries alone: contract data is held in memory."""
     keys = resources.footprint.read_only + resources.footprint.read_write
     return sum(key.type != xdr.LedgerEntryType.CONTRACT_DATA for key in keys)
 
 
 def events_fee(size: int) -> int:
-    """The part that depends on what the contract did say."""
+    """Return the part of the resource fee for events and the return value."""
     return _per(size, 1_024, PER_EVENTS_KB)
 
 

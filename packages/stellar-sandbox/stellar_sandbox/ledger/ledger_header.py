@@ -1,4 +1,4 @@
-"""Ledger headers, chained by their hashes, so a client can tell one history from another."""
+"""Ledger headers, chained by their hashes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ PROTOCOL_VERSION = 27
 
 @dataclass(frozen=True, slots=True)
 class LedgerHeader:
-    """A closed ledger: its number, its time and its header."""
+    """A closed ledger: its sequence, its close time, its hash and its header."""
 
     sequence: int
     close_time: int
     hash: str
-    header: str  # base64 of the LedgerHeader
+    header: str  # base64 of the XDR
 
     @property
     def protocol(self) -> int:
-        """The version of the protocol under which it was closed."""
+        """The protocol version under which the ledger was closed."""
         return xdr.LedgerHeader.from_xdr(self.header).ledger_version.uint32
 
 

@@ -1,4 +1,4 @@
-"""Ledger keys as clients write them, turned into the box's own."""
+"""Ledger keys: from XDR to the tuples that the sandbox uses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from stellar_sandbox.ledger.addresses import (
 )
 from stellar_sandbox.ledger.entries import LedgerKey
 
-INSTANCE_KEY = "00000014"  # SCV_LEDGER_KEY_CONTRACT_INSTANCE, as its XDR in hex
+INSTANCE_KEY = "00000014"  # SCV_LEDGER_KEY_CONTRACT_INSTANCE as hexadecimal XDR
 
 
 def parse_ledger_key(key: xdr.LedgerKey) -> LedgerKey | None:
-    """The key; None for kinds of entry that the box never holds."""
+    """Return the key; None for kinds of entry that the sandbox does not have."""
     if key.account is not None:
         return ("account", parse_account_id(key.account.account_id))
     if key.trust_line is not None:
@@ -32,7 +32,7 @@ def parse_ledger_key(key: xdr.LedgerKey) -> LedgerKey | None:
 
 
 def parse_sc_address(address: xdr.SCAddress) -> str:
-    """The account or contract behind a contract's argument, its muxed id left aside."""
+    """Return the account or contract of an SCAddress, without its muxed id."""
     if address.account_id is not None:
         return parse_account_id(address.account_id)
     if address.muxed_account is not None:

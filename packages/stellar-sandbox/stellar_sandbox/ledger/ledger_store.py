@@ -1,9 +1,9 @@
-"""The one file in which the box keeps its ledger, so that a payment of yesterday is still there.
+"""The ledger on disk: one SQLite file in the data directory.
 
 Each close is one SQLite transaction in WAL mode. `synchronous=NORMAL` does not wait for the disk
-at every commit, and that is enough against `kill -9`: what was written is in the operating
-system's hands and outlives the process. Only a power cut could lose the last ledgers, and even
-then never half of one.
+at every commit, and that is enough against `kill -9`: what was written is with the operating
+system and outlives the process. Only a power failure could lose the last ledgers, and even
+then never a part of one.
 """
 
 from __future__ import annotations
