@@ -34,7 +34,7 @@ class ManualClock:
 
 
 class ManualNetwork(Network):
-    """A network whose ledgers are closed by its user; a request that waits for a close closes one."""
+    """A network whose user closes ledgers; a request that waits for a close makes one."""
 
     def __init__(self, settings: Settings, clock: ManualClock) -> None:
         super().__init__(settings)

@@ -1,4 +1,4 @@
-"""The network behind a port: JSON-RPC over POST, one path per node, and a friendbot."""
+"""The HTTP server: JSON-RPC with a path for each node, friendbot, and the fault plan."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def _fault_routes(network: Network) -> list[web.RouteDef]:
 
 
 class CannotListen(OSError):
-    """A port that cannot be had, said in one sentence."""
+    """The server cannot listen on the port."""
 
 
 async def serve(network: Network, host: str, port: int) -> None:
-    """Serve until told to stop; the line `ready` on stdout says that the port answers."""
+    """Serve until SIGTERM or SIGINT; print `ready URL` as soon as the port answers."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -113,7 +113,7 @@ async def serve(network: Network, host: str, port: int) -> None:
 
 
 async def _wait_for_stop(stop: asyncio.Event, close_loop: asyncio.Task[None]) -> None:
-    """Wait for the signal, and fail loudly if the ledger stops beating for another reason."""
+    """Wait for the signal; raise if the loop that closes ledgers ends for another reason."""
     waiting = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({waiting, close_loop}, return_when=asyncio.FIRST_COMPLETED)
     if close_loop in done:

@@ -1,4 +1,4 @@
-"""calculate_sla: the penalty or reward of an outage, and what happens when it is calculated again."""
+"""calculate_sla: the penalty or reward of an outage, and repeated calculations."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def calculate_sla_view(invocation: Invocation, outage_id: str, severity: str, mt
 def replay_calculate_sla(
     invocation: Invocation, outage_id: str, severity: str, mttr: int, recorded_at: int
 ) -> bytes:
-    """Calculate with today's config, not with the one in force then; `recorded_at` is only copied."""
+    """Calculate with the present config; `recorded_at` is only copied."""
     found = evaluate(invocation, outage_id, severity, mttr)._replace(recorded_at=recorded_at)
     return xdr_codec.encode_vec(
         [scval_encoding.encode_result(found), encode_u64(found.config_version_hash)]

@@ -1,6 +1,6 @@
 """The SLA calculator: a contract that turns a severity and minutes into a penalty or a reward.
 
-It moves no money and knows no token. Its whole state is one ledger entry, so calls wait for each other.
+It moves no money. Its whole state is one ledger entry, so calls wait for each other.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ COUNTERS = ("CALCCNT", "VIOLCNT", "CALCLDG", "VIOLLDG")
 
 
 def encode_instance(contract: str, state: ContractState | None) -> ContractDataEntry:
-    """Return the instance entry of a contract; without a state, the entry of a deployed contract."""
+    """Return the instance entry of a contract; without a state, as it was deployed."""
     if state is None:
         return ContractDataEntry(contract, INSTANCE_KEY, (HEAD + bytes(4)).hex(), 1, NEVER_EXPIRES)
     rows = [

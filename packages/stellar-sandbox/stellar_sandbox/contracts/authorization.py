@@ -95,7 +95,7 @@ class AuthorizationManager:
 
 
 def derive_nonce(address: str, call: bytes, ledger: int) -> int:
-    """Return the nonce that a simulation proposes: the same for the same call in the same ledger."""
+    """Return the nonce that a simulation proposes for a call in a ledger."""
     digest = sha256(address.encode() + call + pack(">I", ledger)).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 

@@ -38,7 +38,7 @@ class SignatureChecker:
         self._used = [False] * len(self._items)
 
     def check_account(self, account: AccountEntry, level: int) -> bool:
-        """Whether the account's signers reach a threshold; the signatures that count become used."""
+        """Whether the account's signers reach a threshold; signatures that count are used."""
         needed = max(1, account.thresholds[level])
         signers = dict(account.signers)
         if account.thresholds[0]:

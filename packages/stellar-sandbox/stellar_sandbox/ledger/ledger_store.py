@@ -19,7 +19,7 @@ from stellar_sandbox.ledger.entries import LedgerEntry, LedgerKey, dump_entry, d
 from stellar_sandbox.ledger.ledger_header import LedgerHeader
 
 SCHEMA = """
-create table if not exists facts (name text primary key, value text not null);
+create table if not exists persistent_state (name text primary key, value text not null);
 create table if not exists entries (key text primary key, body blob not null) without rowid;
 create table if not exists ledgers (
     sequence integer primary key, close_time integer not null, hash text not null,
@@ -34,13 +34,13 @@ create table if not exists transactions (
 create index if not exists transactions_by_hash on transactions (hash);
 create index if not exists transactions_by_inner_hash on transactions (inner_hash);
 """
-FORMAT = 2
+FORMAT = 3
 COLUMNS = "ledger, position, hash, inner_hash, created_at, soroban, body"
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionRecord:
-    """A transaction in a ledger; `body` is its JSON without braces, ready to be answered."""
+    """A transaction in a ledger; `body` is the JSON of its answer, without braces."""
 
     ledger: int
     position: int
@@ -52,7 +52,7 @@ class TransactionRecord:
 
 
 class StoreUnusable(ValueError):
-    """A data directory that cannot be opened, said in one sentence."""
+    """The data directory cannot be used."""
 
 
 class LedgerStore:
@@ -73,13 +73,13 @@ class LedgerStore:
             raise StoreUnusable(f"The data directory {path} cannot be used: {error}.") from error
 
     def _check_format(self, path: Path | None) -> None:
-        """Tables of another shape are refused here, rather than at the first payment."""
+        """Refuse tables of another format here, rather than at the first payment."""
         made = self._db.execute("select count(*) from sqlite_master").fetchone()[0]
         found = self._db.execute("pragma user_version").fetchone()[0]
         if made and found != FORMAT:
             self._db.close()
             raise StoreUnusable(
-                f"The data directory {path} was made by another version of the box;"
+                f"The data directory {path} was made by another version of the sandbox;"
                 " give it an empty one."
             )
         self._db.execute(f"pragma user_version = {FORMAT}")
@@ -88,7 +88,7 @@ class LedgerStore:
         self._db.close()
 
     def read_state(self, name: str) -> str | None:
-        row = self._db.execute("select value from facts where name = ?", (name,)).fetchone()
+        row = self._db.execute("select value from persistent_state where name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def load_entries(self) -> dict[LedgerKey, LedgerEntry]:
@@ -102,7 +102,7 @@ class LedgerStore:
         records: Iterable[TransactionRecord],
         state: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """A ledger, whole or not at all."""
+        """Write a closed ledger, whole or not at all."""
         kept = [(dump_key(key), dump_entry(entry)) for key, entry in changes.items() if entry]
         gone = [(dump_key(key),) for key, entry in changes.items() if entry is None]
         rows = [(*astuple(record)[:-1], zlib.compress(record.body, 1)) for record in records]
@@ -111,7 +111,7 @@ class LedgerStore:
             self._db.executemany("insert or replace into entries values (?, ?)", kept)
             self._db.executemany("delete from entries where key = ?", gone)
             self._db.executemany("insert into transactions values (?, ?, ?, ?, ?, ?, ?)", rows)
-            self._db.executemany("insert or replace into facts values (?, ?)", state)
+            self._db.executemany("insert or replace into persistent_state values (?, ?)", state)
             self._db.execute(
                 "insert into ledgers values (?, ?, ?, ?)",
                 (header.sequence, header.close_time, header.hash, header.header),
@@ -122,7 +122,7 @@ class LedgerStore:
         self._db.execute("commit")
 
     def read_header(self, sequence: int | None = None) -> LedgerHeader | None:
-        """A ledger by its number, or the last one."""
+        """Return a ledger by its sequence, or the last one."""
         columns = "select sequence, close_time, hash, header from ledgers"
         if sequence is None:
             row = self._db.execute(f"{columns} order by sequence desc limit 1").fetchone()
@@ -142,7 +142,7 @@ class LedgerStore:
         return int(row[0] or 0)
 
     def find_transaction(self, digest: bytes) -> TransactionRecord | None:
-        """A transaction by its hash, or by the hash of what a fee bump carried."""
+        """Return a transaction by its hash, or by the hash of its inner transaction."""
         query = f"select {COLUMNS} from transactions where hash = ?1 or inner_hash = ?1"
         row = self._db.execute(query, (digest,)).fetchone()
         return None if row is None else _build_record(row)
@@ -150,7 +150,7 @@ class LedgerStore:
     def read_transactions(
         self, start: tuple[int, int], last: int, limit: int
     ) -> list[TransactionRecord]:
-        """Transactions from a place (ledger, position) on, in order."""
+        """Return transactions in order, from a position (ledger, order) on."""
         query = (
             f"select {COLUMNS} from transactions"
             " where (ledger, position) >= (?, ?) and ledger <= ?"
@@ -164,7 +164,7 @@ class LedgerStore:
 
 
 def _build_record(row: tuple[Any, ...]) -> TransactionRecord:
-    # Compressed, because a busy day of history would else fill gigabytes.
+    # Compressed, because the history of a busy day would fill gigabytes otherwise.
     ledger, position, digest, inner, created_at, soroban, body = row
     text = zlib.decompress(body)
     return TransactionRecord(ledger, position, digest, inner, created_at, bool(soroban), text)

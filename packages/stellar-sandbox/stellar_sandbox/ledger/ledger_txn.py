@@ -1,6 +1,6 @@
-"""The ledger's entries in layers: a transaction writes on its own sheet, laid over the ledger.
+"""Nested ledger transactions over the ledger's entries, as LedgerTxn in stellar-core.
 
-A failing operation throws its sheet away; a good one copies it down.
+A failed operation drops its changes; a successful one commits them to its parent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class LedgerTxn:
     def get(self, key: LedgerKey) -> LedgerEntry | None:
         if key in self.changes:
             return self.changes[key]
-        # Asked, not looked into: the sheet below may be a past one and know better.
+        # By its method: the parent may be a HistoricalLedgerTxn.
         return None if self.parent is None else self.parent.get(key)
 
     def put(self, entry: LedgerEntry) -> None:
@@ -51,7 +51,7 @@ class LedgerTxn:
         )
 
     def commit(self) -> None:
-        """Copy this sheet down onto the one below it."""
+        """Copy the changes to the parent."""
         assert self.parent is not None
         for key, entry in self.changes.items():
             if entry is None and self.parent.parent is None:
@@ -64,6 +64,6 @@ class LedgerTxn:
 def collect_changes(
     ltx: LedgerTxn,
 ) -> list[tuple[LedgerKey, LedgerEntry | None, LedgerEntry | None]]:
-    """What a sheet would change: each key, as it was below and as it is here."""
+    """Return each changed entry: its key, the entry in the parent and the entry here."""
     assert ltx.parent is not None
     return [(key, ltx.parent.get(key), entry) for key, entry in ltx.changes.items()]

@@ -1,4 +1,4 @@
-"""Faults that change the world for a while: how each begins, and how it ends."""
+"""Starting a fault plan: how each fault of the network's state begins and ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stellar_sandbox.network.network import Network, Node
 
 
 def start_fault_plan(network: Network, faults: list[Fault], seed: int) -> None:
-    """End every running incident and begin those of the new plan."""
+    """End the faults of the running plan and begin those of the new one."""
     for fault in faults:
         if fault.node is not None and not 0 <= fault.node < len(network.nodes):
             raise InvalidFaultPlan(f"There is no node {fault.node}.")
@@ -105,7 +105,7 @@ def _set_lag(network: Network, fault: Fault, ledgers: int) -> None:
 def _freeze(
     network: Network, fault: Fault, change: Callable[[frozenset[str], str], frozenset[str]]
 ) -> None:
-    """By the validators, for the whole network; or by one node's own filter, for that node."""
+    """Freeze for the whole network (CAP-77), or filter at one node alone."""
     address = fault.address or ""
     if fault.node is None:
         network.ledger.frozen = change(network.ledger.frozen, address)

@@ -10,7 +10,7 @@ from stellar_sandbox.network.surge_pricing import rate
 
 @dataclass(slots=True)
 class LedgerFees:
-    """What places in one ledger did cost, per operation, in each lane."""
+    """The inclusion fees per operation that one ledger's transactions paid."""
 
     classic: list[int] = field(default_factory=list)
     soroban: list[int] = field(default_factory=list)

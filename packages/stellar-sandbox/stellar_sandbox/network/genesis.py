@@ -1,4 +1,4 @@
-"""The world's first ledger, read from a file: who exists, and what each one holds."""
+"""The genesis file: the accounts, balances and contracts of the first ledger."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ISSUER_NATIVE = 10_000 * 10_000_000
 
 
 class InvalidGenesis(ValueError):
-    """A genesis file that cannot be used, said in one sentence."""
+    """The genesis file is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Genesis:
     passphrase: str
     asset: str
-    accounts: tuple[tuple[str, int, int | None], ...]  # address, XLM and USDC in stroops
+    accounts: tuple[tuple[str, int, int | None], ...]  # address, XLM and issued asset in stroops
     digest: str
     sla_contract: tuple[str, str, str, int] | None = None  # contract, admin, operator, retention
 
@@ -91,7 +91,7 @@ def _parse_account(row: dict[str, object]) -> tuple[str, int, int | None]:
 
 
 def _parse_sla_contract(row: object) -> tuple[str, str, str, int] | None:
-    """The SLA calculator that the world begins with, initialized; a world may begin without."""
+    """Parse the optional SLA calculator, which is initialized in the first ledger."""
     if row is None:
         return None
     if not isinstance(row, dict):

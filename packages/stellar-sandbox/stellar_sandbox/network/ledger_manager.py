@@ -1,4 +1,4 @@
-"""The ledger itself: its state, its closing, and what it still remembers of its past."""
+"""The ledger: its entries, how it closes, and the past states that it retains."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from stellar_sandbox.network.surge_pricing import SurgePricing, keep_best_bids
 from stellar_sandbox.transactions.transaction_execution import TransactionExecution
 from stellar_sandbox.transactions.transaction_validity import LedgerContext, check_valid
 
-RETAINED_STATES = 32  # ledgers that a lagging node can still answer from
+RETAINED_STATES = 32  # ledgers that a lagging node can answer from
 PRUNE_EVERY = 1_000
 
 
 class GenesisMismatch(ValueError):
-    """A data directory that belongs to another genesis, said in one sentence."""
+    """The data directory belongs to another genesis."""
 
 
 class HistoricalLedgerTxn(LedgerTxn):
-    """The state as it was at an older ledger, for a node that lags behind."""
+    """The entries as they were at an older ledger, for a node that lags."""
 
     def __init__(
         self, root: LedgerTxn, undo: list[dict[LedgerKey, LedgerEntry | None]], ledger: int
@@ -53,7 +53,7 @@ class Ledger:
         self.passphrase = genesis.passphrase
         self.retention = retention
         self.surge_pricing = SurgePricing()
-        self.frozen: frozenset[str] = frozenset()  # accounts that no transaction may touch
+        self.frozen: frozenset[str] = frozenset()  # accounts that no transaction may touch (CAP-77)
         self.store = LedgerStore(data_dir)
         self.root = LedgerTxn()
         self.contracts: dict[str, Contract] = {
@@ -94,7 +94,7 @@ class Ledger:
 
     @property
     def retained_states(self) -> int:
-        """How many ledgers back the state is still known."""
+        """How many ledgers back the entries are still known."""
         return len(self.undo)
 
     def header_at(self, sequence: int) -> LedgerHeader:
@@ -103,14 +103,14 @@ class Ledger:
         return last_closed
 
     def ledger_txn_at(self, sequence: int) -> LedgerTxn:
-        """The state a node saw when this was its last ledger."""
+        """Return the entries as of a ledger."""
         if sequence >= self.last_closed.sequence:
             return self.root
         later = range(sequence + 1, self.last_closed.sequence + 1)
         return HistoricalLedgerTxn(self.root, [self.undo[number] for number in later], sequence)
 
     def close(self, candidates: list[TransactionFrame], close_time: int) -> LedgerCloseResult:
-        """Close a ledger over the best of what is queued."""
+        """Close a ledger with the best bids among the candidates."""
         number = self.last_closed.sequence + 1
         ledger_context = LedgerContext(number, close_time, close_time, self.frozen)
         ltx = LedgerTxn(self.root, number)
@@ -142,7 +142,7 @@ class Ledger:
         close_time: int,
         state: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """Change the world from outside, as no client could: a friendbot's gift, a fault."""
+        """Close a ledger that changes entries without a transaction (friendbot, faults)."""
         ltx = LedgerTxn(self.root, self.last_closed.sequence + 1)
         for entry in entries:
             ltx.put(entry)
@@ -151,13 +151,13 @@ class Ledger:
         self._commit_close(ltx, close_time, [], state)
 
     def _derive_apply_order(self, envelope: TransactionFrame) -> bytes:
-        """The order within a ledger is drawn, so that nobody can rely on it."""
+        """Return the sort key of a transaction: the order within a ledger is random."""
         return sha256(bytes.fromhex(self.last_closed.hash) + envelope.hash).digest()
 
     def _filter_valid(
         self, candidates: list[TransactionFrame], ledger_context: LedgerContext
     ) -> list[TransactionFrame]:
-        """Those that the newest ledger bears; a lagging node may propose what it has applied."""
+        """Return the valid candidates; a lagging node may propose an applied one."""
         valid = []
         for envelope in candidates:
             with suppress(TransactionRefused):
@@ -178,7 +178,7 @@ class Ledger:
         last_closed = build_ledger_header(
             self.last_closed, close_time, results, touched, self.protocol
         )
-        # On disk first: what a client has been told must still be true after a crash.
+        # On disk first: what a client was answered must still be true after a crash.
         self.store.write_close(last_closed, ltx.changes, records, state)
         ltx.commit()
         self.undo[last_closed.sequence] = before
@@ -193,7 +193,7 @@ class Ledger:
 
 
 class LedgerCloseResult:
-    """What closing a ledger did with everything that was queued for it."""
+    """The transactions that a ledger applied, and their records."""
 
     def __init__(self) -> None:
         self.applied: list[TransactionFrame] = []

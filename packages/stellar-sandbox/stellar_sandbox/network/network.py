@@ -1,4 +1,4 @@
-"""The network: one ledger, the nodes that speak for it, and the beat at which ledgers close."""
+"""The network: one ledger, the nodes that serve it, and the loop that closes ledgers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEFAULT_RETENTION = 120_960
 class Settings:
     genesis: Genesis
     data_dir: Path | None = None
-    close_seconds: float = 1.0  # 0: ledgers are closed by hand only
+    close_seconds: float = 1.0  # 0: ledgers close only when asked to
     nodes: int = 3
     retention: int = DEFAULT_RETENTION
     clock: Callable[[], float] = time.time
@@ -46,18 +46,18 @@ class Network:
             settings.genesis, settings.data_dir, settings.retention, settings.clock
         )
         self.nodes = [Node(self, index) for index in range(settings.nodes)]
-        # What recent ledgers took, for nodes that have not closed them yet.
+        # What recent ledgers applied, for nodes that lag behind them.
         self.applied: dict[int, list[TransactionFrame]] = {}
         self.fee_window: deque[LedgerFees] = deque(maxlen=FEE_WINDOW_LEDGERS)
         self.faults = FaultPlan()
-        # How often each method was asked for, of any node.
+        # How often each RPC method was called, on any node.
         self.calls: Counter[str] = Counter()
         self.halted = False
         self._closed = asyncio.Event()
         self._active_ledger_faults = ledger_faults.decode_active_faults(
             self.ledger.store.read_state(ledger_faults.FACT)
         )
-        # A restart ends every fault, those too that are written into the ledger.
+        # A restart ends every fault, also those that changed ledger entries.
         for disturbance in list(self._active_ledger_faults):
             self.end_ledger_fault(*disturbance)
 
@@ -90,7 +90,7 @@ class Network:
 
     def next_close_time(self) -> int:
         last, now = self.ledger.last_closed.close_time, int(self.clock())
-        # A close time always grows; below one second a beat that would outrun the clock.
+        # Close times increase, except with less than a second between ledgers.
         faster_than_clock = 0 < self.settings.close_seconds < 1
         return max(now, last if faster_than_clock else last + 1)
 
@@ -100,12 +100,12 @@ class Network:
         removed: list[LedgerKey],
         state: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """Close a ledger that changes the world from outside."""
+        """Close a ledger that changes entries without a transaction."""
         self.ledger.change_entries(entries, removed, self.next_close_time(), state)
         self._notify_nodes()
 
     def begin_ledger_fault(self, kind: str, address: str) -> None:
-        """Write a fault into the ledger, and in the same breath that it is to be put back."""
+        """Change the ledger for a fault, and store with it what has to be reverted."""
         what = (kind, address)
         self._active_ledger_faults.append(what)
         changes = ledger_faults.begin_fault(what, self.settings.genesis.asset, self.ledger.root)
@@ -114,7 +114,7 @@ class Network:
         )
 
     def end_ledger_fault(self, kind: str, address: str) -> None:
-        """Put back what such a fault did."""
+        """Revert what such a fault changed."""
         what = (kind, address)
         self._active_ledger_faults.remove(what)
         changes = ledger_faults.end_fault(what, self.settings.genesis.asset, self.ledger.root)
@@ -123,13 +123,13 @@ class Network:
         )
 
     def deploy(self, instance: ContractDataEntry, contract: Contract) -> None:
-        """Let a contract, as native code, answer under the id of its instance entry."""
+        """Deploy a contract as native code under the contract id of its instance entry."""
         self.ledger.contracts[instance.contract] = contract
         if self.ledger.root.get(instance.key) is None:
             self.change_entries([instance], [])
 
     def fund_account(self, address: str) -> bool:
-        """Create an account out of nothing; False if it exists."""
+        """Create and fund an account; return False if it exists."""
         if self.ledger.root.account(address) is not None:
             return False
         number = self.ledger.last_closed.sequence + 1
@@ -137,7 +137,7 @@ class Network:
         return True
 
     def _collect_candidates(self) -> list[TransactionFrame]:
-        """Whatever waits at any node, once."""
+        """Return every transaction that is queued at any node, once."""
         waiting = {
             envelope.hash: envelope for node in self.nodes for envelope in node.queue.envelopes
         }
@@ -154,20 +154,20 @@ class Network:
 
 
 class Node:
-    """One server of the network, with its own queue and, if it lags, its own idea of now."""
+    """One RPC node, with its own transaction queue and, if it lags, its own last closed ledger."""
 
     def __init__(self, network: Network, index: int) -> None:
         self.network = network
         self.index = index
         self.queue = TransactionQueue(network.ledger.surge_pricing)
         self.lag = 0
-        self.history_lag = 0  # ledgers whose entries it shows, but not yet their transactions
-        self.filtered: frozenset[str] = frozenset()  # accounts it alone takes nothing of
-        self.claimed_protocol = 0  # what it says it serves, if not what the network does
-        self.history_start = 0  # the first ledger it can still tell of, if it lost its past
+        self.history_lag = 0  # ledgers whose entries it has, but not yet their transactions
+        self.filtered: frozenset[str] = frozenset()  # accounts whose transactions it alone refuses
+        self.claimed_protocol = 0  # the protocol version that it reports, if not the network's
+        self.history_start = 0  # its first ledger, if it lost older history
         self._followed = (
             network.ledger.last_closed.sequence
-        )  # the last ledger its queue lived through
+        )  # the last ledger that its queue was shifted for
 
     @property
     def last_closed(self) -> LedgerHeader:
@@ -176,7 +176,7 @@ class Node:
 
     @property
     def history_header(self) -> LedgerHeader:
-        """The last ledger whose transactions this node can tell of."""
+        """The last ledger of this node's transaction history."""
         ledger = self.network.ledger
         lag = min(self.lag + self.history_lag, ledger.retained_states)
         return ledger.header_at(ledger.last_closed.sequence - lag)
@@ -187,7 +187,7 @@ class Node:
 
     @property
     def oldest_header(self) -> LedgerHeader:
-        """The first ledger this node can tell of."""
+        """The first ledger of this node's history."""
         ledger = self.network.ledger
         kept = max(ledger.oldest_sequence, min(self.history_start, self.history_header.sequence))
         return ledger.header_at(kept)
@@ -197,7 +197,7 @@ class Node:
         return self.network.ledger.ledger_txn_at(self.last_closed.sequence)
 
     def catch_up(self) -> None:
-        """Let the queue live through every ledger this node has closed since, one by one."""
+        """Shift the queue for each ledger that this node closed since the last call."""
         ledger = self.network.ledger
         while self._followed < self.last_closed.sequence:
             self._followed += 1
@@ -208,9 +208,9 @@ class Node:
             )
 
     def next_ledger_context(self, header: LedgerHeader) -> LedgerContext:
-        """The ledger after this one, and how long a transaction must live to be taken for it.
+        """Return the context of the next ledger, and until when a transaction must be valid.
 
-        That is two closes, and whatever the node is late.
+        That is two closes later, plus the time by which the node is late.
         """
         now = self.network.clock()
         expected = self.network.settings.close_seconds or MANUAL_CLOSE_SECONDS

@@ -1,4 +1,4 @@
-"""Room in a ledger: two lanes, and the price of a place when one of them is full."""
+"""Surge pricing: the limits of a ledger, and the inclusion fee when a lane is full."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from operator import sub
 from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
 from stellar_sandbox.ledger import fees
 
-Resources = tuple[int, ...]  # as many kinds of room as the lane measures
+Resources = tuple[int, ...]  # one number for each resource that a lane limits
 
-# Of calls: how many, their bytes, their instructions (as if none ran beside another), entries and
+# Soroban: transactions, bytes, instructions (as if none ran in parallel), entries and
 # bytes read from disk, entries and bytes written.
 SOROBAN_LEDGER_LIMITS: Resources = (2_000, 266_240, 580_000_000, 1_000, 400_000, 1_000, 286_720)
 
 
 class SurgePricing:
-    """Who gets into the next ledger, and what a place costs per operation.
+    """Selects the transactions of the next ledger, and their inclusion fee per operation.
 
-    `floor` is what the rest of the world bids when the network is busy: nobody below it gets in.
+    `min_fee_rate` is the lowest bid that gets in while the network is busy.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class SurgePricing:
         self.min_fee_rate = fees.BASE_FEE
 
     def fits(self, envelopes: list[TransactionFrame], ledgers: int = 1) -> bool:
-        """Whether so many ledgers have room for all of these, which share a lane."""
+        """Whether so many ledgers have room for all of these transactions of one lane."""
         if not envelopes:
             return True
         used = map(sum, zip(*map(measure_resources, envelopes), strict=True))
@@ -36,7 +36,7 @@ class SurgePricing:
         return all(need <= ledgers * have for need, have in zip(used, limits, strict=True))
 
     def select(self, envelopes: list[TransactionFrame]) -> list[tuple[TransactionFrame, int]]:
-        """Those with a place, each with the inclusion fee it pays: its lane's lowest winning bid."""
+        """Return the selected transactions and the inclusion fee of each."""
         calls = [item for item in envelopes if item.is_soroban]
         plain = [item for item in envelopes if not item.is_soroban]
         return self._select_lane(calls) + self._select_lane(plain)
@@ -64,7 +64,7 @@ class SurgePricing:
     def _compute_fees(
         self, winners: list[TransactionFrame], full: bool
     ) -> list[tuple[TransactionFrame, int]]:
-        """With room to spare everybody pays the minimum, otherwise what the lowest winner bid."""
+        """With room to spare each pays the base fee, otherwise the lowest selected bid."""
         lowest = min(map(rate, winners), default=Fraction(0))
         surged = full or self.min_fee_rate > fees.BASE_FEE
         price = max(Fraction(self.min_fee_rate), lowest) if surged else Fraction(fees.BASE_FEE)
@@ -72,7 +72,7 @@ class SurgePricing:
 
 
 def keep_best_bids(envelopes: list[TransactionFrame]) -> list[TransactionFrame]:
-    """One for each account: of two, the better bid."""
+    """Return one transaction for each source account: the best bid."""
     best: dict[str, TransactionFrame] = {}
     for envelope in envelopes:
         rival = best.get(envelope.source)
@@ -82,7 +82,7 @@ def keep_best_bids(envelopes: list[TransactionFrame]) -> list[TransactionFrame]:
 
 
 def measure_resources(envelope: TransactionFrame) -> Resources:
-    """The room an envelope takes; a call takes what it declares."""
+    """Return the resources of a transaction; a Soroban transaction uses what it declares."""
     if not envelope.is_soroban:
         return (envelope.paid_operations,)
     assert envelope.soroban is not None
@@ -99,5 +99,5 @@ def measure_resources(envelope: TransactionFrame) -> Resources:
 
 
 def rate(envelope: TransactionFrame) -> Fraction:
-    """The bid for inclusion per operation."""
+    """Return the bid for inclusion per operation."""
     return Fraction(envelope.inclusion_fee, envelope.paid_operations)

@@ -1,7 +1,7 @@
-"""A node's queue of transactions that are not in a ledger yet, with stellar-core's manners.
+"""A node's transaction queue, with the rules of stellar-core.
 
-One transaction per source account; four ledgers of life; ten ledgers of ban for what was applied,
-aged out or became invalid. The manners matter more than the queue: they are what a client sees.
+One transaction for each source account; four ledgers until it ages out; ten ledgers of ban for what
+was applied, aged out or became invalid. What a client sees of the network follows from these rules.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ POOL_LEDGER_MULTIPLIER = 2  # how many ledgers' worth of transactions a queue ho
 
 
 class TryAgainLater(Exception):
-    """Try again later: banned, or another transaction of the account is in the way."""
+    """TRY_AGAIN_LATER: the transaction is banned, or another one of the account is queued."""
 
 
 class DuplicateTransaction(Exception):
-    """This very transaction is already queued."""
+    """DUPLICATE: this very transaction is queued."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class TransactionQueue:
     def try_add(
         self, envelope: TransactionFrame, ltx: LedgerTxn, ledger_context: LedgerContext
     ) -> None:
-        """Take the envelope in, or raise Busy, Duplicate or Refused."""
+        """Queue it, or raise TryAgainLater, DuplicateTransaction or TransactionRefused."""
         if self.is_banned(envelope):
             raise TryAgainLater
         queued = self._pending.get(envelope.source)
@@ -65,7 +65,7 @@ class TransactionQueue:
         check_valid(envelope, ltx, ledger_context)
         self._check_fee_balance(envelope, ltx, queued)
         self._make_room(envelope, queued)
-        # A better bid for the same place does not make the place any younger.
+        # A replacement keeps the age of what it replaces.
         self._pending[envelope.source] = QueuedTransaction(envelope, queued.age if queued else 0)
 
     def is_banned(self, envelope: TransactionFrame) -> bool:
@@ -80,10 +80,10 @@ class TransactionQueue:
     def shift(
         self, applied: list[TransactionFrame], ltx: LedgerTxn, ledger_context: LedgerContext
     ) -> None:
-        """A ledger has closed: ban what it took, age the rest, and let go what cannot follow.
+        """Follow a closed ledger: ban what it applied, age the rest, drop what became invalid.
 
-        What lost its sequence number to another is let go without a ban: who sends it again is
-        told txBAD_SEQ.
+        What lost its sequence number to another is dropped without a ban: sent again, it is
+        answered txBAD_SEQ.
         """
         self._bans.append(set())
         self.ban([envelope.hash for envelope in applied])
@@ -112,7 +112,7 @@ class TransactionQueue:
             raise TransactionRefused(Code.txINSUFFICIENT_FEE, fee=needed + envelope.resource_fee)
 
     def _is_source_paying_other_kind(self, envelope: TransactionFrame) -> bool:
-        """The other queue also counts accounts that only pay: a payer must not act for itself."""
+        """Whether the other kind's queue holds a transaction whose fee this source account pays."""
         return any(
             item.envelope.fee_source == envelope.source
             and item.envelope.is_soroban != envelope.is_soroban
@@ -120,7 +120,7 @@ class TransactionQueue:
         )
 
     def _make_room(self, envelope: TransactionFrame, queued: QueuedTransaction | None) -> None:
-        """Let worse bids out for a better one, or refuse it with the fee that would do."""
+        """Evict lower bids for a higher one, or refuse it with the fee that it needs."""
         self._check_floor(envelope)
         others = [
             item.envelope
@@ -147,9 +147,9 @@ class TransactionQueue:
             del self._pending[weakest.source]
 
     def _check_floor(self, envelope: TransactionFrame) -> None:
-        """A busy network's queue holds two ledgers' worth: below half the price it is full.
+        """Refuse a bid below half of the lowest fee rate of a busy network: its queue is full.
 
-        Between half the price and the price a transaction waits, ages and is banned.
+        Between the half and the whole a transaction is queued, ages out and is banned.
         """
         min_fee_rate = self._surge_pricing.min_fee_rate
         if min_fee_rate > BASE_FEE and 2 * rate(envelope) < min_fee_rate:
@@ -160,7 +160,7 @@ class TransactionQueue:
     def _check_fee_balance(
         self, envelope: TransactionFrame, ltx: LedgerTxn, queued: QueuedTransaction | None
     ) -> None:
-        """A payer must be able to pay the highest fee of everything it has in the queue."""
+        """Check that the fee source can pay the highest fee of all its queued transactions."""
         total_fees = envelope.fee + sum(
             item.envelope.fee
             for item in self._pending.values()

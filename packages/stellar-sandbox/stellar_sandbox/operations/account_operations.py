@@ -1,4 +1,4 @@
-"""An account changing itself: SetOptions and BumpSequence."""
+"""SetOptions and BumpSequence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KNOWN_FLAGS = 0xF
 
 
 def changes_signers(body: xdr.OperationBody) -> bool:
-    """Whether this asks for the high threshold: whoever sets signers can take the account."""
+    """Whether SetOptions needs the high threshold, because it changes signers or thresholds."""
     operation = body.set_options_op
     return operation is not None and any(
         item is not None
@@ -41,7 +41,7 @@ def check_set_options(body: xdr.OperationBody, source: str) -> None:
     operation = body.set_options_op
     assert operation is not None
     if operation.inflation_dest is not None:
-        # Inflation is left out of the box, as the network has left it: refused, not ignored.
+        # Inflation is not supported, as on the network: refused, not ignored.
         raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_INVALID_INFLATION)
     set_flags = operation.set_flags.uint32 if operation.set_flags else 0
     clear_flags = operation.clear_flags.uint32 if operation.clear_flags else 0
@@ -61,7 +61,7 @@ def check_set_options(body: xdr.OperationBody, source: str) -> None:
     if not all(32 <= byte < 127 for byte in domain):
         raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_INVALID_HOME_DOMAIN)
     if operation.signer is not None:
-        # Signers that are hashes are left out of the box: they are refused, not ignored.
+        # Only ed25519 signers are supported: others are refused, not ignored.
         key = operation.signer.key.ed25519
         if key is None or encode_account(key.uint256) == source:
             raise OperationFailed(SetOptionsResultCode.SET_OPTIONS_BAD_SIGNER)

@@ -1,4 +1,4 @@
-"""Money left for somebody to fetch: CreateClaimableBalance and ClaimClaimableBalance."""
+"""CreateClaimableBalance and ClaimClaimableBalance."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _derive_balance_id(context: OperationContext) -> str:
 
 
 def _make_absolute(predicate: xdr.ClaimPredicate, close_time: int) -> xdr.ClaimPredicate:
-    """Relative times become absolute on entering the ledger, as the network stores them."""
+    """Replace relative times by absolute ones, as the network stores them."""
     absolute = ClaimPredicateType.CLAIM_PREDICATE_BEFORE_ABSOLUTE_TIME
     if predicate.rel_before is not None:
         ledger_context = min(close_time + predicate.rel_before.int64, INT64_MAX)
@@ -153,7 +153,7 @@ def _make_absolute(predicate: xdr.ClaimPredicate, close_time: int) -> xdr.ClaimP
 
 
 def check_claim(body: xdr.OperationBody, source: str) -> None:
-    """A claim cannot be malformed: it names a balance, which exists or not."""
+    """Accept every claim: whether the balance exists is known only when it is applied."""
 
 
 def apply_claim(body: xdr.OperationBody, context: OperationContext) -> bytes:

@@ -1,4 +1,4 @@
-"""One operation on its way into the ledger: its own sheet of the state, and what it may know."""
+"""What an operation needs while it is applied: its ledger transaction, its source, its envelope."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class OperationContext:
     ledger: int
     close_time: int
     passphrase: str
-    # Within this transaction: the sponsored account, and who pays its reserves.
+    # Within this transaction: each sponsored account and its sponsor.
     sponsorships: dict[str, str] = field(default_factory=dict)
     events: list[bytes] = field(default_factory=list)
     return_value: bytes | None = None

@@ -1,4 +1,4 @@
-"""Every operation the box knows: how it is checked before a ledger, and applied within one."""
+"""The supported operations: how each is checked before it is queued, and how it is applied."""
 
 from __future__ import annotations
 
@@ -67,23 +67,23 @@ HANDLERS = {
 def check_operation_signatures(
     operation: xdr.Operation, default: str, ltx: LedgerTxn, signatures: SignatureChecker
 ) -> bytes | None:
-    """The result that refuses this operation for its signatures, or None if they suffice."""
+    """Return the result that refuses the operation for its signatures, or None."""
     source = get_source(operation, default)
     account = ltx.account(source)
     if account is None:
         if operation.source_account is None:
             return transaction_result.OP_NO_ACCOUNT
-        # An earlier operation may create it; its key must have signed all the same.
+        # An earlier operation may create it; its master key must have signed all the same.
         return None if signatures.check_missing_account(source) else transaction_result.OP_BAD_AUTH
     level = get_threshold_level(operation.body.type, changes_signers(operation.body))
     return None if signatures.check_account(account, level) else transaction_result.OP_BAD_AUTH
 
 
 def check_operation(operation: xdr.Operation, default: str) -> bytes | None:
-    """The result that refuses this operation whatever the ledger holds, or None."""
+    """Return the result that refuses the operation whatever the ledger holds, or None."""
     call = operation.body.invoke_host_function_op
     if call is not None:
-        # Wasm is left out of the box: what would bring some is refused, not ignored.
+        # Wasm is not supported: an upload is refused, not ignored.
         return None if call.host_function.invoke_contract else transaction_result.OP_NOT_SUPPORTED
     rule = HANDLERS.get(operation.body.type)
     if rule is None:
@@ -96,7 +96,7 @@ def check_operation(operation: xdr.Operation, default: str) -> bytes | None:
 
 
 def apply_operation(operation: xdr.Operation, context: OperationContext) -> tuple[bool, bytes]:
-    """Apply a classic operation to its sheet: whether it went well, and its result."""
+    """Apply a classic operation; return whether it succeeded, and its result."""
     refused = check_operation(operation, context.source)
     if refused is not None:
         return False, refused

@@ -1,4 +1,4 @@
-"""Paying: Payment, to plain and muxed addresses, and CreateAccount."""
+"""Payment, also to muxed accounts, and CreateAccount."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def apply_create_account(body: xdr.OperationBody, context: OperationContext) -> 
     ltx = context.ltx
     if ltx.account(target) is not None:
         raise OperationFailed(CreateAccountResultCode.CREATE_ACCOUNT_ALREADY_EXIST)
-    # A new account starts at its ledger, so a deleted one can never replay its past.
+    # The sequence starts at the ledger, so that transactions of a deleted account stay invalid.
     created = reserve_account(AccountEntry(target, amount, context.ledger << 32), context)
     try:
         withdraw(ltx, context.source, NATIVE, amount)

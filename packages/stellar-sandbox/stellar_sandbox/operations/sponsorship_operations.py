@@ -1,7 +1,7 @@
-"""One account paying the reserves of another: begun and ended within one transaction.
+"""BeginSponsoringFutureReserves and EndSponsoringFutureReserves.
 
-Only accounts created meanwhile are sponsored here. Other entries are refused for a sponsored
-account rather than created at its own cost, and a sponsorship once given stays.
+Only accounts can be sponsored. Other entries are refused for a sponsored account rather than
+created at its own cost, and a sponsorship is never revoked.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def apply_begin(body: xdr.OperationBody, context: OperationContext) -> bytes:
 
 
 def check_end(body: xdr.OperationBody, source: str) -> None:
-    """Whether there is something to end is known only within the ledger."""
+    """Accept every end: whether a sponsorship is open is known only when it is applied."""
 
 
 def apply_end(body: xdr.OperationBody, context: OperationContext) -> bytes:
@@ -62,12 +62,12 @@ def apply_end(body: xdr.OperationBody, context: OperationContext) -> bytes:
 
 
 def is_unsupported_for_sponsored(kind: OperationType, context: OperationContext) -> bool:
-    """Whether this would make an entry that a sponsor should pay for."""
+    """Whether the operation creates an entry whose reserve a sponsor should pay."""
     return kind in _CREATES_ENTRIES and context.source in context.sponsorships
 
 
 def reserve_account(account: AccountEntry, context: OperationContext) -> AccountEntry:
-    """Set aside what a new account must hold: out of its own balance, or its sponsor's."""
+    """Reserve the base reserves of a new account: from its own balance, or from its sponsor's."""
     low = CreateAccountResultCode.CREATE_ACCOUNT_LOW_RESERVE
     name = context.sponsorships.get(account.address)
     if name is None:

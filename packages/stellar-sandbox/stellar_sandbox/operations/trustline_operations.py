@@ -1,4 +1,4 @@
-"""Trust: ChangeTrust by the holder, SetTrustLineFlags by the issuer."""
+"""ChangeTrust and SetTrustLineFlags."""
 
 from __future__ import annotations
 

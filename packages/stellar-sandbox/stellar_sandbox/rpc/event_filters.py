@@ -1,4 +1,4 @@
-"""Which events a client asked for: read as strictly as stellar-rpc reads it, then matched."""
+"""Event filters: checked as strictly as stellar-rpc does, then matched with events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ONE, MANY = "*", "**"
 
 
 def parse_filters(params: dict[str, Any]) -> list[dict[str, Any]]:
-    """The filters of a request; one that cannot be kept is refused, with its reason."""
+    """Return the filters of a request, or raise RpcError with the reason."""
     filters = _list(params.get("filters"), MAX_FILTERS, "filters per request")
     for item in filters:
         if not isinstance(item, dict):
@@ -59,7 +59,7 @@ def _check_value(segment: object) -> None:
 
 
 def matches_any(row: dict[str, Any], filters: list[dict[str, Any]]) -> bool:
-    """Whether any filter lets this event pass; without filters, every event does."""
+    """Whether any filter matches this event; without filters every event matches."""
     return not filters or any(_passes(row, item) for item in filters)
 
 
@@ -74,7 +74,7 @@ def _passes(row: dict[str, Any], item: dict[str, Any]) -> bool:
 
 
 def _matches(topics: list[str], pattern: list[str]) -> bool:
-    """`*` stands for one topic, a closing `**` for any number of them."""
+    """Match topics: `*` stands for one topic, `**` at the end for any number of them."""
     open_ended = pattern[-1] == MANY
     asked = pattern[:-1] if open_ended else pattern
     if len(topics) < len(asked) or (len(topics) > len(asked) and not open_ended):

@@ -1,4 +1,4 @@
-"""getEvents and getLedgers: the past by what contracts said, and ledger by ledger."""
+"""getEvents: contract events of past ledgers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_start(params: dict[str, Any], oldest: int, latest: int) -> Place:
-    """The place after which events are told."""
+    """Return the position after which events are returned."""
     cursor, first = read_pagination(params).get("cursor"), params.get("startLedger") or 0
     if cursor:
         if first or params.get("endLedger"):

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 as stellar-rpc speaks it: the table of methods, and the errors it gives."""
+"""JSON-RPC 2.0: the table of methods, requests and error answers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def parse_request(raw: bytes) -> dict[str, Any]:
 
 
 def answer_request(node: Node, request: dict[str, Any], override: Method | None = None) -> bytes:
-    """Answer one request, whatever it is, by its own method or by another one instead."""
+    """Answer one request with its method, or with `override`."""
     try:
         method = override or METHODS.get(request["method"])
         if method is None:

@@ -1,6 +1,6 @@
-"""The record of a closed ledger, as LedgerCloseMeta, built only when somebody asks.
+"""LedgerCloseMeta (V2) of a closed ledger, built when it is asked for.
 
-Fees are told in each transaction's events; the list of entry changes they caused is left empty.
+Fees are in each transaction's events; the list of entry changes for fees is empty.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_TRANSACTIONS = 10_000
 
 
 def encode_header_entry(header: LedgerHeader) -> bytes:
-    """The LedgerHeaderHistoryEntry: the hash, then what it is the hash of."""
+    """Encode the LedgerHeaderHistoryEntry: the hash, then the header."""
     return bytes.fromhex(header.hash) + base64.b64decode(header.header) + xdr_codec.ZERO
 
 

@@ -64,7 +64,7 @@ def get_ledgers(node: Node, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parse_ledger_cursor(cursor: str, oldest: int, latest: int) -> int:
-    """The ledger after the cursor's, which must be there already: to be caught up is an error."""
+    """Return the ledger after the cursor's; as in stellar-rpc it must exist."""
     start = int(cursor) + 1 if cursor.isdecimal() and len(cursor) <= 10 else 0
     if not oldest <= start <= latest:
         message = (
@@ -76,7 +76,7 @@ def _parse_ledger_cursor(cursor: str, oldest: int, latest: int) -> int:
 
 
 def get_ledger_entries(node: Node, params: dict[str, Any]) -> dict[str, Any]:
-    """Entries as of one and the same ledger: the answer is a snapshot at its `latestLedger`."""
+    """Return entries as of one ledger: a snapshot at `latestLedger`."""
     keys = params.get("keys")
     if not isinstance(keys, list):
         raise RpcError(INVALID_PARAMS, "keys must be a list")

@@ -1,4 +1,4 @@
-"""What a node tells about itself and about what the ledger holds now."""
+"""getHealth, getNetwork, getVersionInfo and getFeeStats."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def read_limit(params: dict[str, Any], default: int, most: int, code: int = INVA
 
 
 def read_cursor(params: dict[str, Any]) -> str:
-    """The cursor, if there is one: then there is no start ledger."""
+    """Return the cursor, if there is one; a start ledger beside it is an error."""
     cursor = read_pagination(params).get("cursor") or ""
     if not isinstance(cursor, str):
         raise RpcError(INVALID_PARAMS, "a cursor is a string")
@@ -34,7 +34,7 @@ def read_cursor(params: dict[str, Any]) -> str:
 
 
 def read_start_ledger(params: dict[str, Any], oldest: int, latest: int) -> int:
-    """The ledger that was asked for to begin with."""
+    """Return the start ledger, which must be within the history."""
     start = params.get("startLedger") or 0
     if not isinstance(start, int) or not oldest <= start <= latest:
         message = (
@@ -46,7 +46,7 @@ def read_start_ledger(params: dict[str, Any], oldest: int, latest: int) -> int:
 
 
 def format_cursor(ledger: int, position: int) -> int:
-    """A place in history as one number, as the network counts: ledger, transaction, operation."""
+    """Return a position in history as a TOID: ledger, transaction, operation."""
     return ledger << 32 | position << 12 | 1
 
 

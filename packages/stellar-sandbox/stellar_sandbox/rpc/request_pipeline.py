@@ -1,6 +1,6 @@
-"""One request and its answer, with everything that can befall either on the way.
+"""One request and its answer, with the faults that the plan applies to either.
 
-The server and the in-process client both speak through here, so a fault is the same on both.
+The server and the in-process client share this pipeline, so a fault is the same on both.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ async def handle_request(node: Node, raw: bytes) -> RpcReply:
 
 
 async def _apply_request_faults(node: Node, request: dict[str, Any]) -> RpcReply | None:
-    """What keeps a request from arriving."""
+    """Return the answer of a fault that keeps the request from arriving, if one occurs."""
     slow = node.network.faults.trigger("slow", node.index, request["method"])
     if slow is not None:
         await asyncio.sleep(slow.seconds)
@@ -66,7 +66,7 @@ async def _apply_request_faults(node: Node, request: dict[str, Any]) -> RpcReply
 
 
 def _apply_response_faults(node: Node, request: dict[str, Any], answer: bytes) -> RpcReply:
-    """What becomes of an answer when the request has long done its work."""
+    """Return the answer, or what a fault makes of it after the request has done its work."""
     if _is_triggered(node, request, "accept_then_timeout"):
         return RpcReply(connection_failure=ConnectionFailure.HANG)
     if _is_triggered(node, request, "reset_after"):
@@ -81,10 +81,10 @@ def _apply_response_faults(node: Node, request: dict[str, Any], answer: bytes) -
 
 
 async def _answer_before_close(node: Node, request: dict[str, Any]) -> bytes:
-    """Look for the transaction now, and read which ledger is the latest only after the next close.
+    """Find the transaction now, and read the latest ledger only after the next close.
 
-    This is the real order of a node's two reads. So the answer may be NOT_FOUND with a latest
-    ledger that holds the transaction; but never for a ledger known before the question was put.
+    A node makes its two reads in this order. So the answer may be NOT_FOUND with a latest
+    ledger that holds the transaction; but never with a ledger closed before the request.
     """
     found: list[TransactionRecord | None] = []
 

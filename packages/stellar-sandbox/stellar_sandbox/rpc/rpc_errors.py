@@ -1,4 +1,4 @@
-"""The errors a JSON-RPC method may answer with."""
+"""The errors of JSON-RPC methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial run of a contract call: what it would answer, touch, cost and need signed."""
+"""simulateTransaction: result, footprint, resources, fee and authorization of a call."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from stellar_sandbox.ledger.ledger_txn import LedgerTxn, collect_changes
 from stellar_sandbox.rpc.rpc_errors import INVALID_PARAMS, RpcError
 
 INSTRUCTION_MARGIN = 50_000
-SIGNATURES_BYTES = 500  # bytes that signatures may add to the envelope
+SIGNATURES_BYTES = 500  # bytes that signatures add to the envelope
 
 
 def simulate(
@@ -110,11 +110,11 @@ def _build_answer(
 
 
 def _build_authorization(call: ContractCall, address: str) -> str:
-    """What must be allowed: by the transaction's own signature, or by the address apart."""
+    """Return the authorization entry of an address, to be signed unless it is the source."""
     if address == call.authorization.source:
         credentials = xdr_codec.ZERO
     else:
-        # Nonce, expiry and a void signature: what the address has still to fill in.
+        # Nonce, expiration and a void signature, for the client to fill in.
         nonce = derive_nonce(address, call.arguments.to_xdr_bytes(), call.ledger)
         blank = pack(">qIi", nonce, 0, 1)
         credentials = xdr_codec.ONE + xdr_codec.encode_address(address) + blank

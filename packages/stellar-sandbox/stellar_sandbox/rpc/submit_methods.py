@@ -1,4 +1,4 @@
-"""Sending a transaction, and trying one out first."""
+"""sendTransaction and simulateTransaction."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def send_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         node.queue.ban([envelope.hash])
     if touches_frozen_account(envelope, node.filtered) and not node.queue.is_banned(envelope):
         faults.counts["frozen_key"] += 1
-        # stellar-core says FILTERED, a status that stellar-rpc does not know.
+        # stellar-core answers FILTERED, a status that stellar-rpc does not know.
         raise RpcError(INTERNAL, "invalid status from stellar-core")
     try:
         node.queue.try_add(envelope, node.ltx, node.next_ledger_context(header))
@@ -63,7 +63,7 @@ def send_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _build_error_result(envelope: TransactionFrame, refused: TransactionRefused) -> str:
-    """The result the transaction would have had; the fee in it is what was asked or needed."""
+    """Encode the TransactionResult of a refusal; its fee is the bid, or the fee that was needed."""
     inner = envelope.inner_hash if refused.inner else None
     too_low = refused.code == Code.txINSUFFICIENT_FEE
     fee = refused.fee if too_low else envelope.fee

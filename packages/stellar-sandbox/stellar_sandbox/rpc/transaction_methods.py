@@ -1,4 +1,4 @@
-"""What a node tells about the past: one transaction by its hash, or all of them in order."""
+"""getTransaction and getTransactions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def get_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
 def build_answer(
     node: Node, params: dict[str, Any], record: TransactionRecord | None
 ) -> dict[str, Any]:
-    """The answer about a transaction; the range of ledgers in it is read only here."""
+    """Return the answer of getTransaction; the range of ledgers in it is read here."""
     header, oldest = node.history_header, node.oldest_header
     answer: dict[str, Any] = {
         "latestLedger": header.sequence,
@@ -41,7 +41,7 @@ def build_answer(
 
 
 def find_transaction(node: Node, params: dict[str, Any]) -> TransactionRecord | None:
-    """The transaction, if this node knows it: neither too new for it nor forgotten."""
+    """Return the transaction, if it is within this node's history."""
     text = params.get("hash")
     try:
         digest = bytes.fromhex(text) if isinstance(text, str) and len(text) == 64 else b""
@@ -61,7 +61,7 @@ def find_transaction(node: Node, params: dict[str, Any]) -> TransactionRecord | 
 def render_transaction(
     record: TransactionRecord, digest: str, more: dict[str, Any], created_at: str
 ) -> dict[str, Any]:
-    """The stored JSON of a transaction with what surrounds it, without parsing it again."""
+    """Return the stored JSON of a transaction with the given fields, without parsing it again."""
     header = orjson.dumps({"txHash": digest, **more})[:-1]
     text = header + b"," + record.body + b',"createdAt":' + created_at.encode() + b"}"
     return orjson.Fragment(text)  # type: ignore[return-value]
@@ -76,9 +76,9 @@ def get_transactions(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     if len(records) == limit:
         place = format_cursor(records[-1].ledger, records[-1].position)
     elif start[0] > header.sequence:
-        place = 0  # a cursor that leads nowhere, as stellar-rpc gives it
+        place = 0  # stellar-rpc gives this cursor too
     else:
-        # The last transaction told, or with none the start of the ledger: told again next time.
+        # The last returned transaction; with none the start of the ledger, which is returned again.
         positions = (row.position for row in records if row.ledger == header.sequence)
         place = format_cursor(header.sequence, max(positions, default=0))
     rows = [render_transaction(row, row.hash.hex(), {}, str(row.created_at)) for row in records]
@@ -93,7 +93,7 @@ def get_transactions(node: Node, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_start(params: dict[str, Any], oldest: int, latest: int) -> tuple[int, int]:
-    """Where a page begins: (ledger, position), from a start ledger or after a cursor."""
+    """Return where a page begins, (ledger, position): at a start ledger or after a cursor."""
     cursor = read_cursor(params)
     if not cursor:
         return read_start_ledger(params, oldest, latest), 1

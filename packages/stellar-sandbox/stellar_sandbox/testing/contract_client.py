@@ -1,6 +1,6 @@
-"""Somebody who calls the SLA calculator of a chain in a sandbox, through the SDK and its XDR alone.
+"""A client of the SLA calculator that uses stellar-sdk and XDR alone.
 
-Either over a port, where ledgers close by themselves, or in memory, where they close by hand.
+Over a port ledgers close by themselves; in memory the client closes them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CHANNEL, FEES = key("channel"), key("fees")
 
 
 class ContractCallFailed(Exception):
-    """The contract's own number; None when the host itself refused, as `text` says."""
+    """A call that failed; `code` is the contract's error number, or None for a host error."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -55,7 +55,7 @@ class ContractCallFailed(Exception):
 
 @dataclass(frozen=True)
 class ContractCallResult:
-    """What a call that went into a ledger gave back, and the events it left there."""
+    """The return value and the events of an applied call."""
 
     value: Any
     events: list[tuple[list[Any], Any]]
@@ -78,7 +78,7 @@ def genesis() -> Genesis:
 
 
 class ContractClient:
-    """Calls one contract; `source` lends the sequence, whoever a call is `by` allows it."""
+    """Calls one contract; `source` is the source account, `by` authorizes the call."""
 
     def __init__(self, server: SorobanServerAsync, contract: str, source: Keypair) -> None:
         self.server = server
@@ -92,17 +92,17 @@ class ContractClient:
     async def call(
         self, function: str, *args: xdr.SCVal, by: Keypair | None = None
     ) -> ContractCallResult:
-        """Simulate, sign, send, wait for the ledger, and read what it shows."""
+        """Simulate, sign and send a call, wait for its ledger, and return its result."""
         by = by or self.source
         return await self.submit(await self.prepare(function, *args, by=by), by)
 
     async def view(self, function: str, *args: xdr.SCVal) -> Any:
-        """Only simulate."""
+        """Simulate a call and return its value."""
         drafted = await self._build(function, *args, by=self.source)
         return native((await self._simulated(drafted))[0])
 
     async def prepare(self, function: str, *args: xdr.SCVal, by: Keypair) -> TransactionEnvelope:
-        """Build a call with the footprint, the fee and the signatures that simulation asked for."""
+        """Build a call with the footprint, the fee and the authorization of its simulation."""
         drafted = await self._build(function, *args, by=by)
         _, data, fee, auth, latest = await self._simulated(drafted)
         drafted.transaction.soroban_data = SorobanDataBuilder.from_xdr(data).build()
@@ -171,7 +171,7 @@ class ContractClient:
         )
 
     def _authorized(self, text: str, latest: int) -> xdr.SorobanAuthorizationEntry:
-        """Have whoever is asked sign, if the transaction's own signature is not enough."""
+        """Sign the authorization entry, if the transaction's signature is not enough."""
         entry = xdr.SorobanAuthorizationEntry.from_xdr(text)
         if entry.credentials.address is None:
             return entry
@@ -183,11 +183,11 @@ class ContractClient:
 
 
 class ManualContractClient(ContractClient):
-    """A wallet at a network in memory, where ledgers close by hand and time may stand still."""
+    """A client with a network of its own in memory, whose clock is set by the test."""
 
     def __init__(self, now: int = 0) -> None:
         self.clock = ManualClock(now)
-        # Below a second between ledgers, two of them may carry the same time.
+        # With less than a second between ledgers, two of them may have the same close time.
         self.network = Network(Settings(genesis(), close_seconds=0.5, clock=self.clock))
         client = InProcessClient(self.network)
         super().__init__(SorobanServerAsync("http://in-process", client), "", CHANNEL)
@@ -197,7 +197,7 @@ class ManualContractClient(ContractClient):
         self.network.close_ledger()
 
     def deploy(self, book: ContractState | None = None) -> str:
-        """A contract of one's own: as it was deployed, or with everything in its book already."""
+        """Deploy a new contract, with an initial state if one is given."""
         self._contracts += 1
         made = SlaCalculator(instance_storage.derive_contract_id(f"calculator {self._contracts}"))
         self.network.deploy(instance_storage.encode_instance(made.contract, book), made)
@@ -220,7 +220,7 @@ def native(value: xdr.SCVal) -> Any:
 
 
 def _named(value: Any) -> Any:
-    """The plain value, with people by their names."""
+    """Replace addresses by the names of their accounts."""
     if isinstance(value, Address):
         return NAMES.get(value.address, value.address)
     if isinstance(value, list):

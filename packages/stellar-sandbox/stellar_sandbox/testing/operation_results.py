@@ -13,7 +13,7 @@ from stellar_sandbox.testing.wallet import Wallet, sign
 async def run(
     wallet: Wallet, sandbox: StellarSandbox, builder: Any, *signers: Keypair
 ) -> list[str]:
-    """Send, close, and give each operation's code; without operations, the transaction's."""
+    """Send, close a ledger and return each operation's code, or the transaction's."""
     envelope = sign(builder.build(), *signers)
     status = await wallet.send(envelope)
     if status != "PENDING":

@@ -1,4 +1,4 @@
-"""The sandbox as a user starts it: a process and a port."""
+"""The sandbox as a process with a port, as a user starts it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stellar_sandbox.testing.accounts import genesis_document
 
 
 class SandboxProcess:
-    """The sandbox as a user starts it: a process and a port."""
+    """The sandbox as a process with a port, as a user starts it."""
 
     def __init__(self, directory: Path, *options: str) -> None:
         self.directory, self.options = directory, options

@@ -23,7 +23,7 @@ Signed = TypeVar("Signed", TransactionEnvelope, FeeBumpTransactionEnvelope)
 
 @dataclass
 class Wallet:
-    """Somebody who builds, signs and sends payments against one server."""
+    """Builds, signs and sends transactions to one server."""
 
     server: SorobanServerAsync
 
@@ -36,7 +36,7 @@ class Wallet:
     def build_payment(
         self, channel: Keypair, sequence: int, *amounts: tuple[Keypair, str], **bounds: int
     ) -> TransactionEnvelope:
-        """A signed classic batch out of the payer's pocket, on a channel."""
+        """Build and sign payments of PAYER in one transaction of a channel account."""
         builder = self.start_transaction(channel, sequence, bounds.pop("fee", 1_000))
         for target, amount in amounts or ((SHOP, "2.5"),):
             builder.append_payment_op(target.public_key, USDC, amount, PAYER.public_key)
@@ -52,7 +52,7 @@ class Wallet:
         stroops: int = 25,
         fee: int = 1_000,
     ) -> TransactionEnvelope:
-        """A signed and simulated transfer through the asset's contract."""
+        """Build, simulate and sign a transfer by the asset's contract."""
         args = [
             scval.to_address(PAYER.public_key),
             scval.to_address(target),
@@ -66,7 +66,7 @@ class Wallet:
         return sign(prepared, channel, PAYER)
 
     async def read_balance(self, owner: Keypair) -> int:
-        """What the asset's contract says that somebody holds."""
+        """Return an account's balance according to the asset's contract."""
         builder = self.start_transaction(FEES, 1)
         args = [scval.to_address(owner.public_key)]
         builder.append_invoke_contract_function_op(CONTRACT, "balance", args)
@@ -75,7 +75,7 @@ class Wallet:
         return scval.from_int128(answer.results[0].xdr)
 
     async def send(self, envelope: Any) -> str:
-        """The status, followed by the result code where there is one."""
+        """Send a transaction; return the status, followed by the result code where there is one."""
         answer = await self.server.send_transaction(envelope)
         if answer.error_result_xdr is None:
             return answer.status.name
@@ -83,7 +83,7 @@ class Wallet:
         return f"{answer.status.name} {result.code.name}"
 
     async def read_status(self, envelope: Any) -> str:
-        """What became of a transaction: NOT_FOUND, SUCCESS or FAILED."""
+        """Return the status of a transaction: NOT_FOUND, SUCCESS or FAILED."""
         return str((await self.server.get_transaction(envelope.hash_hex())).status.value)
 
 
@@ -94,7 +94,7 @@ def sign(envelope: Signed, *signers: Keypair) -> Signed:
 
 
 def bump(envelope: TransactionEnvelope, fee: int) -> FeeBumpTransactionEnvelope:
-    """The same transaction with a better bid, paid by somebody else."""
+    """Build and sign a fee bump of a transaction, paid by FEES."""
     return sign(
         TransactionBuilder.build_fee_bump_transaction(FEES, fee, envelope, PASSPHRASE), FEES
     )

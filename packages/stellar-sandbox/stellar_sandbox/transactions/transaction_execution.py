@@ -1,4 +1,4 @@
-"""A transaction becoming history: its fee, its sequence number, its operations, all or nothing."""
+"""Applying a transaction: its fee, its sequence number, then all of its operations or none."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BEFORE_ALL_TXS, AFTER_ALL_TXS = 0, 2
 
 @dataclass(slots=True)
 class TransactionExecution:
-    """One transaction in the ledger that is closing."""
+    """One transaction of the ledger that is closing."""
 
     envelope: TransactionFrame
     ltx: LedgerTxn
@@ -57,7 +57,7 @@ class TransactionExecution:
     meta: TransactionMeta = field(default_factory=TransactionMeta)
 
     def charge(self) -> None:
-        """Take the fee; every fee of a ledger is taken before anything of it is applied."""
+        """Charge the fee; every fee of a ledger is charged before a transaction is applied."""
         payer = self.ltx.account(self.envelope.fee_source)
         assert payer is not None
         fee = self.inclusion_fee_charged + self.envelope.resource_fee
@@ -105,7 +105,7 @@ class TransactionExecution:
         )
 
     def _apply_operations(self) -> None:
-        """Try every operation even after one failed, so the result names all that fail."""
+        """Apply every operation even after one failed, so that the result names all that fail."""
         transaction_ltx = LedgerTxn(self.ltx)
         changes, events, all_succeeded = [], [], True
         sponsorships: dict[str, str] = {}
@@ -182,12 +182,12 @@ class TransactionExecution:
         return fees.resource_fee(data.resources, self.envelope.size) if data else 0
 
     def _log_diagnostic(self, host_error: HostError) -> None:
-        """Note for the curious why a call failed, as a node's host does."""
+        """Add the diagnostic event that says why a call failed."""
         body = self.envelope.operations[0].body.invoke_host_function_op
         assert body is not None
         arguments = body.host_function.invoke_contract
         called = "" if arguments is None else parse_sc_address(arguments.contract_address)
-        # Whatever else was called has no id to be logged under.
+        # Only a contract has an id that the event can name.
         contract = called if called.startswith("C") else None
         topics = [
             xdr_codec.encode_symbol("error"),
@@ -202,7 +202,7 @@ class TransactionExecution:
         self._refund(0)
 
     def _refund(self, refundable_fee: int) -> None:
-        """Give back what the declared resources left over of the resource fee."""
+        """Refund the unused part of the resource fee."""
         data = self.envelope.soroban
         if data is None:
             return

@@ -1,6 +1,6 @@
-"""Whether an envelope may enter a ledger: the network's questions, in the network's order.
+"""Whether a transaction may enter a ledger: stellar-core's checks, in its order.
 
-Asked when the envelope arrives, about the next ledger, and again when that ledger closes.
+They are made for the next ledger when the transaction arrives, and again when that ledger closes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stellar_sandbox.operations.operation_handlers import (
     check_operation_signatures,
 )
 
-# What a success that never happened carries, beside operations that were refused.
+# The payload of a successful result beside results of operations that were refused.
 EMPTY_RESULTS = {
     xdr.OperationType.INVOKE_HOST_FUNCTION: bytes(32),
     xdr.OperationType.CREATE_CLAIMABLE_BALANCE: bytes(36),
@@ -31,16 +31,16 @@ EMPTY_RESULTS = {
 
 @dataclass(frozen=True, slots=True)
 class LedgerContext:
-    """The ledger an envelope is judged for, and how late it may then be."""
+    """The ledger for which a transaction is checked."""
 
     ledger: int
     close_time: int
-    latest_close_time: int  # the same when applying; later when an envelope arrives
-    frozen: frozenset[str] = frozenset()  # accounts that nobody may touch
+    latest_close_time: int  # the close time when applying; later when a transaction arrives
+    frozen: frozenset[str] = frozenset()  # accounts that no transaction may touch
 
 
 def check_valid(envelope: TransactionFrame, ltx: LedgerTxn, ledger_context: LedgerContext) -> None:
-    """Every question at once, as a node asks them of what is sent to it."""
+    """Make every check, as a node does when a transaction is sent to it."""
     if envelope.is_fee_bump:
         _check_fee_bump(envelope, ltx, ledger_context)
     try:
@@ -55,7 +55,7 @@ def check_valid(envelope: TransactionFrame, ltx: LedgerTxn, ledger_context: Ledg
 def check_common_valid(
     envelope: TransactionFrame, ltx: LedgerTxn, ledger_context: LedgerContext
 ) -> SignatureChecker:
-    """What must hold for a transaction to consume its sequence number."""
+    """Check what must hold for a transaction to consume its sequence number."""
     _check_structure(envelope)
     _check_bounds(envelope, ledger_context)
     if not envelope.is_fee_bump:
@@ -81,7 +81,7 @@ def _check_fee_bump(
     needed = fees.BASE_FEE * envelope.paid_operations
     inner_bid = envelope.tx.fee.uint32 - envelope.resource_fee
     inner_operations = max(1, len(envelope.operations))
-    # The outer bid per operation may not be lower than the inner one's.
+    # The outer bid per operation must not be lower than the inner one's.
     needed = max(needed, -(-inner_bid * envelope.paid_operations // inner_operations))
     if envelope.inclusion_fee < needed:
         raise TransactionRefused(Code.txINSUFFICIENT_FEE, fee=needed + envelope.resource_fee)
@@ -121,7 +121,7 @@ def _check_structure(envelope: TransactionFrame) -> None:
         or precondition.min_seq_age.duration.uint64
         or precondition.min_seq_ledger_gap.uint32
     ):
-        # Left out of the box; refused rather than ignored.
+        # Not supported: refused rather than ignored.
         raise TransactionRefused(Code.txNOT_SUPPORTED)
 
 
@@ -158,7 +158,7 @@ def _check_bounds(envelope: TransactionFrame, ledger_context: LedgerContext) -> 
     if ledgers is not None:
         if ledgers.min_ledger.uint32 > ledger_context.ledger:
             raise TransactionRefused(Code.txTOO_EARLY)
-        # Exclusive: a transaction is dead in its own maxLedger.
+        # Exclusive: a transaction is too late in its own maxLedger.
         if ledgers.max_ledger.uint32 and ledgers.max_ledger.uint32 <= ledger_context.ledger:
             raise TransactionRefused(Code.txTOO_LATE)
 
@@ -174,7 +174,7 @@ def _is_sequence_valid(envelope: TransactionFrame, account: AccountEntry) -> boo
 def check_signatures(
     envelope: TransactionFrame, ltx: LedgerTxn, signatures: SignatureChecker
 ) -> list[bytes]:
-    """The refusals of every operation that its signatures do not carry; empty if they all do."""
+    """Return the operations' results if signatures are missing for any; otherwise nothing."""
     results = [
         check_operation_signatures(operation, envelope.source, ltx, signatures)
         for operation in envelope.operations
