@@ -89,7 +89,7 @@ class BatchWorld(World):
             await connection.exec_driver_sql(
                 "UPDATE payments SET gathered_at = NULL WHERE gathered_at IS NOT NULL"
             )
-        pool = self.box.network.ledger.root.trustline(POOL.public_key, GENESIS.asset)
+        pool = self.box.network.ledger.root.load_trustline(POOL.public_key, GENESIS.asset)
         assert pool is not None
         self.box.network.change_entries([replace(pool, balance=POOL_STROOPS)], [])
         owed = await dues.owe(self.database, run, payments, telling=True)
@@ -159,7 +159,7 @@ class BatchWorld(World):
         """A payee closes the account, with all that is on it."""
         super().plan([], 0)
         root = self.box.network.ledger.root
-        account, line = root.account(address), root.trustline(address, GENESIS.asset)
+        account, line = root.load_account(address), root.load_trustline(address, GENESIS.asset)
         if account is not None and line is not None:
             self.gone[address] = [account, line]
             self.box.network.change_entries([], [account.key, line.key])

@@ -131,7 +131,9 @@ class World:
     def start_signer(self) -> None:
         asked = Nodes(
             [
-                Node(f"node {index}", SorobanServerAsync("http://box", self.box.client(index)))
+                Node(
+                    f"node {index}", SorobanServerAsync("http://box", self.box.create_client(index))
+                )
                 for index in range(NODES)
             ]
         )
@@ -204,21 +206,21 @@ class World:
 
     async def use_channel(self, channel: Keypair) -> None:
         """Somebody else signs with the channel's key, and takes its next sequence."""
-        account = self.box.account(channel.public_key)
+        account = self.box.read_account(channel.public_key)
         assert account is not None
         builder = TransactionBuilder(
             Account(channel.public_key, account.sequence), PASSPHRASE, base_fee=10_000
         )
         envelope = builder.append_bump_sequence_op(0).add_time_bounds(0, 0).build()
         envelope.sign(channel)
-        node = SorobanServerAsync("http://box", self.box.client(2))
+        node = SorobanServerAsync("http://box", self.box.create_client(2))
         self.plan([], 0)
         self.box.network.nodes[2].queue.drop(channel.public_key)
         for other in self.box.network.nodes:
             other.queue.drop(channel.public_key)
         await node.send_transaction(envelope)
         self.box.close_ledger()
-        now = self.box.account(channel.public_key)
+        now = self.box.read_account(channel.public_key)
         if now is not None and now.sequence == account.sequence + 1:
             self.foreign.add((channel.public_key, now.sequence))
 

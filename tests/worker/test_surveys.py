@@ -72,7 +72,7 @@ async def test_missing_channels_and_a_short_fee_account_are_told(
     database: Database,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    fees = box.account(FEES.public_key)
+    fees = box.read_account(FEES.public_key)
     assert fees is not None
     box.network.change_entries([replace(fees, balance=3 * 10_000_000)], [])
     with caplog.at_level(logging.ERROR):

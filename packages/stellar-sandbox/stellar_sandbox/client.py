@@ -63,7 +63,7 @@ class StellarSandbox:
             self.clock,
         )
 
-    def client(self, node: int = 0) -> InProcessClient:
+    def create_client(self, node: int = 0) -> InProcessClient:
         return InProcessClient(self.network, node)
 
     def close_ledger(self, times: int = 1) -> LedgerCloseResult:
@@ -72,12 +72,12 @@ class StellarSandbox:
             closing = self.network.close_ledger()
         return closing
 
-    def account(self, address: str) -> AccountEntry | None:
-        return self.network.ledger.root.account(address)
+    def read_account(self, address: str) -> AccountEntry | None:
+        return self.network.ledger.root.load_account(address)
 
-    def balance(self, address: str) -> int:
+    def read_balance(self, address: str) -> int:
         """Return the account's balance of the issued asset, in stroops."""
-        line = self.network.ledger.root.trustline(address, self.network.settings.genesis.asset)
+        line = self.network.ledger.root.load_trustline(address, self.network.settings.genesis.asset)
         return 0 if line is None else line.balance
 
 

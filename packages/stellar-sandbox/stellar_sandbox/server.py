@@ -41,7 +41,7 @@ def build_app(network: Network) -> web.Application:
     app.router.add_post("/", serve_default)
     app.router.add_post(r"/node/{index:\d+}", serve_node)
     app.router.add_get("/friendbot", fund_account)
-    app.router.add_routes(_fault_routes(network))
+    app.router.add_routes(_build_fault_routes(network))
     return app
 
 
@@ -54,7 +54,7 @@ async def _answer(node: Node, request: web.Request) -> web.Response:
     return web.Response(body=reply.body, status=reply.status, content_type=reply.content_type)
 
 
-def _fault_routes(network: Network) -> list[web.RouteDef]:
+def _build_fault_routes(network: Network) -> list[web.RouteDef]:
     async def show_faults(request: web.Request) -> web.Response:
         return web.json_response(network.faults.report())
 

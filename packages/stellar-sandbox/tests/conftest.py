@@ -9,21 +9,21 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.network.genesis import Genesis
-from stellar_sandbox.testing.accounts import genesis_document
+from stellar_sandbox.testing.accounts import build_genesis_document
 from stellar_sandbox.testing.process import SandboxProcess
 from stellar_sandbox.testing.wallet import Wallet
 
 
 @pytest.fixture
 def sandbox() -> Iterator[StellarSandbox]:
-    made = StellarSandbox(Genesis.parse(genesis_document()))
+    made = StellarSandbox(Genesis.parse(build_genesis_document()))
     yield made
     made.network.close()
 
 
 @pytest.fixture
 def wallet(sandbox: StellarSandbox) -> Wallet:
-    return Wallet(SorobanServerAsync("http://in-process", sandbox.client()))
+    return Wallet(SorobanServerAsync("http://in-process", sandbox.create_client()))
 
 
 @pytest.fixture(scope="session")

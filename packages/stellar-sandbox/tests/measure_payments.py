@@ -17,11 +17,11 @@ import psutil
 from stellar_sdk import Keypair
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from stellar_sandbox.testing.accounts import CHANNELS, SHOP, key, muxed
+from stellar_sandbox.testing.accounts import CHANNELS, SHOP, build_muxed_address, derive_keypair
 from stellar_sandbox.testing.process import SandboxProcess
 from stellar_sandbox.testing.wallet import Wallet
 
-MORE_CHANNELS = [*CHANNELS, *(key(f"extra {number}") for number in range(200))]
+MORE_CHANNELS = [*CHANNELS, *(derive_keypair(f"extra {number}") for number in range(200))]
 
 
 async def main(per_second: int, seconds: int) -> None:
@@ -45,7 +45,9 @@ async def _measure(process: SandboxProcess, per_second: int, seconds: int) -> No
         for number in range(per_second * seconds):
             channel, sequence = channels[number % len(channels)]
             channels[number % len(channels)] = (channel, sequence + 1)
-            envelope = await wallet.build_transfer(channel, sequence + 1, muxed(SHOP, number))
+            envelope = await wallet.build_transfer(
+                channel, sequence + 1, build_muxed_address(SHOP, number)
+            )
             assert await wallet.send(envelope) == "PENDING"
             sent.append(envelope.hash_hex())
             await asyncio.sleep(max(0.0, start + (number + 1) / per_second - time.monotonic()))

@@ -111,7 +111,7 @@ async def test_a_signed_entry_allows_one_call(client: ManualContractClient) -> N
 async def test_an_account_of_many_signs_with_as_many_as_it_says(
     client: ManualContractClient,
 ) -> None:
-    account = client.network.ledger.root.account(OPERATOR.public_key)
+    account = client.network.ledger.root.load_account(OPERATOR.public_key)
     assert account is not None
     client.network.change_entries([replace(account, thresholds=(1, 0, 2, 0))], [])
     drafted = await client.prepare("calculate_sla", *call_of("A", 20), by=STRANGER)
@@ -192,7 +192,9 @@ async def test_its_one_entry_is_full_at_some_two_hundred_results(
 async def test_an_empty_contract_weighs_what_the_real_one_does(
     client: ManualContractClient,
 ) -> None:
-    entry = client.network.ledger.root.data(client.contract, build_instance_key(client.contract)[2])
+    entry = client.network.ledger.root.load_contract_data(
+        client.contract, build_instance_key(client.contract)[2]
+    )
     assert entry is not None
     assert len(entry.value) // 2 == pytest.approx(1_260, rel=0.05)
 

@@ -27,7 +27,7 @@ class Counter:
         assert call.args[0].address is not None
         call.require_auth(parse_sc_address(call.args[0].address))
         call.instructions += 1_000
-        known = call.ltx.data(COUNTER, SLOT)
+        known = call.ltx.load_contract_data(COUNTER, SLOT)
         count = 1 + (scval.from_uint32(known_value(known)) if known else 0)
         call.ltx.put(
             ContractDataEntry(COUNTER, SLOT, xdr_codec.encode_u32(count).hex(), 1, 2**32 - 1)

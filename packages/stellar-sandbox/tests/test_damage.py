@@ -23,8 +23,8 @@ from stellar_sandbox.testing.accounts import (
     SHOP,
     STRANGER,
     USDC,
-    genesis_document,
-    muxed,
+    build_genesis_document,
+    build_muxed_address,
 )
 from stellar_sandbox.testing.wallet import Wallet
 
@@ -55,9 +55,9 @@ async def tell(sandbox: StellarSandbox, method: str, envelope: str) -> dict[str,
     method=st.sampled_from(["sendTransaction", "simulateTransaction"]),
 )
 async def test_a_damaged_envelope_never_pays(changes: Changes, cut: int, method: str) -> None:
-    sandbox = StellarSandbox(Genesis.parse(genesis_document()))
-    wallet = Wallet(SorobanServerAsync("http://in-process", sandbox.client()))
-    whole = (await wallet.build_transfer(CHANNELS[0], 1, muxed(SHOP, 5))).to_xdr()
+    sandbox = StellarSandbox(Genesis.parse(build_genesis_document()))
+    wallet = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client()))
+    whole = (await wallet.build_transfer(CHANNELS[0], 1, build_muxed_address(SHOP, 5))).to_xdr()
     raw = bytearray(base64.b64decode(whole))
     damage(raw, changes)
     damaged = base64.b64encode(raw[: len(raw) - cut]).decode()
@@ -66,14 +66,14 @@ async def test_a_damaged_envelope_never_pays(changes: Changes, cut: int, method:
     assert "error" in answer or "latestLedger" in answer["result"]
     sandbox.close_ledger()
     same = damaged == whole and method == "sendTransaction"
-    assert sandbox.balance(SHOP.public_key) == (25 if same else 0)
+    assert sandbox.read_balance(SHOP.public_key) == (25 if same else 0)
     sandbox.network.close()
 
 
 async def whole(wallet: Wallet, kind: str) -> xdr.Transaction:
     """A transaction in order, by contract or of the operations a channel may carry."""
     if kind == "call":
-        transfer = await wallet.build_transfer(CHANNELS[0], 1, muxed(SHOP, 5))
+        transfer = await wallet.build_transfer(CHANNELS[0], 1, build_muxed_address(SHOP, 5))
         return transfer.transaction.to_xdr_object()
     builder, payer = wallet.start_transaction(CHANNELS[0], 1), PAYER.public_key
     builder.append_payment_op(SHOP.public_key, USDC, "1", payer)
@@ -97,8 +97,8 @@ def signed(tx: xdr.Transaction) -> str:
 async def test_whatever_is_signed_is_answered_and_the_ledger_closes(
     changes: Changes, kind: str
 ) -> None:
-    sandbox = StellarSandbox(Genesis.parse(genesis_document()))
-    wallet = Wallet(SorobanServerAsync("http://in-process", sandbox.client()))
+    sandbox = StellarSandbox(Genesis.parse(build_genesis_document()))
+    wallet = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client()))
     raw = bytearray((await whole(wallet, kind)).to_xdr_bytes())
     damage(raw, changes, start=36)  # the channel stays, so that the signatures fit
     try:

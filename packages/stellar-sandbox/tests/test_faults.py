@@ -56,7 +56,7 @@ async def test_an_answer_is_lost_and_the_payment_may_have_been_taken(
     assert await wallet.send(envelope) == ("DUPLICATE" if sent else "PENDING")
     assert sandbox.network.faults.counts == {kind: 1}
     sandbox.close_ledger()
-    assert sandbox.balance(SHOP.public_key) == 25_000_000
+    assert sandbox.read_balance(SHOP.public_key) == 25_000_000
 
 
 async def test_not_found_can_come_with_the_ledger_that_holds_it(
@@ -92,7 +92,7 @@ async def test_a_lagging_node_tells_the_past_consistently(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     plan(sandbox, {"kind": "lagging_node", "node": 1, "value": 2})
-    late = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    late = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client(1)))
     sandbox.close_ledger()
     envelope = wallet.build_payment(CHANNEL, 1)
     await wallet.send(envelope)

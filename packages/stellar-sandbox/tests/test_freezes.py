@@ -36,13 +36,13 @@ async def test_a_frozen_payee_is_not_paid_and_others_are(
     sandbox.close_ledger()
     assert await wallet.read_status(held_up) == "NOT_FOUND"
     assert await wallet.read_status(other) == "SUCCESS"
-    assert sandbox.balance(SHOP.public_key) == 0
+    assert sandbox.read_balance(SHOP.public_key) == 0
     assert sandbox.network.faults.counts == {"frozen_key": 3}
 
     start_fault_plan(sandbox.network, [], 0)
     assert await wallet.send(held_up) == "PENDING"
     sandbox.close_ledger()
-    assert sandbox.balance(SHOP.public_key) == 10_000_000
+    assert sandbox.read_balance(SHOP.public_key) == 10_000_000
 
 
 async def test_what_waited_when_the_payee_was_frozen_enters_no_ledger(
@@ -55,7 +55,7 @@ async def test_what_waited_when_the_payee_was_frozen_enters_no_ledger(
     sandbox.close_ledger()
     assert await wallet.read_status(envelope) == "NOT_FOUND"
     assert await wallet.send(envelope) == "TRY_AGAIN_LATER"
-    channel = sandbox.account(CHANNELS[0].public_key)
+    channel = sandbox.read_account(CHANNELS[0].public_key)
     assert channel is not None
     assert channel.sequence == 0
 
@@ -76,7 +76,7 @@ async def test_one_node_that_filters_says_something_nobody_understands(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     freeze(sandbox, SHOP.public_key, node=1)
-    filtering = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    filtering = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client(1)))
     envelope = wallet.build_payment(CHANNELS[0], 1)
 
     with pytest.raises(SorobanRpcErrorResponse, match="invalid status from stellar-core") as told:

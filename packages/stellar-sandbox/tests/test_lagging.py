@@ -20,7 +20,7 @@ def box_lags(sandbox: StellarSandbox, ledgers: int) -> None:
 async def test_a_lagging_node_takes_an_applied_payment_again_and_it_pays_once(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    late = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    late = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client(1)))
     sandbox.close_ledger(4)
     box_lags(sandbox, 3)
     envelope = wallet.build_payment(CHANNEL, 1)
@@ -36,13 +36,13 @@ async def test_a_lagging_node_takes_an_applied_payment_again_and_it_pays_once(
         assert await late.send(envelope) == "TRY_AGAIN_LATER"
         sandbox.close_ledger()
     assert await late.send(envelope) == await wallet.send(envelope) == "ERROR txBAD_SEQ"
-    assert sandbox.balance(SHOP.public_key) == 25_000_000
+    assert sandbox.read_balance(SHOP.public_key) == 25_000_000
 
 
 async def test_a_node_that_catches_up_at_once_bans_what_was_applied_meanwhile(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    late = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    late = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client(1)))
     sandbox.close_ledger(4)
     box_lags(sandbox, 3)
     envelope = wallet.build_payment(CHANNEL, 1)
@@ -61,7 +61,7 @@ async def test_a_node_that_catches_up_at_once_bans_what_was_applied_meanwhile(
 async def test_what_a_lagging_node_holds_does_not_keep_the_next_payment_out(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    late = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    late = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client(1)))
     sandbox.close_ledger(4)
     box_lags(sandbox, 3)
     first, second = (
@@ -74,4 +74,4 @@ async def test_what_a_lagging_node_holds_does_not_keep_the_next_payment_out(
 
     sandbox.close_ledger()
     assert await wallet.read_status(second) == "SUCCESS"
-    assert sandbox.balance(SHOP.public_key) == 2 * 25_000_000
+    assert sandbox.read_balance(SHOP.public_key) == 2 * 25_000_000

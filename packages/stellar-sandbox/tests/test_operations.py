@@ -28,7 +28,7 @@ from stellar_sandbox.testing.accounts import (
     USDC,
     XLM,
 )
-from stellar_sandbox.testing.operation_results import code_of, run
+from stellar_sandbox.testing.operation_results import get_code, submit_and_close
 from stellar_sandbox.testing.wallet import Wallet, sign
 
 NATIVE = Asset.native()
@@ -39,13 +39,21 @@ async def test_a_new_account_starts_at_its_ledger(wallet: Wallet, sandbox: Stell
         builder = wallet.start_transaction(FEES, sequence)
         return builder.append_create_account_op(STRANGER.public_key, amount)
 
-    assert await run(wallet, sandbox, create(1, "0.5"), FEES) == ["CREATE_ACCOUNT_LOW_RESERVE"]
-    assert await run(wallet, sandbox, create(2, "100000"), FEES) == ["CREATE_ACCOUNT_UNDERFUNDED"]
-    assert await run(wallet, sandbox, create(3, "5"), FEES) == ["CREATE_ACCOUNT_SUCCESS"]
-    account = sandbox.account(STRANGER.public_key)
+    assert await submit_and_close(wallet, sandbox, create(1, "0.5"), FEES) == [
+        "CREATE_ACCOUNT_LOW_RESERVE"
+    ]
+    assert await submit_and_close(wallet, sandbox, create(2, "100000"), FEES) == [
+        "CREATE_ACCOUNT_UNDERFUNDED"
+    ]
+    assert await submit_and_close(wallet, sandbox, create(3, "5"), FEES) == [
+        "CREATE_ACCOUNT_SUCCESS"
+    ]
+    account = sandbox.read_account(STRANGER.public_key)
     assert account is not None
     assert account.sequence == sandbox.network.ledger.last_closed.sequence << 32
-    assert await run(wallet, sandbox, create(4, "5"), FEES) == ["CREATE_ACCOUNT_ALREADY_EXIST"]
+    assert await submit_and_close(wallet, sandbox, create(4, "5"), FEES) == [
+        "CREATE_ACCOUNT_ALREADY_EXIST"
+    ]
 
 
 async def test_xlm_below_the_reserve_cannot_be_spent(
@@ -56,8 +64,8 @@ async def test_xlm_below_the_reserve_cannot_be_spent(
             FEES.public_key, NATIVE, amount
         )
 
-    assert await run(wallet, sandbox, pay(1, "9"), BARE) == ["PAYMENT_UNDERFUNDED"]
-    assert await run(wallet, sandbox, pay(2, "8.9"), BARE) == ["PAYMENT_SUCCESS"]
+    assert await submit_and_close(wallet, sandbox, pay(1, "9"), BARE) == ["PAYMENT_UNDERFUNDED"]
+    assert await submit_and_close(wallet, sandbox, pay(2, "8.9"), BARE) == ["PAYMENT_SUCCESS"]
 
 
 async def test_trust_is_opened_limited_and_closed(wallet: Wallet, sandbox: StellarSandbox) -> None:
@@ -65,19 +73,30 @@ async def test_trust_is_opened_limited_and_closed(wallet: Wallet, sandbox: Stell
         return wallet.start_transaction(BARE, sequence).append_change_trust_op(asset, limit)
 
     nobody = Asset("USDC", STRANGER.public_key)
-    assert await run(wallet, sandbox, trust(1, "5", nobody), BARE) == ["CHANGE_TRUST_NO_ISSUER"]
-    assert await run(wallet, sandbox, trust(2, "5"), BARE) == ["CHANGE_TRUST_SUCCESS"]
+    assert await submit_and_close(wallet, sandbox, trust(1, "5", nobody), BARE) == [
+        "CHANGE_TRUST_NO_ISSUER"
+    ]
+    assert await submit_and_close(wallet, sandbox, trust(2, "5"), BARE) == ["CHANGE_TRUST_SUCCESS"]
     too_much = wallet.start_transaction(CHANNELS[0], 1)
     too_much.append_payment_op(BARE.public_key, USDC, "6", PAYER.public_key)
-    assert await run(wallet, sandbox, too_much, CHANNELS[0], PAYER) == ["PAYMENT_LINE_FULL"]
+    assert await submit_and_close(wallet, sandbox, too_much, CHANNELS[0], PAYER) == [
+        "PAYMENT_LINE_FULL"
+    ]
     enough = wallet.start_transaction(CHANNELS[0], 2)
     enough.append_payment_op(BARE.public_key, USDC, "5", PAYER.public_key)
-    assert await run(wallet, sandbox, enough, CHANNELS[0], PAYER) == ["PAYMENT_SUCCESS"]
-    assert await run(wallet, sandbox, trust(3, "0"), BARE) == ["CHANGE_TRUST_INVALID_LIMIT"]
+    assert await submit_and_close(wallet, sandbox, enough, CHANNELS[0], PAYER) == [
+        "PAYMENT_SUCCESS"
+    ]
+    assert await submit_and_close(wallet, sandbox, trust(3, "0"), BARE) == [
+        "CHANGE_TRUST_INVALID_LIMIT"
+    ]
     back = wallet.start_transaction(BARE, 4).append_payment_op(ISSUER.public_key, USDC, "5")
     back.append_change_trust_op(USDC, "0")
-    assert await run(wallet, sandbox, back, BARE) == ["PAYMENT_SUCCESS", "CHANGE_TRUST_SUCCESS"]
-    account = sandbox.account(BARE.public_key)
+    assert await submit_and_close(wallet, sandbox, back, BARE) == [
+        "PAYMENT_SUCCESS",
+        "CHANGE_TRUST_SUCCESS",
+    ]
+    account = sandbox.read_account(BARE.public_key)
     assert account is not None
     assert account.num_sub_entries == 0
 
@@ -90,19 +109,23 @@ async def test_the_issuer_freezes_only_what_it_kept_the_right_to_freeze(
             SHOP.public_key, USDC, clear_flags=TrustLineFlags.AUTHORIZED_FLAG
         )
 
-    assert await run(wallet, sandbox, freeze(1), ISSUER) == ["SET_TRUST_LINE_FLAGS_CANT_REVOKE"]
+    assert await submit_and_close(wallet, sandbox, freeze(1), ISSUER) == [
+        "SET_TRUST_LINE_FLAGS_CANT_REVOKE"
+    ]
     allow = wallet.start_transaction(ISSUER, 2).append_set_options_op(
         set_flags=AuthorizationFlag.AUTHORIZATION_REVOCABLE
     )
-    assert await run(wallet, sandbox, allow, ISSUER) == ["SET_OPTIONS_SUCCESS"]
-    assert await run(wallet, sandbox, freeze(3), ISSUER) == ["SET_TRUST_LINE_FLAGS_SUCCESS"]
+    assert await submit_and_close(wallet, sandbox, allow, ISSUER) == ["SET_OPTIONS_SUCCESS"]
+    assert await submit_and_close(wallet, sandbox, freeze(3), ISSUER) == [
+        "SET_TRUST_LINE_FLAGS_SUCCESS"
+    ]
     payment = wallet.build_payment(CHANNELS[0], 1)
     await wallet.send(payment)
     sandbox.close_ledger()
     found = await wallet.server.get_transaction(payment.hash_hex())
     assert found.result_xdr is not None
     result = xdr.TransactionResult.from_xdr(found.result_xdr).result
-    assert [code_of(item) for item in result.results or []] == ["PAYMENT_NOT_AUTHORIZED"]
+    assert [get_code(item) for item in result.results or []] == ["PAYMENT_NOT_AUTHORIZED"]
 
 
 async def test_thresholds_ask_for_more_than_one_signature(
@@ -112,7 +135,7 @@ async def test_thresholds_ask_for_more_than_one_signature(
     shared = wallet.start_transaction(PAYER, 1).append_set_options_op(
         med_threshold=2, high_threshold=2, signer=Signer.ed25519_public_key(second.public_key, 1)
     )
-    assert await run(wallet, sandbox, shared, PAYER) == ["SET_OPTIONS_SUCCESS"]
+    assert await submit_and_close(wallet, sandbox, shared, PAYER) == ["SET_OPTIONS_SUCCESS"]
 
     alone = wallet.build_payment(CHANNELS[0], 1)
     assert await wallet.send(alone) == "ERROR txFAILED"
@@ -128,7 +151,7 @@ async def test_a_sequence_can_be_bumped_past_what_waits(
 ) -> None:
     channel = CHANNELS[0]
     jump = wallet.start_transaction(channel, 1).append_bump_sequence_op(100)
-    assert await run(wallet, sandbox, jump, channel) == ["BUMP_SEQUENCE_SUCCESS"]
+    assert await submit_and_close(wallet, sandbox, jump, channel) == ["BUMP_SEQUENCE_SUCCESS"]
 
     assert await wallet.send(wallet.build_payment(channel, 2)) == "ERROR txBAD_SEQ"
     assert await wallet.send(wallet.build_payment(channel, 101)) == "PENDING"
@@ -149,20 +172,22 @@ async def test_money_is_left_for_somebody_and_fetched_once(
     balance_id = envelope.transaction.get_claimable_balance_id(0)
     assert await wallet.send(sign(envelope, PAYER)) == "PENDING"
     sandbox.close_ledger()
-    payer = sandbox.account(PAYER.public_key)
+    payer = sandbox.read_account(PAYER.public_key)
     assert payer is not None
     assert payer.num_sponsoring == 2
 
     def fetch(who: Keypair, sequence: int) -> Any:
         return wallet.start_transaction(who, sequence).append_claim_claimable_balance_op(balance_id)
 
-    late = await run(wallet, sandbox, fetch(SHOP, 1), SHOP)
+    late = await submit_and_close(wallet, sandbox, fetch(SHOP, 1), SHOP)
     assert late == ["CLAIM_CLAIMABLE_BALANCE_CANNOT_CLAIM"]
-    assert await run(wallet, sandbox, fetch(FARM, 1), FARM) == ["CLAIM_CLAIMABLE_BALANCE_SUCCESS"]
-    assert sandbox.balance(FARM.public_key) == 3 * XLM
-    gone = await run(wallet, sandbox, fetch(FARM, 2), FARM)
+    assert await submit_and_close(wallet, sandbox, fetch(FARM, 1), FARM) == [
+        "CLAIM_CLAIMABLE_BALANCE_SUCCESS"
+    ]
+    assert sandbox.read_balance(FARM.public_key) == 3 * XLM
+    gone = await submit_and_close(wallet, sandbox, fetch(FARM, 2), FARM)
     assert gone == ["CLAIM_CLAIMABLE_BALANCE_DOES_NOT_EXIST"]
-    payer = sandbox.account(PAYER.public_key)
+    payer = sandbox.read_account(PAYER.public_key)
     assert payer is not None
     assert payer.num_sponsoring == 0
 
@@ -186,7 +211,7 @@ async def test_a_full_lane_takes_the_best_bids_at_the_lowest_of_them(
     outcomes = {fee: await wallet.read_status(envelope) for fee, envelope in sent.items()}
     assert outcomes == {900: "SUCCESS", 500: "SUCCESS", 300: "NOT_FOUND", 200: "NOT_FOUND"}
     for channel in (CHANNELS[1], CHANNELS[2]):
-        account = sandbox.account(channel.public_key)
+        account = sandbox.read_account(channel.public_key)
         assert account is not None
         assert account.balance == 100 * XLM - 500
 
@@ -203,9 +228,14 @@ async def test_options_that_the_network_or_the_box_refuses(
         return wallet.start_transaction(ISSUER, sequence).append_set_options_op(**given)
 
     heir = options(1, inflation_dest=SHOP.public_key)
-    assert await run(wallet, sandbox, heir, ISSUER) == ["ERROR txFAILED"]
+    assert await submit_and_close(wallet, sandbox, heir, ISSUER) == ["ERROR txFAILED"]
     refused = ["SET_OPTIONS_AUTH_REVOCABLE_REQUIRED"]
-    assert await run(wallet, sandbox, options(1, set_flags=clawback), ISSUER) == refused
+    assert (
+        await submit_and_close(wallet, sandbox, options(1, set_flags=clawback), ISSUER) == refused
+    )
     good = options(2, set_flags=revocable | clawback)
-    assert await run(wallet, sandbox, good, ISSUER) == ["SET_OPTIONS_SUCCESS"]
-    assert await run(wallet, sandbox, options(3, clear_flags=revocable), ISSUER) == refused
+    assert await submit_and_close(wallet, sandbox, good, ISSUER) == ["SET_OPTIONS_SUCCESS"]
+    assert (
+        await submit_and_close(wallet, sandbox, options(3, clear_flags=revocable), ISSUER)
+        == refused
+    )

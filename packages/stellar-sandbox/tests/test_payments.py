@@ -15,7 +15,7 @@ from stellar_sandbox.testing.accounts import (
     SHOP,
     STRANGER,
     USDC,
-    muxed,
+    build_muxed_address,
 )
 from stellar_sandbox.testing.wallet import Wallet, sign
 
@@ -25,7 +25,7 @@ CHANNEL = CHANNELS[0]
 async def test_a_contract_transfer_arrives_with_its_tag_and_says_so(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    envelope = await wallet.build_transfer(CHANNEL, 1, muxed(SHOP, 777), 25_000_000)
+    envelope = await wallet.build_transfer(CHANNEL, 1, build_muxed_address(SHOP, 777), 25_000_000)
 
     assert await wallet.send(envelope) == "PENDING"
     assert await wallet.read_status(envelope) == "NOT_FOUND"
@@ -33,7 +33,7 @@ async def test_a_contract_transfer_arrives_with_its_tag_and_says_so(
 
     found = await wallet.server.get_transaction(envelope.hash_hex())
     assert found.status.value == "SUCCESS"
-    assert sandbox.balance(SHOP.public_key) == 25_000_000
+    assert sandbox.read_balance(SHOP.public_key) == 25_000_000
     assert found.events is not None
     assert found.events.contract_events_xdr is not None
     [[text]] = found.events.contract_events_xdr
@@ -54,11 +54,11 @@ async def test_the_fee_is_charged_and_what_was_not_used_comes_back(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     envelope = await wallet.build_transfer(CHANNEL, 1)
-    before = sandbox.account(CHANNEL.public_key)
+    before = sandbox.read_account(CHANNEL.public_key)
     await wallet.send(envelope)
     sandbox.close_ledger()
 
-    after = sandbox.account(CHANNEL.public_key)
+    after = sandbox.read_account(CHANNEL.public_key)
     found = await wallet.server.get_transaction(envelope.hash_hex())
     assert found.result_xdr is not None
     charged = xdr.TransactionResult.from_xdr(found.result_xdr).fee_charged.int64
@@ -72,13 +72,13 @@ async def test_a_classic_payment_leaves_the_same_event(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     builder = wallet.start_transaction(CHANNEL, 1)
-    builder.append_payment_op(muxed(FARM, 9), USDC, "1.5", PAYER.public_key)
+    builder.append_payment_op(build_muxed_address(FARM, 9), USDC, "1.5", PAYER.public_key)
     envelope = sign(builder.build(), CHANNEL, PAYER)
     await wallet.send(envelope)
     sandbox.close_ledger()
 
     found = await wallet.server.get_transaction(envelope.hash_hex())
-    assert sandbox.balance(FARM.public_key) == 15_000_000
+    assert sandbox.read_balance(FARM.public_key) == 15_000_000
     assert found.events is not None
     assert found.events.contract_events_xdr is not None
     [[text]] = found.events.contract_events_xdr
@@ -108,8 +108,8 @@ async def test_a_failing_batch_names_every_bad_payment_and_pays_nobody(
         "PAYMENT_NO_DESTINATION",
         "PAYMENT_SUCCESS",
     ]
-    assert sandbox.balance(SHOP.public_key) == sandbox.balance(FARM.public_key) == 0
-    account = sandbox.account(CHANNEL.public_key)
+    assert sandbox.read_balance(SHOP.public_key) == sandbox.read_balance(FARM.public_key) == 0
+    account = sandbox.read_account(CHANNEL.public_key)
     assert account is not None
     assert account.sequence == 1
 
@@ -149,7 +149,7 @@ async def test_what_fails_after_a_good_simulation_costs_its_sequence(
     outcomes = {await wallet.read_status(first), await wallet.read_status(second)}
     assert outcomes == {"SUCCESS", "FAILED"}
     for channel in CHANNELS[:2]:
-        account = sandbox.account(channel.public_key)
+        account = sandbox.read_account(channel.public_key)
         assert account is not None
         assert account.sequence == 1
 
@@ -185,7 +185,7 @@ async def test_a_call_needs_its_footprint(wallet: Wallet, sandbox: StellarSandbo
     sandbox.close_ledger()
 
     assert await wallet.read_status(envelope) == "FAILED"
-    assert sandbox.balance(SHOP.public_key) == 0
+    assert sandbox.read_balance(SHOP.public_key) == 0
 
 
 async def test_a_call_with_a_memo_or_without_resources_is_invalid(wallet: Wallet) -> None:

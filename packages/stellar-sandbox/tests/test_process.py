@@ -13,7 +13,14 @@ from stellar_sdk import Keypair, xdr
 from stellar_sdk.exceptions import SorobanRpcErrorResponse
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from stellar_sandbox.testing.accounts import CHANNELS, PASSPHRASE, SHOP, STRANGER, USDC, muxed
+from stellar_sandbox.testing.accounts import (
+    CHANNELS,
+    PASSPHRASE,
+    SHOP,
+    STRANGER,
+    USDC,
+    build_muxed_address,
+)
 from stellar_sandbox.testing.process import SandboxProcess
 from stellar_sandbox.testing.wallet import Wallet
 
@@ -63,7 +70,7 @@ async def test_payments_by_both_ways_over_a_real_port(process: SandboxProcess) -
         wallet = Wallet(server)
         before = await held(server)
         first, second = [await next_sequence(server, channel) for channel in CHANNELS[:2]]
-        transfer = await wallet.build_transfer(CHANNELS[0], first, muxed(SHOP, 7), 5)
+        transfer = await wallet.build_transfer(CHANNELS[0], first, build_muxed_address(SHOP, 7), 5)
         payment = wallet.build_payment(CHANNELS[1], second, (SHOP, "0.0000020"))
         assert await wallet.send(transfer) == await wallet.send(payment) == "PENDING"
 

@@ -31,7 +31,7 @@ from stellar_sandbox.testing.accounts import (
     PAYER,
     SHOP,
     XLM,
-    genesis_document,
+    build_genesis_document,
 )
 from stellar_sandbox.testing.wallet import Wallet, bump
 
@@ -85,11 +85,13 @@ class World:
     sent: dict[bytes, Step] = field(default_factory=dict)
 
     def open(self) -> None:
-        self.sandbox = StellarSandbox(Genesis.parse(genesis_document()), data_dir=self.directory)
+        self.sandbox = StellarSandbox(
+            Genesis.parse(build_genesis_document()), data_dir=self.directory
+        )
         start_fault_plan(
             self.sandbox.network, *parse_fault_plan({"seed": self.seed, "faults": FAULTS})
         )
-        clients = [self.sandbox.client(node) for node in (0, 1)]
+        clients = [self.sandbox.create_client(node) for node in (0, 1)]
         self.wallets = [Wallet(SorobanServerAsync("http://in-process", item)) for item in clients]
 
     def wealth(self) -> tuple[int, int]:
@@ -117,7 +119,7 @@ class World:
 
     async def _build(self, step: Step) -> TransactionEnvelope:
         wallet, channel = self.wallets[step.node], CHANNELS[step.channel]
-        account = self.sandbox.account(channel.public_key)
+        account = self.sandbox.read_account(channel.public_key)
         assert account is not None
         sequence = account.sequence + step.ahead
         if step.by_contract:
@@ -157,8 +159,8 @@ def _check_payments(world: World) -> None:
         if b'"status":"SUCCESS"' in record.body:
             paid[step.target] += step.amount * XLM
     for target in (SHOP, FARM, BARE):
-        assert sandbox.balance(target.public_key) == paid[target]
-    assert sandbox.balance(PAYER.public_key) == 1_000_000 * XLM - paid.total()
+        assert sandbox.read_balance(target.public_key) == paid[target]
+    assert sandbox.read_balance(PAYER.public_key) == 1_000_000 * XLM - paid.total()
 
 
 def _place(record: TransactionRecord) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.envelopes.transaction_frame import parse_envelope
-from stellar_sandbox.ledger.fees import MAX_DISK_READ_ENTRIES, disk_read_entries
+from stellar_sandbox.ledger.fees import MAX_DISK_READ_ENTRIES, count_disk_read_entries
 from stellar_sandbox.network.surge_pricing import SOROBAN_LEDGER_LIMITS, measure_resources
 from stellar_sandbox.testing.accounts import CHANNELS, FEES, PASSPHRASE, PAYER, SHOP
 from stellar_sandbox.testing.wallet import Wallet, bump, sign
@@ -45,7 +45,7 @@ async def test_an_applied_payment_answers_try_later_ten_ledgers_long_and_then_ba
         sandbox.close_ledger()
     assert await wallet.send(envelope) == "ERROR txBAD_SEQ"
     assert await wallet.read_status(envelope) == "SUCCESS"
-    assert sandbox.balance(SHOP.public_key) == 25_000_000
+    assert sandbox.read_balance(SHOP.public_key) == 25_000_000
 
 
 async def test_a_tenfold_fee_bump_replaces_what_waits_even_with_another_inside(
@@ -60,7 +60,7 @@ async def test_a_tenfold_fee_bump_replaces_what_waits_even_with_another_inside(
     assert await wallet.send(bump(cancel, 1_000)) == "PENDING"
     sandbox.close_ledger()
     assert await wallet.read_status(waiting) == "NOT_FOUND"
-    assert sandbox.balance(SHOP.public_key) == 0
+    assert sandbox.read_balance(SHOP.public_key) == 0
 
 
 async def test_a_bumped_payment_is_found_by_both_of_its_hashes(
@@ -80,7 +80,7 @@ async def test_a_bumped_payment_is_found_by_both_of_its_hashes(
     assert result.code.name == "txFEE_BUMP_INNER_SUCCESS"
     assert result.inner_result_pair is not None
     assert result.inner_result_pair.transaction_hash.hash == inner.hash()
-    channel = sandbox.account(CHANNEL.public_key)
+    channel = sandbox.read_account(CHANNEL.public_key)
     assert channel is not None
     assert channel.balance == 100 * 10_000_000
 
@@ -158,21 +158,21 @@ async def test_a_fee_payer_that_acts_for_itself_stands_in_its_own_way(wallet: Wa
 async def test_each_node_has_its_own_queue_and_one_payment_is_made(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    other = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    other = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client(1)))
     envelope = wallet.build_payment(CHANNEL, 1)
     rival = wallet.build_payment(CHANNEL, 1, (SHOP, "7"))
 
     assert await wallet.send(envelope) == "PENDING"
     assert await other.send(envelope) == "PENDING"
     assert await other.send(envelope) == "DUPLICATE"
-    third = Wallet(SorobanServerAsync("http://in-process", sandbox.client(2)))
+    third = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client(2)))
     assert await third.send(rival) == "PENDING"
     sandbox.close_ledger()
     assert {await wallet.read_status(envelope), await wallet.read_status(rival)} == {
         "SUCCESS",
         "NOT_FOUND",
     }
-    assert sandbox.balance(SHOP.public_key) in (25_000_000, 70_000_000)
+    assert sandbox.read_balance(SHOP.public_key) in (25_000_000, 70_000_000)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ async def test_a_better_bid_does_not_make_what_waits_younger(
 async def test_what_lost_its_place_to_another_is_told_that_the_sequence_is_used(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    other = Wallet(SorobanServerAsync("http://in-process", sandbox.client(1)))
+    other = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client(1)))
     loser, winner = (
         wallet.build_payment(CHANNEL, 1, fee=100),
         wallet.build_payment(CHANNEL, 1, fee=200),
@@ -279,7 +279,7 @@ async def test_a_call_reads_only_so_many_entries_from_disk(
     data = envelope.transaction.soroban_data
     assert data is not None
     footprint = data.resources.footprint
-    known = disk_read_entries(data.resources)
+    known = count_disk_read_entries(data.resources)
     for number in range(MAX_DISK_READ_ENTRIES - known + more):
         owner = Keypair.from_raw_ed25519_seed(number.to_bytes(32, "big")).xdr_account_id()
         row = xdr.LedgerKey(

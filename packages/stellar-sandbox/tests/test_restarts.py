@@ -12,7 +12,7 @@ from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
-from stellar_sandbox.testing.accounts import CHANNELS, SHOP, genesis_document
+from stellar_sandbox.testing.accounts import CHANNELS, SHOP, build_genesis_document
 from stellar_sandbox.testing.wallet import Wallet
 
 
@@ -29,10 +29,10 @@ class House:
         self.sandbox = self._open()
 
     def wallet(self) -> Wallet:
-        return Wallet(SorobanServerAsync("http://in-process", self.sandbox.client()))
+        return Wallet(SorobanServerAsync("http://in-process", self.sandbox.create_client()))
 
     def _open(self) -> StellarSandbox:
-        return StellarSandbox(Genesis.parse(genesis_document()), data_dir=self.directory)
+        return StellarSandbox(Genesis.parse(build_genesis_document()), data_dir=self.directory)
 
 
 @pytest.fixture
@@ -54,12 +54,12 @@ async def test_an_upgrade_is_still_in_force(house: House) -> None:
 
 @pytest.mark.parametrize("kind", ["frozen_trustline", "removed_trustline"])
 async def test_who_could_not_be_paid_can_be_again(house: House, kind: str) -> None:
-    before = house.sandbox.account(SHOP.public_key)
+    before = house.sandbox.read_account(SHOP.public_key)
     start_fault_plan(house.sandbox.network, [Fault(kind, address=SHOP.public_key)], 0)
     house.sandbox.close_ledger()
 
     house.restart()
-    after = house.sandbox.account(SHOP.public_key)
+    after = house.sandbox.read_account(SHOP.public_key)
     assert before is not None
     assert after is not None
     assert after.num_sub_entries == before.num_sub_entries
@@ -68,7 +68,7 @@ async def test_who_could_not_be_paid_can_be_again(house: House, kind: str) -> No
     await wallet.send(envelope)
     house.sandbox.close_ledger()
     assert await wallet.read_status(envelope) == "SUCCESS"
-    assert house.sandbox.balance(SHOP.public_key) == 25_000_000
+    assert house.sandbox.read_balance(SHOP.public_key) == 25_000_000
 
 
 async def test_what_was_put_back_once_is_not_put_back_again(house: House) -> None:

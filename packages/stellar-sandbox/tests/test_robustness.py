@@ -28,8 +28,8 @@ from stellar_sandbox.testing.accounts import (
     CONTRACT,
     PAYER,
     SHOP,
-    genesis_document,
-    muxed,
+    build_genesis_document,
+    build_muxed_address,
 )
 from stellar_sandbox.testing.wallet import Wallet, sign
 
@@ -133,7 +133,7 @@ async def test_who_has_caught_up_is_told_the_newest_ledger_again(
 
 
 async def test_a_cursor_into_what_is_forgotten_is_refused() -> None:
-    sandbox = StellarSandbox(Genesis.parse(genesis_document()), retention=5)
+    sandbox = StellarSandbox(Genesis.parse(build_genesis_document()), retention=5)
     sandbox.close_ledger(9)
     oldest = sandbox.network.ledger.oldest_sequence
     for method, cursor, code in (
@@ -153,8 +153,8 @@ async def test_what_is_not_json_is_told_so(sandbox: StellarSandbox) -> None:
 
 
 async def test_history_reaches_back_only_as_far_as_it_is_kept() -> None:
-    sandbox = StellarSandbox(Genesis.parse(genesis_document()), retention=5)
-    wallet = Wallet(SorobanServerAsync("http://in-process", sandbox.client()))
+    sandbox = StellarSandbox(Genesis.parse(build_genesis_document()), retention=5)
+    wallet = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client()))
     envelope = wallet.build_payment(CHANNELS[0], 1)
     await wallet.send(envelope)
     sandbox.close_ledger(5)
@@ -196,7 +196,7 @@ async def test_an_upgrade_shows_while_it_lasts(wallet: Wallet, sandbox: StellarS
 )
 def test_a_genesis_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidGenesis):
-        Genesis.parse(genesis_document() | change)
+        Genesis.parse(build_genesis_document() | change)
 
 
 def host_call(wallet: Wallet, function: xdr.HostFunction) -> TransactionEnvelope:
@@ -219,10 +219,10 @@ async def test_code_that_is_brought_is_refused_and_the_network_lives_on(
     sandbox.close_ledger()
     assert await wallet.send(wallet.build_payment(CHANNELS[0], 1)) == "PENDING"
     sandbox.close_ledger()
-    assert sandbox.balance(SHOP.public_key) == 25_000_000
+    assert sandbox.read_balance(SHOP.public_key) == 25_000_000
 
 
-@pytest.mark.parametrize("called", [SHOP.public_key, muxed(SHOP, 5), CONTRACT])
+@pytest.mark.parametrize("called", [SHOP.public_key, build_muxed_address(SHOP, 5), CONTRACT])
 async def test_a_call_of_what_is_no_contract_fails_and_the_network_lives_on(
     wallet: Wallet, sandbox: StellarSandbox, called: str
 ) -> None:
@@ -244,4 +244,4 @@ async def test_a_call_of_what_is_no_contract_fails_and_the_network_lives_on(
     assert (event.contract_id is not None) == (called == CONTRACT)
     assert await wallet.send(wallet.build_payment(CHANNELS[0], 2)) == "PENDING"
     sandbox.close_ledger()
-    assert sandbox.balance(SHOP.public_key) == 25_000_000
+    assert sandbox.read_balance(SHOP.public_key) == 25_000_000

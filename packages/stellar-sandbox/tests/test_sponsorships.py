@@ -8,8 +8,8 @@ from stellar_sdk import Keypair, xdr
 
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.ledger.entries import BASE_RESERVE
-from stellar_sandbox.testing.accounts import CHANNELS, FEES, PAYER, STRANGER, USDC, key
-from stellar_sandbox.testing.operation_results import run
+from stellar_sandbox.testing.accounts import CHANNELS, FEES, PAYER, STRANGER, USDC, derive_keypair
+from stellar_sandbox.testing.operation_results import submit_and_close
 from stellar_sandbox.testing.wallet import Wallet
 
 BEGIN, CREATE, END = (
@@ -46,14 +46,14 @@ def counts(entry: xdr.AccountEntry) -> tuple[int, int]:
 async def test_a_sponsored_account_lives_on_nothing(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    before = sandbox.account(PAYER.public_key)
+    before = sandbox.read_account(PAYER.public_key)
     assert before is not None
     builder = sponsoring(wallet, 1).append_end_sponsoring_future_reserves_op(STRANGER.public_key)
-    assert await run(wallet, sandbox, builder, PAYER, STRANGER) == [BEGIN, CREATE, END]
+    assert await submit_and_close(wallet, sandbox, builder, PAYER, STRANGER) == [BEGIN, CREATE, END]
     made, payer = await account(wallet, STRANGER), await account(wallet, PAYER)
     assert (made.balance.int64, counts(made)) == (0, (2, 0))
     assert counts(payer) == (0, 2)
-    after, poor = sandbox.account(PAYER.public_key), sandbox.account(STRANGER.public_key)
+    after, poor = sandbox.read_account(PAYER.public_key), sandbox.read_account(STRANGER.public_key)
     assert after is not None
     assert poor is not None
     assert (poor.sponsor, poor.available_balance) == (PAYER.public_key, 0)
@@ -62,8 +62,10 @@ async def test_a_sponsored_account_lives_on_nothing(
 
 
 async def test_a_sponsorship_must_be_ended(wallet: Wallet, sandbox: StellarSandbox) -> None:
-    assert await run(wallet, sandbox, sponsoring(wallet, 1), PAYER) == ["txBAD_SPONSORSHIP"]
-    assert sandbox.account(STRANGER.public_key) is None
+    assert await submit_and_close(wallet, sandbox, sponsoring(wallet, 1), PAYER) == [
+        "txBAD_SPONSORSHIP"
+    ]
+    assert sandbox.read_account(STRANGER.public_key) is None
     assert counts(await account(wallet, PAYER)) == (0, 0)
 
 
@@ -71,24 +73,24 @@ async def test_only_the_sponsored_may_end_it_and_must_have_signed(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
     builder = sponsoring(wallet, 1).append_end_sponsoring_future_reserves_op(STRANGER.public_key)
-    assert await run(wallet, sandbox, builder, PAYER) == ["ERROR txFAILED"]
+    assert await submit_and_close(wallet, sandbox, builder, PAYER) == ["ERROR txFAILED"]
     lonely = wallet.start_transaction(PAYER, 1).append_end_sponsoring_future_reserves_op()
-    assert await run(wallet, sandbox, lonely, PAYER) == [
+    assert await submit_and_close(wallet, sandbox, lonely, PAYER) == [
         "END_SPONSORING_FUTURE_RESERVES_NOT_SPONSORED"
     ]
 
 
 async def test_a_sponsor_must_have_the_reserves(wallet: Wallet, sandbox: StellarSandbox) -> None:
-    poor = key("poor")
+    poor = derive_keypair("poor")
     create = wallet.start_transaction(PAYER, 1).append_create_account_op(poor.public_key, "1.5")
-    assert await run(wallet, sandbox, create, PAYER) == [CREATE]
-    made = sandbox.account(poor.public_key)
+    assert await submit_and_close(wallet, sandbox, create, PAYER) == [CREATE]
+    made = sandbox.read_account(poor.public_key)
     assert made is not None
     builder = wallet.start_transaction(poor, made.sequence + 1)
     builder.append_begin_sponsoring_future_reserves_op(STRANGER.public_key)
     builder.append_create_account_op(STRANGER.public_key, "0")
     builder.append_end_sponsoring_future_reserves_op(STRANGER.public_key)
-    assert await run(wallet, sandbox, builder, poor, STRANGER) == [
+    assert await submit_and_close(wallet, sandbox, builder, poor, STRANGER) == [
         BEGIN,
         "CREATE_ACCOUNT_LOW_RESERVE",
         "opNO_ACCOUNT",
@@ -99,17 +101,17 @@ async def test_what_makes_no_sense_is_refused(wallet: Wallet, sandbox: StellarSa
     oneself = wallet.start_transaction(PAYER, 1).append_begin_sponsoring_future_reserves_op(
         PAYER.public_key
     )
-    assert await run(wallet, sandbox, oneself, PAYER) == ["ERROR txFAILED"]
+    assert await submit_and_close(wallet, sandbox, oneself, PAYER) == ["ERROR txFAILED"]
     twice = wallet.start_transaction(PAYER, 1)
     for _ in range(2):
         twice.append_begin_sponsoring_future_reserves_op(FEES.public_key)
-    assert (await run(wallet, sandbox, twice, PAYER))[1] == (
+    assert (await submit_and_close(wallet, sandbox, twice, PAYER))[1] == (
         "BEGIN_SPONSORING_FUTURE_RESERVES_ALREADY_SPONSORED"
     )
     circle = wallet.start_transaction(PAYER, 2)
     circle.append_begin_sponsoring_future_reserves_op(FEES.public_key)
     circle.append_begin_sponsoring_future_reserves_op(CHANNELS[0].public_key, FEES.public_key)
-    assert (await run(wallet, sandbox, circle, PAYER, FEES))[1] == (
+    assert (await submit_and_close(wallet, sandbox, circle, PAYER, FEES))[1] == (
         "BEGIN_SPONSORING_FUTURE_RESERVES_RECURSIVE"
     )
 
@@ -122,4 +124,8 @@ async def test_other_entries_of_a_sponsored_account_are_left_out(
     builder.append_begin_sponsoring_future_reserves_op(FEES.public_key)
     builder.append_change_trust_op(USDC, source=FEES.public_key)
     builder.append_end_sponsoring_future_reserves_op(FEES.public_key)
-    assert await run(wallet, sandbox, builder, PAYER, FEES) == [BEGIN, "opNOT_SUPPORTED", END]
+    assert await submit_and_close(wallet, sandbox, builder, PAYER, FEES) == [
+        BEGIN,
+        "opNOT_SUPPORTED",
+        END,
+    ]

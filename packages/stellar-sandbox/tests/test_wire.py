@@ -25,8 +25,8 @@ from stellar_sandbox.testing.accounts import (
     ISSUER,
     PAYER,
     SHOP,
-    genesis_document,
-    muxed,
+    build_genesis_document,
+    build_muxed_address,
 )
 from stellar_sandbox.testing.wallet import Wallet
 
@@ -65,7 +65,7 @@ ENTRIES: list[LedgerEntry] = [
         99,
         3,
     ),
-    *Genesis.parse(genesis_document()).build_entries(),
+    *Genesis.parse(build_genesis_document()).build_entries(),
 ]
 
 
@@ -107,7 +107,7 @@ def test_an_asset_is_the_sdks_asset() -> None:
 
 async def test_history_is_readable_whole(wallet: Wallet, sandbox: StellarSandbox) -> None:
     sent = [
-        await wallet.build_transfer(CHANNELS[0], 1, muxed(SHOP, 5)),
+        await wallet.build_transfer(CHANNELS[0], 1, build_muxed_address(SHOP, 5)),
         wallet.build_payment(CHANNELS[1], 1),
         wallet.build_payment(CHANNELS[2], 1, (ISSUER, "1")),
     ]

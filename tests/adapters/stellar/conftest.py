@@ -14,10 +14,18 @@ from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.faults.fault_plan import parse_fault_plan
 from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
-from stellar_sandbox.testing.accounts import FEES, ISSUER, PASSPHRASE, PAYER, SHOP, XLM, key
+from stellar_sandbox.testing.accounts import (
+    FEES,
+    ISSUER,
+    PASSPHRASE,
+    PAYER,
+    SHOP,
+    XLM,
+    derive_keypair,
+)
 from stellar_sandbox.testing.wallet import Wallet
 
-MASTER, OPERATOR = key("master of channels"), key("operator")
+MASTER, OPERATOR = derive_keypair("master of channels"), derive_keypair("operator")
 CHANNELS = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 4)}
 KEYS = Keys({Treasury.BOND: PAYER, Treasury.POOL: PAYER}, CHANNELS, FEES, OPERATOR)
 
@@ -40,7 +48,10 @@ def nodes_of(box: StellarSandbox, count: int = 3) -> Nodes:
     """The nodes of a network in memory, as the engine sees them."""
     return Nodes(
         [
-            Node(f"node {index + 1}", SorobanServerAsync("http://in-process", box.client(index)))
+            Node(
+                f"node {index + 1}",
+                SorobanServerAsync("http://in-process", box.create_client(index)),
+            )
             for index in range(count)
         ]
     )
@@ -69,4 +80,4 @@ def nodes(box: StellarSandbox) -> Nodes:
 @pytest.fixture
 def desk(box: StellarSandbox) -> Wallet:
     """Somebody else who pays out of the same pocket, on channels of ours if need be."""
-    return Wallet(SorobanServerAsync("http://in-process", box.client()))
+    return Wallet(SorobanServerAsync("http://in-process", box.create_client()))

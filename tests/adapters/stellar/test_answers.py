@@ -10,7 +10,7 @@ from stellar_sdk.soroban_rpc import GetTransactionResponse
 from adapters.stellar import answers
 from domain.attestations import Finding
 from domain.errors import ContractRefused
-from stellar_sandbox.testing.contract_client import key
+from stellar_sandbox.testing.contract_client import derive_keypair
 
 TOLD = {
     "outage_id": scval.to_symbol("oA"),
@@ -45,7 +45,7 @@ def test_what_the_contract_returns_is_read() -> None:
         struct(amount=scval.to_bool(True)),
         struct(amount=scval.to_string("-500")),
         struct(mttr_minutes=scval.to_void()),
-        struct(outage_id=scval.to_address(key("admin").public_key)),
+        struct(outage_id=scval.to_address(derive_keypair("admin").public_key)),
         struct(status=scval.to_bytes(b"viol")),
         struct(rating=scval.to_vec([scval.to_symbol("poor")])),
         scval.to_void(),

@@ -56,8 +56,8 @@ async def created(accounts: ChannelAccounts) -> list[str]:
 async def test_missing_accounts_are_created_and_sponsored(
     box: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
-    operator_before = box.account(OPERATOR.public_key)
-    fees_before = box.account(FEES.public_key)
+    operator_before = box.read_account(OPERATOR.public_key)
+    fees_before = box.read_account(FEES.public_key)
     async with beating(box):
         assert sorted(await created(accounts)) == sorted(NEW)
         assert await created(accounts) == []
@@ -65,7 +65,7 @@ async def test_missing_accounts_are_created_and_sponsored(
     assert len(standings) == 50
     assert all(standings[each].sponsored for each in NEW)
     assert {standings[each].balance_stroops for each in NEW} == {0}
-    operator, fees = box.account(OPERATOR.public_key), box.account(FEES.public_key)
+    operator, fees = box.read_account(OPERATOR.public_key), box.read_account(FEES.public_key)
     assert operator is not None
     assert operator_before is not None
     assert (operator.balance, operator.num_sponsoring) == (operator_before.balance, 2 * len(NEW))
@@ -91,7 +91,7 @@ async def test_two_runs_at_once_create_each_account_once(
 ) -> None:
     async with beating(box):
         await asyncio.gather(created(accounts), created(accounts))
-    operator = box.account(OPERATOR.public_key)
+    operator = box.read_account(OPERATOR.public_key)
     assert operator is not None
     assert operator.num_sponsoring == 2 * len(NEW)
 
@@ -103,7 +103,7 @@ async def test_it_goes_on_while_answers_are_lost(
     plan(box, *({"kind": kind, "method": "sendTransaction", "rate": 0.3} for kind in kinds))
     async with beating(box):
         assert sorted(await created(accounts)) == sorted(NEW)
-    operator = box.account(OPERATOR.public_key)
+    operator = box.read_account(OPERATOR.public_key)
     assert operator is not None
     assert operator.num_sponsoring == 2 * len(NEW)
 
@@ -145,7 +145,7 @@ async def test_bytes_that_were_taken_are_sent_again_after_some_ledgers(
 async def test_an_operator_that_cannot_pay_the_reserves_is_told(
     box: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
-    operator = box.account(OPERATOR.public_key)
+    operator = box.read_account(OPERATOR.public_key)
     assert operator is not None
     box.network.change_entries([replace(operator, balance=5 * 10_000_000)], [])
     async with beating(box):
@@ -156,7 +156,7 @@ async def test_an_operator_that_cannot_pay_the_reserves_is_told(
 async def test_a_fee_account_that_cannot_pay_is_told(
     box: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
-    fees = box.account(FEES.public_key)
+    fees = box.read_account(FEES.public_key)
     assert fees is not None
     box.network.change_entries([replace(fees, balance=1)], [])
     async with beating(box):

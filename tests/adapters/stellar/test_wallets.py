@@ -19,10 +19,10 @@ from adapters.stellar.wallets import HOME_DOMAIN, WalletAccounts, befriend
 from domain.errors import ChainUnavailable, Conflict, Invalid
 from domain.wallets import Proof
 from stellar_sandbox.client import StellarSandbox
-from stellar_sandbox.testing.accounts import CONTRACT, PASSPHRASE, SHOP, USDC, key
+from stellar_sandbox.testing.accounts import CONTRACT, PASSPHRASE, SHOP, USDC, derive_keypair
 from tests.adapters.stellar.conftest import OPERATOR, plan
 
-ALICE, BOB, MALLORY = key("alice"), key("bob"), key("mallory")
+ALICE, BOB, MALLORY = derive_keypair("alice"), derive_keypair("bob"), derive_keypair("mallory")
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def signed(text: str, *signers: Keypair, passphrase: str = PASSPHRASE) -> str:
 
 async def share_out(box: StellarSandbox, owner: Keypair, **options: int | Signer) -> None:
     """Let an account's owner change who acts for it."""
-    known = box.account(owner.public_key)
+    known = box.read_account(owner.public_key)
     assert known is not None
     source = Account(owner.public_key, known.sequence)
     builder = TransactionBuilder(source, PASSPHRASE, base_fee=10_000).add_time_bounds(0, 0)
     envelope = builder.append_operation(SetOptions(**options)).build()  # type: ignore[arg-type]
     envelope.sign(owner)
-    await SorobanServerAsync("http://in-process", box.client()).send_transaction(envelope)
+    await SorobanServerAsync("http://in-process", box.create_client()).send_transaction(envelope)
     assert box.close_ledger().applied
 
 
@@ -81,7 +81,7 @@ async def test_what_the_network_says_stands_in_the_way(
 async def test_an_account_that_does_not_exist_and_one_without_a_trustline(
     accounts: WalletAccounts,
 ) -> None:
-    nobody = await accounts.read(key("nobody").public_key)
+    nobody = await accounts.read(derive_keypair("nobody").public_key)
     assert (nobody.funded, nobody.obstacle) == (False, "the account does not exist on the network")
     bare = await accounts.read(OPERATOR.public_key)
     assert (bare.funded, bare.obstacle) == (True, "the account has no trustline for the asset")

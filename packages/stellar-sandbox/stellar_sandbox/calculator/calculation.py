@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from stellar_sandbox.calculator import scval_encoding
-from stellar_sandbox.calculator.contract_errors import SLAError, contract_failure
+from stellar_sandbox.calculator.contract_errors import SLAError, build_failure
 from stellar_sandbox.calculator.contract_state import Result, SeverityTelemetry, Stats
 from stellar_sandbox.calculator.invocation import Invocation
-from stellar_sandbox.calculator.sla_config import SEVERITIES, SLAConfig, config_hash
+from stellar_sandbox.calculator.sla_config import SEVERITIES, SLAConfig, compute_config_hash
 from stellar_sandbox.ledger import xdr_codec
 from stellar_sandbox.ledger.xdr_codec import encode_i128, encode_symbol, encode_u32, encode_u64
 
@@ -21,18 +21,18 @@ def calculate_sla(
 ) -> bytes:
     state = invocation.state
     if state.paused:
-        raise contract_failure(SLAError.CONTRACT_PAUSED)
+        raise build_failure(SLAError.CONTRACT_PAUSED)
     invocation.require(caller, state.operator)
     result = evaluate(invocation, outage_id, severity, mttr)
-    earlier = state.results_of_outage(outage_id)
+    earlier = state.find_results(outage_id)
     if earlier:
         last = earlier[-1]
         if last.config_version_hash == result.config_version_hash:
             if _get_input(last) != _get_input(result):
-                raise contract_failure(SLAError.DUPLICATE_OUTAGE_INPUT)
+                raise build_failure(SLAError.DUPLICATE_OUTAGE_INPUT)
             return scval_encoding.encode_result(last)
         if len(earlier) >= GENERATIONS_MAX:
-            raise contract_failure(SLAError.OUTAGE_RECALC_LIMIT)
+            raise build_failure(SLAError.OUTAGE_RECALC_LIMIT)
     # The oldest result leaves when a new one enters: a lowered limit does not shrink the history.
     history = (*state.history, result)
     if len(history) > state.retention_limit:
@@ -76,7 +76,7 @@ def evaluate(invocation: Invocation, outage_id: str, severity: str, mttr: int) -
         amount,
         payment_type,
         rating,
-        config_hash(state.config),
+        compute_config_hash(state.config),
         invocation.now,
     )
 
@@ -87,13 +87,13 @@ def compute(terms: SLAConfig, mttr: int) -> tuple[str, str, str, int]:
     if mttr > threshold:
         amount = -((mttr - threshold) * penalty)
         if not I128_MIN <= -amount <= I128_MAX or not I128_MIN <= amount < 0:
-            raise contract_failure(SLAError.INVALID_PENALTY_AMOUNT)
+            raise build_failure(SLAError.INVALID_PENALTY_AMOUNT)
         return "viol", "pen", "poor", amount
     used = 0 if threshold == 0 else mttr * 100 // threshold
     percent, rating = (200, "top") if used < 50 else (150, "excel") if used < 75 else (100, "good")
     product = reward * percent
     if not I128_MIN <= product <= I128_MAX or product // 100 <= 0:
-        raise contract_failure(SLAError.INVALID_REWARD_AMOUNT)
+        raise build_failure(SLAError.INVALID_REWARD_AMOUNT)
     return "met", "rew", rating, product // 100
 
 

@@ -86,7 +86,7 @@ class SlaCalculator:
             build_initial_state(admin, operator, retention) if admin and operator else None
         )
 
-    def instance(self, passphrase: str) -> ContractDataEntry:
+    def build_instance(self, passphrase: str) -> ContractDataEntry:
         return instance_storage.encode_instance(self.contract, self._initial_state)
 
     def invoke(self, call: ContractCall) -> bytes:

@@ -31,5 +31,5 @@ class SLAError(IntEnum):
     OUTAGE_RECALC_LIMIT = 19
 
 
-def contract_failure(reason: SLAError) -> HostError:
+def build_failure(reason: SLAError) -> HostError:
     return HostError(SCErrorType.SCE_CONTRACT, reason)

@@ -80,7 +80,7 @@ class ContractState:
     def retention_limit(self) -> int:
         return RETENTION_DEFAULT if self.retention is None else self.retention
 
-    def results_of_outage(self, outage_id: str) -> list[Result]:
+    def find_results(self, outage_id: str) -> list[Result]:
         return [result for result in self.history if result.outage_id == outage_id]
 
 

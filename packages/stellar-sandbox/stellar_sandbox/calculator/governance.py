@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellar_sandbox.calculator.contract_errors import SLAError, contract_failure
+from stellar_sandbox.calculator.contract_errors import SLAError, build_failure
 from stellar_sandbox.calculator.contract_state import STORAGE_VERSION, Pause, Result
 from stellar_sandbox.calculator.invocation import Invocation
 from stellar_sandbox.calculator.sla_config import SLAConfig, check_canonical, check_custom
@@ -51,7 +51,7 @@ def remove_custom_severity(invocation: Invocation, caller: str, severity: str) -
     invocation.require_admin(caller)
     invocation.require_unfrozen()
     if severity not in state.custom:
-        raise contract_failure(SLAError.SEVERITY_NOT_IN_SET)
+        raise build_failure(SLAError.SEVERITY_NOT_IN_SET)
     left = {name: terms for name, terms in state.custom.items() if name != severity}
     invocation.write(custom=left)
     _emit_config_updated(invocation, severity, SLAConfig(0, 0, 0))
@@ -61,7 +61,7 @@ def remove_custom_severity(invocation: Invocation, caller: str, severity: str) -
 def pause(invocation: Invocation, caller: str, reason: bytes) -> bytes:
     invocation.require_admin(caller)
     if len(reason) > REASON_BYTES_MAX:
-        raise contract_failure(SLAError.INVALID_INPUT)
+        raise build_failure(SLAError.INVALID_INPUT)
     invocation.write(paused=True, pause=Pause(reason, invocation.now, caller))
     invocation.emit("paused", encode_sc_address(caller), xdr_codec.encode_bool(True))
     return xdr_codec.VOID
@@ -91,7 +91,7 @@ def unfreeze_config(invocation: Invocation, caller: str) -> bytes:
 def set_retention_limit(invocation: Invocation, caller: str, limit: int) -> bytes:
     invocation.require_admin(caller)
     if not 1 <= limit <= RETENTION_MAX:
-        raise contract_failure(SLAError.RETENTION_LIMIT_OUT_OF_RANGE)
+        raise build_failure(SLAError.RETENTION_LIMIT_OUT_OF_RANGE)
     invocation.write(retention=limit)
     return xdr_codec.VOID
 
@@ -126,7 +126,7 @@ def migrate(invocation: Invocation, caller: str) -> bytes:
     invocation.require(caller, invocation.stored.admin if invocation.stored else None)
     assert invocation.stored is not None
     if invocation.stored.version > STORAGE_VERSION:
-        raise contract_failure(SLAError.VERSION_MISMATCH)
+        raise build_failure(SLAError.VERSION_MISMATCH)
     return xdr_codec.VOID
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from stellar_sdk import scval, xdr
 from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
-from stellar_sandbox.calculator.contract_errors import SLAError, contract_failure
+from stellar_sandbox.calculator.contract_errors import SLAError, build_failure
 from stellar_sandbox.calculator.contract_state import STORAGE_VERSION, ContractState
 from stellar_sandbox.calculator.scval_encoding import VERSION
 from stellar_sandbox.calculator.sla_config import SLAConfig
@@ -32,9 +32,9 @@ class Invocation:
     def state(self) -> ContractState:
         """The contract's state, if it has the storage version of this code."""
         if self.stored is None:
-            raise contract_failure(SLAError.NOT_INITIALIZED)
+            raise build_failure(SLAError.NOT_INITIALIZED)
         if self.stored.version != STORAGE_VERSION:
-            raise contract_failure(SLAError.VERSION_MISMATCH)
+            raise build_failure(SLAError.VERSION_MISMATCH)
         return self.stored
 
     @property
@@ -51,18 +51,18 @@ class Invocation:
     def require(self, caller: str, holder: str | None) -> None:
         self.call.require_auth(caller)
         if holder is None:
-            raise contract_failure(SLAError.NOT_INITIALIZED)
+            raise build_failure(SLAError.NOT_INITIALIZED)
         if caller != holder:
-            raise contract_failure(SLAError.UNAUTHORIZED)
+            raise build_failure(SLAError.UNAUTHORIZED)
 
     def require_unfrozen(self) -> None:
         if self.state.frozen:
-            raise contract_failure(SLAError.CONFIG_FROZEN)
+            raise build_failure(SLAError.CONFIG_FROZEN)
 
     def get_config(self, severity: str) -> SLAConfig:
         terms = self.state.config.get(severity) or self.state.custom.get(severity)
         if terms is None:
-            raise contract_failure(SLAError.CONFIG_NOT_FOUND)
+            raise build_failure(SLAError.CONFIG_NOT_FOUND)
         return terms
 
     def emit(self, name: str, context: bytes, *data: bytes) -> None:

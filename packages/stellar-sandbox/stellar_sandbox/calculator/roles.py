@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stellar_sandbox.calculator import contract_state
-from stellar_sandbox.calculator.contract_errors import SLAError, contract_failure
+from stellar_sandbox.calculator.contract_errors import SLAError, build_failure
 from stellar_sandbox.calculator.invocation import Invocation
 from stellar_sandbox.ledger import xdr_codec
 from stellar_sandbox.ledger.xdr_codec import encode_sc_address
@@ -12,7 +12,7 @@ from stellar_sandbox.ledger.xdr_codec import encode_sc_address
 def initialize(invocation: Invocation, admin: str, operator: str) -> bytes:
     """Initialize the contract; after the admin has renounced, anybody may do it again."""
     if invocation.stored is not None and invocation.stored.admin is not None:
-        raise contract_failure(SLAError.ALREADY_INITIALIZED)
+        raise build_failure(SLAError.ALREADY_INITIALIZED)
     invocation.call.require_auth(admin)
     invocation.call.require_auth(operator)
     invocation.stored = contract_state.build_initial_state(admin, operator)
@@ -88,10 +88,10 @@ def _require_unfrozen_admin(invocation: Invocation, caller: str) -> None:
 def _accept(invocation: Invocation, caller: str, pending: str | None) -> None:
     invocation.call.require_auth(caller)
     if _require_pending(pending) != caller:
-        raise contract_failure(SLAError.UNAUTHORIZED)
+        raise build_failure(SLAError.UNAUTHORIZED)
 
 
 def _require_pending(pending: str | None) -> str:
     if pending is None:
-        raise contract_failure(SLAError.NO_PENDING_TRANSFER)
+        raise build_failure(SLAError.NO_PENDING_TRANSFER)
     return pending

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from stellar_sandbox.calculator.contract_errors import SLAError, contract_failure
+from stellar_sandbox.calculator.contract_errors import SLAError, build_failure
 
 SEVERITIES = ("critical", "high", "medium", "low")
 
@@ -43,7 +43,7 @@ BASE, MODULUS, SALT = 91_138_233, 2**63 - 25, 0x9E37_79B9_7F4A_7C15
 U64 = 2**64
 
 
-def config_hash(config: Mapping[str, SLAConfig]) -> int:
+def compute_config_hash(config: Mapping[str, SLAConfig]) -> int:
     """Hash the twelve numbers; every product and sum wraps at 64 bits before the modulus."""
     value = power = 1
     for severity in SEVERITIES:
@@ -57,36 +57,36 @@ def config_hash(config: Mapping[str, SLAConfig]) -> int:
 def check_canonical(severity: str, terms: SLAConfig, config: Mapping[str, SLAConfig]) -> None:
     """Check what `set_config` checks, in its order."""
     if severity not in SEVERITIES:
-        raise contract_failure(SLAError.INVALID_SEVERITY)
+        raise build_failure(SLAError.INVALID_SEVERITY)
     _check_ranges(terms)
     bounds = BOUNDS[severity]
     if terms.threshold_minutes > bounds.threshold_max:
-        raise contract_failure(SLAError.INVALID_THRESHOLD)
+        raise build_failure(SLAError.INVALID_THRESHOLD)
     if not bounds.penalty_min <= terms.penalty_per_minute <= bounds.penalty_max:
-        raise contract_failure(SLAError.INVALID_PENALTY)
+        raise build_failure(SLAError.INVALID_PENALTY)
     _check_proportion(terms)
     _check_order(severity, terms.penalty_per_minute, config)
 
 
 def check_custom(severity: str, terms: SLAConfig) -> None:
     if severity in SEVERITIES:
-        raise contract_failure(SLAError.INVALID_SEVERITY)
+        raise build_failure(SLAError.INVALID_SEVERITY)
     _check_ranges(terms)
     _check_proportion(terms)
 
 
 def _check_ranges(terms: SLAConfig) -> None:
     if not 1 <= terms.threshold_minutes <= 1_440:
-        raise contract_failure(SLAError.INVALID_THRESHOLD)
+        raise build_failure(SLAError.INVALID_THRESHOLD)
     if not 1 <= terms.penalty_per_minute <= 10_000:
-        raise contract_failure(SLAError.INVALID_PENALTY)
+        raise build_failure(SLAError.INVALID_PENALTY)
     if not 1 <= terms.reward_base <= 100_000:
-        raise contract_failure(SLAError.INVALID_REWARD)
+        raise build_failure(SLAError.INVALID_REWARD)
 
 
 def _check_proportion(terms: SLAConfig) -> None:
     if 3 * terms.penalty_per_minute >= 2 * terms.reward_base:
-        raise contract_failure(SLAError.INVALID_REWARD)
+        raise build_failure(SLAError.INVALID_REWARD)
 
 
 def _check_order(severity: str, penalty: int, config: Mapping[str, SLAConfig]) -> None:
@@ -97,4 +97,4 @@ def _check_order(severity: str, penalty: int, config: Mapping[str, SLAConfig]) -
     lighter = config[SEVERITIES[place + 1]].penalty_per_minute
     graver = config[SEVERITIES[place - 1]].penalty_per_minute if place else None
     if penalty < lighter or (graver is not None and penalty > graver):
-        raise contract_failure(SLAError.INVALID_PENALTY)
+        raise build_failure(SLAError.INVALID_PENALTY)

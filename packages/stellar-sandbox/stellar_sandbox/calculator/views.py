@@ -7,7 +7,7 @@ from collections.abc import Callable
 from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
 from stellar_sandbox.calculator import scval_encoding
-from stellar_sandbox.calculator.contract_errors import SLAError, contract_failure
+from stellar_sandbox.calculator.contract_errors import SLAError, build_failure
 from stellar_sandbox.calculator.contract_state import STORAGE_VERSION, ContractState
 from stellar_sandbox.calculator.invocation import Invocation
 from stellar_sandbox.calculator.scval_encoding import (
@@ -16,7 +16,7 @@ from stellar_sandbox.calculator.scval_encoding import (
     encode_option,
     encode_struct,
 )
-from stellar_sandbox.calculator.sla_config import SEVERITIES, config_hash
+from stellar_sandbox.calculator.sla_config import SEVERITIES, compute_config_hash
 from stellar_sandbox.contracts.host_errors import HostError
 from stellar_sandbox.ledger import xdr_codec
 from stellar_sandbox.ledger.xdr_codec import (
@@ -36,7 +36,7 @@ View = Callable[[Invocation], bytes]
 def require_state(invocation: Invocation) -> ContractState:
     """Return the contract's state, whatever its storage version."""
     if invocation.stored is None:
-        raise contract_failure(SLAError.NOT_INITIALIZED)
+        raise build_failure(SLAError.NOT_INITIALIZED)
     return invocation.stored
 
 
@@ -46,7 +46,7 @@ def _encode_needs_migration(state: ContractState) -> bytes:
 
 def _encode_holder(holder: str | None) -> bytes:
     if holder is None:
-        raise contract_failure(SLAError.NOT_INITIALIZED)
+        raise build_failure(SLAError.NOT_INITIALIZED)
     return xdr_codec.encode_sc_address(holder)
 
 
@@ -57,7 +57,7 @@ def get_config(invocation: Invocation, severity: str) -> bytes:
 def get_custom_severity(invocation: Invocation, severity: str) -> bytes:
     terms = invocation.state.custom.get(severity)
     if terms is None:
-        raise contract_failure(SLAError.SEVERITY_NOT_IN_SET)
+        raise build_failure(SLAError.SEVERITY_NOT_IN_SET)
     return scval_encoding.encode_config(terms)
 
 
@@ -104,11 +104,11 @@ def get_history_page(invocation: Invocation, offset: int, limit: int) -> bytes:
 
 
 def get_history_by_outage(invocation: Invocation, outage_id: str) -> bytes:
-    return scval_encoding.encode_results(invocation.state.results_of_outage(outage_id))
+    return scval_encoding.encode_results(invocation.state.find_results(outage_id))
 
 
 def get_latest_by_outage(invocation: Invocation, outage_id: str) -> bytes:
-    found = invocation.state.results_of_outage(outage_id)
+    found = invocation.state.find_results(outage_id)
     return scval_encoding.encode_result(found[-1]) if found else xdr_codec.VOID
 
 
@@ -194,7 +194,7 @@ def get_contract_state_fingerprint(invocation: Invocation) -> bytes:
         contract_name=CONTRACT_NAME,
         storage_version=encode_u32(state.version),
         result_schema_version=SCHEMA_VERSION,
-        config_version_hash=encode_u64(config_hash(state.config)),
+        config_version_hash=encode_u64(compute_config_hash(state.config)),
         is_paused=encode_bool(state.paused),
         needs_migration=_encode_needs_migration(state),
         is_config_frozen=encode_bool(state.frozen),
@@ -227,7 +227,9 @@ PARAMETERLESS_VIEWS: dict[str, View] = {
     ),
     "list_configs": lambda invocation: scval_encoding.encode_configs(invocation.state.config),
     "get_config_count": lambda invocation: encode_u32(len(invocation.state.config)),
-    "get_config_version_hash": lambda invocation: encode_u64(config_hash(invocation.state.config)),
+    "get_config_version_hash": lambda invocation: encode_u64(
+        compute_config_hash(invocation.state.config)
+    ),
     "get_config_bundle": lambda invocation: encode_struct(
         snapshot=scval_encoding.encode_snapshot(invocation.state.config),
         schema=scval_encoding.encode_result_schema(),

@@ -54,7 +54,7 @@ class AuthorizationManager:
         if self.recording:
             self.recorded.append(address)
             if address != self.source:
-                ltx.account(address)
+                ltx.load_account(address)
                 _consume_nonce(ltx, address, derive_nonce(address, call, ledger), ledger)
             return
         entry = self._take_entry(address, call)
@@ -66,7 +66,7 @@ class AuthorizationManager:
         expiry = credentials.signature_expiration_ledger.uint32
         if expiry < ledger:
             raise HostError(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_INVALID_INPUT)
-        account = ltx.account(address)
+        account = ltx.load_account(address)
         preimage = build_authorization_preimage(entry, expiry, self.passphrase)
         payload = sha256(preimage.to_xdr_bytes()).digest()
         if account is None or not _is_signed_by(account, credentials.signature, payload):
@@ -102,7 +102,7 @@ def derive_nonce(address: str, call: bytes, ledger: int) -> int:
 
 def _consume_nonce(ltx: LedgerTxn, address: str, nonce: int, expiry: int) -> None:
     data_key = (pack(">i", 21) + pack(">q", nonce)).hex()
-    if ltx.data(address, data_key, TEMPORARY) is not None:
+    if ltx.load_contract_data(address, data_key, TEMPORARY) is not None:
         raise HostError(SCErrorType.SCE_AUTH, SCErrorCode.SCEC_EXISTING_VALUE)
     ltx.put(ContractDataEntry(address, data_key, xdr_codec.VOID.hex(), TEMPORARY, expiry))
 

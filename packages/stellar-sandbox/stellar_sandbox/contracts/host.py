@@ -83,7 +83,7 @@ class Contract(Protocol):
 class Deployed(Contract, Protocol):
     """A contract that exists from the first ledger."""
 
-    def instance(self, passphrase: str) -> ContractDataEntry:
+    def build_instance(self, passphrase: str) -> ContractDataEntry:
         """Return the instance entry of this contract, as the network stores it."""
 
 
@@ -135,14 +135,14 @@ def check_declared_resources(
     output_bytes = sum(map(len, call.events)) + len(return_value)
     if (
         call.instructions > resources.instructions.uint32
-        or disk_read_bytes(footprint.readable) > resources.disk_read_bytes.uint32
+        or measure_disk_reads(footprint.readable) > resources.disk_read_bytes.uint32
         or write_bytes(call.ltx.changes) > resources.write_bytes.uint32
         or output_bytes > fees.MAX_EVENT_BYTES
     ):
         raise ResourceLimitExceeded
 
 
-def disk_read_bytes(keys: Iterable[LedgerKey]) -> int:
+def measure_disk_reads(keys: Iterable[LedgerKey]) -> int:
     """Count classic entries alone: contract data is held in memory."""
     return sum(fees.ENTRY_BYTES[key[0]] for key in keys if key[0] != "data")
 

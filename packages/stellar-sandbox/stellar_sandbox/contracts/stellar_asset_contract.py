@@ -64,7 +64,7 @@ class AssetContract:
         call.instructions += VIEW_INSTRUCTIONS if arity < 3 else TRANSFER_INSTRUCTIONS
         return function(call)
 
-    def instance(self, passphrase: str) -> ContractDataEntry:
+    def build_instance(self, passphrase: str) -> ContractDataEntry:
         """Return the instance entry of this contract, as the network stores it."""
         symbol = self.asset.partition(":")[0]
         metadata = xdr_codec.encode_map(
@@ -120,7 +120,7 @@ class AssetContract:
             raise build_contract_error(number) from None
 
     def _require_trustline(self, call: ContractCall, address: str) -> TrustLineEntry:
-        line = call.ltx.trustline(address, self.asset)
+        line = call.ltx.load_trustline(address, self.asset)
         if line is None:
             missing = call.ltx.peek(("account", address)) is None
             raise build_contract_error(ACCOUNT_MISSING if missing else TRUSTLINE_MISSING)
@@ -133,7 +133,7 @@ class AssetContract:
         if address == self.issuer:
             return xdr_codec.encode_i128(INT64_MAX)
         if self.asset == NATIVE:
-            account = call.ltx.account(address)
+            account = call.ltx.load_account(address)
             if account is None:
                 raise build_contract_error(ACCOUNT_MISSING)
             return xdr_codec.encode_i128(max(0, account.available_balance))

@@ -121,7 +121,7 @@ def _parse_v1(
         fee=envelope.tx.fee.uint32,
         fee_source=source,
         is_fee_bump=False,
-        is_soroban=_calls_contracts(envelope.tx),
+        is_soroban=_invokes_soroban(envelope.tx),
         signatures=envelope.signatures,
         outer_signatures=[],
         footprint=_parse_footprint(envelope.tx),
@@ -151,7 +151,7 @@ def _parse_fee_bump(
         fee=envelope.tx.fee.int64,
         fee_source=payer,
         is_fee_bump=True,
-        is_soroban=_calls_contracts(inner.tx),
+        is_soroban=_invokes_soroban(inner.tx),
         signatures=inner.signatures,
         outer_signatures=envelope.signatures,
         footprint=_parse_footprint(inner.tx),
@@ -164,7 +164,7 @@ def _parse_footprint(tx: xdr.Transaction) -> Footprint | None:
     return None if data is None else Footprint.read(data.resources.footprint)
 
 
-def _calls_contracts(tx: xdr.Transaction) -> bool:
+def _invokes_soroban(tx: xdr.Transaction) -> bool:
     return any(operation.body.type in SOROBAN_OPERATIONS for operation in tx.operations)
 
 

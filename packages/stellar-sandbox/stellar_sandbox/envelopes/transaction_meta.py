@@ -31,12 +31,12 @@ class TransactionMeta:
             + self.changes_before
             + xdr_codec.encode_array(operations)
             + self.changes_after
-            + self._soroban_meta()
+            + self._pack_soroban_meta()
             + xdr_codec.encode_array(self.transaction_events)
             + xdr_codec.encode_array(self.diagnostics)
         )
 
-    def _soroban_meta(self) -> bytes:
+    def _pack_soroban_meta(self) -> bytes:
         if self.resource_fees is None:
             return xdr_codec.ZERO
         fees = pack(">iiqqq", 1, 0, *self.resource_fees)

@@ -48,11 +48,11 @@ class TransactionRefused(Exception):
         self.inner = inner
 
 
-def operation_result(kind: OperationType, code: int, payload: bytes = b"") -> bytes:
+def encode_operation_result(kind: OperationType, code: int, payload: bytes = b"") -> bytes:
     return pack(">iii", 0, int(kind), code) + payload
 
 
-def transaction_result(
+def encode_transaction_result(
     fee: int, code: int, operations: list[bytes], inner_hash: bytes | None = None
 ) -> bytes:
     body = pack(">i", code) + (

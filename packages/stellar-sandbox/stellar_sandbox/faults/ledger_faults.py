@@ -25,7 +25,7 @@ Change = tuple[list[LedgerEntry], list[LedgerKey]]
 def begin_fault(what: LedgerFault, asset: str, state: LedgerTxn) -> Change:
     """Return the changes that freeze or remove the trustline of an account."""
     kind, address = what
-    line, account = state.trustline(address, asset), state.account(address)
+    line, account = state.load_trustline(address, asset), state.load_account(address)
     if line is None or account is None:
         return [], []
     if kind == "frozen_trustline":
@@ -36,7 +36,7 @@ def begin_fault(what: LedgerFault, asset: str, state: LedgerTxn) -> Change:
 def end_fault(what: LedgerFault, asset: str, state: LedgerTxn) -> Change:
     """Return the changes that authorize the trustline again, or open it with an empty balance."""
     kind, address = what
-    line, account = state.trustline(address, asset), state.account(address)
+    line, account = state.load_trustline(address, asset), state.load_account(address)
     if account is None:
         return [], []
     if kind == "frozen_trustline":

@@ -43,7 +43,7 @@ def deposit(ltx: LedgerTxn, owner: str, asset: str, amount: int) -> None:
 
 
 def _move_native(ltx: LedgerTxn, owner: str, amount: int) -> None:
-    account = ltx.account(owner)
+    account = ltx.load_account(owner)
     if account is None:
         raise TransferFailed(TransferError.NO_ACCOUNT)
     if amount < 0 and account.available_balance < -amount:
@@ -54,7 +54,7 @@ def _move_native(ltx: LedgerTxn, owner: str, amount: int) -> None:
 
 
 def _move_issued(ltx: LedgerTxn, owner: str, asset: str, amount: int) -> None:
-    line = ltx.trustline(owner, asset)
+    line = ltx.load_trustline(owner, asset)
     if line is None:
         raise TransferFailed(TransferError.NO_TRUST)
     if not line.authorized:

@@ -29,28 +29,28 @@ PER_SIZE_KB = 406 + 4_059
 PER_EVENTS_KB = 5_000
 
 
-def resource_fee(resources: xdr.SorobanResources, size: int) -> int:
+def compute_resource_fee(resources: xdr.SorobanResources, size: int) -> int:
     """Return the non-refundable part of the resource fee."""
     footprint = resources.footprint
     return (
-        _per(resources.instructions.uint32, 10_000, PER_10K_INSTRUCTIONS)
-        + disk_read_entries(resources) * PER_DISK_READ_ENTRY
-        + _per(resources.disk_read_bytes.uint32, 1_024, PER_DISK_READ_KB)
+        _price(resources.instructions.uint32, 10_000, PER_10K_INSTRUCTIONS)
+        + count_disk_read_entries(resources) * PER_DISK_READ_ENTRY
+        + _price(resources.disk_read_bytes.uint32, 1_024, PER_DISK_READ_KB)
         + len(footprint.read_write) * PER_WRITE_ENTRY
-        + _per(resources.write_bytes.uint32, 1_024, PER_WRITE_KB)
-        + _per(size, 1_024, PER_SIZE_KB)
+        + _price(resources.write_bytes.uint32, 1_024, PER_WRITE_KB)
+        + _price(size, 1_024, PER_SIZE_KB)
     )
 
 
-def disk_read_entries(resources: xdr.SorobanResources) -> int:
+def count_disk_read_entries(resources: xdr.SorobanResources) -> int:
     """Count classic entries alone: contract data is held in memory."""
     keys = resources.footprint.read_only + resources.footprint.read_write
     return sum(key.type != xdr.LedgerEntryType.CONTRACT_DATA for key in keys)
 
 
-def events_fee(size: int) -> int:
+def compute_events_fee(size: int) -> int:
     """Return the part of the resource fee for events and the return value."""
-    return _per(size, 1_024, PER_EVENTS_KB)
+    return _price(size, 1_024, PER_EVENTS_KB)
 
 
 def exceeds_limits(resources: xdr.SorobanResources, size: int) -> bool:
@@ -58,7 +58,7 @@ def exceeds_limits(resources: xdr.SorobanResources, size: int) -> bool:
     entries = len(footprint.read_only) + len(footprint.read_write)
     return (
         resources.instructions.uint32 > MAX_INSTRUCTIONS
-        or disk_read_entries(resources) > MAX_DISK_READ_ENTRIES
+        or count_disk_read_entries(resources) > MAX_DISK_READ_ENTRIES
         or resources.disk_read_bytes.uint32 > MAX_DISK_READ_BYTES
         or resources.write_bytes.uint32 > MAX_WRITE_BYTES
         or len(footprint.read_write) > MAX_WRITE_ENTRIES
@@ -67,5 +67,5 @@ def exceeds_limits(resources: xdr.SorobanResources, size: int) -> bool:
     )
 
 
-def _per(amount: int, unit: int, price: int) -> int:
+def _price(amount: int, unit: int, price: int) -> int:
     return -(-amount * price // unit)

@@ -88,7 +88,9 @@ class LedgerStore:
         self._db.close()
 
     def read_state(self, name: str) -> str | None:
-        row = self._db.execute("select value from persistent_state where name = ?", (name,)).fetchone()
+        row = self._db.execute(
+            "select value from persistent_state where name = ?", (name,)
+        ).fetchone()
         return None if row is None else str(row[0])
 
     def load_entries(self) -> dict[LedgerKey, LedgerEntry]:

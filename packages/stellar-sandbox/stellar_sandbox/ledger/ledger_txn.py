@@ -36,16 +36,18 @@ class LedgerTxn:
     def remove(self, key: LedgerKey) -> None:
         self.changes[key] = None
 
-    def account(self, address: str) -> AccountEntry | None:
+    def load_account(self, address: str) -> AccountEntry | None:
         return cast("AccountEntry | None", self.get(("account", address)))
 
-    def trustline(self, owner: str, asset: str) -> TrustLineEntry | None:
+    def load_trustline(self, owner: str, asset: str) -> TrustLineEntry | None:
         return cast("TrustLineEntry | None", self.get(("trustline", owner, asset)))
 
-    def claimable(self, balance_id: str) -> ClaimableBalanceEntry | None:
+    def load_claimable_balance(self, balance_id: str) -> ClaimableBalanceEntry | None:
         return cast("ClaimableBalanceEntry | None", self.get(("claimable", balance_id)))
 
-    def data(self, contract: str, data_key: str, durability: int = 1) -> ContractDataEntry | None:
+    def load_contract_data(
+        self, contract: str, data_key: str, durability: int = 1
+    ) -> ContractDataEntry | None:
         return cast(
             "ContractDataEntry | None", self.get(("data", contract, data_key, str(durability)))
         )

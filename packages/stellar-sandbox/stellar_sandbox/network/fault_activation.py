@@ -86,9 +86,9 @@ def _check_address(network: Network, fault: Fault) -> None:
         return
     root, asset = network.ledger.root, network.settings.genesis.asset
     if fault.kind == "frozen_key":
-        if root.account(fault.address) is None:
+        if root.load_account(fault.address) is None:
             raise InvalidFaultPlan(f"There is no account {fault.address} to freeze.")
-    elif root.trustline(fault.address, asset) is None:
+    elif root.load_trustline(fault.address, asset) is None:
         raise InvalidFaultPlan(f"{fault.address} has no trustline to disturb.")
 
 

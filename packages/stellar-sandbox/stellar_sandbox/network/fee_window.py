@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from stellar_sandbox.network.ledger_manager import LedgerCloseResult
-from stellar_sandbox.network.surge_pricing import rate
+from stellar_sandbox.network.surge_pricing import get_fee_rate
 
 
 @dataclass(slots=True)
@@ -16,9 +16,9 @@ class LedgerFees:
     soroban: list[int] = field(default_factory=list)
 
     @classmethod
-    def of(cls, closing: LedgerCloseResult) -> LedgerFees:
+    def collect(cls, closing: LedgerCloseResult) -> LedgerFees:
         sample = cls()
         for envelope in closing.applied:
             lane = sample.soroban if envelope.is_soroban else sample.classic
-            lane.append(int(rate(envelope)))
+            lane.append(int(get_fee_rate(envelope)))
         return sample

@@ -66,7 +66,7 @@ class Genesis:
     def build_entries(self) -> list[LedgerEntry]:
         issuer = self.asset.partition(":")[2]
         made: list[LedgerEntry] = [
-            contract.instance(self.passphrase) for contract in self.build_contracts()
+            contract.build_instance(self.passphrase) for contract in self.build_contracts()
         ]
         if issuer not in {address for address, _, _ in self.accounts}:
             made.append(AccountEntry(issuer, ISSUER_NATIVE, 0))

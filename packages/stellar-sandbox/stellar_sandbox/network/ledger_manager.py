@@ -57,7 +57,7 @@ class Ledger:
         self.store = LedgerStore(data_dir)
         self.root = LedgerTxn()
         self.contracts: dict[str, Contract] = {
-            contract.instance(genesis.passphrase).contract: contract
+            contract.build_instance(genesis.passphrase).contract: contract
             for contract in genesis.build_contracts()
         }
         self.undo: dict[int, dict[LedgerKey, LedgerEntry | None]] = {}
@@ -97,12 +97,12 @@ class Ledger:
         """How many ledgers back the entries are still known."""
         return len(self.undo)
 
-    def header_at(self, sequence: int) -> LedgerHeader:
+    def get_header(self, sequence: int) -> LedgerHeader:
         last_closed = self.read_headers.get(sequence) or self.store.read_header(sequence)
         assert last_closed is not None
         return last_closed
 
-    def ledger_txn_at(self, sequence: int) -> LedgerTxn:
+    def get_ledger_txn(self, sequence: int) -> LedgerTxn:
         """Return the entries as of a ledger."""
         if sequence >= self.last_closed.sequence:
             return self.root
@@ -202,7 +202,7 @@ class LedgerCloseResult:
 
 def _build_record(run: TransactionExecution, place: int) -> TransactionRecord:
     envelope = run.envelope
-    result, meta = run.result(), run.meta.pack()
+    result, meta = run.encode_result(), run.meta.pack()
     body = {
         "status": "SUCCESS" if run.code == 0 else "FAILED",
         "applicationOrder": place,

@@ -76,8 +76,8 @@ class Network:
                 self.close_ledger()
 
     def close_ledger(self) -> LedgerCloseResult:
-        closing = self.ledger.close(self._collect_candidates(), self.next_close_time())
-        self.fee_window.append(LedgerFees.of(closing))
+        closing = self.ledger.close(self._collect_candidates(), self.compute_close_time())
+        self.fee_window.append(LedgerFees.collect(closing))
         sequence = self.ledger.last_closed.sequence
         self.applied[sequence] = closing.applied
         self.applied.pop(sequence - RETAINED_STATES, None)
@@ -88,7 +88,7 @@ class Network:
         """Wait until the next ledger has closed."""
         await self._closed.wait()
 
-    def next_close_time(self) -> int:
+    def compute_close_time(self) -> int:
         last, now = self.ledger.last_closed.close_time, int(self.clock())
         # Close times increase, except with less than a second between ledgers.
         faster_than_clock = 0 < self.settings.close_seconds < 1
@@ -101,7 +101,7 @@ class Network:
         state: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Close a ledger that changes entries without a transaction."""
-        self.ledger.change_entries(entries, removed, self.next_close_time(), state)
+        self.ledger.change_entries(entries, removed, self.compute_close_time(), state)
         self._notify_nodes()
 
     def begin_ledger_fault(self, kind: str, address: str) -> None:
@@ -130,7 +130,7 @@ class Network:
 
     def fund_account(self, address: str) -> bool:
         """Create and fund an account; return False if it exists."""
-        if self.ledger.root.account(address) is not None:
+        if self.ledger.root.load_account(address) is not None:
             return False
         number = self.ledger.last_closed.sequence + 1
         self.change_entries([AccountEntry(address, FRIENDBOT_AMOUNT, number << 32)], [])
@@ -172,14 +172,16 @@ class Node:
     @property
     def last_closed(self) -> LedgerHeader:
         ledger = self.network.ledger
-        return ledger.header_at(ledger.last_closed.sequence - min(self.lag, ledger.retained_states))
+        return ledger.get_header(
+            ledger.last_closed.sequence - min(self.lag, ledger.retained_states)
+        )
 
     @property
     def history_header(self) -> LedgerHeader:
         """The last ledger of this node's transaction history."""
         ledger = self.network.ledger
         lag = min(self.lag + self.history_lag, ledger.retained_states)
-        return ledger.header_at(ledger.last_closed.sequence - lag)
+        return ledger.get_header(ledger.last_closed.sequence - lag)
 
     @property
     def protocol(self) -> int:
@@ -190,24 +192,26 @@ class Node:
         """The first ledger of this node's history."""
         ledger = self.network.ledger
         kept = max(ledger.oldest_sequence, min(self.history_start, self.history_header.sequence))
-        return ledger.header_at(kept)
+        return ledger.get_header(kept)
 
     @property
     def ltx(self) -> LedgerTxn:
-        return self.network.ledger.ledger_txn_at(self.last_closed.sequence)
+        return self.network.ledger.get_ledger_txn(self.last_closed.sequence)
 
     def catch_up(self) -> None:
         """Shift the queue for each ledger that this node closed since the last call."""
         ledger = self.network.ledger
         while self._followed < self.last_closed.sequence:
             self._followed += 1
-            closed = ledger.header_at(self._followed)
+            closed = ledger.get_header(self._followed)
             applied = self.network.applied.get(closed.sequence, [])
             self.queue.shift(
-                applied, ledger.ledger_txn_at(closed.sequence), self.next_ledger_context(closed)
+                applied,
+                ledger.get_ledger_txn(closed.sequence),
+                self.build_next_ledger_context(closed),
             )
 
-    def next_ledger_context(self, header: LedgerHeader) -> LedgerContext:
+    def build_next_ledger_context(self, header: LedgerHeader) -> LedgerContext:
         """Return the context of the next ledger, and until when a transaction must be valid.
 
         That is two closes later, plus the time by which the node is late.

@@ -45,13 +45,13 @@ class SurgePricing:
         return self.soroban_limits if envelope.is_soroban else self.classic_limits
 
     def _select_lane(self, envelopes: list[TransactionFrame]) -> list[tuple[TransactionFrame, int]]:
-        ranked = sorted(envelopes, key=lambda item: (-rate(item), item.hash))
+        ranked = sorted(envelopes, key=lambda item: (-get_fee_rate(item), item.hash))
         winners: list[TransactionFrame] = []
         left = self._get_limits(ranked[0]) if ranked else ()
         full = False
         for envelope in ranked:
             after = tuple(map(sub, left, measure_resources(envelope)))
-            if rate(envelope) < self.min_fee_rate or min(after) < 0:
+            if get_fee_rate(envelope) < self.min_fee_rate or min(after) < 0:
                 full = True
                 continue
             left = after
@@ -65,7 +65,7 @@ class SurgePricing:
         self, winners: list[TransactionFrame], full: bool
     ) -> list[tuple[TransactionFrame, int]]:
         """With room to spare each pays the base fee, otherwise the lowest selected bid."""
-        lowest = min(map(rate, winners), default=Fraction(0))
+        lowest = min(map(get_fee_rate, winners), default=Fraction(0))
         surged = full or self.min_fee_rate > fees.BASE_FEE
         price = max(Fraction(self.min_fee_rate), lowest) if surged else Fraction(fees.BASE_FEE)
         return [(item, ceil(price * item.paid_operations)) for item in winners]
@@ -76,7 +76,10 @@ def keep_best_bids(envelopes: list[TransactionFrame]) -> list[TransactionFrame]:
     best: dict[str, TransactionFrame] = {}
     for envelope in envelopes:
         rival = best.get(envelope.source)
-        if rival is None or (rate(envelope), envelope.hash) > (rate(rival), rival.hash):
+        if rival is None or (get_fee_rate(envelope), envelope.hash) > (
+            get_fee_rate(rival),
+            rival.hash,
+        ):
             best[envelope.source] = envelope
     return list(best.values())
 
@@ -91,13 +94,13 @@ def measure_resources(envelope: TransactionFrame) -> Resources:
         1,
         envelope.size,
         resources.instructions.uint32,
-        fees.disk_read_entries(resources),
+        fees.count_disk_read_entries(resources),
         resources.disk_read_bytes.uint32,
         len(resources.footprint.read_write),
         resources.write_bytes.uint32,
     )
 
 
-def rate(envelope: TransactionFrame) -> Fraction:
+def get_fee_rate(envelope: TransactionFrame) -> Fraction:
     """Return the bid for inclusion per operation."""
     return Fraction(envelope.inclusion_fee, envelope.paid_operations)

@@ -15,7 +15,7 @@ from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
 from stellar_sandbox.envelopes.transaction_result import TransactionRefused
 from stellar_sandbox.ledger.fees import BASE_FEE
 from stellar_sandbox.ledger.ledger_txn import LedgerTxn
-from stellar_sandbox.network.surge_pricing import SurgePricing, rate
+from stellar_sandbox.network.surge_pricing import SurgePricing, get_fee_rate
 from stellar_sandbox.transactions.transaction_validity import LedgerContext, check_valid
 
 PENDING_DEPTH = 4
@@ -129,13 +129,13 @@ class TransactionQueue:
         ]
         if self._surge_pricing.fits([*others, envelope], POOL_LEDGER_MULTIPLIER):
             return
-        others.sort(key=rate, reverse=True)
+        others.sort(key=get_fee_rate, reverse=True)
         evicted: list[TransactionFrame] = []
         while not self._surge_pricing.fits([*others, envelope], POOL_LEDGER_MULTIPLIER):
             if not others:
                 raise TryAgainLater
             weakest = others.pop()
-            if rate(weakest) >= rate(envelope):
+            if get_fee_rate(weakest) >= get_fee_rate(envelope):
                 bid = weakest.inclusion_fee * envelope.paid_operations // weakest.paid_operations
                 self.ban([envelope.hash])
                 raise TransactionRefused(
@@ -152,7 +152,7 @@ class TransactionQueue:
         Between the half and the whole a transaction is queued, ages out and is banned.
         """
         min_fee_rate = self._surge_pricing.min_fee_rate
-        if min_fee_rate > BASE_FEE and 2 * rate(envelope) < min_fee_rate:
+        if min_fee_rate > BASE_FEE and 2 * get_fee_rate(envelope) < min_fee_rate:
             self.ban([envelope.hash])
             needed = min_fee_rate * envelope.paid_operations + envelope.resource_fee
             raise TransactionRefused(Code.txINSUFFICIENT_FEE, fee=needed)
@@ -166,7 +166,7 @@ class TransactionQueue:
             for item in self._pending.values()
             if item is not queued and item.envelope.fee_source == envelope.fee_source
         )
-        payer = ltx.account(envelope.fee_source)
+        payer = ltx.load_account(envelope.fee_source)
         if payer is None or payer.available_balance < total_fees:
             raise TransactionRefused(Code.txINSUFFICIENT_BALANCE)
 

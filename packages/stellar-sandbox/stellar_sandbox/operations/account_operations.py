@@ -72,7 +72,7 @@ def check_set_options(body: xdr.OperationBody, source: str) -> None:
 def apply_set_options(body: xdr.OperationBody, context: OperationContext) -> bytes:
     operation = body.set_options_op
     assert operation is not None
-    account = context.ltx.account(context.source)
+    account = context.ltx.load_account(context.source)
     assert account is not None
     set_flags = operation.set_flags.uint32 if operation.set_flags else 0
     clear_flags = operation.clear_flags.uint32 if operation.clear_flags else 0
@@ -135,7 +135,7 @@ def check_bump_sequence(body: xdr.OperationBody, source: str) -> None:
 def apply_bump_sequence(body: xdr.OperationBody, context: OperationContext) -> bytes:
     assert body.bump_sequence_op is not None
     target = body.bump_sequence_op.bump_to.sequence_number.int64
-    account = context.ltx.account(context.source)
+    account = context.ltx.load_account(context.source)
     assert account is not None
     if target > account.sequence:
         context.ltx.put(replace(account, sequence=target))

@@ -94,12 +94,12 @@ def apply_create(body: xdr.OperationBody, context: OperationContext) -> bytes:
     assert asset is not None
     ltx, source = context.ltx, context.source
     claimants = [item.v0 for item in operation.claimants if item.v0 is not None]
-    sponsor = ltx.account(source)
+    sponsor = ltx.load_account(source)
     assert sponsor is not None
     if sponsor.available_balance < len(claimants) * BASE_RESERVE:
         raise OperationFailed(CreateCode.CREATE_CLAIMABLE_BALANCE_LOW_RESERVE)
     ltx.put(replace(sponsor, num_sponsoring=sponsor.num_sponsoring + len(claimants)))
-    line = ltx.trustline(source, asset)
+    line = ltx.load_trustline(source, asset)
     try:
         withdraw(ltx, source, asset, amount)
     except TransferFailed as failure:
@@ -161,7 +161,7 @@ def apply_claim(body: xdr.OperationBody, context: OperationContext) -> bytes:
     assert operation is not None
     assert operation.balance_id.v0 is not None
     ltx, source = context.ltx, context.source
-    balance = ltx.claimable(operation.balance_id.v0.hash.hex())
+    balance = ltx.load_claimable_balance(operation.balance_id.v0.hash.hex())
     if balance is None:
         raise OperationFailed(ClaimCode.CLAIM_CLAIMABLE_BALANCE_DOES_NOT_EXIST)
     predicate = dict(balance.claimants).get(source)
@@ -174,7 +174,7 @@ def apply_claim(body: xdr.OperationBody, context: OperationContext) -> bytes:
     except TransferFailed as failure:
         raise OperationFailed(DEPOSIT_CODES[failure.error]) from None
     ltx.remove(balance.key)
-    sponsor = ltx.account(balance.sponsor)
+    sponsor = ltx.load_account(balance.sponsor)
     if sponsor is not None:
         left = sponsor.num_sponsoring - len(balance.claimants)
         ltx.put(replace(sponsor, num_sponsoring=left))

@@ -11,7 +11,7 @@ from stellar_sdk.xdr import OperationType
 from stellar_sandbox.envelopes import transaction_result
 from stellar_sandbox.envelopes.signature_checker import SignatureChecker, get_threshold_level
 from stellar_sandbox.envelopes.transaction_frame import get_source
-from stellar_sandbox.envelopes.transaction_result import OperationFailed, operation_result
+from stellar_sandbox.envelopes.transaction_result import OperationFailed, encode_operation_result
 from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 from stellar_sandbox.operations import (
     account_operations,
@@ -69,7 +69,7 @@ def check_operation_signatures(
 ) -> bytes | None:
     """Return the result that refuses the operation for its signatures, or None."""
     source = get_source(operation, default)
-    account = ltx.account(source)
+    account = ltx.load_account(source)
     if account is None:
         if operation.source_account is None:
             return transaction_result.OP_NO_ACCOUNT
@@ -85,13 +85,13 @@ def check_operation(operation: xdr.Operation, default: str) -> bytes | None:
     if call is not None:
         # Wasm is not supported: an upload is refused, not ignored.
         return None if call.host_function.invoke_contract else transaction_result.OP_NOT_SUPPORTED
-    rule = HANDLERS.get(operation.body.type)
-    if rule is None:
+    handler = HANDLERS.get(operation.body.type)
+    if handler is None:
         return transaction_result.OP_NOT_SUPPORTED
     try:
-        rule.check(operation.body, get_source(operation, default))
+        handler.check(operation.body, get_source(operation, default))
     except OperationFailed as failure:
-        return operation_result(operation.body.type, failure.code)
+        return encode_operation_result(operation.body.type, failure.code)
     return None
 
 
@@ -100,7 +100,7 @@ def apply_operation(operation: xdr.Operation, context: OperationContext) -> tupl
     refused = check_operation(operation, context.source)
     if refused is not None:
         return False, refused
-    if context.ltx.account(context.source) is None:
+    if context.ltx.load_account(context.source) is None:
         return False, transaction_result.OP_NO_ACCOUNT
     kind = operation.body.type
     if sponsorship_operations.is_unsupported_for_sponsored(kind, context):
@@ -108,5 +108,5 @@ def apply_operation(operation: xdr.Operation, context: OperationContext) -> tupl
     try:
         payload = HANDLERS[kind].apply(operation.body, context)
     except OperationFailed as failure:
-        return False, operation_result(kind, failure.code)
-    return True, operation_result(kind, 0, payload)
+        return False, encode_operation_result(kind, failure.code)
+    return True, encode_operation_result(kind, 0, payload)

@@ -53,7 +53,7 @@ def apply_payment(body: xdr.OperationBody, context: OperationContext) -> bytes:
     asset, amount = parse_asset(body.payment_op.asset), body.payment_op.amount.int64
     assert asset is not None
     source, ltx = context.source, context.ltx
-    if ltx.account(target) is None:
+    if ltx.load_account(target) is None:
         raise OperationFailed(PaymentResultCode.PAYMENT_NO_DESTINATION)
     if not (source == target and asset == NATIVE):
         try:
@@ -102,7 +102,7 @@ def apply_create_account(body: xdr.OperationBody, context: OperationContext) -> 
     assert operation is not None
     target, amount = parse_account_id(operation.destination), operation.starting_balance.int64
     ltx = context.ltx
-    if ltx.account(target) is not None:
+    if ltx.load_account(target) is not None:
         raise OperationFailed(CreateAccountResultCode.CREATE_ACCOUNT_ALREADY_EXIST)
     # The sequence starts at the ledger, so that transactions of a deleted account stay invalid.
     created = reserve_account(AccountEntry(target, amount, context.ledger << 32), context)

@@ -74,7 +74,7 @@ def reserve_account(account: AccountEntry, context: OperationContext) -> Account
         if account.balance < ACCOUNT_RESERVES * BASE_RESERVE:
             raise OperationFailed(low)
         return account
-    sponsor = context.ltx.account(name)
+    sponsor = context.ltx.load_account(name)
     if sponsor is None or sponsor.available_balance < ACCOUNT_RESERVES * BASE_RESERVE:
         raise OperationFailed(low)
     charged = replace(sponsor, num_sponsoring=sponsor.num_sponsoring + ACCOUNT_RESERVES)

@@ -46,9 +46,9 @@ def apply_change_trust(body: xdr.OperationBody, context: OperationContext) -> by
     asset, limit = parse_asset(operation.line), operation.limit.int64
     assert asset is not None
     ltx = context.ltx
-    holder = ltx.account(context.source)
+    holder = ltx.load_account(context.source)
     assert holder is not None
-    line = ltx.trustline(holder.address, asset)
+    line = ltx.load_trustline(holder.address, asset)
     if line is None:
         _open_trustline(context, holder, asset, limit)
     elif limit < line.balance:
@@ -56,7 +56,7 @@ def apply_change_trust(body: xdr.OperationBody, context: OperationContext) -> by
     elif limit == 0:
         ltx.remove(line.key)
         ltx.put(replace(holder, num_sub_entries=holder.num_sub_entries - 1))
-    elif ltx.account(get_issuer(asset) or "") is None:
+    elif ltx.load_account(get_issuer(asset) or "") is None:
         raise OperationFailed(ChangeTrustResultCode.CHANGE_TRUST_NO_ISSUER)
     else:
         ltx.put(replace(line, limit=limit))
@@ -69,7 +69,7 @@ def _open_trustline(
     ltx = context.ltx
     if limit == 0:
         raise OperationFailed(ChangeTrustResultCode.CHANGE_TRUST_INVALID_LIMIT)
-    issuer = ltx.account(get_issuer(asset) or "")
+    issuer = ltx.load_account(get_issuer(asset) or "")
     if issuer is None:
         raise OperationFailed(ChangeTrustResultCode.CHANGE_TRUST_NO_ISSUER)
     if holder.available_balance < BASE_RESERVE:
@@ -104,14 +104,14 @@ def apply_set_flags(body: xdr.OperationBody, context: OperationContext) -> bytes
     assert operation is not None
     asset, trustor = parse_asset(operation.asset), parse_account_id(operation.trustor)
     assert asset is not None
-    line = context.ltx.trustline(trustor, asset)
+    line = context.ltx.load_trustline(trustor, asset)
     if line is None:
         raise OperationFailed(SetTrustLineFlagsResultCode.SET_TRUST_LINE_FLAGS_NO_TRUST_LINE)
     flags = (line.flags & ~operation.clear_flags.uint32) | operation.set_flags.uint32
     both = AUTHORIZED | MAINTAIN_LIABILITIES
     if flags & both == both:
         raise OperationFailed(SetTrustLineFlagsResultCode.SET_TRUST_LINE_FLAGS_INVALID_STATE)
-    issuer = context.ltx.account(context.source)
+    issuer = context.ltx.load_account(context.source)
     assert issuer is not None
     if _rank_flags(flags) < _rank_flags(line.flags) and not issuer.flags & AUTH_REVOCABLE:
         raise OperationFailed(SetTrustLineFlagsResultCode.SET_TRUST_LINE_FLAGS_CANT_REVOKE)

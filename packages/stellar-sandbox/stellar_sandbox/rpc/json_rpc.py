@@ -69,5 +69,5 @@ def encode_error(request_id: object, problem: RpcError) -> bytes:
     return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "error": error})
 
 
-def internal_error(request_id: object, message: str) -> bytes:
+def encode_internal_error(request_id: object, message: str) -> bytes:
     return encode_error(request_id, RpcError(INTERNAL, message))

@@ -73,7 +73,9 @@ def _apply_response_faults(node: Node, request: dict[str, Any], answer: bytes) -
         return RpcReply(connection_failure=ConnectionFailure.RESET)
     if _is_triggered(node, request, "internal_error"):
         return RpcReply(
-            json_rpc.internal_error(request.get("id"), "could not submit transaction to core")
+            json_rpc.encode_internal_error(
+                request.get("id"), "could not submit transaction to core"
+            )
         )
     if _is_triggered(node, request, "garbage"):
         return RpcReply(GARBAGE)
@@ -88,18 +90,18 @@ async def _answer_before_close(node: Node, request: dict[str, Any]) -> bytes:
     """
     found: list[TransactionRecord | None] = []
 
-    def look(node: Node, params: dict[str, Any]) -> dict[str, Any]:
+    def find(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         found.append(transaction_methods.find_transaction(node, params))
         return {}
 
-    def tell(node: Node, params: dict[str, Any]) -> dict[str, Any]:
+    def build_answer(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         return transaction_methods.build_answer(node, params, found[0])
 
-    answer = json_rpc.answer_request(node, request, look)
+    answer = json_rpc.answer_request(node, request, find)
     if not found:
         return answer
     await node.network.wait_for_close()
-    return json_rpc.answer_request(node, request, tell)
+    return json_rpc.answer_request(node, request, build_answer)
 
 
 def _is_triggered(node: Node, request: dict[str, Any], kind: str) -> bool:

@@ -14,8 +14,8 @@ from stellar_sandbox.contracts.host import (
     ContractCall,
     Contracts,
     HostContext,
-    disk_read_bytes,
     invoke_contract,
+    measure_disk_reads,
     write_bytes,
 )
 from stellar_sandbox.contracts.host_errors import HostError
@@ -90,15 +90,15 @@ def _build_answer(
     writes = sorted(key for key, _, _ in changes)
     reads = sorted(call.ltx.reads - set(writes))
     instructions = call.instructions + INSTRUCTION_MARGIN + leeway
-    sizes = instructions, disk_read_bytes([*reads, *writes]), write_bytes(call.ltx.changes)
+    sizes = instructions, measure_disk_reads([*reads, *writes]), write_bytes(call.ltx.changes)
     footprint = xdr_codec.encode_array([xdr_codec.encode_ledger_key(key) for key in reads])
     footprint += xdr_codec.encode_array([xdr_codec.encode_ledger_key(key) for key in writes])
     resources = footprint + pack(">III", *sizes)
     declared = xdr.SorobanResources.from_xdr_bytes(resources)
     auth = [_build_authorization(call, address) for address in call.authorization.recorded]
     size = (envelope.size + len(resources) + sum(map(len, auth))) * 11 // 10 + SIGNATURES_BYTES
-    refundable_fee = fees.events_fee(sum(map(len, call.events)) + len(return_value))
-    fee = fees.resource_fee(declared, size) + refundable_fee * 115 // 100 + 1
+    refundable_fee = fees.compute_events_fee(sum(map(len, call.events)) + len(return_value))
+    fee = fees.compute_resource_fee(declared, size) + refundable_fee * 115 // 100 + 1
     return {
         "transactionData": _encode_base64(xdr_codec.ZERO + resources + pack(">q", fee)),
         "minResourceFee": str(fee),

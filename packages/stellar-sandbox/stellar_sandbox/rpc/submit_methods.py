@@ -13,7 +13,10 @@ from stellar_sandbox.envelopes.transaction_frame import (
     TransactionFrame,
     parse_envelope,
 )
-from stellar_sandbox.envelopes.transaction_result import TransactionRefused, transaction_result
+from stellar_sandbox.envelopes.transaction_result import (
+    TransactionRefused,
+    encode_transaction_result,
+)
 from stellar_sandbox.network.network import Node
 from stellar_sandbox.network.transaction_queue import DuplicateTransaction, TryAgainLater
 from stellar_sandbox.rpc.rpc_errors import INTERNAL, INVALID_PARAMS, RpcError
@@ -44,7 +47,7 @@ def send_transaction(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         # stellar-core answers FILTERED, a status that stellar-rpc does not know.
         raise RpcError(INTERNAL, "invalid status from stellar-core")
     try:
-        node.queue.try_add(envelope, node.ltx, node.next_ledger_context(header))
+        node.queue.try_add(envelope, node.ltx, node.build_next_ledger_context(header))
     except TryAgainLater:
         return {"status": "TRY_AGAIN_LATER", **answer}
     except DuplicateTransaction:
@@ -67,7 +70,7 @@ def _build_error_result(envelope: TransactionFrame, refused: TransactionRefused)
     inner = envelope.inner_hash if refused.inner else None
     too_low = refused.code == Code.txINSUFFICIENT_FEE
     fee = refused.fee if too_low else envelope.fee
-    raw = transaction_result(fee, refused.code, refused.operations, inner)
+    raw = encode_transaction_result(fee, refused.code, refused.operations, inner)
     return base64.b64encode(raw).decode()
 
 

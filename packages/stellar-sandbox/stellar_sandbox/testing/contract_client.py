@@ -34,13 +34,13 @@ PASSPHRASE = "Standalone ApexChainx Sandbox ; 2026"
 _CODE = re.compile(r"Error\(Contract, #([0-9]+)\)")
 
 
-def key(name: str) -> Keypair:
+def derive_keypair(name: str) -> Keypair:
     return Keypair.from_raw_ed25519_seed(name.encode().ljust(32, b"."))
 
 
-PEOPLE = {name: key(name) for name in ("admin", "operator", "stranger", "other")}
+PEOPLE = {name: derive_keypair(name) for name in ("admin", "operator", "stranger", "other")}
 NAMES = {pair.public_key: name for name, pair in PEOPLE.items()}
-CHANNEL, FEES = key("channel"), key("fees")
+CHANNEL, FEES = derive_keypair("channel"), derive_keypair("fees")
 
 
 class ContractCallFailed(Exception):
@@ -63,12 +63,12 @@ class ContractCallResult:
     return_xdr: str
 
 
-def genesis() -> Genesis:
+def build_genesis() -> Genesis:
     holders = [*PEOPLE.values(), CHANNEL, FEES]
     return Genesis.parse(
         {
             "network_passphrase": PASSPHRASE,
-            "asset": {"code": "USDC", "issuer": key("issuer").public_key},
+            "asset": {"code": "USDC", "issuer": derive_keypair("issuer").public_key},
             "accounts": [
                 {"address": pair.public_key, "native_stroops": 10**13, "usdc_stroops": None}
                 for pair in holders
@@ -99,17 +99,19 @@ class ContractClient:
     async def view(self, function: str, *args: xdr.SCVal) -> Any:
         """Simulate a call and return its value."""
         drafted = await self._build(function, *args, by=self.source)
-        return native((await self._simulated(drafted))[0])
+        return to_native((await self._simulate(drafted))[0])
 
     async def prepare(self, function: str, *args: xdr.SCVal, by: Keypair) -> TransactionEnvelope:
         """Build a call with the footprint, the fee and the authorization of its simulation."""
         drafted = await self._build(function, *args, by=by)
-        _, data, fee, auth, latest = await self._simulated(drafted)
-        drafted.transaction.soroban_data = SorobanDataBuilder.from_xdr(data).build()
+        _, data, fee, auth, latest = await self._simulate(drafted)
+        drafted.transaction.soroban_data = (
+            SorobanDataBuilder.from_xdr(data).build()  # type: ignore[no-untyped-call]
+        )
         drafted.transaction.fee += fee
         operation = drafted.transaction.operations[0]
         assert isinstance(operation, InvokeHostFunction)
-        operation.auth = [self._authorized(entry, latest) for entry in auth]
+        operation.auth = [self._sign_authorization(entry, latest) for entry in auth]
         return drafted
 
     async def submit(self, drafted: TransactionEnvelope, by: Keypair) -> ContractCallResult:
@@ -138,11 +140,11 @@ class ContractClient:
         assert value is not None
         assert found.events is not None
         events = [
-            _event(text)
+            _decode_event(text)
             for per_operation in found.events.contract_events_xdr or []
             for text in per_operation
         ]
-        return ContractCallResult(native(value), events, drafted, value.to_xdr())
+        return ContractCallResult(to_native(value), events, drafted, value.to_xdr())
 
     async def _build(self, function: str, *args: xdr.SCVal, by: Keypair) -> TransactionEnvelope:
         account = await self.server.load_account(self.source.public_key)
@@ -152,7 +154,7 @@ class ContractClient:
         )
         return builder.build()
 
-    async def _simulated(
+    async def _simulate(
         self, drafted: TransactionEnvelope
     ) -> tuple[xdr.SCVal, str, int, list[str], int]:
         answer = await self.server.simulate_transaction(drafted)
@@ -170,7 +172,7 @@ class ContractClient:
             answer.latest_ledger,
         )
 
-    def _authorized(self, text: str, latest: int) -> xdr.SorobanAuthorizationEntry:
+    def _sign_authorization(self, text: str, latest: int) -> xdr.SorobanAuthorizationEntry:
         """Sign the authorization entry, if the transaction's signature is not enough."""
         entry = xdr.SorobanAuthorizationEntry.from_xdr(text)
         if entry.credentials.address is None:
@@ -188,7 +190,7 @@ class ManualContractClient(ContractClient):
     def __init__(self, now: int = 0) -> None:
         self.clock = ManualClock(now)
         # With less than a second between ledgers, two of them may have the same close time.
-        self.network = Network(Settings(genesis(), close_seconds=0.5, clock=self.clock))
+        self.network = Network(Settings(build_genesis(), close_seconds=0.5, clock=self.clock))
         client = InProcessClient(self.network)
         super().__init__(SorobanServerAsync("http://in-process", client), "", CHANNEL)
         self._contracts = 0
@@ -196,12 +198,16 @@ class ManualContractClient(ContractClient):
     async def wait_for_close(self) -> None:
         self.network.close_ledger()
 
-    def deploy(self, book: ContractState | None = None) -> str:
+    def deploy(self, state: ContractState | None = None) -> str:
         """Deploy a new contract, with an initial state if one is given."""
         self._contracts += 1
-        made = SlaCalculator(instance_storage.derive_contract_id(f"calculator {self._contracts}"))
-        self.network.deploy(instance_storage.encode_instance(made.contract, book), made)
-        self.contract = made.contract
+        calculator = SlaCalculator(
+            instance_storage.derive_contract_id(f"calculator {self._contracts}")
+        )
+        self.network.deploy(
+            instance_storage.encode_instance(calculator.contract, state), calculator
+        )
+        self.contract = calculator.contract
         return self.contract
 
     async def close(self) -> None:
@@ -209,22 +215,22 @@ class ManualContractClient(ContractClient):
         self.network.close()
 
 
-def _event(text: str) -> tuple[list[Any], Any]:
+def _decode_event(text: str) -> tuple[list[Any], Any]:
     event = xdr.ContractEvent.from_xdr(text)
     assert event.body.v0 is not None
-    return [native(topic) for topic in event.body.v0.topics], native(event.body.v0.data)
+    return [to_native(topic) for topic in event.body.v0.topics], to_native(event.body.v0.data)
 
 
-def native(value: xdr.SCVal) -> Any:
-    return _named(scval.to_native(value))
+def to_native(value: xdr.SCVal) -> Any:
+    return _replace_addresses(scval.to_native(value))
 
 
-def _named(value: Any) -> Any:
+def _replace_addresses(value: Any) -> Any:
     """Replace addresses by the names of their accounts."""
     if isinstance(value, Address):
         return NAMES.get(value.address, value.address)
     if isinstance(value, list):
-        return [_named(item) for item in value]
+        return [_replace_addresses(item) for item in value]
     if isinstance(value, dict):
-        return {name: _named(item) for name, item in value.items()}
+        return {name: _replace_addresses(item) for name, item in value.items()}
     return value

@@ -10,7 +10,7 @@ from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet, sign
 
 
-async def run(
+async def submit_and_close(
     wallet: Wallet, sandbox: StellarSandbox, builder: Any, *signers: Keypair
 ) -> list[str]:
     """Send, close a ledger and return each operation's code, or the transaction's."""
@@ -22,10 +22,10 @@ async def run(
     found = await wallet.server.get_transaction(envelope.hash_hex())
     assert found.result_xdr is not None
     result = xdr.TransactionResult.from_xdr(found.result_xdr).result
-    return [code_of(item) for item in result.results or []] or [result.code.name]
+    return [get_code(item) for item in result.results or []] or [result.code.name]
 
 
-def code_of(item: xdr.OperationResult) -> str:
+def get_code(item: xdr.OperationResult) -> str:
     if item.tr is None:
         return item.code.name
     for value in vars(item.tr).values():

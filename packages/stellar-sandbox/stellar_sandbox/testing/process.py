@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from stellar_sandbox.testing.accounts import genesis_document
+from stellar_sandbox.testing.accounts import build_genesis_document
 
 
 class SandboxProcess:
@@ -17,7 +17,7 @@ class SandboxProcess:
         self.directory, self.options = directory, options
         self.genesis = directory / "genesis.json"
         if not self.genesis.exists():
-            self.genesis.write_text(json.dumps(genesis_document()))
+            self.genesis.write_text(json.dumps(build_genesis_document()))
         self.url = ""
         self.child: asyncio.subprocess.Process | None = None
 

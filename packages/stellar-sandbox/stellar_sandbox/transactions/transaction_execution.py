@@ -23,8 +23,8 @@ from stellar_sandbox.envelopes.transaction_frame import TransactionFrame, get_so
 from stellar_sandbox.envelopes.transaction_meta import TransactionMeta
 from stellar_sandbox.envelopes.transaction_result import (
     TransactionRefused,
-    operation_result,
-    transaction_result,
+    encode_operation_result,
+    encode_transaction_result,
 )
 from stellar_sandbox.ledger import fees, xdr_codec
 from stellar_sandbox.ledger.addresses import NATIVE, derive_asset_contract
@@ -58,12 +58,12 @@ class TransactionExecution:
 
     def charge(self) -> None:
         """Charge the fee; every fee of a ledger is charged before a transaction is applied."""
-        payer = self.ltx.account(self.envelope.fee_source)
+        payer = self.ltx.load_account(self.envelope.fee_source)
         assert payer is not None
         fee = self.inclusion_fee_charged + self.envelope.resource_fee
         self.fee_charged = min(fee, payer.balance)
         self.ltx.put(replace(payer, balance=payer.balance - self.fee_charged))
-        self.meta.transaction_events.append(self._fee_event(self.fee_charged, BEFORE_ALL_TXS))
+        self.meta.transaction_events.append(self._build_fee_event(self.fee_charged, BEFORE_ALL_TXS))
 
     def apply(self) -> None:
         ltx = LedgerTxn(self.ltx)
@@ -88,12 +88,12 @@ class TransactionExecution:
             self._apply_operations()
         self._refund(0)
 
-    def result(self) -> bytes:
+    def encode_result(self) -> bytes:
         inner = self.envelope.inner_hash if self.envelope.is_fee_bump else None
-        return transaction_result(self.fee_charged, self.code, self.results, inner)
+        return encode_transaction_result(self.fee_charged, self.code, self.results, inner)
 
     def _consume_sequence(self, ltx: LedgerTxn) -> None:
-        account = ltx.account(self.envelope.source)
+        account = ltx.load_account(self.envelope.source)
         assert account is not None
         ltx.put(
             replace(
@@ -149,7 +149,7 @@ class TransactionExecution:
         except ResourceLimitExceeded:
             self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED)
             return
-        refundable_fee = fees.events_fee(sum(map(len, call.events)) + len(return_value))
+        refundable_fee = fees.compute_events_fee(sum(map(len, call.events)) + len(return_value))
         if self._non_refundable_fee + refundable_fee > data.resource_fee.int64:
             self._fail_call(InvokeCode.INVOKE_HOST_FUNCTION_INSUFFICIENT_REFUNDABLE_FEE)
             return
@@ -179,7 +179,7 @@ class TransactionExecution:
     @property
     def _non_refundable_fee(self) -> int:
         data = self.envelope.soroban
-        return fees.resource_fee(data.resources, self.envelope.size) if data else 0
+        return fees.compute_resource_fee(data.resources, self.envelope.size) if data else 0
 
     def _log_diagnostic(self, host_error: HostError) -> None:
         """Add the diagnostic event that says why a call failed."""
@@ -212,15 +212,15 @@ class TransactionExecution:
         if refund <= 0:
             return
         ltx = LedgerTxn(self.ltx)
-        payer = ltx.account(self.envelope.fee_source)
+        payer = ltx.load_account(self.envelope.fee_source)
         assert payer is not None
         ltx.put(replace(payer, balance=payer.balance + refund))
         self.meta.changes_after = xdr_codec.encode_entry_changes(collect_changes(ltx))
         ltx.commit()
         self.fee_charged -= refund
-        self.meta.transaction_events.append(self._fee_event(-refund, AFTER_ALL_TXS))
+        self.meta.transaction_events.append(self._build_fee_event(-refund, AFTER_ALL_TXS))
 
-    def _fee_event(self, amount: int, stage: int) -> bytes:
+    def _build_fee_event(self, amount: int, stage: int) -> bytes:
         topics = [
             xdr_codec.encode_symbol("fee"),
             xdr_codec.encode_sc_address(self.envelope.fee_source),
@@ -232,4 +232,4 @@ class TransactionExecution:
 
 
 def _build_invoke_result(code: InvokeCode, payload: bytes = b"") -> bytes:
-    return operation_result(OperationType.INVOKE_HOST_FUNCTION, code, payload)
+    return encode_operation_result(OperationType.INVOKE_HOST_FUNCTION, code, payload)

@@ -13,7 +13,7 @@ from stellar_sdk.xdr import TransactionResultCode as Code
 from stellar_sandbox.envelopes.frozen_keys import touches_frozen_account
 from stellar_sandbox.envelopes.signature_checker import LOW, SignatureChecker
 from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
-from stellar_sandbox.envelopes.transaction_result import TransactionRefused, operation_result
+from stellar_sandbox.envelopes.transaction_result import TransactionRefused, encode_operation_result
 from stellar_sandbox.ledger import fees
 from stellar_sandbox.ledger.entries import AccountEntry
 from stellar_sandbox.ledger.ledger_txn import LedgerTxn
@@ -62,7 +62,7 @@ def check_common_valid(
         needed = fees.BASE_FEE * envelope.paid_operations
         if envelope.inclusion_fee < needed:
             raise TransactionRefused(Code.txINSUFFICIENT_FEE, fee=needed + envelope.resource_fee)
-    account = ltx.account(envelope.source)
+    account = ltx.load_account(envelope.source)
     if account is None:
         raise TransactionRefused(Code.txNO_ACCOUNT)
     if touches_frozen_account(envelope, ledger_context.frozen):
@@ -85,7 +85,7 @@ def _check_fee_bump(
     needed = max(needed, -(-inner_bid * envelope.paid_operations // inner_operations))
     if envelope.inclusion_fee < needed:
         raise TransactionRefused(Code.txINSUFFICIENT_FEE, fee=needed + envelope.resource_fee)
-    payer = ltx.account(envelope.fee_source)
+    payer = ltx.load_account(envelope.fee_source)
     if payer is None:
         raise TransactionRefused(Code.txNO_ACCOUNT)
     if envelope.fee_source in ledger_context.frozen:
@@ -102,7 +102,7 @@ def _check_fee_bump(
 def _check_balance(envelope: TransactionFrame, ltx: LedgerTxn) -> None:
     if envelope.is_fee_bump:
         return
-    account = ltx.account(envelope.source)
+    account = ltx.load_account(envelope.source)
     if account is None or account.available_balance < envelope.fee:
         raise TransactionRefused(Code.txINSUFFICIENT_BALANCE)
 
@@ -136,7 +136,7 @@ def _check_soroban(envelope: TransactionFrame) -> None:
         or _has_muxed_source(envelope.operations[0])
         or fees.exceeds_limits(data.resources, envelope.size)
         or envelope.resource_fee > envelope.tx.fee.uint32
-        or envelope.resource_fee < fees.resource_fee(data.resources, envelope.size)
+        or envelope.resource_fee < fees.compute_resource_fee(data.resources, envelope.size)
         or envelope.footprint is None
         or envelope.footprint.has_duplicates
     ):
@@ -202,6 +202,8 @@ def _fill_results(envelope: TransactionFrame, results: list[bytes | None]) -> li
         return []
     return [
         result
-        or operation_result(operation.body.type, 0, EMPTY_RESULTS.get(operation.body.type, b""))
+        or encode_operation_result(
+            operation.body.type, 0, EMPTY_RESULTS.get(operation.body.type, b"")
+        )
         for operation, result in zip(envelope.operations, results, strict=True)
     ]
