@@ -1,4 +1,4 @@
-"""`python -m stellar_sandbox`: a Stellar network of one process, for laptops, tests and CI."""
+"""`python -m stellar_sandbox`: a Stellar network in one process, for laptops, tests and CI."""
 
 from __future__ import annotations
 
@@ -30,26 +30,38 @@ def main() -> int:
             )
         )
         uvloop.run(serve(network, options.host, options.port))
-    except (InvalidGenesis, GenesisMismatch, StoreUnusable, CannotListen) as problem:
-        print(problem, file=sys.stderr)
+    except (InvalidGenesis, GenesisMismatch, StoreUnusable, CannotListen) as error:
+        print(error, file=sys.stderr)
         return 2
     return 0
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="stellar-sandbox", description=__doc__)
-    parser.add_argument("--genesis", type=Path, required=True, help="who exists at first")
-    parser.add_argument("--data-dir", type=Path, required=True, help="where the ledger is kept")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument(
-        "--close-seconds", type=float, default=1.0, help="between ledgers; 0 closes by hand"
+        "--genesis",
+        type=Path,
+        required=True,
+        help="the genesis file: accounts, balances, contracts",
+    )
+    parser.add_argument("--data-dir", type=Path, required=True, help="where the ledger is stored")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0: any free port")
+    parser.add_argument(
+        "--close-seconds",
+        type=float,
+        default=1.0,
+        help="between ledgers; 0: only POST /close-ledger closes one",
     )
     parser.add_argument("--nodes", type=int, default=3, help="served at /node/0, /node/1, ...")
-    parser.add_argument("--retention-ledgers", type=int, default=DEFAULT_RETENTION)
+    parser.add_argument(
+        "--retention-ledgers", type=int, default=DEFAULT_RETENTION, help="length of the history"
+    )
     options = parser.parse_args()
     if options.close_seconds < 0 or options.nodes < 1 or options.retention_ledgers < 1:
-        parser.error("times and counts must not be negative, and there is at least one node")
+        parser.error(
+            "--close-seconds must not be negative; --nodes and --retention-ledgers are >= 1"
+        )
     return options
 
 

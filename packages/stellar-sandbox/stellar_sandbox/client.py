@@ -14,7 +14,9 @@ from stellar_sdk.client.base_async_client import BaseAsyncClient
 from stellar_sdk.client.response import Response
 from stellar_sdk.exceptions import ConnectionError as StellarConnectionError
 
+from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.ledger.entries import AccountEntry
+from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.network.ledger_manager import LedgerCloseResult
 from stellar_sandbox.network.network import MANUAL_CLOSE_SECONDS, Network, Settings
@@ -38,12 +40,12 @@ class ManualNetwork(Network):
 
     def __init__(self, settings: Settings, clock: ManualClock) -> None:
         super().__init__(settings)
-        self.hand = clock
+        self.manual_clock = clock
 
     async def wait_for_close(self) -> None:
         if self.halted:
             raise TimeoutError
-        self.hand.now += MANUAL_CLOSE_SECONDS
+        self.manual_clock.now += MANUAL_CLOSE_SECONDS
         self.close_ledger()
 
 
@@ -69,8 +71,15 @@ class StellarSandbox:
     def close_ledger(self, times: int = 1) -> LedgerCloseResult:
         for _ in range(times):
             self.clock.now += MANUAL_CLOSE_SECONDS
-            closing = self.network.close_ledger()
-        return closing
+            close_result = self.network.close_ledger()
+        return close_result
+
+    def set_faults(self, *faults: Fault, seed: int = 0) -> None:
+        """Replace the fault plan; without faults, end it."""
+        start_fault_plan(self.network, list(faults), seed)
+
+    def close(self) -> None:
+        self.network.close()
 
     def read_account(self, address: str) -> AccountEntry | None:
         return self.network.ledger.root.load_account(address)

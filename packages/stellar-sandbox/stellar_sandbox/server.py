@@ -62,8 +62,8 @@ def _build_fault_routes(network: Network) -> list[web.RouteDef]:
         try:
             faults, seed = parse_fault_plan(orjson.loads(await request.read()))
             start_fault_plan(network, faults, seed)
-        except (InvalidFaultPlan, TypeError, orjson.JSONDecodeError) as problem:
-            return web.json_response({"detail": str(problem)}, status=400)
+        except (InvalidFaultPlan, TypeError, orjson.JSONDecodeError) as error:
+            return web.json_response({"detail": str(error)}, status=400)
         return web.json_response(network.faults.report())
 
     async def show_calls(request: web.Request) -> web.Response:
@@ -98,7 +98,7 @@ async def serve(network: Network, host: str, port: int) -> None:
         await site.start()
     except OSError as error:
         await runner.cleanup()
-        network.close_ledger()
+        network.close()
         raise CannotListen(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
     close_loop = asyncio.create_task(network.run())
     try:
@@ -109,7 +109,7 @@ async def serve(network: Network, host: str, port: int) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await close_loop
         await runner.cleanup()
-        network.close_ledger()
+        network.close()
 
 
 async def _wait_for_stop(stop: asyncio.Event, close_loop: asyncio.Task[None]) -> None:

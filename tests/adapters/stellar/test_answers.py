@@ -10,7 +10,7 @@ from stellar_sdk.soroban_rpc import GetTransactionResponse
 from adapters.stellar import answers
 from domain.attestations import Finding
 from domain.errors import ContractRefused
-from stellar_sandbox.testing.contract_client import derive_keypair
+from stellar_sandbox.testing.accounts import derive_keypair
 
 TOLD = {
     "outage_id": scval.to_symbol("oA"),

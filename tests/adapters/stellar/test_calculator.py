@@ -27,7 +27,8 @@ from stellar_sandbox.contracts.host import ContractCall
 from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.ledger import xdr_codec
 from stellar_sandbox.network.fault_activation import start_fault_plan
-from stellar_sandbox.testing.contract_client import FEES, PASSPHRASE, PEOPLE, ManualContractClient
+from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
+from stellar_sandbox.testing.contract_client import PEOPLE, ManualContractClient
 
 ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
 OPENED = contract_state.build_initial_state(ADMIN.public_key, OPERATOR.public_key, 100)

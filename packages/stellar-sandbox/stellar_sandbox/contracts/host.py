@@ -26,8 +26,8 @@ from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 class FootprintLedgerTxn(LedgerTxn):
     """A ledger transaction that records what is read and, given a footprint, forbids the rest."""
 
-    def __init__(self, below: LedgerTxn, footprint: Footprint | None) -> None:
-        super().__init__(below)
+    def __init__(self, parent: LedgerTxn, footprint: Footprint | None) -> None:
+        super().__init__(parent)
         self.footprint = footprint
         self.reads: set[LedgerKey] = set()
 
@@ -80,7 +80,7 @@ class Contract(Protocol):
         """Run the called function and return its value as the XDR of an SCVal."""
 
 
-class Deployed(Contract, Protocol):
+class GenesisContract(Contract, Protocol):
     """A contract that exists from the first ledger."""
 
     def build_instance(self, passphrase: str) -> ContractDataEntry:
@@ -104,7 +104,7 @@ class HostContext:
 
 def invoke_contract(
     operation: xdr.InvokeHostFunctionOp,
-    setting: HostContext,
+    context: HostContext,
     footprint: Footprint | None,
     recording: bool,
 ) -> tuple[ContractCall, bytes]:
@@ -115,15 +115,15 @@ def invoke_contract(
     call = ContractCall(
         contract=parse_sc_address(arguments.contract_address),
         arguments=arguments,
-        ltx=FootprintLedgerTxn(setting.ltx, footprint),
+        ltx=FootprintLedgerTxn(context.ltx, footprint),
         authorization=AuthorizationManager(
-            setting.source, operation.auth, recording, setting.passphrase
+            context.source, operation.auth, recording, context.passphrase
         ),
-        ledger=setting.ledger,
-        close_time=setting.close_time,
-        passphrase=setting.passphrase,
+        ledger=context.ledger,
+        close_time=context.close_time,
+        passphrase=context.passphrase,
     )
-    contract = setting.contracts.get(call.contract)
+    contract = context.contracts.get(call.contract)
     if call.ltx.get(build_instance_key(call.contract)) is None or contract is None:
         raise HostError(SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_MISSING_VALUE)
     return call, contract.invoke(call)
@@ -136,7 +136,7 @@ def check_declared_resources(
     if (
         call.instructions > resources.instructions.uint32
         or measure_disk_reads(footprint.readable) > resources.disk_read_bytes.uint32
-        or write_bytes(call.ltx.changes) > resources.write_bytes.uint32
+        or measure_writes(call.ltx.changes) > resources.write_bytes.uint32
         or output_bytes > fees.MAX_EVENT_BYTES
     ):
         raise ResourceLimitExceeded
@@ -147,7 +147,7 @@ def measure_disk_reads(keys: Iterable[LedgerKey]) -> int:
     return sum(fees.ENTRY_BYTES[key[0]] for key in keys if key[0] != "data")
 
 
-def write_bytes(changes: Mapping[LedgerKey, LedgerEntry | None]) -> int:
+def measure_writes(changes: Mapping[LedgerKey, LedgerEntry | None]) -> int:
     return sum(
         fees.ENTRY_BYTES[key[0]] if entry is None else measure_entry(entry)
         for key, entry in changes.items()
@@ -156,9 +156,9 @@ def write_bytes(changes: Mapping[LedgerKey, LedgerEntry | None]) -> int:
 
 def measure_entry(entry: LedgerEntry) -> int:
     """Return the size of an entry: contract data has its real size, other entries a fixed one."""
-    usual = fees.ENTRY_BYTES[entry.key[0]]
+    fixed_size = fees.ENTRY_BYTES[entry.key[0]]
     return (
-        max(usual, len(xdr_codec.encode_ledger_entry(entry)))
+        max(fixed_size, len(xdr_codec.encode_ledger_entry(entry)))
         if isinstance(entry, ContractDataEntry)
-        else usual
+        else fixed_size
     )

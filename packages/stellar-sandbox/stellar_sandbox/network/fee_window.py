@@ -16,9 +16,9 @@ class LedgerFees:
     soroban: list[int] = field(default_factory=list)
 
     @classmethod
-    def collect(cls, closing: LedgerCloseResult) -> LedgerFees:
-        sample = cls()
-        for envelope in closing.applied:
-            lane = sample.soroban if envelope.is_soroban else sample.classic
+    def collect(cls, close_result: LedgerCloseResult) -> LedgerFees:
+        fees = cls()
+        for envelope in close_result.applied:
+            lane = fees.soroban if envelope.is_soroban else fees.classic
             lane.append(int(get_fee_rate(envelope)))
-        return sample
+        return fees

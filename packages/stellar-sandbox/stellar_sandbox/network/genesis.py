@@ -10,7 +10,7 @@ import orjson
 from stellar_sdk import StrKey
 
 from stellar_sandbox.calculator.contract import SlaCalculator
-from stellar_sandbox.contracts.host import Deployed
+from stellar_sandbox.contracts.host import GenesisContract
 from stellar_sandbox.contracts.stellar_asset_contract import AssetContract
 from stellar_sandbox.ledger.addresses import NATIVE
 from stellar_sandbox.ledger.entries import AccountEntry, LedgerEntry, TrustLineEntry
@@ -57,25 +57,25 @@ class Genesis:
         sla_contract = _parse_sla_contract(document.get("sla_contract"))
         return cls(passphrase, f"{asset['code']}:{issuer}", accounts, digest, sla_contract)
 
-    def build_contracts(self) -> list[Deployed]:
-        made: list[Deployed] = [AssetContract(NATIVE), AssetContract(self.asset)]
+    def build_contracts(self) -> list[GenesisContract]:
+        result: list[GenesisContract] = [AssetContract(NATIVE), AssetContract(self.asset)]
         if self.sla_contract is not None:
-            made.append(SlaCalculator(*self.sla_contract))
-        return made
+            result.append(SlaCalculator(*self.sla_contract))
+        return result
 
     def build_entries(self) -> list[LedgerEntry]:
         issuer = self.asset.partition(":")[2]
-        made: list[LedgerEntry] = [
+        result: list[LedgerEntry] = [
             contract.build_instance(self.passphrase) for contract in self.build_contracts()
         ]
         if issuer not in {address for address, _, _ in self.accounts}:
-            made.append(AccountEntry(issuer, ISSUER_NATIVE, 0))
+            result.append(AccountEntry(issuer, ISSUER_NATIVE, 0))
         for address, native, issued in self.accounts:
             trusts = issued is not None and address != issuer
-            made.append(AccountEntry(address, native, 0, num_sub_entries=int(trusts)))
+            result.append(AccountEntry(address, native, 0, num_sub_entries=int(trusts)))
             if issued is not None and trusts:
-                made.append(TrustLineEntry(address, self.asset, issued))
-        return made
+                result.append(TrustLineEntry(address, self.asset, issued))
+        return result
 
 
 def _parse_account(row: dict[str, object]) -> tuple[str, int, int | None]:

@@ -13,6 +13,7 @@ import orjson
 from stellar_sandbox.contracts.host import Contract
 from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
 from stellar_sandbox.envelopes.transaction_result import TransactionRefused
+from stellar_sandbox.ledger import xdr_codec
 from stellar_sandbox.ledger.entries import LedgerEntry, LedgerKey
 from stellar_sandbox.ledger.ledger_header import PROTOCOL_VERSION, LedgerHeader, build_ledger_header
 from stellar_sandbox.ledger.ledger_store import LedgerStore, TransactionRecord
@@ -62,35 +63,33 @@ class Ledger:
         }
         self.undo: dict[int, dict[LedgerKey, LedgerEntry | None]] = {}
         self._open(genesis, int(now()))
-        last_closed = self.store.read_header()
-        assert last_closed is not None
-        self.last_closed = last_closed
-        self.protocol = last_closed.protocol
-        self.first = self.store.read_first_sequence()
-        self.read_headers = {last_closed.sequence: last_closed}
-        self.root.ledger = last_closed.sequence
+        header = self.store.read_header()
+        assert header is not None
+        self.last_closed = header
+        self.protocol = header.protocol
+        self.first_sequence = self.store.read_first_sequence()
+        self.recent_headers = {header.sequence: header}
+        self.root.ledger = header.sequence
 
     def _open(self, genesis: Genesis, now: int) -> None:
-        known = self.store.read_state("genesis")
-        if known is not None and known != genesis.digest:
+        digest = self.store.read_state("genesis")
+        if digest is not None and digest != genesis.digest:
             raise GenesisMismatch(
                 "The data directory was made from another genesis file or network passphrase;"
                 " give the one it was made from, or an empty directory."
             )
-        if known is None:
+        if digest is None:
             entries: dict[LedgerKey, LedgerEntry | None] = {}
             for entry in genesis.build_entries():
                 self.root.put(entry)
                 entries[entry.key] = self.root.changes[entry.key]
-            last_closed = build_ledger_header(
-                None, now, b"", genesis.digest.encode(), PROTOCOL_VERSION
-            )
-            self.store.write_close(last_closed, entries, [], [("genesis", genesis.digest)])
+            header = build_ledger_header(None, now, b"", genesis.digest.encode(), PROTOCOL_VERSION)
+            self.store.write_close(header, entries, [], [("genesis", genesis.digest)])
         self.root.changes = dict(self.store.load_entries())
 
     @property
     def oldest_sequence(self) -> int:
-        return max(self.first, self.last_closed.sequence - self.retention + 1)
+        return max(self.first_sequence, self.last_closed.sequence - self.retention + 1)
 
     @property
     def retained_states(self) -> int:
@@ -98,9 +97,9 @@ class Ledger:
         return len(self.undo)
 
     def get_header(self, sequence: int) -> LedgerHeader:
-        last_closed = self.read_headers.get(sequence) or self.store.read_header(sequence)
-        assert last_closed is not None
-        return last_closed
+        header = self.recent_headers.get(sequence) or self.store.read_header(sequence)
+        assert header is not None
+        return header
 
     def get_ledger_txn(self, sequence: int) -> LedgerTxn:
         """Return the entries as of a ledger."""
@@ -114,33 +113,35 @@ class Ledger:
         number = self.last_closed.sequence + 1
         ledger_context = LedgerContext(number, close_time, close_time, self.frozen)
         ltx = LedgerTxn(self.root, number)
-        closing = LedgerCloseResult()
-        chosen = self.surge_pricing.select(
+        close_result = LedgerCloseResult()
+        selected = self.surge_pricing.select(
             keep_best_bids(self._filter_valid(candidates, ledger_context))
         )
-        runs = [
+        executions = [
             TransactionExecution(
-                envelope, ltx, ledger_context, self.passphrase, self.contracts, charge
+                envelope, ltx, ledger_context, self.passphrase, self.contracts, inclusion_fee
             )
-            for envelope, charge in sorted(
-                chosen, key=lambda item: self._derive_apply_order(item[0])
+            for envelope, inclusion_fee in sorted(
+                selected, key=lambda item: self._derive_apply_order(item[0])
             )
         ]
-        for run in runs:
-            run.charge()
-        for run in runs:
-            run.apply()
-        closing.records = [_build_record(run, place + 1) for place, run in enumerate(runs)]
-        closing.applied = [run.envelope for run in runs]
-        self._commit_close(ltx, close_time, closing.records)
-        return closing
+        for execution in executions:
+            execution.charge()
+        for execution in executions:
+            execution.apply()
+        close_result.records = [
+            _build_record(execution, index + 1) for index, execution in enumerate(executions)
+        ]
+        close_result.applied = [execution.envelope for execution in executions]
+        self._commit_close(ltx, close_time, close_result.records)
+        return close_result
 
     def change_entries(
         self,
         entries: list[LedgerEntry],
         removed: list[LedgerKey],
         close_time: int,
-        state: Iterable[tuple[str, str]] = (),
+        persistent_state: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Close a ledger that changes entries without a transaction (friendbot, faults)."""
         ltx = LedgerTxn(self.root, self.last_closed.sequence + 1)
@@ -148,7 +149,7 @@ class Ledger:
             ltx.put(entry)
         for key in removed:
             ltx.remove(key)
-        self._commit_close(ltx, close_time, [], state)
+        self._commit_close(ltx, close_time, [], persistent_state)
 
     def _derive_apply_order(self, envelope: TransactionFrame) -> bytes:
         """Return the sort key of a transaction: the order within a ledger is random."""
@@ -170,26 +171,27 @@ class Ledger:
         ltx: LedgerTxn,
         close_time: int,
         records: list[TransactionRecord],
-        state: Iterable[tuple[str, str]] = (),
+        persistent_state: Iterable[tuple[str, str]] = (),
     ) -> None:
         before = {key: self.root.get(key) for key in ltx.changes}
         results = b"".join(sha256(record.body).digest() for record in records)
-        touched = "\n".join(map(repr, ltx.changes.values())).encode()
-        last_closed = build_ledger_header(
-            self.last_closed, close_time, results, touched, self.protocol
+        changes = b"".join(
+            xdr_codec.encode_ledger_entry(entry) if entry else xdr_codec.encode_ledger_key(key)
+            for key, entry in ltx.changes.items()
         )
+        header = build_ledger_header(self.last_closed, close_time, results, changes, self.protocol)
         # On disk first: what a client was answered must still be true after a crash.
-        self.store.write_close(last_closed, ltx.changes, records, state)
+        self.store.write_close(header, ltx.changes, records, persistent_state)
         ltx.commit()
-        self.undo[last_closed.sequence] = before
-        self.last_closed = last_closed
-        self.read_headers[last_closed.sequence] = last_closed
-        self.root.ledger = last_closed.sequence
-        self.undo.pop(last_closed.sequence - RETAINED_STATES, None)
-        self.read_headers.pop(last_closed.sequence - RETAINED_STATES, None)
-        if last_closed.sequence % PRUNE_EVERY == 0 and self.oldest_sequence > self.first:
+        self.undo[header.sequence] = before
+        self.last_closed = header
+        self.recent_headers[header.sequence] = header
+        self.root.ledger = header.sequence
+        self.undo.pop(header.sequence - RETAINED_STATES, None)
+        self.recent_headers.pop(header.sequence - RETAINED_STATES, None)
+        if header.sequence % PRUNE_EVERY == 0 and self.oldest_sequence > self.first_sequence:
             self.store.delete_before(self.oldest_sequence)
-            self.first = self.store.read_first_sequence()
+            self.first_sequence = self.store.read_first_sequence()
 
 
 class LedgerCloseResult:
@@ -200,31 +202,34 @@ class LedgerCloseResult:
         self.records: list[TransactionRecord] = []
 
 
-def _build_record(run: TransactionExecution, place: int) -> TransactionRecord:
-    envelope = run.envelope
-    result, meta = run.encode_result(), run.meta.pack()
+def _build_record(execution: TransactionExecution, index: int) -> TransactionRecord:
+    envelope = execution.envelope
+    result, meta = execution.encode_result(), execution.meta.pack()
     body = {
-        "status": "SUCCESS" if run.code == 0 else "FAILED",
-        "applicationOrder": place,
+        "status": "SUCCESS" if execution.code == 0 else "FAILED",
+        "applicationOrder": index,
         "feeBump": envelope.is_fee_bump,
         "envelopeXdr": envelope.text,
         "resultXdr": _encode_base64(result),
         "resultMetaXdr": _encode_base64(meta),
-        "diagnosticEventsXdr": [_encode_base64(item) for item in run.meta.diagnostics],
+        "diagnosticEventsXdr": [_encode_base64(item) for item in execution.meta.diagnostics],
         "events": {
-            "transactionEventsXdr": [_encode_base64(item) for item in run.meta.transaction_events],
+            "transactionEventsXdr": [
+                _encode_base64(item) for item in execution.meta.transaction_events
+            ],
             "contractEventsXdr": [
-                [_encode_base64(item) for item in events] for events in run.meta.operation_events
+                [_encode_base64(item) for item in events]
+                for events in execution.meta.operation_events
             ],
         },
-        "ledger": run.ledger_context.ledger,
+        "ledger": execution.ledger_context.ledger,
     }
     return TransactionRecord(
-        ledger=run.ledger_context.ledger,
-        position=place,
+        ledger=execution.ledger_context.ledger,
+        position=index,
         hash=envelope.hash,
         inner_hash=envelope.inner_hash,
-        created_at=run.ledger_context.close_time,
+        created_at=execution.ledger_context.close_time,
         soroban=envelope.is_soroban,
         body=orjson.dumps(body)[1:-1],
     )

@@ -55,11 +55,11 @@ class Network:
         self.halted = False
         self._closed = asyncio.Event()
         self._active_ledger_faults = ledger_faults.decode_active_faults(
-            self.ledger.store.read_state(ledger_faults.FACT)
+            self.ledger.store.read_state(ledger_faults.STATE_KEY)
         )
         # A restart ends every fault, also those that changed ledger entries.
-        for disturbance in list(self._active_ledger_faults):
-            self.end_ledger_fault(*disturbance)
+        for fault in list(self._active_ledger_faults):
+            self.end_ledger_fault(*fault)
 
     @property
     def passphrase(self) -> str:
@@ -76,13 +76,13 @@ class Network:
                 self.close_ledger()
 
     def close_ledger(self) -> LedgerCloseResult:
-        closing = self.ledger.close(self._collect_candidates(), self.compute_close_time())
-        self.fee_window.append(LedgerFees.collect(closing))
+        close_result = self.ledger.close(self._collect_candidates(), self.compute_close_time())
+        self.fee_window.append(LedgerFees.collect(close_result))
         sequence = self.ledger.last_closed.sequence
-        self.applied[sequence] = closing.applied
+        self.applied[sequence] = close_result.applied
         self.applied.pop(sequence - RETAINED_STATES, None)
         self._notify_nodes()
-        return closing
+        return close_result
 
     async def wait_for_close(self) -> None:
         """Wait until the next ledger has closed."""
@@ -98,26 +98,26 @@ class Network:
         self,
         entries: list[LedgerEntry],
         removed: list[LedgerKey],
-        state: Iterable[tuple[str, str]] = (),
+        persistent_state: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Close a ledger that changes entries without a transaction."""
-        self.ledger.change_entries(entries, removed, self.compute_close_time(), state)
+        self.ledger.change_entries(entries, removed, self.compute_close_time(), persistent_state)
         self._notify_nodes()
 
     def begin_ledger_fault(self, kind: str, address: str) -> None:
         """Change the ledger for a fault, and store with it what has to be reverted."""
-        what = (kind, address)
-        self._active_ledger_faults.append(what)
-        changes = ledger_faults.begin_fault(what, self.settings.genesis.asset, self.ledger.root)
+        fault = (kind, address)
+        self._active_ledger_faults.append(fault)
+        changes = ledger_faults.begin_fault(fault, self.settings.genesis.asset, self.ledger.root)
         self.change_entries(
             *changes, [ledger_faults.encode_active_faults(self._active_ledger_faults)]
         )
 
     def end_ledger_fault(self, kind: str, address: str) -> None:
         """Revert what such a fault changed."""
-        what = (kind, address)
-        self._active_ledger_faults.remove(what)
-        changes = ledger_faults.end_fault(what, self.settings.genesis.asset, self.ledger.root)
+        fault = (kind, address)
+        self._active_ledger_faults.remove(fault)
+        changes = ledger_faults.end_fault(fault, self.settings.genesis.asset, self.ledger.root)
         self.change_entries(
             *changes, [ledger_faults.encode_active_faults(self._active_ledger_faults)]
         )
@@ -132,16 +132,16 @@ class Network:
         """Create and fund an account; return False if it exists."""
         if self.ledger.root.load_account(address) is not None:
             return False
-        number = self.ledger.last_closed.sequence + 1
-        self.change_entries([AccountEntry(address, FRIENDBOT_AMOUNT, number << 32)], [])
+        sequence = self.ledger.last_closed.sequence + 1
+        self.change_entries([AccountEntry(address, FRIENDBOT_AMOUNT, sequence << 32)], [])
         return True
 
     def _collect_candidates(self) -> list[TransactionFrame]:
         """Return every transaction that is queued at any node, once."""
-        waiting = {
+        queued = {
             envelope.hash: envelope for node in self.nodes for envelope in node.queue.envelopes
         }
-        return list(waiting.values())
+        return list(queued.values())
 
     def _notify_nodes(self) -> None:
         for node in self.nodes:
@@ -165,9 +165,8 @@ class Node:
         self.filtered: frozenset[str] = frozenset()  # accounts whose transactions it alone refuses
         self.claimed_protocol = 0  # the protocol version that it reports, if not the network's
         self.history_start = 0  # its first ledger, if it lost older history
-        self._followed = (
-            network.ledger.last_closed.sequence
-        )  # the last ledger that its queue was shifted for
+        # The last ledger that its queue was shifted for.
+        self._followed = network.ledger.last_closed.sequence
 
     @property
     def last_closed(self) -> LedgerHeader:
@@ -191,8 +190,10 @@ class Node:
     def oldest_header(self) -> LedgerHeader:
         """The first ledger of this node's history."""
         ledger = self.network.ledger
-        kept = max(ledger.oldest_sequence, min(self.history_start, self.history_header.sequence))
-        return ledger.get_header(kept)
+        sequence = max(
+            ledger.oldest_sequence, min(self.history_start, self.history_header.sequence)
+        )
+        return ledger.get_header(sequence)
 
     @property
     def ltx(self) -> LedgerTxn:

@@ -37,16 +37,16 @@ class SurgePricing:
 
     def select(self, envelopes: list[TransactionFrame]) -> list[tuple[TransactionFrame, int]]:
         """Return the selected transactions and the inclusion fee of each."""
-        calls = [item for item in envelopes if item.is_soroban]
-        plain = [item for item in envelopes if not item.is_soroban]
-        return self._select_lane(calls) + self._select_lane(plain)
+        soroban = [item for item in envelopes if item.is_soroban]
+        classic = [item for item in envelopes if not item.is_soroban]
+        return self._select_lane(soroban) + self._select_lane(classic)
 
     def _get_limits(self, envelope: TransactionFrame) -> Resources:
         return self.soroban_limits if envelope.is_soroban else self.classic_limits
 
     def _select_lane(self, envelopes: list[TransactionFrame]) -> list[tuple[TransactionFrame, int]]:
         ranked = sorted(envelopes, key=lambda item: (-get_fee_rate(item), item.hash))
-        winners: list[TransactionFrame] = []
+        selected: list[TransactionFrame] = []
         left = self._get_limits(ranked[0]) if ranked else ()
         full = False
         for envelope in ranked:
@@ -55,30 +55,30 @@ class SurgePricing:
                 full = True
                 continue
             left = after
-            winners.append(envelope)
+            selected.append(envelope)
         return [
             (item, min(price, item.inclusion_fee))
-            for item, price in self._compute_fees(winners, full)
+            for item, price in self._compute_fees(selected, full)
         ]
 
     def _compute_fees(
-        self, winners: list[TransactionFrame], full: bool
+        self, selected: list[TransactionFrame], full: bool
     ) -> list[tuple[TransactionFrame, int]]:
         """With room to spare each pays the base fee, otherwise the lowest selected bid."""
-        lowest = min(map(get_fee_rate, winners), default=Fraction(0))
+        lowest = min(map(get_fee_rate, selected), default=Fraction(0))
         surged = full or self.min_fee_rate > fees.BASE_FEE
         price = max(Fraction(self.min_fee_rate), lowest) if surged else Fraction(fees.BASE_FEE)
-        return [(item, ceil(price * item.paid_operations)) for item in winners]
+        return [(item, ceil(price * item.paid_operations)) for item in selected]
 
 
 def keep_best_bids(envelopes: list[TransactionFrame]) -> list[TransactionFrame]:
     """Return one transaction for each source account: the best bid."""
     best: dict[str, TransactionFrame] = {}
     for envelope in envelopes:
-        rival = best.get(envelope.source)
-        if rival is None or (get_fee_rate(envelope), envelope.hash) > (
-            get_fee_rate(rival),
-            rival.hash,
+        other = best.get(envelope.source)
+        if other is None or (get_fee_rate(envelope), envelope.hash) > (
+            get_fee_rate(other),
+            other.hash,
         ):
             best[envelope.source] = envelope
     return list(best.values())

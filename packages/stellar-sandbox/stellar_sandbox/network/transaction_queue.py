@@ -121,7 +121,7 @@ class TransactionQueue:
 
     def _make_room(self, envelope: TransactionFrame, queued: QueuedTransaction | None) -> None:
         """Evict lower bids for a higher one, or refuse it with the fee that it needs."""
-        self._check_floor(envelope)
+        self._check_min_fee_rate(envelope)
         others = [
             item.envelope
             for item in self._pending.values()
@@ -146,7 +146,7 @@ class TransactionQueue:
             self.ban([weakest.hash])
             del self._pending[weakest.source]
 
-    def _check_floor(self, envelope: TransactionFrame) -> None:
+    def _check_min_fee_rate(self, envelope: TransactionFrame) -> None:
         """Refuse a bid below half of the lowest fee rate of a busy network: its queue is full.
 
         Between the half and the whole a transaction is queued, ages out and is banned.

@@ -18,7 +18,7 @@ MAX_EVENTS, DEFAULT_EVENTS = 10_000, 100
 SCANNED_LEDGERS = 10_000
 PAGE = 500
 
-Place = tuple[int, int, int, int]  # ledger, transaction, operation, event
+EventPosition = tuple[int, int, int, int]  # ledger, transaction, operation, event
 
 
 def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
@@ -31,9 +31,9 @@ def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         raise RpcError(INVALID_PARAMS, "endLedger must be a number")
     last = min(header.sequence, start[0] + SCANNED_LEDGERS - 1, end - 1)
     found: list[dict[str, Any]] = []
-    place = (start[0], start[1])
+    position = (start[0], start[1])
     while len(found) < limit:
-        records = node.network.ledger.store.read_transactions(place, last, PAGE)
+        records = node.network.ledger.store.read_transactions(position, last, PAGE)
         for record in records:
             matching = (
                 row
@@ -43,7 +43,7 @@ def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
             found.extend(row for _, row in matching)
         if len(records) < PAGE:
             break
-        place = (records[-1].ledger, records[-1].position + 1)
+        position = (records[-1].ledger, records[-1].position + 1)
     found = found[:limit]
     end_cursor = f"{format_cursor(last + 1, 0) - 2:019d}-{2**32 - 1:010d}"
     return {
@@ -56,7 +56,7 @@ def get_events(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read_start(params: dict[str, Any], oldest: int, latest: int) -> Place:
+def _read_start(params: dict[str, Any], oldest: int, latest: int) -> EventPosition:
     """Return the position after which events are returned."""
     cursor, first = read_pagination(params).get("cursor"), params.get("startLedger") or 0
     if cursor:
@@ -73,15 +73,15 @@ def _read_start(params: dict[str, Any], oldest: int, latest: int) -> Place:
     return start
 
 
-def _parse_event_id(cursor: str) -> Place:
+def _parse_event_id(cursor: str) -> EventPosition:
     number, dash, index = cursor.partition("-")
     if not (number.isdecimal() and dash and index.isdecimal()) or len(number) > 19:
         raise RpcError(INVALID_PARAMS, f"invalid cursor: {cursor}")
-    place = int(number)
-    return place >> 32, place >> 12 & 0xFFFFF, place & 0xFFF, int(index)
+    position = int(number)
+    return position >> 32, position >> 12 & 0xFFFFF, position & 0xFFF, int(index)
 
 
-def _list_events(record: TransactionRecord) -> list[tuple[Place, dict[str, Any]]]:
+def _list_events(record: TransactionRecord) -> list[tuple[EventPosition, dict[str, Any]]]:
     body = orjson.loads(b"{" + record.body + b"}")
     rows = []
     for operation, texts in enumerate(body["events"]["contractEventsXdr"]):

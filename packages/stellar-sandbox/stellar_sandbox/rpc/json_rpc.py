@@ -57,16 +57,16 @@ def answer_request(node: Node, request: dict[str, Any], override: Method | None 
         if not isinstance(params, dict):
             raise RpcError(INVALID_REQUEST, "params must be named")
         response = {"jsonrpc": "2.0", "id": request.get("id"), "result": method(node, params)}
-    except RpcError as problem:
-        return encode_error(request.get("id"), problem)
+    except RpcError as error:
+        return encode_error(request.get("id"), error)
     return orjson.dumps(response)
 
 
-def encode_error(request_id: object, problem: RpcError) -> bytes:
-    error: dict[str, object] = {"code": problem.code, "message": problem.message}
-    if problem.data is not None:
-        error["data"] = problem.data
-    return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "error": error})
+def encode_error(request_id: object, error: RpcError) -> bytes:
+    body: dict[str, object] = {"code": error.code, "message": error.message}
+    if error.data is not None:
+        body["data"] = error.data
+    return orjson.dumps({"jsonrpc": "2.0", "id": request_id, "error": body})
 
 
 def encode_internal_error(request_id: object, message: str) -> bytes:

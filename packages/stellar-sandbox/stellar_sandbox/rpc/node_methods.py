@@ -52,24 +52,26 @@ def get_fee_stats(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     window = node.network.fee_window
     min_fee_rate = node.network.ledger.surge_pricing.min_fee_rate
     return {
-        "sorobanInclusionFee": _summarize([sample.soroban for sample in window], min_fee_rate),
-        "inclusionFee": _summarize([sample.classic for sample in window], min_fee_rate),
+        "sorobanInclusionFee": _summarize(
+            [ledger_fees.soroban for ledger_fees in window], min_fee_rate
+        ),
+        "inclusionFee": _summarize([ledger_fees.classic for ledger_fees in window], min_fee_rate),
         "latestLedger": node.last_closed.sequence,
     }
 
 
 def _summarize(ledgers: list[list[int]], min_fee_rate: int) -> dict[str, str | int]:
     paid = sorted(fee for ledger in ledgers for fee in ledger)
-    seen = paid or [max(min_fee_rate, fees.BASE_FEE)]
+    rates = paid or [max(min_fee_rate, fees.BASE_FEE)]
     if min_fee_rate > fees.BASE_FEE:
-        seen = sorted(max(fee, min_fee_rate) for fee in seen)
-    spread: dict[str, str | int] = {
-        "max": str(seen[-1]),
-        "min": str(seen[0]),
-        "mode": str(Counter(seen).most_common(1)[0][0]),
+        rates = sorted(max(fee, min_fee_rate) for fee in rates)
+    summary: dict[str, str | int] = {
+        "max": str(rates[-1]),
+        "min": str(rates[0]),
+        "mode": str(Counter(rates).most_common(1)[0][0]),
     }
     for percent in PERCENTILES:
-        spread[f"p{percent}"] = str(seen[min(len(seen) - 1, len(seen) * percent // 100)])
-    spread["transactionCount"] = str(len(paid))
-    spread["ledgerCount"] = len(ledgers)
-    return spread
+        summary[f"p{percent}"] = str(rates[min(len(rates) - 1, len(rates) * percent // 100)])
+    summary["transactionCount"] = str(len(paid))
+    summary["ledgerCount"] = len(ledgers)
+    return summary

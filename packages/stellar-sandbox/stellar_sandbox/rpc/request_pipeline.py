@@ -38,8 +38,8 @@ class RpcReply:
 async def handle_request(node: Node, raw: bytes) -> RpcReply:
     try:
         request = json_rpc.parse_request(raw)
-    except RpcError as problem:
-        return RpcReply(json_rpc.encode_error(None, problem))
+    except RpcError as error:
+        return RpcReply(json_rpc.encode_error(None, error))
     node.network.calls[request["method"]] += 1
     if not node.network.faults.faults:
         return RpcReply(json_rpc.answer_request(node, request))

@@ -16,7 +16,7 @@ from stellar_sandbox.contracts.host import (
     HostContext,
     invoke_contract,
     measure_disk_reads,
-    write_bytes,
+    measure_writes,
 )
 from stellar_sandbox.contracts.host_errors import HostError
 from stellar_sandbox.envelopes.transaction_frame import TransactionFrame, get_source
@@ -47,11 +47,11 @@ def simulate(
     source = get_source(operation, envelope.source)
     mode = params.get("authMode")
     recording = mode != "enforce" and not (mode is None and body.auth)
-    setting = HostContext(
+    context = HostContext(
         ltx, source, header.sequence + 1, header.close_time + 1, passphrase, contracts
     )
     try:
-        call, return_value = invoke_contract(body, setting, footprint=None, recording=recording)
+        call, return_value = invoke_contract(body, context, footprint=None, recording=recording)
     except HostError as host_error:
         return {
             "error": f"HostError: {host_error.text}\n\nEvent log (newest first):\n   0: "
@@ -90,7 +90,7 @@ def _build_answer(
     writes = sorted(key for key, _, _ in changes)
     reads = sorted(call.ltx.reads - set(writes))
     instructions = call.instructions + INSTRUCTION_MARGIN + leeway
-    sizes = instructions, measure_disk_reads([*reads, *writes]), write_bytes(call.ltx.changes)
+    sizes = instructions, measure_disk_reads([*reads, *writes]), measure_writes(call.ltx.changes)
     footprint = xdr_codec.encode_array([xdr_codec.encode_ledger_key(key) for key in reads])
     footprint += xdr_codec.encode_array([xdr_codec.encode_ledger_key(key) for key in writes])
     resources = footprint + pack(">III", *sizes)

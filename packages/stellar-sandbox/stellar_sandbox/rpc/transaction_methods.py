@@ -62,8 +62,8 @@ def render_transaction(
     record: TransactionRecord, digest: str, more: dict[str, Any], created_at: str
 ) -> dict[str, Any]:
     """Return the stored JSON of a transaction with the given fields, without parsing it again."""
-    header = orjson.dumps({"txHash": digest, **more})[:-1]
-    text = header + b"," + record.body + b',"createdAt":' + created_at.encode() + b"}"
+    fields = orjson.dumps({"txHash": digest, **more})[:-1]
+    text = fields + b"," + record.body + b',"createdAt":' + created_at.encode() + b"}"
     return orjson.Fragment(text)  # type: ignore[return-value]
 
 
@@ -74,13 +74,13 @@ def get_transactions(node: Node, params: dict[str, Any]) -> dict[str, Any]:
     start = _read_start(params, oldest.sequence, header.sequence)
     records = ledger.store.read_transactions(start, header.sequence, limit)
     if len(records) == limit:
-        place = format_cursor(records[-1].ledger, records[-1].position)
+        cursor_position = format_cursor(records[-1].ledger, records[-1].position)
     elif start[0] > header.sequence:
-        place = 0  # stellar-rpc gives this cursor too
+        cursor_position = 0  # stellar-rpc gives this cursor too
     else:
         # The last returned transaction; with none the start of the ledger, which is returned again.
         positions = (row.position for row in records if row.ledger == header.sequence)
-        place = format_cursor(header.sequence, max(positions, default=0))
+        cursor_position = format_cursor(header.sequence, max(positions, default=0))
     rows = [render_transaction(row, row.hash.hex(), {}, str(row.created_at)) for row in records]
     return {
         "transactions": rows,
@@ -88,7 +88,7 @@ def get_transactions(node: Node, params: dict[str, Any]) -> dict[str, Any]:
         "latestLedgerCloseTimestamp": header.close_time,
         "oldestLedger": oldest.sequence,
         "oldestLedgerCloseTimestamp": oldest.close_time,
-        "cursor": str(place),
+        "cursor": str(cursor_position),
     }
 
 

@@ -29,18 +29,14 @@ from stellar_sandbox.calculator.contract_state import ContractState
 from stellar_sandbox.client import InProcessClient, ManualClock
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.network.network import Network, Settings
+from stellar_sandbox.testing.accounts import FEES, ISSUER, PASSPHRASE, derive_keypair
 
-PASSPHRASE = "Standalone ApexChainx Sandbox ; 2026"
 _CODE = re.compile(r"Error\(Contract, #([0-9]+)\)")
-
-
-def derive_keypair(name: str) -> Keypair:
-    return Keypair.from_raw_ed25519_seed(name.encode().ljust(32, b"."))
 
 
 PEOPLE = {name: derive_keypair(name) for name in ("admin", "operator", "stranger", "other")}
 NAMES = {pair.public_key: name for name, pair in PEOPLE.items()}
-CHANNEL, FEES = derive_keypair("channel"), derive_keypair("fees")
+CHANNEL = derive_keypair("channel")
 
 
 class ContractCallFailed(Exception):
@@ -68,7 +64,7 @@ def build_genesis() -> Genesis:
     return Genesis.parse(
         {
             "network_passphrase": PASSPHRASE,
-            "asset": {"code": "USDC", "issuer": derive_keypair("issuer").public_key},
+            "asset": {"code": "USDC", "issuer": ISSUER.public_key},
             "accounts": [
                 {"address": pair.public_key, "native_stroops": 10**13, "usdc_stroops": None}
                 for pair in holders

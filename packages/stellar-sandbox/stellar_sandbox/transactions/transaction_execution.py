@@ -164,7 +164,7 @@ class TransactionExecution:
     def _run_call(self, footprint: Footprint) -> tuple[ContractCall, bytes]:
         operation = self.envelope.operations[0]
         assert operation.body.invoke_host_function_op is not None
-        setting = HostContext(
+        host_context = HostContext(
             ltx=self.ltx,
             source=get_source(operation, self.envelope.source),
             ledger=self.ledger_context.ledger,
@@ -173,7 +173,7 @@ class TransactionExecution:
             contracts=self.contracts,
         )
         return invoke_contract(
-            operation.body.invoke_host_function_op, setting, footprint, recording=False
+            operation.body.invoke_host_function_op, host_context, footprint, recording=False
         )
 
     @property
