@@ -1,6 +1,6 @@
-"""What a payment costs the box: CPU milliseconds over all its calls, as an engine makes them.
+"""Measure the CPU milliseconds that the sandbox needs for a payment, over all of its requests.
 
-Not a test: run `python -m tests.sandbox.stellar.measure_payments [payments per second] [seconds]`.
+Not a test: run `python tests/measure_payments.py [payments per second] [seconds]`.
 Each payment is one simulateTransaction and one sendTransaction; four getTransactions a second
 watch for all of them together.
 """

@@ -1,4 +1,4 @@
-"""The SLA calculator in the box: its wire, its authority, its one entry, and what anybody may read."""
+"""The SLA calculator: authorization, its one ledger entry, errors and views."""
 
 from __future__ import annotations
 
@@ -154,8 +154,8 @@ async def test_a_freeze_is_asked_for_before_a_role_and_after_an_admin(
 async def test_a_pause_stops_calculations_and_nothing_else(client: ManualContractClient) -> None:
     long = await refused(client.call("pause", ME, scval.to_string("x" * 257), by=ADMIN))
     assert long.code == SLAError.INVALID_INPUT
-    told = await client.call("pause", ME, scval.to_string("an audit"), by=ADMIN)
-    assert told.events == [(["paused", "v1", "admin"], [True])]
+    paused = await client.call("pause", ME, scval.to_string("an audit"), by=ADMIN)
+    assert paused.events == [(["paused", "v1", "admin"], [True])]
     assert (await refused(calculate(client, "A", 1))).code == SLAError.CONTRACT_PAUSED
     info = await client.view("get_pause_info")
     assert (info["reason"], info["paused_by"]) == ("an audit", "admin")
@@ -237,8 +237,8 @@ async def test_a_malformed_argument_is_refused_by_the_host(
     assert (await refused(client.view("get_everything"))).code is None
 
 
-def test_a_book_is_read_back_as_it_was_written() -> None:
-    book = replace(
+def test_a_state_is_read_back_as_it_was_written() -> None:
+    state = replace(
         OPENED,
         custom={"vip": SLAConfig(10, 5, 100)},
         pending_admin=STRANGER.public_key,
@@ -257,10 +257,12 @@ def test_a_book_is_read_back_as_it_was_written() -> None:
         retention=100,
         updated_ledger=12,
     )
-    entry = instance_storage.encode_instance(instance_storage.derive_contract_id("read back"), book)
+    entry = instance_storage.encode_instance(
+        instance_storage.derive_contract_id("read back"), state
+    )
     instance_storage.clear_caches()
-    assert instance_storage.decode_instance(entry) == book
-    assert dict(DEFAULTS) == book.config
+    assert instance_storage.decode_instance(entry) == state
+    assert dict(DEFAULTS) == state.config
 
 
 def test_every_number_of_a_refusal_is_its_own() -> None:

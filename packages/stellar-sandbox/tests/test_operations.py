@@ -160,10 +160,10 @@ async def test_a_sequence_can_be_bumped_past_what_waits(
 async def test_money_is_left_for_somebody_and_fetched_once(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    here = sandbox.network.ledger.last_closed.close_time
+    close_time = sandbox.network.ledger.last_closed.close_time
     claimants = [
         Claimant(FARM.public_key, ClaimPredicate.predicate_unconditional()),
-        Claimant(SHOP.public_key, ClaimPredicate.predicate_before_absolute_time(here)),
+        Claimant(SHOP.public_key, ClaimPredicate.predicate_before_absolute_time(close_time)),
     ]
     leave = wallet.start_transaction(PAYER, 1).append_create_claimable_balance_op(
         USDC, "3", claimants

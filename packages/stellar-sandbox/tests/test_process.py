@@ -1,4 +1,4 @@
-"""The box as a user runs it: a process, a port, a file that outlives both."""
+"""The sandbox as a user runs it: a process, a port, and a ledger on disk."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from stellar_sdk import Keypair, xdr
 from stellar_sdk.exceptions import SorobanRpcErrorResponse
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
+from stellar_sandbox import Genesis, StellarSandbox
 from stellar_sandbox.testing.accounts import (
     CHANNELS,
     PASSPHRASE,
@@ -140,22 +141,23 @@ async def test_what_only_waited_is_forgotten_by_a_killed_process(tmp_path: Path)
     async with SorobanServerAsync(process.url) as server:
         assert await Wallet(server).send(envelope) == "PENDING"
         await process.kill()
-    process = await SandboxProcess(tmp_path, "--close-seconds", "0").start()
-    async with SorobanServerAsync(process.url) as server:
-        assert await Wallet(server).send(envelope) == "PENDING"
-    await process.stop()
+    sandbox = StellarSandbox(Genesis.read(process.genesis), data_dir=process.data_dir)
+    server = SorobanServerAsync("http://in-process", sandbox.create_client())
+    assert await Wallet(server).send(envelope) == "PENDING"
+    sandbox.close()
 
 
 async def test_a_data_directory_of_another_world_is_refused_in_one_sentence(
     tmp_path: Path,
 ) -> None:
-    process = await SandboxProcess(tmp_path).start()
-    await process.stop()
+    process = SandboxProcess(tmp_path)
+    process.data_dir.mkdir()
+    StellarSandbox(Genesis.read(process.genesis), data_dir=process.data_dir).close()
     document = json.loads(process.genesis.read_text())
     document["network_passphrase"] = "Another"
     process.genesis.write_text(json.dumps(document))
 
-    process = await SandboxProcess(tmp_path).start()
+    await process.start()
     assert process.child is not None
     _, errors = await process.child.communicate()
     assert process.child.returncode == 2
@@ -167,11 +169,13 @@ async def test_a_ledger_in_use_and_a_taken_port_are_said_in_one_sentence(
     process: SandboxProcess, tmp_path: Path
 ) -> None:
     port = process.url.rpartition(":")[2]
+    ledger_in_use = SandboxProcess(process.directory)
+    port_taken = SandboxProcess(tmp_path, "--port", port)
+    await asyncio.gather(ledger_in_use.start(), port_taken.start())
     for other, words in (
-        (SandboxProcess(process.directory), "cannot be used: database is locked"),
-        (SandboxProcess(tmp_path, "--port", port), "Cannot listen on"),
+        (ledger_in_use, "cannot be used: database is locked"),
+        (port_taken, "Cannot listen on"),
     ):
-        await other.start()
         assert other.child is not None
         _, errors = await other.child.communicate()
         assert other.child.returncode == 2

@@ -1,4 +1,4 @@
-"""Whatever is sent, in whatever order and through whatever faults, the money adds up."""
+"""Property tests: in any order of payments, faults and restarts, balances add up."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ steps = st.lists(
 
 
 @dataclass
-class World:
-    """A box that may be restarted, who speaks to it, and what was asked of it."""
+class Scenario:
+    """A sandbox that may be restarted, its clients, and the payments that were sent."""
 
     directory: Path
     seed: int
@@ -94,14 +94,14 @@ class World:
         clients = [self.sandbox.create_client(node) for node in (0, 1)]
         self.wallets = [Wallet(SorobanServerAsync("http://in-process", item)) for item in clients]
 
-    def wealth(self) -> tuple[int, int]:
+    def sum_balances(self) -> tuple[int, int]:
         """All the XLM and all of the asset that anybody holds."""
         entries = self.sandbox.network.ledger.root.changes.values()
         accounts = [entry.balance for entry in entries if isinstance(entry, AccountEntry)]
         lines = [entry.balance for entry in entries if isinstance(entry, TrustLineEntry)]
         return sum(accounts), sum(lines)
 
-    def records(self) -> list[TransactionRecord]:
+    def read_records(self) -> list[TransactionRecord]:
         return self.sandbox.network.ledger.store.read_transactions((1, 1), 10_000, 10_000)
 
     async def take(self, step: Step) -> None:
@@ -134,28 +134,28 @@ def test_no_money_appears_or_vanishes_and_no_sequence_is_used_twice(
     steps: list[Step], seed: int
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(_play(World(Path(directory), seed), steps))
+        asyncio.run(_play(Scenario(Path(directory), seed), steps))
 
 
-async def _play(world: World, steps: list[Step]) -> None:
-    world.open()
-    native, issued = world.wealth()
+async def _play(scenario: Scenario, steps: list[Step]) -> None:
+    scenario.open()
+    native, issued = scenario.sum_balances()
     for step in steps:
-        await world.take(step)
-    world.sandbox.close_ledger(5)
-    fees = sum(map(_fee, world.records()))
-    assert world.wealth() == (native - fees, issued)
-    _check_payments(world)
-    world.sandbox.network.close()
+        await scenario.take(step)
+    scenario.sandbox.close_ledger(5)
+    fees = sum(map(_read_fee, scenario.read_records()))
+    assert scenario.sum_balances() == (native - fees, issued)
+    _check_payments(scenario)
+    scenario.sandbox.network.close()
 
 
-def _check_payments(world: World) -> None:
-    sandbox, records = world.sandbox, world.records()
-    landed = [world.sent[record.inner_hash] for record in records]
-    uses = Counter(map(_place, records))
+def _check_payments(scenario: Scenario) -> None:
+    sandbox, records = scenario.sandbox, scenario.read_records()
+    applied = [scenario.sent[record.inner_hash] for record in records]
+    uses = Counter(map(_read_sequence, records))
     assert all(count == 1 for count in uses.values())
     paid: Counter[Keypair] = Counter()
-    for step, record in zip(landed, records, strict=True):
+    for step, record in zip(applied, records, strict=True):
         if b'"status":"SUCCESS"' in record.body:
             paid[step.target] += step.amount * XLM
     for target in (SHOP, FARM, BARE):
@@ -163,13 +163,13 @@ def _check_payments(world: World) -> None:
     assert sandbox.read_balance(PAYER.public_key) == 1_000_000 * XLM - paid.total()
 
 
-def _place(record: TransactionRecord) -> tuple[str, int]:
+def _read_sequence(record: TransactionRecord) -> tuple[str, int]:
     """The account and the sequence number that a transaction used."""
     body = orjson.loads(b"{" + record.body + b"}")
     envelope = parse_envelope(body["envelopeXdr"], PASSPHRASE)
     return envelope.source, envelope.sequence
 
 
-def _fee(record: TransactionRecord) -> int:
+def _read_fee(record: TransactionRecord) -> int:
     body = orjson.loads(b"{" + record.body + b"}")
     return xdr.TransactionResult.from_xdr(body["resultXdr"]).fee_charged.int64

@@ -18,6 +18,7 @@ class SandboxProcess:
         self.genesis = directory / "genesis.json"
         if not self.genesis.exists():
             self.genesis.write_text(json.dumps(build_genesis_document()))
+        self.data_dir = directory / "ledger"
         self.url = ""
         self.child: asyncio.subprocess.Process | None = None
 
@@ -26,7 +27,7 @@ class SandboxProcess:
             sys.executable,
             "-m",
             "stellar_sandbox",
-            *("--genesis", str(self.genesis), "--data-dir", str(self.directory / "ledger")),
+            *("--genesis", str(self.genesis), "--data-dir", str(self.data_dir)),
             *("--port", "0", *self.options),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""A contract as native code, by its id, under the same discipline as the asset's own."""
+"""Contracts of a user: native code under a contract id, with the host's rules."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ INSTANCE = bytes.fromhex("0000001300000000") + bytes(32) + xdr_codec.ZERO
 
 
 class Counter:
-    """Counts for whoever signs, and says so."""
+    """Counts the calls of an address that authorized them, and emits the count."""
 
     def invoke(self, call: ContractCall) -> bytes:
         assert call.args[0].address is not None
         call.require_auth(parse_sc_address(call.args[0].address))
         call.instructions += 1_000
-        known = call.ltx.load_contract_data(COUNTER, SLOT)
-        count = 1 + (scval.from_uint32(known_value(known)) if known else 0)
+        stored = call.ltx.load_contract_data(COUNTER, SLOT)
+        count = 1 + (scval.from_uint32(read_value(stored)) if stored else 0)
         call.ltx.put(
             ContractDataEntry(COUNTER, SLOT, xdr_codec.encode_u32(count).hex(), 1, 2**32 - 1)
         )
@@ -40,7 +40,7 @@ class Counter:
         return xdr_codec.encode_u32(count)
 
 
-def known_value(entry: ContractDataEntry) -> xdr.SCVal:
+def read_value(entry: ContractDataEntry) -> xdr.SCVal:
     return xdr.SCVal.from_xdr_bytes(bytes.fromhex(entry.value))
 
 

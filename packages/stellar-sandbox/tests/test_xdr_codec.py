@@ -1,4 +1,4 @@
-"""XDR written by hand is the SDK's XDR, byte for byte."""
+"""The XDR of `xdr_codec` is stellar-sdk's XDR, byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Envelopes that somebody spoilt: none of them pays by accident, and none stops the ledger."""
+"""Damaged envelopes: none pays by accident, and none stops the ledger."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def damage(raw: bytearray, changes: Changes, start: int = 0) -> None:
         raw[start + place % (len(raw) - start)] = value
 
 
-async def tell(sandbox: StellarSandbox, method: str, envelope: str) -> dict[str, Any]:
+async def call_rpc(sandbox: StellarSandbox, method: str, envelope: str) -> dict[str, Any]:
     params = {"transaction": envelope}
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     answer: dict[str, Any] = orjson.loads(
@@ -62,7 +62,7 @@ async def test_a_damaged_envelope_never_pays(changes: Changes, cut: int, method:
     damage(raw, changes)
     damaged = base64.b64encode(raw[: len(raw) - cut]).decode()
 
-    answer = await tell(sandbox, method, damaged)
+    answer = await call_rpc(sandbox, method, damaged)
     assert "error" in answer or "latestLedger" in answer["result"]
     sandbox.close_ledger()
     same = damaged == whole and method == "sendTransaction"
@@ -106,7 +106,7 @@ async def test_whatever_is_signed_is_answered_and_the_ledger_closes(
     except (ValueError, EOFError):
         return
     for method in ("simulateTransaction", "sendTransaction"):
-        answer = await tell(sandbox, method, signed(tx))
+        answer = await call_rpc(sandbox, method, signed(tx))
         assert "error" in answer or "latestLedger" in answer["result"]
     sandbox.close_ledger()
     assert await wallet.send(wallet.build_payment(CHANNELS[1], 1)) == "PENDING"

@@ -1,4 +1,4 @@
-"""Nothing a client sends can stop the box: it is answered, refused, or told what was wrong."""
+"""Bad requests get the right error, and none of them stops the network."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from stellar_sandbox.testing.wallet import Wallet, sign
 PLACE = f"{1 << 32:019d}-0000000000"
 
 
-async def ask(sandbox: StellarSandbox, method: str, params: object) -> dict[str, Any]:
+async def call_rpc(sandbox: StellarSandbox, method: str, params: object) -> dict[str, Any]:
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     reply = await handle_request(sandbox.network.nodes[0], orjson.dumps(request))
     answer: dict[str, Any] = orjson.loads(reply.body)
@@ -89,7 +89,7 @@ async def ask(sandbox: StellarSandbox, method: str, params: object) -> dict[str,
 async def test_a_bad_question_gets_the_right_error(
     sandbox: StellarSandbox, method: str, params: object, code: int
 ) -> None:
-    assert (await ask(sandbox, method, params))["error"]["code"] == code
+    assert (await call_rpc(sandbox, method, params))["error"]["code"] == code
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ async def test_a_filter_as_wide_as_allowed_finds_the_payment(
     sandbox.close_ledger()
 
     params = {"startLedger": 1, "filters": [{"type": "contract", "topics": [topics]}]}
-    told = (await ask(sandbox, "getEvents", params))["result"]
-    assert len(told["events"]) == 1
+    found = (await call_rpc(sandbox, "getEvents", params))["result"]
+    assert len(found["events"]) == 1
     # Who has caught up asks again from where the answer ended.
-    again = {"filters": params["filters"], "pagination": {"cursor": told["cursor"]}}
-    assert (await ask(sandbox, "getEvents", again))["result"]["events"] == []
+    again = {"filters": params["filters"], "pagination": {"cursor": found["cursor"]}}
+    assert (await call_rpc(sandbox, "getEvents", again))["result"]["events"] == []
     await wallet.send(wallet.build_payment(CHANNELS[1], 1))
     sandbox.close_ledger()
-    assert len((await ask(sandbox, "getEvents", again))["result"]["events"]) == 1
+    assert len((await call_rpc(sandbox, "getEvents", again))["result"]["events"]) == 1
 
 
 async def test_who_has_caught_up_is_told_the_newest_ledger_again(
@@ -119,7 +119,7 @@ async def test_who_has_caught_up_is_told_the_newest_ledger_again(
     for envelope in sent:
         await wallet.send(envelope)
     sandbox.close_ledger()
-    here = sandbox.network.ledger.last_closed.sequence
+    latest = sandbox.network.ledger.last_closed.sequence
 
     first = await wallet.server.get_transactions(start_ledger=1)
     second = await wallet.server.get_transactions(cursor=first.cursor)
@@ -128,7 +128,7 @@ async def test_who_has_caught_up_is_told_the_newest_ledger_again(
     assert first.cursor == third.cursor != second.cursor
     whole = await wallet.server.get_transactions(start_ledger=1, limit=2)
     assert whole.cursor == first.cursor
-    beyond = await wallet.server.get_transactions(cursor=str(here + 1 << 32))
+    beyond = await wallet.server.get_transactions(cursor=str(latest + 1 << 32))
     assert (beyond.transactions, beyond.cursor) == ([], "0")
 
 
@@ -141,7 +141,7 @@ async def test_a_cursor_into_what_is_forgotten_is_refused() -> None:
         ("getEvents", f"{oldest - 1 << 32:019d}-0000000000", -32600),
         ("getLedgers", str(oldest - 2), -32602),
     ):
-        answer = await ask(sandbox, method, {"pagination": {"cursor": cursor}})
+        answer = await call_rpc(sandbox, method, {"pagination": {"cursor": cursor}})
         assert answer["error"]["code"] == code
     sandbox.network.close()
 
@@ -238,9 +238,9 @@ async def test_a_call_of_what_is_no_contract_fails_and_the_network_lives_on(
     assert await wallet.send(envelope) == "PENDING"
     sandbox.close_ledger()
     assert await wallet.read_status(envelope) == "FAILED"
-    told = await wallet.server.get_transaction(envelope.hash_hex())
-    assert told.diagnostic_events_xdr
-    event = xdr.DiagnosticEvent.from_xdr(told.diagnostic_events_xdr[0]).event
+    found = await wallet.server.get_transaction(envelope.hash_hex())
+    assert found.diagnostic_events_xdr
+    event = xdr.DiagnosticEvent.from_xdr(found.diagnostic_events_xdr[0]).event
     assert (event.contract_id is not None) == (called == CONTRACT)
     assert await wallet.send(wallet.build_payment(CHANNELS[0], 2)) == "PENDING"
     sandbox.close_ledger()

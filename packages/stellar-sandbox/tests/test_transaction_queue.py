@@ -1,4 +1,4 @@
-"""The queue's manners, as stellar-core has them and as an exactly-once payer must survive them."""
+"""The rules of the transaction queue: DUPLICATE, TRY_AGAIN_LATER, bans, ages and fees."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ async def test_a_queued_payment_the_network_has_no_room_for_ages_out_and_is_bann
 
 
 async def test_a_ledger_bound_is_exclusive(wallet: Wallet, sandbox: StellarSandbox) -> None:
-    here = sandbox.network.ledger.last_closed.sequence
+    latest = sandbox.network.ledger.last_closed.sequence
 
     assert (
-        await wallet.send(wallet.build_payment(CHANNEL, 1, max_ledger=here + 1))
+        await wallet.send(wallet.build_payment(CHANNEL, 1, max_ledger=latest + 1))
         == "ERROR txTOO_LATE"
     )
-    envelope = wallet.build_payment(CHANNEL, 1, max_ledger=here + 2)
+    envelope = wallet.build_payment(CHANNEL, 1, max_ledger=latest + 2)
     assert await wallet.send(envelope) == "PENDING"
     sandbox.close_ledger()
     assert await wallet.read_status(envelope) == "SUCCESS"
@@ -132,8 +132,8 @@ async def test_a_transaction_with_too_little_life_left_is_refused_at_once(
 ) -> None:
     def until(seconds: int) -> object:
         builder = wallet.start_transaction(CHANNEL, 1).append_bump_sequence_op(0)
-        moment = sandbox.network.ledger.last_closed.close_time + seconds
-        return sign(builder.add_time_bounds(0, moment).build(), CHANNEL)
+        max_time = sandbox.network.ledger.last_closed.close_time + seconds
+        return sign(builder.add_time_bounds(0, max_time).build(), CHANNEL)
 
     assert await wallet.send(until(9)) == "ERROR txTOO_LATE"
     assert await wallet.send(until(10)) == "PENDING"
@@ -215,9 +215,9 @@ async def test_a_ledger_has_only_so_much_room_for_calls_of_every_kind(
     needs = [
         measure_resources(parse_envelope(envelope.to_xdr(), PASSPHRASE)) for envelope in transfers
     ]
-    room = list(SOROBAN_LEDGER_LIMITS)
-    room[kind] = needs[0][kind] + needs[1][kind] + needs[2][kind] - 1
-    sandbox.network.ledger.surge_pricing.soroban_limits = tuple(room)
+    limits = list(SOROBAN_LEDGER_LIMITS)
+    limits[kind] = needs[0][kind] + needs[1][kind] + needs[2][kind] - 1
+    sandbox.network.ledger.surge_pricing.soroban_limits = tuple(limits)
     for envelope in transfers:
         assert await wallet.send(envelope) == "PENDING"
 
@@ -262,8 +262,8 @@ async def test_what_lost_its_place_to_another_is_told_that_the_sequence_is_used(
 async def test_what_became_invalid_while_it_waited_is_banned(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    here = sandbox.network.ledger.last_closed.sequence
-    envelope = wallet.build_payment(CHANNEL, 1, max_ledger=here + 2)
+    latest = sandbox.network.ledger.last_closed.sequence
+    envelope = wallet.build_payment(CHANNEL, 1, max_ledger=latest + 2)
     await wallet.send(envelope)
     sandbox.network.ledger.surge_pricing.classic_limits = (0,)
 
@@ -279,8 +279,8 @@ async def test_a_call_reads_only_so_many_entries_from_disk(
     data = envelope.transaction.soroban_data
     assert data is not None
     footprint = data.resources.footprint
-    known = count_disk_read_entries(data.resources)
-    for number in range(MAX_DISK_READ_ENTRIES - known + more):
+    declared = count_disk_read_entries(data.resources)
+    for number in range(MAX_DISK_READ_ENTRIES - declared + more):
         owner = Keypair.from_raw_ed25519_seed(number.to_bytes(32, "big")).xdr_account_id()
         row = xdr.LedgerKey(
             xdr.LedgerEntryType.ACCOUNT, account=xdr.LedgerKeyAccount(account_id=owner)

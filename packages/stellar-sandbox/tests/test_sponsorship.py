@@ -119,7 +119,7 @@ async def test_what_makes_no_sense_is_refused(wallet: Wallet, sandbox: StellarSa
 async def test_other_entries_of_a_sponsored_account_are_left_out(
     wallet: Wallet, sandbox: StellarSandbox
 ) -> None:
-    """Refused rather than created at its own cost: the box is harder to please, never easier."""
+    """Refused rather than created at its own cost: the sandbox is stricter, never laxer."""
     builder = wallet.start_transaction(PAYER, 1)
     builder.append_begin_sponsoring_future_reserves_op(FEES.public_key)
     builder.append_change_trust_op(USDC, source=FEES.public_key)

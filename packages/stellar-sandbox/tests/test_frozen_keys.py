@@ -79,9 +79,9 @@ async def test_one_node_that_filters_says_something_nobody_understands(
     filtering = Wallet(SorobanServerAsync("http://in-process", sandbox.create_client(1)))
     envelope = wallet.build_payment(CHANNELS[0], 1)
 
-    with pytest.raises(SorobanRpcErrorResponse, match="invalid status from stellar-core") as told:
+    with pytest.raises(SorobanRpcErrorResponse, match="invalid status from stellar-core") as error:
         await filtering.send(envelope)
-    assert told.value.code == -32603
+    assert error.value.code == -32603
     assert await filtering.send(wallet.build_payment(CHANNELS[1], 1, (FARM, "1"))) == "PENDING"
     assert await wallet.send(envelope) == "PENDING"
     sandbox.close_ledger()
