@@ -22,7 +22,7 @@ from domain.sla import CONTRACT_WORDS, MTTR_MINUTES_MAX, Severity, Terms, judge
 from stellar_sandbox.calculator import contract_state
 from stellar_sandbox.calculator.sla_config import DEFAULTS
 from stellar_sandbox.calculator.sla_config import SLAConfig as Chained
-from stellar_sandbox.testing.contract_client import PEOPLE, ContractCallFailed, ManualContractClient
+from stellar_sandbox.testing.contract_client import PEOPLE, ContractCallFailed, LocalClient
 from tests import vectors
 from tests.contracts import argument
 
@@ -35,8 +35,8 @@ LISTED = {
 
 
 @pytest.fixture
-async def counter() -> AsyncIterator[ManualContractClient]:
-    made = ManualContractClient()
+async def counter() -> AsyncIterator[LocalClient]:
+    made = LocalClient()
     yield made
     await made.close()
 
@@ -77,7 +77,7 @@ def locally(terms: Terms, mttr: int) -> dict[str, Any]:
     }
 
 
-async def on_chain(counter: ManualContractClient, severity: str, mttr: int) -> dict[str, Any]:
+async def on_chain(counter: LocalClient, severity: str, mttr: int) -> dict[str, Any]:
     arguments = [scval.to_symbol("A"), scval.to_symbol(severity), scval.to_uint32(mttr)]
     try:
         found = plain(await counter.view("calculate_sla_view", *arguments))
@@ -87,9 +87,7 @@ async def on_chain(counter: ManualContractClient, severity: str, mttr: int) -> d
     return {name: found[name] for name in names}
 
 
-async def test_every_published_calculation_is_the_same_here_and_there(
-    counter: ManualContractClient,
-) -> None:
+async def test_every_published_calculation_is_the_same_here_and_there(counter: LocalClient) -> None:
     published = vectors.vectors("compute")
     assert len(published) >= 278
     standard = {name: Terms(*terms) for name, terms in DEFAULTS.items()}
@@ -104,9 +102,7 @@ async def test_every_published_calculation_is_the_same_here_and_there(
         assert await on_chain(counter, severity, vector["mttr_minutes"]) == expected, vector["id"]
 
 
-async def test_every_published_hash_is_the_same_here_and_there(
-    counter: ManualContractClient,
-) -> None:
+async def test_every_published_hash_is_the_same_here_and_there(counter: LocalClient) -> None:
     published = vectors.vectors("config_hash")
     assert len(published) >= 22
     for vector in published:
@@ -117,9 +113,7 @@ async def test_every_published_hash_is_the_same_here_and_there(
         assert str(ours) == vector["config_version_hash"], vector["id"]
 
 
-async def test_every_published_validation_is_the_same_here_and_there(
-    counter: ManualContractClient,
-) -> None:
+async def test_every_published_validation_is_the_same_here_and_there(counter: LocalClient) -> None:
     published = vectors.vectors("validate")
     assert len(published) >= 69
     for vector in published:
@@ -143,9 +137,7 @@ def _refusal(severity: str, terms: Terms, custom: bool) -> int | None:
     return None
 
 
-async def _set(
-    counter: ManualContractClient, function: str, severity: str, terms: Terms
-) -> int | None:
+async def _set(counter: LocalClient, function: str, severity: str, terms: Terms) -> int | None:
     try:
         await counter.call(
             function,
@@ -163,7 +155,7 @@ async def _set(
 
 @pytest.mark.parametrize("place", range(12))
 async def test_every_published_sequence_of_calls_goes_the_same_way(
-    counter: ManualContractClient, place: int
+    counter: LocalClient, place: int
 ) -> None:
     published = vectors.vectors("sequences")
     assert len(published) == 12
@@ -181,7 +173,7 @@ async def test_every_published_sequence_of_calls_goes_the_same_way(
         _judge_too(judged, step, answer)
 
 
-async def _step(counter: ManualContractClient, step: dict[str, Any]) -> tuple[Any, list[Any]]:
+async def _step(counter: LocalClient, step: dict[str, Any]) -> tuple[Any, list[Any]]:
     arguments = step["args"]
     caller = arguments[0].get("addr") if arguments else None
     by = PEOPLE[caller] if caller else None
@@ -245,7 +237,7 @@ async def test_any_config_and_any_minutes_are_judged_the_same_here_and_there(
     policy: Policy, severity: Severity, mttr: int
 ) -> None:
     """Set by the admin's own transactions, calculated by the operator's, held field by field."""
-    counter = ManualContractClient()
+    counter = LocalClient()
     try:
         counter.deploy(kept({name: Terms(*terms) for name, terms in DEFAULTS.items()}))
         # From the gravest up: at no moment does a lighter severity cost more than a graver one.
@@ -271,9 +263,7 @@ async def test_any_config_and_any_minutes_are_judged_the_same_here_and_there(
         await counter.close()
 
 
-async def test_every_published_sample_is_the_same_on_the_wire(
-    counter: ManualContractClient,
-) -> None:
+async def test_every_published_sample_is_the_same_on_the_wire(counter: LocalClient) -> None:
     counter.clock.now = 1_790_000_000
     counter.deploy(kept({name: Terms(*terms) for name, terms in DEFAULTS.items()}))
     for sample in vectors.vectors("xdr"):

@@ -11,11 +11,12 @@ from adapters.settings import AnalyticsSettings, ApiSettings, SettlementSettings
 from sandbox.world import is_seed
 
 ROOT = Path(__file__).parents[1]
-FILE_LINES_MAX, FUNCTION_LINES_MAX = 300, 40
+FILE_LINES_MAX, FUNCTION_LINES_MAX, ROOM_MODULES_MAX = 300, 40, 12
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "base", "core", "misc"}
 PACKAGES = (
     *("api", "workflows", "activities", "worker", "domain", "adapters"),
     *("sandbox", "cli", "benchmarks", "migrations", "tests"),
+    *("packages/stellar-sandbox/stellar_sandbox", "packages/stellar-sandbox/tests"),
 )
 # What a layer has besides the nouns of the domain.
 FURNITURE = {
@@ -64,6 +65,17 @@ def test_tests_mirror_the_tree(layer: str) -> None:
 def test_no_file_is_long() -> None:
     lengths = {path: len(path.read_text().splitlines()) for path in FILES}
     assert {path: n for path, n in lengths.items() if n > FILE_LINES_MAX} == {}
+
+
+def test_no_room_of_the_stellar_sandbox_is_crowded() -> None:
+    rooms = [path for path in (ROOT / "packages/stellar-sandbox").rglob("*") if path.is_dir()]
+    crowded = {
+        str(room.relative_to(ROOT)): len(modules)
+        for room in rooms
+        if room.name != "tests"
+        if len(modules := {*room.glob("*.py")} - {room / "__init__.py"}) > ROOM_MODULES_MAX
+    }
+    assert crowded == {}
 
 
 def test_no_function_is_long() -> None:

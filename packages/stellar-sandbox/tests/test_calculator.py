@@ -20,7 +20,7 @@ from stellar_sandbox.testing.contract_client import (
     PEOPLE,
     ContractCallFailed,
     ContractCallResult,
-    ManualContractClient,
+    LocalClient,
 )
 
 ADMIN, OPERATOR, STRANGER = PEOPLE["admin"], PEOPLE["operator"], PEOPLE["stranger"]
@@ -31,15 +31,15 @@ TRAPPED = "INVOKE_HOST_FUNCTION_TRAPPED"
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[ManualContractClient]:
-    made = ManualContractClient(1_790_000_000)
+async def client() -> AsyncIterator[LocalClient]:
+    made = LocalClient(1_790_000_000)
     made.deploy(OPENED)
     yield made
     await made.close()
 
 
 async def calculate(
-    client: ManualContractClient,
+    client: LocalClient,
     name: str,
     minutes: int,
     severity: str = "critical",
@@ -70,7 +70,7 @@ def history(count: int) -> tuple[contract_state.Result, ...]:
     )
 
 
-async def test_nobody_calculates_in_the_operators_name(client: ManualContractClient) -> None:
+async def test_nobody_calculates_in_the_operators_name(client: LocalClient) -> None:
     """An entry that the operator did not sign is a refusal of the host, not of the contract."""
     drafted = await client.prepare("calculate_sla", *call_of("A", 20), by=STRANGER)
     operation = drafted.transaction.operations[0]
@@ -91,7 +91,7 @@ async def test_nobody_calculates_in_the_operators_name(client: ManualContractCli
     assert (await refused(client.submit(drafted, STRANGER))).text == TRAPPED
 
 
-async def test_a_signed_entry_allows_one_call(client: ManualContractClient) -> None:
+async def test_a_signed_entry_allows_one_call(client: LocalClient) -> None:
     """Anybody may carry what the operator signed to the ledger, and only once."""
     first = await client.prepare("calculate_sla", *call_of("A", 20), by=STRANGER)
     operation = first.transaction.operations[0]
@@ -109,7 +109,7 @@ async def test_a_signed_entry_allows_one_call(client: ManualContractClient) -> N
 
 
 async def test_an_account_of_many_signs_with_as_many_as_it_says(
-    client: ManualContractClient,
+    client: LocalClient,
 ) -> None:
     account = client.network.ledger.root.load_account(OPERATOR.public_key)
     assert account is not None
@@ -118,7 +118,7 @@ async def test_an_account_of_many_signs_with_as_many_as_it_says(
     assert (await refused(client.submit(drafted, STRANGER))).text == TRAPPED
 
 
-async def test_a_contract_that_nobody_initialized_says_so(client: ManualContractClient) -> None:
+async def test_a_contract_that_nobody_initialized_says_so(client: LocalClient) -> None:
     client.deploy()
     assert (await client.view("healthcheck"))["status"] == "noinit"
     assert (await refused(client.view("get_stats"))).code == SLAError.NOT_INITIALIZED
@@ -130,7 +130,7 @@ async def test_a_contract_that_nobody_initialized_says_so(client: ManualContract
     assert again.code == SLAError.ALREADY_INITIALIZED
 
 
-async def test_who_renounces_leaves_the_door_open(client: ManualContractClient) -> None:
+async def test_who_renounces_leaves_the_door_open(client: LocalClient) -> None:
     await client.call("renounce_admin", ME, by=ADMIN)
     assert (await refused(client.call("unpause", ME, by=ADMIN))).code == SLAError.NOT_INITIALIZED
     await client.call("initialize", YOU, scval.to_address(OPERATOR.public_key), by=STRANGER)
@@ -138,7 +138,7 @@ async def test_who_renounces_leaves_the_door_open(client: ManualContractClient) 
 
 
 async def test_a_freeze_is_asked_for_before_a_role_and_after_an_admin(
-    client: ManualContractClient,
+    client: LocalClient,
 ) -> None:
     await client.call("freeze_config", ME, by=ADMIN)
     role = client.call("set_operator", YOU, YOU, by=STRANGER)
@@ -151,7 +151,7 @@ async def test_a_freeze_is_asked_for_before_a_role_and_after_an_admin(
     assert (await calculate(client, "A", 20)).value["amount"] == -500
 
 
-async def test_a_pause_stops_calculations_and_nothing_else(client: ManualContractClient) -> None:
+async def test_a_pause_stops_calculations_and_nothing_else(client: LocalClient) -> None:
     long = await refused(client.call("pause", ME, scval.to_string("x" * 257), by=ADMIN))
     assert long.code == SLAError.INVALID_INPUT
     paused = await client.call("pause", ME, scval.to_string("an audit"), by=ADMIN)
@@ -165,7 +165,7 @@ async def test_a_pause_stops_calculations_and_nothing_else(client: ManualContrac
 
 
 async def test_its_one_entry_is_full_at_some_two_hundred_results(
-    client: ManualContractClient,
+    client: LocalClient,
 ) -> None:
     """Far below the limit that the contract documents; from then on every calculation fails."""
 
@@ -190,7 +190,7 @@ async def test_its_one_entry_is_full_at_some_two_hundred_results(
 
 
 async def test_an_empty_contract_weighs_what_the_real_one_does(
-    client: ManualContractClient,
+    client: LocalClient,
 ) -> None:
     entry = client.network.ledger.root.load_contract_data(
         client.contract, build_instance_key(client.contract)[2]
@@ -202,15 +202,15 @@ async def test_an_empty_contract_weighs_what_the_real_one_does(
 @pytest.mark.parametrize(
     "function", sorted(set(views.PARAMETERLESS_VIEWS) - {"get_failure_schema"})
 )
-async def test_every_view_answers_anybody(client: ManualContractClient, function: str) -> None:
+async def test_every_view_answers_anybody(client: LocalClient, function: str) -> None:
     await client.view(function)
 
 
-async def test_the_failure_schema_has_never_answered_anybody(client: ManualContractClient) -> None:
+async def test_the_failure_schema_has_never_answered_anybody(client: LocalClient) -> None:
     assert (await refused(client.view("get_failure_schema"))).code is None
 
 
-async def test_a_view_says_what_is_kept(client: ManualContractClient) -> None:
+async def test_a_view_says_what_is_kept(client: LocalClient) -> None:
     await calculate(client, "A", 20)
     await calculate(client, "B", 20, "low")
     audit = await client.view("get_full_audit_state")
@@ -230,7 +230,7 @@ async def test_a_view_says_what_is_kept(client: ManualContractClient) -> None:
     "argument", [scval.to_uint32(1), scval.to_symbol("OUT-1"), scval.to_string("A")]
 )
 async def test_a_malformed_argument_is_refused_by_the_host(
-    client: ManualContractClient, argument: xdr.SCVal
+    client: LocalClient, argument: xdr.SCVal
 ) -> None:
     assert (await refused(client.view("get_latest_by_outage", argument))).code is None
     assert (await refused(client.view("get_latest_by_outage"))).code is None

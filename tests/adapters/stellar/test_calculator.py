@@ -28,15 +28,15 @@ from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.ledger import xdr_codec
 from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
-from stellar_sandbox.testing.contract_client import PEOPLE, ManualContractClient
+from stellar_sandbox.testing.contract_client import PEOPLE, LocalClient
 
 ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
 OPENED = contract_state.build_initial_state(ADMIN.public_key, OPERATOR.public_key, 100)
 
 
 @pytest.fixture
-async def counter() -> AsyncIterator[ManualContractClient]:
-    made = ManualContractClient(1_790_000_000)
+async def counter() -> AsyncIterator[LocalClient]:
+    made = LocalClient(1_790_000_000)
     made.deploy(OPENED)
     yield made
     await made.close()
@@ -48,15 +48,15 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calculators, "LOOK_EVERY_SECONDS", 0.01)
 
 
-def calculator(counter: ManualContractClient) -> Calculator:
+def calculator(counter: LocalClient) -> Calculator:
     return Calculator(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES)
 
 
-def nodes(counter: ManualContractClient) -> Nodes:
+def nodes(counter: LocalClient) -> Nodes:
     return Nodes([Node("node 1", counter.server)])
 
 
-async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: ManualContractClient) -> None:
+async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: LocalClient) -> None:
     await calculator(counter).check()
 
 
@@ -72,7 +72,7 @@ async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: ManualCont
     ],
 )
 async def test_a_contract_that_is_not_fit_is_refused_with_a_sentence(
-    counter: ManualContractClient, book: contract_state.ContractState | None, sentence: str
+    counter: LocalClient, book: contract_state.ContractState | None, sentence: str
 ) -> None:
     counter.deploy(book)
     with pytest.raises(ContractMismatch, match=sentence):
@@ -88,7 +88,7 @@ class Liar(SlaCalculator):
         return super().invoke(call)
 
 
-async def test_a_contract_that_hashes_otherwise_is_refused(counter: ManualContractClient) -> None:
+async def test_a_contract_that_hashes_otherwise_is_refused(counter: LocalClient) -> None:
     liar = Liar(instance_storage.derive_contract_id("liar"))
     counter.network.deploy(instance_storage.encode_instance(liar.contract, OPENED), liar)
     counter.contract = liar.contract
@@ -96,7 +96,7 @@ async def test_a_contract_that_hashes_otherwise_is_refused(counter: ManualContra
         await calculator(counter).check()
 
 
-async def test_what_is_no_contract_is_refused(counter: ManualContractClient) -> None:
+async def test_what_is_no_contract_is_refused(counter: LocalClient) -> None:
     with pytest.raises(ContractMismatch, match="not a contract id"):
         Calculator(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR, FEES)
     counter.contract = instance_storage.derive_contract_id("never deployed")
@@ -104,7 +104,7 @@ async def test_what_is_no_contract_is_refused(counter: ManualContractClient) -> 
         await calculator(counter).check()
 
 
-async def test_a_network_that_does_not_answer_is_asked_again(counter: ManualContractClient) -> None:
+async def test_a_network_that_does_not_answer_is_asked_again(counter: LocalClient) -> None:
     counter.network.faults.replace([Fault("node_down")], 1)
     with pytest.raises(ChainUnavailable):
         await calculator(counter).check()
@@ -112,14 +112,14 @@ async def test_a_network_that_does_not_answer_is_asked_again(counter: ManualCont
         await calculator(counter).sign_call("oA", Severity.HIGH, 5)
 
 
-async def signed(counter: ManualContractClient, name: str = "oA", minutes: int = 20) -> Call:
+async def signed(counter: LocalClient, name: str = "oA", minutes: int = 20) -> Call:
     made: SignedCall = await calculator(counter).sign_call(name, Severity.CRITICAL, minutes)
     return Call(
         name, 1, 1, made.source, made.sequence, made.max_ledger, made.hash, made.envelope_xdr
     )
 
 
-async def carried(counter: ManualContractClient, call: Call) -> CallOutcome:
+async def carried(counter: LocalClient, call: Call) -> CallOutcome:
     """See a call through while ledgers close."""
 
     async def closing() -> None:
@@ -137,9 +137,7 @@ async def carried(counter: ManualContractClient, call: Call) -> CallOutcome:
             await beat
 
 
-async def test_a_call_is_answered_once_however_often_it_is_carried_out(
-    counter: ManualContractClient,
-) -> None:
+async def test_a_call_is_answered_once_however_often_it_is_made(counter: LocalClient) -> None:
     call = await signed(counter)
     outcome = await carried(counter, call)
     assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, True)
@@ -150,7 +148,7 @@ async def test_a_call_is_answered_once_however_often_it_is_carried_out(
 
 
 async def test_what_the_contract_remembers_is_told_apart_from_what_is_new(
-    counter: ManualContractClient,
+    counter: LocalClient,
 ) -> None:
     await carried(counter, await signed(counter))
     outcome = await carried(counter, await signed(counter))
@@ -160,38 +158,34 @@ async def test_what_the_contract_remembers_is_told_apart_from_what_is_new(
 
 
 @pytest.mark.parametrize("kind", ["accept_then_timeout", "reset_after", "internal_error"])
-async def test_an_answer_that_never_came_proves_nothing(
-    counter: ManualContractClient, kind: str
-) -> None:
+async def test_an_answer_that_never_came_proves_nothing(counter: LocalClient, kind: str) -> None:
     call = await signed(counter)
     counter.network.faults.replace([Fault(kind, method="sendTransaction")], 1)
     assert (await carried(counter, call)).status is CallStatus.ANSWERED
 
 
-async def test_a_call_that_came_too_late_is_proven_dead(counter: ManualContractClient) -> None:
+async def test_a_call_that_came_too_late_is_proven_dead(counter: LocalClient) -> None:
     call = await signed(counter)
     for _ in range(LEDGERS_TO_LIVE + 1):
         counter.network.close_ledger()
     assert (await carried(counter, call)).status is CallStatus.EXPIRED
 
 
-async def test_a_call_nobody_has_seen_is_open(counter: ManualContractClient) -> None:
+async def test_a_call_nobody_has_seen_is_open(counter: LocalClient) -> None:
     call = await signed(counter)
     counter.network.faults.replace([Fault("node_down")], 1)
     outcome = await calculator(counter).watch(call, "UNKNOWN ChainUnavailable")
     assert (outcome.status, outcome.reason) == (CallStatus.OPEN, "cannot look: ChainUnavailable")
 
 
-async def test_a_sequence_that_something_else_consumed_is_lost(
-    counter: ManualContractClient,
-) -> None:
+async def test_a_sequence_that_something_else_consumed_is_lost(counter: LocalClient) -> None:
     call = await signed(counter)
     await carried(counter, await signed(counter, "oB"))
     assert (await carried(counter, call)).status is CallStatus.LOST
 
 
 async def test_an_answer_in_the_ledger_that_cannot_be_read_is_said_to_be(
-    counter: ManualContractClient, monkeypatch: pytest.MonkeyPatch
+    counter: LocalClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = await signed(counter)
     _, readers = FUNCTIONS["calculate_sla"]
@@ -204,9 +198,7 @@ async def test_an_answer_in_the_ledger_that_cannot_be_read_is_said_to_be(
         await signed(counter, "oB")  # and what is not yet signed is not paid for
 
 
-async def test_a_call_that_the_contract_refuses_in_the_ledger_has_failed(
-    counter: ManualContractClient,
-) -> None:
+async def test_a_call_that_a_contract_refuses_in_a_ledger_failed(counter: LocalClient) -> None:
     call = await signed(counter)
     await counter.call(
         "pause", scval.to_address(ADMIN.public_key), scval.to_string("now"), by=ADMIN
@@ -218,9 +210,7 @@ async def test_a_call_that_the_contract_refuses_in_the_ledger_has_failed(
         await signed(counter)
 
 
-async def test_other_minutes_under_the_same_name_are_for_a_person(
-    counter: ManualContractClient,
-) -> None:
+async def test_other_minutes_under_the_same_name_are_for_a_person(counter: LocalClient) -> None:
     await carried(counter, await signed(counter))
     with pytest.raises(ContractRefused, match=r"from other minutes or terms \(#13\)"):
         await signed(counter, minutes=21)
@@ -244,11 +234,7 @@ def test_every_refusal_of_the_contract_has_a_meaning() -> None:
             "its entry is full; have its admin",
         ),
         ("Error(Storage, MissingValue)\nmore", ContractRefused, "there is no such contract"),
-        (
-            "Error(Context, InvalidAction)",
-            ContractRefused,
-            "the call's surroundings have changed",
-        ),
+        ("Error(Context, InvalidAction)", ContractRefused, "the call's surroundings have changed"),
         ("Error(Storage, InternalError)", ChainUnavailable, "the network had an error of its own"),
         ("the moon is full\nand more", ContractRefused, "refuses the call (the moon is full)"),
     ],
@@ -260,7 +246,7 @@ def test_what_a_trial_of_a_call_says_is_read(error: str, kind: type, sentence: s
     assert sentence in str(refused)
 
 
-async def test_a_busy_network_is_outbid_around_the_same_call(counter: ManualContractClient) -> None:
+async def test_a_busy_network_is_outbid_around_the_same_call(counter: LocalClient) -> None:
     call, made = await signed(counter), calculator(counter)
     fees, operator = await balances(counter)
     start_fault_plan(counter.network, [Fault("surge_fee", value=30_000)], 1)
@@ -283,7 +269,7 @@ async def test_a_busy_network_is_outbid_around_the_same_call(counter: ManualCont
     assert after[1] == operator
 
 
-async def balances(counter: ManualContractClient) -> list[int]:
+async def balances(counter: LocalClient) -> list[int]:
     """What the fee account and the operator hold, in stroops of XLM."""
     keys = account_keys([FEES.public_key, OPERATOR.public_key])
     found: dict[str, int] = {}
@@ -294,7 +280,7 @@ async def balances(counter: ManualContractClient) -> list[int]:
     return [found[FEES.public_key], found[OPERATOR.public_key]]
 
 
-async def test_a_call_that_ledgers_pass_by_is_outbid(counter: ManualContractClient) -> None:
+async def test_a_call_that_ledgers_pass_by_is_outbid(counter: LocalClient) -> None:
     call, made = await signed(counter), calculator(counter)
     for _ in range(LEDGERS_TO_A_RAISE - 1):
         counter.network.close_ledger()
@@ -306,7 +292,7 @@ async def test_a_call_that_ledgers_pass_by_is_outbid(counter: ManualContractClie
     assert await made.raised(higher, "PENDING") is None
 
 
-async def test_a_call_is_not_outbid_beyond_the_cap(counter: ManualContractClient) -> None:
+async def test_a_call_is_not_outbid_beyond_the_cap(counter: LocalClient) -> None:
     made = Calculator(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES, 1)
     with pytest.raises(Obstructed, match="raise STELLAR_FEE_CAP_STROOPS"):
         await made.sign_call("oA", Severity.HIGH, 5)

@@ -180,7 +180,7 @@ class ContractClient:
         await self.server.close()
 
 
-class ManualContractClient(ContractClient):
+class LocalClient(ContractClient):
     """A client with a network of its own in memory, whose clock is set by the test."""
 
     def __init__(self, now: int = 0) -> None:
