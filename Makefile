@@ -26,7 +26,7 @@ check: .venv/ready ## lint, types, import contracts
 lock: .venv/ready ## pin every dependency with its hashes again
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --upgrade -o requirements.txt
-	@$(BIN)/uv pip compile -q pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	@$(BIN)/uv pip compile -q pyproject.toml packages/stellar-sandbox/pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --upgrade -o requirements-dev.txt
 
 clean: ## forget the environment and all local data
