@@ -1,21 +1,9 @@
-"""
-A payment that counts for a day never counts for an earlier one again.
-
-Around midnight the clocks of two workers may tell two days. Moved back to yesterday, which has room
-left, a payment that is signed today would free today's cap for others.
-"""
-
-from alembic import op
-
-revision = "0018"
-down_revision = "0017"
-branch_labels = None
-depends_on = None
-
-# As before, but for the later of two days. Locks are still taken in one order: the payment, the
-# rows of the day it counts for, those of an earlier one.
-ADMIT = """
-CREATE OR REPLACE FUNCTION admit_payment(
+-- One round trip, one transaction: a payment is admitted and counted, or neither. It counts for the
+-- day on which it is last let go, which is the day it is signed on, and never for an earlier one again:
+-- a week of payments cannot leave on a single day, whatever that day's cap.
+-- Locks are taken in one order everywhere, so that none wait in a ring: the payment's row; then the
+-- treasury's row of the day and the payee's; at last those of an earlier day it no longer counts for.
+CREATE FUNCTION admit_payment(
     p_payment text, p_digest text, p_payer text, p_payee text, p_amount bigint, p_day date,
     p_cap_per_payment bigint, p_cap_per_day bigint, p_cap_per_payee_per_day bigint,
     p_approval_above bigint, p_approvers bigint, OUT admission text, OUT detail text
@@ -83,12 +71,3 @@ BEGIN
         admitted_at = excluded.admitted_at;
     admission := 'admitted';
 END $$;
-"""
-
-
-def upgrade() -> None:
-    op.execute(ADMIT)
-
-
-def downgrade() -> None:
-    raise NotImplementedError("Migrations only go forward; restore a backup instead.")
