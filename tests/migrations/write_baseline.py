@@ -119,7 +119,9 @@ def read_functions() -> dict[str, str]:
 
 def read_triggers() -> list[str]:
     """Each statement of triggers.sql, on one line and without its semicolon."""
-    text = re.sub(r"^--.*$", "", (SQL / "triggers.sql").read_text(encoding="utf-8"), flags=re.M)
+    text = re.sub(
+        r"^--.*$", "", (SQL / "triggers.sql").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     return [" ".join(statement.split()) for statement in text.split(";") if statement.strip()]
 
 
