@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test soak check lock clean
+.PHONY: help demo test soak check baseline histories lock clean
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -22,6 +22,12 @@ check: .venv/ready ## lint, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+baseline: .venv/ready ## write the migration anew, from the tables and migrations/sql
+	@$(BIN)/python -m tests.migrations.write_baseline
+
+histories: .venv/ready ## record every kind of workflow anew, on two stacks and a stage
+	@$(BIN)/python -m tests.workflows.record
 
 lock: .venv/ready ## pin every dependency with its hashes again
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes \

@@ -48,7 +48,7 @@ class Attempt:
 
     @property
     def newest_hash(self) -> str:
-        """Of the bytes to send; those of an earlier version had no fee bump around them."""
+        """Of the bytes to send; without a fee bump around them, the hash of the transaction itself."""
         return self.envelope_hash or self.hash
 
 

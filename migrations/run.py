@@ -5,8 +5,17 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from adapters.postgres.database import dialect_url
+from domain.errors import Stop
 
 LOCK = 0x41504558  # "APEX"
+
+
+class MadeByAnotherBuild(Stop):
+    """The database was made by migrations that this build does not have."""
 
 
 def url_from_environment() -> str:
@@ -25,7 +34,29 @@ def config(url: str) -> Config:
 
 def upgrade(url: str) -> None:
     """Apply every migration that the database has not seen."""
-    command.upgrade(config(url), "head")
+    alembic = config(url)
+    known = {script.revision for script in ScriptDirectory.from_config(alembic).walk_revisions()}
+    found = read_revision(url)
+    if found is not None and found not in known:
+        raise MadeByAnotherBuild(
+            f"This build cannot use the database: another build made it (migration {found}; this one"
+            f" has {', '.join(sorted(known))}). Until 1.0.0 no build migrates the database of another:"
+            " start with a new one, by another DATABASE_URL or another --data-dir."
+        )
+    command.upgrade(alembic, "head")
+
+
+def read_revision(url: str) -> str | None:
+    """The migration that a database is at; None before the first."""
+    engine = create_engine(dialect_url(url))
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return found
+    finally:
+        engine.dispose()
 
 
 def check(url: str) -> None:

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrations.run import upgrade
+from migrations.run import MadeByAnotherBuild, upgrade
 from sandbox import postgres, temporal
 from sandbox.network import Network
 from sandbox.ports import choose, free
@@ -117,7 +117,10 @@ class World:
             await supervisor.start(self.postgres.program())
             await self.postgres.make_database()
         url = self.postgres.url if self.postgres else os.environ["DATABASE_URL"]
-        await asyncio.to_thread(upgrade, url)
+        try:
+            await asyncio.to_thread(upgrade, url)
+        except MadeByAnotherBuild as refusal:
+            raise CannotStart(str(refusal)) from None
 
     async def start_temporal(self, supervisor: Supervisor) -> None:
         if self.temporal:

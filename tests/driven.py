@@ -74,7 +74,6 @@ TEMPORAL = SimpleNamespace(
     now=lambda: datetime.now(UTC),
     sleep=_waits,
     wait_condition=_waits,
-    patched=lambda _change: True,
     info=lambda: SimpleNamespace(is_continue_as_new_suggested=lambda: False),
     set_current_details=lambda _text: None,
 )

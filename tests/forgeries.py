@@ -70,6 +70,14 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
         *("immutable", "envelopes_are_immutable"),
         ["DROP TRIGGER envelopes_are_immutable ON envelopes"],
     ),
+    "no guard of what the contract has to say": (
+        *("immutable", "payment_is_attested"),
+        ["DROP TRIGGER payment_is_attested ON payments"],
+    ),
+    "no guard of how far the chain was read": (
+        *("immutable", "chain_cursor_only_goes_on"),
+        ["DROP TRIGGER chain_cursor_only_goes_on ON chain_cursor"],
+    ),
     "an entry that puts itself right": (
         *("immutable", "ent_x"),
         [

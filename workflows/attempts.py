@@ -25,7 +25,6 @@ Seen = TypeVar("Seen")
 OBSERVE_TIMEOUT = timedelta(seconds=12)
 ROUND_PAUSE_MAX = timedelta(minutes=1)
 # A word in time saves the wait; this is for the case that it was lost.
-QUARANTINE_IS_LOOKED_AT = "quarantine-is-looked-at-again"
 QUARANTINE_LOOK_MIN, QUARANTINE_LOOK_MAX = timedelta(hours=1), timedelta(days=1)
 
 
@@ -62,7 +61,10 @@ class Landing(Life):
         rounds = 0
         while True:
             answer = await self.insist(AttemptSteps.submit_payment, attempt)
-            if "INSUFFICIENT_FEE" in answer and (higher := await self.raised(attempt)) != attempt:
+            if (
+                "INSUFFICIENT_FEE" in answer
+                and (higher := await self.insist(AttemptSteps.raise_fee, attempt)) != attempt
+            ):
                 attempt = higher
                 continue
             self.note(f"{attempt.newest_hash}: {answer}; watching for it in a ledger")
@@ -73,13 +75,7 @@ class Landing(Life):
             pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
             await workflow.sleep(pause, summary="nothing is proven yet")
             self.start_over_if_long()
-            attempt = await self.raised(attempt)
-
-    async def raised(self, attempt: Attempt) -> Attempt:
-        """Ask for a higher bid; lives that began before there was one go on without."""
-        if not workflow.patched("fee-bumps"):
-            return attempt
-        return await self.insist(AttemptSteps.raise_fee, attempt)
+            attempt = await self.insist(AttemptSteps.raise_fee, attempt)
 
     async def distrusted(
         self,

@@ -60,16 +60,15 @@ class AttestationWorkflow(Life):
     async def run(self, attestation: Attestation) -> str:
         while True:
             problem = await self.answered()
-            hears = workflow.patched("a-halt-hears-what-was-said")
-            if hears:  # from here on: who finds it halted in the book may answer at once
-                self.retry_wanted = False
+            # From here on: who finds it halted in the book may answer at once.
+            self.retry_wanted = False
             concluding = Concluding(attestation, problem, workflow.now())
             conclusion = await self.insist(AttestationSteps.conclude_attestation, concluding)
             await start_deliveries(conclusion.deliveries)
             if conclusion.attested:
                 self.note(f"attested by {conclusion.transaction_hash}")
                 return conclusion.transaction_hash
-            await self.halted(conclusion.problem, hears)
+            await self.halted(conclusion.problem)
 
     async def answered(self) -> str:
         """Call the contract until it is proven what it said; return why it would not, if so."""
@@ -93,7 +92,7 @@ class AttestationWorkflow(Life):
             await workflow.sleep(pause, summary="before the next look")
             self.start_over_if_long()
 
-    async def halted(self, problem: str, hears: bool) -> None:
+    async def halted(self, problem: str) -> None:
         """Wait for a person, for ever if need be: paying on would pay what the contract denies."""
         self.note(f"halted: {problem}; send the signal retry once it is mended")
         parent = workflow.info().parent
@@ -103,8 +102,6 @@ class AttestationWorkflow(Life):
                 await life.signal("attestation_halted", problem)
             except ApplicationError as error:
                 self.note(f"halted: {problem}; and the outage is not there: {error.message}")
-        if not hears:
-            self.retry_wanted = False
         await workflow.wait_condition(lambda: self.retry_wanted)
 
     @workflow.signal(description="What the contract disagreed with is mended: ask it again")

@@ -30,7 +30,7 @@ from domain.batches import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attempts import QUARANTINE_IS_LOOKED_AT, AttemptSteps, Landing
+    from workflows.attempts import AttemptSteps, Landing
     from workflows.payments import PaymentWorkflow
     from workflows.steps import PATIENT
     from workflows.webhooks import start_deliveries
@@ -113,7 +113,7 @@ class BatchWorkflow(Landing):
                         return 0
                     self.subject = batch = ejection.again
                 case _:
-                    await self.quarantined(sighting)
+                    await self.distrusted(BatchSteps.quarantine_batch, attempt, sighting)
 
     async def left_out(self, ejected: Sequence[Ejected], deliveries: list[str]) -> None:
         """Tell those who ride no longer, and whoever wants to know of it."""
@@ -138,15 +138,6 @@ class BatchWorkflow(Landing):
         deadline = workflow.now() + OBSTRUCTED_LOOK
         await self.wait_until(deadline, lambda: self.retry_wanted, "obstructed")
         self.start_over_if_long()
-
-    async def quarantined(self, sighting: BatchSighting) -> None:
-        """Unknown bytes; lives that began before it was looked at again wait for a word alone."""
-        if workflow.patched(QUARANTINE_IS_LOOKED_AT):
-            return await self.distrusted(BatchSteps.quarantine_batch, sighting.attempt, sighting)
-        self.retry_wanted = False
-        await start_deliveries(await self.insist(BatchSteps.quarantine_batch, sighting))
-        self.note(f"quarantined: channel {sighting.attempt.channel} was used by unknown bytes")
-        await workflow.wait_condition(lambda: self.retry_wanted)
 
     @workflow.signal(description="A person has looked: try again")
     def retry(self) -> None:

@@ -19,8 +19,8 @@ from domain.attempts import Attempt, Outcome, Preparation, Sighting
 from domain.payments import Parking, Payment, PaymentStatus, Receipt
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attempts import QUARANTINE_IS_LOOKED_AT, AttemptSteps, Landing
-    from workflows.steps import STARTS_OVER, grown, in_words
+    from workflows.attempts import AttemptSteps, Landing
+    from workflows.steps import grown, in_words
     from workflows.webhooks import start_deliveries
 
 PARKED_RETRY = timedelta(hours=1)
@@ -73,8 +73,7 @@ class PaymentWorkflow(Landing):
         while True:
             # Told to try again after this line, the answer below may be out of date by then.
             self.retry_wanted = False
-            if self.ejections and workflow.patched("ejections-go-stale"):
-                self.ejections.clear()  # of a batch that was, and told more than once
+            self.ejections.clear()  # of a batch that was, and told more than once
             preparation = await self.insist(PaymentSteps.prepare_payment, payment)
             if preparation.receipt is not None:
                 return preparation.receipt
@@ -96,7 +95,7 @@ class PaymentWorkflow(Landing):
                     await self.insist(PaymentSteps.fail_attempt, sighting)
                     await self.parked(observation.reason)
                 case _:
-                    await self.quarantined(sighting)
+                    await self.distrusted(PaymentSteps.quarantine_payment, attempt, sighting)
 
     async def ready(self, preparation: Preparation) -> Attempt | None:
         """Return what is to be sent; or wait for what stands in its way, to ask again."""
@@ -114,9 +113,7 @@ class PaymentWorkflow(Landing):
 
     async def backed_off(self) -> None:
         """Each transaction without effect costs its fee: the next one is signed after a while."""
-        self.start_over_if_long(STARTS_OVER)
-        if not workflow.patched("failures-back-off"):
-            return
+        self.start_over_if_long()
         pause = grown(FAILURE_PAUSE_MIN, self.failures, FAILURE_PAUSE_MAX)
         self.failures += 1
         self.note(f"failed without effect; signing anew in {in_words(pause)}")
@@ -131,7 +128,7 @@ class PaymentWorkflow(Landing):
         )
         if self.ejections:
             await self.parked(self.ejections.pop())
-        self.start_over_if_long(STARTS_OVER)
+        self.start_over_if_long()
 
     async def queued(self, reason: str, again_at: datetime) -> None:
         """
@@ -151,7 +148,7 @@ class PaymentWorkflow(Landing):
         deadline = workflow.now() + PARKED_RETRY
         await self.wait_until(deadline, lambda: self.retry_wanted, "parked")
         self.failures = 0
-        self.start_over_if_long(STARTS_OVER)
+        self.start_over_if_long()
 
     async def held(self, why: Preparation, again_at: datetime) -> None:
         """Wait for a limit to let it pass; a word that came since it was asked counts."""
@@ -165,17 +162,6 @@ class PaymentWorkflow(Landing):
             self.held_because = reason
         await self.wait_until(again_at, lambda: self.retry_wanted, "held")
         self.start_over_if_long()
-
-    async def quarantined(self, sighting: Sighting) -> None:
-        """Unknown bytes; lives that began before it was looked at again wait for a word alone."""
-        if workflow.patched(QUARANTINE_IS_LOOKED_AT):
-            return await self.distrusted(
-                PaymentSteps.quarantine_payment, sighting.attempt, sighting
-            )
-        await start_deliveries(await self.insist(PaymentSteps.quarantine_payment, sighting))
-        self.note(f"quarantined: channel {sighting.attempt.channel} was used by unknown bytes")
-        self.retry_wanted = False
-        await workflow.wait_condition(lambda: self.retry_wanted)
 
     @workflow.signal(description="What held the payment up is mended: try again")
     def retry(self) -> None:

@@ -33,8 +33,6 @@ ONCE_MORE = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_at
 DOWN_PAUSE_MIN, DOWN_PAUSE_MAX = timedelta(seconds=5), timedelta(minutes=10)
 REFUSED_PAUSE_MIN, REFUSED_PAUSE_MAX = timedelta(minutes=1), timedelta(hours=1)
 REASON_MAX = 300
-# The change by which lives came to start over at whatever they wait for.
-STARTS_OVER = "starts-over-where-it-waits"
 
 
 async def step(
@@ -159,20 +157,16 @@ class Life:
         """Note, once, why it does not go on; one that has stood still for long starts over."""
         if not self.story or self.story[-1].what != why:
             self.note(why)
-        self.start_over_if_long(STARTS_OVER)
+        self.start_over_if_long()
 
-    def start_over_if_long(self, change: str = "") -> None:
+    def start_over_if_long(self) -> None:
         """
         Go on with an empty history, before the one it has grows too long to be kept.
 
         Signals that it has not acted on are forgotten; only a life that does by itself, when it
-        starts over, what they would have it do has a subject. `change` names since when it does so
-        at this point.
+        starts over, what they would have it do has a subject.
         """
-        if self.subject is None or not workflow.info().is_continue_as_new_suggested():
-            return
-        # Asked only now: whoever began before the change and has come this far stays as it was.
-        if not change or workflow.patched(change):
+        if self.subject is not None and workflow.info().is_continue_as_new_suggested():
             workflow.continue_as_new(self.subject)
 
     async def quietly(

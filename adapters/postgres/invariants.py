@@ -226,7 +226,7 @@ _PROOFS = (
 # A guard that looks only sometimes, only at some columns, or through tables that anybody can make is none.
 _GUARDS = (
     f"""
-    guard (on_table, name, by_function, occasion, deferred, body) AS (VALUES {guards.ROWS}
+    guard (on_table, name, by_function, occasion, deferred, conditional, body) AS (VALUES {guards.ROWS}
     ), taken_back AS (
         SELECT c.id, c.kind, c.corrects, nullif(o.id, c.id) AS original, o.kind AS of_kind,
                (c.payment_id, c.currency) IS NOT DISTINCT FROM (o.payment_id, o.currency) AS same

@@ -35,18 +35,16 @@ def wrap(
 def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -> Envelope | None:
     """Bid more for stored bytes, or None at the top of the ladder."""
     bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
-    if not isinstance(bumped, FeeBumpTransactionEnvelope):
-        return None  # bytes of an earlier version, which pay their own fee
+    assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
     rate = raised_rate(bid_of(inner, stored.fee_stroops), cap_stroops)
     return None if rate is None else _bumped(inner, fees, rate, stored.max_ledger, stored.voids)
 
 
-def kept(envelope_xdr: str, max_ledger: int, passphrase: str) -> Envelope | None:
-    """Read stored bytes back; None for those of an earlier version, which pay their own fee."""
+def kept(envelope_xdr: str, max_ledger: int, passphrase: str) -> Envelope:
+    """Read stored bytes back."""
     bumped = TransactionBuilder.from_xdr(envelope_xdr, passphrase)
-    if not isinstance(bumped, FeeBumpTransactionEnvelope):
-        return None
+    assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
     fee = int(bumped.transaction.fee)
     return Envelope(bumped.hash_hex(), envelope_xdr, fee, max_ledger, inner.hash_hex())

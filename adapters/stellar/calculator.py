@@ -153,8 +153,6 @@ class Calculator:
     async def raised(self, call: Call, answer: str) -> Call | None:
         """Bid more around the same call, if its place in a ledger costs more by now."""
         stored = bumps.kept(call.envelope_xdr, call.max_ledger, self.passphrase)
-        if stored is None:
-            return None
         try:
             passed = (await self.nodes.ask(position)).latest_ledger
         except ChainUnavailable:

@@ -1,32 +1,111 @@
-"""The migrations build exactly the tables the code knows, and the database guards the book."""
+"""The baseline makes exactly the tables the code knows, the guards its .sql files say, and the first rows."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from adapters.postgres import policies
 from adapters.postgres.database import Database
 from adapters.postgres.tables import guards
+from benchmarks import books
 from migrations.run import check, upgrade
 from sandbox.stack import Stack
+from tests.migrations import write_baseline
 from tests.support import AT_ONCE, declare, eventually, resolve
+
+OURS = "pronamespace = current_schema()::regnamespace"
+
+
+@pytest.fixture(scope="module")
+async def new(stack: Stack) -> AsyncIterator[Database]:
+    """A database that nobody has written to yet."""
+    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+        yield database
+
+
+async def read(database: Database, statement: str) -> list[tuple[object, ...]]:
+    async with database.autocommit() as connection:
+        return [tuple(row) for row in await connection.execute(text(statement))]
 
 
 async def test_the_migrations_and_the_tables_agree(stack: Stack) -> None:
     await asyncio.to_thread(check, stack.environment["DATABASE_URL"])
 
 
+async def test_every_function_is_what_its_file_says_and_there_is_no_other(new: Database) -> None:
+    found = await read(new, f"SELECT proname, prosrc FROM pg_proc WHERE {OURS}")
+    assert dict(found) == write_baseline.read_functions()
+
+
+async def test_every_trigger_is_what_its_file_says_and_there_is_no_other(new: Database) -> None:
+    found = await read(
+        new,
+        "SELECT pg_get_triggerdef(t.oid, true), tgenabled FROM pg_trigger t"
+        " JOIN pg_class c ON c.oid = tgrelid"
+        " WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace",
+    )
+    assert sorted(found) == sorted((said, "O") for said in write_baseline.read_triggers())
+
+
+async def test_every_guard_looks_at_the_journals_own_tables(new: Database) -> None:
+    """Whatever calls itself like one of them: each function keeps the path it was made with."""
+    found = await read(new, f"SELECT proname, proconfig::text FROM pg_proc WHERE {OURS}")
+    paths = {name: path for name, path in found if name in guards.BODIES}
+    assert paths == dict.fromkeys(guards.BODIES, '{"search_path=public, pg_temp"}')
+
+
 async def test_the_guards_are_known_up_to_the_last_migration(database: Database) -> None:
     """An inspection leaves a book alone that was made by a migration it does not know."""
-    async with database.autocommit() as connection:
-        newest = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-    assert newest == guards.REVISION
+    assert await read(database, "SELECT version_num FROM alembic_version") == [(guards.REVISION,)]
+
+
+async def test_the_first_policies_are_what_the_domain_computes(new: Database) -> None:
+    kept = {}
+    async with new.autocommit() as connection:
+        for name in ("standard", "sandbox"):
+            kept[name] = await policies.version(connection, name, 1)
+    assert {name: policy.dispute_window_seconds for name, policy in kept.items()} == {
+        "standard": 86_400,
+        "sandbox": 5,
+    }
+    stored = await read(new, "SELECT name, terms_hash, digest FROM policies")
+    computed = [(name, policy.terms_hash(), policy.digest()) for name, policy in kept.items()]
+    assert sorted(stored) == sorted(computed), "write what is computed into migrations/sql/seed.sql"
+
+
+async def test_settlement_is_not_stopped_from_the_start(new: Database) -> None:
+    assert await read(new, "SELECT name, is_open FROM breakers") == [("settlement", False)]
 
 
 async def test_migrating_again_changes_nothing(stack: Stack) -> None:
     await asyncio.to_thread(upgrade, stack.environment["DATABASE_URL"])
+
+
+async def test_a_database_of_another_build_is_refused_with_what_to_do(stack: Stack) -> None:
+    async with books.scratch(stack.environment["DATABASE_URL"]) as other:
+        async with other.transaction() as connection:
+            await connection.execute(text("UPDATE alembic_version SET version_num = '0026'"))
+        url = other.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        ended = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "cli.main", "migrate"],
+            env=os.environ | {"DATABASE_URL": url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("apexchainx: This build cannot use the database: another build")
+    assert "migration 0026" in ended.stderr
+    assert guards.REVISION in ended.stderr
+    assert "start with a new one" in ended.stderr
 
 
 ONE_SIDED = text(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from domain.attempts import Attempt, Observation, Outcome, Preparation
 from domain.batches import Batch, BatchPreparation, Ejected, Ejection
 from tests.workflows.conftest import DETECTED, down
-from tests.workflows.stage import Kept, Stage
+from tests.workflows.stage import Kept, Stage, keeps
 from workflows.batches import BatchWorkflow, GatheringWorkflow
 from workflows.payments import PaymentWorkflow
 
@@ -13,6 +13,7 @@ FAR = DETECTED.replace(year=2126)
 FOREIGN, OPEN = Observation(Outcome.FOREIGN), Observation(Outcome.OPEN)
 
 
+@keeps("payment-bumped")
 async def bumped(stage: Stage) -> Kept:
     """The fee is too low twice: said by an answer, and by the ledgers that pass."""
     steps = stage.steps.payments
@@ -23,6 +24,7 @@ async def bumped(stage: Stage) -> Kept:
     return {"payment-bumped": life}
 
 
+@keeps("payment-held")
 async def held(stage: Stage) -> Kept:
     """Over a limit for a while, then waiting for two people."""
     steps = stage.steps.payments
@@ -36,6 +38,7 @@ async def held(stage: Stage) -> Kept:
     return {"payment-held": life}
 
 
+@keeps("payment-stopped")
 async def stopped(stage: Stage) -> Kept:
     """The breaker is open before anything is signed, and again before it is sent."""
     steps = stage.steps.payments
@@ -49,6 +52,7 @@ async def stopped(stage: Stage) -> Kept:
     return {"payment-stopped": life}
 
 
+@keeps("payment-queued")
 async def queued(stage: Stage) -> Kept:
     """In line for a channel: it asks again by itself, and then because it was told to."""
     steps, busy = stage.steps.payments, "every channel serves another payment"
@@ -59,6 +63,7 @@ async def queued(stage: Stage) -> Kept:
     return {"payment-queued": life}
 
 
+@keeps("payment-parked")
 async def parked(stage: Stage) -> Kept:
     """Tried again once told, once after an hour, once after the chain has refused it for good."""
     steps = stage.steps.payments
@@ -79,6 +84,7 @@ async def parked(stage: Stage) -> Kept:
     return {"payment-parked": life}
 
 
+@keeps("payment-quarantined")
 async def quarantined(stage: Stage) -> Kept:
     """Unknown bytes, a person's word, the same again; then ours are found after all."""
     steps = stage.steps.payments
@@ -94,6 +100,7 @@ async def quarantined(stage: Stage) -> Kept:
     return {"payment-quarantined": life}
 
 
+@keeps("payment-voided")
 async def voided(stage: Stage) -> Kept:
     """Bytes died that no payment can follow: a void uses up their sequence, and the payee must act."""
     steps, why = stage.steps.payments, "the payee has no trustline"
@@ -105,6 +112,7 @@ async def voided(stage: Stage) -> Kept:
     return {"payment-voided": life}
 
 
+@keeps("payment-outlasted")
 async def outlasted(stage: Stage) -> Kept:
     """Every node is down for an hour, and then the chain refuses for a while what it is sent."""
     steps = stage.steps.payments
@@ -120,6 +128,7 @@ async def outlasted(stage: Stage) -> Kept:
     return {"payment-outlasted": life}
 
 
+@keeps("payment-looked-at")
 async def looked_at_again(stage: Stage) -> Kept:
     """Unknown bytes, and nobody comes: it looks by itself, until ours are found."""
     stage.steps.payments.observations = [FOREIGN] * 3
@@ -128,6 +137,7 @@ async def looked_at_again(stage: Stage) -> Kept:
     return {"payment-looked-at": life}
 
 
+@keeps("payment-started-over")
 async def started_over(stage: Stage) -> Kept:
     """So long in the way that its history has grown: the rest of it is another run."""
     stage.steps.payments.obstacles = ["the payee has no trustline"] * 60
@@ -138,6 +148,7 @@ async def started_over(stage: Stage) -> Kept:
     return {"payment-started-over": stage.client.get_workflow_handle(life.id, run_id=first)}
 
 
+@keeps("payment-gathered")
 async def gathered(stage: Stage) -> Kept:
     """Waits for a batch: it is left out of one, looked for after a while, and woken by another."""
     stage.steps.payments.gathered = 3
@@ -156,6 +167,7 @@ async def gathered(stage: Stage) -> Kept:
     return {"payment-gathered": life}
 
 
+@keeps("batch-ejected")
 async def batched(stage: Stage) -> Kept:
     """One payment is left out at first and one by the chain; the rest is tried again and settled."""
     steps = stage.steps.payments
@@ -175,6 +187,7 @@ async def batched(stage: Stage) -> Kept:
     return {"batch-ejected": life}
 
 
+@keeps("batch-quarantined", "batch-emptied", "batch-undone")
 async def batches_in_trouble(stage: Stage) -> Kept:
     """Unknown bytes and a person's word; a bid too low; nobody left to settle for."""
     steps = stage.steps.payments
@@ -195,6 +208,7 @@ async def batches_in_trouble(stage: Stage) -> Kept:
     return {"batch-quarantined": life, "batch-emptied": emptied, "batch-undone": undone}
 
 
+@keeps("batch-gathered-anew")
 async def gathered_anew(stage: Stage) -> Kept:
     """An obstacle, and others are gathered under the name meanwhile."""
     stage.steps.payments.left = [BatchPreparation(None, obstacle="the treasury is short")]
@@ -207,6 +221,7 @@ async def gathered_anew(stage: Stage) -> Kept:
     return {"batch-gathered-anew": life}
 
 
+@keeps("gathering-ended")
 async def gathering(stage: Stage) -> Kept:
     """Two batches at once, one that has a life already, and then nobody gathers any more."""
     one, two, three = (Batch(f"pay-{n}", 1) for n in (1, 2, 3))

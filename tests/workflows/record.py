@@ -1,12 +1,10 @@
 """
-Record what workflows did, so that later code can be held to it.
+Record what workflows do, so that later code can be held to it: `make histories`.
 
-    python -m tests.workflows.record 0.4.0
-
-keeps their histories under the version given: those of ordinary lives from two stacks of its own,
-one of which settles payments together and asks the SLA contract, and those of misfortunes from the
-scenes. Histories of released versions are never recorded again: code that cannot replay them would
-wedge the lives that are under way.
+Keeps the histories of ordinary lives from two stacks of its own, one of which settles payments together
+and asks the SLA contract, and those of misfortunes from the scenes. Until 1.0.0 there is one set, made
+anew when workflows change. Those of a released version will never be recorded again: code that cannot
+replay them would wedge the workflows that are under way.
 """
 
 import asyncio
@@ -31,6 +29,7 @@ from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
 from tests.support import TERMS, declare, eventually, resolve
 from tests.workflows import scenes
+from tests.workflows.compact import compact
 from worker.main import LIVES
 from workflows.batches import GatheringWorkflow
 from workflows.webhooks import WebhookWorkflow
@@ -41,6 +40,20 @@ POLICY = "recorded"
 TOGETHER = {"SETTLEMENT_RAIL": "classic", "CONTRACT_EXECUTION_MODE": "soroban"}
 # What gathers never ends, and the webhooks are sent to who does not want them: kept so far.
 ENDLESS = (GatheringWorkflow, WebhookWorkflow)
+PLAYED = ("met", "breached", "rejudged", "rejected", "expired", "cancelled", "amended")
+
+
+def _together(life: type) -> str:
+    return f"{life.__name__.removesuffix('Workflow').lower()}-together"
+
+
+# Every history there is, by the name of its file.
+NAMES = {
+    *scenes.NAMES,
+    *(f"outage-{name}" for name in PLAYED),
+    *("payment", "webhook"),
+    *(_together(life) for life in itertools.chain(*LIVES.values())),
+}
 
 
 async def play(api: httpx.AsyncClient) -> list[str]:
@@ -52,7 +65,7 @@ async def play(api: httpx.AsyncClient) -> list[str]:
         "terms": TERMS,
     }
     (await api.post("/sla/policies", json=policy)).raise_for_status()
-    for name in ("met", "breached", "rejudged", "rejected", "expired", "cancelled", "amended"):
+    for name in PLAYED:
         await declare(api, id=name, policy=POLICY)
     amendment = {"description": "a fibre was cut", "severity": "high"}
     (await api.put("/outages/amended", json=amendment)).raise_for_status()
@@ -112,10 +125,9 @@ async def play_together(api: httpx.AsyncClient, stack: Stack) -> None:
 
 
 async def keep(folder: Path, name: str, life: WorkflowHandle[Any, Any]) -> None:
-    history = await life.fetch_history()
-    # The machine that recorded it is nobody's business, nor where its files are.
-    text = re.sub(rf"[0-9]+([@-]){platform.node()}", r"1\1recorder", history.to_json())
-    text = re.sub(r"/[^\\\"]*/(?=\w+\.py)", "", text)
+    history = (await life.fetch_history()).to_json()
+    # The machine that recorded it is nobody's business.
+    text = compact(re.sub(rf"[0-9]+([@-]){platform.node()}", r"1\1recorder", history))
     assert platform.node() not in text
     await asyncio.to_thread((folder / f"{name}.json").write_text, text)
 
@@ -134,14 +146,13 @@ async def together(folder: Path, api: httpx.AsyncClient, stack: Stack, client: C
     for life in itertools.chain(*LIVES.values()):
         ended = "" if life in ENDLESS else ' AND ExecutionStatus="Completed"'
         wanted = f'WorkflowType="{life.__name__}"{ended}'
-        name = life.__name__.removesuffix("Workflow").lower()
 
         async def look(wanted: str = wanted) -> WorkflowHandle[Any, Any] | None:
             async for found in client.list_workflows(wanted, limit=1):
                 return client.get_workflow_handle(found.id, run_id=found.run_id)
             return None
 
-        await keep(folder, f"{name}-together", await eventually(look, f"a {name} has lived"))
+        await keep(folder, _together(life), await eventually(look, f"a {life.__name__} ran"))
 
 
 async def on_a_stack(
@@ -164,19 +175,21 @@ async def on_a_stack(
             await stack.stop()
 
 
-async def main(version: str) -> None:
+async def main() -> None:
     os.environ["BOOTSTRAP_API_KEY"] = KEY
     with tempfile.TemporaryDirectory(dir=HISTORIES.parent) as directory:
         folder = Path(directory)
         await scenes.play(partial(keep, folder))
         await on_a_stack({}, partial(ordinary, folder))
         await on_a_stack(TOGETHER, partial(together, folder))
-        await asyncio.to_thread(shutil.copytree, folder, HISTORIES / version)
+        recorded = {Path(name).stem for name in os.listdir(folder)}
+        assert recorded == NAMES, f"not as promised: {sorted(recorded ^ NAMES)}"
+        # All at once, or the old ones stay.
+        await asyncio.to_thread(shutil.rmtree, HISTORIES, ignore_errors=True)
+        await asyncio.to_thread(shutil.copytree, folder, HISTORIES)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or (HISTORIES / sys.argv[1]).exists():
-        raise SystemExit("usage: python -m tests.workflows.record NEW_VERSION")
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main())
     sys.stdout.flush()
     os._exit(0)

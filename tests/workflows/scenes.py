@@ -2,7 +2,7 @@
 Lives down the paths that only bad luck or people take: what a running stack would have to be
 tormented into, played on stand-ins and on a server that skips time.
 
-Each scene is given stand-ins of its own, and answers the lives to keep by the names of their files.
+Each scene is given stand-ins of its own, says which histories it keeps, and answers the lives.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from domain.wallets import Proof
 from domain.webhooks import Delivery
 from tests.workflows import misfortunes
 from tests.workflows.conftest import ASKER, Steps, reaches, time_skipping
-from tests.workflows.stage import Handle, Kept, Stage
+from tests.workflows.stage import Handle, Kept, Scene, Stage, keeps
 from tests.workflows.test_outages import IN_TIME, LATE, declared
 from workflows.attestations import AttestationWorkflow
 from workflows.inspections import InspectionWorkflow
@@ -31,6 +31,7 @@ from workflows.wallets import ERRANDS, ProveWalletWorkflow
 from workflows.webhooks import WebhookWorkflow
 
 
+@keeps("outage-halted", "attestation-halted")
 async def halted(stage: Stage) -> Kept:
     """The contract denies a verdict; a person has it asked again, after another's call."""
     steps, problem = stage.steps.attestations, "parity error: amount_stroops differs"
@@ -48,6 +49,7 @@ async def halted(stage: Stage) -> Kept:
     return {"outage-halted": life, "attestation-halted": word}
 
 
+@keeps("outage-ended")
 async def ended(stage: Stage) -> Kept:
     """Somebody ends the attestation by hand: it is asked for again."""
     stage.steps.outages.attest, stage.steps.outages.window_seconds = True, 0
@@ -62,6 +64,7 @@ async def ended(stage: Stage) -> Kept:
     return {"outage-ended": life}
 
 
+@keeps("outage-disputed")
 async def disputed(stage: Stage) -> Kept:
     """A dispute whose ruling brings another verdict, attested under its own name, with webhooks."""
     book = stage.steps.outages
@@ -82,6 +85,7 @@ async def disputed(stage: Stage) -> Kept:
     return {"outage-disputed": life}
 
 
+@keeps("outage-signalled")
 async def signalled(stage: Stage) -> Kept:
     """What may be asked by an update, asked by signals; one of them comes too late."""
     with stage.environment.with_time_skipping_disabled():
@@ -96,6 +100,7 @@ async def signalled(stage: Stage) -> Kept:
     return {"outage-signalled": life}
 
 
+@keeps("outage-refused")
 async def refused(stage: Stage) -> Kept:
     """The book refuses for a minute what nobody waits for."""
     stage.steps.outages.window_seconds = 0
@@ -109,6 +114,7 @@ async def refused(stage: Stage) -> Kept:
     return {"outage-refused": life}
 
 
+@keeps("webhook-late", "webhook-abandoned")
 async def abandoned(stage: Stage) -> Kept:
     """A receiver that is down for hours, and one that is down for days."""
     stage.steps.webhooks.failures = 5
@@ -125,6 +131,7 @@ async def abandoned(stage: Stage) -> Kept:
     return {"webhook-late": late, "webhook-abandoned": life}
 
 
+@keeps("reconciliation-told", "reconciliation-down")
 async def compared(stage: Stage) -> Kept:
     """Book and chain, once with the chain and once without."""
     kept: Kept = {}
@@ -138,6 +145,7 @@ async def compared(stage: Stage) -> Kept:
     return kept
 
 
+@keeps("inspection-told", "inspection-twice")
 async def inspected(stage: Stage) -> Kept:
     """The book, once at once and once after the database was away."""
     kept: Kept = {}
@@ -151,11 +159,16 @@ async def inspected(stage: Stage) -> Kept:
     return kept
 
 
+def _verb(errand: type) -> str:
+    return errand.__name__.removesuffix("WalletWorkflow").lower()
+
+
+@keeps("wallet-unproven", *(f"wallet-{_verb(errand)}" for errand in ERRANDS))
 async def errands(stage: Stage) -> Kept:
     """Each errand about a wallet, and one that is refused."""
     kept: Kept = {}
     for errand in ERRANDS:
-        name = errand.__name__.removesuffix("WalletWorkflow").lower()
+        name = _verb(errand)
         message = Proof("GWALLET", "signed") if errand is ProveWalletWorkflow else "GWALLET"
         life = await stage.begin(errand.run, message, f"wallet/{name}/GWALLET/1")
         await life.result()
@@ -171,13 +184,14 @@ async def errands(stage: Stage) -> Kept:
 
 
 SCENE_SECONDS = 60
-SCENES: list[Callable[[Stage], Awaitable[Kept]]] = [
+SCENES: list[Scene] = [
     *misfortunes.SCENES,
     *(halted, ended, disputed, signalled, refused),
     *(abandoned, compared, inspected, errands),
 ]
 
 
+NAMES = frozenset[str]().union(*(scene.names for scene in [*SCENES, *misfortunes.LONG_SCENES]))
 SHORT_HISTORIES = "limit.historyCount.suggestContinueAsNew=100"
 
 
@@ -190,7 +204,7 @@ async def play(keep: Callable[[str, Handle], Awaitable[None]]) -> None:
 
 
 async def _play(
-    scenes: Sequence[Callable[[Stage], Awaitable[Kept]]],
+    scenes: Sequence[Scene],
     environment: WorkflowEnvironment,
     keep: Callable[[str, Handle], Awaitable[None]],
 ) -> None:
@@ -200,6 +214,6 @@ async def _play(
             for worker in steps.workers(environment.client):
                 await stack.enter_async_context(worker)
             async with asyncio.timeout(SCENE_SECONDS):
-                kept = await scene(Stage(environment, steps))
+                kept = await scene.record(Stage(environment, steps))
             for name, life in kept.items():
                 await keep(name, life)

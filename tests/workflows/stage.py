@@ -1,7 +1,8 @@
 """Where scenes are played: a server that skips time, and stand-ins for every step."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
@@ -44,3 +45,22 @@ class Stage:
 
 async def told(life: Handle) -> list[str]:
     return [entry.what for entry in await life.query(Life.timeline)]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What happens on a stage, and the names under which its histories are kept."""
+
+    play: Callable[[Stage], Awaitable[Kept]]
+    names: frozenset[str]
+
+    async def record(self, stage: Stage) -> Kept:
+        """Play it, and answer exactly what it promised."""
+        kept = await self.play(stage)
+        assert kept.keys() == self.names, f"{self.play.__name__} keeps other histories than it says"
+        return kept
+
+
+def keeps(*names: str) -> Callable[[Callable[[Stage], Awaitable[Kept]]], Scene]:
+    """Say which histories a scene keeps, so that a test can ask for each of them."""
+    return lambda play: Scene(play, frozenset(names))

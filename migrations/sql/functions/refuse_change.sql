@@ -1,0 +1,7 @@
+-- Whatever is written is never changed; who must take something back writes a new row.
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql
+    SET search_path FROM CURRENT AS $$
+BEGIN
+    RAISE EXCEPTION '% rows are never changed; write a new one', TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation';
+END $$;

@@ -1,0 +1,15 @@
+-- What a payment moves, and the proof of it, is never changed.
+-- By function and not by a condition of the trigger, so that the check of the journal sees all of it.
+CREATE FUNCTION refuse_new_facts() RETURNS trigger LANGUAGE plpgsql
+    SET search_path FROM CURRENT AS $$
+BEGIN
+    IF OLD.status = 'confirmed' AND OLD IS DISTINCT FROM NEW
+       OR (OLD.id, OLD.number, OLD.outage_id, OLD.revision, OLD.type, OLD.amount_stroops,
+           OLD.asset_code, OLD.payer, OLD.from_address, OLD.to_address)
+       IS DISTINCT FROM (NEW.id, NEW.number, NEW.outage_id, NEW.revision, NEW.type,
+           NEW.amount_stroops, NEW.asset_code, NEW.payer, NEW.from_address, NEW.to_address) THEN
+        RAISE EXCEPTION 'what payment % moves, and the proof of it, is never changed', OLD.id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;

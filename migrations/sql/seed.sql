@@ -1,0 +1,19 @@
+-- The first rows. These policies hold from the beginning of time, so that old outages can be judged:
+-- `standard` keeps a verdict open to disputes for 24 hours, `sandbox` for 5 seconds.
+-- terms_hash and digest are what domain/policies.py computes; a test compares them.
+INSERT INTO policies (name, version, effective_from, dispute_window_seconds, ruling_window_seconds,
+    terms, terms_hash, digest)
+SELECT name, 1, '0001-01-01T00:00:00Z', dispute_window_seconds, 1209600, '{
+    "critical": {"threshold_minutes": 15, "penalty_per_minute": 100, "reward_base": 750},
+    "high": {"threshold_minutes": 30, "penalty_per_minute": 50, "reward_base": 750},
+    "medium": {"threshold_minutes": 60, "penalty_per_minute": 25, "reward_base": 750},
+    "low": {"threshold_minutes": 120, "penalty_per_minute": 10, "reward_base": 600}
+}'::jsonb, 1417728228875630226, digest
+FROM (VALUES
+    ('standard', 86400, 'e6232fcbee1b835e4793ee7e420b550f9c778768854b4c909ed11412548b2a60'),
+    ('sandbox', 5, '89e2ee3b3d574e107e38ad2afb0db21c8a995cf0db8d06207c0b89f3c2974e33')
+) AS first (name, dispute_window_seconds, digest);
+
+-- Settlement is not stopped.
+INSERT INTO breakers (name, is_open, reason, changed_by, changed_at)
+VALUES ('settlement', false, 'never opened', 'engine', now());

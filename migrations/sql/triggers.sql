@@ -1,0 +1,104 @@
+-- What guards each table. Every trigger stands as PostgreSQL itself tells it (pg_get_triggerdef), so that a
+-- test can compare them; `make baseline` takes from here what an integrity check expects to find.
+-- The functions look at the journal's own tables, whatever else bears their name: each keeps its search_path.
+
+CREATE TRIGGER accounts_are_immutable BEFORE DELETE OR UPDATE ON accounts
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER accounts_are_never_emptied BEFORE TRUNCATE ON accounts
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER adoptions_are_immutable BEFORE DELETE OR UPDATE ON adoptions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER adoptions_are_never_emptied BEFORE TRUNCATE ON adoptions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER audit_leaves_are_immutable BEFORE DELETE OR UPDATE ON audit_leaves
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_leaves_are_never_emptied BEFORE TRUNCATE ON audit_leaves
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER balances_are_never_deleted BEFORE DELETE ON balances
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER balances_are_never_emptied BEFORE TRUNCATE ON balances
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER balances_keep_their_floor AFTER INSERT OR UPDATE ON balances
+    FOR EACH ROW EXECUTE FUNCTION check_floor();
+
+CREATE TRIGGER breaks_are_never_deleted BEFORE DELETE ON breaks
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER breaks_are_never_emptied BEFORE TRUNCATE ON breaks
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER breaks_stay_closed BEFORE UPDATE ON breaks
+    FOR EACH ROW EXECUTE FUNCTION refuse_reopening();
+
+CREATE TRIGGER chain_cursor_is_never_emptied BEFORE DELETE OR TRUNCATE ON chain_cursor
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER chain_cursor_only_goes_on BEFORE UPDATE ON chain_cursor
+    FOR EACH ROW
+    WHEN (new.ledger < old.ledger OR new.first_ledger <> old.first_ledger OR new.passphrase::text <> old.passphrase::text)
+    EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER chain_gaps_are_never_emptied BEFORE DELETE OR TRUNCATE ON chain_gaps
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER chain_gaps_only_grow BEFORE UPDATE ON chain_gaps
+    FOR EACH ROW
+    WHEN (new.last_ledger < old.last_ledger OR new.first_ledger <> old.first_ledger)
+    EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER chain_transfers_are_immutable BEFORE DELETE OR UPDATE ON chain_transfers
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER chain_transfers_are_never_emptied BEFORE TRUNCATE ON chain_transfers
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER clearings_are_immutable BEFORE DELETE OR UPDATE ON clearings
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER clearings_are_never_emptied BEFORE TRUNCATE ON clearings
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER entries_are_immutable BEFORE DELETE OR UPDATE ON entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER entries_are_never_emptied BEFORE TRUNCATE ON entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE CONSTRAINT TRIGGER entry_has_postings AFTER INSERT ON entries
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_entry_has_postings();
+
+CREATE TRIGGER envelopes_are_immutable BEFORE DELETE OR UPDATE ON envelopes
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER envelopes_are_never_emptied BEFORE TRUNCATE ON envelopes
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER events_are_immutable BEFORE DELETE OR UPDATE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER events_are_never_emptied BEFORE TRUNCATE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER payment_is_attested BEFORE INSERT ON payments
+    FOR EACH ROW EXECUTE FUNCTION check_payment_is_attested();
+CREATE TRIGGER payments_are_never_deleted BEFORE DELETE ON payments
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER payments_are_never_emptied BEFORE TRUNCATE ON payments
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER payments_keep_their_facts BEFORE UPDATE ON payments
+    FOR EACH ROW EXECUTE FUNCTION refuse_new_facts();
+
+CREATE TRIGGER policies_are_immutable BEFORE DELETE OR UPDATE ON policies
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER policies_are_never_emptied BEFORE TRUNCATE ON policies
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE CONSTRAINT TRIGGER entry_balances AFTER INSERT ON postings
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_entry_balances();
+CREATE TRIGGER postings_are_immutable BEFORE DELETE OR UPDATE ON postings
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER postings_are_never_emptied BEFORE TRUNCATE ON postings
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER sla_results_are_immutable BEFORE DELETE OR UPDATE ON sla_results
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER sla_results_are_never_emptied BEFORE TRUNCATE ON sla_results
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER submissions_are_immutable BEFORE DELETE OR UPDATE ON submissions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER submissions_are_never_emptied BEFORE TRUNCATE ON submissions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

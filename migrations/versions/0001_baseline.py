@@ -1,0 +1,865 @@
+"""
+The baseline: every table, function, trigger and first row, made at once.
+
+Written by `make baseline` from adapters/postgres/tables and migrations/sql. Until 1.0.0 it is made
+anew when one of those changes; change them and not this file.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from adapters.postgres.tables import Xid8
+from migrations.statements import read_sql_files
+
+revision = "0001_2698f3c78aa5"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "accounts",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("currency", sa.String(length=12), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("floor_stroops", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "kind IN ('asset', 'liability', 'expense')", name=op.f("ck_accounts_kind")
+        ),
+        sa.CheckConstraint("floor_stroops = 0", name=op.f("ck_accounts_floor")),
+        sa.PrimaryKeyConstraint("name", "currency", name=op.f("pk_accounts")),
+    )
+    op.create_table(
+        "agreements",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("bond", sa.String(length=56), nullable=False),
+        sa.Column("pool", sa.String(length=56), nullable=False),
+        sa.Column("provider", sa.String(length=56), nullable=False),
+        sa.Column("beneficiary", sa.String(length=56), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_agreements")),
+    )
+    op.create_table(
+        "api_keys",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
+    )
+    op.create_table(
+        "audit_leaves",
+        sa.Column("sequence", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=100), nullable=False),
+        sa.Column("action", sa.String(length=50), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
+        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_leaves")),
+        sa.UniqueConstraint("id", name=op.f("uq_audit_leaves_id")),
+    )
+    op.create_index(
+        "ix_audit_leaves_subject", "audit_leaves", ["subject", "sequence"], unique=False
+    )
+    op.create_table(
+        "breakers",
+        sa.Column("name", sa.String(length=20), nullable=False),
+        sa.Column("is_open", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("changed_by", sa.String(length=200), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_breakers")),
+    )
+    op.create_table(
+        "chain_cursor",
+        sa.Column("one", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("first_ledger", sa.BigInteger(), nullable=False),
+        sa.Column("ledger", sa.BigInteger(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("passphrase", sa.String(length=200), nullable=True),
+        sa.CheckConstraint("one", name=op.f("ck_chain_cursor_one")),
+        sa.PrimaryKeyConstraint("one", name=op.f("pk_chain_cursor")),
+    )
+    op.create_table(
+        "chain_gaps",
+        sa.Column("first_ledger", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_ledger", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "found_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.CheckConstraint("first_ledger <= last_ledger", name=op.f("ck_chain_gaps_span")),
+        sa.PrimaryKeyConstraint("first_ledger", name=op.f("pk_chain_gaps")),
+    )
+    op.create_table(
+        "chain_transfers",
+        sa.Column("position", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("transaction_hash", sa.String(length=64), nullable=False),
+        sa.Column("ledger", sa.BigInteger(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("from_address", sa.String(length=69), nullable=True),
+        sa.Column("to_address", sa.String(length=69), nullable=True),
+        sa.Column("number", sa.Numeric(precision=20, scale=0), nullable=True),
+        sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_chain_transfers")),
+        sa.UniqueConstraint(
+            "transaction_hash",
+            "position",
+            name=op.f("uq_chain_transfers_transaction_hash_position"),
+        ),
+    )
+    op.create_index("ix_chain_transfers_number", "chain_transfers", ["number"], unique=False)
+    op.create_table(
+        "entries",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("payment_id", sa.String(length=64), nullable=True),
+        sa.Column("currency", sa.String(length=12), nullable=False),
+        sa.Column("lines", sa.SmallInteger(), nullable=False),
+        sa.Column("slot", sa.SmallInteger(), nullable=False),
+        sa.Column("corrects", sa.String(length=64), nullable=True),
+        sa.Column("transaction_hash", sa.String(length=64), nullable=True),
+        sa.Column(
+            "booked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.CheckConstraint(
+            "(corrects IS NOT NULL) = (kind IN ('release', 'reversal', 'correction'))",
+            name=op.f("ck_entries_corrects"),
+        ),
+        sa.CheckConstraint(
+            "(transaction_hash IS NOT NULL) = (kind = 'settlement')",
+            name=op.f("ck_entries_transaction_hash"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('accrual', 'reservation', 'release', 'settlement', 'reversal', 'correction', 'closing', 'clearing')",
+            name=op.f("ck_entries_kind"),
+        ),
+        sa.CheckConstraint(
+            "payment_id IS NOT NULL OR kind IN ('closing', 'clearing')",
+            name=op.f("ck_entries_payment"),
+        ),
+        sa.ForeignKeyConstraint(["corrects"], ["entries.id"], name=op.f("fk_entries_corrects")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
+    )
+    op.create_index("ix_entries_payment_id", "entries", ["payment_id"], unique=False)
+    op.create_index(
+        "uq_entries_once",
+        "entries",
+        ["payment_id", "kind"],
+        unique=True,
+        postgresql_where=sa.text("kind IN ('accrual', 'settlement')"),
+    )
+    op.create_index(
+        "uq_entries_put_right",
+        "entries",
+        ["corrects"],
+        unique=True,
+        postgresql_where=sa.text("kind = 'correction'"),
+    )
+    op.create_index(
+        "uq_entries_taken_back",
+        "entries",
+        ["corrects"],
+        unique=True,
+        postgresql_where=sa.text("kind IN ('release', 'reversal')"),
+    )
+    op.create_table(
+        "envelopes",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("inner_hash", sa.String(length=64), nullable=False),
+        sa.Column("payment_id", sa.String(length=64), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("xdr", sa.Text(), nullable=False),
+        sa.Column("fee_stroops", sa.BigInteger(), nullable=False),
+        sa.Column("max_ledger", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "signed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column("voids", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_envelopes")),
+    )
+    op.create_index("ix_envelopes_attempt", "envelopes", ["payment_id", "n"], unique=False)
+    op.create_index("ix_envelopes_inner_hash", "envelopes", ["inner_hash"], unique=False)
+    op.create_table(
+        "execution_modes",
+        sa.Column("name", sa.String(length=20), nullable=False),
+        sa.Column("contract_execution_mode", sa.String(length=20), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "contract_execution_mode IN ('local', 'soroban')", name=op.f("ck_execution_modes_known")
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_execution_modes")),
+    )
+    op.create_table(
+        "findings",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("invariant", sa.String(length=20), nullable=False),
+        sa.Column("overdue", sa.Boolean(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("mended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_findings")),
+    )
+    op.create_index(
+        "ix_findings_listing",
+        "findings",
+        [sa.literal_column("found_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_findings_standing",
+        "findings",
+        ["invariant"],
+        unique=False,
+        postgresql_where=sa.text("mended_at IS NULL"),
+    )
+    op.create_table(
+        "inspections",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("took_ms", sa.BigInteger(), nullable=False),
+        sa.Column("broken", sa.Integer(), nullable=False),
+        sa.Column("overdue", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inspections")),
+    )
+    op.create_index("ix_inspections_at", "inspections", ["at"], unique=False)
+    op.create_table(
+        "limits",
+        sa.Column("name", sa.String(length=20), nullable=False),
+        sa.Column("cap_per_payment", sa.BigInteger(), nullable=True),
+        sa.Column("cap_per_day", sa.BigInteger(), nullable=True),
+        sa.Column("cap_per_payee_per_day", sa.BigInteger(), nullable=True),
+        sa.Column("approval_above", sa.BigInteger(), nullable=True),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_limits")),
+    )
+    op.create_table(
+        "networks",
+        sa.Column("passphrase", sa.String(length=200), nullable=False),
+        sa.Column("protocol_version", sa.Integer(), nullable=False),
+        sa.Column("ledger", sa.BigInteger(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("trouble", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("passphrase", name=op.f("pk_networks")),
+    )
+    op.create_table(
+        "policies",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("effective_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("dispute_window_seconds", sa.Integer(), nullable=False),
+        sa.Column("ruling_window_seconds", sa.Integer(), nullable=False),
+        sa.Column("terms", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("terms_hash", sa.Numeric(precision=20, scale=0), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("dispute_window_seconds >= 0", name=op.f("ck_policies_window")),
+        sa.PrimaryKeyConstraint("name", "version", name=op.f("pk_policies")),
+        sa.UniqueConstraint("name", "effective_from", name=op.f("uq_policies_name_effective_from")),
+    )
+    op.create_table(
+        "reconciliation_runs",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ledger", sa.BigInteger(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("matched", sa.BigInteger(), nullable=False),
+        sa.Column("matched_stroops", sa.Numeric(precision=30, scale=0), nullable=False),
+        sa.Column("new_breaks", sa.Integer(), nullable=False),
+        sa.Column("open_breaks", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation_runs")),
+    )
+    op.create_index("ix_reconciliation_runs_at", "reconciliation_runs", ["at"], unique=False)
+    op.create_table(
+        "spending",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("side", sa.String(length=5), nullable=False),
+        sa.Column("account", sa.String(length=56), nullable=False),
+        sa.Column("spent_stroops", sa.Numeric(precision=30, scale=0), nullable=False),
+        sa.CheckConstraint("spent_stroops >= 0", name=op.f("ck_spending_spent")),
+        sa.PrimaryKeyConstraint("day", "side", "account", name=op.f("pk_spending")),
+    )
+    op.create_table(
+        "wallets",
+        sa.Column("address", sa.String(length=56), nullable=False),
+        sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("registered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("proven_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("funded", sa.Boolean(), nullable=True),
+        sa.Column("trustline", sa.Boolean(), nullable=True),
+        sa.Column("authorised", sa.Boolean(), nullable=True),
+        sa.Column("room_stroops", sa.BigInteger(), nullable=True),
+        sa.Column("ledger", sa.BigInteger(), nullable=True),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_wallets")),
+    )
+    op.create_index("ix_wallets_owner", "wallets", ["owner"], unique=False)
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("events", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+    )
+    op.create_table(
+        "balances",
+        sa.Column("account", sa.String(length=100), nullable=False),
+        sa.Column("currency", sa.String(length=12), nullable=False),
+        sa.Column("slot", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account", "currency"],
+            ["accounts.name", "accounts.currency"],
+            name=op.f("fk_balances_account_currency"),
+        ),
+        sa.PrimaryKeyConstraint("account", "currency", "slot", name=op.f("pk_balances")),
+        postgresql_with={"fillfactor": "50"},
+    )
+    op.create_table(
+        "outages",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("site_name", sa.String(length=200), nullable=False),
+        sa.Column("site_id", sa.String(length=100), nullable=True),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("affected_services", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("affected_subscribers", sa.BigInteger(), nullable=True),
+        sa.Column("assigned_to", sa.String(length=200), nullable=True),
+        sa.Column("location", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("root_cause", sa.Text(), nullable=True),
+        sa.Column("resolution_notes", sa.Text(), nullable=True),
+        sa.Column("detected_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("declared_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("dispute_deadline", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("correlation_id", sa.String(length=100), nullable=False),
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("policy", sa.String(length=100), nullable=False),
+        sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "resolved_at IS NULL OR resolved_at >= detected_at", name=op.f("ck_outages_times")
+        ),
+        sa.ForeignKeyConstraint(
+            ["agreement"], ["agreements.name"], name=op.f("fk_outages_agreement")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outages")),
+    )
+    op.create_index(
+        "ix_outages_listing",
+        "outages",
+        [sa.literal_column("detected_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index("ix_outages_status", "outages", ["status", "detected_at"], unique=False)
+    op.create_table(
+        "payouts",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("agreement", sa.String(length=100), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("address", sa.String(length=56), nullable=False),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancelled_by", sa.String(length=200), nullable=True),
+        sa.CheckConstraint("effective_at >= asked_at", name=op.f("ck_payouts_cool_off")),
+        sa.ForeignKeyConstraint(["address"], ["wallets.address"], name=op.f("fk_payouts_address")),
+        sa.ForeignKeyConstraint(
+            ["agreement"], ["agreements.name"], name=op.f("fk_payouts_agreement")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payouts")),
+    )
+    op.create_index(
+        "ix_payouts_standing",
+        "payouts",
+        ["agreement", "role", "effective_at"],
+        unique=False,
+        postgresql_where=sa.text("cancelled_at IS NULL"),
+    )
+    op.create_table(
+        "postings",
+        sa.Column("entry_id", sa.String(length=64), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("account", sa.String(length=100), nullable=False),
+        sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("amount_stroops <> 0", name=op.f("ck_postings_amount")),
+        sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name=op.f("fk_postings_entry_id")),
+        sa.PrimaryKeyConstraint("entry_id", "line", name=op.f("pk_postings")),
+    )
+    op.create_table(
+        "submissions",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column(
+            "sent_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["hash"], ["envelopes.hash"], name=op.f("fk_submissions_hash")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_submissions")),
+    )
+    op.create_index("ix_submissions_hash", "submissions", ["hash"], unique=False)
+    op.create_table(
+        "wallet_challenges",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("address", sa.String(length=56), nullable=False),
+        sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("used_by", sa.String(length=200), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["address"], ["wallets.address"], name=op.f("fk_wallet_challenges_address")
+        ),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_wallet_challenges")),
+    )
+    op.create_table(
+        "disputes",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("filed_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ruling_deadline", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ruled_by", sa.String(length=200), nullable=True),
+        sa.Column("ruled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolution_note", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_disputes_outage_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
+    )
+    op.create_index(
+        "uq_disputes_one_open",
+        "disputes",
+        ["outage_id"],
+        unique=True,
+        postgresql_where=sa.text("status = 'open'"),
+    )
+    op.create_table(
+        "events",
+        sa.Column("sequence", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("type", sa.String(length=50), nullable=False),
+        sa.Column("outage_id", sa.String(length=64), nullable=True),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
+        sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_events_outage_id")),
+        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_events")),
+        sa.UniqueConstraint("id", name=op.f("uq_events_id")),
+    )
+    op.create_index("ix_events_feed", "events", ["xid", "sequence"], unique=False)
+    op.create_index("ix_events_outage_id", "events", ["outage_id", "sequence"], unique=False)
+    op.create_table(
+        "payments",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("type", sa.String(length=20), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
+        sa.Column("asset_code", sa.String(length=12), nullable=False),
+        sa.Column("payer", sa.String(length=20), nullable=False),
+        sa.Column("from_address", sa.String(length=56), nullable=False),
+        sa.Column("to_address", sa.String(length=56), nullable=False),
+        sa.Column("transaction_hash", sa.String(length=64), nullable=True),
+        sa.Column("ledger", sa.BigInteger(), nullable=True),
+        sa.Column("parked_reason", sa.Text(), nullable=True),
+        sa.Column("correlation_id", sa.String(length=100), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("gathered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(status = 'confirmed') = (transaction_hash IS NOT NULL AND confirmed_at IS NOT NULL)",
+            name=op.f("ck_payments_confirmed"),
+        ),
+        sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_payments_amount")),
+        sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_payments_outage_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
+        sa.UniqueConstraint("number", name=op.f("uq_payments_number")),
+        sa.UniqueConstraint("outage_id", "revision", name=op.f("uq_payments_outage_id_revision")),
+    )
+    op.create_index(
+        "ix_payments_gathered",
+        "payments",
+        ["gathered_at"],
+        unique=False,
+        postgresql_where=sa.text("gathered_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_payments_listing",
+        "payments",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_payments_pending",
+        "payments",
+        ["number"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending'"),
+    )
+    op.create_index("ix_payments_transaction_hash", "payments", ["transaction_hash"], unique=False)
+    op.create_table(
+        "sla_results",
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("severity", sa.String(length=20), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("payment_type", sa.String(length=20), nullable=False),
+        sa.Column("rating", sa.String(length=20), nullable=False),
+        sa.Column("mttr_minutes", sa.BigInteger(), nullable=False),
+        sa.Column("mttr_basis", sa.String(length=20), nullable=False),
+        sa.Column("threshold_minutes", sa.Integer(), nullable=False),
+        sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
+        sa.Column("policy", sa.String(length=100), nullable=False),
+        sa.Column("policy_version", sa.Integer(), nullable=False),
+        sa.Column("policy_digest", sa.String(length=64), nullable=False),
+        sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("payment_id", sa.String(length=64), nullable=True),
+        sa.CheckConstraint("amount_stroops <> 0", name=op.f("ck_sla_results_amount")),
+        sa.ForeignKeyConstraint(
+            ["outage_id"], ["outages.id"], name=op.f("fk_sla_results_outage_id")
+        ),
+        sa.PrimaryKeyConstraint("outage_id", "revision", name=op.f("pk_sla_results")),
+        sa.UniqueConstraint("payment_id", name=op.f("uq_sla_results_payment_id")),
+    )
+    op.create_table(
+        "adoptions",
+        sa.Column("payment_id", sa.String(length=64), nullable=False),
+        sa.Column("position", sa.String(length=40), nullable=False),
+        sa.Column("adopted_by", sa.String(length=100), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("adopted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["payment_id"], ["payments.id"], name=op.f("fk_adoptions_payment_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["position"], ["chain_transfers.position"], name=op.f("fk_adoptions_position")
+        ),
+        sa.PrimaryKeyConstraint("payment_id", name=op.f("pk_adoptions")),
+        sa.UniqueConstraint("position", name=op.f("uq_adoptions_position")),
+    )
+    op.create_table(
+        "approvals",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("payment_id", sa.String(length=64), nullable=False),
+        sa.Column("approver", sa.String(length=100), nullable=False),
+        sa.Column("preparers", postgresql.ARRAY(sa.String(length=200)), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("approved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("voided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("voided_reason", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "(voided_at IS NULL) = (voided_reason IS NULL)", name=op.f("ck_approvals_voided")
+        ),
+        sa.CheckConstraint("approver <> ALL (preparers)", name=op.f("ck_approvals_preparers")),
+        sa.ForeignKeyConstraint(
+            ["payment_id"], ["payments.id"], name=op.f("fk_approvals_payment_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
+    )
+    op.create_index(
+        "uq_approvals_one_each",
+        "approvals",
+        ["payment_id", "approver"],
+        unique=True,
+        postgresql_where=sa.text("voided_at IS NULL"),
+    )
+    op.create_table(
+        "attestations",
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("symbol", sa.String(length=32), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("contract_id", sa.String(length=56), nullable=True),
+        sa.Column("transaction_hash", sa.String(length=64), nullable=True),
+        sa.Column("ledger", sa.BigInteger(), nullable=True),
+        sa.Column("config_hash", sa.Numeric(precision=20, scale=0), nullable=True),
+        sa.Column("config_snapshot", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("fresh", sa.Boolean(), nullable=True),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(status = 'attested') = (contract_id IS NOT NULL AND transaction_hash IS NOT NULL AND ledger IS NOT NULL AND config_hash IS NOT NULL AND config_snapshot IS NOT NULL AND result IS NOT NULL AND fresh IS NOT NULL AND attested_at IS NOT NULL)",
+            name=op.f("ck_attestations_attested"),
+        ),
+        sa.CheckConstraint(
+            "(status = 'halted') = (problem IS NOT NULL)", name=op.f("ck_attestations_halted")
+        ),
+        sa.ForeignKeyConstraint(
+            ["outage_id", "revision"],
+            ["sla_results.outage_id", "sla_results.revision"],
+            name=op.f("fk_attestations_outage_id_revision"),
+        ),
+        sa.PrimaryKeyConstraint("outage_id", "revision", name=op.f("pk_attestations")),
+        sa.UniqueConstraint("symbol", name=op.f("uq_attestations_symbol")),
+    )
+    op.create_table(
+        "authorisations",
+        sa.Column("payment_id", sa.String(length=64), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("to_address", sa.String(length=56), nullable=False),
+        sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("admitted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["payment_id"], ["payments.id"], name=op.f("fk_authorisations_payment_id")
+        ),
+        sa.PrimaryKeyConstraint("payment_id", name=op.f("pk_authorisations")),
+    )
+    op.create_table(
+        "breaks",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("payment_id", sa.String(length=64), nullable=True),
+        sa.Column("number", sa.Numeric(precision=20, scale=0), nullable=True),
+        sa.Column("transaction_hash", sa.String(length=64), nullable=True),
+        sa.Column("treasury", sa.String(length=20), nullable=True),
+        sa.Column("book_stroops", sa.BigInteger(), nullable=False),
+        sa.Column("chain_stroops", sa.BigInteger(), nullable=False),
+        sa.Column("owed_to", sa.String(length=56), nullable=True),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("owner", sa.String(length=100), nullable=True),
+        sa.Column("status", sa.String(length=10), server_default=sa.text("'open'"), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_by", sa.String(length=100), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("closing", sa.String(length=10), nullable=True),
+        sa.Column("entry_id", sa.String(length=64), nullable=True),
+        sa.CheckConstraint(
+            "(status = 'closed') = (closed_at IS NOT NULL AND closed_by IS NOT NULL AND note IS NOT NULL AND closing IS NOT NULL)",
+            name=op.f("ck_breaks_closed"),
+        ),
+        sa.CheckConstraint(
+            "closing IS NULL OR (closing = 'suspense') = (entry_id IS NOT NULL)",
+            name=op.f("ck_breaks_closing"),
+        ),
+        sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name=op.f("fk_breaks_entry_id")),
+        sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_breaks_payment_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_breaks")),
+        sa.UniqueConstraint("entry_id", name=op.f("uq_breaks_entry_id")),
+        sa.UniqueConstraint("kind", "subject", name=op.f("uq_breaks_kind_subject")),
+    )
+    op.create_index(
+        "ix_breaks_listing",
+        "breaks",
+        [sa.literal_column("found_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_breaks_open",
+        "breaks",
+        ["kind"],
+        unique=False,
+        postgresql_where=sa.text("status = 'open'"),
+    )
+    op.create_table(
+        "channels",
+        sa.Column("address", sa.String(length=56), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=True),
+        sa.Column("payment_id", sa.String(length=64), nullable=True),
+        sa.Column("quarantined", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["payment_id"], ["payments.id"], name=op.f("fk_channels_payment_id")
+        ),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_channels")),
+    )
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("event_id", sa.String(length=64), nullable=False),
+        sa.Column("webhook_id", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("response_code", sa.Integer(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_deliveries_event_id")),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"], ["webhooks.id"], name=op.f("fk_deliveries_webhook_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint(
+            "event_id", "webhook_id", name=op.f("uq_deliveries_event_id_webhook_id")
+        ),
+    )
+    op.create_index(
+        "ix_deliveries_webhook_id",
+        "deliveries",
+        ["webhook_id", sa.literal_column("created_at DESC")],
+        unique=False,
+    )
+    op.create_table(
+        "attempts",
+        sa.Column("payment_id", sa.String(length=64), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.String(length=56), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("max_ledger", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column(
+            "rail", sa.String(length=10), server_default=sa.text("'soroban'"), nullable=False
+        ),
+        sa.Column("batched", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("riders", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column(
+            "opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column("sequence_unused", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("resubmitted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["channel"], ["channels.address"], name=op.f("fk_attempts_channel")
+        ),
+        sa.ForeignKeyConstraint(
+            ["payment_id"], ["payments.id"], name=op.f("fk_attempts_payment_id")
+        ),
+        sa.PrimaryKeyConstraint("payment_id", "n", name=op.f("pk_attempts")),
+    )
+    op.create_index(
+        "uq_attempts_channel_sequence",
+        "attempts",
+        ["channel", "sequence"],
+        unique=True,
+        postgresql_where=sa.text("NOT sequence_unused"),
+    )
+    op.create_index(
+        "uq_attempts_one_live",
+        "attempts",
+        ["payment_id"],
+        unique=True,
+        postgresql_where=sa.text("status <> 'failed' AND NOT batched"),
+    )
+    op.create_table(
+        "clearings",
+        sa.Column("break_id", sa.String(length=64), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
+        sa.Column("entry_id", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("cleared_by", sa.String(length=100), nullable=False),
+        sa.Column("cleared_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_clearings_amount")),
+        sa.ForeignKeyConstraint(["break_id"], ["breaks.id"], name=op.f("fk_clearings_break_id")),
+        sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name=op.f("fk_clearings_entry_id")),
+        sa.PrimaryKeyConstraint("break_id", name=op.f("pk_clearings")),
+        sa.UniqueConstraint("entry_id", name=op.f("uq_clearings_entry_id")),
+    )
+    op.create_table(
+        "contract_calls",
+        sa.Column("outage_id", sa.String(length=64), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("contract_id", sa.String(length=56), nullable=False),
+        sa.Column("source", sa.String(length=56), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("xdr", sa.Text(), nullable=False),
+        sa.Column("max_ledger", sa.BigInteger(), nullable=False),
+        sa.Column("config_snapshot", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "signed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.Column("ledger", sa.BigInteger(), nullable=True),
+        sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("fresh", sa.Boolean(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["outage_id", "revision"],
+            ["attestations.outage_id", "attestations.revision"],
+            name=op.f("fk_contract_calls_outage_id_revision"),
+        ),
+        sa.PrimaryKeyConstraint("outage_id", "revision", "n", name=op.f("pk_contract_calls")),
+        sa.UniqueConstraint("hash", name=op.f("uq_contract_calls_hash")),
+    )
+    op.create_index(
+        "uq_contract_calls_one_open",
+        "contract_calls",
+        ["source"],
+        unique=True,
+        postgresql_where=sa.text("status = 'open'"),
+    )
+    op.create_index(
+        "uq_contract_calls_sequence",
+        "contract_calls",
+        ["source", "sequence"],
+        unique=True,
+        postgresql_where=sa.text("status <> 'expired'"),
+    )
+    op.create_table(
+        "shares",
+        sa.Column("leader", sa.String(length=64), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("payment_id", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
+        sa.Column("live", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_shares_amount")),
+        sa.ForeignKeyConstraint(
+            ["leader", "n"], ["attempts.payment_id", "attempts.n"], name=op.f("fk_shares_leader_n")
+        ),
+        sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_shares_payment_id")),
+        sa.PrimaryKeyConstraint("leader", "n", "payment_id", name=op.f("pk_shares")),
+    )
+    op.create_index("ix_shares_number", "shares", ["number"], unique=False)
+    op.create_index(
+        "uq_shares_one_live",
+        "shares",
+        ["payment_id"],
+        unique=True,
+        postgresql_where=sa.text("live"),
+    )
+    # Functions keep this path: temporary tables would come first unless they are named last, and
+    # anybody may make one named postings.
+    schema = op.get_bind().exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
+    op.execute(f"SET LOCAL search_path = {schema}, pg_temp")
+    for statements in read_sql_files():
+        op.execute(statements)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("There is nothing before the baseline; restore a backup instead.")
