@@ -31,14 +31,15 @@ def is_open_to_all(path: Path) -> bool:
     return all(each.stat().st_mode & stat.S_IXOTH for each in (resolved, *resolved.parents))
 
 
-def place_server(source: Path, version: str) -> Path:
-    """Return a copy of the server's folder that every user may execute, made at the first call for a version."""
+def place_server(installed: Path, parts: list[str], version: str) -> Path:
+    """Return a copy of these parts of a folder that every user may execute, made at the first call for a version."""
     shared = _shared_folder(executable=True)
     copy = shared / f"server-{version}"
     with _locked(shared):
         if not copy.is_dir():
             draft = Path(tempfile.mkdtemp(prefix="unfinished-", dir=shared))
-            shutil.copytree(source, draft, symlinks=True, dirs_exist_ok=True)
+            for part in parts:
+                shutil.copytree(installed / part, draft / part, symlinks=True)
             _open_to_readers(draft)
             draft.rename(copy)
     return copy
@@ -49,7 +50,7 @@ def find_data(directory: Path) -> Path:
     folder = _pointed_to(directory)
     if folder is None:
         return directory
-    owner = _owners(folder.parent).get(folder) if _is_safe(folder) else None
+    owner = _owners(folder.parent).get(folder) if folder.exists() and _is_safe(folder) else None
     if owner is None:
         raise CannotStart(
             f"the database of {directory} was kept in {folder}, and is not there any more: "

