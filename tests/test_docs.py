@@ -1,6 +1,8 @@
 """The documents say what the code does: every setting, event, error, route and command, and no more."""
 
+import hashlib
 import json
+import os
 import re
 import runpy
 import time
@@ -130,11 +132,37 @@ def test_every_command_of_the_readme_exists_and_every_command_is_there() -> None
 def test_no_link_leads_nowhere() -> None:
     broken = [
         (page.name, link)
-        for page in [ROOT / "README.md", *DOCS.rglob("*.md")]
+        for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "findings" / "README.md"]
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
         if "://" not in link and not (page.parent / link).exists()
     ]
     assert broken == []
+
+
+def test_every_make_target_that_a_document_or_a_hook_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", _read("Makefile"), re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md", ".pre-commit-config.yaml", ".ci/run"):
+        assert (
+            set(re.findall(r"(?:`|entry: |^)make ([a-z-]+)", _read(name), re.MULTILINE)) <= targets
+        )
+
+
+def test_every_finding_is_listed_and_can_be_run() -> None:
+    scripts = {path.name for path in (ROOT / "findings").glob("*.sh")}
+    assert (
+        set(re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", _read("findings/README.md"), re.MULTILINE))
+        == scripts
+    )
+    for name in scripts:
+        text = _read(f"findings/{name}")
+        assert re.search(r"^# Software: \S+ \d+\.\d+", text, re.MULTILINE), name
+        assert re.search(r"pip install .*==", text), f"{name} pins nothing"
+        assert os.access(ROOT / "findings" / name, os.X_OK), name
+
+
+def test_the_license_is_the_whole_text_that_is_claimed() -> None:
+    whole = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
+    assert hashlib.sha256(_read("LICENSE").encode()).hexdigest() == whole
 
 
 def _signals() -> list[dict[str, Any]]:
