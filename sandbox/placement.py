@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sandbox.directory import write_private
 from sandbox.processes import CannotStart
 
 # The first is where servers keep their data; the others are for systems that are read-only but for them.
@@ -79,9 +80,7 @@ def move_data(directory: Path) -> Path:
         draft.chmod(0o711)
         folder = draft.with_name(draft.name.replace("unfinished", "data"))
         draft.rename(folder)
-        pointer = directory / POINTER
-        pointer.with_suffix(".draft").write_text(f"{folder}\n")
-        pointer.with_suffix(".draft").replace(pointer)
+        write_private(directory / POINTER, f"{folder}\n")
     return folder
 
 
