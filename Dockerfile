@@ -9,7 +9,7 @@ RUN python -m venv /opt/apexchainx \
  && /opt/apexchainx/bin/pip install --require-hashes -r requirements.txt
 RUN python -m venv /opt/tools \
  && /opt/tools/bin/pip install --require-hashes -r requirements-dev.txt
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY domain domain
 COPY workflows workflows
 COPY adapters adapters

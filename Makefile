@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo test soak check baseline histories lock clean
+.PHONY: help demo test soak check lint types contracts matrix baseline histories lock clean
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -17,11 +17,21 @@ soak: .venv/ready ## hours: 20,000 schedules, 50 deaths at each point, 10,000 se
 	@SCHEDULES=20000 KILLS=50 $(BIN)/python -m pytest tests/test_exactly_once.py tests/test_failpoints.py $(ARGS)
 	@$(BIN)/apexchainx soak
 
-check: .venv/ready ## lint, types, import contracts
+check: lint types contracts ## lint, types, import contracts, dead code
+
+lint: .venv/ready ## the quick part of check: lint and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+types: .venv/ready ## the slow part of check: types
 	@$(BIN)/mypy
+
+contracts: .venv/ready ## the rest of check: who imports whom, and dead code
 	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/dead_code.py
+
+matrix: ## check and unit with each Python found on this machine (ARGS="check test" runs others)
+	@.ci/matrix $(ARGS)
 
 baseline: .venv/ready ## write the migration anew, from the tables and migrations/sql
 	@$(BIN)/python -m tests.migrations.write_baseline

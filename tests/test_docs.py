@@ -1,6 +1,8 @@
 """The documents say what the code does: every setting, event, error, route and command, and no more."""
 
+import hashlib
 import json
+import os
 import re
 import runpy
 import time
@@ -112,7 +114,11 @@ def test_every_decision_is_listed() -> None:
         text = _read(f"docs/decisions/{page}")
         title = text.splitlines()[0].removeprefix("# ")
         assert title.startswith(page[:4])
-        assert f"[{title}]({page})" in _read("docs/decisions/README.md")
+        dated = re.search(r"^Date: (\d{4}-\d\d-\d\d)\nStatus: (.+)$", text, re.MULTILINE)
+        assert dated, f"{page} has no date and status"
+        assert re.fullmatch(r"accepted|superseded by \d{4}", dated[2]), page
+        row = f"| [{title}]({page}) | {dated[1]} | {dated[2]} |"
+        assert row in _read("docs/decisions/README.md"), row
         assert all(f"**{part}.**" in text for part in ("Context", "Decision", "Cost"))
 
 
@@ -126,11 +132,37 @@ def test_every_command_of_the_readme_exists_and_every_command_is_there() -> None
 def test_no_link_leads_nowhere() -> None:
     broken = [
         (page.name, link)
-        for page in [ROOT / "README.md", *DOCS.rglob("*.md")]
+        for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "findings" / "README.md"]
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
         if "://" not in link and not (page.parent / link).exists()
     ]
     assert broken == []
+
+
+def test_every_make_target_that_a_document_or_a_hook_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", _read("Makefile"), re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md", ".pre-commit-config.yaml", ".ci/run"):
+        assert (
+            set(re.findall(r"(?:`|entry: |^)make ([a-z-]+)", _read(name), re.MULTILINE)) <= targets
+        )
+
+
+def test_every_finding_is_listed_and_can_be_run() -> None:
+    scripts = {path.name for path in (ROOT / "findings").glob("*.sh")}
+    assert (
+        set(re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", _read("findings/README.md"), re.MULTILINE))
+        == scripts
+    )
+    for name in scripts:
+        text = _read(f"findings/{name}")
+        assert re.search(r"^# Software: \S+ \d+\.\d+", text, re.MULTILINE), name
+        assert re.search(r"pip install .*==", text), f"{name} pins nothing"
+        assert os.access(ROOT / "findings" / name, os.X_OK), name
+
+
+def test_the_license_is_the_whole_text_that_is_claimed() -> None:
+    whole = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
+    assert hashlib.sha256(_read("LICENSE").encode()).hexdigest() == whole
 
 
 def _signals() -> list[dict[str, Any]]:

@@ -98,7 +98,7 @@ def test_every_published_validation_is_reproduced() -> None:
 def _verdict_on(vector: dict[str, Any]) -> dict[str, Any] | None:
     custom = vector["scope"] == "custom"
     code = _code(vector["severity"], vectors.terms(vector), custom=custom)
-    names = vectors.read("sla-vectors.json")["meta"]["errors"]
+    names = vectors.read()["meta"]["errors"]
     return None if code is None else {"code": code, "name": names[str(code)]}
 
 

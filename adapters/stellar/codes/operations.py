@@ -112,16 +112,6 @@ FAMILIES: Mapping[type[IntEnum], Codes] = {
     _Revoke: REVOCATIONS,
 }
 
-# Operations that nothing here ever signs. A family that is in neither list fails the tests.
-NEVER_SENT = frozenset(
-    {
-        *("AccountMerge", "AllowTrust", "ClaimClaimableBalance", "ClawbackClaimableBalance"),
-        *("Clawback", "CreateClaimableBalance", "ExtendFootprintTTL", "Inflation"),
-        *("LiquidityPoolDeposit", "LiquidityPoolWithdraw", "ManageBuyOffer", "ManageData"),
-        *("ManageSellOffer", "PathPaymentStrictReceive", "PathPaymentStrictSend"),
-        *("RestoreFootprint", "SetOptions", "SetTrustLineFlags"),
-    }
-)
 NEVER = page("an operation that this engine never signs")
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from stellar_sdk.soroban_rpc import GetTransactionStatus as Found
 from stellar_sdk.soroban_rpc import SendTransactionStatus as Sent
 from stellar_sdk.xdr import TransactionResultCode as Code
 
@@ -64,10 +63,4 @@ SENDS: Mapping[Sent, Meaning] = {
     Sent.DUPLICATE: retry("the node had it already; it is watched for"),
     Sent.TRY_AGAIN_LATER: retry("applied just now, or the account or the node is busy"),
     Sent.ERROR: retry("the node will not take it; its code says why"),
-}
-
-FINDINGS: Mapping[Found, Meaning] = {
-    Found.SUCCESS: terminal("the money moved"),
-    Found.FAILED: terminal("its sequence is consumed, and nothing moved; its codes say why"),
-    Found.NOT_FOUND: retry("this node does not know it, which means nothing"),
 }
