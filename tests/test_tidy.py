@@ -14,14 +14,14 @@ ROOT = Path(__file__).parents[1]
 FILE_LINES_MAX, FUNCTION_LINES_MAX = 300, 40
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "base", "core", "misc"}
 PACKAGES = (
-    *("api", "workflows", "activities", "worker", "domain", "adapters"),
+    *("api", "workflows", "activities", "services", "worker", "domain", "adapters"),
     *("sandbox", "cli", "benchmarks", "migrations", "tests"),
 )
 # What a layer has besides the nouns of the domain.
 FURNITURE = {
     "api": {
         *("__main__", "app", "bodies", "commands", "dependencies", "errands", "guards", "health"),
-        *("listening", "problems", "timeline", "views"),
+        *("listening", "problems", "views"),
     },
     "workflows": {"columns", "steps"},
     "activities": set[str](),

@@ -7,11 +7,8 @@ from sqlalchemy import RowMapping, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events
 from adapters.postgres.tables import limits, spending
 from domain.approvals import APPROVERS, digest
-from domain.audit import by_engine, leaf
-from domain.digests import instant
 from domain.limits import Admission, Answer, Limits
 from domain.payments import Payment
 
@@ -53,8 +50,8 @@ async def admit(
     return Answer(Admission(row.admission), row.detail or "")
 
 
-async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> None:
-    """Show what is enforced from now on; a change is written to the audit trail."""
+async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> bool:
+    """Show what is enforced from now on; False when it was enforced before."""
     values = asdict(allowed)
     statement = insert(limits).values(name=NAME, set_at=at, **values)
     changed = await connection.execute(
@@ -64,12 +61,7 @@ async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> No
             where=or_(*(column.is_distinct_from(values[column.name]) for column in LIMITS)),
         ).returning(limits.c.name)
     )
-    if changed.one_or_none() is not None:
-        facts = {name: None if cap is None else str(cap) for name, cap in values.items()}
-        by = by_engine("settlement-worker-start")
-        await events.publish(
-            connection, leaf("limits/settlement", "limits.set", by, at, facts, instant(at))
-        )
+    return changed.one_or_none() is not None
 
 
 async def enforced(connection: AsyncConnection) -> Limits:

@@ -2,17 +2,20 @@
 
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from adapters.postgres import audit, outages, webhooks
+from adapters.postgres.database import Database
 
-from adapters.postgres import audit, webhooks
 
-
-async def timeline(connection: AsyncConnection, outage_id: str) -> list[dict[str, Any]]:
+async def read_timeline(database: Database, outage_id: str) -> list[dict[str, Any]]:
     """
     Return one entry per audit leaf and per webhook delivery, in order of time.
 
     A leaf's entry carries its hash, so that what is read here can be held against the trail.
     """
+    async with database.autocommit() as connection:
+        await outages.get(connection, outage_id)
+        trail = await audit.trail(connection, f"outage/{outage_id}")
+        deliveries = await webhooks.of_outage(connection, outage_id)
     items = [
         {
             "at": leaf["at"],
@@ -22,9 +25,9 @@ async def timeline(connection: AsyncConnection, outage_id: str) -> list[dict[str
             "evidence": leaf["evidence"],
             "leaf_hash": leaf["hash"],
         }
-        for leaf in await audit.trail(connection, f"outage/{outage_id}")
+        for leaf in trail
     ]
-    for delivery in await webhooks.of_outage(connection, outage_id):
+    for delivery in deliveries:
         at = delivery["delivered_at"] or delivery["created_at"]
         items.append(
             {
