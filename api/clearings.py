@@ -50,7 +50,7 @@ async def show_clearing(
     async with database.autocommit() as connection:
         await breaks.get(connection, break_id)
         row = await clearings.get(connection, break_id)
-    return None if row is None else ClearingView.of(row)
+    return None if row is None else ClearingView.of(dict(row))
 
 
 @router.post("/breaks/{break_id}/clearing", dependencies=[Depends(get_admin)])

@@ -71,6 +71,6 @@ async def get_limits(database: Database, caller: Caller) -> LimitsView:
         cap_per_payee_per_day=AmountView.of(allowed.cap_per_payee_per_day),
         approval_above=AmountView.of(allowed.approval_above),
         day=day,
-        treasuries=[SpentView.of(row, allowed.cap_per_day) for row in payers],
-        payees=[SpentView.of(row, allowed.cap_per_payee_per_day) for row in payees],
+        treasuries=[SpentView.of(dict(row), allowed.cap_per_day) for row in payers],
+        payees=[SpentView.of(dict(row), allowed.cap_per_payee_per_day) for row in payees],
     )

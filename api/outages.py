@@ -88,7 +88,7 @@ async def _check(
 
 async def _show(engine: Engine, outage_id: str) -> OutageView:
     async with engine.database.autocommit() as connection:
-        return OutageView.of(await outages.get(connection, outage_id))
+        return OutageView.of(dict(await outages.get(connection, outage_id)))
 
 
 @router.get("")
@@ -120,7 +120,7 @@ async def list_outages(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [OutageView.of(row) for row in rows]
+    items = [OutageView.of(dict(row)) for row in rows]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
@@ -181,9 +181,9 @@ async def resolve_outage(
     )
     # Asked again much later, the newest verdict may be another than the one answered.
     newest = row["sla_revision"] == judgement.revision
-    attestation = AttestationView.of(row) if newest else None
+    attestation = AttestationView.of(dict(row)) if newest else None
     return ResolvedView(
-        outage=OutageView.of(row),
+        outage=OutageView.of(dict(row)),
         sla=SlaView.of(judgement.verdict, judgement.revision, attestation),
         payment=PaymentView.planned(payment),
     )

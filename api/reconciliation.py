@@ -134,14 +134,14 @@ async def list_breaks(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [BreakView.of(row, now) for row in rows]
+    items = [BreakView.of(dict(row), now) for row in rows]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
 @router.get("/breaks/{break_id}")
 async def show_break(break_id: BreakId, database: Database, caller: Caller) -> BreakView:
     async with database.autocommit() as connection:
-        return BreakView.of(await breaks.get(connection, break_id), datetime.now(UTC))
+        return BreakView.of(dict(await breaks.get(connection, break_id)), datetime.now(UTC))
 
 
 @router.post("/breaks/{break_id}/owner")

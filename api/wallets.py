@@ -120,13 +120,13 @@ async def list_wallets(
 ) -> list[WalletView]:
     async with database.autocommit() as connection:
         rows = await wallets.page(connection, owner, paging.offset, paging.size)
-    return [WalletView.of(row) for row in rows]
+    return [WalletView.of(dict(row)) for row in rows]
 
 
 @router.get("/wallets/{address}")
 async def get_wallet(address: Address, database: Database, caller: Caller) -> WalletView:
     async with database.autocommit() as connection:
-        return WalletView.of(await wallets.get(connection, check_address(address)))
+        return WalletView.of(dict(await wallets.get(connection, check_address(address))))
 
 
 @router.post("/wallets/{address}/refresh")
