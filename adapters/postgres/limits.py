@@ -1,16 +1,14 @@
-"""Limits in the database: what is enforced, what is spent of it, and whether a payment may go."""
+"""Limits in the database: what is enforced, and what is spent of it."""
 
 from dataclasses import asdict
 from datetime import date, datetime
 
-from sqlalchemy import RowMapping, or_, select, text
+from sqlalchemy import RowMapping, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import limits, spending
-from domain.approvals import APPROVERS, digest
-from domain.limits import Admission, Answer, Limits
-from domain.payments import Payment
+from domain.limits import Limits
 
 NAME = "settlement"
 LIMITS = (
@@ -19,35 +17,6 @@ LIMITS = (
     limits.c.cap_per_payee_per_day,
     limits.c.approval_above,
 )
-
-_ADMIT = text(
-    """
-    SELECT admission, detail FROM admit_payment(
-        :payment, :digest, :payer, :payee, :amount, :day, :cap_per_payment, :cap_per_day,
-        :cap_per_payee_per_day, :approval_above, :approvers
-    )
-    """
-)
-
-
-async def admit(
-    connection: AsyncConnection, payment: Payment, allowed: Limits, day: date
-) -> Answer:
-    """
-    Count a payment on this day and let it go, or answer what stops it; in one statement, so that
-    of many that ask at the same time exactly those that fit are let go.
-    """
-    asked = {
-        "payment": payment.id,
-        "digest": digest(payment),
-        "payer": payment.from_address,
-        "payee": payment.to_address,
-        "amount": payment.amount_stroops,
-        "day": day,
-        "approvers": APPROVERS,
-    }
-    row = (await connection.execute(_ADMIT, asked | asdict(allowed))).one()
-    return Answer(Admission(row.admission), row.detail or "")
 
 
 async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> bool:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import breakers, events
 from adapters.postgres.database import Database
-from domain.audit import leaf
+from domain.audit import by_engine, leaf
 from domain.digests import instant
 from domain.events import EventType, event
 from domain.outages import Request
@@ -21,6 +21,11 @@ class SwitchHalt:
     reason: str
     request: Request
     at: datetime
+
+    @classmethod
+    def by_engine(cls, reason: str, correlation_id: str, at: datetime) -> "SwitchHalt":
+        """The engine itself halts settlement, and never lets it go on."""
+        return cls(True, reason, by_engine(correlation_id), at)
 
 
 async def switch_halt(database: Database, command: SwitchHalt) -> list[str] | None:
