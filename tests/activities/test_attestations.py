@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from stellar_sdk import scval
 
-from activities.attestations import UNEXPLAINED, AttestationActivities
+from activities.attestations import AttestationActivities
 from activities.disputes import DisputeActivities
 from activities.outages import OutageActivities
 from adapters.postgres import execution_modes
