@@ -24,8 +24,10 @@ def _name(path: Path) -> str:
 def _opens_transaction(source: str) -> bool:
     return any(
         isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in ("transaction", "begin")
+        and (
+            ast.unparse(node.func).endswith(".transaction")
+            or ast.unparse(node.func).endswith("engine.begin")
+        )
         for node in ast.walk(ast.parse(source))
     )
 
