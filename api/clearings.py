@@ -1,8 +1,7 @@
 """/reconciliation/breaks/{id}/clearing: what became of the money that a closed break left in suspense."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
@@ -10,7 +9,7 @@ from pydantic import BaseModel, Field
 from adapters.postgres import breaks, clearings
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, get_admin
-from domain.clearings import NOTE_MAX, Clearing, Outcome
+from domain.clearings import NOTE_MAX, Clearing, ClearingRecord, Outcome
 from domain.money import decimal
 from services.accounting.breaks.resolve_break import ResolveBreak, resolve_break
 
@@ -36,10 +35,18 @@ class ClearingView(BaseModel):
     cleared_at: datetime
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "ClearingView":
-        stroops = row["amount_stroops"]
-        shown = {"amount": decimal(stroops), "amount_stroops": str(stroops)}
-        return cls.model_validate(dict(row) | shown)
+    def of(cls, record: ClearingRecord) -> "ClearingView":
+        said, stroops = record.clearing, record.amount_stroops
+        return cls(
+            break_id=said.break_id,
+            outcome=said.outcome,
+            amount=decimal(stroops),
+            amount_stroops=str(stroops),
+            entry_id=record.entry_id,
+            note=said.note,
+            cleared_by=said.cleared_by,
+            cleared_at=said.at,
+        )
 
 
 @router.get("/breaks/{break_id}/clearing")
@@ -49,17 +56,14 @@ async def show_clearing(
     """Show what became of the money; null while it is in suspense, or where there never was any."""
     async with database.autocommit() as connection:
         await breaks.get(connection, break_id)
-        row = await clearings.get(connection, break_id)
-    return None if row is None else ClearingView.of(dict(row))
+        known = await clearings.get(connection, break_id)
+    return None if known is None else ClearingView.of(known)
 
 
 @router.post("/breaks/{break_id}/clearing", dependencies=[Depends(get_admin)])
 async def clear_break(
-    break_id: BreakId, body: ClearingBody, database: Database, caller: Caller, asked: Asked
+    break_id: BreakId, body: ClearingBody, database: Database, asked: Asked
 ) -> ClearingView:
     """Clear what a closed break left in suspense (admin); asked again it is answered again."""
     clearing = Clearing(break_id, body.outcome, body.note, asked.actor, datetime.now(UTC))
-    await resolve_break(database, ResolveBreak(clearing, asked))
-    shown = await show_clearing(break_id, database, caller)
-    assert shown is not None, "it was kept above"
-    return shown
+    return ClearingView.of(await resolve_break(database, ResolveBreak(clearing, asked)))

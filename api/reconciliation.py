@@ -1,6 +1,6 @@
 """/reconciliation: whether book and chain say the same, and what people do where they do not."""
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -12,7 +12,15 @@ from api import commands
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running, get_admin
 from api.views import PageView
-from domain.breaks import NOTE_MAX, OWNER_MAX, BreakKind, BreakStatus, Closing, ClosingKind
+from domain.breaks import (
+    NOTE_MAX,
+    OWNER_MAX,
+    BreakKind,
+    BreakRecord,
+    BreakStatus,
+    Closing,
+    ClosingKind,
+)
 from domain.money import decimal
 from services.accounting.breaks.assign_break import AssignBreak
 from services.accounting.breaks.assign_break import assign_break as assign
@@ -72,14 +80,14 @@ class BreakView(BaseModel):
     entry_id: str | None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], now: datetime) -> "BreakView":
+    def of(cls, record: BreakRecord, now: datetime) -> "BreakView":
         """Its age ends when it is closed."""
-        shown: dict[str, Any] = dict(row)
-        shown["number"] = None if row["number"] is None else str(row["number"])
+        shown: dict[str, Any] = asdict(record) | asdict(record.found)
         for side in ("book", "chain"):
-            shown[f"{side}_amount"] = decimal(row[f"{side}_stroops"])
-            shown[f"{side}_stroops"] = str(row[f"{side}_stroops"])
-        shown["age_seconds"] = ((row["closed_at"] or now) - row["found_at"]).total_seconds()
+            shown[f"{side}_amount"] = decimal(shown[f"{side}_stroops"])
+            shown[f"{side}_stroops"] = str(shown[f"{side}_stroops"])
+        shown["number"] = None if record.found.number is None else str(record.found.number)
+        shown["age_seconds"] = ((record.closed_at or now) - record.found_at).total_seconds()
         return cls.model_validate(shown)
 
 
@@ -134,34 +142,34 @@ async def list_breaks(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [BreakView.of(dict(row), now) for row in rows]
+    items = [BreakView.of(row, now) for row in rows]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
 @router.get("/breaks/{break_id}")
 async def show_break(break_id: BreakId, database: Database, caller: Caller) -> BreakView:
     async with database.autocommit() as connection:
-        return BreakView.of(dict(await breaks.get(connection, break_id)), datetime.now(UTC))
+        return BreakView.of(await breaks.get(connection, break_id), datetime.now(UTC))
 
 
 @router.post("/breaks/{break_id}/owner")
 async def assign_break(
-    break_id: BreakId, body: OwnerBody, database: Database, caller: Caller, asked: Asked
+    break_id: BreakId, body: OwnerBody, database: Database, asked: Asked
 ) -> BreakView:
     """Say who looks after a break."""
-    wanted = AssignBreak(break_id, body.owner, asked, datetime.now(UTC))
-    await assign(database, wanted)
-    return await show_break(break_id, database, caller)
+    now = datetime.now(UTC)
+    return BreakView.of(await assign(database, AssignBreak(break_id, body.owner, asked, now)), now)
 
 
 @router.post("/breaks/{break_id}/close", dependencies=[Depends(get_admin)])
 async def close_break(
-    break_id: BreakId, body: ClosingBody, engine: Running, caller: Caller, asked: Asked
+    break_id: BreakId, body: ClosingBody, engine: Running, asked: Asked
 ) -> BreakView:
     """Close a break; what is asked again is answered again, anything else is refused."""
-    closing = Closing(body.closing, body.note, asked.actor, datetime.now(UTC))
+    now = datetime.now(UTC)
+    closing = Closing(body.closing, body.note, asked.actor, now)
     closed = await close(engine.database, CloseBreak(break_id, closing, asked))
-    if closed.payment_id is not None:
+    if closed.found.payment_id is not None:
         # It may have waited for somebody to say what the transfer was.
-        await commands.retry_payment(engine, closed.payment_id)
-    return await show_break(break_id, engine.database, caller)
+        await commands.retry_payment(engine, closed.found.payment_id)
+    return BreakView.of(closed, now)

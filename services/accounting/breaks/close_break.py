@@ -7,7 +7,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import breaks, events, ledger, payments
 from adapters.postgres.database import Database
 from domain.audit import leaf
-from domain.breaks import Break, BreakKind, BreakStatus, Closing, ClosingKind, closing_entry
+from domain.breaks import (
+    Break,
+    BreakKind,
+    BreakRecord,
+    BreakStatus,
+    Closing,
+    ClosingKind,
+    closing_entry,
+)
 from domain.errors import Conflict, Invalid
 from domain.events import EventType, event
 from domain.ledger import Entry
@@ -21,21 +29,16 @@ class CloseBreak:
     request: Request
 
 
-async def close_break(database: Database, command: CloseBreak) -> Break:
-    """Close a break and return it; the same closing again changes nothing, another is refused."""
-    break_id, closing = command.break_id, command.closing
+async def close_break(database: Database, command: CloseBreak) -> BreakRecord:
+    """Close a break; the same closing again changes nothing, another is refused."""
+    break_id = command.break_id
     async with database.transaction() as connection:
-        row = await breaks.get(connection, break_id, lock=True)
-        found = breaks.break_of(row)
-        if row["status"] == BreakStatus.OPEN:
-            await _close(connection, found, command)
-        elif (row["closing"], row["note"], row["closed_by"]) != (
-            closing.kind,
-            closing.note,
-            closing.closed_by,
-        ):
-            raise Conflict(f"break {break_id} was closed by {row['closed_by']}")
-    return found
+        before = await breaks.get(connection, break_id, lock=True)
+        if before.status is BreakStatus.OPEN:
+            await _close(connection, before.found, command)
+        elif not before.is_closed_by(command.closing):
+            raise Conflict(f"break {break_id} was closed by {before.closed_by}")
+        return await breaks.get(connection, break_id)
 
 
 async def _close(connection: AsyncConnection, found: Break, command: CloseBreak) -> None:

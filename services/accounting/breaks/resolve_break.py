@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import breaks, clearings, events, ledger
 from adapters.postgres.database import Database
 from domain.audit import leaf
-from domain.breaks import Break
-from domain.clearings import Clearing, cleared, clearing_entry
+from domain.breaks import BreakRecord
+from domain.clearings import Clearing, ClearingRecord, cleared, clearing_entry
 from domain.errors import Conflict
 from domain.outages import Request
 
@@ -19,30 +19,26 @@ class ResolveBreak:
     request: Request
 
 
-async def resolve_break(database: Database, command: ResolveBreak) -> None:
+async def resolve_break(database: Database, command: ResolveBreak) -> ClearingRecord:
     """Take the money out of suspense; the same again changes nothing, another word is refused."""
-    clearing = command.clearing
+    break_id = command.clearing.break_id
     async with database.transaction() as connection:
-        row = await breaks.get(connection, clearing.break_id, lock=True)
-        known = await clearings.get(connection, clearing.break_id)
+        found = await breaks.get(connection, break_id, lock=True)
+        known = await clearings.get(connection, break_id)
         if known is None:
-            closing_id = row["entry_id"] or ""
-            await _resolve(connection, breaks.break_of(row), closing_id, command)
-        elif (known["outcome"], known["note"], known["cleared_by"]) != (
-            clearing.outcome,
-            clearing.note,
-            clearing.cleared_by,
-        ):
-            by = f"by {known['cleared_by']}: {known['outcome']}"
-            raise Conflict(f"break {clearing.break_id} was cleared {by}")
+            return await _resolve(connection, found, command)
+    if not known.is_same(command.clearing):
+        by = f"by {known.clearing.cleared_by}: {known.clearing.outcome}"
+        raise Conflict(f"break {break_id} was cleared {by}")
+    return known
 
 
 async def _resolve(
-    connection: AsyncConnection, found: Break, closing_id: str, command: ResolveBreak
-) -> None:
+    connection: AsyncConnection, closed: BreakRecord, command: ResolveBreak
+) -> ClearingRecord:
     clearing = command.clearing
-    closing = await ledger.get(connection, closing_id)
-    entry = clearing_entry(clearing, closing, found.treasury)
+    closing = await ledger.get(connection, closed.entry_id or "")
+    entry = clearing_entry(clearing, closing, closed.found.treasury)
     await ledger.book(connection, entry)
     await clearings.keep(connection, clearing, entry)
     facts = {
@@ -56,3 +52,4 @@ async def _resolve(
     await events.publish(
         connection, leaf(subject, "break.cleared", command.request, clearing.at, facts)
     )
+    return ClearingRecord(clearing, cleared(entry), entry.id)
