@@ -1,8 +1,8 @@
 """/wallets and /agreements: accounts of others, proven by their owners, and where parties are paid."""
 
-from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
@@ -17,6 +17,7 @@ from domain.wallets import (
     Payout,
     PayoutRole,
     Proof,
+    Wallet,
     check_address,
     effective_at,
 )
@@ -63,21 +64,20 @@ class WalletView(BaseModel):
     read_at: datetime | None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "WalletView":
-        able = bool(row["funded"] and row["trustline"] and row["authorised"])
-        room = row["room_stroops"]
+    def of(cls, wallet: Wallet) -> "WalletView":
+        room = wallet.room_stroops
         return cls(
-            address=row["address"],
-            owner=row["owner"],
-            registered_at=row["registered_at"],
-            proven_at=row["proven_at"],
-            funded=row["funded"],
-            trustline_ready=row["trustline"],
-            authorised=row["authorised"],
+            address=wallet.address,
+            owner=wallet.owner,
+            registered_at=wallet.registered_at,
+            proven_at=wallet.proven_at,
+            funded=wallet.funded,
+            trustline_ready=wallet.trustline,
+            authorised=wallet.authorised,
             room=None if room is None else decimal(room),
-            usable=able and bool(room),
-            ledger=row["ledger"],
-            read_at=row["read_at"],
+            usable=wallet.usable,
+            ledger=wallet.ledger,
+            read_at=wallet.read_at,
         )
 
 
@@ -119,14 +119,14 @@ async def list_wallets(
     database: Database, caller: Caller, paging: Paging, owner: Text | None = None
 ) -> list[WalletView]:
     async with database.autocommit() as connection:
-        rows = await wallets.page(connection, owner, paging.offset, paging.size)
-    return [WalletView.of(dict(row)) for row in rows]
+        found = await wallets.page(connection, owner, paging.offset, paging.size)
+    return [WalletView.of(wallet) for wallet in found]
 
 
 @router.get("/wallets/{address}")
 async def get_wallet(address: Address, database: Database, caller: Caller) -> WalletView:
     async with database.autocommit() as connection:
-        return WalletView.of(dict(await wallets.get(connection, check_address(address))))
+        return WalletView.of(await wallets.get(connection, check_address(address)))
 
 
 @router.post("/wallets/{address}/refresh")
@@ -175,8 +175,8 @@ async def list_payouts(
 ) -> list[PayoutView]:
     """List the changes of a party's address, newest first."""
     async with database.autocommit() as connection:
-        rows = await wallets.payout_history(connection, agreement, role)
-    return [PayoutView.model_validate(dict(row)) for row in rows]
+        changes = await wallets.payout_history(connection, agreement, role)
+    return [PayoutView.model_validate(asdict(each)) for each in changes]
 
 
 @router.put("/agreements/{agreement}/payouts/{role}")

@@ -31,7 +31,7 @@ async def change_payout(database: Database, command: ChangePayout) -> list[str]:
     agreement, role, address = payout.agreement, payout.role, payout.address
     key = derived_id("pyo", agreement, role, address, at.isoformat())
     async with database.transaction() as connection:
-        proven_at = (await wallets.get(connection, address))["proven_at"]
+        proven_at = (await wallets.get(connection, address)).proven_at
         check_payout(proven_at, command.readiness)
         before = await wallets.paid_at(connection, agreement, role, at)
         await wallets.ask_payout(connection, key, payout, command.request.actor, at)
