@@ -14,6 +14,7 @@ COPY domain domain
 COPY workflows workflows
 COPY adapters adapters
 COPY migrations migrations
+COPY services services
 COPY activities activities
 COPY worker worker
 COPY api api

@@ -6,7 +6,6 @@ from temporalio import activity
 
 from activities.limits import Gate
 from adapters.failpoints import reach
-from adapters.postgres import attempts, envelopes, reconciliation
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
@@ -15,6 +14,9 @@ from domain.attempts import Attempt, Observation, Outcome, SettlementRail
 from domain.envelopes import Envelope, calls_for_a_raise
 from domain.errors import ChainUnavailable, Obstructed
 from domain.shares import Transfer
+from services.settlement.attempts.keep_bid import keep_bid
+from services.settlement.attempts.keep_submission import keep_submission
+from services.settlement.attempts.read_attempt import read_bids, read_hashes, read_proof
 from workflows.attempts import AttemptSteps
 
 
@@ -30,8 +32,7 @@ class AttemptActivities(AttemptSteps):
             return silence
         answer = await self.rail.send(attempt.envelope_xdr)
         reach("after_send")
-        async with self.database.autocommit() as connection:
-            await envelopes.note_submission(connection, attempt, answer)
+        await keep_submission(self.database, attempt, answer)
         await self.gate.breaker.heard(answer, attempt.payment_id)
         reach("after_note")
         return answer
@@ -41,46 +42,30 @@ class AttemptActivities(AttemptSteps):
         reach("before_observe")
         observation = await self.rail.observe(attempt, lambda: self.signed(attempt))
         if observation.outcome is Outcome.FOREIGN:
-            observation = await self._remembered(attempt) or observation
+            observation = await read_proof(self.database, attempt) or observation
         reach("after_observe")
         return observation
-
-    async def _remembered(self, attempt: Attempt) -> Observation | None:
-        """
-        Prove an attempt by what reconciliation has read of the chain, which outlasts the memory of
-        any node: that a transfer was made by bytes of ours.
-        """
-        async with self.database.autocommit() as connection:
-            ours = await envelopes.outer_hashes(connection, attempt.payment_id, attempt.n)
-            seen = await reconciliation.transfer_of(connection, ours)
-        if seen is None:
-            return None
-        return Observation(
-            Outcome.SUCCEEDED, seen.ledger, seen.closed_at, hash=seen.transaction_hash
-        )
 
     @activity.defn
     async def raise_fee(self, attempt: Attempt) -> Attempt:
         if await self.gate.silence():
             return attempt
-        async with self.database.autocommit() as connection:
-            held = await attempts.reserved(connection, attempt.payment_id, attempt.n)
-            raises, answers = await envelopes.bids(connection, attempt)
+        bids = await read_bids(self.database, attempt)
+        held = bids.reservation
         if held is None or held.envelope is None or held.envelope.inner_hash != attempt.hash:
             return attempt  # it has come to an end, or other bytes have taken its place
         if held.envelope.hash != attempt.newest_hash:
             return attempt_of(held, held.envelope, resumed=True)
         signed_at_ledger = attempt.max_ledger - LEDGERS_TO_LIVE
         passed = await self.rail.latest_ledger() - signed_at_ledger
-        if not calls_for_a_raise(answers, raises, passed):
+        if not calls_for_a_raise(bids.answers, bids.raises, passed):
             return attempt
         higher = self.rail.raised(held.envelope)
         if higher is None:
             return attempt
         reach("after_raise_sign")
         # Kept before it is sent, as all bytes are.
-        async with self.database.autocommit() as connection:
-            highest = await envelopes.bid(connection, held, higher)
+        highest = await keep_bid(self.database, held, higher)
         reach("after_raise_store")
         return attempt_of(held, highest, resumed=True)
 
@@ -115,8 +100,7 @@ class AttemptActivities(AttemptSteps):
 
     async def signed(self, attempt: Attempt) -> list[str]:
         """Return every inner hash ever signed for an attempt."""
-        async with self.database.autocommit() as connection:
-            return await envelopes.hashes(connection, attempt.payment_id, attempt.n)
+        return await read_hashes(self.database, attempt)
 
 
 def attempt_of(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attempt:

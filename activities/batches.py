@@ -10,36 +10,26 @@ from temporalio import activity
 
 from activities.attempts import AttemptActivities, attempt_of
 from activities.limits import Gate
-from activities.payments import attempt_failed, hold, paid
-from activities.shares import at_fault, call_back, called_for, leave_out, park, ridden
+from activities.shares import call_back, leave_out
 from adapters.failpoints import reach
-from adapters.postgres import (
-    attempts,
-    batches,
-    envelopes,
-    events,
-    ledger,
-    payments,
-    shares,
-)
+from adapters.postgres import batches, shares
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
-from domain.attempts import Attempt, AttemptStatus, Outcome
-from domain.batches import (
-    Batch,
-    BatchPreparation,
-    BatchSighting,
-    Ejection,
-    Gathering,
-    Plan,
-)
-from domain.digests import instant
+from domain.attempts import Attempt
+from domain.batches import Batch, BatchPreparation, BatchSighting, Ejection, Gathering, Plan
 from domain.envelopes import Envelope
 from domain.errors import Obstructed, TryAgain
-from domain.ledger import reservation, spent, unspent
 from domain.payments import PaymentStatus
 from domain.shares import Transfer
+from services.settlement.attempts.release_reservation import release_reservation
+from services.settlement.batches.begin_batch import begin_batch
+from services.settlement.batches.book_batch import book_batch
+from services.settlement.batches.eject_batch import eject_batch
+from services.settlement.batches.keep_batch_envelope import keep_batch_envelope
+from services.settlement.batches.quarantine_batch import quarantine_batch
+from services.settlement.batches.read_batch import read_batch, read_preparation
+from services.settlement.batches.stop_batch import StopBatch, stop_batch
 from workflows.batches import BatchSteps
 
 LOOK_EVERY_SECONDS = 0.2
@@ -68,9 +58,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
             batch = None
             if await self.gate.silence() is None:
                 reach("before_reserve")
-                async with self.database.transaction() as connection:
-                    now, ours = datetime.now(UTC), self.rail.channels
-                    batch = await batches.gather(connection, self.plan, now, ours)
+                now, ours = datetime.now(UTC), self.rail.channels
+                batch = await begin_batch(self.database, self.plan, ours, now)
             if batch is not None:
                 reach("after_reserve")
                 found.append(batch)
@@ -83,16 +72,15 @@ class BatchActivities(AttemptActivities, BatchSteps):
 
     @activity.defn
     async def prepare_batch(self, batch: Batch) -> BatchPreparation:
-        async with self.database.autocommit() as connection:
-            held = await attempts.reserved(connection, batch.leader, batch.n)
-            riders, riding = await shares.riding(connection, batch)
+        record = await read_batch(self.database, batch)
+        held, riders, riding = record.reservation, record.riders, record.riding
         if held is None or held.succeeded:
-            return await self._prepared(batch, None)
+            return await read_preparation(self.database, batch, None)
         times_signed = 0
         if held.envelope is not None:
             attempt = attempt_of(held, held.envelope, resumed=True)
             if not await self.rail.is_dead(attempt):
-                return await self._prepared(batch, attempt)
+                return await read_preparation(self.database, batch, attempt)
             times_signed = len(await self.signed(attempt))
         elif riding and (obstacles := await self.rail.obstacles(riding)):
             await leave_out(self.database, held, riding, obstacles)
@@ -100,7 +88,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
         if riding and (silence := await self.gate.silence()):
             if held.envelope is not None:
                 return await self._stuck(batch, held.envelope, silence, PaymentStatus.HELD)
-            return await self._prepared(batch, None, silence)
+            return await read_preparation(self.database, batch, None, silence)
         if held.envelope is not None and (made := await self.gate.by_hand(*riders)):
             why = next(iter(made.values())).obstacle
             return await self._stuck(batch, held.envelope, why, PaymentStatus.PARKED)
@@ -118,9 +106,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
         async with self.database.autocommit() as connection:
             rail = await shares.rail_of(connection, batch)
         if not riding:
-            emptied = await self._prepared(batch, None)
-            async with self.database.autocommit() as connection:
-                await attempts.release(connection, held)
+            emptied = await read_preparation(self.database, batch, None)
+            await release_reservation(self.database, held)
             return emptied
         try:
             envelope = await self.sign(held, riding, rail, times_signed)
@@ -132,18 +119,10 @@ class BatchActivities(AttemptActivities, BatchSteps):
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
         reach("after_sign")
         # Committed before the first byte leaves the process.
-        async with self.database.transaction() as connection:
-            stored = await envelopes.store(connection, held, envelope)
-            riders, now_riding = await shares.riding(connection, batch)
-            # An attempt that was given back may have been begun again, under the same name, for
-            # others: what is stored for it pays those who ride in it.
-            if stored is envelope and not envelope.voids and now_riding != list(riding):
-                raise TryAgain(f"batch {batch.id} carries others by now; look again")
-            reserved = [reservation(rider, batch.n, batch.leader) for rider in riders.values()]
-            await ledger.book_many(connection, reserved)
+        stored = await keep_batch_envelope(self.database, batch, held, envelope, riding)
         reach("after_store")
         attempt = attempt_of(held, stored, resumed=stored is not envelope)
-        return await self._prepared(batch, attempt)
+        return await read_preparation(self.database, batch, attempt)
 
     async def _stuck(
         self, batch: Batch, dead: Envelope, obstacle: str, status: PaymentStatus
@@ -152,113 +131,36 @@ class BatchActivities(AttemptActivities, BatchSteps):
         Bytes that are dead by now cannot be followed by others. Nobody may leave, the pair is
         theirs until it is consumed: all are told what must change, and wait together.
         """
-        async with self.database.transaction() as connection:
-            riders, _ = await shares.riding(connection, batch)
-            stopped = [(rider, obstacle) for rider in riders.values()]
-            at, until = datetime.now(UTC), dead.max_ledger
-            deliveries = await hold(connection, stopped, status, at, until)
-        prepared = await self._prepared(batch, None, obstacle)
+        stop = StopBatch(batch, obstacle, status, dead.max_ledger, datetime.now(UTC))
+        deliveries = await stop_batch(self.database, stop)
+        prepared = await read_preparation(self.database, batch, None, obstacle)
         return replace(prepared, deliveries=[*prepared.deliveries, *deliveries])
-
-    async def _prepared(
-        self, batch: Batch, attempt: Attempt | None, obstacle: str = ""
-    ) -> BatchPreparation:
-        async with self.database.autocommit() as connection:
-            out = await shares.left_out(connection, batch)
-            deliveries = await called_for(connection, batch, out)
-            again = await shares.called_back(connection, batch)
-        return BatchPreparation(attempt, out, deliveries, obstacle, again)
 
     @activity.defn
     async def book_batch(self, sighting: BatchSighting) -> list[str]:
-        batch, attempt, seen = sighting.batch, sighting.attempt, sighting.observation
-        transaction_hash = seen.hash or attempt.newest_hash
-        confirmed_at = seen.closed_at or sighting.at
-        proof = {
-            "transaction_hash": transaction_hash,
-            "ledger": seen.ledger,
-            "fee_stroops": str(seen.fee_stroops),
-            "confirmed_at": instant(confirmed_at),
-        }
-        async with self.database.transaction() as connection:
-            riders, riding = await shares.riding(connection, batch)
-            if await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED):
-                await shares.confirm(
-                    connection,
-                    batch,
-                    transaction_hash=transaction_hash,
-                    ledger=seen.ledger,
-                    confirmed_at=confirmed_at,
-                )
-                settled = [
-                    entry
-                    for rider in riders.values()
-                    for entry in spent(rider, transaction_hash, batch.n, batch.leader)
-                ]
-                await ledger.book_many(connection, settled)
-                told = [
-                    paid(riders[share.payment_id], sighting.at, proof | ridden(transfer, share))
-                    for transfer in riding
-                    for share in transfer.shares
-                ]
-                await events.publish_all(connection, told)
-                reach("in_booking")
+        settled = await book_batch(self.database, sighting)
         reach("after_book")
-        return list(riders)
+        return settled
 
     @activity.defn
     async def eject_batch(self, sighting: BatchSighting) -> Ejection:
-        batch, attempt, seen = sighting.batch, sighting.attempt, sighting.observation
-        found = await self._found(batch, attempt)
-        async with self.database.transaction() as connection:
-            riders, riding = await shares.riding(connection, batch)
-            if not await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason):
-                out = await shares.left_out(connection, batch)
-                again = await batches.followed(connection, batch)
-                return Ejection(out, again, await called_for(connection, batch, out))
-            named = {riding[fault.index].number: fault.reason for fault in seen.failing}
-            obstacles = found | named
-            if not obstacles and seen.outcome is Outcome.FAILED_PARK:
-                obstacles = dict.fromkeys(_numbers(riding), seen.reason)
-            out = at_fault(riding, obstacles)
-            await shares.blame(connection, batch, out)
-            survivors = [transfer for transfer in riding if transfer.number not in obstacles]
-            await payments.move_all(connection, list(riders), PaymentStatus.PENDING)
-            deliveries = await park(connection, riders, out, sighting.at)
-            again = await batches.try_again(connection, batch, survivors, self.rail.channels)
-            given_back = [
-                entry
-                for rider in riders.values()
-                for entry in unspent(rider, batch.n, batch.leader)
-            ]
-            await ledger.book_many(connection, given_back)
-            facts = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
-            failed = [
-                (attempt_failed(rider, attempt, sighting.at, facts), ())
-                for rider in riders.values()
-            ]
-            await events.publish_all(connection, failed)
-            reach("in_failing")
+        found = await self._found(sighting.batch, sighting.attempt)
+        ejection = await eject_batch(self.database, sighting, found, self.rail.channels)
         reach("after_fail")
-        return Ejection(out, again, deliveries)
+        return ejection
 
     async def _found(self, batch: Batch, attempt: Attempt) -> dict[int, str]:
         """A void names nobody: the network is asked whose fault it was that one was needed."""
         if not attempt.voids:
             return {}
-        async with self.database.autocommit() as connection:
-            _, riding = await shares.riding(connection, batch)
+        riding = (await read_batch(self.database, batch)).riding
         return await self.rail.obstacles(riding) if riding else {}
 
     @activity.defn
     async def quarantine_batch(self, sighting: BatchSighting) -> list[str]:
-        reason = sighting.observation.reason
-        async with self.database.transaction() as connection:
-            if not await attempts.quarantine(connection, sighting.attempt):
-                return []  # a person was faster
-            riders, _ = await shares.riding(connection, sighting.batch)
-            held = [(rider, reason) for rider in riders.values()]
-            deliveries = await hold(connection, held, PaymentStatus.QUARANTINED, sighting.at)
+        deliveries = await quarantine_batch(self.database, sighting)
+        if deliveries is None:
+            return []  # a person was faster
         await self.quarantined(sighting.attempt, sighting.batch.id)
         return deliveries
 

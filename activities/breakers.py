@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from adapters.postgres import breakers
 from adapters.postgres.database import Database
 from adapters.stellar.codes.transactions import ALARMING
-from domain.audit import by_engine
 from domain.breakers import Tolerance, Watch
+from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 
 log = logging.getLogger(__name__)
 # An order to stop is heard by every worker within this time, at two reads a second.
@@ -60,10 +60,8 @@ class BreakerSwitch:
 
     async def trip(self, reason: str, correlation_id: str) -> None:
         """Open the breaker, and page; an open one is left as it is."""
-        async with self.database.transaction() as connection:
-            deliveries = await breakers.switch(
-                connection, by_engine(correlation_id), datetime.now(UTC), reason, to_open=True
-            )
+        wanted = SwitchHalt.by_engine(reason, correlation_id, datetime.now(UTC))
+        deliveries = await switch_halt(self.database, wanted)
         self.forget()
         if deliveries is None:
             return

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from activities.breakers import BreakerSwitch
-from adapters.postgres import adoptions, limits
+from adapters.postgres import adoptions
 from adapters.postgres.database import Database
 from domain.adoptions import ByHand
 from domain.attempts import Preparation
 from domain.limits import NONE, Admission, Limits, breaker_open, hold
 from domain.payments import Payment
+from services.settlement.limits.admit_payment import admit_payment
 
 
 def _now() -> datetime:
@@ -40,8 +41,7 @@ class Gate:
         if not stopped and not self.allowed.any():
             return None
         now = self.now()
-        async with self.database.autocommit() as connection:
-            answer = await limits.admit(connection, payment, self.allowed, now.date())
+        answer = await admit_payment(self.database, payment, self.allowed, now.date())
         if stopped and answer.admission is not Admission.BREAKER:
             self.breaker.forget()  # the book knows better: it was closed a moment ago
         held = hold(self.allowed, payment, answer, now)

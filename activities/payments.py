@@ -1,29 +1,30 @@
 """Move the money: reserve, sign, store, and only then send; book what is proven."""
 
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.attempts import AttemptActivities, attempt_of
 from activities.limits import Gate
 from adapters.failpoints import reach
-from adapters.postgres import attempts, batches, envelopes, events, ledger, payments, webhooks
+from adapters.postgres import attempts
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
-from domain import evidence
 from domain.adoptions import ByHand
-from domain.attempts import Attempt, AttemptStatus, Preparation, SettlementRail, Sighting
-from domain.audit import Leaf, by_engine, leaf
+from domain.attempts import Preparation, SettlementRail, Sighting
 from domain.errors import Obstructed, TryAgain
-from domain.events import Event, EventType, event, event_id
-from domain.ledger import reservation, spent, unspent
-from domain.payments import Parking, Payment, PaymentStatus, Receipt
+from domain.payments import Parking, Payment, Receipt
 from domain.shares import alone
+from services.settlement.attempts.release_reservation import release_reservation
+from services.settlement.batches.join_batching import join_batching
+from services.settlement.payments.book_payment import book_payment
+from services.settlement.payments.fail_attempt import fail_attempt
+from services.settlement.payments.keep_envelope import keep_envelope
+from services.settlement.payments.quarantine_payment import quarantine_payment
+from services.settlement.payments.read_receipt import read_receipt
+from services.settlement.payments.reserve_channel import reserve_channel
+from services.settlement.payments.stop_payment import stop_payment
 from workflows.payments import PaymentSteps
 
 BUSY = "every channel serves another payment"
@@ -42,7 +43,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
     async def prepare_payment(self, payment: Payment) -> Preparation:
         made = (await self.gate.by_hand(payment.id)).get(payment.id)
         if made is not None and made.adopted:
-            return Preparation(None, receipt=await self._receipt(payment))
+            return Preparation(None, receipt=await read_receipt(self.database, payment))
         if (held_back := await self.gate.hold(payment)) is not None:
             return await self._kept_out(payment, held_back)
         reach("before_reserve")
@@ -51,7 +52,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             return held
         reach("after_reserve")
         if held.succeeded:
-            return Preparation(None, receipt=await self._receipt(payment))
+            return Preparation(None, receipt=await read_receipt(self.database, payment))
         if held.batched:
             return Preparation(None, gathered=True)
         times_signed = 0
@@ -78,27 +79,23 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             return await self._given_back(held, Preparation(None, str(error)))
         reach("after_sign")
         # Committed before the first byte leaves the process.
-        async with self.database.transaction() as connection:
-            stored = await envelopes.store(connection, held, envelope)
-            await ledger.book(connection, reservation(payment, held.n))
+        stored = await keep_envelope(self.database, payment, held, envelope)
         reach("after_store")
         return Preparation(attempt_of(held, stored, resumed=stored is not envelope))
 
     async def _reserved(self, payment: Payment, made: ByHand | None) -> Reservation | Preparation:
         """Reserve a (channel, sequence); or say what the payment waits for instead."""
-        ours = self.rail.channels
-        async with self.database.autocommit() as connection:
-            if self.gathers:
-                if (held := await attempts.held(connection, payment.id)) is not None:
-                    return held
-                if made is not None:
-                    return Preparation(None, made.obstacle)
-                await batches.ready(connection, payment.id)
-                return Preparation(None, gathered=True)
-            if (held := await attempts.reserve(connection, payment.id, ours)) is not None:
+        if self.gathers:
+            held = await join_batching(self.database, payment.id, wanted=made is None)
+            if held is not None:
                 return held
-            line = await attempts.line(connection, payment.number, ours)
-        return Preparation(None, BUSY, again_at=line.turn(self.gate.now()), queued=True)
+            if made is not None:
+                return Preparation(None, made.obstacle)
+            return Preparation(None, gathered=True)
+        found = await reserve_channel(self.database, payment, self.rail.channels)
+        if isinstance(found, Reservation):
+            return found
+        return Preparation(None, BUSY, again_at=found.turn(self.gate.now()), queued=True)
 
     async def _kept_out(self, payment: Payment, why: Preparation) -> Preparation:
         """A limit stops it; what a run that died had reserved for it, others may have."""
@@ -113,137 +110,31 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         """Nothing can be signed now: others may have the channel, unless bytes died on it."""
         if held.envelope is not None:
             return replace(why, dead_after=held.envelope.max_ledger)
-        async with self.database.autocommit() as connection:
-            if not await attempts.release(connection, held):
-                raise TryAgain(f"payment {held.payment_id} has moved on meanwhile; look again")
+        if not await release_reservation(self.database, held):
+            raise TryAgain(f"payment {held.payment_id} has moved on meanwhile; look again")
         return why
 
     @activity.defn
     async def book_payment(self, sighting: Sighting) -> Receipt:
-        payment, attempt, seen = sighting.payment, sighting.attempt, sighting.observation
-        confirmed_at = seen.closed_at or sighting.at
-        transaction_hash = seen.hash or attempt.newest_hash
-        proof = evidence.of_receipt(transaction_hash, seen.ledger, seen.fee_stroops, confirmed_at)
-        async with self.database.transaction() as connection:
-            await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED)
-            await payments.confirm(
-                connection,
-                payment.id,
-                transaction_hash=transaction_hash,
-                ledger=seen.ledger,
-                confirmed_at=confirmed_at,
-            )
-            settled = spent(payment, transaction_hash, attempt.n, attempt.payment_id)
-            await ledger.book_many(connection, settled)
-            deliveries = await events.publish_all(connection, [paid(payment, sighting.at, proof)])
-            reach("in_booking")
+        receipt = await book_payment(self.database, sighting)
         reach("after_book")
-        return Receipt(
-            payment.id,
-            transaction_hash,
-            seen.ledger,
-            payment.amount_stroops,
-            confirmed_at,
-            deliveries,
-        )
+        return receipt
 
     @activity.defn
     async def fail_attempt(self, sighting: Sighting) -> None:
-        payment, attempt, seen = sighting.payment, sighting.attempt, sighting.observation
-        facts = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
-        async with self.database.transaction() as connection:
-            # Closed by an earlier run, the payment may have gone on since.
-            if await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason):
-                await payments.move(connection, payment.id, PaymentStatus.PENDING)
-                given_back = unspent(payment, attempt.n, attempt.payment_id)
-                await ledger.book_many(connection, given_back)
-                failed = attempt_failed(payment, attempt, sighting.at, facts)
-                await events.publish(connection, failed)
-                reach("in_failing")
+        await fail_attempt(self.database, sighting)
         reach("after_fail")
 
     @activity.defn
     async def park_payment(self, parking: Parking) -> list[str]:
-        held = [(parking.payment, parking.reason)]
-        async with self.database.transaction() as connection:
-            deliveries = await hold(
-                connection, held, parking.status, parking.at, parking.dead_after
-            )
+        deliveries = await stop_payment(self.database, parking)
         reach("after_park")
         return deliveries
 
     @activity.defn
     async def quarantine_payment(self, sighting: Sighting) -> list[str]:
-        held = [(sighting.payment, sighting.observation.reason)]
-        async with self.database.transaction() as connection:
-            if not await attempts.quarantine(connection, sighting.attempt):
-                return []  # a person was faster
-            deliveries = await hold(connection, held, PaymentStatus.QUARANTINED, sighting.at)
+        deliveries = await quarantine_payment(self.database, sighting)
+        if deliveries is None:
+            return []  # a person was faster
         await self.quarantined(sighting.attempt, sighting.payment.correlation_id)
         return deliveries
-
-    async def _receipt(self, payment: Payment) -> Receipt:
-        """Read back a payment that was booked by a run whose answer was lost."""
-        processed = event_id(EventType.PAYMENT_PROCESSED, payment.outage_id, payment.id)
-        async with self.database.autocommit() as connection:
-            row = await payments.get(connection, payment.id)
-            deliveries = await webhooks.called_for(connection, processed)
-        return Receipt(
-            payment.id,
-            row["transaction_hash"],
-            row["ledger"],
-            row["amount_stroops"],
-            row["confirmed_at"],
-            deliveries,
-        )
-
-
-def paid(payment: Payment, at: datetime, proof: dict[str, Any]) -> tuple[Leaf, list[Event]]:
-    """The leaf and the event that tell of a payment on the chain."""
-    facts = evidence.of_payment(payment) | proof
-    by, subject = by_engine(payment.correlation_id), f"outage/{payment.outage_id}"
-    return (
-        leaf(subject, "payment.confirmed", by, at, facts, payment.id),
-        [event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id)],
-    )
-
-
-def attempt_failed(payment: Payment, attempt: Attempt, at: datetime, facts: dict[str, Any]) -> Leaf:
-    """The leaf that tells of a transaction without effect."""
-    return leaf(
-        f"outage/{payment.outage_id}",
-        "payment.attempt_failed",
-        by_engine(payment.correlation_id),
-        at,
-        evidence.of_payment(payment) | facts,
-        payment.id,
-        attempt.hash,
-    )
-
-
-async def hold(
-    connection: AsyncConnection,
-    held: Iterable[tuple[Payment, str]],
-    status: PaymentStatus,
-    at: datetime,
-    dead_after: int | None = None,
-) -> list[str]:
-    """
-    Stop payments, each with its reason; return the deliveries that tell of it: none of what could
-    not be stopped. `dead_after` is the last ledger of the bytes they ride with, proven dead.
-    """
-    told = []
-    kind = EventType.PAYMENT_HELD if status is PaymentStatus.HELD else EventType.PAYMENT_PARKED
-    for payment, reason in held:
-        if not await payments.stop(connection, payment.id, status, reason, dead_after):
-            continue
-        facts = evidence.of_payment(payment) | {"status": status, "reason": reason}
-        key = (payment.id, reason)  # held again for the same reason is no news
-        by, outage_id = by_engine(payment.correlation_id), payment.outage_id
-        told.append(
-            (
-                leaf(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
-                [event(kind, outage_id, at, facts, *key)],
-            )
-        )
-    return await events.publish_all(connection, told)

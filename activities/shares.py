@@ -1,47 +1,17 @@
-"""Who rides in a batch, and who may not: those at fault, what they are told, what each can prove."""
+"""Who rides in a batch, and who may not: those at fault, and those who must be let go anew."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.limits import Gate
-from activities.payments import hold
 from adapters.failpoints import reach
-from adapters.postgres import batches, shares, webhooks
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
-from domain.batches import Batch, Ejected
-from domain.events import EventType, event_id
-from domain.payments import Payment, PaymentStatus
-from domain.shares import Share, Transfer
-
-
-def at_fault(riding: Sequence[Transfer], obstacles: Mapping[int, str]) -> list[Ejected]:
-    """Return who rides in the transfers, named by number, that cannot be made."""
-    return [
-        Ejected(share.payment_id, obstacles[transfer.number])
-        for transfer in riding
-        if transfer.number in obstacles
-        for share in transfer.shares
-    ]
-
-
-def ridden(transfer: Transfer, share: Share) -> dict[str, Any]:
-    """What proves a payment that went together with others: the transfer, and its part of it."""
-    return {
-        "transfer_number": transfer.number,
-        "transfer_stroops": str(transfer.amount_stroops),
-        "share_stroops": str(share.amount_stroops),
-    }
-
-
-async def park(
-    connection: AsyncConnection, riders: Mapping[str, Payment], out: Sequence[Ejected], at: datetime
-) -> list[str]:
-    held = [(riders[ejected.payment_id], ejected.reason) for ejected in out]
-    return await hold(connection, held, PaymentStatus.PARKED, at)
+from domain.batches import at_fault
+from domain.payments import Payment
+from domain.shares import Transfer
+from services.settlement.batches import call_back as calling_back
+from services.settlement.batches import leave_out as leaving_out
 
 
 async def leave_out(
@@ -49,11 +19,7 @@ async def leave_out(
 ) -> None:
     """Park those who cannot be paid, before anything is signed for them."""
     out = at_fault(riding, obstacles)
-    batch = Batch(held.payment_id, held.n)
-    async with database.transaction() as connection:
-        riders, _ = await shares.riding(connection, batch)
-        if await shares.leave_out(connection, held, {each.payment_id: each.reason for each in out}):
-            await park(connection, riders, out, datetime.now(UTC))
+    await leaving_out.leave_out(database, held, out, datetime.now(UTC))
     reach("after_park")
 
 
@@ -79,20 +45,5 @@ async def call_back(
         for share in transfer.shares
     ]
     if left:
-        async with database.transaction() as connection:
-            if await shares.leave_out(connection, held, dict.fromkeys(left)):
-                for payment_id in sorted(set(left) - stopped):
-                    await batches.ready(connection, payment_id)
+        await calling_back.call_back(database, held, left, stopped)
     return len(left)
-
-
-async def called_for(
-    connection: AsyncConnection, batch: Batch, out: Sequence[Ejected]
-) -> list[str]:
-    """Return the deliveries that an earlier run of this step called for."""
-    outages = await shares.outages_of(connection, batch)
-    told = [
-        event_id(EventType.PAYMENT_PARKED, outages[item.payment_id], item.payment_id, item.reason)
-        for item in out
-    ]
-    return await webhooks.called_for(connection, *told)

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from adapters.postgres import events, wallets
 from adapters.postgres.database import Database
 from adapters.stellar.wallets import WalletAccounts, befriend
-from domain.audit import by_engine, leaf
 from domain.errors import Conflict
 from domain.wallets import Challenge, Proof, Readiness
+from services.settlement.wallets.keep_challenge import keep_challenge
+from services.settlement.wallets.keep_readiness import keep_readiness
+from services.settlement.wallets.prove_wallet import ProveWallet, prove_wallet
 from workflows.wallets import WalletSteps
 
 
@@ -24,31 +25,22 @@ class WalletActivities(WalletSteps):
     @activity.defn
     async def read_wallet(self, address: str) -> Readiness:
         read = await self.accounts.read(address)
-        async with self.database.autocommit() as connection:
-            await wallets.note(connection, read)
+        await keep_readiness(self.database, read)
         return read
 
     @activity.defn
     async def challenge_wallet(self, address: str) -> Challenge:
         given = self.accounts.challenge(address)
-        async with self.database.autocommit() as connection:
-            await wallets.challenge(connection, given)
+        await keep_challenge(self.database, given)
         return given
 
     @activity.defn
     async def prove_wallet(self, proof: Proof) -> Readiness:
         hash_ = await self.accounts.check(proof)
         read = await self.accounts.read(proof.address)
-        at = datetime.now(UTC)
-        facts = {"address": proof.address, "challenge": hash_, "ledger": read.ledger}
-        async with self.database.transaction() as connection:
-            errand = activity.info().workflow_id or ""
-            await wallets.prove(connection, proof.address, hash_, at, errand)
-            await wallets.note(connection, read)
-            subject = f"wallet/{proof.address}"
-            await events.publish(
-                connection, leaf(subject, "wallet.proven", by_engine(hash_), at, facts, hash_)
-            )
+        workflow_id = activity.info().workflow_id or ""
+        proven = ProveWallet(read, hash_, workflow_id, datetime.now(UTC))
+        await prove_wallet(self.database, proven)
         return read
 
     @activity.defn

@@ -8,13 +8,15 @@ import orjson
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from adapters.postgres import webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.webhooks import Parcel
 from adapters.subscribers import Subscribers
 from domain.digests import instant
 from domain.errors import Refused
 from domain.webhooks import Delivery, DeliveryResult, DeliveryStatus, headers
+from services.integration.deliveries.abandon_delivery import abandon_delivery
+from services.integration.deliveries.keep_result import keep_result
+from services.integration.deliveries.read_delivery import read_delivery
 from workflows.webhooks import WebhookSteps
 
 GONE = 410
@@ -27,16 +29,14 @@ class WebhookActivities(WebhookSteps):
 
     @activity.defn
     async def post_delivery(self, delivery: Delivery) -> DeliveryStatus:
-        async with self.database.transaction() as connection:
-            parcel = await webhooks.parcel(connection, delivery.id)
+        parcel = await read_delivery(self.database, delivery.id)
         if parcel is None or not parcel.active:
             return DeliveryStatus.FAILED  # the subscription ended while this one waited
         if parcel.status is DeliveryStatus.SUCCESS:
             return DeliveryStatus.SUCCESS  # an earlier run of this attempt got through
         result = await self._post(parcel, delivery.id)
         status = DeliveryStatus.SUCCESS if result.delivered else DeliveryStatus.PENDING
-        async with self.database.transaction() as connection:
-            await webhooks.note(connection, result, status, datetime.now(UTC))
+        await keep_result(self.database, result, status, datetime.now(UTC))
         if not result.delivered:
             gone = result.response_code == GONE
             raise ApplicationError(result.problem, type="not_delivered", non_retryable=gone)
@@ -44,8 +44,7 @@ class WebhookActivities(WebhookSteps):
 
     @activity.defn
     async def abandon_delivery(self, delivery: Delivery) -> DeliveryStatus:
-        async with self.database.transaction() as connection:
-            await webhooks.abandon(connection, delivery.id)
+        await abandon_delivery(self.database, delivery.id)
         return DeliveryStatus.FAILED
 
     async def _post(self, parcel: Parcel, delivery_id: str) -> DeliveryResult:

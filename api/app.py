@@ -7,7 +7,6 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from adapters import temporal
-from adapters.postgres import auth, policies
 from adapters.postgres.database import Database
 from adapters.settings import ApiSettings, load
 from api import (
@@ -30,9 +29,8 @@ from api import (
 )
 from api.dependencies import Engine
 from api.guards import Guards
-from domain.auth import Role
-from domain.errors import Conflict
 from domain.policies import Agreement
+from services.access.bootstrap import bootstrap
 
 DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
 
@@ -45,39 +43,23 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     client = await temporal.connect(
         settings.temporal_address, settings.temporal_namespace, lazy=True
     )
-    await _prepare(database, settings)
+    key = settings.bootstrap_api_key.get_secret_value()
+    await bootstrap(database, key, _agreement(settings))
     app.state.engine = Engine(settings, database, client)
     app.state.principals = {}
     yield
     await database.close()
 
 
-async def _prepare(database: Database, settings: ApiSettings) -> None:
-    """Make the bootstrap key the first admin's, and write down who pays whom by default."""
-    async with database.transaction() as connection:
-        key = settings.bootstrap_api_key.get_secret_value()
-        await auth.keep(connection, "admin", Role.ADMIN, key)
-        wanted = Agreement(
-            settings.sla_agreement,
-            bond=settings.stellar_bond_address,
-            pool=settings.stellar_pool_address,
-            provider=settings.stellar_provider_address,
-            beneficiary=settings.stellar_beneficiary_address,
-        )
-        agreed(wanted, await policies.settle_agreement(connection, wanted))
-
-
-def agreed(wanted: Agreement, kept: Agreement) -> None:
-    """Refuse to start on settings that say otherwise than the book who pays whom."""
-    for role in ("bond", "pool", "provider", "beneficiary"):
-        said, known = getattr(wanted, role), getattr(kept, role)
-        if said != known:
-            raise Conflict(
-                f"STELLAR_{role.upper()}_ADDRESS is {said}, and agreement {kept.name!r} has {known} "
-                f"as its {role}; set it to that. A payee is changed with "
-                f"PUT /api/v1/wallets/agreements/{{name}}/payouts/{{role}}, by proof and after a cool-off; other "
-                "treasuries are another agreement: SLA_AGREEMENT"
-            )
+def _agreement(settings: ApiSettings) -> Agreement:
+    """Who pays whom by default."""
+    return Agreement(
+        settings.sla_agreement,
+        bond=settings.stellar_bond_address,
+        pool=settings.stellar_pool_address,
+        provider=settings.stellar_provider_address,
+        beneficiary=settings.stellar_beneficiary_address,
+    )
 
 
 def create_app(settings: ApiSettings | None = None) -> FastAPI:

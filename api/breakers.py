@@ -15,6 +15,7 @@ from api.bodies import Body
 from api.dependencies import Admin, Asked, Caller, Database, Engine, Running
 from domain.breakers import REASON_MAX, check_reason
 from domain.errors import Conflict
+from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 
 log = logging.getLogger(__name__)
 TOLD_AT_ONCE_MAX = 200
@@ -56,9 +57,9 @@ async def switch_breaker(
     on at once when it is closed, and within a minute if there is very much of it.
     """
     check_reason(body.reason)
-    to_open, at = body.action == "open", datetime.now(UTC)
-    async with engine.database.transaction() as connection:
-        deliveries = await breakers.switch(connection, asked, at, body.reason, to_open=to_open)
+    to_open = body.action == "open"
+    wanted = SwitchHalt(to_open, body.reason, asked, datetime.now(UTC))
+    deliveries = await switch_halt(engine.database, wanted)
     if deliveries is None:
         raise Conflict(f"the breaker is {'open' if to_open else 'closed'} already")
     if to_open:

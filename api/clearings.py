@@ -5,17 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
-from sqlalchemy import RowMapping
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import breaks, clearings, events, ledger
+from adapters.postgres import breaks, clearings
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, get_admin
-from domain.audit import leaf
-from domain.clearings import NOTE_MAX, Clearing, Outcome, cleared, clearing_entry
-from domain.errors import Conflict
+from domain.clearings import NOTE_MAX, Clearing, ClearingRecord, Outcome
 from domain.money import decimal
-from domain.outages import Request
+from services.accounting.breaks.resolve_break import ResolveBreak, resolve_break
 
 router = APIRouter(prefix="/reconciliation", tags=["reconciliation"])
 BreakId = Annotated[Text, Path(max_length=64)]
@@ -39,10 +35,18 @@ class ClearingView(BaseModel):
     cleared_at: datetime
 
     @classmethod
-    def of(cls, row: RowMapping) -> "ClearingView":
-        stroops = row["amount_stroops"]
-        shown = {"amount": decimal(stroops), "amount_stroops": str(stroops)}
-        return cls.model_validate(dict(row) | shown)
+    def of(cls, record: ClearingRecord) -> "ClearingView":
+        said, stroops = record.clearing, record.amount_stroops
+        return cls(
+            break_id=said.break_id,
+            outcome=said.outcome,
+            amount=decimal(stroops),
+            amount_stroops=str(stroops),
+            entry_id=record.entry_id,
+            note=said.note,
+            cleared_by=said.cleared_by,
+            cleared_at=said.at,
+        )
 
 
 @router.get("/breaks/{break_id}/clearing")
@@ -52,8 +56,8 @@ async def show_clearing(
     """Show what became of the money; null while it is in suspense, or where there never was any."""
     async with database.autocommit() as connection:
         await breaks.get(connection, break_id)
-        row = await clearings.get(connection, break_id)
-    return None if row is None else ClearingView.of(row)
+        known = await clearings.get(connection, break_id)
+    return None if known is None else ClearingView.of(known)
 
 
 @router.post("/breaks/{break_id}/clearing", dependencies=[Depends(get_admin)])
@@ -62,33 +66,4 @@ async def clear_break(
 ) -> ClearingView:
     """Clear what a closed break left in suspense (admin); asked again it is answered again."""
     clearing = Clearing(break_id, body.outcome, body.note, asked.actor, datetime.now(UTC))
-    async with database.transaction() as connection:
-        found = await breaks.get(connection, break_id, lock=True)
-        known = await clearings.get(connection, break_id)
-        if known is None:
-            await _clear(connection, found, clearing, asked)
-            known = await clearings.get(connection, break_id)
-        assert known is not None, "it was kept above"
-        said = (clearing.outcome, clearing.note, clearing.cleared_by)
-        if (known["outcome"], known["note"], known["cleared_by"]) != said:
-            by = f"by {known['cleared_by']}: {known['outcome']}"
-            raise Conflict(f"break {break_id} was cleared {by}")
-        return ClearingView.of(known)
-
-
-async def _clear(
-    connection: AsyncConnection, found: RowMapping, clearing: Clearing, asked: Request
-) -> None:
-    closing = await ledger.get(connection, found["entry_id"] or "")
-    entry = clearing_entry(clearing, closing, breaks.break_of(found).treasury)
-    await ledger.book(connection, entry)
-    await clearings.keep(connection, clearing, entry)
-    facts = {
-        "break_id": clearing.break_id,
-        "outcome": clearing.outcome,
-        "amount_stroops": str(cleared(entry)),
-        "note": clearing.note,
-        "entry_id": entry.id,
-    }
-    subject = f"break/{clearing.break_id}"
-    await events.publish(connection, leaf(subject, "break.cleared", asked, clearing.at, facts))
+    return ClearingView.of(await resolve_break(database, ResolveBreak(clearing, asked)))

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from adapters.postgres import events
 from api.dependencies import Caller, Database
+from services.integration.events.read_feed import read_feed
 
 router = APIRouter(prefix="/events", tags=["events"])
 
@@ -35,9 +35,5 @@ async def list_events(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> FeedView:
     """Read the feed from a cursor on. An event is never skipped and never reordered."""
-    cursor = events.Cursor.parse(after)
-    async with database.autocommit() as connection:
-        rows = await events.after(connection, cursor, limit)
-    if rows:
-        cursor = events.Cursor(rows[-1]["transaction"], rows[-1]["sequence"])
-    return FeedView(items=[EventView.model_validate(dict(row)) for row in rows], next=str(cursor))
+    feed = await read_feed(database, after, limit)
+    return FeedView(items=[EventView.model_validate(each) for each in feed.items], next=feed.next)

@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy import text
 from temporalio.service import RPCError
 
 from adapters.postgres import networks
@@ -61,8 +60,7 @@ async def _settlement(engine: Running) -> str:
 
 async def _database(engine: Running) -> str:
     try:
-        async with engine.database.autocommit() as connection:
-            await connection.execute(text("SELECT 1"))
+        await engine.database.ping()
     except Unavailable as error:
         return str(error)
     return "ok"

@@ -1,10 +1,11 @@
 """/payments/limits: how much may leave, and how much of it has left today."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from sqlalchemy import RowMapping
 
 from adapters.postgres import limits
 from api.dependencies import Caller, Database
@@ -34,7 +35,7 @@ class SpentView(BaseModel):
     left: AmountView | None
 
     @classmethod
-    def of(cls, row: RowMapping, cap: int | None) -> "SpentView":
+    def of(cls, row: Mapping[str, Any], cap: int | None) -> "SpentView":
         spent = int(row["spent_stroops"])
         left = None if cap is None else max(cap - spent, 0)
         shown = AmountView.of(spent)
@@ -70,6 +71,6 @@ async def get_limits(database: Database, caller: Caller) -> LimitsView:
         cap_per_payee_per_day=AmountView.of(allowed.cap_per_payee_per_day),
         approval_above=AmountView.of(allowed.approval_above),
         day=day,
-        treasuries=[SpentView.of(row, allowed.cap_per_day) for row in payers],
-        payees=[SpentView.of(row, allowed.cap_per_payee_per_day) for row in payees],
+        treasuries=[SpentView.of(dict(row), allowed.cap_per_day) for row in payers],
+        payees=[SpentView.of(dict(row), allowed.cap_per_payee_per_day) for row in payees],
     )

@@ -11,7 +11,6 @@ from adapters.postgres.database import Database as Book
 from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
 from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
-from api.timeline import timeline
 from api.views import STATES, AttestationView, OutageView, PageView, PaymentView, SlaView
 from domain.errors import Conflict, Invalid
 from domain.outages import (
@@ -26,6 +25,7 @@ from domain.outages import (
 )
 from domain.payments import owed
 from domain.sla import Severity, judge, payable
+from services.sla.outages.read_timeline import read_timeline
 
 router = APIRouter(prefix="/outages", tags=["outages"])
 OutageId = Annotated[Text, Path(max_length=64)]
@@ -80,7 +80,7 @@ async def _check(
     if resolution is not None:
         check_resolution(outage, resolution, now)
     if resolution is not None or outage.policy is not None:
-        async with database.transaction() as connection:
+        async with database.autocommit() as connection:
             policy = await policies.in_force(connection, policy_name, outage.detected_at)
         if resolution is not None:
             payable(judge(policy.terms[outage.severity], resolution.settled_times(outage)[1]))
@@ -88,7 +88,7 @@ async def _check(
 
 async def _show(engine: Engine, outage_id: str) -> OutageView:
     async with engine.database.autocommit() as connection:
-        return OutageView.of(await outages.get(connection, outage_id))
+        return OutageView.of(dict(await outages.get(connection, outage_id)))
 
 
 @router.get("")
@@ -120,7 +120,7 @@ async def list_outages(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [OutageView.of(row) for row in rows]
+    items = [OutageView.of(dict(row)) for row in rows]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
@@ -145,7 +145,7 @@ async def amend_outage(
 ) -> OutageView:
     """Correct an outage; fields that are not sent stay. Times and identity never change."""
     changes, resolution = body.changes(), body.resolution(asked)
-    async with engine.database.transaction() as connection:
+    async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
     if row["status"] == OutageStatus.DECLARED:
         if resolution is not None:
@@ -181,9 +181,9 @@ async def resolve_outage(
     )
     # Asked again much later, the newest verdict may be another than the one answered.
     newest = row["sla_revision"] == judgement.revision
-    attestation = AttestationView.of(row) if newest else None
+    attestation = AttestationView.of(dict(row)) if newest else None
     return ResolvedView(
-        outage=OutageView.of(row),
+        outage=OutageView.of(dict(row)),
         sla=SlaView.of(judgement.verdict, judgement.revision, attestation),
         payment=PaymentView.planned(payment),
     )
@@ -201,7 +201,4 @@ async def cancel_outage(
 @router.get("/{outage_id}/timeline")
 async def get_timeline(outage_id: OutageId, database: Database, caller: Caller) -> TimelineView:
     """Show every recorded step of an outage: audit leaves, verdicts, payments, deliveries."""
-    async with database.autocommit() as connection:
-        await outages.get(connection, outage_id)
-        items = await timeline(connection, outage_id)
-    return TimelineView(outage_id=outage_id, items=items)
+    return TimelineView(outage_id=outage_id, items=await read_timeline(database, outage_id))

@@ -57,7 +57,7 @@ async def list_payments(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [PaymentView.of(row) for row in rows]
+    items = [PaymentView.of(dict(row)) for row in rows]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
@@ -78,7 +78,7 @@ async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
 @router.get("/{payment_id}")
 async def get_payment(payment_id: PaymentId, database: Database, caller: Caller) -> PaymentView:
     async with database.autocommit() as connection:
-        return PaymentView.of(await payments.get(connection, payment_id))
+        return PaymentView.of(dict(await payments.get(connection, payment_id)))
 
 
 @router.get("/{payment_id}/story")
@@ -89,7 +89,7 @@ async def explain_payment(payment_id: PaymentId, database: Database, caller: Cal
         tried = await stories.attempts_of(connection, payment_id)
         booked = await ledger.of_payment(connection, payment_id)
     return StoryView(
-        payment=PaymentView.of(row),
+        payment=PaymentView.of(dict(row)),
         attempts=[dict(attempt) for attempt in tried],
         postings=[
             {**posting, "amount_stroops": str(posting["amount_stroops"])} for posting in booked

@@ -1,34 +1,31 @@
 """/reconciliation: whether book and chain say the same, and what people do where they do not."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import RowMapping
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import breaks, events, ledger, payments, reconciliation
-from adapters.postgres.database import Database as Book
+from adapters.postgres import breaks, reconciliation
 from api import commands
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running, get_admin
 from api.views import PageView
-from domain.audit import leaf
 from domain.breaks import (
     NOTE_MAX,
     OWNER_MAX,
-    Break,
     BreakKind,
+    BreakRecord,
     BreakStatus,
     Closing,
     ClosingKind,
-    closing_entry,
 )
-from domain.errors import Conflict, Invalid
-from domain.events import EventType, event
 from domain.money import decimal
-from domain.outages import Request
+from services.accounting.breaks.assign_break import AssignBreak
+from services.accounting.breaks.assign_break import assign_break as assign
+from services.accounting.breaks.close_break import CloseBreak
+from services.accounting.breaks.close_break import close_break as close
 
 router = APIRouter(prefix="/reconciliation", tags=["reconciliation"])
 BreakId = Annotated[Text, Path(max_length=64)]
@@ -83,14 +80,14 @@ class BreakView(BaseModel):
     entry_id: str | None
 
     @classmethod
-    def of(cls, row: RowMapping, now: datetime) -> "BreakView":
+    def of(cls, record: BreakRecord, now: datetime) -> "BreakView":
         """Its age ends when it is closed."""
-        shown: dict[str, Any] = dict(row)
-        shown["number"] = None if row["number"] is None else str(row["number"])
+        shown: dict[str, Any] = asdict(record) | asdict(record.found)
         for side in ("book", "chain"):
-            shown[f"{side}_amount"] = decimal(row[f"{side}_stroops"])
-            shown[f"{side}_stroops"] = str(row[f"{side}_stroops"])
-        shown["age_seconds"] = ((row["closed_at"] or now) - row["found_at"]).total_seconds()
+            shown[f"{side}_amount"] = decimal(shown[f"{side}_stroops"])
+            shown[f"{side}_stroops"] = str(shown[f"{side}_stroops"])
+        shown["number"] = None if record.found.number is None else str(record.found.number)
+        shown["age_seconds"] = ((record.closed_at or now) - record.found_at).total_seconds()
         return cls.model_validate(shown)
 
 
@@ -161,16 +158,7 @@ async def assign_break(
 ) -> BreakView:
     """Say who looks after a break."""
     now = datetime.now(UTC)
-    async with database.transaction() as connection:
-        row = await breaks.get(connection, break_id, lock=True)
-        if row["status"] != BreakStatus.OPEN:
-            raise Conflict(f"break {break_id} is closed; it needs no owner any more")
-        if row["owner"] != body.owner:
-            await breaks.assign(connection, break_id, body.owner)
-            facts = {"break_id": break_id, "owner": body.owner, "before": row["owner"]}
-            told = leaf(f"break/{break_id}", "break.assigned", asked, now, facts, now.isoformat())
-            await events.publish(connection, told)
-        return BreakView.of(await breaks.get(connection, break_id), now)
+    return BreakView.of(await assign(database, AssignBreak(break_id, body.owner, asked, now)), now)
 
 
 @router.post("/breaks/{break_id}/close", dependencies=[Depends(get_admin)])
@@ -178,81 +166,10 @@ async def close_break(
     break_id: BreakId, body: ClosingBody, engine: Running, asked: Asked
 ) -> BreakView:
     """Close a break; what is asked again is answered again, anything else is refused."""
-    closed = await close_in_book(engine.database, break_id, body, asked)
-    if closed.payment_id is not None:
-        # It may have waited for somebody to say what the transfer was.
-        await commands.retry_payment(engine, closed.payment_id)
-    return closed
-
-
-async def close_in_book(
-    database: Book, break_id: str, body: ClosingBody, asked: Request
-) -> BreakView:
     now = datetime.now(UTC)
     closing = Closing(body.closing, body.note, asked.actor, now)
-    async with database.transaction() as connection:
-        row = await breaks.get(connection, break_id, lock=True)
-        if row["status"] == BreakStatus.OPEN:
-            await _close(connection, row, closing, asked)
-        elif (row["closing"], row["note"], row["closed_by"]) != (
-            closing.kind,
-            closing.note,
-            closing.closed_by,
-        ):
-            raise Conflict(f"break {break_id} was closed by {row['closed_by']}")
-        return BreakView.of(await breaks.get(connection, break_id), now)
-
-
-async def _close(
-    connection: AsyncConnection, row: RowMapping, closing: Closing, asked: Request
-) -> None:
-    found = breaks.break_of(row)
-    entry = None
-    if closing.kind is ClosingKind.NONE:
-        await _refuse_in_doubt(connection, found)
-    if closing.kind is ClosingKind.SUSPENSE:
-        await _refuse_twice(connection, found)
-        entry = closing_entry(found, *await breaks.sides(connection, found))
-        if entry is None:
-            raise Invalid("closing", "there is no difference to book; close it with none")
-        await ledger.book(connection, entry)
-    await breaks.close(connection, row["id"], closing, entry.id if entry else None)
-    facts = found.facts() | {
-        "closing": closing.kind,
-        "note": closing.note,
-        "closed_by": closing.closed_by,
-        "entry_id": entry.id if entry else None,
-    }
-    await events.publish(
-        connection,
-        leaf(f"break/{row['id']}", "break.closed", asked, closing.at, facts),
-        event(EventType.BREAK_CLOSED, None, closing.at, facts, row["id"]),
-    )
-
-
-async def _refuse_in_doubt(connection: AsyncConnection, found: Break) -> None:
-    """A transfer made by hand under the number of a payment is that payment, or it is made as well."""
-    if found.kind is not BreakKind.MISSING_IN_BOOK or found.payment_id is None:
-        return
-    payment = await payments.get(connection, found.payment_id)
-    if payment["transaction_hash"] is None and not await breaks.by_own_bytes(connection, found):
-        raise Conflict(
-            f"payment {found.payment_id} is not paid: adopt this transfer as the payment first, with POST"
-            f" /payments/{found.payment_id}/adoption, or close it with suspense to have it made as well"
-        )
-
-
-async def _refuse_twice(connection: AsyncConnection, found: Break) -> None:
-    """What was booked under another name, or will be by whoever confirms the payment, is not again."""
-    if (other := await breaks.booked_by_another(connection, found)) is not None:
-        raise Conflict(f"its difference was booked with break {other}; close it with none")
-    if found.kind is not BreakKind.MISSING_IN_BOOK or found.payment_id is None:
-        return
-    payment = await payments.get(connection, found.payment_id)
-    if payment["transaction_hash"] == found.transaction_hash:
-        raise Conflict("the book has confirmed this transfer meanwhile; close it with none")
-    if payment["transaction_hash"] is None and await breaks.by_own_bytes(connection, found):
-        raise Conflict(
-            "the engine's own bytes made this transfer, and the settlement worker books it when it"
-            " confirms the payment; close it with none"
-        )
+    closed = await close(engine.database, CloseBreak(break_id, closing, asked))
+    if closed.found.payment_id is not None:
+        # It may have waited for somebody to say what the transfer was.
+        await commands.retry_payment(engine, closed.found.payment_id)
+    return BreakView.of(closed, now)

@@ -6,15 +6,15 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
-from adapters.postgres import events, policies, sla
+from adapters.postgres import policies, sla
 from adapters.postgres.database import Database as Book
 from api.bodies import Body, Instant, Text
 from api.dependencies import Admin, Asked, Caller, Database, Running
 from api.views import SlaView, number
-from domain.audit import leaf
-from domain.evidence import of_policy
-from domain.policies import BEGINNING_OF_TIME, Policy, check
+from domain.policies import BEGINNING_OF_TIME, Policy
 from domain.sla import MTTR_MINUTES_MAX, Severity, Terms, judge, payable
+from services.sla.policies.publish_policy import PublishPolicy
+from services.sla.policies.publish_policy import publish_policy as publish
 
 router = APIRouter(prefix="/sla", tags=["sla"])
 DAY = 86_400
@@ -131,17 +131,8 @@ async def publish_policy(
     Publish the next version of a policy. Outages already detected keep the version they are
     bound to; publishing the same version twice changes nothing.
     """
-    wanted = body.policy()
-    check(wanted)
-    async with database.transaction() as connection:
-        policy = await policies.publish(connection, wanted)
-        facts = of_policy(policy)
-        subject, at = f"policy/{policy.name}", datetime.now(UTC)
-        await events.publish(
-            connection,
-            leaf(subject, "policy.published", asked, at, facts, str(policy.version)),
-        )
-    return PolicyView.of(policy)
+    wanted = PublishPolicy(body.policy(), asked, datetime.now(UTC))
+    return PolicyView.of(await publish(database, wanted))
 
 
 @router.get("/policies/{name}/{version}")

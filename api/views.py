@@ -1,10 +1,10 @@
 """What callers see of rows and verdicts: one shape for each noun, whoever asks."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import RowMapping
 
 from domain.attestations import AttestationStatus
 from domain.money import decimal
@@ -59,7 +59,7 @@ class AttestationView(BaseModel):
     attested_at: datetime | None
 
     @classmethod
-    def of(cls, row: RowMapping) -> "AttestationView | None":
+    def of(cls, row: Mapping[str, Any]) -> "AttestationView | None":
         if row["attestation_status"] is None:
             return None
         shown = {name: row[f"attestation_{name}"] for name in cls.model_fields}
@@ -125,7 +125,7 @@ class OutageView(BaseModel):
     workflow_id: str
 
     @classmethod
-    def of(cls, row: RowMapping) -> "OutageView":
+    def of(cls, row: Mapping[str, Any]) -> "OutageView":
         lifecycle = OutageStatus(row["status"])
         return cls.model_validate(
             {
@@ -155,7 +155,7 @@ def outage_status(lifecycle: OutageStatus) -> str:
     return next(status for status, lives in STATES.items() if lifecycle in lives)
 
 
-def _sla_of(row: RowMapping) -> SlaView | None:
+def _sla_of(row: Mapping[str, Any]) -> SlaView | None:
     if row["sla_revision"] is None:
         return None
     return SlaView(
@@ -193,7 +193,7 @@ class PaymentView(BaseModel):
     confirmed_at: datetime | None
 
     @classmethod
-    def of(cls, row: RowMapping) -> "PaymentView":
+    def of(cls, row: Mapping[str, Any]) -> "PaymentView":
         state = PaymentStatus(row["status"])
         return cls.model_validate(
             {

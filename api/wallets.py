@@ -1,30 +1,32 @@
 """/wallets and /agreements: accounts of others, proven by their owners, and where parties are paid."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import RowMapping
 
-from adapters.postgres import approvals, events, wallets
+from adapters.postgres import wallets
 from api import errands
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Caller, Database, Paging, Running
-from domain.audit import leaf
-from domain.digests import derived_id, instant
 from domain.errors import Conflict
 from domain.money import decimal
-from domain.outages import Request
 from domain.wallets import (
     Payout,
     PayoutRole,
     Proof,
-    Readiness,
+    Wallet,
     check_address,
-    check_payout,
     effective_at,
 )
+from services.settlement.payouts.cancel_payout import CancelPayout
+from services.settlement.payouts.cancel_payout import cancel_payout as cancel
+from services.settlement.payouts.change_payout import ChangePayout
+from services.settlement.payouts.change_payout import change_payout as change
+from services.settlement.wallets.register_wallet import RegisterWallet
+from services.settlement.wallets.register_wallet import register_wallet as register
 
 router = APIRouter(tags=["wallets"])
 Address = Annotated[Text, Path(max_length=100)]
@@ -62,21 +64,20 @@ class WalletView(BaseModel):
     read_at: datetime | None
 
     @classmethod
-    def of(cls, row: RowMapping) -> "WalletView":
-        able = bool(row["funded"] and row["trustline"] and row["authorised"])
-        room = row["room_stroops"]
+    def of(cls, wallet: Wallet) -> "WalletView":
+        room = wallet.room_stroops
         return cls(
-            address=row["address"],
-            owner=row["owner"],
-            registered_at=row["registered_at"],
-            proven_at=row["proven_at"],
-            funded=row["funded"],
-            trustline_ready=row["trustline"],
-            authorised=row["authorised"],
+            address=wallet.address,
+            owner=wallet.owner,
+            registered_at=wallet.registered_at,
+            proven_at=wallet.proven_at,
+            funded=wallet.funded,
+            trustline_ready=wallet.trustline,
+            authorised=wallet.authorised,
             room=None if room is None else decimal(room),
-            usable=able and bool(room),
-            ledger=row["ledger"],
-            read_at=row["read_at"],
+            usable=wallet.usable,
+            ledger=wallet.ledger,
+            read_at=wallet.read_at,
         )
 
 
@@ -106,15 +107,9 @@ async def register_wallet(
 ) -> WalletView:
     """Register an account; answered again with 200 when it is known as the same owner's."""
     address, owner = check_address(body.address), body.owner or asked.actor
-    at = datetime.now(UTC)
-    async with engine.database.transaction() as connection:
-        if await wallets.register(connection, address, owner, at):
-            facts = {"address": address, "owner": owner}
-            await events.publish(
-                connection, leaf(f"wallet/{address}", "wallet.registered", asked, at, facts)
-            )
-        else:
-            response.status_code = 200
+    wanted = RegisterWallet(address, owner, asked, datetime.now(UTC))
+    if not await register(engine.database, wanted):
+        response.status_code = 200
     await errands.read_wallet(engine, address)
     return await get_wallet(address, engine.database, caller)
 
@@ -124,8 +119,8 @@ async def list_wallets(
     database: Database, caller: Caller, paging: Paging, owner: Text | None = None
 ) -> list[WalletView]:
     async with database.autocommit() as connection:
-        rows = await wallets.page(connection, owner, paging.offset, paging.size)
-    return [WalletView.of(row) for row in rows]
+        found = await wallets.page(connection, owner, paging.offset, paging.size)
+    return [WalletView.of(wallet) for wallet in found]
 
 
 @router.get("/wallets/{address}")
@@ -180,8 +175,8 @@ async def list_payouts(
 ) -> list[PayoutView]:
     """List the changes of a party's address, newest first."""
     async with database.autocommit() as connection:
-        rows = await wallets.payout_history(connection, agreement, role)
-    return [PayoutView.model_validate(dict(row)) for row in rows]
+        changes = await wallets.payout_history(connection, agreement, role)
+    return [PayoutView.model_validate(asdict(each)) for each in changes]
 
 
 @router.put("/agreements/{agreement}/payouts/{role}")
@@ -202,7 +197,7 @@ async def change_payout(
     wanted = Payout(
         agreement, role, address, effective_at(at, engine.settings.payout_cool_off_hours)
     )
-    voided = await _ask_payout(engine.database, wanted, read, asked, at)
+    voided = await change(engine.database, ChangePayout(wanted, read, asked, at))
     return PayoutView(
         agreement=agreement,
         role=role,
@@ -214,46 +209,13 @@ async def change_payout(
     )
 
 
-async def _ask_payout(
-    database: Database, wanted: Payout, read: Readiness, asked: Request, at: datetime
-) -> list[str]:
-    """Record the change, and void what was approved under the address before it."""
-    agreement, role, address = wanted.agreement, wanted.role, wanted.address
-    key = derived_id("pyo", agreement, role, address, at.isoformat())
-    async with database.transaction() as connection:
-        check_payout((await wallets.get(connection, address))["proven_at"], read)
-        before = await wallets.paid_at(connection, agreement, role, at)
-        await wallets.ask_payout(connection, key, wanted, asked.actor, at)
-        unsigned = await wallets.unsigned_to(connection, agreement, before)
-        voided = await approvals.void_for(
-            connection, unsigned, f"the {role} of {agreement} is to be paid at another address"
-        )
-        facts = {
-            "agreement": agreement,
-            "role": role,
-            "from_address": before,
-            "to_address": address,
-            "effective_at": instant(wanted.effective_at),
-            "approvals_voided": voided,
-        }
-        subject = f"agreement/{agreement}"
-        await events.publish(connection, leaf(subject, "payout.asked", asked, at, facts, key))
-    return voided
-
-
 @router.delete("/agreements/{agreement}/payouts/{role}", status_code=204)
 async def cancel_payout(
     agreement: AgreementName, role: PayoutRole, engine: Running, admin: Admin, asked: Asked
 ) -> None:
     """Call a change of address off while it cools off."""
-    at = datetime.now(UTC)
-    async with engine.database.transaction() as connection:
-        gone = await wallets.cancel_payout(connection, agreement, role, asked.actor, at)
-        facts = {"agreement": agreement, "role": role, "address": gone["address"]}
-        subject = f"agreement/{agreement}"
-        await events.publish(
-            connection, leaf(subject, "payout.cancelled", asked, at, facts, gone["id"])
-        )
+    wanted = CancelPayout(agreement, role, asked, datetime.now(UTC))
+    await cancel(engine.database, wanted)
 
 
 async def _known(database: Database, address: str) -> None:

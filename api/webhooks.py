@@ -2,21 +2,24 @@
 
 import secrets
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events, webhooks
+from adapters.postgres import webhooks
 from adapters.subscribers import check_url
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Database, Running
-from domain.audit import leaf
 from domain.digests import derived_id
 from domain.events import EventType
-from domain.outages import Request
 from domain.webhooks import DeliveryStatus, decode_secret, encode_secret
+from services.integration.webhooks.change_webhook import ChangeWebhook
+from services.integration.webhooks.change_webhook import change_webhook as change
+from services.integration.webhooks.create_webhook import CreateWebhook
+from services.integration.webhooks.create_webhook import create_webhook as create
+from services.integration.webhooks.delete_webhook import DeleteWebhook
+from services.integration.webhooks.delete_webhook import delete_webhook as delete
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 WebhookId = Annotated[Text, Path(max_length=64)]
@@ -77,12 +80,10 @@ async def create_webhook(
     secret = body.secret or encode_secret(secrets.token_bytes(32))
     encode_secret(decode_secret(secret))
     webhook_id = derived_id("whk", secrets.token_hex(16))
-    wanted = [str(name) for name in body.events]
-    async with engine.database.transaction() as connection:
-        await webhooks.subscribe(connection, webhook_id, body.url, wanted, secret)
-        facts = {"url": body.url, "events": wanted}
-        await _note(connection, webhook_id, "webhook.created", asked, facts)
-    return CreatedView(id=webhook_id, url=body.url, events=wanted, active=True, secret=secret)
+    wanted = CreateWebhook(webhook_id, body.url, body.events, secret, asked, datetime.now(UTC))
+    await create(engine.database, wanted)
+    names = [str(name) for name in body.events]
+    return CreatedView(id=webhook_id, url=body.url, events=names, active=True, secret=secret)
 
 
 @router.patch("/{webhook_id}", status_code=204)
@@ -93,9 +94,8 @@ async def change_webhook(
     if body.url is not None:
         await check_url(body.url, allow_private=engine.settings.webhook_allow_private)
     if changes:
-        async with engine.database.transaction() as connection:
-            await webhooks.change(connection, webhook_id, changes)
-            await _note(connection, webhook_id, "webhook.changed", asked, changes)
+        wanted = ChangeWebhook(webhook_id, changes, asked, datetime.now(UTC))
+        await change(engine.database, wanted)
     return Response(status_code=204)
 
 
@@ -103,9 +103,7 @@ async def change_webhook(
 async def delete_webhook(
     webhook_id: WebhookId, database: Database, admin: Admin, asked: Asked
 ) -> Response:
-    async with database.transaction() as connection:
-        await webhooks.unsubscribe(connection, webhook_id)
-        await _note(connection, webhook_id, "webhook.deleted", asked, {})
+    await delete(database, DeleteWebhook(webhook_id, asked, datetime.now(UTC)))
     return Response(status_code=204)
 
 
@@ -117,11 +115,3 @@ async def list_deliveries(
         await webhooks.get(connection, webhook_id)
         rows = await webhooks.deliveries_of(connection, webhook_id)
     return [DeliveryView.model_validate({**row, "event": row["type"]}) for row in rows]
-
-
-async def _note(
-    connection: AsyncConnection, webhook_id: str, action: str, asked: Request, facts: dict[str, Any]
-) -> None:
-    at = datetime.now(UTC)
-    subject, key = f"webhook/{webhook_id}", asked.correlation_id
-    await events.publish(connection, leaf(subject, action, asked, at, facts, key))

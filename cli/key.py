@@ -8,14 +8,12 @@ from typing import Annotated
 
 import typer
 
-from adapters.postgres import auth, events
 from adapters.postgres.database import Database
-from domain.audit import leaf
 from domain.auth import Role
-from domain.digests import instant
 from domain.errors import ApexError
 from domain.outages import Request
 from migrations.run import url_from_environment
+from services.access.give_key import GiveKey, give_key
 
 # One spelling of a name, so that one person cannot be two.
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
@@ -40,13 +38,8 @@ def command(
 
 
 async def _keep(url: str, name: str, role: Role, key: str) -> None:
-    database, at = Database(url, connections_max=1), datetime.now(UTC)
+    database, by = Database(url, connections_max=1), Request("operator", "command-line")
     try:
-        async with database.transaction() as connection:
-            await auth.keep(connection, name, role, key)
-            by, facts = Request("operator", "command-line"), {"name": name, "role": role}
-            await events.publish(
-                connection, leaf(f"key/{name}", "key.given", by, at, facts, instant(at))
-            )
+        await give_key(database, GiveKey(name, role, key, by, datetime.now(UTC)))
     finally:
         await database.close()

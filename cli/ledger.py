@@ -13,12 +13,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.postgres import invariants
 from cli.stacks import book
 from domain.errors import ApexError
 from domain.inspections import Finding, broken
 from domain.invariants import PROMISES
 from sandbox.processes import CannotStart
+from services.accounting.integrity.check_integrity import check_integrity
 
 
 class Action(StrEnum):
@@ -53,8 +53,8 @@ def command(
 
 
 async def _check(data_dir: Path, overdue: timedelta) -> list[Finding]:
-    async with book(data_dir) as database, database.transaction() as connection:
-        return await invariants.check(connection, overdue)
+    async with book(data_dir) as database:
+        return await check_integrity(database, overdue)
 
 
 def _show(findings: list[Finding], seconds: float) -> None:

@@ -11,14 +11,13 @@ from typing import Annotated
 import orjson
 import typer
 from rich.console import Console
-from sqlalchemy import text
 
-from adapters.postgres import stories
 from cli.stacks import book
 from domain.errors import ApexError
 from domain.money import decimal
 from domain.stories import Booked, Owed, Signed, Step, Story, Try
 from sandbox.processes import CannotStart
+from services.settlement.payments.trace_payment import trace_payment
 
 # What a step says beside its name, where it says it.
 TOLD = (
@@ -54,10 +53,8 @@ def command(
 
 
 async def _tell(name: str, data_dir: Path) -> Story:
-    async with book(data_dir) as database, database.transaction() as connection:
-        # All of it as of one moment, while the payment goes on.
-        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-        return await stories.tell(connection, await stories.find(connection, name))
+    async with book(data_dir) as database:
+        return await trace_payment(database, name)
 
 
 def lines(story: Story) -> Iterator[str]:

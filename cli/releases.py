@@ -16,6 +16,8 @@ from adapters.stellar.proofs import Doubt, Proofs
 from adapters.stellar.transfers import LEDGERS_TO_LIVE
 from domain.channels import Channel, Held, Reading, Release
 from domain.errors import ChainUnavailable, Conflict, Unavailable
+from services.settlement.channels.read_release import read_release
+from services.settlement.channels.release_channel import ReleaseChannel, release_channel
 
 LOOKS, LOOK_EVERY_SECONDS = 30, 2.0
 TELL_WITHIN = timedelta(seconds=10)
@@ -62,8 +64,7 @@ async def release(desk: Desk, word: Word) -> None:
         raise Conflict(f"the account {address} does not exist; create it, or leave it aside")
     now = datetime.now(UTC)
     given = Release(address, sequence, proof, word.by, word.note, now, retired, word.evidence)
-    async with desk.database.transaction() as connection:
-        await records.release(connection, given, held)
+    await release_channel(desk.database, ReleaseChannel(given, held))
     print(f"released {address}: {proof}; its sequence is {given.sequence}")
     if retired:
         print(OUT_OF_USE)
@@ -73,8 +74,7 @@ async def release(desk: Desk, word: Word) -> None:
 
 async def _remind(desk: Desk, channel: Channel) -> None:
     """Nothing is left to release; who waited for it may not have heard that it was."""
-    async with desk.database.autocommit() as connection:
-        lives = await records.released(connection, channel.address)
+    lives = await read_release(desk.database, channel.address)
     if not lives:
         kept = f"is not needed by any payment; {OUT_OF_USE}"
         raise Conflict(

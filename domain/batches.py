@@ -9,7 +9,7 @@ most one attempt that has not failed. Payments join it when its pair is reserved
 when nothing was signed yet or the network has proven that it failed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -111,3 +111,13 @@ class Ejection:
     ejected: list[Ejected]
     again: Batch | None
     deliveries: list[str]
+
+
+def at_fault(riding: Sequence[Transfer], obstacles: Mapping[int, str]) -> list[Ejected]:
+    """Return who rides in the transfers, named by number, that cannot be made."""
+    return [
+        Ejected(share.payment_id, obstacles[transfer.number])
+        for transfer in riding
+        if transfer.number in obstacles
+        for share in transfer.shares
+    ]

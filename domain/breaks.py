@@ -97,6 +97,28 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakRecord:
+    """A break with all that became of it; what nobody has said yet is None."""
+
+    id: str
+    found: Break
+    found_at: datetime
+    last_seen_at: datetime
+    status: BreakStatus
+    owner: str | None
+    closing: ClosingKind | None
+    closed_at: datetime | None
+    closed_by: str | None
+    note: str | None
+    entry_id: str | None
+
+    def is_closed_by(self, closing: Closing) -> bool:
+        """Whether this very closing closed it."""
+        said = (closing.kind, closing.note, closing.closed_by)
+        return (self.closing, self.note, self.closed_by) == said
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """Money that left a treasury for a payee, as entries of the book say it, or as the chain does."""
 

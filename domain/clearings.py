@@ -32,6 +32,20 @@ class Clearing:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ClearingRecord:
+    """A clearing, and what was booked by it."""
+
+    clearing: Clearing
+    amount_stroops: int
+    entry_id: str
+
+    def is_same(self, other: Clearing) -> bool:
+        """Whether the same person says the same again."""
+        said = (self.clearing.outcome, self.clearing.note, self.clearing.cleared_by)
+        return said == (other.outcome, other.note, other.cleared_by)
+
+
 def clearing_entry(clearing: Clearing, closing: Entry | None, treasury: Treasury | None) -> Entry:
     """Take out of suspense what `closing` the break put there; refused where that was no loss."""
     if closing is None or treasury is None:

@@ -57,6 +57,26 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True)
+class Wallet:
+    """What is known of an account: what the network said of it is None until it was asked."""
+
+    address: str
+    owner: str
+    registered_at: datetime
+    proven_at: datetime | None
+    funded: bool | None
+    trustline: bool | None
+    authorised: bool | None
+    room_stroops: int | None
+    ledger: int | None
+    read_at: datetime | None
+
+    @property
+    def usable(self) -> bool:
+        return bool(self.funded and self.trustline and self.authorised and self.room_stroops)
+
+
+@dataclass(frozen=True, slots=True)
 class Challenge:
     """A transaction that can never be applied, to be signed by who holds the account (SEP-10)."""
 
@@ -83,6 +103,21 @@ class Payout:
     role: PayoutRole
     address: str
     effective_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutRecord:
+    """A change of address that was asked for, and whether it was called off."""
+
+    id: str
+    agreement: str
+    role: PayoutRole
+    address: str
+    asked_by: str
+    asked_at: datetime
+    effective_at: datetime
+    cancelled_at: datetime | None
+    cancelled_by: str | None
 
 
 def check_address(text: str, field: str = "address") -> str:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 FILE_LINES_MAX, FUNCTION_LINES_MAX, ROOM_MODULES_MAX = 300, 40, 12
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "manager", "base", "core", "misc"}
 PACKAGES = (
-    *("api", "workflows", "activities", "worker", "domain", "adapters"),
+    *("api", "workflows", "activities", "services", "worker", "domain", "adapters"),
     *("sandbox", "cli", "benchmarks", "migrations", "tests"),
     *("packages/stellar-sandbox/stellar_sandbox", "packages/stellar-sandbox/tests"),
 )
@@ -22,7 +22,7 @@ PACKAGES = (
 FURNITURE = {
     "api": {
         *("__main__", "app", "bodies", "commands", "dependencies", "errands", "guards", "health"),
-        *("listening", "problems", "timeline", "views"),
+        *("listening", "problems", "views"),
     },
     "workflows": {"columns", "steps"},
     "activities": set[str](),

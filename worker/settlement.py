@@ -16,7 +16,6 @@ from activities.limits import Gate
 from activities.payments import PaymentActivities
 from activities.wallets import WalletActivities
 from adapters import temporal
-from adapters.postgres import attempts, execution_modes, limits
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.calculator import Calculator
@@ -30,6 +29,8 @@ from domain.breakers import Tolerance
 from domain.errors import ChainUnavailable, ContractMismatch
 from domain.execution_modes import ExecutionMode
 from domain.limits import Limits
+from services.settlement.channels.register_channels import RegisterChannels, register_channels
+from services.settlement.limits.set_limits import set_limits
 from worker.surveys import Survey
 from workflows.batches import GatheringWorkflow
 
@@ -49,11 +50,9 @@ async def settlement_activities(
     survey = Survey(database, rail, ChannelAccounts(nodes, passphrase, held, cap))
     sequences = await survey.begin()
     calculator = await _calculator(settings, rail)
-    async with database.transaction() as connection:
-        await attempts.keep_channels(connection, sequences)
-        # Only now: a contract that is not fit to be asked would stop every verdict from here on.
-        mode = settings.contract_execution_mode
-        await execution_modes.keep(connection, mode, datetime.now(UTC))
+    # Only now: a contract that is not fit to be asked would stop every verdict from here on.
+    mode = settings.contract_execution_mode
+    await register_channels(database, RegisterChannels(sequences, mode, datetime.now(UTC)))
     stack.push_async_callback(_stop, asyncio.create_task(survey.go_on()))
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
     gate = await _gate(settings, database, client)
@@ -100,8 +99,7 @@ async def _gate(settings: SettlementSettings, database: Database, client: Client
         cap_per_payee_per_day=settings.settlement_cap_per_payee_per_day,
         approval_above=settings.settlement_approval_above,
     )
-    async with database.transaction() as connection:
-        await limits.keep(connection, allowed, datetime.now(UTC))
+    await set_limits(database, allowed, datetime.now(UTC))
     tolerance = Tolerance(
         alarms=settings.settlement_breaker_alarms,
         unknowns=settings.settlement_breaker_unknowns,

@@ -1,14 +1,14 @@
 """Approvals in the database: who approved which payment, exactly as it stood."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 
 import orjson
 from sqlalchemy import RowMapping, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events
 from adapters.postgres.payments import payment_of
 from adapters.postgres.tables import (
     approvals,
@@ -19,8 +19,6 @@ from adapters.postgres.tables import (
     shares,
 )
 from domain.approvals import APPROVERS, UNSIGNED, Approval, Standing, digest
-from domain.audit import by_engine, leaf
-from domain.digests import instant
 from domain.errors import NotFound
 from domain.payments import Payment, PaymentStatus
 
@@ -137,14 +135,23 @@ async def _call_back(connection: AsyncConnection, payment_id: str) -> None:
     )
 
 
-async def void_for(
-    connection: AsyncConnection, payment_ids: Sequence[str], reason: str
-) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """A payment whose approvals were voided, and whose they were."""
+
+    payment_id: str
+    outage_id: str
+    correlation_id: str
+    approvers: tuple[str, ...]
+
+
+async def void(
+    connection: AsyncConnection, payment_ids: Sequence[str], reason: str, at: datetime
+) -> list[Voided]:
     """
     Void what was approved of these payments, because they are to be made differently now; those
     already signed are left as they are. Return the payments that must be approved anew.
     """
-    at = datetime.now(UTC)
     await _hold(connection, payment_ids)
     unsigned = await connection.execute(
         select(payments.c.id, payments.c.outage_id, payments.c.correlation_id)
@@ -159,17 +166,10 @@ async def void_for(
             .values(voided_at=at, voided_reason=reason)
             .returning(approvals.c.approver)
         )
-        approvers = sorted(gone.scalars())
-        if not approvers:
-            continue
-        await _call_back(connection, row.id)
-        voided.append(row.id)
-        facts = {"payment_id": row.id, "reason": reason, "approvers": approvers}
-        subject, by = f"outage/{row.outage_id}", by_engine(row.correlation_id)
-        await events.publish(
-            connection,
-            leaf(subject, "payment.approvals_voided", by, at, facts, row.id, instant(at)),
-        )
+        approvers = tuple(sorted(gone.scalars()))
+        if approvers:
+            await _call_back(connection, row.id)
+            voided.append(Voided(row.id, row.outage_id, row.correlation_id, approvers))
     return voided
 
 

@@ -5,12 +5,8 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events
 from adapters.postgres.tables import breakers, payments
-from domain.audit import leaf
 from domain.breakers import Breaker
-from domain.digests import instant
-from domain.events import EventType, event
 from domain.limits import BREAKER_OPEN
 from domain.outages import Request
 from domain.payments import PaymentStatus
@@ -26,24 +22,14 @@ async def state(connection: AsyncConnection) -> Breaker:
 
 async def switch(
     connection: AsyncConnection, by: Request, at: datetime, reason: str, *, to_open: bool
-) -> list[str] | None:
-    """Open or close it; return the deliveries that this calls for, None when it stood so before."""
+) -> bool:
+    """Open or close it; False when it stood so before."""
     changed = await connection.execute(
         update(breakers)
         .where(breakers.c.name == NAME, breakers.c.is_open != to_open)
         .values(is_open=to_open, reason=reason, changed_by=by.actor, changed_at=at)
     )
-    if changed.rowcount == 0:
-        return None
-    facts = {"reason": reason, "changed_by": by.actor, "changed_at": instant(at)}
-    what, told = "closed", EventType.BREAKER_CLOSED
-    if to_open:
-        what, told = "opened", EventType.BREAKER_OPENED
-    return await events.publish(
-        connection,
-        leaf("breaker/settlement", f"breaker.{what}", by, at, facts, instant(at)),
-        event(told, None, at, facts, instant(at)),
-    )
+    return changed.rowcount == 1
 
 
 async def held(connection: AsyncConnection, most: int) -> list[str]:

@@ -8,7 +8,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import breaks, envelopes
-from domain.breaks import Break, BreakKind, BreakStatus, Closing, Moved
+from domain.breaks import (
+    Break,
+    BreakKind,
+    BreakRecord,
+    BreakStatus,
+    Closing,
+    ClosingKind,
+    Moved,
+)
 from domain.errors import NotFound
 from domain.payments import Treasury
 
@@ -63,7 +71,7 @@ async def open_by_kind(connection: AsyncConnection) -> dict[str, int]:
     return {str(kind): 0 for kind in BreakKind} | {row.kind: row.open for row in rows}
 
 
-async def get(connection: AsyncConnection, break_id: str, *, lock: bool = False) -> RowMapping:
+async def get(connection: AsyncConnection, break_id: str, *, lock: bool = False) -> BreakRecord:
     """Return a break; `lock` keeps all that is about the same subject as it is."""
     if lock:
         subject = select(breaks.c.subject).where(breaks.c.id == break_id).scalar_subquery()
@@ -77,7 +85,7 @@ async def get(connection: AsyncConnection, break_id: str, *, lock: bool = False)
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"there is no break {break_id!r}")
-    return row
+    return _record(row)
 
 
 async def booked_by_another(connection: AsyncConnection, found: Break) -> str | None:
@@ -134,7 +142,23 @@ async def sides(connection: AsyncConnection, found: Break) -> tuple[list[Moved],
     return booked, Moved(found.treasury, sent.to_address, sent.amount_stroops)
 
 
-def break_of(row: RowMapping) -> Break:
+def _record(row: RowMapping) -> BreakRecord:
+    return BreakRecord(
+        row["id"],
+        _break(row),
+        row["found_at"],
+        row["last_seen_at"],
+        BreakStatus(row["status"]),
+        row["owner"],
+        None if row["closing"] is None else ClosingKind(row["closing"]),
+        row["closed_at"],
+        row["closed_by"],
+        row["note"],
+        row["entry_id"],
+    )
+
+
+def _break(row: RowMapping) -> Break:
     return Break(
         BreakKind(row["kind"]),
         row["subject"],
@@ -158,7 +182,7 @@ async def page(
     found_before: datetime | None,
     offset: int,
     limit: int,
-) -> tuple[list[RowMapping], int]:
+) -> tuple[list[BreakRecord], int]:
     """Return one page, newest first, and how many there are in all."""
     wanted: list[ColumnElement[bool]] = []
     if kind is not None:
@@ -177,7 +201,7 @@ async def page(
         .limit(limit)
     )
     total = await connection.execute(select(func.count()).select_from(breaks).where(*wanted))
-    return list(rows.mappings()), total.scalar_one()
+    return [_record(row) for row in rows.mappings()], total.scalar_one()
 
 
 async def assign(connection: AsyncConnection, break_id: str, owner: str) -> None:

@@ -1,17 +1,17 @@
 """Channels for operators: who holds each, and the release of one that was in quarantine."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import attempts, audit, envelopes, events, ledger, payments
-from adapters.postgres.shares import riding
+from adapters.postgres import attempts, envelopes
 from adapters.postgres.tables import channels, shares
 from adapters.postgres.tables import payments as owed
-from domain.attempts import Attempt, AttemptStatus
+from domain.attempts import Attempt
 from domain.batches import Batch
-from domain.channels import RELEASED, Channel, Held, Reading, Release, Trace, lives
+from domain.channels import Channel, Held, Reading, Release, Trace, lives
 from domain.errors import Conflict, NotFound
-from domain.ledger import Entry, unspent
 from domain.payments import PaymentStatus
 
 _COLUMNS = (
@@ -94,19 +94,17 @@ _BATCHES_RELEASED = text(
 )
 
 
-async def released(connection: AsyncConnection, address: str) -> list[str]:
-    """Return the lives that the last release of a channel let go on, and that may not have heard."""
-    trail = await audit.trail(connection, f"channel/{address}")
-    served = [leaf["evidence"]["payments"] for leaf in trail if leaf["action"] == RELEASED]
+async def waiting(connection: AsyncConnection, address: str, served: Sequence[str]) -> list[str]:
+    """Return the lives that wait for a channel's release, of the payments that it served."""
     unpaid = await connection.scalars(
         select(owed.c.id)
-        .where(owed.c.id.in_(served[-1] if served else []))
+        .where(owed.c.id.in_(served))
         .where(owed.c.status != PaymentStatus.CONFIRMED)
         .order_by(owed.c.id)
     )
-    waiting = list(unpaid)
-    rows = await connection.execute(_BATCHES_RELEASED, {"channel": address, "payments": waiting})
-    return lives([Batch(*row) for row in rows], waiting)
+    payments = list(unpaid)
+    rows = await connection.execute(_BATCHES_RELEASED, {"channel": address, "payments": payments})
+    return lives([Batch(*row) for row in rows], payments)
 
 
 # The bytes of the attempt, whatever they moved; and money from a treasury that bears the number of a
@@ -142,21 +140,27 @@ async def reading(connection: AsyncConnection, held: Held, first: int, last: int
     return Reading(first, last, row.complete, row.read_to, trace or None)
 
 
-async def release(connection: AsyncConnection, given: Release, served: Held | None) -> None:
-    """
-    End the attempt, let its payments begin anew, and use the channel again unless it is retired:
-    all or nothing.
+_LOCK = text(
+    "SELECT FROM attempts WHERE payment_id = :leader AND n = :n AND channel = :channel FOR UPDATE"
+)
 
-    Only of what was proven: refused when anything else was signed, or left, in the meantime.
+
+async def lock(connection: AsyncConnection, address: str, served: Held | None) -> None:
     """
-    await _lock(connection, given, served)
-    given_back = [] if served is None else await _given_back(connection, served)
-    if served is not None and not await attempts.finish(
-        connection, served.attempt, AttemptStatus.FAILED, given.proof
-    ):
-        raise Conflict(f"channel {given.channel} has moved on meanwhile; look again")
-    if served is not None and given.sequence < served.attempt.sequence:
-        await attempts.leave_sequence(connection, served.attempt)
+    Let nobody sign on the channel any more, and make sure that nobody has since it was looked at.
+
+    A proof takes its time, and the life of the payment may have been told to go on: it then signs
+    again for the same sequence, and those bytes are not the ones that were proven dead.
+    """
+    if served is not None:
+        this = {"leader": served.attempt.payment_id, "n": served.attempt.n}
+        await connection.execute(_LOCK, this | {"channel": address})
+    if await held(connection, address) != served:
+        raise Conflict(f"channel {address} has moved on meanwhile; look again")
+
+
+async def release(connection: AsyncConnection, given: Release) -> None:
+    """Take a channel that serves nobody out of quarantine, unless it is retired."""
     released = await connection.execute(
         update(channels)
         .where(
@@ -168,41 +172,3 @@ async def release(connection: AsyncConnection, given: Release, served: Held | No
     )
     if released.rowcount != 1:
         raise Conflict(f"channel {given.channel} is not in quarantine, or serves a payment")
-    if served is not None:
-        await payments.move_all(
-            connection, served.payments, PaymentStatus.PENDING, parked_reason=None
-        )
-        await ledger.book_many(connection, given_back)
-    await events.publish(connection, given.leaf(served))
-
-
-_LOCK = text(
-    "SELECT FROM attempts WHERE payment_id = :leader AND n = :n AND channel = :channel FOR UPDATE"
-)
-
-
-async def _lock(connection: AsyncConnection, given: Release, served: Held | None) -> None:
-    """
-    Let nobody sign on the channel any more, and make sure that nobody has since it was looked at.
-
-    A proof takes its time, and the life of the payment may have been told to go on: it then signs
-    again for the same sequence, and those bytes are not the ones that were proven dead.
-    """
-    if served is not None:
-        this = {"leader": served.attempt.payment_id, "n": served.attempt.n}
-        await connection.execute(_LOCK, this | {"channel": given.channel})
-    if await held(connection, given.channel) != served:
-        raise Conflict(f"channel {given.channel} has moved on meanwhile; look again")
-
-
-async def _given_back(connection: AsyncConnection, served: Held) -> list[Entry]:
-    """What the book had reserved for the attempt: nothing before bytes were signed for it."""
-    if not served.hashes:
-        return []
-    attempt = served.attempt
-    riders, _ = await riding(connection, Batch(attempt.payment_id, attempt.n))
-    return [
-        entry
-        for rider in riders.values()
-        for entry in unspent(rider, attempt.n, attempt.payment_id)
-    ]

@@ -1,17 +1,27 @@
 """What became of the money in suspense, in the database: said once for each break."""
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import clearings
-from domain.clearings import Clearing, cleared
+from domain.clearings import Clearing, ClearingRecord, Outcome, cleared
 from domain.ledger import Entry
 
 
-async def get(connection: AsyncConnection, break_id: str) -> RowMapping | None:
+async def get(connection: AsyncConnection, break_id: str) -> ClearingRecord | None:
     rows = await connection.execute(select(clearings).where(clearings.c.break_id == break_id))
-    return rows.mappings().one_or_none()
+    row = rows.mappings().one_or_none()
+    if row is None:
+        return None
+    said = Clearing(
+        row["break_id"],
+        Outcome(row["outcome"]),
+        row["note"],
+        row["cleared_by"],
+        row["cleared_at"],
+    )
+    return ClearingRecord(said, row["amount_stroops"], row["entry_id"])
 
 
 async def keep(connection: AsyncConnection, clearing: Clearing, entry: Entry) -> None:

@@ -30,6 +30,11 @@ async def make_room(connection: AsyncConnection) -> None:
         await connection.execute(text(setting))
 
 
+async def take_snapshot(connection: AsyncConnection) -> None:
+    """Let a transaction, before its first question, read all of it as of one moment."""
+    await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+
+
 class Database:
     def __init__(self, url: str, connections_max: int = 10) -> None:
         self.engine = create_async_engine(
@@ -59,6 +64,11 @@ class Database:
         with _translated():
             async with self.committing.connect() as connection:
                 yield connection
+
+    async def ping(self) -> None:
+        """Make sure that it answers."""
+        async with self.autocommit() as connection:
+            await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -11,17 +11,14 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events
 from adapters.postgres.tables import execution_modes
-from domain.audit import by_engine, leaf
-from domain.digests import instant
 from domain.execution_modes import ExecutionMode
 
 NAME = "settlement"
 
 
-async def keep(connection: AsyncConnection, mode: ExecutionMode, at: datetime) -> None:
-    """Say which mode holds for verdicts from now on; a change is written to the audit trail."""
+async def keep(connection: AsyncConnection, mode: ExecutionMode, at: datetime) -> bool:
+    """Say which mode holds for verdicts from now on; False when it held before."""
     statement = insert(execution_modes).values(name=NAME, contract_execution_mode=mode, set_at=at)
     changed = await connection.execute(
         statement.on_conflict_do_update(
@@ -30,10 +27,7 @@ async def keep(connection: AsyncConnection, mode: ExecutionMode, at: datetime) -
             where=execution_modes.c.contract_execution_mode != mode,
         ).returning(execution_modes.c.name)
     )
-    if changed.one_or_none() is not None:
-        by, facts = by_engine("settlement-worker-start"), {"contract_execution_mode": mode}
-        told = leaf("contract/settlement", "execution_mode.set", by, at, facts, instant(at))
-        await events.publish(connection, told)
+    return changed.one_or_none() is not None
 
 
 async def attests(connection: AsyncConnection) -> bool:

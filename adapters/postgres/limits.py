@@ -1,19 +1,14 @@
-"""Limits in the database: what is enforced, what is spent of it, and whether a payment may go."""
+"""Limits in the database: what is enforced, and what is spent of it."""
 
 from dataclasses import asdict
 from datetime import date, datetime
 
-from sqlalchemy import RowMapping, or_, select, text
+from sqlalchemy import RowMapping, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events
 from adapters.postgres.tables import limits, spending
-from domain.approvals import APPROVERS, digest
-from domain.audit import by_engine, leaf
-from domain.digests import instant
-from domain.limits import Admission, Answer, Limits
-from domain.payments import Payment
+from domain.limits import Limits
 
 NAME = "settlement"
 LIMITS = (
@@ -23,38 +18,9 @@ LIMITS = (
     limits.c.approval_above,
 )
 
-_ADMIT = text(
-    """
-    SELECT admission, detail FROM admit_payment(
-        :payment, :digest, :payer, :payee, :amount, :day, :cap_per_payment, :cap_per_day,
-        :cap_per_payee_per_day, :approval_above, :approvers
-    )
-    """
-)
 
-
-async def admit(
-    connection: AsyncConnection, payment: Payment, allowed: Limits, day: date
-) -> Answer:
-    """
-    Count a payment on this day and let it go, or answer what stops it; in one statement, so that
-    of many that ask at the same time exactly those that fit are let go.
-    """
-    asked = {
-        "payment": payment.id,
-        "digest": digest(payment),
-        "payer": payment.from_address,
-        "payee": payment.to_address,
-        "amount": payment.amount_stroops,
-        "day": day,
-        "approvers": APPROVERS,
-    }
-    row = (await connection.execute(_ADMIT, asked | asdict(allowed))).one()
-    return Answer(Admission(row.admission), row.detail or "")
-
-
-async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> None:
-    """Show what is enforced from now on; a change is written to the audit trail."""
+async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> bool:
+    """Show what is enforced from now on; False when it was enforced before."""
     values = asdict(allowed)
     statement = insert(limits).values(name=NAME, set_at=at, **values)
     changed = await connection.execute(
@@ -64,12 +30,7 @@ async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> No
             where=or_(*(column.is_distinct_from(values[column.name]) for column in LIMITS)),
         ).returning(limits.c.name)
     )
-    if changed.one_or_none() is not None:
-        facts = {name: None if cap is None else str(cap) for name, cap in values.items()}
-        by = by_engine("settlement-worker-start")
-        await events.publish(
-            connection, leaf("limits/settlement", "limits.set", by, at, facts, instant(at))
-        )
+    return changed.one_or_none() is not None
 
 
 async def enforced(connection: AsyncConnection) -> Limits:

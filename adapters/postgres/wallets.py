@@ -1,5 +1,6 @@
 """Wallets, challenges and payouts in the database."""
 
+from dataclasses import fields
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, RowMapping, and_, select, update
@@ -18,7 +19,7 @@ from adapters.postgres.tables import (
 from domain.approvals import UNSIGNED
 from domain.errors import Conflict, NotFound
 from domain.policies import Agreement
-from domain.wallets import Challenge, Payout, PayoutRole, Readiness
+from domain.wallets import Challenge, Payout, PayoutRecord, PayoutRole, Readiness, Wallet
 
 
 async def register(connection: AsyncConnection, address: str, owner: str, at: datetime) -> bool:
@@ -38,22 +39,31 @@ async def register(connection: AsyncConnection, address: str, owner: str, at: da
     )
     if changed.one_or_none() is not None:
         return True
-    if (await get(connection, address))["owner"] != owner:
+    if (await get(connection, address)).owner != owner:
         raise Conflict(f"{address} is proven to be somebody else's")
     return False
 
 
-async def get(connection: AsyncConnection, address: str) -> RowMapping:
+def _wallet(row: RowMapping) -> Wallet:
+    return Wallet(**{each.name: row[each.name] for each in fields(Wallet)})
+
+
+def _payout(row: RowMapping) -> PayoutRecord:
+    values = {each.name: row[each.name] for each in fields(PayoutRecord)}
+    return PayoutRecord(**values | {"role": PayoutRole(row["role"])})
+
+
+async def get(connection: AsyncConnection, address: str) -> Wallet:
     rows = await connection.execute(select(wallets).where(wallets.c.address == address))
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"there is no wallet {address!r}; register it first")
-    return row
+    return _wallet(row)
 
 
 async def page(
     connection: AsyncConnection, owner: str | None, offset: int, limit: int
-) -> list[RowMapping]:
+) -> list[Wallet]:
     wanted = select(wallets)
     if owner is not None:
         wanted = wanted.where(wallets.c.owner == owner)
@@ -62,7 +72,7 @@ async def page(
         .offset(offset)
         .limit(limit)
     )
-    return list(rows.mappings())
+    return [_wallet(row) for row in rows.mappings()]
 
 
 async def note(connection: AsyncConnection, read: Readiness) -> None:
@@ -167,10 +177,10 @@ async def ask_payout(
     if known is None:
         raise NotFound(f"there is no agreement {wanted.agreement!r}")
     pending = await pending_payout(connection, wanted.agreement, wanted.role, at)
-    if pending is not None and pending["id"] != payout_id:
+    if pending is not None and pending.id != payout_id:
         raise Conflict(
-            f"{wanted.role} is to be paid at {pending['address']} from "
-            f"{pending['effective_at'].isoformat()} on; cancel that first"
+            f"{wanted.role} is to be paid at {pending.address} from "
+            f"{pending.effective_at.isoformat()} on; cancel that first"
         )
     added = await connection.execute(
         insert(payouts)
@@ -191,34 +201,33 @@ async def ask_payout(
 
 async def pending_payout(
     connection: AsyncConnection, agreement: str, role: PayoutRole, at: datetime
-) -> RowMapping | None:
+) -> PayoutRecord | None:
     rows = await connection.execute(
         select(payouts).where(_of(agreement, role), payouts.c.effective_at > at)
     )
-    return rows.mappings().first()
+    row = rows.mappings().first()
+    return None if row is None else _payout(row)
 
 
 async def payout_history(
     connection: AsyncConnection, agreement: str, role: PayoutRole
-) -> list[RowMapping]:
+) -> list[PayoutRecord]:
     rows = await connection.execute(
         select(payouts)
         .where(payouts.c.agreement == agreement, payouts.c.role == role)
         .order_by(payouts.c.asked_at.desc())
     )
-    return list(rows.mappings())
+    return [_payout(row) for row in rows.mappings()]
 
 
 async def cancel_payout(
     connection: AsyncConnection, agreement: str, role: PayoutRole, by: str, at: datetime
-) -> RowMapping:
+) -> PayoutRecord:
     pending = await pending_payout(connection, agreement, role, at)
     if pending is None:
         raise NotFound(f"no change of the {role}'s address is pending")
     await connection.execute(
-        update(payouts)
-        .where(payouts.c.id == pending["id"])
-        .values(cancelled_at=at, cancelled_by=by)
+        update(payouts).where(payouts.c.id == pending.id).values(cancelled_at=at, cancelled_by=by)
     )
     return pending
 

@@ -12,10 +12,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from stellar_sdk import scval
 
-from activities.attestations import UNEXPLAINED, AttestationActivities
+from activities.attestations import AttestationActivities
 from activities.disputes import DisputeActivities
 from activities.outages import OutageActivities
-from adapters.postgres import execution_modes
 from adapters.postgres.audit import trail
 from adapters.postgres.database import Database
 from adapters.postgres.tables import (
@@ -32,6 +31,8 @@ from domain.disputes import Deciding, Dispute, Filing, Ruling
 from domain.errors import Conflict, ContractMismatch, NotFound
 from domain.execution_modes import ExecutionMode
 from domain.payments import Settling
+from services.settlement.channels.register_channels import RegisterChannels, register_channels
+from services.sla.attestations.conclude_attestation import UNEXPLAINED
 from stellar_sandbox.testing.contract_client import ContractClient
 from tests.attesting import ASKER, NOW, attested, count, judged, prepared, rows
 from tests.support import unique
@@ -226,5 +227,4 @@ async def test_who_judges_goes_by_what_the_settlement_worker_said_last(database:
 
 async def set_mode(database: Database, mode: ExecutionMode) -> None:
     for _ in range(2):  # said again, it is no news
-        async with database.transaction() as connection:
-            await execution_modes.keep(connection, mode, datetime.now(UTC))
+        await register_channels(database, RegisterChannels({}, mode, datetime.now(UTC)))

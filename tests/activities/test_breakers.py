@@ -28,6 +28,7 @@ from domain.breakers import Tolerance
 from domain.errors import TryAgain
 from domain.outages import Request
 from sandbox.stack import Stack
+from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 from tests import witness
 from tests.attesting import ASKER, judged
 from tests.owing import NOW, payment_owed
@@ -94,11 +95,10 @@ async def test_answers_open_it(api: httpx.AsyncClient, database: Database) -> No
 async def test_switching_it_where_it_stands_changes_nothing(
     api: httpx.AsyncClient, database: Database
 ) -> None:
-    async with database.transaction() as connection:
+    async with database.autocommit() as connection:
         before = await breakers.state(connection)
         by, at = Request("tester", CORRELATION), datetime.now(UTC)
-        again = await breakers.switch(connection, by, at, "no news", to_open=before.is_open)
-        assert again is None
+        assert await switch_halt(database, SwitchHalt(before.is_open, "no news", by, at)) is None
         assert await breakers.state(connection) == before
 
 
@@ -108,9 +108,8 @@ async def on_chain(stack: Stack, number: int) -> int:
 
 
 async def close(database: Database, switch: BreakerSwitch) -> None:
-    async with database.transaction() as connection:
-        by = Request("tester", CORRELATION)
-        await breakers.switch(connection, by, datetime.now(UTC), "mended", to_open=False)
+    by = Request("tester", CORRELATION)
+    await switch_halt(database, SwitchHalt(False, "mended", by, datetime.now(UTC)))
     switch.forget()
 
 

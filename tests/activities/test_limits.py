@@ -24,6 +24,7 @@ from domain.limits import Limits
 from domain.money import stroops
 from domain.payments import Payment, PaymentStatus
 from sandbox.stack import Stack
+from services.settlement.approvals.void_approvals import void_approvals_within
 from tests.owing import ASKER, NOW, payment_owed
 
 PREPARER, ADA, BOB = ASKER.actor, "ada", "bob"
@@ -242,7 +243,8 @@ async def test_a_new_address_voids_what_is_not_signed_and_nothing_else(
     ids = [unsigned.id, signed.id]
     for expected in ([unsigned.id], []):
         async with database.transaction() as connection:
-            assert await approvals.void_for(connection, ids, "the address changed") == expected
+            reason = "the address changed"
+            assert await void_approvals_within(connection, ids, reason, NOW) == expected
     async with database.autocommit() as connection:
         given = await approvals.of_payments(connection, ids)
     assert [row["voided_reason"] for row in given[unsigned.id]] == ["the address changed"]

@@ -14,7 +14,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.batches import BatchActivities
 from activities.limits import Gate
 from activities.payments import PaymentActivities
-from adapters.postgres import approvals, attempts, batches, payments, shares
+from adapters.postgres import attempts, batches, payments, shares
 from adapters.postgres.database import Database
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
@@ -30,6 +30,7 @@ from domain.errors import TryAgain
 from domain.limits import Limits
 from domain.payments import Payment, PaymentStatus
 from sandbox.stack import Stack
+from services.settlement.approvals.void_approvals import void_approvals_within
 from tests.activities.test_breakers import close
 from tests.activities.test_limits import approved
 from tests.gathering import CLASSIC, gathered, landed, on_chain, patiently, states
@@ -239,7 +240,7 @@ class Voiding(Gate):
         self.asked += 1
         if self.asked == 1:
             async with self.database.transaction() as connection:
-                voided = await approvals.void_for(connection, [payment.id], "changed")
+                voided = await void_approvals_within(connection, [payment.id], "changed", NOW)
             assert payment.id in voided
         return answer
 
@@ -270,7 +271,7 @@ async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like
         await approved(database, payment, f"ada-{status}")
         async with database.transaction() as connection:
             await payments.move(connection, payment.id, status)
-            assert await approvals.void_for(connection, [payment.id], "changed") == expected
+            assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected
     gate = Gate(database, Limits(approval_above=1))
     why = await PaymentActivities(database, rail, gate).prepare_payment(payment)
     assert (why.attempt, why.dead_after) == (None, attempt.max_ledger)

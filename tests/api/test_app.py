@@ -9,10 +9,11 @@ from sqlalchemy import func, select
 from adapters.postgres import limits, policies
 from adapters.postgres.database import Database
 from adapters.postgres.tables import audit_leaves
-from api.app import agreed
 from domain.errors import Conflict
 from domain.limits import Limits
 from domain.policies import Agreement
+from services.access.bootstrap import check_agreement
+from services.settlement.limits.set_limits import set_limits
 from tests.owing import NOW
 from tests.support import unique
 
@@ -21,9 +22,9 @@ KEPT = Agreement("default", bond="GBOND", pool="GPOOL", provider="GPROV", benefi
 
 @pytest.mark.parametrize("role", ["bond", "pool", "provider", "beneficiary"])
 def test_settings_that_say_otherwise_are_refused_by_name(role: str) -> None:
-    agreed(KEPT, KEPT)
+    check_agreement(KEPT, KEPT)
     with pytest.raises(Conflict, match=f"STELLAR_{role.upper()}_ADDRESS is GOTHER") as refused:
-        agreed(replace(KEPT, **{role: "GOTHER"}), KEPT)
+        check_agreement(replace(KEPT, **{role: "GOTHER"}), KEPT)
     assert f"has G{role[:4].upper()}" in str(refused.value)
 
 
@@ -42,7 +43,7 @@ async def test_limits_that_did_not_change_leave_no_trace(database: Database) -> 
         enforced = await limits.enforced(connection)
         written = []
         for hours, allowed in enumerate((enforced, enforced, Limits(cap_per_payment=7), enforced)):
-            await limits.keep(connection, allowed, NOW + timedelta(hours=hours))
+            await set_limits(database, allowed, NOW + timedelta(hours=hours))
             written.append(
                 await connection.scalar(
                     select(func.count()).where(audit_leaves.c.subject == "limits/settlement")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -11,15 +11,15 @@ from sqlalchemy.exc import IntegrityError
 from adapters.postgres import invariants
 from adapters.postgres.database import Database
 from api.clearings import ClearingBody, ClearingView, clear_break, show_clearing
-from api.reconciliation import ClosingBody, close_in_book
 from benchmarks import books
 from domain.auth import Principal, Role
-from domain.breaks import BreakKind, ClosingKind
+from domain.breaks import BreakKind, Closing, ClosingKind
 from domain.clearings import Outcome
 from domain.errors import Conflict, Invalid, NotFound
 from domain.outages import Request
 from domain.reconciliation import Extent
 from sandbox.stack import Stack
+from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.api.test_reconciliation import found, held
 from tests.owing import payment_owed
 from tests.telling import Listener, confirmed, told
@@ -49,8 +49,8 @@ async def orphan(book: Database, listener: Listener) -> str:
 
 
 async def close(book: Database, break_id: str, kind: ClosingKind = ClosingKind.SUSPENSE) -> None:
-    body = ClosingBody(note="looked at", closing=kind)
-    await close_in_book(book, break_id, body, Request("ada", "corr"))
+    closing = Closing(kind, "looked at", "ada", datetime.now(UTC))
+    await close_break(book, CloseBreak(break_id, closing, Request("ada", "corr")))
 
 
 async def clear(book: Database, break_id: str, outcome: Outcome, who: str = "ada") -> ClearingView:

@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 
 from adapters.postgres import audit, breaks, ledger
 from adapters.postgres.database import Database
-from api.reconciliation import BreakView, ClosingBody, OwnerBody, assign_break, close_in_book
+from api.reconciliation import OwnerBody, assign_break
 from benchmarks import books
-from domain.breaks import BreakKind, ClosingKind
+from domain.breaks import BreakKind, BreakRecord, Closing, ClosingKind
 from domain.errors import Conflict, Invalid
 from domain.outages import Request
 from domain.reconciliation import GRACE_LEDGERS, Extent
 from sandbox.stack import Stack
+from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.owing import payment_owed
 from tests.planting import tamper
 from tests.telling import PAYER, Listener, confirmed, told
@@ -48,9 +50,9 @@ async def found(book: Database, listener: Listener) -> dict[str, str]:
         return {row.kind: row.id for row in rows}
 
 
-async def close(book: Database, break_id: str, kind: ClosingKind) -> BreakView:
-    body = ClosingBody(note="looked at", closing=kind)
-    return await close_in_book(book, break_id, body, Request("ada", "corr"))
+async def close(book: Database, break_id: str, kind: ClosingKind, who: str = "ada") -> BreakRecord:
+    closing = Closing(kind, "looked at", who, datetime.now(UTC))
+    return await close_break(book, CloseBreak(break_id, closing, Request(who, "corr")))
 
 
 async def held(book: Database) -> dict[str, int]:
@@ -152,12 +154,11 @@ async def test_two_who_close_a_break_at_once_close_it_once_and_it_is_known_who(
     listener.teller.transfers.append(told(THEIRS, 500, None, 7, "GSTRANGER"))
     (break_id,) = (await found(book, listener)).values()
     await assign_break(break_id, OwnerBody(owner="Ada"), book, Request("bob", "corr"))
-    body = ClosingBody(note="looked at", closing=ClosingKind.SUSPENSE)
     said = await asyncio.gather(
-        *(close_in_book(book, break_id, body, Request(who, "corr")) for who in ("ada", "eve")),
+        *(close(book, break_id, ClosingKind.SUSPENSE, who) for who in ("ada", "eve")),
         return_exceptions=True,
     )
-    (closed,) = [each for each in said if isinstance(each, BreakView)]
+    (closed,) = [each for each in said if isinstance(each, BreakRecord)]
     (refused,) = [each for each in said if isinstance(each, Conflict)]
     assert str(refused) == f"break {break_id} was closed by {closed.closed_by}"
     assert (await held(book))["suspense:reconciliation"] == 7

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -13,18 +13,18 @@ from activities.payments import PaymentActivities
 from adapters.postgres import adoptions, attempts, batches, invariants, ledger
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
-from api.reconciliation import ClosingBody, close_in_book
 from benchmarks import books
 from domain.adoptions import LEADER, Adoption, ByHand
 from domain.attempts import Preparation
 from domain.batches import Plan
-from domain.breaks import ClosingKind
+from domain.breaks import Closing, ClosingKind
 from domain.errors import Conflict, TryAgain
 from domain.ledger import spent
 from domain.outages import Request
 from domain.payments import Payment, PaymentStatus
 from domain.reconciliation import Extent
 from sandbox.stack import Stack
+from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.dying import dead, parking, settle
 from tests.gathering import CLASSIC, NETTED
 from tests.owing import NOW, payment_owed
@@ -296,5 +296,5 @@ async def test_of_two_transfers_by_hand_each_is_asked_about(
 
 
 async def closed(book: Database, break_id: str, kind: ClosingKind) -> None:
-    body = ClosingBody(note="looked at", closing=kind)
-    await close_in_book(book, break_id, body, Request("ada", "corr"))
+    closing = Closing(kind, "looked at", "ada", datetime.now(UTC))
+    await close_break(book, CloseBreak(break_id, closing, Request("ada", "corr")))

@@ -28,6 +28,7 @@ from domain.outages import (
 )
 from domain.payments import PaymentStatus, Settling
 from domain.sla import Severity
+from services.settlement.approvals.void_approvals import void_approvals_within
 from tests.dying import dead, parking, settle
 from tests.owing import DETECTED, NOW, payment_owed
 from tests.support import eventually, unique
@@ -90,7 +91,7 @@ async def test_whoever_waits_for_a_payment_sees_the_channel_it_was_given_meanwhi
 
     async def voided() -> list[str]:
         async with database.transaction() as connection:
-            return await approvals.void_for(connection, [payment.id], "the address changed")
+            return await void_approvals_within(connection, [payment.id], "the address changed", NOW)
 
     async def taken() -> bool:
         async with database.transaction() as connection:

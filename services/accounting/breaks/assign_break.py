@@ -1,0 +1,36 @@
+"""Say who looks after a break."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres import breaks, events
+from adapters.postgres.database import Database
+from domain.audit import leaf
+from domain.breaks import BreakRecord, BreakStatus
+from domain.errors import Conflict
+from domain.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class AssignBreak:
+    break_id: str
+    owner: str
+    request: Request
+    at: datetime
+
+
+async def assign_break(database: Database, command: AssignBreak) -> BreakRecord:
+    break_id, owner, at = command.break_id, command.owner, command.at
+    async with database.transaction() as connection:
+        before = await breaks.get(connection, break_id, lock=True)
+        if before.status is not BreakStatus.OPEN:
+            raise Conflict(f"break {break_id} is closed; it needs no owner any more")
+        if before.owner == owner:
+            return before
+        await breaks.assign(connection, break_id, owner)
+        facts = {"break_id": break_id, "owner": owner, "before": before.owner}
+        subject, key = f"break/{break_id}", at.isoformat()
+        await events.publish(
+            connection, leaf(subject, "break.assigned", command.request, at, facts, key)
+        )
+        return await breaks.get(connection, break_id)

@@ -1,0 +1,99 @@
+"""Close a break, with an entry that takes its difference into suspense where money is concerned."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import breaks, events, ledger, payments
+from adapters.postgres.database import Database
+from domain.audit import leaf
+from domain.breaks import (
+    Break,
+    BreakKind,
+    BreakRecord,
+    BreakStatus,
+    Closing,
+    ClosingKind,
+    closing_entry,
+)
+from domain.errors import Conflict, Invalid
+from domain.events import EventType, event
+from domain.ledger import Entry
+from domain.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class CloseBreak:
+    break_id: str
+    closing: Closing
+    request: Request
+
+
+async def close_break(database: Database, command: CloseBreak) -> BreakRecord:
+    """Close a break; the same closing again changes nothing, another is refused."""
+    break_id = command.break_id
+    async with database.transaction() as connection:
+        before = await breaks.get(connection, break_id, lock=True)
+        if before.status is BreakStatus.OPEN:
+            await _close(connection, before.found, command)
+        elif not before.is_closed_by(command.closing):
+            raise Conflict(f"break {break_id} was closed by {before.closed_by}")
+        return await breaks.get(connection, break_id)
+
+
+async def _close(connection: AsyncConnection, found: Break, command: CloseBreak) -> None:
+    break_id, closing = command.break_id, command.closing
+    if closing.kind is ClosingKind.NONE:
+        await _refuse_in_doubt(connection, found)
+    entry = None
+    if closing.kind is ClosingKind.SUSPENSE:
+        entry = await _book_difference(connection, found)
+    await breaks.close(connection, break_id, closing, entry.id if entry else None)
+    facts = found.facts() | {
+        "closing": closing.kind,
+        "note": closing.note,
+        "closed_by": closing.closed_by,
+        "entry_id": entry.id if entry else None,
+    }
+    await events.publish(
+        connection,
+        leaf(f"break/{break_id}", "break.closed", command.request, closing.at, facts),
+        event(EventType.BREAK_CLOSED, None, closing.at, facts, break_id),
+    )
+
+
+async def _book_difference(connection: AsyncConnection, found: Break) -> Entry:
+    await _refuse_twice(connection, found)
+    entry = closing_entry(found, *await breaks.sides(connection, found))
+    if entry is None:
+        raise Invalid("closing", "there is no difference to book; close it with none")
+    await ledger.book(connection, entry)
+    return entry
+
+
+async def _refuse_in_doubt(connection: AsyncConnection, found: Break) -> None:
+    """A transfer made by hand under the number of a payment is that payment, or it is made as well."""
+    if found.kind is not BreakKind.MISSING_IN_BOOK or found.payment_id is None:
+        return
+    payment = await payments.get(connection, found.payment_id)
+    if payment["transaction_hash"] is None and not await breaks.by_own_bytes(connection, found):
+        raise Conflict(
+            f"payment {found.payment_id} is not paid: adopt this transfer as the payment first, with POST"
+            f" /payments/{found.payment_id}/adoption, or close it with suspense to have it made as well"
+        )
+
+
+async def _refuse_twice(connection: AsyncConnection, found: Break) -> None:
+    """What was booked under another name, or will be by whoever confirms the payment, is not again."""
+    if (other := await breaks.booked_by_another(connection, found)) is not None:
+        raise Conflict(f"its difference was booked with break {other}; close it with none")
+    if found.kind is not BreakKind.MISSING_IN_BOOK or found.payment_id is None:
+        return
+    payment = await payments.get(connection, found.payment_id)
+    if payment["transaction_hash"] == found.transaction_hash:
+        raise Conflict("the book has confirmed this transfer meanwhile; close it with none")
+    if payment["transaction_hash"] is None and await breaks.by_own_bytes(connection, found):
+        raise Conflict(
+            "the engine's own bytes made this transfer, and the settlement worker books it when it"
+            " confirms the payment; close it with none"
+        )

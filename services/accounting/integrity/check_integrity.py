@@ -1,0 +1,13 @@
+"""Look at every invariant of the journal, and write nothing down."""
+
+from datetime import timedelta
+
+from adapters.postgres import invariants
+from adapters.postgres.database import Database
+from domain.inspections import Finding
+
+
+async def check_integrity(database: Database, overdue: timedelta) -> list[Finding]:
+    """Return what breaks an invariant, and what is owed or reserved for longer than `overdue`."""
+    async with database.transaction() as connection:
+        return await invariants.check(connection, overdue)

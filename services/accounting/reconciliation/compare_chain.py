@@ -1,0 +1,96 @@
+"""Hold the book against what was read of the chain; tell of new breaks, and halt on money unexplained."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import breaks, events, reconciliation, webhooks
+from adapters.postgres.database import Database, make_room
+from domain.audit import by_engine, leaf
+from domain.breaks import Break
+from domain.events import EventType, event
+from domain.payments import Treasury
+from domain.reconciliation import Comparison, Run, Suspect, judge
+from services.settlement.halt.switch_halt import SwitchHalt, switch_halt_within
+
+
+@dataclass(frozen=True, slots=True)
+class CompareChain:
+    """`treasuries` are this process's own, besides those that the book knows."""
+
+    run: Run
+    treasuries: Mapping[str, Treasury]
+    stops: bool  # lets money that nothing explains halt settlement
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a comparison came to, and the breaks that nobody knew before."""
+
+    comparison: Comparison
+    new: Sequence[Break] = ()
+
+
+async def compare_chain(database: Database, command: CompareChain) -> Compared:
+    run = command.run
+    async with database.transaction() as connection:
+        await make_room(connection)
+        await breaks.lock(connection)
+        reading = await reconciliation.cursor(connection)
+        if reading is None:
+            return Compared(Comparison(0, 0, 0, 0, 0, []))
+        payers = await reconciliation.treasuries(connection) | dict(command.treasuries)
+        suspects = await reconciliation.suspects(connection, reading, payers)
+        judged = [judge(suspect, reading["ledger"]) for suspect in suspects]
+        found = [each for each in judged if each is not None]
+        found += [gap.as_break() for gap in await reconciliation.gaps(connection)]
+        new = await breaks.keep(connection, found, run.at)
+        await _tell(connection, new, run)
+        if command.stops:
+            await _halt(connection, new, run)
+        comparison = await _comparison(connection, reading, payers, suspects, new)
+        await reconciliation.keep_run(connection, run.at, reading, comparison)
+    return Compared(comparison, new)
+
+
+async def _comparison(
+    connection: AsyncConnection,
+    reading: RowMapping,
+    payers: Mapping[str, Treasury],
+    suspects: Sequence[Suspect],
+    new: Sequence[Break],
+) -> Comparison:
+    count, stroops = await reconciliation.outflows(connection, reading, payers)
+    strange = [each.chain.transfer for each in suspects if each.chain is not None]
+    return Comparison(
+        reading["ledger"],
+        count - len(strange),
+        stroops - sum(transfer.amount_stroops for transfer in strange),
+        len(new),
+        sum((await breaks.open_by_kind(connection)).values()),
+        await webhooks.untold(connection),
+    )
+
+
+async def _tell(connection: AsyncConnection, new: Sequence[Break], run: Run) -> None:
+    by = by_engine("reconciliation")
+    told = [
+        (
+            leaf(f"break/{each.id}", "break.found", by, run.at, each.facts()),
+            [event(EventType.BREAK_FOUND, None, run.at, each.facts(), each.id)],
+        )
+        for each in new
+    ]
+    if told:
+        await events.publish_all(connection, told)
+
+
+async def _halt(connection: AsyncConnection, new: Sequence[Break], run: Run) -> None:
+    """In the transaction that finds the money that nothing explains, for it is found only once."""
+    strange = [each for each in new if each.strange]
+    if strange:
+        more = f", and {len(strange) - 1} more" if strange[1:] else ""
+        reason = f"{strange[0].kind} transfer, see break {strange[0].id}{more}"
+        await switch_halt_within(connection, SwitchHalt.by_engine(reason, "reconciliation", run.at))

@@ -1,0 +1,10 @@
+"""Keep what a page of the chain told, how far it goes, and what was lost before it, together."""
+
+from adapters.postgres import reconciliation
+from adapters.postgres.database import Database
+from domain.reconciliation import ChainPage, Start
+
+
+async def keep_page(database: Database, passphrase: str, begin: Start, page: ChainPage) -> None:
+    async with database.transaction() as connection:
+        await reconciliation.keep(connection, passphrase, begin, page)

@@ -1,0 +1,27 @@
+"""How far the chain was read, and from where it has to be read on."""
+
+from dataclasses import dataclass
+
+from adapters.postgres import reconciliation
+from adapters.postgres.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCursor:
+    """
+    The last ledger that was read and the network it was of, None before all; and the ledger of the
+    oldest payment in the book.
+    """
+
+    ledger: int | None
+    passphrase: str | None
+    first_booked: int | None
+
+
+async def read_cursor(database: Database) -> ChainCursor:
+    async with database.transaction() as connection:
+        row = await reconciliation.cursor(connection)
+        booked = await reconciliation.first_booked_ledger(connection)
+    if row is None:
+        return ChainCursor(None, None, booked)
+    return ChainCursor(row["ledger"], row["passphrase"], booked)

@@ -1,0 +1,31 @@
+"""Change where, of what, or whether a receiver is told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from adapters.postgres import events, webhooks
+from adapters.postgres.database import Database
+from domain.audit import leaf
+from domain.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeWebhook:
+    """`changes` are of `url`, `events` and `active`; what is not named stays."""
+
+    webhook_id: str
+    changes: Mapping[str, Any]
+    request: Request
+    at: datetime
+
+
+async def change_webhook(database: Database, command: ChangeWebhook) -> None:
+    webhook_id, changes, request = command.webhook_id, dict(command.changes), command.request
+    async with database.transaction() as connection:
+        await webhooks.change(connection, webhook_id, changes)
+        subject, key = f"webhook/{webhook_id}", request.correlation_id
+        await events.publish(
+            connection, leaf(subject, "webhook.changed", request, command.at, changes, key)
+        )

@@ -1,0 +1,33 @@
+"""Subscribe a receiver to events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from adapters.postgres import events, webhooks
+from adapters.postgres.database import Database
+from domain.audit import leaf
+from domain.events import EventType
+from domain.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class CreateWebhook:
+    webhook_id: str
+    url: str
+    events: Sequence[EventType]
+    secret: str = field(repr=False)
+    request: Request
+    at: datetime
+
+
+async def create_webhook(database: Database, command: CreateWebhook) -> None:
+    webhook_id, request = command.webhook_id, command.request
+    wanted = [str(name) for name in command.events]
+    async with database.transaction() as connection:
+        await webhooks.subscribe(connection, webhook_id, command.url, wanted, command.secret)
+        facts = {"url": command.url, "events": wanted}
+        subject, key = f"webhook/{webhook_id}", request.correlation_id
+        await events.publish(
+            connection, leaf(subject, "webhook.created", request, command.at, facts, key)
+        )

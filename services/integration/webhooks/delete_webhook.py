@@ -1,0 +1,26 @@
+"""End a subscription."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres import events, webhooks
+from adapters.postgres.database import Database
+from domain.audit import leaf
+from domain.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteWebhook:
+    webhook_id: str
+    request: Request
+    at: datetime
+
+
+async def delete_webhook(database: Database, command: DeleteWebhook) -> None:
+    webhook_id, request = command.webhook_id, command.request
+    async with database.transaction() as connection:
+        await webhooks.unsubscribe(connection, webhook_id)
+        subject, key = f"webhook/{webhook_id}", request.correlation_id
+        await events.publish(
+            connection, leaf(subject, "webhook.deleted", request, command.at, {}, key)
+        )

@@ -1,0 +1,46 @@
+"""Approve a payment exactly as it stands."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres import approvals, events, limits
+from adapters.postgres.database import Database
+from domain import evidence
+from domain.approvals import approve, check_role
+from domain.audit import leaf
+from domain.auth import Principal
+from domain.digests import instant
+from domain.events import EventType, event
+from domain.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovePayment:
+    payment_id: str
+    approver: Principal
+    note: str
+    request: Request
+    at: datetime
+
+
+async def approve_payment(database: Database, command: ApprovePayment) -> list[str]:
+    """Record an approval, or refuse it; return the deliveries that its event calls for."""
+    payment_id, approver, at = command.payment_id, command.approver, command.at
+    check_role(approver)
+    async with database.transaction() as connection:
+        standing = await approvals.lock(connection, payment_id)
+        above = (await limits.enforced(connection)).approval_above
+        approval = approve(standing, approver, command.note, above)
+        await approvals.add(connection, approval, at)
+        facts = evidence.of_payment(standing.payment) | {
+            "approver": approval.approver,
+            "prepared_by": list(approval.preparers),
+            "digest": approval.digest,
+            "note": approval.note,
+        }
+        outage_id, key = standing.payment.outage_id, (payment_id, approver.name, instant(at))
+        return await events.publish(
+            connection,
+            leaf(f"outage/{outage_id}", "payment.approved", command.request, at, facts, *key),
+            event(EventType.PAYMENT_APPROVED, outage_id, at, facts, *key),
+        )

@@ -1,0 +1,54 @@
+"""What an approver is asked about: payments, who prepared each, and who has approved it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import approvals, limits, payments
+from adapters.postgres.database import Database
+from adapters.postgres.payments import payment_of
+from domain.approvals import digest
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequest:
+    """`digest` is the SHA-256 of what an approval now would approve; void approvals are shown too."""
+
+    payment: Mapping[str, Any]
+    prepared_by: Sequence[str]
+    digest: str
+    approvals: Sequence[Mapping[str, Any]]
+
+
+async def list_approval_requests(
+    database: Database, offset: int, limit: int
+) -> tuple[list[ApprovalRequest], int]:
+    """Return a page of the payments that wait for approval, oldest first, and how many there are."""
+    async with database.autocommit() as connection:
+        above = (await limits.enforced(connection)).approval_above
+        rows, total = await approvals.waiting(connection, above, offset, limit)
+        return await _requests(connection, rows), total
+
+
+async def get_approval_request(database: Database, payment_id: str) -> ApprovalRequest:
+    async with database.autocommit() as connection:
+        row = await payments.get(connection, payment_id)
+        return (await _requests(connection, [row]))[0]
+
+
+async def _requests(connection: AsyncConnection, rows: list[RowMapping]) -> list[ApprovalRequest]:
+    owed = [payment_of(row) for row in rows]
+    preparers = await approvals.prepared_by(connection, owed)
+    given = await approvals.of_payments(connection, [payment.id for payment in owed])
+    return [
+        ApprovalRequest(
+            dict(row),
+            preparers[payment.outage_id],
+            digest(payment),
+            [dict(each) for each in given[payment.id]],
+        )
+        for row, payment in zip(rows, owed, strict=True)
+    ]

@@ -1,0 +1,32 @@
+"""Void what was approved of payments that are to be made differently now."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import approvals, events
+from domain.audit import by_engine, leaf
+from domain.digests import instant
+
+
+async def void_approvals_within(
+    connection: AsyncConnection, payment_ids: Sequence[str], reason: str, at: datetime
+) -> list[str]:
+    """
+    Void the approvals of payments that are not signed yet, as part of the change that is the reason.
+    Return the payments that must be approved anew.
+    """
+    voided = await approvals.void(connection, payment_ids, reason, at)
+    for each in voided:
+        facts = {
+            "payment_id": each.payment_id,
+            "reason": reason,
+            "approvers": list(each.approvers),
+        }
+        subject, by = f"outage/{each.outage_id}", by_engine(each.correlation_id)
+        key = (each.payment_id, instant(at))
+        await events.publish(
+            connection, leaf(subject, "payment.approvals_voided", by, at, facts, *key)
+        )
+    return [each.payment_id for each in voided]

@@ -1,0 +1,35 @@
+"""Take one's own approval back, for as long as nothing can have been signed on it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres import approvals, events
+from adapters.postgres.database import Database
+from domain.approvals import check_withdrawal
+from domain.audit import leaf
+from domain.auth import Principal
+from domain.digests import instant
+from domain.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawApproval:
+    payment_id: str
+    approver: Principal
+    request: Request
+    at: datetime
+
+
+async def withdraw_approval(database: Database, command: WithdrawApproval) -> None:
+    payment_id, approver, at = command.payment_id, command.approver, command.at
+    async with database.transaction() as connection:
+        standing = await approvals.lock(connection, payment_id)
+        admitted_at = await approvals.admitted_at(connection, payment_id)
+        check_withdrawal(standing, approver, admitted_at, at)
+        await approvals.withdraw(connection, payment_id, approver.name, at)
+        facts = {"payment_id": payment_id, "approver": approver.name}
+        subject, key = f"outage/{standing.payment.outage_id}", (payment_id, instant(at))
+        await events.publish(
+            connection,
+            leaf(subject, "payment.approval_withdrawn", command.request, at, facts, *key),
+        )

@@ -1,0 +1,42 @@
+"""What is on record of an attempt: its bids, its bytes, and what reconciliation has seen of them."""
+
+from dataclasses import dataclass
+
+from adapters.postgres import attempts, envelopes, reconciliation
+from adapters.postgres.attempts import Reservation
+from adapters.postgres.database import Database
+from domain.attempts import Attempt, Observation, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Bids:
+    """How often more was bid for the newest bytes, and what the last bid was answered."""
+
+    reservation: Reservation | None
+    raises: int
+    answers: list[str]
+
+
+async def read_bids(database: Database, attempt: Attempt) -> Bids:
+    async with database.autocommit() as connection:
+        held = await attempts.reserved(connection, attempt.payment_id, attempt.n)
+        return Bids(held, *await envelopes.bids(connection, attempt))
+
+
+async def read_hashes(database: Database, attempt: Attempt) -> list[str]:
+    """Return every inner hash ever signed for an attempt."""
+    async with database.autocommit() as connection:
+        return await envelopes.hashes(connection, attempt.payment_id, attempt.n)
+
+
+async def read_proof(database: Database, attempt: Attempt) -> Observation | None:
+    """
+    Prove an attempt by what reconciliation has read of the chain, which outlasts the memory of
+    any node: that a transfer was made by bytes of ours.
+    """
+    async with database.autocommit() as connection:
+        ours = await envelopes.outer_hashes(connection, attempt.payment_id, attempt.n)
+        seen = await reconciliation.transfer_of(connection, ours)
+    if seen is None:
+        return None
+    return Observation(Outcome.SUCCEEDED, seen.ledger, seen.closed_at, hash=seen.transaction_hash)

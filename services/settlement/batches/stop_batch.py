@@ -1,0 +1,34 @@
+"""Stop all who ride in a batch whose bytes are dead and cannot be followed by others."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres import shares
+from adapters.postgres.database import Database
+from domain.batches import Batch
+from domain.payments import PaymentStatus
+from services.settlement.payments.stop_payment import stop_payments_within
+
+
+@dataclass(frozen=True, slots=True)
+class StopBatch:
+    """`dead_after` is the last ledger of the dead bytes."""
+
+    batch: Batch
+    obstacle: str
+    status: PaymentStatus
+    dead_after: int
+    at: datetime
+
+
+async def stop_batch(database: Database, command: StopBatch) -> list[str]:
+    """
+    Nobody may leave, the pair is theirs until it is consumed: all are told what must change, and
+    wait together. Return the deliveries that tell them.
+    """
+    async with database.transaction() as connection:
+        riders, _ = await shares.riding(connection, command.batch)
+        stopped = [(rider, command.obstacle) for rider in riders.values()]
+        return await stop_payments_within(
+            connection, stopped, command.status, command.at, command.dead_after
+        )

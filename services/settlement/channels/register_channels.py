@@ -1,0 +1,34 @@
+"""Begin to settle: know the channel accounts, and whether verdicts need the SLA contract's word."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres import attempts, events, execution_modes
+from adapters.postgres.database import Database
+from domain.audit import by_engine, leaf
+from domain.digests import instant
+from domain.execution_modes import ExecutionMode
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterChannels:
+    """`sequences` says how far the network has consumed the sequence of each channel account."""
+
+    sequences: Mapping[str, int]
+    mode: ExecutionMode
+    at: datetime
+
+
+async def register_channels(database: Database, command: RegisterChannels) -> None:
+    """Keep channels and mode; only a change of the mode is written to the audit trail."""
+    mode, at = command.mode, command.at
+    async with database.transaction() as connection:
+        await attempts.keep_channels(connection, dict(command.sequences))
+        if not await execution_modes.keep(connection, mode, at):
+            return
+        by, facts = by_engine("settlement-worker-start"), {"contract_execution_mode": mode}
+        await events.publish(
+            connection,
+            leaf("contract/settlement", "execution_mode.set", by, at, facts, instant(at)),
+        )

@@ -1,0 +1,63 @@
+"""Release a channel from quarantine, with the payments it served."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import attempts, channels, events, ledger, payments, shares
+from adapters.postgres.database import Database
+from domain.attempts import AttemptStatus
+from domain.batches import Batch
+from domain.channels import Held, Release
+from domain.errors import Conflict
+from domain.ledger import Entry, unspent
+from domain.payments import PaymentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseChannel:
+    """What a person decides, and the attempt of which it was proven, if the channel served one."""
+
+    release: Release
+    served: Held | None
+
+
+async def release_channel(database: Database, command: ReleaseChannel) -> None:
+    """
+    End the attempt, let its payments begin anew, and use the channel again unless it is retired.
+
+    Only of what was proven: refused when anything else was signed, or left, in the meantime.
+    """
+    given, served = command.release, command.served
+    async with database.transaction() as connection:
+        await channels.lock(connection, given.channel, served)
+        given_back: list[Entry] = []
+        if served is not None:
+            given_back = await _given_back(connection, served)
+            await _end_attempt(connection, given, served)
+        await channels.release(connection, given)
+        if served is not None:
+            pending = PaymentStatus.PENDING
+            await payments.move_all(connection, served.payments, pending, parked_reason=None)
+            await ledger.book_many(connection, given_back)
+        await events.publish(connection, given.leaf(served))
+
+
+async def _end_attempt(connection: AsyncConnection, given: Release, served: Held) -> None:
+    if not await attempts.finish(connection, served.attempt, AttemptStatus.FAILED, given.proof):
+        raise Conflict(f"channel {given.channel} has moved on meanwhile; look again")
+    if given.sequence < served.attempt.sequence:
+        await attempts.leave_sequence(connection, served.attempt)
+
+
+async def _given_back(connection: AsyncConnection, served: Held) -> list[Entry]:
+    """What the book had reserved for the attempt: nothing before bytes were signed for it."""
+    if not served.hashes:
+        return []
+    attempt = served.attempt
+    riders, _ = await shares.riding(connection, Batch(attempt.payment_id, attempt.n))
+    return [
+        entry
+        for rider in riders.values()
+        for entry in unspent(rider, attempt.n, attempt.payment_id)
+    ]

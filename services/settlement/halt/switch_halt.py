@@ -1,0 +1,50 @@
+"""Halt settlement, or let it go on: the circuit breaker."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import breakers, events
+from adapters.postgres.database import Database
+from domain.audit import by_engine, leaf
+from domain.digests import instant
+from domain.events import EventType, event
+from domain.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchHalt:
+    """`to_open` halts settlement: an open circuit breaker lets nothing new be signed or sent."""
+
+    to_open: bool
+    reason: str
+    request: Request
+    at: datetime
+
+    @classmethod
+    def by_engine(cls, reason: str, correlation_id: str, at: datetime) -> "SwitchHalt":
+        """The engine itself halts settlement, and never lets it go on."""
+        return cls(True, reason, by_engine(correlation_id), at)
+
+
+async def switch_halt(database: Database, command: SwitchHalt) -> list[str] | None:
+    """Switch the breaker; return the deliveries this calls for, None when it stood so before."""
+    async with database.transaction() as connection:
+        return await switch_halt_within(connection, command)
+
+
+async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -> list[str] | None:
+    """Switch the breaker in the transaction that finds a reason, for it may be found only once."""
+    by, at, reason = command.request, command.at, command.reason
+    if not await breakers.switch(connection, by, at, reason, to_open=command.to_open):
+        return None
+    facts = {"reason": reason, "changed_by": by.actor, "changed_at": instant(at)}
+    action, kind = "closed", EventType.BREAKER_CLOSED
+    if command.to_open:
+        action, kind = "opened", EventType.BREAKER_OPENED
+    return await events.publish(
+        connection,
+        leaf("breaker/settlement", f"breaker.{action}", by, at, facts, instant(at)),
+        event(kind, None, at, facts, instant(at)),
+    )

@@ -1,0 +1,31 @@
+"""Count a payment for today and let it go, or say what stops it."""
+
+from datetime import date
+
+from adapters.postgres import admissions
+from adapters.postgres.database import Database
+from domain.admissions import charges, check_alone, check_day, counted_day
+from domain.limits import Admission, Answer, Limits
+from domain.payments import Payment
+
+
+async def admit_payment(
+    database: Database, payment: Payment, allowed: Limits, today: date
+) -> Answer:
+    """
+    Admit a payment, or refuse it. Whoever asks at the same time waits for the sums of the day, so
+    that of many exactly those that fit are let go. Asked again, it counts once.
+    """
+    async with database.transaction() as connection:
+        case = await admissions.lock(connection, payment)
+        if (stopped := check_alone(allowed, payment, case)) is not None:
+            return stopped
+        day = counted_day(today, case.authorised)
+        moved = charges(payment, day, case.authorised)
+        if moved:
+            spent = await admissions.lock_day(connection, payment, day)
+            if (stopped := check_day(allowed, spent, moved, day)) is not None:
+                return stopped
+            await admissions.charge(connection, moved)
+        await admissions.authorise(connection, payment, day)
+    return Answer(Admission.ADMITTED)

@@ -1,0 +1,49 @@
+"""What the audit trail and subscribers are told of a payment; used by whoever settles it."""
+
+from datetime import datetime
+from typing import Any
+
+from domain import evidence
+from domain.attempts import Attempt
+from domain.audit import Leaf, by_engine, leaf
+from domain.events import Event, EventType, event
+from domain.payments import Payment, PaymentStatus
+
+
+def tell_paid(payment: Payment, at: datetime, proof: dict[str, Any]) -> tuple[Leaf, list[Event]]:
+    """The entry and the event that tell of a payment on the chain."""
+    facts = evidence.of_payment(payment) | proof
+    by, subject = by_engine(payment.correlation_id), f"outage/{payment.outage_id}"
+    return (
+        leaf(subject, "payment.confirmed", by, at, facts, payment.id),
+        [event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id)],
+    )
+
+
+def tell_attempt_failed(
+    payment: Payment, attempt: Attempt, at: datetime, facts: dict[str, Any]
+) -> Leaf:
+    """The entry that tells of a transaction without effect."""
+    return leaf(
+        f"outage/{payment.outage_id}",
+        "payment.attempt_failed",
+        by_engine(payment.correlation_id),
+        at,
+        evidence.of_payment(payment) | facts,
+        payment.id,
+        attempt.hash,
+    )
+
+
+def tell_stopped(
+    payment: Payment, status: PaymentStatus, reason: str, at: datetime
+) -> tuple[Leaf, list[Event]]:
+    """The entry and the event that tell of a payment that waits, and why."""
+    kind = EventType.PAYMENT_HELD if status is PaymentStatus.HELD else EventType.PAYMENT_PARKED
+    facts = evidence.of_payment(payment) | {"status": status, "reason": reason}
+    key = (payment.id, reason)  # held again for the same reason is no news
+    by, outage_id = by_engine(payment.correlation_id), payment.outage_id
+    return (
+        leaf(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
+        [event(kind, outage_id, at, facts, *key)],
+    )

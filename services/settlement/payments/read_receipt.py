@@ -1,0 +1,21 @@
+"""Read back a payment that was booked by a run whose answer was lost."""
+
+from adapters.postgres import payments, webhooks
+from adapters.postgres.database import Database
+from domain.events import EventType, event_id
+from domain.payments import Payment, Receipt
+
+
+async def read_receipt(database: Database, payment: Payment) -> Receipt:
+    processed = event_id(EventType.PAYMENT_PROCESSED, payment.outage_id, payment.id)
+    async with database.autocommit() as connection:
+        row = await payments.get(connection, payment.id)
+        deliveries = await webhooks.called_for(connection, processed)
+    return Receipt(
+        payment.id,
+        row["transaction_hash"],
+        row["ledger"],
+        row["amount_stroops"],
+        row["confirmed_at"],
+        deliveries,
+    )

@@ -1,0 +1,53 @@
+"""Pay a party of an agreement at another address, once the cool-off has passed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres import events, wallets
+from adapters.postgres.database import Database
+from domain.audit import leaf
+from domain.digests import derived_id, instant
+from domain.outages import Request
+from domain.wallets import Payout, Readiness, check_payout
+from services.settlement.approvals.void_approvals import void_approvals_within
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePayout:
+    """`readiness` is what the network said of the new address a moment ago."""
+
+    payout: Payout
+    readiness: Readiness
+    request: Request
+    at: datetime
+
+
+async def change_payout(database: Database, command: ChangePayout) -> list[str]:
+    """
+    Record the change, and void what was approved under the address before it. Return the payments
+    that must be approved anew.
+    """
+    payout, at = command.payout, command.at
+    agreement, role, address = payout.agreement, payout.role, payout.address
+    key = derived_id("pyo", agreement, role, address, at.isoformat())
+    async with database.transaction() as connection:
+        proven_at = (await wallets.get(connection, address)).proven_at
+        check_payout(proven_at, command.readiness)
+        before = await wallets.paid_at(connection, agreement, role, at)
+        await wallets.ask_payout(connection, key, payout, command.request.actor, at)
+        unsigned = await wallets.unsigned_to(connection, agreement, before)
+        reason = f"the {role} of {agreement} is to be paid at another address"
+        voided = await void_approvals_within(connection, unsigned, reason, at)
+        facts = {
+            "agreement": agreement,
+            "role": role,
+            "from_address": before,
+            "to_address": address,
+            "effective_at": instant(payout.effective_at),
+            "approvals_voided": voided,
+        }
+        subject = f"agreement/{agreement}"
+        await events.publish(
+            connection, leaf(subject, "payout.asked", command.request, at, facts, key)
+        )
+    return voided

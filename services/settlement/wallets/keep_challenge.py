@@ -1,0 +1,10 @@
+"""Keep a challenge that the owner of an account is given to sign."""
+
+from adapters.postgres import wallets
+from adapters.postgres.database import Database
+from domain.wallets import Challenge
+
+
+async def keep_challenge(database: Database, given: Challenge) -> None:
+    async with database.autocommit() as connection:
+        await wallets.challenge(connection, given)

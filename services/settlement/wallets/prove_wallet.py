@@ -1,0 +1,33 @@
+"""Record that an owner has proven to hold an account."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres import events, wallets
+from adapters.postgres.database import Database
+from domain.audit import by_engine, leaf
+from domain.wallets import Readiness
+
+
+@dataclass(frozen=True, slots=True)
+class ProveWallet:
+    """
+    `challenge` is the hash of the challenge that was answered, `readiness` what the network said of
+    the account then. `workflow_id` tells this answer, repeated, from another's.
+    """
+
+    readiness: Readiness
+    challenge: str
+    workflow_id: str
+    at: datetime
+
+
+async def prove_wallet(database: Database, command: ProveWallet) -> None:
+    """Use the challenge up; it is refused when it was used before, or was given for another."""
+    read, hash_, at = command.readiness, command.challenge, command.at
+    facts = {"address": read.address, "challenge": hash_, "ledger": read.ledger}
+    async with database.transaction() as connection:
+        await wallets.prove(connection, read.address, hash_, at, command.workflow_id)
+        await wallets.note(connection, read)
+        subject, by = f"wallet/{read.address}", by_engine(hash_)
+        await events.publish(connection, leaf(subject, "wallet.proven", by, at, facts, hash_))

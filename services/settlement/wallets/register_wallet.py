@@ -1,0 +1,31 @@
+"""Register an account as somebody's."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres import events, wallets
+from adapters.postgres.database import Database
+from domain.audit import leaf
+from domain.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterWallet:
+    address: str
+    owner: str
+    request: Request
+    at: datetime
+
+
+async def register_wallet(database: Database, command: RegisterWallet) -> bool:
+    """Return whether this is new; False when the account was known as the same owner's."""
+    address, owner, at = command.address, command.owner, command.at
+    async with database.transaction() as connection:
+        registered = await wallets.register(connection, address, owner, at)
+        if registered:
+            facts = {"address": address, "owner": owner}
+            subject = f"wallet/{address}"
+            await events.publish(
+                connection, leaf(subject, "wallet.registered", command.request, at, facts)
+            )
+    return registered

@@ -1,0 +1,1 @@
+"""Outages, the policies they are judged by, disputes about the verdicts, and the contract's word on them."""

@@ -1,0 +1,97 @@
+"""Hold the contract's answer to the verdict: it is attested, or halted with what differs."""
+
+from typing import Any
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import attestations, events
+from adapters.postgres.attestations import Case
+from adapters.postgres.database import Database
+from domain import evidence
+from domain.attestations import (
+    Attestation,
+    AttestationStatus,
+    CallStatus,
+    Concluding,
+    Conclusion,
+    config_of,
+    differences,
+    parity_problem,
+)
+from domain.audit import Leaf, by_engine, leaf
+from domain.events import EventType, event
+
+# Answers that the contract may remember without having been asked by us would prove nothing.
+UNEXPLAINED = "it answers from its memory, and no earlier call of ours explains that"
+
+
+async def conclude_attestation(database: Database, concluding: Concluding) -> Conclusion:
+    attestation = concluding.attestation
+    async with database.transaction() as connection:
+        case = await attestations.lock(connection, attestation)
+        call = case.call
+        if case.status is AttestationStatus.ATTESTED:
+            assert call is not None
+            return Conclusion(True, "", call["hash"], [])
+        answered = call if call is not None and call["status"] == CallStatus.ANSWERED else None
+        if concluding.problem or answered is None:
+            # Without an answer on record, what was concluded by a lost run stands.
+            problem = concluding.problem or case.problem or ""
+            return await _halt(connection, concluding, case, problem)
+        problem = _problem(case, answered)
+        if problem:
+            await attestations.reject(connection, answered)
+            return await _halt(connection, concluding, case, problem)
+        await attestations.attest(connection, attestation, answered, concluding.at)
+        facts = _facts(attestation, answered)
+        await events.publish(connection, _leaf(concluding, case, "sla.attested", facts))
+    return Conclusion(True, "", answered["hash"], [])
+
+
+async def _halt(
+    connection: AsyncConnection, concluding: Concluding, case: Case, problem: str
+) -> Conclusion:
+    attestation, at = concluding.attestation, concluding.at
+    await attestations.halt(connection, attestation, problem)
+    facts: dict[str, Any] = {
+        "outage_id": attestation.outage_id,
+        "revision": attestation.revision,
+        "problem": problem,
+    }
+    if case.call is not None and case.call["result"] is not None:
+        facts |= _facts(attestation, case.call)
+    key = (str(attestation.revision), problem)  # halted again by the same problem is no news
+    deliveries = await events.publish(
+        connection,
+        _leaf(concluding, case, "sla.halted", facts, problem),
+        event(EventType.ATTESTATION_HALTED, attestation.outage_id, at, facts, *key),
+    )
+    return Conclusion(False, problem, "", deliveries)
+
+
+def _leaf(
+    concluding: Concluding, case: Case, action: str, facts: dict[str, Any], *key: str
+) -> Leaf:
+    attestation = concluding.attestation
+    by, subject = by_engine(case.correlation_id), f"outage/{attestation.outage_id}"
+    return leaf(subject, action, by, concluding.at, facts, str(attestation.revision), *key)
+
+
+def _facts(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
+    outcome = attestations.outcome_of(call)
+    facts = evidence.of_attestation(attestation, call["contract_id"], call["hash"], outcome)
+    return facts | {"config_snapshot": call["config_snapshot"]}
+
+
+def _problem(case: Case, call: RowMapping) -> str:
+    """Say what keeps the contract's answer from confirming the verdict; empty when nothing does."""
+    outcome = attestations.outcome_of(call)
+    if outcome.finding is None:
+        return outcome.reason
+    found = differences(
+        case.symbol, case.verdict, case.policy, outcome.finding, config_of(call["config_snapshot"])
+    )
+    if not outcome.fresh and not case.remembered:
+        found.append(UNEXPLAINED)
+    return parity_problem(found)

@@ -1,0 +1,10 @@
+"""Keep what is proven of a call; what was kept before stands."""
+
+from adapters.postgres import attestations
+from adapters.postgres.database import Database
+from domain.attestations import Call, CallOutcome
+
+
+async def keep_outcome(database: Database, call: Call, outcome: CallOutcome) -> None:
+    async with database.transaction() as connection:
+        await attestations.note(connection, call, outcome)

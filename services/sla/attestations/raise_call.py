@@ -1,0 +1,11 @@
+"""Keep a higher bid for a call's place before it is sent."""
+
+from adapters.postgres import attestations
+from adapters.postgres.database import Database
+from domain.attestations import Call
+
+
+async def raise_call(database: Database, call: Call, higher: Call) -> Call:
+    """Return the bid that is kept, by whichever run."""
+    async with database.transaction() as connection:
+        return await attestations.bid(connection, call, higher)

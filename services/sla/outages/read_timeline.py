@@ -1,0 +1,52 @@
+"""The story of one outage, gathered from the audit trail and what the receivers answered."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.postgres import audit, outages, webhooks
+from adapters.postgres.database import Database
+
+
+async def read_timeline(database: Database, outage_id: str) -> list[dict[str, Any]]:
+    """
+    Return one item per audit entry and per webhook delivery, in order of time.
+
+    An entry's item carries its hash, so that what is read here can be held against the trail.
+    """
+    async with database.autocommit() as connection:
+        await outages.get(connection, outage_id)
+        trail = await audit.trail(connection, f"outage/{outage_id}")
+        deliveries = await webhooks.of_outage(connection, outage_id)
+    items = [_of_entry(leaf) for leaf in trail]
+    items += [_of_delivery(dict(delivery)) for delivery in deliveries]
+    return sorted(items, key=lambda item: str(item["at"]))
+
+
+def _of_entry(leaf: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "at": leaf["at"],
+        "step": leaf["action"],
+        "actor": leaf["actor"],
+        "correlation_id": leaf["correlation_id"],
+        "evidence": leaf["evidence"],
+        "leaf_hash": leaf["hash"],
+    }
+
+
+def _of_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
+    at = delivery["delivered_at"] or delivery["created_at"]
+    return {
+        "at": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "step": f"webhook.{delivery['status']}",
+        "actor": "engine",
+        "correlation_id": "",
+        "evidence": {
+            "delivery_id": delivery["id"],
+            "event_id": delivery["event_id"],
+            "event": delivery["type"],
+            "url": delivery["url"],
+            "attempts": delivery["attempts"],
+            "response_code": delivery["response_code"],
+        },
+        "leaf_hash": None,
+    }

@@ -1,0 +1,32 @@
+"""Publish the next version of a policy."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres import events, policies
+from adapters.postgres.database import Database
+from domain.audit import leaf
+from domain.evidence import of_policy
+from domain.outages import Request
+from domain.policies import Policy, check
+
+
+@dataclass(frozen=True, slots=True)
+class PublishPolicy:
+    """The policy bears no version yet."""
+
+    policy: Policy
+    request: Request
+    at: datetime
+
+
+async def publish_policy(database: Database, command: PublishPolicy) -> Policy:
+    """Return the version that was added, or the one that was there with the same content."""
+    check(command.policy)
+    async with database.transaction() as connection:
+        policy = await policies.publish(connection, command.policy)
+        subject, facts, key = f"policy/{policy.name}", of_policy(policy), str(policy.version)
+        await events.publish(
+            connection, leaf(subject, "policy.published", command.request, command.at, facts, key)
+        )
+    return policy

@@ -1,0 +1,143 @@
+"""Use cases alone open transactions and write the audit trail, one public one a file."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PRODUCT = ("api", "cli", "worker", "activities", "workflows", "domain", "adapters", "services")
+MODULES_MAX = 12
+# It writes the confirmation of a payment by hand; it goes when the payment's workflow does.
+ELSEWHERE = {"api/adoptions.py"}
+
+
+def _files(*packages: str) -> list[Path]:
+    return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _opens_transaction(source: str) -> bool:
+    return any(
+        isinstance(node, ast.Call)
+        and (
+            ast.unparse(node.func).endswith(".transaction")
+            or ast.unparse(node.func).endswith("engine.begin")
+        )
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+def _imported(source: str) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+def test_only_use_cases_open_transactions() -> None:
+    opening = {
+        _name(path)
+        for path in _files(*PRODUCT)
+        if path.parts[len(ROOT.parts)] != "services" and _opens_transaction(path.read_text())
+    }
+    # The one that makes them.
+    assert opening - {"adapters/postgres/database.py"} == ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "async with database.transaction() as connection: pass",
+        "async with engine.database.transaction() as connection: pass",
+        "connection = self.database.transaction()",
+        "async with database.engine.begin() as connection: pass",
+    ],
+)
+def test_a_transaction_is_recognised(source: str) -> None:
+    wrapped = f"async def run():\n    {source}\n"
+    assert _opens_transaction(wrapped)
+    assert not _opens_transaction(
+        wrapped.replace("transaction", "autocommit").replace("begin", "x")
+    )
+
+
+def test_no_adapter_publishes() -> None:
+    """What is written beside a row to the audit trail is a use case's to say."""
+    publishing = {
+        _name(path)
+        for path in _files("adapters")
+        if any(
+            name.startswith(("domain.audit", "adapters.postgres.events", "adapters.postgres.audit"))
+            for name in _imported(path.read_text())
+        )
+    }
+    assert publishing == {"adapters/postgres/events.py"}
+
+
+def _use_cases() -> Iterator[tuple[Path, list[ast.AsyncFunctionDef]]]:
+    for path in _files("services"):
+        if path.name != "__init__.py":
+            body = ast.parse(path.read_text()).body
+            yield (
+                path,
+                [
+                    node
+                    for node in body
+                    if isinstance(node, ast.AsyncFunctionDef) and not node.name.startswith("_")
+                ],
+            )
+
+
+def test_a_file_is_one_use_case() -> None:
+    """It bears the file's name and takes the database; what others share takes their connection."""
+    wrong = []
+    for path, functions in _use_cases():
+        shared = [each for each in functions if each.name.endswith("_within")]
+        public = [each for each in functions if each not in shared]
+        if any(each.args.args[0].arg != "connection" for each in shared):
+            wrong.append(f"{_name(path)}: a part that is shared takes the connection first")
+        if any(each.args.args[0].arg != "database" for each in public):
+            wrong.append(f"{_name(path)}: a use case takes the database first")
+        if not path.stem.startswith("read_") and [each.name for each in public] not in (
+            [path.stem],
+            [],
+        ):
+            wrong.append(f"{_name(path)}: one use case of the file's name, not {public}")
+    assert wrong == []
+
+
+def test_a_use_case_is_at_most_one_transaction() -> None:
+    opened = {
+        f"{_name(path)} {function.name}": count
+        for path, functions in _use_cases()
+        for function in functions
+        if (count := _count_transactions(function)) > 1
+    }
+    assert opened == {}
+
+
+def _count_transactions(function: ast.AsyncFunctionDef) -> int:
+    return sum(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("transaction", "autocommit")
+        for node in ast.walk(function)
+    )
+
+
+def test_a_room_has_few_modules() -> None:
+    crowded = {
+        _name(folder): count
+        for folder in {path.parent for path in _files("services")}
+        if (count := len([path for path in folder.glob("*.py") if path.name != "__init__.py"]))
+        > MODULES_MAX
+    }
+    assert crowded == {}
