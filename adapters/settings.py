@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.logs import LogFormat, LogLevel
 from domain import money
 from domain.attempts import SettlementRail
 from domain.errors import Invalid
@@ -113,6 +114,10 @@ class CommonSettings(BaseSettings):
     )
     temporal_address: str = Field("127.0.0.1:7233", description="Temporal frontend, host:port")
     temporal_namespace: str = Field("default", description="Temporal namespace")
+    log_format: LogFormat = Field("json", description="form of the logs: json, or console")
+    log_level: LogLevel = Field(
+        "INFO", description="least level that is logged: DEBUG, INFO, WARNING or ERROR"
+    )
     stellar_network: Literal["sandbox", "testnet", "public"] = Field(
         "sandbox", description="which Stellar network money moves on"
     )

@@ -9,6 +9,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters import logs
 from adapters.postgres import outages
 from api.dependencies import ANSWER_WITHIN, Engine
 from domain.disputes import Dispute, Filed, Ruling
@@ -35,6 +36,7 @@ Handle = WorkflowHandle[OutageWorkflow, OutageStatus | None]
 async def declare(engine: Engine, declaration: Declaration) -> Recorded | None:
     """Start the life of an outage; None when it has lived already, with this very content."""
     outage = declaration.outage
+    logs.bind(outage_id=outage.id)
     start = WithStartWorkflowOperation(
         OutageWorkflow.run,
         declaration,
@@ -107,6 +109,7 @@ async def retry_payment(engine: Engine, payment_id: str) -> None:
 
 async def _ask(engine: Engine, outage_id: str, update: Any, message: Any, update_id: str) -> Any:
     """Ask an outage's life to change, and wait for its answer."""
+    logs.bind(outage_id=outage_id)
     try:
         return await _life(engine.temporal, outage_id).execute_update(
             update, message, id=update_id, rpc_timeout=ANSWER_WITHIN

@@ -11,6 +11,7 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import APIKeyHeader
 from temporalio.client import Client
 
+from adapters import logs
 from adapters.postgres import auth, database
 from adapters.settings import ApiSettings
 from domain import outages
@@ -41,6 +42,12 @@ def _engine(request: Request) -> Engine:
 
 async def get_engine(request: Request) -> Engine:
     return _engine(request)
+
+
+async def bind_subjects(request: Request) -> None:
+    """Let every line of a request say which outage or payment its path names."""
+    about = request.path_params
+    logs.bind(outage_id=about.get("outage_id"), payment_id=about.get("payment_id"))
 
 
 async def get_database(request: Request) -> database.Database:

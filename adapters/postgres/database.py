@@ -38,6 +38,8 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_recycle=1800,
+            # An error is logged, and what a caller wrote has no place in a log.
+            hide_parameters=True,
             connect_args={
                 "connect_timeout": 5,
                 "options": "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=15s"
