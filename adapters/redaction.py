@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 HIDDEN = "***"
 # Short values stand in innocent words as well; whoever has such a password has other troubles.
 SECRET_CHARACTERS_MIN = 6
+SHORT_MAX = 100
 _SECRET_NAME = re.compile(r"(_SEED|_KEY|_PASSWORD|_SECRET|_TOKEN)$|^PGPASSWORD$")
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     # what the database says of a row: its values are a caller's
@@ -59,8 +61,13 @@ class Redactor:
         # The longest first: one may be the beginning of another.
         words = sorted(secrets, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, words))) if words else None
+        # The ids and names of a line stand in many lines.
+        self._short = lru_cache(maxsize=4096)(self._cleaned)
 
     def redact(self, text: str) -> str:
+        return self._short(text) if len(text) <= SHORT_MAX else self._cleaned(text)
+
+    def _cleaned(self, text: str) -> str:
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
         for shape, instead in _SHAPES:

@@ -120,7 +120,9 @@ def route_of(scope: Scope) -> str:
     template = getattr(scope.get("route"), "path", None)
     if template is None:
         return "unmatched"
-    prefix = PREFIX if scope["path"].startswith(PREFIX + "/") else ""
+    # That of an included router lacks what it was included under.
+    inside = scope["path"].startswith(f"{PREFIX}/") and not template.startswith(f"{PREFIX}/")
+    prefix = PREFIX if inside else ""
     return f"{prefix}{template}"
 
 

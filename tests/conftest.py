@@ -33,7 +33,15 @@ def surroundings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name == "DATABASE_URL" or name.startswith(
-                ("TEMPORAL_", "LOG_", "STELLAR_", "SLA_", "SETTLEMENT_", "RECONCILIATION_", "INSPECTION_")
+                (
+                    "TEMPORAL_",
+                    "LOG_",
+                    "STELLAR_",
+                    "SLA_",
+                    "SETTLEMENT_",
+                    "RECONCILIATION_",
+                    "INSPECTION_",
+                )
             ):
                 patch.delenv(name)
         patch.setenv("BOOTSTRAP_API_KEY", KEY)
