@@ -24,6 +24,7 @@ from api import (
     payments,
     problems,
     reconciliation,
+    responses,
     sla,
     wallets,
     webhooks,
@@ -93,10 +94,12 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     # What stands under /payments by a name of its own goes before the payment of any id.
     money = (limits, breakers, approvals, adoptions, payments)
     proofs = (reconciliation, clearings, inspections)
-    for noun in (outages, disputes, sla, *money, wallets, *proofs, events, webhooks, health):
+    nouns = (outages, disputes, sla, *money, wallets, *proofs, events, webhooks, health)
+    for noun in nouns:
         app.include_router(noun.router, prefix=PREFIX)
     # Probes look for health at the root as well.
     app.include_router(health.router, include_in_schema=False)
     problems.install(app)
+    responses.install(app, [noun.router for noun in nouns])
     app.add_middleware(Guards)
     return app

@@ -14,6 +14,7 @@ from adapters.postgres.payments import payment_of
 from api import commands
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running
+from api.responses import problems
 from api.views import PageView, PaymentView
 from domain import evidence
 from domain.approvals import APPROVERS, NOTE_MAX, approve, check_role, check_withdrawal, digest
@@ -80,7 +81,7 @@ async def _queued(connection: AsyncConnection, rows: list[RowMapping]) -> list[Q
     ]
 
 
-@router.get("/{payment_id}/approvals")
+@router.get("/{payment_id}/approvals", responses=problems(404))
 async def show_approvals(payment_id: PaymentId, database: Database, caller: Caller) -> QueuedView:
     """Show who approved a payment, void approvals too."""
     async with database.autocommit() as connection:
@@ -88,7 +89,7 @@ async def show_approvals(payment_id: PaymentId, database: Database, caller: Call
         return (await _queued(connection, [row]))[0]
 
 
-@router.post("/{payment_id}/approvals", status_code=201)
+@router.post("/{payment_id}/approvals", status_code=201, responses=problems(403, 404, 409))
 async def approve_payment(
     payment_id: PaymentId, body: ApprovalBody, engine: Running, caller: Caller, asked: Asked
 ) -> QueuedView:
@@ -117,7 +118,7 @@ async def approve_payment(
     return await show_approvals(payment_id, engine.database, caller)
 
 
-@router.delete("/{payment_id}/approvals")
+@router.delete("/{payment_id}/approvals", responses=problems(404, 409))
 async def withdraw_approval(
     payment_id: PaymentId, engine: Running, caller: Caller, asked: Asked
 ) -> QueuedView:

@@ -13,6 +13,7 @@ from adapters.postgres import breakers
 from api import commands
 from api.bodies import Body
 from api.dependencies import Admin, Asked, Caller, Database, Engine, Running
+from api.responses import problems
 from domain.breakers import REASON_MAX, check_reason
 from domain.errors import Conflict
 
@@ -47,7 +48,7 @@ async def get_breaker(database: Database, caller: Caller) -> BreakerView:
     )
 
 
-@router.post("")
+@router.post("", responses=problems(409))
 async def switch_breaker(
     body: BreakerBody, engine: Running, admin: Admin, asked: Asked
 ) -> BreakerView:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import breaks, clearings, events, ledger
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, get_admin
+from api.responses import problems
 from domain.audit import leaf
 from domain.clearings import NOTE_MAX, Clearing, Outcome, cleared, clearing_entry
 from domain.errors import Conflict
@@ -45,7 +46,7 @@ class ClearingView(BaseModel):
         return cls.model_validate(dict(row) | shown)
 
 
-@router.get("/breaks/{break_id}/clearing")
+@router.get("/breaks/{break_id}/clearing", responses=problems(404))
 async def show_clearing(
     break_id: BreakId, database: Database, caller: Caller
 ) -> ClearingView | None:
@@ -56,7 +57,9 @@ async def show_clearing(
     return None if row is None else ClearingView.of(row)
 
 
-@router.post("/breaks/{break_id}/clearing", dependencies=[Depends(get_admin)])
+@router.post(
+    "/breaks/{break_id}/clearing", dependencies=[Depends(get_admin)], responses=problems(404, 409)
+)
 async def clear_break(
     break_id: BreakId, body: ClearingBody, database: Database, asked: Asked
 ) -> ClearingView:

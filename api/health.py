@@ -10,6 +10,7 @@ from temporalio.service import RPCError
 
 from adapters.postgres import networks
 from api.dependencies import Running
+from api.responses import problems
 from domain.errors import NotFound, Unavailable
 
 MEND = "a person must act: see the lines with ALARM in the settlement worker's log"
@@ -76,7 +77,7 @@ async def _temporal(engine: Running) -> str:
     return "ok"
 
 
-@router.get("/stack")
+@router.get("/stack", responses=problems(404))
 async def stack(engine: Running) -> Stack:
     settings = engine.settings
     if settings.stellar_network != "sandbox":

@@ -21,7 +21,7 @@ PACKAGES = (
 FURNITURE = {
     "api": {
         *("__main__", "app", "bodies", "commands", "dependencies", "errands", "guards", "health"),
-        *("listening", "problems", "timeline", "views"),
+        *("listening", "problems", "responses", "timeline", "views"),
     },
     "workflows": {"columns", "steps"},
     "activities": set[str](),
