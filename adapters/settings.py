@@ -115,9 +115,7 @@ class CommonSettings(BaseSettings):
     temporal_address: str = Field("127.0.0.1:7233", description="Temporal frontend, host:port")
     temporal_namespace: str = Field("default", description="Temporal namespace")
     log_format: LogFormat = Field("json", description="form of the logs: json, or console")
-    log_level: LogLevel = Field(
-        "INFO", description="least level that is logged: DEBUG, INFO, WARNING or ERROR"
-    )
+    log_level: LogLevel = Field("INFO", description="least level that is logged: DEBUG to ERROR")
     stellar_network: Literal["sandbox", "testnet", "public"] = Field(
         "sandbox", description="which Stellar network money moves on"
     )
@@ -272,7 +270,7 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
         description="how many sends without an answer open the breaker; 0 is never",
     )
     settlement_breaker_minutes: Whole = Field(
-        10, ge=1, le=1440, description="minutes within which those are counted"
+        10, ge=1, le=1440, description="minutes they count in"
     )
 
 

@@ -11,7 +11,7 @@ async def timeline(connection: AsyncConnection, outage_id: str) -> list[dict[str
     """
     Return one entry per audit leaf and per webhook delivery, in order of time.
 
-    A leaf's entry carries its hash, so that what is read here can be held against the trail.
+    A leaf's entry carries all that is hashed, and the hash: anyone can compute it again (docs/audit.md).
     """
     items = [
         {
@@ -20,6 +20,8 @@ async def timeline(connection: AsyncConnection, outage_id: str) -> list[dict[str
             "actor": leaf["actor"],
             "correlation_id": leaf["correlation_id"],
             "evidence": leaf["evidence"],
+            "subject": leaf["subject"],
+            "leaf_id": leaf["id"],
             "leaf_hash": leaf["hash"],
         }
         for leaf in await audit.trail(connection, f"outage/{outage_id}")
@@ -40,6 +42,8 @@ async def timeline(connection: AsyncConnection, outage_id: str) -> list[dict[str
                     "attempts": delivery["attempts"],
                     "response_code": delivery["response_code"],
                 },
+                "subject": None,
+                "leaf_id": None,
                 "leaf_hash": None,
             }
         )
