@@ -264,10 +264,7 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
         description="how many refusals of what we sign open the breaker; 0 is never",
     )
     settlement_breaker_unknowns: Whole = Field(
-        1000,
-        ge=0,
-        lt=2**31,
-        description="how many sends without an answer open the breaker; 0 is never",
+        1000, ge=0, lt=2**31, description="how many unanswered sends open the breaker; 0 is never"
     )
     settlement_breaker_minutes: Whole = Field(
         10, ge=1, le=1440, description="minutes they count in"

@@ -13,19 +13,7 @@ async def timeline(connection: AsyncConnection, outage_id: str) -> list[dict[str
 
     A leaf's entry carries all that is hashed, and the hash: anyone can compute it again (docs/audit.md).
     """
-    items = [
-        {
-            "at": leaf["at"],
-            "step": leaf["action"],
-            "actor": leaf["actor"],
-            "correlation_id": leaf["correlation_id"],
-            "evidence": leaf["evidence"],
-            "subject": leaf["subject"],
-            "leaf_id": leaf["id"],
-            "leaf_hash": leaf["hash"],
-        }
-        for leaf in await audit.trail(connection, f"outage/{outage_id}")
-    ]
+    items = [_shown(leaf) for leaf in await audit.trail(connection, f"outage/{outage_id}")]
     for delivery in await webhooks.of_outage(connection, outage_id):
         at = delivery["delivered_at"] or delivery["created_at"]
         items.append(
@@ -48,3 +36,9 @@ async def timeline(connection: AsyncConnection, outage_id: str) -> list[dict[str
             }
         )
     return sorted(items, key=lambda item: str(item["at"]))
+
+
+def _shown(leaf: dict[str, Any]) -> dict[str, Any]:
+    same = ("at", "actor", "correlation_id", "evidence", "subject")
+    named = {"step": leaf["action"], "leaf_id": leaf["id"], "leaf_hash": leaf["hash"]}
+    return {name: leaf[name] for name in same} | named
