@@ -50,7 +50,7 @@ class AttestationActivities(AttestationSteps):
     def calculator(self) -> Calculator:
         if self._calculator is None:
             raise ContractMismatch(
-                "this worker calls no contract; start it with CONTRACT_EXECUTION_MODE=soroban"
+                "this worker does not call the SLA contract; start it with CONTRACT_EXECUTION_MODE=soroban"
             )
         return self._calculator
 
@@ -77,7 +77,9 @@ class AttestationActivities(AttestationSteps):
             stored = await attestations.store(connection, attestation, signed)
             known = stored or await attestations.open_call(connection, calculator.source)
         if known is None:
-            raise ChainUnavailable("the node lags behind the operator's last call")
+            raise ChainUnavailable(
+                "the RPC node is behind the operator's last call; it is asked again"
+            )
         return Turn(known, mine=_of(attestation, known))
 
     @activity.defn

@@ -114,7 +114,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
         self, batch: Batch, held: Reservation, riding: Sequence[Transfer], times_signed: int
     ) -> BatchPreparation:
         if sum(len(transfer.shares) for transfer in riding) != held.riders:
-            raise TryAgain(f"batch {batch.id} lost a rider; look again")
+            raise TryAgain(f"batch {batch.id} lost a payment meanwhile; read it again")
         async with self.database.autocommit() as connection:
             rail = await shares.rail_of(connection, batch)
         if not riding:
@@ -138,7 +138,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
             # An attempt that was given back may have been begun again, under the same name, for
             # others: what is stored for it pays those who ride in it.
             if stored is envelope and not envelope.voids and now_riding != list(riding):
-                raise TryAgain(f"batch {batch.id} carries others by now; look again")
+                raise TryAgain(f"batch {batch.id} has other payments by now; read it again")
             reserved = [reservation(rider, batch.n, batch.leader) for rider in riders.values()]
             await ledger.book_many(connection, reserved)
         reach("after_store")

@@ -147,7 +147,9 @@ class OutageActivities(OutageSteps):
         async with self.database.transaction() as connection:
             dossier = await outages.lock(connection, outage_id)
             if dossier.judged is None or dossier.judged[0] != revision:
-                raise Conflict(f"revision {revision} is not the last word on {outage_id!r}")
+                raise Conflict(
+                    f"revision {revision} is not the newest verdict of outage {outage_id!r}"
+                )
             if await attestations.lacking(connection, outage_id, revision):
                 raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
             verdict = dossier.judged[1]
@@ -187,9 +189,11 @@ async def _known(connection: AsyncConnection, declaration: Declaration) -> Dossi
     outage = declaration.outage
     known = await outages.lock(connection, outage.id)
     if known.fingerprint != outage.fingerprint():
-        raise Conflict(f"outage {outage.id!r} was declared before with other content")
+        raise Conflict(
+            f"outage {outage.id!r} was declared before with different content; use another id"
+        )
     if known.correlation_id != declaration.request.correlation_id:
-        raise Conflict(f"outage {outage.id!r} is on record already")
+        raise Conflict(f"outage {outage.id!r} is recorded already")
     return known
 
 

@@ -115,7 +115,9 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             return replace(why, dead_after=held.envelope.max_ledger)
         async with self.database.autocommit() as connection:
             if not await attempts.release(connection, held):
-                raise TryAgain(f"payment {held.payment_id} has moved on meanwhile; look again")
+                raise TryAgain(
+                    f"payment {held.payment_id} was changed by another process meanwhile; read it again"
+                )
         return why
 
     @activity.defn

@@ -49,12 +49,16 @@ class ReconciliationActivities(ReconciliationSteps):
             booked = await reconciliation.first_booked_ledger(connection)
         network = self.history.identity.passphrase
         if reading is not None and reading["passphrase"] not in (None, network):
-            raise ChainMismatch(f"what was read is of {reading['passphrase']!r}, not {network!r}")
+            raise ChainMismatch(
+                f"the transfers read are of network {reading['passphrase']!r}, not {network!r}; check STELLAR_RPC_URL"
+            )
         read = None if reading is None else reading["ledger"]
         begin = start(read, booked, extent)
         if begin.gap is not None and not extent.all_heard:
             # Ledgers are given up only when nobody has them.
-            raise ChainUnavailable("a silent RPC node may still have what others forgot")
+            raise ChainUnavailable(
+                "an RPC node that does not answer may have history the others have dropped; it is asked again"
+            )
         if begin.ledger > extent.latest:
             return read or 0  # nothing new, or a node that lags: it is asked again
         count, end = 0, time.monotonic() + READ_FOR_SECONDS

@@ -87,7 +87,7 @@ Passphrase = Annotated[str, AfterValidator(_of_network)]
 
 def _long_enough(hours: int, known: ValidationInfo) -> int:
     if hours == 0 and known.data.get("stellar_network") == "public":
-        raise ValueError("whoever stole a key could send money elsewhere at once; at least 1")
+        raise ValueError("must be at least 1: with 0, a stolen key sends money elsewhere at once")
     return hours
 
 
@@ -96,7 +96,7 @@ CoolOff = Annotated[Whole, AfterValidator(_long_enough)]
 
 def _of_tests(url: str | None, known: ValidationInfo) -> str | None:
     if url is not None and known.data.get("stellar_network") == "public":
-        raise ValueError("there is no friendbot on the public network; leave it out")
+        raise ValueError("the public network has no friendbot; leave it out")
     return url
 
 

@@ -81,7 +81,7 @@ async def _made(connection: AsyncConnection, payment: Payment, hash_: str) -> By
             return made
     raise Invalid(
         "transaction_hash",
-        f"reconciliation has read no transfer number {payment.number} out of a treasury in it that the "
+        f"reconciliation has not read a transfer number {payment.number} out of a treasury in it that the "
         "engine did not make, or its break was closed with suspense",
     )
 

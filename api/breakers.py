@@ -61,7 +61,7 @@ async def switch_breaker(
     async with engine.database.transaction() as connection:
         deliveries = await breakers.switch(connection, asked, at, body.reason, to_open=to_open)
     if deliveries is None:
-        raise Conflict(f"the breaker is {'open' if to_open else 'closed'} already")
+        raise Conflict(f"the circuit breaker is {'open' if to_open else 'closed'} already")
     if to_open:
         # Who did it, and the reason they gave, stand in the audit trail.
         log.error("the circuit breaker was opened by a request: no new payment is settled")

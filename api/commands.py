@@ -62,7 +62,9 @@ async def declare(engine: Engine, declaration: Declaration) -> Recorded | None:
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage.id)
     if row["fingerprint"] != outage.fingerprint():
-        raise Conflict(f"outage {outage.id!r} was declared before with other content")
+        raise Conflict(
+            f"outage {outage.id!r} was declared before with different content; use another id"
+        )
     return None
 
 
@@ -126,7 +128,7 @@ async def _explain(engine: Engine, outage_id: str, error: RPCError) -> None:
         row = await outages.get(connection, outage_id)
     window = row["dispute_deadline"]
     past = f", its dispute window closed at {window.isoformat()}" if window else ""
-    raise Conflict(f"outage {outage_id!r} is {row['status']}{past}; nothing about it can change")
+    raise Conflict(f"outage {outage_id!r} is {row['status']}{past}; it can no longer be changed")
 
 
 def _life(temporal: Client, outage_id: str) -> Handle:

@@ -63,7 +63,7 @@ async def get_principal(
 ) -> Principal:
     """Know the caller by key; one that was replaced or given another role is so in seconds."""
     if not key:
-        raise Unauthenticated("send your API key in the header X-API-Key")
+        raise Unauthenticated("the API key is missing: send it in the header X-API-Key")
     known: dict[bytes, tuple[Principal, float]] = request.app.state.principals
     digest = hashlib.sha256(key.encode()).digest()
     if digest not in known or time.monotonic() - known[digest][1] > KEY_REMEMBERED_SECONDS:
@@ -71,7 +71,7 @@ async def get_principal(
         async with _engine(request).database.autocommit() as connection:
             found = await auth.principal(connection, key)
         if found is None:
-            raise Unauthenticated("this API key is not known")
+            raise Unauthenticated("the API key is not known: ask an admin for one")
         if len(known) >= KEYS_REMEMBERED_MAX:
             known.clear()
         known[digest] = found, time.monotonic()
@@ -80,7 +80,7 @@ async def get_principal(
 
 async def get_admin(principal: Annotated[Principal, Depends(get_principal)]) -> Principal:
     if not principal.may(Role.ADMIN):
-        raise Forbidden("only an admin may do this")
+        raise Forbidden("this request needs the role admin")
     return principal
 
 

@@ -73,7 +73,7 @@ async def _temporal(engine: Running) -> str:
     try:
         await engine.temporal.service_client.check_health()
     except (RPCError, RuntimeError):
-        return "Temporal does not answer; try again"
+        return "Temporal does not answer; repeat the request"
     return "ok"
 
 
@@ -81,7 +81,7 @@ async def _temporal(engine: Running) -> str:
 async def stack(engine: Running) -> Stack:
     settings = engine.settings
     if settings.stellar_network != "sandbox":
-        raise NotFound("the stack is shown in the sandbox only")
+        raise NotFound("the addresses of the stack are shown in the sandbox only")
     return Stack(
         stellar_network=settings.stellar_network,
         # The network may only be called a sandbox, and a provider's URL may hold a key.

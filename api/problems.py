@@ -98,8 +98,8 @@ async def temporal_silent(request: Request, error: Exception) -> JSONResponse:
     return _refused(
         request,
         Unavailable.code,
-        "The engine did not answer in time. What you asked for may still be done: "
-        "repeat it with the same Idempotency-Key, or look at the outage.",
+        "Temporal did not answer in time. The request may still be carried out: "
+        "repeat it with the same Idempotency-Key, or read the outage.",
         None,
     )
 

@@ -48,19 +48,19 @@ class Problem(BaseModel):
 _DECLARED: dict[int, tuple[str, str, str, str, str | None]] = {
     401: (
         *("Unauthenticated", "The API key is missing or not known."),
-        *("unauthenticated", "The API key is missing: send it in the header X-API-Key.", None),
+        *("unauthenticated", "the API key is missing: send it in the header X-API-Key", None),
     ),
     403: (
         *("Forbidden", "The role of the API key may not do this."),
-        *("forbidden", "This request needs the role admin.", None),
+        *("forbidden", "this request needs the role admin", None),
     ),
     404: (
         *("NotFound", "What the path or the body names does not exist."),
-        *("not_found", "Outage 'OUT-1' does not exist.", None),
+        *("not_found", "outage 'OUT-1' does not exist", None),
     ),
     409: (
         *("Conflict", "The request contradicts what has already happened; nothing was written."),
-        *("conflict", "Outage 'OUT-1' is closed and cannot be resolved.", None),
+        *("conflict", "outage 'OUT-1' is closed and cannot be resolved", None),
     ),
     413: (
         *("TooLarge", "The body is larger than any request needs."),
@@ -78,7 +78,7 @@ _DECLARED: dict[int, tuple[str, str, str, str, str | None]] = {
     ),
     503: (
         *("Unavailable", "The database, Temporal or the Stellar network does not answer; repeat."),
-        *("unavailable", "The database does not answer. Try again.", None),
+        *("unavailable", "the database does not answer; repeat the request", None),
     ),
 }
 

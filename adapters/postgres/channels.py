@@ -33,7 +33,7 @@ async def get(connection: AsyncConnection, address: str) -> Channel:
         await connection.execute(select(*_COLUMNS).where(channels.c.address == address))
     ).one_or_none()
     if row is None:
-        raise NotFound(f"the book knows no channel {address}")
+        raise NotFound(f"the database has no channel {address}")
     return Channel(*row)
 
 
@@ -154,7 +154,9 @@ async def release(connection: AsyncConnection, given: Release, served: Held | No
     if served is not None and not await attempts.finish(
         connection, served.attempt, AttemptStatus.FAILED, given.proof
     ):
-        raise Conflict(f"channel {given.channel} has moved on meanwhile; look again")
+        raise Conflict(
+            f"channel {given.channel} was changed by another process meanwhile; read it again"
+        )
     if served is not None and given.sequence < served.attempt.sequence:
         await attempts.leave_sequence(connection, served.attempt)
     released = await connection.execute(
@@ -192,7 +194,9 @@ async def _lock(connection: AsyncConnection, given: Release, served: Held | None
         this = {"leader": served.attempt.payment_id, "n": served.attempt.n}
         await connection.execute(_LOCK, this | {"channel": given.channel})
     if await held(connection, given.channel) != served:
-        raise Conflict(f"channel {given.channel} has moved on meanwhile; look again")
+        raise Conflict(
+            f"channel {given.channel} was changed by another process meanwhile; read it again"
+        )
 
 
 async def _given_back(connection: AsyncConnection, served: Held) -> list[Entry]:

@@ -75,8 +75,8 @@ def _translated() -> Iterator[None]:
         # It would fail the same way for ever, and a step that fails is tried for ever.
         raise Refused(f"the database cannot hold this value: {error.orig}") from error
     except (OperationalError, InterfaceError, TimeoutError) as error:
-        raise Unavailable("the database does not answer; try again") from error
+        raise Unavailable("the database does not answer; repeat the request") from error
     except DBAPIError as error:
         if error.connection_invalidated:
-            raise Unavailable("the database connection was lost; try again") from error
+            raise Unavailable("the database connection was lost; repeat the request") from error
         raise

@@ -39,7 +39,9 @@ async def register(connection: AsyncConnection, address: str, owner: str, at: da
     if changed.one_or_none() is not None:
         return True
     if (await get(connection, address))["owner"] != owner:
-        raise Conflict(f"{address} is proven to be somebody else's")
+        raise Conflict(
+            f"{address} is registered by another owner, who has proven it; register an address of your own"
+        )
     return False
 
 
@@ -47,7 +49,7 @@ async def get(connection: AsyncConnection, address: str) -> RowMapping:
     rows = await connection.execute(select(wallets).where(wallets.c.address == address))
     row = rows.mappings().one_or_none()
     if row is None:
-        raise NotFound(f"there is no wallet {address!r}; register it first")
+        raise NotFound(f"wallet {address!r} is not registered; register it first")
     return row
 
 
@@ -165,11 +167,11 @@ async def ask_payout(
         select(agreements.c.name).where(agreements.c.name == wanted.agreement).with_for_update()
     )
     if known is None:
-        raise NotFound(f"there is no agreement {wanted.agreement!r}")
+        raise NotFound(f"agreement {wanted.agreement!r} does not exist")
     pending = await pending_payout(connection, wanted.agreement, wanted.role, at)
     if pending is not None and pending["id"] != payout_id:
         raise Conflict(
-            f"{wanted.role} is to be paid at {pending['address']} from "
+            f"{wanted.role} has a pending change of address to {pending['address']} from "
             f"{pending['effective_at'].isoformat()} on; cancel that first"
         )
     added = await connection.execute(
@@ -214,7 +216,7 @@ async def cancel_payout(
 ) -> RowMapping:
     pending = await pending_payout(connection, agreement, role, at)
     if pending is None:
-        raise NotFound(f"no change of the {role}'s address is pending")
+        raise NotFound(f"the {role} has no pending change of address; nothing was cancelled")
     await connection.execute(
         update(payouts)
         .where(payouts.c.id == pending["id"])

@@ -143,7 +143,9 @@ class Rail:
         for transfer in riding:
             treasury = self.keys.treasuries[transfer.payer]
             if treasury.public_key != transfer.from_address:
-                raise Obstructed(f"we hold no key for {transfer.from_address}")
+                raise Obstructed(
+                    f"the settlement worker has no signing seed for {transfer.from_address}"
+                )
             signers[treasury.public_key] = treasury
         return list(signers.values())
 

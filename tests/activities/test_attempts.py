@@ -102,7 +102,10 @@ async def test_a_treasury_whose_key_we_do_not_hold_pays_nothing(
     another = {treasury: Keypair.random() for treasury in rail.keys.treasuries}
     monkeypatch.setattr(rail, "keys", replace(rail.keys, treasuries=another))
     why = await steps.prepare_payment(payment)
-    assert (why.attempt, why.obstacle) == (None, f"we hold no key for {payment.from_address}")
+    assert (why.attempt, why.obstacle) == (
+        None,
+        f"the settlement worker has no signing seed for {payment.from_address}",
+    )
     async with database.autocommit() as connection:  # nothing was signed, and no channel is taken
         assert await reservations.held(connection, payment.id) is None
     monkeypatch.undo()

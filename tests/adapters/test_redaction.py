@@ -53,7 +53,7 @@ def test_what_has_the_shape_of_a_secret_is_taken_out(line: str, secret: str) -> 
         "Uvicorn running on http://127.0.0.1:8000 (Press CTRL+C to quit)",
         "node 2 (rpc.example) is 7 ledgers behind",
         "break brk_1 (unexplained, high): 5 USDC left GBOND7VVXYZ2 at ledger 51",
-        "outage 'OUT-1' is closed; nothing about it can change",
+        "outage 'OUT-1' is closed; it can no longer be changed",
     ],
 )
 def test_an_innocent_line_stays_as_it_is(line: str) -> None:

@@ -41,9 +41,9 @@ async def test_a_reward_above_the_limit_settles_after_two_people_and_not_before(
     first = await approve(people["ada"], id_, note="seen the tower")
     assert first.status_code == 201, first.text
     assert await refusals(people, id_) == [
-        ("kim", 403, "only finance or an admin may approve a payment"),
+        ("kim", 403, "approving a payment needs the role finance or admin"),
         ("eve", 403, f"eve prepared payment {id_} by its verdict; another person must approve"),
-        ("ada", 409, f"ada has approved payment {id_}; another person must as well"),
+        ("ada", 409, f"ada has approved payment {id_}; a second person must approve it as well"),
     ]
     shown = (await people["kim"].get(f"/payments/{id_}/approvals")).json()
     assert (shown["prepared_by"], shown["approvers_needed"]) == (["eve"], 2)

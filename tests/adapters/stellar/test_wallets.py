@@ -233,7 +233,9 @@ async def test_a_friendbot_that_is_too_busy_is_asked_again(
     friendbot: Callable[[int, str], None], status: int
 ) -> None:
     friendbot(status, "rate limit exceeded: already funded too many")
-    with pytest.raises(ChainUnavailable, match=f"the friendbot answers {status}"):
+    with pytest.raises(
+        ChainUnavailable, match=f"the friendbot answered {status}; repeat the request"
+    ):
         await befriend("http://friendbot", ALICE.public_key)
 
 
@@ -243,6 +245,6 @@ async def test_a_friendbot_that_refuses_funds_nobody(
 ) -> None:
     friendbot(status, "no")
     with pytest.raises(
-        Conflict, match=f"the friendbot does not fund the account: it answers {status}"
+        Conflict, match=f"the friendbot did not fund the account; it answered {status}"
     ):
         await befriend("http://friendbot", ALICE.public_key)
