@@ -42,7 +42,8 @@ class WebhookActivities(WebhookSteps):
         logs.bind(outage_id=about.get("outage_id"), payment_id=about.get("payment_id"))
         result = await self._post(parcel, delivery.id)
         answered = {"delivered": result.delivered, "response_code": result.response_code}
-        log.info("delivery attempted", extra={"host": urlsplit(parcel.url).hostname} | answered)
+        host = {"host": urlsplit(parcel.url).hostname}
+        log.info("delivery attempted", extra={**host, **answered})
         status = DeliveryStatus.SUCCESS if result.delivered else DeliveryStatus.PENDING
         async with self.database.transaction() as connection:
             await webhooks.note(connection, result, status, datetime.now(UTC))

@@ -98,7 +98,7 @@ class Cursor:
         if match is None:
             raise Invalid(
                 "after",
-                f"{text!r} is not a cursor of this feed; send the `next` of an earlier page; send the `next` of an earlier page",
+                f"{text!r} is not a cursor of this feed; send the `next` of an earlier page",
             )
         return cls(int(match[1]), int(match[2]))
 

@@ -84,7 +84,6 @@ async def test_anyone_can_compute_the_hash_of_an_entry_again(
     copied = tmp_path / "copied.py"
     copied.write_text(python)
     assert [runpy.run_path(str(copied))["leaf_hash"](item) for item in items] == hashes
-    assert len(python.splitlines()) == len(javascript.splitlines()) == 5
     if node := shutil.which("node"):
         ask = "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(leafHash)))"
         arguments = ("-e", javascript + ask, json.dumps(items))
