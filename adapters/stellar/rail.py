@@ -130,7 +130,7 @@ class Rail:
         held = self.keys.channels.get(channel)
         if held is None:
             reason = (
-                f"we hold no key for channel {channel}; let STELLAR_CHANNELS and "
+                f"the settlement worker has no signing seed for channel {channel}; let STELLAR_CHANNELS and "
                 "STELLAR_CHANNELS_SEED be as they were when it was taken"
             )
             log.error("ALARM: %s", reason)

@@ -69,7 +69,7 @@ async def test_who_needs_a_signature_of_a_key_that_is_gone_is_parked_until_it_is
     monkeypatch.setattr(rail, "keys", keys_of(rail, without=died.channel))
     why = await steps.prepare_payment(payment)
     assert (why.attempt, why.dead_after) == (None, died.max_ledger)
-    assert f"we hold no key for channel {died.channel}" in why.obstacle
+    assert f"the settlement worker has no signing seed for channel {died.channel}" in why.obstacle
     assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in why.obstacle
     assert f"ALARM: {why.obstacle}" in caplog.text
     await steps.park_payment(parking(payment, why, PaymentStatus.PARKED))

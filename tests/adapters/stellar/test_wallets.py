@@ -93,7 +93,7 @@ async def test_who_holds_the_key_proves_it_before_the_account_exists(
     given = accounts.challenge(ALICE.public_key)
     proof = Proof(ALICE.public_key, signed(given.transaction_xdr, ALICE))
     assert await accounts.check(proof) == given.hash
-    with pytest.raises(Conflict, match="the signatures do not prove it"):
+    with pytest.raises(Conflict, match="the signatures do not prove that the account is yours"):
         await accounts.check(Proof(ALICE.public_key, signed(given.transaction_xdr, MALLORY)))
 
 
@@ -121,7 +121,7 @@ async def test_of_an_account_that_several_act_for_enough_must_sign(
     if proven:
         assert await accounts.check(proof) == given.hash
     else:
-        with pytest.raises(Conflict, match="the signatures do not prove it"):
+        with pytest.raises(Conflict, match="the signatures do not prove that the account is yours"):
             await accounts.check(proof)
 
 
