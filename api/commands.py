@@ -106,7 +106,7 @@ async def retry_payment(engine: Engine, payment_id: str) -> None:
     try:
         await life.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
     except RPCError as error:
-        log.warning("payment %s was not told to look again: %s", payment_id, error)
+        log.warning("payment %s was not notified to check again: %s", payment_id, error)
 
 
 async def _ask(engine: Engine, outage_id: str, update: Any, message: Any, update_id: str) -> Any:

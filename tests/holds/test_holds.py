@@ -114,7 +114,7 @@ async def test_what_is_above_the_cap_is_held_whoever_approves(
     payment = await payment_of(people["kim"], outage_id, "held")
     assert payment["parked_reason"] == (
         "5100 USDC is above the cap of 5000 USDC a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
-        "or settle it by hand"
+        "or settle it outside of the engine"
     )
     for name in ("ada", "bob"):
         assert (await approve(people[name], payment["id"])).status_code == 201
