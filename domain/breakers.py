@@ -73,4 +73,4 @@ class Watch:
 
 def check_reason(reason: str) -> None:
     if not 1 <= len(reason.strip()) <= REASON_MAX:
-        raise Invalid("reason", f"must have 1 to {REASON_MAX} characters")
+        raise Invalid("reason", f"must be 1 to {REASON_MAX} characters")

@@ -84,7 +84,7 @@ class Deciding:
 
 def check_dispute(dispute: Dispute) -> None:
     if not 1 <= len(dispute.reason.strip()) <= REASON_MAX:
-        raise Invalid("reason", f"must have 1 to {REASON_MAX} characters")
+        raise Invalid("reason", f"must be 1 to {REASON_MAX} characters")
 
 
 def check_ruling(ruling: Ruling) -> None:
