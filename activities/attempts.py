@@ -86,7 +86,7 @@ class AttemptActivities(AttemptSteps):
             envelope = await self.rail.void(held.channel, held.sequence, times_signed, str(error))
         if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
             raise ChainUnavailable(
-                "the node lags behind the ledger that proved the last bytes dead"
+                "the RPC node is behind the ledger that proved the last envelope expired; it is asked again"
             )
         return envelope
 

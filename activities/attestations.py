@@ -35,7 +35,7 @@ class AttestationActivities(AttestationSteps):
     def calculator(self) -> Calculator:
         if self._calculator is None:
             raise ContractMismatch(
-                "this worker calls no contract; start it with CONTRACT_EXECUTION_MODE=soroban"
+                "this worker does not call the SLA contract; start it with CONTRACT_EXECUTION_MODE=soroban"
             )
         return self._calculator
 
@@ -58,7 +58,9 @@ class AttestationActivities(AttestationSteps):
         # Committed before the first byte leaves the process.
         known = await keep_call(self.database, attestation, signed)
         if known is None:
-            raise ChainUnavailable("the node lags behind the operator's last call")
+            raise ChainUnavailable(
+                "the RPC node is behind the operator's last call; it is asked again"
+            )
         return Turn(known, mine=_of(attestation, known))
 
     @activity.defn

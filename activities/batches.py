@@ -102,7 +102,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
         self, batch: Batch, held: Reservation, riding: Sequence[Transfer], times_signed: int
     ) -> BatchPreparation:
         if sum(len(transfer.shares) for transfer in riding) != held.riders:
-            raise TryAgain(f"batch {batch.id} lost a rider; look again")
+            raise TryAgain(f"batch {batch.id} lost a payment meanwhile; read it again")
         async with self.database.autocommit() as connection:
             rail = await shares.rail_of(connection, batch)
         if not riding:

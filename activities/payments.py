@@ -111,7 +111,9 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         if held.envelope is not None:
             return replace(why, dead_after=held.envelope.max_ledger)
         if not await release_reservation(self.database, held):
-            raise TryAgain(f"payment {held.payment_id} has moved on meanwhile; look again")
+            raise TryAgain(
+                f"payment {held.payment_id} was changed by another process meanwhile; read it again"
+            )
         return why
 
     @activity.defn

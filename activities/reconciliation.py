@@ -51,7 +51,9 @@ class ReconciliationActivities(ReconciliationSteps):
         begin = start(read, cursor.first_booked, extent)
         if begin.gap is not None and not extent.all_heard:
             # Ledgers are given up only when nobody has them.
-            raise ChainUnavailable("a silent RPC node may still have what others forgot")
+            raise ChainUnavailable(
+                "an RPC node that does not answer may have history the others have dropped; it is asked again"
+            )
         if begin.ledger > extent.latest:
             return read or 0  # nothing new, or a node that lags: it is asked again
         count, end = 0, time.monotonic() + READ_FOR_SECONDS

@@ -1,13 +1,16 @@
 """Tell subscribers what happened, and write down what they answered."""
 
+import logging
 import time
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import httpx
 import orjson
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from adapters import logs
 from adapters.postgres.database import Database
 from adapters.postgres.webhooks import Parcel
 from adapters.subscribers import Subscribers
@@ -20,6 +23,7 @@ from services.integration.deliveries.read_delivery import read_delivery
 from workflows.webhooks import WebhookSteps
 
 GONE = 410
+log = logging.getLogger(__name__)
 
 
 class WebhookActivities(WebhookSteps):
@@ -29,12 +33,18 @@ class WebhookActivities(WebhookSteps):
 
     @activity.defn
     async def post_delivery(self, delivery: Delivery) -> DeliveryStatus:
+        logs.bind(delivery_id=delivery.id)
         parcel = await read_delivery(self.database, delivery.id)
         if parcel is None or not parcel.active:
             return DeliveryStatus.FAILED  # the subscription ended while this one waited
         if parcel.status is DeliveryStatus.SUCCESS:
             return DeliveryStatus.SUCCESS  # an earlier run of this attempt got through
+        about = parcel.data
+        logs.bind(outage_id=about.get("outage_id"), payment_id=about.get("payment_id"))
         result = await self._post(parcel, delivery.id)
+        answered = {"delivered": result.delivered, "response_code": result.response_code}
+        host = {"host": urlsplit(parcel.url).hostname}
+        log.info("delivery attempted", extra={**host, **answered})
         status = DeliveryStatus.SUCCESS if result.delivered else DeliveryStatus.PENDING
         await keep_result(self.database, result, status, datetime.now(UTC))
         if not result.delivered:

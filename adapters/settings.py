@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.logs import LogFormat, LogLevel
 from domain import money
 from domain.attempts import SettlementRail
 from domain.errors import Invalid
@@ -86,7 +87,7 @@ Passphrase = Annotated[str, AfterValidator(_of_network)]
 
 def _long_enough(hours: int, known: ValidationInfo) -> int:
     if hours == 0 and known.data.get("stellar_network") == "public":
-        raise ValueError("whoever stole a key could send money elsewhere at once; at least 1")
+        raise ValueError("must be at least 1: with 0, a stolen key sends money elsewhere at once")
     return hours
 
 
@@ -95,7 +96,7 @@ CoolOff = Annotated[Whole, AfterValidator(_long_enough)]
 
 def _of_tests(url: str | None, known: ValidationInfo) -> str | None:
     if url is not None and known.data.get("stellar_network") == "public":
-        raise ValueError("there is no friendbot on the public network; leave it out")
+        raise ValueError("the public network has no friendbot; leave it out")
     return url
 
 
@@ -113,6 +114,8 @@ class CommonSettings(BaseSettings):
     )
     temporal_address: str = Field("127.0.0.1:7233", description="Temporal frontend, host:port")
     temporal_namespace: str = Field("default", description="Temporal namespace")
+    log_format: LogFormat = Field("json", description="form of the logs: json, or console")
+    log_level: LogLevel = Field("INFO", description="least level that is logged: DEBUG to ERROR")
     stellar_network: Literal["sandbox", "testnet", "public"] = Field(
         "sandbox", description="which Stellar network money moves on"
     )
@@ -261,13 +264,10 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
         description="how many refusals of what we sign open the breaker; 0 is never",
     )
     settlement_breaker_unknowns: Whole = Field(
-        1000,
-        ge=0,
-        lt=2**31,
-        description="how many sends without an answer open the breaker; 0 is never",
+        1000, ge=0, lt=2**31, description="how many unanswered sends open the breaker; 0 is never"
     )
     settlement_breaker_minutes: Whole = Field(
-        10, ge=1, le=1440, description="minutes within which those are counted"
+        10, ge=1, le=1440, description="minutes they count in"
     )
 
 

@@ -2,26 +2,51 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
-from temporalio.client import Client
+import orjson
+from temporalio import activity, workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.client import (
+    Client,
+    Interceptor,
+    OutboundInterceptor,
+    StartWorkflowInput,
+    StartWorkflowUpdateWithStartInput,
+    WorkflowHandle,
+    WorkflowUpdateHandle,
+)
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RPCError
 
+from adapters import logs
 from domain.errors import Unavailable
 from domain.webhooks import Delivery
 
 log = logging.getLogger(__name__)
 START_WITHIN = timedelta(seconds=10)
 QUEUES = ("outages", "settlement", "webhooks", "analytics")
+# Carries what a workflow was begun for; its worker hands it on to all that the workflow starts.
+LOG_HEADER = "log-context"
 
 
 async def connect(address: str, namespace: str, *, lazy: bool = False) -> Client:
     """Connect; lazily, the first call connects, so that a process can start before the server."""
     try:
-        return await Client.connect(address, namespace=namespace, lazy=lazy)
+        return await Client.connect(
+            address, namespace=namespace, lazy=lazy, interceptors=[_SendLogContext()]
+        )
     except (RPCError, RuntimeError) as error:
         raise Unavailable(f"Temporal does not answer at {address}; is it running?") from error
 
@@ -47,3 +72,53 @@ async def _start_delivery(client: Client, delivery_id: str) -> None:
             )
     except RPCError as error:
         log.error("delivery %s is pending, for Temporal does not answer: %s", delivery_id, error)
+
+
+def forward_logs() -> None:
+    """Let the SDK's own lines, Python's and Rust's, pass through our formatter; before connecting."""
+    forwarding = LogForwardingConfig(
+        logging.getLogger("temporalio"), append_log_fields_to_message=False
+    )
+    filters = TelemetryFilter(core_level="WARN", other_level="ERROR")
+    telemetry = TelemetryConfig(logging=LoggingConfig(filters, forwarding))
+    Runtime.set_default(Runtime(telemetry=telemetry))
+    # What they would append to each message stands in fields of its own.
+    activity.logger.activity_info_on_message = False
+    workflow.logger.workflow_info_on_message = False
+
+
+def read_log_header(headers: Mapping[str, Payload]) -> dict[str, str]:
+    """Read what a workflow was begun for; a header that nobody of ours wrote says nothing."""
+    if LOG_HEADER not in headers:
+        return {}
+    with suppress(orjson.JSONDecodeError):
+        known = orjson.loads(headers[LOG_HEADER].data)
+        if isinstance(known, dict):
+            return {name: str(known[name]) for name in logs.SUBJECTS if name in known}
+    return {}
+
+
+def with_log_header(headers: Mapping[str, Payload], workflow_id: str) -> Mapping[str, Payload]:
+    known = {name: value for name, value in logs.bound().items() if name in logs.SUBJECTS}
+    if "correlation_id" not in known:
+        return headers
+    about = orjson.dumps(known | logs.subjects_of_workflow(workflow_id))
+    return {**headers, LOG_HEADER: Payload(metadata={"encoding": b"json/plain"}, data=about)}
+
+
+class _SendLogContext(Interceptor):
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _Sender(next)
+
+
+class _Sender(OutboundInterceptor):
+    async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
+        input.headers = with_log_header(input.headers, input.id)
+        return await super().start_workflow(input)
+
+    async def start_update_with_start_workflow(
+        self, input: StartWorkflowUpdateWithStartInput
+    ) -> WorkflowUpdateHandle[Any]:
+        start = input.start_workflow_input
+        start.headers = with_log_header(start.headers, start.id)
+        return await super().start_update_with_start_workflow(input)

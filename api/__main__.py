@@ -1,12 +1,12 @@
 """python -m api"""
 
-import logging
 import os
 import sys
 from contextlib import suppress
 
 import uvicorn
 
+from adapters import logs, temporal
 from adapters.settings import ApiSettings, load
 from api.app import create_app
 from api.listening import listening
@@ -14,7 +14,8 @@ from api.listening import listening
 
 def run() -> None:
     settings = load(ApiSettings)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(settings.log_format, settings.log_level)
+    temporal.forward_logs()
     # Before anything else is opened: a start that cannot listen should say just that.
     with listening(settings.api_host, settings.api_port) as port:
         config = uvicorn.Config(

@@ -13,6 +13,7 @@ from adapters.postgres.payments import payment_of
 from api import commands
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Running, get_admin
+from api.responses import problems
 from domain import evidence
 from domain.adoptions import LEADER, NOTE_MAX, Adoption, ByHand, check_adoption
 from domain.audit import leaf
@@ -42,7 +43,12 @@ class AdoptionView(BaseModel):
     note: str
 
 
-@router.post("/{payment_id}/adoption", status_code=201, dependencies=[Depends(get_admin)])
+@router.post(
+    "/{payment_id}/adoption",
+    status_code=201,
+    dependencies=[Depends(get_admin)],
+    responses=problems(404, 409),
+)
 async def adopt_transfer(
     payment_id: PaymentId, body: AdoptionBody, engine: Running, asked: Asked
 ) -> AdoptionView:
@@ -75,7 +81,7 @@ async def _made(connection: AsyncConnection, payment: Payment, hash_: str) -> By
             return made
     raise Invalid(
         "transaction_hash",
-        f"reconciliation has read no transfer number {payment.number} out of a treasury in it that the "
+        f"reconciliation has not read a transfer number {payment.number} out of a treasury in it that the "
         "engine did not make, or its break was closed with suspense",
     )
 

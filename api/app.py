@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from adapters import temporal
 from adapters.postgres.database import Database
@@ -23,12 +23,13 @@ from api import (
     payments,
     problems,
     reconciliation,
+    responses,
     sla,
     wallets,
     webhooks,
 )
-from api.dependencies import Engine
-from api.guards import Guards
+from api.dependencies import Engine, bind_subjects
+from api.guards import PREFIX, Guards
 from domain.policies import Agreement
 from services.access.bootstrap import bootstrap
 
@@ -69,15 +70,18 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         version=version("apexchainx"),
         description=DESCRIPTION,
         lifespan=lifespan,
+        dependencies=[Depends(bind_subjects)],
     )
     app.state.settings = settings
     # What stands under /payments by a name of its own goes before the payment of any id.
     money = (limits, breakers, approvals, adoptions, payments)
     proofs = (reconciliation, clearings, inspections)
-    for noun in (outages, disputes, sla, *money, wallets, *proofs, events, webhooks, health):
-        app.include_router(noun.router, prefix="/api/v1")
+    nouns = (outages, disputes, sla, *money, wallets, *proofs, events, webhooks, health)
+    for noun in nouns:
+        app.include_router(noun.router, prefix=PREFIX)
     # Probes look for health at the root as well.
     app.include_router(health.router, include_in_schema=False)
     problems.install(app)
+    responses.install(app, [noun.router for noun in nouns])
     app.add_middleware(Guards)
     return app

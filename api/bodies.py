@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from domain.canonical_json import INTEGER_MAX
 from domain.errors import Invalid
 from domain.outages import Location, Outage, Request, Resolution
 from domain.sla import MTTR_MINUTES_MAX, Severity
@@ -45,7 +46,7 @@ def _in_utc(instant: datetime) -> datetime:
 Text = Annotated[str, BeforeValidator(_storable)]
 Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 Minutes = Annotated[int, Field(ge=0, le=MTTR_MINUTES_MAX, strict=True)]
-Count = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+Count = Annotated[int, Field(ge=0, le=INTEGER_MAX, strict=True)]
 
 
 class Body(BaseModel):

@@ -13,6 +13,7 @@ from adapters.postgres import breakers
 from api import commands
 from api.bodies import Body
 from api.dependencies import Admin, Asked, Caller, Database, Engine, Running
+from api.responses import problems
 from domain.breakers import REASON_MAX, check_reason
 from domain.errors import Conflict
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
@@ -48,7 +49,7 @@ async def get_breaker(database: Database, caller: Caller) -> BreakerView:
     )
 
 
-@router.post("")
+@router.post("", responses=problems(409))
 async def switch_breaker(
     body: BreakerBody, engine: Running, admin: Admin, asked: Asked
 ) -> BreakerView:
@@ -61,9 +62,10 @@ async def switch_breaker(
     wanted = SwitchHalt(to_open, body.reason, asked, datetime.now(UTC))
     deliveries = await switch_halt(engine.database, wanted)
     if deliveries is None:
-        raise Conflict(f"the breaker is {'open' if to_open else 'closed'} already")
+        raise Conflict(f"the circuit breaker is {'open' if to_open else 'closed'} already")
     if to_open:
-        log.error("%s opened the breaker, nothing new is settled: %s", asked.actor, body.reason)
+        # Who did it, and the reason they gave, stand in the audit trail.
+        log.error("the circuit breaker was opened by a request: no new payment is settled")
     await temporal.start_deliveries(engine.temporal, deliveries)
     if not to_open:
         await _tell_those_held(engine)

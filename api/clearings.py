@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from adapters.postgres import breaks, clearings
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, get_admin
+from api.responses import problems
 from domain.clearings import NOTE_MAX, Clearing, ClearingRecord, Outcome
 from domain.money import decimal
 from services.accounting.breaks.resolve_break import ResolveBreak, resolve_break
@@ -49,7 +50,7 @@ class ClearingView(BaseModel):
         )
 
 
-@router.get("/breaks/{break_id}/clearing")
+@router.get("/breaks/{break_id}/clearing", responses=problems(404))
 async def show_clearing(
     break_id: BreakId, database: Database, caller: Caller
 ) -> ClearingView | None:
@@ -60,7 +61,9 @@ async def show_clearing(
     return None if known is None else ClearingView.of(known)
 
 
-@router.post("/breaks/{break_id}/clearing", dependencies=[Depends(get_admin)])
+@router.post(
+    "/breaks/{break_id}/clearing", dependencies=[Depends(get_admin)], responses=problems(404, 409)
+)
 async def clear_break(
     break_id: BreakId, body: ClearingBody, database: Database, asked: Asked
 ) -> ClearingView:

@@ -9,6 +9,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from adapters import logs
 from adapters.postgres import outages
 from api.dependencies import ANSWER_WITHIN, Engine
 from domain.disputes import Dispute, Filed, Ruling
@@ -35,6 +36,7 @@ Handle = WorkflowHandle[OutageWorkflow, OutageStatus | None]
 async def declare(engine: Engine, declaration: Declaration) -> Recorded | None:
     """Start the life of an outage; None when it has lived already, with this very content."""
     outage = declaration.outage
+    logs.bind(outage_id=outage.id)
     start = WithStartWorkflowOperation(
         OutageWorkflow.run,
         declaration,
@@ -60,7 +62,9 @@ async def declare(engine: Engine, declaration: Declaration) -> Recorded | None:
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage.id)
     if row["fingerprint"] != outage.fingerprint():
-        raise Conflict(f"outage {outage.id!r} was declared before with other content")
+        raise Conflict(
+            f"outage {outage.id!r} was declared before with different content; use another id"
+        )
     return None
 
 
@@ -102,11 +106,12 @@ async def retry_payment(engine: Engine, payment_id: str) -> None:
     try:
         await life.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
     except RPCError as error:
-        log.warning("payment %s was not told to look again: %s", payment_id, error)
+        log.warning("payment %s was not notified to check again: %s", payment_id, error)
 
 
 async def _ask(engine: Engine, outage_id: str, update: Any, message: Any, update_id: str) -> Any:
     """Ask an outage's life to change, and wait for its answer."""
+    logs.bind(outage_id=outage_id)
     try:
         return await _life(engine.temporal, outage_id).execute_update(
             update, message, id=update_id, rpc_timeout=ANSWER_WITHIN
@@ -123,7 +128,7 @@ async def _explain(engine: Engine, outage_id: str, error: RPCError) -> None:
         row = await outages.get(connection, outage_id)
     window = row["dispute_deadline"]
     past = f", its dispute window closed at {window.isoformat()}" if window else ""
-    raise Conflict(f"outage {outage_id!r} is {row['status']}{past}; nothing about it can change")
+    raise Conflict(f"outage {outage_id!r} is {row['status']}{past}; it can no longer be changed")
 
 
 def _life(temporal: Client, outage_id: str) -> Handle:

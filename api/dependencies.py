@@ -11,6 +11,7 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import APIKeyHeader
 from temporalio.client import Client
 
+from adapters import logs
 from adapters.postgres import auth, database
 from adapters.settings import ApiSettings
 from domain import outages
@@ -43,6 +44,12 @@ async def get_engine(request: Request) -> Engine:
     return _engine(request)
 
 
+async def bind_subjects(request: Request) -> None:
+    """Let every line of a request say which outage or payment its path names."""
+    about = request.path_params
+    logs.bind(outage_id=about.get("outage_id"), payment_id=about.get("payment_id"))
+
+
 async def get_database(request: Request) -> database.Database:
     return _engine(request).database
 
@@ -56,7 +63,7 @@ async def get_principal(
 ) -> Principal:
     """Know the caller by key; one that was replaced or given another role is so in seconds."""
     if not key:
-        raise Unauthenticated("send your API key in the header X-API-Key")
+        raise Unauthenticated("the API key is missing: send it in the header X-API-Key")
     known: dict[bytes, tuple[Principal, float]] = request.app.state.principals
     digest = hashlib.sha256(key.encode()).digest()
     if digest not in known or time.monotonic() - known[digest][1] > KEY_REMEMBERED_SECONDS:
@@ -64,7 +71,7 @@ async def get_principal(
         async with _engine(request).database.autocommit() as connection:
             found = await auth.principal(connection, key)
         if found is None:
-            raise Unauthenticated("this API key is not known")
+            raise Unauthenticated("the API key is not known: ask an admin for one")
         if len(known) >= KEYS_REMEMBERED_MAX:
             known.clear()
         known[digest] = found, time.monotonic()
@@ -73,7 +80,7 @@ async def get_principal(
 
 async def get_admin(principal: Annotated[Principal, Depends(get_principal)]) -> Principal:
     if not principal.may(Role.ADMIN):
-        raise Forbidden("only an admin may do this")
+        raise Forbidden("this request needs the role admin")
     return principal
 
 

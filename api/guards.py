@@ -1,15 +1,21 @@
 """What stands before every route: a correlation id, and a limit on what a caller may send."""
 
+import logging
 import re
+import time
 from contextlib import suppress
 from uuid import uuid4
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters import logs
+
+log = logging.getLogger(__name__)
 BODY_BYTES_MAX = 1_048_576
 DRAIN_BYTES_MAX = 32 * BODY_BYTES_MAX
-SENTENCE = f"body: must be at most {BODY_BYTES_MAX} bytes"
+BODY_TOO_LARGE = f"body: must be at most {BODY_BYTES_MAX} bytes"
+PREFIX = "/api/v1"
 HEADER = b"x-correlation-id"
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)
 
@@ -37,6 +43,25 @@ class Limit:
         return message
 
 
+class Answer:
+    """Sends on what the application answers, with our headers, and remembers the status."""
+
+    def __init__(self, send: Send, correlation_id: str) -> None:
+        self.send = send
+        self.correlation_id = correlation_id
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [
+                *message["headers"],
+                (HEADER, self.correlation_id.encode()),
+                (b"x-content-type-options", b"nosniff"),
+            ]
+        await self.send(message)
+
+
 class Guards:
     """Plain ASGI, because every request passes here."""
 
@@ -50,30 +75,59 @@ class Guards:
         given = headers.get(HEADER, b"").decode("latin-1")
         correlation_id = given if _CORRELATION_ID.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["correlation_id"] = correlation_id
+        with logs.context(correlation_id=correlation_id):
+            await self._answer(scope, receive, Answer(send, correlation_id), headers)
 
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    (HEADER, correlation_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
-            await send(message)
+    async def _answer(
+        self, scope: Scope, receive: Receive, answer: Answer, headers: dict[bytes, bytes]
+    ) -> None:
+        """Let the application answer, whatever goes wrong in it, and write one line of access log."""
+        began = time.perf_counter()
+        try:
+            await self._limited(scope, receive, answer, headers)
+        except Exception:
+            log.exception("unexpected error")
+            if answer.status:
+                raise  # half an answer has left; the server cuts the connection
+            await _send_problem(scope, answer, 500, "internal", internal(answer.correlation_id))
+        finally:
+            took = round((time.perf_counter() - began) * 1000, 3)
+            line = {"method": scope["method"], "route": route_of(scope), "status": answer.status}
+            # A path that no route has may hold anything, so it is not written down.
+            log.info("request", extra=line | {"duration_ms": took})
 
+    async def _limited(
+        self, scope: Scope, receive: Receive, answer: Answer, headers: dict[bytes, bytes]
+    ) -> None:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > BODY_BYTES_MAX:
-            return await _refuse(scope, receive, send_with_id, correlation_id)
+            return await _refuse(scope, receive, answer)
         limit = Limit(receive)
 
         async def send_unless_too_large(message: Message) -> None:
             # The framework turns whatever goes wrong with a body into an answer of its own.
             if not limit.exceeded:
-                await send_with_id(message)
+                await answer(message)
 
         with suppress(BodyTooLarge):
             await self.app(scope, limit, send_unless_too_large)
         if limit.exceeded:
-            await _refuse(scope, receive, send_with_id, correlation_id)
+            await _refuse(scope, receive, answer)
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that answered, never the path itself."""
+    template = getattr(scope.get("route"), "path", None)
+    if template is None:
+        return "unmatched"
+    # That of an included router lacks what it was included under.
+    inside = scope["path"].startswith(f"{PREFIX}/") and not template.startswith(f"{PREFIX}/")
+    prefix = PREFIX if inside else ""
+    return f"{prefix}{template}"
+
+
+def internal(correlation_id: str) -> str:
+    return f"Internal error. Quote correlation_id {correlation_id}; details are in the server log."
 
 
 async def _drain(receive: Receive) -> None:
@@ -85,24 +139,34 @@ async def _drain(receive: Receive) -> None:
         more = message.get("more_body", False)
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, correlation_id: str) -> None:
+async def _refuse(scope: Scope, receive: Receive, answer: Answer) -> None:
     await _drain(receive)
-    body = orjson.dumps(
-        {
-            "type": "/docs/errors#too_large",
-            "title": "too large",
-            "status": 413,
-            "detail": SENTENCE,
-            "instance": scope["path"],
-            "correlation_id": correlation_id,
-            "errors": [{"field": "body", "message": SENTENCE}],
-        }
-    )
+    errors = [{"field": "body", "message": BODY_TOO_LARGE}]
+    await _send_problem(scope, answer, 413, "too_large", BODY_TOO_LARGE, errors)
+
+
+async def _send_problem(
+    scope: Scope,
+    answer: Answer,
+    status: int,
+    code: str,
+    detail: str,
+    errors: list[dict[str, str]] | None = None,
+) -> None:
+    content = {
+        "type": f"/docs/errors#{code}",
+        "title": code.replace("_", " "),
+        "status": status,
+        "detail": detail,
+        "instance": scope["path"],
+        "correlation_id": answer.correlation_id,
+    }
+    body = orjson.dumps(content | ({"errors": errors} if errors else {}))
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         # What may still be on its way is not read, so the connection cannot be used again.
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await answer({"type": "http.response.start", "status": status, "headers": headers})
+    await answer({"type": "http.response.body", "body": body})

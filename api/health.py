@@ -9,6 +9,7 @@ from temporalio.service import RPCError
 
 from adapters.postgres import networks
 from api.dependencies import Running
+from api.responses import problems
 from domain.errors import NotFound, Unavailable
 
 MEND = "a person must act: see the lines with ALARM in the settlement worker's log"
@@ -70,15 +71,15 @@ async def _temporal(engine: Running) -> str:
     try:
         await engine.temporal.service_client.check_health()
     except (RPCError, RuntimeError):
-        return "Temporal does not answer; try again"
+        return "Temporal does not answer; repeat the request"
     return "ok"
 
 
-@router.get("/stack")
+@router.get("/stack", responses=problems(404))
 async def stack(engine: Running) -> Stack:
     settings = engine.settings
     if settings.stellar_network != "sandbox":
-        raise NotFound("the stack is shown in the sandbox only")
+        raise NotFound("the addresses of the stack are shown in the sandbox only")
     return Stack(
         stellar_network=settings.stellar_network,
         # The network may only be called a sandbox, and a provider's URL may hold a key.

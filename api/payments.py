@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from adapters.postgres import ledger, payments, stories
 from api.bodies import Text
 from api.dependencies import Caller, Database, Paging
+from api.responses import problems
 from api.views import PAYMENT_STATES, PageView, PaymentView
 from domain.sla import PaymentType
 
@@ -75,13 +76,13 @@ async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
         ]
 
 
-@router.get("/{payment_id}")
+@router.get("/{payment_id}", responses=problems(404))
 async def get_payment(payment_id: PaymentId, database: Database, caller: Caller) -> PaymentView:
     async with database.autocommit() as connection:
         return PaymentView.of(dict(await payments.get(connection, payment_id)))
 
 
-@router.get("/{payment_id}/story")
+@router.get("/{payment_id}/story", responses=problems(404))
 async def explain_payment(payment_id: PaymentId, database: Database, caller: Caller) -> StoryView:
     """Tell every attempt, envelope, answer and posting of a payment."""
     async with database.autocommit() as connection:

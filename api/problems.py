@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.exceptions import TimeoutError as TimedOut
 from temporalio.service import RPCError
 
+from api.guards import internal
 from domain.errors import (
     ApexError,
     ChainUnavailable,
@@ -89,16 +90,16 @@ async def update_failed(request: Request, error: Exception) -> JSONResponse:
         field = cause.details[0] if cause.details else None
         return _refused(request, cause.type, cause.message, field)
     log.error("an update failed unexpectedly", exc_info=error)
-    return problem(request, 500, "internal", "Something went wrong here; it was written down.")
+    return problem(request, 500, "internal", internal(request.state.correlation_id))
 
 
 async def temporal_silent(request: Request, error: Exception) -> JSONResponse:
-    log.warning("Temporal did not answer %s: %s", request.url.path, error)
+    log.warning("Temporal did not answer: %s", error)
     return _refused(
         request,
         Unavailable.code,
-        "The engine did not answer in time. What you asked for may still be done: "
-        "repeat it with the same Idempotency-Key, or look at the outage.",
+        "Temporal did not answer in time. The request may still be carried out: "
+        "repeat it with the same Idempotency-Key, or read the outage.",
         None,
     )
 
@@ -133,11 +134,6 @@ async def http_error(request: Request, error: Exception) -> JSONResponse:
     return problem(request, error.status_code, code, str(error.detail), None, headers)
 
 
-async def unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error("unexpected error at %s", request.url.path, exc_info=error)
-    return problem(request, 500, "internal", "Something went wrong here; it was written down.")
-
-
 def install(app: FastAPI) -> None:
     app.add_exception_handler(ApexError, apex_error)
     app.add_exception_handler(WorkflowUpdateFailedError, update_failed)
@@ -146,4 +142,3 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RPCError, temporal_silent)
     app.add_exception_handler(RequestValidationError, invalid_request)
     app.add_exception_handler(HTTPException, http_error)
-    app.add_exception_handler(Exception, unexpected)

@@ -10,6 +10,7 @@ from adapters.postgres import policies, sla
 from adapters.postgres.database import Database as Book
 from api.bodies import Body, Instant, Text
 from api.dependencies import Admin, Asked, Caller, Database, Running
+from api.responses import problems
 from api.views import SlaView, number
 from domain.policies import BEGINNING_OF_TIME, Policy
 from domain.sla import MTTR_MINUTES_MAX, Severity, Terms, judge, payable
@@ -111,7 +112,7 @@ async def preview(body: PreviewBody, engine: Running, caller: Caller) -> SlaView
     return SlaView.of(verdict)
 
 
-@router.get("/config")
+@router.get("/config", responses=problems(422))
 async def get_config(engine: Running, caller: Caller) -> dict[Severity, TermsBody]:
     """Show the terms in force today for each severity."""
     return PolicyView.of(await _in_force(engine.database, engine.settings.sla_policy)).terms
@@ -135,7 +136,7 @@ async def publish_policy(
     return PolicyView.of(await publish(database, wanted))
 
 
-@router.get("/policies/{name}/{version}")
+@router.get("/policies/{name}/{version}", responses=problems(404))
 async def get_policy(
     name: Annotated[Text, Path(max_length=100)],
     version: Annotated[int, Path(ge=1, le=2**31 - 1)],

@@ -11,6 +11,7 @@ from adapters.postgres import wallets
 from api import errands
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Caller, Database, Paging, Running
+from api.responses import problems
 from domain.errors import Conflict
 from domain.money import decimal
 from domain.wallets import (
@@ -101,7 +102,7 @@ class PayoutView(BaseModel):
     approvals_voided: list[str] = Field(default_factory=list)
 
 
-@router.post("/wallets", status_code=201)
+@router.post("/wallets", status_code=201, responses=problems(409))
 async def register_wallet(
     body: RegistrationBody, engine: Running, caller: Caller, asked: Asked, response: Response
 ) -> WalletView:
@@ -123,13 +124,13 @@ async def list_wallets(
     return [WalletView.of(wallet) for wallet in found]
 
 
-@router.get("/wallets/{address}")
+@router.get("/wallets/{address}", responses=problems(404))
 async def get_wallet(address: Address, database: Database, caller: Caller) -> WalletView:
     async with database.autocommit() as connection:
         return WalletView.of(await wallets.get(connection, check_address(address)))
 
 
-@router.post("/wallets/{address}/refresh")
+@router.post("/wallets/{address}/refresh", responses=problems(404))
 async def refresh_wallet(address: Address, engine: Running, caller: Caller) -> WalletView:
     """Ask the network again what the account can take."""
     await _known(engine.database, address)
@@ -137,7 +138,7 @@ async def refresh_wallet(address: Address, engine: Running, caller: Caller) -> W
     return await get_wallet(address, engine.database, caller)
 
 
-@router.post("/wallets/{address}/challenges", status_code=201)
+@router.post("/wallets/{address}/challenges", status_code=201, responses=problems(404, 409))
 async def challenge_wallet(address: Address, engine: Running, caller: Caller) -> ChallengeView:
     """Ask for a challenge (SEP-10): signed with the wallet's key, it proves who holds it."""
     await _known(engine.database, address)
@@ -149,7 +150,7 @@ async def challenge_wallet(address: Address, engine: Running, caller: Caller) ->
     )
 
 
-@router.post("/wallets/{address}/proofs", status_code=201)
+@router.post("/wallets/{address}/proofs", status_code=201, responses=problems(404, 409))
 async def prove_wallet(
     address: Address, body: ProofBody, engine: Running, caller: Caller
 ) -> WalletView:
@@ -159,7 +160,7 @@ async def prove_wallet(
     return await get_wallet(address, engine.database, caller)
 
 
-@router.post("/wallets/{address}/fund")
+@router.post("/wallets/{address}/fund", responses=problems(404, 409))
 async def fund_wallet(address: Address, engine: Running, caller: Caller) -> WalletView:
     """Have a test network's friendbot fund the account."""
     if engine.settings.stellar_network == "public":
@@ -179,7 +180,7 @@ async def list_payouts(
     return [PayoutView.model_validate(asdict(each)) for each in changes]
 
 
-@router.put("/agreements/{agreement}/payouts/{role}")
+@router.put("/agreements/{agreement}/payouts/{role}", responses=problems(404, 409))
 async def change_payout(
     agreement: AgreementName,
     role: PayoutRole,
@@ -209,7 +210,7 @@ async def change_payout(
     )
 
 
-@router.delete("/agreements/{agreement}/payouts/{role}", status_code=204)
+@router.delete("/agreements/{agreement}/payouts/{role}", status_code=204, responses=problems(404))
 async def cancel_payout(
     agreement: AgreementName, role: PayoutRole, engine: Running, admin: Admin, asked: Asked
 ) -> None:

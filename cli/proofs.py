@@ -77,7 +77,7 @@ async def _compared(
     if chains.fingerprint(found["envelopeXdr"], environment["STELLAR_NETWORK_PASSPHRASE"]) != hash_:
         return Proof(False, f"{story.id}: the chain's transaction does not hash to {hash_}")
     if made != [owed]:
-        return Proof(False, f"{story.id}: the chain moved {made}, the book says {owed}")
+        return Proof(False, f"{story.id}: the chain moved {made}, the database says {owed}")
     names = {environment.get(variable): name for variable, name in PARTIES.items()}
     payer, payee = names.get(owed.payer, owed.payer), names.get(owed.payee, owed.payee)
     return Proof(

@@ -200,4 +200,4 @@ async def _heard(desk: Desk, held: Held) -> str:
     """Have a payment that proved paid look again; say whether it will."""
     if await _wake(desk.client, held.lives):
         return "the payment could not be told, for Temporal does not answer: run this again"
-    return "the payment was told to look again and will be confirmed"
+    return "the payment was notified to check again and will be confirmed"

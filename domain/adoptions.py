@@ -61,7 +61,7 @@ def check_adoption(payment: Payment, status: str, rides: bool, made: ByHand) -> 
     if status not in ADOPTABLE or rides:
         raise Conflict(
             f"payment {payment.id} is {status} and the engine may have bytes of its own for it on their "
-            "way; wait until it is held or parked"
+            "way; wait until it is on hold or blocked"
         )
     differs = [
         f"{what} is {is_} and not {owed}"

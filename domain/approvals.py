@@ -68,7 +68,7 @@ def needs_approval(payment: Payment, approval_above: int | None) -> bool:
 
 def check_role(who: Principal) -> None:
     if not who.may(Role.FINANCE):
-        raise Forbidden("only finance or an admin may approve a payment")
+        raise Forbidden("approving a payment needs the role finance or admin")
 
 
 def approve(standing: Standing, who: Principal, note: str, approval_above: int | None) -> Approval:
@@ -79,7 +79,7 @@ def approve(standing: Standing, who: Principal, note: str, approval_above: int |
     payment = standing.payment
     if who.name in standing.preparers:
         raise Forbidden(
-            f"{who.name} prepared payment {payment.id} by its verdict; another person must approve"
+            f"{who.name} caused payment {payment.id} by its verdict and may not approve it; ask another person"
         )
     if standing.status not in UNSIGNED:
         raise Conflict(f"payment {payment.id} is {standing.status}; there is nothing to approve")
@@ -88,7 +88,9 @@ def approve(standing: Standing, who: Principal, note: str, approval_above: int |
             f"payment {payment.id} of {decimal(payment.amount_stroops)} USDC needs no approval"
         )
     if who.name in standing.approvers:
-        raise Conflict(f"{who.name} has approved payment {payment.id}; another person must as well")
+        raise Conflict(
+            f"{who.name} has approved payment {payment.id}; a second person must approve it as well"
+        )
     return Approval(payment.id, who.name, standing.preparers, digest(payment), note)
 
 
@@ -102,4 +104,4 @@ def check_withdrawal(
     if standing.status not in UNSIGNED:
         raise Conflict(f"payment {payment_id} is {standing.status}: it is signed already")
     if standing.taken or (admitted_at is not None and now - admitted_at < SIGNING):
-        raise Conflict(f"payment {payment_id} is being signed at this moment; look again soon")
+        raise Conflict(f"payment {payment_id} is being signed; repeat the request in a minute")

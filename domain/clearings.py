@@ -56,7 +56,7 @@ def clearing_entry(clearing: Clearing, closing: Entry | None, treasury: Treasury
     if lost <= 0:
         raise Invalid(
             "outcome",
-            "more is in the treasury than the book had said; that leaves suspense with the transfer "
+            "the treasury holds more than the journal says; that leaves suspense with the transfer "
             "which pays it to whom it belongs, when the break of that is closed with suspense",
         )
     back = f"treasury:{treasury}" if clearing.outcome is Outcome.RECOVERED else LOSSES

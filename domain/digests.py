@@ -1,11 +1,12 @@
 """Canonical JSON and the ids derived from it: the same content has the same bytes everywhere."""
 
 import hashlib
-import json
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
+
+from domain import canonical_json
 
 
 def instant(moment: datetime) -> str:
@@ -18,9 +19,6 @@ def _plain(value: Any) -> Any:
         return instant(value)
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, float):
-        # Only coordinates are floats; repr is the shortest text that reads back the same.
-        return repr(value)
     if isinstance(value, dict):
         return {str(_plain(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -29,11 +27,13 @@ def _plain(value: Any) -> Any:
 
 
 def canonical(content: Any) -> bytes:
-    """Return the canonical JSON of a dataclass or plain value: sorted keys, no spaces, UTF-8."""
+    """
+    Return the RFC 8785 canonical JSON of a dataclass or plain value, so that any language can
+    recompute a hash of it. Instants are RFC 3339 strings of one form, amounts strings of stroops.
+    """
     if is_dataclass(content) and not isinstance(content, type):
         content = asdict(content)
-    text = json.dumps(_plain(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode()
+    return canonical_json.encode(_plain(content))
 
 
 def fingerprint(content: Any) -> str:

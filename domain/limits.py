@@ -85,7 +85,7 @@ def hold(limits: Limits, payment: Payment, answer: Answer, now: datetime) -> Hol
             return Hold(
                 f"{_usdc(payment.amount_stroops)} is above the cap of "
                 f"{_usdc(limits.cap_per_payment)} a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
-                "or settle it by hand",
+                "or settle it outside of the engine",
                 now + LOOK_AGAIN,
             )
         case Admission.CAP_PER_DAY:

@@ -32,8 +32,8 @@ def check(known: Standing | None, found: Standing) -> None:
     if known is None or found.ledger >= known.ledger or found.closed_at <= known.closed_at:
         return
     raise ChainMismatch(
-        f"the network went backwards: ledger {found.ledger} closed at {found.closed_at.isoformat()}, "
-        f"after ledger {known.ledger} that the book knows; it was reset, and needs a new book"
+        f"the network was reset: ledger {found.ledger} closed at {found.closed_at.isoformat()}, "
+        f"after ledger {known.ledger} that is on record; start with an empty database"
     )
 
 

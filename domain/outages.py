@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from domain.canonical_json import INTEGER_MAX
 from domain.digests import fingerprint
 from domain.errors import Invalid
 from domain.sla import MTTR_MINUTES_MAX, Severity, Verdict, mttr_minutes
@@ -225,8 +226,11 @@ def check_outage(outage: Outage, now: datetime) -> None:
             raise Invalid(name, "must not contain a null byte")
     if len(outage.affected_services) > 100 or any(len(s) > 200 for s in outage.affected_services):
         raise Invalid("affected_services", "must be at most 100 names of at most 200 characters")
-    if outage.affected_subscribers is not None and not 0 <= outage.affected_subscribers < 2**63:
-        raise Invalid("affected_subscribers", "must be 0 or more")
+    if (
+        outage.affected_subscribers is not None
+        and not 0 <= outage.affected_subscribers <= INTEGER_MAX
+    ):
+        raise Invalid("affected_subscribers", f"must be 0 to {INTEGER_MAX}")
     check_instant("detected_at", outage.detected_at, now)
 
 

@@ -132,7 +132,7 @@ class ChainSide:
     nth: int  # among the transfers of its number; the one in the book comes first
     payment_id: str | None  # that the number was given to
     ours: bool  # made by bytes that we stored before they were sent
-    paid_otherwise: bool = False  # confirmed in the book by a transfer of another number
+    paid_otherwise: bool = False  # confirmed on record by a transfer of another number
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def judge(suspect: Suspect, ledger: int) -> Break | None:
             return None
         sender = "our own bytes" if chain.ours else "bytes we never stored"
         return _outflow(
-            chain, BreakKind.MISSING_IN_BOOK, f"paid by {sender}, and not confirmed in the book"
+            chain, BreakKind.MISSING_IN_BOOK, f"paid by {sender}, and not confirmed on record"
         )
     return _differing(book, chain)
 
@@ -188,7 +188,7 @@ def _missing_on_chain(book: BookSide) -> Break:
     return Break(
         BreakKind.MISSING_ON_CHAIN,
         f"payment/{book.number}/{book.transaction_hash}",
-        f"confirmed in the book by {book.transaction_hash}, which moved nothing for this number",
+        f"confirmed on record by {book.transaction_hash}, which moved nothing for this number",
         book.payment_id,
         book.number,
         book.transaction_hash,
@@ -223,16 +223,20 @@ def _strangeness(transfer: ChainTransfer) -> str:
 def _differing(book: BookSide, chain: ChainSide) -> Break | None:
     seen, said = chain.transfer, []
     if book.amount_stroops != seen.amount_stroops:
-        said.append(f"the book says {book.amount_stroops} stroops, the chain {seen.amount_stroops}")
+        said.append(
+            f"the database says {book.amount_stroops} stroops, the chain {seen.amount_stroops}"
+        )
     if book.shares_stroops != seen.amount_stroops:
         said.append(
             f"the shares are {book.shares_stroops} stroops, the chain's transfer is "
             f"{seen.amount_stroops}"
         )
     if book.to_address != seen.to_address:
-        said.append(f"the book says to {book.to_address}, the chain to {seen.to_address}")
+        said.append(f"the database says to {book.to_address}, the chain to {seen.to_address}")
     if book.from_address != seen.from_address:
-        said.append(f"the book says from {book.from_address}, the chain from {seen.from_address}")
+        said.append(
+            f"the database says from {book.from_address}, the chain from {seen.from_address}"
+        )
     if not said:
         return None
     return Break(

@@ -149,7 +149,9 @@ def _decode(text: str, field: str) -> bytes:
 def check_payout(proven_at: datetime | None, readiness: Readiness) -> None:
     """Only an account whose owner has proven to hold it, and that can be paid, becomes a payout."""
     if proven_at is None:
-        raise Conflict(f"nobody has proven to hold {readiness.address}; ask for a challenge first")
+        raise Conflict(
+            f"no owner has proven the account {readiness.address}; ask for a challenge first"
+        )
     if readiness.obstacle:
         raise Conflict(f"{readiness.address} cannot be paid: {readiness.obstacle}")
 

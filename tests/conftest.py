@@ -18,6 +18,7 @@ from adapters.stellar.rail import Rail
 from sandbox.ports import free
 from sandbox.stack import Stack, StackOptions
 from tests.owing import open_rail
+from tests.problem_checker import check_problem
 from tests.support import AT_ONCE, BRIEF, TERMS
 
 # A busy machine is no failure of a property.
@@ -33,7 +34,15 @@ def surroundings() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name == "DATABASE_URL" or name.startswith(
-                ("TEMPORAL_", "STELLAR_", "SLA_", "SETTLEMENT_", "RECONCILIATION_", "INSPECTION_")
+                (
+                    "TEMPORAL_",
+                    "LOG_",
+                    "STELLAR_",
+                    "SLA_",
+                    "SETTLEMENT_",
+                    "RECONCILIATION_",
+                    "INSPECTION_",
+                )
             ):
                 patch.delenv(name)
         patch.setenv("BOOTSTRAP_API_KEY", KEY)
@@ -60,7 +69,11 @@ async def stack(
 async def api(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the HTTP API with an admin's key; the suite's own policies are published."""
     client = httpx.AsyncClient(
-        base_url=f"{stack.url}/api/v1", headers={"X-API-Key": KEY}, timeout=30, trust_env=False
+        base_url=f"{stack.url}/api/v1",
+        headers={"X-API-Key": KEY},
+        timeout=30,
+        trust_env=False,
+        event_hooks={"response": [check_problem]},
     )
     async with client:
         for name, window, patience in ((AT_ONCE, 0, 0), (BRIEF, 3, 1)):

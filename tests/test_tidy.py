@@ -22,7 +22,7 @@ PACKAGES = (
 FURNITURE = {
     "api": {
         *("__main__", "app", "bodies", "commands", "dependencies", "errands", "guards", "health"),
-        *("listening", "problems", "views"),
+        *("listening", "problems", "responses", "views"),
     },
     "workflows": {"columns", "steps"},
     "activities": set[str](),

@@ -16,6 +16,7 @@ import sys
 import uvloop
 
 from adapters.failpoints import arm_to_die
+from adapters.settings import WorkerSettings, load
 from worker.main import main
 from worker.sandbox import keep_bytecode
 
@@ -25,7 +26,7 @@ def live(order: str) -> None:
     if order != "none":
         arm_to_die(order)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main(["settlement", "webhooks"]))
+        runner.run(main(["settlement", "webhooks"], load(WorkerSettings)))
 
 
 def run() -> None:

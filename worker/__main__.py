@@ -9,18 +9,24 @@ import sys
 
 import uvloop
 
+from adapters import logs, temporal
 from adapters.failpoints import arm_to_die
+from adapters.settings import WorkerSettings, load
 from adapters.temporal import QUEUES
 from domain.errors import ApexError
 from worker.main import main
 from worker.sandbox import keep_bytecode
+
+log = logging.getLogger(__name__)
 
 
 def run() -> int:
     parser = argparse.ArgumentParser(prog="worker", description="Serve Temporal task queues.")
     parser.add_argument("--queues", default=",".join(QUEUES), help="comma-separated queue names")
     queues = [name.strip() for name in parser.parse_args().queues.split(",") if name.strip()]
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = load(WorkerSettings)
+    logs.configure(settings.log_format, settings.log_level)
+    temporal.forward_logs()
     # The sandbox loads workflow modules anew for every run: much short-lived garbage, which the
     # default thresholds would look through far too often.
     keep_bytecode()
@@ -30,9 +36,11 @@ def run() -> int:
     gc.set_threshold(50_000, 20, 50)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(main(queues))
+            runner.run(main(queues, settings))
     except ApexError as error:
-        print(f"Cannot go on: {error}", file=sys.stderr)
+        log.critical("the worker cannot go on: %s", error)
+        # Its last line, plain: whoever started it by hand, or under a supervisor, is shown this.
+        print(f"Cannot go on: {logs.redact(str(error))}", file=sys.stderr)
         return 1
     return 0
 

@@ -29,6 +29,7 @@ from worker.analytics import (
     inspection_activities,
     reconciliation_activities,
 )
+from worker.log_interceptor import LogContext
 from worker.refusals import Refusals
 from worker.sandbox import strict_sandbox
 from worker.settlement import begin_gathering, settlement_activities
@@ -156,7 +157,7 @@ def build(client: Client, queue: str, work: Duty) -> Worker:
         task_queue=queue,
         workflows=work.workflows,
         activities=work.activities,
-        interceptors=[Refusals()],
+        interceptors=[LogContext(), Refusals()],
         workflow_runner=strict_sandbox(),
         max_cached_workflows=2000,
         max_concurrent_workflow_tasks=100,
@@ -169,9 +170,8 @@ def build(client: Client, queue: str, work: Duty) -> Worker:
     )
 
 
-async def main(queues: Sequence[str]) -> None:
+async def main(queues: Sequence[str], settings: WorkerSettings) -> None:
     """Serve the queues until told to stop."""
-    settings = load(WorkerSettings)
     if "settlement" not in queues:
         refuse_seeds()
     async with AsyncExitStack() as stack:

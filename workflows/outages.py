@@ -156,7 +156,11 @@ class OutageWorkflow(Attested):
     @declared.validator
     def check_declared(self, fingerprint: str) -> None:
         if fingerprint != self.declaration.outage.fingerprint():
-            refuse(Conflict(f"outage {self.outage.id!r} was declared before with other content"))
+            refuse(
+                Conflict(
+                    f"outage {self.outage.id!r} was declared before with different content; use another id"
+                )
+            )
 
     @workflow.update(description="Correct the record of an outage")
     async def amend(self, amendment: outages.Amendment) -> None:

@@ -62,7 +62,7 @@ async def lock(connection: AsyncConnection, payment: Payment) -> AdmissionCase:
     asked = {"payment": payment.id, "digest": digest(payment)}
     status = await connection.scalar(_LOCK, asked)
     if status is None:
-        raise NotFound(f"there is no payment {payment.id!r}")
+        raise NotFound(f"payment {payment.id!r} does not exist")
     row = (await connection.execute(_CASE, asked)).one()
     authorised = None if row.day is None else Authorisation(row.day, row.to_address)
     return AdmissionCase(PaymentStatus(status), row.breaker, row.approvers, authorised)

@@ -61,7 +61,7 @@ async def lock(connection: AsyncConnection, payment_id: str) -> tuple[RowMapping
     )
     row = rows.mappings().one_or_none()
     if row is None:
-        raise NotFound(f"there is no payment {payment_id!r}")
+        raise NotFound(f"payment {payment_id!r} does not exist")
     return row, row["rides"]
 
 

@@ -44,7 +44,7 @@ async def lock(connection: AsyncConnection, payment_id: str) -> Standing:
     )
     row = rows.mappings().one_or_none()
     if row is None:
-        raise NotFound(f"there is no payment {payment_id!r}")
+        raise NotFound(f"payment {payment_id!r} does not exist")
     payment = payment_of(row)
     preparers = await prepared_by(connection, [payment])
     given = await connection.execute(
@@ -90,7 +90,7 @@ async def prepared_by(connection: AsyncConnection, owed: Sequence[Payment]) -> d
         judged |= {outage_id} if row.action == "outage.judged" else set()
     for payment in owed:
         if payment.outage_id not in judged:
-            raise NotFound(f"there is no record of who prepared payment {payment.id!r}")
+            raise NotFound(f"the audit trail does not say who prepared payment {payment.id!r}")
     return actors
 
 

@@ -118,7 +118,7 @@ async def lock(connection: AsyncConnection, attestation: Attestation) -> Case:
     row = rows.mappings().one_or_none()
     if row is None:
         name = f"revision {attestation.revision} of outage {attestation.outage_id!r}"
-        raise NotFound(f"{name} wants no attestation")
+        raise NotFound(f"{name} does not need an attestation")
     calls = await _calls(connection, attestation)
     return Case(
         row["symbol"],

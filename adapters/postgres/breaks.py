@@ -84,7 +84,7 @@ async def get(connection: AsyncConnection, break_id: str, *, lock: bool = False)
     rows = await connection.execute(select(breaks).where(breaks.c.id == break_id))
     row = rows.mappings().one_or_none()
     if row is None:
-        raise NotFound(f"there is no break {break_id!r}")
+        raise NotFound(f"break {break_id!r} does not exist")
     return _record(row)
 
 

@@ -33,7 +33,7 @@ async def get(connection: AsyncConnection, address: str) -> Channel:
         await connection.execute(select(*_COLUMNS).where(channels.c.address == address))
     ).one_or_none()
     if row is None:
-        raise NotFound(f"the book knows no channel {address}")
+        raise NotFound(f"the database has no channel {address}")
     return Channel(*row)
 
 
@@ -156,7 +156,7 @@ async def lock(connection: AsyncConnection, address: str, served: Held | None) -
         this = {"leader": served.attempt.payment_id, "n": served.attempt.n}
         await connection.execute(_LOCK, this | {"channel": address})
     if await held(connection, address) != served:
-        raise Conflict(f"channel {address} has moved on meanwhile; look again")
+        raise Conflict(f"channel {address} was changed by another process meanwhile; read it again")
 
 
 async def release(connection: AsyncConnection, given: Release) -> None:

@@ -43,6 +43,8 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_recycle=1800,
+            # An error is logged, and what a caller wrote has no place in a log.
+            hide_parameters=True,
             connect_args={
                 "connect_timeout": 5,
                 "options": "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=15s"
@@ -83,8 +85,8 @@ def _translated() -> Iterator[None]:
         # It would fail the same way for ever, and a step that fails is tried for ever.
         raise Refused(f"the database cannot hold this value: {error.orig}") from error
     except (OperationalError, InterfaceError, TimeoutError) as error:
-        raise Unavailable("the database does not answer; try again") from error
+        raise Unavailable("the database does not answer; repeat the request") from error
     except DBAPIError as error:
         if error.connection_invalidated:
-            raise Unavailable("the database connection was lost; try again") from error
+            raise Unavailable("the database connection was lost; repeat the request") from error
         raise

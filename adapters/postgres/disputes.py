@@ -56,7 +56,7 @@ async def get(connection: AsyncConnection, dispute_id: str) -> RowMapping:
     rows = await connection.execute(select(disputes).where(disputes.c.id == dispute_id))
     row = rows.mappings().one_or_none()
     if row is None:
-        raise NotFound(f"there is no dispute {dispute_id!r}")
+        raise NotFound(f"dispute {dispute_id!r} does not exist")
     return row
 
 

@@ -75,7 +75,9 @@ async def _stored(connection: AsyncConnection, reserved: Reservation) -> Envelop
     """Return the newest bytes that were stored for a pair, by whichever run."""
     now = await attempts.reserved(connection, reserved.payment_id, reserved.n)
     if now is None or now.envelope is None or _pair(now) != _pair(reserved):
-        raise TryAgain(f"payment {reserved.payment_id} has moved on; look again")
+        raise TryAgain(
+            f"payment {reserved.payment_id} was changed by another process meanwhile; read it again"
+        )
     return now.envelope
 
 

@@ -96,7 +96,10 @@ class Cursor:
     def parse(cls, text: str) -> "Cursor":
         match = re.fullmatch(r"([0-9]{1,19})-([0-9]{1,18})", text, re.ASCII)
         if match is None:
-            raise Invalid("after", f"{text!r} is not a cursor of this feed")
+            raise Invalid(
+                "after",
+                f"{text!r} is not a cursor of this feed; send the `next` of an earlier page",
+            )
         return cls(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:

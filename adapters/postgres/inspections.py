@@ -24,7 +24,7 @@ async def obstacle(connection: AsyncConnection, now: datetime) -> str | None:
     known = await connection.scalar(text("SELECT version_num FROM alembic_version"))
     if known != guards.REVISION:
         # What another version made looks to this one like a guard that was tampered with.
-        return f"the book is at migration {known}, and this worker knows {guards.REVISION}"
+        return f"the database is at migration {known}, and this worker knows {guards.REVISION}"
     last = await newest(connection)
     if last is not None and not due(last["at"], timedelta(milliseconds=last["took_ms"]), now):
         return f"the inspection of {last['at']:%H:%M:%S} took {last['took_ms']} ms; the book rests"

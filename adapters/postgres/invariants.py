@@ -179,7 +179,7 @@ _PROOFS = (
     """,
     """
     SELECT 'matched', coalesce(p.id, e.payment_id), CASE
-        WHEN e.id IS NULL THEN 'it is confirmed and no settlement is in the book'
+        WHEN e.id IS NULL THEN 'it is confirmed and the journal has no settlement of it'
         WHEN p.id IS NULL THEN format('settled by %s and not confirmed', e.id)
         ELSE format('%s names transaction %s and the payment %s',
                     e.id, e.transaction_hash, p.transaction_hash) END

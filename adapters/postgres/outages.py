@@ -82,7 +82,7 @@ async def move(
         return True
     now = await connection.scalar(select(outages.c.status).where(outages.c.id == outage_id))
     if now is None:
-        raise NotFound(f"there is no outage {outage_id!r}")
+        raise NotFound(f"outage {outage_id!r} does not exist")
     if now != to:
         raise Conflict(f"outage {outage_id} is {now} and may not become {to}")
     return False
@@ -162,7 +162,7 @@ def outage_of(row: RowMapping) -> Outage:
 
 def _the(row: RowMapping | None, outage_id: str) -> RowMapping:
     if row is None:
-        raise NotFound(f"there is no outage {outage_id!r}")
+        raise NotFound(f"outage {outage_id!r} does not exist")
     return row
 
 

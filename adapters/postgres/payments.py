@@ -153,7 +153,7 @@ async def get(connection: AsyncConnection, payment_id: str) -> RowMapping:
     rows = await connection.execute(select(payments).where(payments.c.id == payment_id))
     row = rows.mappings().one_or_none()
     if row is None:
-        raise NotFound(f"there is no payment {payment_id!r}")
+        raise NotFound(f"payment {payment_id!r} does not exist")
     return row
 
 

@@ -45,7 +45,7 @@ async def version(connection: AsyncConnection, name: str, number: int) -> Policy
     )
     row = rows.mappings().one_or_none()
     if row is None:
-        raise NotFound(f"there is no version {number} of policy {name!r}")
+        raise NotFound(f"version {number} of policy {name!r} does not exist")
     return policy_of(row)
 
 
@@ -112,7 +112,7 @@ async def agreement(connection: AsyncConnection, name: str) -> Agreement:
     rows = await connection.execute(select(agreements).where(agreements.c.name == name))
     row = rows.mappings().one_or_none()
     if row is None:
-        raise NotFound(f"there is no agreement {name!r}")
+        raise NotFound(f"agreement {name!r} does not exist")
     return Agreement(**row)
 
 

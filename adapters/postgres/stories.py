@@ -83,11 +83,11 @@ async def find(connection: AsyncConnection, name: str) -> str:
     number = int(name) if name.isascii() and name.isdigit() and int(name) < 2**63 else None
     rows = (await connection.execute(_FIND, {"name": name, "number": number})).all()
     if not rows:
-        raise NotFound(f"there is no payment whose id, number or transaction hash is {name!r}")
+        raise NotFound(f"no payment has the id, number or transaction hash {name!r}")
     if len(rows) > 1:
         some = ", ".join(row.id for row in rows[:AMONG_MAX])
         more = f" and {len(rows) - AMONG_MAX} more" if len(rows) > AMONG_MAX else ""
-        raise Invalid("id", f"{len(rows)} payments ride in {name}; name one: {some}{more}")
+        raise Invalid("id", f"{len(rows)} payments share {name}; name one of them: {some}{more}")
     return str(rows[0].id)
 
 
@@ -95,7 +95,7 @@ async def tell(connection: AsyncConnection, payment_id: str) -> Story:
     """Read a payment from its obligation to its proof."""
     owed = (await connection.execute(_OWED, {"id": payment_id})).mappings().one_or_none()
     if owed is None:
-        raise NotFound(f"there is no payment {payment_id!r}")
+        raise NotFound(f"payment {payment_id!r} does not exist")
     found = await connection.execute(_STEPS, {"id": payment_id, "released": RELEASED})
     leaves = [orjson.loads(content) for content in found.scalars()]
     tried = (await connection.execute(_TRIES, {"id": payment_id})).mappings().all()

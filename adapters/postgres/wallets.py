@@ -40,7 +40,9 @@ async def register(connection: AsyncConnection, address: str, owner: str, at: da
     if changed.one_or_none() is not None:
         return True
     if (await get(connection, address)).owner != owner:
-        raise Conflict(f"{address} is proven to be somebody else's")
+        raise Conflict(
+            f"{address} is registered by another owner, who has proven it; register an address of your own"
+        )
     return False
 
 
@@ -57,7 +59,7 @@ async def get(connection: AsyncConnection, address: str) -> Wallet:
     rows = await connection.execute(select(wallets).where(wallets.c.address == address))
     row = rows.mappings().one_or_none()
     if row is None:
-        raise NotFound(f"there is no wallet {address!r}; register it first")
+        raise NotFound(f"wallet {address!r} is not registered; register it first")
     return _wallet(row)
 
 
@@ -175,11 +177,11 @@ async def ask_payout(
         select(agreements.c.name).where(agreements.c.name == wanted.agreement).with_for_update()
     )
     if known is None:
-        raise NotFound(f"there is no agreement {wanted.agreement!r}")
+        raise NotFound(f"agreement {wanted.agreement!r} does not exist")
     pending = await pending_payout(connection, wanted.agreement, wanted.role, at)
     if pending is not None and pending.id != payout_id:
         raise Conflict(
-            f"{wanted.role} is to be paid at {pending.address} from "
+            f"{wanted.role} has a pending change of address to {pending.address} from "
             f"{pending.effective_at.isoformat()} on; cancel that first"
         )
     added = await connection.execute(
@@ -225,7 +227,7 @@ async def cancel_payout(
 ) -> PayoutRecord:
     pending = await pending_payout(connection, agreement, role, at)
     if pending is None:
-        raise NotFound(f"no change of the {role}'s address is pending")
+        raise NotFound(f"the {role} has no pending change of address; nothing was cancelled")
     await connection.execute(
         update(payouts).where(payouts.c.id == pending.id).values(cancelled_at=at, cancelled_by=by)
     )

@@ -65,7 +65,7 @@ async def get(connection: AsyncConnection, webhook_id: str) -> RowMapping:
     )
     row = rows.mappings().one_or_none()
     if row is None:
-        raise NotFound(f"there is no webhook {webhook_id!r}")
+        raise NotFound(f"webhook {webhook_id!r} does not exist")
     return row
 
 
@@ -76,7 +76,7 @@ async def change(connection: AsyncConnection, webhook_id: str, changes: dict[str
         .values(**changes)
     )
     if result.rowcount == 0:
-        raise NotFound(f"there is no webhook {webhook_id!r}")
+        raise NotFound(f"webhook {webhook_id!r} does not exist")
 
 
 async def unsubscribe(connection: AsyncConnection, webhook_id: str) -> None:

@@ -51,7 +51,7 @@ def answer(found: GetTransactionResponse, contract: str) -> tuple[Finding, bool]
         value, events = _of_meta(meta)
     except Exception as error:  # the SDK raises whatever the bytes run into
         raise ContractRefused(
-            f"what the ledger keeps of the call cannot be read: {type(error).__name__}"
+            f"the result of the contract call in the ledger cannot be read: {type(error).__name__}"
         ) from error
     return finding(value), any(_announces(event, contract) for event in events)
 

@@ -26,7 +26,7 @@ def wrap(
     rate = first_rate(times_signed, bid, cap_stroops)
     if rate * len(inner.transaction.operations) < bid.fee_stroops - bid.resource_fee_stroops:
         raise Obstructed(
-            f"the network asks more than {cap_stroops} stroops for the transaction: "
+            f"the network asks for more than {cap_stroops} stroops for the transaction: "
             "raise STELLAR_FEE_CAP_STROOPS, or wait until it asks less"
         )
     return _bumped(inner, fees, rate, max_ledger, voids)

@@ -119,7 +119,9 @@ class Nodes:
         """The node to follow: well, and as far as any. Raises ChainUnavailable if none may be."""
         known = self.usable
         if not known:
-            raise ChainUnavailable("no RPC node may be asked: all are left out")
+            raise ChainUnavailable(
+                "no RPC node is usable: all of them were excluded; see the lines with ALARM"
+            )
         return min(known, key=lambda node: (node.rests, node.lags, node.failures, -node.ledger))
 
     async def ask(self, question: Question[Reply], *, at_least: int = 0) -> Reply:

@@ -130,7 +130,7 @@ class Rail:
         held = self.keys.channels.get(channel)
         if held is None:
             reason = (
-                f"we hold no key for channel {channel}; let STELLAR_CHANNELS and "
+                f"the settlement worker has no signing seed for channel {channel}; let STELLAR_CHANNELS and "
                 "STELLAR_CHANNELS_SEED be as they were when it was taken"
             )
             log.error("ALARM: %s", reason)
@@ -143,7 +143,9 @@ class Rail:
         for transfer in riding:
             treasury = self.keys.treasuries[transfer.payer]
             if treasury.public_key != transfer.from_address:
-                raise Obstructed(f"we hold no key for {transfer.from_address}")
+                raise Obstructed(
+                    f"the settlement worker has no signing seed for {transfer.from_address}"
+                )
             signers[treasury.public_key] = treasury
         return list(signers.values())
 

@@ -63,7 +63,7 @@ def assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionRespon
         refused = simulated(simulation.error)
         raise Obstructed(f"{refused.meaning.sentence} ({refused.name})")
     if simulation.transaction_data is None or simulation.min_resource_fee is None:
-        raise Obstructed("the network's simulation named no resources")
+        raise Obstructed("the network's simulation returned no resources")
     transaction = drafted.transaction
     transaction.soroban_data = xdr.SorobanTransactionData.from_xdr(simulation.transaction_data)
     transaction.fee += simulation.min_resource_fee

@@ -68,7 +68,9 @@ class TreasuryHistory:
         self.identity.known = known
         found = await self.identity.survey()
         if found is None:
-            raise ChainUnavailable("no RPC node answers that serves the network of the book")
+            raise ChainUnavailable(
+                "no RPC node of the network that the database belongs to answers"
+            )
         return found
 
     async def extent(self) -> Extent:

@@ -76,7 +76,9 @@ class WalletAccounts:
             why = (
                 str(error) if isinstance(error, InvalidSep10ChallengeError) else "it is unreadable"
             )
-            raise Invalid("transaction_xdr", f"is no challenge of ours: {why}") from None
+            raise Invalid(
+                "transaction_xdr", f"is not a challenge that this service gave: {why}"
+            ) from None
         if read.client_account_id != proof.address:
             raise Invalid("transaction_xdr", "this challenge was given for another wallet")
         threshold, signers = await self._signers(proof.address)
@@ -91,7 +93,9 @@ class WalletAccounts:
                 signers,
             )
         except InvalidSep10ChallengeError as error:
-            raise Conflict(f"the signatures do not prove it: {error}") from None
+            raise Conflict(
+                f"the signatures do not prove that the account is yours: {error}"
+            ) from None
         return read.transaction.hash_hex()
 
     async def _signers(self, address: str) -> tuple[int, list[Ed25519PublicKeySigner]]:
@@ -133,5 +137,5 @@ async def befriend(friendbot_url: str, address: str) -> None:
     if answer.is_success or (status == 400 and ALREADY_FUNDED.search(answer.text)):
         return
     if status == 429 or status >= 500:
-        raise ChainUnavailable(f"the friendbot answers {status}")
-    raise Conflict(f"the friendbot does not fund the account: it answers {status}")
+        raise ChainUnavailable(f"the friendbot answered {status}; repeat the request")
+    raise Conflict(f"the friendbot did not fund the account; it answered {status}")

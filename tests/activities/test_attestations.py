@@ -199,7 +199,7 @@ async def test_a_verdict_judged_in_local_mode_wants_no_word(
             )
             .where(attestations.c.outage_id.is_(None))
         )
-    with pytest.raises(NotFound, match="wants no attestation"):
+    with pytest.raises(NotFound, match="does not need an attestation"):
         await steps.prepare_call(Attestation(unasked or "nobody", 1))
 
 

@@ -58,7 +58,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"affected_services": None}, "affected_services"),
     ({"affected_services": ["x" * 201]}, "affected_services"),
     ({"affected_subscribers": -1}, "affected_subscribers"),
-    ({"affected_subscribers": 2**63}, "affected_subscribers"),
+    ({"affected_subscribers": 2**53}, "affected_subscribers"),
     ({"affected_subscribers": 10**400}, "affected_subscribers"),
     ({"affected_subscribers": True}, "affected_subscribers"),
     ({"affected_subscribers": float("nan")}, "affected_subscribers"),

@@ -45,7 +45,7 @@ async def test_it_is_not_opened_twice(api: httpx.AsyncClient) -> None:
     reasons = [unique("odd"), unique("odder")]
     answers = [await api.post(PATH, json={"action": "open", "reason": why}) for why in reasons]
     assert [answer.status_code for answer in answers] == [200, 409]
-    assert answers[1].json()["detail"] == "the breaker is open already"
+    assert answers[1].json()["detail"] == "the circuit breaker is open already"
     assert (await api.get(PATH)).json()["reason"] == reasons[0]
 
 

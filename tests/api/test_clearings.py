@@ -122,6 +122,6 @@ async def test_a_gain_is_not_a_loss(book: Database, listener: Listener) -> None:
     break_id = (await found(book, listener))[BreakKind.MISSING_ON_CHAIN]
     await close(book, break_id)
     before = await held(book)
-    with pytest.raises(Invalid, match="more is in the treasury than the book had said"):
+    with pytest.raises(Invalid, match="the treasury holds more than the journal says"):
         await clear(book, break_id, Outcome.WRITTEN_OFF)
     assert await held(book) == before

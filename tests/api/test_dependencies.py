@@ -34,7 +34,10 @@ async def test_without_a_key_nothing_is_told(api: httpx.AsyncClient) -> None:
             for method in operations:
                 answer = await stranger.request(method, path.removeprefix("/api/v1"))
                 assert answer.status_code == 401, (method, path)
-                assert answer.json()["detail"] == "send your API key in the header X-API-Key"
+                assert (
+                    answer.json()["detail"]
+                    == "the API key is missing: send it in the header X-API-Key"
+                )
                 asked += 1
         assert asked >= 20
 
@@ -43,7 +46,7 @@ async def test_without_a_key_nothing_is_told(api: httpx.AsyncClient) -> None:
 async def test_an_unknown_key_is_refused(api: httpx.AsyncClient, key: str) -> None:
     answer = await api.get("/outages", headers={"X-API-Key": key.encode("latin-1")})
     assert answer.status_code == 401
-    assert answer.json()["detail"] == "this API key is not known"
+    assert answer.json()["detail"] == "the API key is not known: ask an admin for one"
 
 
 async def test_an_engineer_works_but_does_not_govern(engineer: httpx.AsyncClient) -> None:
@@ -60,7 +63,7 @@ async def test_an_engineer_works_but_does_not_govern(engineer: httpx.AsyncClient
         await engineer.get("/webhooks/whk_1/deliveries"),
     ):
         assert answer.status_code == 403
-        assert answer.json()["detail"] == "only an admin may do this"
+        assert answer.json()["detail"] == "this request needs the role admin"
 
 
 async def test_a_key_that_was_replaced_or_given_another_role_is_so_in_seconds(

@@ -1,10 +1,13 @@
 """What stands before every route: a limit on bodies, and an id that follows the request."""
 
+import logging
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
+from adapters import logs
+from api.app import create_app
 from api.guards import BODY_BYTES_MAX
 from tests.support import outage, unique
 
@@ -54,3 +57,38 @@ async def test_an_id_unfit_for_a_log_is_replaced(api: httpx.AsyncClient, given: 
 
 async def test_no_browser_guesses_a_content_type(api: httpx.AsyncClient) -> None:
     assert (await api.get("/health")).headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_defect_is_answered_and_logged_without_what_is_secret(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An error nobody foresaw: the caller is told where to look, the log has the traceback."""
+    app = create_app()
+
+    @app.get("/api/v1/broken/{outage_id}")
+    async def broken(outage_id: str) -> None:
+        raise RuntimeError("cannot post to https://hooks.example/planted with whsec_cGxhbnRlZA==")
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    with caplog.at_level(logging.INFO, "api.guards"):
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            sent = {"X-Correlation-ID": "corr-500"}
+            answer = await client.get("/api/v1/broken/OUT-1", headers=sent)
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-correlation-id"] == "corr-500"
+    assert answer.json() == {
+        "type": "/docs/errors#internal",
+        "title": "internal",
+        "status": 500,
+        "detail": "Internal error. Quote correlation_id corr-500; details are in the server log.",
+        "instance": "/api/v1/broken/OUT-1",
+        "correlation_id": "corr-500",
+    }
+    failed, line = caplog.records
+    with logs.context():
+        text = logs.formatter("json").format(failed)
+    assert "RuntimeError: cannot post to https://hooks.example/***" in text
+    assert "planted" not in text.replace("/planted with", "")
+    assert (failed.levelname, line.getMessage()) == ("ERROR", "request")
+    assert vars(line).items() >= {"route": "/api/v1/broken/{outage_id}", "status": 500}.items()

@@ -171,7 +171,7 @@ async def test_what_is_not_there_is_not_approved(api: httpx.AsyncClient) -> None
         await api.delete("/payments/pay_0/approvals"),
     ):
         assert answer.status_code == 404
-        assert answer.json()["detail"] == "there is no payment 'pay_0'"
+        assert answer.json()["detail"] == "payment 'pay_0' does not exist"
 
 
 async def test_without_limits_nothing_is_limited(api: httpx.AsyncClient) -> None:

@@ -55,7 +55,7 @@ async def test_other_content_under_the_same_id_is_refused(api: httpx.AsyncClient
     answer = await api.post("/outages", json=said | {"severity": "low"})
     assert answer.status_code == 409
     assert answer.json()["detail"] == (
-        f"outage {said['id']!r} was declared before with other content"
+        f"outage {said['id']!r} was declared before with different content; use another id"
     )
     assert (await api.get(f"/outages/{said['id']}")).json()["severity"] == "critical"
 

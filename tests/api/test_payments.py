@@ -145,4 +145,4 @@ async def test_what_the_book_paid_the_chain_has_moved(
 async def test_an_unknown_payment_is_not_found(api: httpx.AsyncClient, path: str) -> None:
     answer = await api.get(path)
     assert answer.status_code == 404
-    assert answer.json()["detail"] == "there is no payment 'pay_0'"
+    assert answer.json()["detail"] == "payment 'pay_0' does not exist"

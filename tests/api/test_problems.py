@@ -9,18 +9,18 @@ from api.problems import STATUSES
 from domain import errors
 
 UNKNOWN: list[tuple[str, str, dict[str, Any] | None, str]] = [
-    ("GET", "/outages/nothing", None, "there is no outage 'nothing'"),
-    ("PUT", "/outages/nothing", {"assigned_to": "x"}, "there is no outage 'nothing'"),
-    ("POST", "/outages/nothing/resolve", {"mttr_minutes": 1}, "there is no outage 'nothing'"),
-    ("POST", "/outages/nothing/cancel", {"reason": "x"}, "there is no outage 'nothing'"),
+    ("GET", "/outages/nothing", None, "outage 'nothing' does not exist"),
+    ("PUT", "/outages/nothing", {"assigned_to": "x"}, "outage 'nothing' does not exist"),
+    ("POST", "/outages/nothing/resolve", {"mttr_minutes": 1}, "outage 'nothing' does not exist"),
+    ("POST", "/outages/nothing/cancel", {"reason": "x"}, "outage 'nothing' does not exist"),
     (
         "POST",
         "/sla/disputes",
         {"outage_id": "nothing", "reason": "x"},
-        "there is no outage 'nothing'",
+        "outage 'nothing' does not exist",
     ),
-    ("GET", "/sla/disputes/nothing", None, "there is no dispute 'nothing'"),
-    ("PATCH", "/sla/disputes/nothing", {"action": "reject"}, "there is no dispute 'nothing'"),
+    ("GET", "/sla/disputes/nothing", None, "dispute 'nothing' does not exist"),
+    ("PATCH", "/sla/disputes/nothing", {"action": "reject"}, "dispute 'nothing' does not exist"),
     ("GET", "/nowhere", None, "Not Found"),
 ]
 

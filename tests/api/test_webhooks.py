@@ -129,7 +129,7 @@ async def test_a_subscription_is_listed_changed_and_deleted(
         await api.get(f"{path}/deliveries"),
     ):
         assert answer.status_code == 404
-        assert answer.json()["detail"] == f"there is no webhook {webhook['id']!r}"
+        assert answer.json()["detail"] == f"webhook {webhook['id']!r} does not exist"
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ def test_bytes_signed_while_others_were_proven_dead_are_not_called_dead(
         return str(refused.value)
 
     with scene(book) as here:
-        assert "has moved on meanwhile; look again" in book.loop.run(told(here))
+        assert "was changed by another process meanwhile; read it again" in book.loop.run(
+            told(here)
+        )
 
 
 def test_what_the_book_saw_paid_is_not_paid_again_though_nodes_forgot(book: Book) -> None:

@@ -74,4 +74,4 @@ async def test_a_database_that_is_away_is_one_sentence() -> None:
     nowhere = "postgresql://u:p@127.0.0.1:1/x"
     told = await apexchainx("ledger", "check", DATABASE_URL=nowhere)
     assert (told.code, told.out) == (1, "")
-    assert told.err == "apexchainx: the database does not answer; try again\n"
+    assert told.err == "apexchainx: the database does not answer; repeat the request\n"

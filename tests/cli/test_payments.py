@@ -149,6 +149,4 @@ async def seen(steps: PaymentActivities, payment: Payment, attempt: Attempt) -> 
 async def test_an_unknown_payment_is_one_sentence(stack: Stack) -> None:
     code, told = await explain(stack, "pay_nobody")
     assert code == 1
-    assert told == (
-        "apexchainx: there is no payment whose id, number or transaction hash is 'pay_nobody'\n"
-    )
+    assert told == ("apexchainx: no payment has the id, number or transaction hash 'pay_nobody'\n")

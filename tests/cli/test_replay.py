@@ -135,7 +135,10 @@ async def test_a_useless_file_is_one_sentence(
 async def test_a_wrong_key_is_said_in_a_sentence(stack: Stack, file: Path) -> None:
     answer = await replay(file, "--url", stack.url, "--api-key", "nobody's")
     assert answer.code == 1
-    assert answer.stderr.splitlines()[-1] == "apexchainx: this API key is not known"
+    assert (
+        answer.stderr.splitlines()[-1]
+        == "apexchainx: the API key is not known: ask an admin for one"
+    )
 
 
 async def test_patience_has_an_end(file: Path) -> None:

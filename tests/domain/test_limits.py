@@ -33,7 +33,7 @@ def test_what_is_admitted_or_signed_goes_on(admission: Admission) -> None:
 def test_a_cap_per_payment_names_both_amounts_and_the_setting() -> None:
     assert held(Admission.CAP_PER_PAYMENT).reason == (
         "1500 USDC is above the cap of 1000 USDC a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
-        "or settle it by hand"
+        "or settle it outside of the engine"
     )
 
 

@@ -54,7 +54,7 @@ def test_ids_that_no_url_or_workflow_could_carry_are_refused(id_: str) -> None:
         ({"affected_services": ["x"] * 101}, "affected_services"),
         ({"affected_services": ["x" * 201]}, "affected_services"),
         ({"affected_subscribers": -1}, "affected_subscribers"),
-        ({"affected_subscribers": 2**63}, "affected_subscribers"),
+        ({"affected_subscribers": 2**53}, "affected_subscribers"),
         ({"detected_at": START.replace(tzinfo=None)}, "detected_at"),
         ({"detected_at": NOW + CLOCK_SKEW + timedelta(seconds=1)}, "detected_at"),
     ],

@@ -81,5 +81,5 @@ def test_an_account_that_cannot_be_paid_is_no_payout(changes: dict[str, bool], s
 
 
 def test_an_account_nobody_has_proven_to_hold_is_no_payout() -> None:
-    with pytest.raises(Conflict, match="nobody has proven"):
+    with pytest.raises(Conflict, match="no owner has proven"):
         check_payout(None, readiness())

@@ -65,7 +65,7 @@ async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
     admin = people["admin"]
     outage_id = await outage(people["kim"], ABOVE_THE_CAP)
     payment = await payment_of(admin, outage_id, "held")
-    assert payment["parked_reason"].endswith("or settle it by hand")
+    assert payment["parked_reason"].endswith("or settle it outside of the engine")
     hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]))
     seen = await break_of(admin, payment)
 

@@ -41,9 +41,13 @@ async def test_a_reward_above_the_limit_settles_after_two_people_and_not_before(
     first = await approve(people["ada"], id_, note="seen the tower")
     assert first.status_code == 201, first.text
     assert await refusals(people, id_) == [
-        ("kim", 403, "only finance or an admin may approve a payment"),
-        ("eve", 403, f"eve prepared payment {id_} by its verdict; another person must approve"),
-        ("ada", 409, f"ada has approved payment {id_}; another person must as well"),
+        ("kim", 403, "approving a payment needs the role finance or admin"),
+        (
+            "eve",
+            403,
+            f"eve caused payment {id_} by its verdict and may not approve it; ask another person",
+        ),
+        ("ada", 409, f"ada has approved payment {id_}; a second person must approve it as well"),
     ]
     shown = (await people["kim"].get(f"/payments/{id_}/approvals")).json()
     assert (shown["prepared_by"], shown["approvers_needed"]) == (["eve"], 2)
@@ -110,7 +114,7 @@ async def test_what_is_above_the_cap_is_held_whoever_approves(
     payment = await payment_of(people["kim"], outage_id, "held")
     assert payment["parked_reason"] == (
         "5100 USDC is above the cap of 5000 USDC a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
-        "or settle it by hand"
+        "or settle it outside of the engine"
     )
     for name in ("ada", "bob"):
         assert (await approve(people[name], payment["id"])).status_code == 201
@@ -151,7 +155,7 @@ async def test_only_an_admin_switches_the_breaker_and_says_why(
     for body in ({"action": "open"}, {"action": "open", "reason": " "}, {"action": "trip"}):
         assert (await people["admin"].post(BREAKER, json=body)).status_code == 422
     again = await people["admin"].post(BREAKER, json={"action": "close", "reason": "to be sure"})
-    assert again.json()["detail"] == "the breaker is closed already"
+    assert again.json()["detail"] == "the circuit breaker is closed already"
     assert (await people["kim"].get(BREAKER)).json()["is_open"] is False
 
 

@@ -176,7 +176,7 @@ async def test_a_network_that_was_reset_stops_the_worker(
             await connection.execute(
                 update(table).values(ledger=before.ledger, closed_at=before.closed_at)
             )
-    assert "Cannot go on: node 1 (127.0.0.1) shows that the network went backwards" in said
+    assert "Cannot go on: node 1 (127.0.0.1) shows that the network was reset" in said
 
 
 async def test_a_list_with_one_bad_address_stops_the_worker(

@@ -24,7 +24,7 @@ async def assign_break(database: Database, command: AssignBreak) -> BreakRecord:
     async with database.transaction() as connection:
         before = await breaks.get(connection, break_id, lock=True)
         if before.status is not BreakStatus.OPEN:
-            raise Conflict(f"break {break_id} is closed; it needs no owner any more")
+            raise Conflict(f"break {break_id} is closed; its owner can no longer be changed")
         if before.owner == owner:
             return before
         await breaks.assign(connection, break_id, owner)

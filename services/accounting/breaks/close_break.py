@@ -66,7 +66,7 @@ async def _book_difference(connection: AsyncConnection, found: Break) -> Entry:
     await _refuse_twice(connection, found)
     entry = closing_entry(found, *await breaks.sides(connection, found))
     if entry is None:
-        raise Invalid("closing", "there is no difference to book; close it with none")
+        raise Invalid("closing", "the break has no difference to post; close it with closing none")
     await ledger.book(connection, entry)
     return entry
 
@@ -86,12 +86,12 @@ async def _refuse_in_doubt(connection: AsyncConnection, found: Break) -> None:
 async def _refuse_twice(connection: AsyncConnection, found: Break) -> None:
     """What was booked under another name, or will be by whoever confirms the payment, is not again."""
     if (other := await breaks.booked_by_another(connection, found)) is not None:
-        raise Conflict(f"its difference was booked with break {other}; close it with none")
+        raise Conflict(f"the difference was posted with break {other}; close it with none")
     if found.kind is not BreakKind.MISSING_IN_BOOK or found.payment_id is None:
         return
     payment = await payments.get(connection, found.payment_id)
     if payment["transaction_hash"] == found.transaction_hash:
-        raise Conflict("the book has confirmed this transfer meanwhile; close it with none")
+        raise Conflict("the transfer was confirmed meanwhile; close the break with closing none")
     if payment["transaction_hash"] is None and await breaks.by_own_bytes(connection, found):
         raise Conflict(
             "the engine's own bytes made this transfer, and the settlement worker books it when it"

@@ -26,7 +26,7 @@ async def keep_batch_envelope(
         # An attempt that was given back may have been begun again, under the same name, for
         # others: what is stored for it pays those who ride in it.
         if stored is envelope and not envelope.voids and now_riding != list(riding):
-            raise TryAgain(f"batch {batch.id} carries others by now; look again")
+            raise TryAgain(f"batch {batch.id} has other payments by now; read it again")
         reserved = [reservation(rider, batch.n, batch.leader) for rider in riders.values()]
         await ledger.book_many(connection, reserved)
     return stored

@@ -45,7 +45,9 @@ async def release_channel(database: Database, command: ReleaseChannel) -> None:
 
 async def _end_attempt(connection: AsyncConnection, given: Release, served: Held) -> None:
     if not await attempts.finish(connection, served.attempt, AttemptStatus.FAILED, given.proof):
-        raise Conflict(f"channel {given.channel} has moved on meanwhile; look again")
+        raise Conflict(
+            f"channel {given.channel} was changed by another process meanwhile; read it again"
+        )
     if given.sequence < served.attempt.sequence:
         await attempts.leave_sequence(connection, served.attempt)
 

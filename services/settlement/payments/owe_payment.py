@@ -15,7 +15,7 @@ async def owe_payment(database: Database, settling: Settling, network: str) -> P
     async with database.transaction() as connection:
         dossier = await outages.lock(connection, outage_id)
         if dossier.judged is None or dossier.judged[0] != revision:
-            raise Conflict(f"revision {revision} is not the last word on {outage_id!r}")
+            raise Conflict(f"revision {revision} is not the newest verdict of outage {outage_id!r}")
         if await attestations.lacking(connection, outage_id, revision):
             raise Conflict(f"the SLA contract has not confirmed revision {revision} yet")
         verdict = dossier.judged[1]

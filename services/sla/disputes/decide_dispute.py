@@ -108,7 +108,7 @@ def _decision(ruling: Ruling | None) -> tuple[DisputeStatus, str]:
 def _verdict(dossier: Dossier, disputed: int, ruling: Ruling | None) -> tuple[int, Verdict]:
     """Return the revision and the verdict that hold after a ruling on revision `disputed`."""
     if dossier.judged is None:
-        raise Conflict(f"outage {dossier.outage.id!r} has no verdict to rule on")
+        raise Conflict(f"outage {dossier.outage.id!r} has no verdict to decide a dispute about")
     if ruling is None or ruling.mttr_minutes is None or dossier.judged[0] > disputed:
         return dossier.judged
     verdict = judge(dossier.policy.terms[dossier.outage.severity], ruling.mttr_minutes)

@@ -11,7 +11,7 @@ async def read_timeline(database: Database, outage_id: str) -> list[dict[str, An
     """
     Return one item per audit entry and per webhook delivery, in order of time.
 
-    An entry's item carries its hash, so that what is read here can be held against the trail.
+    An entry's item carries all that is hashed, and the hash: anyone can compute it again (docs/audit.md).
     """
     async with database.autocommit() as connection:
         await outages.get(connection, outage_id)
@@ -23,14 +23,9 @@ async def read_timeline(database: Database, outage_id: str) -> list[dict[str, An
 
 
 def _of_entry(leaf: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "at": leaf["at"],
-        "step": leaf["action"],
-        "actor": leaf["actor"],
-        "correlation_id": leaf["correlation_id"],
-        "evidence": leaf["evidence"],
-        "leaf_hash": leaf["hash"],
-    }
+    same = ("at", "actor", "correlation_id", "evidence", "subject")
+    named = {"step": leaf["action"], "leaf_id": leaf["id"], "leaf_hash": leaf["hash"]}
+    return {name: leaf[name] for name in same} | named
 
 
 def _of_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,5 +43,7 @@ def _of_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
             "attempts": delivery["attempts"],
             "response_code": delivery["response_code"],
         },
+        "subject": None,
+        "leaf_id": None,
         "leaf_hash": None,
     }

@@ -44,7 +44,9 @@ async def _known(connection: AsyncConnection, declaration: Declaration) -> Dossi
     outage = declaration.outage
     known = await outages.lock(connection, outage.id)
     if known.fingerprint != outage.fingerprint():
-        raise Conflict(f"outage {outage.id!r} was declared before with other content")
+        raise Conflict(
+            f"outage {outage.id!r} was declared before with different content; use another id"
+        )
     if known.correlation_id != declaration.request.correlation_id:
-        raise Conflict(f"outage {outage.id!r} is on record already")
+        raise Conflict(f"outage {outage.id!r} is recorded already")
     return known

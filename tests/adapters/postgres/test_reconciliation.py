@@ -157,7 +157,9 @@ async def test_what_was_read_of_one_network_is_not_continued_on_another(book: Da
     await listener.reads()
     stranger = Listener(book, Teller("another network"))
     stranger.teller.extent_told = Extent(1, 900)
-    with pytest.raises(ChainMismatch, match="what was read is of 'a network of this test'"):
+    with pytest.raises(
+        ChainMismatch, match="the transfers read are of network 'a network of this test'"
+    ):
         await stranger.reads()
     async with book.autocommit() as connection:
         reading = await reconciliation.cursor(connection)

@@ -69,5 +69,7 @@ def test_the_sentence_is_bounded_whatever_is_returned() -> None:
 @pytest.mark.parametrize("meta", [None, "", "AAAA", "not base64!"])
 def test_a_ledger_that_cannot_be_read_is_refused_with_a_sentence(meta: str | None) -> None:
     found = cast(GetTransactionResponse, cast(Any, SimpleNamespace(result_meta_xdr=meta)))
-    with pytest.raises(ContractRefused, match="what the ledger keeps of the call cannot be read"):
+    with pytest.raises(
+        ContractRefused, match="the result of the contract call in the ledger cannot be read"
+    ):
         answers.answer(found, "C")

@@ -93,7 +93,7 @@ async def test_who_holds_the_key_proves_it_before_the_account_exists(
     given = accounts.challenge(ALICE.public_key)
     proof = Proof(ALICE.public_key, signed(given.transaction_xdr, ALICE))
     assert await accounts.check(proof) == given.hash
-    with pytest.raises(Conflict, match="the signatures do not prove it"):
+    with pytest.raises(Conflict, match="the signatures do not prove that the account is yours"):
         await accounts.check(Proof(ALICE.public_key, signed(given.transaction_xdr, MALLORY)))
 
 
@@ -121,7 +121,7 @@ async def test_of_an_account_that_several_act_for_enough_must_sign(
     if proven:
         assert await accounts.check(proof) == given.hash
     else:
-        with pytest.raises(Conflict, match="the signatures do not prove it"):
+        with pytest.raises(Conflict, match="the signatures do not prove that the account is yours"):
             await accounts.check(proof)
 
 
@@ -233,7 +233,9 @@ async def test_a_friendbot_that_is_too_busy_is_asked_again(
     friendbot: Callable[[int, str], None], status: int
 ) -> None:
     friendbot(status, "rate limit exceeded: already funded too many")
-    with pytest.raises(ChainUnavailable, match=f"the friendbot answers {status}"):
+    with pytest.raises(
+        ChainUnavailable, match=f"the friendbot answered {status}; repeat the request"
+    ):
         await befriend("http://friendbot", ALICE.public_key)
 
 
@@ -243,6 +245,6 @@ async def test_a_friendbot_that_refuses_funds_nobody(
 ) -> None:
     friendbot(status, "no")
     with pytest.raises(
-        Conflict, match=f"the friendbot does not fund the account: it answers {status}"
+        Conflict, match=f"the friendbot did not fund the account; it answered {status}"
     ):
         await befriend("http://friendbot", ALICE.public_key)

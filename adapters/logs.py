@@ -1,0 +1,165 @@
+"""
+Structured logs: one JSON object a line, which says whose request and whose money it is about.
+
+`bind` puts the correlation id, the outage and the payment into the context of the current task;
+every line written there, by whatever library, bears them. Nothing leaves unredacted.
+"""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal
+
+import orjson
+
+from adapters.redaction import Redactor, secrets_of
+
+LogFormat = Literal["json", "console"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+SUBJECTS = ("correlation_id", "outage_id", "payment_id")
+# What a caller may put into a line under these names: never a sentence, never a line break.
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)
+_NOTHING: dict[str, Any] = {}
+_context: ContextVar[dict[str, Any]] = ContextVar("log_context", default=_NOTHING)
+# What the standard library puts on every record; the rest was given by whoever logged.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# Said by our own lines already, or not worth a line for each call.
+_QUIET = ("httpx", "httpcore", "asyncio", "uvicorn.access", "stellar_sdk")
+
+
+def bind(**fields: Any) -> None:
+    """Add fields to every later line of this task; None, and ids no id looks like, are left out."""
+    known = {
+        name: value
+        for name, value in fields.items()
+        if value is not None and (name not in SUBJECTS or _ID.fullmatch(str(value)))
+    }
+    _context.set(_context.get() | known)
+
+
+@contextmanager
+def context(**fields: Any) -> Iterator[None]:
+    """Begin anew with these fields, and give back on leaving what was bound before."""
+    before = _context.set(_NOTHING)
+    try:
+        bind(**fields)
+        yield
+    finally:
+        _context.reset(before)
+
+
+def bound() -> dict[str, Any]:
+    """What lines of this task bear now."""
+    return dict(_context.get())
+
+
+def subjects_of_workflow(workflow_id: str) -> dict[str, str]:
+    """Tell from a workflow's id which outage or payment it is about."""
+    kind, _, rest = workflow_id.partition("/")
+    if kind == "payment":
+        return {"payment_id": rest}
+    if kind in ("outage", "attestation"):
+        return {"outage_id": rest.rpartition("/")[0] if kind == "attestation" else rest}
+    return {}
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Everything a line says besides its text and its exception."""
+    extras = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    found = dict(_context.get())
+    # The SDK's loggers know their workflow or activity, also where no context of ours reaches.
+    known = extras.pop("temporal_workflow", None) or extras.pop("temporal_activity", None) or {}
+    extras.pop("temporal_activity", None)
+    extras.pop("temporal_log", None)
+    extras.pop("color_message", None)
+    if workflow_id := known.get("workflow_id"):
+        found = {"workflow_id": workflow_id} | subjects_of_workflow(workflow_id) | found
+    if "activity_type" in known:
+        found = {"activity": known["activity_type"], "attempt": known.get("attempt")} | found
+    return found | {name: value for name, value in extras.items() if not name.startswith("__")}
+
+
+class _Redacting(logging.Formatter):
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self.redactor = redactor
+
+    def clean(self, value: Any) -> Any:
+        """Redact all that is text; numbers and truths stay what they are."""
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        return self.redactor.redact(str(value))
+
+    def parts(self, record: logging.LogRecord) -> dict[str, Any]:
+        moment = datetime.fromtimestamp(record.created, UTC)
+        line: dict[str, Any] = {
+            "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": self.clean(record.getMessage()),
+        }
+        for name, value in _fields(record).items():
+            line.setdefault(name, self.clean(value))
+        if record.exc_info:
+            line["exception"] = self.clean(self.formatException(record.exc_info))
+        return line
+
+
+class JsonFormatter(_Redacting):
+    """One JSON object a line, for machines that collect logs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return orjson.dumps(self.parts(record)).decode()
+
+
+class ConsoleFormatter(_Redacting):
+    """The same for a person at a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = self.parts(record)
+        head = [str(line.pop(name)) for name in ("timestamp", "level", "logger", "event")]
+        exception = line.pop("exception", None)
+        tail = [f"{name}={value}" for name, value in line.items() if value is not None]
+        text = f"{head[0]} {head[1].upper():7} {head[3]}"
+        text = " ".join([text, *tail, f"logger={head[2]}"])
+        return f"{text}\n{exception}" if exception else text
+
+
+def redact(text: str) -> str:
+    """For the few sentences that a process prints outside its log."""
+    return Redactor(secrets_of(os.environ)).redact(text)
+
+
+def formatter(kind: LogFormat) -> logging.Formatter:
+    redactor = Redactor(secrets_of(os.environ))
+    return JsonFormatter(redactor) if kind == "json" else ConsoleFormatter(redactor)
+
+
+def configure(kind: LogFormat, level: LogLevel) -> None:
+    """Send the lines of every logger of this process to standard error, in one form."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(kind))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """What ends a process is a line like any other: its traceback may hold a secret."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    logging.getLogger("uncaught").critical(
+        "the process ends by an error", exc_info=(kind, error, traceback)
+    )

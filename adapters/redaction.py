@@ -1,0 +1,75 @@
+"""What no log line may hold: keys, seeds, passwords, where a webhook goes, what a caller sent."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
+
+HIDDEN = "***"
+# Short values stand in innocent words as well; whoever has such a password has other troubles.
+SECRET_CHARACTERS_MIN = 6
+SHORT_MAX = 100
+_SECRET_NAME = re.compile(r"(_SEED|_KEY|_PASSWORD|_SECRET|_TOKEN)$|^PGPASSWORD$")
+_SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
+    # what the database says of a row: its values are a caller's
+    (re.compile(r"\[parameters: .*?\](?=\n|$)", re.DOTALL), f"[parameters: {HIDDEN}]"),
+    (
+        re.compile(r"DETAIL:.*?(?=\nCONTEXT:|\nHINT:|\n\[SQL:|\nThe above|\Z)", re.DOTALL),
+        f"DETAIL: {HIDDEN}",
+    ),
+    # what a validator says of a body
+    (re.compile(r"input_value=.*?(?=, input_type=)", re.DOTALL), f"input_value={HIDDEN}"),
+    # user and password of any URL, then all of a web address but its host: keys stand in paths too
+    (re.compile(r"(?<=://)[^\s/@'\"]*@"), f"{HIDDEN}@"),
+    (re.compile(r"(https?://[^\s/?#'\"<>)]+)[/?#][^\s'\"<>)]*"), r"\1/" + HIDDEN),
+    (re.compile(r"\bS[A-Z2-7]{55}\b"), f"S{HIDDEN}"),
+    (re.compile(r"\bwhsec_[A-Za-z0-9+/=_-]+"), f"whsec_{HIDDEN}"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
+    (
+        re.compile(
+            r"(?i)\b(authorization|x-api-key|api[_-]?key|passw(?:or)?d|secret|token|seed)"
+            r"(['\"]?\s*[:=]\s*b?['\"]?)(?!\*)[^\s'\",;)}\]]{4,}"
+        ),
+        rf"\1\2{HIDDEN}",
+    ),
+    (re.compile(r"[\w.+-]+@(?=[\w-]+\.[\w.]+)"), f"{HIDDEN}@"),
+)
+
+
+def secrets_of(environment: Mapping[str, str]) -> frozenset[str]:
+    """Return the secret values that a process was started with, by the names of their variables."""
+    found = {value for name, value in environment.items() if _SECRET_NAME.search(name)}
+    for name, value in environment.items():
+        if name.endswith("_URL"):
+            found |= _passwords(value)
+    return frozenset(secret for secret in found if len(secret) >= SECRET_CHARACTERS_MIN)
+
+
+def _passwords(url: str) -> set[str]:
+    """The password of a URL as it is written, and as it is meant."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return set()
+    return {password, unquote(password)} if password else set()
+
+
+class Redactor:
+    """Takes out of a text the secrets this process knows, and whatever has the shape of one."""
+
+    def __init__(self, secrets: frozenset[str] = frozenset()) -> None:
+        # The longest first: one may be the beginning of another.
+        words = sorted(secrets, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, words))) if words else None
+        # The ids and names of a line stand in many lines.
+        self._short = lru_cache(maxsize=4096)(self._cleaned)
+
+    def redact(self, text: str) -> str:
+        return self._short(text) if len(text) <= SHORT_MAX else self._cleaned(text)
+
+    def _cleaned(self, text: str) -> str:
+        if self._known is not None:
+            text = self._known.sub(HIDDEN, text)
+        for shape, instead in _SHAPES:
+            text = shape.sub(instead, text)
+        return text

@@ -1,0 +1,188 @@
+"""
+The errors of the OpenAPI document: each route lists those it can answer, all in one form.
+
+What the shared dependencies of a route can raise is derived from them; the rest (no such thing, a
+contradiction) is declared beside the route with `problems(404, 409)`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+
+from api import dependencies
+from api.guards import BODY_TOO_LARGE, PREFIX, internal
+
+CORRELATION_ID = "5ebffc7245164b2e9d4d9afd34dc6c29"
+HEALTH = f"{PREFIX}/health"
+
+
+class FieldProblem(BaseModel):
+    """One field that is wrong, named as the caller wrote it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details. `type` ends in a code that docs/errors.md explains."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(pattern=r"^/docs/errors#[a-z_]+$")
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str
+    instance: str
+    correlation_id: str
+    errors: list[FieldProblem] | None = None
+
+
+# status: name in the document, when it is answered, an example's code and sentence, and its field
+_DECLARED: dict[int, tuple[str, str, str, str, str | None]] = {
+    401: (
+        *("Unauthenticated", "The API key is missing or not known."),
+        *("unauthenticated", "the API key is missing: send it in the header X-API-Key", None),
+    ),
+    403: (
+        *("Forbidden", "The role of the API key may not do this."),
+        *("forbidden", "this request needs the role admin", None),
+    ),
+    404: (
+        *("NotFound", "What the path or the body names does not exist."),
+        *("not_found", "outage 'OUT-1' does not exist", None),
+    ),
+    409: (
+        *("Conflict", "The request contradicts what has already happened; nothing was written."),
+        *("conflict", "outage 'OUT-1' is closed and cannot be resolved", None),
+    ),
+    413: (
+        *("TooLarge", "The body is larger than any request needs."),
+        *("too_large", BODY_TOO_LARGE, "body"),
+    ),
+    422: (
+        *("Invalid", "A field is wrong; `errors` names it. Nothing was written."),
+        "invalid",
+        "detected_at: must carry a time zone, for example 2026-01-31T12:00:00Z",
+        "detected_at",
+    ),
+    500: (
+        *("InternalError", "A defect; the server log has it under the correlation id."),
+        *("internal", internal(CORRELATION_ID), None),
+    ),
+    503: (
+        *("Unavailable", "The database, Temporal or the Stellar network does not answer; repeat."),
+        *("unavailable", "the database does not answer; repeat the request", None),
+    ),
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Declare, beside a route, errors that do not follow from what it depends on."""
+    return {status: {"model": Problem, "description": _DECLARED[status][1]} for status in statuses}
+
+
+def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Complete the document when it is first asked for."""
+    build: Callable[[], dict[str, Any]] = app.openapi
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    completed: list[dict[str, Any]] = []
+
+    def openapi() -> dict[str, Any]:
+        if not completed:
+            completed.append(_complete(build(), routes))
+        return completed[0]
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def derived(route: APIRoute) -> set[int]:
+    """Return the errors that follow from what a route depends on and is sent."""
+    found = {500}
+    if f"{PREFIX}{route.path}".startswith(HEALTH):
+        return found  # it answers what does not answer
+    calls = {each.call for each in _all(route.dependant)}
+    if dependencies.get_principal in calls:
+        found |= {401, 503}
+    if dependencies.get_admin in calls:
+        found.add(403)
+    if calls & {dependencies.get_database, dependencies.get_engine, dependencies.get_temporal}:
+        found.add(503)
+    if route.body_field is not None:
+        found |= {413, 422}
+    if any(_parameters(each) for each in _all(route.dependant)):
+        found.add(422)
+    return found
+
+
+def _all(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for each in dependant.dependencies:
+        yield from _all(each)
+
+
+def _parameters(dependant: Dependant) -> list[Any]:
+    return [*dependant.path_params, *dependant.query_params, *dependant.header_params]
+
+
+def _complete(document: dict[str, Any], routes: Iterable[APIRoute]) -> dict[str, Any]:
+    for route in routes:
+        for method in route.methods or ():
+            operation = document["paths"][f"{PREFIX}{route.path}"][method.lower()]
+            _declare(operation["responses"], derived(route))
+    components = document["components"]
+    components["responses"] = {row[0]: _response(status) for status, row in _DECLARED.items()}
+    schemas = components["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for model in (FieldProblem, Problem):
+        schemas[model.__name__] = model.model_json_schema(
+            ref_template="#/components/schemas/{model}"
+        )
+        schemas[model.__name__].pop("$defs", None)
+    components["schemas"] = dict(sorted(schemas.items()))
+    return document
+
+
+def _declare(responses: dict[str, Any], found: set[int]) -> None:
+    """Let every error refer to the shared response of its status."""
+    own = {int(status) for status, response in responses.items() if _is_problem(response)}
+    for status in sorted(found | own):
+        responses[str(status)] = {"$ref": f"#/components/responses/{_DECLARED[status][0]}"}
+
+
+def _is_problem(response: dict[str, Any]) -> bool:
+    """Whether a response was declared by `problems`, and not in a form of the route's own."""
+    shown: dict[str, Any] = response.get("content", {}).get("application/json", {})
+    return shown.get("schema") == {"$ref": "#/components/schemas/Problem"}
+
+
+def _response(status: int) -> dict[str, Any]:
+    _, when, code, detail, field = _DECLARED[status]
+    example = {
+        "type": f"/docs/errors#{code}",
+        "title": code.replace("_", " "),
+        "status": status,
+        "detail": detail,
+        "instance": f"{PREFIX}/outages",
+        "correlation_id": CORRELATION_ID,
+    }
+    if field is not None:
+        message = detail.removeprefix(f"{field}: ") if status == 422 else detail
+        example["errors"] = [{"field": field, "message": message}]
+    text = {"schema": {"type": "string"}}
+    headers = {"X-Correlation-ID": text | {"description": "finds the request in the logs"}}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = text | {"description": "seconds to wait before repeating"}
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
+    return {
+        "description": when,
+        "headers": headers,
+        "content": {"application/problem+json": content},
+    }

@@ -1,0 +1,92 @@
+"""A line says when, how grave, by whom, what, and whose request and money it is about."""
+
+import asyncio
+import json
+import logging
+import sys
+from typing import Any
+
+import pytest
+
+from adapters import logs
+from adapters.logs import ConsoleFormatter, JsonFormatter
+from adapters.redaction import Redactor
+
+REDACTOR = Redactor(frozenset({"planted-secret"}))
+
+
+def _record(message: str = "paid %s", *arguments: object, **extra: Any) -> logging.LogRecord:
+    record = logging.makeLogRecord(
+        {"name": "activities.payments", "levelno": logging.INFO, "levelname": "INFO"}
+    )
+    record.msg, record.args, record.created = message, arguments, 1_800_000_000.25
+    vars(record).update(extra)
+    return record
+
+
+def _line(record: logging.LogRecord) -> dict[str, Any]:
+    line: dict[str, Any] = json.loads(JsonFormatter(REDACTOR).format(record))
+    return line
+
+
+def test_a_line_bears_what_is_bound_and_what_was_given() -> None:
+    with logs.context(correlation_id="corr-1", outage_id="OUT-1"):
+        logs.bind(payment_id="pay_1", outage_id=None)
+        line = _line(_record("paid %s", "it", status=200))
+    assert line == {
+        "timestamp": "2027-01-15T08:00:00.250000Z",
+        "level": "info",
+        "logger": "activities.payments",
+        "event": "paid it",
+        "correlation_id": "corr-1",
+        "outage_id": "OUT-1",
+        "payment_id": "pay_1",
+        "status": 200,
+    }
+    assert "correlation_id" not in _line(_record("later"))
+
+
+def test_what_is_no_id_is_not_bound() -> None:
+    with logs.context(outage_id="a b\n", payment_id="x" * 101):
+        assert logs.bound() == {}
+
+
+async def test_each_task_has_a_context_of_its_own() -> None:
+    async def one(name: str) -> str:
+        logs.bind(payment_id=name)
+        await asyncio.sleep(0)
+        return str(_line(_record("seen"))["payment_id"])
+
+    with logs.context(correlation_id="of-all"):
+        assert await asyncio.gather(*map(one, "abc")) == ["a", "b", "c"]
+        assert logs.bound() == {"correlation_id": "of-all"}
+
+
+def test_a_line_of_the_workflow_server_says_which_workflow_it_is_about() -> None:
+    about = {"workflow_id": "attestation/OUT-1/2", "attempt": 3, "activity_type": "prepare_call"}
+    line = _line(_record("failed", temporal_activity=about))
+    assert line["workflow_id"] == "attestation/OUT-1/2"
+    assert (line["outage_id"], line["activity"], line["attempt"]) == ("OUT-1", "prepare_call", 3)
+
+
+@pytest.mark.parametrize("kind", [JsonFormatter, ConsoleFormatter])
+def test_nothing_leaves_unredacted(kind: type[JsonFormatter | ConsoleFormatter]) -> None:
+    try:
+        raise ValueError("with planted-secret")
+    except ValueError:
+        record = _record("planted-secret %s", "planted-secret", given="planted-secret")
+        record.exc_info = sys.exc_info()
+    with logs.context(correlation_id="planted-secret"):
+        text = kind(REDACTOR).format(record)
+    assert "planted-secret" not in text
+    assert "ValueError: with ***" in text
+    assert text.count("***") == 6  # once in the line of source that the traceback shows
+
+
+def test_a_line_for_a_person_is_read_from_left_to_right() -> None:
+    with logs.context(correlation_id="corr-1"):
+        text = ConsoleFormatter(REDACTOR).format(_record("paid %s", "it"))
+    assert text == (
+        "2027-01-15T08:00:00.250000Z INFO    paid it correlation_id=corr-1 "
+        "logger=activities.payments"
+    )

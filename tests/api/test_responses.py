@@ -1,0 +1,117 @@
+"""The OpenAPI document lists every error of every route, in the one form they all have."""
+
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import ValidationError
+
+from api.app import create_app
+from api.responses import Problem
+from domain import errors
+from tests.problem_checker import check_problem, declared
+
+DOCUMENT: dict[str, Any] = create_app().openapi()
+OPERATIONS = [
+    pytest.param(operation, id=f"{method.upper()} {path}")
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+]
+SHARED: dict[str, Any] = DOCUMENT["components"]["responses"]
+
+
+def _statuses(operation: dict[str, Any]) -> set[int]:
+    return {int(status) for status in operation["responses"] if int(status) >= 400}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_the_document_asks_for_can_be_refused(operation: dict[str, Any]) -> None:
+    """Judged by the document alone: whoever asks for a key answers 401, for a body 413 and 422."""
+    found = _statuses(operation)
+    assert 500 in found
+    if operation.get("security"):
+        assert {401, 503} <= found
+    if "requestBody" in operation:
+        assert {413, 422} <= found
+    if operation.get("parameters"):
+        assert 422 in found
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_error_is_the_shared_one(operation: dict[str, Any]) -> None:
+    for status in _statuses(operation):
+        response = operation["responses"][str(status)]
+        if response.get("description") == "a part does not answer":
+            continue  # of readiness, whose form probes read
+        name = response["$ref"].removeprefix("#/components/responses/")
+        content = SHARED[name]["content"]["application/problem+json"]
+        example = Problem.model_validate(content["example"])
+        assert example.status == status
+        assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_the_examples_are_errors_that_exist() -> None:
+    known = {getattr(each, "code", None) for each in vars(errors).values()}
+    known |= {"too_large", "internal"}
+    for name, response in SHARED.items():
+        example = response["content"]["application/problem+json"]["example"]
+        assert example["type"].removeprefix("/docs/errors#") in known, name
+    assert not {"HTTPValidationError", "ValidationError"} & set(DOCUMENT["components"]["schemas"])
+    assert "Retry-After" in SHARED["Unavailable"]["headers"]
+
+
+def test_only_an_admins_routes_answer_that_a_role_may_not() -> None:
+    found = declared("POST", "/api/v1/webhooks")
+    assert found is not None
+    assert 403 in found[1]
+    plain = declared("GET", "/api/v1/outages")
+    assert plain is not None
+    assert 403 not in plain[1]
+
+
+PROBLEM = {
+    "type": "/docs/errors#not_found",
+    "title": "not found",
+    "status": 404,
+    "detail": "It does not exist.",
+    "instance": "/api/v1/outages",
+    "correlation_id": "corr",
+}
+
+
+async def _get(path: str, status: int, content: dict[str, Any]) -> None:
+    """Ask a server that answers just this, through the check that all API tests pass."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        headers = {"content-type": "application/problem+json", "x-correlation-id": "corr"}
+        return httpx.Response(status, json=content, headers=headers)
+
+    transport = httpx.MockTransport(answer)
+    hooks = {"response": [check_problem]}
+    async with httpx.AsyncClient(transport=transport, event_hooks=hooks) as client:
+        await client.get(f"http://x/api/v1{path}")
+
+
+async def test_the_check_of_the_suites_client_lets_a_declared_error_pass() -> None:
+    await _get("/outages/OUT-1", 404, PROBLEM)
+    await _get("/nowhere", 404, PROBLEM)
+    await _get("/health/readiness", 503, {"status": "unavailable"})
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "content"),
+    [
+        ("/outages", 404, PROBLEM),  # a list is never missing
+        ("/outages/OUT-1", 403, PROBLEM | {"status": 403}),
+        ("/nowhere", 409, PROBLEM | {"status": 409}),
+        ("/outages/OUT-1", 404, PROBLEM | {"status": 422}),
+        ("/outages/OUT-1", 404, {"detail": "Not Found"}),
+        ("/outages/OUT-1", 404, PROBLEM | {"more": "than declared"}),
+        ("/outages/OUT-1", 404, PROBLEM | {"correlation_id": "of another"}),
+    ],
+)
+async def test_the_check_of_the_suites_client_finds_what_is_not_declared(
+    path: str, status: int, content: dict[str, Any]
+) -> None:
+    with pytest.raises((AssertionError, ValidationError)):
+        await _get(path, status, content)

@@ -1,0 +1,61 @@
+"""A client's hook: an error that its route does not declare, or in another form, fails the test."""
+
+import re
+from functools import cache
+from typing import Any
+
+import httpx
+
+from api.app import create_app
+from api.responses import Problem
+
+# Answered before a route is found, or for a path that none has.
+OF_NO_ROUTE = {404, 405}
+
+
+@cache
+def _routes() -> list[tuple[str, re.Pattern[str], str, frozenset[int]]]:
+    """Method, path, template and declared errors of each operation; plain paths before templates."""
+    document = create_app().openapi()
+    found = [
+        (method.upper(), _pattern(path), path, _errors(operation))
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    ]
+    return sorted(found, key=lambda each: each[2].count("{"))
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{[a-z_]+\}", "[^/]+", path))
+
+
+def _errors(operation: dict[str, Any]) -> frozenset[int]:
+    return frozenset(int(status) for status in operation["responses"] if int(status) >= 400)
+
+
+def declared(method: str, path: str) -> tuple[str, frozenset[int]] | None:
+    """Return the template and the declared errors of the route that serves a request."""
+    for verb, pattern, template, errors in _routes():
+        if verb == method and pattern.fullmatch(path):
+            return template, errors
+    return None
+
+
+async def check_problem(response: httpx.Response) -> None:
+    """Hold an error to the OpenAPI document; an answer that succeeded is somebody else's to judge."""
+    status, request = response.status_code, response.request
+    if status < 400:
+        return
+    found = declared(request.method, request.url.path)
+    if found is None:
+        assert status in OF_NO_ROUTE, f"{status} by no route: {request.method} {request.url.path}"
+    else:
+        template, errors = found
+        assert status in errors, f"{request.method} {template} does not declare {status}"
+        if template.endswith("/health/readiness"):
+            return  # it lists its parts in a form of its own, which probes read
+    await response.aread()
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = Problem.model_validate_json(response.content)
+    assert problem.status == status
+    assert problem.correlation_id == response.headers["x-correlation-id"]

@@ -1,0 +1,152 @@
+"""
+What the real processes write down: every line says whose it is, and none holds a secret.
+
+A request's correlation id is followed from the API through the workers to the payment.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+
+from sandbox.ports import free
+from sandbox.stack import Stack
+from tests.conftest import KEY
+from tests.support import AT_ONCE, declare, eventually, lifecycle, outage, resolve, unique
+
+# Lines that tell whoever started a process that it serves; all others are JSON.
+PLAIN = ("ready ",)
+REQUIRED = {"timestamp", "level", "logger", "event"}
+
+
+def lines(stack: Stack, name: str) -> list[dict[str, Any]]:
+    """All that a process has logged so far, whole lines only."""
+    text = (stack.directory.logs / f"{name}.log").read_text()
+    whole = text[: text.rfind("\n") + 1].splitlines()
+    return [json.loads(line) for line in whole if not line.startswith(PLAIN)]
+
+
+async def logged(stack: Stack, name: str, **wanted: Any) -> dict[str, Any]:
+    """Wait for a line that says all this."""
+
+    async def look() -> dict[str, Any] | None:
+        found = [line for line in lines(stack, name) if wanted.items() <= line.items()]
+        return found[0] if found else None
+
+    return await eventually(look, f"{name} logs {wanted}")
+
+
+async def test_a_request_is_followed_to_its_payment(api: httpx.AsyncClient, stack: Stack) -> None:
+    first, second = unique("declare"), unique("resolve")
+    body = outage(policy=AT_ONCE)
+    about = {"outage_id": body["id"]}
+    answer = await api.post("/outages", json=body, headers={"X-Correlation-ID": first})
+    assert answer.status_code == 201
+    resolution = {"mttr_minutes": 25}
+    answer = await api.post(
+        f"/outages/{body['id']}/resolve", json=resolution, headers={"X-Correlation-ID": second}
+    )
+    assert answer.status_code == 200
+    await lifecycle(api, body["id"], "closed")
+    payment = (await api.get("/payments", params=about)).json()["items"][0]["id"]
+
+    declared = await logged(stack, "api", correlation_id=first, event="request")
+    assert declared.items() >= ({"method": "POST", "route": "/api/v1/outages"} | about).items()
+    assert (declared["status"], declared["level"]) == (201, "info")
+    assert declared["duration_ms"] > 0
+    resolved = await logged(stack, "api", correlation_id=second, event="request")
+    assert resolved["route"] == "/api/v1/outages/{outage_id}/resolve"
+    assert resolved["outage_id"] == body["id"]
+
+    await logged(stack, "worker", activity="record_outage", correlation_id=first, **about)
+    judged = await logged(stack, "worker", activity="judge_outage", **about)
+    assert judged["correlation_id"] == second
+    assert judged["workflow_id"] == f"outage/{body['id']}"
+    assert judged["attempt"] == 1
+    for activity in ("prepare_payment", "submit_payment", "observe_payment", "book_payment"):
+        line = await logged(stack, "settlement-worker", activity=activity, payment_id=payment)
+        assert line.items() >= about.items(), activity
+        assert line["workflow_id"] == f"payment/{payment}"
+        assert line["correlation_id"] in (first, second), activity
+    await logged(stack, "worker", activity="close_outage", correlation_id=first, **about)
+
+
+async def test_a_delivery_bears_the_id_of_the_request_that_caused_it(
+    api: httpx.AsyncClient, stack: Stack
+) -> None:
+    url = "http://127.0.0.1:9/planted-path?planted=query"  # nobody listens there
+    hook = await api.post("/webhooks", json={"url": url, "events": ["outage.created"]})
+    assert hook.status_code == 201, hook.text
+    try:
+        correlation = unique("declare")
+        answer = await api.post(
+            "/outages", json=outage(), headers={"X-Correlation-ID": correlation}
+        )
+        outage_id = answer.json()["id"]
+        tried = await logged(
+            stack, "settlement-worker", event="delivery attempted", outage_id=outage_id
+        )
+    finally:
+        await api.delete(f"/webhooks/{hook.json()['id']}")
+    assert tried["correlation_id"] == correlation
+    assert (tried["host"], tried["delivered"]) == ("127.0.0.1", False)
+    assert tried["workflow_id"] == f"webhook/{tried['delivery_id']}"
+    assert "planted" not in (stack.directory.logs / "settlement-worker.log").read_text()
+
+
+async def test_every_line_of_every_process_is_json_with_an_instant(
+    api: httpx.AsyncClient, stack: Stack
+) -> None:
+    await declare(api)
+    for name in ("api", "worker", "settlement-worker"):
+        written = lines(stack, name)
+        assert written, name
+        for line in written:
+            assert line.keys() >= REQUIRED, line
+            assert line["timestamp"].endswith("Z"), line
+        of_activities = [line for line in written if "activity" in line]
+        assert all("workflow_id" in line and "attempt" in line for line in of_activities)
+    assert {line["logger"] for line in lines(stack, "api")} >= {"uvicorn.error", "api.guards"}
+
+
+async def test_what_a_caller_sends_is_not_written_down(
+    api: httpx.AsyncClient, stack: Stack
+) -> None:
+    """Neither its key, nor its body, nor its path, whether it is served or refused."""
+    planted = unique("planted")
+    await resolve(api, await declare(api, description=planted, site_name=planted))
+    await api.post("/outages", json={"id": planted, "site_name": planted, "severity": planted})
+    await api.get(f"/nowhere/{planted}", headers={"Authorization": f"Bearer {planted}"})
+    wrong = {"X-API-Key": planted, "X-Correlation-ID": (after := unique("after"))}
+    assert (await api.get("/outages", headers=wrong)).status_code == 401
+    await logged(stack, "api", correlation_id=after, status=401)
+    for log in stack.directory.logs.glob("*.log"):
+        text = log.read_text()
+        assert planted not in text, log.name
+        assert KEY not in text, log.name
+        for name, secret in stack.signing_environment.items():
+            assert not name.endswith("_SEED") or secret not in text, (log.name, name)
+
+
+async def test_a_process_that_fails_tells_no_secret(stack: Stack) -> None:
+    """The API is given a database that is not there: its traceback is logged, its password is not."""
+    planted = "planted-password"
+    database = f"postgresql://engine:{planted}@127.0.0.1:{free()}/book"
+    environment = {**stack.environment, "DATABASE_URL": database, "API_PORT": str(free())}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "api"),
+        env=environment | {"STELLAR_FEES_SEED": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    text = out.decode()
+    failed = [json.loads(line) for line in text.splitlines() if "does not answer" in line]
+    assert failed, text
+    assert any("Traceback" in str(line) for line in failed)
+    assert planted not in text
+    assert KEY not in text
+    assert process.returncode != 0

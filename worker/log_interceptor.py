@@ -1,0 +1,113 @@
+"""
+Every line of an activity says whose it is: the correlation id travels in a header from the request
+that began a workflow, through its children and into their activities.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, NoReturn
+
+from temporalio import activity, workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ContinueAsNewInput,
+    ExecuteActivityInput,
+    Interceptor,
+    StartActivityInput,
+    StartChildWorkflowInput,
+    StartLocalActivityInput,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
+)
+
+from adapters import logs
+from adapters.temporal import LOG_HEADER, read_log_header
+from domain.outages import Outage, Request
+from domain.payments import Payment
+
+log = logging.getLogger(__name__)
+
+
+class LogContext(Interceptor):
+    """Binds what an activity is about, and hands on what its workflow was begun for."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Activities(next)
+
+    def workflow_interceptor_class(
+        self, input: WorkflowInterceptorClassInput
+    ) -> type[WorkflowInboundInterceptor]:
+        return _Workflows
+
+
+class _Activities(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        info = activity.info()
+        workflow_id = info.workflow_id or ""
+        about = read_log_header(input.headers) | logs.subjects_of_workflow(workflow_id)
+        # An activity has a task to itself, so what is bound here ends with it.
+        logs.bind(**about | subjects_of(input.args))
+        logs.bind(workflow_id=workflow_id, activity=info.activity_type, attempt=info.attempt)
+        began = time.perf_counter()
+        answer = await self.next.execute_activity(input)
+        took = round((time.perf_counter() - began) * 1000, 3)
+        log.info("activity completed", extra={"duration_ms": took})
+        return answer
+
+
+def subjects_of(content: Any) -> dict[str, str]:
+    """Find the outage, the payment and the correlation id in what an activity is given."""
+    if isinstance(content, Payment):
+        about = {"payment_id": content.id, "outage_id": content.outage_id}
+        return about | {"correlation_id": content.correlation_id}
+    if isinstance(content, Request):
+        return {"correlation_id": content.correlation_id}
+    if isinstance(content, list | tuple):
+        # Several of a kind are not one subject.
+        return subjects_of(content[0]) if len(content) == 1 else {}
+    if not is_dataclass(content):
+        return {}
+    found: dict[str, str] = {"outage_id": content.id} if isinstance(content, Outage) else {}
+    for field in fields(content):
+        value = getattr(content, field.name)
+        if field.name in logs.SUBJECTS and isinstance(value, str):
+            found[field.name] = value
+        elif is_dataclass(value):
+            found = subjects_of(value) | found
+    return found
+
+
+class _Workflows(WorkflowInboundInterceptor):
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        super().init(_HandedOn(outbound))
+
+
+class _HandedOn(WorkflowOutboundInterceptor):
+    """Gives the header that a workflow was started with to all that it starts."""
+
+    def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
+        input.headers = _handed_on(input.headers)
+        return super().start_activity(input)
+
+    def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:
+        input.headers = _handed_on(input.headers)
+        return super().start_local_activity(input)
+
+    async def start_child_workflow(
+        self, input: StartChildWorkflowInput
+    ) -> workflow.ChildWorkflowHandle[Any, Any]:
+        input.headers = _handed_on(input.headers)
+        return await super().start_child_workflow(input)
+
+    def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
+        input.headers = _handed_on(input.headers)
+        super().continue_as_new(input)
+
+
+def _handed_on(headers: Mapping[str, Payload]) -> Mapping[str, Payload]:
+    given = workflow.info().headers.get(LOG_HEADER)
+    return headers if given is None else {**headers, LOG_HEADER: given}
