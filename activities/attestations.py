@@ -27,6 +27,7 @@ from domain.attestations import (
     parity_problem,
 )
 from domain.audit import Leaf, by_engine, leaf
+from domain.envelopes import SendAnswer, SendStatus
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, TryAgain
 from domain.events import EventType, event
 from workflows.attestations import AttestationSteps
@@ -65,7 +66,7 @@ class AttestationActivities(AttestationSteps):
         if known is not None:
             return Turn(known, mine=_of(attestation, known))
         if (held_back := await self.gate.pause()) is not None:
-            raise TryAgain(held_back.obstacle)
+            raise TryAgain(held_back.why)
         try:
             signed = await calculator.sign_call(
                 case.symbol, case.severity, case.verdict.mttr_minutes, case.times_expired
@@ -88,7 +89,7 @@ class AttestationActivities(AttestationSteps):
             if status is not CallStatus.OPEN:
                 return status
         answer, call = await self._sent(turn.call)
-        outcome = await self.calculator.watch(call, answer)
+        outcome = await self.calculator.watch(call, str(answer))
         if outcome.status is not CallStatus.OPEN:
             async with self.database.transaction() as connection:
                 await attestations.note(connection, call, outcome)
@@ -96,11 +97,11 @@ class AttestationActivities(AttestationSteps):
             log.error("ALARM: call %s: %s", call.hash, outcome.reason)
         return outcome.status
 
-    async def _sent(self, call: Call) -> tuple[str, Call]:
+    async def _sent(self, call: Call) -> tuple[SendAnswer, Call]:
         """Send the stored bytes; and more bid for their place, while that is what they lack."""
         while True:
             if (silence := await self.gate.silence()) is not None:
-                return silence, call
+                return SendAnswer(SendStatus.NOT_SENT, silence.sentence), call
             answer = await self.calculator.send(call)
             await self.gate.breaker.heard(answer, await self._correlation_id(call))
             higher = await self.calculator.raised(call, answer)

@@ -39,6 +39,7 @@ from domain.envelopes import Envelope
 from domain.errors import Obstructed, TryAgain
 from domain.ledger import reservation, spent, unspent
 from domain.payments import PaymentStatus
+from domain.reasons import Reason
 from domain.shares import Transfer
 from workflows.batches import BatchSteps
 
@@ -126,8 +127,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
             envelope = await self.sign(held, riding, rail, times_signed)
         except Obstructed as error:
             if held.envelope is not None:
-                return await self._stuck(batch, held.envelope, str(error), PaymentStatus.PARKED)
-            obstacles = dict.fromkeys(_numbers(riding), str(error))
+                return await self._stuck(batch, held.envelope, error.reason, PaymentStatus.PARKED)
+            obstacles = dict.fromkeys(_numbers(riding), error.reason)
             await leave_out(self.database, held, riding, obstacles)
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
         reach("after_sign")
@@ -137,7 +138,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
             riders, now_riding = await shares.riding(connection, batch)
             # An attempt that was given back may have been begun again, under the same name, for
             # others: what is stored for it pays those who ride in it.
-            if stored is envelope and not envelope.voids and now_riding != list(riding):
+            if stored is envelope and envelope.voids_code is None and now_riding != list(riding):
                 raise TryAgain(f"batch {batch.id} carries others by now; look again")
             reserved = [reservation(rider, batch.n, batch.leader) for rider in riders.values()]
             await ledger.book_many(connection, reserved)
@@ -146,7 +147,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
         return await self._prepared(batch, attempt)
 
     async def _stuck(
-        self, batch: Batch, dead: Envelope, obstacle: str, status: PaymentStatus
+        self, batch: Batch, dead: Envelope, obstacle: Reason, status: PaymentStatus
     ) -> BatchPreparation:
         """
         Bytes that are dead by now cannot be followed by others. Nobody may leave, the pair is
@@ -161,7 +162,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
         return replace(prepared, deliveries=[*prepared.deliveries, *deliveries])
 
     async def _prepared(
-        self, batch: Batch, attempt: Attempt | None, obstacle: str = ""
+        self, batch: Batch, attempt: Attempt | None, obstacle: Reason | None = None
     ) -> BatchPreparation:
         async with self.database.autocommit() as connection:
             out = await shares.left_out(connection, batch)
@@ -219,7 +220,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
             named = {riding[fault.index].number: fault.reason for fault in seen.failing}
             obstacles = found | named
             if not obstacles and seen.outcome is Outcome.FAILED_PARK:
-                obstacles = dict.fromkeys(_numbers(riding), seen.reason)
+                obstacles = dict.fromkeys(_numbers(riding), seen.why)
             out = at_fault(riding, obstacles)
             await shares.blame(connection, batch, out)
             survivors = [transfer for transfer in riding if transfer.number not in obstacles]
@@ -242,9 +243,9 @@ class BatchActivities(AttemptActivities, BatchSteps):
         reach("after_fail")
         return Ejection(out, again, deliveries)
 
-    async def _found(self, batch: Batch, attempt: Attempt) -> dict[int, str]:
+    async def _found(self, batch: Batch, attempt: Attempt) -> dict[int, Reason]:
         """A void names nobody: the network is asked whose fault it was that one was needed."""
-        if not attempt.voids:
+        if attempt.voids_code is None:
             return {}
         async with self.database.autocommit() as connection:
             _, riding = await shares.riding(connection, batch)
@@ -252,7 +253,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
 
     @activity.defn
     async def quarantine_batch(self, sighting: BatchSighting) -> list[str]:
-        reason = sighting.observation.reason
+        reason = sighting.observation.why
         async with self.database.transaction() as connection:
             if not await attempts.quarantine(connection, sighting.attempt):
                 return []  # a person was faster

@@ -22,7 +22,7 @@ from adapters.postgres.outages import Dossier
 from domain import evidence
 from domain.audit import by_engine, leaf
 from domain.digests import instant
-from domain.disputes import Deciding, DisputeStatus, Filed, Filing, Ruling
+from domain.disputes import Deciding, DisputeStatus, Filed, Filing, ReviewDisputeInput, Ruling
 from domain.errors import Conflict
 from domain.events import EventType, event, event_id
 from domain.outages import Judgement, OutageStatus, Request
@@ -63,6 +63,24 @@ class DisputeActivities(DisputeSteps):
                 event(EventType.DISPUTE_OPENED, dispute.outage_id, at, facts, dispute.id),
             )
         return Filed(dispute.id, deadline, deliveries)
+
+    @activity.defn
+    async def review_dispute(self, reviewing: ReviewDisputeInput) -> None:
+        dispute_id, by, at = reviewing.review.dispute_id, reviewing.review.request, reviewing.at
+        async with self.database.transaction() as connection:
+            await outages.lock(connection, reviewing.outage_id)
+            if not await disputes.take_up(connection, dispute_id, by.actor, at):
+                known = await disputes.get(connection, dispute_id)
+                if known["reviewed_by"] != by.actor:
+                    raise Conflict(
+                        f"dispute {dispute_id} is under review by {known['reviewed_by']} already"
+                    )
+                return  # by an earlier run, or asked again
+            facts = {"dispute_id": dispute_id, "reviewed_by": by.actor}
+            subject = f"outage/{reviewing.outage_id}"
+            await events.publish(
+                connection, leaf(subject, "dispute.review_began", by, at, facts, dispute_id)
+            )
 
     @activity.defn
     async def decide_dispute(self, deciding: Deciding) -> Judgement:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
+from activities.adoptions import adopt
 from activities.attempts import AttemptActivities, attempt_of
 from activities.limits import Gate
 from adapters.failpoints import reach
@@ -16,17 +17,16 @@ from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from domain import evidence
-from domain.adoptions import ByHand
+from domain.adoptions import AdoptTransferInput, ByHand
 from domain.attempts import Attempt, AttemptStatus, Preparation, SettlementRail, Sighting
 from domain.audit import Leaf, by_engine, leaf
 from domain.errors import Obstructed, TryAgain
 from domain.events import Event, EventType, event, event_id
 from domain.ledger import reservation, spent, unspent
 from domain.payments import Parking, Payment, PaymentStatus, Receipt
+from domain.reasons import Reason
 from domain.shares import alone
 from workflows.payments import PaymentSteps
-
-BUSY = "every channel serves another payment"
 
 
 class PaymentActivities(AttemptActivities, PaymentSteps):
@@ -75,7 +75,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         try:
             envelope = await self.sign(held, [alone(payment)], SettlementRail.SOROBAN, times_signed)
         except Obstructed as error:
-            return await self._given_back(held, Preparation(None, str(error)))
+            return await self._given_back(held, Preparation(None, error.reason))
         reach("after_sign")
         # Committed before the first byte leaves the process.
         async with self.database.transaction() as connection:
@@ -98,7 +98,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
             if (held := await attempts.reserve(connection, payment.id, ours)) is not None:
                 return held
             line = await attempts.line(connection, payment.number, ours)
-        return Preparation(None, BUSY, again_at=line.turn(self.gate.now()), queued=True)
+        return Preparation(None, again_at=line.turn(self.gate.now()), queued=True)
 
     async def _kept_out(self, payment: Payment, why: Preparation) -> Preparation:
         """A limit stops it; what a run that died had reserved for it, others may have."""
@@ -148,6 +148,10 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         )
 
     @activity.defn
+    async def adopt_transfer(self, adopting: AdoptTransferInput) -> None:
+        await adopt(self.database, adopting)
+
+    @activity.defn
     async def fail_attempt(self, sighting: Sighting) -> None:
         payment, attempt, seen = sighting.payment, sighting.attempt, sighting.observation
         facts = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
@@ -174,7 +178,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
 
     @activity.defn
     async def quarantine_payment(self, sighting: Sighting) -> list[str]:
-        held = [(sighting.payment, sighting.observation.reason)]
+        held = [(sighting.payment, sighting.observation.why)]
         async with self.database.transaction() as connection:
             if not await attempts.quarantine(connection, sighting.attempt):
                 return []  # a person was faster
@@ -223,7 +227,7 @@ def attempt_failed(payment: Payment, attempt: Attempt, at: datetime, facts: dict
 
 async def hold(
     connection: AsyncConnection,
-    held: Iterable[tuple[Payment, str]],
+    held: Iterable[tuple[Payment, Reason]],
     status: PaymentStatus,
     at: datetime,
     dead_after: int | None = None,
@@ -237,8 +241,12 @@ async def hold(
     for payment, reason in held:
         if not await payments.stop(connection, payment.id, status, reason, dead_after):
             continue
-        facts = evidence.of_payment(payment) | {"status": status, "reason": reason}
-        key = (payment.id, reason)  # held again for the same reason is no news
+        facts = evidence.of_payment(payment) | {
+            "status": status,
+            "reason_code": reason.code,
+            "reason": reason.sentence,
+        }
+        key = (payment.id, reason.sentence)  # held again for the same reason is no news
         by, outage_id = by_engine(payment.correlation_id), payment.outage_id
         told.append(
             (

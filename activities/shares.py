@@ -15,10 +15,11 @@ from adapters.postgres.database import Database
 from domain.batches import Batch, Ejected
 from domain.events import EventType, event_id
 from domain.payments import Payment, PaymentStatus
+from domain.reasons import Reason
 from domain.shares import Share, Transfer
 
 
-def at_fault(riding: Sequence[Transfer], obstacles: Mapping[int, str]) -> list[Ejected]:
+def at_fault(riding: Sequence[Transfer], obstacles: Mapping[int, Reason]) -> list[Ejected]:
     """Return who rides in the transfers, named by number, that cannot be made."""
     return [
         Ejected(share.payment_id, obstacles[transfer.number])
@@ -45,7 +46,10 @@ async def park(
 
 
 async def leave_out(
-    database: Database, held: Reservation, riding: Sequence[Transfer], obstacles: Mapping[int, str]
+    database: Database,
+    held: Reservation,
+    riding: Sequence[Transfer],
+    obstacles: Mapping[int, Reason],
 ) -> None:
     """Park those who cannot be paid, before anything is signed for them."""
     out = at_fault(riding, obstacles)
@@ -92,7 +96,12 @@ async def called_for(
     """Return the deliveries that an earlier run of this step called for."""
     outages = await shares.outages_of(connection, batch)
     told = [
-        event_id(EventType.PAYMENT_PARKED, outages[item.payment_id], item.payment_id, item.reason)
+        event_id(
+            EventType.PAYMENT_PARKED,
+            outages[item.payment_id],
+            item.payment_id,
+            item.reason.sentence,
+        )
         for item in out
     ]
     return await webhooks.called_for(connection, *told)

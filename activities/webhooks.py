@@ -45,8 +45,7 @@ class WebhookActivities(WebhookSteps):
     @activity.defn
     async def abandon_delivery(self, delivery: Delivery) -> DeliveryStatus:
         async with self.database.transaction() as connection:
-            await webhooks.abandon(connection, delivery.id)
-        return DeliveryStatus.FAILED
+            return await webhooks.abandon(connection, delivery.id)
 
     async def _post(self, parcel: Parcel, delivery_id: str) -> DeliveryResult:
         body = orjson.dumps(

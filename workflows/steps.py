@@ -171,6 +171,8 @@ class Life:
         """
         if self.subject is None or not workflow.info().is_continue_as_new_suggested():
             return
+        if not workflow.all_handlers_finished():
+            return  # whoever is being answered would be answered by nobody; it may next time
         # Asked only now: whoever began before the change and has come this far stays as it was.
         if not change or workflow.patched(change):
             workflow.continue_as_new(self.subject)

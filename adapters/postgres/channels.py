@@ -169,9 +169,7 @@ async def release(connection: AsyncConnection, given: Release, served: Held | No
     if released.rowcount != 1:
         raise Conflict(f"channel {given.channel} is not in quarantine, or serves a payment")
     if served is not None:
-        await payments.move_all(
-            connection, served.payments, PaymentStatus.PENDING, parked_reason=None
-        )
+        await payments.move_all(connection, served.payments, PaymentStatus.PENDING)
         await ledger.book_many(connection, given_back)
     await events.publish(connection, given.leaf(served))
 

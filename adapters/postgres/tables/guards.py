@@ -1,7 +1,7 @@
 """The triggers that hold the promises of the book, as the migrations made them."""
 
 # The last migration: what it and those before it made is what stands below.
-REVISION = "0026"
+REVISION = "0027"
 # Before what, or after what, as pg_trigger.tgtype says it: 26 is before update or delete, 10 before
 # delete, 34 before truncate, 42 before delete or truncate, 19 before each row is updated; 5 and 21
 # after each row.
