@@ -30,6 +30,7 @@ from workflows.payments import PaymentWorkflow
 log = logging.getLogger(__name__)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
 DECLARED: Any = OutageWorkflow.declared
+ADOPT: Any = PaymentWorkflow.adopt
 Handle = WorkflowHandle[OutageWorkflow, OutageStatus | None]
 
 
@@ -116,9 +117,7 @@ async def adopt_transfer(
     """Have a payment take a transfer made by hand for itself; one that has is answered once more."""
     life = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
     try:
-        await life.execute_update(
-            PaymentWorkflow.adopt, asked, id=update_id, rpc_timeout=ANSWER_WITHIN
-        )
+        await life.execute_update(ADOPT, asked, id=update_id, rpc_timeout=ANSWER_WITHIN)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

@@ -21,7 +21,7 @@ Every error this engine raises on purpose.
 `code` is stable and documented in docs/errors.md; the message is a sentence for people.
 """
 
-from domain.reasons import Reason, ReasonCode
+from domain import reasons
 
 
 class ApexError(Exception):
@@ -124,7 +124,7 @@ class Obstructed(Stop):
     code = "obstructed"
 
     def __init__(
-        self, sentence: str, reason_code: ReasonCode = ReasonCode.TRANSFER_REFUSED
+        self, sentence: str, reason_code: reasons.ReasonCode = reasons.ReasonCode.TRANSFER_REFUSED
     ) -> None:
         super().__init__(sentence)
-        self.reason = Reason(reason_code, sentence)
+        self.reason = reasons.Reason(reason_code, sentence)

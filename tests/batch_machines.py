@@ -264,7 +264,7 @@ class Together(RuleBasedStateMachine):
                 continue
             assert row.status == "parked", f"lost: {row}, on the chain {seen}"
             assert seen == [], "parked and paid"
-            self.parked_with_cause(life, row.parked_reason or "")
+            self.parked_with_cause(life, row.status_reason or "")
         await self.proven_share_by_share()
 
     def parked_with_cause(self, life: Life, reason: str) -> None:

@@ -1,6 +1,7 @@
 """Disputes in the database: at most one open for each outage, each ruled on once."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import RowMapping, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -46,7 +47,7 @@ async def decide(
     note: str,
 ) -> bool:
     """Record a ruling; False when there was one before, which stands."""
-    said = {"ruled_by": ruled_by, "ruled_at": at, "resolution_note": note}
+    said: dict[str, Any] = {"ruled_by": ruled_by, "ruled_at": at, "resolution_note": note}
     try:
         return await states.move(connection, states.DISPUTES, {"id": dispute_id}, status, **said)
     except IllegalTransition:
@@ -55,7 +56,7 @@ async def decide(
 
 async def take_up(connection: AsyncConnection, dispute_id: str, by: str, at: datetime) -> bool:
     """Record who has taken a dispute up; False when somebody had before."""
-    said = {"reviewed_by": by, "review_began_at": at}
+    said: dict[str, Any] = {"reviewed_by": by, "review_began_at": at}
     to = DisputeStatus.UNDER_REVIEW
     return await states.move(connection, states.DISPUTES, {"id": dispute_id}, to, **said)
 

@@ -43,7 +43,7 @@ def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -
     rate = raised_rate(bid_of(inner, stored.fee_stroops), cap_stroops)
     if rate is None:
         return None
-    voids = stored.voids_code and Reason(stored.voids_code, stored.voids)
+    voids = Reason(stored.voids_code, stored.voids) if stored.voids_code else None
     return _bumped(inner, fees, rate, stored.max_ledger, voids)
 
 

@@ -63,7 +63,7 @@ def gate(database: Database, now: datetime, **limits: int) -> Gate:
 
 async def verdict(gate: Gate, payment: Payment) -> str:
     held = await gate.hold(payment)
-    return "goes" if held is None else held.obstacle
+    return "goes" if held is None else held.why
 
 
 async def spent(database: Database, now: datetime) -> dict[str, Decimal]:

@@ -10,6 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.attempts import Attempt, Observation, Outcome, Preparation
 from domain.payments import Receipt
+from tests.reasons import because
 from tests.workflows.conftest import DETECTED, LIMIT_SECONDS, Steps, down, payment, until
 from workflows.payments import PaymentWorkflow
 
@@ -81,8 +82,8 @@ async def test_a_held_payment_looks_again_when_it_was_told_to_and_says_so_once(
     environment: WorkflowEnvironment, steps: Steps
 ) -> None:
     past = DETECTED  # the instant to look again has come already
-    steps.payments.holds = [Preparation(None, "the day is used up", again_at=past)] * 3
-    steps.payments.holds.append(Preparation(None, "another day is used up", again_at=past))
+    steps.payments.holds = [Preparation(None, because("the day is used up"), again_at=past)] * 3
+    steps.payments.holds.append(Preparation(None, because("another day is used up"), again_at=past))
     receipt = await (await begun(environment, "held")).result()
     assert {receipt.transaction_hash} == set(steps.payments.sent)  # a step may run twice
     # A step may run twice; what it says is not said in between.
@@ -96,7 +97,7 @@ async def test_a_payment_waits_in_line_for_a_channel_by_a_timer(
     environment: WorkflowEnvironment, steps: Steps
 ) -> None:
     steps.payments.holds = [
-        Preparation(None, "all busy", again_at=DETECTED.replace(year=year), queued=True)
+        Preparation(None, again_at=DETECTED.replace(year=year), queued=True)
         for year in (2226, 2326)
     ]
     life = await begun(environment, "queued")
@@ -111,7 +112,7 @@ async def test_a_held_payment_goes_on_at_once_when_told(
     environment: WorkflowEnvironment, steps: Steps
 ) -> None:
     far = DETECTED.replace(year=2126)
-    steps.payments.holds = [Preparation(None, "waits for approval", again_at=far)]
+    steps.payments.holds = [Preparation(None, because("waits for approval"), again_at=far)]
     with environment.with_time_skipping_disabled():
         life = await begun(environment, "approved")
         await until(

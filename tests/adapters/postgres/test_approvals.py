@@ -30,6 +30,7 @@ from domain.payments import PaymentStatus, Settling
 from domain.sla import Severity
 from tests.dying import dead, parking, settle
 from tests.owing import DETECTED, NOW, payment_owed
+from tests.reasons import because
 from tests.support import eventually, unique
 
 
@@ -76,7 +77,7 @@ async def test_a_payment_held_with_dead_bytes_is_not_being_signed(
     async with database.transaction() as connection:
         assert (await approvals.lock(connection, payment.id)).taken
     # As while the breaker is open: nothing replaces what died.
-    why = Preparation(None, "the breaker is open", dead_after=died.max_ledger)
+    why = Preparation(None, because("the breaker is open"), dead_after=died.max_ledger)
     await steps.park_payment(parking(payment, why, PaymentStatus.HELD))
     async with database.transaction() as connection:  # approvers may change their minds
         assert not (await approvals.lock(connection, payment.id)).taken
