@@ -15,7 +15,7 @@ from domain.attempts import Attempt, Observation, Outcome, Preparation, Sighting
 from domain.attestations import Attestation, Call, CallStatus, Concluding, Conclusion, Turn
 from domain.batches import Batch, BatchPreparation, BatchSighting, Ejection, Gathering
 from domain.envelopes import SendAnswer, SendStatus
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict
 from domain.inspections import Inspection, Order
 from domain.payments import Parking, Payment, PaymentStatus, Receipt, Treasury
 from domain.reconciliation import Comparison, Run
@@ -36,16 +36,8 @@ DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 def payment(payment_id: str, amount_stroops: int = 7_500_000_000) -> Payment:
     return Payment(
-        payment_id,
-        1,
-        "OUT-1",
-        1,
-        PaymentType.REWARD,
-        amount_stroops,
-        Treasury.POOL,
-        "GPOOL",
-        "GPROVIDER",
-        "corr-1",
+        *(payment_id, 1, "OUT-1", 1, PaymentType.REWARD, amount_stroops),
+        *(Treasury.POOL, "GPOOL", "GPROVIDER", "corr-1"),
     )
 
 
@@ -74,8 +66,7 @@ class FakePayments(Asked, PaymentSteps):
         self.bids: list[str] = []
         self.observations: list[Observation] = []
         self.sent: list[str] = []
-        # The transfers by hand that was adopted, and one that is not the payment.
-        self.adopted = self.strange = ""
+        self.adopted = ""
         # Signed and not known to be dead: a step that runs again answers the same bytes.
         self.stored: dict[str, Attempt] = {}
 
@@ -128,8 +119,6 @@ class FakePayments(Asked, PaymentSteps):
     @activity.defn
     async def adopt_transfer(self, adopting: AdoptTransferInput) -> None:
         self._ask(f"adopt_transfer {adopting.asked.transaction_hash}")
-        if self.strange == adopting.asked.transaction_hash:
-            raise Invalid("transaction_hash", "is not what the payment owes")
         self.adopted = adopting.asked.transaction_hash
 
     @activity.defn
