@@ -122,18 +122,11 @@ async def add(connection: AsyncConnection, approval: Approval, at: datetime) -> 
 async def withdraw(
     connection: AsyncConnection, payment_id: str, approver: str, at: datetime
 ) -> None:
+    """Take an approval back. One that waits for a batch is asked about once more before it is signed."""
     await connection.execute(
         update(approvals)
         .where(approvals.c.payment_id == payment_id, approvals.c.approver == approver, STANDS)
         .values(voided_at=at, voided_reason="withdrawn")
-    )
-    await _call_back(connection, payment_id)
-
-
-async def _call_back(connection: AsyncConnection, payment_id: str) -> None:
-    """What was let go and waits for a batch must be let go anew."""
-    await connection.execute(
-        update(payments).where(payments.c.id == payment_id).values(gathered_at=None)
     )
 
 
@@ -162,7 +155,6 @@ async def void_for(
         approvers = sorted(gone.scalars())
         if not approvers:
             continue
-        await _call_back(connection, row.id)
         voided.append(row.id)
         facts = {"payment_id": row.id, "reason": reason, "approvers": approvers}
         subject, by = f"outage/{row.outage_id}", by_engine(row.correlation_id)
