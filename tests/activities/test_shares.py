@@ -11,7 +11,7 @@ from stellar_sdk import Keypair
 from activities.batches import BatchActivities
 from activities.limits import Gate
 from activities.payments import PaymentActivities
-from adapters.postgres import approvals, batches, payments, shares
+from adapters.postgres import batches, payments, shares
 from adapters.postgres.database import Database
 from adapters.postgres.tables import attempts, audit_leaves
 from adapters.postgres.tables import shares as rows_of_shares
@@ -21,9 +21,7 @@ from domain.attempts import Attempt, Outcome, SettlementRail
 from domain.batches import Batch, BatchSighting, Plan
 from domain.limits import Limits
 from domain.payments import Payment, PaymentStatus
-from domain.reasons import ReasonCode
 from sandbox.stack import Stack
-from tests.activities.test_limits import approved
 from tests.gathering import CLASSIC, NETTED, gathered, landed, on_chain, patiently, states
 from tests.owing import NOW, payment_owed
 from tests.reasons import because
@@ -179,32 +177,6 @@ async def test_who_is_above_a_limit_by_now_leaves_before_the_signature(
         await steps.book_batch(await landed(steps, each))
     assert await on_chain(stack, small, large, other) == [1, 0, 1]
     assert [status for status, _ in await states(database, small, other)] == ["confirmed"] * 2
-
-
-async def test_who_lost_an_approval_since_leaves_before_the_signature(
-    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
-) -> None:
-    """It was withdrawn while the payment waited for its batch: nobody but the gate has to know."""
-    payment, other = [await payment_owed(database, "LOST", minutes) for minutes in (25, 20)]
-    gate = Gate(database, Limits(approval_above=payment.amount_stroops - 1))
-    lives = PaymentActivities(database, rail, gate, gathers=True)
-    for name in ("ada", "bob"):
-        await approved(database, payment, name)
-    assert (await lives.prepare_payment(payment)).gathered
-    async with database.transaction() as connection:
-        await approvals.withdraw(connection, payment.id, "ada", NOW)
-    steps, batch = await gathered(database, rail, CLASSIC, other, gate=gate)
-    gone = await patiently(steps.prepare_batch, batch)
-    assert gone.called_back == [payment.id]
-    held = await lives.prepare_payment(payment)
-    assert held.obstacle is not None
-    assert held.obstacle.code is ReasonCode.APPROVAL_REQUIRED
-    await steps.book_batch(await landed(steps, batch))
-    assert await on_chain(stack, payment, other) == [0, 1]
-    await approved(database, payment, "cyd")
-    _, again = await gathered(database, rail, CLASSIC, payment, gate=gate)
-    await steps.book_batch(await landed(steps, again))
-    assert await on_chain(stack, payment, other) == [1, 1]
 
 
 async def test_who_is_held_or_parked_is_gathered_by_nobody(
