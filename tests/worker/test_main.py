@@ -33,7 +33,7 @@ def test_every_step_of_settlement_is_served() -> None:
         PaymentActivities(NOTHING, NOTHING),
         BatchActivities(NOTHING, NOTHING, NOTHING),
         AttestationActivities(NOTHING, None),
-        WalletActivities(NOTHING, NOTHING),
+        WalletActivities(NOTHING, NOTHING, None),
     )
     assert served(duty) == declared(PaymentSteps, BatchSteps, AttestationSteps, WalletSteps)
 
