@@ -11,7 +11,7 @@ from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from adapters.stellar.transfers import LEDGERS_TO_LIVE
 from domain.attempts import Attempt, Observation, Outcome, SettlementRail
-from domain.envelopes import Envelope, calls_for_a_raise
+from domain.envelopes import Envelope, SendAnswer, SendStatus, calls_for_a_raise
 from domain.errors import ChainUnavailable, Obstructed
 from domain.shares import Transfer
 from services.settlement.attempts.keep_bid import keep_bid
@@ -27,9 +27,9 @@ class AttemptActivities(AttemptSteps):
         self.gate = gate or Gate(database)
 
     @activity.defn
-    async def submit_payment(self, attempt: Attempt) -> str:
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
         if (silence := await self.gate.silence()) is not None:
-            return silence
+            return SendAnswer(SendStatus.NOT_SENT, silence.sentence)
         answer = await self.rail.send(attempt.envelope_xdr)
         reach("after_send")
         await keep_submission(self.database, attempt, answer)
@@ -83,7 +83,7 @@ class AttemptActivities(AttemptSteps):
         except Obstructed as error:
             if held.envelope is None:
                 raise
-            envelope = await self.rail.void(held.channel, held.sequence, times_signed, str(error))
+            envelope = await self.rail.void(held.channel, held.sequence, times_signed, error.reason)
         if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
             raise ChainUnavailable(
                 "the RPC node is behind the ledger that proved the last envelope expired; it is asked again"
@@ -116,4 +116,5 @@ def attempt_of(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attem
         resumed,
         envelope.hash,
         envelope.voids,
+        envelope.voids_code,
     )

@@ -10,6 +10,7 @@ from adapters.postgres import attestations, outages
 from adapters.postgres.database import Database
 from adapters.stellar.calculator import Calculator
 from domain.attestations import Attestation, Call, CallStatus, Concluding, Conclusion, Turn
+from domain.envelopes import SendAnswer, SendStatus
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, TryAgain
 from services.sla.attestations.begin_call import begin_call
 from services.sla.attestations.conclude_attestation import conclude_attestation
@@ -48,7 +49,7 @@ class AttestationActivities(AttestationSteps):
         if (known := order.open_call) is not None:
             return Turn(known, mine=_of(attestation, known))
         if (held_back := await self.gate.pause()) is not None:
-            raise TryAgain(held_back.obstacle)
+            raise TryAgain(held_back.why)
         try:
             signed = await calculator.sign_call(
                 order.symbol, order.severity, order.mttr_minutes, order.times_expired
@@ -71,18 +72,18 @@ class AttestationActivities(AttestationSteps):
             if status is not CallStatus.OPEN:
                 return status
         answer, call = await self._sent(turn.call)
-        outcome = await self.calculator.watch(call, answer)
+        outcome = await self.calculator.watch(call, str(answer))
         if outcome.status is not CallStatus.OPEN:
             await keep_outcome(self.database, call, outcome)
         if outcome.status is CallStatus.LOST:
             log.error("ALARM: call %s: %s", call.hash, outcome.reason)
         return outcome.status
 
-    async def _sent(self, call: Call) -> tuple[str, Call]:
+    async def _sent(self, call: Call) -> tuple[SendAnswer, Call]:
         """Send the stored bytes; and more bid for their place, while that is what they lack."""
         while True:
             if (silence := await self.gate.silence()) is not None:
-                return silence, call
+                return SendAnswer(SendStatus.NOT_SENT, silence.sentence), call
             answer = await self.calculator.send(call)
             await self.gate.breaker.heard(answer, await self._correlation_id(call))
             higher = await self.calculator.raised(call, answer)

@@ -21,6 +21,7 @@ from domain.batches import Batch, BatchPreparation, BatchSighting, Ejection, Gat
 from domain.envelopes import Envelope
 from domain.errors import Obstructed, TryAgain
 from domain.payments import PaymentStatus
+from domain.reasons import Reason
 from domain.shares import Transfer
 from services.settlement.attempts.release_reservation import release_reservation
 from services.settlement.batches.begin_batch import begin_batch
@@ -113,8 +114,8 @@ class BatchActivities(AttemptActivities, BatchSteps):
             envelope = await self.sign(held, riding, rail, times_signed)
         except Obstructed as error:
             if held.envelope is not None:
-                return await self._stuck(batch, held.envelope, str(error), PaymentStatus.PARKED)
-            obstacles = dict.fromkeys(_numbers(riding), str(error))
+                return await self._stuck(batch, held.envelope, error.reason, PaymentStatus.PARKED)
+            obstacles = dict.fromkeys(_numbers(riding), error.reason)
             await leave_out(self.database, held, riding, obstacles)
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
         reach("after_sign")
@@ -125,7 +126,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
         return await read_preparation(self.database, batch, attempt)
 
     async def _stuck(
-        self, batch: Batch, dead: Envelope, obstacle: str, status: PaymentStatus
+        self, batch: Batch, dead: Envelope, obstacle: Reason, status: PaymentStatus
     ) -> BatchPreparation:
         """
         Bytes that are dead by now cannot be followed by others. Nobody may leave, the pair is
@@ -149,9 +150,9 @@ class BatchActivities(AttemptActivities, BatchSteps):
         reach("after_fail")
         return ejection
 
-    async def _found(self, batch: Batch, attempt: Attempt) -> dict[int, str]:
+    async def _found(self, batch: Batch, attempt: Attempt) -> dict[int, Reason]:
         """A void names nobody: the network is asked whose fault it was that one was needed."""
-        if not attempt.voids:
+        if attempt.voids_code is None:
             return {}
         riding = (await read_batch(self.database, batch)).riding
         return await self.rail.obstacles(riding) if riding else {}

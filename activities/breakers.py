@@ -10,6 +10,7 @@ from adapters.postgres import breakers
 from adapters.postgres.database import Database
 from adapters.stellar.codes.transactions import ALARMING
 from domain.breakers import Tolerance, Watch
+from domain.envelopes import SendAnswer
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class BreakerSwitch:
         """What was read last is out of date."""
         self._read_at = -FRESH_SECONDS
 
-    async def heard(self, answer: str, correlation_id: str) -> None:
+    async def heard(self, answer: SendAnswer, correlation_id: str) -> None:
         """Take the answer to a send; one bad one too many opens the breaker."""
         why = self.watch.heard(answer, datetime.now(UTC))
         if why is not None:

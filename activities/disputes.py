@@ -3,10 +3,11 @@
 from temporalio import activity
 
 from adapters.postgres.database import Database
-from domain.disputes import Deciding, Filed, Filing
+from domain.disputes import Deciding, Filed, Filing, ReviewDisputeInput
 from domain.outages import Judgement
 from services.sla.disputes.decide_dispute import decide_dispute
 from services.sla.disputes.file_dispute import file_dispute
+from services.sla.disputes.review_dispute import review_dispute
 from workflows.disputes import DisputeSteps
 
 
@@ -20,6 +21,10 @@ class DisputeActivities(DisputeSteps):
     @activity.defn
     async def file_dispute(self, filing: Filing) -> Filed:
         return await file_dispute(self.database, filing)
+
+    @activity.defn
+    async def review_dispute(self, reviewing: ReviewDisputeInput) -> None:
+        await review_dispute(self.database, reviewing)
 
     @activity.defn
     async def decide_dispute(self, deciding: Deciding) -> Judgement:

@@ -10,6 +10,7 @@ from domain.adoptions import ByHand
 from domain.attempts import Preparation
 from domain.limits import NONE, Admission, Limits, breaker_open, hold
 from domain.payments import Payment
+from domain.reasons import Reason, ReasonCode
 from services.settlement.limits.admit_payment import admit_payment
 
 
@@ -61,7 +62,9 @@ class Gate:
         held = breaker_open(reason, self.now())
         return Preparation(None, held.reason, again_at=held.again_at)
 
-    async def silence(self) -> str | None:
+    async def silence(self) -> Reason | None:
         """Ask before stored bytes are sent: while the breaker is open none are, only observed."""
         reason = await self.breaker.reason()
-        return None if reason is None else f"not sent, the breaker is open: {reason}"
+        if reason is None:
+            return None
+        return Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, f"not sent, the breaker is open: {reason}")

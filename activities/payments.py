@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from services.settlement.payments.adopt_transfer import adopt_transfer
 from temporalio import activity
 
 from activities.attempts import AttemptActivities, attempt_of
@@ -11,7 +12,7 @@ from adapters.postgres import attempts
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
-from domain.adoptions import ByHand
+from domain.adoptions import AdoptTransferInput, ByHand
 from domain.attempts import Preparation, SettlementRail, Sighting
 from domain.errors import Obstructed, TryAgain
 from domain.payments import Parking, Payment, Receipt
@@ -26,8 +27,6 @@ from services.settlement.payments.read_receipt import read_receipt
 from services.settlement.payments.reserve_channel import reserve_channel
 from services.settlement.payments.stop_payment import stop_payment
 from workflows.payments import PaymentSteps
-
-BUSY = "every channel serves another payment"
 
 
 class PaymentActivities(AttemptActivities, PaymentSteps):
@@ -76,7 +75,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         try:
             envelope = await self.sign(held, [alone(payment)], SettlementRail.SOROBAN, times_signed)
         except Obstructed as error:
-            return await self._given_back(held, Preparation(None, str(error)))
+            return await self._given_back(held, Preparation(None, error.reason))
         reach("after_sign")
         # Committed before the first byte leaves the process.
         stored = await keep_envelope(self.database, payment, held, envelope)
@@ -95,7 +94,7 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         found = await reserve_channel(self.database, payment, self.rail.channels)
         if isinstance(found, Reservation):
             return found
-        return Preparation(None, BUSY, again_at=found.turn(self.gate.now()), queued=True)
+        return Preparation(None, again_at=found.turn(self.gate.now()), queued=True)
 
     async def _kept_out(self, payment: Payment, why: Preparation) -> Preparation:
         """A limit stops it; what a run that died had reserved for it, others may have."""
@@ -121,6 +120,10 @@ class PaymentActivities(AttemptActivities, PaymentSteps):
         receipt = await book_payment(self.database, sighting)
         reach("after_book")
         return receipt
+
+    @activity.defn
+    async def adopt_transfer(self, adopting: AdoptTransferInput) -> None:
+        await adopt_transfer(self.database, adopting)
 
     @activity.defn
     async def fail_attempt(self, sighting: Sighting) -> None:

@@ -9,13 +9,17 @@ from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from domain.batches import at_fault
 from domain.payments import Payment
+from domain.reasons import Reason
 from domain.shares import Transfer
 from services.settlement.batches import call_back as calling_back
 from services.settlement.batches import leave_out as leaving_out
 
 
 async def leave_out(
-    database: Database, held: Reservation, riding: Sequence[Transfer], obstacles: Mapping[int, str]
+    database: Database,
+    held: Reservation,
+    riding: Sequence[Transfer],
+    obstacles: Mapping[int, Reason],
 ) -> None:
     """Park those who cannot be paid, before anything is signed for them."""
     out = at_fault(riding, obstacles)

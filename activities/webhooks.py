@@ -54,8 +54,7 @@ class WebhookActivities(WebhookSteps):
 
     @activity.defn
     async def abandon_delivery(self, delivery: Delivery) -> DeliveryStatus:
-        await abandon_delivery(self.database, delivery.id)
-        return DeliveryStatus.FAILED
+        return await abandon_delivery(self.database, delivery.id)
 
     async def _post(self, parcel: Parcel, delivery_id: str) -> DeliveryResult:
         body = orjson.dumps(

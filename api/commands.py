@@ -10,9 +10,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters import logs
-from adapters.postgres import outages
+from adapters.postgres import adoptions, outages, payments
 from api.dependencies import ANSWER_WITHIN, Engine
-from domain.disputes import Dispute, Filed, Ruling
+from domain.adoptions import AdoptTransferRequest
+from domain.disputes import Dispute, Filed, Review, Ruling
 from domain.errors import Conflict
 from domain.outages import (
     Amendment,
@@ -30,6 +31,7 @@ from workflows.payments import PaymentWorkflow
 log = logging.getLogger(__name__)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
 DECLARED: Any = OutageWorkflow.declared
+ADOPT: Any = PaymentWorkflow.adopt
 Handle = WorkflowHandle[OutageWorkflow, OutageStatus | None]
 
 
@@ -93,6 +95,10 @@ async def rule(engine: Engine, outage_id: str, ruling: Ruling, update_id: str) -
     return judgement
 
 
+async def review_dispute(engine: Engine, outage_id: str, review: Review, update_id: str) -> None:
+    await _ask(engine, outage_id, OutageWorkflow.review_dispute, review, update_id)
+
+
 async def cancel(engine: Engine, outage_id: str, cancellation: Cancellation) -> None:
     try:
         await _life(engine.temporal, outage_id).signal(OutageWorkflow.cancel, cancellation)
@@ -107,6 +113,33 @@ async def retry_payment(engine: Engine, payment_id: str) -> None:
         await life.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
     except RPCError as error:
         log.warning("payment %s was not notified to check again: %s", payment_id, error)
+
+
+async def adopt_transfer(
+    engine: Engine, payment_id: str, asked: AdoptTransferRequest, update_id: str
+) -> None:
+    """Have a payment take a transfer made by hand for itself; one that has is answered once more."""
+    life = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
+    try:
+        await life.execute_update(ADOPT, asked, id=update_id, rpc_timeout=ANSWER_WITHIN)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        await _explain_payment(engine, payment_id, asked)
+
+
+async def _explain_payment(engine: Engine, payment_id: str, asked: AdoptTransferRequest) -> None:
+    """A payment whose life is not there was made, adopted, or needs a person: the book knows which."""
+    async with engine.database.autocommit() as connection:
+        row = await payments.get(connection, payment_id)
+        adopted = await adoptions.get(connection, payment_id)
+    if row["transaction_hash"] is None:
+        raise Conflict(
+            f"payment {payment_id} is {row['status']}, and its workflow payment/{payment_id} does not "
+            "run: try again in a moment, and if it was ended by hand, have it started again first"
+        )
+    if adopted is None or row["transaction_hash"] != asked.transaction_hash:
+        raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
 
 
 async def _ask(engine: Engine, outage_id: str, update: Any, message: Any, update_id: str) -> Any:

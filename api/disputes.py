@@ -14,7 +14,7 @@ from api.dependencies import Asked, Caller, Database, Paging, Running, UpdateId
 from api.responses import problems
 from api.views import PageView
 from domain.digests import derived_id
-from domain.disputes import NOTE_MAX, REASON_MAX, Dispute, DisputeStatus, Ruling
+from domain.disputes import NOTE_MAX, REASON_MAX, Dispute, DisputeStatus, Review, Ruling
 
 router = APIRouter(prefix="/sla/disputes", tags=["disputes"])
 DisputeId = Annotated[Text, Path(max_length=64)]
@@ -26,9 +26,12 @@ class DisputeBody(Body):
 
 
 class RulingBody(Body):
-    """`resolve` upholds the dispute, with `mttr_minutes` if the outage is to be judged again."""
+    """
+    `review` takes the dispute up, to be ruled on later; `resolve` upholds it, with `mttr_minutes` if the
+    outage is to be judged again.
+    """
 
-    action: Literal["resolve", "reject"]
+    action: Literal["review", "resolve", "reject"]
     resolution_note: str = Field("", max_length=NOTE_MAX)
     mttr_minutes: Minutes | None = None
 
@@ -42,6 +45,8 @@ class DisputeView(BaseModel):
     filed_by: str
     created_at: datetime
     ruling_deadline: datetime
+    reviewed_by: str | None
+    review_began_at: datetime | None
     ruled_by: str | None
     ruled_at: datetime | None
     resolution_note: str | None
@@ -70,7 +75,7 @@ async def list_disputes(
     caller: Caller,
     paging: Paging,
     outage_id: Text | None = None,
-    status: Literal["open", "under_review", "resolved", "rejected", "expired"] | None = None,
+    status: DisputeStatus | None = None,
 ) -> PageView[DisputeView]:
     async with database.autocommit() as connection:
         rows, total = await disputes.page(
@@ -93,8 +98,15 @@ async def show_dispute(dispute_id: DisputeId, database: Database, caller: Caller
 async def rule_dispute(
     dispute_id: DisputeId, body: RulingBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> DisputeView:
-    """Decide a dispute. The outage is settled at once by what the ruling leaves standing."""
+    """
+    Take a dispute up, or decide it. Decided, the outage is settled at once by what the ruling leaves
+    standing.
+    """
     dispute = await get_dispute(dispute_id, engine.database)
+    if body.action == "review":
+        review = Review(dispute_id, asked)
+        await commands.review_dispute(engine, dispute.outage_id, review, update_id)
+        return await get_dispute(dispute_id, engine.database)
     ruling = Ruling(
         dispute_id,
         body.action == "resolve",

@@ -10,6 +10,7 @@ from domain.attestations import AttestationStatus
 from domain.money import decimal
 from domain.outages import OutageStatus
 from domain.payments import Payment, PaymentStatus
+from domain.reasons import ReasonCode
 from domain.sla import PaymentType, Rating, Severity, SlaStatus, Verdict
 
 Item = TypeVar("Item")
@@ -188,7 +189,9 @@ class PaymentView(BaseModel):
     to_address: str
     transaction_hash: str | None
     ledger: int | None
-    parked_reason: str | None
+    # Why it is held, parked or in quarantine: what programs go by, and the sentence for people.
+    reason_code: ReasonCode | None
+    status_reason: str | None
     created_at: datetime | None
     confirmed_at: datetime | None
 
@@ -223,7 +226,8 @@ class PaymentView(BaseModel):
             to_address=payment.to_address,
             transaction_hash=None,
             ledger=None,
-            parked_reason=None,
+            reason_code=None,
+            status_reason=None,
             created_at=None,
             confirmed_at=None,
         )

@@ -227,7 +227,7 @@ def verdict(rows: Sequence[Mapping[str, Any]], seen: Sequence[Transfer]) -> dict
             proof = (row["transaction_hash"], row["amount_stroops"])
             if [(t.hash, t.amount_stroops) for t in found[:1]] != [proof]:
                 differing.append(row["number"])
-        elif row["status"] not in STOPPED or not row["parked_reason"]:
+        elif row["status"] not in STOPPED or not row["status_reason"]:
             lost.append(row["id"])
         elif found and row["status"] != PaymentStatus.QUARANTINED:
             differing.append(row["number"])

@@ -5,14 +5,18 @@ While such a transfer is known, nothing is signed for that payment: it may have 
 which: it is adopted as the payment, or its break is closed with suspense, and the payment is made.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from domain.errors import Conflict, Invalid
 from domain.money import decimal
+from domain.outages import Request
 from domain.payments import Payment, PaymentStatus
+from domain.reasons import Reason, ReasonCode
 
 NOTE_MAX = 1000
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 # Nothing of it is on its way.
 ADOPTABLE = frozenset({PaymentStatus.PENDING, PaymentStatus.HELD, PaymentStatus.PARKED})
 # What stands in the place of an attempt in the entries of a payment that the engine did not make.
@@ -36,13 +40,30 @@ class ByHand:
     adopted: bool
 
     @property
-    def obstacle(self) -> str:
-        """Why the payment is not made, in a sentence that stays the same while it is not."""
-        return (
+    def obstacle(self) -> Reason:
+        """Why the payment is not made, which stays the same while it is not."""
+        return Reason(
+            ReasonCode.OUT_OF_BAND_PAYMENT,
             f"transaction {self.transaction_hash} carries its number {self.number} and is not the "
             f"engine's: adopt it as this payment with POST /payments/{self.payment_id}/adoption, or "
-            "close its break with suspense to have the payment made all the same"
+            "close its break with suspense to have the payment made all the same",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptTransferRequest:
+    """A person says that a transaction made by hand is the payment, and how that came about."""
+
+    transaction_hash: str
+    note: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptTransferInput:
+    payment: Payment
+    asked: AdoptTransferRequest
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +75,13 @@ class Adoption:
     adopted_by: str
     note: str
     at: datetime
+
+
+def check_adoption_request(asked: AdoptTransferRequest) -> None:
+    if not _HASH.fullmatch(asked.transaction_hash):
+        raise Invalid("transaction_hash", "must be 64 hexadecimal digits in lower case")
+    if not 1 <= len(asked.note.strip()) <= NOTE_MAX:
+        raise Invalid("note", f"must be 1 to {NOTE_MAX} characters")
 
 
 def check_adoption(payment: Payment, status: str, rides: bool, made: ByHand) -> None:

@@ -5,11 +5,13 @@ The exactly-once token is that pair. A payment keeps it until the network has co
 sequence, so any number of sends can move the money at most once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from domain.payments import Payment, Receipt
+from domain.reasons import Reason, ReasonCode
 
 
 class SettlementRail(StrEnum):
@@ -23,6 +25,14 @@ class AttemptStatus(StrEnum):
     OPEN = "open"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+TRANSITIONS: Mapping[AttemptStatus, frozenset[AttemptStatus]] = {
+    # its sequence is consumed: the money moved, or it did not; or a person released its channel
+    AttemptStatus.OPEN: frozenset({AttemptStatus.SUCCEEDED, AttemptStatus.FAILED}),
+    AttemptStatus.SUCCEEDED: frozenset(),
+    AttemptStatus.FAILED: frozenset(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class Attempt:
     envelope_hash: str = ""
     # Why the newest bytes pay nobody and only use up the sequence; empty for those that pay.
     voids: str = ""
+    voids_code: ReasonCode | None = None
 
     @property
     def newest_hash(self) -> str:
@@ -68,7 +79,7 @@ class Failing:
     """An operation that could not be applied: its place in the transaction, and why."""
 
     index: int
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,13 @@ class Observation:
     # Of the envelope that carried it into the ledger.
     hash: str = ""
     failing: list[Failing] = field(default_factory=list)
+    # Of one that parks or quarantines.
+    reason_code: ReasonCode | None = None
+
+    @property
+    def why(self) -> Reason:
+        """Why the payment waits; what has no code of its own is a refusal in a sentence."""
+        return Reason(self.reason_code or ReasonCode.TRANSFER_REFUSED, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +122,14 @@ class Preparation:
     """
 
     attempt: Attempt | None
-    obstacle: str = ""
+    obstacle: Reason | None = None
     receipt: Receipt | None = None
     gathered: bool = False
     again_at: datetime | None = None
     queued: bool = False
     dead_after: int | None = None
+
+    @property
+    def why(self) -> str:
+        """The sentence on what stands in the way; empty when nothing does."""
+        return "" if self.obstacle is None else self.obstacle.sentence

@@ -31,8 +31,8 @@ class AttestationStatus(StrEnum):
 TRANSITIONS: Mapping[AttestationStatus, frozenset[AttestationStatus]] = {
     # the contract agrees; or it differs, or refuses
     AttestationStatus.PENDING: frozenset({AttestationStatus.ATTESTED, AttestationStatus.HALTED}),
-    # asked again after a mend, it agrees; or something is still wrong
-    AttestationStatus.HALTED: frozenset({AttestationStatus.ATTESTED, AttestationStatus.HALTED}),
+    # asked again after a mend, it agrees
+    AttestationStatus.HALTED: frozenset({AttestationStatus.ATTESTED}),
     AttestationStatus.ATTESTED: frozenset(),
 }
 
@@ -46,6 +46,19 @@ class CallStatus(StrEnum):
     FAILED = "failed"  # in a ledger without effect
     EXPIRED = "expired"  # can never land: its sequence is still free
     LOST = "lost"  # its sequence was consumed, and the node cannot say by what
+
+
+CALL_TRANSITIONS: Mapping[CallStatus, frozenset[CallStatus]] = {
+    CallStatus.OPEN: frozenset(
+        {CallStatus.ANSWERED, CallStatus.FAILED, CallStatus.EXPIRED, CallStatus.LOST}
+    ),
+    # compared with the verdict, it does not agree
+    CallStatus.ANSWERED: frozenset({CallStatus.REJECTED}),
+    CallStatus.REJECTED: frozenset(),
+    CallStatus.FAILED: frozenset(),
+    CallStatus.EXPIRED: frozenset(),
+    CallStatus.LOST: frozenset(),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from domain.attempts import Attempt, Observation, SettlementRail
 from domain.netting import gross, netted
 from domain.payments import Payment
+from domain.reasons import Reason
 from domain.shares import Transfer
 
 # The most operations the network takes in one transaction.
@@ -87,7 +88,7 @@ class Ejected:
     """A payment that cannot be made as things stand, and why."""
 
     payment_id: str
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,13 @@ class BatchPreparation:
     attempt: Attempt | None
     ejected: list[Ejected] = field(default_factory=list)
     deliveries: list[str] = field(default_factory=list)
-    obstacle: str = ""
+    obstacle: Reason | None = None
     called_back: list[str] = field(default_factory=list)
+
+    @property
+    def why(self) -> str:
+        """The sentence on what stands in the way; empty when nothing does."""
+        return "" if self.obstacle is None else self.obstacle.sentence
 
 
 @dataclass(frozen=True, slots=True)

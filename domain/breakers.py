@@ -9,10 +9,10 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from domain.envelopes import SendAnswer, SendStatus
 from domain.errors import Invalid
 
 REASON_MAX = 300
-UNKNOWN = "UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,11 @@ class Watch:
         self.alarms: deque[datetime] = deque()
         self.unknowns: deque[datetime] = deque()
 
-    def heard(self, answer: str, at: datetime) -> str | None:
+    def heard(self, answer: SendAnswer, at: datetime) -> str | None:
         """Take one answer; return why the breaker must open, once it was one too many."""
-        words = answer.split()
-        if words and words[0] == UNKNOWN:
+        if answer.status is SendStatus.UNKNOWN:
             heard, most, what = self.unknowns, self.tolerance.unknowns, "with no answer to tell"
-        elif self.alarming.intersection(words):
+        elif answer.status is SendStatus.ERROR and answer.detail in self.alarming:
             heard, most, what = (
                 self.alarms,
                 self.tolerance.alarms,

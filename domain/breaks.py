@@ -9,7 +9,7 @@ the difference into suspense, so that the treasury in the book is again the one 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -36,6 +36,12 @@ class BreakKind(StrEnum):
 class BreakStatus(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
+
+
+TRANSITIONS: Mapping[BreakStatus, frozenset[BreakStatus]] = {
+    BreakStatus.OPEN: frozenset({BreakStatus.CLOSED}),
+    BreakStatus.CLOSED: frozenset(),
+}
 
 
 class ClosingKind(StrEnum):

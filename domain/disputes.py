@@ -14,6 +14,7 @@ REASON_MAX, NOTE_MAX = 300, 200
 
 class DisputeStatus(StrEnum):
     OPEN = "open"
+    UNDER_REVIEW = "under_review"
     RESOLVED = "resolved"
     REJECTED = "rejected"
     EXPIRED = "expired"
@@ -21,6 +22,14 @@ class DisputeStatus(StrEnum):
 
 TRANSITIONS: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {
     DisputeStatus.OPEN: frozenset(
+        {
+            DisputeStatus.UNDER_REVIEW,  # somebody has taken it up
+            DisputeStatus.RESOLVED,
+            DisputeStatus.REJECTED,
+            DisputeStatus.EXPIRED,
+        }
+    ),
+    DisputeStatus.UNDER_REVIEW: frozenset(
         {
             DisputeStatus.RESOLVED,  # upheld, possibly with a corrected time to repair
             DisputeStatus.REJECTED,  # the verdict stands
@@ -31,6 +40,8 @@ TRANSITIONS: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {
     DisputeStatus.REJECTED: frozenset(),
     DisputeStatus.EXPIRED: frozenset(),
 }
+# Nobody has ruled on it yet: there is at most one of these for each outage.
+UNDECIDED = frozenset({DisputeStatus.OPEN, DisputeStatus.UNDER_REVIEW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,21 @@ class Ruling:
     request: Request
     note: str = ""
     mttr_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Somebody takes a dispute up, to rule on it; the time to rule goes on running."""
+
+    dispute_id: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewDisputeInput:
+    outage_id: str
+    review: Review
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

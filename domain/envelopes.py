@@ -6,7 +6,11 @@ network is busy the bid is raised around the same inner transaction: nothing tha
 ever signed again for that.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.reasons import ReasonCode
 
 # Stroops of XLM per operation; what is paid is the market's price, not the bid.
 FIRST_BID = 1_000
@@ -14,6 +18,8 @@ FIRST_BID = 1_000
 RAISE_FACTOR = 10
 # A queue forgets a transaction after four ledgers: not seen by then, it was outbid or lost.
 LEDGERS_TO_A_RAISE = 5
+# The result code by which the network says so.
+OUTBID = "txINSUFFICIENT_FEE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,39 @@ class Envelope:
     inner_hash: str
     # They move nothing and only use up a sequence, because of this.
     voids: str = ""
+    voids_code: ReasonCode | None = None
+
+
+class SendStatus(StrEnum):
+    """What became of a send, in the network's own words; the last two are ours."""
+
+    PENDING = "PENDING"
+    DUPLICATE = "DUPLICATE"
+    TRY_AGAIN_LATER = "TRY_AGAIN_LATER"
+    ERROR = "ERROR"
+    UNKNOWN = "UNKNOWN"  # nothing was answered that can be read; it may have been taken
+    NOT_SENT = "NOT_SENT"  # while the breaker is open
+
+
+@dataclass(frozen=True, slots=True)
+class SendAnswer:
+    """
+    What a send was answered, which proves nothing. `detail` is the result code of an ERROR, the kind of
+    failure of an UNKNOWN, and the sentence on why something was NOT_SENT.
+    """
+
+    status: SendStatus
+    detail: str = ""
+
+    @property
+    def outbid(self) -> bool:
+        """Its place in a ledger costs more than was bid."""
+        return self.status is SendStatus.ERROR and self.detail == OUTBID
+
+    def __str__(self) -> str:
+        if self.status is SendStatus.NOT_SENT:
+            return self.detail
+        return f"{self.status} {self.detail}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +114,13 @@ def raises_of(bid: Bid) -> int:
     return rung
 
 
-def calls_for_a_raise(answers: list[str], raises: int, ledgers_since_signed: int) -> bool:
+def calls_for_a_raise(
+    answers: Sequence[SendAnswer], raises: int, ledgers_since_signed: int
+) -> bool:
     """
     Tell whether the newest bid is too low: the network says so, or has let it pass by for longer
     than a queue remembers.
     """
-    if any("INSUFFICIENT_FEE" in answer for answer in answers):
+    if any(answer.outbid for answer in answers):
         return True
     return ledgers_since_signed >= LEDGERS_TO_A_RAISE * (raises + 1)

@@ -17,10 +17,11 @@ Every error this engine raises on purpose.
     + ContractMismatch     the SLA contract is not what this engine was set up for
     + ContractRefused      the SLA contract refuses a call that repeating cannot mend
     + Obstructed           a payment cannot be made until its payee or treasury changes
-    + Quarantined        a channel's sequence was consumed by something we did not sign
 
 `code` is stable and documented in docs/errors.md; the message is a sentence for people.
 """
+
+from domain import reasons
 
 
 class ApexError(Exception):
@@ -122,8 +123,8 @@ class Obstructed(Stop):
 
     code = "obstructed"
 
-
-class Quarantined(Stop):
-    """A channel's sequence was consumed by something we did not sign."""
-
-    code = "quarantined"
+    def __init__(
+        self, sentence: str, reason_code: reasons.ReasonCode = reasons.ReasonCode.TRANSFER_REFUSED
+    ) -> None:
+        super().__init__(sentence)
+        self.reason = reasons.Reason(reason_code, sentence)

@@ -12,9 +12,9 @@ from enum import StrEnum
 from domain.approvals import APPROVERS
 from domain.money import decimal
 from domain.payments import Payment
+from domain.reasons import Reason, ReasonCode
 
 DAY = timedelta(days=1)
-BREAKER_OPEN = "the breaker is open: "
 # Whoever has mended something sends `retry`; this is how long it takes without.
 LOOK_AGAIN = timedelta(hours=1)
 APPROVAL_LOOK_AGAIN = timedelta(minutes=10)
@@ -61,14 +61,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a payment waits, in a sentence that stays the same while it does; and until when."""
+    """Why a payment waits, which stays the same while it does; and until when."""
 
-    reason: str
+    reason: Reason
     again_at: datetime
 
 
 def breaker_open(reason: str, now: datetime) -> Hold:
-    return Hold(f"{BREAKER_OPEN}{reason}", now + BREAKER_LOOK_AGAIN)
+    sentence = f"the breaker is open: {reason}"
+    return Hold(Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, sentence), now + BREAKER_LOOK_AGAIN)
 
 
 def hold(limits: Limits, payment: Payment, answer: Answer, now: datetime) -> Hold | None:
@@ -79,21 +80,24 @@ def hold(limits: Limits, payment: Payment, answer: Answer, now: datetime) -> Hol
         case Admission.BREAKER:
             return breaker_open(answer.detail, now)
         case Admission.APPROVAL:
-            return Hold(_unapproved(payment, int(answer.detail)), now + APPROVAL_LOOK_AGAIN)
+            sentence = _unapproved(payment, int(answer.detail))
+            return Hold(Reason(ReasonCode.APPROVAL_REQUIRED, sentence), now + APPROVAL_LOOK_AGAIN)
         case Admission.CAP_PER_PAYMENT:
             assert limits.cap_per_payment is not None
-            return Hold(
+            sentence = (
                 f"{_usdc(payment.amount_stroops)} is above the cap of "
                 f"{_usdc(limits.cap_per_payment)} a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
-                "or settle it outside of the engine",
-                now + LOOK_AGAIN,
+                "or settle it outside of the engine"
             )
+            return Hold(Reason(ReasonCode.CAP_PER_PAYMENT, sentence), now + LOOK_AGAIN)
         case Admission.CAP_PER_DAY:
             from_ = f"from {payment.from_address}"
-            return _day_spent(payment, limits.cap_per_day, from_, "SETTLEMENT_CAP_PER_DAY", now)
+            code, name = ReasonCode.CAP_PER_DAY, "SETTLEMENT_CAP_PER_DAY"
+            return _day_spent(payment, limits.cap_per_day, from_, code, name, now)
         case Admission.CAP_PER_PAYEE_PER_DAY:
             cap, name = limits.cap_per_payee_per_day, "SETTLEMENT_CAP_PER_PAYEE_PER_DAY"
-            return _day_spent(payment, cap, f"to {payment.to_address}", name, now)
+            code, to = ReasonCode.CAP_PER_PAYEE_PER_DAY, f"to {payment.to_address}"
+            return _day_spent(payment, cap, to, code, name, now)
 
 
 def _unapproved(payment: Payment, approved: int) -> str:
@@ -104,19 +108,21 @@ def _unapproved(payment: Payment, approved: int) -> str:
     )
 
 
-def _day_spent(payment: Payment, cap: int | None, whose: str, name: str, now: datetime) -> Hold:
+def _day_spent(
+    payment: Payment, cap: int | None, whose: str, code: ReasonCode, name: str, now: datetime
+) -> Hold:
     assert cap is not None
     if payment.amount_stroops > cap:  # no other day helps
-        return Hold(
+        sentence = (
             f"{_usdc(payment.amount_stroops)} is more than the cap of {_usdc(cap)} a day {whose}: "
-            f"raise {name}",
-            now + LOOK_AGAIN,
+            f"raise {name}"
         )
-    return Hold(
+        return Hold(Reason(code, sentence), now + LOOK_AGAIN)
+    sentence = (
         f"the cap of {_usdc(cap)} a day {whose} is used up for {now.astimezone(UTC).date()}; "
-        f"it goes on tomorrow (UTC), or when {name} is raised",
-        min(now + LOOK_AGAIN, _midnight_after(now) + PAST_MIDNIGHT),
+        f"it goes on tomorrow (UTC), or when {name} is raised"
     )
+    return Hold(Reason(code, sentence), min(now + LOOK_AGAIN, _midnight_after(now) + PAST_MIDNIGHT))
 
 
 def _midnight_after(now: datetime) -> datetime:

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from domain.digests import derived_id
 from domain.policies import Agreement
+from domain.reasons import Reason
 from domain.sla import PaymentType, Verdict, payable
 
 
@@ -29,13 +30,26 @@ class PaymentStatus(StrEnum):
 
 
 TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
-    # bytes signed and stored; or a limit stops it; or the payee cannot be paid as things stand
+    # bytes signed and stored; or a limit stops it; or the payee cannot be paid as things stand; or
+    # a transfer made by hand is adopted
     PaymentStatus.PENDING: frozenset(
-        {PaymentStatus.PREPARED, PaymentStatus.HELD, PaymentStatus.PARKED}
+        {
+            PaymentStatus.PREPARED,
+            PaymentStatus.HELD,
+            PaymentStatus.PARKED,
+            PaymentStatus.CONFIRMED,
+        }
     ),
-    # the limit lets it pass; or a foreign sequence where its own bytes died
+    # the limit lets it pass; or its own bytes, which one node called dead, are in a ledger after all;
+    # or a foreign sequence where they died; or a transfer made by hand is adopted
     PaymentStatus.HELD: frozenset(
-        {PaymentStatus.PREPARED, PaymentStatus.PARKED, PaymentStatus.QUARANTINED}
+        {
+            PaymentStatus.PREPARED,
+            PaymentStatus.SUBMITTED,
+            PaymentStatus.PARKED,
+            PaymentStatus.QUARANTINED,
+            PaymentStatus.CONFIRMED,
+        }
     ),
     # the first of the stored bytes left the process; or a foreign sequence before they could; or
     # they died unsent, and none can be signed in their place
@@ -59,14 +73,24 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
         }
     ),
     PaymentStatus.CONFIRMED: frozenset(),
-    # the reason is gone; a limit may stop it now; or a foreign sequence where its own bytes died
+    # the reason is gone; a limit may stop it now; or as what is held
     PaymentStatus.PARKED: frozenset(
-        {PaymentStatus.PREPARED, PaymentStatus.HELD, PaymentStatus.QUARANTINED}
+        {
+            PaymentStatus.PREPARED,
+            PaymentStatus.SUBMITTED,
+            PaymentStatus.HELD,
+            PaymentStatus.QUARANTINED,
+            PaymentStatus.CONFIRMED,
+        }
     ),
     # looked at again, our own bytes are found in a ledger after all; or a person has released it,
     # when it is proven that they never can be
     PaymentStatus.QUARANTINED: frozenset({PaymentStatus.CONFIRMED, PaymentStatus.PENDING}),
 }
+# Whose own bytes may be in a ledger. The other ways to confirmed are of adoptions alone.
+SENT = frozenset({PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED})
+# Those that wait, and so have a reason.
+STOPPED = frozenset({PaymentStatus.HELD, PaymentStatus.PARKED, PaymentStatus.QUARANTINED})
 
 
 class Treasury(StrEnum):
@@ -100,7 +124,7 @@ class Parking:
     """
 
     payment: Payment
-    reason: str
+    reason: Reason
     at: datetime
     status: PaymentStatus = PaymentStatus.PARKED
     dead_after: int | None = None

@@ -9,11 +9,12 @@ from domain.errors import IllegalTransition
 State = TypeVar("State", bound=StrEnum)
 
 
-def step(table: Mapping[State, frozenset[State]], now: State, to: State) -> State:
-    """Return `to` when the table allows it, raise IllegalTransition when it does not."""
+def check_transition(
+    what: str, table: Mapping[State, frozenset[State]], now: State, to: State
+) -> None:
+    """Raise IllegalTransition, which names what was to move, unless the table allows the move."""
     if to not in table[now]:
-        raise IllegalTransition(f"{now} may not become {to}")
-    return to
+        raise IllegalTransition(f"{what} is {now} and may not become {to}")
 
 
 def sources(table: Mapping[State, frozenset[State]], to: State) -> list[State]:

@@ -29,7 +29,8 @@ class Owed:
     from_address: str
     to_address: str
     created_at: datetime
-    parked_reason: str | None
+    reason_code: str | None
+    status_reason: str | None
     transaction_hash: str | None
     ledger: int | None
     confirmed_at: datetime | None
@@ -125,7 +126,7 @@ class Story:
         """Where the payment stands, in one sentence."""
         money = f"{decimal(self.owed.amount_stroops)} {self.owed.asset_code}"
         last = self.tries[-1] if self.tries else None
-        reason = self.owed.parked_reason or "no reason is known"
+        reason = self.owed.status_reason or "no reason is known"
         match PaymentStatus(self.owed.status):
             case PaymentStatus.CONFIRMED:
                 return (

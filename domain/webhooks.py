@@ -30,7 +30,8 @@ TRANSITIONS: Mapping[DeliveryStatus, frozenset[DeliveryStatus]] = {
     # the receiver answered 2xx; or it never did, for as long as we try
     DeliveryStatus.PENDING: frozenset({DeliveryStatus.SUCCESS, DeliveryStatus.FAILED}),
     DeliveryStatus.SUCCESS: frozenset(),
-    DeliveryStatus.FAILED: frozenset({DeliveryStatus.PENDING}),  # a person asked for it again
+    # the answer to the last post came when we had given up
+    DeliveryStatus.FAILED: frozenset({DeliveryStatus.SUCCESS}),
 }
 
 

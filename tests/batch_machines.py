@@ -11,6 +11,7 @@ from activities.batches import BatchActivities
 from adapters.failpoints import POINTS
 from domain.attempts import SettlementRail
 from domain.batches import Plan
+from domain.reasons import ReasonCode
 from stellar_sandbox.faults.fault_plan import Fault
 from tests.batch_worlds import FATES, MEMBERS_MAX, TRANSFERS, BatchWorld
 from tests.driven import BatchLife, Life
@@ -264,14 +265,14 @@ class Together(RuleBasedStateMachine):
                 continue
             assert row.status == "parked", f"lost: {row}, on the chain {seen}"
             assert seen == [], "parked and paid"
-            self.parked_with_cause(life, row.parked_reason or "")
+            self.parked_with_cause(life, row.reason_code)
         await self.proven_share_by_share()
 
-    def parked_with_cause(self, life: Life, reason: str) -> None:
+    def parked_with_cause(self, life: Life, code: str | None) -> None:
         if life.payment.to_address in self.world.gone:
             self.book.met["parked: payee gone"] += 1
             return
-        assert "short" in reason, f"parked for ever: {reason!r}"
+        assert code == ReasonCode.TREASURY_UNDERFUNDED, f"parked for ever: {code}"
 
     async def proven_share_by_share(self) -> None:
         """The book's shares of each transfer sum to what the chain has moved."""

@@ -15,7 +15,7 @@ from activities.batches import BatchActivities
 from adapters.postgres import attempts, envelopes, ledger, payments, shares
 from domain.attempts import Attempt, Observation, Outcome, SettlementRail
 from domain.batches import Batch, BatchPreparation, BatchSighting, Ejection
-from domain.envelopes import Envelope
+from domain.envelopes import Envelope, SendAnswer, SendStatus
 from domain.errors import Obstructed
 from domain.ledger import unspent
 from domain.payments import PaymentStatus
@@ -26,9 +26,9 @@ class OneCallFailedMeansNoneIsPaid(BatchActivities):
 
     failed_on_the_wire = False
 
-    async def submit_payment(self, attempt: Attempt) -> str:
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
         answer = await super().submit_payment(attempt)
-        self.failed_on_the_wire = answer.startswith("UNKNOWN")
+        self.failed_on_the_wire = answer.status is SendStatus.UNKNOWN
         return answer
 
     async def observe_payment(self, attempt: Attempt) -> Observation:
@@ -122,14 +122,14 @@ class TheNumberMeansThePayment(BatchActivities):
 class AcceptedMeansAllArePaid(BatchActivities):
     """PENDING, which only says that one node has queued it, is taken for the whole batch."""
 
-    answered = ""
+    answered = SendAnswer(SendStatus.UNKNOWN)
 
-    async def submit_payment(self, attempt: Attempt) -> str:
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
         self.answered = await super().submit_payment(attempt)
         return self.answered
 
     async def observe_payment(self, attempt: Attempt) -> Observation:
-        if self.answered == "PENDING":
+        if self.answered.status is SendStatus.PENDING:
             return Observation(Outcome.SUCCEEDED, 1, datetime.now(UTC))
         return await super().observe_payment(attempt)
 

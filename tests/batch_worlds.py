@@ -30,7 +30,7 @@ MEMBERS_MAX = 7
 POOL_STROOPS = 3 * XLM + (2 << MEMBERS_MAX)
 FATES = text(
     """
-    SELECT p.id, p.status, p.parked_reason, p.transaction_hash,
+    SELECT p.id, p.status, p.reason_code, p.status_reason, p.transaction_hash,
            (SELECT json_agg(json_build_array(a.channel, a.sequence, s.live, a.status) ORDER BY a.opened_at)
             FROM shares s JOIN attempts a ON (a.payment_id, a.n) = (s.leader, s.n)
             WHERE s.payment_id = p.id) AS pairs,

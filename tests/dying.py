@@ -25,6 +25,7 @@ async def past(rail: Rail, attempt: Attempt) -> None:
 
 
 def parking(payment: Payment, why: Preparation, status: PaymentStatus) -> Parking:
+    assert why.obstacle is not None
     return Parking(payment, why.obstacle, NOW, status, why.dead_after)
 
 

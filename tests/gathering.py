@@ -85,7 +85,7 @@ async def states(database: Database, *owed: Payment) -> list[tuple[str, str | No
             select(rows_of_payments).where(rows_of_payments.c.id.in_([p.id for p in owed]))
         )
         rows = {row.id: row for row in found}
-    return [(rows[payment.id].status, rows[payment.id].parked_reason) for payment in owed]
+    return [(rows[payment.id].status, rows[payment.id].status_reason) for payment in owed]
 
 
 async def on_chain(stack: Stack, *owed: Payment) -> list[int]:

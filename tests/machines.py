@@ -20,6 +20,7 @@ from adapters.failpoints import POINTS
 from adapters.postgres.database import Database
 from adapters.postgres.policies import settle_agreement
 from domain.policies import Agreement
+from domain.reasons import ReasonCode
 from migrations.run import upgrade
 from stellar_sandbox.faults.fault_plan import Fault
 from tests.driven import Life
@@ -239,7 +240,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             found = await connection.execute(
                 text(
                     """
-                    SELECT p.id, p.status, p.parked_reason, p.transaction_hash,
+                    SELECT p.id, p.status, p.reason_code, p.status_reason, p.transaction_hash,
                            (SELECT json_agg(json_build_array(a.channel, a.sequence, a.status, a.reason) ORDER BY a.n)
                             FROM attempts a WHERE a.payment_id = p.id) AS pairs,
                            (SELECT coalesce(sum(g.amount_stroops), 0) FROM entries e
@@ -267,10 +268,10 @@ class ExactlyOnce(RuleBasedStateMachine):
                 assert self.world.foreign or self.world.forgetful, "quarantined without cause"
                 continue
             assert row.status == "parked", f"lost: {row}, on the chain {seen}"
-            assert row.parked_reason, "parked without a reason"
+            assert row.status_reason, "parked without a reason"
             assert seen == [], "parked and paid"
-            short = "short" in row.parked_reason
-            assert short, f"parked for ever: {row.parked_reason}"
+            short = row.reason_code == ReasonCode.TREASURY_UNDERFUNDED
+            assert short, f"parked for ever: {row.status_reason}"
 
 
 def _at_rest(life: Life) -> bool:

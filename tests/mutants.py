@@ -18,6 +18,7 @@ from domain.attempts import (
     Preparation,
     SettlementRail,
 )
+from domain.envelopes import SendAnswer, SendStatus
 from domain.errors import Obstructed
 from domain.payments import Payment
 from domain.shares import alone
@@ -34,23 +35,23 @@ class TimeoutMeansNotSent(PaymentActivities):
 
     failed_on_the_wire = False
 
-    async def submit_payment(self, attempt: Attempt) -> str:
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
         answer = await super().submit_payment(attempt)
-        self.failed_on_the_wire = answer.startswith("UNKNOWN")
+        self.failed_on_the_wire = answer.status is SendStatus.UNKNOWN
         return answer
 
 
 class BadSequenceMeansRebuild(PaymentActivities):
     """txBAD_SEQ refreshes the sequence and signs again, without a look for the old hash."""
 
-    answered = ""
+    answered = SendAnswer(SendStatus.UNKNOWN)
 
-    async def submit_payment(self, attempt: Attempt) -> str:
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
         self.answered = await super().submit_payment(attempt)
         return self.answered
 
     async def observe_payment(self, attempt: Attempt) -> Observation:
-        if "BAD_SEQ" in self.answered:
+        if self.answered.detail == "txBAD_SEQ":
             return Observation(Outcome.FAILED_RETRY, reason="txBAD_SEQ")
         return await super().observe_payment(attempt)
 
@@ -58,14 +59,14 @@ class BadSequenceMeansRebuild(PaymentActivities):
 class TryAgainLaterMeansAnotherChannel(PaymentActivities):
     """TRY_AGAIN_LATER, which a node also answers for what was applied, moves to a new channel."""
 
-    answered = ""
+    answered = SendAnswer(SendStatus.UNKNOWN)
 
-    async def submit_payment(self, attempt: Attempt) -> str:
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
         self.answered = await super().submit_payment(attempt)
         return self.answered
 
     async def observe_payment(self, attempt: Attempt) -> Observation:
-        if "TRY_AGAIN_LATER" in self.answered:
+        if self.answered.status is SendStatus.TRY_AGAIN_LATER:
             return Observation(Outcome.FAILED_RETRY, reason="busy")
         return await super().observe_payment(attempt)
 
@@ -115,14 +116,14 @@ class UnknownBytesMeanRetry(PaymentActivities):
 class AcceptedMeansPaid(PaymentActivities):
     """PENDING, which only says that one node has queued it, is taken for the payment."""
 
-    answered = ""
+    answered = SendAnswer(SendStatus.UNKNOWN)
 
-    async def submit_payment(self, attempt: Attempt) -> str:
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
         self.answered = await super().submit_payment(attempt)
         return self.answered
 
     async def observe_payment(self, attempt: Attempt) -> Observation:
-        if self.answered == "PENDING":
+        if self.answered.status is SendStatus.PENDING:
             return Observation(Outcome.SUCCEEDED, 1, datetime.now(UTC))
         return await super().observe_payment(attempt)
 

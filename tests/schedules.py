@@ -165,8 +165,9 @@ class World:
         """Who waits for somebody says so in the book."""
         async with self.database.autocommit() as connection:
             row = await payments.get(connection, parking.payment.id)
-        told = (row["status"], row["parked_reason"])
-        assert told == (parking.status, parking.reason), f"waits and does not say so: {told}"
+        told = (row["status"], row["reason_code"], row["status_reason"])
+        said = (parking.status, parking.reason.code, parking.reason.sentence)
+        assert told == said, f"waits and does not say so: {told}"
 
     def step(self, name: str) -> Callable[[Any], Awaitable[Any]]:
         found: Callable[[Any], Awaitable[Any]] = getattr(self.steps, name)

@@ -22,6 +22,8 @@ from domain import errors
 from domain.disputes import Ruling
 from domain.events import EventType
 from domain.outages import Cancellation, Resolution, check_resolution
+from domain.payments import STOPPED
+from domain.reasons import ReasonCode
 from domain.webhooks import encode_secret, headers
 from tests.domain.test_outages import NOW, OUTAGE
 
@@ -89,6 +91,13 @@ def test_every_event_is_explained() -> None:
 def test_every_error_is_explained() -> None:
     of_http = {"method_not_allowed", "too_large", "http_error", "internal"}
     assert _first_cells("docs/errors.md") == _codes() | of_http
+
+
+def test_every_reason_is_explained_with_the_state_it_is_of() -> None:
+    section = _read("docs/operations.md").split("## Why a payment waits")[1].split("\n## ")[0]
+    told = re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.MULTILINE)
+    assert sorted(code for code, _ in told) == sorted(ReasonCode)
+    assert {state for _, state in told} == set(STOPPED)
 
 
 def test_every_status_is_the_one_documented() -> None:

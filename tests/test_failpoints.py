@@ -267,7 +267,7 @@ async def waiting(database: Database) -> str:
     async with database.autocommit() as connection:
         breaker = await breakers.state(connection)
         rows = await connection.execute(
-            select(payments.c.id, payments.c.status, payments.c.parked_reason).where(
+            select(payments.c.id, payments.c.status, payments.c.status_reason).where(
                 payments.c.status != "confirmed"
             )
         )

@@ -127,7 +127,7 @@ async def test_a_payee_without_a_trustline_is_paid_once_it_has_one_again(
 
     payment = await eventually(parked, "the payment is parked")
     assert payment["status"] == "failed"
-    assert "no trustline" in payment["parked_reason"]
+    assert "no trustline" in payment["status_reason"]
     assert (await api.get(f"/outages/{outage_id}")).json()["lifecycle"] == "settling"
 
     await plan(chain)

@@ -118,6 +118,7 @@ def _settlements(
             payments.observe_payment,
             payments.raise_fee,
             payments.book_payment,
+            payments.adopt_transfer,
             payments.fail_attempt,
             payments.park_payment,
             payments.quarantine_payment,
@@ -146,6 +147,7 @@ def _records(settings: WorkerSettings, database: Database) -> Duty:
             outages.owe_payment,
             outages.close_outage,
             disputes.file_dispute,
+            disputes.review_dispute,
             disputes.decide_dispute,
         ],
     )

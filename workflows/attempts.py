@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from temporalio import activity, workflow
 
 from domain.attempts import Attempt, Observation, Outcome
+from domain.envelopes import SendAnswer
 
 with workflow.unsafe.imports_passed_through():
     from workflows.steps import Life, grown
@@ -33,7 +34,7 @@ class AttemptSteps(ABC):
 
     @activity.defn
     @abstractmethod
-    async def submit_payment(self, attempt: Attempt) -> str:
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
         """Send the stored bytes; the answer is noted, and proves nothing."""
 
     @activity.defn
@@ -61,10 +62,7 @@ class Landing(Life):
         rounds = 0
         while True:
             answer = await self.insist(AttemptSteps.submit_payment, attempt)
-            if (
-                "INSUFFICIENT_FEE" in answer
-                and (higher := await self.insist(AttemptSteps.raise_fee, attempt)) != attempt
-            ):
+            if answer.outbid and (higher := await self.raised(attempt)) != attempt:
                 attempt = higher
                 continue
             self.note(f"{attempt.newest_hash}: {answer}; watching for it in a ledger")

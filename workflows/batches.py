@@ -28,6 +28,7 @@ from domain.batches import (
     Ejection,
     Gathering,
 )
+from domain.reasons import Reason
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attempts import AttemptSteps, Landing
@@ -77,7 +78,7 @@ class BatchWorkflow(Landing):
     def __init__(self, batch: Batch) -> None:
         super().__init__(batch)
         self.gathered_anew = False
-        self.obstacle = ""
+        self.obstacle: Reason | None = None
 
     @workflow.run
     async def run(self, batch: Batch) -> int:
@@ -88,7 +89,7 @@ class BatchWorkflow(Landing):
             preparation = await self.insist(BatchSteps.prepare_batch, batch, BATCH_LIMIT)
             await self.left_out(preparation.ejected, preparation.deliveries)
             await asyncio.gather(*map(self.wake, preparation.called_back))
-            if preparation.obstacle:
+            if preparation.obstacle is not None:
                 await self.obstructed(preparation.obstacle)
                 continue
             if preparation.attempt is None and self.gathered_anew:
@@ -130,7 +131,7 @@ class BatchWorkflow(Landing):
         with suppress(ApplicationError):
             await _life(out.payment_id).signal(PaymentWorkflow.ejected, out.reason)
 
-    async def obstructed(self, obstacle: str) -> None:
+    async def obstructed(self, obstacle: Reason) -> None:
         """Wait until somebody says try again, or for a while: it may take days to be mended."""
         if obstacle != self.obstacle:
             self.note(f"nothing can be signed: {obstacle}")

@@ -1,15 +1,24 @@
-"""What a dispute asks of the outside world. Its life is part of its outage's: see outages.py."""
+"""
+A dispute, as a part of its outage's life: see outages.py.
+
+Somebody may take it up before they rule on it. That stops no clock: the time to rule goes on running.
+"""
 
 from abc import ABC, abstractmethod
 
-from temporalio import activity
+from temporalio import activity, workflow
 
-from domain.disputes import Deciding, Filed, Filing
-from domain.outages import Judgement
+from domain.disputes import Deciding, Filed, Filing, Review, ReviewDisputeInput
+from domain.errors import Conflict
+from domain.outages import Judgement, Outage
+
+with workflow.unsafe.imports_passed_through():
+    from workflows.attestations import Attested
+    from workflows.steps import refuse, step
 
 
 class DisputeSteps(ABC):
-    """activities/disputes.py does it."""
+    """What a dispute asks of the outside world; activities/disputes.py does it."""
 
     @activity.defn
     @abstractmethod
@@ -18,5 +27,37 @@ class DisputeSteps(ABC):
 
     @activity.defn
     @abstractmethod
+    async def review_dispute(self, reviewing: ReviewDisputeInput) -> None:
+        """Record who has taken the dispute up."""
+
+    @activity.defn
+    @abstractmethod
     async def decide_dispute(self, deciding: Deciding) -> Judgement:
         """Record the ruling, and the new verdict if it changes anything."""
+
+
+class Disputed(Attested):
+    """An outage whose verdict somebody may object to."""
+
+    outage: Outage
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dispute: Filed | None = None
+        self.ruled = False
+
+    @workflow.update(description="Take the dispute up")
+    async def review_dispute(self, review: Review) -> None:
+        async with self.turn:
+            self.check_review(review)
+            reviewing = ReviewDisputeInput(self.outage.id, review, workflow.now())
+            await step(DisputeSteps.review_dispute, reviewing)
+            self.note(f"{review.request.actor} has taken up the dispute")
+
+    @review_dispute.validator
+    def check_review(self, review: Review) -> None:
+        self.check_undecided(review.dispute_id)
+
+    def check_undecided(self, dispute_id: str) -> None:
+        if self.dispute is None or self.ruled or dispute_id != self.dispute.dispute_id:
+            refuse(Conflict(f"dispute {dispute_id!r} is not open"))

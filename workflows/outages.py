@@ -22,8 +22,7 @@ from domain.payments import Closing, Payment, Receipt, Settling
 
 with workflow.unsafe.imports_passed_through():
     from workflows import columns
-    from workflows.attestations import Attested
-    from workflows.disputes import DisputeSteps
+    from workflows.disputes import Disputed, DisputeSteps
     from workflows.payments import PaymentWorkflow
     from workflows.steps import check, refuse, step
     from workflows.webhooks import start_deliveries
@@ -64,7 +63,7 @@ class OutageSteps(ABC):
 
 
 @workflow.defn
-class OutageWorkflow(Attested):
+class OutageWorkflow(Disputed):
     @workflow.init
     def __init__(self, declaration: Declaration) -> None:
         super().__init__()
@@ -74,8 +73,6 @@ class OutageWorkflow(Attested):
         self.recorded: Recorded | None = None
         self.refusal: ApplicationError | None = None
         self.judgement: Judgement | None = None
-        self.dispute: Filed | None = None
-        self.ruled = False
         self.unannounced: list[str] = []
 
     @workflow.run
@@ -221,8 +218,7 @@ class OutageWorkflow(Attested):
     @rule.validator
     def check_rule(self, ruling: Ruling) -> None:
         check(lambda: disputes.check_ruling(ruling))
-        if self.dispute is None or self.ruled or ruling.dispute_id != self.dispute.dispute_id:
-            refuse(Conflict(f"dispute {ruling.dispute_id!r} is not open"))
+        self.check_undecided(ruling.dispute_id)
 
     # What the world throws in, and nobody waits for ----------------------------------------
 

@@ -15,12 +15,15 @@ from datetime import datetime, timedelta
 
 from temporalio import activity, workflow
 
+from domain.adoptions import AdoptTransferInput, AdoptTransferRequest, check_adoption_request
 from domain.attempts import Attempt, Outcome, Preparation, Sighting
+from domain.errors import Conflict
 from domain.payments import Parking, Payment, PaymentStatus, Receipt
+from domain.reasons import Reason
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attempts import AttemptSteps, Landing
-    from workflows.steps import grown, in_words
+    from workflows.steps import check, grown, in_words, refuse, step
     from workflows.webhooks import start_deliveries
 
 PARKED_RETRY = timedelta(hours=1)
@@ -41,6 +44,11 @@ class PaymentSteps(AttemptSteps):
     @abstractmethod
     async def book_payment(self, sighting: Sighting) -> Receipt:
         """The money moved: confirm the payment and post it to the book."""
+
+    @activity.defn
+    @abstractmethod
+    async def adopt_transfer(self, adopting: AdoptTransferInput) -> None:
+        """A person says that a transfer made by hand is the payment: confirm it, and post it."""
 
     @activity.defn
     @abstractmethod
@@ -65,11 +73,18 @@ class PaymentWorkflow(Landing):
         super().__init__(payment)
         self.payment = payment
         self.failures = 0
-        self.ejections: list[str] = []
-        self.held_because = ""
+        self.ejections: list[Reason] = []
+        self.held_because: Reason | None = None
+        # Bytes of its own may be in a ledger at any moment.
+        self.on_its_way = False
 
     @workflow.run
     async def run(self, payment: Payment) -> Receipt:
+        receipt = await self.settle(payment)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return receipt
+
+    async def settle(self, payment: Payment) -> Receipt:
         while True:
             # Told to try again after this line, the answer below may be out of date by then.
             self.retry_wanted = False
@@ -80,8 +95,10 @@ class PaymentWorkflow(Landing):
             attempt = await self.ready(preparation)
             if attempt is None:
                 continue
-            self.held_because = ""  # held anew, it says so anew
+            self.held_because = None  # held anew, it says so anew
+            self.on_its_way = True
             attempt, observation = await self.landed(attempt)
+            self.on_its_way = observation.outcome is Outcome.SUCCEEDED
             sighting = Sighting(payment, attempt, observation, workflow.now())
             match sighting.observation.outcome:
                 case Outcome.SUCCEEDED:
@@ -93,7 +110,7 @@ class PaymentWorkflow(Landing):
                     await self.backed_off()
                 case Outcome.FAILED_PARK:
                     await self.insist(PaymentSteps.fail_attempt, sighting)
-                    await self.parked(observation.reason)
+                    await self.parked(observation.why)
                 case _:
                     await self.distrusted(PaymentSteps.quarantine_payment, attempt, sighting)
 
@@ -102,12 +119,13 @@ class PaymentWorkflow(Landing):
         if preparation.gathered:
             await self.gathered()
         elif preparation.queued and preparation.again_at is not None:
-            await self.queued(preparation.obstacle, preparation.again_at)
+            await self.queued(preparation.again_at)
         elif preparation.attempt is not None:
             return preparation.attempt
-        elif preparation.again_at is not None:
-            await self.held(preparation, preparation.again_at)
+        elif preparation.obstacle is not None and preparation.again_at is not None:
+            await self.held(preparation.obstacle, preparation.again_at, preparation.dead_after)
         else:
+            assert preparation.obstacle is not None
             await self.parked(preparation.obstacle, preparation.dead_after)
         return None
 
@@ -130,43 +148,58 @@ class PaymentWorkflow(Landing):
             await self.parked(self.ejections.pop())
         self.start_over_if_long()
 
-    async def queued(self, reason: str, again_at: datetime) -> None:
+    async def queued(self, again_at: datetime) -> None:
         """
         Wait in line for a channel: by a timer, and not inside a step, because thousands who tried
         a step again and again would take the room of those who have a channel and must give it back.
         """
-        workflow.set_current_details(f"in line: {reason}")
+        workflow.set_current_details("in line: every channel serves another payment")
         await self.wait_until(again_at, lambda: self.retry_wanted, "in line for a channel")
         self.start_over_if_long()
 
-    async def parked(self, reason: str, dead_after: int | None = None) -> None:
+    async def parked(self, reason: Reason, dead_after: int | None = None) -> None:
         """Wait until somebody says try again, or an hour has passed."""
         parking = Parking(self.payment, reason, workflow.now(), dead_after=dead_after)
         await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
         self.note(f"parked: {reason}; send the signal retry once it is mended")
-        self.held_because = ""
+        self.held_because = None
         deadline = workflow.now() + PARKED_RETRY
         await self.wait_until(deadline, lambda: self.retry_wanted, "parked")
         self.failures = 0
         self.start_over_if_long()
 
-    async def held(self, why: Preparation, again_at: datetime) -> None:
+    async def held(self, reason: Reason, again_at: datetime, dead_after: int | None) -> None:
         """Wait for a limit to let it pass; a word that came since it was asked counts."""
-        reason = why.obstacle
         if reason != self.held_because:
-            parking = Parking(
-                self.payment, reason, workflow.now(), PaymentStatus.HELD, why.dead_after
-            )
+            parking = Parking(self.payment, reason, workflow.now(), PaymentStatus.HELD, dead_after)
             await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
             self.note(f"held: {reason}")
             self.held_because = reason
         await self.wait_until(again_at, lambda: self.retry_wanted, "held")
         self.start_over_if_long()
 
+    @workflow.update(description="A transfer that was made by hand is this payment")
+    async def adopt(self, asked: AdoptTransferRequest) -> None:
+        adopting = AdoptTransferInput(self.payment, asked, workflow.now())
+        await step(PaymentSteps.adopt_transfer, adopting)
+        self.note(f"{asked.request.actor} adopted transaction {asked.transaction_hash}")
+        self.retry_wanted = True  # and finds that it is paid
+
+    @adopt.validator
+    def check_adopt(self, asked: AdoptTransferRequest) -> None:
+        check(lambda: check_adoption_request(asked))
+        if self.on_its_way:
+            refuse(
+                Conflict(
+                    f"payment {self.payment.id} has bytes of its own on their way; wait until it is "
+                    "held or parked"
+                )
+            )
+
     @workflow.signal(description="What held the payment up is mended: try again")
     def retry(self) -> None:
         self.retry_wanted = True
 
     @workflow.signal(description="A batch had to leave this payment out")
-    def ejected(self, reason: str) -> None:
+    def ejected(self, reason: Reason) -> None:
         self.ejections.append(reason)

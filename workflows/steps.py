@@ -166,8 +166,11 @@ class Life:
         Signals that it has not acted on are forgotten; only a life that does by itself, when it
         starts over, what they would have it do has a subject.
         """
-        if self.subject is not None and workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(self.subject)
+        if self.subject is None or not workflow.info().is_continue_as_new_suggested():
+            return
+        if not workflow.all_handlers_finished():
+            return  # whoever is being answered would be answered by nobody; it may next time
+        workflow.continue_as_new(self.subject)
 
     async def quietly(
         self,

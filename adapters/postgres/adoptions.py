@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from sqlalchemy import RowMapping, exists, select, text, update
+from sqlalchemy import RowMapping, exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres import states
 from adapters.postgres.tables import adoptions, payments, shares
 from domain.adoptions import ADOPTABLE, Adoption, ByHand
 from domain.errors import NotFound
@@ -81,15 +82,14 @@ async def adopt(connection: AsyncConnection, adoption: Adoption, made: ByHand) -
             adopted_at=adoption.at,
         )
     )
-    await connection.execute(
-        update(payments)
-        .where(payments.c.id == adoption.payment_id, payments.c.status.in_(ADOPTABLE))
-        .values(
-            status=PaymentStatus.CONFIRMED,
-            parked_reason=None,
-            gathered_at=None,
-            transaction_hash=made.transaction_hash,
-            ledger=made.ledger,
-            confirmed_at=made.closed_at,
-        )
+    await states.move(
+        connection,
+        states.PAYMENTS,
+        {"id": adoption.payment_id},
+        PaymentStatus.CONFIRMED,
+        ADOPTABLE,
+        gathered_at=None,
+        transaction_hash=made.transaction_hash,
+        ledger=made.ledger,
+        confirmed_at=made.closed_at,
     )

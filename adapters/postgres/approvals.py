@@ -120,18 +120,11 @@ async def add(connection: AsyncConnection, approval: Approval, at: datetime) -> 
 async def withdraw(
     connection: AsyncConnection, payment_id: str, approver: str, at: datetime
 ) -> None:
+    """Take an approval back. One that waits for a batch is asked about once more before it is signed."""
     await connection.execute(
         update(approvals)
         .where(approvals.c.payment_id == payment_id, approvals.c.approver == approver, STANDS)
         .values(voided_at=at, voided_reason="withdrawn")
-    )
-    await _call_back(connection, payment_id)
-
-
-async def _call_back(connection: AsyncConnection, payment_id: str) -> None:
-    """What was let go and waits for a batch must be let go anew."""
-    await connection.execute(
-        update(payments).where(payments.c.id == payment_id).values(gathered_at=None)
     )
 
 
@@ -168,7 +161,6 @@ async def void(
         )
         approvers = tuple(sorted(gone.scalars()))
         if approvers:
-            await _call_back(connection, row.id)
             voided.append(Voided(row.id, row.outage_id, row.correlation_id, approvers))
     return voided
 

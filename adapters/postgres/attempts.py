@@ -7,16 +7,21 @@ that did not fail, a channel serves at most one attempt.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import TextClause, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres import states
 from adapters.postgres.tables import attempts, channels
 from domain.attempts import Attempt, AttemptStatus
 from domain.channels import Line
 from domain.envelopes import Envelope
+from domain.errors import NotFound
+from domain.payments import PaymentStatus
+from domain.reasons import ReasonCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +63,11 @@ async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) 
 
 _ATTEMPT = """
     SELECT a.payment_id, a.n, a.channel, a.sequence, a.status, a.batched, a.riders,
-           e.hash, e.xdr, e.fee_stroops, e.max_ledger, e.inner_hash, e.voids
+           e.hash, e.xdr, e.fee_stroops, e.max_ledger, e.inner_hash,
+           e.voids, e.voids_code
     FROM {found} LEFT JOIN LATERAL (
-        SELECT hash, xdr, fee_stroops, max_ledger, inner_hash, voids FROM envelopes
+        SELECT hash, xdr, fee_stroops, max_ledger, inner_hash, voids, voids_code
+        FROM envelopes
         WHERE payment_id = a.payment_id AND n = a.n
         ORDER BY max_ledger DESC, fee_stroops DESC LIMIT 1
     ) e ON true
@@ -155,7 +162,13 @@ async def _one(
     if row is None:
         return None
     signed = row.hash and Envelope(
-        row.hash, row.xdr, row.fee_stroops, row.max_ledger, row.inner_hash, row.voids
+        row.hash,
+        row.xdr,
+        row.fee_stroops,
+        row.max_ledger,
+        row.inner_hash,
+        row.voids,
+        ReasonCode(row.voids_code) if row.voids_code else None,
     )
     return Reservation(
         row.payment_id,
@@ -169,16 +182,16 @@ async def _one(
     )
 
 
-_FINISH = text(
-    """
+_SUBMITTED = PaymentStatus.SUBMITTED
+_FINISH = """
     WITH attempt AS (
-        UPDATE attempts SET status = :status, reason = :reason
-        WHERE payment_id = :payment_id AND n = :n AND status = 'open'
+        UPDATE attempts SET {finished}, reason = :reason
+        WHERE payment_id = :payment_id AND n = :n AND {unfinished}
         RETURNING payment_id, n, channel, sequence, status
     ), sent AS (
-        UPDATE payments SET status = 'submitted' FROM attempt JOIN shares
+        UPDATE payments SET {submitted} FROM attempt JOIN shares
             ON (shares.leader, shares.n) = (attempt.payment_id, attempt.n) AND shares.live
-        WHERE payments.id = shares.payment_id AND payments.status IN ('prepared', 'held', 'parked')
+        WHERE payments.id = shares.payment_id AND {signed}
     ), dead AS (
         UPDATE shares SET live = false FROM attempt
         WHERE shares.leader = attempt.payment_id AND shares.n = attempt.n
@@ -187,8 +200,18 @@ _FINISH = text(
     UPDATE channels SET payment_id = NULL, sequence = attempt.sequence
     FROM attempt
     WHERE channels.address = attempt.channel AND channels.payment_id = attempt.payment_id
-    """
-)
+"""
+_FINISHES = {
+    to: text(
+        _FINISH.format(
+            finished=states.ATTEMPTS.assignment(to),
+            unfinished=states.ATTEMPTS.condition(to),
+            submitted=states.PAYMENTS.assignment(_SUBMITTED),
+            signed=states.PAYMENTS.condition(_SUBMITTED),
+        )
+    )
+    for to in (AttemptStatus.SUCCEEDED, AttemptStatus.FAILED)
+}
 
 
 async def finish(
@@ -198,18 +221,15 @@ async def finish(
     The network consumed the sequence: close the attempt and free its channel.
 
     Whose bytes a ledger shows has been sent, even if nobody lived to note it. False when it was
-    closed before.
+    closed so before, or given back; IllegalTransition when it was closed in another way.
     """
-    result = await connection.execute(
-        _FINISH,
-        {
-            "status": status,
-            "reason": reason or None,
-            "payment_id": attempt.payment_id,
-            "n": attempt.n,
-        },
-    )
-    return result.rowcount == 1
+    key = {"payment_id": attempt.payment_id, "n": attempt.n}
+    result = await connection.execute(_FINISHES[status], key | {"reason": reason or None})
+    if result.rowcount == 1:
+        return True
+    with suppress(NotFound):
+        return await states.refuse(connection, states.ATTEMPTS, key, status)
+    return False
 
 
 _RELEASE = text(

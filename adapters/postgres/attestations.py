@@ -4,6 +4,7 @@ Attestations and the contract's signed calls in the database.
 At most one call of an operator is open at a time: the index says so, not the code.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -13,6 +14,7 @@ from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres import states
 from adapters.postgres.policies import policy_of
 from adapters.postgres.sla import verdict_of
 from adapters.postgres.tables import (
@@ -23,7 +25,6 @@ from adapters.postgres.tables import (
     sla_results,
 )
 from domain.attestations import (
-    TRANSITIONS,
     Attestation,
     AttestationStatus,
     Call,
@@ -34,10 +35,9 @@ from domain.attestations import (
     config_json,
     symbol,
 )
-from domain.errors import NotFound
+from domain.errors import IllegalTransition, NotFound
 from domain.policies import Policy
 from domain.sla import Severity, Verdict
-from domain.states import sources
 
 
 async def want(connection: AsyncConnection, outage_id: str, revision: int, at: datetime) -> None:
@@ -226,17 +226,17 @@ async def call_status(connection: AsyncConnection, call: Call) -> CallStatus:
 
 async def note(connection: AsyncConnection, call: Call, outcome: CallOutcome) -> None:
     """Keep what is proven of an open call; what was kept before stands."""
-    await connection.execute(
-        update(contract_calls)
-        .where(contract_calls.c.hash == call.hash, contract_calls.c.status == CallStatus.OPEN)
-        .values(
-            status=outcome.status,
+    with suppress(IllegalTransition):
+        await states.move(
+            connection,
+            states.CALLS,
+            {"hash": call.hash},
+            outcome.status,
             ledger=outcome.ledger or None,
             result=outcome.finding.json() if outcome.finding else None,
             fresh=outcome.fresh if outcome.finding else None,
             reason=outcome.reason or None,
         )
-    )
 
 
 def outcome_of(call: RowMapping) -> CallOutcome:
@@ -250,20 +250,17 @@ def outcome_of(call: RowMapping) -> CallOutcome:
 
 async def reject(connection: AsyncConnection, call: RowMapping) -> None:
     """The contract answered this call, and not as the verdict says."""
-    await connection.execute(
-        update(contract_calls)
-        .where(contract_calls.c.hash == call["hash"])
-        .values(status=CallStatus.REJECTED)
-    )
+    await states.move(connection, states.CALLS, {"hash": call["hash"]}, CallStatus.REJECTED)
 
 
 async def attest(
     connection: AsyncConnection, attestation: Attestation, call: RowMapping, at: datetime
 ) -> bool:
     """Keep the contract's agreement, with all that proves it; False when it was kept before."""
-    return await _move(
+    return await states.move(
         connection,
-        attestation,
+        states.ATTESTATIONS,
+        _key(attestation),
         AttestationStatus.ATTESTED,
         problem=None,
         contract_id=call["contract_id"],
@@ -279,22 +276,11 @@ async def attest(
 
 async def halt(connection: AsyncConnection, attestation: Attestation, problem: str) -> None:
     """Say why the verdict cannot be paid; a halt upon a halt only says it anew."""
-    await _move(connection, attestation, AttestationStatus.HALTED, problem=problem)
-
-
-async def _move(
-    connection: AsyncConnection,
-    attestation: Attestation,
-    to: AttestationStatus,
-    **changes: Any,
-) -> bool:
-    result = await connection.execute(
-        update(attestations)
-        .where(
-            attestations.c.outage_id == attestation.outage_id,
-            attestations.c.revision == attestation.revision,
-            attestations.c.status.in_(sources(TRANSITIONS, to)),
-        )
-        .values(status=to, **changes)
+    to = AttestationStatus.HALTED
+    await states.move(
+        connection, states.ATTESTATIONS, _key(attestation), to, again=True, problem=problem
     )
-    return result.rowcount == 1
+
+
+def _key(attestation: Attestation) -> dict[str, Any]:
+    return {"outage_id": attestation.outage_id, "revision": attestation.revision}

@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import breakers, payments
 from domain.breakers import Breaker
-from domain.limits import BREAKER_OPEN
 from domain.outages import Request
 from domain.payments import PaymentStatus
+from domain.reasons import ReasonCode
 
 NAME = "settlement"
 
@@ -38,7 +38,7 @@ async def held(connection: AsyncConnection, most: int) -> list[str]:
         select(payments.c.id)
         .where(
             payments.c.status == PaymentStatus.HELD,
-            payments.c.parked_reason.startswith(BREAKER_OPEN, autoescape=True),
+            payments.c.reason_code == ReasonCode.CIRCUIT_BREAKER_OPEN,
         )
         .order_by(payments.c.created_at)
         .limit(most)

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, RowMapping, exists, func, or_, select, tex
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres import states
 from adapters.postgres.tables import breaks, envelopes
 from domain.breaks import (
     Break,
@@ -211,17 +212,16 @@ async def assign(connection: AsyncConnection, break_id: str, owner: str) -> None
 async def close(
     connection: AsyncConnection, break_id: str, closing: Closing, entry_id: str | None
 ) -> None:
-    await connection.execute(
-        update(breaks)
-        .where(breaks.c.id == break_id, breaks.c.status == BreakStatus.OPEN)
-        .values(
-            status=BreakStatus.CLOSED,
-            closed_at=closing.at,
-            closed_by=closing.closed_by,
-            note=closing.note,
-            closing=closing.kind,
-            entry_id=entry_id,
-        )
+    await states.move(
+        connection,
+        states.BREAKS,
+        {"id": break_id},
+        BreakStatus.CLOSED,
+        closed_at=closing.at,
+        closed_by=closing.closed_by,
+        note=closing.note,
+        closing=closing.kind,
+        entry_id=entry_id,
     )
 
 

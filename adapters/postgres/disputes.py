@@ -1,14 +1,16 @@
 """Disputes in the database: at most one open for each outage, each ruled on once."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres import states
 from adapters.postgres.tables import disputes
-from domain.disputes import Dispute, DisputeStatus
-from domain.errors import NotFound
+from domain.disputes import UNDECIDED, Dispute, DisputeStatus
+from domain.errors import IllegalTransition, NotFound
 
 
 async def add(
@@ -44,12 +46,19 @@ async def decide(
     at: datetime,
     note: str,
 ) -> bool:
-    result = await connection.execute(
-        update(disputes)
-        .where(disputes.c.id == dispute_id, disputes.c.status == DisputeStatus.OPEN)
-        .values(status=status, ruled_by=ruled_by, ruled_at=at, resolution_note=note)
-    )
-    return result.rowcount == 1
+    """Record a ruling; False when there was one before, which stands."""
+    said: dict[str, Any] = {"ruled_by": ruled_by, "ruled_at": at, "resolution_note": note}
+    try:
+        return await states.move(connection, states.DISPUTES, {"id": dispute_id}, status, **said)
+    except IllegalTransition:
+        return False
+
+
+async def take_up(connection: AsyncConnection, dispute_id: str, by: str, at: datetime) -> bool:
+    """Record who has taken a dispute up; False when somebody had before."""
+    said: dict[str, Any] = {"reviewed_by": by, "review_began_at": at}
+    to = DisputeStatus.UNDER_REVIEW
+    return await states.move(connection, states.DISPUTES, {"id": dispute_id}, to, **said)
 
 
 async def get(connection: AsyncConnection, dispute_id: str) -> RowMapping:
@@ -61,11 +70,9 @@ async def get(connection: AsyncConnection, dispute_id: str) -> RowMapping:
 
 
 async def open_on(connection: AsyncConnection, outage_id: str) -> RowMapping | None:
-    """Return the dispute that is open on an outage, if one is."""
+    """Return the dispute of an outage that nobody has ruled on yet, if there is one."""
     rows = await connection.execute(
-        select(disputes).where(
-            disputes.c.outage_id == outage_id, disputes.c.status == DisputeStatus.OPEN
-        )
+        select(disputes).where(disputes.c.outage_id == outage_id, disputes.c.status.in_(UNDECIDED))
     )
     return rows.mappings().one_or_none()
 

@@ -12,18 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import attempts
 from adapters.postgres.attempts import Reservation
+from adapters.postgres.states import PAYMENTS
 from adapters.postgres.tables import envelopes, submissions
 from domain.attempts import Attempt
-from domain.envelopes import Envelope
+from domain.envelopes import Envelope, SendAnswer, SendStatus
 from domain.errors import TryAgain
-from domain.payments import TRANSITIONS, PaymentStatus
-from domain.states import sources
+from domain.payments import PaymentStatus
 
 # The attempt's ledger bound is the guard: of two runs that signed at the same time, one finds it
 # changed and stores nothing. So does a run whose attempt was given back and begun elsewhere, or
 # lost a rider to another run.
 _STORE = text(
-    """
+    f"""
     WITH attempt AS (
         UPDATE attempts SET max_ledger = :max_ledger
         WHERE payment_id = :payment_id AND n = :n AND status = 'open'
@@ -32,13 +32,13 @@ _STORE = text(
         RETURNING payment_id, n
     ), envelope AS (
         INSERT INTO envelopes
-            (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, voids)
-        SELECT :hash, :inner_hash, payment_id, n, :xdr, :fee_stroops, :max_ledger, :voids
+            (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, voids, voids_code)
+        SELECT :hash, :inner_hash, payment_id, n, :xdr, :fee_stroops, :max_ledger, :voids, :voids_code
         FROM attempt
     ), payment AS (
-        UPDATE payments SET status = 'prepared', parked_reason = NULL
+        UPDATE payments SET {PAYMENTS.assignment(PaymentStatus.PREPARED)}
         FROM attempt JOIN shares s ON s.leader = attempt.payment_id AND s.n = attempt.n AND s.live
-        WHERE payments.id = s.payment_id AND payments.status = ANY(:preparable)
+        WHERE payments.id = s.payment_id AND {PAYMENTS.condition(PaymentStatus.PREPARED)}
     )
     SELECT count(*) FROM attempt
     """
@@ -61,7 +61,6 @@ async def store(connection: AsyncConnection, reserved: Reservation, envelope: En
             "sequence": reserved.sequence,
             "riders": reserved.riders,
             "known_max_ledger": known,
-            "preparable": sources(TRANSITIONS, PaymentStatus.PREPARED),
         },
     )
     return envelope if stored else await _stored(connection, reserved)
@@ -89,9 +88,10 @@ def _pair(reserved: Reservation) -> tuple[str, int]:
 # since, is dropped.
 _BID = text(
     """
-    INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, voids)
+    INSERT INTO envelopes
+        (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, voids, voids_code)
     SELECT :hash, CAST(:inner_hash AS text), a.payment_id, a.n, :xdr,
-           CAST(:fee_stroops AS bigint), CAST(:max_ledger AS bigint), :voids
+           CAST(:fee_stroops AS bigint), CAST(:max_ledger AS bigint), :voids, :voids_code
     FROM attempts a
     WHERE a.payment_id = :payment_id AND a.n = :n AND a.status = 'open'
       AND a.max_ledger = CAST(:max_ledger AS bigint)
@@ -112,7 +112,7 @@ async def bid(connection: AsyncConnection, reserved: Reservation, envelope: Enve
     return await _stored(connection, reserved)
 
 
-async def bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list[str]]:
+async def bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list[SendAnswer]]:
     """Return how often more was bid for the newest bytes, and all answers to the last bid."""
     count = await connection.scalar(
         select(func.count())
@@ -124,9 +124,11 @@ async def bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list
         )
     )
     answers = await connection.execute(
-        select(submissions.c.answer).where(submissions.c.hash == attempt.newest_hash)
+        select(submissions.c.status, submissions.c.detail).where(
+            submissions.c.hash == attempt.newest_hash
+        )
     )
-    return (count or 1) - 1, list(answers.scalars())
+    return (count or 1) - 1, [SendAnswer(SendStatus(row.status), row.detail) for row in answers]
 
 
 async def hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
@@ -149,24 +151,28 @@ async def outer_hashes(connection: AsyncConnection, payment_id: str, n: int) -> 
 
 
 _SUBMITTED = text(
-    """
-    WITH submission AS (INSERT INTO submissions (hash, answer) VALUES (:hash, :answer))
-    UPDATE payments SET status = 'submitted' FROM shares s
+    f"""
+    WITH submission AS (
+        INSERT INTO submissions (hash, status, detail) VALUES (:hash, :status, :detail)
+    )
+    UPDATE payments SET {PAYMENTS.assignment(PaymentStatus.SUBMITTED)} FROM shares s
     WHERE s.leader = :payment_id AND s.n = :n AND s.live
-      AND payments.id = s.payment_id AND payments.status = ANY(:submittable)
+      AND payments.id = s.payment_id AND {PAYMENTS.condition(PaymentStatus.SUBMITTED)}
     """
 )
 
 
-async def note_submission(connection: AsyncConnection, attempt: Attempt, answer: str) -> None:
+async def note_submission(
+    connection: AsyncConnection, attempt: Attempt, answer: SendAnswer
+) -> None:
     """Record what a send was answered; the payment is submitted from the first one on."""
     await connection.execute(
         _SUBMITTED,
         {
             "hash": attempt.newest_hash,
-            "answer": answer,
+            "status": answer.status,
+            "detail": answer.detail,
             "payment_id": attempt.payment_id,
             "n": attempt.n,
-            "submittable": sources(TRANSITIONS, PaymentStatus.SUBMITTED),
         },
     )

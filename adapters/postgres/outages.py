@@ -12,6 +12,7 @@ from sqlalchemy import Label, RowMapping, Select, func, or_, select, true, updat
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres import states
 from adapters.postgres.policies import policy_of
 from adapters.postgres.tables import (
     agreements,
@@ -20,12 +21,11 @@ from adapters.postgres.tables import (
     policies,
     sla_results,
 )
-from domain.errors import Conflict, NotFound
+from domain.errors import NotFound
 from domain.money import STROOPS_PER_UNIT
-from domain.outages import TRANSITIONS, Declaration, Outage, OutageStatus
+from domain.outages import Declaration, Outage, OutageStatus
 from domain.policies import Agreement, Policy
 from domain.sla import PaymentType, Rating, Severity, SlaStatus, Verdict
-from domain.states import sources
 
 SORTABLE = {"detected_at", "severity", "status", "site_name"}
 
@@ -68,24 +68,8 @@ async def add(
 async def move(
     connection: AsyncConnection, outage_id: str, to: OutageStatus, **changes: Any
 ) -> bool:
-    """
-    Take an outage to its next status; False when it is there already.
-
-    Only a status the transition table allows as a source is left, whatever the caller believes.
-    """
-    result = await connection.execute(
-        update(outages)
-        .where(outages.c.id == outage_id, outages.c.status.in_(sources(TRANSITIONS, to)))
-        .values(status=to, **changes)
-    )
-    if result.rowcount == 1:
-        return True
-    now = await connection.scalar(select(outages.c.status).where(outages.c.id == outage_id))
-    if now is None:
-        raise NotFound(f"outage {outage_id!r} does not exist")
-    if now != to:
-        raise Conflict(f"outage {outage_id} is {now} and may not become {to}")
-    return False
+    """Take an outage to its next status; False when it is there already."""
+    return await states.move(connection, states.OUTAGES, {"id": outage_id}, to, **changes)
 
 
 async def amend(connection: AsyncConnection, outage_id: str, changes: dict[str, Any]) -> None:

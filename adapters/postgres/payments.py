@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, exists, func, select, text, true, update
+from sqlalchemy import ColumnElement, RowMapping, exists, func, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres import states
 from adapters.postgres.outages import Dossier
 from adapters.postgres.tables import attempts, payments, shares
 from adapters.postgres.wallets import agreement_at
 from domain.errors import Conflict, NotFound
-from domain.payments import TRANSITIONS, Payment, PaymentStatus, Treasury, owed
+from domain.payments import SENT, Payment, PaymentStatus, Treasury, owed
+from domain.reasons import Reason
 from domain.sla import PaymentType, Verdict
-from domain.states import sources
 
 
 async def foreseen(
@@ -77,13 +78,8 @@ def payment_of(row: RowMapping) -> Payment:
 async def move(
     connection: AsyncConnection, payment_id: str, to: PaymentStatus, **changes: Any
 ) -> bool:
-    """Take a payment to its next status; False when the table of transitions forbids it."""
-    result = await connection.execute(
-        update(payments)
-        .where(payments.c.id == payment_id, payments.c.status.in_(sources(TRANSITIONS, to)))
-        .values(status=to, **changes)
-    )
-    return result.rowcount == 1
+    """Take a payment to its next status; False when it is there already."""
+    return await states.move(connection, states.PAYMENTS, {"id": payment_id}, to, **changes)
 
 
 async def move_all(
@@ -91,9 +87,7 @@ async def move_all(
 ) -> None:
     """Take many payments to their next status; those that may not go there stay."""
     await connection.execute(
-        update(payments)
-        .where(payments.c.id.in_(payment_ids), payments.c.status.in_(sources(TRANSITIONS, to)))
-        .values(status=to, **changes)
+        states.PAYMENTS.update(to, **changes).where(payments.c.id.in_(payment_ids))
     )
 
 
@@ -109,7 +103,7 @@ async def stop(
     connection: AsyncConnection,
     payment_id: str,
     status: PaymentStatus,
-    reason: str,
+    reason: Reason,
     dead_after: int | None = None,
 ) -> bool:
     """
@@ -129,24 +123,28 @@ async def stop(
     # Whoever stores bytes for it right now comes before this, or after.
     await connection.execute(_LOCK, {"payment_id": payment_id})
     result = await connection.execute(
-        update(payments)
-        .where(
+        states.PAYMENTS.update(
+            status,
+            again=True,
+            reason_code=reason.code,
+            status_reason=reason.sentence,
+            gathered_at=None,
+        ).where(
             payments.c.id == payment_id,
-            payments.c.status.in_([*sources(TRANSITIONS, status), status]),
             true() if status is PaymentStatus.QUARANTINED else ~riding,
         )
-        .values(status=status, parked_reason=reason, gathered_at=None)
     )
     return result.rowcount == 1
 
 
 async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> None:
     """Record the proof that the money moved; a payment that cannot take it refuses the booking."""
-    if await move(connection, payment_id, PaymentStatus.CONFIRMED, parked_reason=None, **proof):
+    to, key = PaymentStatus.CONFIRMED, {"id": payment_id}
+    if await states.move(connection, states.PAYMENTS, key, to, SENT, **proof):
         return
     row = await get(connection, payment_id)
     if row["transaction_hash"] != proof["transaction_hash"]:
-        raise Conflict(f"payment {payment_id} is {row['status']} and may not become confirmed")
+        raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
 
 
 async def get(connection: AsyncConnection, payment_id: str) -> RowMapping:

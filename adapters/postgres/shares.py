@@ -8,12 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.payments import payment_of
+from adapters.postgres.states import PAYMENTS
 from adapters.postgres.tables import attempts, payments, shares
 from domain.attempts import AttemptStatus, SettlementRail
 from domain.batches import Batch, Ejected
-from domain.payments import TRANSITIONS, Payment, PaymentStatus
+from domain.payments import SENT, Payment, PaymentStatus
+from domain.reasons import Reason, ReasonCode
 from domain.shares import Share, Transfer
-from domain.states import sources
 
 
 async def rail_of(connection: AsyncConnection, batch: Batch) -> SettlementRail:
@@ -38,11 +39,17 @@ async def outages_of(connection: AsyncConnection, batch: Batch) -> dict[str, str
 async def left_out(connection: AsyncConnection, batch: Batch) -> list[Ejected]:
     """Return who was taken out of a batch, and why."""
     rows = await connection.execute(
-        select(shares.c.payment_id, shares.c.reason)
-        .where(shares.c.leader == batch.leader, shares.c.n == batch.n, shares.c.reason.is_not(None))
+        select(shares.c.payment_id, shares.c.reason_code, shares.c.reason)
+        .where(
+            shares.c.leader == batch.leader,
+            shares.c.n == batch.n,
+            shares.c.reason_code.is_not(None),
+        )
         .order_by(shares.c.number, shares.c.payment_id)
     )
-    return [Ejected(row.payment_id, row.reason) for row in rows]
+    return [
+        Ejected(row.payment_id, Reason(ReasonCode(row.reason_code), row.reason)) for row in rows
+    ]
 
 
 async def called_back(connection: AsyncConnection, batch: Batch) -> list[str]:
@@ -55,7 +62,7 @@ async def called_back(connection: AsyncConnection, batch: Batch) -> list[str]:
             shares.c.n == batch.n,
             attempts.c.status != AttemptStatus.FAILED,
             ~shares.c.live,
-            shares.c.reason.is_(None),
+            shares.c.reason_code.is_(None),
         )
         .order_by(shares.c.payment_id)
     )
@@ -105,9 +112,10 @@ _LEAVE = text(
           AND riders = :riders
         RETURNING payment_id, n
     )
-    UPDATE shares SET live = false, reason = left_out.reason
-    FROM attempt, unnest(CAST(:payment_ids AS text[]), CAST(:reasons AS text[]))
-        AS left_out (payment_id, reason)
+    UPDATE shares SET live = false, reason_code = left_out.code, reason = left_out.reason
+    FROM attempt, unnest(
+        CAST(:payment_ids AS text[]), CAST(:codes AS text[]), CAST(:reasons AS text[])
+    ) AS left_out (payment_id, code, reason)
     WHERE shares.leader = attempt.payment_id AND shares.n = attempt.n AND shares.live
       AND shares.payment_id = left_out.payment_id
     """
@@ -115,7 +123,7 @@ _LEAVE = text(
 
 
 async def leave_out(
-    connection: AsyncConnection, reserved: Reservation, left_out: Mapping[str, str | None]
+    connection: AsyncConnection, reserved: Reservation, left_out: Mapping[str, Reason | None]
 ) -> bool:
     """
     Take payments, each with its reason if it has one, out of a batch before anything is signed.
@@ -129,7 +137,8 @@ async def leave_out(
             "n": reserved.n,
             "riders": reserved.riders,
             "payment_ids": list(left_out),
-            "reasons": list(left_out.values()),
+            "codes": [why and why.code for why in left_out.values()],
+            "reasons": [why and why.sentence for why in left_out.values()],
         },
     )
     return result.rowcount == len(left_out)
@@ -140,9 +149,10 @@ async def blame(connection: AsyncConnection, batch: Batch, ejected: Sequence[Eje
     await connection.execute(
         text(
             """
-            UPDATE shares SET reason = blamed.reason
-            FROM unnest(CAST(:payment_ids AS text[]), CAST(:reasons AS text[]))
-                AS blamed (payment_id, reason)
+            UPDATE shares SET reason_code = blamed.code, reason = blamed.reason
+            FROM unnest(
+                CAST(:payment_ids AS text[]), CAST(:codes AS text[]), CAST(:reasons AS text[])
+            ) AS blamed (payment_id, code, reason)
             WHERE leader = :leader AND n = :n AND shares.payment_id = blamed.payment_id
             """
         ),
@@ -150,18 +160,19 @@ async def blame(connection: AsyncConnection, batch: Batch, ejected: Sequence[Eje
             "leader": batch.leader,
             "n": batch.n,
             "payment_ids": [out.payment_id for out in ejected],
-            "reasons": [out.reason for out in ejected],
+            "codes": [out.reason.code for out in ejected],
+            "reasons": [out.reason.sentence for out in ejected],
         },
     )
 
 
 _CONFIRM = text(
-    """
-    UPDATE payments SET status = 'confirmed', parked_reason = NULL,
+    f"""
+    UPDATE payments SET {PAYMENTS.assignment(PaymentStatus.CONFIRMED)},
            transaction_hash = :transaction_hash, ledger = :ledger, confirmed_at = :confirmed_at
     FROM shares s
     WHERE s.leader = :leader AND s.n = :n AND s.live AND payments.id = s.payment_id
-      AND payments.status = ANY(:confirmable)
+      AND {PAYMENTS.condition(PaymentStatus.CONFIRMED, SENT)}
     """
 )
 
@@ -183,6 +194,5 @@ async def confirm(
             "transaction_hash": transaction_hash,
             "ledger": ledger,
             "confirmed_at": confirmed_at,
-            "confirmable": sources(TRANSITIONS, PaymentStatus.CONFIRMED),
         },
     )

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import ledger
@@ -33,8 +33,8 @@ _FIND = text(
 _OWED = text(
     """
     SELECT p.id, p.number, p.type, p.status, p.amount_stroops, p.asset_code, p.payer,
-           p.from_address, p.to_address, p.created_at, p.parked_reason, p.transaction_hash,
-           p.ledger, p.confirmed_at, p.outage_id, p.revision, r.severity, o.site_name,
+           p.from_address, p.to_address, p.created_at, p.reason_code, p.status_reason,
+           p.transaction_hash, p.ledger, p.confirmed_at, p.outage_id, p.revision, r.severity, o.site_name,
            r.mttr_minutes, r.mttr_basis, r.threshold_minutes, r.rating, r.status AS sla_status,
            r.policy, r.policy_version, r.judged_at
     FROM payments p JOIN outages o ON o.id = p.outage_id
@@ -53,7 +53,7 @@ _STEPS = text(
               SELECT 'channel/' || t.channel FROM shares s
               JOIN attempts t ON (t.payment_id, t.n) = (s.leader, s.n) WHERE s.payment_id = :id
           ))
-      AND (a.action LIKE 'payment.%' OR a.action = :released)
+      AND (split_part(a.action, '.', 1) = 'payment' OR a.action = :released)
     ORDER BY a.sequence
     """
 )
@@ -63,7 +63,7 @@ _TRIES = text(
     SELECT s.leader, s.n, a.rail, a.channel, a.sequence, a.status, a.reason, a.opened_at,
            a.riders, s.number, s.amount_stroops AS share_stroops, s.reason AS left_out,
            e.hash, e.inner_hash, e.fee_stroops, e.max_ledger, e.signed_at,
-           e.voids, b.sent_at, b.answer
+           e.voids, b.sent_at, rtrim(b.status || ' ' || b.detail) AS answer
     FROM shares s JOIN attempts a ON (a.payment_id, a.n) = (s.leader, s.n)
     LEFT JOIN envelopes e ON (e.payment_id, e.n) = (a.payment_id, a.n)
     LEFT JOIN submissions b ON b.hash = e.hash
@@ -152,7 +152,7 @@ async def attempts_of(connection: AsyncConnection, payment_id: str) -> list[RowM
             envelopes.c.max_ledger,
             envelopes.c.fee_stroops,
             envelopes.c.voids,
-            submissions.c.answer,
+            func.rtrim(submissions.c.status + " " + submissions.c.detail).label("answer"),
             submissions.c.sent_at,
         )
         .select_from(

@@ -1,5 +1,6 @@
 """Subscriptions and deliveries in the database."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,8 +9,9 @@ from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres import states
 from adapters.postgres.tables import deliveries, events, webhooks
-from domain.errors import NotFound
+from domain.errors import IllegalTransition, NotFound
 from domain.events import EventType
 from domain.webhooks import DeliveryResult, DeliveryStatus
 
@@ -120,30 +122,28 @@ async def parcel(connection: AsyncConnection, delivery_id: str) -> Parcel | None
 async def note(
     connection: AsyncConnection, result: DeliveryResult, status: DeliveryStatus, at: datetime
 ) -> None:
-    """Record the newest attempt; a delivery that succeeded never goes back."""
-    await connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.id == result.delivery_id,
-            deliveries.c.status != DeliveryStatus.SUCCESS,
-        )
-        .values(
-            status=status,
+    """Record the newest attempt; one that was overtaken by its end is not recorded."""
+    with suppress(IllegalTransition):
+        await states.move(
+            connection,
+            states.DELIVERIES,
+            {"id": result.delivery_id},
+            status,
+            again=status is DeliveryStatus.PENDING,
             attempts=result.attempt,
             response_code=result.response_code,
             problem=result.problem or None,
             delivered_at=at if result.delivered else None,
         )
-    )
 
 
-async def abandon(connection: AsyncConnection, delivery_id: str) -> None:
-    """The receiver never took it."""
-    await connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id == delivery_id, deliveries.c.status == DeliveryStatus.PENDING)
-        .values(status=DeliveryStatus.FAILED)
-    )
+async def abandon(connection: AsyncConnection, delivery_id: str) -> DeliveryStatus:
+    """Give a delivery up that the receiver never took; answers how it ended, which may be otherwise."""
+    try:
+        await states.move(connection, states.DELIVERIES, {"id": delivery_id}, DeliveryStatus.FAILED)
+    except IllegalTransition:
+        return DeliveryStatus.SUCCESS
+    return DeliveryStatus.FAILED
 
 
 async def deliveries_of(

@@ -8,6 +8,7 @@ from stellar_sdk import FeeBumpTransactionEnvelope, Keypair, TransactionBuilder,
 
 from domain.envelopes import Bid, Envelope, first_rate, raised_rate, raises_of
 from domain.errors import Obstructed
+from domain.reasons import Reason, ReasonCode
 
 # 5 XLM: a transfer costs a thousandth of it.
 FEE_CAP_STROOPS = 50_000_000
@@ -19,7 +20,7 @@ def wrap(
     times_signed: int,
     max_ledger: int,
     cap_stroops: int,
-    voids: str = "",
+    voids: Reason | None = None,
 ) -> Envelope:
     """Bid for newly signed bytes; the fee account pays, and pays no more than the cap."""
     bid = bid_of(inner)
@@ -27,7 +28,8 @@ def wrap(
     if rate * len(inner.transaction.operations) < bid.fee_stroops - bid.resource_fee_stroops:
         raise Obstructed(
             f"the network asks for more than {cap_stroops} stroops for the transaction: "
-            "raise STELLAR_FEE_CAP_STROOPS, or wait until it asks less"
+            "raise STELLAR_FEE_CAP_STROOPS, or wait until it asks less",
+            ReasonCode.FEE_CAP_TOO_LOW,
         )
     return _bumped(inner, fees, rate, max_ledger, voids)
 
@@ -38,7 +40,10 @@ def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
     rate = raised_rate(bid_of(inner, stored.fee_stroops), cap_stroops)
-    return None if rate is None else _bumped(inner, fees, rate, stored.max_ledger, stored.voids)
+    if rate is None:
+        return None
+    voids = Reason(stored.voids_code, stored.voids) if stored.voids_code else None
+    return _bumped(inner, fees, rate, stored.max_ledger, voids)
 
 
 def kept(envelope_xdr: str, max_ledger: int, passphrase: str) -> Envelope:
@@ -73,11 +78,12 @@ def bid_of(inner: TransactionEnvelope, fee_stroops: int | None = None) -> Bid:
 
 
 def _bumped(
-    inner: TransactionEnvelope, fees: Keypair, rate: int, max_ledger: int, voids: str
+    inner: TransactionEnvelope, fees: Keypair, rate: int, max_ledger: int, voids: Reason | None
 ) -> Envelope:
     bumped = TransactionBuilder.build_fee_bump_transaction(
         fees, rate, inner, inner.network_passphrase
     )
     bumped.sign(fees)
     fee = int(bumped.transaction.fee)
-    return Envelope(bumped.hash_hex(), bumped.to_xdr(), fee, max_ledger, inner.hash_hex(), voids)
+    because = ("", None) if voids is None else (voids.sentence, voids.code)
+    return Envelope(bumped.hash_hex(), bumped.to_xdr(), fee, max_ledger, inner.hash_hex(), *because)

@@ -32,7 +32,7 @@ from adapters.stellar.nodes import Nodes, position
 from adapters.stellar.proofs import Proofs
 from adapters.stellar.transfers import BACKSTOP, LEDGERS_TO_LIVE, MIN_FEE
 from domain.attestations import RETENTION_MAX, Call, CallOutcome, CallStatus, SignedCall
-from domain.envelopes import calls_for_a_raise
+from domain.envelopes import SendAnswer, calls_for_a_raise
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
 from domain.policies import terms_hash
 from domain.sla import Severity, Terms
@@ -146,11 +146,11 @@ class Calculator:
             config,
         )
 
-    async def send(self, call: Call) -> str:
+    async def send(self, call: Call) -> SendAnswer:
         """Send stored bytes; the answer is a note, and proves nothing."""
         return await sends.send(self.nodes, call.envelope_xdr)
 
-    async def raised(self, call: Call, answer: str) -> Call | None:
+    async def raised(self, call: Call, answer: SendAnswer) -> Call | None:
         """Bid more around the same call, if its place in a ledger costs more by now."""
         stored = bumps.kept(call.envelope_xdr, call.max_ledger, self.passphrase)
         try:

@@ -11,11 +11,13 @@ from datetime import datetime
 
 from stellar_sdk import Account, Keypair, StrKey, TransactionBuilder, TransactionEnvelope, xdr
 from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
+from stellar_sdk.xdr import PaymentResultCode as Code
 
 from adapters.stellar.codes.operations import meaning
 from adapters.stellar.transfers import BACKSTOP, MIN_FEE, Asset, muxed
 from domain.attempts import Failing
 from domain.money import decimal
+from domain.reasons import Reason
 from domain.shares import Transfer
 
 
@@ -53,7 +55,7 @@ def failing(result_xdr: str) -> list[Failing]:
         paid = operation.tr.payment_result if operation.tr else None
         code = operation.code if paid is None else paid.code
         if code.value:  # success is 0 in both enumerations
-            found.append(Failing(index, f"{meaning(code).sentence} ({code.name})"))
+            found.append(Failing(index, meaning(code).why(code.name)))
     return found
 
 
@@ -74,22 +76,24 @@ class Payees:
     accounts: frozenset[str]
     lines: Mapping[str, Line]
 
-    def obstacles(self, transfers: Sequence[Transfer]) -> dict[int, str]:
+    def obstacles(self, transfers: Sequence[Transfer]) -> dict[int, Reason]:
         """Say for each transfer, by number, why it cannot be made; nothing for those that can."""
         found = {}
         room = {address: line.room_stroops for address, line in self.lines.items()}
         for transfer in transfers:
             payee = transfer.to_address
             if payee not in self.accounts:
-                found[transfer.number] = "the payee's account does not exist"
+                code = Code.PAYMENT_NO_DESTINATION
             elif payee not in self.lines:
-                found[transfer.number] = "the payee has no trustline for the asset"
+                code = Code.PAYMENT_NO_TRUST
             elif not self.lines[payee].authorised:
-                found[transfer.number] = "the issuer has not authorised the payee, or has frozen it"
+                code = Code.PAYMENT_NOT_AUTHORIZED
             elif room[payee] < transfer.amount_stroops:
-                found[transfer.number] = "the payee's trustline limit is reached"
+                code = Code.PAYMENT_LINE_FULL
             else:
                 room[payee] -= transfer.amount_stroops
+                continue
+            found[transfer.number] = Reason(meaning(code).reason_code, meaning(code).sentence)
         return found
 
 

@@ -30,6 +30,7 @@ from adapters.stellar.ledgers import Landing
 from adapters.stellar.nodes import READ_SECONDS, Node, Nodes
 from adapters.stellar.transfers import LEDGERS_TO_LIVE
 from domain.attempts import Attempt
+from domain.reasons import Reason, ReasonCode
 
 log = logging.getLogger(__name__)
 Hashes = Callable[[], Awaitable[list[str]]]
@@ -74,10 +75,16 @@ class Doubt:
         return any(len(ledgers) >= LOOKS_OF_ONE_NODE for ledgers in self.ledgers.values())
 
     @property
-    def reason(self) -> str:
+    def why(self) -> Reason:
         if self.forgotten:
-            return "consumed in ledgers that no node remembers"
-        return "consumed by bytes we do not know"
+            return Reason(
+                ReasonCode.HISTORY_UNAVAILABLE, "consumed in ledgers that no node remembers"
+            )
+        return Reason(ReasonCode.UNKNOWN_TRANSACTION, "consumed by bytes we do not know")
+
+    @property
+    def reason(self) -> str:
+        return self.why.sentence
 
 
 class Proofs:

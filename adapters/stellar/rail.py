@@ -26,8 +26,9 @@ from adapters.stellar.ledgers import Landing, LedgerWatch
 from adapters.stellar.nodes import Nodes, position
 from adapters.stellar.proofs import Doubt, Hashes, Proofs
 from domain.attempts import Attempt, Observation, Outcome, SettlementRail
-from domain.envelopes import Envelope
+from domain.envelopes import Envelope, SendAnswer
 from domain.errors import ChainUnavailable, Obstructed
+from domain.reasons import Reason, ReasonCode
 from domain.shares import Transfer
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,9 @@ class Rail:
             inner.sign(signer)
         return bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, self.fee_cap_stroops)
 
-    async def void(self, channel: str, sequence: int, times_signed: int, because: str) -> Envelope:
+    async def void(
+        self, channel: str, sequence: int, times_signed: int, because: Reason
+    ) -> Envelope:
         """
         Sign bytes that pay nobody and use up a sequence, in a fee bump; only for dead ones.
 
@@ -134,7 +137,7 @@ class Rail:
                 "STELLAR_CHANNELS_SEED be as they were when it was taken"
             )
             log.error("ALARM: %s", reason)
-            raise Obstructed(reason)
+            raise Obstructed(reason, ReasonCode.KEY_NOT_HELD)
         return held
 
     def _treasuries(self, riding: Sequence[Transfer]) -> list[Keypair]:
@@ -144,7 +147,8 @@ class Rail:
             treasury = self.keys.treasuries[transfer.payer]
             if treasury.public_key != transfer.from_address:
                 raise Obstructed(
-                    f"the settlement worker has no signing seed for {transfer.from_address}"
+                    f"the settlement worker has no signing seed for {transfer.from_address}",
+                    ReasonCode.KEY_NOT_HELD,
                 )
             signers[treasury.public_key] = treasury
         return list(signers.values())
@@ -159,7 +163,7 @@ class Rail:
         reason = f"{FROZEN} {found[0]}"
         if found[0] in ours:
             log.error("ALARM: %s, which is ours", reason)
-        raise Obstructed(reason)
+        raise Obstructed(reason, ReasonCode.ACCOUNT_FROZEN)
 
     async def _assembled(self, inner: TransactionEnvelope) -> int:
         simulation = await self.nodes.ask(lambda server: server.simulate_transaction(inner))
@@ -172,11 +176,11 @@ class Rail:
         found, movement = trap.meaning, sides.movement_of(inner.to_xdr(), self.passphrase)
         if found.either_side and movement is not None:
             found = await sides.blame(self.nodes, self.asset, movement) or found
-        reason = f"{found.sentence} ({trap.name})"
+        why = found.why(trap.name)
         sends.alarm(found, "a transfer cannot be made")
         if found.remedy is Remedy.RETRY:
-            raise ChainUnavailable(reason)
-        raise Obstructed(reason)
+            raise ChainUnavailable(why.sentence)
+        raise Obstructed(why.sentence, why.code)
 
     def raised(self, stored: Envelope) -> Envelope | None:
         """Bid more for a place in a ledger, around the same inner transaction."""
@@ -185,19 +189,19 @@ class Rail:
     async def latest_ledger(self) -> int:
         return (await self.nodes.ask(position)).latest_ledger
 
-    async def obstacles(self, riding: Sequence[Transfer]) -> dict[int, str]:
+    async def obstacles(self, riding: Sequence[Transfer]) -> dict[int, Reason]:
         """Ask the network which transfers cannot be made as things stand, and why."""
         payees = sorted({transfer.to_address for transfer in riding})
         question = classic.questions(payees, self.asset)
         reply = await self.nodes.ask(lambda server: server.get_ledger_entries(question))
         frozen = await self.freezes.among(payees)
         return classic.payees(reply).obstacles(riding) | {
-            transfer.number: f"{FROZEN} {transfer.to_address}"
+            transfer.number: Reason(ReasonCode.ACCOUNT_FROZEN, f"{FROZEN} {transfer.to_address}")
             for transfer in riding
             if transfer.to_address in frozen
         }
 
-    async def send(self, envelope_xdr: str) -> str:
+    async def send(self, envelope_xdr: str) -> SendAnswer:
         """Send stored bytes, to another node each time; the answer proves nothing."""
         return await sends.send(self.nodes, envelope_xdr, self.watch.node)
 
@@ -237,8 +241,11 @@ class Rail:
             return await self._observation(found, attempt)
         if isinstance(found, Doubt):
             gone = attempt.channel not in snapshot.sequences
-            reason = "the channel account is gone" if gone else found.reason
-            return Observation(Outcome.FOREIGN, snapshot.ledger, reason=reason)
+            why = Reason(ReasonCode.CHANNEL_MISSING, "the channel account is gone")
+            why = why if gone else found.why
+            return Observation(
+                Outcome.FOREIGN, snapshot.ledger, reason=why.sentence, reason_code=why.code
+            )
         return Observation(Outcome.OPEN, snapshot.ledger, reason="consumed; looking for by what")
 
     async def _observation(self, landing: Landing, attempt: Attempt) -> Observation:
@@ -250,19 +257,22 @@ class Rail:
             return Observation(Outcome.SUCCEEDED, *place, "", landing.hash)
         if landing.succeeded:
             reason = attempt.voids or "a void used up its sequence"
-            return Observation(Outcome.FAILED_PARK, *place, reason, landing.hash)
+            return Observation(
+                *(Outcome.FAILED_PARK, *place, reason, landing.hash),
+                reason_code=attempt.voids_code,
+            )
         failing = classic.failing(landing.result_xdr)
         trap = results.trap(landing.diagnostics, self.asset.contract)
         found = results.meaning(result, trap)
         movement = sides.movement_of(attempt.envelope_xdr, self.passphrase)
         if found.either_side and movement is not None:
             found = await sides.blame(self.nodes, self.asset, movement) or found
-        reason = f"{found.sentence} ({results.names(result, trap)})"
+        why = found.why(results.names(result, trap))
         sends.alarm(found, attempt.hash)
         # Of a batch, those at fault are named one by one, and the others may go on.
         again = bool(failing) or found.remedy is Remedy.RETRY
         outcome = Outcome.FAILED_RETRY if again else Outcome.FAILED_PARK
-        return Observation(outcome, *place, reason, landing.hash, failing)
+        return Observation(outcome, *place, why.sentence, landing.hash, failing, why.code)
 
 
 def _name(error: Exception) -> str:

@@ -14,6 +14,7 @@ from adapters.stellar.codes import contracts, operations
 from adapters.stellar.codes.contracts import THE_ASSET, Callee
 from adapters.stellar.codes.meanings import Meaning, Remedy, page
 from adapters.stellar.codes.transactions import SENDS, TRANSACTIONS
+from domain.envelopes import SendAnswer, SendStatus
 
 _CONTRACT_ERROR = re.compile(r"Error\(Contract, #([0-9]+)\)")
 _HOST_ERROR = re.compile(r"Error\(([A-Za-z]+), ([A-Za-z]+)\)")
@@ -108,11 +109,12 @@ def simulated(error: str, callee: Callee = THE_ASSET) -> Trap:
     return Trap(first, page("the network refuses the call"))
 
 
-def answer(response: SendTransactionResponse) -> str:
-    """Write an answer to a send for the record: its status, and the result code of an error."""
+def answer(response: SendTransactionResponse) -> SendAnswer:
+    """Read an answer to a send for the record: its status, and the result code of an error."""
+    status = SendStatus(response.status.value)
     if response.error_result_xdr is None:
-        return str(response.status.value)
-    return f"{response.status.value} {_refusal(response.error_result_xdr).name}"
+        return SendAnswer(status)
+    return SendAnswer(status, _refusal(response.error_result_xdr).name)
 
 
 def alarm(response: SendTransactionResponse) -> str:

@@ -5,11 +5,12 @@ import logging
 from adapters.stellar import results
 from adapters.stellar.codes.meanings import Meaning, Remedy
 from adapters.stellar.nodes import Node, Nodes
+from domain.envelopes import SendAnswer, SendStatus
 
 log = logging.getLogger(__name__)
 
 
-async def send(nodes: Nodes, envelope_xdr: str, first: Node | None = None) -> str:
+async def send(nodes: Nodes, envelope_xdr: str, first: Node | None = None) -> SendAnswer:
     """
     Send stored bytes, to another node each time.
 
@@ -21,7 +22,8 @@ async def send(nodes: Nodes, envelope_xdr: str, first: Node | None = None) -> st
             log.error("ALARM: %s: %s", response.hash, trouble)
         return results.answer(response)
     except Exception as error:
-        return f"UNKNOWN {type(error).__name__}"  # its text may quote what was sent
+        # Its text may quote what was sent.
+        return SendAnswer(SendStatus.UNKNOWN, type(error).__name__)
 
 
 def alarm(found: Meaning, subject: str) -> None:

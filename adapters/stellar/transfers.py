@@ -18,6 +18,7 @@ from stellar_sdk.soroban_rpc import SimulateTransactionResponse
 
 from adapters.stellar.results import simulated
 from domain.errors import Obstructed
+from domain.reasons import ReasonCode
 from domain.shares import Transfer
 
 # Long enough for a slow network, short enough that a dead attempt is soon proven dead.
@@ -61,7 +62,8 @@ def assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionRespon
     """Put footprint, fees, authorisation and ledger bound into a draft; return the bound."""
     if simulation.error is not None:
         refused = simulated(simulation.error)
-        raise Obstructed(f"{refused.meaning.sentence} ({refused.name})")
+        why = refused.meaning.why(refused.name)
+        raise Obstructed(why.sentence, why.code)
     if simulation.transaction_data is None or simulation.min_resource_fee is None:
         raise Obstructed("the network's simulation returned no resources")
     transaction = drafted.transaction
@@ -83,7 +85,9 @@ def assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionRespon
 def muxed(transfer: Transfer) -> str:
     """Return the payee's address with the transfer's number in it: the join of chain and book."""
     if not StrKey.is_valid_ed25519_public_key(transfer.to_address):
-        raise Obstructed(f"{transfer.to_address!r} is not a Stellar account")
+        raise Obstructed(
+            f"{transfer.to_address!r} is not a Stellar account", ReasonCode.PAYEE_INVALID
+        )
     if not 0 < transfer.number < 2**63:
         raise Obstructed(f"payment number {transfer.number} does not fit a muxed id")
     destination = MuxedAccount(transfer.to_address, transfer.number).account_muxed

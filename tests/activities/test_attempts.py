@@ -69,11 +69,11 @@ async def test_who_needs_a_signature_of_a_key_that_is_gone_is_parked_until_it_is
     monkeypatch.setattr(rail, "keys", keys_of(rail, without=died.channel))
     why = await steps.prepare_payment(payment)
     assert (why.attempt, why.dead_after) == (None, died.max_ledger)
-    assert f"the settlement worker has no signing seed for channel {died.channel}" in why.obstacle
-    assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in why.obstacle
-    assert f"ALARM: {why.obstacle}" in caplog.text
+    assert f"the settlement worker has no signing seed for channel {died.channel}" in why.why
+    assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in why.why
+    assert f"ALARM: {why.why}" in caplog.text
     await steps.park_payment(parking(payment, why, PaymentStatus.PARKED))
-    assert await states(database, payment) == [("parked", why.obstacle)]
+    assert await states(database, payment) == [("parked", why.why)]
     monkeypatch.undo()
     await settle(steps, payment, died)
 
@@ -87,7 +87,7 @@ async def test_a_channel_nobody_has_signed_for_is_given_back_when_its_key_is_gon
         held = await reservations.reserve(connection, payment.id, rail.channels)
     assert held is not None
     monkeypatch.setattr(rail, "keys", keys_of(rail, without=held.channel))
-    assert "STELLAR_CHANNELS" in (await steps.prepare_payment(payment)).obstacle
+    assert "STELLAR_CHANNELS" in (await steps.prepare_payment(payment)).why
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     assert attempt.channel != held.channel
@@ -102,7 +102,7 @@ async def test_a_treasury_whose_key_we_do_not_hold_pays_nothing(
     another = {treasury: Keypair.random() for treasury in rail.keys.treasuries}
     monkeypatch.setattr(rail, "keys", replace(rail.keys, treasuries=another))
     why = await steps.prepare_payment(payment)
-    assert (why.attempt, why.obstacle) == (
+    assert (why.attempt, why.why) == (
         None,
         f"the settlement worker has no signing seed for {payment.from_address}",
     )

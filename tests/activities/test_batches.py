@@ -145,7 +145,7 @@ async def test_a_batch_that_meets_an_open_breaker_is_neither_sent_nor_signed_ane
     attempt = (await patiently(steps.prepare_batch, batch)).attempt
     assert attempt is not None
     await gate.breaker.trip("odd", "corr-batches")
-    assert await steps.submit_payment(attempt) == "not sent, the breaker is open: odd"
+    assert str(await steps.submit_payment(attempt)) == "not sent, the breaker is open: odd"
     assert await steps.raise_fee(attempt) == attempt
 
     async def proven() -> Observation | None:
@@ -154,8 +154,8 @@ async def test_a_batch_that_meets_an_open_breaker_is_neither_sent_nor_signed_ane
 
     assert (await eventually(proven, "the bytes are dead", 60)).outcome is Outcome.EXPIRED
     waiting = await steps.prepare_batch(batch)
-    assert (waiting.attempt, waiting.obstacle) == (None, "not sent, the breaker is open: odd")
-    assert await states(database, *owed) == [("held", waiting.obstacle)] * 2
+    assert (waiting.attempt, waiting.why) == (None, "not sent, the breaker is open: odd")
+    assert await states(database, *owed) == [("held", waiting.why)] * 2
     await api.post("/payments/breaker", json={"action": "close", "reason": "seen to"})
     gate.breaker.forget()
     sighting = await landed(steps, batch)
@@ -193,7 +193,7 @@ async def test_a_busy_network_is_outbid_with_the_same_transaction(
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     answers, bids = [], [attempt]
-    while "INSUFFICIENT_FEE" in (answer := await steps.submit_payment(bids[-1])):
+    while (answer := await steps.submit_payment(bids[-1])).outbid:
         answers.append(answer)
         bids.append(await steps.raise_fee(bids[-1]))
         assert bids[-1] != bids[-2], answers
@@ -259,8 +259,8 @@ async def test_a_batch_that_needs_a_signature_of_a_key_that_is_gone_waits_for_it
     await past(rail, attempt)
     stuck = await steps.prepare_batch(batch)
     assert stuck.attempt is None
-    assert "STELLAR_CHANNELS" in stuck.obstacle
-    assert await states(database, *owed) == [("parked", stuck.obstacle)] * 2
+    assert "STELLAR_CHANNELS" in stuck.why
+    assert await states(database, *owed) == [("parked", stuck.why)] * 2
     monkeypatch.undo()
     await steps.book_batch(await landed(steps, batch))
     assert await states(database, *owed) == [("confirmed", None)] * 2

@@ -25,6 +25,7 @@ from domain.attempts import Observation, Outcome, SettlementRail, Sighting
 from domain.attestations import Call, CallOutcome, CallStatus, Turn
 from domain.batches import Plan
 from domain.breakers import Tolerance
+from domain.envelopes import SendAnswer, SendStatus
 from domain.errors import TryAgain
 from domain.outages import Request
 from sandbox.stack import Stack
@@ -32,6 +33,7 @@ from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 from tests import witness
 from tests.attesting import ASKER, judged
 from tests.owing import NOW, payment_owed
+from tests.reasons import answered
 from tests.support import eventually, unique
 
 CORRELATION = "corr-breaker"
@@ -66,9 +68,9 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     door = Gate(database, breaker=switch)
     held = await door.hold(payment)
     assert held is not None
-    assert held.obstacle == f"the breaker is open: {reason}"
+    assert held.why == f"the breaker is open: {reason}"
     assert held.again_at is not None
-    assert await door.silence() == f"not sent, the breaker is open: {reason}"
+    assert str(await door.silence()) == f"not sent, the breaker is open: {reason}"
 
     async def heard() -> bool:
         return await other.reason() == reason
@@ -86,9 +88,9 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
 async def test_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:
     switch = BreakerSwitch(database, Tolerance(alarms=2))
     for answer in ("ERROR txBAD_AUTH", "PENDING", "UNKNOWN ReadTimeout"):
-        await switch.heard(answer, CORRELATION)
+        await switch.heard(answered(answer), CORRELATION)
         assert await switch.reason() is None
-    await switch.heard("ERROR txBAD_AUTH", CORRELATION)
+    await switch.heard(answered("ERROR txBAD_AUTH"), CORRELATION)
     assert "refused for what only we can mend" in (await switch.reason() or "")
 
 
@@ -126,7 +128,7 @@ async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_o
     await steps.submit_payment(first)
     await switch.trip("odd", CORRELATION)
     for attempt in (first, second):
-        assert await steps.submit_payment(attempt) == "not sent, the breaker is open: odd"
+        assert str(await steps.submit_payment(attempt)) == "not sent, the breaker is open: odd"
         assert await steps.raise_fee(attempt) == attempt
     # Bytes that may be on their way are still answered, so that they are watched.
     again = (await steps.prepare_payment(sent)).attempt
@@ -138,7 +140,7 @@ async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_o
     assert await on_chain(stack, unsent.number) == 0
 
     await close(database, switch)
-    assert await steps.submit_payment(second) == "PENDING"
+    assert str(await steps.submit_payment(second)) == "PENDING"
     seen = await steps.observe_payment(second)
     assert seen.outcome is Outcome.SUCCEEDED
     await steps.book_payment(Sighting(unsent, second, seen, NOW))
@@ -176,7 +178,7 @@ async def test_a_send_without_an_answer_is_counted(
     attempt = (await steps.prepare_payment(await payment_owed(database))).attempt
     assert attempt is not None
     broken = replace(attempt, envelope_xdr="not an envelope")
-    assert "UNKNOWN" in await steps.submit_payment(broken)
+    assert (await steps.submit_payment(broken)).status is SendStatus.UNKNOWN
     assert await switch.reason() is None
     await steps.submit_payment(broken)
     assert "2 sends within 10 minutes" in (await switch.reason() or "")
@@ -198,9 +200,9 @@ async def test_no_batch_is_gathered_or_signed_while_it_is_open(
     await switch.trip("odd", CORRELATION)
     steps = BatchActivities(database, rail, plan, gate)
     waiting = await steps.prepare_batch(batch)
-    assert (waiting.attempt, waiting.obstacle) == (None, "not sent, the breaker is open: odd")
+    assert (waiting.attempt, waiting.why) == (None, "not sent, the breaker is open: odd")
     held = await lives.prepare_payment(await payment_owed(database))
-    assert (held.gathered, held.obstacle) == (False, "the breaker is open: odd")
+    assert (held.gathered, held.why) == (False, "the breaker is open: odd")
     await close(database, switch)
     attempt = (await steps.prepare_batch(batch)).attempt
     assert attempt is not None
@@ -226,8 +228,8 @@ class Unasked:
 class Refusing(Unasked):
     """A contract whose calls the network refuses for what only we can mend."""
 
-    async def send(self, call: Call) -> str:
-        return "ERROR txBAD_AUTH"
+    async def send(self, call: Call) -> SendAnswer:
+        return answered("ERROR txBAD_AUTH")
 
     async def watch(self, call: Call, reason: str) -> CallOutcome:
         return CallOutcome(CallStatus.OPEN)

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from activities.limits import Gate
-from adapters.postgres import approvals, batches, payments
+from adapters.postgres import approvals, payments
 from adapters.postgres.database import Database
 from adapters.postgres.tables import authorisations, spending
 from adapters.postgres.tables import payments as book
@@ -64,7 +64,7 @@ def gate(database: Database, now: datetime, **limits: int) -> Gate:
 
 async def verdict(gate: Gate, payment: Payment) -> str:
     held = await gate.hold(payment)
-    return "goes" if held is None else held.obstacle
+    return "goes" if held is None else held.why
 
 
 async def spent(database: Database, now: datetime) -> dict[str, Decimal]:
@@ -272,14 +272,12 @@ async def test_what_is_signed_goes_on_whatever_the_limits_have_become(
     await back_to_pending(database, payment)
 
 
-async def test_a_withdrawal_calls_a_payment_back_from_the_batch_it_waits_for(
+async def test_what_was_withdrawn_is_no_approval_any_more(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment = await owed(database)
     await approved(database, payment, ADA)
     async with database.transaction() as connection:
-        await batches.ready(connection, payment.id)
         await approvals.withdraw(connection, payment.id, ADA, NOW)
-        assert (await payments.get(connection, payment.id))["gathered_at"] is None
         standing = await approvals.lock(connection, payment.id)
     assert (standing.approvers, standing.taken) == (set(), False)

@@ -15,6 +15,7 @@ from activities.batches import BatchActivities
 from activities.limits import Gate
 from activities.payments import PaymentActivities
 from adapters.postgres import attempts, batches, payments, shares
+from adapters.postgres import states as transitions
 from adapters.postgres.database import Database
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
@@ -35,6 +36,7 @@ from tests.activities.test_breakers import close
 from tests.activities.test_limits import approved
 from tests.gathering import CLASSIC, gathered, landed, on_chain, patiently, states
 from tests.owing import NOW, payment_owed
+from tests.reasons import because
 
 FOREIGN = Observation(Outcome.FOREIGN, reason="consumed by bytes we do not know")
 LATER = NOW.replace(year=2100)
@@ -116,7 +118,11 @@ async def test_who_is_stopped_while_bytes_are_stored_for_it_is_not_stopped(
     async def stop() -> bool:
         async with database.transaction() as connection:
             return await payments.stop(
-                connection, payment.id, PaymentStatus.PARKED, "found late", attempt.max_ledger
+                connection,
+                payment.id,
+                PaymentStatus.PARKED,
+                because("found late"),
+                attempt.max_ledger,
             )
 
     async with database.transaction() as connection:
@@ -151,7 +157,15 @@ async def test_who_was_stopped_with_bytes_that_land_is_confirmed(
     steps, batch = await gathered(database, rail, CLASSIC, *owed)
     sighting = await landed(steps, batch)
     async with database.autocommit() as connection:
-        await payments.move(connection, owed[0].id, PaymentStatus.PARKED, parked_reason="late")
+        late = because("late")
+        await transitions.move(
+            connection,
+            transitions.PAYMENTS,
+            {"id": owed[0].id},
+            PaymentStatus.PARKED,
+            reason_code=late.code,
+            status_reason=late.sentence,
+        )
     await steps.book_batch(sighting)
     assert await states(database, *owed) == [("confirmed", None)] * 2
 
@@ -254,7 +268,7 @@ async def test_approvals_that_are_voided_before_the_channel_is_reserved_do_not_c
     gate = Voiding(database, Limits(approval_above=1))
     why = await PaymentActivities(database, rail, gate).prepare_payment(payment)
     assert why.attempt is None
-    assert "waits for approval" in why.obstacle
+    assert "waits for approval" in why.why
     async with database.autocommit() as connection:
         assert await attempts.held(connection, payment.id) is None
 
@@ -275,7 +289,7 @@ async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like
     gate = Gate(database, Limits(approval_above=1))
     why = await PaymentActivities(database, rail, gate).prepare_payment(payment)
     assert (why.attempt, why.dead_after) == (None, attempt.max_ledger)
-    assert "waits for approval" in why.obstacle
+    assert "waits for approval" in why.why
     async with database.transaction() as connection:
         await payments.move(connection, payment.id, PaymentStatus.PREPARED)
     resumed = (await steps.prepare_payment(payment)).attempt

@@ -21,11 +21,13 @@ from adapters.stellar.rail import Rail
 from domain.attempts import Attempt, Outcome, Preparation, Sighting
 from domain.errors import TryAgain
 from domain.payments import Parking, Payment, PaymentStatus
+from domain.reasons import Reason, ReasonCode
 from domain.stories import Story
 from sandbox.stack import Stack
 from tests.dying import dead, parking, past, settle
 from tests.gathering import on_chain, states
 from tests.owing import NOW, payment_owed
+from tests.reasons import because
 
 
 async def remove(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
@@ -81,7 +83,7 @@ async def test_a_payment_whose_bytes_died_gives_its_channel_back_by_a_void(
         assert seen.reason in (void.voids, "a void used up its sequence")
         await steps.fail_attempt(Sighting(payment, void, seen, NOW))
     assert await served(database, void) is None
-    parked = Parking(payment, void.voids, NOW)
+    parked = Parking(payment, Reason(ReasonCode.PAYEE_NO_TRUSTLINE, void.voids), NOW)
     await steps.park_payment(parked)
     assert await states(database, payment) == [("parked", void.voids)]
     assert await on_chain(stack, payment) == [0]
@@ -118,7 +120,7 @@ async def test_more_is_bid_for_a_void_too(
     died = await dead(rail, steps, payment)
     await remove(chain, stack, {"kind": "surge_fee", "value": 15_000})
     void = await voided(steps, payment, died)
-    assert "INSUFFICIENT_FEE" in await steps.submit_payment(void)
+    assert (await steps.submit_payment(void)).outbid
     higher = await steps.raise_fee(void)
     assert (higher.hash, higher.voids) == (void.hash, void.voids)
     assert higher.newest_hash != void.newest_hash
@@ -146,8 +148,8 @@ async def test_where_no_void_can_be_signed_a_payment_is_parked_until_it_can_be_s
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)
     why = await steps.prepare_payment(payment)
     told = await steps.park_payment(parking(payment, why, PaymentStatus.PARKED))
-    assert await states(database, payment) == [("parked", why.obstacle)]
-    assert "raise STELLAR_FEE_CAP_STROOPS" in why.obstacle
+    assert await states(database, payment) == [("parked", why.why)]
+    assert "raise STELLAR_FEE_CAP_STROOPS" in why.why
     assert await steps.park_payment(parking(payment, why, PaymentStatus.PARKED)) == told
     await mend(chain)
     monkeypatch.undo()
@@ -165,7 +167,7 @@ async def test_a_payment_whose_bytes_died_is_held_while_the_breaker_is_open(
     why = await steps.prepare_payment(payment)
     assert why.again_at is not None
     await steps.park_payment(parking(payment, why, PaymentStatus.HELD))
-    assert await states(database, payment) == [("held", why.obstacle)]
+    assert await states(database, payment) == [("held", why.why)]
     await settle(PaymentActivities(database, rail), payment, died)
     assert await states(database, payment) == [("confirmed", None)]
 
@@ -174,7 +176,7 @@ class Stopped(Gate):
     """The breaker is open for whoever asks here."""
 
     async def pause(self) -> Preparation:
-        return Preparation(None, "the breaker is open", again_at=NOW)
+        return Preparation(None, because("the breaker is open"), again_at=NOW)
 
 
 async def test_who_comes_late_parks_nothing_that_was_signed_again(
@@ -184,7 +186,7 @@ async def test_who_comes_late_parks_nothing_that_was_signed_again(
     payment = await payment_owed(database, "DEAD-LATE", 25)
     steps = PaymentActivities(database, rail)
     died = await dead(rail, steps, payment)
-    late = Parking(payment, "no trustline", NOW, dead_after=died.max_ledger)
+    late = Parking(payment, because("no trustline"), NOW, dead_after=died.max_ledger)
     assert (await steps.prepare_payment(payment)).attempt is not None
     assert await steps.park_payment(late) == []
     assert await states(database, payment) == [("prepared", None)]
@@ -202,7 +204,7 @@ async def test_who_finds_an_obstacle_while_another_signs_looks_again(
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     with pytest.raises(TryAgain):
-        await steps._given_back(stale, Preparation(None, "no trustline"))
+        await steps._given_back(stale, Preparation(None, because("no trustline")))
     resumed = (await steps.prepare_payment(payment)).attempt
     assert resumed == replace(attempt, resumed=True)
     await settle(steps, payment, attempt)
@@ -244,7 +246,7 @@ async def test_a_payee_frozen_by_the_validators_waits_without_a_channel(
     assert attempt is not None
     fault = {"kind": "frozen_key", "address": payment.to_address}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
-    assert await steps.submit_payment(attempt) == "ERROR txFROZEN_KEY_ACCESSED"
+    assert str(await steps.submit_payment(attempt)) == "ERROR txFROZEN_KEY_ACCESSED"
     await past(rail, attempt)
     void = (await steps.prepare_payment(payment)).attempt
     assert void is not None
@@ -257,7 +259,7 @@ async def test_a_payee_frozen_by_the_validators_waits_without_a_channel(
     assert await served(database, void) is None
     # Tried again while it lasts, nothing is signed at all.
     again = await steps.prepare_payment(payment)
-    assert (again.attempt, again.obstacle, again.dead_after) == (None, why, None)
+    assert (again.attempt, again.why, again.dead_after) == (None, why, None)
 
     await mend(chain)
     await past(rail, void)  # by then, what was frozen is read anew

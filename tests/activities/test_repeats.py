@@ -33,6 +33,7 @@ from domain.shares import alone
 from domain.sla import Severity
 from sandbox.stack import Stack
 from tests import witness
+from tests.reasons import because
 from tests.support import unique
 
 Message = TypeVar("Message")
@@ -225,7 +226,9 @@ async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
     assert attempt is not None
     await steps.submit_payment(attempt)
     async with database.autocommit() as connection:
-        assert await payments.move(connection, payment.id, PaymentStatus.QUARANTINED)
+        assert await payments.stop(
+            connection, payment.id, PaymentStatus.QUARANTINED, because("unknown bytes")
+        )
     observation = await steps.observe_payment(attempt)
     receipt = await steps.book_payment(Sighting(payment, attempt, observation, NOW))
     async with database.autocommit() as connection:

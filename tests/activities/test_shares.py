@@ -24,6 +24,7 @@ from domain.payments import Payment, PaymentStatus
 from sandbox.stack import Stack
 from tests.gathering import CLASSIC, NETTED, gathered, landed, on_chain, patiently, states
 from tests.owing import NOW, payment_owed
+from tests.reasons import because
 from tests.support import eventually, unique
 
 FAR_OFF = NOW.replace(year=2100)
@@ -170,7 +171,7 @@ async def test_who_is_above_a_limit_by_now_leaves_before_the_signature(
     assert sorted(gone.called_back) == sorted([small.id, large.id])
     assert gone.ejected == []
     lives = PaymentActivities(database, rail, gate, gathers=True)
-    assert "above the cap" in (await lives.prepare_payment(large)).obstacle
+    assert "above the cap" in (await lives.prepare_payment(large)).why
     _, rest = await gathered(database, rail, NETTED, gate=gate)
     for each in (batch, rest):
         await steps.book_batch(await landed(steps, each))
@@ -186,7 +187,7 @@ async def test_who_is_held_or_parked_is_gathered_by_nobody(
     lives = PaymentActivities(database, rail, gathers=True)
     assert (await lives.prepare_payment(payment)).gathered
     async with database.transaction() as connection:
-        await payments.stop(connection, payment.id, PaymentStatus.HELD, "above the cap")
+        await payments.stop(connection, payment.id, PaymentStatus.HELD, because("above the cap"))
         assert await batches.gather(connection, CLASSIC, FAR_OFF, rail.channels) is None
     assert (await lives.prepare_payment(payment)).gathered
     steps, batch = await gathered(database, rail, CLASSIC)
@@ -228,7 +229,7 @@ async def test_dead_bytes_that_nobody_can_be_paid_by_are_followed_by_a_void_and_
         ejection = await steps.eject_batch(sighting)
         assert ejection.again is None
         # As the network says of each, once it is asked whose fault it was.
-        assert {out.payment_id: out.reason for out in ejection.ejected} == {
+        assert {out.payment_id: str(out.reason) for out in ejection.ejected} == {
             each.id: why for each in owed
         }
     assert await states(database, *owed) == [("parked", why)] * 2
@@ -253,7 +254,7 @@ async def test_dead_bytes_that_none_can_follow_wait_together_and_say_why(
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)  # not even a void can be signed
     stuck = await patiently(steps.prepare_batch, batch)
     assert stuck.attempt is None
-    assert "STELLAR_FEE_CAP_STROOPS" in stuck.obstacle
+    assert "STELLAR_FEE_CAP_STROOPS" in stuck.why
     assert stuck.ejected == []
     async with database.autocommit() as connection:
         assert len((await shares.riding(connection, batch))[0]) == 2
@@ -264,7 +265,7 @@ async def test_dead_bytes_that_none_can_follow_wait_together_and_say_why(
         )
         assert "payment.parked" in list(told)
     parked = await states(database, *owed)
-    assert parked == [("parked", stuck.obstacle)] * 2
+    assert parked == [("parked", stuck.why)] * 2
     monkeypatch.undo()
     await steps.book_batch(await landed(steps, batch))
     assert await states(database, *owed) == [("confirmed", None)] * 2

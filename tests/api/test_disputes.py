@@ -151,6 +151,36 @@ async def test_the_disputes_of_an_outage_are_listed_newest_first(api: httpx.Asyn
     assert (await api.get("/sla/disputes", params={"outage_id": calm})).json()["items"] == []
 
 
+async def test_a_dispute_that_somebody_has_taken_up_is_under_review_and_then_ruled_on(
+    api: httpx.AsyncClient,
+) -> None:
+    outage_id, dispute = await _disputed(api)
+    path = f"/sla/disputes/{dispute['id']}"
+    for _ in range(2):  # whoever asks again has it already
+        taken = await api.patch(path, json={"action": "review"})
+        assert taken.status_code == 200, taken.text
+    shown = taken.json()
+    assert (shown["status"], shown["reviewed_by"], shown["ruled_by"]) == (
+        *("under_review", "admin"),
+        None,
+    )
+    assert shown["review_began_at"] is not None
+    listed = await api.get(
+        "/sla/disputes", params={"outage_id": outage_id, "status": "under_review"}
+    )
+    assert [item["id"] for item in listed.json()["items"]] == [dispute["id"]]
+    # It is the outage's one dispute still.
+    assert (await _object(api, outage_id)).status_code == 409
+    ruled = await api.patch(path, json={"action": "reject", "resolution_note": "it stands"})
+    assert (ruled.status_code, ruled.json()["status"]) == (200, "rejected")
+    late = await api.patch(path, json={"action": "review"})
+    assert late.status_code == 409
+    told = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
+    assert [each["step"] for each in told if each["step"].startswith("dispute.")] == [
+        *("dispute.filed", "dispute.review_began", "dispute.decided"),
+    ]
+
+
 async def test_the_same_objection_sent_again_is_the_same_dispute(api: httpx.AsyncClient) -> None:
     outage_id = await declare(api)
     await resolve(api, outage_id)

@@ -33,7 +33,8 @@ async def test_a_penalty_is_paid_to_the_beneficiary(penalty: dict[str, Any], sta
         "asset_code": "USDC",
         "from_address": stack.environment["STELLAR_BOND_ADDRESS"],
         "to_address": stack.environment["STELLAR_BENEFICIARY_ADDRESS"],
-        "parked_reason": None,
+        "reason_code": None,
+        "status_reason": None,
         "revision": 1,
     }
     assert expected.items() <= penalty.items()

@@ -16,9 +16,9 @@ PAID = {
     "status": "confirmed",
     "amount_stroops": 500,
     "transaction_hash": "aa",
-    "parked_reason": None,
+    "status_reason": None,
 }
-WAITING = PAID | {"status": "parked", "transaction_hash": None, "parked_reason": "no trustline"}
+WAITING = PAID | {"status": "parked", "transaction_hash": None, "status_reason": "no trustline"}
 SEEN = Transfer("aa", 1, 500, "GBOND", "GPAYEE")
 NOTHING: dict[str, list[Any]] = {"double": [], "lost": [], "differing": []}
 
@@ -34,7 +34,7 @@ NOTHING: dict[str, list[Any]] = {"double": [], "lost": [], "differing": []}
         (PAID, [Transfer("aa", 1, 499, "GBOND", "GPAYEE")], {"differing": [1]}),
         (PAID, [SEEN, Transfer("cc", 2, 1, "GBOND", "GPAYEE")], {"differing": [2]}),
         (PAID | {"status": "submitted"}, [], {"lost": ["pay_1"]}),
-        (WAITING | {"parked_reason": None}, [], {"lost": ["pay_1"]}),
+        (WAITING | {"status_reason": None}, [], {"lost": ["pay_1"]}),
         (WAITING, [SEEN], {"differing": [1]}),
     ],
 )

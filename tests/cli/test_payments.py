@@ -18,6 +18,7 @@ from domain.payments import Parking, Payment
 from sandbox.stack import Stack
 from tests.cli.test_channels import close_breaker, quarantined, released
 from tests.owing import NOW, payment_owed
+from tests.reasons import because
 from tests.support import eventually, settled
 
 
@@ -76,7 +77,7 @@ async def test_a_payment_that_failed_was_parked_and_tried_again_is_told_whole(
     first = await seen(steps, payment, preparation.attempt)
     assert first.observation.outcome is not Outcome.SUCCEEDED
     await steps.fail_attempt(first)
-    await steps.park_payment(Parking(payment, "the payee is frozen", NOW))
+    await steps.park_payment(Parking(payment, because("the payee is frozen"), NOW))
     code, told = await explain(stack, payment.id)
     assert code == 0, told
     assert told.splitlines()[-1] == (

@@ -1,10 +1,14 @@
 """Each expected error says whether to change, to wait or to stop, and has a code of its own."""
 
+import ast
 import inspect
+from pathlib import Path
 
 from domain import errors
 from domain.errors import ApexError, Invalid, Refused, Stop, TryAgain
 
+ROOT = Path(__file__).parents[2]
+PRODUCTION = ("api", "workflows", "activities", "worker", "domain", "adapters", "cli")
 ALL = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
 
 
@@ -22,6 +26,22 @@ def test_every_error_has_a_code_of_its_own() -> None:
 def test_the_tree_at_the_top_of_the_file_names_every_error() -> None:
     drawn = errors.__doc__ or ""
     assert [each.__name__ for each in ALL if each.__name__ not in drawn] == []
+
+
+def _made(package: str) -> set[str]:
+    """The errors that the modules of a package make, to raise or to answer them."""
+    return {
+        node.func.id
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+
+
+def test_every_error_is_raised_by_somebody() -> None:
+    made = set[str]().union(*map(_made, PRODUCTION))
+    leaves = [each for each in ALL if not each.__subclasses__()]
+    assert [each.__name__ for each in leaves if each.__name__ not in made] == []
 
 
 def test_an_invalid_field_is_named_in_the_sentence() -> None:

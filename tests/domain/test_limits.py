@@ -8,6 +8,7 @@ import pytest
 from domain.limits import Admission, Answer, Hold, Limits, hold
 from domain.money import stroops
 from domain.payments import Payment, Treasury
+from domain.reasons import Reason, ReasonCode
 from domain.sla import PaymentType
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -31,7 +32,7 @@ def test_what_is_admitted_or_signed_goes_on(admission: Admission) -> None:
 
 
 def test_a_cap_per_payment_names_both_amounts_and_the_setting() -> None:
-    assert held(Admission.CAP_PER_PAYMENT).reason == (
+    assert held(Admission.CAP_PER_PAYMENT).reason.sentence == (
         "1500 USDC is above the cap of 1000 USDC a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
         "or settle it outside of the engine"
     )
@@ -40,13 +41,14 @@ def test_a_cap_per_payment_names_both_amounts_and_the_setting() -> None:
 @pytest.mark.parametrize(("approved", "said"), [("0", "0 have approved"), ("1", "1 has approved")])
 def test_who_has_approved_is_counted(approved: str, said: str) -> None:
     found = held(Admission.APPROVAL, approved)
-    assert found.reason == f"1500 USDC waits for approval by 2 people, {said}"
+    assert found.reason.sentence == f"1500 USDC waits for approval by 2 people, {said}"
     assert found.again_at == NOON + timedelta(minutes=10)
 
 
 def test_an_open_breaker_is_looked_at_again_within_a_minute() -> None:
     found = held(Admission.BREAKER, "something is odd")
-    assert found == Hold("the breaker is open: something is odd", NOON + timedelta(minutes=1))
+    why = Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, "the breaker is open: something is odd")
+    assert found == Hold(why, NOON + timedelta(minutes=1))
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_a_day_that_is_used_up_ends_at_midnight(
     admission: Admission, setting: str, whose: str
 ) -> None:
     found = held(admission)
-    assert found.reason == (
+    assert found.reason.sentence == (
         f"the cap of {whose} is used up for 2026-01-31; "
         f"it goes on tomorrow (UTC), or when {setting} is raised"
     )
@@ -77,7 +79,7 @@ def test_what_no_day_can_hold_does_not_promise_tomorrow() -> None:
     small = replace(LIMITS, cap_per_day=stroops(1200))
     found = hold(small, PAYMENT, Answer(Admission.CAP_PER_DAY), NOON)
     assert found is not None
-    assert found.reason == (
+    assert found.reason.sentence == (
         "1500 USDC is more than the cap of 1200 USDC a day from GPOOL: raise SETTLEMENT_CAP_PER_DAY"
     )
 

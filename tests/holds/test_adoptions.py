@@ -65,7 +65,7 @@ async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
     admin = people["admin"]
     outage_id = await outage(people["kim"], ABOVE_THE_CAP)
     payment = await payment_of(admin, outage_id, "held")
-    assert payment["parked_reason"].endswith("or settle it outside of the engine")
+    assert payment["status_reason"].endswith("or settle it outside of the engine")
     hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]))
     seen = await break_of(admin, payment)
 
@@ -114,7 +114,7 @@ async def test_what_was_sent_by_hand_and_is_not_the_payment_is_kept_apart(
 
     # It may go by every limit, and does not: it may have been paid.
     stopped = await payment_of(admin, outage_id, "parked")
-    assert stopped["parked_reason"].startswith(f"transaction {hash_} carries its number")
+    assert stopped["status_reason"].startswith(f"transaction {hash_} carries its number")
     assert (await moved(limited))[payment["number"]] == 1
     refused = await admin.post(
         f"/payments/{payment['id']}/adoption", json={"transaction_hash": hash_, "note": "nearly"}

@@ -36,7 +36,7 @@ async def test_a_reward_above_the_limit_settles_after_two_people_and_not_before(
     payment = await payment_of(people["admin"], outage_id, "held")
     id_, number = payment["id"], payment["number"]
     assert payment["status"] == "pending"
-    assert payment["parked_reason"] == "1500 USDC waits for approval by 2 people, 0 have approved"
+    assert payment["status_reason"] == "1500 USDC waits for approval by 2 people, 0 have approved"
 
     first = await approve(people["ada"], id_, note="seen the tower")
     assert first.status_code == 201, first.text
@@ -98,7 +98,7 @@ async def test_an_approval_that_was_withdrawn_does_not_count(
 
     async def told() -> bool:
         shown = (await people["admin"].get(f"/payments/{payment['id']}")).json()
-        return str(shown["parked_reason"]).endswith("1 has approved")
+        return str(shown["status_reason"]).endswith("1 has approved")
 
     await eventually(told, "the payment says who is missing")
     assert (await moved(limited))[payment["number"]] == 0
@@ -112,7 +112,7 @@ async def test_what_is_above_the_cap_is_held_whoever_approves(
 ) -> None:
     outage_id = await outage(people["kim"], 15 + 51)
     payment = await payment_of(people["kim"], outage_id, "held")
-    assert payment["parked_reason"] == (
+    assert payment["status_reason"] == (
         "5100 USDC is above the cap of 5000 USDC a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
         "or settle it outside of the engine"
     )
@@ -174,7 +174,7 @@ async def test_the_breaker_stops_what_is_new_while_what_was_sent_is_observed(
     await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
     late = await asyncio.gather(*(outage(admin, 25) for _ in range(4)))
     held = [await payment_of(admin, outage_id, "held") for outage_id in late]
-    assert {payment["parked_reason"] for payment in held} == {
+    assert {payment["status_reason"] for payment in held} == {
         "the breaker is open: something is odd"
     }
     for outage_id in early:

@@ -51,7 +51,7 @@ async def test_a_changed_payout_address_voids_what_was_approved_under_the_old_on
 
 async def waits_anew(client: httpx.AsyncClient, payment_id: str) -> None:
     async def waits() -> bool:
-        told = (await client.get(f"/payments/{payment_id}")).json()["parked_reason"]
+        told = (await client.get(f"/payments/{payment_id}")).json()["status_reason"]
         return str(told).endswith("waits for approval by 2 people, 0 have approved")
 
     await eventually(waits, "it waits for approval anew", 90)

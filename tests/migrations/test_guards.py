@@ -35,7 +35,7 @@ async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
             id=payment.id,
         )
         await tamper(
-            database, "INSERT INTO submissions (hash, answer) VALUES (:hash, 'x')", hash=HASH
+            database, "INSERT INTO submissions (hash, status) VALUES (:hash, 'PENDING')", hash=HASH
         )
         await tamper(
             database,
@@ -77,7 +77,7 @@ async def test_nothing_is_taken_away(
         "UPDATE payments SET amount_stroops = 1",
         "UPDATE payments SET to_address = 'GTHIEF'",
         "UPDATE envelopes SET hash = 'x'",
-        "UPDATE submissions SET answer = 'x'",
+        "UPDATE submissions SET detail = 'x'",
         "UPDATE breaks SET status = 'open', closed_at = NULL, closed_by = NULL, closing = NULL",
         "UPDATE breaks SET closed_by = 'bob'",
     ],

@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
-from domain.disputes import Deciding, Filed, Filing
+from domain.disputes import Deciding, Filed, Filing, ReviewDisputeInput
 from domain.outages import (
     Amending,
     Cancelling,
@@ -141,6 +141,10 @@ class FakeOutages(OutageSteps, DisputeSteps):
         sent = self._note("file_dispute")
         deadline = filing.at + timedelta(seconds=filing.ruling_window_seconds)
         return Filed(filing.dispute.id, deadline, sent)
+
+    @activity.defn
+    async def review_dispute(self, reviewing: ReviewDisputeInput) -> None:
+        self._note("review_dispute")
 
     @activity.defn
     async def decide_dispute(self, deciding: Deciding) -> Judgement:

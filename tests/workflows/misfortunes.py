@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from domain.attempts import Attempt, Observation, Outcome, Preparation
 from domain.batches import Batch, BatchPreparation, Ejected, Ejection
+from domain.envelopes import SendAnswer, SendStatus
+from tests.reasons import answered, because
 from tests.workflows.conftest import DETECTED, down
 from tests.workflows.stage import Kept, Stage, keeps
 from workflows.batches import BatchWorkflow, GatheringWorkflow
@@ -11,13 +13,14 @@ from workflows.payments import PaymentWorkflow
 
 FAR = DETECTED.replace(year=2126)
 FOREIGN, OPEN = Observation(Outcome.FOREIGN), Observation(Outcome.OPEN)
+OUTBID = answered("ERROR txINSUFFICIENT_FEE")
 
 
 @keeps("payment-bumped")
 async def bumped(stage: Stage) -> Kept:
     """The fee is too low twice: said by an answer, and by the ledgers that pass."""
     steps = stage.steps.payments
-    steps.answers = ["ERROR txINSUFFICIENT_FEE", "PENDING", "ERROR txINSUFFICIENT_FEE"]
+    steps.answers = [OUTBID, answered("PENDING"), OUTBID]
     steps.bids, steps.observations = ["bid-1", "bid-2"], [OPEN] * 2
     life = await stage.pay("bumped")
     await life.result()
@@ -28,8 +31,8 @@ async def bumped(stage: Stage) -> Kept:
 async def held(stage: Stage) -> Kept:
     """Over a limit for a while, then waiting for two people."""
     steps = stage.steps.payments
-    steps.holds = [Preparation(None, "the day is used up", again_at=DETECTED)] * 2
-    steps.holds.append(Preparation(None, "waits for approval by 2 people", again_at=FAR))
+    steps.holds = [Preparation(None, because("the day is used up"), again_at=DETECTED)] * 2
+    steps.holds.append(Preparation(None, because("waits for approval by 2 people"), again_at=FAR))
     with stage.environment.with_time_skipping_disabled():
         life = await stage.pay("held")
     async with stage.waiting(life, "held: waits for approval"):
@@ -42,8 +45,9 @@ async def held(stage: Stage) -> Kept:
 async def stopped(stage: Stage) -> Kept:
     """The breaker is open before anything is signed, and again before it is sent."""
     steps = stage.steps.payments
-    steps.holds = [Preparation(None, "the breaker is open", again_at=FAR)]
-    steps.answers, steps.observations = ["HELD the breaker is open"] * 2, [OPEN] * 2
+    steps.holds = [Preparation(None, because("the breaker is open"), again_at=FAR)]
+    unsent = SendAnswer(SendStatus.NOT_SENT, "not sent, the breaker is open")
+    steps.answers, steps.observations = [unsent] * 2, [OPEN] * 2
     with stage.environment.with_time_skipping_disabled():
         life = await stage.pay("stopped")
     async with stage.waiting(life, "held: the breaker is open"):
@@ -55,9 +59,9 @@ async def stopped(stage: Stage) -> Kept:
 @keeps("payment-queued")
 async def queued(stage: Stage) -> Kept:
     """In line for a channel: it asks again by itself, and then because it was told to."""
-    steps, busy = stage.steps.payments, "every channel serves another payment"
+    steps = stage.steps.payments
     soon = (DETECTED.replace(year=year) for year in (2226, 2326))
-    steps.holds = [Preparation(None, busy, again_at=at, queued=True) for at in soon]
+    steps.holds = [Preparation(None, again_at=at, queued=True) for at in soon]
     life = await stage.pay("queued")
     await life.result()
     return {"payment-queued": life}
@@ -103,10 +107,10 @@ async def quarantined(stage: Stage) -> Kept:
 @keeps("payment-voided")
 async def voided(stage: Stage) -> Kept:
     """Bytes died that no payment can follow: a void uses up their sequence, and the payee must act."""
-    steps, why = stage.steps.payments, "the payee has no trustline"
-    void = Attempt("voided", 1, "GCHANNEL", 7, 200, "hash-void", "xdr", False, voids=why)
-    steps.holds = [Preparation(void), Preparation(None, why, dead_after=200)]
-    steps.observations = [Observation(Outcome.FAILED_PARK, reason=why)]
+    steps, said = stage.steps.payments, "the payee has no trustline"
+    void = Attempt("voided", 1, "GCHANNEL", 7, 200, "hash-void", "xdr", False, voids=said)
+    steps.holds = [Preparation(void), Preparation(None, because(said), dead_after=200)]
+    steps.observations = [Observation(Outcome.FAILED_PARK, reason=said)]
     life = await stage.pay("voided")
     await life.result()
     return {"payment-voided": life}
@@ -156,7 +160,7 @@ async def gathered(stage: Stage) -> Kept:
         life = await stage.pay("gathered")
     async with stage.waiting(life, "ready; waits"):
         for _ in range(2):  # told more than once, the second word goes stale
-            await life.signal(PaymentWorkflow.ejected, "the payee has no trustline")
+            await life.signal(PaymentWorkflow.ejected, because("the payee has no trustline"))
         await stage.noted(life, "parked: ")
         await life.signal(PaymentWorkflow.retry)
     await stage.noted(life, "ready; waits", 2)
@@ -172,11 +176,15 @@ async def batched(stage: Stage) -> Kept:
     """One payment is left out at first and one by the chain; the rest is tried again and settled."""
     steps = stage.steps.payments
     first = Attempt("pay-a", 1, "GCHANNEL", 7, 100, "hash-0", "xdr", False)
-    steps.left = [BatchPreparation(first, [Ejected("pay-b", "no trustline")], ["dlv-batched-1"])]
+    steps.left = [
+        BatchPreparation(first, [Ejected("pay-b", because("no trustline"))], ["dlv-batched-1"])
+    ]
     steps.observations = [OPEN, Observation(Outcome.EXPIRED)]
     steps.observations += [Observation(Outcome.FAILED_RETRY, reason="txFAILED")]
     again = Batch("pay-a", 2, resubmitted=True)
-    steps.ejections = [Ejection([Ejected("pay-c", "no account")], again, ["dlv-batched-2"])]
+    steps.ejections = [
+        Ejection([Ejected("pay-c", because("no account"))], again, ["dlv-batched-2"])
+    ]
     steps.settled = ["pay-a", "pay-d"]
     steps.gathered, names = 2, ("pay-a", "pay-b", "pay-c")
     with stage.environment.with_time_skipping_disabled():
@@ -195,14 +203,14 @@ async def batches_in_trouble(stage: Stage) -> Kept:
     with stage.environment.with_time_skipping_disabled():
         life = await stage.begin(BatchWorkflow.run, Batch("pay-q", 1), "batch/pay-q/1")
     async with stage.waiting(life, "quarantined: "):
-        steps.answers, steps.bids = ["ERROR txINSUFFICIENT_FEE"], ["bid-q"]
+        steps.answers, steps.bids = [OUTBID], ["bid-q"]
         await life.signal(BatchWorkflow.retry)
         await life.result()
-    steps.left = [BatchPreparation(None, [Ejected("pay-z", "frozen")])]
+    steps.left = [BatchPreparation(None, [Ejected("pay-z", because("frozen"))])]
     emptied = await stage.begin(BatchWorkflow.run, Batch("pay-z", 1), "batch/pay-z/1")
     await emptied.result()
     steps.observations = [Observation(Outcome.FAILED_PARK, reason="txFAILED")]
-    steps.ejections = [Ejection([Ejected("pay-y", "frozen")], None, [])]
+    steps.ejections = [Ejection([Ejected("pay-y", because("frozen"))], None, [])]
     undone = await stage.begin(BatchWorkflow.run, Batch("pay-y", 1), "batch/pay-y/1")
     await undone.result()
     return {"batch-quarantined": life, "batch-emptied": emptied, "batch-undone": undone}
@@ -211,7 +219,7 @@ async def batches_in_trouble(stage: Stage) -> Kept:
 @keeps("batch-gathered-anew")
 async def gathered_anew(stage: Stage) -> Kept:
     """An obstacle, and others are gathered under the name meanwhile."""
-    stage.steps.payments.left = [BatchPreparation(None, obstacle="the treasury is short")]
+    stage.steps.payments.left = [BatchPreparation(None, obstacle=because("the treasury is short"))]
     with stage.environment.with_time_skipping_disabled():
         life = await stage.begin(BatchWorkflow.run, Batch("pay-n", 1), "batch/pay-n/1")
     async with stage.waiting(life, "nothing can be signed: "):

@@ -10,9 +10,11 @@ from typing import Any
 
 from temporalio import activity
 
+from domain.adoptions import AdoptTransferInput
 from domain.attempts import Attempt, Observation, Outcome, Preparation, Sighting
 from domain.attestations import Attestation, Call, CallStatus, Concluding, Conclusion, Turn
 from domain.batches import Batch, BatchPreparation, BatchSighting, Ejection, Gathering
+from domain.envelopes import SendAnswer, SendStatus
 from domain.errors import Conflict
 from domain.inspections import Inspection, Order
 from domain.payments import Parking, Payment, PaymentStatus, Receipt, Treasury
@@ -20,6 +22,7 @@ from domain.reconciliation import Comparison, Run
 from domain.sla import PaymentType
 from domain.wallets import Challenge, Proof, Readiness
 from domain.webhooks import Delivery, DeliveryStatus
+from tests.reasons import because
 from workflows.attestations import AttestationSteps
 from workflows.batches import BatchSteps
 from workflows.inspections import InspectionSteps
@@ -33,16 +36,8 @@ DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 def payment(payment_id: str, amount_stroops: int = 7_500_000_000) -> Payment:
     return Payment(
-        payment_id,
-        1,
-        "OUT-1",
-        1,
-        PaymentType.REWARD,
-        amount_stroops,
-        Treasury.POOL,
-        "GPOOL",
-        "GPROVIDER",
-        "corr-1",
+        *(payment_id, 1, "OUT-1", 1, PaymentType.REWARD, amount_stroops),
+        *(Treasury.POOL, "GPOOL", "GPROVIDER", "corr-1"),
     )
 
 
@@ -67,18 +62,24 @@ class FakePayments(Asked, PaymentSteps):
         self.obstacles: list[str] = []
         self.holds: list[Preparation] = []
         self.gathered = 0
-        self.answers: list[str] = []
+        self.answers: list[SendAnswer] = []
         self.bids: list[str] = []
         self.observations: list[Observation] = []
         self.sent: list[str] = []
+        self.adopted = ""
         # Signed and not known to be dead: a step that runs again answers the same bytes.
         self.stored: dict[str, Attempt] = {}
 
     @activity.defn
     async def prepare_payment(self, payment: Payment) -> Preparation:
         self._ask("prepare_payment")
+        if self.adopted:
+            amount = payment.amount_stroops
+            return Preparation(
+                None, receipt=Receipt(payment.id, self.adopted, 9, amount, DETECTED, [])
+            )
         if self.obstacles:
-            return Preparation(None, self.obstacles.pop(0))
+            return Preparation(None, because(self.obstacles.pop(0)))
         if self.holds:
             return self.holds.pop(0)
         if self.gathered:
@@ -89,10 +90,10 @@ class FakePayments(Asked, PaymentSteps):
         return Preparation(self.stored.setdefault(payment.id, fresh))
 
     @activity.defn
-    async def submit_payment(self, attempt: Attempt) -> str:
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
         self._ask("submit_payment")
         self.sent.append(attempt.newest_hash)
-        return self.answers.pop(0) if self.answers else "PENDING"
+        return self.answers.pop(0) if self.answers else SendAnswer(SendStatus.PENDING)
 
     @activity.defn
     async def observe_payment(self, attempt: Attempt) -> Observation:
@@ -114,6 +115,11 @@ class FakePayments(Asked, PaymentSteps):
         self._ask("book_payment")
         amount = sighting.payment.amount_stroops
         return Receipt(sighting.payment.id, sighting.attempt.hash, 42, amount, DETECTED, [])
+
+    @activity.defn
+    async def adopt_transfer(self, adopting: AdoptTransferInput) -> None:
+        self._ask(f"adopt_transfer {adopting.asked.transaction_hash}")
+        self.adopted = adopting.asked.transaction_hash
 
     @activity.defn
     async def fail_attempt(self, sighting: Sighting) -> None:

@@ -9,6 +9,7 @@ from temporalio.testing import WorkflowEnvironment
 from domain.attempts import Attempt, Observation, Outcome, Preparation
 from domain.batches import Batch, BatchPreparation, Ejected
 from tests.driven import BatchLife, Life, play_temporal
+from tests.reasons import because
 from tests.workflows.conftest import LIMIT_SECONDS, Steps, payment
 from workflows.batches import BatchWorkflow
 
@@ -16,7 +17,7 @@ from workflows.batches import BatchWorkflow
 async def test_an_obstacle_is_looked_at_again_after_a_minute_and_said_once(
     environment: WorkflowEnvironment, steps: Steps
 ) -> None:
-    steps.payments.left = [BatchPreparation(None, obstacle="the breaker is open")] * 3
+    steps.payments.left = [BatchPreparation(None, obstacle=because("the breaker is open"))] * 3
     steps.payments.settled = ["obstructed"]
     life = await environment.client.start_workflow(
         BatchWorkflow.run,
@@ -42,12 +43,12 @@ async def test_who_was_left_out_before_is_not_parked_for_it_again(
     life = Life(payment("left-out"))
     life.answer(Preparation(None, gathered=True))
     for _ in range(2):
-        life.hear("ejected", "the payee has no trustline")
+        life.hear("ejected", because("the payee has no trustline"))
     life.answer(None)
     assert life.asks is not None
     assert (life.asks.step, life.asks.message.reason) == (
         "park_payment",
-        "the payee has no trustline",
+        because("the payee has no trustline"),
     )
     life.answer([])
     life.answer(None)  # an hour, or a word
@@ -61,10 +62,10 @@ async def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.Monkey
     play_temporal(monkeypatch)
     life = BatchLife(Batch("limited", 1))
     attempt = Attempt("limited", 1, "G", 7, 100, "hash", "xdr", False)
-    out = [Ejected("gone", "the payee has no trustline")]
+    out = [Ejected("gone", because("the payee has no trustline"))]
     life.answer(BatchPreparation(attempt, out, called_back=["limited"]))
     assert life.asks is not None
-    assert life.asks.message == ("gone", "ejected", "the payee has no trustline")
+    assert life.asks.message == ("gone", "ejected", because("the payee has no trustline"))
     life.answer(None)
     assert life.asks.message == ("limited", "retry")
     life.answer(None)

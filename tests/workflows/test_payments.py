@@ -3,13 +3,20 @@
 import asyncio
 import itertools
 import json
+from dataclasses import replace
 from datetime import timedelta
 
-from temporalio.client import WorkflowHandle
+import pytest
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
+from domain.adoptions import AdoptTransferRequest
 from domain.attempts import Attempt, Observation, Outcome, Preparation
+from domain.errors import Invalid
+from domain.outages import Request
 from domain.payments import Receipt
+from tests.reasons import because
 from tests.workflows.conftest import DETECTED, LIMIT_SECONDS, Steps, down, payment, until
 from workflows.payments import PaymentWorkflow
 
@@ -81,8 +88,8 @@ async def test_a_held_payment_looks_again_when_it_was_told_to_and_says_so_once(
     environment: WorkflowEnvironment, steps: Steps
 ) -> None:
     past = DETECTED  # the instant to look again has come already
-    steps.payments.holds = [Preparation(None, "the day is used up", again_at=past)] * 3
-    steps.payments.holds.append(Preparation(None, "another day is used up", again_at=past))
+    steps.payments.holds = [Preparation(None, because("the day is used up"), again_at=past)] * 3
+    steps.payments.holds.append(Preparation(None, because("another day is used up"), again_at=past))
     receipt = await (await begun(environment, "held")).result()
     assert {receipt.transaction_hash} == set(steps.payments.sent)  # a step may run twice
     # A step may run twice; what it says is not said in between.
@@ -96,7 +103,7 @@ async def test_a_payment_waits_in_line_for_a_channel_by_a_timer(
     environment: WorkflowEnvironment, steps: Steps
 ) -> None:
     steps.payments.holds = [
-        Preparation(None, "all busy", again_at=DETECTED.replace(year=year), queued=True)
+        Preparation(None, again_at=DETECTED.replace(year=year), queued=True)
         for year in (2226, 2326)
     ]
     life = await begun(environment, "queued")
@@ -111,7 +118,7 @@ async def test_a_held_payment_goes_on_at_once_when_told(
     environment: WorkflowEnvironment, steps: Steps
 ) -> None:
     far = DETECTED.replace(year=2126)
-    steps.payments.holds = [Preparation(None, "waits for approval", again_at=far)]
+    steps.payments.holds = [Preparation(None, because("waits for approval"), again_at=far)]
     with environment.with_time_skipping_disabled():
         life = await begun(environment, "approved")
         await until(
@@ -198,3 +205,75 @@ async def test_ever_longer_passes_between_transactions_that_fail(
     pauses = [(after - before).total_seconds() for before, after in itertools.pairwise(failed)]
     shortest = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
     assert all(least <= pause < least + 30 for least, pause in zip(shortest, pauses, strict=True))
+
+
+BY_HAND = AdoptTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
+
+
+async def refused(life: Life, asked: AdoptTransferRequest) -> ApplicationError:
+    """Ask a payment to take a transfer for itself, and return why it would not."""
+    with pytest.raises(WorkflowUpdateFailedError) as failed:
+        await life.execute_update(PaymentWorkflow.adopt, asked)
+    assert isinstance(failed.value.cause, ApplicationError)
+    return failed.value.cause
+
+
+@pytest.mark.parametrize("waits", ["held", "parked", "gathered", "in line"])
+async def test_whatever_it_waits_for_it_takes_a_transfer_by_hand_for_itself(
+    environment: WorkflowEnvironment, steps: Steps, waits: str
+) -> None:
+    far, held = DETECTED.replace(year=2126), because("above the cap")
+    steps.payments.holds = {
+        "held": [Preparation(None, held, again_at=far)],
+        "parked": [Preparation(None, because("no trustline"))],
+        "gathered": [Preparation(None, gathered=True)],
+        "in line": [Preparation(None, again_at=far, queued=True)],
+    }[waits]
+    with environment.with_time_skipping_disabled():
+        life = await begun(environment, f"adopted-{waits}")
+
+        async def asked() -> int:
+            return steps.payments.asked.count("prepare_payment")
+
+        await until(asked, lambda times: times == 1)
+        await life.execute_update(PaymentWorkflow.adopt, BY_HAND)
+        receipt = await life.result()
+    assert receipt.transaction_hash == BY_HAND.transaction_hash
+    assert steps.payments.sent == []
+    told = [entry.what for entry in await life.query(PaymentWorkflow.timeline)]
+    assert f"admin adopted transaction {BY_HAND.transaction_hash}" in told
+
+
+async def test_what_is_not_the_payment_is_refused_and_it_waits_on(
+    environment: WorkflowEnvironment, steps: Steps
+) -> None:
+    steps.payments.holds = [Preparation(None, because("no trustline"))]
+    strange = Invalid("transaction_hash", "is not what it owes")
+    steps.payments.troubles["adopt_transfer"] = lambda: strange
+    with environment.with_time_skipping_disabled():
+        life = await begun(environment, "strange")
+        error = await refused(life, BY_HAND)
+        assert (error.type, error.details[0]) == ("invalid", "transaction_hash")
+        for odd in (replace(BY_HAND, transaction_hash="ab"), replace(BY_HAND, note=" ")):
+            assert (await refused(life, odd)).type == "invalid"
+        assert steps.payments.asked.count(f"adopt_transfer {BY_HAND.transaction_hash}") == 1
+        await life.signal(PaymentWorkflow.retry)
+        assert (await life.result()).transaction_hash == "hash-2"
+
+
+async def test_while_its_own_bytes_are_on_their_way_nothing_is_adopted(
+    environment: WorkflowEnvironment, steps: Steps
+) -> None:
+    steps.payments.troubles["observe_payment"] = down
+    with environment.with_time_skipping_disabled():
+        life = await begun(environment, "sent-already")
+
+        async def sent() -> list[str]:
+            return steps.payments.sent
+
+        await until(sent, bool)
+        error = await refused(life, BY_HAND)
+        assert (error.type, "bytes of its own on their way" in error.message) == ("conflict", True)
+        steps.payments.troubles.clear()
+    assert (await life.result()).transaction_hash == "hash-1"
+    assert steps.payments.adopted == ""

@@ -1,5 +1,7 @@
 """What all tables share: the names of constraints, an instant, and PostgreSQL's transaction id."""
 
+from collections.abc import Iterable
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +27,12 @@ class Xid8(UserDefinedType[str]):
 
     def get_col_spec(self, **_options: Any) -> str:
         return "xid8"
+
+
+def one_of(column: str, values: Iterable[StrEnum]) -> str:
+    """The condition that a column has one of these values; one of NULL is met."""
+    names = ", ".join(f"'{value}'" for value in sorted(values))
+    return f"({column} IN ({names}))"
 
 
 def xid() -> Column[str]:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from adapters.postgres.tables.metadata import OPEN, Instant, metadata
+from adapters.postgres.tables.metadata import Instant, metadata
 
 policies = Table(
     "policies",
@@ -96,8 +96,16 @@ disputes = Table(
     Column("filed_by", String(200), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("ruling_deadline", Instant, nullable=False),
+    # Who has taken it up, and when.
+    Column("reviewed_by", String(200)),
+    Column("review_began_at", Instant),
     Column("ruled_by", String(200)),
     Column("ruled_at", Instant),
     Column("resolution_note", sa.Text),
-    Index("uq_disputes_one_open", "outage_id", unique=True, postgresql_where=OPEN),
+    Index(
+        "uq_disputes_one_undecided",
+        "outage_id",
+        unique=True,
+        postgresql_where=text("status IN ('open', 'under_review')"),
+    ),
 )

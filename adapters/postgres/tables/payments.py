@@ -3,7 +3,10 @@
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
 
-from adapters.postgres.tables.metadata import Instant, metadata
+from adapters.postgres.tables.metadata import Instant, metadata, one_of
+from domain.envelopes import SendStatus
+from domain.payments import STOPPED
+from domain.reasons import ReasonCode
 
 LIVE = text("status <> 'failed' AND NOT batched")
 
@@ -25,7 +28,9 @@ payments = Table(
     # Many payments may ride in one transaction.
     Column("transaction_hash", String(64)),
     Column("ledger", sa.BigInteger),
-    Column("parked_reason", sa.Text),
+    # Why it is held, parked or in quarantine: what programs go by, and the sentence for people.
+    Column("reason_code", String(40)),
+    Column("status_reason", sa.Text),
     Column("correlation_id", String(100), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
@@ -38,6 +43,9 @@ payments = Table(
         "(status = 'confirmed') = (transaction_hash IS NOT NULL AND confirmed_at IS NOT NULL)",
         name="confirmed",
     ),
+    sa.CheckConstraint(one_of("status", STOPPED) + " = (reason_code IS NOT NULL)", name="stopped"),
+    sa.CheckConstraint("(reason_code IS NULL) = (status_reason IS NULL)", name="status_reason"),
+    sa.CheckConstraint(one_of("reason_code", ReasonCode), name="reason_code"),
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
     Index("ix_payments_transaction_hash", "transaction_hash"),
     Index("ix_payments_pending", "number", postgresql_where=text("status = 'pending'")),
@@ -101,7 +109,10 @@ shares = Table(
     Column("amount_stroops", sa.BigInteger, nullable=False),
     # Until the attempt has failed, or the payment was ejected from it.
     Column("live", sa.Boolean, nullable=False, server_default=text("true")),
+    Column("reason_code", String(40)),
     Column("reason", sa.Text),
+    sa.CheckConstraint("(reason_code IS NULL) = (reason IS NULL)", name="reason"),
+    sa.CheckConstraint(one_of("reason_code", ReasonCode), name="reason_code"),
     sa.ForeignKeyConstraint(["leader", "n"], ["attempts.payment_id", "attempts.n"]),
     sa.CheckConstraint("amount_stroops > 0", name="amount"),
     # No two transactions can ever settle one payment.
@@ -123,6 +134,9 @@ envelopes = Table(
     Column("signed_at", Instant, nullable=False, server_default=text("now()")),
     # Why these bytes pay nobody and only use up the sequence; empty for those that pay.
     Column("voids", sa.Text, nullable=False, server_default=text("''")),
+    Column("voids_code", String(40)),
+    sa.CheckConstraint("(voids_code IS NULL) = (voids = '')", name="voids"),
+    sa.CheckConstraint(one_of("voids_code", ReasonCode), name="voids_code"),
     Index("ix_envelopes_attempt", "payment_id", "n"),
     Index("ix_envelopes_inner_hash", "inner_hash"),
 )
@@ -132,7 +146,10 @@ submissions = Table(
     metadata,
     Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     Column("hash", String(64), sa.ForeignKey("envelopes.hash"), nullable=False),
-    Column("answer", sa.Text, nullable=False),
+    Column("status", String(20), nullable=False),
+    # The result code of a refusal, or what went wrong where there was no answer.
+    Column("detail", sa.Text, nullable=False, server_default=text("''")),
+    sa.CheckConstraint(one_of("status", SendStatus), name="status"),
     Column("sent_at", Instant, nullable=False, server_default=text("now()")),
     Index("ix_submissions_hash", "hash"),
 )

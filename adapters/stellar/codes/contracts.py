@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
 from adapters.stellar.codes.meanings import Meaning, Remedy, page, park, retry
+from domain.reasons import ReasonCode
 
 # 1 is reserved. The network's own list ends with 15.
 ASSET: Mapping[int, Meaning] = {
@@ -19,7 +20,7 @@ ASSET: Mapping[int, Meaning] = {
     4: page("the treasury did not authorise the transfer"),
     5: page("the treasury's authorisation is not valid"),
     6: Meaning(Remedy.PARK, "an account does not exist", either_side=True),
-    7: park("the payee is not an account"),
+    7: park("the payee is not an account", ReasonCode.PAYEE_INVALID),
     8: page("the amount is not positive"),
     9: page("the allowance is too small"),
     10: Meaning(

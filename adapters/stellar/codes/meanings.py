@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.reasons import Reason, ReasonCode
+
 
 class Remedy(StrEnum):
     """What is to be done about a code. None of them ever allows a second way to pay."""
@@ -21,6 +23,12 @@ class Meaning:
     sentence: str
     # Which side it is must be asked of the network: the payer's or the payee's.
     either_side: bool = False
+    # What a payment that waits for it is told to be waiting for.
+    reason_code: ReasonCode = ReasonCode.TRANSFER_REFUSED
+
+    def why(self, name: str) -> Reason:
+        """The reason of a payment that met this, with the network's own name for it."""
+        return Reason(self.reason_code, f"{self.sentence} ({name})")
 
 
 def terminal(sentence: str) -> Meaning:
@@ -31,9 +39,9 @@ def retry(sentence: str) -> Meaning:
     return Meaning(Remedy.RETRY, sentence)
 
 
-def park(sentence: str) -> Meaning:
-    return Meaning(Remedy.PARK, sentence)
+def park(sentence: str, code: ReasonCode = ReasonCode.TRANSFER_REFUSED) -> Meaning:
+    return Meaning(Remedy.PARK, sentence, reason_code=code)
 
 
-def page(sentence: str) -> Meaning:
-    return Meaning(Remedy.PAGE, sentence)
+def page(sentence: str, code: ReasonCode = ReasonCode.TRANSFER_REFUSED) -> Meaning:
+    return Meaning(Remedy.PAGE, sentence, reason_code=code)

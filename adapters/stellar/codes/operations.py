@@ -9,13 +9,14 @@ from stellar_sdk.xdr import OperationResultCode as Operation
 from stellar_sdk.xdr import PaymentResultCode as Payment
 
 from adapters.stellar.codes.meanings import Meaning, page, park, retry, terminal
+from domain.reasons import ReasonCode as Why
 
 Codes = Mapping[IntEnum, Meaning]
 
 OPERATIONS: Codes = {
     Operation.opINNER: retry("the operation's own code says more"),
     Operation.opBAD_AUTH: page("a signature of the operation's account is missing"),
-    Operation.opNO_ACCOUNT: page("the account that pays does not exist"),
+    Operation.opNO_ACCOUNT: page("the account that pays does not exist", Why.TREASURY_MISSING),
     Operation.opNOT_SUPPORTED: page("the network does not support this operation"),
     Operation.opTOO_MANY_SUBENTRIES: page("an account has too many entries"),
     Operation.opEXCEEDED_WORK_LIMIT: retry("the operation was too much work for the ledger"),
@@ -25,15 +26,23 @@ OPERATIONS: Codes = {
 PAYMENTS: Codes = {
     Payment.PAYMENT_SUCCESS: terminal("the payment was applied"),
     Payment.PAYMENT_MALFORMED: page("we signed a payment of nothing, or of a wrong asset"),
-    Payment.PAYMENT_UNDERFUNDED: page("the treasury is short"),
-    Payment.PAYMENT_SRC_NO_TRUST: page("the treasury has no trustline for the asset"),
-    Payment.PAYMENT_SRC_NOT_AUTHORIZED: page("the issuer has frozen the treasury"),
-    Payment.PAYMENT_NO_DESTINATION: park("the payee's account does not exist"),
-    Payment.PAYMENT_NO_TRUST: park("the payee has no trustline for the asset"),
-    Payment.PAYMENT_NOT_AUTHORIZED: park(
-        "the issuer has not authorised the payee, or has frozen it"
+    Payment.PAYMENT_UNDERFUNDED: page("the treasury is short", Why.TREASURY_UNDERFUNDED),
+    Payment.PAYMENT_SRC_NO_TRUST: page(
+        "the treasury has no trustline for the asset", Why.TREASURY_NO_TRUSTLINE
     ),
-    Payment.PAYMENT_LINE_FULL: park("the payee's trustline limit is reached"),
+    Payment.PAYMENT_SRC_NOT_AUTHORIZED: page(
+        "the issuer has frozen the treasury", Why.TREASURY_NOT_AUTHORIZED
+    ),
+    Payment.PAYMENT_NO_DESTINATION: park("the payee's account does not exist", Why.PAYEE_MISSING),
+    Payment.PAYMENT_NO_TRUST: park(
+        "the payee has no trustline for the asset", Why.PAYEE_NO_TRUSTLINE
+    ),
+    Payment.PAYMENT_NOT_AUTHORIZED: park(
+        "the issuer has not authorised the payee, or has frozen it", Why.PAYEE_NOT_AUTHORIZED
+    ),
+    Payment.PAYMENT_LINE_FULL: park(
+        "the payee's trustline limit is reached", Why.PAYEE_LIMIT_REACHED
+    ),
     Payment.PAYMENT_NO_ISSUER: page("the asset's issuer does not exist"),
 }
 

@@ -6,6 +6,7 @@ from stellar_sdk.soroban_rpc import SendTransactionStatus as Sent
 from stellar_sdk.xdr import TransactionResultCode as Code
 
 from adapters.stellar.codes.meanings import Meaning, Remedy, page, park, retry, terminal
+from domain.reasons import ReasonCode
 
 TRANSACTIONS: Mapping[Code, Meaning] = {
     Code.txFEE_BUMP_INNER_SUCCESS: terminal("the transaction was applied"),
@@ -31,7 +32,9 @@ TRANSACTIONS: Mapping[Code, Meaning] = {
     Code.txSOROBAN_INVALID: page(
         "its resources break the network's limits; settings were voted on"
     ),
-    Code.txFROZEN_KEY_ACCESSED: park("the network's validators have frozen an account in it"),
+    Code.txFROZEN_KEY_ACCESSED: park(
+        "the network's validators have frozen an account in it", ReasonCode.ACCOUNT_FROZEN
+    ),
 }
 
 # By the name that the record of answers has for them: too many of these open the breaker.

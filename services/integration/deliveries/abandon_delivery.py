@@ -2,8 +2,9 @@
 
 from adapters.postgres import webhooks
 from adapters.postgres.database import Database
+from domain.webhooks import DeliveryStatus
 
 
-async def abandon_delivery(database: Database, delivery_id: str) -> None:
+async def abandon_delivery(database: Database, delivery_id: str) -> DeliveryStatus:
     async with database.transaction() as connection:
-        await webhooks.abandon(connection, delivery_id)
+        return await webhooks.abandon(connection, delivery_id)

@@ -11,6 +11,7 @@ from domain.attempts import AttemptStatus, Outcome
 from domain.batches import BatchSighting, Ejection, at_fault
 from domain.ledger import unspent
 from domain.payments import Payment, PaymentStatus
+from domain.reasons import Reason
 from domain.shares import Transfer
 from services.settlement.batches.leave_out import park_within
 from services.settlement.batches.read_batch import called_for_within
@@ -18,7 +19,7 @@ from services.settlement.payments.audit_entries import tell_attempt_failed
 
 
 async def eject_batch(
-    database: Database, sighting: BatchSighting, found: Mapping[int, str], ours: Sequence[str]
+    database: Database, sighting: BatchSighting, found: Mapping[int, Reason], ours: Sequence[str]
 ) -> Ejection:
     """`found` is what the network was asked for: which transfers, by number, cannot be made."""
     batch, attempt, seen = sighting.batch, sighting.attempt, sighting.observation
@@ -41,13 +42,13 @@ async def eject_batch(
 
 
 def _obstacles(
-    sighting: BatchSighting, found: Mapping[int, str], riding: Sequence[Transfer]
-) -> dict[int, str]:
+    sighting: BatchSighting, found: Mapping[int, Reason], riding: Sequence[Transfer]
+) -> dict[int, Reason]:
     seen = sighting.observation
     named = {riding[fault.index].number: fault.reason for fault in seen.failing}
     obstacles = dict(found) | named
     if not obstacles and seen.outcome is Outcome.FAILED_PARK:
-        return {transfer.number: seen.reason for transfer in riding}
+        return {transfer.number: seen.why for transfer in riding}
     return obstacles
 
 

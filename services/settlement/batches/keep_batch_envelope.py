@@ -25,7 +25,7 @@ async def keep_batch_envelope(
         riders, now_riding = await shares.riding(connection, batch)
         # An attempt that was given back may have been begun again, under the same name, for
         # others: what is stored for it pays those who ride in it.
-        if stored is envelope and not envelope.voids and now_riding != list(riding):
+        if stored is envelope and envelope.voids_code is None and now_riding != list(riding):
             raise TryAgain(f"batch {batch.id} has other payments by now; read it again")
         reserved = [reservation(rider, batch.n, batch.leader) for rider in riders.values()]
         await ledger.book_many(connection, reserved)

@@ -12,6 +12,7 @@ from domain.attempts import Attempt
 from domain.batches import Batch, BatchPreparation, Ejected
 from domain.events import EventType, event_id
 from domain.payments import Payment
+from domain.reasons import Reason
 from domain.shares import Transfer
 
 
@@ -31,7 +32,7 @@ async def read_batch(database: Database, batch: Batch) -> BatchRecord:
 
 
 async def read_preparation(
-    database: Database, batch: Batch, attempt: Attempt | None, obstacle: str = ""
+    database: Database, batch: Batch, attempt: Attempt | None, obstacle: Reason | None = None
 ) -> BatchPreparation:
     """Say how far a batch has come, and who was taken out of it by this run or another."""
     async with database.autocommit() as connection:
@@ -47,7 +48,12 @@ async def called_for_within(
     """Return the deliveries that an earlier run of a step called for."""
     outages = await shares.outages_of(connection, batch)
     told = [
-        event_id(EventType.PAYMENT_PARKED, outages[item.payment_id], item.payment_id, item.reason)
+        event_id(
+            EventType.PAYMENT_PARKED,
+            outages[item.payment_id],
+            item.payment_id,
+            item.reason.sentence,
+        )
         for item in out
     ]
     return await webhooks.called_for(connection, *told)

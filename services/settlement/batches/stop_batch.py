@@ -7,6 +7,7 @@ from adapters.postgres import shares
 from adapters.postgres.database import Database
 from domain.batches import Batch
 from domain.payments import PaymentStatus
+from domain.reasons import Reason
 from services.settlement.payments.stop_payment import stop_payments_within
 
 
@@ -15,7 +16,7 @@ class StopBatch:
     """`dead_after` is the last ledger of the dead bytes."""
 
     batch: Batch
-    obstacle: str
+    obstacle: Reason
     status: PaymentStatus
     dead_after: int
     at: datetime

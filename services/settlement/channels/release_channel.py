@@ -38,7 +38,7 @@ async def release_channel(database: Database, command: ReleaseChannel) -> None:
         await channels.release(connection, given)
         if served is not None:
             pending = PaymentStatus.PENDING
-            await payments.move_all(connection, served.payments, pending, parked_reason=None)
+            await payments.move_all(connection, served.payments, pending)
             await ledger.book_many(connection, given_back)
         await events.publish(connection, given.leaf(served))
 

@@ -8,6 +8,7 @@ from domain.attempts import Attempt
 from domain.audit import Leaf, by_engine, leaf
 from domain.events import Event, EventType, event
 from domain.payments import Payment, PaymentStatus
+from domain.reasons import Reason
 
 
 def tell_paid(payment: Payment, at: datetime, proof: dict[str, Any]) -> tuple[Leaf, list[Event]]:
@@ -36,12 +37,16 @@ def tell_attempt_failed(
 
 
 def tell_stopped(
-    payment: Payment, status: PaymentStatus, reason: str, at: datetime
+    payment: Payment, status: PaymentStatus, reason: Reason, at: datetime
 ) -> tuple[Leaf, list[Event]]:
     """The entry and the event that tell of a payment that waits, and why."""
     kind = EventType.PAYMENT_HELD if status is PaymentStatus.HELD else EventType.PAYMENT_PARKED
-    facts = evidence.of_payment(payment) | {"status": status, "reason": reason}
-    key = (payment.id, reason)  # held again for the same reason is no news
+    facts = evidence.of_payment(payment) | {
+        "status": status,
+        "reason_code": reason.code,
+        "reason": reason.sentence,
+    }
+    key = (payment.id, reason.sentence)  # held again for the same reason is no news
     by, outage_id = by_engine(payment.correlation_id), payment.outage_id
     return (
         leaf(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),

@@ -9,7 +9,7 @@ from services.settlement.payments.stop_payment import stop_payments_within
 
 async def quarantine_payment(database: Database, sighting: Sighting) -> list[str] | None:
     """Return the deliveries that tell of it; None when a person's release was faster."""
-    held = [(sighting.payment, sighting.observation.reason)]
+    held = [(sighting.payment, sighting.observation.why)]
     async with database.transaction() as connection:
         if not await attempts.quarantine(connection, sighting.attempt):
             return None

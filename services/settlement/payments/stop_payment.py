@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events, payments
 from adapters.postgres.database import Database
 from domain.payments import Parking, Payment, PaymentStatus
+from domain.reasons import Reason
 from services.settlement.payments.audit_entries import tell_stopped
 
 
@@ -22,7 +23,7 @@ async def stop_payment(database: Database, parking: Parking) -> list[str]:
 
 async def stop_payments_within(
     connection: AsyncConnection,
-    held: Iterable[tuple[Payment, str]],
+    held: Iterable[tuple[Payment, Reason]],
     status: PaymentStatus,
     at: datetime,
     dead_after: int | None = None,

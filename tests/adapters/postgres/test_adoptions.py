@@ -77,7 +77,7 @@ async def test_a_transfer_under_its_number_is_known_by_what_it_is(
     (made,) = await made_for(book, payment)
     assert (made.transaction_hash, made.amount_stroops) == (THEIRS, payment.amount_stroops)
     assert not made.adopted
-    assert payment.id in made.obstacle
+    assert payment.id in made.obstacle.sentence
     assert await made_for(book, other) == []
 
 

@@ -7,6 +7,7 @@ import httpx
 from sqlalchemy import select, text
 
 from activities.disputes import DisputeActivities
+from activities.limits import Gate
 from activities.outages import OutageActivities
 from activities.payments import PaymentActivities
 from adapters.postgres import approvals, attempts, channels
@@ -16,6 +17,7 @@ from adapters.stellar.rail import Rail
 from domain.approvals import Approval, digest
 from domain.attempts import Preparation
 from domain.disputes import Deciding, Dispute, Filing, Ruling
+from domain.limits import Limits
 from domain.outages import (
     Amending,
     Amendment,
@@ -27,10 +29,15 @@ from domain.outages import (
     Resolution,
 )
 from domain.payments import PaymentStatus, Settling
+from domain.reasons import ReasonCode
 from domain.sla import Severity
+from sandbox.stack import Stack
 from services.settlement.approvals.void_approvals import void_approvals_within
+from tests.activities.test_limits import approved
 from tests.dying import dead, parking, settle
+from tests.gathering import CLASSIC, gathered, landed, on_chain, patiently
 from tests.owing import DETECTED, NOW, payment_owed
+from tests.reasons import because
 from tests.support import eventually, unique
 
 
@@ -77,7 +84,7 @@ async def test_a_payment_held_with_dead_bytes_is_not_being_signed(
     async with database.transaction() as connection:
         assert (await approvals.lock(connection, payment.id)).taken
     # As while the breaker is open: nothing replaces what died.
-    why = Preparation(None, "the breaker is open", dead_after=died.max_ledger)
+    why = Preparation(None, because("the breaker is open"), dead_after=died.max_ledger)
     await steps.park_payment(parking(payment, why, PaymentStatus.HELD))
     async with database.transaction() as connection:  # approvers may change their minds
         assert not (await approvals.lock(connection, payment.id)).taken
@@ -118,3 +125,29 @@ async def blocked(database: Database, many: int) -> bool:
             text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         )
     return bool(waiting == many)
+
+
+async def test_who_lost_an_approval_since_leaves_before_the_signature(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    """It was withdrawn while the payment waited for its batch: nobody but the gate has to know."""
+    payment, other = [await payment_owed(database, "LOST", minutes) for minutes in (25, 20)]
+    gate = Gate(database, Limits(approval_above=payment.amount_stroops - 1))
+    lives = PaymentActivities(database, rail, gate, gathers=True)
+    for name in ("ada", "bob"):
+        await approved(database, payment, name)
+    assert (await lives.prepare_payment(payment)).gathered
+    async with database.transaction() as connection:
+        await approvals.withdraw(connection, payment.id, "ada", NOW)
+    steps, batch = await gathered(database, rail, CLASSIC, other, gate=gate)
+    gone = await patiently(steps.prepare_batch, batch)
+    assert gone.called_back == [payment.id]
+    held = await lives.prepare_payment(payment)
+    assert held.obstacle is not None
+    assert held.obstacle.code is ReasonCode.APPROVAL_REQUIRED
+    await steps.book_batch(await landed(steps, batch))
+    assert await on_chain(stack, payment, other) == [0, 1]
+    await approved(database, payment, "cyd")
+    _, again = await gathered(database, rail, CLASSIC, payment, gate=gate)
+    await steps.book_batch(await landed(steps, again))
+    assert await on_chain(stack, payment, other) == [1, 1]

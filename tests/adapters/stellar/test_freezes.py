@@ -11,10 +11,12 @@ from adapters.stellar.freezes import FRESH_LEDGERS, Freezes
 from adapters.stellar.nodes import Nodes
 from domain.attempts import SettlementRail
 from domain.errors import Obstructed
+from domain.reasons import Reason, ReasonCode
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PAYER, SHOP
 from tests.adapters.stellar.conftest import CHANNELS, FEES, plan, rail_of
 from tests.adapters.stellar.test_results import ADDRESS, owed, signed
+from tests.reasons import because
 
 EVERYBODY = [PAYER.public_key, SHOP.public_key, FEES.public_key, *CHANNELS]
 
@@ -46,21 +48,22 @@ async def test_nothing_is_signed_that_touches_what_is_frozen(
 async def test_a_void_touches_no_payee(box: StellarSandbox, nodes: Nodes) -> None:
     rail = rail_of(box, nodes)
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
-    assert (await rail.void(ADDRESS, 1, 0, "frozen")).voids == "frozen"
+    assert (await rail.void(ADDRESS, 1, 0, because("frozen"))).voids == "frozen"
     plan(box, {"kind": "frozen_key", "address": ADDRESS})
     pass_by(box)
     await rail.latest_ledger()
     with pytest.raises(Obstructed, match=f"have frozen {ADDRESS}"):
-        await rail.void(ADDRESS, 1, 0, "frozen")
+        await rail.void(ADDRESS, 1, 0, because("frozen"))
 
 
 async def test_of_a_batch_those_are_named_who_are_frozen(box: StellarSandbox, nodes: Nodes) -> None:
     rail, other = rail_of(box, nodes), Keypair.random().public_key
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
     riding = [owed(number=7), owed(other, number=8), owed(PAYER.public_key, number=9)]
+    frozen = f"the network's validators have frozen {SHOP.public_key}"
     assert await rail.obstacles(riding) == {
-        7: f"the network's validators have frozen {SHOP.public_key}",
-        8: "the payee's account does not exist",
+        7: Reason(ReasonCode.ACCOUNT_FROZEN, frozen),
+        8: Reason(ReasonCode.PAYEE_MISSING, "the payee's account does not exist"),
     }
 
 

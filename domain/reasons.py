@@ -1,0 +1,51 @@
+"""
+Why a payment is not made: a code that programs go by, and a sentence that people read.
+
+The set of codes is closed: the table of payments takes no other, and docs/operations.md tells of each.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ReasonCode(StrEnum):
+    """What stands in the way of a payment that is held, parked or in quarantine."""
+
+    # Held by a limit of ours: nothing is wrong with the payment.
+    CIRCUIT_BREAKER_OPEN = "circuit_breaker_open"
+    APPROVAL_REQUIRED = "approval_required"
+    CAP_PER_PAYMENT = "cap_per_payment"
+    CAP_PER_DAY = "cap_per_day"
+    CAP_PER_PAYEE_PER_DAY = "cap_per_payee_per_day"
+    # Parked, until the payee, its issuer or the validators change something.
+    PAYEE_INVALID = "payee_invalid"
+    PAYEE_MISSING = "payee_missing"
+    PAYEE_NO_TRUSTLINE = "payee_no_trustline"
+    PAYEE_NOT_AUTHORIZED = "payee_not_authorized"
+    PAYEE_LIMIT_REACHED = "payee_limit_reached"
+    ACCOUNT_FROZEN = "account_frozen"
+    # Parked, until we do.
+    TREASURY_MISSING = "treasury_missing"
+    TREASURY_UNDERFUNDED = "treasury_underfunded"
+    TREASURY_NO_TRUSTLINE = "treasury_no_trustline"
+    TREASURY_NOT_AUTHORIZED = "treasury_not_authorized"
+    KEY_NOT_HELD = "key_not_held"
+    FEE_CAP_TOO_LOW = "fee_cap_too_low"
+    OUT_OF_BAND_PAYMENT = "out_of_band_payment"
+    # Whatever else the network refuses a transfer for: the sentence names its code.
+    TRANSFER_REFUSED = "transfer_refused"
+    # In quarantine: a sequence was consumed, and nobody knows by what.
+    UNKNOWN_TRANSACTION = "unknown_transaction"
+    HISTORY_UNAVAILABLE = "history_unavailable"
+    CHANNEL_MISSING = "channel_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """The code is what decides; the sentence is without the full stop."""
+
+    code: ReasonCode
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence

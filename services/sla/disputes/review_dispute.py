@@ -1,0 +1,30 @@
+"""Take a dispute up: one person reviews it, and everybody sees who."""
+
+from adapters.postgres import disputes, events, outages
+from adapters.postgres.database import Database
+from domain.audit import leaf
+from domain.disputes import ReviewDisputeInput
+from domain.errors import Conflict
+
+
+async def review_dispute(database: Database, reviewing: ReviewDisputeInput) -> None:
+    """
+    Record who reviews the dispute; asked again by the same person it changes nothing.
+
+    Raises Conflict when somebody else reviews it, or when it is not open.
+    """
+    dispute_id, by, at = reviewing.review.dispute_id, reviewing.review.request, reviewing.at
+    async with database.transaction() as connection:
+        await outages.lock(connection, reviewing.outage_id)
+        if not await disputes.take_up(connection, dispute_id, by.actor, at):
+            known = await disputes.get(connection, dispute_id)
+            if known["reviewed_by"] != by.actor:
+                raise Conflict(
+                    f"dispute {dispute_id} is under review by {known['reviewed_by']} already"
+                )
+            return
+        facts = {"dispute_id": dispute_id, "reviewed_by": by.actor}
+        subject = f"outage/{reviewing.outage_id}"
+        await events.publish(
+            connection, leaf(subject, "dispute.review_began", by, at, facts, dispute_id)
+        )
