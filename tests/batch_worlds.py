@@ -20,7 +20,7 @@ from benchmarks import dues
 from domain.batches import Batch, Gathering, Plan
 from domain.payments import Parking
 from stellar_sandbox.faults.fault_plan import Fault
-from stellar_sandbox.ledger.entries import Account, Trustline
+from stellar_sandbox.ledger.entries import AccountEntry, TrustLineEntry
 from tests.driven import BatchLife, Life
 from tests.schedules import GENESIS, POOL, XLM, Crash, World, dying
 
@@ -80,7 +80,7 @@ class BatchWorld(World):
         self.batches: dict[str, BatchLife] = {}
         # What a gathering had reserved when it died is found by the next.
         self.gathering_died = False
-        self.gone: dict[str, list[Account | Trustline]] = {}
+        self.gone: dict[str, list[AccountEntry | TrustLineEntry]] = {}
 
     async def begin(self, first_sequence: int, run: str, payments: int) -> None:
         await self._open(first_sequence)

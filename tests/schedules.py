@@ -29,7 +29,7 @@ from domain.errors import TryAgain
 from domain.payments import Parking, Treasury
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.faults.fault_plan import Fault
-from stellar_sandbox.ledger.entries import Account as LedgerAccount
+from stellar_sandbox.ledger.entries import AccountEntry
 from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.rpc.transaction_methods import render_transaction
@@ -105,7 +105,7 @@ class World:
         self.box = StellarSandbox(GENESIS)
         owners = [channel.public_key for channel in CHANNEL_KEYS]
         self.box.network.change_entries(
-            [LedgerAccount(owner, 1_000 * XLM, first_sequence) for owner in owners], []
+            [AccountEntry(owner, 1_000 * XLM, first_sequence) for owner in owners], []
         )
         async with self.database.transaction() as connection:
             await attempts.keep_channels(connection, dict.fromkeys(owners, first_sequence))
@@ -228,7 +228,7 @@ class World:
     def witness(self) -> dict[int, list[tuple[str, int]]]:
         """Every credit in the chain's own history, by the number it carries."""
         store, head = self.box.network.ledger.store, self.box.network.ledger.last_closed.sequence
-        for record in store.page((self.seen + 1, 0), head, 10_000):
+        for record in store.read_transactions((self.seen + 1, 0), head, 10_000):
             shown = orjson.loads(
                 orjson.dumps(render_transaction(record, record.hash.hex(), {}, "0"))
             )
