@@ -10,7 +10,6 @@ from time import time_ns
 from typing import Any, ClassVar
 from uuid import uuid4
 
-import psycopg
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from sqlalchemy import text
@@ -20,7 +19,6 @@ from adapters.failpoints import POINTS
 from adapters.postgres.database import Database
 from adapters.postgres.policies import settle_agreement
 from domain.policies import Agreement
-from migrations.run import upgrade
 from sandbox.stellar.faults import Fault
 from tests.driven import Life
 from tests.schedules import (
@@ -33,6 +31,7 @@ from tests.schedules import (
     PROVIDER,
     World,
 )
+from tests.stacks import scratch_database
 
 PAYMENTS_MAX = 3
 ROUNDS_TO_REST = 40
@@ -79,16 +78,7 @@ class Book:
 @contextmanager
 def scratch_book(server_url: str) -> Iterator[Book]:
     """Make a database beside another, at the newest migration; it is dropped in the end."""
-    name = f"schedules_{uuid4().hex[:8]}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        # Nothing here is worth a flush to disk; it only has to be consistent.
-        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
-    url = server_url.rsplit("/", 1)[0] + f"/{name}"
-    if "?" in server_url:
-        url += "?" + server_url.split("?", 1)[1]
-    upgrade(url)
-    with asyncio.Runner() as runner:
+    with scratch_database(server_url) as url, asyncio.Runner() as runner:
         database = Database(url, connections_max=4)
         parties = (BOND, POOL, PROVIDER, BENEFICIARY)
         try:
@@ -96,8 +86,6 @@ def scratch_book(server_url: str) -> Iterator[Book]:
             yield Book(database, runner)
         finally:
             runner.run(database.close())
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 async def _agree(database: Database, *parties: str) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
+from sandbox.stack import Stack
 from tests import witness
 from tests.conftest import KEY
+from tests.stacks import Stacks
 from tests.support import AT_ONCE, TERMS, declare, lifecycle, resolve
 
 LIVES = 40
@@ -23,13 +23,10 @@ SIGNER = "settlement-worker"
 
 
 @pytest.fixture
-async def batching(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
+async def batching(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
     settings = {"SETTLEMENT_RAIL": "classic", "NETTING_WINDOW_SECONDS": "2"}
-    options = StackOptions(tmp_path / "data", free(), ledger_seconds=0.5, settings=settings)
-    stack = Stack(options)
-    await stack.start()
-    yield stack
-    await stack.stop()
+    async with stacks.running(tmp_path / "data", ledger_seconds=0.5, settings=settings) as stack:
+        yield stack
 
 
 async def test_lives_are_settled_together_and_each_share_once(batching: Stack) -> None:

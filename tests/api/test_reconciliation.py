@@ -9,12 +9,12 @@ from sqlalchemy import text
 from adapters.postgres import audit, breaks, ledger
 from adapters.postgres.database import Database
 from api.reconciliation import BreakView, ClosingBody, OwnerBody, assign_break, close_in_book
-from benchmarks import books
 from domain.breaks import BreakKind, ClosingKind
 from domain.errors import Conflict, Invalid
 from domain.outages import Request
 from domain.reconciliation import GRACE_LEDGERS, Extent
 from sandbox.stack import Stack
+from tests import stacks
 from tests.owing import payment_owed
 from tests.planting import tamper
 from tests.telling import PAYER, Listener, confirmed, told
@@ -26,7 +26,7 @@ PAYEE = "GBENEFICIARY"
 
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
