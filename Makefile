@@ -14,7 +14,7 @@ test: .venv/ready ## the whole suite: real PostgreSQL, real Temporal, the chain 
 	@$(BIN)/python -m pytest $(ARGS)
 
 soak: .venv/ready ## hours: 20,000 schedules, 50 deaths at each point, 10,000 settlements under faults
-	@SCHEDULES=20000 KILLS=50 $(BIN)/python -m pytest tests/test_exactly_once.py tests/test_failpoints.py $(ARGS)
+	@SCHEDULES=20000 KILLS=50 $(BIN)/python -m pytest tests/test_exactly_once.py tests/system/test_failpoints.py $(ARGS)
 	@$(BIN)/apexchainx soak
 
 check: .venv/ready ## lint, types, import contracts

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import precondition
 from sqlalchemy import text
 
 from activities.payments import PaymentActivities
@@ -21,6 +21,7 @@ from adapters.postgres.policies import settle_agreement
 from domain.policies import Agreement
 from sandbox.stellar.faults import Fault
 from tests.driven import Life
+from tests.recorded_schedules import Recorded, initialize, rule
 from tests.schedules import (
     BENEFICIARY,
     BOND,
@@ -93,7 +94,7 @@ async def _agree(database: Database, *parties: str) -> None:
         await settle_agreement(connection, Agreement("default", *parties))
 
 
-class ExactlyOnce(RuleBasedStateMachine):
+class ExactlyOnce(Recorded):
     """A signer, a network and some payments, and everything that can happen to them."""
 
     book: ClassVar[Book]
