@@ -19,6 +19,18 @@ from sandbox.stack import Stack
 from tests.owing import open_rail
 from tests.stacks import Stacks
 from tests.support import AT_ONCE, BRIEF, TERMS
+from tests.tiers import (  # noqa: F401 - hooks: pytest finds them here
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_ignore_collect,
+    pytest_report_header,
+    pytest_runtest_call,
+    pytest_runtest_logreport,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    seed,
+)
 
 # A busy machine is no failure of a property.
 settings.register_profile("house", deadline=None)

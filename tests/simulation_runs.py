@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import HealthCheck, Phase, reproduce_failure, seed, settings
@@ -12,12 +14,22 @@ from adapters.postgres.database import Database
 from domain.inspections import Finding
 from sandbox.stack import Stack
 from tests.batch_machines import Together
+from tests.batch_mutants import BATCH_MUTANTS
 from tests.batch_worlds import play_gathering
 from tests.driven import play_temporal
 from tests.machines import Book, ExactlyOnce, scratch_book
+from tests.mutants import MUTANTS
 
 STEPS = 16
 # A failing schedule is made as short as can be; that a faulty signer fails needs no beauty.
+# The last is what a ledger does that names one at fault who was left out of a batch, and rode in it.
+WRONGS = (
+    "paid [0-9]+ times|shares .* of transfers|confirmed and not paid|parked and paid|lost:|"
+    "went on after|quarantined without cause|waits and does not say so|"
+    "payment .* may not become confirmed|list index out of range"
+)
+FAULTY = [*MUTANTS, *BATCH_MUTANTS]
+SEARCHED = 1500
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)
 
 
@@ -82,6 +94,33 @@ def _played(
         assert book.loop.run(broken_promises(book.database)) == []
         print(f"\n{book.told()}")
         return book
+
+
+@contextmanager
+def signer_played(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | Together]]:
+    """The machine of a faulty signer, in a world that it may spoil."""
+    kind = Together if faulty in BATCH_MUTANTS else ExactlyOnce
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        scratch_book(stack.environment["DATABASE_URL"]) as book,
+    ):
+        play_temporal(patch)
+        play_gathering(patch)
+        yield type(faulty.__name__, (kind,), {"book": book, "signer": faulty})
+
+
+def search(machine: type[ExactlyOnce | Together], command: str) -> Exception:
+    """Draw schedules until one finds what a signer does wrong."""
+    with pytest.raises(AssertionError, match="Play it again with:\n    SCHEDULE=") as found:
+        play(machine, SEARCHED, command, PHASES[:2])
+    return found.value
+
+
+def check_wrong(name: str, failure: Exception) -> None:
+    """See that a signer failed by what it does wrong, and not by a fault of the test."""
+    wrong = str(failure).splitlines()[0]
+    print(f"\n{name}: {wrong}")
+    assert re.match(WRONGS, wrong), wrong
 
 
 async def broken_promises(database: Database) -> list[Finding]:

@@ -1,0 +1,45 @@
+"""A tier that outgrew its budget is red, every test is in a tier, and what is on record exists."""
+
+import json
+
+import pytest
+
+from tests import tiers
+from tests.recorded_schedules import failure_of, read_schedules
+from tests.simulation_runs import FAULTY
+from tests.tiers import DURATIONS, TESTS, TIERS, Spent, Tier
+
+pytest_plugins = ["pytester"]
+TIER = Tier(cpu_seconds=100, test_seconds=10)
+
+
+def test_a_tier_within_its_budget_is_left_alone() -> None:
+    assert Spent(cpu_seconds=100, slowest={"a": 10.0}).too_much_for(TIER) == []
+
+
+def test_a_tier_that_outgrew_its_budget_says_so() -> None:
+    (sentence,) = Spent(cpu_seconds=101).too_much_for(TIER)
+    assert "101 CPU-seconds, its budget is 100" in sentence
+
+
+def test_a_test_that_is_too_slow_is_named() -> None:
+    (sentence,) = Spent(slowest={"quick": 9.9, "slow": 10.1}).too_much_for(TIER)
+    assert sentence.startswith("slow took 10 s")
+
+
+@pytest.mark.parametrize("part", [*tiers.UNIT, *tiers.NOT_UNIT])
+def test_what_is_named_a_unit_exists(part: str) -> None:
+    assert (TESTS / part).exists()
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_what_each_tier_took_is_on_record_and_within_its_budget(tier: str) -> None:
+    kept = json.loads(DURATIONS.read_text())[tier]
+    assert kept["cpu_seconds"] <= TIERS[tier].cpu_seconds
+    assert max(kept["slowest"].values()) <= TIERS[tier].test_seconds
+    assert kept["files"]
+
+
+def test_a_schedule_is_on_record_for_each_faulty_signer_and_for_no_other() -> None:
+    assert read_schedules().keys() == {faulty.__name__ for faulty in FAULTY}
+    assert failure_of is not None
