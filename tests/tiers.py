@@ -45,6 +45,8 @@ NOT_UNIT = ("sandbox/stellar/test_process.py", "sandbox/test_network.py")
 SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
 # Started once for all who ask for it, so all of them go to one worker.
 SHARED = ("stack", "limited", "environment")
+# Who sets one of these has chosen to take longer.
+CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES"}
 # Where durations.json is silent.
 UNKNOWN_SECONDS = 1.0
 
@@ -102,8 +104,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Before the workers start, which inherit it: all of a run draw from one seed.
-    os.environ.setdefault("SEED", str(secrets.randbits(32)))
+    # Before the workers start, which inherit it: all of a run draw from one seed, and what is
+    # parametrised over a set has one order.
+    os.environ.setdefault("SEED", str(secrets.randbits(31)))
+    os.environ.setdefault("PYTHONHASHSEED", str(int(os.environ["SEED"]) % 2**32))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -204,7 +208,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if tier is None or hasattr(session.config, "workerinput"):
         return
     _spent.end()
-    chosen = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES"} & os.environ.keys()
+    chosen = CHOSEN & os.environ.keys()
     if session.exitstatus == 0 and not chosen and _spent.too_much_for(TIERS[tier]):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if session.config.getoption("--write-durations"):
