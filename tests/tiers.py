@@ -43,8 +43,8 @@ UNIT = (
 NOT_UNIT = ("sandbox/stellar/test_process.py", "sandbox/test_network.py")
 # Whoever asks for one of these has a server started.
 SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
-# Started once for all who ask for it, so all of them go to one worker.
-SHARED = ("stack", "limited", "environment")
+# Started for a few files, which therefore go to one worker; the stack of all tests is each worker's own.
+SHARED = ("limited",)
 # Who sets one of these has chosen to take longer.
 CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES"}
 # Where durations.json is silent.
@@ -153,10 +153,9 @@ def _fixtures(item: pytest.Item) -> Iterable[str]:
 
 
 def _group(item: pytest.Item) -> str:
-    """What must stay together: a file, and all who share a stack."""
-    file = _file(item.nodeid)
+    """What must stay together: a file, and those who share what is started for them."""
     shared = [name for name in SHARED if name in _fixtures(item)]
-    return shared[0] if shared and not file.startswith("tests/system/") else file
+    return shared[0] if shared else _file(item.nodeid)
 
 
 def _put_longest_first(items: list[pytest.Item], known: dict[str, float]) -> None:

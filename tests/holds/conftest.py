@@ -20,7 +20,6 @@ PEOPLE = {
     "kim": Role.ENGINEER,
     "root": Role.ADMIN,
 }
-LEDGER_SECONDS = 1.0
 
 
 @pytest.fixture(scope="package")
@@ -32,9 +31,7 @@ async def limited(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> A
         "SETTLEMENT_CAP_PER_PAYMENT": "5000",
         "SETTLEMENT_CAP_PER_DAY": "500000.5",
     }
-    async with stacks.running(
-        tmp_path_factory.mktemp("limited"), ledger_seconds=LEDGER_SECONDS, settings=limits
-    ) as running:
+    async with stacks.running(tmp_path_factory.mktemp("limited"), settings=limits) as running:
         yield running
 
 
