@@ -9,8 +9,9 @@ Tiers of tests: what belongs to each, what it may cost, and in which order it ru
 A tier that outgrew its budget is red, though all its tests pass: make the tests cheaper, or move what
 only few changes break to the next tier. What is counted is the CPU time of the run and of all its
 children, because that is the same on a busy machine; the budget is what two idle cores can do in the
-time that the tier may take. A single test has a limit on the clock, of which the time does not count
-in which something on this machine waited for a core (Linux tells: /proc/pressure/cpu).
+time that the tier may take. A single test has a limit on the clock; the time in which something on
+this machine waited for a core (Linux tells: /proc/pressure/cpu) does not count, unless the test itself
+worked in it.
 
 What each file took is in tests/durations.json: a run starts with what takes longest, so that both
 workers end together. `make durations` measures anew; commit the file with what changed it.
@@ -178,11 +179,13 @@ def _known_seconds(tier: str) -> dict[str, float]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    before = _stalled_seconds()
+    began, worked, stalled = time.monotonic(), time.process_time(), _stalled_seconds()
     try:
         return (yield)
     finally:
-        item.user_properties.append(("stalled", _stalled_seconds() - before))
+        moving = time.monotonic() - began - (_stalled_seconds() - stalled)
+        # On a busy machine something waits all the time; what was worked meanwhile counts.
+        item.user_properties.append(("seconds", max(moving, time.process_time() - worked)))
 
 
 def _stalled_seconds() -> float:
@@ -196,9 +199,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _spent.files[_file(report.nodeid)] += report.duration
     if report.when == "call":
         _spent.tests += 1
-        stalled = dict(report.user_properties).get("stalled", 0.0)
-        assert isinstance(stalled, float)
-        _spent.slowest[report.nodeid.partition("@")[0]] = report.duration - stalled
+        seconds = dict(report.user_properties).get("seconds", report.duration)
+        assert isinstance(seconds, float)
+        _spent.slowest[report.nodeid.partition("@")[0]] = seconds
 
 
 @pytest.hookimpl(trylast=True)  # after the workers have ended
