@@ -66,7 +66,9 @@ def _remembered(move: Callable[..., None]) -> Callable[..., None]:
 def failure_of(kind: type[Recorded], schedule: Schedule) -> Exception | None:
     """Play a schedule; return what is wrong, or None when all is well or it cannot be played."""
     machine = kind()
-    moves = [(getattr(machine, name, None), drawn) for name, drawn in schedule]
+    moves: list[tuple[Any, dict[str, Any]]] = [
+        (getattr(machine, name, None), drawn) for name, drawn in schedule
+    ]
     try:
         played = [(move, _drawn(move, drawn)) for move, drawn in moves]
     except (TypeError, ValueError):

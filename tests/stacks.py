@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import LiteralString, cast
 from uuid import uuid4
 
 import psycopg
@@ -103,14 +102,14 @@ def scratch_database(server_url: str) -> Iterator[str]:
     make_template(server_url)
     name = f"scratch_{uuid4().hex[:8]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(_sql(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"'))
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"'.encode())
         # Nothing here is worth a flush to disk; it only has to be consistent.
-        connection.execute(_sql(f'ALTER DATABASE "{name}" SET synchronous_commit = off'))
+        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off'.encode())
     try:
         yield _beside(server_url, name)
     finally:
         with psycopg.connect(server_url, autocommit=True) as connection:
-            connection.execute(_sql(f'DROP DATABASE "{name}" WITH (FORCE)'))
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 @asynccontextmanager
@@ -134,19 +133,15 @@ def make_template(server_url: str) -> None:
         known = "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate"
         connection.execute("SELECT pg_advisory_lock(%s)", [MAKING])
         if connection.execute(known, [TEMPLATE]).fetchone() is None:
-            connection.execute(_sql(f'DROP DATABASE IF EXISTS "{TEMPLATE}"'))
-            connection.execute(_sql(f'CREATE DATABASE "{TEMPLATE}"'))
+            connection.execute(f'DROP DATABASE IF EXISTS "{TEMPLATE}"'.encode())
+            connection.execute(f'CREATE DATABASE "{TEMPLATE}"'.encode())
             upgrade(_beside(server_url, TEMPLATE))
             # Only now, so that what was cut short is made again.
-            connection.execute(_sql(f'ALTER DATABASE "{TEMPLATE}" IS_TEMPLATE true'))
+            connection.execute(f'ALTER DATABASE "{TEMPLATE}" IS_TEMPLATE true'.encode())
 
 
 def _beside(server_url: str, name: str) -> str:
     return make_url(server_url).set(database=name).render_as_string(hide_password=False)
-
-
-def _sql(statement: str) -> LiteralString:
-    return cast(LiteralString, statement)
 
 
 @contextmanager

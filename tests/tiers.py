@@ -22,7 +22,7 @@ import os
 import resource
 import secrets
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ class Spent:
 
     began: float = field(default_factory=time.monotonic)
     tests: int = 0
-    files: Counter[str] = field(default_factory=Counter)
+    files: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     slowest: dict[str, float] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
@@ -161,7 +161,7 @@ def _group(item: pytest.Item) -> str:
 
 def _put_longest_first(items: list[pytest.Item], known: dict[str, float]) -> None:
     tests = Counter(_file(item.nodeid) for item in items)
-    groups: Counter[str] = Counter()
+    groups: defaultdict[str, float] = defaultdict(float)
     for item in items:
         file = _file(item.nodeid)
         groups[_group(item)] += known.get(file, UNKNOWN_SECONDS * tests[file]) / tests[file]
