@@ -2,19 +2,34 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# A stack is six processes of Python: what is compiled once is kept, whatever the machine says.
+export PYTHONDONTWRITEBYTECODE :=
+# A stack for each of two workers; ARGS=-n0 runs in one process, for a debugger.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo test soak check lint types contracts matrix baseline histories lock clean
+.PHONY: help demo unit test test-system durations soak check lint types contracts matrix baseline histories lock clean
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 demo: .venv/ready ## play three outages from declaration to settlement (ARGS=--exit to stop afterwards)
 	@$(BIN)/apexchainx demo $(ARGS)
 
-test: .venv/ready ## the whole suite: real PostgreSQL, real Temporal, the chain in a box
-	@$(BIN)/python -m pytest $(ARGS)
+unit: .venv/ready ## seconds: what needs no server
+	@$(PYTEST) --tier unit $(ARGS)
+
+test: .venv/ready ## minutes: what a change usually breaks, on real PostgreSQL, real Temporal, the chain in a box
+	@$(PYTEST) --tier test $(ARGS)
+
+test-system: .venv/ready ## kills, crashes, crowds, 2,000 fresh schedules (SEED=n repeats them), the demo
+	@$(PYTEST) --tier system $(ARGS)
+
+durations: .venv/ready ## measure every tier anew: tests/durations.json
+	@$(PYTEST) --tier unit --write-durations
+	@$(PYTEST) --tier test --write-durations
+	@$(PYTEST) --tier system --write-durations
 
 soak: .venv/ready ## hours: 20,000 schedules, 50 deaths at each point, 10,000 settlements under faults
-	@SCHEDULES=20000 KILLS=50 $(BIN)/python -m pytest tests/test_exactly_once.py tests/test_failpoints.py $(ARGS)
+	@SCHEDULES=20000 KILLS=50 $(BIN)/python -m pytest tests/test_exactly_once.py tests/system/test_failpoints.py $(ARGS)
 	@$(BIN)/apexchainx soak
 
 check: lint types contracts ## lint, types, import contracts, dead code

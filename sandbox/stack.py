@@ -32,6 +32,8 @@ class StackOptions:
     ports: WorldPorts = field(default_factory=WorldPorts)
     ledger_seconds: float = 1.0
     time_skipping: bool = False
+    # False: the database survives every kill, and no power cut.
+    durable: bool = True
     # False: whoever asked for the stack runs the settlement worker himself.
     signs: bool = True
     # Environment variables of the house, over those of the caller.
@@ -63,6 +65,7 @@ class Stack:
                 self._options.ports,
                 ledger_seconds=self._options.ledger_seconds,
                 time_skipping=self._options.time_skipping,
+                durable=self._options.durable,
             )
             self._versions |= self._world.versions
             self.directory.accept(self._versions)

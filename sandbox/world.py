@@ -35,12 +35,14 @@ class World:
         *,
         ledger_seconds: float = 1.0,
         time_skipping: bool = False,
+        durable: bool = True,
     ) -> None:
         self.postgres: Postgres | None = None
         self.temporal: Temporal | None = None
         self.network: Network | None = None
         if not os.environ.get("DATABASE_URL"):
-            self.postgres = Postgres(directory, choose(ports.postgres, "--postgres-port"))
+            port = choose(ports.postgres, "--postgres-port")
+            self.postgres = Postgres(directory, port, durable)
         if not os.environ.get("TEMPORAL_ADDRESS"):
             self.temporal = Temporal(
                 directory,

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import precondition
 
 from activities.batches import BatchActivities
 from adapters.failpoints import POINTS
@@ -16,6 +16,7 @@ from stellar_sandbox.faults.fault_plan import Fault
 from tests.batch_worlds import FATES, MEMBERS_MAX, TRANSFERS, BatchWorld
 from tests.driven import BatchLife, Life
 from tests.machines import KEPT, KINDS, Book, fields
+from tests.recorded_schedules import Recorded, initialize, rule
 from tests.schedules import BENEFICIARY, CHANNEL_KEYS, CHANNELS, PROVIDER
 
 ROUNDS_TO_REST = 16
@@ -34,7 +35,7 @@ AT_FAULT = st.sampled_from(
 )
 
 
-class Together(RuleBasedStateMachine):
+class Together(Recorded):
     """A signer, a network, payments that go together, and everything that can happen to them."""
 
     book: ClassVar[Book]

@@ -15,11 +15,23 @@ from temporalio.client import Client
 
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
+from sandbox.stack import Stack
 from tests.owing import open_rail
 from tests.problem_checker import check_problem
+from tests.stacks import Stacks
 from tests.support import AT_ONCE, BRIEF, TERMS
+from tests.tiers import (  # noqa: F401 - hooks: pytest finds them here
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_ignore_collect,
+    pytest_report_header,
+    pytest_runtest_call,
+    pytest_runtest_logreport,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    seed,
+)
 
 # A busy machine is no failure of a property.
 settings.register_profile("house", deadline=None)
@@ -50,19 +62,19 @@ def surroundings() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-async def stack(
-    surroundings: None, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stack]:
+def stacks(surroundings: None, tmp_path_factory: pytest.TempPathFactory) -> Stacks:
+    """Where stacks come from; the workers of one run share what is made once."""
+    folder = tmp_path_factory.getbasetemp()
+    return Stacks((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cluster")
+
+
+@pytest.fixture(scope="session")
+async def stack(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Everything, kept alive until the last test has ended."""
     # Some tests write to the book what nobody should, and take it back: that must not stop the others.
     settings = {"INSPECTION_OPENS_BREAKER": "false"}
-    options = StackOptions(
-        tmp_path_factory.mktemp("stack"), free(), ledger_seconds=0.25, settings=settings
-    )
-    running = Stack(options)
-    await running.start()
-    yield running
-    await running.stop()
+    async with stacks.running(tmp_path_factory.mktemp("stack"), settings=settings) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

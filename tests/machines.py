@@ -10,9 +10,8 @@ from time import time_ns
 from typing import Any, ClassVar
 from uuid import uuid4
 
-import psycopg
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import precondition
 from sqlalchemy import text
 
 from activities.payments import PaymentActivities
@@ -21,9 +20,9 @@ from adapters.postgres.database import Database
 from adapters.postgres.policies import settle_agreement
 from domain.policies import Agreement
 from domain.reasons import ReasonCode
-from migrations.run import upgrade
 from stellar_sandbox.faults.fault_plan import Fault
 from tests.driven import Life
+from tests.recorded_schedules import Recorded, initialize, rule
 from tests.schedules import (
     BENEFICIARY,
     BOND,
@@ -34,6 +33,7 @@ from tests.schedules import (
     PROVIDER,
     World,
 )
+from tests.stacks import scratch_database
 
 PAYMENTS_MAX = 3
 ROUNDS_TO_REST = 40
@@ -80,16 +80,7 @@ class Book:
 @contextmanager
 def scratch_book(server_url: str) -> Iterator[Book]:
     """Make a database beside another, at the newest migration; it is dropped in the end."""
-    name = f"schedules_{uuid4().hex[:8]}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        # Nothing here is worth a flush to disk; it only has to be consistent.
-        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
-    url = server_url.rsplit("/", 1)[0] + f"/{name}"
-    if "?" in server_url:
-        url += "?" + server_url.split("?", 1)[1]
-    upgrade(url)
-    with asyncio.Runner() as runner:
+    with scratch_database(server_url) as url, asyncio.Runner() as runner:
         database = Database(url, connections_max=4)
         parties = (BOND, POOL, PROVIDER, BENEFICIARY)
         try:
@@ -97,8 +88,6 @@ def scratch_book(server_url: str) -> Iterator[Book]:
             yield Book(database, runner)
         finally:
             runner.run(database.close())
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 async def _agree(database: Database, *parties: str) -> None:
@@ -106,7 +95,7 @@ async def _agree(database: Database, *parties: str) -> None:
         await settle_agreement(connection, Agreement("default", *parties))
 
 
-class ExactlyOnce(RuleBasedStateMachine):
+class ExactlyOnce(Recorded):
     """A signer, a network and some payments, and everything that can happen to them."""
 
     book: ClassVar[Book]

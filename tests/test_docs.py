@@ -134,8 +134,8 @@ def test_every_decision_is_listed() -> None:
 def test_every_command_of_the_readme_exists_and_every_command_is_there() -> None:
     readme = _read("README.md")
     assert set(re.findall(r"^\| `apexchainx ([a-z]+)", readme, re.MULTILINE)) == set(COMMANDS)
-    targets = set(re.findall(r"^([a-z]+):.*##", _read("Makefile"), re.MULTILINE)) - {"help"}
-    assert set(re.findall(r"^\| `make ([a-z]+)`", readme, re.MULTILINE)) == targets
+    targets = set(re.findall(r"^([a-z-]+):.*##", _read("Makefile"), re.MULTILINE)) - {"help"}
+    assert set(re.findall(r"^\| `make ([a-z-]+)`", readme, re.MULTILINE)) == targets
 
 
 def test_no_link_leads_nowhere() -> None:

@@ -14,6 +14,7 @@ from benchmarks import books
 from domain.inspections import Inspection, Order
 from domain.invariants import Invariant
 from sandbox.stack import Stack
+from tests import stacks
 from tests.plants import AWAY, BREAKS, IN_FLIGHT, OWED, pay
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -30,7 +31,7 @@ PLANTED = {invariant: planted for planted, (invariant, _, _) in BREAKS.items()}
 
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         await books.write(database, 2_000)
         yield database
 

@@ -22,28 +22,23 @@ from adapters.stellar.rail import Rail
 from domain.breaks import BreakKind
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.reconciliation import Run
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
+from sandbox.stack import Stack
 from tests import witness
 from tests.owing import open_rail
 from tests.planting import Planter
 from tests.readers import Reader, open_reader
+from tests.stacks import Stacks
 from tests.support import eventually
 
 BULK = 100
 
 
 @pytest.fixture(scope="module")
-async def resting(
-    surroundings: None, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stack]:
+async def resting(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A stack whose schedules run once an hour."""
     settings = {"RECONCILIATION_EVERY_SECONDS": "3600", "INSPECTION_EVERY_SECONDS": "3600"}
-    directory = tmp_path_factory.mktemp("resting")
-    stack = Stack(StackOptions(directory, free(), ledger_seconds=0.25, settings=settings))
-    await stack.start()
-    yield stack
-    await stack.stop()
+    async with stacks.running(tmp_path_factory.mktemp("resting"), settings=settings) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from sqlalchemy.exc import IntegrityError
 from adapters.postgres import invariants
 from adapters.postgres.database import Database
 from api.clearings import ClearingBody, ClearingView, clear_break, show_clearing
-from benchmarks import books
 from domain.auth import Principal, Role
 from domain.breaks import BreakKind, Closing, ClosingKind
 from domain.clearings import Outcome
@@ -20,6 +19,7 @@ from domain.outages import Request
 from domain.reconciliation import Extent
 from sandbox.stack import Stack
 from services.accounting.breaks.close_break import CloseBreak, close_break
+from tests import stacks
 from tests.api.test_reconciliation import found, held
 from tests.owing import payment_owed
 from tests.telling import Listener, confirmed, told
@@ -31,7 +31,7 @@ ADA = Principal("ada", Role.ADMIN)
 
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

@@ -10,11 +10,11 @@ from adapters.postgres import inspections
 from adapters.postgres.database import Database
 from api.dependencies import Page
 from api.inspections import FindingView, get_inspection, list_findings
-from benchmarks import books
 from domain.auth import Principal, Role
 from domain.inspections import Finding, told_in_full
 from domain.invariants import PROMISES, Invariant
 from sandbox.stack import Stack
+from tests import stacks
 from tests.support import eventually
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,7 +25,7 @@ LATE = Finding(Invariant.PARTITIONED, "pay_1", "pending since long ago", overdue
 
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

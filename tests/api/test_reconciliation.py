@@ -10,13 +10,13 @@ from sqlalchemy import text
 from adapters.postgres import audit, breaks, ledger
 from adapters.postgres.database import Database
 from api.reconciliation import OwnerBody, assign_break
-from benchmarks import books
 from domain.breaks import BreakKind, BreakRecord, Closing, ClosingKind
 from domain.errors import Conflict, Invalid
 from domain.outages import Request
 from domain.reconciliation import GRACE_LEDGERS, Extent
 from sandbox.stack import Stack
 from services.accounting.breaks.close_break import CloseBreak, close_break
+from tests import stacks
 from tests.owing import payment_owed
 from tests.planting import tamper
 from tests.telling import PAYER, Listener, confirmed, told
@@ -28,7 +28,7 @@ PAYEE = "GBENEFICIARY"
 
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from benchmarks import books
 from sandbox.stack import Stack
+from tests import stacks
 from tests.plants import AWAY, BREAKS
 from tests.support import settled
 
@@ -49,7 +50,7 @@ async def test_the_book_of_real_lives_is_clean(stack: Stack, api: httpx.AsyncCli
 
 async def test_a_broken_book_is_told_by_its_ids_and_by_the_exit_code(stack: Stack) -> None:
     invariant, subject, statements = BREAKS["an amount that was changed"]
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         await books.write(database, 2_000)
         url = database.engine.url.set(drivername="postgresql")
         where = {"DATABASE_URL": url.render_as_string(hide_password=False)}

@@ -8,9 +8,9 @@ import pytest
 from adapters.postgres import auth
 from adapters.postgres.database import Database
 from domain.auth import Role
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
+from sandbox.stack import Stack
 from tests.conftest import KEY
+from tests.stacks import Stacks
 from tests.support import AT_ONCE, TERMS
 
 PEOPLE = {
@@ -20,13 +20,10 @@ PEOPLE = {
     "kim": Role.ENGINEER,
     "root": Role.ADMIN,
 }
-LEDGER_SECONDS = 1.0
 
 
 @pytest.fixture(scope="package")
-async def limited(
-    surroundings: None, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stack]:
+async def limited(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A stack that asks for approval above 1200 USDC and moves at most 5000 at once."""
     # Not by the suite's own environment, which later stacks would inherit.
     limits = {
@@ -34,13 +31,8 @@ async def limited(
         "SETTLEMENT_CAP_PER_PAYMENT": "5000",
         "SETTLEMENT_CAP_PER_DAY": "500000.5",
     }
-    options = StackOptions(
-        tmp_path_factory.mktemp("limited"), free(), ledger_seconds=LEDGER_SECONDS, settings=limits
-    )
-    running = Stack(options)
-    await running.start()
-    yield running
-    await running.stop()
+    async with stacks.running(tmp_path_factory.mktemp("limited"), settings=limits) as running:
+        yield running
 
 
 @pytest.fixture(scope="package")

@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.postgres import ledger
 from adapters.postgres.database import Database
-from benchmarks import books
 from domain.ledger import Entry, Posting, accrual, reversal, settlement
 from domain.payments import Payment
 from sandbox.stack import Stack
+from tests import stacks
 from tests.owing import payment_owed
 from tests.planting import tamper
 from tests.telling import confirmed
@@ -25,7 +25,7 @@ HASH = "aa" * 32
 @pytest.fixture(scope="module")
 async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
     """A book with one payment that was made, and all that proves it."""
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         payment = await payment_owed(database)
         await tamper(
             database,

@@ -1,11 +1,16 @@
 """A port is free, or it is the one asked for, or the refusal names it and the option."""
 
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from sandbox import ports
 from sandbox.processes import CannotStart
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_free_port_can_be_had_and_is_out_of_the_way_of_outgoing_connections() -> None:
@@ -38,3 +43,26 @@ def test_no_port_is_given_out_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_wish_is_a_free_port() -> None:
     assert ports.choose(None, "--port") != ports.choose(None, "--port")
+
+
+def test_a_port_that_another_process_gave_out_is_not_given_out_again() -> None:
+    """Two runs of the suite, or two workers of one, start their stacks at the same time."""
+    code = "from sandbox import ports; print(ports.free(), flush=True); input()"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        assert not ports._claim(port)
+        other.communicate("\n")
+    assert ports._claim(port), "it is free again when that process has ended"
+
+
+def test_a_wish_is_granted_for_a_port_that_its_holder_passed_on() -> None:
+    """A test draws a port and hands it to `apexchainx up --port`, which is another process."""
+    port = ports.free()
+    code = f"from sandbox import ports; print(ports.choose({port}, '--port'))"
+    command = [sys.executable, "-c", code]
+    chosen = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(chosen.stdout) == port

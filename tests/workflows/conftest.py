@@ -255,5 +255,7 @@ async def reaches(
 async def until(look: Callable[[], Awaitable[Any]], wanted: Callable[[Any], bool]) -> None:
     """Look again until what is found is wanted, within a limit."""
     async with asyncio.timeout(LIMIT_SECONDS):
+        pause = 0.02
         while not wanted(await look()):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.3, 0.1)

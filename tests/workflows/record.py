@@ -25,8 +25,8 @@ import httpx
 from stellar_sdk import Keypair, TransactionBuilder
 from temporalio.client import Client, WorkflowHandle
 
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
+from sandbox.stack import Stack
+from tests.stacks import Stacks
 from tests.support import TERMS, declare, eventually, resolve
 from tests.workflows import scenes
 from tests.workflows.compact import compact
@@ -160,10 +160,8 @@ async def on_a_stack(
     record: Callable[[httpx.AsyncClient, Stack, Client], Awaitable[None]],
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        options = StackOptions(Path(directory), free(), ledger_seconds=0.25, settings=settings)
-        stack = Stack(options)
-        await stack.start()
-        try:
+        stacks = Stacks(Path(directory) / "cluster")
+        async with stacks.running(Path(directory) / "data", settings=settings) as stack:
             url = f"{stack.url}/api/v1"
             headers = {"X-API-Key": KEY}
             async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as api:
@@ -171,8 +169,6 @@ async def on_a_stack(
                 (await api.post("/webhooks", json=webhook)).raise_for_status()
                 client = await Client.connect(stack.environment["TEMPORAL_ADDRESS"])
                 await record(api, stack, client)
-        finally:
-            await stack.stop()
 
 
 async def main() -> None:

@@ -13,7 +13,6 @@ from activities.payments import PaymentActivities
 from adapters.postgres import adoptions, attempts, batches, invariants, ledger
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
-from benchmarks import books
 from domain.adoptions import LEADER, Adoption, ByHand
 from domain.attempts import Preparation
 from domain.batches import Plan
@@ -25,6 +24,7 @@ from domain.payments import Payment, PaymentStatus
 from domain.reconciliation import Extent
 from sandbox.stack import Stack
 from services.accounting.breaks.close_break import CloseBreak, close_break
+from tests import stacks
 from tests.dying import dead, parking, settle
 from tests.gathering import CLASSIC, NETTED
 from tests.owing import NOW, payment_owed
@@ -38,7 +38,7 @@ LATER = NOW.replace(year=2100)
 
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

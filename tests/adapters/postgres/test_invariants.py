@@ -13,6 +13,7 @@ from benchmarks import books
 from domain.inspections import NAMED_MAX, Finding, broken
 from domain.invariants import Invariant
 from sandbox.stack import Stack
+from tests import stacks
 from tests.forgeries import FITTED, FORGERIES
 from tests.plants import AWAY, BREAKS, IN_FLIGHT, OWED, copy, ent, pay, verdict
 
@@ -21,7 +22,7 @@ POSTINGS = 2_000
 
 @pytest.fixture(scope="module")
 async def clean(stack: Stack) -> AsyncIterator[Database]:
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         await books.write(database, POSTINGS)
         yield database
 

@@ -25,7 +25,6 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.postgres import invariants, ledger
 from adapters.postgres.database import Database
-from benchmarks import books
 from domain.invariants import Invariant
 from domain.ledger import (
     SLOTS,
@@ -42,6 +41,7 @@ from domain.ledger import (
 from domain.payments import Payment, Treasury
 from domain.sla import PaymentType
 from sandbox.stack import Stack
+from tests import stacks
 
 PAYMENTS, WRITERS, ROUNDS = 3, 8, 12
 NUMBERS = count(1)
@@ -87,7 +87,7 @@ async def broken_promises(database: Database) -> list[str]:
 
 @pytest.fixture(scope="module")
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

@@ -17,12 +17,12 @@ from activities.reconciliation import READ_FOR_SECONDS
 from adapters.postgres import reconciliation, webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.policies import settle_agreement
-from benchmarks import books
 from domain.breaks import BreakKind
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.policies import Agreement
 from domain.reconciliation import Extent, Gap
 from sandbox.stack import Stack
+from tests import stacks
 from tests.owing import payment_owed
 from tests.planting import tamper
 from tests.telling import PAYER, Listener, Teller, confirmed, told
@@ -40,14 +40,14 @@ SUBSCRIBED = text(
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
     """A book of a test's own, whose chain begins with it."""
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
 @pytest.fixture(scope="module")
 async def gapped(stack: Stack) -> AsyncIterator[Database]:
     """A book that has read some ledgers, and lost others."""
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         listener = Listener(database)
         for extent in (Extent(5, 100), Extent(200, 300)):
             listener.teller.extent_told = extent

@@ -3,7 +3,6 @@ Whole lives whose payments are settled together: classic batches, netted, with t
 while they are under way. The chain's own history is the witness.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
+from sandbox.stack import Stack
 from tests import witness
 from tests.conftest import KEY
+from tests.stacks import Stacks
 from tests.support import AT_ONCE, TERMS, declare, lifecycle, resolve
 
 LIVES = 40
@@ -23,13 +22,10 @@ SIGNER = "settlement-worker"
 
 
 @pytest.fixture
-async def batching(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
+async def batching(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
     settings = {"SETTLEMENT_RAIL": "classic", "NETTING_WINDOW_SECONDS": "2"}
-    options = StackOptions(tmp_path / "data", free(), ledger_seconds=0.5, settings=settings)
-    stack = Stack(options)
-    await stack.start()
-    yield stack
-    await stack.stop()
+    async with stacks.running(tmp_path / "data", ledger_seconds=0.5, settings=settings) as stack:
+        yield stack
 
 
 async def test_lives_are_settled_together_and_each_share_once(batching: Stack) -> None:
@@ -44,7 +40,8 @@ async def test_lives_are_settled_together_and_each_share_once(batching: Stack) -
             await resolve(api, outage_id, 5 if index % 2 else 25)
             if index == LIVES // 2:
                 batching.kill(SIGNER)
-        await asyncio.gather(*(lifecycle(api, id_, "closed", 90) for id_ in outage_ids))
+        for outage_id in outage_ids:
+            await lifecycle(api, outage_id, "closed", 90)
         listed = await api.get("/payments", params={"page_size": 200})
         payments = {item["id"]: item for item in listed.json()["items"]}
         stories = [(await api.get(f"/payments/{id_}/story")).json() for id_ in payments]

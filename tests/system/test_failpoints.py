@@ -3,7 +3,7 @@ The signer dies by SIGKILL at every named point of a payment's life, alone and i
 again: no payment is made twice and none is lost. Real worker processes, a real Temporal server, the
 chain over its port.
 
-    KILLS=50 python -m pytest tests/test_failpoints.py
+    KILLS=50 python -m pytest tests/system/test_failpoints.py
 """
 
 import asyncio
@@ -32,9 +32,9 @@ from adapters.postgres.database import Database
 from adapters.postgres.tables import payments, postings
 from benchmarks import dues
 from domain.payments import Payment
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
+from sandbox.stack import Stack
 from tests import witness
+from tests.stacks import Stacks
 from tests.support import eventually
 from workflows.payments import PaymentWorkflow
 
@@ -71,16 +71,11 @@ TOGETHER = {"SETTLEMENT_RAIL": "classic", "NETTING_WINDOW_SECONDS": "1"}
 
 @pytest.fixture
 async def unsigned(
-    surroundings: None, tmp_path: Path, request: pytest.FixtureRequest
+    stacks: Stacks, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[Stack]:
     """Everything but a signer, with settings of its own."""
-    options = StackOptions(
-        tmp_path / "data", free(), ledger_seconds=0.25, signs=False, settings=request.param
-    )
-    stack = Stack(options)
-    await stack.start()
-    yield stack
-    await stack.stop()
+    async with stacks.running(tmp_path / "data", signs=False, settings=request.param) as stack:
+        yield stack
 
 
 @asynccontextmanager

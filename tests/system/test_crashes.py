@@ -21,9 +21,9 @@ from sqlalchemy import func, select
 from adapters.postgres.database import Database
 from adapters.postgres.tables import findings, inspections, outages, payments, postings
 from domain.errors import Unavailable
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
+from sandbox.stack import Stack
 from tests import witness
+from tests.stacks import Stacks
 
 OUTAGES = 200
 PARTS = ("settlement-worker", "worker", "api", "temporal", "postgres", "stellar")
@@ -55,14 +55,14 @@ def history_of_outages() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-async def crashing(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
+async def crashing(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
     """The book is inspected all the time: it keeps its promises at every moment, not only in the end."""
     settings = {"INSPECTION_EVERY_SECONDS": "1"}
-    options = StackOptions(tmp_path / "data", free(), ledger_seconds=0.5, settings=settings)
-    stack = Stack(options)
-    await stack.start()
-    yield stack
-    await stack.stop()
+    # With the database as users have it: the one test that kills it keeps their settings.
+    async with stacks.running(
+        tmp_path / "data", ledger_seconds=0.5, durable=True, settings=settings
+    ) as stack:
+        yield stack
 
 
 async def closed(database: Database) -> int:

@@ -15,9 +15,9 @@ from temporalio.client import Client
 from adapters.postgres.database import Database
 from adapters.postgres.tables import payments
 from benchmarks import dues
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
+from sandbox.stack import Stack
 from tests import witness
+from tests.stacks import Stacks
 from tests.support import eventually
 from workflows.payments import PaymentWorkflow
 
@@ -26,11 +26,9 @@ SECONDS = 150
 
 
 @pytest.fixture
-async def crowded(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
-    stack = Stack(StackOptions(tmp_path / "data", free(), ledger_seconds=0.5))
-    await stack.start()
-    yield stack
-    await stack.stop()
+async def crowded(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
+    async with stacks.running(tmp_path / "data", ledger_seconds=0.5) as stack:
+        yield stack
 
 
 async def confirmed(database: Database) -> int:

@@ -3,7 +3,6 @@ Book and chain on a whole stack, with the schedule's own pace: hundreds of payme
 and each kind of break that is planted is found within a minute.
 """
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -14,11 +13,11 @@ import httpx
 import pytest
 
 from adapters.postgres.database import Database
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
+from sandbox.stack import Stack
 from tests.conftest import KEY
 from tests.owing import open_rail, payment_owed
 from tests.planting import UNKNOWN_HASH, Planter, tamper
+from tests.stacks import Stacks
 from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve
 from tests.telling import confirmed
 
@@ -27,17 +26,14 @@ FOUND_WITHIN_SECONDS = 60
 
 
 @pytest.fixture
-async def reconciled(surroundings: None, tmp_path: Path) -> AsyncIterator[Stack]:
+async def reconciled(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
     """
     A stack of its own, at its own pace: ledgers of a second, a comparison every 15 seconds. What is
     planted breaks the book too, and here it is reconciliation that shall stop it.
     """
     settings = {"INSPECTION_OPENS_BREAKER": "false"}
-    options = StackOptions(tmp_path / "data", free(), ledger_seconds=1.0, settings=settings)
-    stack = Stack(options)
-    await stack.start()
-    yield stack
-    await stack.stop()
+    async with stacks.running(tmp_path / "data", ledger_seconds=1.0, settings=settings) as stack:
+        yield stack
 
 
 async def settle_many(api: httpx.AsyncClient) -> list[dict[str, Any]]:
@@ -47,7 +43,9 @@ async def settle_many(api: httpx.AsyncClient) -> list[dict[str, Any]]:
     outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(LIVES)]
     for index, outage_id in enumerate(outage_ids):
         await resolve(api, outage_id, 5 if index % 2 else 25)
-    await asyncio.gather(*(lifecycle(api, id_, "closed", 120) for id_ in outage_ids))
+    # One after the other: two hundred who look at once keep the stack from its work.
+    for outage_id in outage_ids:
+        await lifecycle(api, outage_id, "closed", 120)
     listed = await api.get("/payments", params={"page_size": 200, "type": "penalty"})
     payments: list[dict[str, Any]] = listed.json()["items"]
     return payments

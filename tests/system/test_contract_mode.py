@@ -20,11 +20,11 @@ from temporalio.client import Client
 
 from adapters.postgres import execution_modes
 from adapters.postgres.database import Database
-from sandbox.ports import free
-from sandbox.stack import Stack, StackOptions
+from sandbox.stack import Stack
 from stellar_sandbox.testing.contract_client import ContractClient
 from tests import vectors, witness
 from tests.conftest import KEY
+from tests.stacks import Stacks
 from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve, settled
 from workflows.attestations import AttestationWorkflow
 
@@ -34,17 +34,12 @@ DEFAULT_HASH = "1417728228875630226"
 
 @pytest.fixture(scope="module")
 async def contracted(
-    surroundings: None, tmp_path_factory: pytest.TempPathFactory
+    stacks: Stacks, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Stack]:
     """Everything, in contract mode."""
     mode = {"CONTRACT_EXECUTION_MODE": "soroban"}
-    options = StackOptions(
-        tmp_path_factory.mktemp("contracted"), free(), ledger_seconds=0.25, settings=mode
-    )
-    running = Stack(options)
-    await running.start()
-    yield running
-    await running.stop()
+    async with stacks.running(tmp_path_factory.mktemp("contracted"), settings=mode) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

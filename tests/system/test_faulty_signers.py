@@ -1,0 +1,15 @@
+"""The schedules themselves find each faulty signer, and not only those that were written down."""
+
+import pytest
+
+from sandbox.stack import Stack
+from tests.simulation_runs import FAULTY, check_wrong, search, signer_played
+
+COMMAND = "python -m pytest tests/system/test_faulty_signers.py"
+
+
+@pytest.mark.parametrize("faulty", FAULTY, ids=lambda faulty: faulty.__name__)
+def test_what_others_do_wrong_is_found_without_a_record(stack: Stack, faulty: type) -> None:
+    with signer_played(stack, faulty) as machine:
+        wrong = search(machine, f"{COMMAND} -k {faulty.__name__}")
+    check_wrong(faulty.__name__, wrong)

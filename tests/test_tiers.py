@@ -1,0 +1,55 @@
+"""A tier that outgrew its budget is red, every test is in a tier, and what is on record exists."""
+
+import json
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from tests import tiers
+from tests.recorded_schedules import read_schedules
+from tests.simulation_runs import FAULTY
+from tests.tiers import DURATIONS, TESTS, TIERS, Spent, Tier
+
+TIER = Tier(cpu_seconds=100, test_seconds=10)
+
+
+def test_a_tier_within_its_budget_is_left_alone() -> None:
+    assert Spent(cpu_seconds=100, slowest={"a": 10.0}).too_much_for(TIER) == []
+
+
+def test_a_tier_that_outgrew_its_budget_says_so() -> None:
+    (sentence,) = Spent(cpu_seconds=101).too_much_for(TIER)
+    assert "101 CPU-seconds, its budget is 100" in sentence
+
+
+def test_a_test_that_is_too_slow_is_named() -> None:
+    (sentence,) = Spent(slowest={"quick": 9.9, "slow": 10.1}).too_much_for(TIER)
+    assert sentence.startswith("slow took 10 s")
+
+
+def test_a_run_that_took_too_much_ends_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = SimpleNamespace(getoption={"--tier": "unit", "--write-durations": False}.get)
+    for name in tiers.CHOSEN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(tiers, "_spent", Spent(slowest={"slow": 1e9}))
+    session = SimpleNamespace(config=config, exitstatus=pytest.ExitCode.OK)
+    tiers.pytest_sessionfinish(cast(pytest.Session, session))
+    assert session.exitstatus == pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.mark.parametrize("part", [*tiers.UNIT, *tiers.NOT_UNIT])
+def test_what_is_named_a_unit_exists(part: str) -> None:
+    assert (TESTS / part).exists()
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_what_each_tier_took_is_on_record_and_within_its_budget(tier: str) -> None:
+    kept = json.loads(DURATIONS.read_text())[tier]
+    assert kept["cpu_seconds"] <= TIERS[tier].cpu_seconds
+    assert max(kept["slowest"].values()) <= TIERS[tier].test_seconds
+    assert kept["files"]
+
+
+def test_a_schedule_is_on_record_for_each_faulty_signer_and_for_no_other() -> None:
+    assert read_schedules().keys() == {faulty.__name__ for faulty in FAULTY}

@@ -1,0 +1,245 @@
+"""
+Tiers of tests: what belongs to each, what it may cost, and in which order it runs.
+
+    make unit         what needs no server: domain, settings, adapters, the chain in memory
+    make test         all of that, and everything a change usually breaks, on one whole stack a worker
+    make test-system  kills, crashes, crowds, fresh schedules, the commands a user types
+    make soak         hours
+
+A tier that outgrew its budget is red, though all its tests pass: make the tests cheaper, or move what
+only few changes break to the next tier. What is counted is the CPU time of the run and of all its
+children, because that is the same on a busy machine; the budget is what two idle cores can do in the
+time that the tier may take. A single test has a limit on the clock; the time in which something on
+this machine waited for a core (Linux tells: /proc/pressure/cpu) does not count, unless the test itself
+worked in it.
+
+What each file took is in tests/durations.json: a run starts with what takes longest, so that both
+workers end together. `make durations` measures anew; commit the file with what changed it.
+"""
+
+import json
+import os
+import resource
+import secrets
+import time
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TESTS = Path(__file__).parent
+DURATIONS = TESTS / "durations.json"
+SYSTEM = TESTS / "system"
+PRESSURE = Path("/proc/pressure/cpu")
+UNIT = (
+    *("domain", "adapters/stellar", "adapters/test_settings.py", "adapters/test_subscribers.py"),
+    *("sandbox", "api", "cli/test_main.py", "benchmarks"),
+    *("test_tidy.py", "test_docs.py", "test_contract_parity.py", "test_tiers.py"),
+)
+# In those folders, and it starts processes.
+NOT_UNIT = ("sandbox/stellar/test_process.py", "sandbox/test_network.py")
+# Whoever asks for one of these has a server started.
+SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
+# Started for a few files, which therefore go to one worker; the stack of all tests is each worker's own.
+SHARED = ("limited",)
+# Who sets one of these has chosen to take longer.
+CHOSEN = {"SCHEDULES", "KILLS", "RECORD_SCHEDULES"}
+# Where durations.json is silent.
+UNKNOWN_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Tier:
+    """What may be spent on a run, and on the slowest of its tests."""
+
+    cpu_seconds: float
+    test_seconds: float
+
+
+TIERS = {"unit": Tier(50, 10), "test": Tier(600, 20), "system": Tier(1200, 240)}
+
+
+@dataclass
+class Spent:
+    """What this run took."""
+
+    began: float = field(default_factory=time.monotonic)
+    tests: int = 0
+    files: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    slowest: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+    def end(self) -> None:
+        parts = [
+            resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ]
+        self.cpu_seconds = sum(part.ru_utime + part.ru_stime for part in parts)
+        self.wall_seconds = time.monotonic() - self.began
+
+    def too_much_for(self, tier: Tier) -> list[str]:
+        """Say what is over the budget."""
+        over = [
+            f"{test} took {seconds:.0f} s, a test of this tier may take {tier.test_seconds:.0f}"
+            for test, seconds in self.slowest.items()
+            if seconds > tier.test_seconds
+        ]
+        if self.cpu_seconds > tier.cpu_seconds:
+            over.append(
+                f"the tier took {self.cpu_seconds:.0f} CPU-seconds, its budget is "
+                f"{tier.cpu_seconds:.0f}: see tests/tiers.py"
+            )
+        return over
+
+
+_spent = Spent()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tier", choices=list(TIERS), help="collect this tier, and hold its budget")
+    parser.addoption("--write-durations", action="store_true", help="write tests/durations.json")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Before the workers start, which inherit it: all of a run draw from one seed, and what is
+    # parametrised over a set has one order.
+    os.environ.setdefault("SEED", str(secrets.randbits(31)))
+    os.environ.setdefault("PYTHONHASHSEED", str(int(os.environ["SEED"]) % 2**32))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"fresh schedules are drawn from SEED={os.environ['SEED']}"
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """What fresh schedules are drawn from."""
+    return int(os.environ["SEED"])
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave other tiers alone, unless a path was named."""
+    tier = config.getoption("--tier")
+    if tier is None or config.args_source is pytest.Config.ArgsSource.ARGS:
+        return None
+    within = collection_path.is_relative_to
+    if tier == "unit":
+        parts = [TESTS / part for part in UNIT]
+        wanted = any(within(part) or part.is_relative_to(collection_path) for part in parts)
+        unwanted = any(within(TESTS / part) for part in NOT_UNIT)
+        return None if wanted and not unwanted else True
+    if tier == "system":
+        return None if within(SYSTEM) or SYSTEM.is_relative_to(collection_path) else True
+    return True if within(SYSTEM) else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist takes the groups down
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--tier") == "unit":
+        idle = [item for item in items if not SERVERS & set(_fixtures(item))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(idle)])
+        items[:] = idle
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    if config.getoption("--tier"):
+        _put_longest_first(items, _known_seconds(config.getoption("--tier")))
+
+
+def _fixtures(item: pytest.Item) -> Iterable[str]:
+    return getattr(item, "fixturenames", ())
+
+
+def _group(item: pytest.Item) -> str:
+    """What must stay together: a file, and those who share what is started for them."""
+    shared = [name for name in SHARED if name in _fixtures(item)]
+    return shared[0] if shared else _file(item.nodeid)
+
+
+def _put_longest_first(items: list[pytest.Item], known: dict[str, float]) -> None:
+    tests = Counter(_file(item.nodeid) for item in items)
+    groups: defaultdict[str, float] = defaultdict(float)
+    for item in items:
+        file = _file(item.nodeid)
+        groups[_group(item)] += known.get(file, UNKNOWN_SECONDS * tests[file]) / tests[file]
+    items.sort(key=lambda item: (-groups[_group(item)], _group(item)))  # stable within a group
+
+
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0].partition("@")[0]
+
+
+def _known_seconds(tier: str) -> dict[str, float]:
+    known = json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
+    return dict(known.get(tier, {}).get("files", {}))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    began, worked, stalled = time.monotonic(), time.process_time(), _stalled_seconds()
+    try:
+        return (yield)
+    finally:
+        moving = time.monotonic() - began - (_stalled_seconds() - stalled)
+        # On a busy machine something waits all the time; what was worked meanwhile counts.
+        item.user_properties.append(("seconds", max(moving, time.process_time() - worked)))
+
+
+def _stalled_seconds() -> float:
+    """How long, since the machine began, something of it had to wait for a core."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(PRESSURE.read_text().splitlines()[0].rpartition("total=")[2]) / 1e6
+    return 0.0
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _spent.files[_file(report.nodeid)] += report.duration
+    if report.when == "call":
+        _spent.tests += 1
+        seconds = dict(report.user_properties).get("seconds", report.duration)
+        assert isinstance(seconds, float)
+        _spent.slowest[report.nodeid.partition("@")[0]] = seconds
+
+
+@pytest.hookimpl(trylast=True)  # after the workers have ended
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    tier = session.config.getoption("--tier")
+    if tier is None or hasattr(session.config, "workerinput"):
+        return
+    _spent.end()
+    chosen = CHOSEN & os.environ.keys()
+    if session.exitstatus == 0 and not chosen and _spent.too_much_for(TIERS[tier]):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if session.config.getoption("--write-durations"):
+        _write_durations(tier)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    tier = config.getoption("--tier")
+    if tier is None:
+        return
+    terminalreporter.section(f"tier {tier}")
+    terminalreporter.line(
+        f"{_spent.tests} tests, {_spent.cpu_seconds:.0f} CPU-seconds of "
+        f"{TIERS[tier].cpu_seconds:.0f}, {_spent.wall_seconds:.0f} s on the clock"
+    )
+    for sentence in _spent.too_much_for(TIERS[tier]):
+        terminalreporter.line(sentence, red=True)
+
+
+def _write_durations(tier: str) -> None:
+    kept = json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
+    slowest = sorted(_spent.slowest.items(), key=lambda each: -each[1])[:10]
+    kept[tier] = {
+        "tests": _spent.tests,
+        "cpu_seconds": round(_spent.cpu_seconds),
+        "wall_seconds": round(_spent.wall_seconds),
+        "slowest": {test: round(seconds, 1) for test, seconds in slowest},
+        "files": {file: round(seconds, 1) for file, seconds in sorted(_spent.files.items())},
+    }
+    DURATIONS.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n")
