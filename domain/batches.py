@@ -119,7 +119,7 @@ class Ejection:
     deliveries: list[str]
 
 
-def at_fault(riding: Sequence[Transfer], obstacles: Mapping[int, str]) -> list[Ejected]:
+def at_fault(riding: Sequence[Transfer], obstacles: Mapping[int, Reason]) -> list[Ejected]:
     """Return who rides in the transfers, named by number, that cannot be made."""
     return [
         Ejected(share.payment_id, obstacles[transfer.number])

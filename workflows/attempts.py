@@ -62,9 +62,11 @@ class Landing(Life):
         rounds = 0
         while True:
             answer = await self.insist(AttemptSteps.submit_payment, attempt)
-            if answer.outbid and (higher := await self.raised(attempt)) != attempt:
-                attempt = higher
-                continue
+            if answer.outbid:
+                higher = await self.insist(AttemptSteps.raise_fee, attempt)
+                if higher != attempt:
+                    attempt = higher
+                    continue
             self.note(f"{attempt.newest_hash}: {answer}; watching for it in a ledger")
             observation = await self.insist(AttemptSteps.observe_payment, attempt, OBSERVE_TIMEOUT)
             if observation.outcome is not Outcome.OPEN:

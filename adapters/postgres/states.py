@@ -69,7 +69,7 @@ class Machine(Generic[State]):
     def condition(self, to: State, only: Collection[State] | None = None) -> str:
         """The rows that may make the move as SQL, to stand behind WHERE."""
         names = ", ".join(f"'{state}'" for state in self.sources(to, only))
-        return f"{self.table.name}.status IN ({names})"
+        return f"{self.table.name}.status IN ({names})" if names else "false"
 
     def named(self, key: Mapping[str, Any]) -> ColumnElement[bool]:
         return and_(sa.true(), *(self.table.c[name] == value for name, value in key.items()))

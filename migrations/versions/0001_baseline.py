@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_2698f3c78aa5"
+revision = "0001_7562764dfb5a"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -185,6 +185,12 @@ def upgrade() -> None:
             "signed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
         sa.Column("voids", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("voids_code", sa.String(length=40), nullable=True),
+        sa.CheckConstraint(
+            "(voids_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            name=op.f("ck_envelopes_voids_code"),
+        ),
+        sa.CheckConstraint("(voids_code IS NULL) = (voids = '')", name=op.f("ck_envelopes_voids")),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_envelopes")),
     )
     op.create_index("ix_envelopes_attempt", "envelopes", ["payment_id", "n"], unique=False)
@@ -418,9 +424,14 @@ def upgrade() -> None:
         "submissions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("detail", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column(
             "sent_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
+        sa.CheckConstraint(
+            "(status IN ('DUPLICATE', 'ERROR', 'NOT_SENT', 'PENDING', 'TRY_AGAIN_LATER', 'UNKNOWN'))",
+            name=op.f("ck_submissions_status"),
         ),
         sa.ForeignKeyConstraint(["hash"], ["envelopes.hash"], name=op.f("fk_submissions_hash")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_submissions")),
@@ -449,6 +460,8 @@ def upgrade() -> None:
         sa.Column("filed_by", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ruling_deadline", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reviewed_by", sa.String(length=200), nullable=True),
+        sa.Column("review_began_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ruled_by", sa.String(length=200), nullable=True),
         sa.Column("ruled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolution_note", sa.Text(), nullable=True),
@@ -456,11 +469,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
     )
     op.create_index(
-        "uq_disputes_one_open",
+        "uq_disputes_one_undecided",
         "disputes",
         ["outage_id"],
         unique=True,
-        postgresql_where=sa.text("status = 'open'"),
+        postgresql_where=sa.text("status IN ('open', 'under_review')"),
     )
     op.create_table(
         "events",
@@ -492,14 +505,27 @@ def upgrade() -> None:
         sa.Column("to_address", sa.String(length=56), nullable=False),
         sa.Column("transaction_hash", sa.String(length=64), nullable=True),
         sa.Column("ledger", sa.BigInteger(), nullable=True),
-        sa.Column("parked_reason", sa.Text(), nullable=True),
+        sa.Column("reason_code", sa.String(length=40), nullable=True),
+        sa.Column("status_reason", sa.Text(), nullable=True),
         sa.Column("correlation_id", sa.String(length=100), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("gathered_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            name=op.f("ck_payments_reason_code"),
+        ),
+        sa.CheckConstraint(
             "(status = 'confirmed') = (transaction_hash IS NOT NULL AND confirmed_at IS NOT NULL)",
             name=op.f("ck_payments_confirmed"),
+        ),
+        sa.CheckConstraint(
+            "(status IN ('held', 'parked', 'quarantined')) = (reason_code IS NOT NULL)",
+            name=op.f("ck_payments_stopped"),
+        ),
+        sa.CheckConstraint(
+            "(reason_code IS NULL) = (status_reason IS NULL)",
+            name=op.f("ck_payments_status_reason"),
         ),
         sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_payments_amount")),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_payments_outage_id")),
@@ -837,7 +863,15 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
         sa.Column("live", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("reason_code", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            name=op.f("ck_shares_reason_code"),
+        ),
+        sa.CheckConstraint(
+            "(reason_code IS NULL) = (reason IS NULL)", name=op.f("ck_shares_reason")
+        ),
         sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_shares_amount")),
         sa.ForeignKeyConstraint(
             ["leader", "n"], ["attempts.payment_id", "attempts.n"], name=op.f("fk_shares_leader_n")

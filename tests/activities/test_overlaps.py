@@ -15,7 +15,6 @@ from activities.batches import BatchActivities
 from activities.limits import Gate
 from activities.payments import PaymentActivities
 from adapters.postgres import attempts, batches, payments, shares
-from adapters.postgres import states as transitions
 from adapters.postgres.database import Database
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
@@ -30,6 +29,7 @@ from domain.batches import Batch, BatchSighting, Gathering, Plan
 from domain.errors import TryAgain
 from domain.limits import Limits
 from domain.payments import Payment, PaymentStatus
+from domain.reasons import ReasonCode
 from sandbox.stack import Stack
 from services.settlement.approvals.void_approvals import void_approvals_within
 from tests.activities.test_breakers import close
@@ -157,15 +157,8 @@ async def test_who_was_stopped_with_bytes_that_land_is_confirmed(
     steps, batch = await gathered(database, rail, CLASSIC, *owed)
     sighting = await landed(steps, batch)
     async with database.autocommit() as connection:
-        late = because("late")
-        await transitions.move(
-            connection,
-            transitions.PAYMENTS,
-            {"id": owed[0].id},
-            PaymentStatus.PARKED,
-            reason_code=late.code,
-            status_reason=late.sentence,
-        )
+        late = {"reason_code": ReasonCode.PAYEE_MISSING, "status_reason": "late"}
+        await payments.move(connection, owed[0].id, PaymentStatus.PARKED, **late)
     await steps.book_batch(sighting)
     assert await states(database, *owed) == [("confirmed", None)] * 2
 
@@ -281,10 +274,14 @@ async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like
     steps = PaymentActivities(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
-    for status, expected in ((PaymentStatus.PREPARED, []), (PaymentStatus.HELD, [payment.id])):
+    held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
+    for status, given, expected in (
+        (PaymentStatus.PREPARED, {}, []),
+        (PaymentStatus.HELD, held, [payment.id]),
+    ):
         await approved(database, payment, f"ada-{status}")
         async with database.transaction() as connection:
-            await payments.move(connection, payment.id, status)
+            await payments.move(connection, payment.id, status, **given)
             assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected
     gate = Gate(database, Limits(approval_above=1))
     why = await PaymentActivities(database, rail, gate).prepare_payment(payment)

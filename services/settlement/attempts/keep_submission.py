@@ -3,8 +3,9 @@
 from adapters.postgres import envelopes
 from adapters.postgres.database import Database
 from domain.attempts import Attempt
+from domain.envelopes import SendAnswer
 
 
-async def keep_submission(database: Database, attempt: Attempt, answer: str) -> None:
+async def keep_submission(database: Database, attempt: Attempt, answer: SendAnswer) -> None:
     async with database.autocommit() as connection:
         await envelopes.note_submission(connection, attempt, answer)

@@ -6,6 +6,7 @@ from adapters.postgres import attempts, envelopes, reconciliation
 from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
 from domain.attempts import Attempt, Observation, Outcome
+from domain.envelopes import SendAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Bids:
 
     reservation: Reservation | None
     raises: int
-    answers: list[str]
+    answers: list[SendAnswer]
 
 
 async def read_bids(database: Database, attempt: Attempt) -> Bids:
