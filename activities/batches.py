@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.attempts import AttemptActivities, attempt_of
 from activities.limits import Gate
-from activities.shares import call_back, leave_out
+from activities.shares import call_back_stopped, leave_out_obstructed
 from adapters.failpoints import reach
 from adapters.postgres import batches, shares
 from adapters.postgres.attempts import Reservation
@@ -84,7 +84,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
                 return await read_preparation(self.database, batch, attempt)
             times_signed = len(await self.signed(attempt))
         elif riding and (obstacles := await self.rail.obstacles(riding)):
-            await leave_out(self.database, held, riding, obstacles)
+            await leave_out_obstructed(self.database, held, riding, obstacles)
             raise TryAgain(f"batch {batch.id} goes on without {len(obstacles)} transfers")
         if riding and (silence := await self.gate.silence()):
             if held.envelope is not None:
@@ -94,7 +94,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
             why = next(iter(made.values())).obstacle
             return await self._stuck(batch, held.envelope, why, PaymentStatus.PARKED)
         if held.envelope is None and (
-            left := await call_back(self.database, self.gate, held, riders, riding)
+            left := await call_back_stopped(self.database, self.gate, held, riders, riding)
         ):
             raise TryAgain(f"batch {batch.id} goes on without {left} payments")
         return await self._signed_anew(batch, held, riding, times_signed)
@@ -116,7 +116,7 @@ class BatchActivities(AttemptActivities, BatchSteps):
             if held.envelope is not None:
                 return await self._stuck(batch, held.envelope, error.reason, PaymentStatus.PARKED)
             obstacles = dict.fromkeys(_numbers(riding), error.reason)
-            await leave_out(self.database, held, riding, obstacles)
+            await leave_out_obstructed(self.database, held, riding, obstacles)
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
         reach("after_sign")
         # Committed before the first byte leaves the process.

@@ -11,11 +11,11 @@ from domain.batches import at_fault
 from domain.payments import Payment
 from domain.reasons import Reason
 from domain.shares import Transfer
-from services.settlement.batches import call_back as calling_back
-from services.settlement.batches import leave_out as leaving_out
+from services.settlement.batches.call_back import call_back
+from services.settlement.batches.leave_out import leave_out
 
 
-async def leave_out(
+async def leave_out_obstructed(
     database: Database,
     held: Reservation,
     riding: Sequence[Transfer],
@@ -23,11 +23,11 @@ async def leave_out(
 ) -> None:
     """Park those who cannot be paid, before anything is signed for them."""
     out = at_fault(riding, obstacles)
-    await leaving_out.leave_out(database, held, out, datetime.now(UTC))
+    await leave_out(database, held, out, datetime.now(UTC))
     reach("after_park")
 
 
-async def call_back(
+async def call_back_stopped(
     database: Database,
     gate: Gate,
     held: Reservation,
@@ -49,5 +49,5 @@ async def call_back(
         for share in transfer.shares
     ]
     if left:
-        await calling_back.call_back(database, held, left, stopped)
+        await call_back(database, held, left, stopped)
     return len(left)

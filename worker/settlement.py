@@ -29,7 +29,7 @@ from domain.breakers import Tolerance
 from domain.errors import ChainUnavailable, ContractMismatch
 from domain.execution_modes import ExecutionMode
 from domain.limits import Limits
-from services.settlement.channels.register_channels import RegisterChannels, register_channels
+from services.settlement.channels.begin_settlement import BeginSettlement, begin_settlement
 from services.settlement.limits.set_limits import set_limits
 from worker.surveys import Survey
 from workflows.batches import GatheringWorkflow
@@ -52,7 +52,7 @@ async def settlement_activities(
     calculator = await _calculator(settings, rail)
     # Only now: a contract that is not fit to be asked would stop every verdict from here on.
     mode = settings.contract_execution_mode
-    await register_channels(database, RegisterChannels(sequences, mode, datetime.now(UTC)))
+    await begin_settlement(database, BeginSettlement(sequences, mode, datetime.now(UTC)))
     stack.push_async_callback(_stop, asyncio.create_task(survey.go_on()))
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
     gate = await _gate(settings, database, client)

@@ -31,7 +31,7 @@ from domain.disputes import Deciding, Dispute, Filing, Ruling
 from domain.errors import Conflict, ContractMismatch, NotFound
 from domain.execution_modes import ExecutionMode
 from domain.payments import Settling
-from services.settlement.channels.register_channels import RegisterChannels, register_channels
+from services.settlement.channels.begin_settlement import BeginSettlement, begin_settlement
 from services.sla.attestations.conclude_attestation import UNEXPLAINED
 from stellar_sandbox.testing.contract_client import ContractClient
 from tests.attesting import ASKER, NOW, attested, count, judged, prepared, rows
@@ -227,4 +227,4 @@ async def test_who_judges_goes_by_what_the_settlement_worker_said_last(database:
 
 async def set_mode(database: Database, mode: ExecutionMode) -> None:
     for _ in range(2):  # said again, it is no news
-        await register_channels(database, RegisterChannels({}, mode, datetime.now(UTC)))
+        await begin_settlement(database, BeginSettlement({}, mode, datetime.now(UTC)))

@@ -12,7 +12,7 @@ from domain.execution_modes import ExecutionMode
 
 
 @dataclass(frozen=True, slots=True)
-class RegisterChannels:
+class BeginSettlement:
     """`sequences` says how far the network has consumed the sequence of each channel account."""
 
     sequences: Mapping[str, int]
@@ -20,7 +20,7 @@ class RegisterChannels:
     at: datetime
 
 
-async def register_channels(database: Database, command: RegisterChannels) -> None:
+async def begin_settlement(database: Database, command: BeginSettlement) -> None:
     """Keep channels and mode; only a change of the mode is written to the audit trail."""
     mode, at = command.mode, command.at
     async with database.transaction() as connection:
