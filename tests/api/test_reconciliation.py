@@ -106,7 +106,7 @@ async def test_what_the_worker_will_book_is_not_booked_by_hand(
     with pytest.raises(Conflict, match="the engine's own bytes"):
         await close(book, break_id, ClosingKind.SUSPENSE)
     await confirmed(book, payment, OURS, LATEST - GRACE_LEDGERS)
-    with pytest.raises(Conflict, match="confirmed this transfer meanwhile"):
+    with pytest.raises(Conflict, match="the transfer was confirmed meanwhile"):
         await close(book, break_id, ClosingKind.SUSPENSE)
     await close(book, break_id, ClosingKind.NONE)
     assert (await held(book))["treasury:bond"] == -(await on_chain(book))
@@ -127,7 +127,7 @@ async def test_a_row_that_was_changed_moves_no_money_when_its_break_is_closed(
     )
     (break_id,) = (await found(book, listener)).values()
     before = await held(book)
-    with pytest.raises(Invalid, match="no difference to book"):
+    with pytest.raises(Invalid, match="no difference to post"):
         await close(book, break_id, ClosingKind.SUSPENSE)
     assert (await close(book, break_id, ClosingKind.NONE)).closed_by == "ada"
     assert await held(book) == before

@@ -210,7 +210,7 @@ async def test_a_payout_address_is_proven_and_cools_off(
     stranger = Keypair.random().public_key
     await registered(api, stranger)
     refused = await api.put(where, json={"address": stranger})
-    assert (refused.status_code, "nobody has proven" in refused.json()["detail"]) == (409, True)
+    assert (refused.status_code, "no owner has proven" in refused.json()["detail"]) == (409, True)
 
     await proven(api, beneficiary)
     asked = await api.put(where, json={"address": beneficiary.public_key})
