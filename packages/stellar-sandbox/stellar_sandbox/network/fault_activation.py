@@ -89,7 +89,7 @@ def _check_address(network: Network, fault: Fault) -> None:
         if root.load_account(fault.address) is None:
             raise InvalidFaultPlan(f"There is no account {fault.address} to freeze.")
     elif root.load_trustline(fault.address, asset) is None:
-        raise InvalidFaultPlan(f"{fault.address} has no trustline to disturb.")
+        raise InvalidFaultPlan(f"{fault.address} has no trustline.")
 
 
 def _select_nodes(network: Network, fault: Fault) -> list[Node]:

@@ -66,7 +66,7 @@ class Network:
         return self.ledger.passphrase
 
     async def run(self) -> None:
-        """Close a ledger every `close_seconds`, for as long as the task lives."""
+        """Close a ledger every `close_seconds`, for as long as the task runs."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         while self.settings.close_seconds:

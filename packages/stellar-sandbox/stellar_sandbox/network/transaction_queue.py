@@ -44,9 +44,6 @@ class TransactionQueue:
         self._pending: dict[str, QueuedTransaction] = {}
         self._bans: deque[set[bytes]] = deque([set() for _ in range(BAN_DEPTH)], BAN_DEPTH)
 
-    def __len__(self) -> int:
-        return len(self._pending)
-
     @property
     def envelopes(self) -> list[TransactionFrame]:
         return [item.envelope for item in self._pending.values()]
