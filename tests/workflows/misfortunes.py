@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+from domain.adoptions import AdoptTransferRequest
 from domain.attempts import Attempt, Observation, Outcome, Preparation
 from domain.batches import Batch, BatchPreparation, Ejected, Ejection
 from domain.envelopes import SendAnswer, SendStatus
+from domain.outages import Request
 from tests.reasons import answered, because
 from tests.workflows.conftest import DETECTED, down
 from tests.workflows.stage import Kept, Stage, keeps
@@ -39,6 +41,19 @@ async def held(stage: Stage) -> Kept:
         await life.signal(PaymentWorkflow.retry)
     await life.result()
     return {"payment-held": life}
+
+
+@keeps("payment-adopted")
+async def adopted(stage: Stage) -> Kept:
+    """Held, it was paid by hand, and a person says so."""
+    stage.steps.payments.holds = [Preparation(None, because("above the cap"), again_at=FAR)]
+    by_hand = AdoptTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
+    with stage.environment.with_time_skipping_disabled():
+        life = await stage.pay("adopted")
+    async with stage.waiting(life, "held: above the cap"):
+        await life.execute_update(PaymentWorkflow.adopt, by_hand)
+    await life.result()
+    return {"payment-adopted": life}
 
 
 @keeps("payment-stopped")
@@ -240,7 +255,7 @@ async def gathering(stage: Stage) -> Kept:
 
 
 SCENES = [
-    *(bumped, held, stopped, queued, parked, quarantined, gathered),
+    *(bumped, held, adopted, stopped, queued, parked, quarantined, gathered),
     *(voided, outlasted, looked_at_again),
     *(batched, batches_in_trouble, gathered_anew, gathering),
 ]

@@ -14,7 +14,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
 from domain.attestations import Call, CallStatus
-from domain.disputes import Dispute, Ruling
+from domain.disputes import Dispute, Review, Ruling
 from domain.errors import Conflict
 from domain.outages import Amendment, Cancellation, Judgement, OutageStatus
 from domain.wallets import Proof
@@ -79,6 +79,7 @@ async def disputed(stage: Stage) -> Kept:
             OutageWorkflow.file_dispute, Dispute("dsp-1", "disputed", "measured wrongly", ASKER)
         )
         ruling = Ruling("dsp-1", True, ASKER, "it was 5", 5)
+        await life.execute_update(OutageWorkflow.review_dispute, Review("dsp-1", ASKER))
         judged: Judgement = await life.execute_update(OutageWorkflow.rule, ruling)
         assert judged.revision == 2
         await life.result()

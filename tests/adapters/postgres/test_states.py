@@ -22,6 +22,8 @@ from adapters.postgres.tables import metadata
 from benchmarks import books
 from domain.adoptions import ADOPTABLE
 from domain.approvals import UNSIGNED
+from domain.attestations import AttestationStatus
+from domain.breaks import BreakStatus
 from domain.errors import Conflict, IllegalTransition, NotFound
 from domain.payments import SENT, STOPPED, PaymentStatus
 from domain.reasons import ReasonCode
@@ -60,6 +62,14 @@ def _value(column: sa.Column[Any]) -> Any:
 
 def _fitting(machine: Machine[Any], status: StrEnum) -> dict[str, Any]:
     """What the table's own rules want of a row in this status."""
+    if machine is states.BREAKS and status is BreakStatus.CLOSED:
+        return {"closed_at": sa.func.now(), "closed_by": "x", "note": "x", "closing": "none"}
+    if machine is states.ATTESTATIONS and status is AttestationStatus.HALTED:
+        return {"problem": "x"}
+    if machine is states.ATTESTATIONS and status is AttestationStatus.ATTESTED:
+        proof: dict[str, Any] = {"contract_id": "C", "transaction_hash": "aa", "ledger": 9}
+        read = {"config_hash": 1, "config_snapshot": {}, "result": {}, "fresh": True}
+        return proof | read | {"attested_at": sa.func.now(), "problem": None}
     if machine is not states.PAYMENTS:
         return {}
     reason = because("the payee has no trustline", ReasonCode.PAYEE_NO_TRUSTLINE)
