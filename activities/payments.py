@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from services.settlement.payments.adopt_transfer import adopt_transfer
 from temporalio import activity
 
 from activities.attempts import AttemptActivities, attempt_of
@@ -19,6 +18,7 @@ from domain.payments import Parking, Payment, Receipt
 from domain.shares import alone
 from services.settlement.attempts.release_reservation import release_reservation
 from services.settlement.batches.join_batching import join_batching
+from services.settlement.payments.adopt_transfer import adopt_transfer
 from services.settlement.payments.book_payment import book_payment
 from services.settlement.payments.fail_attempt import fail_attempt
 from services.settlement.payments.keep_envelope import keep_envelope
