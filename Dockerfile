@@ -18,8 +18,6 @@ COPY services services
 COPY activities activities
 COPY worker worker
 COPY api api
-COPY sandbox sandbox
-COPY benchmarks benchmarks
 COPY cli cli
 RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /opt/apexchainx/bin/pip install --no-deps /wheels/apexchainx-*.whl

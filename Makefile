@@ -52,20 +52,20 @@ baseline: .venv/ready ## write the migration anew, from the tables and migration
 	@$(BIN)/python -m tests.migrations.write_baseline
 
 histories: .venv/ready ## record every kind of workflow anew, on two stacks and a stage
-	@$(BIN)/python -m tests.workflows.record
+	@$(BIN)/python -m tests.workflows.record_histories
 
 lock: .venv/ready ## pin every dependency with its hashes again
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --upgrade -o requirements.txt
-	@$(BIN)/uv pip compile -q pyproject.toml packages/stellar-sandbox/pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	@$(BIN)/uv pip compile -q pyproject.toml packages/stellar-sandbox/pyproject.toml packages/devstack/pyproject.toml --no-emit-package apexchainx --no-emit-package stellar-sandbox --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --upgrade -o requirements-dev.txt
 
 clean: ## forget the environment and all local data
 	@rm -rf .venv var
 
-.venv/ready: requirements-dev.txt pyproject.toml packages/stellar-sandbox/pyproject.toml
+.venv/ready: requirements-dev.txt pyproject.toml packages/stellar-sandbox/pyproject.toml packages/devstack/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ApexChainx needs Python 3.11 or newer; set PYTHON=/path/to/it")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e packages/stellar-sandbox
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e packages/stellar-sandbox -e packages/devstack
 	@touch $@

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from adapters import logs
 from adapters.postgres.database import Database
-from adapters.postgres.webhooks import Parcel
+from adapters.postgres.webhooks import PendingDelivery
 from adapters.subscribers import Subscribers
 from domain.digests import instant
 from domain.errors import Refused
@@ -20,13 +20,13 @@ from domain.webhooks import Delivery, DeliveryResult, DeliveryStatus, headers
 from services.integration.deliveries.abandon_delivery import abandon_delivery
 from services.integration.deliveries.keep_result import keep_result
 from services.integration.deliveries.read_delivery import read_delivery
-from workflows.webhooks import WebhookSteps
+from workflows.webhooks import WebhookActivities
 
 GONE = 410
 log = logging.getLogger(__name__)
 
 
-class WebhookActivities(WebhookSteps):
+class WebhookActivitiesImpl(WebhookActivities):
     def __init__(self, database: Database, subscribers: Subscribers) -> None:
         self.database = database
         self.subscribers = subscribers
@@ -56,7 +56,7 @@ class WebhookActivities(WebhookSteps):
     async def abandon_delivery(self, delivery: Delivery) -> DeliveryStatus:
         return await abandon_delivery(self.database, delivery.id)
 
-    async def _post(self, parcel: Parcel, delivery_id: str) -> DeliveryResult:
+    async def _post(self, parcel: PendingDelivery, delivery_id: str) -> DeliveryResult:
         body = orjson.dumps(
             {"type": parcel.type, "timestamp": instant(parcel.occurred_at), "data": parcel.data}
         )

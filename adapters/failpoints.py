@@ -24,7 +24,7 @@ POINTS = (
     "after_book",  # committed, the answer is lost
     "in_failing",  # a failed attempt is closed, not committed
     "after_fail",  # committed, the answer is lost
-    "after_park",  # parked, or left out of a batch, the answer is lost
+    "after_block",  # parked, or left out of a batch, the answer is lost
     "after_raise_sign",  # a higher bid is signed, not stored
     "after_raise_store",  # stored, not sent
 )

@@ -20,10 +20,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.logs import LogFormat, LogLevel
 from domain import money
-from domain.attempts import SettlementRail
 from domain.errors import Invalid
-from domain.execution_modes import ExecutionMode
-from domain.wallets import check_address
+from domain.settlement.attempts import SettlementRail
+from domain.settlement.wallets import check_address
+from domain.sla.execution_modes import ExecutionMode
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 URLS = r"^https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*$"
@@ -190,17 +190,17 @@ class AnalyticsSettings(ListenerSettings):
     stellar_bond_address: Address = Field(description="account penalties come from")
     stellar_pool_address: Address = Field(description="account rewards come from")
     reconciliation_every_seconds: Whole = Field(
-        15, ge=1, le=3600, description="pause between two comparisons of book and chain"
+        15, ge=1, le=3600, description="pause between two comparisons of journal and chain"
     )
-    reconciliation_opens_breaker: bool = Field(
+    reconciliation_opens_circuit_breaker: bool = Field(
         True, description="stop settling when money left a treasury that nothing of ours explains"
     )
-    inspection_every_seconds: Whole = Field(
-        60, ge=1, le=86400, description="pause between two inspections of the whole book"
+    integrity_check_every_seconds: Whole = Field(
+        60, ge=1, le=86400, description="pause between two integrity_checks of the whole journal"
     )
-    inspection_overdue_hours: Whole = Field(24, ge=1, le=8760, description="hours to be paid in")
-    inspection_opens_breaker: bool = Field(
-        True, description="stop settling when a promise of the book is found broken"
+    obligation_overdue_hours: Whole = Field(24, ge=1, le=8760, description="hours to be paid in")
+    integrity_check_opens_circuit_breaker: bool = Field(
+        True, description="stop settling when an invariant of the journal is found broken"
     )
 
 
@@ -257,16 +257,19 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
     settlement_approval_above: Stroops = Field(
         None, description="USDC above which two people must approve, as a plain decimal"
     )
-    settlement_breaker_alarms: Whole = Field(
+    circuit_breaker_alarms: Whole = Field(
         5,
         ge=0,
         lt=2**31,
-        description="how many refusals of what we sign open the breaker; 0 is never",
+        description="how many refusals of what we sign open the circuit breaker; 0 is never",
     )
-    settlement_breaker_unknowns: Whole = Field(
-        1000, ge=0, lt=2**31, description="how many unanswered sends open the breaker; 0 is never"
+    circuit_breaker_unknowns: Whole = Field(
+        1000,
+        ge=0,
+        lt=2**31,
+        description="how many unanswered sends open the circuit breaker; 0 is never",
     )
-    settlement_breaker_minutes: Whole = Field(
+    circuit_breaker_window_minutes: Whole = Field(
         10, ge=1, le=1440, description="minutes they count in"
     )
 

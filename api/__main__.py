@@ -9,7 +9,7 @@ import uvicorn
 from adapters import logs, temporal
 from adapters.settings import ApiSettings, load
 from api.app import create_app
-from api.listening import listening
+from api.sockets import listening
 
 
 def run() -> None:

@@ -9,28 +9,21 @@ from fastapi import Depends, FastAPI
 from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.settings import ApiSettings, load
-from api import (
-    adoptions,
-    approvals,
-    breakers,
-    clearings,
-    disputes,
-    events,
-    health,
-    inspections,
-    limits,
-    outages,
-    payments,
-    problems,
-    reconciliation,
-    responses,
-    sla,
-    wallets,
-    webhooks,
-)
+from api import problems, responses
 from api.dependencies import Engine, bind_subjects
-from api.guards import PREFIX, Guards
-from domain.policies import Agreement
+from api.middleware import PREFIX, Guards
+from api.routes import events, health, webhooks
+from api.routes.accounting import break_resolutions, integrity_checks, reconciliation
+from api.routes.settlement import (
+    approvals,
+    circuit_breakers,
+    limits,
+    manual_matches,
+    payments,
+    wallets,
+)
+from api.routes.sla import disputes, outages, policies
+from domain.sla.policies import Agreement
 from services.access.bootstrap import bootstrap
 
 DESCRIPTION = "From an outage to a paid, disputable, audited SLA settlement."
@@ -74,9 +67,9 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     # What stands under /payments by a name of its own goes before the payment of any id.
-    money = (limits, breakers, approvals, adoptions, payments)
-    proofs = (reconciliation, clearings, inspections)
-    nouns = (outages, disputes, sla, *money, wallets, *proofs, events, webhooks, health)
+    money = (limits, circuit_breakers, approvals, manual_matches, payments)
+    proofs = (reconciliation, break_resolutions, integrity_checks)
+    nouns = (outages, disputes, policies, *money, wallets, *proofs, events, webhooks, health)
     for noun in nouns:
         app.include_router(noun.router, prefix=PREFIX)
     # Probes look for health at the root as well.

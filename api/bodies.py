@@ -8,8 +8,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from domain.canonical_json import INTEGER_MAX
 from domain.errors import Invalid
-from domain.outages import Location, Outage, Request, Resolution
-from domain.sla import MTTR_MINUTES_MAX, Severity
+from domain.sla.outages import (
+    Location,
+    Outage,
+    Request,
+    Resolution,
+)
+from domain.sla.verdicts import MTTR_MINUTES_MAX, Severity
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", re.ASCII)
 EXAMPLE = "2026-01-31T12:00:00Z"

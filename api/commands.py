@@ -1,4 +1,4 @@
-"""How the facade speaks to the lives of outages and payments: start one, ask one, tell one."""
+"""How the facade speaks to the workflows of outages and payments: start one, ask one, tell one."""
 
 import logging
 from contextlib import suppress
@@ -10,33 +10,39 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters import logs
-from adapters.postgres import adoptions, outages, payments
+from adapters.postgres.settlement import manual_matches, payments
+from adapters.postgres.sla import outages
 from api.dependencies import ANSWER_WITHIN, Engine
-from domain.adoptions import AdoptTransferRequest
-from domain.disputes import Dispute, Filed, Review, Ruling
 from domain.errors import Conflict
-from domain.outages import (
+from domain.settlement.manual_matches import AdoptTransferRequest
+from domain.sla.disputes import (
+    Dispute,
+    DisputeDecision,
+    FileDisputeResult,
+    Review,
+)
+from domain.sla.outages import (
     Amendment,
     Cancellation,
     Declaration,
-    Judgement,
+    JudgeOutageResult,
     OutageStatus,
-    Recorded,
+    RecordOutageResult,
     Resolution,
 )
-from workflows import columns
+from workflows import search_attributes
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 
 log = logging.getLogger(__name__)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
-DECLARED: Any = OutageWorkflow.declared
+DECLARED: Any = OutageWorkflow.await_recorded
 ADOPT: Any = PaymentWorkflow.adopt
 Handle = WorkflowHandle[OutageWorkflow, OutageStatus | None]
 
 
-async def declare(engine: Engine, declaration: Declaration) -> Recorded | None:
-    """Start the life of an outage; None when it has lived already, with this very content."""
+async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResult | None:
+    """Start the handle of an outage; None when it has lived already, with this very content."""
     outage = declaration.outage
     logs.bind(outage_id=outage.id)
     start = WithStartWorkflowOperation(
@@ -46,11 +52,11 @@ async def declare(engine: Engine, declaration: Declaration) -> Recorded | None:
         task_queue="outages",
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        search_attributes=columns.at_start(outage),
+        search_attributes=search_attributes.at_start(outage),
         static_summary=f"{outage.severity} outage at {outage.site_name}"[:200],
     )
     try:
-        recorded: Recorded = await engine.temporal.execute_update_with_start_workflow(
+        recorded: RecordOutageResult = await engine.temporal.execute_update_with_start_workflow(
             DECLARED,
             outage.fingerprint(),
             start_workflow_operation=start,
@@ -76,22 +82,26 @@ async def amend(engine: Engine, outage_id: str, amendment: Amendment, update_id:
 
 async def resolve(
     engine: Engine, outage_id: str, resolution: Resolution, update_id: str
-) -> Judgement:
-    judgement: Judgement = await _ask(
+) -> JudgeOutageResult:
+    judgement: JudgeOutageResult = await _ask(
         engine, outage_id, OutageWorkflow.resolve, resolution, update_id
     )
     return judgement
 
 
-async def file_dispute(engine: Engine, dispute: Dispute, update_id: str) -> Filed:
-    filed: Filed = await _ask(
+async def file_dispute(engine: Engine, dispute: Dispute, update_id: str) -> FileDisputeResult:
+    filed: FileDisputeResult = await _ask(
         engine, dispute.outage_id, OutageWorkflow.file_dispute, dispute, update_id
     )
     return filed
 
 
-async def rule(engine: Engine, outage_id: str, ruling: Ruling, update_id: str) -> Judgement:
-    judgement: Judgement = await _ask(engine, outage_id, OutageWorkflow.rule, ruling, update_id)
+async def decide_dispute(
+    engine: Engine, outage_id: str, decision: DisputeDecision, update_id: str
+) -> JudgeOutageResult:
+    judgement: JudgeOutageResult = await _ask(
+        engine, outage_id, OutageWorkflow.decide_dispute, decision, update_id
+    )
     return judgement
 
 
@@ -101,27 +111,27 @@ async def review_dispute(engine: Engine, outage_id: str, review: Review, update_
 
 async def cancel(engine: Engine, outage_id: str, cancellation: Cancellation) -> None:
     try:
-        await _life(engine.temporal, outage_id).signal(OutageWorkflow.cancel, cancellation)
+        await _get_handle(engine.temporal, outage_id).signal(OutageWorkflow.cancel, cancellation)
     except RPCError as error:
         await _explain(engine, outage_id, error)
 
 
 async def retry_payment(engine: Engine, payment_id: str) -> None:
     """Tell a payment to look again; it does so by itself in a while, should it not be told."""
-    life = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
+    handle = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
     try:
-        await life.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
+        await handle.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
     except RPCError as error:
         log.warning("payment %s was not notified to check again: %s", payment_id, error)
 
 
-async def adopt_transfer(
+async def match_transfer(
     engine: Engine, payment_id: str, asked: AdoptTransferRequest, update_id: str
 ) -> None:
-    """Have a payment take a transfer made by hand for itself; one that has is answered once more."""
-    life = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
+    """Have a payment take a transfer made out of band for itself; one that has is answered once more."""
+    handle = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
     try:
-        await life.execute_update(ADOPT, asked, id=update_id, rpc_timeout=ANSWER_WITHIN)
+        await handle.execute_update(ADOPT, asked, id=update_id, rpc_timeout=ANSWER_WITHIN)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
@@ -129,10 +139,10 @@ async def adopt_transfer(
 
 
 async def _explain_payment(engine: Engine, payment_id: str, asked: AdoptTransferRequest) -> None:
-    """A payment whose life is not there was made, adopted, or needs a person: the book knows which."""
+    """A payment whose handle is not there was made, adopted, or needs a person: the book knows which."""
     async with engine.database.autocommit() as connection:
         row = await payments.get(connection, payment_id)
-        adopted = await adoptions.get(connection, payment_id)
+        adopted = await manual_matches.get(connection, payment_id)
     if row["transaction_hash"] is None:
         raise Conflict(
             f"payment {payment_id} is {row['status']}, and its workflow payment/{payment_id} does not "
@@ -143,10 +153,10 @@ async def _explain_payment(engine: Engine, payment_id: str, asked: AdoptTransfer
 
 
 async def _ask(engine: Engine, outage_id: str, update: Any, message: Any, update_id: str) -> Any:
-    """Ask an outage's life to change, and wait for its answer."""
+    """Ask an outage's handle to change, and wait for its answer."""
     logs.bind(outage_id=outage_id)
     try:
-        return await _life(engine.temporal, outage_id).execute_update(
+        return await _get_handle(engine.temporal, outage_id).execute_update(
             update, message, id=update_id, rpc_timeout=ANSWER_WITHIN
         )
     except RPCError as error:
@@ -154,7 +164,7 @@ async def _ask(engine: Engine, outage_id: str, update: Any, message: Any, update
 
 
 async def _explain(engine: Engine, outage_id: str, error: RPCError) -> None:
-    """A life that is not there has either never begun or has ended: the book knows which."""
+    """A handle that is not there has either never begun or has ended: the book knows which."""
     if error.status is not RPCStatusCode.NOT_FOUND:
         raise error
     async with engine.database.autocommit() as connection:
@@ -164,5 +174,5 @@ async def _explain(engine: Engine, outage_id: str, error: RPCError) -> None:
     raise Conflict(f"outage {outage_id!r} is {row['status']}{past}; it can no longer be changed")
 
 
-def _life(temporal: Client, outage_id: str) -> Handle:
+def _get_handle(temporal: Client, outage_id: str) -> Handle:
     return temporal.get_workflow_handle(f"outage/{outage_id}")

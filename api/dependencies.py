@@ -12,11 +12,11 @@ from fastapi.security import APIKeyHeader
 from temporalio.client import Client
 
 from adapters import logs
-from adapters.postgres import auth, database
+from adapters.postgres import access, database
 from adapters.settings import ApiSettings
-from domain import outages
-from domain.auth import Principal, Role
+from domain.access import Principal, Role
 from domain.errors import Forbidden, Unauthenticated
+from domain.sla import outages
 
 # Long enough for a busy worker, short enough that a caller is told before its own patience ends.
 ANSWER_WITHIN = timedelta(seconds=10)
@@ -69,7 +69,7 @@ async def get_principal(
     if digest not in known or time.monotonic() - known[digest][1] > KEY_REMEMBERED_SECONDS:
         known.pop(digest, None)
         async with _engine(request).database.autocommit() as connection:
-            found = await auth.principal(connection, key)
+            found = await access.principal(connection, key)
         if found is None:
             raise Unauthenticated("the API key is not known: ask an admin for one")
         if len(known) >= KEYS_REMEMBERED_MAX:

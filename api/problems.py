@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.exceptions import TimeoutError as TimedOut
 from temporalio.service import RPCError
 
-from api.guards import internal
+from api.middleware import internal
 from domain.errors import (
     ApexError,
     ChainUnavailable,

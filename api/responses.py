@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import dependencies
-from api.guards import BODY_TOO_LARGE, PREFIX, internal
+from api.middleware import BODY_TOO_LARGE, PREFIX, internal
 
 CORRELATION_ID = "5ebffc7245164b2e9d4d9afd34dc6c29"
 HEALTH = f"{PREFIX}/health"

@@ -6,12 +6,18 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from domain.attestations import AttestationStatus
 from domain.money import decimal
-from domain.outages import OutageStatus
-from domain.payments import Payment, PaymentStatus
 from domain.reasons import ReasonCode
-from domain.sla import PaymentType, Rating, Severity, SlaStatus, Verdict
+from domain.settlement.payments import Payment, PaymentStatus
+from domain.sla.attestations import AttestationStatus
+from domain.sla.outages import OutageStatus
+from domain.sla.verdicts import (
+    PaymentType,
+    Rating,
+    Severity,
+    SlaStatus,
+    Verdict,
+)
 
 Item = TypeVar("Item")
 
@@ -44,7 +50,7 @@ class TermsView(BaseModel):
 
 class AttestationView(BaseModel):
     """
-    The SLA contract's word on a verdict: until it is attested nothing is paid, and `problem` says
+    The SLA contract's confirmation on a verdict: until it is attested nothing is paid, and `problem` says
     why it is halted. `config_hash` is the contract's, of the terms in `config_snapshot`.
     """
 
@@ -236,13 +242,13 @@ class PaymentView(BaseModel):
 PAYMENT_STATES = {
     "pending": [
         PaymentStatus.PENDING,
-        PaymentStatus.HELD,
+        PaymentStatus.ON_HOLD,
         PaymentStatus.PREPARED,
         PaymentStatus.SUBMITTED,
     ],
     "confirmed": [PaymentStatus.CONFIRMED],
     "completed": [PaymentStatus.CONFIRMED],
-    "failed": [PaymentStatus.PARKED, PaymentStatus.QUARANTINED],
+    "failed": [PaymentStatus.BLOCKED, PaymentStatus.QUARANTINED],
 }
 
 

@@ -11,18 +11,18 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters import temporal
-from adapters.postgres import channels as records
 from adapters.postgres import networks
 from adapters.postgres.database import Database
+from adapters.postgres.settlement import channels as records
 from adapters.settings import ChannelSettings, SettlementSettings, load
-from adapters.stellar.channels import ChannelAccounts, Standing, standings
-from adapters.stellar.identities import Identity
-from adapters.stellar.keys import channel_addresses
-from adapters.stellar.nodes import Nodes
-from cli.releases import Desk, Word, release
-from domain.channels import Channel
+from adapters.stellar.accounts.channels import ChannelAccounts, ChannelAccountState, standings
+from adapters.stellar.rpc.identities import Identity
+from adapters.stellar.rpc.nodes import Nodes
+from adapters.stellar.signing.keys import channel_addresses
+from cli.channel_release import ReleaseContext, ReleaseRequest, release
 from domain.errors import ApexError
 from domain.money import decimal
+from domain.settlement.channels import Channel
 from worker.settlement import held_keys
 
 
@@ -48,12 +48,14 @@ def command(
     if count is not None:
         os.environ["STELLAR_CHANNELS"] = str(count)
     try:
-        asyncio.run(_run(action, Word(channel, by.strip(), note.strip(), evidence.strip())))
+        asyncio.run(
+            _run(action, ReleaseRequest(channel, by.strip(), note.strip(), evidence.strip()))
+        )
     except ApexError as error:
         raise SystemExit(f"apexchainx: {error}") from None
 
 
-async def _run(action: str, word: Word) -> None:
+async def _run(action: str, request: ReleaseRequest) -> None:
     # Only creating signs anything.
     settings = load(SettlementSettings if action == "create" else ChannelSettings)
     passphrase = settings.stellar_network_passphrase
@@ -73,7 +75,7 @@ async def _run(action: str, word: Word) -> None:
             await _create(ChannelAccounts(nodes, passphrase, keys, cap))
         elif action == "release":
             client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
-            await release(Desk(database, nodes, passphrase, client, wanted), word)
+            await release(ReleaseContext(database, nodes, passphrase, client, wanted), request)
         else:
             await _list(nodes, wanted, database)
 
@@ -90,7 +92,7 @@ async def _create(accounts: ChannelAccounts) -> None:
 
 async def _list(nodes: Nodes, wanted: Sequence[str], database: Database) -> None:
     async with database.autocommit() as connection:
-        known = {each.address: each for each in await records.listed(connection)}
+        known = {each.address: each for each in await records.list_all(connection)}
     addresses = list(dict.fromkeys([*wanted, *known]))
     found = await standings(nodes, addresses)
     table = Table("channel", "sequence", "XLM", "sponsored", "state", box=None)
@@ -102,13 +104,13 @@ async def _list(nodes: Nodes, wanted: Sequence[str], database: Database) -> None
 
 
 def _cells(
-    standing: Standing | None, known: Channel | None, kept: str
+    standing: ChannelAccountState | None, known: Channel | None, kept: str
 ) -> tuple[str, str, str, str]:
     if standing is None and kept:
         return "-", "-", "-", f"gone{kept}"
     if standing is None:
         return "-", "-", "-", "missing: apexchainx channels create"
-    state = "not known to the book yet"
+    state = "not known to the journal yet"
     if known is not None:
         state = f"serves {known.payment_id}" if known.payment_id else "free"
         if known.quarantined:

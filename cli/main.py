@@ -9,26 +9,36 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import NoReturn
 
 import typer
 
 COMMANDS = {
-    "demo": "Play three outages, from declaration to payment on the chain.",
-    "up": "Start everything on this machine and keep it up.",
-    "replay": "Play recorded outages through the API and settle them.",
-    "bench": "Measure how fast the engine is.",
-    "soak": "Settle thousands of payments under faults and kills, and judge the outcome.",
     "worker": "Run a worker for some task queues.",
-    "ledger": "Check that the double-entry book keeps its promises.",
+    "journal": "Check that the journal keeps its invariants.",
     "payments": "Explain a payment: every attempt, envelope, answer, proof and posting.",
     "channels": "List, create or release the accounts that payments are sent on.",
     "api": "Run the HTTP API.",
     "migrate": "Bring the database to the newest migration.",
-    "key": "Give a person an API key of their own.",
+    "keys": "Give a person an API key of their own.",
     "polling": "Tell whether the workers of this host are polling.",
     "openapi": "Print the OpenAPI document of the HTTP API.",
 }
+# Packages that bring commands of their own name a module here, which has COMMANDS as above.
+PLUGINS = "apexchainx.commands"
+
+
+def find_commands() -> dict[str, tuple[str, str]]:
+    """Every command: the module that holds it, and the line that describes it."""
+    packages = [("cli", COMMANDS)]
+    for plugin in entry_points(group=PLUGINS):
+        packages.append((plugin.value, plugin.load().COMMANDS))
+    return {
+        name: (f"{package}.{name}", line)
+        for package, commands in packages
+        for name, line in commands.items()
+    }
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
@@ -41,9 +51,9 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     )
     # One command alone would become the application itself; a callback keeps it a sub-command.
     application.callback()(_nothing)
-    for name, line in COMMANDS.items():
+    for name, (module, line) in find_commands().items():
         if name in arguments[:1]:
-            function = import_module(f"cli.{name}").command
+            function = import_module(module).command
             application.command(name, help=f"{line}\n\n{function.__doc__}")(function)
         else:
             application.command(name, help=line)(_nothing)

@@ -1,4 +1,4 @@
-"""`apexchainx payments`: the whole story of one payment, from the debt to its proof."""
+"""`apexchainx payments`: the trace of one payment, from the debt to its proof."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,26 +12,34 @@ import orjson
 import typer
 from rich.console import Console
 
-from cli.stacks import book
+from cli.databases import NoDatabase, open_database
+from domain.accounting.payment_traces import (
+    PaymentTrace,
+    TracedAttempt,
+    TracedEnvelope,
+    TracedPayment,
+    TracedPosting,
+    TraceEvent,
+)
 from domain.errors import ApexError
 from domain.money import decimal
-from domain.stories import Booked, Owed, Signed, Step, Story, Try
-from sandbox.processes import CannotStart
 from services.settlement.payments.trace_payment import trace_payment
 
 # What a step says beside its name, where it says it.
 TOLD = (
     *("reason", "channel", "proof", "seen_elsewhere", "note"),
-    *("transaction_hash", "ledger", "share_stroops"),
+    *("transaction_hash", "ledger", "allocated_stroops"),
 )
 
 
-class Action(StrEnum):
+class PaymentAction(StrEnum):
     EXPLAIN = "explain"
 
 
 def command(
-    action: Annotated[Action, typer.Argument(help="explain: tell everything about a payment.")],
+    action: Annotated[
+        PaymentAction, typer.Argument(help="explain: tell everything about a payment.")
+    ],
     name: Annotated[str, typer.Argument(metavar="ID", help="Its id, number, or transaction hash.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     data_dir: Annotated[
@@ -39,25 +47,25 @@ def command(
     ] = Path("var"),
 ) -> None:
     """Reads the book at DATABASE_URL, or that of --data-dir."""
-    assert action is Action.EXPLAIN
+    assert action is PaymentAction.EXPLAIN
     try:
-        story = asyncio.run(_tell(name, data_dir))
-    except (CannotStart, OSError, ApexError) as failure:
+        story = asyncio.run(_load_trace(name, data_dir))
+    except (NoDatabase, OSError, ApexError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     if as_json:
         typer.echo(orjson.dumps(asdict(story) | {"standing": story.standing}).decode())
         return
     console = Console(highlight=False, soft_wrap=True, emoji=False)
-    for line in lines(story):
+    for line in render_lines(story):
         console.print(line, markup=False)
 
 
-async def _tell(name: str, data_dir: Path) -> Story:
-    async with book(data_dir) as database:
+async def _load_trace(name: str, data_dir: Path) -> PaymentTrace:
+    async with open_database(data_dir) as database:
         return await trace_payment(database, name)
 
 
-def lines(story: Story) -> Iterator[str]:
+def render_lines(story: PaymentTrace) -> Iterator[str]:
     """The story for people, top to bottom."""
     yield from _debt(story.owed)
     yield from ("", "What happened")
@@ -71,7 +79,7 @@ def lines(story: Story) -> Iterator[str]:
     yield from ("", story.standing)
 
 
-def _debt(owed: Owed) -> Iterator[str]:
+def _debt(owed: TracedPayment) -> Iterator[str]:
     yield f"Payment {owed.id}, number {owed.number}: {_money(owed.amount_stroops, owed)}"
     yield f"  {owed.type} from the {owed.payer} {owed.from_address}"
     yield f"  to {owed.to_address}"
@@ -86,21 +94,23 @@ def _debt(owed: Owed) -> Iterator[str]:
     )
 
 
-def _step(step: Step) -> str:
-    told = (f"{word.replace('_', ' ')} {step.facts[word]}" for word in TOLD if word in step.facts)
+def _step(step: TraceEvent) -> str:
+    told = (
+        f"{word.replace('_', ' ')} {step.payload[word]}" for word in TOLD if word in step.payload
+    )
     return f"  {_at(step.at)}  {step.action} by {step.actor}" + "".join(
         f"; {each}" for each in told
     )
 
 
-def _attempt(tried: Try, owed: Owed) -> Iterator[str]:
+def _attempt(tried: TracedAttempt, owed: TracedPayment) -> Iterator[str]:
     yield ""
     yield f"Attempt {tried.n} on the {tried.rail} rail, begun {_at(tried.opened_at)}: {tried.status}"
     yield f"  channel {tried.channel}, sequence {tried.sequence}"
-    if tried.leader != owed.id or tried.riders > 1:
+    if tried.lead_payment_id != owed.id or tried.members > 1:
         yield (
-            f"  led by {tried.leader} with {tried.riders} payments; rides in transfer "
-            f"{tried.number} with a share of {_money(tried.share_stroops, owed)}"
+            f"  led by {tried.lead_payment_id} with {tried.members} payments; rides in transfer "
+            f"{tried.number} with a share of {_money(tried.allocated_stroops, owed)}"
         )
     if tried.left_out:
         yield f"  left out: {tried.left_out}"
@@ -112,14 +122,14 @@ def _attempt(tried: Try, owed: Owed) -> Iterator[str]:
         yield "  nothing was signed"
 
 
-def _envelope(signed: Signed, owed: Owed) -> Iterator[str]:
+def _envelope(signed: TracedEnvelope, owed: TracedPayment) -> Iterator[str]:
     yield f"  envelope {signed.hash}"
     yield (
         f"    signed {_at(signed.signed_at)}, fee {signed.fee_stroops} stroops, can land until "
         f"ledger {signed.max_ledger}"
     )
-    if signed.voids:
-        yield f"    a void, which pays nobody and uses up the sequence: {signed.voids}"
+    if signed.noop_reason:
+        yield f"    a no-op transaction, which pays nobody and uses up the sequence: {signed.noop_reason}"
     if signed.inner_hash != signed.hash:
         yield f"    around transaction {signed.inner_hash}"
     for sent in signed.sends:
@@ -130,7 +140,7 @@ def _envelope(signed: Signed, owed: Owed) -> Iterator[str]:
         yield f"    PROVEN in ledger {owed.ledger}, closed {_at(owed.confirmed_at)}"
 
 
-def _posting(posting: Booked) -> str:
+def _posting(posting: TracedPosting) -> str:
     about = f", about {posting.corrects}" if posting.corrects else ""
     return (
         f"  {_at(posting.at)}  {posting.kind:<11}  {posting.account:<65}  "
@@ -139,7 +149,7 @@ def _posting(posting: Booked) -> str:
     )
 
 
-def _money(amount_stroops: int, owed: Owed) -> str:
+def _money(amount_stroops: int, owed: TracedPayment) -> str:
     return f"{decimal(amount_stroops)} {owed.asset_code}"
 
 

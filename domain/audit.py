@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from domain.digests import canonical, derived_id
-from domain.outages import Request
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class AuditEntry:
     """One change: who did what to which subject, when, and the evidence of it."""
 
     id: str
@@ -26,12 +26,12 @@ class Leaf:
         return canonical(self)
 
 
-def leaf(
+def make_audit_entry(
     subject: str, action: str, by: Request, at: datetime, evidence: dict[str, Any], *key: str
-) -> Leaf:
+) -> AuditEntry:
     """Make a leaf whose id is the same however often the same step is repeated."""
-    id_ = derived_id("leaf", subject, action, *key)
-    return Leaf(id_, subject, action, by.actor, by.correlation_id, at, evidence)
+    id_ = derived_id("aud", subject, action, *key)
+    return AuditEntry(id_, subject, action, by.actor, by.correlation_id, at, evidence)
 
 
 def by_engine(correlation_id: str) -> Request:

@@ -18,15 +18,15 @@ class EventType(StrEnum):
     DISPUTE_RESOLVED = "dispute.resolved"
     ATTESTATION_HALTED = "attestation.halted"
     PAYMENT_PROCESSED = "payment.processed"
-    PAYMENT_PARKED = "payment.parked"
-    PAYMENT_HELD = "payment.held"
+    PAYMENT_BLOCKED = "payment.blocked"
+    PAYMENT_ON_HOLD = "payment.on_hold"
     PAYMENT_APPROVED = "payment.approved"
-    BREAKER_OPENED = "settlement.breaker_opened"
-    BREAKER_CLOSED = "settlement.breaker_closed"
+    CIRCUIT_BREAKER_OPENED = "settlement.circuit_breaker_opened"
+    CIRCUIT_BREAKER_CLOSED = "settlement.circuit_breaker_closed"
     BREAK_FOUND = "reconciliation.break_found"
     BREAK_CLOSED = "reconciliation.break_closed"
-    BOOK_BROKEN = "book.broken"
-    BOOK_OVERDUE = "book.overdue"
+    INVARIANT_VIOLATED = "ledger.invariant_violated"
+    OBLIGATION_OVERDUE = "ledger.obligation_overdue"
 
 
 @dataclass(frozen=True, slots=True)

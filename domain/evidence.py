@@ -1,5 +1,5 @@
 """
-The facts that events tell and audit leaves keep: plain JSON, amounts as strings of stroops.
+The facts that events tell and audit entries keep: plain JSON, amounts as strings of stroops.
 
 Anyone can recompute a verdict from these: the instants, the severity, the terms' digest.
 """
@@ -7,12 +7,12 @@ Anyone can recompute a verdict from these: the instants, the severity, the terms
 from datetime import datetime
 from typing import Any
 
-from domain.attestations import Attestation, CallOutcome
 from domain.digests import instant
-from domain.outages import Outage
-from domain.payments import Payment
-from domain.policies import Policy
-from domain.sla import Verdict
+from domain.settlement.payments import Payment
+from domain.sla.attestations import Attestation, CallOutcome
+from domain.sla.outages import Outage
+from domain.sla.policies import Policy
+from domain.sla.verdicts import Verdict
 
 
 def of_outage(outage: Outage, policy: Policy) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def of_attestation(
         "transaction_hash": hash_,
         "ledger": outcome.ledger,
         "fresh": outcome.fresh,
-        "result": outcome.finding.json() if outcome.finding else None,
+        "result": outcome.contract_result.json() if outcome.contract_result else None,
     }
 
 

@@ -1,7 +1,7 @@
 """
 A network, and how far it was seen to have come: what tells it from another under the same name.
 
-A test network is reset now and then and starts over. Channels and payments of the book do not
+A test network is reset now and then and starts over. Channels and payments of the journal do not
 exist there, so nothing may be signed for it.
 """
 
@@ -13,7 +13,7 @@ from domain.errors import ChainMismatch
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class NetworkState:
     """The newest ledger seen of a network, when it closed, and the rules it closed under."""
 
     passphrase: str
@@ -22,7 +22,7 @@ class Standing:
     closed_at: datetime
 
 
-def check(known: Standing | None, found: Standing) -> None:
+def check(known: NetworkState | None, found: NetworkState) -> None:
     """
     Refuse a network that has gone backwards since the book saw it.
 

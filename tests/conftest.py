@@ -15,11 +15,11 @@ from temporalio.client import Client
 
 from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
-from sandbox.stack import Stack
-from tests.owing import open_rail
-from tests.problem_checker import check_problem
-from tests.stacks import Stacks
-from tests.support import AT_ONCE, BRIEF, TERMS
+from devstack.environment.stack import Stack
+from tests.testkit.api_client import AT_ONCE, BRIEF, TERMS
+from tests.testkit.problem_checker import check_problem
+from tests.testkit.settlement.payment_factory import open_rail
+from tests.testkit.stacks import Stacks
 from tests.tiers import (  # noqa: F401 - hooks: pytest finds them here
     pytest_addoption,
     pytest_collection_modifyitems,
@@ -71,8 +71,8 @@ def stacks(surroundings: None, tmp_path_factory: pytest.TempPathFactory) -> Stac
 @pytest.fixture(scope="session")
 async def stack(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Everything, kept alive until the last test has ended."""
-    # Some tests write to the book what nobody should, and take it back: that must not stop the others.
-    settings = {"INSPECTION_OPENS_BREAKER": "false"}
+    # Some tests write to the journal what nobody should, and take it back: that must not stop the others.
+    settings = {"INTEGRITY_CHECK_OPENS_CIRCUIT_BREAKER": "false"}
     async with stacks.running(tmp_path_factory.mktemp("stack"), settings=settings) as running:
         yield running
 
@@ -92,7 +92,7 @@ async def api(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
             policy = {
                 "name": name,
                 "dispute_window_seconds": window,
-                "ruling_window_seconds": patience,
+                "decision_window_seconds": patience,
                 "terms": TERMS,
             }
             answer = await client.post("/sla/policies", json=policy)
@@ -102,7 +102,7 @@ async def api(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="session")
 async def database(stack: Stack) -> AsyncIterator[Database]:
-    """The book of record itself, for what the API does not show."""
+    """The database of record itself, for what the API does not show."""
     book = Database(stack.environment["DATABASE_URL"], connections_max=4)
     yield book
     await book.close()

@@ -17,15 +17,15 @@ from temporalio.converter import value_to_type
 from adapters.settings import AnalyticsSettings, ApiSettings, SettlementSettings, WorkerSettings
 from api.app import create_app
 from api.problems import STATUSES
-from cli.main import COMMANDS
+from cli.main import find_commands
 from domain import errors
-from domain.disputes import Ruling
 from domain.events import EventType
-from domain.outages import Cancellation, Resolution, check_resolution
-from domain.payments import STOPPED
 from domain.reasons import ReasonCode
+from domain.settlement.payments import STOPPED
+from domain.sla.disputes import DisputeDecision
+from domain.sla.outages import Cancellation, Resolution, check_resolution
 from domain.webhooks import encode_secret, headers
-from tests.domain.test_outages import NOW, OUTAGE
+from tests.domain.sla.test_outages import NOW, OUTAGE
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -133,7 +133,9 @@ def test_every_decision_is_listed() -> None:
 
 def test_every_command_of_the_readme_exists_and_every_command_is_there() -> None:
     readme = _read("README.md")
-    assert set(re.findall(r"^\| `apexchainx ([a-z]+)", readme, re.MULTILINE)) == set(COMMANDS)
+    assert set(re.findall(r"^\| `apexchainx ([a-z]+)", readme, re.MULTILINE)) == set(
+        find_commands()
+    )
     targets = set(re.findall(r"^([a-z-]+):.*##", _read("Makefile"), re.MULTILINE)) - {"help"}
     assert set(re.findall(r"^\| `make ([a-z-]+)`", readme, re.MULTILINE)) == targets
 
@@ -141,7 +143,7 @@ def test_every_command_of_the_readme_exists_and_every_command_is_there() -> None
 def test_no_link_leads_nowhere() -> None:
     broken = [
         (page.name, link)
-        for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "findings" / "README.md"]
+        for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "violations" / "README.md"]
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
         if "://" not in link and not (page.parent / link).exists()
     ]
@@ -157,16 +159,16 @@ def test_every_make_target_that_a_document_or_a_hook_names_exists() -> None:
 
 
 def test_every_finding_is_listed_and_can_be_run() -> None:
-    scripts = {path.name for path in (ROOT / "findings").glob("*.sh")}
+    scripts = {path.name for path in (ROOT / "violations").glob("*.sh")}
     assert (
-        set(re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", _read("findings/README.md"), re.MULTILINE))
+        set(re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", _read("violations/README.md"), re.MULTILINE))
         == scripts
     )
     for name in scripts:
-        text = _read(f"findings/{name}")
+        text = _read(f"violations/{name}")
         assert re.search(r"^# Software: \S+ \d+\.\d+", text, re.MULTILINE), name
         assert re.search(r"pip install .*==", text), f"{name} pins nothing"
-        assert os.access(ROOT / "findings" / name, os.X_OK), name
+        assert os.access(ROOT / "violations" / name, os.X_OK), name
 
 
 def test_the_license_is_the_whole_text_that_is_claimed() -> None:
@@ -184,8 +186,8 @@ def test_the_signals_an_operator_copies_are_understood() -> None:
     resolution = value_to_type(Resolution, resolve)
     check_resolution(OUTAGE, resolution, NOW.replace(year=2027))
     assert resolution.request.actor == "operator"
-    ruling = value_to_type(Ruling, rule)
-    assert (ruling.upheld, ruling.mttr_minutes) == (True, 8)
+    decision = value_to_type(DisputeDecision, rule)
+    assert (decision.upheld, decision.mttr_minutes) == (True, 8)
     assert value_to_type(Cancellation, cancel).reason == "planned work"
 
 

@@ -14,9 +14,9 @@ import os
 
 import pytest
 
-from sandbox.stack import Stack
-from tests.recorded_schedules import failure_of, keep_schedule, read_schedules
-from tests.simulation_runs import (
+from devstack.environment.stack import Stack
+from tests.simulation.recorded_schedules import failure_of, keep_schedule, read_schedules
+from tests.simulation.runs import (
     FAULTY,
     check_wrong,
     play_batches,
@@ -42,7 +42,7 @@ def test_each_payment_is_credited_once_whatever_fails(stack: Stack) -> None:
 def test_whoever_rides_in_a_batch_is_credited_once_whatever_fails(stack: Stack) -> None:
     met = play_batches(stack, BATCHES, f"{COMMAND} -k rides_in_a_batch").met
     if BATCHES >= 100:
-        assert met.keys() >= {"crash", "overlap", "twins", "confirmed", "parked"}
+        assert met.keys() >= {"crash", "overlap", "twins", "confirmed", "blocked"}
 
 
 @pytest.mark.parametrize("faulty", FAULTY, ids=lambda faulty: faulty.__name__)

@@ -12,10 +12,18 @@ from typing import Any
 
 import httpx
 
-from sandbox.ports import free
-from sandbox.stack import Stack
+from devstack.environment.stack import Stack
+from devstack.processes.ports import free
 from tests.conftest import KEY
-from tests.support import AT_ONCE, declare, eventually, lifecycle, outage, resolve, unique
+from tests.testkit.api_client import (
+    AT_ONCE,
+    declare,
+    eventually,
+    lifecycle,
+    outage,
+    resolve,
+    unique,
+)
 
 # Lines that tell whoever started a process that it serves; all others are JSON.
 PLAIN = ("ready ",)
@@ -66,7 +74,7 @@ async def test_a_request_is_followed_to_its_payment(api: httpx.AsyncClient, stac
     assert judged["correlation_id"] == second
     assert judged["workflow_id"] == f"outage/{body['id']}"
     assert judged["attempt"] == 1
-    for activity in ("prepare_payment", "submit_payment", "observe_payment", "book_payment"):
+    for activity in ("prepare_payment", "submit_payment", "observe_payment", "confirm_payment"):
         line = await logged(stack, "settlement-worker", activity=activity, payment_id=payment)
         assert line.items() >= about.items(), activity
         assert line["workflow_id"] == f"payment/{payment}"
@@ -109,7 +117,7 @@ async def test_every_line_of_every_process_is_json_with_an_instant(
             assert line["timestamp"].endswith("Z"), line
         of_activities = [line for line in written if "activity" in line]
         assert all("workflow_id" in line and "attempt" in line for line in of_activities)
-    assert {line["logger"] for line in lines(stack, "api")} >= {"uvicorn.error", "api.guards"}
+    assert {line["logger"] for line in lines(stack, "api")} >= {"uvicorn.error", "api.middleware"}
 
 
 async def test_what_a_caller_sends_is_not_written_down(

@@ -14,9 +14,15 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from sandbox.stack import Stack
-from tests import witness
-from tests.support import AT_ONCE, declare, eventually, resolve, unique
+from devstack.environment.stack import Stack
+from tests.testkit.accounting import chain_history
+from tests.testkit.api_client import (
+    AT_ONCE,
+    declare,
+    eventually,
+    resolve,
+    unique,
+)
 from workflows.payments import PaymentWorkflow
 
 LIVES = 12
@@ -74,7 +80,9 @@ async def test_whatever_a_send_is_answered_each_payment_is_made_once(
     met = (await chain.get("/faults")).json()["counts"]
     assert {kind for kind in kinds if met.get(kind)} >= {"reset_after", "bad_gateway"}
     assert sum(met.get(kind, 0) for kind in kinds) >= 8
-    seen = Counter(t.number for t in await witness.transfers(stack.environment["STELLAR_RPC_URL"]))
+    seen = Counter(
+        t.number for t in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+    )
     for outage_id in outage_ids:
         payment = await payment_of(api, outage_id)
         assert payment is not None
@@ -106,7 +114,9 @@ async def test_payments_go_on_while_nodes_die_fall_behind_and_change_the_rules(
             partial(struck, chain, "node_down", more_than=before), "the node was found down"
         )
     await plan(chain)  # the witness asks a node that would lag
-    seen = Counter(t.number for t in await witness.transfers(stack.environment["STELLAR_RPC_URL"]))
+    seen = Counter(
+        t.number for t in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+    )
     for outage_id in outage_ids:
         payment = await payment_of(api, outage_id)
         assert payment is not None
@@ -123,9 +133,9 @@ async def test_a_payee_without_a_trustline_is_paid_once_it_has_one_again(
 
     async def parked() -> dict[str, Any] | None:
         payment = await payment_of(api, outage_id)
-        return payment if payment and payment["state"] == "parked" else None
+        return payment if payment and payment["state"] == "blocked" else None
 
-    payment = await eventually(parked, "the payment is parked")
+    payment = await eventually(parked, "the payment is blocked")
     assert payment["status"] == "failed"
     assert "no trustline" in payment["status_reason"]
     assert (await api.get(f"/outages/{outage_id}")).json()["lifecycle"] == "settling"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.stack import Stack
+from devstack.environment.stack import Stack
 from tests.conftest import KEY
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "smoke.sh"

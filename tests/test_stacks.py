@@ -6,13 +6,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from devstack.environment.postgres import Postgres
+from devstack.environment.stack import Stack
+from devstack.processes.ports import free
+from devstack.processes.supervisor import Supervisor
 from migrations.run import check
-from sandbox.ports import free
-from sandbox.postgres import Postgres
-from sandbox.stack import Stack
-from sandbox.supervisor import Supervisor
-from tests.stacks import TEMPLATE, scratch_database
-from tests.support import eventually
+from tests.testkit.api_client import eventually
+from tests.testkit.stacks import TEMPLATE, scratch_database
 
 
 def ask(url: str, statement: str) -> list[tuple[object, ...]]:

@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 
 from tests import tiers
-from tests.recorded_schedules import read_schedules
-from tests.simulation_runs import FAULTY
+from tests.simulation.recorded_schedules import read_schedules
+from tests.simulation.runs import FAULTY
 from tests.tiers import DURATIONS, TESTS, TIERS, Spent, Tier
 
 TIER = Tier(cpu_seconds=100, test_seconds=10)

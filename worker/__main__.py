@@ -15,7 +15,7 @@ from adapters.settings import WorkerSettings, load
 from adapters.temporal import QUEUES
 from domain.errors import ApexError
 from worker.main import main
-from worker.sandbox import keep_bytecode
+from worker.workflow_sandbox import keep_bytecode
 
 log = logging.getLogger(__name__)
 

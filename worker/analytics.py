@@ -6,21 +6,21 @@ from datetime import timedelta
 
 from temporalio.client import Client
 
-from activities.inspections import InspectionActivities
-from activities.reconciliation import ReconciliationActivities
+from activities.accounting.integrity_checks import IntegrityCheckActivitiesImpl
+from activities.accounting.reconciliation import ReconciliationActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.settings import AnalyticsSettings
-from adapters.stellar.treasuries import connect
-from domain.payments import Treasury
-from worker import schedules
-from worker.schedules import Clockwork
-from workflows.inspections import InspectionWorkflow
+from adapters.stellar.rpc.treasury_history import connect
+from domain.settlement.payments import Treasury
+from worker import scheduled_workflows
+from worker.scheduled_workflows import ScheduledWorkflow
+from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 
 
 def reconciliation_activities(
     settings: AnalyticsSettings, database: Database, stack: AsyncExitStack
-) -> ReconciliationActivities:
+) -> ReconciliationActivitiesImpl:
     treasuries = {
         settings.stellar_bond_address: Treasury.BOND,
         settings.stellar_pool_address: Treasury.POOL,
@@ -32,28 +32,32 @@ def reconciliation_activities(
         list(treasuries),
     )
     stack.push_async_callback(history.close)
-    stops = settings.reconciliation_opens_breaker
-    return ReconciliationActivities(database, history, treasuries, stops=stops)
+    stops = settings.reconciliation_opens_circuit_breaker
+    return ReconciliationActivitiesImpl(database, history, treasuries, stops=stops)
 
 
-def inspection_activities(settings: AnalyticsSettings, database: Database) -> InspectionActivities:
-    overdue = timedelta(hours=settings.inspection_overdue_hours)
-    return InspectionActivities(database, overdue, stops=settings.inspection_opens_breaker)
+def integrity_check_activities(
+    settings: AnalyticsSettings, database: Database
+) -> IntegrityCheckActivitiesImpl:
+    overdue = timedelta(hours=settings.obligation_overdue_hours)
+    return IntegrityCheckActivitiesImpl(
+        database, overdue, stops=settings.integrity_check_opens_circuit_breaker
+    )
 
 
 def begin_clockwork(settings: AnalyticsSettings) -> Callable[[Client], Awaitable[None]]:
-    return schedules.begin(
+    return scheduled_workflows.begin(
         "analytics",
-        Clockwork(
+        ScheduledWorkflow(
             "reconciliation",
             ReconciliationWorkflow.run,
             settings.reconciliation_every_seconds,
-            "holds book and chain against each other",
+            "holds journal and chain against each other",
         ),
-        Clockwork(
-            "inspection",
-            InspectionWorkflow.run,
-            settings.inspection_every_seconds,
-            "looks at every promise of the book",
+        ScheduledWorkflow(
+            "integrity-check",
+            IntegrityCheckWorkflow.run,
+            settings.integrity_check_every_seconds,
+            "looks at every invariant of the journal",
         ),
     )

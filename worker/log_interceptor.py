@@ -26,8 +26,8 @@ from temporalio.worker import (
 
 from adapters import logs
 from adapters.temporal import LOG_HEADER, read_log_header
-from domain.outages import Outage, Request
-from domain.payments import Payment
+from domain.settlement.payments import Payment
+from domain.sla.outages import Outage, Request
 
 log = logging.getLogger(__name__)
 

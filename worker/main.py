@@ -12,53 +12,53 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.attestations import AttestationActivities
-from activities.batches import BatchActivities
-from activities.disputes import DisputeActivities
-from activities.outages import OutageActivities
-from activities.payments import PaymentActivities
-from activities.wallets import WalletActivities
-from activities.webhooks import WebhookActivities
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.payments import PaymentActivitiesImpl
+from activities.settlement.wallets import WalletActivitiesImpl
+from activities.sla.attestations import AttestationActivitiesImpl
+from activities.sla.disputes import DisputeActivitiesImpl
+from activities.sla.outages import OutageActivitiesImpl
+from activities.webhooks import WebhookActivitiesImpl
 from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.settings import AnalyticsSettings, WorkerSettings, load, refuse_seeds
 from adapters.subscribers import Subscribers
-from domain.execution_modes import ExecutionMode
+from domain.sla.execution_modes import ExecutionMode
 from worker.analytics import (
     begin_clockwork,
-    inspection_activities,
+    integrity_check_activities,
     reconciliation_activities,
 )
+from worker.error_interceptor import ErrorInterceptor
 from worker.log_interceptor import LogContext
-from worker.refusals import Refusals
-from worker.sandbox import strict_sandbox
-from worker.settlement import begin_gathering, settlement_activities
+from worker.settlement import settlement_activities, start_batching
+from worker.workflow_sandbox import strict_sandbox
 from workflows.attestations import AttestationWorkflow
-from workflows.batches import BatchWorkflow, GatheringWorkflow
-from workflows.inspections import InspectionWorkflow
+from workflows.batches import BatchingWorkflow, BatchWorkflow
+from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.outages import OutageWorkflow
 from workflows.payments import PaymentWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
-from workflows.wallets import ERRANDS
+from workflows.wallets import WALLET_WORKFLOWS
 from workflows.webhooks import WebhookWorkflow
 
 log = logging.getLogger(__name__)
 
-# Every kind of life, by the queue that runs it. What a life did under a version that was released
+# Every kind of workflow, by the queue that runs it. What a life did under a version that was released
 # is kept in tests/workflows/histories, and the suite fails for a kind that has nothing there.
-LIVES: Mapping[str, Sequence[type]] = {
+WORKFLOWS: Mapping[str, Sequence[type]] = {
     "outages": [OutageWorkflow],
     "settlement": [
-        *(PaymentWorkflow, BatchWorkflow, GatheringWorkflow, AttestationWorkflow),
-        *ERRANDS,
+        *(PaymentWorkflow, BatchWorkflow, BatchingWorkflow, AttestationWorkflow),
+        *WALLET_WORKFLOWS,
     ],
     "webhooks": [WebhookWorkflow],
-    "analytics": [ReconciliationWorkflow, InspectionWorkflow],
+    "analytics": [ReconciliationWorkflow, IntegrityCheckWorkflow],
 }
 
 
 @dataclass(frozen=True)
-class Duty:
+class QueueSpec:
     """What one task queue runs."""
 
     workflows: Sequence[type] = ()
@@ -69,7 +69,7 @@ class Duty:
 
 async def duty(
     queue: str, settings: WorkerSettings, database: Database, client: Client, stack: AsyncExitStack
-) -> Duty:
+) -> QueueSpec:
     """Build what a queue needs, and only that: seeds are read for the settlement queue alone."""
     if queue == "outages":
         return _records(settings, database)
@@ -78,67 +78,71 @@ async def duty(
     if queue == "webhooks":
         subscribers = Subscribers(allow_private=settings.webhook_allow_private)
         stack.push_async_callback(subscribers.close)
-        webhooks = WebhookActivities(database, subscribers)
-        return Duty(LIVES[queue], [webhooks.post_delivery, webhooks.abandon_delivery])
+        webhooks = WebhookActivitiesImpl(database, subscribers)
+        return QueueSpec(WORKFLOWS[queue], [webhooks.post_delivery, webhooks.abandon_delivery])
     if queue == "analytics":
         return _clockwork(load(AnalyticsSettings), database, stack)
     raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
 
 
-def _clockwork(settings: AnalyticsSettings, database: Database, stack: AsyncExitStack) -> Duty:
-    """Book and chain held against each other, and the book against its promises, by the clock."""
+def _clockwork(settings: AnalyticsSettings, database: Database, stack: AsyncExitStack) -> QueueSpec:
+    """Journal and chain held against each other, and the book against its promises, by the clock."""
     comparisons = reconciliation_activities(settings, database, stack)
-    inspections = inspection_activities(settings, database)
-    return Duty(
-        LIVES["analytics"],
-        [comparisons.read_chain, comparisons.compare_books, inspections.inspect_book],
+    integrity_checks = integrity_check_activities(settings, database)
+    return QueueSpec(
+        WORKFLOWS["analytics"],
+        [comparisons.read_chain, comparisons.compare_journal, integrity_checks.check_integrity],
         begin_clockwork(settings),
     )
 
 
 def _settlements(
-    payments: PaymentActivities,
-    batches: BatchActivities,
-    attestations: AttestationActivities,
-    wallets: WalletActivities,
-) -> Duty:
-    """The lives of payments and batches, the steps that move the money, and the contract's word."""
-    return Duty(
-        LIVES["settlement"],
+    payments: PaymentActivitiesImpl,
+    batches: BatchActivitiesImpl,
+    attestations: AttestationActivitiesImpl,
+    wallets: WalletActivitiesImpl,
+) -> QueueSpec:
+    """The workflows of payments and batches, the steps that move the money, and the contract's confirmation."""
+    return QueueSpec(
+        WORKFLOWS["settlement"],
         [
             wallets.read_wallet,
             wallets.challenge_wallet,
             wallets.prove_wallet,
             wallets.fund_wallet,
             attestations.prepare_call,
-            attestations.carry_out_call,
+            attestations.execute_call,
             attestations.conclude_attestation,
             payments.prepare_payment,
             payments.submit_payment,
             payments.observe_payment,
             payments.raise_fee,
-            payments.book_payment,
-            payments.adopt_transfer,
+            payments.confirm_payment,
+            payments.match_transfer,
             payments.fail_attempt,
-            payments.park_payment,
+            payments.block_payment,
             payments.quarantine_payment,
-            batches.gather_batches,
+            batches.form_batches,
             batches.prepare_batch,
-            batches.book_batch,
-            batches.eject_batch,
+            batches.confirm_batch,
+            batches.fail_batch,
             batches.quarantine_batch,
         ],
-        begin_gathering,
+        start_batching,
     )
 
 
-def _records(settings: WorkerSettings, database: Database) -> Duty:
-    """The lives of outages, and the steps that write their records."""
-    attests = settings.contract_execution_mode is ExecutionMode.SOROBAN
-    outages = OutageActivities(database, settings.stellar_network, attests=attests)
-    disputes = DisputeActivities(database, settings.stellar_network, attests=attests)
-    return Duty(
-        LIVES["outages"],
+def _records(settings: WorkerSettings, database: Database) -> QueueSpec:
+    """The workflows of outages, and the steps that write their records."""
+    requires_attestation = settings.contract_execution_mode is ExecutionMode.SOROBAN
+    outages = OutageActivitiesImpl(
+        database, settings.stellar_network, requires_attestation=requires_attestation
+    )
+    disputes = DisputeActivitiesImpl(
+        database, settings.stellar_network, requires_attestation=requires_attestation
+    )
+    return QueueSpec(
+        WORKFLOWS["outages"],
         [
             outages.record_outage,
             outages.amend_outage,
@@ -153,13 +157,13 @@ def _records(settings: WorkerSettings, database: Database) -> Duty:
     )
 
 
-def build(client: Client, queue: str, work: Duty) -> Worker:
+def build(client: Client, queue: str, work: QueueSpec) -> Worker:
     return Worker(
         client,
         task_queue=queue,
         workflows=work.workflows,
         activities=work.activities,
-        interceptors=[LogContext(), Refusals()],
+        interceptors=[LogContext(), ErrorInterceptor()],
         workflow_runner=strict_sandbox(),
         max_cached_workflows=2000,
         max_concurrent_workflow_tasks=100,

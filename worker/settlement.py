@@ -9,37 +9,39 @@ from functools import partial
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
-from activities.attestations import AttestationActivities
-from activities.batches import BatchActivities
-from activities.breakers import BreakerSwitch
-from activities.limits import Gate
-from activities.payments import PaymentActivities
-from activities.wallets import WalletActivities
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.circuit_breakers import CircuitBreaker
+from activities.settlement.limits import SigningGate
+from activities.settlement.payments import PaymentActivitiesImpl
+from activities.settlement.wallets import WalletActivitiesImpl
+from activities.sla.attestations import AttestationActivitiesImpl
 from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
-from adapters.stellar.calculator import Calculator
-from adapters.stellar.channels import ChannelAccounts
-from adapters.stellar.keys import Keys, keys
-from adapters.stellar.nodes import Nodes
+from adapters.stellar.accounts.channels import ChannelAccounts
+from adapters.stellar.accounts.wallets import WalletAccounts
+from adapters.stellar.finality.sla_contract import Calculator
 from adapters.stellar.rail import Rail
-from adapters.stellar.wallets import WalletAccounts
-from domain.batches import Plan
-from domain.breakers import Tolerance
+from adapters.stellar.rpc.nodes import Nodes
+from adapters.stellar.signing.keys import Keys, keys
 from domain.errors import ChainUnavailable, ContractMismatch
-from domain.execution_modes import ExecutionMode
-from domain.limits import Limits
+from domain.settlement.batches import Plan
+from domain.settlement.circuit_breakers import CircuitBreakerLimits
+from domain.settlement.limits import Limits
+from domain.sla.execution_modes import ExecutionMode
 from services.settlement.channels.begin_settlement import BeginSettlement, begin_settlement
 from services.settlement.limits.set_limits import set_limits
-from worker.surveys import Survey
-from workflows.batches import GatheringWorkflow
+from worker.chain_monitor import ChainMonitor
+from workflows.batches import BatchingWorkflow
 
 log = logging.getLogger(__name__)
 
 
 async def settlement_activities(
     database: Database, client: Client, stack: AsyncExitStack
-) -> tuple[PaymentActivities, BatchActivities, AttestationActivities, WalletActivities]:
+) -> tuple[
+    PaymentActivitiesImpl, BatchActivitiesImpl, AttestationActivitiesImpl, WalletActivitiesImpl
+]:
     """Open the rail, make sure it is the right network, and learn where its channels stand."""
     settings = load(SettlementSettings)
     held = held_keys(settings)
@@ -47,7 +49,7 @@ async def settlement_activities(
     cap = settings.stellar_fee_cap_stroops
     rail = Rail(nodes, passphrase, settings.stellar_usdc_issuer, held, cap)
     stack.push_async_callback(rail.close)
-    survey = Survey(database, rail, ChannelAccounts(nodes, passphrase, held, cap))
+    survey = ChainMonitor(database, rail, ChannelAccounts(nodes, passphrase, held, cap))
     sequences = await survey.begin()
     calculator = await _calculator(settings, rail)
     # Only now: a contract that is not fit to be asked would stop every verdict from here on.
@@ -58,10 +60,10 @@ async def settlement_activities(
     gate = await _gate(settings, database, client)
     accounts = WalletAccounts(nodes, rail.asset, held.operator)
     return (
-        PaymentActivities(database, rail, gate, gathers=plan.gathers),
-        BatchActivities(database, rail, plan, gate),
-        AttestationActivities(database, calculator, gate),
-        WalletActivities(database, accounts, settings.stellar_friendbot_url),
+        PaymentActivitiesImpl(database, rail, gate, batches_payments=plan.batches_payments),
+        BatchActivitiesImpl(database, rail, plan, gate),
+        AttestationActivitiesImpl(database, calculator, gate),
+        WalletActivitiesImpl(database, accounts, settings.stellar_friendbot_url),
     )
 
 
@@ -91,7 +93,7 @@ async def _calculator(settings: SettlementSettings, rail: Rail) -> Calculator | 
             await asyncio.sleep(2)
 
 
-async def _gate(settings: SettlementSettings, database: Database, client: Client) -> Gate:
+async def _gate(settings: SettlementSettings, database: Database, client: Client) -> SigningGate:
     """Put the limits of this worker's settings before every signature, and show them to others."""
     allowed = Limits(
         cap_per_payment=settings.settlement_cap_per_payment,
@@ -100,20 +102,20 @@ async def _gate(settings: SettlementSettings, database: Database, client: Client
         approval_above=settings.settlement_approval_above,
     )
     await set_limits(database, allowed, datetime.now(UTC))
-    tolerance = Tolerance(
-        alarms=settings.settlement_breaker_alarms,
-        unknowns=settings.settlement_breaker_unknowns,
-        window=timedelta(minutes=settings.settlement_breaker_minutes),
+    tolerance = CircuitBreakerLimits(
+        alarms=settings.circuit_breaker_alarms,
+        unknowns=settings.circuit_breaker_unknowns,
+        window=timedelta(minutes=settings.circuit_breaker_window_minutes),
     )
     page = partial(temporal.start_deliveries, client)
-    return Gate(database, allowed, BreakerSwitch(database, tolerance, page))
+    return SigningGate(database, allowed, CircuitBreaker(database, tolerance, page))
 
 
-async def begin_gathering(client: Client) -> None:
+async def start_batching(client: Client) -> None:
     """Let one life gather batches, whoever of many workers asks for it first."""
     await client.start_workflow(
-        GatheringWorkflow.run,
-        id="gathering",
+        BatchingWorkflow.run,
+        id="batching",
         task_queue="settlement",
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         static_summary="puts payments together that are ready",

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 from temporalio import activity, workflow
 
-from domain.attempts import Attempt, Observation, Outcome
-from domain.envelopes import SendAnswer
+from domain.settlement.attempts import Attempt, AttemptOutcome, Observation
+from domain.settlement.envelopes import SendAnswer
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.steps import Life, grown
+    from workflows.runtime import WorkflowBase, exponential_backoff
     from workflows.webhooks import start_deliveries
 
 Seen = TypeVar("Seen")
@@ -26,11 +26,11 @@ Seen = TypeVar("Seen")
 OBSERVE_TIMEOUT = timedelta(seconds=12)
 ROUND_PAUSE_MAX = timedelta(minutes=1)
 # A word in time saves the wait; this is for the case that it was lost.
-QUARANTINE_LOOK_MIN, QUARANTINE_LOOK_MAX = timedelta(hours=1), timedelta(days=1)
+QUARANTINE_RECHECK_MIN, QUARANTINE_RECHECK_MAX = timedelta(hours=1), timedelta(days=1)
 
 
-class AttemptSteps(ABC):
-    """What is asked of the network about stored bytes; activities/attempts.py does it."""
+class AttemptActivities(ABC):
+    """What is asked of the network about stored bytes; activities/settlement/attempts.py does it."""
 
     @activity.defn
     @abstractmethod
@@ -48,53 +48,57 @@ class AttemptSteps(ABC):
         """Bid more around the same transaction, if its place in a ledger costs more by now."""
 
 
-class Landing(Life):
-    """A life that has bytes on their way."""
+class AttemptWorkflowBase(WorkflowBase):
+    """A workflow that has bytes on their way."""
 
     def __init__(self, subject: Any) -> None:
         super().__init__(subject)
-        self.retry_wanted = False
-        self.in_quarantine: tuple[str, int] | None = None
-        self.looks = 0
+        self.retry_requested = False
+        self.quarantined_attempt: tuple[str, int] | None = None
+        self.quarantine_checks = 0
 
-    async def landed(self, attempt: Attempt) -> tuple[Attempt, Observation]:
+    async def submit_until_final(self, attempt: Attempt) -> tuple[Attempt, Observation]:
         """Send the stored bytes, and again, until the network proves what became of them."""
         rounds = 0
         while True:
-            answer = await self.insist(AttemptSteps.submit_payment, attempt)
+            answer = await self.run_until_accepted(AttemptActivities.submit_payment, attempt)
             if answer.outbid:
-                higher = await self.insist(AttemptSteps.raise_fee, attempt)
+                higher = await self.run_until_accepted(AttemptActivities.raise_fee, attempt)
                 if higher != attempt:
                     attempt = higher
                     continue
             self.note(f"{attempt.newest_hash}: {answer}; watching for it in a ledger")
-            observation = await self.insist(AttemptSteps.observe_payment, attempt, OBSERVE_TIMEOUT)
-            if observation.outcome is not Outcome.OPEN:
+            observation = await self.run_until_accepted(
+                AttemptActivities.observe_payment, attempt, OBSERVE_TIMEOUT
+            )
+            if observation.outcome is not AttemptOutcome.OPEN:
                 return attempt, observation
             rounds += 1
             pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
             await workflow.sleep(pause, summary="nothing is proven yet")
-            self.start_over_if_long()
-            attempt = await self.insist(AttemptSteps.raise_fee, attempt)
+            self.continue_as_new_if_long()
+            attempt = await self.run_until_accepted(AttemptActivities.raise_fee, attempt)
 
-    async def distrusted(
+    async def await_quarantine_review(
         self,
         quarantine: Callable[[Any, Seen], Awaitable[list[str]]],
         attempt: Attempt,
-        sighting: Seen,
+        observed: Seen,
     ) -> None:
         """
         Wait for a person, for ever if need be: going on could pay twice. Looking again only proves
         again; a word that came while it was put in quarantine counts, as the book showed it by then.
         """
-        if self.in_quarantine != (attempt.payment_id, attempt.n):
-            await start_deliveries(await self.insist(quarantine, sighting))
-            # Not again when it looks by itself: it opens the breaker, which holds everybody.
-            self.in_quarantine = (attempt.payment_id, attempt.n)
+        if self.quarantined_attempt != (attempt.payment_id, attempt.n):
+            await start_deliveries(await self.run_until_accepted(quarantine, observed))
+            # Not again when it looks by itself: it opens the circuit breaker, which holds everybody.
+            self.quarantined_attempt = (attempt.payment_id, attempt.n)
         self.note(f"quarantined: channel {attempt.channel} was used by unknown bytes")
-        pause = grown(QUARANTINE_LOOK_MIN, self.looks, QUARANTINE_LOOK_MAX)
-        self.looks += 1
-        await self.wait_until(workflow.now() + pause, lambda: self.retry_wanted, "quarantined")
-        if self.retry_wanted:
-            self.in_quarantine, self.looks = None, 0
-        self.start_over_if_long()
+        pause = exponential_backoff(
+            QUARANTINE_RECHECK_MIN, self.quarantine_checks, QUARANTINE_RECHECK_MAX
+        )
+        self.quarantine_checks += 1
+        await self.wait_until(workflow.now() + pause, lambda: self.retry_requested, "quarantined")
+        if self.retry_requested:
+            self.quarantined_attempt, self.quarantine_checks = None, 0
+        self.continue_as_new_if_long()

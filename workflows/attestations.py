@@ -1,5 +1,5 @@
 """
-The life of an attestation: the SLA contract says what a verdict says, or nothing is paid.
+The handle of an attestation: the SLA contract says what a verdict says, or nothing is paid.
 
     prepare -> carry out -> concluded: attested
        ^           |             \\-> halted, until a person says try again
@@ -16,11 +16,17 @@ from typing import Any
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
 
-from domain.attestations import Attestation, CallStatus, Concluding, Conclusion, Turn
-from domain.outages import Judgement
+from domain.sla.attestations import (
+    Attestation,
+    CallStatus,
+    ConcludeAttestationInput,
+    ConcludeAttestationResult,
+    PrepareCallResult,
+)
+from domain.sla.outages import JudgeOutageResult
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.steps import Life
+    from workflows.runtime import WorkflowBase
     from workflows.webhooks import start_deliveries
 
 # Seeing a call through waits for ledgers to close; longer than this is another round.
@@ -29,57 +35,65 @@ ROUND_PAUSE_MAX = timedelta(minutes=1)
 QUEUE_PAUSE_MAX = timedelta(seconds=10)
 
 
-class AttestationSteps(ABC):
-    """What an attestation asks of the outside world; activities/attestations.py does it."""
+class AttestationActivities(ABC):
+    """What an attestation asks of the outside world; activities/sla/attestations.py does it."""
 
     @activity.defn
     @abstractmethod
-    async def prepare_call(self, attestation: Attestation) -> Turn:
+    async def prepare_call(self, attestation: Attestation) -> PrepareCallResult:
         """Sign and store a call; or answer the call in the way, or that one's own is answered."""
 
     @activity.defn
     @abstractmethod
-    async def carry_out_call(self, turn: Turn) -> CallStatus:
+    async def execute_call(self, turn: PrepareCallResult) -> CallStatus:
         """Send the stored bytes, watch for them in a ledger, and note what is proven."""
 
     @activity.defn
     @abstractmethod
-    async def conclude_attestation(self, concluding: Concluding) -> Conclusion:
+    async def conclude_attestation(
+        self, concluding: ConcludeAttestationInput
+    ) -> ConcludeAttestationResult:
         """Hold the contract's answer to the verdict: attested, or halted and why."""
 
 
 @workflow.defn
-class AttestationWorkflow(Life):
+class AttestationWorkflow(WorkflowBase):
     @workflow.init
     def __init__(self, attestation: Attestation) -> None:
         super().__init__(attestation)
         self.attestation = attestation
-        self.retry_wanted = False
+        self.retry_requested = False
 
     @workflow.run
     async def run(self, attestation: Attestation) -> str:
         while True:
-            problem = await self.answered()
-            # From here on: who finds it halted in the book may answer at once.
-            self.retry_wanted = False
-            concluding = Concluding(attestation, problem, workflow.now())
-            conclusion = await self.insist(AttestationSteps.conclude_attestation, concluding)
+            problem = await self.call_until_answered()
+            # From here on: who finds it halted in the journal may answer at once.
+            self.retry_requested = False
+            concluding = ConcludeAttestationInput(attestation, problem, workflow.now())
+            conclusion = await self.run_until_accepted(
+                AttestationActivities.conclude_attestation, concluding
+            )
             await start_deliveries(conclusion.deliveries)
             if conclusion.attested:
                 self.note(f"attested by {conclusion.transaction_hash}")
                 return conclusion.transaction_hash
-            await self.halted(conclusion.problem)
+            await self.await_retry(conclusion.problem)
 
-    async def answered(self) -> str:
+    async def call_until_answered(self) -> str:
         """Call the contract until it is proven what it said; return why it would not, if so."""
         rounds = waits = 0
         while True:
-            turn = await self.insist(AttestationSteps.prepare_call, self.attestation)
+            turn = await self.run_until_accepted(
+                AttestationActivities.prepare_call, self.attestation
+            )
             if turn.call is None:
                 return turn.problem
             whose = "" if turn.mine else f" of outage {turn.call.outage_id}, which is in the way"
             self.note(f"watching for the call {turn.call.hash}{whose}")
-            status = await self.insist(AttestationSteps.carry_out_call, turn, CARRY_TIMEOUT)
+            status = await self.run_until_accepted(
+                AttestationActivities.execute_call, turn, CARRY_TIMEOUT
+            )
             if turn.mine and status is CallStatus.ANSWERED:
                 continue
             if not turn.mine and status is not CallStatus.OPEN:
@@ -90,63 +104,70 @@ class AttestationWorkflow(Life):
                 rounds += 1
                 pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
             await workflow.sleep(pause, summary="before the next look")
-            self.start_over_if_long()
+            self.continue_as_new_if_long()
 
-    async def halted(self, problem: str) -> None:
+    async def await_retry(self, problem: str) -> None:
         """Wait for a person, for ever if need be: paying on would pay what the contract denies."""
         self.note(f"halted: {problem}; send the signal retry once it is mended")
         parent = workflow.info().parent
         if parent is not None:
-            life: Any = workflow.get_external_workflow_handle(parent.workflow_id)
+            handle: Any = workflow.get_external_workflow_handle(parent.workflow_id)
             try:
-                await life.signal("attestation_halted", problem)
+                await handle.signal("attestation_halted", problem)
             except ApplicationError as error:
                 self.note(f"halted: {problem}; and the outage is not there: {error.message}")
-        await workflow.wait_condition(lambda: self.retry_wanted)
+        await workflow.wait_condition(lambda: self.retry_requested)
 
     @workflow.signal(description="What the contract disagreed with is mended: ask it again")
     def retry(self) -> None:
-        self.retry_wanted = True
+        self.retry_requested = True
 
 
-class Attested(Life):
-    """A life whose verdicts the SLA contract confirms, where that is asked for."""
+class AttestedWorkflowBase(WorkflowBase):
+    """A handle whose verdicts the SLA contract confirms, where that is asked for."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: dict[int, workflow.ChildWorkflowHandle[Any, str]] = {}
-        self.objection = ""
+        self.attestation_handles: dict[int, workflow.ChildWorkflowHandle[Any, str]] = {}
+        self.attestation_problem = ""
 
-    async def ask_contract(self, judgement: Judgement | None) -> None:
+    async def ask_contract(self, judgement: JudgeOutageResult | None) -> None:
         """Have the contract asked about a verdict, once for each revision; nobody waits yet."""
-        if judgement is None or not judgement.attest or judgement.revision in self.asked:
+        if (
+            judgement is None
+            or not judgement.attest
+            or judgement.revision in self.attestation_handles
+        ):
             return
-        self.objection = ""
-        self.asked[judgement.revision] = await workflow.start_child_workflow(
+        self.attestation_problem = ""
+        self.attestation_handles[judgement.revision] = await workflow.start_child_workflow(
             AttestationWorkflow.run,
             Attestation(judgement.outage_id, judgement.revision),
             id=f"attestation/{judgement.outage_id}/{judgement.revision}",
             task_queue="settlement",
-            static_summary=f"the contract's word on {judgement.verdict}",
+            static_summary=f"the contract's confirmation on {judgement.verdict}",
         )
 
-    async def agreed(self, judgement: Judgement | None) -> None:
+    async def await_attestation(self, judgement: JudgeOutageResult | None) -> None:
         """Wait, for as long as it takes, until the contract has confirmed this verdict."""
         while judgement is not None and judgement.attest:
             await self.ask_contract(judgement)
-            child = self.asked[judgement.revision]
+            child = self.attestation_handles[judgement.revision]
             if not child.done():
-                self.note(self.objection or f"waiting for the SLA contract's word: {child.id}")
+                self.note(
+                    self.attestation_problem
+                    or f"waiting for the SLA contract's confirmation: {child.id}"
+                )
             try:
                 hash_ = await child
             except ChildWorkflowError:  # somebody ended it by hand, which settles nothing
                 self.note(f"{child.id} was ended; asking the contract again")
-                del self.asked[judgement.revision]
+                del self.attestation_handles[judgement.revision]
                 await workflow.sleep(timedelta(seconds=10), summary="before asking again")
             else:
                 return self.note(f"confirmed by the SLA contract: {hash_}")
 
     @workflow.signal(description="The contract's word is halted; sent by the attestation itself")
     def attestation_halted(self, problem: str) -> None:
-        self.objection = f"nothing is paid: {problem}"
-        self.note(self.objection)
+        self.attestation_problem = f"nothing is paid: {problem}"
+        self.note(self.attestation_problem)

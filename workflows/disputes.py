@@ -1,28 +1,34 @@
 """
 A dispute, as a part of its outage's life: see outages.py.
 
-Somebody may take it up before they rule on it. That stops no clock: the time to rule goes on running.
+Somebody may take it up before they rule on it. That stops no clock: the time to decide goes on running.
 """
 
 from abc import ABC, abstractmethod
 
 from temporalio import activity, workflow
 
-from domain.disputes import Deciding, Filed, Filing, Review, ReviewDisputeInput
 from domain.errors import Conflict
-from domain.outages import Judgement, Outage
+from domain.sla.disputes import (
+    DecideDisputeInput,
+    FileDisputeInput,
+    FileDisputeResult,
+    Review,
+    ReviewDisputeInput,
+)
+from domain.sla.outages import JudgeOutageResult, Outage
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attestations import Attested
-    from workflows.steps import refuse, step
+    from workflows.attestations import AttestedWorkflowBase
+    from workflows.runtime import refuse, run_activity
 
 
-class DisputeSteps(ABC):
-    """What a dispute asks of the outside world; activities/disputes.py does it."""
+class DisputeActivities(ABC):
+    """What a dispute asks of the outside world; activities/sla/disputes.py does it."""
 
     @activity.defn
     @abstractmethod
-    async def file_dispute(self, filing: Filing) -> Filed:
+    async def file_dispute(self, filing: FileDisputeInput) -> FileDisputeResult:
         """Record an objection to the verdict; the money is held from now on."""
 
     @activity.defn
@@ -32,26 +38,26 @@ class DisputeSteps(ABC):
 
     @activity.defn
     @abstractmethod
-    async def decide_dispute(self, deciding: Deciding) -> Judgement:
-        """Record the ruling, and the new verdict if it changes anything."""
+    async def decide_dispute(self, deciding: DecideDisputeInput) -> JudgeOutageResult:
+        """Record the decision, and the new verdict if it changes anything."""
 
 
-class Disputed(Attested):
+class Disputed(AttestedWorkflowBase):
     """An outage whose verdict somebody may object to."""
 
     outage: Outage
 
     def __init__(self) -> None:
         super().__init__()
-        self.dispute: Filed | None = None
-        self.ruled = False
+        self.dispute: FileDisputeResult | None = None
+        self.decided = False
 
     @workflow.update(description="Take the dispute up")
     async def review_dispute(self, review: Review) -> None:
-        async with self.turn:
+        async with self.lock:
             self.check_review(review)
             reviewing = ReviewDisputeInput(self.outage.id, review, workflow.now())
-            await step(DisputeSteps.review_dispute, reviewing)
+            await run_activity(DisputeActivities.review_dispute, reviewing)
             self.note(f"{review.request.actor} has taken up the dispute")
 
     @review_dispute.validator
@@ -59,5 +65,5 @@ class Disputed(Attested):
         self.check_undecided(review.dispute_id)
 
     def check_undecided(self, dispute_id: str) -> None:
-        if self.dispute is None or self.ruled or dispute_id != self.dispute.dispute_id:
+        if self.dispute is None or self.decided or dispute_id != self.dispute.dispute_id:
             refuse(Conflict(f"dispute {dispute_id!r} is not open"))

@@ -1,5 +1,5 @@
 """
-The life of an outage, top to bottom.
+The workflow of an outage, top to bottom.
 
     declared -> (repair) -> resolved and judged -> dispute window -> settled -> closed
 
@@ -13,52 +13,65 @@ from abc import ABC, abstractmethod
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 
-from domain import disputes, outages
-from domain.disputes import Dispute, Filed, Ruling
 from domain.errors import Conflict
 from domain.money import decimal
-from domain.outages import Declaration, Judgement, OutageStatus, Recorded, Resolution
-from domain.payments import Closing, Payment, Receipt, Settling
+from domain.settlement.payments import (
+    CloseOutageInput,
+    OwePaymentInput,
+    Payment,
+    Receipt,
+)
+from domain.sla import disputes, outages
+from domain.sla.disputes import Dispute, DisputeDecision, FileDisputeResult
+from domain.sla.outages import (
+    Declaration,
+    JudgeOutageResult,
+    OutageStatus,
+    RecordOutageResult,
+    Resolution,
+)
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import columns
-    from workflows.disputes import Disputed, DisputeSteps
+    from workflows import search_attributes
+    from workflows.disputes import DisputeActivities, Disputed
     from workflows.payments import PaymentWorkflow
-    from workflows.steps import check, refuse, step
+    from workflows.runtime import check, refuse, run_activity
     from workflows.webhooks import start_deliveries
 
 
-class OutageSteps(ABC):
-    """What an outage asks of the outside world; activities/outages.py does it."""
+class OutageActivities(ABC):
+    """What an outage asks of the outside world; activities/sla/outages.py does it."""
 
     @activity.defn
     @abstractmethod
-    async def record_outage(self, declaring: outages.Declaring) -> Recorded:
+    async def record_outage(self, declaring: outages.RecordOutageInput) -> RecordOutageResult:
         """Insert the outage, bound to the policy version in force when it was detected."""
 
     @activity.defn
     @abstractmethod
-    async def amend_outage(self, amending: outages.Amending) -> None:
+    async def amend_outage(self, amending: outages.AmendOutageInput) -> None:
         """Correct the record."""
 
     @activity.defn
     @abstractmethod
-    async def cancel_outage(self, cancelling: outages.Cancelling) -> outages.Closure:
+    async def cancel_outage(
+        self, cancelling: outages.CancelOutageInput
+    ) -> outages.CloseOutageResult:
         """It was never an outage."""
 
     @activity.defn
     @abstractmethod
-    async def judge_outage(self, judging: outages.Judging) -> Judgement:
+    async def judge_outage(self, judging: outages.JudgeOutageInput) -> JudgeOutageResult:
         """Record the repair and the verdict."""
 
     @activity.defn
     @abstractmethod
-    async def owe_payment(self, settling: Settling) -> Payment:
+    async def owe_payment(self, settling: OwePaymentInput) -> Payment:
         """Book what the final verdict owes."""
 
     @activity.defn
     @abstractmethod
-    async def close_outage(self, closing: Closing) -> outages.Closure:
+    async def close_outage(self, closing: CloseOutageInput) -> outages.CloseOutageResult:
         """The money has moved: nothing is left to do."""
 
 
@@ -70,17 +83,17 @@ class OutageWorkflow(Disputed):
         self.declaration = declaration
         self.outage = declaration.outage
         self.status: OutageStatus | None = None
-        self.recorded: Recorded | None = None
+        self.recorded: RecordOutageResult | None = None
         self.refusal: ApplicationError | None = None
-        self.judgement: Judgement | None = None
+        self.judgement: JudgeOutageResult | None = None
         self.unannounced: list[str] = []
 
     @workflow.run
     async def run(self, declaration: Declaration) -> OutageStatus | None:
-        if await self.declare() and await self.repaired():
+        if await self.declare() and await self.await_repair():
             await self.ask_contract(self.judgement)
-            await self.contested()
-            await self.agreed(self.judgement)
+            await self.await_dispute_outcome()
+            await self.await_attestation(self.judgement)
             receipt = await self.settle()
             await self.close(receipt)
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -89,8 +102,8 @@ class OutageWorkflow(Disputed):
     async def declare(self) -> bool:
         """Put the outage on record; False when the book holds another outage of this id."""
         try:
-            declaring = outages.Declaring(self.declaration, workflow.now())
-            self.recorded = await step(OutageSteps.record_outage, declaring)
+            declaring = outages.RecordOutageInput(self.declaration, workflow.now())
+            self.recorded = await run_activity(OutageActivities.record_outage, declaring)
         except ApplicationError as error:
             self.refusal = error
             return False
@@ -98,30 +111,30 @@ class OutageWorkflow(Disputed):
         await self.announce(self.recorded.deliveries)
         return True
 
-    async def repaired(self) -> bool:
+    async def await_repair(self) -> bool:
         """Wait, for years if need be, for the repair; False when the outage is called off."""
         await workflow.wait_condition(lambda: self.status is not OutageStatus.DECLARED)
         await self.announce()
         return self.status is not OutageStatus.CANCELLED
 
-    async def contested(self) -> None:
-        """Hold the money until the dispute window has passed in silence, or a ruling is given."""
+    async def await_dispute_outcome(self) -> None:
+        """Hold the money until the dispute window has passed in silence, or a decision is given."""
         assert self.judgement is not None
         deadline = self.judgement.dispute_deadline
         await self.wait_until(deadline, lambda: self.dispute is not None, "dispute window")
-        async with self.turn:  # an objection made in time may still be on its way to the book
+        async with self.lock:  # an objection made in time may still be on its way to the journal
             filed = self.dispute
         if filed is not None:
             await self.announce()
-            await self.wait_until(filed.ruling_deadline, lambda: self.ruled, "time to rule")
-            await self.decide(None)
+            await self.wait_until(filed.decision_deadline, lambda: self.decided, "time to decide")
+            await self.record_decision(None)
             await self.announce()
 
     async def settle(self) -> Receipt:
         """Owe what the verdict says, and pay it exactly once."""
         assert self.judgement is not None
-        settling = Settling(self.outage.id, self.judgement.revision, workflow.now())
-        payment = await self.insist(OutageSteps.owe_payment, settling)
+        settling = OwePaymentInput(self.outage.id, self.judgement.revision, workflow.now())
+        payment = await self.run_until_accepted(OutageActivities.owe_payment, settling)
         owed = f"{payment.type} of {decimal(payment.amount_stroops)} USDC"
         self.reach(OutageStatus.SETTLING, f"paying a {owed}")
         return await workflow.execute_child_workflow(
@@ -135,23 +148,23 @@ class OutageWorkflow(Disputed):
     async def close(self, receipt: Receipt) -> None:
         """Write the last page and tell whoever wants to know."""
         correlation_id = self.declaration.request.correlation_id
-        closing = Closing(self.outage.id, receipt, correlation_id, workflow.now())
-        closure = await self.insist(OutageSteps.close_outage, closing)
+        closing = CloseOutageInput(self.outage.id, receipt, correlation_id, workflow.now())
+        closure = await self.run_until_accepted(OutageActivities.close_outage, closing)
         self.reach(OutageStatus.CLOSED, f"closed; paid by {receipt.transaction_hash}")
         await self.announce(receipt.deliveries + closure.deliveries)
 
     # What the API asks, and waits for ------------------------------------------------------
 
     @workflow.update(description="Answer once the outage is safely on record")
-    async def declared(self, fingerprint: str) -> Recorded:
+    async def await_recorded(self, fingerprint: str) -> RecordOutageResult:
         await workflow.wait_condition(lambda: bool(self.recorded or self.refusal))
         if self.recorded is None:
             assert self.refusal is not None
             raise self.refusal
         return self.recorded
 
-    @declared.validator
-    def check_declared(self, fingerprint: str) -> None:
+    @await_recorded.validator
+    def check_same_declaration(self, fingerprint: str) -> None:
         if fingerprint != self.declaration.outage.fingerprint():
             refuse(
                 Conflict(
@@ -161,12 +174,14 @@ class OutageWorkflow(Disputed):
 
     @workflow.update(description="Correct the record of an outage")
     async def amend(self, amendment: outages.Amendment) -> None:
-        async with self.turn:
+        async with self.lock:
             self.check_amend(amendment)
             request = workflow.current_update_info()
             assert request is not None
-            amending = outages.Amending(self.outage.id, amendment, request.id, workflow.now())
-            await step(OutageSteps.amend_outage, amending)
+            amending = outages.AmendOutageInput(
+                self.outage.id, amendment, request.id, workflow.now()
+            )
+            await run_activity(OutageActivities.amend_outage, amending)
             self.outage = outages.amended(self.outage, amendment.changes)
             self.note(f"amended: {', '.join(sorted(amendment.changes))}")
 
@@ -178,7 +193,7 @@ class OutageWorkflow(Disputed):
         check(lambda: outages.check_amended(self.outage, amendment.changes, workflow.now()))
 
     @workflow.update(description="The service is back: judge the SLA")
-    async def resolve(self, resolution: Resolution) -> Judgement:
+    async def resolve(self, resolution: Resolution) -> JudgeOutageResult:
         return await self.judge(resolution)
 
     @resolve.validator
@@ -188,16 +203,18 @@ class OutageWorkflow(Disputed):
         check(lambda: outages.check_resolution(self.outage, resolution, workflow.now()))
 
     @workflow.update(description="Object to the verdict")
-    async def file_dispute(self, dispute: Dispute) -> Filed:
-        async with self.turn:
+    async def file_dispute(self, dispute: Dispute) -> FileDisputeResult:
+        async with self.lock:
             self.check_file_dispute(dispute)
             assert self.judgement is not None
             assert self.recorded is not None
-            patience = self.recorded.ruling_window_seconds
-            filing = disputes.Filing(dispute, self.judgement.revision, patience, workflow.now())
-            self.dispute = await step(DisputeSteps.file_dispute, filing)
+            patience = self.recorded.decision_window_seconds
+            filing = disputes.FileDisputeInput(
+                dispute, self.judgement.revision, patience, workflow.now()
+            )
+            self.dispute = await run_activity(DisputeActivities.file_dispute, filing)
             self.unannounced += self.dispute.deliveries
-            self.reach(OutageStatus.DISPUTED, f"disputed: {dispute.reason}; waiting for a ruling")
+            self.reach(OutageStatus.DISPUTED, f"disputed: {dispute.reason}; waiting for a decision")
             return self.dispute
 
     @file_dispute.validator
@@ -212,34 +229,34 @@ class OutageWorkflow(Disputed):
             refuse(Conflict(f"the dispute window closed at {deadline.isoformat()}"))
 
     @workflow.update(description="Decide the dispute")
-    async def rule(self, ruling: Ruling) -> Judgement:
-        return await self.decide(ruling)
+    async def decide_dispute(self, decision: DisputeDecision) -> JudgeOutageResult:
+        return await self.record_decision(decision)
 
-    @rule.validator
-    def check_rule(self, ruling: Ruling) -> None:
-        check(lambda: disputes.check_ruling(ruling))
-        self.check_undecided(ruling.dispute_id)
+    @decide_dispute.validator
+    def check_decide_dispute(self, decision: DisputeDecision) -> None:
+        check(lambda: disputes.check_decision(decision))
+        self.check_undecided(decision.dispute_id)
 
     # What the world throws in, and nobody waits for ----------------------------------------
 
     @workflow.signal(name="resolve", description="The service is back")
     async def resolve_signal(self, resolution: Resolution) -> None:
-        await self.quietly(self.check_resolve, self.judge, resolution)
+        await self.handle_quietly(self.check_resolve, self.judge, resolution)
 
     @workflow.signal(description="Decide the dispute")
-    async def resolve_dispute(self, ruling: Ruling) -> None:
-        await self.quietly(self.check_rule, self.decide, ruling)
+    async def resolve_dispute(self, decision: DisputeDecision) -> None:
+        await self.handle_quietly(self.check_decide_dispute, self.record_decision, decision)
 
     @workflow.signal(description="It was never an outage")
     async def cancel(self, cancellation: outages.Cancellation) -> None:
         await workflow.wait_condition(lambda: bool(self.status or self.refusal))
-        async with self.turn:
+        async with self.lock:
             if not self.is_open():
                 return self.note(f"cancellation ignored: the outage is {self.status}")
-            cancelling = outages.Cancelling(self.outage.id, cancellation, workflow.now())
+            cancelling = outages.CancelOutageInput(self.outage.id, cancellation, workflow.now())
             try:
-                closure = await step(OutageSteps.cancel_outage, cancelling)
-            except ApplicationError as error:  # out of a signal it would end the whole life
+                closure = await run_activity(OutageActivities.cancel_outage, cancelling)
+            except ApplicationError as error:  # out of a signal it would end the whole workflow
                 return self.note(f"cancellation ignored: {error.message}")
             self.unannounced += closure.deliveries
             self.reach(OutageStatus.CANCELLED, f"cancelled: {cancellation.reason}")
@@ -250,31 +267,31 @@ class OutageWorkflow(Disputed):
 
     # How it is done ------------------------------------------------------------------------
 
-    async def judge(self, resolution: Resolution) -> Judgement:
-        """Take the repair to the book, with the verdict it brings."""
-        async with self.turn:
+    async def judge(self, resolution: Resolution) -> JudgeOutageResult:
+        """Take the repair to the journal, with the verdict it brings."""
+        async with self.lock:
             self.check_resolve(resolution)
             assert self.recorded is not None
             window = self.recorded.dispute_window_seconds
-            judging = outages.Judging(self.outage.id, resolution, window, workflow.now())
-            self.judgement = await step(OutageSteps.judge_outage, judging)
+            judging = outages.JudgeOutageInput(self.outage.id, resolution, window, workflow.now())
+            self.judgement = await run_activity(OutageActivities.judge_outage, judging)
             self.unannounced += self.judgement.deliveries
             self.reach(OutageStatus.DISPUTABLE, f"{self.judgement.verdict}; open to disputes")
             return self.judgement
 
-    async def decide(self, ruling: Ruling | None) -> Judgement:
-        """Take a ruling to the book; without one, the time to rule has run out."""
-        async with self.turn:
+    async def record_decision(self, decision: DisputeDecision | None) -> JudgeOutageResult:
+        """Take a decision to the journal; without one, the time to decide has run out."""
+        async with self.lock:
             assert self.judgement is not None
             assert self.dispute is not None
-            if self.ruled:
+            if self.decided:
                 return self.judgement
-            deciding = disputes.Deciding(
-                self.outage.id, self.dispute.dispute_id, ruling, workflow.now()
+            deciding = disputes.DecideDisputeInput(
+                self.outage.id, self.dispute.dispute_id, decision, workflow.now()
             )
-            run = step if ruling else self.insist
-            self.judgement = await run(DisputeSteps.decide_dispute, deciding)
-            self.ruled = True
+            run = run_activity if decision else self.run_until_accepted
+            self.judgement = await run(DisputeActivities.decide_dispute, deciding)
+            self.decided = True
             self.unannounced += self.judgement.deliveries
             self.note(f"dispute decided; {self.judgement.verdict}")
             return self.judgement
@@ -288,7 +305,7 @@ class OutageWorkflow(Disputed):
         self.note(what)
         if not self.is_open():  # what a declared outage shows was said when it was started
             judged = self.judgement if status is OutageStatus.DISPUTABLE else None
-            columns.show(status, judged.verdict if judged else None)
+            search_attributes.show(status, judged.verdict if judged else None)
 
     async def announce(self, deliveries: list[str] | None = None) -> None:
         """Send each delivery on its own way: a dead receiver never holds an outage open."""

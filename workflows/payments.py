@@ -1,5 +1,5 @@
 """
-The life of a payment: the money moves exactly once, whatever dies.
+The workflow of a payment: the money moves exactly once, whatever dies.
 
     prepare -> submit -> observe -> booked
        ^         ^          |
@@ -15,66 +15,86 @@ from datetime import datetime, timedelta
 
 from temporalio import activity, workflow
 
-from domain.adoptions import AdoptTransferInput, AdoptTransferRequest, check_adoption_request
-from domain.attempts import Attempt, Outcome, Preparation, Sighting
 from domain.errors import Conflict
-from domain.payments import Parking, Payment, PaymentStatus, Receipt
 from domain.reasons import Reason
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    ObservedAttempt,
+    PreparePaymentResult,
+)
+from domain.settlement.manual_matches import (
+    AdoptTransferInput,
+    AdoptTransferRequest,
+    check_adoption_request,
+)
+from domain.settlement.payments import (
+    BlockPaymentInput,
+    Payment,
+    PaymentStatus,
+    Receipt,
+)
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.attempts import AttemptSteps, Landing
-    from workflows.steps import check, grown, in_words, refuse, step
+    from workflows.attempts import AttemptActivities, AttemptWorkflowBase
+    from workflows.runtime import (
+        check,
+        exponential_backoff,
+        humanize,
+        refuse,
+        run_activity,
+    )
     from workflows.webhooks import start_deliveries
 
-PARKED_RETRY = timedelta(hours=1)
+BLOCKED_RETRY = timedelta(hours=1)
 # A batch tells its payments what became of them; this is for the case that it could not.
-GATHERED_LOOK = timedelta(minutes=10)
+BATCH_CHECK_INTERVAL = timedelta(minutes=10)
 FAILURE_PAUSE_MIN, FAILURE_PAUSE_MAX = timedelta(seconds=1), timedelta(minutes=5)
 
 
-class PaymentSteps(AttemptSteps):
-    """What a payment asks of the outside world; activities/payments.py does it."""
+class PaymentActivities(AttemptActivities):
+    """What a payment asks of the outside world; activities/settlement/payments.py does it."""
 
     @activity.defn
     @abstractmethod
-    async def prepare_payment(self, payment: Payment) -> Preparation:
+    async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
         """Reserve a (channel, sequence), sign, store the bytes; or answer what was stored or paid."""
 
     @activity.defn
     @abstractmethod
-    async def book_payment(self, sighting: Sighting) -> Receipt:
-        """The money moved: confirm the payment and post it to the book."""
+    async def confirm_payment(self, observed: ObservedAttempt) -> Receipt:
+        """The money moved: confirm the payment and post it to the journal."""
 
     @activity.defn
     @abstractmethod
-    async def adopt_transfer(self, adopting: AdoptTransferInput) -> None:
-        """A person says that a transfer made by hand is the payment: confirm it, and post it."""
+    async def match_transfer(self, adopting: AdoptTransferInput) -> None:
+        """A person says that a transfer made out of band is the payment: confirm it, and post it."""
 
     @activity.defn
     @abstractmethod
-    async def fail_attempt(self, sighting: Sighting) -> None:
+    async def fail_attempt(self, observed: ObservedAttempt) -> None:
         """The sequence was consumed without effect: close the attempt, free the channel."""
 
     @activity.defn
     @abstractmethod
-    async def park_payment(self, parking: Parking) -> list[str]:
+    async def block_payment(self, parking: BlockPaymentInput) -> list[str]:
         """Somebody must act before this payment can be made."""
 
     @activity.defn
     @abstractmethod
-    async def quarantine_payment(self, sighting: Sighting) -> list[str]:
+    async def quarantine_payment(self, observed: ObservedAttempt) -> list[str]:
         """Bytes we do not know consumed the sequence: nothing more without a person."""
 
 
 @workflow.defn
-class PaymentWorkflow(Landing):
+class PaymentWorkflow(AttemptWorkflowBase):
     @workflow.init
     def __init__(self, payment: Payment) -> None:
         super().__init__(payment)
         self.payment = payment
         self.failures = 0
-        self.ejections: list[Reason] = []
-        self.held_because: Reason | None = None
+        self.removals: list[Reason] = []
+        self.hold_reason: Reason | None = None
         # Bytes of its own may be in a ledger at any moment.
         self.on_its_way = False
 
@@ -87,103 +107,117 @@ class PaymentWorkflow(Landing):
     async def settle(self, payment: Payment) -> Receipt:
         while True:
             # Told to try again after this line, the answer below may be out of date by then.
-            self.retry_wanted = False
-            self.ejections.clear()  # of a batch that was, and told more than once
-            preparation = await self.insist(PaymentSteps.prepare_payment, payment)
+            self.retry_requested = False
+            self.removals.clear()  # of a batch that was, and told more than once
+            preparation = await self.run_until_accepted(PaymentActivities.prepare_payment, payment)
             if preparation.receipt is not None:
                 return preparation.receipt
-            attempt = await self.ready(preparation)
+            attempt = await self.await_ready(preparation)
             if attempt is None:
                 continue
-            self.held_because = None  # held anew, it says so anew
+            self.hold_reason = None  # held anew, it says so anew
             self.on_its_way = True
-            attempt, observation = await self.landed(attempt)
-            self.on_its_way = observation.outcome is Outcome.SUCCEEDED
-            sighting = Sighting(payment, attempt, observation, workflow.now())
-            match sighting.observation.outcome:
-                case Outcome.SUCCEEDED:
-                    return await self.insist(PaymentSteps.book_payment, sighting)
-                case Outcome.EXPIRED:
+            attempt, observation = await self.submit_until_final(attempt)
+            self.on_its_way = observation.outcome is AttemptOutcome.SUCCEEDED
+            observed = ObservedAttempt(payment, attempt, observation, workflow.now())
+            match observed.observation.outcome:
+                case AttemptOutcome.SUCCEEDED:
+                    return await self.run_until_accepted(
+                        PaymentActivities.confirm_payment, observed
+                    )
+                case AttemptOutcome.EXPIRED:
                     self.note("expired unused; signing again for the same sequence")
-                case Outcome.FAILED_RETRY:
-                    await self.insist(PaymentSteps.fail_attempt, sighting)
-                    await self.backed_off()
-                case Outcome.FAILED_PARK:
-                    await self.insist(PaymentSteps.fail_attempt, sighting)
-                    await self.parked(observation.why)
+                case AttemptOutcome.FAILED_RETRY:
+                    await self.run_until_accepted(PaymentActivities.fail_attempt, observed)
+                    await self.back_off()
+                case AttemptOutcome.FAILED_BLOCKED:
+                    await self.run_until_accepted(PaymentActivities.fail_attempt, observed)
+                    await self.await_unblocked(observation.why)
                 case _:
-                    await self.distrusted(PaymentSteps.quarantine_payment, attempt, sighting)
+                    await self.await_quarantine_review(
+                        PaymentActivities.quarantine_payment, attempt, observed
+                    )
 
-    async def ready(self, preparation: Preparation) -> Attempt | None:
+    async def await_ready(self, preparation: PreparePaymentResult) -> Attempt | None:
         """Return what is to be sent; or wait for what stands in its way, to ask again."""
-        if preparation.gathered:
-            await self.gathered()
+        if preparation.in_batch:
+            await self.await_batch()
         elif preparation.queued and preparation.again_at is not None:
-            await self.queued(preparation.again_at)
+            await self.await_channel(preparation.again_at)
         elif preparation.attempt is not None:
             return preparation.attempt
         elif preparation.obstacle is not None and preparation.again_at is not None:
-            await self.held(preparation.obstacle, preparation.again_at, preparation.dead_after)
+            await self.await_release(
+                preparation.obstacle, preparation.again_at, preparation.dead_after
+            )
         else:
             assert preparation.obstacle is not None
-            await self.parked(preparation.obstacle, preparation.dead_after)
+            await self.await_unblocked(preparation.obstacle, preparation.dead_after)
         return None
 
-    async def backed_off(self) -> None:
+    async def back_off(self) -> None:
         """Each transaction without effect costs its fee: the next one is signed after a while."""
-        self.start_over_if_long()
-        pause = grown(FAILURE_PAUSE_MIN, self.failures, FAILURE_PAUSE_MAX)
+        self.continue_as_new_if_long()
+        pause = exponential_backoff(FAILURE_PAUSE_MIN, self.failures, FAILURE_PAUSE_MAX)
         self.failures += 1
-        self.note(f"failed without effect; signing anew in {in_words(pause)}")
+        self.note(f"failed without effect; signing anew in {humanize(pause)}")
         await workflow.sleep(pause, summary="before signing anew")
 
-    async def gathered(self) -> None:
+    async def await_batch(self) -> None:
         """Wait until a batch has settled this payment with others, or could not."""
         self.note("ready; waits to be settled together with others")
-        deadline = workflow.now() + GATHERED_LOOK
+        deadline = workflow.now() + BATCH_CHECK_INTERVAL
         await self.wait_until(
-            deadline, lambda: self.retry_wanted or bool(self.ejections), "in a batch"
+            deadline, lambda: self.retry_requested or bool(self.removals), "in a batch"
         )
-        if self.ejections:
-            await self.parked(self.ejections.pop())
-        self.start_over_if_long()
+        if self.removals:
+            await self.await_unblocked(self.removals.pop())
+        self.continue_as_new_if_long()
 
-    async def queued(self, again_at: datetime) -> None:
+    async def await_channel(self, again_at: datetime) -> None:
         """
         Wait in line for a channel: by a timer, and not inside a step, because thousands who tried
         a step again and again would take the room of those who have a channel and must give it back.
         """
         workflow.set_current_details("in line: every channel serves another payment")
-        await self.wait_until(again_at, lambda: self.retry_wanted, "in line for a channel")
-        self.start_over_if_long()
+        await self.wait_until(again_at, lambda: self.retry_requested, "in line for a channel")
+        self.continue_as_new_if_long()
 
-    async def parked(self, reason: Reason, dead_after: int | None = None) -> None:
+    async def await_unblocked(self, reason: Reason, dead_after: int | None = None) -> None:
         """Wait until somebody says try again, or an hour has passed."""
-        parking = Parking(self.payment, reason, workflow.now(), dead_after=dead_after)
-        await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
-        self.note(f"parked: {reason}; send the signal retry once it is mended")
-        self.held_because = None
-        deadline = workflow.now() + PARKED_RETRY
-        await self.wait_until(deadline, lambda: self.retry_wanted, "parked")
+        parking = BlockPaymentInput(self.payment, reason, workflow.now(), dead_after=dead_after)
+        await start_deliveries(
+            await self.run_until_accepted(PaymentActivities.block_payment, parking)
+        )
+        self.note(f"blocked: {reason}; send the signal retry once it is mended")
+        self.hold_reason = None
+        deadline = workflow.now() + BLOCKED_RETRY
+        await self.wait_until(deadline, lambda: self.retry_requested, "blocked")
         self.failures = 0
-        self.start_over_if_long()
+        self.continue_as_new_if_long()
 
-    async def held(self, reason: Reason, again_at: datetime, dead_after: int | None) -> None:
+    async def await_release(
+        self, reason: Reason, again_at: datetime, dead_after: int | None
+    ) -> None:
         """Wait for a limit to let it pass; a word that came since it was asked counts."""
-        if reason != self.held_because:
-            parking = Parking(self.payment, reason, workflow.now(), PaymentStatus.HELD, dead_after)
-            await start_deliveries(await self.insist(PaymentSteps.park_payment, parking))
+        if reason != self.hold_reason:
+            parking = BlockPaymentInput(
+                self.payment, reason, workflow.now(), PaymentStatus.ON_HOLD, dead_after
+            )
+            await start_deliveries(
+                await self.run_until_accepted(PaymentActivities.block_payment, parking)
+            )
             self.note(f"held: {reason}")
-            self.held_because = reason
-        await self.wait_until(again_at, lambda: self.retry_wanted, "held")
-        self.start_over_if_long()
+            self.hold_reason = reason
+        await self.wait_until(again_at, lambda: self.retry_requested, "on_hold")
+        self.continue_as_new_if_long()
 
-    @workflow.update(description="A transfer that was made by hand is this payment")
+    @workflow.update(description="A transfer that was made out of band is this payment")
     async def adopt(self, asked: AdoptTransferRequest) -> None:
         adopting = AdoptTransferInput(self.payment, asked, workflow.now())
-        await step(PaymentSteps.adopt_transfer, adopting)
+        await run_activity(PaymentActivities.match_transfer, adopting)
         self.note(f"{asked.request.actor} adopted transaction {asked.transaction_hash}")
-        self.retry_wanted = True  # and finds that it is paid
+        self.retry_requested = True  # and finds that it is paid
 
     @adopt.validator
     def check_adopt(self, asked: AdoptTransferRequest) -> None:
@@ -192,14 +226,14 @@ class PaymentWorkflow(Landing):
             refuse(
                 Conflict(
                     f"payment {self.payment.id} has bytes of its own on their way; wait until it is "
-                    "held or parked"
+                    "on hold or blocked"
                 )
             )
 
     @workflow.signal(description="What held the payment up is mended: try again")
     def retry(self) -> None:
-        self.retry_wanted = True
+        self.retry_requested = True
 
     @workflow.signal(description="A batch had to leave this payment out")
-    def ejected(self, reason: Reason) -> None:
-        self.ejections.append(reason)
+    def removed_from_batch(self, reason: Reason) -> None:
+        self.removals.append(reason)

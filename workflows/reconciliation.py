@@ -1,7 +1,7 @@
 """
-One comparison of book and chain, begun by a schedule every few seconds.
+One comparison of journal and chain, begun by a schedule every few seconds.
 
-    read what the chain has added -> join it with the book, both ways -> tell of what is new
+    read what the chain has added -> join it with the journal, both ways -> tell of what is new
 
 A run is short and remembers nothing: what was read, and what was found, is in the database.
 """
@@ -14,45 +14,45 @@ from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
-from domain.reconciliation import Comparison, Run
+from domain.accounting.reconciliation import Comparison, ReconciliationRun
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.steps import step
+    from workflows.runtime import run_activity
     from workflows.webhooks import start_deliveries
 
 READ_TIMEOUT = timedelta(minutes=2)
-# The whole book, however large: what a run takes grows with it.
+# The whole journal, however large: what a run takes grows with it.
 COMPARE_LIMIT = timedelta(minutes=5)
 
 
-class ReconciliationSteps(ABC):
-    """What a comparison asks of the outside world; activities/reconciliation.py does it."""
+class ReconciliationActivities(ABC):
+    """What a comparison asks of the outside world; activities/accounting/reconciliation.py does it."""
 
     @activity.defn
     @abstractmethod
-    async def read_chain(self, run: Run) -> int:
+    async def read_chain(self, run: ReconciliationRun) -> int:
         """Read on from where the last run stopped; answer the ledger read in full, 0 if none."""
 
     @activity.defn
     @abstractmethod
-    async def compare_books(self, run: Run) -> Comparison:
-        """Join book and chain as far as the chain was read, and write down every break."""
+    async def compare_journal(self, run: ReconciliationRun) -> Comparison:
+        """Join journal and chain as far as the chain was read, and write down every break."""
 
 
 @workflow.defn
 class ReconciliationWorkflow:
     @workflow.run
     async def run(self) -> Comparison:
-        run = Run(workflow.now())
-        # A node that is down hides nothing in the book: that much is compared all the same.
+        run = ReconciliationRun(workflow.now())
+        # A node that is down hides nothing in the journal: that much is compared all the same.
         with suppress(ActivityError):
             await workflow.execute_activity_method(
-                ReconciliationSteps.read_chain,
+                ReconciliationActivities.read_chain,
                 run,
                 start_to_close_timeout=READ_TIMEOUT,
                 retry_policy=RetryPolicy(maximum_attempts=2),
                 summary="read what the chain has added",
             )
-        found = await step(ReconciliationSteps.compare_books, run, COMPARE_LIMIT)
+        found = await run_activity(ReconciliationActivities.compare_journal, run, COMPARE_LIMIT)
         await start_deliveries(found.deliveries)
         return found

@@ -1,5 +1,5 @@
 """
-Errands about wallets, for which keys or the network are needed: the facade has neither.
+Request workflows about wallets, for which keys or the network are needed: the facade has neither.
 
 Each is one step in the settlement worker, asked for by somebody who waits for the answer.
 """
@@ -13,19 +13,19 @@ from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from domain.wallets import Challenge, Proof, Readiness
+from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
 
-ERRAND_LIMIT = timedelta(seconds=8)
+REQUEST_TIMEOUT = timedelta(seconds=8)
 # Whoever asked has given up by then.
-PATIENCE = timedelta(seconds=20)
+REQUEST_PATIENCE = timedelta(seconds=20)
 RETRY = RetryPolicy(initial_interval=timedelta(milliseconds=300), maximum_attempts=5)
 
 
-class WalletSteps(ABC):
-    """What is asked about a wallet; activities/wallets.py does it."""
+class WalletActivities(ABC):
+    """What is asked about a wallet; activities/settlement/wallets.py does it."""
 
     @activity.defn
     @abstractmethod
@@ -39,7 +39,7 @@ class WalletSteps(ABC):
 
     @activity.defn
     @abstractmethod
-    async def prove_wallet(self, proof: Proof) -> Readiness:
+    async def prove_wallet(self, proof: SignedChallenge) -> Readiness:
         """Check the signatures on a challenge, and use it up."""
 
     @activity.defn
@@ -54,8 +54,8 @@ async def _errand(step: Callable[[Any, Message], Awaitable[Answer]], message: Me
         return await workflow.execute_activity_method(
             step,
             message,
-            start_to_close_timeout=ERRAND_LIMIT,
-            schedule_to_close_timeout=PATIENCE,
+            start_to_close_timeout=REQUEST_TIMEOUT,
+            schedule_to_close_timeout=REQUEST_PATIENCE,
             retry_policy=RETRY,
             summary=step.__name__.replace("_", " "),
         )
@@ -67,31 +67,31 @@ async def _errand(step: Callable[[Any, Message], Awaitable[Answer]], message: Me
 class ReadWalletWorkflow:
     @workflow.run
     async def run(self, address: str) -> Readiness:
-        return await _errand(WalletSteps.read_wallet, address)
+        return await _errand(WalletActivities.read_wallet, address)
 
 
 @workflow.defn
 class ChallengeWalletWorkflow:
     @workflow.run
     async def run(self, address: str) -> Challenge:
-        return await _errand(WalletSteps.challenge_wallet, address)
+        return await _errand(WalletActivities.challenge_wallet, address)
 
 
 @workflow.defn
 class ProveWalletWorkflow:
     @workflow.run
-    async def run(self, proof: Proof) -> Readiness:
-        return await _errand(WalletSteps.prove_wallet, proof)
+    async def run(self, proof: SignedChallenge) -> Readiness:
+        return await _errand(WalletActivities.prove_wallet, proof)
 
 
 @workflow.defn
 class FundWalletWorkflow:
     @workflow.run
     async def run(self, address: str) -> Readiness:
-        return await _errand(WalletSteps.fund_wallet, address)
+        return await _errand(WalletActivities.fund_wallet, address)
 
 
-ERRANDS = [
+WALLET_WORKFLOWS = [
     ReadWalletWorkflow,
     ChallengeWalletWorkflow,
     ProveWalletWorkflow,

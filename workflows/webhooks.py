@@ -1,5 +1,5 @@
 """
-The life of a delivery: post, back off, post again; give up after days, never in between.
+The workflow of a delivery: post, back off, post again; give up after days, never in between.
 
 Each delivery lives alone, so that a receiver that is down holds up nobody but itself.
 """
@@ -16,7 +16,7 @@ from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
 from domain.webhooks import Delivery, DeliveryStatus
 
 with workflow.unsafe.imports_passed_through():
-    from workflows.steps import step
+    from workflows.runtime import run_activity
 
 ATTEMPT_TIMEOUT = timedelta(seconds=30)
 # 5 s, 20 s, 80 s ... then every 6 hours: about 18 attempts in the days given.
@@ -28,7 +28,7 @@ BACK_OFF = RetryPolicy(
 GIVE_UP_AFTER = timedelta(days=3)
 
 
-class WebhookSteps(ABC):
+class WebhookActivities(ABC):
     """What a delivery asks of the outside world; activities/webhooks.py does it."""
 
     @activity.defn
@@ -48,7 +48,7 @@ class WebhookWorkflow:
     async def run(self, delivery: Delivery) -> DeliveryStatus:
         try:
             return await workflow.execute_activity_method(
-                WebhookSteps.post_delivery,
+                WebhookActivities.post_delivery,
                 delivery,
                 start_to_close_timeout=ATTEMPT_TIMEOUT,
                 schedule_to_close_timeout=GIVE_UP_AFTER,
@@ -56,11 +56,11 @@ class WebhookWorkflow:
                 summary="post the signed event",
             )
         except ActivityError:
-            return await step(WebhookSteps.abandon_delivery, delivery)
+            return await run_activity(WebhookActivities.abandon_delivery, delivery)
 
 
 async def start_deliveries(ids: list[str]) -> None:
-    """Start a life for each delivery, as an abandoned child of the workflow that calls."""
+    """Start a workflow for each delivery, as an abandoned child of the workflow that calls."""
     await asyncio.gather(*map(_start_delivery, ids))
 
 

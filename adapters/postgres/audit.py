@@ -6,15 +6,15 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import audit_leaves
+from adapters.postgres.tables import audit_entries
 
 
-async def trail(connection: AsyncConnection, subject: str) -> list[dict[str, Any]]:
-    """Return the leaves of one subject in the order they were written, with their hashes."""
+async def read_trail(connection: AsyncConnection, subject: str) -> list[dict[str, Any]]:
+    """Return the audit entries of one subject in the order they were written, with their hashes."""
     rows = await connection.execute(
-        select(audit_leaves.c.content, audit_leaves.c.hash, audit_leaves.c.sequence)
-        .where(audit_leaves.c.subject == subject)
-        .order_by(audit_leaves.c.sequence)
+        select(audit_entries.c.content, audit_entries.c.hash, audit_entries.c.sequence)
+        .where(audit_entries.c.subject == subject)
+        .order_by(audit_entries.c.sequence)
     )
     return [
         {**orjson.loads(row.content), "hash": row.hash.hex(), "sequence": row.sequence}

@@ -25,7 +25,7 @@ _ROOM = (
 
 
 async def make_room(connection: AsyncConnection) -> None:
-    """Let a transaction read all of the book, which takes more than any other statement may."""
+    """Let a transaction read all of the journal, which takes more than any other statement may."""
     for setting in _ROOM:
         await connection.execute(text(setting))
 

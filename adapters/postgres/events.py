@@ -1,5 +1,5 @@
 """
-The transactional outbox: the audit leaf, the events and their deliveries of one change are
+The transactional outbox: the audit entry, the events and their deliveries of one change are
 written in the transaction of the change itself, and only once however often it is repeated.
 """
 
@@ -12,17 +12,17 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import events
-from domain.audit import Leaf, leaf_hash
+from domain.audit import AuditEntry, leaf_hash
 from domain.digests import instant
 from domain.errors import Invalid
 from domain.events import Event
 
-# One round trip: the leaves; of each that is new, the events; and a delivery of each to every
+# One round trip: the audit entries; of each that is new, the events; and a delivery of each to every
 # active subscription that wants it. The last line answers what an earlier run of the step wrote.
 _PUBLISH = text(
     """
     WITH leaf AS (
-        INSERT INTO audit_leaves (id, subject, action, recorded_at, content, hash)
+        INSERT INTO audit_entries (id, subject, action, recorded_at, content, hash)
         SELECT * FROM unnest(
             CAST(:ids AS text[]), CAST(:subjects AS text[]), CAST(:actions AS text[]),
             CAST(:instants AS timestamptz[]), CAST(:contents AS bytea[]), CAST(:hashes AS bytea[])
@@ -32,8 +32,8 @@ _PUBLISH = text(
         INSERT INTO events (id, type, outage_id, occurred_at, data)
         SELECT e.id, e.type, e.outage_id, e.occurred_at, e.data
         FROM leaf JOIN jsonb_to_recordset(:events) AS e (
-            leaf_id text, id text, type text, outage_id text, occurred_at timestamptz, data jsonb
-        ) ON e.leaf_id = leaf.id
+            entry_id text, id text, type text, outage_id text, occurred_at timestamptz, data jsonb
+        ) ON e.entry_id = leaf.id
         RETURNING id, type
     ), called_for AS (
         INSERT INTO deliveries (id, event_id, webhook_id, status)
@@ -48,13 +48,13 @@ _PUBLISH = text(
 ).bindparams(bindparam("events", type_=JSONB))
 
 
-async def publish(connection: AsyncConnection, leaf: Leaf, *happened: Event) -> list[str]:
+async def publish(connection: AsyncConnection, leaf: AuditEntry, *happened: Event) -> list[str]:
     """Write the leaf and the events; return the ids of the deliveries they call for."""
     return await publish_all(connection, [(leaf, happened)])
 
 
 async def publish_all(
-    connection: AsyncConnection, told: Sequence[tuple[Leaf, Sequence[Event]]]
+    connection: AsyncConnection, told: Sequence[tuple[AuditEntry, Sequence[Event]]]
 ) -> list[str]:
     """Write many leaves, each with its events; return the ids of the deliveries they call for."""
     contents = [leaf.content() for leaf, _ in told]
@@ -69,7 +69,7 @@ async def publish_all(
             "hashes": [leaf_hash(content) for content in contents],
             "events": [
                 {
-                    "leaf_id": leaf.id,
+                    "entry_id": leaf.id,
                     "id": event.id,
                     "type": event.type,
                     "outage_id": event.outage_id,

@@ -5,10 +5,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import networks
-from domain.networks import Standing
+from domain.networks import NetworkState
 
 
-async def known(connection: AsyncConnection, passphrase: str) -> Standing | None:
+async def known(connection: AsyncConnection, passphrase: str) -> NetworkState | None:
     """Return what was last remembered of a network, by any process."""
     found = await connection.execute(
         select(
@@ -19,7 +19,7 @@ async def known(connection: AsyncConnection, passphrase: str) -> Standing | None
         ).where(networks.c.passphrase == passphrase)
     )
     row = found.one_or_none()
-    return None if row is None else Standing(*row)
+    return None if row is None else NetworkState(*row)
 
 
 async def note_trouble(connection: AsyncConnection, passphrase: str, trouble: str) -> None:
@@ -35,7 +35,7 @@ async def troubles(connection: AsyncConnection) -> list[str]:
     return list(await connection.scalars(statement.order_by(networks.c.passphrase)))
 
 
-async def remember(connection: AsyncConnection, standing: Standing) -> None:
+async def remember(connection: AsyncConnection, standing: NetworkState) -> None:
     """Note how far a network has come; what is older than the book is no news."""
     values = {
         "protocol_version": standing.protocol_version,

@@ -9,22 +9,22 @@ from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import states
+from adapters.postgres import transitions
 from adapters.postgres.tables import deliveries, events, webhooks
 from domain.errors import IllegalTransition, NotFound
 from domain.events import EventType
 from domain.webhooks import DeliveryResult, DeliveryStatus
 
 # Events that no life of an outage publishes; as many are begun by one run, the others by the next.
-TOLD_MAX = 500
-_TOLD = (
-    *(EventType.BREAK_FOUND, EventType.BREAK_CLOSED, EventType.BREAKER_OPENED),
-    *(EventType.BOOK_BROKEN, EventType.BOOK_OVERDUE),
+DISPATCHED_MAX = 500
+_DISPATCHED_BY_SCHEDULE = (
+    *(EventType.BREAK_FOUND, EventType.BREAK_CLOSED, EventType.CIRCUIT_BREAKER_OPENED),
+    *(EventType.INVARIANT_VIOLATED, EventType.OBLIGATION_OVERDUE),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class PendingDelivery:
     """All that is needed to post one delivery. The secret stays out of every repr."""
 
     url: str
@@ -87,7 +87,7 @@ async def unsubscribe(connection: AsyncConnection, webhook_id: str) -> None:
     await change(connection, webhook_id, ended)
 
 
-async def parcel(connection: AsyncConnection, delivery_id: str) -> Parcel | None:
+async def load_delivery(connection: AsyncConnection, delivery_id: str) -> PendingDelivery | None:
     """Return what to post, or None when the subscription is gone."""
     rows = await connection.execute(
         select(
@@ -107,7 +107,7 @@ async def parcel(connection: AsyncConnection, delivery_id: str) -> Parcel | None
     row = rows.mappings().one_or_none()
     if row is None:
         return None
-    return Parcel(
+    return PendingDelivery(
         url=row["url"],
         secret=Secret(row["secret"]),
         event_id=row["event_id"],
@@ -124,9 +124,9 @@ async def note(
 ) -> None:
     """Record the newest attempt; one that was overtaken by its end is not recorded."""
     with suppress(IllegalTransition):
-        await states.move(
+        await transitions.move(
             connection,
-            states.DELIVERIES,
+            transitions.DELIVERIES,
             {"id": result.delivery_id},
             status,
             again=status is DeliveryStatus.PENDING,
@@ -140,7 +140,9 @@ async def note(
 async def abandon(connection: AsyncConnection, delivery_id: str) -> DeliveryStatus:
     """Give a delivery up that the receiver never took; answers how it ended, which may be otherwise."""
     try:
-        await states.move(connection, states.DELIVERIES, {"id": delivery_id}, DeliveryStatus.FAILED)
+        await transitions.move(
+            connection, transitions.DELIVERIES, {"id": delivery_id}, DeliveryStatus.FAILED
+        )
     except IllegalTransition:
         return DeliveryStatus.SUCCESS
     return DeliveryStatus.FAILED
@@ -170,7 +172,7 @@ async def of_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapp
     return list(rows.mappings())
 
 
-async def called_for(connection: AsyncConnection, *event_ids: str) -> list[str]:
+async def find_deliveries(connection: AsyncConnection, *event_ids: str) -> list[str]:
     """Return the ids of the deliveries that events called for when they were published."""
     rows = await connection.execute(
         select(deliveries.c.id).where(deliveries.c.event_id.in_(event_ids))
@@ -178,7 +180,7 @@ async def called_for(connection: AsyncConnection, *event_ids: str) -> list[str]:
     return list(rows.scalars())
 
 
-async def untold(connection: AsyncConnection) -> list[str]:
+async def list_undispatched(connection: AsyncConnection) -> list[str]:
     """
     Return deliveries that scheduled work calls for and nobody has begun, whoever found what they tell:
     the oldest first, and as many as one run can begin.
@@ -189,9 +191,9 @@ async def untold(connection: AsyncConnection) -> list[str]:
         .where(
             deliveries.c.status == "pending",
             deliveries.c.attempts == 0,
-            events.c.type.in_(_TOLD),
+            events.c.type.in_(_DISPATCHED_BY_SCHEDULE),
         )
         .order_by(events.c.sequence, deliveries.c.id)
-        .limit(TOLD_MAX)
+        .limit(DISPATCHED_MAX)
     )
     return list(rows.scalars())

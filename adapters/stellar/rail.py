@@ -16,20 +16,32 @@ from typing import NoReturn
 from stellar_sdk import Asset as SdkAsset
 from stellar_sdk import Keypair, TransactionEnvelope
 
-from adapters.stellar import bumps, classic, results, sends, sides, transfers, voids
-from adapters.stellar.bumps import FEE_CAP_STROOPS
+from adapters.stellar.accounts.frozen_keys import Freezes
+from adapters.stellar.codes import results
 from adapters.stellar.codes.meanings import Remedy
-from adapters.stellar.freezes import Freezes
-from adapters.stellar.identities import Identity
-from adapters.stellar.keys import Keys
-from adapters.stellar.ledgers import Landing, LedgerWatch
-from adapters.stellar.nodes import Nodes, position
-from adapters.stellar.proofs import Doubt, Hashes, Proofs
-from domain.attempts import Attempt, Observation, Outcome, SettlementRail
-from domain.envelopes import Envelope, SendAnswer
+from adapters.stellar.finality import failure_attribution, submissions
+from adapters.stellar.finality.proofs import Doubt, Hashes, Proofs
+from adapters.stellar.rpc.identities import Identity
+from adapters.stellar.rpc.ledgers import LedgerInclusion, LedgerWatch
+from adapters.stellar.rpc.nodes import Nodes, position
+from adapters.stellar.signing import (
+    classic_payments,
+    fee_bumps,
+    noop_transactions,
+    soroban_transfers,
+)
+from adapters.stellar.signing.fee_bumps import FEE_CAP_STROOPS
+from adapters.stellar.signing.keys import Keys
 from domain.errors import ChainUnavailable, Obstructed
 from domain.reasons import Reason, ReasonCode
-from domain.shares import Transfer
+from domain.settlement.allocations import Transfer
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    Observation,
+    SettlementRail,
+)
+from domain.settlement.envelopes import Envelope, SendAnswer
 
 log = logging.getLogger(__name__)
 WATCH_SECONDS = 8.0
@@ -52,7 +64,7 @@ class Rail:
         self.keys = keys
         self.fee_cap_stroops = fee_cap_stroops
         asset = SdkAsset("USDC", usdc_issuer)
-        self.asset = transfers.Asset(asset, asset.contract_id(passphrase), passphrase)
+        self.asset = soroban_transfers.Asset(asset, asset.contract_id(passphrase), passphrase)
         self.nodes = nodes
         self.identity = Identity(nodes, passphrase)
         self.watch = LedgerWatch(nodes)
@@ -86,7 +98,7 @@ class Rail:
 
     async def sign(
         self,
-        riding: Sequence[Transfer],
+        batch_transfers: Sequence[Transfer],
         rail: SettlementRail,
         channel: str,
         sequence: int,
@@ -98,21 +110,23 @@ class Rail:
         Raises Obstructed when a payee or the treasury must change first, ChainUnavailable when
         the network cannot say.
         """
-        signers = [self._source(channel), *self._treasuries(riding)]
-        await self._refuse_frozen(channel, riding)
+        signers = [self._source(channel), *self._treasuries(batch_transfers)]
+        await self._refuse_frozen(channel, batch_transfers)
         now = datetime.now(UTC)
         if rail is SettlementRail.CLASSIC:
-            max_ledger = await self.latest_ledger() + transfers.LEDGERS_TO_LIVE
-            inner = classic.draft(riding, self.asset, channel, sequence, max_ledger, now)
+            max_ledger = await self.latest_ledger() + soroban_transfers.LEDGERS_TO_LIVE
+            inner = classic_payments.draft(
+                batch_transfers, self.asset, channel, sequence, max_ledger, now
+            )
         else:
-            (transfer,) = riding
-            inner = transfers.draft(transfer, self.asset, channel, sequence, now)
+            (transfer,) = batch_transfers
+            inner = soroban_transfers.draft(transfer, self.asset, channel, sequence, now)
             max_ledger = await self._assembled(inner)
         for signer in signers:
             inner.sign(signer)
-        return bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, self.fee_cap_stroops)
+        return fee_bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, self.fee_cap_stroops)
 
-    async def void(
+    async def sign_noop(
         self, channel: str, sequence: int, times_signed: int, because: Reason
     ) -> Envelope:
         """
@@ -122,11 +136,13 @@ class Rail:
         """
         source = self._source(channel)
         await self._refuse_frozen(channel)
-        max_ledger = await self.latest_ledger() + transfers.LEDGERS_TO_LIVE
-        inner = voids.draft(self.passphrase, channel, sequence, max_ledger, datetime.now(UTC))
+        max_ledger = await self.latest_ledger() + soroban_transfers.LEDGERS_TO_LIVE
+        inner = noop_transactions.draft(
+            self.passphrase, channel, sequence, max_ledger, datetime.now(UTC)
+        )
         inner.sign(source)
         cap = self.fee_cap_stroops
-        return bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, cap, because)
+        return fee_bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, cap, because)
 
     def _source(self, channel: str) -> Keypair:
         """Return the key of a channel that was taken when it was one of ours."""
@@ -140,10 +156,10 @@ class Rail:
             raise Obstructed(reason, ReasonCode.KEY_NOT_HELD)
         return held
 
-    def _treasuries(self, riding: Sequence[Transfer]) -> list[Keypair]:
+    def _treasuries(self, batch_transfers: Sequence[Transfer]) -> list[Keypair]:
         """Return the keys that transfers need; refuse an account that is not ours."""
         signers = {}
-        for transfer in riding:
+        for transfer in batch_transfers:
             treasury = self.keys.treasuries[transfer.payer]
             if treasury.public_key != transfer.from_address:
                 raise Obstructed(
@@ -153,11 +169,13 @@ class Rail:
             signers[treasury.public_key] = treasury
         return list(signers.values())
 
-    async def _refuse_frozen(self, channel: str, riding: Sequence[Transfer] = ()) -> None:
+    async def _refuse_frozen(self, channel: str, batch_transfers: Sequence[Transfer] = ()) -> None:
         """Refuse what would enter no ledger, for as long as the validators keep it so."""
-        treasuries = {transfer.from_address for transfer in riding}
+        treasuries = {transfer.from_address for transfer in batch_transfers}
         ours = [channel, self.keys.fees.public_key, *sorted(treasuries)]
-        found = await self.freezes.among([*ours, *(transfer.to_address for transfer in riding)])
+        found = await self.freezes.among(
+            [*ours, *(transfer.to_address for transfer in batch_transfers)]
+        )
         if not found:
             return
         reason = f"{FROZEN} {found[0]}"
@@ -169,41 +187,44 @@ class Rail:
         simulation = await self.nodes.ask(lambda server: server.simulate_transaction(inner))
         if simulation.error is not None:
             await self._refuse(inner, results.simulated(simulation.error))
-        return transfers.assemble(inner, simulation)
+        return soroban_transfers.assemble(inner, simulation)
 
     async def _refuse(self, inner: TransactionEnvelope, trap: results.Trap) -> NoReturn:
         """A transfer that was tried out cannot be made: say why, and whether we must act."""
-        found, movement = trap.meaning, sides.movement_of(inner.to_xdr(), self.passphrase)
+        found, movement = (
+            trap.meaning,
+            failure_attribution.movement_of(inner.to_xdr(), self.passphrase),
+        )
         if found.either_side and movement is not None:
-            found = await sides.blame(self.nodes, self.asset, movement) or found
+            found = await failure_attribution.blame(self.nodes, self.asset, movement) or found
         why = found.why(trap.name)
-        sends.alarm(found, "a transfer cannot be made")
+        submissions.alarm(found, "a transfer cannot be made")
         if found.remedy is Remedy.RETRY:
             raise ChainUnavailable(why.sentence)
         raise Obstructed(why.sentence, why.code)
 
     def raised(self, stored: Envelope) -> Envelope | None:
         """Bid more for a place in a ledger, around the same inner transaction."""
-        return bumps.raised(stored, self.keys.fees, self.fee_cap_stroops, self.passphrase)
+        return fee_bumps.raised(stored, self.keys.fees, self.fee_cap_stroops, self.passphrase)
 
     async def latest_ledger(self) -> int:
         return (await self.nodes.ask(position)).latest_ledger
 
-    async def obstacles(self, riding: Sequence[Transfer]) -> dict[int, Reason]:
+    async def obstacles(self, batch_transfers: Sequence[Transfer]) -> dict[int, Reason]:
         """Ask the network which transfers cannot be made as things stand, and why."""
-        payees = sorted({transfer.to_address for transfer in riding})
-        question = classic.questions(payees, self.asset)
+        payees = sorted({transfer.to_address for transfer in batch_transfers})
+        question = classic_payments.questions(payees, self.asset)
         reply = await self.nodes.ask(lambda server: server.get_ledger_entries(question))
         frozen = await self.freezes.among(payees)
-        return classic.payees(reply).obstacles(riding) | {
+        return classic_payments.payees(reply).obstacles(batch_transfers) | {
             transfer.number: Reason(ReasonCode.ACCOUNT_FROZEN, f"{FROZEN} {transfer.to_address}")
-            for transfer in riding
+            for transfer in batch_transfers
             if transfer.to_address in frozen
         }
 
     async def send(self, envelope_xdr: str) -> SendAnswer:
         """Send stored bytes, to another node each time; the answer proves nothing."""
-        return await sends.send(self.nodes, envelope_xdr, self.watch.node)
+        return await submissions.send(self.nodes, envelope_xdr, self.watch.node)
 
     async def observe(self, attempt: Attempt, hashes: Hashes) -> Observation:
         """
@@ -212,7 +233,7 @@ class Rail:
         Takes at most about ten seconds; OPEN means that nothing is proven yet.
         """
         try:
-            since_ledger = attempt.max_ledger - transfers.LEDGERS_TO_LIVE
+            since_ledger = attempt.max_ledger - soroban_transfers.LEDGERS_TO_LIVE
             with self.watch.expect(attempt.newest_hash, since_ledger) as seen:
                 if attempt.resumed:
                     known = await self.proofs.look_up(hashes)
@@ -224,7 +245,7 @@ class Rail:
                         return await self._observation(landing, attempt)
             return await self._prove(attempt, hashes)
         except Exception as error:
-            return Observation(Outcome.OPEN, reason=_name(error))
+            return Observation(AttemptOutcome.OPEN, reason=_name(error))
 
     async def is_dead(self, attempt: Attempt) -> bool:
         """Tell whether stored bytes are proven never to land, so that new ones may be signed."""
@@ -235,43 +256,47 @@ class Rail:
         snapshot = await self.proofs.snapshot([attempt.channel])
         if not snapshot.has_consumed(attempt):
             dead = snapshot.shows_dead(attempt)
-            return Observation(Outcome.EXPIRED if dead else Outcome.OPEN, snapshot.ledger)
+            return Observation(
+                AttemptOutcome.EXPIRED if dead else AttemptOutcome.OPEN, snapshot.ledger
+            )
         found = await self.proofs.of_consumed(attempt, hashes)
-        if isinstance(found, Landing):
+        if isinstance(found, LedgerInclusion):
             return await self._observation(found, attempt)
         if isinstance(found, Doubt):
             gone = attempt.channel not in snapshot.sequences
             why = Reason(ReasonCode.CHANNEL_MISSING, "the channel account is gone")
             why = why if gone else found.why
             return Observation(
-                Outcome.FOREIGN, snapshot.ledger, reason=why.sentence, reason_code=why.code
+                AttemptOutcome.FOREIGN, snapshot.ledger, reason=why.sentence, reason_code=why.code
             )
-        return Observation(Outcome.OPEN, snapshot.ledger, reason="consumed; looking for by what")
+        return Observation(
+            AttemptOutcome.OPEN, snapshot.ledger, reason="consumed; looking for by what"
+        )
 
-    async def _observation(self, landing: Landing, attempt: Attempt) -> Observation:
+    async def _observation(self, landing: LedgerInclusion, attempt: Attempt) -> Observation:
         """Say what a transaction in a ledger did, or why it had no effect and who must act."""
         result = results.read(landing.result_xdr)
         closed_at = datetime.fromtimestamp(landing.closed_at_seconds, UTC)
         place = (landing.ledger, closed_at, result.fee_stroops)
         if landing.paid:
-            return Observation(Outcome.SUCCEEDED, *place, "", landing.hash)
+            return Observation(AttemptOutcome.SUCCEEDED, *place, "", landing.hash)
         if landing.succeeded:
-            reason = attempt.voids or "a void used up its sequence"
+            reason = attempt.noop_reason or "a void used up its sequence"
             return Observation(
-                *(Outcome.FAILED_PARK, *place, reason, landing.hash),
+                *(AttemptOutcome.FAILED_BLOCKED, *place, reason, landing.hash),
                 reason_code=attempt.voids_code,
             )
-        failing = classic.failing(landing.result_xdr)
+        failing = classic_payments.failing(landing.result_xdr)
         trap = results.trap(landing.diagnostics, self.asset.contract)
         found = results.meaning(result, trap)
-        movement = sides.movement_of(attempt.envelope_xdr, self.passphrase)
+        movement = failure_attribution.movement_of(attempt.envelope_xdr, self.passphrase)
         if found.either_side and movement is not None:
-            found = await sides.blame(self.nodes, self.asset, movement) or found
+            found = await failure_attribution.blame(self.nodes, self.asset, movement) or found
         why = found.why(results.names(result, trap))
-        sends.alarm(found, attempt.hash)
+        submissions.alarm(found, attempt.hash)
         # Of a batch, those at fault are named one by one, and the others may go on.
         again = bool(failing) or found.remedy is Remedy.RETRY
-        outcome = Outcome.FAILED_RETRY if again else Outcome.FAILED_PARK
+        outcome = AttemptOutcome.FAILED_RETRY if again else AttemptOutcome.FAILED_BLOCKED
         return Observation(outcome, *place, why.sentence, landing.hash, failing, why.code)
 
 

@@ -1,7 +1,7 @@
 -- The first rows. These policies hold from the beginning of time, so that old outages can be judged:
 -- `standard` keeps a verdict open to disputes for 24 hours, `sandbox` for 5 seconds.
--- terms_hash and digest are what domain/policies.py computes; a test compares them.
-INSERT INTO policies (name, version, effective_from, dispute_window_seconds, ruling_window_seconds,
+-- terms_hash and digest are what domain/sla/policies.py computes; a test compares them.
+INSERT INTO policies (name, version, effective_from, dispute_window_seconds, decision_window_seconds,
     terms, terms_hash, digest)
 SELECT name, 1, '0001-01-01T00:00:00Z', dispute_window_seconds, 1209600, '{
     "critical": {"threshold_minutes": 15, "penalty_per_minute": 100, "reward_base": 750},
@@ -15,5 +15,5 @@ FROM (VALUES
 ) AS first (name, dispute_window_seconds, digest);
 
 -- Settlement is not stopped.
-INSERT INTO breakers (name, is_open, reason, changed_by, changed_at)
+INSERT INTO circuit_breakers (name, is_open, reason, changed_by, changed_at)
 VALUES ('settlement', false, 'never opened', 'engine', now());

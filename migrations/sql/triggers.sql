@@ -7,14 +7,14 @@ CREATE TRIGGER accounts_are_immutable BEFORE DELETE OR UPDATE ON accounts
 CREATE TRIGGER accounts_are_never_emptied BEFORE TRUNCATE ON accounts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-CREATE TRIGGER adoptions_are_immutable BEFORE DELETE OR UPDATE ON adoptions
+CREATE TRIGGER manual_matches_are_immutable BEFORE DELETE OR UPDATE ON manual_matches
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER adoptions_are_never_emptied BEFORE TRUNCATE ON adoptions
+CREATE TRIGGER manual_matches_are_never_emptied BEFORE TRUNCATE ON manual_matches
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-CREATE TRIGGER audit_leaves_are_immutable BEFORE DELETE OR UPDATE ON audit_leaves
+CREATE TRIGGER audit_entries_are_immutable BEFORE DELETE OR UPDATE ON audit_entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER audit_leaves_are_never_emptied BEFORE TRUNCATE ON audit_leaves
+CREATE TRIGGER audit_entries_are_never_emptied BEFORE TRUNCATE ON audit_entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER balances_are_never_deleted BEFORE DELETE ON balances
@@ -50,9 +50,9 @@ CREATE TRIGGER chain_transfers_are_immutable BEFORE DELETE OR UPDATE ON chain_tr
 CREATE TRIGGER chain_transfers_are_never_emptied BEFORE TRUNCATE ON chain_transfers
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-CREATE TRIGGER clearings_are_immutable BEFORE DELETE OR UPDATE ON clearings
+CREATE TRIGGER break_resolutions_are_immutable BEFORE DELETE OR UPDATE ON break_resolutions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER clearings_are_never_emptied BEFORE TRUNCATE ON clearings
+CREATE TRIGGER clearings_are_never_emptied BEFORE TRUNCATE ON break_resolutions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER entries_are_immutable BEFORE DELETE OR UPDATE ON entries
@@ -78,8 +78,8 @@ CREATE TRIGGER payments_are_never_deleted BEFORE DELETE ON payments
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER payments_are_never_emptied BEFORE TRUNCATE ON payments
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER payments_keep_their_facts BEFORE UPDATE ON payments
-    FOR EACH ROW EXECUTE FUNCTION refuse_new_facts();
+CREATE TRIGGER payments_keep_their_terms BEFORE UPDATE ON payments
+    FOR EACH ROW EXECUTE FUNCTION refuse_new_terms();
 
 CREATE TRIGGER policies_are_immutable BEFORE DELETE OR UPDATE ON policies
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -55,7 +55,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name=op.f("uq_api_keys_digest")),
     )
     op.create_table(
-        "audit_leaves",
+        "audit_entries",
         sa.Column("sequence", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("subject", sa.String(length=100), nullable=False),
@@ -68,10 +68,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_audit_leaves_id")),
     )
     op.create_index(
-        "ix_audit_leaves_subject", "audit_leaves", ["subject", "sequence"], unique=False
+        "ix_audit_entries_subject", "audit_entries", ["subject", "sequence"], unique=False
     )
     op.create_table(
-        "breakers",
+        "circuit_breakers",
         sa.Column("name", sa.String(length=20), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -140,11 +140,11 @@ def upgrade() -> None:
             name=op.f("ck_entries_transaction_hash"),
         ),
         sa.CheckConstraint(
-            "kind IN ('accrual', 'reservation', 'release', 'settlement', 'reversal', 'correction', 'closing', 'clearing')",
+            "kind IN ('accrual', 'reservation', 'release', 'settlement', 'reversal', 'correction', 'adjustment', 'resolution')",
             name=op.f("ck_entries_kind"),
         ),
         sa.CheckConstraint(
-            "payment_id IS NOT NULL OR kind IN ('closing', 'clearing')",
+            "payment_id IS NOT NULL OR kind IN ('adjustment', 'resolution')",
             name=op.f("ck_entries_payment"),
         ),
         sa.ForeignKeyConstraint(["corrects"], ["entries.id"], name=op.f("fk_entries_corrects")),
@@ -184,13 +184,15 @@ def upgrade() -> None:
         sa.Column(
             "signed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
-        sa.Column("voids", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("noop_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("voids_code", sa.String(length=40), nullable=True),
         sa.CheckConstraint(
             "(voids_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_envelopes_voids_code"),
         ),
-        sa.CheckConstraint("(voids_code IS NULL) = (voids = '')", name=op.f("ck_envelopes_voids")),
+        sa.CheckConstraint(
+            "(voids_code IS NULL) = (noop_reason = '')", name=op.f("ck_envelopes_voids")
+        ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_envelopes")),
     )
     op.create_index("ix_envelopes_attempt", "envelopes", ["payment_id", "n"], unique=False)
@@ -206,7 +208,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_execution_modes")),
     )
     op.create_table(
-        "findings",
+        "violations",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("invariant", sa.String(length=20), nullable=False),
         sa.Column("overdue", sa.Boolean(), nullable=False),
@@ -214,24 +216,24 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("mended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_findings")),
     )
     op.create_index(
-        "ix_findings_listing",
-        "findings",
+        "ix_violations_listing",
+        "violations",
         [sa.literal_column("found_at DESC"), sa.literal_column("id DESC")],
         unique=False,
     )
     op.create_index(
-        "ix_findings_standing",
-        "findings",
+        "ix_violations_unresolved",
+        "violations",
         ["invariant"],
         unique=False,
-        postgresql_where=sa.text("mended_at IS NULL"),
+        postgresql_where=sa.text("resolved_at IS NULL"),
     )
     op.create_table(
-        "inspections",
+        "integrity_checks",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("took_ms", sa.BigInteger(), nullable=False),
@@ -239,7 +241,7 @@ def upgrade() -> None:
         sa.Column("overdue", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inspections")),
     )
-    op.create_index("ix_inspections_at", "inspections", ["at"], unique=False)
+    op.create_index("ix_integrity_checks_at", "integrity_checks", ["at"], unique=False)
     op.create_table(
         "limits",
         sa.Column("name", sa.String(length=20), nullable=False),
@@ -265,7 +267,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("effective_from", sa.DateTime(timezone=True), nullable=False),
         sa.Column("dispute_window_seconds", sa.Integer(), nullable=False),
-        sa.Column("ruling_window_seconds", sa.Integer(), nullable=False),
+        sa.Column("decision_window_seconds", sa.Integer(), nullable=False),
         sa.Column("terms", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("terms_hash", sa.Numeric(precision=20, scale=0), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -459,11 +461,11 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("filed_by", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ruling_deadline", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decision_deadline", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reviewed_by", sa.String(length=200), nullable=True),
         sa.Column("review_began_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("ruled_by", sa.String(length=200), nullable=True),
-        sa.Column("ruled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_by", sa.String(length=200), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolution_note", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["outage_id"], ["outages.id"], name=op.f("fk_disputes_outage_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
@@ -510,7 +512,7 @@ def upgrade() -> None:
         sa.Column("correlation_id", sa.String(length=100), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("gathered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("batch_ready_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_payments_reason_code"),
@@ -520,7 +522,7 @@ def upgrade() -> None:
             name=op.f("ck_payments_confirmed"),
         ),
         sa.CheckConstraint(
-            "(status IN ('held', 'parked', 'quarantined')) = (reason_code IS NOT NULL)",
+            "(status IN ('on_hold', 'blocked', 'quarantined')) = (reason_code IS NOT NULL)",
             name=op.f("ck_payments_stopped"),
         ),
         sa.CheckConstraint(
@@ -534,11 +536,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("outage_id", "revision", name=op.f("uq_payments_outage_id_revision")),
     )
     op.create_index(
-        "ix_payments_gathered",
+        "ix_payments_batch_ready",
         "payments",
-        ["gathered_at"],
+        ["batch_ready_at"],
         unique=False,
-        postgresql_where=sa.text("gathered_at IS NOT NULL"),
+        postgresql_where=sa.text("batch_ready_at IS NOT NULL"),
     )
     op.create_index(
         "ix_payments_listing",
@@ -579,12 +581,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("payment_id", name=op.f("uq_sla_results_payment_id")),
     )
     op.create_table(
-        "adoptions",
+        "manual_matches",
         sa.Column("payment_id", sa.String(length=64), nullable=False),
         sa.Column("position", sa.String(length=40), nullable=False),
-        sa.Column("adopted_by", sa.String(length=100), nullable=False),
+        sa.Column("matched_by", sa.String(length=100), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
-        sa.Column("adopted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("matched_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["payment_id"], ["payments.id"], name=op.f("fk_adoptions_payment_id")
         ),
@@ -592,14 +594,14 @@ def upgrade() -> None:
             ["position"], ["chain_transfers.position"], name=op.f("fk_adoptions_position")
         ),
         sa.PrimaryKeyConstraint("payment_id", name=op.f("pk_adoptions")),
-        sa.UniqueConstraint("position", name=op.f("uq_adoptions_position")),
+        sa.UniqueConstraint("position", name=op.f("uq_manual_matches_position")),
     )
     op.create_table(
         "approvals",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("payment_id", sa.String(length=64), nullable=False),
         sa.Column("approver", sa.String(length=100), nullable=False),
-        sa.Column("preparers", postgresql.ARRAY(sa.String(length=200)), nullable=False),
+        sa.Column("makers", postgresql.ARRAY(sa.String(length=200)), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("approved_at", sa.DateTime(timezone=True), nullable=False),
@@ -608,7 +610,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(voided_at IS NULL) = (voided_reason IS NULL)", name=op.f("ck_approvals_voided")
         ),
-        sa.CheckConstraint("approver <> ALL (preparers)", name=op.f("ck_approvals_preparers")),
+        sa.CheckConstraint("approver <> ALL (makers)", name=op.f("ck_approvals_makers")),
         sa.ForeignKeyConstraint(
             ["payment_id"], ["payments.id"], name=op.f("fk_approvals_payment_id")
         ),
@@ -675,7 +677,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Numeric(precision=20, scale=0), nullable=True),
         sa.Column("transaction_hash", sa.String(length=64), nullable=True),
         sa.Column("treasury", sa.String(length=20), nullable=True),
-        sa.Column("book_stroops", sa.BigInteger(), nullable=False),
+        sa.Column("journal_stroops", sa.BigInteger(), nullable=False),
         sa.Column("chain_stroops", sa.BigInteger(), nullable=False),
         sa.Column("owed_to", sa.String(length=56), nullable=True),
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
@@ -685,7 +687,7 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_by", sa.String(length=100), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
-        sa.Column("closing", sa.String(length=10), nullable=True),
+        sa.Column("adjustment", sa.String(length=10), nullable=True),
         sa.Column("entry_id", sa.String(length=64), nullable=True),
         sa.CheckConstraint(
             "(status = 'closed') = (closed_at IS NOT NULL AND closed_by IS NOT NULL AND note IS NOT NULL AND closing IS NOT NULL)",
@@ -770,7 +772,7 @@ def upgrade() -> None:
             "rail", sa.String(length=10), server_default=sa.text("'soroban'"), nullable=False
         ),
         sa.Column("batched", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("riders", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("members", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column(
             "opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
@@ -799,13 +801,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("status <> 'failed' AND NOT batched"),
     )
     op.create_table(
-        "clearings",
+        "break_resolutions",
         sa.Column("break_id", sa.String(length=64), nullable=False),
         sa.Column("outcome", sa.String(length=20), nullable=False),
         sa.Column("amount_stroops", sa.BigInteger(), nullable=False),
         sa.Column("entry_id", sa.String(length=64), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
-        sa.Column("cleared_by", sa.String(length=100), nullable=False),
+        sa.Column("resolved_by", sa.String(length=100), nullable=False),
         sa.Column("cleared_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_clearings_amount")),
         sa.ForeignKeyConstraint(["break_id"], ["breaks.id"], name=op.f("fk_clearings_break_id")),
@@ -856,8 +858,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("status <> 'expired'"),
     )
     op.create_table(
-        "shares",
-        sa.Column("leader", sa.String(length=64), nullable=False),
+        "allocations",
+        sa.Column("lead_payment_id", sa.String(length=64), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
         sa.Column("payment_id", sa.String(length=64), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
@@ -874,15 +876,17 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_shares_amount")),
         sa.ForeignKeyConstraint(
-            ["leader", "n"], ["attempts.payment_id", "attempts.n"], name=op.f("fk_shares_leader_n")
+            ["lead_payment_id", "n"],
+            ["attempts.payment_id", "attempts.n"],
+            name=op.f("fk_allocations_lead_payment_id_n"),
         ),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_shares_payment_id")),
-        sa.PrimaryKeyConstraint("leader", "n", "payment_id", name=op.f("pk_shares")),
+        sa.PrimaryKeyConstraint("lead_payment_id", "n", "payment_id", name=op.f("pk_allocations")),
     )
-    op.create_index("ix_shares_number", "shares", ["number"], unique=False)
+    op.create_index("ix_allocations_number", "allocations", ["number"], unique=False)
     op.create_index(
-        "uq_shares_one_live",
-        "shares",
+        "uq_allocations_one_live",
+        "allocations",
         ["payment_id"],
         unique=True,
         postgresql_where=sa.text("live"),

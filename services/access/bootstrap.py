@@ -1,16 +1,17 @@
 """What the API makes sure of at its start: the first admin's key, and who pays whom by default."""
 
-from adapters.postgres import auth, policies
+from adapters.postgres import access
 from adapters.postgres.database import Database
-from domain.auth import Role
+from adapters.postgres.sla import policies
+from domain.access import Role
 from domain.errors import Conflict
-from domain.policies import Agreement
+from domain.sla.policies import Agreement
 
 
 async def bootstrap(database: Database, key: str, wanted: Agreement) -> None:
     """Make the bootstrap key the first admin's, and write down who pays whom by default."""
     async with database.transaction() as connection:
-        await auth.keep(connection, "admin", Role.ADMIN, key)
+        await access.keep(connection, "admin", Role.ADMIN, key)
         check_agreement(wanted, await policies.settle_agreement(connection, wanted))
 
 

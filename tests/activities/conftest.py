@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from stellar_sdk import Keypair
 
-from adapters.stellar.calculator import Calculator
-from adapters.stellar.nodes import Nodes
-from sandbox.stack import Stack
+from adapters.stellar.finality.sla_contract import Calculator
+from adapters.stellar.rpc.nodes import Nodes
+from devstack.environment.stack import Stack
 
 
 @pytest.fixture(scope="module")

@@ -6,62 +6,68 @@ import httpx
 import pytest
 from stellar_sdk import scval
 
-from activities import attestations as steps_module
-from activities.attestations import AttestationActivities
+from activities.sla import attestations as steps_module
+from activities.sla.attestations import AttestationActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.tables import (
     contract_calls,
 )
-from adapters.stellar import answers
-from adapters.stellar.calculator import Calculator
-from domain.attestations import CallStatus, Concluding, symbol
+from adapters.stellar.finality import contract_results
+from adapters.stellar.finality.sla_contract import Calculator
+from devstack.environment.stack import Stack
 from domain.errors import ContractRefused
-from sandbox.stack import Stack
+from domain.sla.attestations import CallStatus, ConcludeAttestationInput, symbol
 from stellar_sandbox.testing.contract_client import ContractClient
-from tests.attesting import NOW, attested, judged, prepared, rows
-from tests.support import unique
+from tests.testkit.api_client import unique
+from tests.testkit.attestation_scenario import (
+    NOW,
+    attested,
+    judged,
+    prepared,
+    rows,
+)
 
 
 @pytest.fixture
 def steps(api: httpx.AsyncClient, database: Database, calculator: Calculator) -> Any:
-    return AttestationActivities(database, calculator)
+    return AttestationActivitiesImpl(database, calculator)
 
 
 async def test_a_busy_network_is_outbid_and_the_word_is_given_once(
-    steps: AttestationActivities, database: Database, stack: Stack
+    steps: AttestationActivitiesImpl, database: Database, stack: Stack
 ) -> None:
     attestation = await judged(database)
     call = await prepared(steps, attestation)
     async with httpx.AsyncClient(base_url=stack.environment["STELLAR_RPC_URL"]) as chain:
         surge = [{"kind": "surge_fee", "value": 30_000}]
         (await chain.post("/faults", json={"faults": surge})).raise_for_status()
-        status = await steps.carry_out_call(await steps.prepare_call(attestation))
+        status = await steps.execute_call(await steps.prepare_call(attestation))
         (await chain.post("/faults", json={"faults": []})).raise_for_status()
     assert status is CallStatus.ANSWERED
     (made,) = await rows(database, contract_calls, attestation)
     assert (made.status, made.hash) == ("answered", call.hash)
     assert made.xdr != call.envelope_xdr  # more was bid, and that was kept before it was sent
-    concluded = await steps.conclude_attestation(Concluding(attestation, "", NOW))
+    concluded = await steps.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
     assert (concluded.attested, concluded.transaction_hash) == (True, call.hash)
 
 
 async def test_whoever_finds_a_call_in_the_way_sees_it_through(
-    steps: AttestationActivities, database: Database, monkeypatch: pytest.MonkeyPatch
+    steps: AttestationActivitiesImpl, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps_module, "PATIENCE_SECONDS", 0.5)
     abandoned, other = await judged(database), await judged(database, 5)
     call = await prepared(steps, abandoned)
     turn = await steps.prepare_call(other)
     assert (turn.call, turn.mine) == (call, False)
-    assert await steps.carry_out_call(turn) is CallStatus.ANSWERED
+    assert await steps.execute_call(turn) is CallStatus.ANSWERED
     await attested(steps, other)
     # Whoever comes back to the first finds its answer.
     assert (await steps.prepare_call(abandoned)).call is None
-    assert (await steps.conclude_attestation(Concluding(abandoned, "", NOW))).attested
+    assert (await steps.conclude_attestation(ConcludeAttestationInput(abandoned, "", NOW))).attested
 
 
 async def test_an_answer_that_cannot_be_read_halts_and_is_asked_for_again(
-    steps: AttestationActivities, database: Database, monkeypatch: pytest.MonkeyPatch
+    steps: AttestationActivitiesImpl, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attestation = await judged(database)
     turn = await steps.prepare_call(attestation)
@@ -70,10 +76,10 @@ async def test_an_answer_that_cannot_be_read_halts_and_is_asked_for_again(
         raise ContractRefused("the SLA contract returns 7")
 
     with monkeypatch.context() as patched:
-        patched.setattr(answers, "answer", unreadable)
-        assert await steps.carry_out_call(turn) is CallStatus.ANSWERED
+        patched.setattr(contract_results, "answer", unreadable)
+        assert await steps.execute_call(turn) is CallStatus.ANSWERED
     assert (await steps.prepare_call(attestation)).call is None
-    concluding = Concluding(attestation, "", NOW)
+    concluding = ConcludeAttestationInput(attestation, "", NOW)
     halted = await steps.conclude_attestation(concluding)
     assert (halted.attested, halted.problem) == (False, "the SLA contract returns 7")
     assert await steps.conclude_attestation(concluding) == halted
@@ -84,7 +90,7 @@ async def test_an_answer_that_cannot_be_read_halts_and_is_asked_for_again(
 
 
 async def test_a_call_whose_sequence_something_else_consumed_is_lost_and_made_anew(
-    steps: AttestationActivities,
+    steps: AttestationActivitiesImpl,
     database: Database,
     calculator: Calculator,
     caplog: pytest.LogCaptureFixture,
@@ -97,7 +103,7 @@ async def test_a_call_whose_sequence_something_else_consumed_is_lost_and_made_an
     named = [scval.to_symbol(symbol(unique("other"), 1)), scval.to_symbol("critical")]
     source = scval.to_address(calculator.source)
     await stranger.call("calculate_sla", source, *named, scval.to_uint32(25))
-    assert await steps.carry_out_call(await steps.prepare_call(attestation)) is CallStatus.LOST
+    assert await steps.execute_call(await steps.prepare_call(attestation)) is CallStatus.LOST
     assert f"ALARM: call {call.hash}: no node knows what consumed the sequence" in caplog.text
     await attested(steps, attestation)
     lost, made = await rows(database, contract_calls, attestation)

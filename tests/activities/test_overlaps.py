@@ -11,34 +11,51 @@ import pytest
 from sqlalchemy import select, text, update
 from temporalio.testing import ActivityEnvironment
 
-from activities.batches import BatchActivities
-from activities.limits import Gate
-from activities.payments import PaymentActivities
-from adapters.postgres import attempts, batches, payments, shares
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.limits import SigningGate
+from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
+from adapters.postgres.settlement import (
+    allocations,
+    attempts,
+    batches,
+    payments,
+)
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
-from domain.attempts import (
-    Observation,
-    Outcome,
-    Preparation,
-    SettlementRail,
-    Sighting,
-)
-from domain.batches import Batch, BatchSighting, Gathering, Plan
+from devstack.environment.stack import Stack
 from domain.errors import TryAgain
-from domain.limits import Limits
-from domain.payments import Payment, PaymentStatus
 from domain.reasons import ReasonCode
-from sandbox.stack import Stack
+from domain.settlement.attempts import (
+    AttemptOutcome,
+    Observation,
+    ObservedAttempt,
+    PreparePaymentResult,
+    SettlementRail,
+)
+from domain.settlement.batches import (
+    Batch,
+    FormBatchesInput,
+    ObservedBatch,
+    Plan,
+)
+from domain.settlement.limits import Limits
+from domain.settlement.payments import Payment, PaymentStatus
 from services.settlement.approvals.void_approvals import void_approvals_within
-from tests.activities.test_breakers import close
-from tests.activities.test_limits import approved
-from tests.gathering import CLASSIC, gathered, landed, on_chain, patiently, states
-from tests.owing import NOW, payment_owed
-from tests.reasons import because
+from tests.activities.settlement.test_circuit_breakers import close
+from tests.activities.settlement.test_limits import approved
+from tests.testkit.reasons import because
+from tests.testkit.settlement.batch_factory import (
+    CLASSIC,
+    gathered,
+    landed,
+    on_chain,
+    patiently,
+    states,
+)
+from tests.testkit.settlement.payment_factory import NOW, payment_owed
 
-FOREIGN = Observation(Outcome.FOREIGN, reason="consumed by bytes we do not know")
+FOREIGN = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
 LATER = NOW.replace(year=2100)
 
 
@@ -58,50 +75,52 @@ async def test_bytes_signed_for_others_are_not_stored_for_a_batch_of_the_same_na
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Signed, and before they are stored another run leaves all out and another batch is begun."""
-    leader, gone, other = [await payment_owed(database, "NAME") for _ in range(3)]
-    steps, batch = await gathered(database, rail, CLASSIC, leader, gone)
-    sign, lives = rail.sign, PaymentActivities(database, rail, gathers=True)
+    lead_payment_id, gone, other = [await payment_owed(database, "NAME") for _ in range(3)]
+    steps, batch = await gathered(database, rail, CLASSIC, lead_payment_id, gone)
+    sign, lives = rail.sign, PaymentActivitiesImpl(database, rail, batches_payments=True)
 
     async def overtaken(*asked: Any) -> Any:
         signed = await sign(*asked)
         monkeypatch.setattr(rail, "sign", sign)
-        await begun_anew(database, lives, batch, [leader, gone], [leader, other])
+        await begun_anew(database, lives, batch, [lead_payment_id, gone], [lead_payment_id, other])
         return signed
 
     monkeypatch.setattr(rail, "sign", overtaken)
     with pytest.raises(TryAgain):
         await steps.prepare_batch(batch)
-    await steps.book_batch(await landed(steps, batch))
-    assert await states(database, leader, gone, other) == [
+    await steps.confirm_batch(await landed(steps, batch))
+    assert await states(database, lead_payment_id, gone, other) == [
         ("confirmed", None),
         ("pending", None),
         ("confirmed", None),
     ]
-    assert await on_chain(stack, leader, gone, other) == [1, 0, 1]
+    assert await on_chain(stack, lead_payment_id, gone, other) == [1, 0, 1]
 
 
 async def begun_anew(
     database: Database,
-    lives: PaymentActivities,
+    lives: PaymentActivitiesImpl,
     batch: Batch,
     before: list[Payment],
     after: list[Payment],
 ) -> None:
     """Everybody leaves a batch, it is given back, and one of its name is gathered from others."""
     async with database.transaction() as connection:
-        held = await attempts.reserved(connection, batch.leader, batch.n)
+        held = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
         assert held is not None
-        assert await shares.leave_out(connection, held, {each.id: None for each in before})
-        emptied = await attempts.reserved(connection, batch.leader, batch.n)
+        assert await allocations.remove_members(
+            connection, held, {each.id: None for each in before}
+        )
+        emptied = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
         assert emptied is not None
         assert await attempts.release(connection, emptied)
     await next_in_turn(database, held.channel)
     for payment in after:
-        assert (await lives.prepare_payment(payment)).gathered
+        assert (await lives.prepare_payment(payment)).in_batch
     async with database.transaction() as connection:
-        again = await batches.gather(connection, CLASSIC, LATER, lives.rail.channels)
+        again = await batches.form_batch(connection, CLASSIC, LATER, lives.rail.channels)
         assert again == batch
-        found = await attempts.reserved(connection, batch.leader, batch.n)
+        found = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
     assert found is not None
     assert (found.channel, found.sequence) == (held.channel, held.sequence)
 
@@ -110,7 +129,7 @@ async def test_who_is_stopped_while_bytes_are_stored_for_it_is_not_stopped(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await payment_owed(database, "STOPPED")
-    steps = PaymentActivities(database, rail)
+    steps = PaymentActivitiesImpl(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     await steps.submit_payment(attempt)
@@ -120,7 +139,7 @@ async def test_who_is_stopped_while_bytes_are_stored_for_it_is_not_stopped(
             return await payments.stop(
                 connection,
                 payment.id,
-                PaymentStatus.PARKED,
+                PaymentStatus.BLOCKED,
                 because("found late"),
                 attempt.max_ledger,
             )
@@ -155,11 +174,11 @@ async def test_who_was_stopped_with_bytes_that_land_is_confirmed(
     """Whatever the book says of it: the chain has paid, and nothing keeps that from being booked."""
     owed = [await payment_owed(database, "TRUTH") for _ in range(2)]
     steps, batch = await gathered(database, rail, CLASSIC, *owed)
-    sighting = await landed(steps, batch)
+    observed = await landed(steps, batch)
     async with database.autocommit() as connection:
         late = {"reason_code": ReasonCode.PAYEE_MISSING, "status_reason": "late"}
-        await payments.move(connection, owed[0].id, PaymentStatus.PARKED, **late)
-    await steps.book_batch(sighting)
+        await payments.move(connection, owed[0].id, PaymentStatus.BLOCKED, **late)
+    await steps.confirm_batch(observed)
     assert await states(database, *owed) == [("confirmed", None)] * 2
 
 
@@ -167,14 +186,14 @@ async def test_who_comes_late_quarantines_no_channel_that_was_released(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await payment_owed(database, "RELEASED")
-    steps = PaymentActivities(database, rail)
+    steps = PaymentActivitiesImpl(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
-    sighting = Sighting(payment, attempt, FOREIGN, NOW)
-    await steps.quarantine_payment(sighting)
+    observed = ObservedAttempt(payment, attempt, FOREIGN, NOW)
+    await steps.quarantine_payment(observed)
     assert await quarantined(database, attempt.channel)
-    released = Observation(Outcome.FAILED_RETRY, reason="released")
-    await steps.fail_attempt(Sighting(payment, attempt, released, NOW))
+    released = Observation(AttemptOutcome.FAILED_RETRY, reason="released")
+    await steps.fail_attempt(ObservedAttempt(payment, attempt, released, NOW))
     async with database.transaction() as connection:
         await connection.execute(
             update(channels)
@@ -182,10 +201,10 @@ async def test_who_comes_late_quarantines_no_channel_that_was_released(
             .values(quarantined=False, sequence=attempt.sequence - 1)
         )
         await attempts.leave_sequence(connection, attempt)
-    await close(database, steps.gate.breaker)
-    assert await steps.quarantine_payment(sighting) == []
+    await close(database, steps.gate.circuit_breaker)
+    assert await steps.quarantine_payment(observed) == []
     assert not await quarantined(database, attempt.channel)
-    assert await steps.gate.breaker.reason() is None
+    assert await steps.gate.circuit_breaker.reason() is None
     assert [status for status, _ in await states(database, payment)] == ["pending"]
 
 
@@ -206,9 +225,9 @@ async def test_survivors_are_not_put_on_a_channel_in_quarantine(
     steps, batch = await gathered(database, rail, CLASSIC, *owed)
     attempt = (await patiently(steps.prepare_batch, batch)).attempt
     assert attempt is not None
-    await steps.quarantine_batch(BatchSighting(batch, attempt, FOREIGN, NOW))
-    failed = Observation(Outcome.FAILED_RETRY, reason="txFAILED")
-    ejection = await steps.eject_batch(BatchSighting(batch, attempt, failed, NOW))
+    await steps.quarantine_batch(ObservedBatch(batch, attempt, FOREIGN, NOW))
+    failed = Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")
+    ejection = await steps.fail_batch(ObservedBatch(batch, attempt, failed, NOW))
     assert ejection.again is None
     async with database.autocommit() as connection:
         await connection.execute(
@@ -217,7 +236,7 @@ async def test_survivors_are_not_put_on_a_channel_in_quarantine(
             .values(quarantined=False, sequence=attempt.sequence - 1)
         )
         await attempts.leave_sequence(connection, attempt)
-    await close(database, steps.gate.breaker)
+    await close(database, steps.gate.circuit_breaker)
 
 
 @pytest.mark.parametrize("plan", [Plan(SettlementRail.SOROBAN, 0), CLASSIC])
@@ -226,24 +245,24 @@ async def test_a_batch_under_way_is_lived_for_whatever_the_settings_say_by_now(
 ) -> None:
     payment = await payment_owed(database, "SETTINGS")
     _, batch = await gathered(database, rail, CLASSIC, payment)
-    steps = BatchActivities(database, rail, plan)
-    found = await ActivityEnvironment().run(steps.gather_batches, Gathering(first=True))
+    steps = BatchActivitiesImpl(database, rail, plan)
+    found = await ActivityEnvironment().run(steps.form_batches, FormBatchesInput(first=True))
     assert found is not None
     assert batch in found
-    if not plan.gathers:
-        again = await ActivityEnvironment().run(steps.gather_batches, Gathering(first=False))
+    if not plan.batches_payments:
+        again = await ActivityEnvironment().run(steps.form_batches, FormBatchesInput(first=False))
         assert again is None
-    await steps.book_batch(await landed(steps, batch))
+    await steps.confirm_batch(await landed(steps, batch))
     assert await states(database, payment) == [("confirmed", None)]
 
 
-class Voiding(Gate):
+class Voiding(SigningGate):
     """Right after it has let a payment go, its payee's address is changed."""
 
     asked = 0
 
-    async def hold(self, payment: Payment) -> Preparation | None:
-        answer = await super().hold(payment)
+    async def find_hold(self, payment: Payment) -> PreparePaymentResult | None:
+        answer = await super().find_hold(payment)
         self.asked += 1
         if self.asked == 1:
             async with self.database.transaction() as connection:
@@ -259,11 +278,11 @@ async def test_approvals_that_are_voided_before_the_channel_is_reserved_do_not_c
     for approver in ("ada", "bob"):
         await approved(database, payment, approver)
     gate = Voiding(database, Limits(approval_above=1))
-    why = await PaymentActivities(database, rail, gate).prepare_payment(payment)
+    why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
     assert why.attempt is None
     assert "waits for approval" in why.why
     async with database.autocommit() as connection:
-        assert await attempts.held(connection, payment.id) is None
+        assert await attempts.get_reservation(connection, payment.id) is None
 
 
 async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like_any_other(
@@ -271,20 +290,20 @@ async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like
 ) -> None:
     """It can be signed again; while it is being signed for the first time it is too late."""
     payment = await payment_owed(database, "DEAD-APPROVED")
-    steps = PaymentActivities(database, rail)
+    steps = PaymentActivitiesImpl(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
     for status, given, expected in (
         (PaymentStatus.PREPARED, {}, []),
-        (PaymentStatus.HELD, held, [payment.id]),
+        (PaymentStatus.ON_HOLD, held, [payment.id]),
     ):
         await approved(database, payment, f"ada-{status}")
         async with database.transaction() as connection:
             await payments.move(connection, payment.id, status, **given)
             assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected
-    gate = Gate(database, Limits(approval_above=1))
-    why = await PaymentActivities(database, rail, gate).prepare_payment(payment)
+    gate = SigningGate(database, Limits(approval_above=1))
+    why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
     assert (why.attempt, why.dead_after) == (None, attempt.max_ledger)
     assert "waits for approval" in why.why
     async with database.transaction() as connection:
@@ -293,4 +312,4 @@ async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like
     assert resumed is not None
     await steps.submit_payment(resumed)
     seen = await steps.observe_payment(resumed)
-    await steps.book_payment(Sighting(payment, resumed, seen, NOW))
+    await steps.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))

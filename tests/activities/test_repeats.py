@@ -16,25 +16,43 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
-from activities.disputes import DisputeActivities
-from activities.outages import OutageActivities
-from activities.payments import PaymentActivities
-from adapters.postgres import attempts as reservations
-from adapters.postgres import envelopes, payments
+from activities.settlement.payments import PaymentActivitiesImpl
+from activities.sla.disputes import DisputeActivitiesImpl
+from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.database import Database
-from adapters.postgres.tables import attempts, audit_leaves, channels, events, postings
+from adapters.postgres.settlement import attempts as reservations
+from adapters.postgres.settlement import envelopes, payments
+from adapters.postgres.tables import attempts, audit_entries, channels, events, postings
 from adapters.stellar.rail import Rail
-from domain.attempts import Outcome, SettlementRail, Sighting
-from domain.disputes import Deciding, Dispute, Filing, Ruling
+from devstack.environment.stack import Stack
 from domain.errors import TryAgain
-from domain.outages import Declaration, Declaring, Judging, Outage, Request, Resolution
-from domain.payments import Closing, Payment, PaymentStatus, Receipt, Settling
-from domain.shares import alone
-from domain.sla import Severity
-from sandbox.stack import Stack
-from tests import witness
-from tests.reasons import because
-from tests.support import unique
+from domain.settlement.allocations import make_single_transfer
+from domain.settlement.attempts import AttemptOutcome, ObservedAttempt, SettlementRail
+from domain.settlement.payments import (
+    CloseOutageInput,
+    OwePaymentInput,
+    Payment,
+    PaymentStatus,
+    Receipt,
+)
+from domain.sla.disputes import (
+    DecideDisputeInput,
+    Dispute,
+    DisputeDecision,
+    FileDisputeInput,
+)
+from domain.sla.outages import (
+    Declaration,
+    JudgeOutageInput,
+    Outage,
+    RecordOutageInput,
+    Request,
+    Resolution,
+)
+from domain.sla.verdicts import Severity
+from tests.testkit.accounting import chain_history
+from tests.testkit.api_client import unique
+from tests.testkit.reasons import because
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
@@ -57,19 +75,19 @@ async def twice(step: Callable[[Message], Awaitable[Answer]], message: Any) -> A
     return again
 
 
-async def judged(database: Database, outage_id: str, minutes: int) -> OutageActivities:
+async def judged(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
     """Declare and judge an outage, each step twice."""
-    steps = OutageActivities(database, "sandbox")
+    steps = OutageActivitiesImpl(database, "sandbox")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaration = Declaration(outage, ASKER, "standard", "default")
-    recorded = await twice(steps.record_outage, Declaring(declaration, NOW))
+    recorded = await twice(steps.record_outage, RecordOutageInput(declaration, NOW))
     assert recorded.policy_version == 1
     resolution = Resolution(ASKER, DETECTED + timedelta(minutes=minutes))
-    await twice(steps.judge_outage, Judging(outage_id, resolution, 60, NOW))
+    await twice(steps.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
     return steps
 
 
-async def paid(steps: PaymentActivities, payment: Payment) -> Receipt:
+async def paid(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     """Make a payment as its workflow does, each step twice, and then the whole of it again."""
     preparation = await steps.prepare_payment(payment)
     attempt = preparation.attempt
@@ -80,10 +98,12 @@ async def paid(steps: PaymentActivities, payment: Payment) -> Receipt:
     for _ in range(2):
         await steps.submit_payment(attempt)
     observation = await steps.observe_payment(attempt)
-    assert observation.outcome is Outcome.SUCCEEDED
+    assert observation.outcome is AttemptOutcome.SUCCEEDED
     resumed = await steps.observe_payment(replace(attempt, resumed=True))
-    assert resumed.outcome is Outcome.SUCCEEDED
-    receipt = await twice(steps.book_payment, Sighting(payment, attempt, observation, NOW))
+    assert resumed.outcome is AttemptOutcome.SUCCEEDED
+    receipt = await twice(
+        steps.confirm_payment, ObservedAttempt(payment, attempt, observation, NOW)
+    )
     lost = await steps.prepare_payment(payment)
     assert lost.attempt is None
     assert lost.receipt == receipt
@@ -100,13 +120,13 @@ async def test_a_life_whose_every_step_runs_twice_is_settled_once(
 ) -> None:
     outage_id = unique("TWICE")
     steps = await judged(database, outage_id, 25)
-    payment = await twice(steps.owe_payment, Settling(outage_id, 1, NOW))
-    receipt = await paid(PaymentActivities(database, rail), payment)
-    await twice(steps.close_outage, Closing(outage_id, receipt, "corr-repeats", NOW))
+    payment = await twice(steps.owe_payment, OwePaymentInput(outage_id, 1, NOW))
+    receipt = await paid(PaymentActivitiesImpl(database, rail), payment)
+    await twice(steps.close_outage, CloseOutageInput(outage_id, receipt, "corr-repeats", NOW))
 
     leaves = await count(
         database,
-        select(func.count()).where(audit_leaves.c.subject == f"outage/{outage_id}"),
+        select(func.count()).where(audit_entries.c.subject == f"outage/{outage_id}"),
     )
     assert leaves == 5  # declared, judged, owed, confirmed, closed
     happened = await count(database, select(func.count()).where(events.c.outage_id == outage_id))
@@ -114,7 +134,9 @@ async def test_a_life_whose_every_step_runs_twice_is_settled_once(
     tried = await count(database, select(func.count()).where(attempts.c.payment_id == payment.id))
     assert tried == 1
     assert await count(database, select(func.sum(postings.c.amount_stroops))) == 0
-    moved = Counter(t.number for t in await witness.transfers(stack.environment["STELLAR_RPC_URL"]))
+    moved = Counter(
+        t.number for t in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+    )
     assert moved[payment.number] == 1
 
 
@@ -124,8 +146,8 @@ async def test_a_paid_payment_can_never_be_attempted_again(
     """The database itself refuses, whatever the code above it believes."""
     outage_id = unique("PAID")
     steps = await judged(database, outage_id, 5)
-    payment = await steps.owe_payment(Settling(outage_id, 1, NOW))
-    await paid(PaymentActivities(database, rail), payment)
+    payment = await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    await paid(PaymentActivitiesImpl(database, rail), payment)
     with pytest.raises(IntegrityError, match="uq_attempts_one_live"):
         await attempt_again(database, payment.id)
 
@@ -143,14 +165,14 @@ async def attempt_again(database: Database, payment_id: str) -> None:
 async def owed(database: Database, prefix: str) -> Payment:
     outage_id = unique(prefix)
     steps = await judged(database, outage_id, 5)
-    return await steps.owe_payment(Settling(outage_id, 1, NOW))
+    return await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
 
 
 async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
     database: Database, rail: Rail
 ) -> None:
     """A place in line, and nothing taken; those who wait for longer come first."""
-    steps = PaymentActivities(database, rail)
+    steps = PaymentActivitiesImpl(database, rail)
     first, second = await owed(database, "FIRST"), await owed(database, "SECOND")
     async with database.autocommit() as connection:
         free = await connection.execute(
@@ -164,7 +186,7 @@ async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
         asked = [await steps.prepare_payment(payment) for payment in (first, second)]
         async with database.autocommit() as connection:
             ahead = [
-                (await reservations.line(connection, p.number, rail.channels)).ahead
+                (await reservations.get_queue_position(connection, p.number, rail.channels)).ahead
                 for p in (first, second)
             ]
     finally:
@@ -187,7 +209,7 @@ async def test_a_run_that_was_overtaken_takes_nothing_away(
     payment = await owed(database, "OVERTAKEN")
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
-    steps = PaymentActivities(database, rail)
+    steps = PaymentActivitiesImpl(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     async with database.autocommit() as connection:
@@ -206,7 +228,11 @@ async def test_bytes_for_a_channel_that_was_given_back_are_not_stored(
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
         signed = await rail.sign(
-            [alone(payment)], SettlementRail.SOROBAN, stale.channel, stale.sequence, 0
+            [make_single_transfer(payment)],
+            SettlementRail.SOROBAN,
+            stale.channel,
+            stale.sequence,
+            0,
         )
         await reservations.release(connection, stale)
         held = await reservations.reserve(connection, payment.id, rail.channels)
@@ -214,14 +240,14 @@ async def test_bytes_for_a_channel_that_was_given_back_are_not_stored(
         assert held.channel != stale.channel
         with pytest.raises(TryAgain):
             await envelopes.store(connection, stale, signed)
-    await paid(PaymentActivities(database, rail), payment)
+    await paid(PaymentActivitiesImpl(database, rail), payment)
 
 
 async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owed(database, "FOUND")
-    steps = PaymentActivities(database, rail)
+    steps = PaymentActivitiesImpl(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     await steps.submit_payment(attempt)
@@ -230,7 +256,7 @@ async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
             connection, payment.id, PaymentStatus.QUARANTINED, because("unknown bytes")
         )
     observation = await steps.observe_payment(attempt)
-    receipt = await steps.book_payment(Sighting(payment, attempt, observation, NOW))
+    receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment.id)
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
@@ -239,14 +265,14 @@ async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
 async def test_a_payment_that_landed_was_sent_though_nobody_noted_it(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    """The signer died between the send and its record, and then the breaker let nothing be sent."""
+    """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
     payment = await owed(database, "UNNOTED")
-    steps = PaymentActivities(database, rail)
+    steps = PaymentActivitiesImpl(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     await rail.send(attempt.envelope_xdr)
     observation = await steps.observe_payment(attempt)
-    receipt = await steps.book_payment(Sighting(payment, attempt, observation, NOW))
+    receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment.id)
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
@@ -257,16 +283,18 @@ async def test_a_dispute_whose_every_step_runs_twice_is_ruled_on_once(
 ) -> None:
     outage_id = unique("RULED")
     await judged(database, outage_id, 25)
-    steps = DisputeActivities(database, "sandbox")
+    steps = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
-    filed = await twice(steps.file_dispute, Filing(dispute, 1, 60, NOW))
+    filed = await twice(steps.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
     # Another objection, whose predecessor's answer was lost, finds the one on record.
-    other = Filing(replace(dispute, id=unique("dsp")), 1, 60, NOW)
+    other = FileDisputeInput(replace(dispute, id=unique("dsp")), 1, 60, NOW)
     assert (await steps.file_dispute(other)).dispute_id == filed.dispute_id
 
-    ruling = Ruling(dispute.id, True, ASKER, "it was 5", 5)
-    ruled = await twice(steps.decide_dispute, Deciding(outage_id, dispute.id, ruling, NOW))
+    decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
+    ruled = await twice(
+        steps.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW)
+    )
     assert (ruled.revision, ruled.verdict.amount) == (2, 1500)
-    harsher = replace(ruling, mttr_minutes=200)
-    stands = await steps.decide_dispute(Deciding(outage_id, dispute.id, harsher, NOW))
+    harsher = replace(decision, mttr_minutes=200)
+    stands = await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, harsher, NOW))
     assert stands.verdict == ruled.verdict

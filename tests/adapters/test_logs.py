@@ -17,7 +17,7 @@ REDACTOR = Redactor(frozenset({"planted-secret"}))
 
 def _record(message: str = "paid %s", *arguments: object, **extra: Any) -> logging.LogRecord:
     record = logging.makeLogRecord(
-        {"name": "activities.payments", "levelno": logging.INFO, "levelname": "INFO"}
+        {"name": "activities.settlement.payments", "levelno": logging.INFO, "levelname": "INFO"}
     )
     record.msg, record.args, record.created = message, arguments, 1_800_000_000.25
     vars(record).update(extra)
@@ -36,7 +36,7 @@ def test_a_line_bears_what_is_bound_and_what_was_given() -> None:
     assert line == {
         "timestamp": "2027-01-15T08:00:00.250000Z",
         "level": "info",
-        "logger": "activities.payments",
+        "logger": "activities.settlement.payments",
         "event": "paid it",
         "correlation_id": "corr-1",
         "outage_id": "OUT-1",
@@ -88,5 +88,5 @@ def test_a_line_for_a_person_is_read_from_left_to_right() -> None:
         text = ConsoleFormatter(REDACTOR).format(_record("paid %s", "it"))
     assert text == (
         "2027-01-15T08:00:00.250000Z INFO    paid it correlation_id=corr-1 "
-        "logger=activities.payments"
+        "logger=activities.settlement.payments"
     )

@@ -172,9 +172,9 @@ NUMBERS = [
     (SettlementSettings, "STELLAR_CHANNELS"),
     (SettlementSettings, "STELLAR_FEE_CAP_STROOPS"),
     (SettlementSettings, "NETTING_WINDOW_SECONDS"),
-    (SettlementSettings, "SETTLEMENT_BREAKER_ALARMS"),
-    (SettlementSettings, "SETTLEMENT_BREAKER_UNKNOWNS"),
-    (SettlementSettings, "SETTLEMENT_BREAKER_MINUTES"),
+    (SettlementSettings, "CIRCUIT_BREAKER_ALARMS"),
+    (SettlementSettings, "CIRCUIT_BREAKER_UNKNOWNS"),
+    (SettlementSettings, "CIRCUIT_BREAKER_WINDOW_MINUTES"),
 ]
 CROOKED = ["1e3", "NaN", "Infinity", "٣٢", "3_2", " 32 ", "32.0", "-1", str(2**63), "1" * 41]
 
@@ -197,7 +197,7 @@ NEVER_ZERO = [
     (AnalyticsSettings, "RECONCILIATION_EVERY_SECONDS"),
     (SettlementSettings, "STELLAR_CHANNELS"),
     (SettlementSettings, "STELLAR_FEE_CAP_STROOPS"),
-    (SettlementSettings, "SETTLEMENT_BREAKER_MINUTES"),
+    (SettlementSettings, "CIRCUIT_BREAKER_WINDOW_MINUTES"),
 ]
 
 

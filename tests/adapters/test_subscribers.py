@@ -4,7 +4,7 @@ import pytest
 
 from adapters.subscribers import Subscribers, check_url
 from domain.errors import Invalid
-from tests.receiver import Receiver
+from tests.testkit.webhook_receiver import WebhookReceiver
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ async def test_a_public_address_is_accepted() -> None:
 
 
 async def test_a_redirect_is_an_answer_and_not_followed() -> None:
-    async with Receiver(answers=[302]) as receiver:
+    async with WebhookReceiver(answers=[302]) as receiver:
         subscribers = Subscribers(allow_private=True)
         assert await subscribers.post(receiver.url, b"{}", {}) == 302
         await subscribers.close()
@@ -57,7 +57,7 @@ async def test_a_redirect_is_an_answer_and_not_followed() -> None:
 
 async def test_the_address_is_looked_at_again_before_every_post() -> None:
     """A name may lead elsewhere by then."""
-    async with Receiver() as receiver:
+    async with WebhookReceiver() as receiver:
         subscribers = Subscribers(allow_private=False)
         with pytest.raises(Invalid):
             await subscribers.post(receiver.url, b"{}", {})

@@ -1,4 +1,4 @@
-"""The facade starts only on settings that agree with the book on who pays whom."""
+"""The facade starts only on settings that agree with the journal on who pays whom."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,16 +6,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from adapters.postgres import limits, policies
 from adapters.postgres.database import Database
-from adapters.postgres.tables import audit_leaves
+from adapters.postgres.settlement import limits
+from adapters.postgres.sla import policies
+from adapters.postgres.tables import audit_entries
 from domain.errors import Conflict
-from domain.limits import Limits
-from domain.policies import Agreement
+from domain.settlement.limits import Limits
+from domain.sla.policies import Agreement
 from services.access.bootstrap import check_agreement
 from services.settlement.limits.set_limits import set_limits
-from tests.owing import NOW
-from tests.support import unique
+from tests.testkit.api_client import unique
+from tests.testkit.settlement.payment_factory import NOW
 
 KEPT = Agreement("default", bond="GBOND", pool="GPOOL", provider="GPROV", beneficiary="GBENE")
 
@@ -46,7 +47,7 @@ async def test_limits_that_did_not_change_leave_no_trace(database: Database) -> 
             await set_limits(database, allowed, NOW + timedelta(hours=hours))
             written.append(
                 await connection.scalar(
-                    select(func.count()).where(audit_leaves.c.subject == "limits/settlement")
+                    select(func.count()).where(audit_entries.c.subject == "limits/settlement")
                 )
             )
     assert [later - written[0] for later in written] == [0, 0, 1, 2]

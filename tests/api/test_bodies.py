@@ -13,13 +13,18 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.postgres.database import Database
-from tests.support import at, declare, outage, unique
+from tests.testkit.api_client import (
+    at,
+    declare,
+    outage,
+    unique,
+)
 
 TRACES = text(
     """
     SELECT (SELECT count(*) FROM outages) AS outages,
            (SELECT count(*) FROM events WHERE type = 'outage.created') AS events,
-           (SELECT count(*) FROM audit_leaves
+           (SELECT count(*) FROM audit_entries
             WHERE convert_from(content, 'UTF8') LIKE '%' || :correlation || '%') AS leaves
     """
 )

@@ -5,7 +5,12 @@ from typing import Any
 import httpx
 from temporalio.client import Client
 
-from tests.support import declare, eventually, lifecycle, resolve
+from tests.testkit.api_client import (
+    declare,
+    eventually,
+    lifecycle,
+    resolve,
+)
 
 REQUEST = {"actor": "operator", "correlation_id": "ticket-4711"}
 
@@ -38,8 +43,8 @@ async def test_a_dispute_is_ruled_on_by_a_signal(api: httpx.AsyncClient, tempora
     await resolve(api, outage_id)
     objection = {"outage_id": outage_id, "reason": "not ours"}
     dispute = (await api.post("/sla/disputes", json=objection)).json()
-    ruling = {"dispute_id": dispute["id"], "upheld": True, "mttr_minutes": 8}
-    await _signal(temporal, outage_id, "resolve_dispute", **ruling)
+    decision = {"dispute_id": dispute["id"], "upheld": True, "mttr_minutes": 8}
+    await _signal(temporal, outage_id, "resolve_dispute", **decision)
     closed = await lifecycle(api, outage_id, "closed")
     assert closed["sla_status"]["rating"] == "excellent"
 

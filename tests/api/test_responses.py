@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from api.app import create_app
 from api.responses import Problem
 from domain import errors
-from tests.problem_checker import check_problem, declared
+from tests.testkit.problem_checker import check_problem, declared
 
 DOCUMENT: dict[str, Any] = create_app().openapi()
 OPERATIONS = [

@@ -11,17 +11,24 @@ from sqlalchemy import func, select, update
 from stellar_sdk import Keypair
 from temporalio.client import Client
 
-from activities.payments import PaymentActivities
-from adapters.postgres import payments as records
+from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
-from adapters.postgres.tables import audit_leaves, breaks, channels
+from adapters.postgres.settlement import payments as records
+from adapters.postgres.tables import audit_entries, breaks, channels
 from adapters.stellar.rail import Rail
-from domain.attempts import Attempt, Observation, Outcome, SettlementRail, Sighting
-from domain.payments import Payment, PaymentStatus
-from domain.shares import alone
-from sandbox.stack import Stack
-from tests import owing, witness
-from tests.support import eventually
+from devstack.environment.stack import Stack
+from domain.settlement.allocations import make_single_transfer
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    Observation,
+    ObservedAttempt,
+    SettlementRail,
+)
+from domain.settlement.payments import Payment, PaymentStatus
+from tests.testkit.accounting import chain_history
+from tests.testkit.api_client import eventually
+from tests.testkit.settlement import payment_factory
 from tests.worker.test_settlement import environment as surroundings
 
 LATER = 4  # channels more than the box begins with
@@ -55,7 +62,7 @@ async def test_missing_channels_are_created_and_listed(
     assert (code, said.count("created G")) == (0, 0), said
     code, said = await run(stack, "list", "--count", wanted)
     assert code == 0
-    assert said.count("not known to the book yet") == LATER
+    assert said.count("not known to the journal yet") == LATER
     assert said.count("yes") == LATER
     code, said = await run(stack, "list", "--count", str(begun + LATER + 1))
     assert said.count("missing: apexchainx channels create") == 1
@@ -94,7 +101,7 @@ async def test_what_makes_no_sense_is_refused(
 
 
 async def quarantined(
-    database: Database, steps: PaymentActivities, payment: Payment, *, sent: bool
+    database: Database, steps: PaymentActivitiesImpl, payment: Payment, *, sent: bool
 ) -> Attempt:
     """A payment whose channel somebody believes to be used by unknown bytes."""
     attempt = (await steps.prepare_payment(payment)).attempt
@@ -103,9 +110,9 @@ async def quarantined(
         await records.move(connection, payment.id, PaymentStatus.SUBMITTED)
     if sent:
         await steps.submit_payment(attempt)
-        assert (await steps.observe_payment(attempt)).outcome is Outcome.SUCCEEDED
-    foreign = Observation(Outcome.FOREIGN, reason="consumed by bytes we do not know")
-    await steps.quarantine_payment(Sighting(payment, attempt, foreign, datetime.now(UTC)))
+        assert (await steps.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
+    foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
+    await steps.quarantine_payment(ObservedAttempt(payment, attempt, foreign, datetime.now(UTC)))
     return attempt
 
 
@@ -113,11 +120,11 @@ async def quarantined(
 async def _breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
     """A quarantine stops all new payments until somebody has looked; the next test is another day."""
     yield
-    await close_breaker(api)
+    await close_circuit_breaker(api)
 
 
-async def close_breaker(api: httpx.AsyncClient) -> None:
-    await api.post("/payments/breaker", json={"action": "close", "reason": "seen to"})
+async def close_circuit_breaker(api: httpx.AsyncClient) -> None:
+    await api.post("/payments/circuit-breaker", json={"action": "close", "reason": "seen to"})
 
 
 async def state(database: Database, payment: Payment) -> str:
@@ -138,19 +145,19 @@ async def paid_once(
     attempt: Attempt,
 ) -> Attempt:
     """A released payment begins anew, with other bytes, and moves once."""
-    steps = PaymentActivities(database, rail)
+    steps = PaymentActivitiesImpl(database, rail)
     assert await state(database, payment) == "pending"
-    assert (await steps.prepare_payment(payment)).attempt is None  # the breaker holds it
-    await close_breaker(api)
-    steps = PaymentActivities(database, rail)
+    assert (await steps.prepare_payment(payment)).attempt is None  # the circuit breaker holds it
+    await close_circuit_breaker(api)
+    steps = PaymentActivitiesImpl(database, rail)
     again = (await steps.prepare_payment(payment)).attempt
     assert again is not None
     assert again.hash != attempt.hash
     await steps.submit_payment(again)
     seen = await steps.observe_payment(again)
-    await steps.book_payment(Sighting(payment, again, seen, datetime.now(UTC)))
+    await steps.confirm_payment(ObservedAttempt(payment, again, seen, datetime.now(UTC)))
     assert await state(database, payment) == "confirmed"
-    paid = await witness.transfers(stack.environment["STELLAR_RPC_URL"])
+    paid = await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
     assert [each.number for each in paid].count(payment.number) == 1
     return again
 
@@ -158,8 +165,8 @@ async def paid_once(
 async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, temporal: Client
 ) -> None:
-    steps = PaymentActivities(database, rail)
-    payment = await owing.payment_owed(database, "RELEASED")
+    steps = PaymentActivitiesImpl(database, rail)
+    payment = await payment_factory.payment_owed(database, "RELEASED")
     attempt = await quarantined(database, steps, payment, sent=False)
     code, said = await released(stack, attempt)
     assert code != 0
@@ -176,8 +183,8 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
             await connection.execute(select(channels).where(channels.c.address == attempt.channel))
         ).one()
         leaf = await connection.scalar(
-            select(audit_leaves.c.content).where(
-                audit_leaves.c.subject == f"channel/{attempt.channel}"
+            select(audit_entries.c.content).where(
+                audit_entries.c.subject == f"channel/{attempt.channel}"
             )
         )
     assert (row.quarantined, row.payment_id, row.sequence) == (False, None, attempt.sequence - 1)
@@ -196,15 +203,15 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
 async def test_what_was_paid_after_all_is_not_released_to_be_paid_again(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    steps = PaymentActivities(database, rail)
-    payment = await owing.payment_owed(database, "PAID-AFTER-ALL")
+    steps = PaymentActivitiesImpl(database, rail)
+    payment = await payment_factory.payment_owed(database, "PAID-AFTER-ALL")
     attempt = await quarantined(database, steps, payment, sent=True)
     code, said = await released(stack, attempt)
     assert code != 0
     assert "the money moved, in transaction" in said
     assert await state(database, payment) == "quarantined"
     seen = await steps.observe_payment(attempt)
-    await steps.book_payment(Sighting(payment, attempt, seen, datetime.now(UTC)))
+    await steps.confirm_payment(ObservedAttempt(payment, attempt, seen, datetime.now(UTC)))
     code, said = await released(stack, attempt)
     assert (code, "no attempt is open on it" in said) == (0, True), said
     code, said = await released(stack, attempt)
@@ -216,13 +223,13 @@ async def test_a_foreign_sequence_is_released_once_nodes_agree(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     """The channel's next sequence is used by a batch nobody stored: somebody has the seed."""
-    steps = PaymentActivities(database, rail)
-    payment = await owing.payment_owed(database, "STOLEN")
+    steps = PaymentActivitiesImpl(database, rail)
+    payment = await payment_factory.payment_owed(database, "STOLEN")
     attempt = await quarantined(database, steps, payment, sent=False)
-    thief = owing.open_rail(stack)
-    other = await owing.payment_owed(database, "THIEF")
+    thief = payment_factory.open_rail(stack)
+    other = await payment_factory.payment_owed(database, "THIEF")
     stolen = await thief.sign(
-        [alone(other)],
+        [make_single_transfer(other)],
         SettlementRail.SOROBAN,
         attempt.channel,
         attempt.sequence,
@@ -248,5 +255,5 @@ async def test_a_foreign_sequence_is_released_once_nodes_agree(
             )
         return number == other.number
 
-    # Money that nothing of ours explains: the breaker is opened by who compares the books, too.
+    # Money that nothing of ours explains: the circuit breaker is opened by who compares the books, too.
     await eventually(missed, "the theft is found", 60)

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox import ports
+from devstack.processes import ports
 
 ROOT = Path(__file__).parents[2]
 KEY = "key-of-a-closed-folder-01"

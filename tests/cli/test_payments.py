@@ -9,17 +9,17 @@ from typing import Any
 import httpx
 from sqlalchemy import func, update
 
-from activities.payments import PaymentActivities
+from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
-from domain.attempts import Attempt, Outcome, Sighting
-from domain.payments import Parking, Payment
-from sandbox.stack import Stack
-from tests.cli.test_channels import close_breaker, quarantined, released
-from tests.owing import NOW, payment_owed
-from tests.reasons import because
-from tests.support import eventually, settled
+from devstack.environment.stack import Stack
+from domain.settlement.attempts import Attempt, AttemptOutcome, ObservedAttempt
+from domain.settlement.payments import BlockPaymentInput, Payment
+from tests.cli.test_channels import close_circuit_breaker, quarantined, released
+from tests.testkit.api_client import eventually, settled
+from tests.testkit.reasons import because
+from tests.testkit.settlement.payment_factory import NOW, payment_owed
 
 
 async def explain(stack: Stack, *arguments: str) -> tuple[int | None, str]:
@@ -39,7 +39,7 @@ async def test_a_paid_payment_is_told_by_whatever_name_it_has(
     stack: Stack, api: httpx.AsyncClient
 ) -> None:
     payment = (await settled(api, 25))["payment"]
-    attempt = (await api.get(f"/payments/{payment['id']}/story")).json()["attempts"][-1]
+    attempt = (await api.get(f"/payments/{payment['id']}/trace")).json()["attempts"][-1]
     names = (payment["id"], str(attempt["number"]), payment["transaction_hash"])
     (code, told), *others = [await explain(stack, name) for name in (*names, attempt["inner_hash"])]
     assert code == 0, told
@@ -68,20 +68,20 @@ async def test_a_payment_that_failed_was_parked_and_tried_again_is_told_whole(
     stack: Stack, database: Database, api: httpx.AsyncClient, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
     payment = await payment_owed(database, "TOLD")
-    steps = PaymentActivities(database, rail)
+    steps = PaymentActivitiesImpl(database, rail)
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     frozen = {"kind": "frozen_trustline", "address": payee}
     preparation = await steps.prepare_payment(payment)
     assert preparation.attempt is not None
     (await chain.post("/faults", json={"faults": [frozen]})).raise_for_status()
     first = await seen(steps, payment, preparation.attempt)
-    assert first.observation.outcome is not Outcome.SUCCEEDED
+    assert first.observation.outcome is not AttemptOutcome.SUCCEEDED
     await steps.fail_attempt(first)
-    await steps.park_payment(Parking(payment, because("the payee is frozen"), NOW))
+    await steps.block_payment(BlockPaymentInput(payment, because("the payee is frozen"), NOW))
     code, told = await explain(stack, payment.id)
     assert code == 0, told
     assert told.splitlines()[-1] == (
-        "Parked: the payee is frozen; 1000 USDC are owed, and none moved."
+        "Blocked: the payee is frozen; 1000 USDC are owed, and none moved."
     )
 
     (await chain.post("/faults", json={"faults": []})).raise_for_status()
@@ -89,7 +89,7 @@ async def test_a_payment_that_failed_was_parked_and_tried_again_is_told_whole(
     assert again is not None
     assert "On its way: 1000 USDC are signed" in (await explain(stack, payment.id))[1]
     second = await seen(steps, payment, again)
-    await steps.book_payment(second)
+    await steps.confirm_payment(second)
     _tell_both_tries(json.loads((await explain(stack, payment.id, "--json"))[1]), payment)
 
 
@@ -98,7 +98,7 @@ def _tell_both_tries(story: dict[str, Any], payment: Payment) -> None:
     assert [tried["status"] for tried in story["tries"]] == ["failed", "succeeded"]
     assert all(tried["envelopes"][0]["sends"] for tried in story["tries"])
     assert [step["action"] for step in story["steps"]] == [
-        *("payment.owed", "payment.attempt_failed", "payment.parked", "payment.confirmed")
+        *("payment.owed", "payment.attempt_failed", "payment.blocked", "payment.confirmed")
     ]
     booked = [(each["kind"], each["running_stroops"]) for each in story["booked"]]
     owed, none = -payment.amount_stroops, 0
@@ -112,10 +112,10 @@ def _tell_both_tries(story: dict[str, Any], payment: Payment) -> None:
 async def test_who_released_it_from_quarantine_and_why_is_told(
     stack: Stack, database: Database, api: httpx.AsyncClient, rail: Rail
 ) -> None:
-    steps = PaymentActivities(database, rail)
+    steps = PaymentActivitiesImpl(database, rail)
     payment, other = [await payment_owed(database, prefix) for prefix in ("TOLD-OF", "NOT-TOLD")]
     attempt = await quarantined(database, steps, payment, sent=False)
-    await close_breaker(api)
+    await close_circuit_breaker(api)
 
     async def dead() -> bool:
         return await rail.latest_ledger() >= attempt.max_ledger
@@ -135,16 +135,16 @@ async def test_who_released_it_from_quarantine_and_why_is_told(
         this = channels.c.address == attempt.channel
         await connection.execute(update(channels).where(this).values(used_at=None))
         await connection.execute(update(channels).where(~this).values(used_at=func.now()))
-    again = (await PaymentActivities(database, rail).prepare_payment(other)).attempt
+    again = (await PaymentActivitiesImpl(database, rail).prepare_payment(other)).attempt
     assert again is not None
     assert again.channel == attempt.channel
     assert "channel.released" not in (await explain(stack, other.id))[1]
 
 
-async def seen(steps: PaymentActivities, payment: Payment, attempt: Attempt) -> Sighting:
+async def seen(steps: PaymentActivitiesImpl, payment: Payment, attempt: Attempt) -> ObservedAttempt:
     await steps.submit_payment(attempt)
     observation = await steps.observe_payment(attempt)
-    return Sighting(payment, attempt, observation, NOW)
+    return ObservedAttempt(payment, attempt, observation, NOW)
 
 
 async def test_an_unknown_payment_is_one_sentence(stack: Stack) -> None:

@@ -4,14 +4,16 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from domain.audit import by_engine, leaf, leaf_hash
-from domain.outages import Request
+from domain.audit import by_engine, leaf_hash, make_audit_entry
+from domain.sla.outages import Request
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def test_the_hash_of_a_leaf_can_be_computed_by_anyone() -> None:
-    written = leaf("outage/OUT-1", "outage.judged", Request("ops", "corr"), NOON, {"b": 1, "a": 2})
+    written = make_audit_entry(
+        "outage/OUT-1", "outage.judged", Request("ops", "corr"), NOON, {"b": 1, "a": 2}
+    )
     content = (
         b'{"action":"outage.judged","actor":"ops","at":"2026-01-31T12:00:00.000000Z",'
         b'"correlation_id":"corr","evidence":{"a":2,"b":1},"id":"' + written.id.encode() + b'",'
@@ -25,12 +27,17 @@ def test_the_hash_of_a_leaf_can_be_computed_by_anyone() -> None:
 
 
 def test_a_repeated_step_makes_the_same_leaf_and_another_step_another() -> None:
-    first = leaf("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "key")
-    again = leaf("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "key")
-    later = leaf("outage/OUT-1", "outage.amended", by_engine("c"), NOON + timedelta(1), {}, "key")
+    first = make_audit_entry("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "key")
+    again = make_audit_entry("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "key")
+    later = make_audit_entry(
+        "outage/OUT-1", "outage.amended", by_engine("c"), NOON + timedelta(1), {}, "key"
+    )
     assert first == again
     assert later.id == first.id
-    assert leaf("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "k2").id != first.id
+    assert (
+        make_audit_entry("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "k2").id
+        != first.id
+    )
     assert replace(first, subject="outage/OUT-2").content() != first.content()
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.digests import canonical, derived_id, fingerprint, instant
-from domain.sla import Severity
+from domain.sla.verdicts import Severity
 
 plain = st.recursive(
     st.none()

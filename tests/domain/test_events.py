@@ -12,7 +12,7 @@ def test_the_id_follows_from_the_fact_alone() -> None:
     later = event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON + timedelta(1), {"n": 2}, "pay_1")
     assert later.id == first.id
     others = {
-        event(EventType.PAYMENT_PARKED, "OUT-1", NOON, {}, "pay_1").id,
+        event(EventType.PAYMENT_BLOCKED, "OUT-1", NOON, {}, "pay_1").id,
         event(EventType.PAYMENT_PROCESSED, "OUT-2", NOON, {}, "pay_1").id,
         event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON, {}, "pay_2").id,
     }

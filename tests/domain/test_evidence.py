@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from domain import evidence
 from domain.digests import canonical
-from domain.outages import Outage
-from domain.policies import BEGINNING_OF_TIME, Policy
-from domain.sla import Severity, Terms, judge
+from domain.sla.outages import Outage
+from domain.sla.policies import BEGINNING_OF_TIME, Policy
+from domain.sla.verdicts import Severity, Terms, judge
 
 TERMS = {severity: Terms(15, 100, 750) for severity in Severity}
 POLICY = Policy("standard", 3, BEGINNING_OF_TIME, 86_400, 86_400, TERMS)

@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.errors import ChainMismatch
-from domain.networks import Standing, agreed, check
+from domain.networks import NetworkState, agreed, check
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-KNOWN = Standing("Test", 27, 1_000, NOON)
+KNOWN = NetworkState("Test", 27, 1_000, NOON)
 
 
-def standing(ledger: int, seconds: int) -> Standing:
-    return Standing("Test", 27, ledger, NOON + timedelta(seconds=seconds))
+def standing(ledger: int, seconds: int) -> NetworkState:
+    return NetworkState("Test", 27, ledger, NOON + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,13 @@ def standing(ledger: int, seconds: int) -> Standing:
     [standing(1_000, 0), standing(1_001, 5), standing(999, -5), standing(5, -4_975)],
     ids=["as known", "further", "a node behind", "a node far behind"],
 )
-def test_the_same_chain_is_accepted_as_far_as_a_node_has_come(found: Standing) -> None:
+def test_the_same_chain_is_accepted_as_far_as_a_node_has_come(found: NetworkState) -> None:
     check(KNOWN, found)
     check(None, found)
 
 
 @pytest.mark.parametrize("found", [standing(5, 60), standing(999, 1)])
-def test_fewer_ledgers_that_closed_later_are_another_chain(found: Standing) -> None:
+def test_fewer_ledgers_that_closed_later_are_another_chain(found: NetworkState) -> None:
     with pytest.raises(ChainMismatch, match=f"was reset: ledger {found.ledger}"):
         check(KNOWN, found)
 

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from adapters.postgres import auth
+from adapters.postgres import access
 from adapters.postgres.database import Database
-from domain.auth import Role
-from sandbox.stack import Stack
+from devstack.environment.stack import Stack
+from domain.access import Role
 from tests.conftest import KEY
-from tests.stacks import Stacks
-from tests.support import AT_ONCE, TERMS
+from tests.testkit.api_client import AT_ONCE, TERMS
+from tests.testkit.stacks import Stacks
 
 PEOPLE = {
     "ada": Role.FINANCE,
@@ -42,7 +42,7 @@ async def people(limited: Stack) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
     keys = {"admin": KEY} | {name: f"key-of-{name}-for-the-limits" for name in PEOPLE}
     async with book.transaction() as connection:
         for name, role in PEOPLE.items():
-            await auth.keep(connection, name, role, keys[name])
+            await access.keep(connection, name, role, keys[name])
     await book.close()
     found = {
         name: httpx.AsyncClient(

@@ -1,5 +1,5 @@
 """
-A payment that somebody made by hand, on the whole product: the engine does not make it as well, and a
+A payment that somebody made out of band, on the whole product: the engine does not make it as well, and a
 person says what it was. The chain's own history is the witness.
 """
 
@@ -9,24 +9,30 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.postgres import invariants, stories
+from adapters.postgres.accounting import invariants, payment_traces
 from adapters.postgres.database import Database
-from sandbox.stack import Stack
-from tests.holding import BREAKER, approve, moved, outage, payment_of
-from tests.owing import open_rail
-from tests.planting import Planter
-from tests.support import eventually, lifecycle
+from devstack.environment.stack import Stack
+from tests.testkit.accounting.break_factory import TreasuryIntruder
+from tests.testkit.api_client import eventually, lifecycle
+from tests.testkit.settlement.approval_client import (
+    BREAKER,
+    approve,
+    moved,
+    outage,
+    payment_of,
+)
+from tests.testkit.settlement.payment_factory import open_rail
 
 ABOVE_THE_CAP = 15 + 52
 ABOVE_APPROVAL = 15 + 13
-NONE = {"note": "it was this payment", "closing": "none"}
-SUSPENSE = {"note": "it was something else", "closing": "suspense"}
+NONE = {"note": "it was this payment", "adjustment": "none"}
+SUSPENSE = {"note": "it was something else", "adjustment": "suspense"}
 
 
 @pytest.fixture
-async def planter(limited: Stack) -> AsyncIterator[Planter]:
+async def planter(limited: Stack) -> AsyncIterator[TreasuryIntruder]:
     rail = open_rail(limited)
-    yield Planter(limited, rail)
+    yield TreasuryIntruder(limited, rail)
     await rail.close()
 
 
@@ -37,7 +43,7 @@ async def break_of(admin: httpx.AsyncClient, payment: dict[str, Any]) -> dict[st
         listed = (await admin.get("/reconciliation/breaks", params={"status": "open"})).json()
         return next((each for each in listed["items"] if each["payment_id"] == payment["id"]), None)
 
-    seen = await eventually(found, "the transfer by hand is found", 60)
+    seen = await eventually(found, "the out-of-band transfer is found", 60)
     closing = {"action": "close", "reason": "it was sent by hand, on purpose"}
     (await admin.post(BREAKER, json=closing)).raise_for_status()
     return seen
@@ -54,70 +60,73 @@ async def broken(stack: Stack) -> list[str]:
 async def standing(stack: Stack, payment_id: str) -> str:
     book = Database(stack.environment["DATABASE_URL"], connections_max=1)
     async with book.autocommit() as connection:
-        story = await stories.tell(connection, payment_id)
+        story = await payment_traces.load_trace(connection, payment_id)
     await book.close()
     return story.standing
 
 
 async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
-    limited: Stack, people: dict[str, httpx.AsyncClient], planter: Planter
+    limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
 ) -> None:
     admin = people["admin"]
     outage_id = await outage(people["kim"], ABOVE_THE_CAP)
-    payment = await payment_of(admin, outage_id, "held")
+    payment = await payment_of(admin, outage_id, "on_hold")
     assert payment["status_reason"].endswith("or settle it outside of the engine")
     hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]))
     seen = await break_of(admin, payment)
 
-    adoption, body = f"/payments/{payment['id']}/adoption", {"note": "ticket 7"}
+    manual_match, body = f"/payments/{payment['id']}/manual-match", {"note": "ticket 7"}
     early = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
     assert early.status_code == 409
     assert f"payment {payment['id']} is not paid: adopt this transfer" in early.json()["detail"]
     assert (
-        await people["ada"].post(adoption, json=body | {"transaction_hash": hash_})
+        await people["ada"].post(manual_match, json=body | {"transaction_hash": hash_})
     ).status_code == 403
-    other = await admin.post(adoption, json=body | {"transaction_hash": "0" * 64})
+    other = await admin.post(manual_match, json=body | {"transaction_hash": "0" * 64})
     assert other.status_code == 422
-    assert (await admin.get(adoption)).json() is None
+    assert (await admin.get(manual_match)).json() is None
 
-    adopted = await admin.post(adoption, json=body | {"transaction_hash": hash_})
+    adopted = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
     assert adopted.status_code == 201, adopted.text
-    assert (adopted.json()["adopted_by"], adopted.json()["note"]) == ("admin", "ticket 7")
+    assert (adopted.json()["matched_by"], adopted.json()["note"]) == ("admin", "ticket 7")
     await lifecycle(admin, outage_id, "closed", 20)
-    again = await admin.post(adoption, json=body | {"transaction_hash": hash_})
-    assert again.json() == adopted.json() == (await admin.get(adoption)).json()
+    again = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
+    assert again.json() == adopted.json() == (await admin.get(manual_match)).json()
 
     assert (await moved(limited))[payment["number"]] == 1
     paid = await payment_of(admin, outage_id, "confirmed")
     assert paid["transaction_hash"] == hash_
     assert await standing(limited, payment["id"]) == (
         f"Paid: 5200 USDC reached {payment['to_address']} in ledger {adopted.json()['ledger']}, "
-        f"by transaction {hash_}, which was made by hand and adopted by admin."
+        f"by transaction {hash_}, which was made out of band and adopted by admin."
     )
     told = (await admin.get(f"/outages/{outage_id}/timeline")).json()["items"]
-    assert [each["actor"] for each in told if each["step"] == "payment.adopted"] == ["admin"]
+    assert [each["actor"] for each in told if each["step"] == "payment.matched_manually"] == [
+        "admin"
+    ]
     closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
     assert closed.status_code == 200
     assert await broken(limited) == []
 
 
 async def test_what_was_sent_by_hand_and_is_not_the_payment_is_kept_apart(
-    limited: Stack, people: dict[str, httpx.AsyncClient], planter: Planter
+    limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
 ) -> None:
     admin = people["admin"]
     outage_id = await outage(people["kim"], ABOVE_APPROVAL)
-    payment = await payment_of(admin, outage_id, "held")
+    payment = await payment_of(admin, outage_id, "on_hold")
     hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]) - 1)
     seen = await break_of(admin, payment)
     for name in ("ada", "bob"):
         assert (await approve(people[name], payment["id"])).status_code == 201
 
     # It may go by every limit, and does not: it may have been paid.
-    stopped = await payment_of(admin, outage_id, "parked")
+    stopped = await payment_of(admin, outage_id, "blocked")
     assert stopped["status_reason"].startswith(f"transaction {hash_} carries its number")
     assert (await moved(limited))[payment["number"]] == 1
     refused = await admin.post(
-        f"/payments/{payment['id']}/adoption", json={"transaction_hash": hash_, "note": "nearly"}
+        f"/payments/{payment['id']}/manual-match",
+        json={"transaction_hash": hash_, "note": "nearly"},
     )
     assert refused.status_code == 422
     assert "its amount is 1299.9999999 and not 1300" in refused.json()["detail"]

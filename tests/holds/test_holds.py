@@ -1,5 +1,5 @@
 """
-Limits, approvals and the breaker on the whole product: what they hold does not move, what they let
+Limits, approvals and the circuit breaker on the whole product: what they hold does not move, what they let
 go moves once. The chain's own history is the witness.
 """
 
@@ -8,15 +8,21 @@ from typing import Any
 
 import httpx
 
-from sandbox.stack import Stack
-from tests.holding import BREAKER, approve, moved, outage, payment_of
-from tests.support import eventually, lifecycle
+from devstack.environment.stack import Stack
+from tests.testkit.api_client import eventually, lifecycle
+from tests.testkit.settlement.approval_client import (
+    BREAKER,
+    approve,
+    moved,
+    outage,
+    payment_of,
+)
 
 
 async def refusals(
     people: dict[str, httpx.AsyncClient], payment_id: str
 ) -> list[tuple[str, int, str]]:
-    """Who may not approve: an engineer, the preparer, and whoever has approved."""
+    """Who may not approve: an engineer, the maker, and whoever has approved."""
     found = []
     for name in ("kim", "eve", "ada"):
         answer = await approve(people[name], payment_id)
@@ -33,7 +39,7 @@ async def test_a_reward_above_the_limit_settles_after_two_people_and_not_before(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     outage_id = await outage(people["eve"], 5)  # she resolves it: 1500 USDC
-    payment = await payment_of(people["admin"], outage_id, "held")
+    payment = await payment_of(people["admin"], outage_id, "on_hold")
     id_, number = payment["id"], payment["number"]
     assert payment["status"] == "pending"
     assert payment["status_reason"] == "1500 USDC waits for approval by 2 people, 0 have approved"
@@ -50,13 +56,13 @@ async def test_a_reward_above_the_limit_settles_after_two_people_and_not_before(
         ("ada", 409, f"ada has approved payment {id_}; a second person must approve it as well"),
     ]
     shown = (await people["kim"].get(f"/payments/{id_}/approvals")).json()
-    assert (shown["prepared_by"], shown["approvers_needed"]) == (["eve"], 2)
+    assert (shown["makers"], shown["approvers_needed"]) == (["eve"], 2)
     (given,) = shown["approvals"]
     assert (given["approver"], given["note"]) == ("ada", "seen the tower")
     assert given["digest"] == shown["digest"]
     assert id_ in await queued(people["bob"])
     assert (await moved(limited))[number] == 0
-    assert (await people["bob"].get(f"/payments/{id_}/story")).json()["attempts"] == []
+    assert (await people["bob"].get(f"/payments/{id_}/trace")).json()["attempts"] == []
 
     assert (await approve(people["bob"], id_)).status_code == 201
     await lifecycle(people["admin"], outage_id, "closed", 20)
@@ -71,7 +77,7 @@ async def test_what_is_paid_is_past_approving_and_past_withdrawing(
     people: dict[str, httpx.AsyncClient],
 ) -> None:
     outage_id = await outage(people["eve"], 5)
-    payment = await payment_of(people["admin"], outage_id, "held")
+    payment = await payment_of(people["admin"], outage_id, "on_hold")
     for name in ("ada", "bob"):
         assert (await approve(people[name], payment["id"])).status_code == 201
     await lifecycle(people["admin"], outage_id, "closed", 20)
@@ -88,7 +94,7 @@ async def test_an_approval_that_was_withdrawn_does_not_count(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     outage_id = await outage(people["eve"], 5)
-    payment = await payment_of(people["admin"], outage_id, "held")
+    payment = await payment_of(people["admin"], outage_id, "on_hold")
     assert (await withdraw(people, payment)).status_code == 409
     assert (await approve(people["ada"], payment["id"])).status_code == 201
     gone = await withdraw(people, payment)
@@ -111,14 +117,14 @@ async def test_what_is_above_the_cap_is_held_whoever_approves(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     outage_id = await outage(people["kim"], 15 + 51)
-    payment = await payment_of(people["kim"], outage_id, "held")
+    payment = await payment_of(people["kim"], outage_id, "on_hold")
     assert payment["status_reason"] == (
         "5100 USDC is above the cap of 5000 USDC a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
         "or settle it outside of the engine"
     )
     for name in ("ada", "bob"):
         assert (await approve(people[name], payment["id"])).status_code == 201
-    assert (await payment_of(people["kim"], outage_id, "held"))["transaction_hash"] is None
+    assert (await payment_of(people["kim"], outage_id, "on_hold"))["transaction_hash"] is None
     assert (await moved(limited))[payment["number"]] == 0
 
 
@@ -173,9 +179,9 @@ async def test_the_breaker_stops_what_is_new_while_what_was_sent_is_observed(
     assert (opened.json()["is_open"], opened.json()["changed_by"]) == (True, "admin")
     await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
     late = await asyncio.gather(*(outage(admin, 25) for _ in range(4)))
-    held = [await payment_of(admin, outage_id, "held") for outage_id in late]
+    held = [await payment_of(admin, outage_id, "on_hold") for outage_id in late]
     assert {payment["status_reason"] for payment in held} == {
-        "the breaker is open: something is odd"
+        "the circuit breaker is open: something is odd"
     }
     for outage_id in early:
         await lifecycle(admin, outage_id, "closed", 30)
@@ -190,10 +196,10 @@ async def test_the_breaker_stops_what_is_new_while_what_was_sent_is_observed(
     chain = await moved(limited)
     assert [chain[payment["number"]] for payment in held] == [1] * len(held)
     feed = (await everything(admin))[before:]
-    told = [item for item in feed if item["type"].startswith("settlement.breaker")]
+    told = [item for item in feed if item["type"].startswith("settlement.circuit_breaker")]
     assert [(item["type"], item["data"]["reason"], item["outage_id"]) for item in told] == [
-        ("settlement.breaker_opened", "something is odd", None),
-        ("settlement.breaker_closed", "it was not odd", None),
+        ("settlement.circuit_breaker_opened", "something is odd", None),
+        ("settlement.circuit_breaker_closed", "it was not odd", None),
     ]
 
 

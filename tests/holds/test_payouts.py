@@ -4,10 +4,16 @@ import asyncio
 
 import httpx
 
-from sandbox.stack import Stack
-from tests.holding import BREAKER, approve, moved, outage, payment_of
-from tests.owners import beneficiary_of, proven
-from tests.support import eventually, lifecycle
+from devstack.environment.stack import Stack
+from tests.testkit.api_client import eventually, lifecycle
+from tests.testkit.settlement.approval_client import (
+    BREAKER,
+    approve,
+    moved,
+    outage,
+    payment_of,
+)
+from tests.testkit.settlement.wallet_client import beneficiary_of, proven
 
 
 async def test_a_changed_payout_address_voids_what_was_approved_under_the_old_one(
@@ -21,7 +27,7 @@ async def test_a_changed_payout_address_voids_what_was_approved_under_the_old_on
     await admin.post(BREAKER, json={"action": "open", "reason": "nothing is signed for now"})
     await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
     outage_id = await outage(people["eve"], 5)
-    payment = await payment_of(admin, outage_id, "held")
+    payment = await payment_of(admin, outage_id, "on_hold")
     for name in ("ada", "bob"):
         assert (await approve(people[name], payment["id"])).status_code == 201
 

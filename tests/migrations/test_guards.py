@@ -9,15 +9,21 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from adapters.postgres import ledger
+from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
-from domain.ledger import Entry, Posting, accrual, reversal, settlement
-from domain.payments import Payment
-from sandbox.stack import Stack
-from tests import stacks
-from tests.owing import payment_owed
-from tests.planting import tamper
-from tests.telling import confirmed
+from devstack.environment.stack import Stack
+from domain.accounting.journal import (
+    Entry,
+    Posting,
+    make_accrual,
+    make_reversal,
+    make_settlement,
+)
+from domain.settlement.payments import Payment
+from tests.testkit import stacks
+from tests.testkit.accounting.break_factory import tamper
+from tests.testkit.accounting.fake_chain_history import confirmed
+from tests.testkit.settlement.payment_factory import payment_owed
 
 HASH = "aa" * 32
 
@@ -39,9 +45,9 @@ async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
         )
         await tamper(
             database,
-            "INSERT INTO breaks (id, kind, subject, detail, book_stroops, chain_stroops, found_at,"
+            "INSERT INTO breaks (id, kind, subject, detail, journal_stroops, chain_stroops, found_at,"
             " last_seen_at, status, closed_at, closed_by, note, closing)"
-            " VALUES ('brk', 'orphan', 'x', 'x', 0, 1, now(), now(), 'closed', now(), 'ada', 'x', 'none')",
+            " VALUES ('brk', 'unexpected_outflow', 'x', 'x', 0, 1, now(), now(), 'closed', now(), 'ada', 'x', 'none')",
         )
         await confirmed(database, payment, HASH, 7)
         yield database, payment
@@ -57,7 +63,7 @@ async def write(database: Database, *statements: str) -> None:
     "table",
     [
         *("entries", "postings", "accounts", "envelopes", "submissions", "breaks", "payments"),
-        *("balances", "audit_leaves", "events", "sla_results", "policies", "chain_transfers"),
+        *("balances", "audit_entries", "events", "sla_results", "policies", "chain_transfers"),
     ],
 )
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "TRUNCATE {} CASCADE"])
@@ -106,7 +112,7 @@ async def test_tables_of_the_same_name_do_not_hide_what_is_booked(
             "CREATE TEMP TABLE postings (entry_id text, amount_stroops bigint) ON COMMIT DROP",
             "CREATE TEMP TABLE entries (id text, lines int) ON COMMIT DROP",
             "INSERT INTO public.entries (id, kind, currency, lines, slot)"
-            " VALUES ('ent_hidden', 'closing', 'USDC', 1, 0)",
+            " VALUES ('ent_hidden', 'adjustment', 'USDC', 1, 0)",
             "INSERT INTO public.postings VALUES ('ent_hidden', 1, 'treasury:bond', 5)",
             "INSERT INTO postings VALUES ('ent_hidden', 0)",
         )
@@ -119,7 +125,7 @@ async def test_looking_early_spares_nobody_the_look_at_the_end(
         await write(
             paid[0],
             "INSERT INTO entries (id, kind, currency, lines, slot)"
-            " VALUES ('ent_early', 'closing', 'USDC', 2, 0)",
+            " VALUES ('ent_early', 'adjustment', 'USDC', 2, 0)",
             "INSERT INTO postings VALUES ('ent_early', 1, 'a', 5), ('ent_early', 2, 'b', -5)",
             "SET CONSTRAINTS ALL IMMEDIATE",
             "SET CONSTRAINTS ALL DEFERRED",
@@ -130,7 +136,7 @@ async def test_looking_early_spares_nobody_the_look_at_the_end(
 async def test_an_entry_of_another_day_takes_no_more_postings(
     paid: tuple[Database, Payment],
 ) -> None:
-    entry = accrual(paid[1])
+    entry = make_accrual(paid[1])
     with pytest.raises(IntegrityError, match="another number of postings"):
         await write(
             paid[0],
@@ -150,14 +156,14 @@ async def test_an_entry_is_taken_back_whole_by_its_own_and_never_when_the_chain_
 ) -> None:
     database, payment = paid
     owed, other = await payment_owed(database), await payment_owed(database)
-    back = reversal(accrual(owed))
-    settled = settlement(payment, HASH)
+    back = make_reversal(make_accrual(owed))
+    settled = make_settlement(payment, HASH)
     wrong = [
         (_half(back), "is not the opposite of"),
         (Entry(back.id, "reversal", other.id, back.postings, corrects=back.corrects), "another"),
         (Entry("ent_a", "reversal", owed.id, back.postings, corrects="ent_a"), "about itself"),
         (Entry("ent_b", "release", owed.id, back.postings, corrects=back.corrects), "a release of"),
-        (reversal(settled), "is a reversal of a settlement"),
+        (make_reversal(settled), "is a reversal of a settlement"),
         (
             Entry("ent_c", "correction", owed.id, back.postings, corrects=back.corrects),
             "puts right",
@@ -166,6 +172,6 @@ async def test_an_entry_is_taken_back_whole_by_its_own_and_never_when_the_chain_
     for entry, complaint in wrong:
         with pytest.raises(IntegrityError, match=complaint):
             async with database.transaction() as connection:
-                await ledger.book(connection, entry)
+                await journal.post_entry(connection, entry)
     async with database.transaction() as connection:
-        assert await ledger.book(connection, back)
+        assert await journal.post_entry(connection, back)

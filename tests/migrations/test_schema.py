@@ -11,14 +11,19 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from adapters.postgres import policies
+from adapters.postgres.accounting import guards
 from adapters.postgres.database import Database
-from adapters.postgres.tables import guards
-from benchmarks import books
+from adapters.postgres.sla import policies
+from devstack.bench import seed_journal
+from devstack.environment.stack import Stack
 from migrations.run import check, upgrade
-from sandbox.stack import Stack
 from tests.migrations import write_baseline
-from tests.support import AT_ONCE, declare, eventually, resolve
+from tests.testkit.api_client import (
+    AT_ONCE,
+    declare,
+    eventually,
+    resolve,
+)
 
 OURS = "pronamespace = current_schema()::regnamespace"
 
@@ -26,7 +31,7 @@ OURS = "pronamespace = current_schema()::regnamespace"
 @pytest.fixture(scope="module")
 async def new(stack: Stack) -> AsyncIterator[Database]:
     """A database that nobody has written to yet."""
-    async with books.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with seed_journal.scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
@@ -62,7 +67,7 @@ async def test_every_guard_looks_at_the_journals_own_tables(new: Database) -> No
 
 
 async def test_the_guards_are_known_up_to_the_last_migration(database: Database) -> None:
-    """An inspection leaves a book alone that was made by a migration it does not know."""
+    """An integrity check leaves a book alone that was made by a migration it does not know."""
     assert await read(database, "SELECT version_num FROM alembic_version") == [(guards.REVISION,)]
 
 
@@ -81,7 +86,7 @@ async def test_the_first_policies_are_what_the_domain_computes(new: Database) ->
 
 
 async def test_settlement_is_not_stopped_from_the_start(new: Database) -> None:
-    assert await read(new, "SELECT name, is_open FROM breakers") == [("settlement", False)]
+    assert await read(new, "SELECT name, is_open FROM circuit_breakers") == [("settlement", False)]
 
 
 async def test_migrating_again_changes_nothing(stack: Stack) -> None:
@@ -89,7 +94,7 @@ async def test_migrating_again_changes_nothing(stack: Stack) -> None:
 
 
 async def test_a_database_of_another_build_is_refused_with_what_to_do(stack: Stack) -> None:
-    async with books.scratch(stack.environment["DATABASE_URL"]) as other:
+    async with seed_journal.scratch(stack.environment["DATABASE_URL"]) as other:
         async with other.transaction() as connection:
             await connection.execute(text("UPDATE alembic_version SET version_num = '0026'"))
         url = other.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -112,7 +117,7 @@ ONE_SIDED = text(
     """
     WITH entry AS (
         INSERT INTO entries (id, kind, payment_id, currency, lines, slot)
-        SELECT 'one-sided', 'closing', id, 'USDC', 1, 0 FROM payments LIMIT 1 RETURNING id
+        SELECT 'one-sided', 'adjustment', id, 'USDC', 1, 0 FROM payments LIMIT 1 RETURNING id
     )
     INSERT INTO postings (entry_id, line, account, amount_stroops)
     SELECT id, 1, 'expense:test', 5 FROM entry
@@ -140,7 +145,7 @@ async def _paid(api: httpx.AsyncClient, outage_id: str) -> bool:
     return bool(listed.json()["items"])
 
 
-@pytest.mark.parametrize("table", ["entries", "postings", "audit_leaves", "events", "sla_results"])
+@pytest.mark.parametrize("table", ["entries", "postings", "audit_entries", "events", "sla_results"])
 async def test_nothing_in_the_book_is_ever_changed(
     stack: Stack, database: Database, table: str
 ) -> None:

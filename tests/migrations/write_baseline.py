@@ -3,7 +3,7 @@ Write the baseline anew: `make baseline`.
 
 Tables come from adapters/postgres/tables, functions, triggers and first rows from migrations/sql. Two
 files are written from them: the migration itself, and what an integrity check expects to find in a
-database (adapters/postgres/tables/guard_digests.py). The same sources always give the same bytes.
+database (adapters/postgres/accounting/guard_digests.py). The same sources always give the same bytes.
 
 The revision is named after the contents: a database that another baseline made is never taken for one
 of this one.
@@ -25,7 +25,7 @@ from migrations.statements import SQL, list_sql_files
 
 ROOT = Path(__file__).parents[2]
 MIGRATION = ROOT / "migrations/versions/0001_baseline.py"
-DIGESTS = ROOT / "adapters/postgres/tables/guard_digests.py"
+DIGESTS = ROOT / "adapters/postgres/accounting/guard_digests.py"
 
 _MIGRATION = '''\
 """

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 PRODUCT = ("api", "cli", "worker", "activities", "workflows", "domain", "adapters", "services")
 MODULES_MAX = 12
 # It writes the confirmation of a payment by hand; it goes when the payment's workflow does.
-ELSEWHERE = {"api/adoptions.py"}
+ELSEWHERE = {"api/manual_matches.py"}
 
 
 def _files(*packages: str) -> list[Path]:

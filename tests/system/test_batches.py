@@ -11,11 +11,17 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.stack import Stack
-from tests import witness
+from devstack.environment.stack import Stack
 from tests.conftest import KEY
-from tests.stacks import Stacks
-from tests.support import AT_ONCE, TERMS, declare, lifecycle, resolve
+from tests.testkit.accounting import chain_history
+from tests.testkit.api_client import (
+    AT_ONCE,
+    TERMS,
+    declare,
+    lifecycle,
+    resolve,
+)
+from tests.testkit.stacks import Stacks
 
 LIVES = 40
 SIGNER = "settlement-worker"
@@ -33,7 +39,7 @@ async def test_lives_are_settled_together_and_each_share_once(batching: Stack) -
     async with httpx.AsyncClient(
         base_url=url, headers={"X-API-Key": KEY}, timeout=30, trust_env=False
     ) as api:
-        policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "ruling_window_seconds": 1}
+        policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "decision_window_seconds": 1}
         (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
         outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(LIVES)]
         for index, outage_id in enumerate(outage_ids):
@@ -44,20 +50,20 @@ async def test_lives_are_settled_together_and_each_share_once(batching: Stack) -
             await lifecycle(api, outage_id, "closed", 90)
         listed = await api.get("/payments", params={"page_size": 200})
         payments = {item["id"]: item for item in listed.json()["items"]}
-        stories = [(await api.get(f"/payments/{id_}/story")).json() for id_ in payments]
+        stories = [(await api.get(f"/payments/{id_}/trace")).json() for id_ in payments]
     assert batching.restarts[SIGNER] >= 1
     assert {payment["status"] for payment in payments.values()} == {"confirmed"}
 
     chain = {
         (seen.hash, seen.number): seen.amount_stroops
-        for seen in await witness.transfers(batching.environment["STELLAR_RPC_URL"])
+        for seen in await chain_history.transfers(batching.environment["STELLAR_RPC_URL"])
     }
-    assert shares(stories) == chain
+    assert allocations(stories) == chain
     # Penalties and rewards go different ways, so there are at least two; far fewer than payments.
     assert 2 <= len(chain) < LIVES / 2
 
 
-def shares(stories: list[dict[str, Any]]) -> dict[tuple[str, int], int]:
+def allocations(stories: list[dict[str, Any]]) -> dict[tuple[str, int], int]:
     """Add up what payments say was their part of each transfer."""
     sums: dict[tuple[str, int], int] = defaultdict(int)
     for story in stories:

@@ -18,14 +18,23 @@ from stellar_sdk import Keypair, scval
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 from temporalio.client import Client
 
-from adapters.postgres import execution_modes
 from adapters.postgres.database import Database
-from sandbox.stack import Stack
+from adapters.postgres.sla import execution_modes
+from devstack.environment.stack import Stack
 from stellar_sandbox.testing.contract_client import ContractClient
-from tests import vectors, witness
 from tests.conftest import KEY
-from tests.stacks import Stacks
-from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve, settled
+from tests.testkit import sla_vectors
+from tests.testkit.accounting import chain_history
+from tests.testkit.api_client import (
+    AT_ONCE,
+    TERMS,
+    declare,
+    eventually,
+    lifecycle,
+    resolve,
+    settled,
+)
+from tests.testkit.stacks import Stacks
 from workflows.attestations import AttestationWorkflow
 
 SEEDS = ("bond", "pool", "channels", "fees", "operator")
@@ -51,11 +60,11 @@ async def office(contracted: Stack) -> AsyncIterator[httpx.AsyncClient]:
         policy = {
             "name": AT_ONCE,
             "dispute_window_seconds": 0,
-            "ruling_window_seconds": 0,
+            "decision_window_seconds": 0,
             "terms": TERMS,
         }
         assert (await client.post("/sla/policies", json=policy)).status_code == 201
-        policy |= {"name": "an-hour", "dispute_window_seconds": 3600, "ruling_window_seconds": 60}
+        policy |= {"name": "an-hour", "dispute_window_seconds": 3600, "decision_window_seconds": 60}
         assert (await client.post("/sla/policies", json=policy)).status_code == 201
         yield client
 
@@ -116,7 +125,9 @@ async def test_an_outage_is_judged_attested_and_settled(
     assert closed["payment"]["amount"] == 1000
     database = Database(contracted.environment["DATABASE_URL"])
     async with database.autocommit() as connection:
-        assert await execution_modes.attests(connection)  # as the worker said when it started
+        assert await execution_modes.requires_attestation(
+            connection
+        )  # as the worker said when it started
     await database.close()
 
 
@@ -150,7 +161,7 @@ async def test_a_worker_killed_over_and_over_asks_once_and_pays_once(
     for name in names:
         await lifecycle(office, name, "closed", 90)
     assert (await admin.view("get_stats"))["total_calculations"] == before + len(names)
-    moved = Counter(t.number for t in await witness.transfers(node_of(contracted)))
+    moved = Counter(t.number for t in await chain_history.transfers(node_of(contracted)))
     assert max(moved.values()) == 1
     for name in names:
         listed = (await office.get("/payments", params={"outage_id": name})).json()["items"]
@@ -169,8 +180,8 @@ async def test_a_verdict_given_anew_is_attested_under_a_name_of_its_own(
     assert judged["sla"]["attestation"]["symbol"].startswith("o")
     first = (await attestation(office, name))["symbol"]
     filed = await office.post("/sla/disputes", json={"outage_id": name, "reason": "I object"})
-    ruling = {"action": "resolve", "mttr_minutes": 5}
-    ruled = await office.patch(f"/sla/disputes/{filed.json()['id']}", json=ruling)
+    decision = {"action": "resolve", "mttr_minutes": 5}
+    ruled = await office.patch(f"/sla/disputes/{filed.json()['id']}", json=decision)
     assert ruled.status_code == 200, ruled.text
     closed = await lifecycle(office, name, "closed", 60)
     verdict = closed["sla_status"]
@@ -248,7 +259,7 @@ async def test_a_worker_refuses_to_start_with_a_contract_that_does_not_fit(
 
 
 async def test_published_calculations_are_the_same_over_the_port(admin: ContractClient) -> None:
-    published = [vector for vector in vectors.vectors("compute") if vector["kind"] == "default"]
+    published = [vector for vector in sla_vectors.vectors("compute") if vector["kind"] == "default"]
     for vector in published[::7]:
         arguments = [scval.to_symbol("A"), scval.to_symbol(vector["severity"])]
         minutes = scval.to_uint32(vector["mttr_minutes"])

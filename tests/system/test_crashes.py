@@ -19,11 +19,11 @@ import pytest
 from sqlalchemy import func, select
 
 from adapters.postgres.database import Database
-from adapters.postgres.tables import findings, inspections, outages, payments, postings
+from adapters.postgres.tables import integrity_checks, outages, payments, postings, violations
+from devstack.environment.stack import Stack
 from domain.errors import Unavailable
-from sandbox.stack import Stack
-from tests import witness
-from tests.stacks import Stacks
+from tests.testkit.accounting import chain_history
+from tests.testkit.stacks import Stacks
 
 OUTAGES = 200
 PARTS = ("settlement-worker", "worker", "api", "temporal", "postgres", "stellar")
@@ -57,7 +57,7 @@ def history_of_outages() -> list[dict[str, Any]]:
 @pytest.fixture
 async def crashing(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
     """The book is inspected all the time: it keeps its promises at every moment, not only in the end."""
-    settings = {"INSPECTION_EVERY_SECONDS": "1"}
+    settings = {"INTEGRITY_CHECK_EVERY_SECONDS": "1"}
     # With the database as users have it: the one test that kills it keeps their settings.
     async with stacks.running(
         tmp_path / "data", ledger_seconds=0.5, durable=True, settings=settings
@@ -123,12 +123,14 @@ async def test_every_process_is_killed_and_nobody_is_paid_twice(
         rows = (await connection.execute(select(payments))).all()
         assert await connection.scalar(select(func.sum(postings.c.amount_stroops))) == 0
         statuses = (await connection.execute(select(outages.c.status))).scalars().all()
-        assert (await connection.scalar(select(func.count()).select_from(inspections)) or 0) > 5
-        assert (await connection.execute(select(findings))).all() == []
+        assert (
+            await connection.scalar(select(func.count()).select_from(integrity_checks)) or 0
+        ) > 5
+        assert (await connection.execute(select(violations))).all() == []
     await database.close()
     assert Counter(statuses) == {"closed": OUTAGES}
 
-    seen = await witness.transfers(crashing.environment["STELLAR_RPC_URL"])
+    seen = await chain_history.transfers(crashing.environment["STELLAR_RPC_URL"])
     assert max(Counter(transfer.number for transfer in seen).values()) == 1
     chain = {(t.hash, t.number, t.amount_stroops, t.payer, t.payee) for t in seen}
     book = {

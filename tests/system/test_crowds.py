@@ -14,11 +14,11 @@ from temporalio.client import Client
 
 from adapters.postgres.database import Database
 from adapters.postgres.tables import payments
-from benchmarks import dues
-from sandbox.stack import Stack
-from tests import witness
-from tests.stacks import Stacks
-from tests.support import eventually
+from devstack.bench import seed_payments
+from devstack.environment.stack import Stack
+from tests.testkit.accounting import chain_history
+from tests.testkit.api_client import eventually
+from tests.testkit.stacks import Stacks
 from workflows.payments import PaymentWorkflow
 
 DUE, CHANNELS = 400, 40
@@ -41,7 +41,7 @@ async def test_those_in_line_do_not_hold_up_those_with_a_channel(crowded: Stack)
     database = Database(crowded.environment["DATABASE_URL"], connections_max=2)
     client = await Client.connect(crowded.environment["TEMPORAL_ADDRESS"])
     try:
-        for payment in await dues.owe(database, "crowd", DUE):
+        for payment in await seed_payments.owe(database, "crowd", DUE):
             await client.start_workflow(
                 PaymentWorkflow.run, payment, id=f"payment/{payment.id}", task_queue="settlement"
             )
@@ -55,5 +55,5 @@ async def test_those_in_line_do_not_hold_up_those_with_a_channel(crowded: Stack)
         await eventually(lambda: reached(DUE), "all are paid", SECONDS)
     finally:
         await database.close()
-    seen = await witness.transfers(crowded.environment["STELLAR_RPC_URL"])
+    seen = await chain_history.transfers(crowded.environment["STELLAR_RPC_URL"])
     assert Counter(Counter(transfer.number for transfer in seen).values()) == {1: DUE}

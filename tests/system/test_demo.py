@@ -13,11 +13,17 @@ import httpx
 import psutil
 import pytest
 
-from cli.receivers import PATH, Receiver, Reception, is_alive, is_demo
+from devstack.demo.webhook_receiver import (
+    PATH,
+    DemoReceiver,
+    Reception,
+    is_alive,
+    is_demo,
+)
+from devstack.environment.stack import Stack
+from devstack.processes.data_dir import DataDirectory
+from devstack.processes.ports import LOOPBACK, free
 from domain.webhooks import encode_secret, headers
-from sandbox.directory import DataDirectory
-from sandbox.ports import LOOPBACK, free
-from sandbox.stack import Stack
 
 LIMIT_SECONDS = 100
 
@@ -72,7 +78,7 @@ async def test_it_proves_three_settlements_and_leaves_nothing_behind(
     assert ending.said.count("On the chain: SUCCESS in ledger") == 3
     for count in (4, 5, 7):
         assert f"{count} of {count} received, signature verified, answered 204" in ending.said
-    assert "accounts of the book sum to zero" in ending.said
+    assert "accounts of the journal sum to zero" in ending.said
     assert "\x1b" not in ending.said
     assert [name for name, pid in pids.items() if psutil.pid_exists(pid)] == []
 
@@ -112,7 +118,7 @@ async def test_a_port_asked_for_and_taken_is_an_error(surroundings: None, tmp_pa
 @pytest.mark.parametrize("genuine", [True, False])
 async def test_the_receiver_believes_only_what_is_signed(genuine: bool) -> None:
     heard: list[Reception] = []
-    receiver = Receiver(heard.append)
+    receiver = DemoReceiver(heard.append)
     await receiver.start()
     try:
         body = b'{"type": "outage.created", "data": {"outage_id": "met-1"}}'

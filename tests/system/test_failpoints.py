@@ -27,15 +27,15 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from adapters.failpoints import POINTS
-from adapters.postgres import breakers
 from adapters.postgres.database import Database
+from adapters.postgres.settlement import circuit_breakers
 from adapters.postgres.tables import payments, postings
-from benchmarks import dues
-from domain.payments import Payment
-from sandbox.stack import Stack
-from tests import witness
-from tests.stacks import Stacks
-from tests.support import eventually
+from devstack.bench import seed_payments
+from devstack.environment.stack import Stack
+from domain.settlement.payments import Payment
+from tests.testkit.accounting import chain_history
+from tests.testkit.api_client import eventually
+from tests.testkit.stacks import Stacks
 from workflows.payments import PaymentWorkflow
 
 KILLS = int(os.environ.get("KILLS", "2"))
@@ -53,7 +53,7 @@ RETRY_SECONDS = 2
 REMOVED = {"kind": "removed_trustline"}
 # What a point needs the network to do, so that it is reached at all.
 WEATHER: dict[str, dict[str, Any]] = {
-    "after_park": REMOVED,
+    "after_block": REMOVED,
     "in_failing": REMOVED,
     "after_fail": REMOVED,
     "after_raise_sign": {"kind": "surge_fee", "value": 30_000},
@@ -64,7 +64,7 @@ CHANGEABLE = {"in_failing", "after_fail"}
 # A batch is sent, observed and outbid by the code that does it for a single payment.
 BATCHES_DIFFER = (
     *("before_reserve", "after_reserve", "after_sign", "after_store", "in_booking", "after_book"),
-    *("in_failing", "after_fail", "after_park"),
+    *("in_failing", "after_fail", "after_block"),
 )
 TOGETHER = {"SETTLEMENT_RAIL": "classic", "NETTING_WINDOW_SECONDS": "1"}
 
@@ -111,7 +111,7 @@ class Signers:
 async def signers(stack: Stack, log: Path) -> AsyncIterator[Signers]:
     with log.open("wb") as told:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.zygote"),
+            *(sys.executable, "-m", "tests.testkit.worker_forkserver"),
             env=stack.signing_environment,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -181,13 +181,13 @@ async def kill_at(
     """Owe payments, and more of them, until the signer dies at a point of one of their lives."""
     death = asyncio.create_task(signer.die(f"{point}:{random.randint(1, times)}"))
     while not death.done():
-        await begin(client, await dues.owe(database, f"{point}-{uuid4().hex[:8]}", LIVES))
+        await begin(client, await seed_payments.owe(database, f"{point}-{uuid4().hex[:8]}", LIVES))
         await asyncio.wait([death], timeout=MORE_SECONDS)
         if not death.done():
             await rested(client, database)
     with suppress(RPCError):
-        # That nobody gathers any more would be noticed after a missing heartbeat, of 15 seconds.
-        await client.get_workflow_handle("gathering").terminate()
+        # That nobody batches_payments any more would be noticed after a missing heartbeat, of 15 seconds.
+        await client.get_workflow_handle("batching").terminate()
     return death.result()
 
 
@@ -209,7 +209,7 @@ async def test_a_signer_killed_with_a_batch_in_hand_neither_pays_twice_nor_loses
 
 async def killed(
     stack: Stack, tmp_path: Path, points: Sequence[str], kills: int, times: int
-) -> list[witness.Transfer]:
+) -> list[chain_history.HistoryTransfer]:
     """Kill signers at each point, and see that all is well in the end; return what the chain saw."""
     url = stack.environment["STELLAR_RPC_URL"]
     database = Database(stack.environment["DATABASE_URL"], connections_max=4)
@@ -242,14 +242,14 @@ async def recover(signer: Signers, client: Client, database: Database) -> None:
 
 
 async def rested(client: Client, database: Database) -> bool:
-    """Tell whether every payment is confirmed; what is parked is told to try again."""
+    """Tell whether every payment is confirmed; what is blocked is told to try again."""
     async with database.autocommit() as connection:
         found = await connection.execute(
             select(payments.c.id, payments.c.status).where(payments.c.status != "confirmed")
         )
         waiting = found.all()
     for row in waiting:
-        if row.status in ("parked", "held"):
+        if row.status in ("blocked", "on_hold"):
             with suppress(RPCError):
                 await client.get_workflow_handle(f"payment/{row.id}").signal("retry")
     if waiting:
@@ -260,7 +260,7 @@ async def rested(client: Client, database: Database) -> bool:
 async def waiting(database: Database) -> str:
     """Say what keeps payments from being made, for whoever reads the failure."""
     async with database.autocommit() as connection:
-        breaker = await breakers.state(connection)
+        breaker = await circuit_breakers.get_state(connection)
         rows = await connection.execute(
             select(payments.c.id, payments.c.status, payments.c.status_reason).where(
                 payments.c.status != "confirmed"
@@ -270,26 +270,26 @@ async def waiting(database: Database) -> str:
 
 
 # What each payment rode in that is confirmed: its transaction, the number, its own part.
-_RIDDEN = text(
+_SETTLED_MEMBERS = text(
     """
     SELECT p.id, p.transaction_hash, s.number, s.amount_stroops
-    FROM payments p JOIN shares s ON s.payment_id = p.id AND s.live
+    FROM payments p JOIN allocations s ON s.payment_id = p.id AND s.live
     """
 )
 
 
-async def check(database: Database, url: str) -> list[witness.Transfer]:
+async def check(database: Database, url: str) -> list[chain_history.HistoryTransfer]:
     """The chain's own history and the book say the same, payment by payment."""
     async with database.autocommit() as connection:
         rows = (await connection.execute(select(payments))).all()
-        ridden = (await connection.execute(_RIDDEN)).all()
+        ridden = (await connection.execute(_SETTLED_MEMBERS)).all()
         assert await connection.scalar(select(func.sum(postings.c.amount_stroops))) == 0
     assert sorted(row.id for row in ridden) == sorted(row.id for row in rows)
-    shares = Counter[tuple[str, int]]()
+    allocations = Counter[tuple[str, int]]()
     for row in ridden:
-        shares[row.transaction_hash, row.number] += row.amount_stroops
-    seen = await witness.transfers(url)
+        allocations[row.transaction_hash, row.number] += row.amount_stroops
+    seen = await chain_history.transfers(url)
     assert Counter((t.hash, t.number) for t in seen).most_common(1)[0][1] == 1
-    assert {(t.hash, t.number): t.amount_stroops for t in seen} == shares
+    assert {(t.hash, t.number): t.amount_stroops for t in seen} == allocations
     print(f"\n{len(rows)} payments in {len(seen)} transfers, each made once")
     return seen

@@ -2,8 +2,13 @@
 
 import pytest
 
-from sandbox.stack import Stack
-from tests.simulation_runs import FAULTY, check_wrong, search, signer_played
+from devstack.environment.stack import Stack
+from tests.simulation.runs import (
+    FAULTY,
+    check_wrong,
+    search,
+    signer_played,
+)
 
 COMMAND = "python -m pytest tests/system/test_faulty_signers.py"
 

@@ -1,5 +1,5 @@
 """
-Book and chain on a whole stack, with the schedule's own pace: hundreds of payments are no break,
+Journal and chain on a whole stack, with the schedule's own pace: hundreds of payments are no break,
 and each kind of break that is planted is found within a minute.
 """
 
@@ -13,13 +13,20 @@ import httpx
 import pytest
 
 from adapters.postgres.database import Database
-from sandbox.stack import Stack
+from devstack.environment.stack import Stack
 from tests.conftest import KEY
-from tests.owing import open_rail, payment_owed
-from tests.planting import UNKNOWN_HASH, Planter, tamper
-from tests.stacks import Stacks
-from tests.support import AT_ONCE, TERMS, declare, eventually, lifecycle, resolve
-from tests.telling import confirmed
+from tests.testkit.accounting.break_factory import UNKNOWN_HASH, TreasuryIntruder, tamper
+from tests.testkit.accounting.fake_chain_history import confirmed
+from tests.testkit.api_client import (
+    AT_ONCE,
+    TERMS,
+    declare,
+    eventually,
+    lifecycle,
+    resolve,
+)
+from tests.testkit.settlement.payment_factory import open_rail, payment_owed
+from tests.testkit.stacks import Stacks
 
 LIVES = 200
 FOUND_WITHIN_SECONDS = 60
@@ -31,14 +38,14 @@ async def reconciled(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
     A stack of its own, at its own pace: ledgers of a second, a comparison every 15 seconds. What is
     planted breaks the book too, and here it is reconciliation that shall stop it.
     """
-    settings = {"INSPECTION_OPENS_BREAKER": "false"}
+    settings = {"INTEGRITY_CHECK_OPENS_CIRCUIT_BREAKER": "false"}
     async with stacks.running(tmp_path / "data", ledger_seconds=1.0, settings=settings) as stack:
         yield stack
 
 
 async def settle_many(api: httpx.AsyncClient) -> list[dict[str, Any]]:
     """Whole lives, half of them penalties and half rewards; returns their payments."""
-    policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "ruling_window_seconds": 1}
+    policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "decision_window_seconds": 1}
     (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
     outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(LIVES)]
     for index, outage_id in enumerate(outage_ids):
@@ -78,7 +85,7 @@ async def test_each_kind_of_planted_break_is_found_within_a_minute(reconciled: S
         assert await breaks(api) == []
 
         planted = time.monotonic()
-        await plant(reconciled, database, Planter(reconciled, rail), penalties)
+        await plant(reconciled, database, TreasuryIntruder(reconciled, rail), penalties)
 
         async def found() -> bool:
             return len(await breaks(api)) >= 5
@@ -94,7 +101,7 @@ async def test_each_kind_of_planted_break_is_found_within_a_minute(reconciled: S
 
 
 async def plant(
-    stack: Stack, database: Database, planter: Planter, penalties: list[dict[str, Any]]
+    stack: Stack, database: Database, planter: TreasuryIntruder, penalties: list[dict[str, Any]]
 ) -> None:
     imagined = await payment_owed(database, "IMAGINED")
     unknown = await payment_owed(database, "UNKNOWN")
@@ -117,11 +124,17 @@ async def numbers_of(database: Database) -> dict[str, int]:
         return {row.id: row.number for row in rows}
 
 
-KINDS = {"missing_on_chain", "missing_in_book", "amount_differs", "duplicate", "orphan"}
+KINDS = {
+    "missing_on_chain",
+    "missing_in_journal",
+    "amount_differs",
+    "duplicate",
+    "unexpected_outflow",
+}
 
 
 async def seen_once(api: httpx.AsyncClient) -> None:
-    """Found again by the next runs, each is still one; its last sighting moves on."""
+    """Found again by the next runs, each is still one; its last observed moves on."""
     before = {each["id"]: each["last_seen_at"] for each in await breaks(api)}
 
     async def seen_again() -> bool:
@@ -140,7 +153,7 @@ async def all_are_told(stack: Stack, api: httpx.AsyncClient) -> None:
     told = [e for e in feed["items"] if e["type"] == "reconciliation.break_found"]
     assert Counter(event["data"]["kind"] for event in told) == Counter(KINDS)
     assert {event["outage_id"] for event in told} == {None}
-    opened = [e for e in feed["items"] if e["type"] == "settlement.breaker_opened"]
+    opened = [e for e in feed["items"] if e["type"] == "settlement.circuit_breaker_opened"]
     assert len(opened) == 1
     log = (stack.directory.logs / "worker.log").read_text()
     for each in await breaks(api):
@@ -149,25 +162,25 @@ async def all_are_told(stack: Stack, api: httpx.AsyncClient) -> None:
 
 async def nothing_more_leaves(api: httpx.AsyncClient) -> None:
     """Until a person has looked at the money that nothing explains."""
-    breaker = (await api.get("/payments/breaker")).json()
+    breaker = (await api.get("/payments/circuit-breaker")).json()
     named = {f"see break {each['id']}": each["kind"] for each in await breaks(api)}
     (kind,) = (kind for words, kind in named.items() if words in breaker["reason"])
     assert breaker["is_open"] is True
-    assert kind in ("duplicate", "orphan", "missing_in_book")
+    assert kind in ("duplicate", "unexpected_outflow", "missing_in_journal")
     outage_id = await declare(api, policy=AT_ONCE)
     await resolve(api, outage_id, 25)
 
     async def held() -> bool:
         found = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
-        return [each["state"] for each in found] == ["held"]
+        return [each["state"] for each in found] == ["on_hold"]
 
     await eventually(held, "the payment is held", 30)
     body = {"action": "close", "reason": "looked at every break"}
-    (await api.post("/payments/breaker", json=body)).raise_for_status()
+    (await api.post("/payments/circuit-breaker", json=body)).raise_for_status()
 
 
 async def closed_into_suspense(api: httpx.AsyncClient) -> None:
-    """Each break's difference leaves the treasury in the book as it left it on the chain."""
+    """Each break's difference leaves the treasury in the journal as it left it on the chain."""
 
     async def books() -> dict[str, int]:
         rows = (await api.get("/payments/ledger")).json()
@@ -179,13 +192,13 @@ async def closed_into_suspense(api: httpx.AsyncClient) -> None:
         (await api.post(f"{path}/owner", json={"owner": "Ada"})).raise_for_status()
         # Only a row was changed there: the entries say what the chain says.
         nothing = each["kind"] == "amount_differs"
-        body = {"note": "planted by a test", "closing": "none" if nothing else "suspense"}
+        body = {"note": "planted by a test", "adjustment": "none" if nothing else "suspense"}
         closed = await api.post(f"{path}/close", json=body)
         assert closed.status_code == 200, closed.text
         assert (closed.json()["status"], closed.json()["owner"]) == ("closed", "Ada")
         assert (closed.json()["entry_id"] is None) == nothing
         assert (await api.post(f"{path}/close", json=body)).json() == closed.json()
-        moved += 0 if nothing else int(each["chain_stroops"]) - int(each["book_stroops"])
+        moved += 0 if nothing else int(each["chain_stroops"]) - int(each["journal_stroops"])
     after = await books()
     assert after["suspense:reconciliation"] == moved
     assert after["treasury:bond"] == before["treasury:bond"] - moved

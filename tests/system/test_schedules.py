@@ -7,8 +7,8 @@ What is drawn, and what must hold, is what tests/test_exactly_once.py plays the 
 
 import os
 
-from sandbox.stack import Stack
-from tests.simulation_runs import play_batches, play_single
+from devstack.environment.stack import Stack
+from tests.simulation.runs import play_batches, play_single
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "2000"))
 BATCHES = SCHEDULES // 4
@@ -27,4 +27,4 @@ def test_whoever_rides_in_a_batch_is_credited_once_whatever_is_drawn(
     command = f"SEED={seed} {COMMAND} -k rides_in_a_batch"
     met = play_batches(stack, BATCHES, command, seed).met
     if BATCHES >= 100:
-        assert met.keys() >= {"crash", "overlap", "twins", "confirmed", "parked"}
+        assert met.keys() >= {"crash", "overlap", "twins", "confirmed", "blocked"}

@@ -14,8 +14,8 @@ import httpx
 import psutil
 import pytest
 
-from sandbox import ports
-from sandbox.directory import DataDirectory
+from devstack.processes import ports
+from devstack.processes.data_dir import DataDirectory
 
 PARTS = {"postgres", "temporal", "stellar", "worker", "settlement-worker", "api"}
 PATIENCE_SECONDS = 120

@@ -8,10 +8,17 @@ from temporalio.api.common.v1 import Payload
 
 from adapters import logs
 from adapters.temporal import LOG_HEADER, read_log_header, with_log_header
-from domain.attempts import Attempt
-from domain.outages import Declaration, Declaring, Judging, Outage, Request, Resolution
-from domain.payments import Parking, Payment, Treasury
-from domain.sla import PaymentType, Severity
+from domain.settlement.attempts import Attempt
+from domain.settlement.payments import BlockPaymentInput, Payment, Treasury
+from domain.sla.outages import (
+    Declaration,
+    JudgeOutageInput,
+    Outage,
+    RecordOutageInput,
+    Request,
+    Resolution,
+)
+from domain.sla.verdicts import PaymentType, Severity
 from worker.log_interceptor import subjects_of
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -28,15 +35,15 @@ ATTEMPT = Attempt("pay_1", 1, "GCHANNEL", 7, 9, "hash", "xdr", resumed=False)
     ("content", "known"),
     [
         (
-            Declaring(Declaration(OUTAGE, ASKED, "standard", "default"), NOON),
+            RecordOutageInput(Declaration(OUTAGE, ASKED, "standard", "default"), NOON),
             {"outage_id": "OUT-1", "correlation_id": "corr-1"},
         ),
         (
-            Judging("OUT-1", Resolution(ASKED, NOON), 60, NOON),
+            JudgeOutageInput("OUT-1", Resolution(ASKED, NOON), 60, NOON),
             {"outage_id": "OUT-1", "correlation_id": "corr-1"},
         ),
         (
-            Parking(PAYMENT, "a reason", NOON),
+            BlockPaymentInput(PAYMENT, "a reason", NOON),
             {"payment_id": "pay_1", "outage_id": "OUT-1", "correlation_id": "corr-2"},
         ),
         (ATTEMPT, {"payment_id": "pay_1"}),
@@ -71,7 +78,7 @@ def test_a_header_that_is_not_ours_says_nothing(data: bytes) -> None:
         ("payment/pay_1", {"payment_id": "pay_1"}),
         ("attestation/OUT-1/2", {"outage_id": "OUT-1"}),
         ("webhook/dlv_1", {}),
-        ("gathering", {}),
+        ("batching", {}),
     ],
 )
 def test_a_workflows_id_names_its_subject(workflow_id: str, known: dict[str, str]) -> None:

@@ -3,24 +3,24 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from activities.attestations import AttestationActivities
-from activities.batches import BatchActivities
-from activities.payments import PaymentActivities
-from activities.wallets import WalletActivities
-from domain.execution_modes import ExecutionMode
-from worker.main import Duty, _records, _settlements
-from workflows.attestations import AttestationSteps
-from workflows.batches import BatchSteps
-from workflows.disputes import DisputeSteps
-from workflows.outages import OutageSteps
-from workflows.payments import PaymentSteps
-from workflows.wallets import WalletSteps
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.payments import PaymentActivitiesImpl
+from activities.settlement.wallets import WalletActivitiesImpl
+from activities.sla.attestations import AttestationActivitiesImpl
+from domain.sla.execution_modes import ExecutionMode
+from worker.main import QueueSpec, _records, _settlements
+from workflows.attestations import AttestationActivities
+from workflows.batches import BatchActivities
+from workflows.disputes import DisputeActivities
+from workflows.outages import OutageActivities
+from workflows.payments import PaymentActivities
+from workflows.wallets import WalletActivities
 
 # Nothing is asked of it: only what is served is looked at.
 NOTHING = cast(Any, SimpleNamespace())
 
 
-def served(duty: Duty) -> set[str]:
+def served(duty: QueueSpec) -> set[str]:
     return {step.__name__ for step in duty.activities}
 
 
@@ -30,12 +30,14 @@ def declared(*kinds: type) -> set[str]:
 
 def test_every_step_of_settlement_is_served() -> None:
     duty = _settlements(
-        PaymentActivities(NOTHING, NOTHING),
-        BatchActivities(NOTHING, NOTHING, NOTHING),
-        AttestationActivities(NOTHING, None),
-        WalletActivities(NOTHING, NOTHING, None),
+        PaymentActivitiesImpl(NOTHING, NOTHING),
+        BatchActivitiesImpl(NOTHING, NOTHING, NOTHING),
+        AttestationActivitiesImpl(NOTHING, None),
+        WalletActivitiesImpl(NOTHING, NOTHING, None),
     )
-    assert served(duty) == declared(PaymentSteps, BatchSteps, AttestationSteps, WalletSteps)
+    assert served(duty) == declared(
+        PaymentActivities, BatchActivities, AttestationActivities, WalletActivities
+    )
 
 
 def test_every_step_of_an_outage_is_served() -> None:
@@ -43,4 +45,4 @@ def test_every_step_of_an_outage_is_served() -> None:
         contract_execution_mode=ExecutionMode.LOCAL, stellar_network="sandbox"
     )
     duty = _records(cast(Any, settings), NOTHING)
-    assert served(duty) == declared(OutageSteps, DisputeSteps)
+    assert served(duty) == declared(OutageActivities, DisputeActivities)

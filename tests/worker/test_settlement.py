@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from sandbox.stack import Stack
+from devstack.environment.stack import Stack
 
 LIMIT_SECONDS = 60
 # A seed of another alphabet, one that is cut short, an account, one with a letter exchanged.

@@ -17,46 +17,51 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
-from domain.disputes import Deciding, Filed, Filing, ReviewDisputeInput
-from domain.outages import (
-    Amending,
-    Cancelling,
-    Closure,
+from devstack.environment.temporal import SEARCH_ATTRIBUTES, binary
+from domain.settlement.payments import CloseOutageInput, OwePaymentInput, Payment
+from domain.sla.disputes import (
+    DecideDisputeInput,
+    FileDisputeInput,
+    FileDisputeResult,
+    ReviewDisputeInput,
+)
+from domain.sla.outages import (
+    AmendOutageInput,
+    CancelOutageInput,
+    CloseOutageResult,
     Declaration,
-    Declaring,
-    Judgement,
-    Judging,
+    JudgeOutageInput,
+    JudgeOutageResult,
     Outage,
     OutageStatus,
-    Recorded,
+    RecordOutageInput,
+    RecordOutageResult,
     Request,
 )
-from domain.payments import Closing, Payment, Settling
-from domain.sla import Severity, Terms, judge
-from sandbox.temporal import SEARCH_ATTRIBUTES, binary
-from tests.workflows.stand_ins import (
+from domain.sla.verdicts import Severity, Terms, judge
+from tests.workflows.fake_activities import (
     DETECTED,
-    FakeAttestations,
-    FakeBatches,
-    FakeInspections,
-    FakeReconciliation,
-    FakeWallets,
-    FakeWebhooks,
+    FakeAttestationActivities,
+    FakeBatchActivities,
+    FakeIntegrityCheckActivities,
+    FakeReconciliationActivities,
+    FakeWalletActivities,
+    FakeWebhookActivities,
     payment,
     steps_of,
 )
-from worker.main import LIVES
-from worker.refusals import Refusals
-from worker.sandbox import strict_sandbox
-from workflows.attestations import AttestationSteps
-from workflows.batches import BatchSteps
-from workflows.disputes import DisputeSteps
-from workflows.inspections import InspectionSteps
-from workflows.outages import OutageSteps, OutageWorkflow
-from workflows.payments import PaymentSteps
-from workflows.reconciliation import ReconciliationSteps
-from workflows.wallets import WalletSteps
-from workflows.webhooks import WebhookSteps
+from worker.error_interceptor import ErrorInterceptor
+from worker.main import WORKFLOWS
+from worker.workflow_sandbox import strict_sandbox
+from workflows.attestations import AttestationActivities
+from workflows.batches import BatchActivities
+from workflows.disputes import DisputeActivities
+from workflows.integrity_checks import IntegrityCheckActivities
+from workflows.outages import OutageActivities, OutageWorkflow
+from workflows.payments import PaymentActivities
+from workflows.reconciliation import ReconciliationActivities
+from workflows.wallets import WalletActivities
+from workflows.webhooks import WebhookActivities
 
 TERMS = Terms(threshold_minutes=15, penalty_per_minute=100, reward_base=750)
 DAY = 86_400
@@ -77,14 +82,14 @@ def declaration(outage_id: str) -> Declaration:
     return Declaration(outage(outage_id), ASKER, "standard", "default")
 
 
-class FakeOutages(OutageSteps, DisputeSteps):
+class FakeOutageActivities(OutageActivities, DisputeActivities):
     """The book in memory: enough of it to see what the workflow asked for, and in which order."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.refusals: dict[str, Exception] = {}
         self.troubles: dict[str, Callable[[], Exception]] = {}
-        self.judgement: Judgement | None = None
+        self.judgement: JudgeOutageResult | None = None
         self.deliveries: dict[str, list[str]] = {}
         self.attest = False
         self.window_seconds = DAY
@@ -98,10 +103,10 @@ class FakeOutages(OutageSteps, DisputeSteps):
         return self.deliveries.get(step, [])
 
     @activity.defn
-    async def record_outage(self, declaring: Declaring) -> Recorded:
+    async def record_outage(self, declaring: RecordOutageInput) -> RecordOutageResult:
         sent = self._note("record_outage")
         outage = declaring.declaration.outage
-        return Recorded(
+        return RecordOutageResult(
             True,
             outage.fingerprint(),
             ASKER.correlation_id,
@@ -113,19 +118,19 @@ class FakeOutages(OutageSteps, DisputeSteps):
         )
 
     @activity.defn
-    async def amend_outage(self, amending: Amending) -> None:
+    async def amend_outage(self, amending: AmendOutageInput) -> None:
         self._note("amend_outage")
 
     @activity.defn
-    async def cancel_outage(self, cancelling: Cancelling) -> Closure:
-        return Closure(cancelling.outage_id, self._note("cancel_outage"))
+    async def cancel_outage(self, cancelling: CancelOutageInput) -> CloseOutageResult:
+        return CloseOutageResult(cancelling.outage_id, self._note("cancel_outage"))
 
     @activity.defn
-    async def judge_outage(self, judging: Judging) -> Judgement:
+    async def judge_outage(self, judging: JudgeOutageInput) -> JudgeOutageResult:
         sent = self._note("judge_outage")
-        resolved_at, mttr = judging.resolution.settled_times(outage(judging.outage_id))
+        resolved_at, mttr = judging.resolution.get_times(outage(judging.outage_id))
         deadline = judging.at + timedelta(seconds=judging.dispute_window_seconds)
-        self.judgement = Judgement(
+        self.judgement = JudgeOutageResult(
             judging.outage_id,
             1,
             judge(TERMS, mttr),
@@ -137,24 +142,24 @@ class FakeOutages(OutageSteps, DisputeSteps):
         return self.judgement
 
     @activity.defn
-    async def file_dispute(self, filing: Filing) -> Filed:
+    async def file_dispute(self, filing: FileDisputeInput) -> FileDisputeResult:
         sent = self._note("file_dispute")
-        deadline = filing.at + timedelta(seconds=filing.ruling_window_seconds)
-        return Filed(filing.dispute.id, deadline, sent)
+        deadline = filing.at + timedelta(seconds=filing.decision_window_seconds)
+        return FileDisputeResult(filing.dispute.id, deadline, sent)
 
     @activity.defn
     async def review_dispute(self, reviewing: ReviewDisputeInput) -> None:
         self._note("review_dispute")
 
     @activity.defn
-    async def decide_dispute(self, deciding: Deciding) -> Judgement:
+    async def decide_dispute(self, deciding: DecideDisputeInput) -> JudgeOutageResult:
         sent = self._note("decide_dispute")
         assert self.judgement is not None
-        before, ruling = self.judgement, deciding.ruling
-        if ruling is None or ruling.mttr_minutes is None:
+        before, decision = self.judgement, deciding.decision
+        if decision is None or decision.mttr_minutes is None:
             return before
-        verdict = judge(TERMS, ruling.mttr_minutes)
-        self.judgement = Judgement(
+        verdict = judge(TERMS, decision.mttr_minutes)
+        self.judgement = JudgeOutageResult(
             before.outage_id,
             2,
             verdict,
@@ -166,15 +171,15 @@ class FakeOutages(OutageSteps, DisputeSteps):
         return self.judgement
 
     @activity.defn
-    async def owe_payment(self, settling: Settling) -> Payment:
+    async def owe_payment(self, settling: OwePaymentInput) -> Payment:
         self._note("owe_payment")
         assert self.judgement is not None
         verdict = self.judgement.verdict
         return payment(f"pay-{settling.outage_id}", abs(verdict.amount_stroops))
 
     @activity.defn
-    async def close_outage(self, closing: Closing) -> Closure:
-        return Closure(closing.outage_id, self._note("close_outage"))
+    async def close_outage(self, closing: CloseOutageInput) -> CloseOutageResult:
+        return CloseOutageResult(closing.outage_id, self._note("close_outage"))
 
 
 async def time_skipping(*more: str, skips: int = 0) -> WorkflowEnvironment:
@@ -200,28 +205,28 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-class Steps:
+class FakeActivities:
     """The stand-ins of one test, and the workers that serve them."""
 
     def __init__(self) -> None:
-        self.outages = FakeOutages()
-        self.payments = FakeBatches()
-        self.webhooks = FakeWebhooks()
-        self.attestations = FakeAttestations()
-        self.reconciliation = FakeReconciliation()
-        self.inspections = FakeInspections()
-        self.wallets = FakeWallets()
+        self.outages = FakeOutageActivities()
+        self.payments = FakeBatchActivities()
+        self.webhooks = FakeWebhookActivities()
+        self.attestations = FakeAttestationActivities()
+        self.reconciliation = FakeReconciliationActivities()
+        self.integrity_checks = FakeIntegrityCheckActivities()
+        self.wallets = FakeWalletActivities()
 
     def workers(self, client: Client) -> list[Worker]:
-        settling = steps_of(self.payments, PaymentSteps, BatchSteps)
-        settling += steps_of(self.attestations, AttestationSteps)
-        settling += steps_of(self.wallets, WalletSteps)
+        settling = steps_of(self.payments, PaymentActivities, BatchActivities)
+        settling += steps_of(self.attestations, AttestationActivities)
+        settling += steps_of(self.wallets, WalletActivities)
         taken: dict[str, list[Callable[..., Any]]] = {
-            "outages": steps_of(self.outages, OutageSteps, DisputeSteps),
+            "outages": steps_of(self.outages, OutageActivities, DisputeActivities),
             "settlement": settling,
-            "webhooks": steps_of(self.webhooks, WebhookSteps),
-            "analytics": steps_of(self.reconciliation, ReconciliationSteps)
-            + steps_of(self.inspections, InspectionSteps),
+            "webhooks": steps_of(self.webhooks, WebhookActivities),
+            "analytics": steps_of(self.reconciliation, ReconciliationActivities)
+            + steps_of(self.integrity_checks, IntegrityCheckActivities),
         }
         return [
             Worker(
@@ -229,16 +234,16 @@ class Steps:
                 task_queue=queue,
                 workflows=lives,
                 activities=taken[queue],
-                interceptors=[Refusals()],
+                interceptors=[ErrorInterceptor()],
                 workflow_runner=strict_sandbox(),
             )
-            for queue, lives in LIVES.items()
+            for queue, lives in WORKFLOWS.items()
         ]
 
 
 @pytest.fixture
-async def steps(environment: WorkflowEnvironment) -> AsyncIterator[Steps]:
-    steps = Steps()
+async def steps(environment: WorkflowEnvironment) -> AsyncIterator[FakeActivities]:
+    steps = FakeActivities()
     async with AsyncExitStack() as stack:
         for worker in steps.workers(environment.client):
             await stack.enter_async_context(worker)

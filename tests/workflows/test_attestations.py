@@ -7,20 +7,20 @@ from typing import Any
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from domain.attestations import Attestation, Call, CallStatus
-from domain.disputes import Dispute, Ruling
-from domain.outages import OutageStatus
-from tests.workflows.conftest import ASKER, DAY, LIMIT_SECONDS, Steps, down, until
+from domain.sla.attestations import Attestation, Call, CallStatus
+from domain.sla.disputes import Dispute, DisputeDecision
+from domain.sla.outages import OutageStatus
+from tests.workflows.conftest import ASKER, DAY, LIMIT_SECONDS, FakeActivities, down, until
 from tests.workflows.test_outages import LATE, declared
 from workflows.attestations import AttestationWorkflow
 from workflows.outages import OutageWorkflow
-from workflows.steps import Life
+from workflows.runtime import WorkflowBase
 
 PROBLEM = "parity error: amount_stroops is 1 there and 2 here"
 
 
 async def notes(life: WorkflowHandle[Any, Any]) -> list[str]:
-    return [entry.what for entry in await life.query(Life.timeline)]
+    return [entry.what for entry in await life.query(WorkflowBase.timeline)]
 
 
 async def retry(environment: WorkflowEnvironment, name: str) -> None:
@@ -29,7 +29,7 @@ async def retry(environment: WorkflowEnvironment, name: str) -> None:
 
 
 async def test_a_verdict_that_wants_no_word_asks_for_none(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     life = await declared(environment.client, "unattested")
     await life.execute_update(OutageWorkflow.resolve, LATE)
@@ -38,7 +38,7 @@ async def test_a_verdict_that_wants_no_word_asks_for_none(
 
 
 async def test_a_verdict_is_attested_before_it_is_owed(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.outages.attest = True
     life = await declared(environment.client, "attested")
@@ -46,7 +46,7 @@ async def test_a_verdict_is_attested_before_it_is_owed(
     assert await life.result() is OutageStatus.CLOSED
     assert steps.attestations.asked == [
         "prepare_call 1",
-        "carry_out_call",
+        "execute_call",
         "prepare_call 1",
         "conclude_attestation",
     ]
@@ -56,7 +56,7 @@ async def test_a_verdict_is_attested_before_it_is_owed(
 
 
 async def halted(
-    environment: WorkflowEnvironment, steps: Steps, name: str, window_seconds: int = 0
+    environment: WorkflowEnvironment, steps: FakeActivities, name: str, window_seconds: int = 0
 ) -> WorkflowHandle[Any, Any]:
     steps.outages.attest, steps.outages.window_seconds = True, window_seconds
     steps.attestations.problems = [PROBLEM]
@@ -68,7 +68,7 @@ async def halted(
 
 
 async def test_a_halted_outage_pays_nothing_until_a_person_has_it_asked_again(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     life = await halted(environment, steps, "halted")
     assert "owe_payment" not in steps.outages.asked
@@ -80,7 +80,7 @@ async def test_a_halted_outage_pays_nothing_until_a_person_has_it_asked_again(
 
 
 async def test_a_person_who_ends_the_attestation_settles_nothing(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     life = await halted(environment, steps, "ended")
     await environment.client.get_workflow_handle("attestation/ended/1").terminate("by hand")
@@ -90,14 +90,14 @@ async def test_a_person_who_ends_the_attestation_settles_nothing(
 
 
 async def test_a_verdict_given_anew_is_attested_under_its_own_name(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     life = await halted(environment, steps, "anew", DAY)
     filed = await life.execute_update(
         OutageWorkflow.file_dispute, Dispute("dsp-anew", "anew", "measured wrongly", ASKER)
     )
-    ruling = Ruling(filed.dispute_id, True, ASKER, "it was 5", 5)
-    await life.execute_update(OutageWorkflow.rule, ruling)
+    decision = DisputeDecision(filed.dispute_id, True, ASKER, "it was 5", 5)
+    await life.execute_update(OutageWorkflow.decide_dispute, decision)
     # The first verdict is still halted, and no longer of interest.
     assert await life.result() is OutageStatus.CLOSED
     assert "confirmed by the SLA contract: hash-2" in await notes(life)
@@ -105,7 +105,7 @@ async def test_a_verdict_given_anew_is_attested_under_its_own_name(
 
 
 async def test_a_call_in_the_way_is_seen_through_first(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.outages.attest = True
     steps.attestations.in_the_way = [Call("other", 1, 1, "GOPERATOR", 6, 90, "theirs", "xdr")]
@@ -114,14 +114,14 @@ async def test_a_call_in_the_way_is_seen_through_first(
     await life.execute_update(OutageWorkflow.resolve, LATE)
     assert await life.result() is OutageStatus.CLOSED
     turns = [step for step in steps.attestations.asked if not step.startswith("prepare")]
-    mine = ["carry_out_call"] * 3  # nothing proven, then expired, then answered
+    mine = ["execute_call"] * 3  # nothing proven, then expired, then answered
     assert turns == ["help", *mine, "conclude_attestation"]
     told = await notes(environment.client.get_workflow_handle("attestation/queued/1"))
     assert "of outage other, which is in the way" in told[0]
 
 
 async def test_a_word_that_comes_while_an_outage_is_halted_is_heard(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     """The book says so before the life knows: whoever reads it there may act at once."""
     steps.attestations.problems = [PROBLEM]

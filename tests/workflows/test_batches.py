@@ -1,4 +1,4 @@
-"""The life of a batch: what stands in its way is waited for, and who leaves it is told."""
+"""The workflow of a batch: what stands in its way is waited for, and who leaves it is told."""
 
 import asyncio
 from datetime import timedelta
@@ -6,18 +6,25 @@ from datetime import timedelta
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from domain.attempts import Attempt, Observation, Outcome, Preparation
-from domain.batches import Batch, BatchPreparation, Ejected
-from tests.driven import BatchLife, Life, play_temporal
-from tests.reasons import because
-from tests.workflows.conftest import LIMIT_SECONDS, Steps, payment
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    Observation,
+    PreparePaymentResult,
+)
+from domain.settlement.batches import Batch, PrepareBatchResult, RemovedPayment
+from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun, play_temporal
+from tests.testkit.reasons import because
+from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, payment
 from workflows.batches import BatchWorkflow
 
 
 async def test_an_obstacle_is_looked_at_again_after_a_minute_and_said_once(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
-    steps.payments.left = [BatchPreparation(None, obstacle=because("the breaker is open"))] * 3
+    steps.payments.left = [
+        PrepareBatchResult(None, obstacle=because("the circuit breaker is open"))
+    ] * 3
     steps.payments.settled = ["obstructed"]
     life = await environment.client.start_workflow(
         BatchWorkflow.run,
@@ -29,7 +36,7 @@ async def test_an_obstacle_is_looked_at_again_after_a_minute_and_said_once(
     assert steps.payments.asked.count("prepare_batch") == 4
     told = await life.query(BatchWorkflow.timeline)
     assert [entry.what for entry in told] == [
-        "nothing can be signed: the breaker is open",
+        "nothing can be signed: the circuit breaker is open",
         "hash-4: PENDING; watching for it in a ledger",
     ]
     assert told[1].at - told[0].at >= timedelta(minutes=3)
@@ -40,19 +47,19 @@ async def test_who_was_left_out_before_is_not_parked_for_it_again(
 ) -> None:
     """A batch tells whom it left out whenever it is prepared; by then that may be long mended."""
     play_temporal(monkeypatch)
-    life = Life(payment("left-out"))
-    life.answer(Preparation(None, gathered=True))
+    life = WorkflowRun(payment("left-out"))
+    life.answer(PreparePaymentResult(None, in_batch=True))
     for _ in range(2):
-        life.hear("ejected", because("the payee has no trustline"))
+        life.hear("removed", because("the payee has no trustline"))
     life.answer(None)
     assert life.asks is not None
     assert (life.asks.step, life.asks.message.reason) == (
-        "park_payment",
+        "block_payment",
         because("the payee has no trustline"),
     )
     life.answer([])
     life.answer(None)  # an hour, or a word
-    life.answer(Preparation(None, gathered=True))
+    life.answer(PreparePaymentResult(None, in_batch=True))
     life.answer(None)
     assert life.asks.step == "prepare_payment"
 
@@ -60,12 +67,12 @@ async def test_who_was_left_out_before_is_not_parked_for_it_again(
 async def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above a limit by now: it is not parked by the batch, but asks for itself."""
     play_temporal(monkeypatch)
-    life = BatchLife(Batch("limited", 1))
+    life = BatchWorkflowRun(Batch("limited", 1))
     attempt = Attempt("limited", 1, "G", 7, 100, "hash", "xdr", False)
-    out = [Ejected("gone", because("the payee has no trustline"))]
-    life.answer(BatchPreparation(attempt, out, called_back=["limited"]))
+    out = [RemovedPayment("gone", because("the payee has no trustline"))]
+    life.answer(PrepareBatchResult(attempt, out, withdrawn=["limited"]))
     assert life.asks is not None
-    assert life.asks.message == ("gone", "ejected", because("the payee has no trustline"))
+    assert life.asks.message == ("gone", "removed", because("the payee has no trustline"))
     life.answer(None)
     assert life.asks.message == ("limited", "retry")
     life.answer(None)
@@ -75,21 +82,21 @@ async def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.Monkey
 async def test_a_life_about_to_end_goes_on_when_its_name_is_given_once_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All its riders had left; by the time it learns so, the first of them leads a new batch."""
+    """All its members had left; by the time it learns so, the first of them leads a new batch."""
     play_temporal(monkeypatch)
-    life = BatchLife(Batch("again", 1))
+    life = BatchWorkflowRun(Batch("again", 1))
     life.hear("gathered")
-    life.answer(BatchPreparation(None))
+    life.answer(PrepareBatchResult(None))
     assert life.asks is not None
     assert life.asks.step == "prepare_batch"
-    life.answer(BatchPreparation(None))
+    life.answer(PrepareBatchResult(None))
     assert (life.asks, life.receipt) == (None, 0)
 
 
 async def test_a_quarantined_batch_is_looked_at_again_in_case_a_word_was_lost(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
-    steps.payments.observations = [Observation(Outcome.FOREIGN)] * 2
+    steps.payments.observations = [Observation(AttemptOutcome.FOREIGN)] * 2
     steps.payments.settled = ["looked-at"]
     life = await environment.client.start_workflow(
         BatchWorkflow.run,

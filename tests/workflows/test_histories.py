@@ -25,13 +25,13 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 import workflows
 from adapters.temporal import QUEUES
-from tests.workflows import record
+from tests.workflows import record_histories
 from tests.workflows.compact import compact
-from worker.main import LIVES
-from worker.sandbox import strict_sandbox
+from worker.main import WORKFLOWS
+from worker.workflow_sandbox import strict_sandbox
 
-HISTORIES = sorted(record.HISTORIES.rglob("*.json"))
-KINDS: dict[str, Any] = {life.__name__: life for life in itertools.chain(*LIVES.values())}
+HISTORIES = sorted(record_histories.HISTORIES.rglob("*.json"))
+KINDS: dict[str, Any] = {life.__name__: life for life in itertools.chain(*WORKFLOWS.values())}
 MODULES = [
     importlib.import_module(f"workflows.{found.name}")
     for found in pkgutil.iter_modules(workflows.__path__)
@@ -113,7 +113,7 @@ def test_whatever_a_life_may_do_was_recorded(what: str) -> None:
 
 
 def test_every_scene_and_every_kind_of_life_has_its_recording() -> None:
-    assert {path.stem for path in HISTORIES} ^ record.NAMES == set(), AGAIN
+    assert {path.stem for path in HISTORIES} ^ record_histories.NAMES == set(), AGAIN
 
 
 def test_no_life_asks_what_it_was_recorded_under_before_1_0_0() -> None:
@@ -136,7 +136,7 @@ def test_every_kind_of_life_is_run_by_a_worker() -> None:
         if hasattr(kind, "__temporal_workflow_definition")
     }
     assert defined == set(KINDS)
-    assert set(LIVES) == set(QUEUES)
+    assert set(WORKFLOWS) == set(QUEUES)
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=named)

@@ -1,4 +1,4 @@
-"""The life of an outage, told by what a caller is answered and which steps were taken."""
+"""The workflow of an outage, told by what a caller is answered and which steps were taken."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,11 +14,16 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
-from domain.attempts import Observation, Outcome
-from domain.disputes import Dispute, Ruling
 from domain.errors import Conflict, Invalid
-from domain.outages import Amendment, Cancellation, OutageStatus, Resolution
-from tests.workflows.conftest import ASKER, DETECTED, Steps, declaration, outage, reaches
+from domain.settlement.attempts import AttemptOutcome, Observation
+from domain.sla.disputes import Dispute, DisputeDecision
+from domain.sla.outages import (
+    Amendment,
+    Cancellation,
+    OutageStatus,
+    Resolution,
+)
+from tests.workflows.conftest import ASKER, DETECTED, FakeActivities, declaration, outage, reaches
 from workflows.outages import OutageWorkflow
 
 Life = WorkflowHandle[OutageWorkflow, OutageStatus | None]
@@ -35,7 +40,7 @@ async def declared(client: Client, outage_id: str) -> Life:
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
     )
-    update: Any = OutageWorkflow.declared
+    update: Any = OutageWorkflow.await_recorded
     await client.execute_update_with_start_workflow(
         update, outage(outage_id).fingerprint(), start_workflow_operation=start
     )
@@ -51,7 +56,7 @@ async def refused(asking: Any) -> ApplicationError:
 
 
 async def test_a_quiet_outage_is_judged_and_paid_after_its_window(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     life = await declared(environment.client, "quiet")
     judgement = await life.execute_update(OutageWorkflow.resolve, LATE)
@@ -64,11 +69,11 @@ async def test_a_quiet_outage_is_judged_and_paid_after_its_window(
         "owe_payment",
         "close_outage",
     ]
-    assert steps.payments.asked[-1] == "book_payment"
+    assert steps.payments.asked[-1] == "confirm_payment"
 
 
 async def test_no_money_moves_before_the_window_has_passed(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     with environment.with_time_skipping_disabled():
         life = await declared(environment.client, "window")
@@ -81,7 +86,7 @@ async def test_no_money_moves_before_the_window_has_passed(
 
 
 async def test_an_upheld_dispute_is_settled_by_the_new_verdict(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     with environment.with_time_skipping_disabled():
         life = await declared(environment.client, "disputed")
@@ -93,7 +98,7 @@ async def test_an_upheld_dispute_is_settled_by_the_new_verdict(
     assert await life.query(OutageWorkflow.state) is OutageStatus.DISPUTED
     assert steps.payments.asked == []
     judgement = await life.execute_update(
-        OutageWorkflow.rule, Ruling(filed.dispute_id, True, ASKER, "it was 5", 5)
+        OutageWorkflow.decide_dispute, DisputeDecision(filed.dispute_id, True, ASKER, "it was 5", 5)
     )
     assert judgement.revision == 2
     assert judgement.verdict.amount == 1500
@@ -103,7 +108,7 @@ async def test_an_upheld_dispute_is_settled_by_the_new_verdict(
 
 
 async def test_a_dispute_nobody_rules_on_expires_and_the_verdict_stands(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     with environment.with_time_skipping_disabled():
         life = await declared(environment.client, "silent")
@@ -120,12 +125,14 @@ async def test_a_dispute_nobody_rules_on_expires_and_the_verdict_stands(
 
 async def refused_after_the_end(life: Life) -> str:
     with pytest.raises(Exception, match="completed") as caught:
-        await life.execute_update(OutageWorkflow.rule, Ruling("dsp-2", True, ASKER))
+        await life.execute_update(
+            OutageWorkflow.decide_dispute, DisputeDecision("dsp-2", True, ASKER)
+        )
     return str(caught.value)
 
 
 async def test_what_comes_at_the_wrong_time_is_refused_and_changes_nothing(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     with environment.with_time_skipping_disabled():
         life = await declared(environment.client, "refusals")
@@ -149,7 +156,9 @@ async def test_what_comes_at_the_wrong_time_is_refused_and_changes_nothing(
         error = await refused(life.execute_update(OutageWorkflow.file_dispute, again))
         assert "open dispute" in error.message
         error = await refused(
-            life.execute_update(OutageWorkflow.rule, Ruling("dsp-unknown", True, ASKER))
+            life.execute_update(
+                OutageWorkflow.decide_dispute, DisputeDecision("dsp-unknown", True, ASKER)
+            )
         )
         assert "not open" in error.message
     assert steps.outages.asked == ["record_outage", "judge_outage", "file_dispute"]
@@ -157,10 +166,10 @@ async def test_what_comes_at_the_wrong_time_is_refused_and_changes_nothing(
 
 
 async def test_a_dispute_after_the_window_names_the_deadline(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     # The payment waits for a person, so that the outage is still alive afterwards.
-    steps.payments.observations = [Observation(Outcome.FOREIGN)]
+    steps.payments.observations = [Observation(AttemptOutcome.FOREIGN)]
     with environment.with_time_skipping_disabled():
         life = await declared(environment.client, "late")
     judgement = await life.execute_update(OutageWorkflow.resolve, LATE)
@@ -173,7 +182,7 @@ async def test_a_dispute_after_the_window_names_the_deadline(
 
 
 async def test_signals_do_what_updates_do_and_ignore_what_is_refused(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     with environment.with_time_skipping_disabled():
         life = await declared(environment.client, "signals")
@@ -182,14 +191,16 @@ async def test_signals_do_what_updates_do_and_ignore_what_is_refused(
         await reaches(life, OutageStatus.DISPUTABLE)
         dispute = Dispute("dsp-6", "signals", "no", ASKER)
         await life.execute_update(OutageWorkflow.file_dispute, dispute)
-        await life.signal(OutageWorkflow.resolve_dispute, Ruling("dsp-6", False, ASKER, "stands"))
+        await life.signal(
+            OutageWorkflow.resolve_dispute, DisputeDecision("dsp-6", False, ASKER, "stands")
+        )
     assert await life.result() is OutageStatus.CLOSED
     story = [entry.what for entry in await life.query(OutageWorkflow.timeline)]
     assert any(line.startswith("signal ignored: resolved_at") for line in story)
 
 
 async def test_a_cancelled_outage_owes_nothing(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     life = await declared(environment.client, "cancelled")
     await life.signal(OutageWorkflow.cancel, Cancellation(ASKER, "a false alarm"))
@@ -199,11 +210,11 @@ async def test_a_cancelled_outage_owes_nothing(
 
 
 async def test_the_same_id_with_other_content_is_refused(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     with environment.with_time_skipping_disabled():
         life = await declared(environment.client, "twice")
-        update: Any = OutageWorkflow.declared
+        update: Any = OutageWorkflow.await_recorded
         error = await refused(life.execute_update(update, "another fingerprint"))
         assert error.type == Conflict.code
         same = await life.execute_update(update, outage("twice").fingerprint())
@@ -212,7 +223,7 @@ async def test_the_same_id_with_other_content_is_refused(
 
 
 async def test_an_outage_the_book_refuses_ends_and_says_why(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.outages.refusals["record_outage"] = Conflict("on record already")
     error = await refused(declared(environment.client, "taken"))
@@ -222,7 +233,7 @@ async def test_an_outage_the_book_refuses_ends_and_says_why(
 
 
 async def test_a_step_refused_where_nobody_waits_is_tried_again(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.outages.refusals["owe_payment"] = Conflict("the agreement is gone")
     life = await declared(environment.client, "stubborn")
@@ -232,7 +243,7 @@ async def test_a_step_refused_where_nobody_waits_is_tried_again(
 
 
 async def test_events_are_delivered_by_lives_of_their_own(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.outages.deliveries = {
         "record_outage": ["dlv-1"],

@@ -1,4 +1,4 @@
-"""The life of a payment: what is proven moves it on, and nothing else does."""
+"""The workflow of a payment: what is proven moves it on, and nothing else does."""
 
 import asyncio
 import itertools
@@ -11,13 +11,18 @@ from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
-from domain.adoptions import AdoptTransferRequest
-from domain.attempts import Attempt, Observation, Outcome, Preparation
 from domain.errors import Invalid
-from domain.outages import Request
-from domain.payments import Receipt
-from tests.reasons import because
-from tests.workflows.conftest import DETECTED, LIMIT_SECONDS, Steps, down, payment, until
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    Observation,
+    PreparePaymentResult,
+)
+from domain.settlement.manual_matches import AdoptTransferRequest
+from domain.settlement.payments import Receipt
+from domain.sla.outages import Request
+from tests.testkit.reasons import because
+from tests.workflows.conftest import DETECTED, LIMIT_SECONDS, FakeActivities, down, payment, until
 from workflows.payments import PaymentWorkflow
 
 Life = WorkflowHandle[PaymentWorkflow, Receipt]
@@ -31,7 +36,7 @@ async def begun(environment: WorkflowEnvironment, name: str) -> Life:
 
 
 async def test_a_payment_is_sent_and_booked_once(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     receipt = await (await begun(environment, "plain")).result()
     assert receipt.transaction_hash == "hash-1"
@@ -39,25 +44,25 @@ async def test_a_payment_is_sent_and_booked_once(
         "prepare_payment",
         "submit_payment",
         "observe_payment",
-        "book_payment",
+        "confirm_payment",
     ]
 
 
 async def test_while_nothing_is_proven_the_same_bytes_are_sent_again(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
-    steps.payments.observations = [Observation(Outcome.OPEN)] * 4
+    steps.payments.observations = [Observation(AttemptOutcome.OPEN)] * 4
     await (await begun(environment, "open")).result()
     assert steps.payments.sent == ["hash-1"] * 5
     assert steps.payments.asked.count("prepare_payment") == 1
 
 
 async def test_only_proof_of_death_lets_new_bytes_be_signed(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.payments.observations = [
-        Observation(Outcome.EXPIRED),
-        Observation(Outcome.FAILED_RETRY, reason="txFAILED"),
+        Observation(AttemptOutcome.EXPIRED),
+        Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED"),
     ]
     receipt = await (await begun(environment, "expired")).result()
     assert steps.payments.sent == ["hash-1", "hash-2", "hash-3"]
@@ -66,11 +71,11 @@ async def test_only_proof_of_death_lets_new_bytes_be_signed(
 
 
 async def test_a_parked_payment_goes_on_when_told_or_after_an_hour(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.payments.obstacles = ["the payee has no trustline"]
     await (await begun(environment, "patient")).result()
-    assert "park_payment the payee has no trustline" in steps.payments.asked
+    assert "block_payment the payee has no trustline" in steps.payments.asked
     told = environment.client.get_workflow_handle("webhook/dlv-parked-patient")
     assert await told.result() == "success"
 
@@ -78,19 +83,23 @@ async def test_a_parked_payment_goes_on_when_told_or_after_an_hour(
     with environment.with_time_skipping_disabled():
         life = await begun(environment, "mended")
         await until(
-            lambda: life.query(PaymentWorkflow.timeline), lambda lines: "parked" in str(lines)
+            lambda: life.query(PaymentWorkflow.timeline), lambda lines: "blocked" in str(lines)
         )
         await life.signal(PaymentWorkflow.retry)
         await life.result()
 
 
 async def test_a_held_payment_looks_again_when_it_was_told_to_and_says_so_once(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     past = DETECTED  # the instant to look again has come already
-    steps.payments.holds = [Preparation(None, because("the day is used up"), again_at=past)] * 3
-    steps.payments.holds.append(Preparation(None, because("another day is used up"), again_at=past))
-    receipt = await (await begun(environment, "held")).result()
+    steps.payments.holds = [
+        PreparePaymentResult(None, because("the day is used up"), again_at=past)
+    ] * 3
+    steps.payments.holds.append(
+        PreparePaymentResult(None, because("another day is used up"), again_at=past)
+    )
+    receipt = await (await begun(environment, "on_hold")).result()
     assert {receipt.transaction_hash} == set(steps.payments.sent)  # a step may run twice
     # A step may run twice; what it says is not said in between.
     assert list(dict.fromkeys(step for step in steps.payments.asked if "hold" in step)) == [
@@ -100,10 +109,10 @@ async def test_a_held_payment_looks_again_when_it_was_told_to_and_says_so_once(
 
 
 async def test_a_payment_waits_in_line_for_a_channel_by_a_timer(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.payments.holds = [
-        Preparation(None, again_at=DETECTED.replace(year=year), queued=True)
+        PreparePaymentResult(None, again_at=DETECTED.replace(year=year), queued=True)
         for year in (2226, 2326)
     ]
     life = await begun(environment, "queued")
@@ -115,10 +124,10 @@ async def test_a_payment_waits_in_line_for_a_channel_by_a_timer(
 
 
 async def test_a_held_payment_goes_on_at_once_when_told(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     far = DETECTED.replace(year=2126)
-    steps.payments.holds = [Preparation(None, because("waits for approval"), again_at=far)]
+    steps.payments.holds = [PreparePaymentResult(None, because("waits for approval"), again_at=far)]
     with environment.with_time_skipping_disabled():
         life = await begun(environment, "approved")
         await until(
@@ -131,9 +140,9 @@ async def test_a_held_payment_goes_on_at_once_when_told(
 
 
 async def test_a_quarantined_payment_never_goes_on_by_itself(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
-    steps.payments.observations = [Observation(Outcome.FOREIGN)]
+    steps.payments.observations = [Observation(AttemptOutcome.FOREIGN)]
     with environment.with_time_skipping_disabled():
         life = await begun(environment, "foreign")
         await until(
@@ -146,10 +155,10 @@ async def test_a_quarantined_payment_never_goes_on_by_itself(
 
 
 async def test_a_word_that_comes_while_a_payment_is_put_in_quarantine_is_heard(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     """The book says so before the life knows: whoever reads it there may act at once."""
-    steps.payments.observations = [Observation(Outcome.FOREIGN)]
+    steps.payments.observations = [Observation(AttemptOutcome.FOREIGN)]
     steps.payments.troubles["quarantine_payment"] = down
     with environment.with_time_skipping_disabled():
         life = await begun(environment, "answered-early")
@@ -165,16 +174,16 @@ async def test_a_word_that_comes_while_a_payment_is_put_in_quarantine_is_heard(
 
 
 async def test_a_quarantined_payment_is_looked_at_again_in_case_a_word_was_lost(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     attempt = Attempt("looked-at", 1, "GCHANNEL", 7, 100, "hash-1", "xdr", True)
-    steps.payments.holds = [Preparation(attempt)] * 30
-    steps.payments.observations = [Observation(Outcome.FOREIGN)] * 8
+    steps.payments.holds = [PreparePaymentResult(attempt)] * 30
+    steps.payments.observations = [Observation(AttemptOutcome.FOREIGN)] * 8
     life = await begun(environment, "looked-at")
     async with asyncio.timeout(LIMIT_SECONDS):
         await life.result()
     assert len(set(steps.payments.asked)) == 5
-    # Each time opens the breaker, and nobody has asked for that again.
+    # Each time opens the circuit breaker, and nobody has asked for that again.
     assert await quarantines(life) == 1
     told = await life.query(PaymentWorkflow.timeline)
     looks = [entry.at for entry in told if "quarantined: " in entry.what]
@@ -193,10 +202,10 @@ async def quarantines(life: Life) -> int:
 
 
 async def test_ever_longer_passes_between_transactions_that_fail(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     """Each one costs its fee."""
-    steps.payments.observations = [Observation(Outcome.FAILED_RETRY, reason="txFAILED")] * 12
+    steps.payments.observations = [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")] * 12
     life = await begun(environment, "failing")
     async with asyncio.timeout(LIMIT_SECONDS):
         await life.result()
@@ -218,16 +227,16 @@ async def refused(life: Life, asked: AdoptTransferRequest) -> ApplicationError:
     return failed.value.cause
 
 
-@pytest.mark.parametrize("waits", ["held", "parked", "gathered", "in line"])
+@pytest.mark.parametrize("waits", ["on_hold", "blocked", "gathered", "in line"])
 async def test_whatever_it_waits_for_it_takes_a_transfer_by_hand_for_itself(
-    environment: WorkflowEnvironment, steps: Steps, waits: str
+    environment: WorkflowEnvironment, steps: FakeActivities, waits: str
 ) -> None:
     far, held = DETECTED.replace(year=2126), because("above the cap")
     steps.payments.holds = {
-        "held": [Preparation(None, held, again_at=far)],
-        "parked": [Preparation(None, because("no trustline"))],
-        "gathered": [Preparation(None, gathered=True)],
-        "in line": [Preparation(None, again_at=far, queued=True)],
+        "on_hold": [PreparePaymentResult(None, held, again_at=far)],
+        "blocked": [PreparePaymentResult(None, because("no trustline"))],
+        "gathered": [PreparePaymentResult(None, in_batch=True)],
+        "in line": [PreparePaymentResult(None, again_at=far, queued=True)],
     }[waits]
     with environment.with_time_skipping_disabled():
         life = await begun(environment, f"adopted-{waits}")
@@ -245,24 +254,24 @@ async def test_whatever_it_waits_for_it_takes_a_transfer_by_hand_for_itself(
 
 
 async def test_what_is_not_the_payment_is_refused_and_it_waits_on(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
-    steps.payments.holds = [Preparation(None, because("no trustline"))]
+    steps.payments.holds = [PreparePaymentResult(None, because("no trustline"))]
     strange = Invalid("transaction_hash", "is not what it owes")
-    steps.payments.troubles["adopt_transfer"] = lambda: strange
+    steps.payments.troubles["match_transfer"] = lambda: strange
     with environment.with_time_skipping_disabled():
         life = await begun(environment, "strange")
         error = await refused(life, BY_HAND)
         assert (error.type, error.details[0]) == ("invalid", "transaction_hash")
         for odd in (replace(BY_HAND, transaction_hash="ab"), replace(BY_HAND, note=" ")):
             assert (await refused(life, odd)).type == "invalid"
-        assert steps.payments.asked.count(f"adopt_transfer {BY_HAND.transaction_hash}") == 1
+        assert steps.payments.asked.count(f"match_transfer {BY_HAND.transaction_hash}") == 1
         await life.signal(PaymentWorkflow.retry)
         assert (await life.result()).transaction_hash == "hash-2"
 
 
 async def test_while_its_own_bytes_are_on_their_way_nothing_is_adopted(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.payments.troubles["observe_payment"] = down
     with environment.with_time_skipping_disabled():

@@ -1,14 +1,14 @@
-"""The life of a delivery: patient with the receiver, but not for ever."""
+"""The workflow of a delivery: patient with the receiver, but not for ever."""
 
 from temporalio.testing import WorkflowEnvironment
 
 from domain.webhooks import Delivery, DeliveryStatus
-from tests.workflows.conftest import Steps
+from tests.workflows.conftest import FakeActivities
 from workflows.webhooks import WebhookWorkflow
 
 
 async def test_a_receiver_that_comes_back_gets_its_delivery(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.webhooks.failures = 6
     status = await environment.client.execute_workflow(
@@ -19,7 +19,7 @@ async def test_a_receiver_that_comes_back_gets_its_delivery(
 
 
 async def test_a_receiver_that_is_gone_is_given_up_after_days(
-    environment: WorkflowEnvironment, steps: Steps
+    environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.webhooks.failures = 10_000
     status = await environment.client.execute_workflow(

@@ -1,23 +1,28 @@
-"""Every table: one file for each part of the book."""
+"""Every table: one file for each part of the journal."""
 
+from adapters.postgres.tables.access import api_keys
 from adapters.postgres.tables.attestations import (
     attestations,
     contract_calls,
     execution_modes,
 )
-from adapters.postgres.tables.auth import api_keys
 from adapters.postgres.tables.events import (
-    audit_leaves,
+    audit_entries,
     deliveries,
     events,
     webhooks,
 )
-from adapters.postgres.tables.inspections import findings, inspections
-from adapters.postgres.tables.ledger import accounts, balances, entries, postings
+from adapters.postgres.tables.integrity_checks import integrity_checks, violations
+from adapters.postgres.tables.journal import (
+    accounts,
+    balances,
+    entries,
+    postings,
+)
 from adapters.postgres.tables.limits import (
     approvals,
     authorisations,
-    breakers,
+    circuit_breakers,
     limits,
     spending,
 )
@@ -31,20 +36,20 @@ from adapters.postgres.tables.outages import (
     sla_results,
 )
 from adapters.postgres.tables.payments import (
+    allocations,
     attempts,
     channels,
     envelopes,
     payments,
-    shares,
     submissions,
 )
 from adapters.postgres.tables.reconciliation import (
-    adoptions,
+    break_resolutions,
     breaks,
     chain_cursor,
     chain_gaps,
     chain_transfers,
-    clearings,
+    manual_matches,
     reconciliation_runs,
 )
 from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
@@ -52,22 +57,22 @@ from adapters.postgres.tables.wallets import payouts, wallet_challenges, wallets
 __all__ = [
     "Xid8",
     "accounts",
-    "adoptions",
     "agreements",
+    "allocations",
     "api_keys",
     "approvals",
     "attempts",
     "attestations",
-    "audit_leaves",
+    "audit_entries",
     "authorisations",
     "balances",
-    "breakers",
+    "break_resolutions",
     "breaks",
     "chain_cursor",
     "chain_gaps",
     "chain_transfers",
     "channels",
-    "clearings",
+    "circuit_breakers",
     "contract_calls",
     "deliveries",
     "disputes",
@@ -75,9 +80,9 @@ __all__ = [
     "envelopes",
     "events",
     "execution_modes",
-    "findings",
-    "inspections",
+    "integrity_checks",
     "limits",
+    "manual_matches",
     "metadata",
     "networks",
     "outages",
@@ -86,10 +91,10 @@ __all__ = [
     "policies",
     "postings",
     "reconciliation_runs",
-    "shares",
     "sla_results",
     "spending",
     "submissions",
+    "violations",
     "wallet_challenges",
     "wallets",
     "webhooks",

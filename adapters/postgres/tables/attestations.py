@@ -72,7 +72,7 @@ contract_calls = Table(
     ),
 )
 
-# The one row `settlement`: whether verdicts need the contract's word, as its worker last said.
+# The one row `settlement`: whether verdicts need the contract's confirmation, as its worker last said.
 execution_modes = Table(
     "execution_modes",
     metadata,

@@ -1,4 +1,4 @@
-"""What is told to others and kept as proof: audit leaves, events, webhooks, deliveries. Money is bigint stroops, time is timestamptz in UTC."""
+"""What is told to others and kept as proof: audit entries, events, webhooks, deliveries. Money is bigint stroops, time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -6,8 +6,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from adapters.postgres.tables.metadata import Instant, metadata, xid
 
-audit_leaves = Table(
-    "audit_leaves",
+audit_entries = Table(
+    "audit_entries",
     metadata,
     Column("sequence", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     Column("id", String(64), nullable=False, unique=True),
@@ -18,7 +18,7 @@ audit_leaves = Table(
     Column("content", sa.LargeBinary, nullable=False),
     Column("hash", sa.LargeBinary, nullable=False),
     xid(),
-    Index("ix_audit_leaves_subject", "subject", "sequence"),
+    Index("ix_audit_entries_subject", "subject", "sequence"),
 )
 
 events = Table(

@@ -1,4 +1,4 @@
-"""What may leave: limits, what is spent of them, who approved what, the breaker. Money is whole stroops, time is timestamptz in UTC."""
+"""What may leave: limits, what is spent of them, who approved what, the circuit breaker. Money is whole stroops, time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -18,8 +18,8 @@ limits = Table(
     Column("set_at", Instant, nullable=False),
 )
 
-breakers = Table(
-    "breakers",
+circuit_breakers = Table(
+    "circuit_breakers",
     metadata,
     Column("name", String(20), primary_key=True),
     Column("is_open", sa.Boolean, nullable=False),
@@ -57,13 +57,13 @@ approvals = Table(
     Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     Column("payment_id", String(64), sa.ForeignKey("payments.id"), nullable=False),
     Column("approver", String(100), nullable=False),
-    Column("preparers", ARRAY(String(200)), nullable=False),
+    Column("makers", ARRAY(String(200)), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("note", sa.Text, nullable=False),
     Column("approved_at", Instant, nullable=False),
     Column("voided_at", Instant),
     Column("voided_reason", sa.Text),
-    sa.CheckConstraint("approver <> ALL (preparers)", name="preparers"),
+    sa.CheckConstraint("approver <> ALL (makers)", name="makers"),
     sa.CheckConstraint("(voided_at IS NULL) = (voided_reason IS NULL)", name="voided"),
     Index(
         "uq_approvals_one_each",

@@ -13,7 +13,7 @@ policies = Table(
     Column("version", sa.Integer, primary_key=True),
     Column("effective_from", Instant, nullable=False),
     Column("dispute_window_seconds", sa.Integer, nullable=False),
-    Column("ruling_window_seconds", sa.Integer, nullable=False),
+    Column("decision_window_seconds", sa.Integer, nullable=False),
     Column("terms", JSONB, nullable=False),
     # The contract's hash is an unsigned 64-bit number.
     Column("terms_hash", sa.Numeric(20, 0), nullable=False),
@@ -95,12 +95,12 @@ disputes = Table(
     Column("reason", sa.Text, nullable=False),
     Column("filed_by", String(200), nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("ruling_deadline", Instant, nullable=False),
+    Column("decision_deadline", Instant, nullable=False),
     # Who has taken it up, and when.
     Column("reviewed_by", String(200)),
     Column("review_began_at", Instant),
-    Column("ruled_by", String(200)),
-    Column("ruled_at", Instant),
+    Column("decided_by", String(200)),
+    Column("decided_at", Instant),
     Column("resolution_note", sa.Text),
     Index(
         "uq_disputes_one_undecided",

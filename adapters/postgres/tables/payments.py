@@ -4,9 +4,9 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
 
 from adapters.postgres.tables.metadata import Instant, metadata, one_of
-from domain.envelopes import SendStatus
-from domain.payments import STOPPED
 from domain.reasons import ReasonCode
+from domain.settlement.envelopes import SendStatus
+from domain.settlement.payments import STOPPED
 
 LIVE = text("status <> 'failed' AND NOT batched")
 
@@ -25,7 +25,7 @@ payments = Table(
     Column("payer", String(20), nullable=False),
     Column("from_address", String(56), nullable=False),
     Column("to_address", String(56), nullable=False),
-    # Many payments may ride in one transaction.
+    # Many payments may go in one transaction.
     Column("transaction_hash", String(64)),
     Column("ledger", sa.BigInteger),
     # Why it is held, parked or in quarantine: what programs go by, and the sentence for people.
@@ -35,7 +35,7 @@ payments = Table(
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
     # Ready to be settled together with others, since then.
-    Column("gathered_at", Instant),
+    Column("batch_ready_at", Instant),
     # An outage is settled once: a later correction is an adjustment with a revision of its own.
     sa.UniqueConstraint("outage_id", "revision"),
     sa.CheckConstraint("amount_stroops > 0", name="amount"),
@@ -49,7 +49,11 @@ payments = Table(
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
     Index("ix_payments_transaction_hash", "transaction_hash"),
     Index("ix_payments_pending", "number", postgresql_where=text("status = 'pending'")),
-    Index("ix_payments_gathered", "gathered_at", postgresql_where=text("gathered_at IS NOT NULL")),
+    Index(
+        "ix_payments_batch_ready",
+        "batch_ready_at",
+        postgresql_where=text("batch_ready_at IS NOT NULL"),
+    ),
 )
 
 channels = Table(
@@ -80,7 +84,7 @@ attempts = Table(
     Column("batched", sa.Boolean, nullable=False, server_default=text("false")),
     # How many payments ride in it. They may leave before anything is signed: bytes are stored only
     # if this is still the number they were signed for.
-    Column("riders", sa.Integer, nullable=False, server_default=text("1")),
+    Column("members", sa.Integer, nullable=False, server_default=text("1")),
     Column("opened_at", Instant, nullable=False, server_default=text("now()")),
     # Released by a person: its bytes can never land, so that the next attempt uses its sequence.
     Column("sequence_unused", sa.Boolean, nullable=False, server_default=text("false")),
@@ -94,30 +98,30 @@ attempts = Table(
     # Survivors of a batch that failed: they are tried together once more, not twice.
     Column("resubmitted", sa.Boolean, nullable=False, server_default=text("false")),
     # Only a failed attempt may be followed by another: never an open one, never a success. Whoever
-    # was left out of a batch that bears its name is held to that by its shares alone.
+    # was left out of a batch that bears its name is held to that by its allocations alone.
     Index("uq_attempts_one_live", "payment_id", unique=True, postgresql_where=LIVE),
 )
 
-shares = Table(
-    "shares",
+allocations = Table(
+    "allocations",
     metadata,
-    Column("leader", String(64), primary_key=True),
+    Column("lead_payment_id", String(64), primary_key=True),
     Column("n", sa.Integer, primary_key=True),
     Column("payment_id", String(64), sa.ForeignKey("payments.id"), primary_key=True),
     # The muxed id of the transfer this payment rides in: its own, or that of those netted with it.
     Column("number", sa.BigInteger, nullable=False),
     Column("amount_stroops", sa.BigInteger, nullable=False),
-    # Until the attempt has failed, or the payment was ejected from it.
+    # Until the attempt has failed, or the payment was removed from it.
     Column("live", sa.Boolean, nullable=False, server_default=text("true")),
     Column("reason_code", String(40)),
     Column("reason", sa.Text),
     sa.CheckConstraint("(reason_code IS NULL) = (reason IS NULL)", name="reason"),
     sa.CheckConstraint(one_of("reason_code", ReasonCode), name="reason_code"),
-    sa.ForeignKeyConstraint(["leader", "n"], ["attempts.payment_id", "attempts.n"]),
+    sa.ForeignKeyConstraint(["lead_payment_id", "n"], ["attempts.payment_id", "attempts.n"]),
     sa.CheckConstraint("amount_stroops > 0", name="amount"),
     # No two transactions can ever settle one payment.
-    Index("uq_shares_one_live", "payment_id", unique=True, postgresql_where=text("live")),
-    Index("ix_shares_number", "number"),
+    Index("uq_allocations_one_live", "payment_id", unique=True, postgresql_where=text("live")),
+    Index("ix_allocations_number", "number"),
 )
 
 envelopes = Table(
@@ -133,9 +137,9 @@ envelopes = Table(
     Column("max_ledger", sa.BigInteger, nullable=False),
     Column("signed_at", Instant, nullable=False, server_default=text("now()")),
     # Why these bytes pay nobody and only use up the sequence; empty for those that pay.
-    Column("voids", sa.Text, nullable=False, server_default=text("''")),
+    Column("noop_reason", sa.Text, nullable=False, server_default=text("''")),
     Column("voids_code", String(40)),
-    sa.CheckConstraint("(voids_code IS NULL) = (voids = '')", name="voids"),
+    sa.CheckConstraint("(voids_code IS NULL) = (noop_reason = '')", name="noop_reason"),
     sa.CheckConstraint(one_of("voids_code", ReasonCode), name="voids_code"),
     Index("ix_envelopes_attempt", "payment_id", "n"),
     Index("ix_envelopes_inner_hash", "inner_hash"),

@@ -60,8 +60,8 @@ reconciliation_runs = Table(
     Index("ix_reconciliation_runs_at", "at"),
 )
 
-adoptions = Table(
-    "adoptions",
+manual_matches = Table(
+    "manual_matches",
     metadata,
     Column("payment_id", String(64), sa.ForeignKey("payments.id"), primary_key=True),
     # One transfer is one payment.
@@ -72,9 +72,9 @@ adoptions = Table(
         nullable=False,
         unique=True,
     ),
-    Column("adopted_by", String(100), nullable=False),
+    Column("matched_by", String(100), nullable=False),
     Column("note", sa.Text, nullable=False),
-    Column("adopted_at", Instant, nullable=False),
+    Column("matched_at", Instant, nullable=False),
 )
 
 breaks = Table(
@@ -88,7 +88,7 @@ breaks = Table(
     Column("number", sa.Numeric(20, 0)),
     Column("transaction_hash", String(64)),
     Column("treasury", String(20)),
-    Column("book_stroops", sa.BigInteger, nullable=False),
+    Column("journal_stroops", sa.BigInteger, nullable=False),
     Column("chain_stroops", sa.BigInteger, nullable=False),
     Column("owed_to", String(56)),
     Column("found_at", Instant, nullable=False),
@@ -98,30 +98,31 @@ breaks = Table(
     Column("closed_at", Instant),
     Column("closed_by", String(100)),
     Column("note", sa.Text),
-    Column("closing", String(10)),
+    Column("adjustment", String(10)),
     Column("entry_id", String(64), sa.ForeignKey("entries.id"), unique=True),
     sa.UniqueConstraint("kind", "subject"),
     sa.CheckConstraint(
         "(status = 'closed') = (closed_at IS NOT NULL AND closed_by IS NOT NULL"
-        " AND note IS NOT NULL AND closing IS NOT NULL)",
+        " AND note IS NOT NULL AND adjustment IS NOT NULL)",
         name="closed",
     ),
     sa.CheckConstraint(
-        "closing IS NULL OR (closing = 'suspense') = (entry_id IS NOT NULL)", name="closing"
+        "adjustment IS NULL OR (adjustment = 'suspense') = (entry_id IS NOT NULL)",
+        name="adjustment",
     ),
     Index("ix_breaks_listing", text("found_at DESC"), text("id DESC")),
     Index("ix_breaks_open", "kind", postgresql_where=OPEN),
 )
 
-clearings = Table(
-    "clearings",
+break_resolutions = Table(
+    "break_resolutions",
     metadata,
     Column("break_id", String(64), sa.ForeignKey("breaks.id"), primary_key=True),
     Column("outcome", String(20), nullable=False),
     Column("amount_stroops", sa.BigInteger, nullable=False),
     Column("entry_id", String(64), sa.ForeignKey("entries.id"), nullable=False, unique=True),
     Column("note", sa.Text, nullable=False),
-    Column("cleared_by", String(100), nullable=False),
-    Column("cleared_at", Instant, nullable=False),
+    Column("resolved_by", String(100), nullable=False),
+    Column("resolved_at", Instant, nullable=False),
     sa.CheckConstraint("amount_stroops > 0", name="amount"),
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from stellar_sdk.xdr import SCErrorCode, SCErrorType
 
-from adapters.stellar.codes.meanings import Meaning, Remedy, page, park, retry
+from adapters.stellar.codes.meanings import Meaning, Remedy, block, page, retry
 from domain.reasons import ReasonCode
 
 # 1 is reserved. The network's own list ends with 15.
@@ -19,18 +19,18 @@ ASSET: Mapping[int, Meaning] = {
     3: page("the asset's contract is set up already"),
     4: page("the treasury did not authorise the transfer"),
     5: page("the treasury's authorisation is not valid"),
-    6: Meaning(Remedy.PARK, "an account does not exist", either_side=True),
-    7: park("the payee is not an account", ReasonCode.PAYEE_INVALID),
+    6: Meaning(Remedy.BLOCK, "an account does not exist", either_side=True),
+    7: block("the payee is not an account", ReasonCode.PAYEE_INVALID),
     8: page("the amount is not positive"),
     9: page("the allowance is too small"),
     10: Meaning(
-        Remedy.PARK, "the treasury is short, or the payee's trustline limit is reached", True
+        Remedy.BLOCK, "the treasury is short, or the payee's trustline limit is reached", True
     ),
-    11: Meaning(Remedy.PARK, "the issuer has not authorised an account, or has frozen it", True),
+    11: Meaning(Remedy.BLOCK, "the issuer has not authorised an account, or has frozen it", True),
     12: page("the amount is beyond what can be counted"),
-    13: Meaning(Remedy.PARK, "an account has no trustline for the asset", True),
-    14: Meaning(Remedy.PARK, "an account is below its XLM reserve", True),
-    15: park("the payee's account can hold no further entry"),
+    13: Meaning(Remedy.BLOCK, "an account has no trustline for the asset", True),
+    14: Meaning(Remedy.BLOCK, "an account is below its XLM reserve", True),
+    15: block("the payee's account can hold no further entry"),
 }
 
 # The SLA calculator's. Those of its administration are here too: nothing we send may meet them.
@@ -40,7 +40,7 @@ CALCULATOR: Mapping[int, Meaning] = {
     3: page("the caller does not hold the role; was the operator's key replaced?"),
     4: page("it knows no terms for this severity"),
     5: page("its storage has another version"),
-    6: park("it is paused"),
+    6: block("it is paused"),
     7: page("no transfer of a role is pending"),
     8: page("the threshold is out of bounds"),
     9: page("the penalty is out of bounds"),

@@ -11,7 +11,7 @@ class Remedy(StrEnum):
 
     TERMINAL = "terminal"  # the end: it is done, or nothing will ever make it work
     RETRY = "retry"  # it may work as it is, a little later
-    PARK = "park"  # others must change something first: payee, issuer, a contract's admin
+    BLOCK = "block"  # others must change something first: payee, issuer, a contract's admin
     PAGE = "page"  # we must: treasury, fee account, keys or this program
 
 
@@ -39,8 +39,8 @@ def retry(sentence: str) -> Meaning:
     return Meaning(Remedy.RETRY, sentence)
 
 
-def park(sentence: str, code: ReasonCode = ReasonCode.TRANSFER_REFUSED) -> Meaning:
-    return Meaning(Remedy.PARK, sentence, reason_code=code)
+def block(sentence: str, code: ReasonCode = ReasonCode.TRANSFER_REFUSED) -> Meaning:
+    return Meaning(Remedy.BLOCK, sentence, reason_code=code)
 
 
 def page(sentence: str, code: ReasonCode = ReasonCode.TRANSFER_REFUSED) -> Meaning:

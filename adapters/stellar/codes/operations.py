@@ -8,7 +8,7 @@ from stellar_sdk.xdr import InvokeHostFunctionResultCode as Invoke
 from stellar_sdk.xdr import OperationResultCode as Operation
 from stellar_sdk.xdr import PaymentResultCode as Payment
 
-from adapters.stellar.codes.meanings import Meaning, page, park, retry, terminal
+from adapters.stellar.codes.meanings import Meaning, block, page, retry, terminal
 from domain.reasons import ReasonCode as Why
 
 Codes = Mapping[IntEnum, Meaning]
@@ -33,14 +33,14 @@ PAYMENTS: Codes = {
     Payment.PAYMENT_SRC_NOT_AUTHORIZED: page(
         "the issuer has frozen the treasury", Why.TREASURY_NOT_AUTHORIZED
     ),
-    Payment.PAYMENT_NO_DESTINATION: park("the payee's account does not exist", Why.PAYEE_MISSING),
-    Payment.PAYMENT_NO_TRUST: park(
+    Payment.PAYMENT_NO_DESTINATION: block("the payee's account does not exist", Why.PAYEE_MISSING),
+    Payment.PAYMENT_NO_TRUST: block(
         "the payee has no trustline for the asset", Why.PAYEE_NO_TRUSTLINE
     ),
-    Payment.PAYMENT_NOT_AUTHORIZED: park(
+    Payment.PAYMENT_NOT_AUTHORIZED: block(
         "the issuer has not authorised the payee, or has frozen it", Why.PAYEE_NOT_AUTHORIZED
     ),
-    Payment.PAYMENT_LINE_FULL: park(
+    Payment.PAYMENT_LINE_FULL: block(
         "the payee's trustline limit is reached", Why.PAYEE_LIMIT_REACHED
     ),
     Payment.PAYMENT_NO_ISSUER: page("the asset's issuer does not exist"),
@@ -77,7 +77,7 @@ TRUSTS: Codes = {
     xdr.ChangeTrustResultCode.CHANGE_TRUST_SELF_NOT_ALLOWED: page("an issuer trusts itself"),
     xdr.ChangeTrustResultCode.CHANGE_TRUST_TRUST_LINE_MISSING: page("no such trustline"),
     xdr.ChangeTrustResultCode.CHANGE_TRUST_CANNOT_DELETE: page("the trustline is in use"),
-    xdr.ChangeTrustResultCode.CHANGE_TRUST_NOT_AUTH_MAINTAIN_LIABILITIES: park(
+    xdr.ChangeTrustResultCode.CHANGE_TRUST_NOT_AUTH_MAINTAIN_LIABILITIES: block(
         "the issuer has frozen it"
     ),
 }

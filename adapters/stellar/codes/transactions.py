@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from stellar_sdk.soroban_rpc import SendTransactionStatus as Sent
 from stellar_sdk.xdr import TransactionResultCode as Code
 
-from adapters.stellar.codes.meanings import Meaning, Remedy, page, park, retry, terminal
+from adapters.stellar.codes.meanings import Meaning, Remedy, block, page, retry, terminal
 from domain.reasons import ReasonCode
 
 TRANSACTIONS: Mapping[Code, Meaning] = {
@@ -32,12 +32,12 @@ TRANSACTIONS: Mapping[Code, Meaning] = {
     Code.txSOROBAN_INVALID: page(
         "its resources break the network's limits; settings were voted on"
     ),
-    Code.txFROZEN_KEY_ACCESSED: park(
+    Code.txFROZEN_KEY_ACCESSED: block(
         "the network's validators have frozen an account in it", ReasonCode.ACCOUNT_FROZEN
     ),
 }
 
-# By the name that the record of answers has for them: too many of these open the breaker.
+# By the name that the record of answers has for them: too many of these open the circuit breaker.
 ALARMING = frozenset(
     code.name for code, meaning in TRANSACTIONS.items() if meaning.remedy is Remedy.PAGE
 )

@@ -17,10 +17,10 @@ DECLARE
     to_payee numeric;
 BEGIN
     SELECT status INTO stands FROM payments WHERE id = p_payment FOR NO KEY UPDATE;
-    IF stands NOT IN ('pending', 'held', 'parked') THEN
+    IF stands NOT IN ('pending', 'on_hold', 'blocked') THEN
         admission := 'signed'; RETURN;
     END IF;
-    SELECT reason INTO detail FROM breakers WHERE name = 'settlement' AND is_open;
+    SELECT reason INTO detail FROM circuit_breakers WHERE name = 'settlement' AND is_open;
     IF FOUND THEN
         admission := 'breaker'; RETURN;
     END IF;

@@ -1,6 +1,6 @@
 -- What a payment moves, and the proof of it, is never changed.
 -- By function and not by a condition of the trigger, so that the check of the journal sees all of it.
-CREATE FUNCTION refuse_new_facts() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION refuse_new_terms() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$
 BEGIN
     IF OLD.status = 'confirmed' AND OLD IS DISTINCT FROM NEW

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import breaks, events
+from adapters.postgres import events
+from adapters.postgres.accounting import breaks
 from adapters.postgres.database import Database
-from domain.audit import leaf
-from domain.breaks import BreakRecord, BreakStatus
+from domain.accounting.breaks import BreakRecord, BreakStatus
+from domain.audit import make_audit_entry
 from domain.errors import Conflict
-from domain.outages import Request
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,6 @@ async def assign_break(database: Database, command: AssignBreak) -> BreakRecord:
         facts = {"break_id": break_id, "owner": owner, "before": before.owner}
         subject, key = f"break/{break_id}", at.isoformat()
         await events.publish(
-            connection, leaf(subject, "break.assigned", command.request, at, facts, key)
+            connection, make_audit_entry(subject, "break.assigned", command.request, at, facts, key)
         )
         return await breaks.get(connection, break_id)

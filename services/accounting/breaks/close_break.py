@@ -4,28 +4,30 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import breaks, events, ledger, payments
+from adapters.postgres import events
+from adapters.postgres.accounting import breaks, journal
 from adapters.postgres.database import Database
-from domain.audit import leaf
-from domain.breaks import (
+from adapters.postgres.settlement import payments
+from domain.accounting.breaks import (
+    AdjustmentKind,
     Break,
+    BreakClosure,
     BreakKind,
     BreakRecord,
     BreakStatus,
-    Closing,
-    ClosingKind,
-    closing_entry,
+    make_adjustment,
 )
+from domain.accounting.journal import Entry
+from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid
 from domain.events import EventType, event
-from domain.ledger import Entry
-from domain.outages import Request
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
 class CloseBreak:
     break_id: str
-    closing: Closing
+    closing: BreakClosure
     request: Request
 
 
@@ -43,56 +45,58 @@ async def close_break(database: Database, command: CloseBreak) -> BreakRecord:
 
 async def _close(connection: AsyncConnection, found: Break, command: CloseBreak) -> None:
     break_id, closing = command.break_id, command.closing
-    if closing.kind is ClosingKind.NONE:
+    if closing.kind is AdjustmentKind.NONE:
         await _refuse_in_doubt(connection, found)
     entry = None
-    if closing.kind is ClosingKind.SUSPENSE:
+    if closing.kind is AdjustmentKind.SUSPENSE:
         entry = await _book_difference(connection, found)
     await breaks.close(connection, break_id, closing, entry.id if entry else None)
-    facts = found.facts() | {
-        "closing": closing.kind,
+    facts = found.payload() | {
+        "adjustment": closing.kind,
         "note": closing.note,
         "closed_by": closing.closed_by,
         "entry_id": entry.id if entry else None,
     }
     await events.publish(
         connection,
-        leaf(f"break/{break_id}", "break.closed", command.request, closing.at, facts),
+        make_audit_entry(f"break/{break_id}", "break.closed", command.request, closing.at, facts),
         event(EventType.BREAK_CLOSED, None, closing.at, facts, break_id),
     )
 
 
 async def _book_difference(connection: AsyncConnection, found: Break) -> Entry:
     await _refuse_twice(connection, found)
-    entry = closing_entry(found, *await breaks.sides(connection, found))
+    entry = make_adjustment(found, *await breaks.get_sides(connection, found))
     if entry is None:
-        raise Invalid("closing", "the break has no difference to post; close it with closing none")
-    await ledger.book(connection, entry)
+        raise Invalid(
+            "adjustment", "the break has no difference to post; close it with closing none"
+        )
+    await journal.post_entry(connection, entry)
     return entry
 
 
 async def _refuse_in_doubt(connection: AsyncConnection, found: Break) -> None:
-    """A transfer made by hand under the number of a payment is that payment, or it is made as well."""
-    if found.kind is not BreakKind.MISSING_IN_BOOK or found.payment_id is None:
+    """A transfer made out of band under the number of a payment is that payment, or it is made as well."""
+    if found.kind is not BreakKind.MISSING_IN_JOURNAL or found.payment_id is None:
         return
     payment = await payments.get(connection, found.payment_id)
-    if payment["transaction_hash"] is None and not await breaks.by_own_bytes(connection, found):
+    if payment["transaction_hash"] is None and not await breaks.is_by_own_bytes(connection, found):
         raise Conflict(
             f"payment {found.payment_id} is not paid: adopt this transfer as the payment first, with POST"
-            f" /payments/{found.payment_id}/adoption, or close it with suspense to have it made as well"
+            f" /payments/{found.payment_id}/manual-match, or close it with suspense to have it made as well"
         )
 
 
 async def _refuse_twice(connection: AsyncConnection, found: Break) -> None:
     """What was booked under another name, or will be by whoever confirms the payment, is not again."""
-    if (other := await breaks.booked_by_another(connection, found)) is not None:
+    if (other := await breaks.find_same_difference(connection, found)) is not None:
         raise Conflict(f"the difference was posted with break {other}; close it with none")
-    if found.kind is not BreakKind.MISSING_IN_BOOK or found.payment_id is None:
+    if found.kind is not BreakKind.MISSING_IN_JOURNAL or found.payment_id is None:
         return
     payment = await payments.get(connection, found.payment_id)
     if payment["transaction_hash"] == found.transaction_hash:
         raise Conflict("the transfer was confirmed meanwhile; close the break with closing none")
-    if payment["transaction_hash"] is None and await breaks.by_own_bytes(connection, found):
+    if payment["transaction_hash"] is None and await breaks.is_by_own_bytes(connection, found):
         raise Conflict(
             "the engine's own bytes made this transfer, and the settlement worker books it when it"
             " confirms the payment; close it with none"

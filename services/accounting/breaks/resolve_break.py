@@ -4,52 +4,59 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import breaks, clearings, events, ledger
+from adapters.postgres import events
+from adapters.postgres.accounting import break_resolutions, breaks, journal
 from adapters.postgres.database import Database
-from domain.audit import leaf
-from domain.breaks import BreakRecord
-from domain.clearings import Clearing, ClearingRecord, cleared, clearing_entry
+from domain.accounting.break_resolutions import (
+    BreakResolution,
+    BreakResolutionRecord,
+    get_resolved_stroops,
+    make_resolution_entry,
+)
+from domain.accounting.breaks import BreakRecord
+from domain.audit import make_audit_entry
 from domain.errors import Conflict
-from domain.outages import Request
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
 class ResolveBreak:
-    clearing: Clearing
+    resolution: BreakResolution
     request: Request
 
 
-async def resolve_break(database: Database, command: ResolveBreak) -> ClearingRecord:
+async def resolve_break(database: Database, command: ResolveBreak) -> BreakResolutionRecord:
     """Take the money out of suspense; the same again changes nothing, another word is refused."""
-    break_id = command.clearing.break_id
+    break_id = command.resolution.break_id
     async with database.transaction() as connection:
         found = await breaks.get(connection, break_id, lock=True)
-        known = await clearings.get(connection, break_id)
+        known = await break_resolutions.get(connection, break_id)
         if known is None:
             return await _resolve(connection, found, command)
-    if not known.is_same(command.clearing):
-        by = f"by {known.clearing.cleared_by}: {known.clearing.outcome}"
-        raise Conflict(f"break {break_id} was cleared {by}")
+    if not known.is_same(command.resolution):
+        by = f"by {known.resolution.resolved_by}: {known.resolution.outcome}"
+        raise Conflict(f"break {break_id} was resolved {by}")
     return known
 
 
 async def _resolve(
     connection: AsyncConnection, closed: BreakRecord, command: ResolveBreak
-) -> ClearingRecord:
-    clearing = command.clearing
-    closing = await ledger.get(connection, closed.entry_id or "")
-    entry = clearing_entry(clearing, closing, closed.found.treasury)
-    await ledger.book(connection, entry)
-    await clearings.keep(connection, clearing, entry)
+) -> BreakResolutionRecord:
+    resolution = command.resolution
+    closing = await journal.get(connection, closed.entry_id or "")
+    entry = make_resolution_entry(resolution, closing, closed.found.treasury)
+    await journal.post_entry(connection, entry)
+    await break_resolutions.keep(connection, resolution, entry)
     facts = {
-        "break_id": clearing.break_id,
-        "outcome": clearing.outcome,
-        "amount_stroops": str(cleared(entry)),
-        "note": clearing.note,
+        "break_id": resolution.break_id,
+        "outcome": resolution.outcome,
+        "amount_stroops": str(get_resolved_stroops(entry)),
+        "note": resolution.note,
         "entry_id": entry.id,
     }
-    subject = f"break/{clearing.break_id}"
+    subject = f"break/{resolution.break_id}"
     await events.publish(
-        connection, leaf(subject, "break.cleared", command.request, clearing.at, facts)
+        connection,
+        make_audit_entry(subject, "break.resolved", command.request, resolution.at, facts),
     )
-    return ClearingRecord(clearing, cleared(entry), entry.id)
+    return BreakResolutionRecord(resolution, get_resolved_stroops(entry), entry.id)

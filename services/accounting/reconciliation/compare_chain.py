@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import breaks, events, reconciliation, webhooks
+from adapters.postgres import events, webhooks
+from adapters.postgres.accounting import breaks, reconciliation
 from adapters.postgres.database import Database, make_room
-from domain.audit import by_engine, leaf
-from domain.breaks import Break
+from domain.accounting.breaks import Break
+from domain.accounting.reconciliation import (
+    Comparison,
+    ReconciliationRun,
+    Suspect,
+    judge,
+)
+from domain.audit import by_engine, make_audit_entry
 from domain.events import EventType, event
-from domain.payments import Treasury
-from domain.reconciliation import Comparison, Run, Suspect, judge
+from domain.settlement.payments import Treasury
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt_within
 
 
@@ -20,7 +26,7 @@ from services.settlement.halt.switch_halt import SwitchHalt, switch_halt_within
 class CompareChain:
     """`treasuries` are this process's own, besides those that the book knows."""
 
-    run: Run
+    run: ReconciliationRun
     treasuries: Mapping[str, Treasury]
     stops: bool  # lets money that nothing explains halt settlement
 
@@ -63,23 +69,23 @@ async def _comparison(
     new: Sequence[Break],
 ) -> Comparison:
     count, stroops = await reconciliation.outflows(connection, reading, payers)
-    strange = [each.chain.transfer for each in suspects if each.chain is not None]
+    unexplained = [each.chain.transfer for each in suspects if each.chain is not None]
     return Comparison(
         reading["ledger"],
-        count - len(strange),
-        stroops - sum(transfer.amount_stroops for transfer in strange),
+        count - len(unexplained),
+        stroops - sum(transfer.amount_stroops for transfer in unexplained),
         len(new),
         sum((await breaks.open_by_kind(connection)).values()),
-        await webhooks.untold(connection),
+        await webhooks.list_undispatched(connection),
     )
 
 
-async def _tell(connection: AsyncConnection, new: Sequence[Break], run: Run) -> None:
+async def _tell(connection: AsyncConnection, new: Sequence[Break], run: ReconciliationRun) -> None:
     by = by_engine("reconciliation")
     told = [
         (
-            leaf(f"break/{each.id}", "break.found", by, run.at, each.facts()),
-            [event(EventType.BREAK_FOUND, None, run.at, each.facts(), each.id)],
+            make_audit_entry(f"break/{each.id}", "break.found", by, run.at, each.payload()),
+            [event(EventType.BREAK_FOUND, None, run.at, each.payload(), each.id)],
         )
         for each in new
     ]
@@ -87,10 +93,10 @@ async def _tell(connection: AsyncConnection, new: Sequence[Break], run: Run) -> 
         await events.publish_all(connection, told)
 
 
-async def _halt(connection: AsyncConnection, new: Sequence[Break], run: Run) -> None:
+async def _halt(connection: AsyncConnection, new: Sequence[Break], run: ReconciliationRun) -> None:
     """In the transaction that finds the money that nothing explains, for it is found only once."""
-    strange = [each for each in new if each.strange]
-    if strange:
-        more = f", and {len(strange) - 1} more" if strange[1:] else ""
-        reason = f"{strange[0].kind} transfer, see break {strange[0].id}{more}"
+    unexplained = [each for each in new if each.unexplained]
+    if unexplained:
+        more = f", and {len(unexplained) - 1} more" if unexplained[1:] else ""
+        reason = f"{unexplained[0].kind} transfer, see break {unexplained[0].id}{more}"
         await switch_halt_within(connection, SwitchHalt.by_engine(reason, "reconciliation", run.at))

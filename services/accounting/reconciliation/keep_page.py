@@ -1,8 +1,8 @@
 """Keep what a page of the chain told, how far it goes, and what was lost before it, together."""
 
-from adapters.postgres import reconciliation
+from adapters.postgres.accounting import reconciliation
 from adapters.postgres.database import Database
-from domain.reconciliation import ChainPage, Start
+from domain.accounting.reconciliation import ChainPage, Start
 
 
 async def keep_page(database: Database, passphrase: str, begin: Start, page: ChainPage) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from adapters.postgres import reconciliation
+from adapters.postgres.accounting import reconciliation
 from adapters.postgres.database import Database
 
 
@@ -10,7 +10,7 @@ from adapters.postgres.database import Database
 class ChainCursor:
     """
     The last ledger that was read and the network it was of, None before all; and the ledger of the
-    oldest payment in the book.
+    oldest payment in the journal.
     """
 
     ledger: int | None

@@ -2,10 +2,10 @@
 
 from adapters.postgres import webhooks
 from adapters.postgres.database import Database
-from adapters.postgres.webhooks import Parcel
+from adapters.postgres.webhooks import PendingDelivery
 
 
-async def read_delivery(database: Database, delivery_id: str) -> Parcel | None:
+async def read_delivery(database: Database, delivery_id: str) -> PendingDelivery | None:
     """None when the subscription is gone."""
     async with database.transaction() as connection:
-        return await webhooks.parcel(connection, delivery_id)
+        return await webhooks.load_delivery(connection, delivery_id)

@@ -7,8 +7,8 @@ from typing import Any
 
 from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
-from domain.audit import leaf
-from domain.outages import Request
+from domain.audit import make_audit_entry
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +27,6 @@ async def change_webhook(database: Database, command: ChangeWebhook) -> None:
         await webhooks.change(connection, webhook_id, changes)
         subject, key = f"webhook/{webhook_id}", request.correlation_id
         await events.publish(
-            connection, leaf(subject, "webhook.changed", request, command.at, changes, key)
+            connection,
+            make_audit_entry(subject, "webhook.changed", request, command.at, changes, key),
         )

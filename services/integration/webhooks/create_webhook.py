@@ -6,9 +6,9 @@ from datetime import datetime
 
 from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
-from domain.audit import leaf
+from domain.audit import make_audit_entry
 from domain.events import EventType
-from domain.outages import Request
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +29,6 @@ async def create_webhook(database: Database, command: CreateWebhook) -> None:
         facts = {"url": command.url, "events": wanted}
         subject, key = f"webhook/{webhook_id}", request.correlation_id
         await events.publish(
-            connection, leaf(subject, "webhook.created", request, command.at, facts, key)
+            connection,
+            make_audit_entry(subject, "webhook.created", request, command.at, facts, key),
         )

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
-from domain.audit import leaf
-from domain.outages import Request
+from domain.audit import make_audit_entry
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +22,5 @@ async def delete_webhook(database: Database, command: DeleteWebhook) -> None:
         await webhooks.unsubscribe(connection, webhook_id)
         subject, key = f"webhook/{webhook_id}", request.correlation_id
         await events.publish(
-            connection, leaf(subject, "webhook.deleted", request, command.at, {}, key)
+            connection, make_audit_entry(subject, "webhook.deleted", request, command.at, {}, key)
         )

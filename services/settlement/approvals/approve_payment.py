@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import approvals, events, limits
+from adapters.postgres import events
 from adapters.postgres.database import Database
+from adapters.postgres.settlement import approvals, limits
 from domain import evidence
-from domain.approvals import approve, check_role
-from domain.audit import leaf
-from domain.auth import Principal
+from domain.access import Principal
+from domain.audit import make_audit_entry
 from domain.digests import instant
 from domain.events import EventType, event
-from domain.outages import Request
+from domain.settlement.approvals import approve, check_role
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,15 @@ async def approve_payment(database: Database, command: ApprovePayment) -> list[s
         await approvals.add(connection, approval, at)
         facts = evidence.of_payment(standing.payment) | {
             "approver": approval.approver,
-            "prepared_by": list(approval.preparers),
+            "prepared_by": list(approval.makers),
             "digest": approval.digest,
             "note": approval.note,
         }
         outage_id, key = standing.payment.outage_id, (payment_id, approver.name, instant(at))
         return await events.publish(
             connection,
-            leaf(f"outage/{outage_id}", "payment.approved", command.request, at, facts, *key),
+            make_audit_entry(
+                f"outage/{outage_id}", "payment.approved", command.request, at, facts, *key
+            ),
             event(EventType.PAYMENT_APPROVED, outage_id, at, facts, *key),
         )

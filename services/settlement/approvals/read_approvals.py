@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import approvals, limits, payments
 from adapters.postgres.database import Database
-from adapters.postgres.payments import payment_of
-from domain.approvals import digest
+from adapters.postgres.settlement import approvals, limits, payments
+from adapters.postgres.settlement.payments import payment_of
+from domain.settlement.approvals import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class ApprovalRequest:
     """`digest` is the SHA-256 of what an approval now would approve; void approvals are shown too."""
 
     payment: Mapping[str, Any]
-    prepared_by: Sequence[str]
+    makers: Sequence[str]
     digest: str
     approvals: Sequence[Mapping[str, Any]]
 
@@ -41,12 +41,12 @@ async def get_approval_request(database: Database, payment_id: str) -> ApprovalR
 
 async def _requests(connection: AsyncConnection, rows: list[RowMapping]) -> list[ApprovalRequest]:
     owed = [payment_of(row) for row in rows]
-    preparers = await approvals.prepared_by(connection, owed)
+    makers = await approvals.find_makers(connection, owed)
     given = await approvals.of_payments(connection, [payment.id for payment in owed])
     return [
         ApprovalRequest(
             dict(row),
-            preparers[payment.outage_id],
+            makers[payment.outage_id],
             digest(payment),
             [dict(each) for each in given[payment.id]],
         )

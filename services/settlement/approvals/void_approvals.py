@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import approvals, events
-from domain.audit import by_engine, leaf
+from adapters.postgres import events
+from adapters.postgres.settlement import approvals
+from domain.audit import by_engine, make_audit_entry
 from domain.digests import instant
 
 
@@ -27,6 +28,6 @@ async def void_approvals_within(
         subject, by = f"outage/{each.outage_id}", by_engine(each.correlation_id)
         key = (each.payment_id, instant(at))
         await events.publish(
-            connection, leaf(subject, "payment.approvals_voided", by, at, facts, *key)
+            connection, make_audit_entry(subject, "payment.approvals_voided", by, at, facts, *key)
         )
     return [each.payment_id for each in voided]

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import approvals, events
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.approvals import check_withdrawal
-from domain.audit import leaf
-from domain.auth import Principal
+from adapters.postgres.settlement import approvals
+from domain.access import Principal
+from domain.audit import make_audit_entry
 from domain.digests import instant
-from domain.outages import Request
+from domain.settlement.approvals import check_withdrawal
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +32,7 @@ async def withdraw_approval(database: Database, command: WithdrawApproval) -> No
         subject, key = f"outage/{standing.payment.outage_id}", (payment_id, instant(at))
         await events.publish(
             connection,
-            leaf(subject, "payment.approval_withdrawn", command.request, at, facts, *key),
+            make_audit_entry(
+                subject, "payment.approval_withdrawn", command.request, at, facts, *key
+            ),
         )

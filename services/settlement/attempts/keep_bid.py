@@ -1,9 +1,9 @@
 """Keep a higher bid for signed bytes, before it is sent."""
 
-from adapters.postgres import envelopes
-from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
-from domain.envelopes import Envelope
+from adapters.postgres.settlement import envelopes
+from adapters.postgres.settlement.attempts import Reservation
+from domain.settlement.envelopes import Envelope
 
 
 async def keep_bid(database: Database, held: Reservation, higher: Envelope) -> Envelope:

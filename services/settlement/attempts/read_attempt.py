@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from adapters.postgres import attempts, envelopes, reconciliation
-from adapters.postgres.attempts import Reservation
+from adapters.postgres.accounting import reconciliation
 from adapters.postgres.database import Database
-from domain.attempts import Attempt, Observation, Outcome
-from domain.envelopes import SendAnswer
+from adapters.postgres.settlement import attempts, envelopes
+from adapters.postgres.settlement.attempts import Reservation
+from domain.settlement.attempts import Attempt, AttemptOutcome, Observation
+from domain.settlement.envelopes import SendAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Bids:
 
 async def read_bids(database: Database, attempt: Attempt) -> Bids:
     async with database.autocommit() as connection:
-        held = await attempts.reserved(connection, attempt.payment_id, attempt.n)
+        held = await attempts.get_attempt(connection, attempt.payment_id, attempt.n)
         return Bids(held, *await envelopes.bids(connection, attempt))
 
 
@@ -40,4 +41,6 @@ async def read_proof(database: Database, attempt: Attempt) -> Observation | None
         seen = await reconciliation.transfer_of(connection, ours)
     if seen is None:
         return None
-    return Observation(Outcome.SUCCEEDED, seen.ledger, seen.closed_at, hash=seen.transaction_hash)
+    return Observation(
+        AttemptOutcome.SUCCEEDED, seen.ledger, seen.closed_at, hash=seen.transaction_hash
+    )

@@ -1,8 +1,8 @@
 """Give a channel back for which nothing was signed."""
 
-from adapters.postgres import attempts
-from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
+from adapters.postgres.settlement import attempts
+from adapters.postgres.settlement.attempts import Reservation
 
 
 async def release_reservation(database: Database, held: Reservation) -> bool:

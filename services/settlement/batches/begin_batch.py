@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from adapters.postgres import batches
 from adapters.postgres.database import Database
-from domain.batches import Batch, Plan
+from adapters.postgres.settlement import batches
+from domain.settlement.batches import Batch, Plan
 
 
 async def begin_batch(
@@ -13,4 +13,4 @@ async def begin_batch(
 ) -> Batch | None:
     """None when nothing is ready, or no channel of ours is free."""
     async with database.transaction() as connection:
-        return await batches.gather(connection, plan, now, ours)
+        return await batches.form_batch(connection, plan, now, ours)

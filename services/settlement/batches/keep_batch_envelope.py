@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from adapters.postgres import envelopes, ledger, shares
-from adapters.postgres.attempts import Reservation
+from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
-from domain.batches import Batch
-from domain.envelopes import Envelope
+from adapters.postgres.settlement import allocations, envelopes
+from adapters.postgres.settlement.attempts import Reservation
+from domain.accounting.journal import make_reservation
 from domain.errors import TryAgain
-from domain.ledger import reservation
-from domain.shares import Transfer
+from domain.settlement.allocations import Transfer
+from domain.settlement.batches import Batch
+from domain.settlement.envelopes import Envelope
 
 
 async def keep_batch_envelope(
@@ -17,16 +18,22 @@ async def keep_batch_envelope(
     batch: Batch,
     held: Reservation,
     envelope: Envelope,
-    riding: Sequence[Transfer],
+    transfers: Sequence[Transfer],
 ) -> Envelope:
     """Return what is stored: these bytes, or those that another run stored meanwhile."""
     async with database.transaction() as connection:
         stored = await envelopes.store(connection, held, envelope)
-        riders, now_riding = await shares.riding(connection, batch)
+        members, current_transfers = await allocations.get_members(connection, batch)
         # An attempt that was given back may have been begun again, under the same name, for
         # others: what is stored for it pays those who ride in it.
-        if stored is envelope and envelope.voids_code is None and now_riding != list(riding):
+        if (
+            stored is envelope
+            and envelope.voids_code is None
+            and current_transfers != list(transfers)
+        ):
             raise TryAgain(f"batch {batch.id} has other payments by now; read it again")
-        reserved = [reservation(rider, batch.n, batch.leader) for rider in riders.values()]
-        await ledger.book_many(connection, reserved)
+        reserved = [
+            make_reservation(member, batch.n, batch.lead_payment_id) for member in members.values()
+        ]
+        await journal.post_entries(connection, reserved)
     return stored

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import attempts, shares, webhooks
-from adapters.postgres.attempts import Reservation
+from adapters.postgres import webhooks
 from adapters.postgres.database import Database
-from domain.attempts import Attempt
-from domain.batches import Batch, BatchPreparation, Ejected
+from adapters.postgres.settlement import allocations, attempts
+from adapters.postgres.settlement.attempts import Reservation
 from domain.events import EventType, event_id
-from domain.payments import Payment
 from domain.reasons import Reason
-from domain.shares import Transfer
+from domain.settlement.allocations import Transfer
+from domain.settlement.attempts import Attempt
+from domain.settlement.batches import Batch, PrepareBatchResult, RemovedPayment
+from domain.settlement.payments import Payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,39 +22,39 @@ class BatchRecord:
     """The attempt, the payments that ride in it by id, and the transfers they make."""
 
     reservation: Reservation | None
-    riders: dict[str, Payment]
-    riding: list[Transfer]
+    members: dict[str, Payment]
+    transfers: list[Transfer]
 
 
 async def read_batch(database: Database, batch: Batch) -> BatchRecord:
     async with database.autocommit() as connection:
-        held = await attempts.reserved(connection, batch.leader, batch.n)
-        return BatchRecord(held, *await shares.riding(connection, batch))
+        held = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
+        return BatchRecord(held, *await allocations.get_members(connection, batch))
 
 
 async def read_preparation(
     database: Database, batch: Batch, attempt: Attempt | None, obstacle: Reason | None = None
-) -> BatchPreparation:
+) -> PrepareBatchResult:
     """Say how far a batch has come, and who was taken out of it by this run or another."""
     async with database.autocommit() as connection:
-        out = await shares.left_out(connection, batch)
+        out = await allocations.list_removed(connection, batch)
         deliveries = await called_for_within(connection, batch, out)
-        again = await shares.called_back(connection, batch)
-    return BatchPreparation(attempt, out, deliveries, obstacle, again)
+        again = await allocations.list_withdrawn(connection, batch)
+    return PrepareBatchResult(attempt, out, deliveries, obstacle, again)
 
 
 async def called_for_within(
-    connection: AsyncConnection, batch: Batch, out: Sequence[Ejected]
+    connection: AsyncConnection, batch: Batch, out: Sequence[RemovedPayment]
 ) -> list[str]:
     """Return the deliveries that an earlier run of a step called for."""
-    outages = await shares.outages_of(connection, batch)
+    outages = await allocations.get_outage_ids(connection, batch)
     told = [
         event_id(
-            EventType.PAYMENT_PARKED,
+            EventType.PAYMENT_BLOCKED,
             outages[item.payment_id],
             item.payment_id,
             item.reason.sentence,
         )
         for item in out
     ]
-    return await webhooks.called_for(connection, *told)
+    return await webhooks.find_deliveries(connection, *told)

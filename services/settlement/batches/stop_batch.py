@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import shares
 from adapters.postgres.database import Database
-from domain.batches import Batch
-from domain.payments import PaymentStatus
+from adapters.postgres.settlement import allocations
 from domain.reasons import Reason
+from domain.settlement.batches import Batch
+from domain.settlement.payments import PaymentStatus
 from services.settlement.payments.stop_payment import stop_payments_within
 
 
@@ -28,8 +28,8 @@ async def stop_batch(database: Database, command: StopBatch) -> list[str]:
     wait together. Return the deliveries that tell them.
     """
     async with database.transaction() as connection:
-        riders, _ = await shares.riding(connection, command.batch)
-        stopped = [(rider, command.obstacle) for rider in riders.values()]
+        members, _ = await allocations.get_members(connection, command.batch)
+        stopped = [(member, command.obstacle) for member in members.values()]
         return await stop_payments_within(
             connection, stopped, command.status, command.at, command.dead_after
         )

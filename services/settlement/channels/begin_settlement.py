@@ -1,14 +1,16 @@
-"""Begin to settle: know the channel accounts, and whether verdicts need the SLA contract's word."""
+"""Begin to settle: know the channel accounts, and whether verdicts need the SLA contract's confirmation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import attempts, events, execution_modes
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.audit import by_engine, leaf
+from adapters.postgres.settlement import attempts
+from adapters.postgres.sla import execution_modes
+from domain.audit import by_engine, make_audit_entry
 from domain.digests import instant
-from domain.execution_modes import ExecutionMode
+from domain.sla.execution_modes import ExecutionMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +32,7 @@ async def begin_settlement(database: Database, command: BeginSettlement) -> None
         by, facts = by_engine("settlement-worker-start"), {"contract_execution_mode": mode}
         await events.publish(
             connection,
-            leaf("contract/settlement", "execution_mode.set", by, at, facts, instant(at)),
+            make_audit_entry(
+                "contract/settlement", "execution_mode.set", by, at, facts, instant(at)
+            ),
         )

@@ -1,13 +1,14 @@
 """Who waited for the last release of a channel, and may not have heard of it."""
 
-from adapters.postgres import audit, channels
+from adapters.postgres import audit
 from adapters.postgres.database import Database
-from domain.channels import RELEASED
+from adapters.postgres.settlement import channels
+from domain.settlement.channels import RELEASED
 
 
 async def read_release(database: Database, address: str) -> list[str]:
     """Return the workflows that the last release of a channel let go on and that are not done."""
     async with database.autocommit() as connection:
-        trail = await audit.trail(connection, f"channel/{address}")
+        trail = await audit.read_trail(connection, f"channel/{address}")
         served = [leaf["evidence"]["payments"] for leaf in trail if leaf["action"] == RELEASED]
         return await channels.waiting(connection, address, served[-1] if served else [])

@@ -1,25 +1,32 @@
-"""Release a channel from quarantine, with the payments it served."""
+"""ChannelRelease a channel from quarantine, with the payments it served."""
 
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import attempts, channels, events, ledger, payments, shares
+from adapters.postgres import events
+from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
-from domain.attempts import AttemptStatus
-from domain.batches import Batch
-from domain.channels import Held, Release
+from adapters.postgres.settlement import (
+    allocations,
+    attempts,
+    channels,
+    payments,
+)
+from domain.accounting.journal import Entry, make_released_entries
 from domain.errors import Conflict
-from domain.ledger import Entry, unspent
-from domain.payments import PaymentStatus
+from domain.settlement.attempts import AttemptStatus
+from domain.settlement.batches import Batch
+from domain.settlement.channels import ChannelRelease, QuarantinedAttempt
+from domain.settlement.payments import PaymentStatus
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseChannel:
     """What a person decides, and the attempt of which it was proven, if the channel served one."""
 
-    release: Release
-    served: Held | None
+    release: ChannelRelease
+    served: QuarantinedAttempt | None
 
 
 async def release_channel(database: Database, command: ReleaseChannel) -> None:
@@ -39,11 +46,13 @@ async def release_channel(database: Database, command: ReleaseChannel) -> None:
         if served is not None:
             pending = PaymentStatus.PENDING
             await payments.move_all(connection, served.payments, pending)
-            await ledger.book_many(connection, given_back)
-        await events.publish(connection, given.leaf(served))
+            await journal.post_entries(connection, given_back)
+        await events.publish(connection, given.make_audit_entry(served))
 
 
-async def _end_attempt(connection: AsyncConnection, given: Release, served: Held) -> None:
+async def _end_attempt(
+    connection: AsyncConnection, given: ChannelRelease, served: QuarantinedAttempt
+) -> None:
     if not await attempts.finish(connection, served.attempt, AttemptStatus.FAILED, given.proof):
         raise Conflict(
             f"channel {given.channel} was changed by another process meanwhile; read it again"
@@ -52,14 +61,14 @@ async def _end_attempt(connection: AsyncConnection, given: Release, served: Held
         await attempts.leave_sequence(connection, served.attempt)
 
 
-async def _given_back(connection: AsyncConnection, served: Held) -> list[Entry]:
+async def _given_back(connection: AsyncConnection, served: QuarantinedAttempt) -> list[Entry]:
     """What the book had reserved for the attempt: nothing before bytes were signed for it."""
     if not served.hashes:
         return []
     attempt = served.attempt
-    riders, _ = await shares.riding(connection, Batch(attempt.payment_id, attempt.n))
+    members, _ = await allocations.get_members(connection, Batch(attempt.payment_id, attempt.n))
     return [
         entry
-        for rider in riders.values()
-        for entry in unspent(rider, attempt.n, attempt.payment_id)
+        for member in members.values()
+        for entry in make_released_entries(member, attempt.n, attempt.payment_id)
     ]

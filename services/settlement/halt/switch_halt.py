@@ -5,12 +5,13 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import breakers, events
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.audit import by_engine, leaf
+from adapters.postgres.settlement import circuit_breakers
+from domain.audit import by_engine, make_audit_entry
 from domain.digests import instant
 from domain.events import EventType, event
-from domain.outages import Request
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +30,24 @@ class SwitchHalt:
 
 
 async def switch_halt(database: Database, command: SwitchHalt) -> list[str] | None:
-    """Switch the breaker; return the deliveries this calls for, None when it stood so before."""
+    """Switch the circuit breaker; return the deliveries this calls for, None when it stood so before."""
     async with database.transaction() as connection:
         return await switch_halt_within(connection, command)
 
 
 async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -> list[str] | None:
-    """Switch the breaker in the transaction that finds a reason, for it may be found only once."""
+    """Switch the circuit breaker in the transaction that finds a reason, for it may be found only once."""
     by, at, reason = command.request, command.at, command.reason
-    if not await breakers.switch(connection, by, at, reason, to_open=command.to_open):
+    if not await circuit_breakers.switch(connection, by, at, reason, to_open=command.to_open):
         return None
     facts = {"reason": reason, "changed_by": by.actor, "changed_at": instant(at)}
-    action, kind = "closed", EventType.BREAKER_CLOSED
+    action, kind = "closed", EventType.CIRCUIT_BREAKER_CLOSED
     if command.to_open:
-        action, kind = "opened", EventType.BREAKER_OPENED
+        action, kind = "opened", EventType.CIRCUIT_BREAKER_OPENED
     return await events.publish(
         connection,
-        leaf("breaker/settlement", f"breaker.{action}", by, at, facts, instant(at)),
+        make_audit_entry(
+            "circuit_breaker/settlement", f"breaker.{action}", by, at, facts, instant(at)
+        ),
         event(kind, None, at, facts, instant(at)),
     )

@@ -2,16 +2,21 @@
 
 from datetime import date
 
-from adapters.postgres import admissions
 from adapters.postgres.database import Database
-from domain.admissions import charges, check_alone, check_day, counted_day
-from domain.limits import Admission, Answer, Limits
-from domain.payments import Payment
+from adapters.postgres.settlement import admissions
+from domain.settlement.admissions import (
+    charges,
+    check_alone,
+    check_day,
+    counted_day,
+)
+from domain.settlement.limits import Admission, AdmissionResult, Limits
+from domain.settlement.payments import Payment
 
 
 async def admit_payment(
     database: Database, payment: Payment, allowed: Limits, today: date
-) -> Answer:
+) -> AdmissionResult:
     """
     Admit a payment, or refuse it. Whoever asks at the same time waits for the sums of the day, so
     that of many exactly those that fit are let go. Asked again, it counts once.
@@ -28,4 +33,4 @@ async def admit_payment(
                 return stopped
             await admissions.charge(connection, moved)
         await admissions.authorise(connection, payment, day)
-    return Answer(Admission.ADMITTED)
+    return AdmissionResult(Admission.ADMITTED)

@@ -3,11 +3,12 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from adapters.postgres import events, limits
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.audit import by_engine, leaf
+from adapters.postgres.settlement import limits
+from domain.audit import by_engine, make_audit_entry
 from domain.digests import instant
-from domain.limits import Limits
+from domain.settlement.limits import Limits
 
 
 async def set_limits(database: Database, allowed: Limits, at: datetime) -> None:
@@ -18,5 +19,6 @@ async def set_limits(database: Database, allowed: Limits, at: datetime) -> None:
         caps = {name: None if cap is None else str(cap) for name, cap in asdict(allowed).items()}
         by = by_engine("settlement-worker-start")
         await events.publish(
-            connection, leaf("limits/settlement", "limits.set", by, at, caps, instant(at))
+            connection,
+            make_audit_entry("limits/settlement", "limits.set", by, at, caps, instant(at)),
         )

@@ -4,28 +4,30 @@ from datetime import datetime
 from typing import Any
 
 from domain import evidence
-from domain.attempts import Attempt
-from domain.audit import Leaf, by_engine, leaf
+from domain.audit import AuditEntry, by_engine, make_audit_entry
 from domain.events import Event, EventType, event
-from domain.payments import Payment, PaymentStatus
 from domain.reasons import Reason
+from domain.settlement.attempts import Attempt
+from domain.settlement.payments import Payment, PaymentStatus
 
 
-def tell_paid(payment: Payment, at: datetime, proof: dict[str, Any]) -> tuple[Leaf, list[Event]]:
+def tell_paid(
+    payment: Payment, at: datetime, proof: dict[str, Any]
+) -> tuple[AuditEntry, list[Event]]:
     """The entry and the event that tell of a payment on the chain."""
     facts = evidence.of_payment(payment) | proof
     by, subject = by_engine(payment.correlation_id), f"outage/{payment.outage_id}"
     return (
-        leaf(subject, "payment.confirmed", by, at, facts, payment.id),
+        make_audit_entry(subject, "payment.confirmed", by, at, facts, payment.id),
         [event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id)],
     )
 
 
 def tell_attempt_failed(
     payment: Payment, attempt: Attempt, at: datetime, facts: dict[str, Any]
-) -> Leaf:
+) -> AuditEntry:
     """The entry that tells of a transaction without effect."""
-    return leaf(
+    return make_audit_entry(
         f"outage/{payment.outage_id}",
         "payment.attempt_failed",
         by_engine(payment.correlation_id),
@@ -38,9 +40,11 @@ def tell_attempt_failed(
 
 def tell_stopped(
     payment: Payment, status: PaymentStatus, reason: Reason, at: datetime
-) -> tuple[Leaf, list[Event]]:
+) -> tuple[AuditEntry, list[Event]]:
     """The entry and the event that tell of a payment that waits, and why."""
-    kind = EventType.PAYMENT_HELD if status is PaymentStatus.HELD else EventType.PAYMENT_PARKED
+    kind = (
+        EventType.PAYMENT_ON_HOLD if status is PaymentStatus.ON_HOLD else EventType.PAYMENT_BLOCKED
+    )
     facts = evidence.of_payment(payment) | {
         "status": status,
         "reason_code": reason.code,
@@ -49,6 +53,6 @@ def tell_stopped(
     key = (payment.id, reason.sentence)  # held again for the same reason is no news
     by, outage_id = by_engine(payment.correlation_id), payment.outage_id
     return (
-        leaf(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
+        make_audit_entry(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
         [event(kind, outage_id, at, facts, *key)],
     )

@@ -1,11 +1,12 @@
 """Keep signed bytes, and reserve the money, before the first of them leaves the process."""
 
-from adapters.postgres import envelopes, ledger
-from adapters.postgres.attempts import Reservation
+from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
-from domain.envelopes import Envelope
-from domain.ledger import reservation
-from domain.payments import Payment
+from adapters.postgres.settlement import envelopes
+from adapters.postgres.settlement.attempts import Reservation
+from domain.accounting.journal import make_reservation
+from domain.settlement.envelopes import Envelope
+from domain.settlement.payments import Payment
 
 
 async def keep_envelope(
@@ -14,5 +15,5 @@ async def keep_envelope(
     """Return what is stored: these bytes, or those that another run stored meanwhile."""
     async with database.transaction() as connection:
         stored = await envelopes.store(connection, held, envelope)
-        await ledger.book(connection, reservation(payment, held.n))
+        await journal.post_entry(connection, make_reservation(payment, held.n))
     return stored

@@ -1,16 +1,17 @@
 """Read back a payment that was booked by a run whose answer was lost."""
 
-from adapters.postgres import payments, webhooks
+from adapters.postgres import webhooks
 from adapters.postgres.database import Database
+from adapters.postgres.settlement import payments
 from domain.events import EventType, event_id
-from domain.payments import Payment, Receipt
+from domain.settlement.payments import Payment, Receipt
 
 
 async def read_receipt(database: Database, payment: Payment) -> Receipt:
     processed = event_id(EventType.PAYMENT_PROCESSED, payment.outage_id, payment.id)
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment.id)
-        deliveries = await webhooks.called_for(connection, processed)
+        deliveries = await webhooks.find_deliveries(connection, processed)
     return Receipt(
         payment.id,
         row["transaction_hash"],

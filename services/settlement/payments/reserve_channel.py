@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 
-from adapters.postgres import attempts
-from adapters.postgres.attempts import Reservation
 from adapters.postgres.database import Database
-from domain.channels import Line
-from domain.payments import Payment
+from adapters.postgres.settlement import attempts
+from adapters.postgres.settlement.attempts import Reservation
+from domain.settlement.channels import QueuePosition
+from domain.settlement.payments import Payment
 
 
 async def reserve_channel(
     database: Database, payment: Payment, ours: Sequence[str]
-) -> Reservation | Line:
+) -> Reservation | QueuePosition:
     """Return the reservation, or the place in the line where every channel of ours serves another."""
     async with database.autocommit() as connection:
         held = await attempts.reserve(connection, payment.id, ours)
         if held is not None:
             return held
-        return await attempts.line(connection, payment.number, ours)
+        return await attempts.get_queue_position(connection, payment.number, ours)

@@ -5,14 +5,15 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events, payments
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.payments import Parking, Payment, PaymentStatus
+from adapters.postgres.settlement import payments
 from domain.reasons import Reason
+from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from services.settlement.payments.audit_entries import tell_stopped
 
 
-async def stop_payment(database: Database, parking: Parking) -> list[str]:
+async def stop_payment(database: Database, parking: BlockPaymentInput) -> list[str]:
     """Stop a payment, and return the deliveries that tell of it."""
     held = [(parking.payment, parking.reason)]
     async with database.transaction() as connection:

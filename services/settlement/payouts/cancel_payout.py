@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import events, wallets
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.audit import leaf
-from domain.outages import Request
-from domain.wallets import PayoutRole
+from adapters.postgres.settlement import wallets
+from domain.audit import make_audit_entry
+from domain.settlement.wallets import PayoutRole
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +25,6 @@ async def cancel_payout(database: Database, command: CancelPayout) -> None:
         gone = await wallets.cancel_payout(connection, agreement, role, by.actor, at)
         facts = {"agreement": agreement, "role": role, "address": gone.address}
         subject = f"agreement/{agreement}"
-        await events.publish(connection, leaf(subject, "payout.cancelled", by, at, facts, gone.id))
+        await events.publish(
+            connection, make_audit_entry(subject, "payout.cancelled", by, at, facts, gone.id)
+        )

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import events, wallets
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.audit import leaf
+from adapters.postgres.settlement import wallets
+from domain.audit import make_audit_entry
 from domain.digests import derived_id, instant
-from domain.outages import Request
-from domain.wallets import Payout, Readiness, check_payout
+from domain.settlement.wallets import Payout, Readiness, check_payout
+from domain.sla.outages import Request
 from services.settlement.approvals.void_approvals import void_approvals_within
 
 
@@ -48,6 +49,6 @@ async def change_payout(database: Database, command: ChangePayout) -> list[str]:
         }
         subject = f"agreement/{agreement}"
         await events.publish(
-            connection, leaf(subject, "payout.asked", command.request, at, facts, key)
+            connection, make_audit_entry(subject, "payout.asked", command.request, at, facts, key)
         )
     return voided

@@ -1,8 +1,8 @@
 """Keep a challenge that the owner of an account is given to sign."""
 
-from adapters.postgres import wallets
 from adapters.postgres.database import Database
-from domain.wallets import Challenge
+from adapters.postgres.settlement import wallets
+from domain.settlement.wallets import Challenge
 
 
 async def keep_challenge(database: Database, given: Challenge) -> None:

@@ -1,8 +1,8 @@
 """Keep what the network said of an account."""
 
-from adapters.postgres import wallets
 from adapters.postgres.database import Database
-from domain.wallets import Readiness
+from adapters.postgres.settlement import wallets
+from domain.settlement.wallets import Readiness
 
 
 async def keep_readiness(database: Database, read: Readiness) -> None:

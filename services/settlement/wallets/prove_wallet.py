@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import events, wallets
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.audit import by_engine, leaf
-from domain.wallets import Readiness
+from adapters.postgres.settlement import wallets
+from domain.audit import by_engine, make_audit_entry
+from domain.settlement.wallets import Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +31,6 @@ async def prove_wallet(database: Database, command: ProveWallet) -> None:
         await wallets.prove(connection, read.address, hash_, at, command.workflow_id)
         await wallets.note(connection, read)
         subject, by = f"wallet/{read.address}", by_engine(hash_)
-        await events.publish(connection, leaf(subject, "wallet.proven", by, at, facts, hash_))
+        await events.publish(
+            connection, make_audit_entry(subject, "wallet.proven", by, at, facts, hash_)
+        )

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import events, wallets
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.audit import leaf
-from domain.outages import Request
+from adapters.postgres.settlement import wallets
+from domain.audit import make_audit_entry
+from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ async def register_wallet(database: Database, command: RegisterWallet) -> bool:
             facts = {"address": address, "owner": owner}
             subject = f"wallet/{address}"
             await events.publish(
-                connection, leaf(subject, "wallet.registered", command.request, at, facts)
+                connection,
+                make_audit_entry(subject, "wallet.registered", command.request, at, facts),
             )
     return registered

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
-from adapters.postgres import attestations
 from adapters.postgres.database import Database
-from domain.attestations import Attestation, AttestationStatus, Call, CallStatus
-from domain.sla import Severity
+from adapters.postgres.sla import attestations
+from domain.sla.attestations import (
+    Attestation,
+    AttestationStatus,
+    Call,
+    CallStatus,
+)
+from domain.sla.verdicts import Severity
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,35 +5,38 @@ from typing import Any
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import attestations, events
-from adapters.postgres.attestations import Case
+from adapters.postgres import events
 from adapters.postgres.database import Database
+from adapters.postgres.sla import attestations
+from adapters.postgres.sla.attestations import Case
 from domain import evidence
-from domain.attestations import (
+from domain.audit import AuditEntry, by_engine, make_audit_entry
+from domain.events import EventType, event
+from domain.sla.attestations import (
     Attestation,
     AttestationStatus,
     CallStatus,
-    Concluding,
-    Conclusion,
+    ConcludeAttestationInput,
+    ConcludeAttestationResult,
     config_of,
     differences,
     parity_problem,
 )
-from domain.audit import Leaf, by_engine, leaf
-from domain.events import EventType, event
 
 # Answers that the contract may remember without having been asked by us would prove nothing.
 UNEXPLAINED = "it answers from its memory, and no earlier call of ours explains that"
 
 
-async def conclude_attestation(database: Database, concluding: Concluding) -> Conclusion:
+async def conclude_attestation(
+    database: Database, concluding: ConcludeAttestationInput
+) -> ConcludeAttestationResult:
     attestation = concluding.attestation
     async with database.transaction() as connection:
         case = await attestations.lock(connection, attestation)
         call = case.call
         if case.status is AttestationStatus.ATTESTED:
             assert call is not None
-            return Conclusion(True, "", call["hash"], [])
+            return ConcludeAttestationResult(True, "", call["hash"], [])
         answered = call if call is not None and call["status"] == CallStatus.ANSWERED else None
         if concluding.problem or answered is None:
             # Without an answer on record, what was concluded by a lost run stands.
@@ -46,12 +49,12 @@ async def conclude_attestation(database: Database, concluding: Concluding) -> Co
         await attestations.attest(connection, attestation, answered, concluding.at)
         facts = _facts(attestation, answered)
         await events.publish(connection, _leaf(concluding, case, "sla.attested", facts))
-    return Conclusion(True, "", answered["hash"], [])
+    return ConcludeAttestationResult(True, "", answered["hash"], [])
 
 
 async def _halt(
-    connection: AsyncConnection, concluding: Concluding, case: Case, problem: str
-) -> Conclusion:
+    connection: AsyncConnection, concluding: ConcludeAttestationInput, case: Case, problem: str
+) -> ConcludeAttestationResult:
     attestation, at = concluding.attestation, concluding.at
     await attestations.halt(connection, attestation, problem)
     facts: dict[str, Any] = {
@@ -67,15 +70,17 @@ async def _halt(
         _leaf(concluding, case, "sla.halted", facts, problem),
         event(EventType.ATTESTATION_HALTED, attestation.outage_id, at, facts, *key),
     )
-    return Conclusion(False, problem, "", deliveries)
+    return ConcludeAttestationResult(False, problem, "", deliveries)
 
 
 def _leaf(
-    concluding: Concluding, case: Case, action: str, facts: dict[str, Any], *key: str
-) -> Leaf:
+    concluding: ConcludeAttestationInput, case: Case, action: str, facts: dict[str, Any], *key: str
+) -> AuditEntry:
     attestation = concluding.attestation
     by, subject = by_engine(case.correlation_id), f"outage/{attestation.outage_id}"
-    return leaf(subject, action, by, concluding.at, facts, str(attestation.revision), *key)
+    return make_audit_entry(
+        subject, action, by, concluding.at, facts, str(attestation.revision), *key
+    )
 
 
 def _facts(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
@@ -87,10 +92,14 @@ def _facts(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
 def _problem(case: Case, call: RowMapping) -> str:
     """Say what keeps the contract's answer from confirming the verdict; empty when nothing does."""
     outcome = attestations.outcome_of(call)
-    if outcome.finding is None:
+    if outcome.contract_result is None:
         return outcome.reason
     found = differences(
-        case.symbol, case.verdict, case.policy, outcome.finding, config_of(call["config_snapshot"])
+        case.symbol,
+        case.verdict,
+        case.policy,
+        outcome.contract_result,
+        config_of(call["config_snapshot"]),
     )
     if not outcome.fresh and not case.remembered:
         found.append(UNEXPLAINED)

@@ -1,8 +1,8 @@
 """Keep a signed call to the SLA contract before the first byte of it leaves the process."""
 
-from adapters.postgres import attestations
 from adapters.postgres.database import Database
-from domain.attestations import Attestation, Call, SignedCall
+from adapters.postgres.sla import attestations
+from domain.sla.attestations import Attestation, Call, SignedCall
 
 
 async def keep_call(

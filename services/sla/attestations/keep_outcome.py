@@ -1,8 +1,8 @@
 """Keep what is proven of a call; what was kept before stands."""
 
-from adapters.postgres import attestations
 from adapters.postgres.database import Database
-from domain.attestations import Call, CallOutcome
+from adapters.postgres.sla import attestations
+from domain.sla.attestations import Call, CallOutcome
 
 
 async def keep_outcome(database: Database, call: Call, outcome: CallOutcome) -> None:

@@ -1,8 +1,8 @@
 """Keep a higher bid for a call's place before it is sent."""
 
-from adapters.postgres import attestations
 from adapters.postgres.database import Database
-from domain.attestations import Call
+from adapters.postgres.sla import attestations
+from domain.sla.attestations import Call
 
 
 async def raise_call(database: Database, call: Call, higher: Call) -> Call:

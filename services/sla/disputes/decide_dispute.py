@@ -1,57 +1,64 @@
-"""Decide a dispute once, and judge the outage again where the ruling says so."""
+"""Decide a dispute once, and judge the outage again where the decision says so."""
 
 from datetime import datetime
 
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import (
+from adapters.postgres import events
+from adapters.postgres.accounting import journal
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import payments
+from adapters.postgres.sla import (
     attestations,
     disputes,
-    events,
     execution_modes,
-    ledger,
     outages,
-    payments,
-    sla,
+    verdicts,
 )
-from adapters.postgres.database import Database
-from adapters.postgres.outages import Dossier
+from adapters.postgres.sla.outages import OutageContext
 from domain import evidence
-from domain.audit import by_engine, leaf
-from domain.disputes import Deciding, DisputeStatus, Ruling
+from domain.audit import by_engine, make_audit_entry
 from domain.errors import Conflict
 from domain.events import EventType, event
-from domain.outages import Judgement, Request
-from domain.payments import payment_id
-from domain.sla import Verdict, judge, payable
+from domain.settlement.payments import payment_id
+from domain.sla.disputes import DecideDisputeInput, DisputeDecision, DisputeStatus
+from domain.sla.outages import JudgeOutageResult, Request
+from domain.sla.verdicts import Verdict, judge, payable
 
 
 async def decide_dispute(
-    database: Database, deciding: Deciding, network: str, *, attests: bool
-) -> Judgement:
+    database: Database, deciding: DecideDisputeInput, network: str, *, requires_attestation: bool
+) -> JudgeOutageResult:
     """Return the verdict that holds after the decision, with the deliveries that tell of it."""
     async with database.transaction() as connection:
-        dossier = await outages.lock(connection, deciding.outage_id)
+        context = await outages.lock(connection, deciding.outage_id)
         dispute = await disputes.get(connection, deciding.dispute_id)
-        return await _decide(connection, dossier, dispute, deciding, network, attests=attests)
+        return await _decide(
+            connection,
+            context,
+            dispute,
+            deciding,
+            network,
+            requires_attestation=requires_attestation,
+        )
 
 
 async def _decide(
     connection: AsyncConnection,
-    dossier: Dossier,
+    context: OutageContext,
     dispute: RowMapping,
-    deciding: Deciding,
+    deciding: DecideDisputeInput,
     network: str,
     *,
-    attests: bool,
-) -> Judgement:
-    outage_id, ruling, at = deciding.outage_id, deciding.ruling, deciding.at
-    by = ruling.request if ruling else by_engine(dossier.correlation_id)
-    status, note = _decision(ruling)
+    requires_attestation: bool,
+) -> JudgeOutageResult:
+    outage_id, decision, at = deciding.outage_id, deciding.decision, deciding.at
+    by = decision.request if decision else by_engine(context.correlation_id)
+    status, note = _decision(decision)
     decided = await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
-    # A ruling recorded by a run whose answer was lost stands, whatever is ruled now.
-    revision, verdict = _verdict(dossier, dispute["revision"], ruling if decided else None)
+    # A decision recorded by a run whose answer was lost stands, whatever is ruled now.
+    revision, verdict = _verdict(context, dispute["revision"], decision if decided else None)
     facts = {
         "dispute_id": deciding.dispute_id,
         "outage_id": outage_id,
@@ -64,23 +71,23 @@ async def _decide(
     }
     deliveries = await events.publish(
         connection,
-        leaf(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute["id"]),
+        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute["id"]),
         event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
     )
     if decided and revision > dispute["revision"]:
-        await _judge_again(connection, dossier, revision, verdict, by, at, network)
-        if attests or await execution_modes.attests(connection):
-            await attestations.want(connection, outage_id, revision, at)
-    attest = await attestations.wanted(connection, outage_id, revision)
-    assert dossier.resolved_at is not None
-    assert dossier.dispute_deadline is not None
-    ended, deadline = dossier.resolved_at, dossier.dispute_deadline
-    return Judgement(outage_id, revision, verdict, ended, deadline, deliveries, attest)
+        await _judge_again(connection, context, revision, verdict, by, at, network)
+        if requires_attestation or await execution_modes.requires_attestation(connection):
+            await attestations.require_attestation(connection, outage_id, revision, at)
+    attest = await attestations.is_required(connection, outage_id, revision)
+    assert context.resolved_at is not None
+    assert context.dispute_deadline is not None
+    ended, deadline = context.resolved_at, context.dispute_deadline
+    return JudgeOutageResult(outage_id, revision, verdict, ended, deadline, deliveries, attest)
 
 
 async def _judge_again(
     connection: AsyncConnection,
-    dossier: Dossier,
+    context: OutageContext,
     revision: int,
     verdict: Verdict,
     by: Request,
@@ -88,29 +95,31 @@ async def _judge_again(
     network: str,
 ) -> None:
     """Put the new verdict on record, and what it owes in the place of what the last one did."""
-    outage, policy = dossier.outage, dossier.policy
-    assert dossier.resolved_at is not None
-    debt = await payments.foreseen(connection, network, dossier, revision, verdict, at)
-    await sla.add(connection, outage, revision, verdict, "ruled", policy, at, debt.id)
-    facts = evidence.of_verdict(outage, revision, verdict, policy, dossier.resolved_at, "ruled")
-    told = leaf(f"outage/{outage.id}", "outage.judged", by, at, facts, str(revision))
+    outage, policy = context.outage, context.policy
+    assert context.resolved_at is not None
+    debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
+    await verdicts.add(connection, outage, revision, verdict, "decided", policy, at, debt.id)
+    facts = evidence.of_verdict(outage, revision, verdict, policy, context.resolved_at, "decided")
+    told = make_audit_entry(f"outage/{outage.id}", "outage.judged", by, at, facts, str(revision))
     await events.publish(connection, told)
-    replaced = payment_id(network, dossier.agreement.name, outage.id, revision - 1)
-    await ledger.accrue_instead(connection, debt, replaced)
+    replaced = payment_id(network, context.agreement.name, outage.id, revision - 1)
+    await journal.replace_accrual(connection, debt, replaced)
 
 
-def _decision(ruling: Ruling | None) -> tuple[DisputeStatus, str]:
-    if ruling is None:
-        return DisputeStatus.EXPIRED, "nobody ruled in time; the verdict stands"
-    return (DisputeStatus.RESOLVED if ruling.upheld else DisputeStatus.REJECTED), ruling.note
+def _decision(decision: DisputeDecision | None) -> tuple[DisputeStatus, str]:
+    if decision is None:
+        return DisputeStatus.EXPIRED, "nobody decided in time; the verdict stands"
+    return (DisputeStatus.RESOLVED if decision.upheld else DisputeStatus.REJECTED), decision.note
 
 
-def _verdict(dossier: Dossier, disputed: int, ruling: Ruling | None) -> tuple[int, Verdict]:
-    """Return the revision and the verdict that hold after a ruling on revision `disputed`."""
-    if dossier.judged is None:
-        raise Conflict(f"outage {dossier.outage.id!r} has no verdict to decide a dispute about")
-    if ruling is None or ruling.mttr_minutes is None or dossier.judged[0] > disputed:
-        return dossier.judged
-    verdict = judge(dossier.policy.terms[dossier.outage.severity], ruling.mttr_minutes)
+def _verdict(
+    context: OutageContext, disputed: int, decision: DisputeDecision | None
+) -> tuple[int, Verdict]:
+    """Return the revision and the verdict that hold after a decision on revision `disputed`."""
+    if context.judged is None:
+        raise Conflict(f"outage {context.outage.id!r} has no verdict to decide a dispute about")
+    if decision is None or decision.mttr_minutes is None or context.judged[0] > disputed:
+        return context.judged
+    verdict = judge(context.policy.terms[context.outage.severity], decision.mttr_minutes)
     payable(verdict)  # refused now, not when the money is due
     return disputed + 1, verdict

@@ -5,24 +5,25 @@ from datetime import timedelta
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import disputes, events, outages, webhooks
+from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
-from domain.audit import leaf
+from adapters.postgres.sla import disputes, outages
+from domain.audit import make_audit_entry
 from domain.digests import instant
-from domain.disputes import Filed, Filing
 from domain.events import EventType, event, event_id
-from domain.outages import OutageStatus
+from domain.sla.disputes import FileDisputeInput, FileDisputeResult
+from domain.sla.outages import OutageStatus
 
 
-async def file_dispute(database: Database, filing: Filing) -> Filed:
+async def file_dispute(database: Database, filing: FileDisputeInput) -> FileDisputeResult:
     dispute, at = filing.dispute, filing.at
-    deadline = at + timedelta(seconds=filing.ruling_window_seconds)
+    deadline = at + timedelta(seconds=filing.decision_window_seconds)
     facts = {
         "dispute_id": dispute.id,
         "outage_id": dispute.outage_id,
         "revision": filing.revision,
         "reason": dispute.reason,
-        "ruling_deadline": instant(deadline),
+        "decision_deadline": instant(deadline),
     }
     async with database.transaction() as connection:
         await outages.lock(connection, dispute.outage_id)
@@ -34,14 +35,14 @@ async def file_dispute(database: Database, filing: Filing) -> Filed:
         subject = f"outage/{dispute.outage_id}"
         deliveries = await events.publish(
             connection,
-            leaf(subject, "dispute.filed", dispute.request, at, facts, dispute.id),
+            make_audit_entry(subject, "dispute.filed", dispute.request, at, facts, dispute.id),
             event(EventType.DISPUTE_OPENED, dispute.outage_id, at, facts, dispute.id),
         )
-    return Filed(dispute.id, deadline, deliveries)
+    return FileDisputeResult(dispute.id, deadline, deliveries)
 
 
-async def _standing(connection: AsyncConnection, known: RowMapping) -> Filed:
+async def _standing(connection: AsyncConnection, known: RowMapping) -> FileDisputeResult:
     """Read back a dispute that was recorded by a run whose answer was lost: it is the open one."""
     opened = event_id(EventType.DISPUTE_OPENED, known["outage_id"], known["id"])
-    deliveries = await webhooks.called_for(connection, opened)
-    return Filed(known["id"], known["ruling_deadline"], deliveries)
+    deliveries = await webhooks.find_deliveries(connection, opened)
+    return FileDisputeResult(known["id"], known["decision_deadline"], deliveries)

@@ -1,10 +1,11 @@
 """Take a dispute up: one person reviews it, and everybody sees who."""
 
-from adapters.postgres import disputes, events, outages
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.audit import leaf
-from domain.disputes import ReviewDisputeInput
+from adapters.postgres.sla import disputes, outages
+from domain.audit import make_audit_entry
 from domain.errors import Conflict
+from domain.sla.disputes import ReviewDisputeInput
 
 
 async def review_dispute(database: Database, reviewing: ReviewDisputeInput) -> None:
@@ -26,5 +27,5 @@ async def review_dispute(database: Database, reviewing: ReviewDisputeInput) -> N
         facts = {"dispute_id": dispute_id, "reviewed_by": by.actor}
         subject = f"outage/{reviewing.outage_id}"
         await events.publish(
-            connection, leaf(subject, "dispute.review_began", by, at, facts, dispute_id)
+            connection, make_audit_entry(subject, "dispute.review_began", by, at, facts, dispute_id)
         )

@@ -1,13 +1,14 @@
 """End what was never an outage, without a verdict."""
 
-from adapters.postgres import events, outages
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.audit import leaf
+from adapters.postgres.sla import outages
+from domain.audit import make_audit_entry
 from domain.events import EventType, event
-from domain.outages import Cancelling, Closure, OutageStatus
+from domain.sla.outages import CancelOutageInput, CloseOutageResult, OutageStatus
 
 
-async def cancel_outage(database: Database, cancelling: Cancelling) -> Closure:
+async def cancel_outage(database: Database, cancelling: CancelOutageInput) -> CloseOutageResult:
     outage_id, at = cancelling.outage_id, cancelling.at
     request = cancelling.cancellation.request
     facts = {"outage_id": outage_id, "reason": cancelling.cancellation.reason}
@@ -15,7 +16,7 @@ async def cancel_outage(database: Database, cancelling: Cancelling) -> Closure:
         await outages.move(connection, outage_id, OutageStatus.CANCELLED, closed_at=at)
         deliveries = await events.publish(
             connection,
-            leaf(f"outage/{outage_id}", "outage.cancelled", request, at, facts),
+            make_audit_entry(f"outage/{outage_id}", "outage.cancelled", request, at, facts),
             event(EventType.OUTAGE_CANCELLED, outage_id, at, facts),
         )
-    return Closure(outage_id, deliveries)
+    return CloseOutageResult(outage_id, deliveries)

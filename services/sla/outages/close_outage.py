@@ -1,14 +1,15 @@
 """Close an outage whose payment is proven."""
 
-from adapters.postgres import events, outages
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.audit import by_engine, leaf
+from adapters.postgres.sla import outages
+from domain.audit import by_engine, make_audit_entry
 from domain.events import EventType, event
-from domain.outages import Closure, OutageStatus
-from domain.payments import Closing
+from domain.settlement.payments import CloseOutageInput
+from domain.sla.outages import CloseOutageResult, OutageStatus
 
 
-async def close_outage(database: Database, closing: Closing) -> Closure:
+async def close_outage(database: Database, closing: CloseOutageInput) -> CloseOutageResult:
     outage_id, at = closing.outage_id, closing.at
     facts = {
         "outage_id": outage_id,
@@ -21,7 +22,7 @@ async def close_outage(database: Database, closing: Closing) -> Closure:
         request = by_engine(closing.correlation_id)
         deliveries = await events.publish(
             connection,
-            leaf(f"outage/{outage_id}", "outage.closed", request, at, facts),
+            make_audit_entry(f"outage/{outage_id}", "outage.closed", request, at, facts),
             event(EventType.OUTAGE_CLOSED, outage_id, at, facts),
         )
-    return Closure(outage_id, deliveries)
+    return CloseOutageResult(outage_id, deliveries)

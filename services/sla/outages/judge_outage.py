@@ -5,78 +5,91 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import (
-    attestations,
-    events,
-    execution_modes,
-    ledger,
-    outages,
-    payments,
-    sla,
-    webhooks,
-)
+from adapters.postgres import events, webhooks
+from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
-from adapters.postgres.outages import Dossier
+from adapters.postgres.settlement import payments
+from adapters.postgres.sla import (
+    attestations,
+    execution_modes,
+    outages,
+    verdicts,
+)
+from adapters.postgres.sla.outages import OutageContext
 from domain import evidence
-from domain.audit import leaf
+from domain.audit import make_audit_entry
 from domain.digests import instant
 from domain.events import Event, EventType, event, event_id
-from domain.outages import Judgement, Judging, OutageStatus
-from domain.sla import SlaStatus, Verdict, judge, payable
+from domain.sla.outages import JudgeOutageInput, JudgeOutageResult, OutageStatus
+from domain.sla.verdicts import (
+    SlaStatus,
+    Verdict,
+    judge,
+    payable,
+)
 
 
 async def judge_outage(
-    database: Database, judging: Judging, network: str, *, attests: bool
-) -> Judgement:
-    """Judge once; a repeated run answers what stands. `attests`: it waits for the contract's word."""
+    database: Database, judging: JudgeOutageInput, network: str, *, requires_attestation: bool
+) -> JudgeOutageResult:
+    """Judge once; a repeated run answers what stands. `requires_attestation`: it waits for the contract's confirmation."""
     async with database.transaction() as connection:
-        dossier = await outages.lock(connection, judging.outage_id)
-        if dossier.judged is not None:
-            return await _standing(connection, dossier)
-        return await _judge(connection, dossier, judging, network, attests=attests)
+        context = await outages.lock(connection, judging.outage_id)
+        if context.judged is not None:
+            return await _standing(connection, context)
+        return await _judge(
+            connection, context, judging, network, requires_attestation=requires_attestation
+        )
 
 
 async def _judge(
-    connection: AsyncConnection, dossier: Dossier, judging: Judging, network: str, *, attests: bool
-) -> Judgement:
-    outage, policy = dossier.outage, dossier.policy
+    connection: AsyncConnection,
+    context: OutageContext,
+    judging: JudgeOutageInput,
+    network: str,
+    *,
+    requires_attestation: bool,
+) -> JudgeOutageResult:
+    outage, policy = context.outage, context.policy
     resolution, at = judging.resolution, judging.at
     deadline = at + timedelta(seconds=judging.dispute_window_seconds)
-    resolved_at, mttr = resolution.settled_times(outage)
+    resolved_at, mttr = resolution.get_times(outage)
     verdict = judge(policy.terms[outage.severity], mttr)
     payable(verdict)  # refused now, not when the money is due
     basis = "measured" if resolution.mttr_minutes is None else "stated"
     times = {"resolved_at": resolved_at, "dispute_deadline": deadline}
-    await outages.move(connection, outage.id, OutageStatus.DISPUTABLE, **times, **resolution.told())
-    debt = await payments.foreseen(connection, network, dossier, 1, verdict, at)
-    await sla.add(connection, outage, 1, verdict, basis, policy, at, debt.id)
-    attest = attests or await execution_modes.attests(connection)
+    await outages.move(
+        connection, outage.id, OutageStatus.DISPUTABLE, **times, **resolution.get_notes()
+    )
+    debt = await payments.preview_payment(connection, network, context, 1, verdict, at)
+    await verdicts.add(connection, outage, 1, verdict, basis, policy, at, debt.id)
+    attest = requires_attestation or await execution_modes.requires_attestation(connection)
     if attest:
-        await attestations.want(connection, outage.id, 1, at)
+        await attestations.require_attestation(connection, outage.id, 1, at)
     facts = evidence.of_verdict(outage, 1, verdict, policy, resolved_at, basis)
     facts["dispute_deadline"] = instant(deadline)
     deliveries = await events.publish(
         connection,
-        leaf(f"outage/{outage.id}", "outage.judged", resolution.request, at, facts),
+        make_audit_entry(f"outage/{outage.id}", "outage.judged", resolution.request, at, facts),
         *_judged(outage.id, verdict, at, facts),
     )
-    await ledger.accrue(connection, debt)
-    return Judgement(outage.id, 1, verdict, resolved_at, deadline, deliveries, attest)
+    await journal.accrue(connection, debt)
+    return JudgeOutageResult(outage.id, 1, verdict, resolved_at, deadline, deliveries, attest)
 
 
-async def _standing(connection: AsyncConnection, dossier: Dossier) -> Judgement:
+async def _standing(connection: AsyncConnection, context: OutageContext) -> JudgeOutageResult:
     """Read back a judgement that was recorded by a run whose answer was lost: it stands."""
-    assert dossier.judged is not None
-    assert dossier.resolved_at is not None
-    assert dossier.dispute_deadline is not None
-    outage_id, (revision, verdict) = dossier.outage.id, dossier.judged
+    assert context.judged is not None
+    assert context.resolved_at is not None
+    assert context.dispute_deadline is not None
+    outage_id, (revision, verdict) = context.outage.id, context.judged
     kinds = (EventType.OUTAGE_RESOLVED, EventType.SLA_BREACHED)
-    deliveries = await webhooks.called_for(
+    deliveries = await webhooks.find_deliveries(
         connection, *(event_id(kind, outage_id) for kind in kinds)
     )
-    ended, deadline = dossier.resolved_at, dossier.dispute_deadline
-    attest = await attestations.wanted(connection, outage_id, revision)
-    return Judgement(outage_id, revision, verdict, ended, deadline, deliveries, attest)
+    ended, deadline = context.resolved_at, context.dispute_deadline
+    attest = await attestations.is_required(connection, outage_id, revision)
+    return JudgeOutageResult(outage_id, revision, verdict, ended, deadline, deliveries, attest)
 
 
 def _judged(outage_id: str, verdict: Verdict, at: datetime, facts: dict[str, Any]) -> list[Event]:

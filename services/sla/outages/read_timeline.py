@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.postgres import audit, outages, webhooks
+from adapters.postgres import audit, webhooks
 from adapters.postgres.database import Database
+from adapters.postgres.sla import outages
 
 
 async def read_timeline(database: Database, outage_id: str) -> list[dict[str, Any]]:
@@ -15,7 +16,7 @@ async def read_timeline(database: Database, outage_id: str) -> list[dict[str, An
     """
     async with database.autocommit() as connection:
         await outages.get(connection, outage_id)
-        trail = await audit.trail(connection, f"outage/{outage_id}")
+        trail = await audit.read_trail(connection, f"outage/{outage_id}")
         deliveries = await webhooks.of_outage(connection, outage_id)
     items = [_of_entry(leaf) for leaf in trail]
     items += [_of_delivery(dict(delivery)) for delivery in deliveries]
@@ -24,7 +25,7 @@ async def read_timeline(database: Database, outage_id: str) -> list[dict[str, An
 
 def _of_entry(leaf: Mapping[str, Any]) -> dict[str, Any]:
     same = ("at", "actor", "correlation_id", "evidence", "subject")
-    named = {"step": leaf["action"], "leaf_id": leaf["id"], "leaf_hash": leaf["hash"]}
+    named = {"step": leaf["action"], "entry_id": leaf["id"], "leaf_hash": leaf["hash"]}
     return {name: leaf[name] for name in same} | named
 
 
@@ -44,6 +45,6 @@ def _of_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
             "response_code": delivery["response_code"],
         },
         "subject": None,
-        "leaf_id": None,
+        "entry_id": None,
         "leaf_hash": None,
     }

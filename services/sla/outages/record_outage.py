@@ -2,17 +2,18 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres import events, outages, policies
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.outages import Dossier
+from adapters.postgres.sla import outages, policies
+from adapters.postgres.sla.outages import OutageContext
 from domain import evidence
-from domain.audit import leaf
+from domain.audit import make_audit_entry
 from domain.errors import Conflict
 from domain.events import EventType, event
-from domain.outages import Declaration, Declaring, Recorded
+from domain.sla.outages import Declaration, RecordOutageInput, RecordOutageResult
 
 
-async def record_outage(database: Database, declaring: Declaring) -> Recorded:
+async def record_outage(database: Database, declaring: RecordOutageInput) -> RecordOutageResult:
     """Record an outage once; its id is refused to any other request than the first."""
     declaration, at = declaring.declaration, declaring.at
     outage, request = declaration.outage, declaration.request
@@ -24,22 +25,22 @@ async def record_outage(database: Database, declaring: Declaring) -> Recorded:
         facts = evidence.of_outage(outage, policy)
         deliveries = await events.publish(
             connection,
-            leaf(f"outage/{outage.id}", "outage.declared", request, at, facts),
+            make_audit_entry(f"outage/{outage.id}", "outage.declared", request, at, facts),
             event(EventType.OUTAGE_CREATED, outage.id, at, facts),
         )
-    return Recorded(
+    return RecordOutageResult(
         created,
         outage.fingerprint(),
         request.correlation_id,
         policy.name,
         policy.version,
         policy.dispute_window_seconds,
-        policy.ruling_window_seconds,
+        policy.decision_window_seconds,
         deliveries,
     )
 
 
-async def _known(connection: AsyncConnection, declaration: Declaration) -> Dossier:
+async def _known(connection: AsyncConnection, declaration: Declaration) -> OutageContext:
     """Refuse a declaration whose id is taken, unless this very request took it."""
     outage = declaration.outage
     known = await outages.lock(connection, outage.id)

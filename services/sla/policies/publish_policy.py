@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.postgres import events, policies
+from adapters.postgres import events
 from adapters.postgres.database import Database
-from domain.audit import leaf
+from adapters.postgres.sla import policies
+from domain.audit import make_audit_entry
 from domain.evidence import of_policy
-from domain.outages import Request
-from domain.policies import Policy, check
+from domain.sla.outages import Request
+from domain.sla.policies import Policy, check
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ async def publish_policy(database: Database, command: PublishPolicy) -> Policy:
         policy = await policies.publish(connection, command.policy)
         subject, facts, key = f"policy/{policy.name}", of_policy(policy), str(policy.version)
         await events.publish(
-            connection, leaf(subject, "policy.published", command.request, command.at, facts, key)
+            connection,
+            make_audit_entry(subject, "policy.published", command.request, command.at, facts, key),
         )
     return policy

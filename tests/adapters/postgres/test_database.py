@@ -10,11 +10,11 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.database import Database, dialect_url
 from adapters.postgres.tables import metadata
+from devstack.environment.stack import Stack
 from domain.errors import Refused, Unavailable
-from sandbox.stack import Stack
-from tests.support import settled
+from tests.testkit.api_client import settled
 
-IMMUTABLE = ("entries", "postings", "audit_leaves", "events", "sla_results", "policies")
+IMMUTABLE = ("entries", "postings", "audit_entries", "events", "sla_results", "policies")
 
 
 async def _refusal(database: Database, *statements: str) -> str:
@@ -55,7 +55,7 @@ async def test_an_entry_that_does_not_balance_is_refused_at_commit(
     complaint = await _refusal(
         database,
         f"INSERT INTO entries (id, kind, payment_id, currency, lines, slot)"
-        f" VALUES ('ent_x', 'closing', '{payment}', 'USDC', 2, 0)",
+        f" VALUES ('ent_x', 'adjustment', '{payment}', 'USDC', 2, 0)",
         "INSERT INTO postings VALUES ('ent_x', 1, 'a', 5), ('ent_x', 2, 'b', -4)",
     )
     assert "entry ent_x does not balance" in complaint

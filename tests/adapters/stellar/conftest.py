@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from adapters.stellar.keys import Keys, channel_keypairs
-from adapters.stellar.nodes import Node, Nodes
 from adapters.stellar.rail import Rail
-from domain.payments import Treasury
+from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.signing.keys import Keys, channel_keypairs
+from domain.settlement.payments import Treasury
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.faults.fault_plan import parse_fault_plan
 from stellar_sandbox.network.fault_activation import start_fault_plan

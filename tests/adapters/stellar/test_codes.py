@@ -107,10 +107,10 @@ def test_no_answer_to_a_send_ends_anything() -> None:
 @pytest.mark.parametrize(
     ("code", "remedy"),
     [
-        (xdr.PaymentResultCode.PAYMENT_NO_DESTINATION, Remedy.PARK),
-        (xdr.PaymentResultCode.PAYMENT_NO_TRUST, Remedy.PARK),
-        (xdr.PaymentResultCode.PAYMENT_NOT_AUTHORIZED, Remedy.PARK),
-        (xdr.PaymentResultCode.PAYMENT_LINE_FULL, Remedy.PARK),
+        (xdr.PaymentResultCode.PAYMENT_NO_DESTINATION, Remedy.BLOCK),
+        (xdr.PaymentResultCode.PAYMENT_NO_TRUST, Remedy.BLOCK),
+        (xdr.PaymentResultCode.PAYMENT_NOT_AUTHORIZED, Remedy.BLOCK),
+        (xdr.PaymentResultCode.PAYMENT_LINE_FULL, Remedy.BLOCK),
         (xdr.PaymentResultCode.PAYMENT_SRC_NOT_AUTHORIZED, Remedy.PAGE),
         (xdr.PaymentResultCode.PAYMENT_SRC_NO_TRUST, Remedy.PAGE),
         (xdr.PaymentResultCode.PAYMENT_UNDERFUNDED, Remedy.PAGE),

@@ -1,0 +1,42 @@
+"""Look at every invariant of the journal, tell of what is new, and stop when one is broken."""
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from temporalio import activity
+
+from adapters.postgres.database import Database
+from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegrityResult, Violation
+from services.accounting.integrity.run_integrity_check import InspectJournal, inspect_journal
+from workflows.integrity_checks import IntegrityCheckActivities
+
+log = logging.getLogger(__name__)
+
+
+class IntegrityCheckActivitiesImpl(IntegrityCheckActivities):
+    def __init__(self, database: Database, overdue: timedelta, *, stops: bool = True) -> None:
+        """`overdue` is how long money may be on its way; `stops` lets a broken promise open the circuit breaker."""
+        self.database = database
+        self.overdue = overdue
+        self.stops = stops
+
+    @activity.defn
+    async def check_integrity(self, order: CheckIntegrityInput) -> CheckIntegrityResult:
+        wanted = InspectJournal(order, self.overdue, self.stops)
+        inspected = await inspect_journal(self.database, wanted)
+        if inspected.obstacle:
+            log.info("not inspected: %s", inspected.obstacle)
+        _alarm(inspected.new)
+        return inspected.inspection
+
+
+def _alarm(new: Sequence[Violation]) -> None:
+    """Call for people, once for each violation."""
+    for each in new:
+        if each.overdue:
+            log.warning("overdue: %s: %s", each.subject, each.detail)
+        else:
+            log.error(
+                "ALARM: invariant %s is violated: %s: %s", each.invariant, each.subject, each.detail
+            )

@@ -1,0 +1,88 @@
+"""Read what the chain says of our treasuries, and hold the book against it."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+
+from temporalio import activity
+
+from adapters.postgres import networks
+from adapters.postgres.database import Database
+from adapters.stellar.rpc.treasury_history import TreasuryHistory
+from domain.accounting.breaks import Break
+from domain.accounting.reconciliation import Comparison, ReconciliationRun, start
+from domain.errors import ChainMismatch, ChainUnavailable
+from domain.settlement.payments import Treasury
+from services.accounting.reconciliation.compare_chain import CompareChain, compare_chain
+from services.accounting.reconciliation.keep_page import keep_page
+from services.accounting.reconciliation.read_cursor import read_cursor
+from workflows.reconciliation import ReconciliationActivities
+
+log = logging.getLogger(__name__)
+# A long absence is made up for in several runs, so that each compares what it has.
+PAGES_MAX = 20
+# Nor is what is there left waiting for a node that is slow: the next run reads on.
+READ_FOR_SECONDS = 15.0
+
+
+class ReconciliationActivitiesImpl(ReconciliationActivities):
+    def __init__(
+        self,
+        database: Database,
+        history: TreasuryHistory,
+        treasuries: Mapping[str, Treasury],
+        *,
+        stops: bool = True,
+    ) -> None:
+        """`stops` lets money that nothing explains open the circuit breaker."""
+        self.database = database
+        self.history = history
+        self.treasuries = treasuries
+        self.stops = stops
+
+    @activity.defn
+    async def read_chain(self, run: ReconciliationRun) -> int:
+        await self._survey()
+        extent = await self.history.extent()
+        cursor = await read_cursor(self.database)
+        read, network = cursor.ledger, self.history.identity.passphrase
+        if cursor.passphrase not in (None, network):
+            raise ChainMismatch(f"what was read is of {cursor.passphrase!r}, not {network!r}")
+        begin = start(read, cursor.first_booked, extent)
+        if begin.gap is not None and not extent.all_heard:
+            # Ledgers are given up only when nobody has them.
+            raise ChainUnavailable(
+                "an RPC node that does not answer may have history the others have dropped; it is asked again"
+            )
+        if begin.ledger > extent.latest:
+            return read or 0  # nothing new, or a node that lags: it is asked again
+        count, end = 0, time.monotonic() + READ_FOR_SECONDS
+        async for page in self.history.pages(begin.ledger):
+            await keep_page(self.database, network, begin, page)
+            read, count = max(page.ledger, read or 0), count + 1
+            if count >= PAGES_MAX or time.monotonic() > end:
+                break
+        return read or 0
+
+    async def _survey(self) -> None:
+        """Read no other chain than the book's; what is seen of it, every process may know."""
+        async with self.database.autocommit() as connection:
+            known = await networks.known(connection, self.history.identity.passphrase)
+        standing = await self.history.survey(known)
+        async with self.database.autocommit() as connection:
+            await networks.remember(connection, standing)
+
+    @activity.defn
+    async def compare_journal(self, run: ReconciliationRun) -> Comparison:
+        compared = await compare_chain(
+            self.database, CompareChain(run, self.treasuries, self.stops)
+        )
+        _alarm(compared.new)
+        return compared.comparison
+
+
+def _alarm(new: Sequence[Break]) -> None:
+    """Call for people, once for each break."""
+    for each in new:
+        urgency = "look now" if each.unexplained else "look today"
+        log.warning("break %s (%s, %s): %s", each.id, each.kind, urgency, each.detail)

@@ -1,0 +1,138 @@
+"""Sign for what is reserved, send what is stored, watch for it, and bid more for its place."""
+
+from collections.abc import Sequence
+
+from temporalio import activity
+
+from activities.settlement.limits import SigningGate
+from adapters.failpoints import reach
+from adapters.postgres.database import Database
+from adapters.postgres.settlement.attempts import Reservation
+from adapters.stellar.rail import Rail
+from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
+from domain.errors import ChainUnavailable, Obstructed
+from domain.settlement.allocations import Transfer
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    Observation,
+    SettlementRail,
+)
+from domain.settlement.envelopes import (
+    Envelope,
+    SendAnswer,
+    SendStatus,
+    calls_for_a_raise,
+)
+from services.settlement.attempts.keep_bid import keep_bid
+from services.settlement.attempts.keep_submission import keep_submission
+from services.settlement.attempts.read_attempt import read_bids, read_hashes, read_proof
+from workflows.attempts import AttemptActivities
+
+
+class AttemptActivitiesImpl(AttemptActivities):
+    def __init__(self, database: Database, rail: Rail, gate: SigningGate | None = None) -> None:
+        self.database = database
+        self.rail = rail
+        self.gate = gate or SigningGate(database)
+
+    @activity.defn
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
+        if (silence := await self.gate.get_send_obstacle()) is not None:
+            return SendAnswer(SendStatus.NOT_SENT, silence.sentence)
+        answer = await self.rail.send(attempt.envelope_xdr)
+        reach("after_send")
+        await keep_submission(self.database, attempt, answer)
+        await self.gate.circuit_breaker.record_answer(answer, attempt.payment_id)
+        reach("after_note")
+        return answer
+
+    @activity.defn
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        reach("before_observe")
+        observation = await self.rail.observe(attempt, lambda: self.signed(attempt))
+        if observation.outcome is AttemptOutcome.FOREIGN:
+            observation = await read_proof(self.database, attempt) or observation
+        reach("after_observe")
+        return observation
+
+    @activity.defn
+    async def raise_fee(self, attempt: Attempt) -> Attempt:
+        if await self.gate.get_send_obstacle():
+            return attempt
+        bids = await read_bids(self.database, attempt)
+        held = bids.reservation
+        if held is None or held.envelope is None or held.envelope.inner_hash != attempt.hash:
+            return attempt  # it has come to an end, or other bytes have taken its place
+        if held.envelope.hash != attempt.newest_hash:
+            return attempt_of(held, held.envelope, resumed=True)
+        signed_at_ledger = attempt.max_ledger - LEDGERS_TO_LIVE
+        passed = await self.rail.latest_ledger() - signed_at_ledger
+        if not calls_for_a_raise(bids.answers, bids.raises, passed):
+            return attempt
+        higher = self.rail.raised(held.envelope)
+        if higher is None:
+            return attempt
+        reach("after_raise_sign")
+        # Kept before it is sent, as all bytes are.
+        highest = await keep_bid(self.database, held, higher)
+        reach("after_raise_store")
+        return attempt_of(held, highest, resumed=True)
+
+    async def sign(
+        self,
+        held: Reservation,
+        transfers: Sequence[Transfer],
+        rail: SettlementRail,
+        times_signed: int,
+    ) -> Envelope:
+        """
+        Sign for those who ride; where bytes died before and nobody can be paid as things stand,
+        sign a no-op transaction: it uses up the sequence, so that no channel waits until somebody acts.
+
+        Raises Obstructed when not even that can be signed, ChainUnavailable when a node lags.
+        """
+        try:
+            envelope = await self.rail.sign(
+                transfers, rail, held.channel, held.sequence, times_signed
+            )
+        except Obstructed as error:
+            if held.envelope is None:
+                raise
+            envelope = await self.rail.sign_noop(
+                held.channel, held.sequence, times_signed, error.reason
+            )
+        if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
+            raise ChainUnavailable(
+                "the RPC node is behind the ledger that proved the last envelope expired; it is asked again"
+            )
+        return envelope
+
+    async def quarantined(self, attempt: Attempt, correlation_id: str) -> None:
+        """Somebody else may hold our seeds: nothing new is settled until a person has looked."""
+        await self.gate.circuit_breaker.trip(
+            f"payment {attempt.payment_id} is quarantined: bytes we do not know used channel "
+            f"{attempt.channel}",
+            correlation_id,
+        )
+
+    async def signed(self, attempt: Attempt) -> list[str]:
+        """Return every inner hash ever signed for an attempt."""
+        return await read_hashes(self.database, attempt)
+
+
+def attempt_of(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attempt:
+    """Return what a workflow carries of a reservation and the bytes stored for it."""
+    return Attempt(
+        held.payment_id,
+        held.n,
+        held.channel,
+        held.sequence,
+        envelope.max_ledger,
+        envelope.inner_hash,
+        envelope.xdr,
+        resumed,
+        envelope.hash,
+        envelope.noop_reason,
+        envelope.voids_code,
+    )

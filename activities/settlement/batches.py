@@ -1,0 +1,177 @@
+"""Settle many payments by one transaction: gather, leave out, sign, store; book or eject."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.settlement.allocations import call_back_stopped, remove_obstructed
+from activities.settlement.attempts import AttemptActivitiesImpl, attempt_of
+from activities.settlement.limits import SigningGate
+from adapters.failpoints import reach
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import allocations, batches
+from adapters.postgres.settlement.attempts import Reservation
+from adapters.stellar.rail import Rail
+from domain.errors import Obstructed, TryAgain
+from domain.reasons import Reason
+from domain.settlement.allocations import Transfer
+from domain.settlement.attempts import Attempt
+from domain.settlement.batches import (
+    Batch,
+    FailBatchResult,
+    FormBatchesInput,
+    ObservedBatch,
+    Plan,
+    PrepareBatchResult,
+)
+from domain.settlement.envelopes import Envelope
+from domain.settlement.payments import PaymentStatus
+from services.settlement.attempts.release_reservation import release_reservation
+from services.settlement.batches.begin_batch import begin_batch
+from services.settlement.batches.confirm_batch import confirm_batch
+from services.settlement.batches.fail_batch import fail_batch
+from services.settlement.batches.keep_batch_envelope import keep_batch_envelope
+from services.settlement.batches.quarantine_batch import quarantine_batch
+from services.settlement.batches.read_batch import read_batch, read_preparation
+from services.settlement.batches.stop_batch import StopBatch, stop_batch
+from workflows.batches import BatchActivities
+
+LOOK_EVERY_SECONDS = 0.2
+LOOK_FOR_SECONDS = 60.0
+AT_ONCE_MAX = 20
+
+
+class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
+    def __init__(
+        self, database: Database, rail: Rail, plan: Plan, gate: SigningGate | None = None
+    ) -> None:
+        super().__init__(database, rail, gate)
+        self.plan = plan
+
+    @activity.defn
+    async def form_batches(self, gathering: FormBatchesInput) -> list[Batch] | None:
+        if gathering.first or activity.info().attempt > 1:
+            async with self.database.autocommit() as connection:
+                if lost := await batches.list_open(connection):
+                    return lost
+        if not self.plan.batches_payments:
+            return None  # what was gathered under other settings is lived for all the same
+        found: list[Batch] = []
+        end = time.monotonic() + LOOK_FOR_SECONDS
+        while time.monotonic() < end and len(found) < AT_ONCE_MAX:
+            batch = None
+            if await self.gate.get_send_obstacle() is None:
+                reach("before_reserve")
+                now, ours = datetime.now(UTC), self.rail.channels
+                batch = await begin_batch(self.database, self.plan, ours, now)
+            if batch is not None:
+                reach("after_reserve")
+                found.append(batch)
+            elif found:
+                break
+            else:
+                activity.heartbeat()
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+        return found
+
+    @activity.defn
+    async def prepare_batch(self, batch: Batch) -> PrepareBatchResult:
+        record = await read_batch(self.database, batch)
+        held, members, transfers = record.reservation, record.members, record.transfers
+        if held is None or held.succeeded:
+            return await read_preparation(self.database, batch, None)
+        times_signed = 0
+        if held.envelope is not None:
+            attempt = attempt_of(held, held.envelope, resumed=True)
+            if not await self.rail.is_dead(attempt):
+                return await read_preparation(self.database, batch, attempt)
+            times_signed = len(await self.signed(attempt))
+        elif transfers and (obstacles := await self.rail.obstacles(transfers)):
+            await remove_obstructed(self.database, held, transfers, obstacles)
+            raise TryAgain(f"batch {batch.id} goes on without {len(obstacles)} transfers")
+        if transfers and (silence := await self.gate.get_send_obstacle()):
+            if held.envelope is not None:
+                return await self._stuck(batch, held.envelope, silence, PaymentStatus.ON_HOLD)
+            return await read_preparation(self.database, batch, None, silence)
+        if held.envelope is not None and (made := await self.gate.find_out_of_band(*members)):
+            why = next(iter(made.values())).obstacle
+            return await self._stuck(batch, held.envelope, why, PaymentStatus.BLOCKED)
+        if held.envelope is None and (
+            left := await call_back_stopped(self.database, self.gate, held, members, transfers)
+        ):
+            raise TryAgain(f"batch {batch.id} goes on without {left} payments")
+        return await self._signed_anew(batch, held, transfers, times_signed)
+
+    async def _signed_anew(
+        self, batch: Batch, held: Reservation, transfers: Sequence[Transfer], times_signed: int
+    ) -> PrepareBatchResult:
+        if sum(len(transfer.allocations) for transfer in transfers) != held.members:
+            raise TryAgain(f"batch {batch.id} lost a payment meanwhile; read it again")
+        async with self.database.autocommit() as connection:
+            rail = await allocations.get_rail(connection, batch)
+        if not transfers:
+            emptied = await read_preparation(self.database, batch, None)
+            await release_reservation(self.database, held)
+            return emptied
+        try:
+            envelope = await self.sign(held, transfers, rail, times_signed)
+        except Obstructed as error:
+            if held.envelope is not None:
+                return await self._stuck(batch, held.envelope, error.reason, PaymentStatus.BLOCKED)
+            obstacles = dict.fromkeys(_numbers(transfers), error.reason)
+            await remove_obstructed(self.database, held, transfers, obstacles)
+            raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
+        reach("after_sign")
+        # Committed before the first byte leaves the process.
+        stored = await keep_batch_envelope(self.database, batch, held, envelope, transfers)
+        reach("after_store")
+        attempt = attempt_of(held, stored, resumed=stored is not envelope)
+        return await read_preparation(self.database, batch, attempt)
+
+    async def _stuck(
+        self, batch: Batch, dead: Envelope, obstacle: Reason, status: PaymentStatus
+    ) -> PrepareBatchResult:
+        """
+        Bytes that are dead by now cannot be followed by others. Nobody may leave, the pair is
+        theirs until it is consumed: all are told what must change, and wait together.
+        """
+        stop = StopBatch(batch, obstacle, status, dead.max_ledger, datetime.now(UTC))
+        deliveries = await stop_batch(self.database, stop)
+        prepared = await read_preparation(self.database, batch, None, obstacle)
+        return replace(prepared, deliveries=[*prepared.deliveries, *deliveries])
+
+    @activity.defn
+    async def confirm_batch(self, observed: ObservedBatch) -> list[str]:
+        settled = await confirm_batch(self.database, observed)
+        reach("after_book")
+        return settled
+
+    @activity.defn
+    async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
+        found = await self._found(observed.batch, observed.attempt)
+        ejection = await fail_batch(self.database, observed, found, self.rail.channels)
+        reach("after_fail")
+        return ejection
+
+    async def _found(self, batch: Batch, attempt: Attempt) -> dict[int, Reason]:
+        """A no-op transaction names nobody: the network is asked whose fault it was that one was needed."""
+        if attempt.voids_code is None:
+            return {}
+        transfers = (await read_batch(self.database, batch)).transfers
+        return await self.rail.obstacles(transfers) if transfers else {}
+
+    @activity.defn
+    async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:
+        deliveries = await quarantine_batch(self.database, observed)
+        if deliveries is None:
+            return []  # a person was faster
+        await self.quarantined(observed.attempt, observed.batch.id)
+        return deliveries
+
+
+def _numbers(transfers: Sequence[Transfer]) -> list[int]:
+    return [transfer.number for transfer in transfers]

@@ -1,0 +1,73 @@
+"""Hold the circuit breaker: ask whether it is open, and open it when the answers of the network say so."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import circuit_breakers
+from adapters.stellar.codes.transactions import ALARMING
+from domain.settlement.circuit_breakers import CircuitBreakerLimits, FailureCounter
+from domain.settlement.envelopes import SendAnswer
+from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
+
+log = logging.getLogger(__name__)
+# An order to stop is heard by every worker within this time, at two reads a second.
+FRESH_SECONDS = 0.5
+Page = Callable[[list[str]], Awaitable[None]]
+
+
+async def _to_nobody(deliveries: list[str]) -> None:
+    """Deliveries that nobody starts here stay on record as pending."""
+
+
+class CircuitBreaker:
+    """
+    The one way those who settle open the circuit breaker; reconciliation opens it in the transaction that
+    finds a reason. `page` starts the deliveries of the event, so that subscribers are woken.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tolerance: CircuitBreakerLimits | None = None,
+        page: Page = _to_nobody,
+    ) -> None:
+        self.database = database
+        self.watch = FailureCounter(tolerance or CircuitBreakerLimits(), ALARMING)
+        self.page = page
+        self._reason: str | None = None
+        self._read_at = -FRESH_SECONDS
+        self._reading = asyncio.Lock()
+
+    async def reason(self) -> str | None:
+        """Return why the circuit breaker is open; None while it is closed."""
+        async with self._reading:  # those who ask meanwhile wait for the one answer
+            if time.monotonic() - self._read_at >= FRESH_SECONDS:
+                async with self.database.autocommit() as connection:
+                    found = await circuit_breakers.get_state(connection)
+                self._reason = found.reason if found.is_open else None
+                self._read_at = time.monotonic()
+            return self._reason
+
+    def forget(self) -> None:
+        """What was read last is out of date."""
+        self._read_at = -FRESH_SECONDS
+
+    async def record_answer(self, answer: SendAnswer, correlation_id: str) -> None:
+        """Take the answer to a send; one bad one too many opens the circuit breaker."""
+        why = self.watch.record_answer(answer, datetime.now(UTC))
+        if why is not None:
+            await self.trip(why, correlation_id)
+
+    async def trip(self, reason: str, correlation_id: str) -> None:
+        """Open the circuit breaker, and page; an open one is left as it is."""
+        wanted = SwitchHalt.by_engine(reason, correlation_id, datetime.now(UTC))
+        deliveries = await switch_halt(self.database, wanted)
+        self.forget()
+        if deliveries is None:
+            return
+        log.error("the circuit breaker is open, nothing new is settled: %s", reason)
+        await self.page(deliveries)

@@ -1,0 +1,158 @@
+"""Move the money: reserve, sign, store, and only then send; book what is proven."""
+
+from dataclasses import replace
+
+from temporalio import activity
+
+from activities.settlement.attempts import AttemptActivitiesImpl, attempt_of
+from activities.settlement.limits import SigningGate
+from adapters.failpoints import reach
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import attempts
+from adapters.postgres.settlement.attempts import Reservation
+from adapters.stellar.rail import Rail
+from domain.errors import Obstructed, TryAgain
+from domain.settlement.allocations import make_single_transfer
+from domain.settlement.attempts import ObservedAttempt, PreparePaymentResult, SettlementRail
+from domain.settlement.manual_matches import AdoptTransferInput, OutOfBandTransfer
+from domain.settlement.payments import BlockPaymentInput, Payment, Receipt
+from services.settlement.attempts.release_reservation import release_reservation
+from services.settlement.batches.join_batching import join_batching
+from services.settlement.payments.confirm_payment import confirm_payment
+from services.settlement.payments.fail_attempt import fail_attempt
+from services.settlement.payments.keep_envelope import keep_envelope
+from services.settlement.payments.match_transfer import match_transfer
+from services.settlement.payments.quarantine_payment import quarantine_payment
+from services.settlement.payments.read_receipt import read_receipt
+from services.settlement.payments.reserve_channel import reserve_channel
+from services.settlement.payments.stop_payment import stop_payment
+from workflows.payments import PaymentActivities
+
+
+class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
+    """With `batches_payments`, payments are settled together, and here only made ready for it."""
+
+    def __init__(
+        self,
+        database: Database,
+        rail: Rail,
+        gate: SigningGate | None = None,
+        *,
+        batches_payments: bool = False,
+    ) -> None:
+        super().__init__(database, rail, gate)
+        self.batches_payments = batches_payments
+
+    @activity.defn
+    async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
+        made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
+        if made is not None and made.matched:
+            return PreparePaymentResult(None, receipt=await read_receipt(self.database, payment))
+        if (held_back := await self.gate.find_hold(payment)) is not None:
+            return await self._kept_out(payment, held_back)
+        reach("before_reserve")
+        held = await self._reserved(payment, made)
+        if isinstance(held, PreparePaymentResult):
+            return held
+        reach("after_reserve")
+        if held.succeeded:
+            return PreparePaymentResult(None, receipt=await read_receipt(self.database, payment))
+        if held.batched:
+            return PreparePaymentResult(None, in_batch=True)
+        times_signed = 0
+        if held.envelope is not None:
+            attempt = attempt_of(held, held.envelope, resumed=True)
+            if not await self.rail.is_dead(attempt):
+                return PreparePaymentResult(attempt)
+            times_signed = len(await self.signed(attempt))
+        return await self._signed_anew(payment, held, times_signed)
+
+    async def _signed_anew(
+        self, payment: Payment, held: Reservation, times_signed: int
+    ) -> PreparePaymentResult:
+        # Asked again now that it is reserved for: an approval that was voided before does not count
+        # any more, and none is voided from now on.
+        if (stopped := await self.gate.find_hold(payment) or await self.gate.pause()) is not None:
+            return await self._given_back(held, stopped)
+        # And it was reserved before this is read: whoever adopts a transfer sees one or the other.
+        if made := await self.gate.find_out_of_band(payment.id):
+            return await self._given_back(
+                held, PreparePaymentResult(None, made[payment.id].obstacle)
+            )
+        try:
+            envelope = await self.sign(
+                held, [make_single_transfer(payment)], SettlementRail.SOROBAN, times_signed
+            )
+        except Obstructed as error:
+            return await self._given_back(held, PreparePaymentResult(None, error.reason))
+        reach("after_sign")
+        # Committed before the first byte leaves the process.
+        stored = await keep_envelope(self.database, payment, held, envelope)
+        reach("after_store")
+        return PreparePaymentResult(attempt_of(held, stored, resumed=stored is not envelope))
+
+    async def _reserved(
+        self, payment: Payment, made: OutOfBandTransfer | None
+    ) -> Reservation | PreparePaymentResult:
+        """Reserve a (channel, sequence); or say what the payment waits for instead."""
+        if self.batches_payments:
+            held = await join_batching(self.database, payment.id, wanted=made is None)
+            if held is not None:
+                return held
+            if made is not None:
+                return PreparePaymentResult(None, made.obstacle)
+            return PreparePaymentResult(None, in_batch=True)
+        found = await reserve_channel(self.database, payment, self.rail.channels)
+        if isinstance(found, Reservation):
+            return found
+        return PreparePaymentResult(None, again_at=found.next_check(self.gate.now()), queued=True)
+
+    async def _kept_out(self, payment: Payment, why: PreparePaymentResult) -> PreparePaymentResult:
+        """A limit stops it; what a run that died had reserved for it, others may have."""
+        async with self.database.autocommit() as connection:
+            held = await attempts.get_reservation(connection, payment.id)
+        if held is None or held.batched:
+            return why
+        # Had it bytes that may still land, nobody would have been asked whether it may go.
+        return await self._given_back(held, why)
+
+    async def _given_back(
+        self, held: Reservation, why: PreparePaymentResult
+    ) -> PreparePaymentResult:
+        """Nothing can be signed now: others may have the channel, unless bytes died on it."""
+        if held.envelope is not None:
+            return replace(why, dead_after=held.envelope.max_ledger)
+        if not await release_reservation(self.database, held):
+            raise TryAgain(
+                f"payment {held.payment_id} was changed by another process meanwhile; read it again"
+            )
+        return why
+
+    @activity.defn
+    async def confirm_payment(self, observed: ObservedAttempt) -> Receipt:
+        receipt = await confirm_payment(self.database, observed)
+        reach("after_book")
+        return receipt
+
+    @activity.defn
+    async def match_transfer(self, adopting: AdoptTransferInput) -> None:
+        await match_transfer(self.database, adopting)
+
+    @activity.defn
+    async def fail_attempt(self, observed: ObservedAttempt) -> None:
+        await fail_attempt(self.database, observed)
+        reach("after_fail")
+
+    @activity.defn
+    async def block_payment(self, parking: BlockPaymentInput) -> list[str]:
+        deliveries = await stop_payment(self.database, parking)
+        reach("after_block")
+        return deliveries
+
+    @activity.defn
+    async def quarantine_payment(self, observed: ObservedAttempt) -> list[str]:
+        deliveries = await quarantine_payment(self.database, observed)
+        if deliveries is None:
+            return []  # a person was faster
+        await self.quarantined(observed.attempt, observed.payment.correlation_id)
+        return deliveries

@@ -1,0 +1,51 @@
+"""Ask the network about wallets, and sign and check the challenges that prove them."""
+
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from adapters.postgres.database import Database
+from adapters.stellar.accounts.wallets import WalletAccounts, befriend
+from domain.errors import Conflict
+from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
+from services.settlement.wallets.keep_challenge import keep_challenge
+from services.settlement.wallets.keep_readiness import keep_readiness
+from services.settlement.wallets.prove_wallet import ProveWallet, prove_wallet
+from workflows.wallets import WalletActivities
+
+
+class WalletActivitiesImpl(WalletActivities):
+    def __init__(
+        self, database: Database, accounts: WalletAccounts, friendbot_url: str | None
+    ) -> None:
+        self.database = database
+        self.accounts = accounts
+        self.friendbot_url = friendbot_url
+
+    @activity.defn
+    async def read_wallet(self, address: str) -> Readiness:
+        read = await self.accounts.read(address)
+        await keep_readiness(self.database, read)
+        return read
+
+    @activity.defn
+    async def challenge_wallet(self, address: str) -> Challenge:
+        given = self.accounts.challenge(address)
+        await keep_challenge(self.database, given)
+        return given
+
+    @activity.defn
+    async def prove_wallet(self, proof: SignedChallenge) -> Readiness:
+        hash_ = await self.accounts.check(proof)
+        read = await self.accounts.read(proof.address)
+        workflow_id = activity.info().workflow_id or ""
+        proven = ProveWallet(read, hash_, workflow_id, datetime.now(UTC))
+        await prove_wallet(self.database, proven)
+        return read
+
+    @activity.defn
+    async def fund_wallet(self, address: str) -> Readiness:
+        if self.friendbot_url is None:
+            raise Conflict("only a test network has a friendbot; fund the account from another one")
+        await befriend(self.friendbot_url, address)
+        return await self.read_wallet(address)

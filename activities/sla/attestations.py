@@ -1,0 +1,125 @@
+"""Have the SLA contract confirm a verdict: sign, store, and only then send; book what it said."""
+
+import asyncio
+import logging
+
+from temporalio import activity
+
+from activities.settlement.limits import SigningGate
+from adapters.postgres.database import Database
+from adapters.postgres.sla import attestations, outages
+from adapters.stellar.finality.sla_contract import Calculator
+from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, TryAgain
+from domain.settlement.envelopes import SendAnswer, SendStatus
+from domain.sla.attestations import (
+    Attestation,
+    Call,
+    CallStatus,
+    ConcludeAttestationInput,
+    ConcludeAttestationResult,
+    PrepareCallResult,
+)
+from services.sla.attestations.begin_call import begin_call
+from services.sla.attestations.conclude_attestation import conclude_attestation
+from services.sla.attestations.keep_call import keep_call
+from services.sla.attestations.keep_outcome import keep_outcome
+from services.sla.attestations.raise_call import raise_call
+from workflows.attestations import AttestationActivities
+
+log = logging.getLogger(__name__)
+# How long one waits for another's call before seeing it through oneself.
+PATIENCE_SECONDS, LOOK_EVERY_SECONDS = 6.0, 0.25
+
+
+class AttestationActivitiesImpl(AttestationActivities):
+    def __init__(
+        self, database: Database, calculator: Calculator | None, gate: SigningGate | None = None
+    ) -> None:
+        self.database = database
+        self._calculator = calculator
+        self.gate = gate or SigningGate(database)
+
+    @property
+    def calculator(self) -> Calculator:
+        if self._calculator is None:
+            raise ContractMismatch(
+                "this worker does not call the SLA contract; start it with CONTRACT_EXECUTION_MODE=soroban"
+            )
+        return self._calculator
+
+    @activity.defn
+    async def prepare_call(self, attestation: Attestation) -> PrepareCallResult:
+        calculator = self.calculator
+        order = await begin_call(self.database, attestation, calculator.source)
+        if order is None:
+            return PrepareCallResult(None)
+        if (known := order.open_call) is not None:
+            return PrepareCallResult(known, mine=_of(attestation, known))
+        if (held_back := await self.gate.pause()) is not None:
+            raise TryAgain(held_back.why)
+        try:
+            signed = await calculator.sign_call(
+                order.symbol, order.severity, order.mttr_minutes, order.times_expired
+            )
+        except ContractRefused as error:
+            return PrepareCallResult(None, problem=str(error))
+        # Committed before the first byte leaves the process.
+        known = await keep_call(self.database, attestation, signed)
+        if known is None:
+            raise ChainUnavailable(
+                "the RPC node is behind the operator's last call; it is asked again"
+            )
+        return PrepareCallResult(known, mine=_of(attestation, known))
+
+    @activity.defn
+    async def execute_call(self, turn: PrepareCallResult) -> CallStatus:
+        assert turn.call is not None
+        if not turn.mine:
+            status = await self._ended(turn.call)
+            if status is not CallStatus.OPEN:
+                return status
+        answer, call = await self._sent(turn.call)
+        outcome = await self.calculator.watch(call, str(answer))
+        if outcome.status is not CallStatus.OPEN:
+            await keep_outcome(self.database, call, outcome)
+        if outcome.status is CallStatus.LOST:
+            log.error("ALARM: call %s: %s", call.hash, outcome.reason)
+        return outcome.status
+
+    async def _sent(self, call: Call) -> tuple[SendAnswer, Call]:
+        """Send the stored bytes; and more bid for their place, while that is what they lack."""
+        while True:
+            if (silence := await self.gate.get_send_obstacle()) is not None:
+                return SendAnswer(SendStatus.NOT_SENT, silence.sentence), call
+            answer = await self.calculator.send(call)
+            await self.gate.circuit_breaker.record_answer(answer, await self._correlation_id(call))
+            higher = await self.calculator.raised(call, answer)
+            if higher is None:
+                return answer, call
+            # Kept before it is sent, as all bytes are.
+            call = await raise_call(self.database, call, higher)
+
+    async def _correlation_id(self, call: Call) -> str:
+        async with self.database.autocommit() as connection:
+            return await outages.correlation_id(connection, call.outage_id)
+
+    @activity.defn
+    async def conclude_attestation(
+        self, concluding: ConcludeAttestationInput
+    ) -> ConcludeAttestationResult:
+        return await conclude_attestation(self.database, concluding)
+
+    async def _ended(self, call: Call) -> CallStatus:
+        """Wait a while for whoever made this call to see it through."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + PATIENCE_SECONDS
+        while True:
+            async with self.database.autocommit() as connection:
+                status = await attestations.call_status(connection, call)
+            if status is not CallStatus.OPEN or loop.time() >= end:
+                return status
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+def _of(attestation: Attestation, call: Call) -> bool:
+    return (call.outage_id, call.revision) == (attestation.outage_id, attestation.revision)

@@ -1,0 +1,40 @@
+"""Keep the record of a dispute: filed, and decided once."""
+
+from temporalio import activity
+
+from adapters.postgres.database import Database
+from domain.sla.disputes import (
+    DecideDisputeInput,
+    FileDisputeInput,
+    FileDisputeResult,
+    ReviewDisputeInput,
+)
+from domain.sla.outages import JudgeOutageResult
+from services.sla.disputes.decide_dispute import decide_dispute
+from services.sla.disputes.file_dispute import file_dispute
+from services.sla.disputes.review_dispute import review_dispute
+from workflows.disputes import DisputeActivities
+
+
+class DisputeActivitiesImpl(DisputeActivities):
+    def __init__(
+        self, database: Database, network: str, *, requires_attestation: bool = False
+    ) -> None:
+        self.database = database
+        self.network = network
+        # Verdicts wait for the SLA contract's confirmation.
+        self.requires_attestation = requires_attestation
+
+    @activity.defn
+    async def file_dispute(self, filing: FileDisputeInput) -> FileDisputeResult:
+        return await file_dispute(self.database, filing)
+
+    @activity.defn
+    async def review_dispute(self, reviewing: ReviewDisputeInput) -> None:
+        await review_dispute(self.database, reviewing)
+
+    @activity.defn
+    async def decide_dispute(self, deciding: DecideDisputeInput) -> JudgeOutageResult:
+        return await decide_dispute(
+            self.database, deciding, self.network, requires_attestation=self.requires_attestation
+        )

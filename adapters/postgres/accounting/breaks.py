@@ -1,0 +1,230 @@
+"""Breaks in the database: found once, however often they are seen, and closed once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, RowMapping, exists, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import transitions
+from adapters.postgres.tables import breaks, envelopes
+from domain.accounting.breaks import (
+    AdjustmentKind,
+    Break,
+    BreakClosure,
+    BreakKind,
+    BreakRecord,
+    BreakStatus,
+    Moved,
+)
+from domain.errors import NotFound
+from domain.settlement.payments import Treasury
+
+_COLUMNS = (
+    *("id", "kind", "subject", "detail", "payment_id", "number", "transaction_hash", "treasury"),
+    *("journal_stroops", "chain_stroops", "owed_to"),
+)
+# As many in one statement, which can name so many values and no more.
+_TOGETHER = 1000
+
+
+async def keep(connection: AsyncConnection, found: Sequence[Break], at: datetime) -> list[Break]:
+    """Write down what was found; return those never found before."""
+    # Always in the same order, so that two runs at once wait for each other and never for ever.
+    ordered = sorted({each.id: each for each in found}.items())
+    return [
+        each
+        for start in range(0, len(ordered), _TOGETHER)
+        for each in await _keep(connection, ordered[start : start + _TOGETHER], at)
+    ]
+
+
+async def _keep(
+    connection: AsyncConnection, ordered: Sequence[tuple[str, Break]], at: datetime
+) -> list[Break]:
+    rows = [
+        {name: getattr(each, name) for name in _COLUMNS} | {"found_at": at, "last_seen_at": at}
+        for _, each in ordered
+    ]
+    added = await connection.execute(
+        insert(breaks).values(rows).on_conflict_do_nothing().returning(breaks.c.id)
+    )
+    new = set(added.scalars())
+    # In the order in which whoever closes them locks them.
+    seen = (
+        select(breaks.c.id)
+        .where(breaks.c.id.in_([id_ for id_, _ in ordered]), breaks.c.last_seen_at < at)
+        .order_by(breaks.c.id)
+        .with_for_update()
+    )
+    await connection.execute(update(breaks).where(breaks.c.id.in_(seen)).values(last_seen_at=at))
+    return [each for id_, each in ordered if id_ in new]
+
+
+async def open_by_kind(connection: AsyncConnection) -> dict[str, int]:
+    """Count what is open; every kind is named."""
+    rows = await connection.execute(
+        select(breaks.c.kind, func.count().label("open"))
+        .where(breaks.c.status == BreakStatus.OPEN)
+        .group_by(breaks.c.kind)
+    )
+    return {str(kind): 0 for kind in BreakKind} | {row.kind: row.open for row in rows}
+
+
+async def get(connection: AsyncConnection, break_id: str, *, lock: bool = False) -> BreakRecord:
+    """Return a break; `lock` keeps all that is about the same subject as it is."""
+    if lock:
+        subject = select(breaks.c.subject).where(breaks.c.id == break_id).scalar_subquery()
+        await connection.execute(
+            select(breaks.c.id)
+            .where(breaks.c.subject == subject)
+            .order_by(breaks.c.id)
+            .with_for_update()
+        )
+    rows = await connection.execute(select(breaks).where(breaks.c.id == break_id))
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"break {break_id!r} does not exist")
+    return _record(row)
+
+
+async def find_same_difference(connection: AsyncConnection, found: Break) -> str | None:
+    """Return the break under whose name the difference of this one's subject was booked."""
+    other: str | None = await connection.scalar(
+        select(breaks.c.id).where(
+            breaks.c.subject == found.subject,
+            breaks.c.id != found.id,
+            breaks.c.entry_id.is_not(None),
+        )
+    )
+    return other
+
+
+async def is_by_own_bytes(connection: AsyncConnection, found: Break) -> bool:
+    """Tell whether the transaction of a break is one that the engine signed."""
+    named = or_(
+        envelopes.c.hash == found.transaction_hash, envelopes.c.inner_hash == found.transaction_hash
+    )
+    return bool(await connection.scalar(select(exists().where(named))))
+
+
+_BOOKED = text(
+    """
+    SELECT substr(t.account, length('treasury:') + 1) AS treasury,
+           split_part(o.account, ':', 2) AS payee, sum(o.amount_stroops) AS stroops
+    FROM payments p LEFT JOIN allocations s ON s.payment_id = p.id AND s.live
+    JOIN entries e ON e.payment_id = p.id AND e.kind = 'settlement' AND e.transaction_hash = :hash
+    JOIN postings o ON o.entry_id = e.id AND o.amount_stroops > 0
+    JOIN postings t ON t.entry_id = e.id AND t.account ^@ 'treasury:'
+    WHERE coalesce(s.number, p.number) = :number GROUP BY 1, 2 ORDER BY 1, 2
+    """
+)
+_SENT = text(
+    """
+    SELECT to_address, amount_stroops FROM chain_transfers
+    WHERE position = :position OR transaction_hash = :hash AND number = :number
+    ORDER BY position = :position DESC, position LIMIT 1
+    """
+)
+
+
+async def get_sides(connection: AsyncConnection, found: Break) -> tuple[list[Moved], Moved | None]:
+    """Return what the entries of the journal, and what the chain, say now of what a break is about."""
+    about = {"hash": found.transaction_hash, "number": found.number}
+    booked = []
+    if found.kind in (BreakKind.MISSING_ON_CHAIN, BreakKind.AMOUNT_DIFFERS):
+        rows = await connection.execute(_BOOKED, about)
+        booked = [Moved(row.treasury, row.payee, int(row.stroops)) for row in rows]
+    position = found.subject.removeprefix("transfer/")
+    sent = (await connection.execute(_SENT, about | {"position": position})).one_or_none()
+    if sent is None or found.treasury is None:
+        return booked, None
+    return booked, Moved(found.treasury, sent.to_address, sent.amount_stroops)
+
+
+def _record(row: RowMapping) -> BreakRecord:
+    return BreakRecord(
+        row["id"],
+        _break(row),
+        row["found_at"],
+        row["last_seen_at"],
+        BreakStatus(row["status"]),
+        row["owner"],
+        None if row["adjustment"] is None else AdjustmentKind(row["adjustment"]),
+        row["closed_at"],
+        row["closed_by"],
+        row["note"],
+        row["entry_id"],
+    )
+
+
+def _break(row: RowMapping) -> Break:
+    return Break(
+        BreakKind(row["kind"]),
+        row["subject"],
+        row["detail"],
+        row["payment_id"],
+        None if row["number"] is None else int(row["number"]),
+        row["transaction_hash"],
+        None if row["treasury"] is None else Treasury(row["treasury"]),
+        row["journal_stroops"],
+        row["chain_stroops"],
+        row["owed_to"],
+    )
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    kind: str | None,
+    status: str | None,
+    owner: str | None,
+    found_before: datetime | None,
+    offset: int,
+    limit: int,
+) -> tuple[list[BreakRecord], int]:
+    """Return one page, newest first, and how many there are in all."""
+    wanted: list[ColumnElement[bool]] = []
+    if kind is not None:
+        wanted.append(breaks.c.kind == kind)
+    if status is not None:
+        wanted.append(breaks.c.status == status)
+    if owner is not None:
+        wanted.append(breaks.c.owner == owner)
+    if found_before is not None:
+        wanted.append(breaks.c.found_at <= found_before)
+    rows = await connection.execute(
+        select(breaks)
+        .where(*wanted)
+        .order_by(breaks.c.found_at.desc(), breaks.c.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    total = await connection.execute(select(func.count()).select_from(breaks).where(*wanted))
+    return [_record(row) for row in rows.mappings()], total.scalar_one()
+
+
+async def assign(connection: AsyncConnection, break_id: str, owner: str) -> None:
+    await connection.execute(update(breaks).where(breaks.c.id == break_id).values(owner=owner))
+
+
+async def close(
+    connection: AsyncConnection, break_id: str, closing: BreakClosure, entry_id: str | None
+) -> None:
+    await transitions.move(
+        connection,
+        transitions.BREAKS,
+        {"id": break_id},
+        BreakStatus.CLOSED,
+        closed_at=closing.at,
+        closed_by=closing.closed_by,
+        note=closing.note,
+        adjustment=closing.kind,
+        entry_id=entry_id,
+    )
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """One comparison at a time; held until the transaction ends."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('reconciliation'))"))

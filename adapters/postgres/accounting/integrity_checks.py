@@ -1,0 +1,153 @@
+"""Integrity checks of the journal and their violations, in the database."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, RowMapping, case, delete, func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.accounting import guards
+from adapters.postgres.tables import integrity_checks, violations
+from domain.accounting.integrity_checks import Violation, is_due
+from domain.accounting.invariants import Invariant
+
+CHECKS_KEPT = timedelta(days=7)
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """One inspection at a time; held until the transaction ends."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('integrity-check'))"))
+
+
+async def find_obstacle(connection: AsyncConnection, now: datetime) -> str | None:
+    """Say why the book is not to be inspected now; None when it is."""
+    known = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if known != guards.REVISION:
+        # What another version made looks to this one like a guard that was tampered with.
+        return f"the database is at migration {known}, and this worker knows {guards.REVISION}"
+    last = await get_newest(connection)
+    if last is not None and not is_due(last["at"], timedelta(milliseconds=last["took_ms"]), now):
+        return f"the integrity check of {last['at']:%H:%M:%S} took {last['took_ms']} ms; the book rests"
+    return None
+
+
+async def keep_violations(
+    connection: AsyncConnection,
+    found: Mapping[str, Violation],
+    complete_kinds: set[tuple[Invariant, bool]],
+    at: datetime,
+) -> list[Violation]:
+    """
+    Write down what was found, by id; return what did not stand before. What is not found any more is
+    mended, unless it may be among those of its kind that were too many to name.
+    """
+    unresolved = select(violations.c.id).where(violations.c.resolved_at.is_(None))
+    known = set((await connection.execute(unresolved)).scalars())
+    new = [each for id_, each in found.items() if id_ not in known]
+    await _write(connection, list(found.values()), at)
+    await connection.execute(
+        update(violations)
+        .where(
+            violations.c.resolved_at.is_(None),
+            violations.c.last_seen_at < at,
+            tuple_(violations.c.invariant, violations.c.overdue).in_(sorted(complete_kinds)),
+        )
+        .values(resolved_at=at)
+    )
+    return new
+
+
+async def _write(connection: AsyncConnection, found: Sequence[Violation], at: datetime) -> None:
+    if not found:
+        return
+    seen = insert(violations)
+    await connection.execute(
+        seen.on_conflict_do_update(
+            index_elements=[violations.c.id],
+            set_={
+                "detail": seen.excluded.detail,
+                "last_seen_at": seen.excluded.last_seen_at,
+                "resolved_at": None,
+                # It stands since it was found, or again since now.
+                "found_at": case(
+                    (violations.c.resolved_at.is_(None), violations.c.found_at),
+                    else_=seen.excluded.found_at,
+                ),
+            },
+        ),
+        [
+            {
+                "id": each.id,
+                "invariant": each.invariant,
+                "overdue": each.overdue,
+                "subject": each.subject,
+                "detail": each.detail,
+                "found_at": at,
+                "last_seen_at": at,
+            }
+            for each in found
+        ],
+    )
+
+
+async def keep(
+    connection: AsyncConnection, at: datetime, took: timedelta, broken: int, overdue: int
+) -> None:
+    """Write down that the book was inspected, and what it came to."""
+    kept_since = at - CHECKS_KEPT
+    await connection.execute(delete(integrity_checks).where(integrity_checks.c.at < kept_since))
+    await connection.execute(
+        insert(integrity_checks).values(
+            at=at,
+            took_ms=took // timedelta(milliseconds=1),
+            broken=broken,
+            overdue=overdue,
+        )
+    )
+
+
+async def get_newest(connection: AsyncConnection) -> RowMapping | None:
+    rows = await connection.execute(
+        select(integrity_checks).order_by(integrity_checks.c.id.desc()).limit(1)
+    )
+    return rows.mappings().one_or_none()
+
+
+async def count_unresolved(connection: AsyncConnection) -> dict[str, int]:
+    """Count what breaks each promise now; every promise is named."""
+    rows = await connection.execute(
+        select(violations.c.invariant, func.count().label("found"))
+        .where(violations.c.resolved_at.is_(None), ~violations.c.overdue)
+        .group_by(violations.c.invariant)
+    )
+    return {str(each): 0 for each in Invariant} | {row.invariant: row.found for row in rows}
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    invariant: str | None,
+    overdue: bool | None,
+    unresolved: bool | None,
+    offset: int,
+    limit: int,
+) -> tuple[list[RowMapping], int]:
+    """Return one page of violations, newest first, and how many there are in all."""
+    wanted: list[ColumnElement[bool]] = []
+    if invariant is not None:
+        wanted.append(violations.c.invariant == invariant)
+    if overdue is not None:
+        wanted.append(violations.c.overdue.is_(overdue))
+    if unresolved is not None:
+        mended = violations.c.resolved_at
+        wanted.append(mended.is_(None) if unresolved else mended.is_not(None))
+    rows = await connection.execute(
+        select(violations)
+        .where(*wanted)
+        .order_by(violations.c.found_at.desc(), violations.c.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    total = await connection.execute(select(func.count()).select_from(violations).where(*wanted))
+    return list(rows.mappings()), total.scalar_one()

@@ -1,0 +1,182 @@
+"""The double-entry journal in the database: entries, their postings, and every account's balance."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from sqlalchemy import RowMapping, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import balances as rows_of_balances
+from adapters.postgres.tables import entries, postings
+from domain.accounting.journal import (
+    Entry,
+    Posting,
+    accrual_id,
+    make_accrual,
+    make_correction,
+    make_reversal,
+)
+from domain.settlement.payments import Payment
+
+# One statement, in an order that nobody can meet the other way round: entries by id, accounts and
+# balances by name. Each part is read by the next, so that this is the order it happens in.
+# A balance that is new is written as it shall be, and its floor looked at afterwards.
+_BOOK = text(
+    """
+    WITH wanted AS (
+        SELECT * FROM unnest(
+            CAST(:ids AS text[]), CAST(:kinds AS text[]), CAST(:payment_ids AS text[]),
+            CAST(:currencies AS text[]), CAST(:line_counts AS int[]), CAST(:slots AS int[]),
+            CAST(:corrected AS text[]), CAST(:transaction_hashes AS text[])
+        ) AS wanted
+            (id, kind, payment_id, currency, lines, slot, corrects, transaction_hash)
+        ORDER BY id
+    ), entry AS (
+        INSERT INTO entries
+            (id, kind, payment_id, currency, lines, slot, corrects, transaction_hash)
+        SELECT * FROM wanted
+        ON CONFLICT (id) DO NOTHING RETURNING id, currency, slot
+    ), line AS (
+        SELECT * FROM unnest(
+            CAST(:entry_ids AS text[]), CAST(:lines AS int[]),
+            CAST(:accounts AS text[]), CAST(:amounts AS bigint[])
+        ) AS line (entry_id, line, account, amount_stroops)
+    ), posting AS (
+        INSERT INTO postings (entry_id, line, account, amount_stroops)
+        SELECT line.* FROM line JOIN entry ON entry.id = line.entry_id
+        RETURNING entry_id, account, amount_stroops
+    ), moved AS MATERIALIZED (
+        SELECT account, currency, slot, sum(amount_stroops) AS amount_stroops
+        FROM posting JOIN entry ON entry.id = posting.entry_id
+        GROUP BY account, currency, slot
+    ), known AS (
+        INSERT INTO accounts (name, currency, kind, floor_stroops)
+        SELECT a.* FROM unnest(
+            CAST(:names AS text[]), CAST(:account_currencies AS text[]),
+            CAST(:account_kinds AS text[]), CAST(:floors AS bigint[])
+        ) AS a (name, currency, kind, floor_stroops)
+        WHERE EXISTS (SELECT FROM moved WHERE (account, moved.currency) = (a.name, a.currency))
+          AND NOT EXISTS (
+              SELECT FROM accounts WHERE (accounts.name, accounts.currency) = (a.name, a.currency)
+          )
+        ORDER BY 1, 2
+        ON CONFLICT DO NOTHING RETURNING 1
+    )
+    INSERT INTO balances AS b (account, currency, slot, amount_stroops)
+    SELECT account, currency, slot, amount_stroops
+    FROM moved, (SELECT count(*) FROM known) AS _
+    ORDER BY account, currency, slot
+    ON CONFLICT (account, currency, slot)
+    DO UPDATE SET amount_stroops = b.amount_stroops + excluded.amount_stroops
+    """
+)
+
+
+async def post_entry(connection: AsyncConnection, *entries: Entry) -> bool:
+    """Write entries with their postings, once; False when nothing of it was new."""
+    return await post_entries(connection, entries)
+
+
+async def accrue(connection: AsyncConnection, payment: Payment) -> None:
+    """
+    Book what is owed, once. Where it was booked for another payee, who has since asked to be paid
+    elsewhere, that is taken back and put right.
+    """
+    entry = make_accrual(payment)
+    if await post_entry(connection, entry):
+        return
+    known = await get(connection, entry.id)
+    if known is not None and known.postings != entry.postings:
+        await post_entry(connection, make_reversal(known), make_correction(known, entry.postings))
+
+
+async def replace_accrual(connection: AsyncConnection, payment: Payment, replaced_id: str) -> None:
+    """Book what is owed in the place of another payment, whose verdict was replaced."""
+    known = await get(connection, accrual_id(replaced_id))
+    # None: it was judged before verdicts were accrued.
+    taken_back = [] if known is None else [make_reversal(known)]
+    await post_entry(connection, *taken_back, make_accrual(payment))
+
+
+async def get(connection: AsyncConnection, entry_id: str) -> Entry | None:
+    rows = await connection.execute(
+        select(entries, postings.c.account, postings.c.amount_stroops)
+        .join(postings, postings.c.entry_id == entries.c.id)
+        .where(entries.c.id == entry_id)
+        .order_by(postings.c.line)
+    )
+    found = rows.all()
+    if not found:
+        return None
+    lines = tuple(Posting(row.account, row.amount_stroops) for row in found)
+    head = found[0]
+    return Entry(
+        *(head.id, head.kind, head.payment_id, lines),
+        *(head.currency, head.corrects, head.transaction_hash),
+    )
+
+
+async def post_entries(connection: AsyncConnection, booked: Sequence[Entry]) -> bool:
+    """
+    Write many entries at once; False when none was new. Balances stay locked until the transaction ends, so book late in
+    it, and all that it books together.
+    """
+    lines = [
+        (entry.id, line, posting)
+        for entry in booked
+        for line, posting in enumerate(entry.postings, 1)
+    ]
+    accounts = sorted(
+        {*chain.from_iterable(entry.accounts for entry in booked)},
+        key=lambda account: (account.name, account.currency),
+    )
+    moved = await connection.execute(
+        _BOOK,
+        {
+            "ids": [entry.id for entry in booked],
+            "kinds": [entry.kind for entry in booked],
+            "payment_ids": [entry.payment_id for entry in booked],
+            "currencies": [entry.currency for entry in booked],
+            "line_counts": [len(entry.postings) for entry in booked],
+            "slots": [entry.slot for entry in booked],
+            "corrected": [entry.corrects for entry in booked],
+            "transaction_hashes": [entry.transaction_hash for entry in booked],
+            "entry_ids": [entry_id for entry_id, _, _ in lines],
+            "lines": [line for _, line, _ in lines],
+            "accounts": [posting.account for _, _, posting in lines],
+            "amounts": [posting.amount_stroops for _, _, posting in lines],
+            "names": [account.name for account in accounts],
+            "account_currencies": [account.currency for account in accounts],
+            "account_kinds": [account.kind for account in accounts],
+            "floors": [account.floor_stroops for account in accounts],
+        },
+    )
+    return moved.rowcount > 0
+
+
+async def balances(connection: AsyncConnection) -> list[RowMapping]:
+    """Return every account with its balance in stroops; a debit balance is positive."""
+    total = func.sum(rows_of_balances.c.amount_stroops)
+    rows = await connection.execute(
+        select(rows_of_balances.c.account, total.label("balance_stroops"))
+        .group_by(rows_of_balances.c.account)
+        .order_by(rows_of_balances.c.account)
+    )
+    return list(rows.mappings())
+
+
+async def of_payment(connection: AsyncConnection, payment_id: str) -> list[RowMapping]:
+    rows = await connection.execute(
+        select(
+            entries.c.id.label("entry_id"),
+            entries.c.kind,
+            entries.c.corrects,
+            entries.c.booked_at,
+            postings.c.account,
+            postings.c.amount_stroops,
+        )
+        .join(postings, postings.c.entry_id == entries.c.id)
+        .where(entries.c.payment_id == payment_id)
+        .order_by(entries.c.booked_at, entries.c.id, postings.c.line)
+    )
+    return list(rows.mappings())

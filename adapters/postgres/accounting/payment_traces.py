@@ -1,0 +1,199 @@
+"""Everything the database knows of one payment, as of one moment."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import orjson
+from sqlalchemy import RowMapping, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.accounting import journal
+from adapters.postgres.tables import allocations, attempts, envelopes, submissions
+from domain.accounting.payment_traces import (
+    PaymentTrace,
+    TracedAttempt,
+    TracedEnvelope,
+    TracedPayment,
+    TracedSubmission,
+    TraceEvent,
+    add_running_sums,
+)
+from domain.errors import Invalid, NotFound
+from domain.settlement.channels import RELEASED
+
+AMONG_MAX = 5
+
+# By its id, its number, or a hash of any bytes it rode in; a batch has many payments.
+_FIND = text(
+    """
+    SELECT id, number FROM payments
+    WHERE id = :name OR transaction_hash = :name OR number = CAST(:number AS bigint)
+    UNION
+    SELECT p.id, p.number FROM envelopes e
+    JOIN allocations s ON (s.lead_payment_id, s.n) = (e.payment_id, e.n) JOIN payments p ON p.id = s.payment_id
+    WHERE e.hash = :name OR e.inner_hash = :name
+    ORDER BY number
+    """
+)
+
+_OWED = text(
+    """
+    SELECT p.id, p.number, p.type, p.status, p.amount_stroops, p.asset_code, p.payer,
+           p.from_address, p.to_address, p.created_at, p.reason_code, p.status_reason,
+           p.transaction_hash, p.ledger, p.confirmed_at, p.outage_id, p.revision, r.severity, o.site_name,
+           r.mttr_minutes, r.mttr_basis, r.threshold_minutes, r.rating, r.status AS sla_status,
+           r.policy, r.policy_version, r.judged_at
+    FROM payments p JOIN outages o ON o.id = p.outage_id
+    JOIN sla_results r ON (r.outage_id, r.revision) = (p.outage_id, p.revision)
+    WHERE p.id = :id
+    """
+)
+
+# Its own steps stand under its outage; that a person released it, under the channel it rode on.
+_STEPS = text(
+    """
+    SELECT a.content FROM audit_entries a
+    WHERE a.subject = ANY(ARRAY(
+              SELECT 'outage/' || outage_id FROM payments WHERE id = :id
+              UNION
+              SELECT 'channel/' || t.channel FROM allocations s
+              JOIN attempts t ON (t.payment_id, t.n) = (s.lead_payment_id, s.n) WHERE s.payment_id = :id
+          ))
+      AND (split_part(a.action, '.', 1) = 'payment' OR a.action = :released)
+    ORDER BY a.sequence
+    """
+)
+
+_TRIES = text(
+    """
+    SELECT s.lead_payment_id, s.n, a.rail, a.channel, a.sequence, a.status, a.reason, a.opened_at,
+           a.members, s.number, s.amount_stroops AS allocated_stroops, s.reason AS left_out,
+           e.hash, e.inner_hash, e.fee_stroops, e.max_ledger, e.signed_at,
+           e.noop_reason, b.sent_at, rtrim(b.status || ' ' || b.detail) AS answer
+    FROM allocations s JOIN attempts a ON (a.payment_id, a.n) = (s.lead_payment_id, s.n)
+    LEFT JOIN envelopes e ON (e.payment_id, e.n) = (a.payment_id, a.n)
+    LEFT JOIN submissions b ON b.hash = e.hash
+    WHERE s.payment_id = :id
+    ORDER BY a.opened_at, s.lead_payment_id, s.n, e.max_ledger, e.fee_stroops, e.hash, b.id
+    """
+)
+_OF_TRY = (
+    *(
+        "lead_payment_id",
+        "n",
+        "rail",
+        "channel",
+        "sequence",
+        "status",
+        "reason",
+        "opened_at",
+        "members",
+    ),
+    *("number", "allocated_stroops", "left_out"),
+)
+_OF_SIGNED = ("hash", "inner_hash", "fee_stroops", "max_ledger", "signed_at", "noop_reason")
+
+
+async def find_payment_id(connection: AsyncConnection, name: str) -> str:
+    """Return the id of the payment that is meant: by its id, its number or a transaction's hash."""
+    number = int(name) if name.isascii() and name.isdigit() and int(name) < 2**63 else None
+    rows = (await connection.execute(_FIND, {"name": name, "number": number})).all()
+    if not rows:
+        raise NotFound(f"no payment has the id, number or transaction hash {name!r}")
+    if len(rows) > 1:
+        some = ", ".join(row.id for row in rows[:AMONG_MAX])
+        more = f" and {len(rows) - AMONG_MAX} more" if len(rows) > AMONG_MAX else ""
+        raise Invalid("id", f"{len(rows)} payments share {name}; name one of them: {some}{more}")
+    return str(rows[0].id)
+
+
+async def load_trace(connection: AsyncConnection, payment_id: str) -> PaymentTrace:
+    """Read a payment from its obligation to its proof."""
+    owed = (await connection.execute(_OWED, {"id": payment_id})).mappings().one_or_none()
+    if owed is None:
+        raise NotFound(f"payment {payment_id!r} does not exist")
+    found = await connection.execute(_STEPS, {"id": payment_id, "released": RELEASED})
+    leaves = [orjson.loads(content) for content in found.scalars()]
+    tried = (await connection.execute(_TRIES, {"id": payment_id})).mappings().all()
+    postings = [
+        {("at" if name == "booked_at" else name): value for name, value in row.items()}
+        for row in await journal.of_payment(connection, payment_id)
+    ]
+    return PaymentTrace(
+        TracedPayment(**owed), _steps(leaves, payment_id), _tries(tried), add_running_sums(postings)
+    )
+
+
+def _steps(leaves: list[dict[str, Any]], payment_id: str) -> list[TraceEvent]:
+    return [
+        TraceEvent(
+            datetime.fromisoformat(leaf["at"]), leaf["action"], leaf["actor"], leaf["evidence"]
+        )
+        for leaf in leaves
+        # A channel is released for all who rode on it.
+        if payment_id in (leaf["evidence"].get("payment_id"), *leaf["evidence"].get("payments", ()))
+    ]
+
+
+def _tries(rows: Sequence[RowMapping]) -> list[TracedAttempt]:
+    tries = []
+    for _, of_one in groupby(rows, key=lambda row: (row["lead_payment_id"], row["n"])):
+        lines = list(of_one)
+        payload = {name: lines[0][name] for name in _OF_TRY}
+        tries.append(TracedAttempt(**payload, envelopes=_envelopes(lines)))
+    return tries
+
+
+def _envelopes(rows: Sequence[RowMapping]) -> list[TracedEnvelope]:
+    signed = []
+    for hash_, of_one in groupby(rows, key=lambda row: row["hash"]):
+        if hash_ is None:
+            continue
+        lines = list(of_one)
+        sends = [
+            TracedSubmission(line["sent_at"], line["answer"]) for line in lines if line["sent_at"]
+        ]
+        signed.append(TracedEnvelope(**{name: lines[0][name] for name in _OF_SIGNED}, sends=sends))
+    return signed
+
+
+async def list_attempts(connection: AsyncConnection, payment_id: str) -> list[RowMapping]:
+    """Return every attempt with its envelopes and the answers to each send, oldest first."""
+    rows = await connection.execute(
+        select(
+            attempts.c.n,
+            attempts.c.channel,
+            attempts.c.sequence,
+            attempts.c.status,
+            attempts.c.reason,
+            attempts.c.rail,
+            allocations.c.number,
+            allocations.c.amount_stroops,
+            envelopes.c.inner_hash,
+            envelopes.c.hash,
+            envelopes.c.max_ledger,
+            envelopes.c.fee_stroops,
+            envelopes.c.noop_reason,
+            func.rtrim(submissions.c.status + " " + submissions.c.detail).label("answer"),
+            submissions.c.sent_at,
+        )
+        .select_from(
+            allocations.join(
+                attempts,
+                (attempts.c.payment_id == allocations.c.lead_payment_id)
+                & (attempts.c.n == allocations.c.n),
+            )
+            .outerjoin(
+                envelopes,
+                (envelopes.c.payment_id == attempts.c.payment_id) & (envelopes.c.n == attempts.c.n),
+            )
+            .outerjoin(submissions, submissions.c.hash == envelopes.c.hash)
+        )
+        .where(allocations.c.payment_id == payment_id)
+        .order_by(
+            attempts.c.opened_at, envelopes.c.max_ledger, envelopes.c.fee_stroops, submissions.c.id
+        )
+    )
+    return list(rows.mappings())

@@ -1,0 +1,298 @@
+"""
+What the chain said, how far it was read, and where the journal says otherwise.
+
+The two sides are joined by the database, in one statement; only what is not plainly the same
+leaves it, and domain/accounting/reconciliation.py says what each of that is.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, func, insert, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import (
+    agreements,
+    chain_cursor,
+    chain_gaps,
+    chain_transfers,
+    payments,
+    reconciliation_runs,
+)
+from domain.accounting.reconciliation import (
+    ChainPage,
+    ChainSide,
+    ChainTransfer,
+    Comparison,
+    Gap,
+    JournalSide,
+    Seen,
+    Start,
+    Suspect,
+)
+from domain.settlement.payments import Treasury
+
+RUNS_KEPT = timedelta(days=7)
+
+
+async def cursor(connection: AsyncConnection) -> RowMapping | None:
+    """Return how far the chain was read, and of which network; None before all."""
+    return (await connection.execute(select(chain_cursor))).mappings().one_or_none()
+
+
+async def first_booked_ledger(connection: AsyncConnection) -> int | None:
+    """Return the ledger of the oldest payment in the journal."""
+    rows = await connection.execute(select(func.min(payments.c.ledger)))
+    first: int | None = rows.scalar_one()
+    return first
+
+
+async def _keep_gap(connection: AsyncConnection, gap: Gap) -> None:
+    """Another reader, or an earlier run, may have found it when it was shorter."""
+    statement = upsert(chain_gaps).values(first_ledger=gap.first, last_ledger=gap.last)
+    longer = func.greatest(chain_gaps.c.last_ledger, statement.excluded.last_ledger)
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["first_ledger"], set_={"last_ledger": longer}
+        )
+    )
+
+
+async def gaps(connection: AsyncConnection) -> list[Gap]:
+    rows = await connection.execute(select(chain_gaps).order_by(chain_gaps.c.first_ledger))
+    return [Gap(row.first_ledger, row.last_ledger) for row in rows]
+
+
+async def keep(connection: AsyncConnection, passphrase: str, begin: Start, page: ChainPage) -> None:
+    """
+    Keep what a page told, how far it goes, and what was lost before it, together: a gap ends where
+    reading did go on, and until then a node that remembers more may come back.
+
+    Whoever else reads at the same time writes the same facts; the cursor only ever goes on.
+    """
+    if page.transfers:
+        rows = [
+            {name: getattr(transfer, name) for name in ChainTransfer.__slots__}
+            for transfer in page.transfers
+        ]
+        await connection.execute(upsert(chain_transfers).on_conflict_do_nothing(), rows)
+    if page.ledger < begin.ledger:
+        return  # the first ledger itself is not complete yet
+    if begin.gap is not None:
+        await _keep_gap(connection, begin.gap)
+    statement = upsert(chain_cursor).values(
+        one=True,
+        first_ledger=begin.ledger,
+        ledger=page.ledger,
+        closed_at=page.closed_at,
+        passphrase=passphrase,
+    )
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["one"],
+            set_={
+                "ledger": statement.excluded.ledger,
+                "passphrase": statement.excluded.passphrase,
+                "closed_at": func.coalesce(statement.excluded.closed_at, chain_cursor.c.closed_at),
+            },
+            where=chain_cursor.c.ledger < statement.excluded.ledger,
+        )
+    )
+
+
+async def transfer_of(connection: AsyncConnection, hashes: Sequence[str]) -> Seen | None:
+    """Return what was seen of a transfer by one of these transactions."""
+    found = await connection.execute(
+        select(
+            chain_transfers.c.transaction_hash,
+            chain_transfers.c.ledger,
+            chain_transfers.c.closed_at,
+        )
+        .where(chain_transfers.c.transaction_hash.in_(hashes))
+        .limit(1)
+    )
+    row = found.one_or_none()
+    return None if row is None else Seen(*row)
+
+
+# Two questions and not one: each has an index to answer it, for any transfer without a payment.
+_OURS = """(
+    EXISTS (SELECT FROM envelopes e WHERE e.hash = {hash})
+    OR EXISTS (SELECT FROM envelopes e WHERE e.inner_hash = {hash})
+)"""
+
+# The journal's side is the CTE `journal`, and nothing else here knows how the journal is kept. A transfer of
+# nothing is no outflow: anybody may make a treasury send it, since there is nothing to allow. A ledger
+# beyond the newest that was read is to come, unless the payment was made well before that one closed.
+_SIDES = f"""
+    WITH journal AS (
+        SELECT coalesce(s.number, p.number)::numeric AS number, p.transaction_hash,
+               (array_agg(p.id ORDER BY p.number))[1] AS payment_id,
+               sum(p.amount_stroops) AS amount_stroops,
+               sum(coalesce(s.amount_stroops, p.amount_stroops)) AS allocations_stroops,
+               CASE WHEN min(p.from_address) = max(p.from_address)
+                    THEN min(p.from_address) ELSE 'several' END AS from_address,
+               CASE WHEN min(p.to_address) = max(p.to_address)
+                    THEN min(p.to_address) ELSE 'several' END AS to_address,
+               min(p.payer) AS payer
+        FROM payments p LEFT JOIN allocations s ON s.payment_id = p.id AND s.live
+        WHERE p.status = 'confirmed'
+          AND coalesce(p.ledger, :first_ledger) >= :first_ledger
+          AND (coalesce(p.ledger, :first_ledger) <= :ledger
+               OR p.confirmed_at < CAST(:closed_at AS timestamptz) - interval '10 minutes')
+          AND NOT EXISTS (
+              SELECT FROM chain_gaps g WHERE p.ledger BETWEEN g.first_ledger AND g.last_ledger
+          )
+        GROUP BY 1, 2
+    ), outflow AS (
+        SELECT t.*, row_number() OVER (
+            PARTITION BY t.number
+            ORDER BY b.number IS NULL,
+                     CASE WHEN b.number IS NULL THEN NOT {_OURS.format(hash="t.transaction_hash")} END,
+                     t.position
+        ) AS nth
+        FROM chain_transfers t
+        LEFT JOIN journal b ON b.number = t.number AND b.transaction_hash = t.transaction_hash
+        WHERE t.from_address = ANY(:treasuries) AND t.ledger <= :ledger AND t.amount_stroops > 0
+    )
+"""
+
+SUSPECTS = text(
+    _SIDES
+    + f"""
+    SELECT b.number AS journal_number, b.transaction_hash AS journal_hash,
+           b.payment_id AS journal_payment_id, b.amount_stroops AS journal_stroops,
+           b.allocations_stroops, b.payer, b.from_address AS journal_from, b.to_address AS journal_to,
+           o.*, p.id AS chain_payment_id,
+           p.status = 'confirmed' AND l.number <> o.number AS paid_otherwise,
+           {_OURS.format(hash="o.transaction_hash")} AS ours
+    FROM journal b FULL JOIN outflow o
+      ON o.number = b.number AND o.transaction_hash = b.transaction_hash AND o.nth = 1
+    LEFT JOIN payments p ON p.number = o.number
+    LEFT JOIN allocations l ON l.payment_id = p.id AND l.live
+    WHERE b.number IS NULL OR o.position IS NULL OR o.kind <> 'transfer'
+       OR b.amount_stroops <> o.amount_stroops OR b.allocations_stroops <> o.amount_stroops
+       OR b.to_address IS DISTINCT FROM o.to_address
+       OR b.from_address IS DISTINCT FROM o.from_address
+    ORDER BY o.position, b.number
+    """
+)
+
+
+async def suspects(
+    connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
+) -> list[Suspect]:
+    """Join journal and chain both ways; return every place where they are not plainly the same."""
+    rows = await connection.execute(SUSPECTS, _scope(reading, treasuries))
+    return [
+        Suspect(
+            None if row["journal_number"] is None else _journal_side(row),
+            None if row["position"] is None else _chain_side(row, treasuries),
+        )
+        for row in rows.mappings()
+    ]
+
+
+def _scope(reading: RowMapping, treasuries: Mapping[str, Treasury]) -> dict[str, Any]:
+    return {
+        "first_ledger": reading["first_ledger"],
+        "ledger": reading["ledger"],
+        "closed_at": reading["closed_at"],
+        "treasuries": list(treasuries),
+    }
+
+
+async def treasuries(connection: AsyncConnection) -> dict[str, Treasury]:
+    """Return who has paid by any agreement: the journal has what earlier ones paid for ever."""
+    rows = await connection.execute(select(agreements.c.bond, agreements.c.pool))
+    return {
+        address: treasury
+        for row in rows
+        for address, treasury in ((row.bond, Treasury.BOND), (row.pool, Treasury.POOL))
+    }
+
+
+def _journal_side(row: RowMapping) -> JournalSide:
+    return JournalSide(
+        int(row["journal_number"]),
+        row["journal_hash"],
+        row["journal_payment_id"],
+        int(row["journal_stroops"]),
+        int(row["allocations_stroops"]),
+        Treasury(row["payer"]),
+        row["journal_from"],
+        row["journal_to"],
+    )
+
+
+def _chain_side(row: RowMapping, treasuries: Mapping[str, Treasury]) -> ChainSide:
+    transfer = ChainTransfer(
+        row["position"],
+        row["kind"],
+        row["transaction_hash"],
+        row["ledger"],
+        row["closed_at"],
+        row["from_address"],
+        row["to_address"],
+        None if row["number"] is None else int(row["number"]),
+        row["amount_stroops"],
+    )
+    treasury = treasuries[row["from_address"]]
+    by, otherwise = row["chain_payment_id"], bool(row["paid_otherwise"])
+    return ChainSide(transfer, treasury, row["nth"], by, row["ours"], otherwise)
+
+
+_OUTFLOWS = text(
+    """
+    SELECT count(*) AS transfers, coalesce(sum(amount_stroops), 0) AS stroops
+    FROM chain_transfers
+    WHERE from_address = ANY(:treasuries) AND ledger <= :ledger AND amount_stroops > 0
+    """
+)
+
+
+async def outflows(
+    connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
+) -> tuple[int, int]:
+    """Count and sum every transfer out of a treasury, up to the ledger read in full."""
+    scope = {"ledger": reading["ledger"], "treasuries": list(treasuries)}
+    row = (await connection.execute(_OUTFLOWS, scope)).one()
+    return row.transfers, int(row.stroops)
+
+
+async def keep_run(
+    connection: AsyncConnection, at: datetime, reading: RowMapping, found: Comparison
+) -> None:
+    """Write down that a comparison was made, up to where, and what it came to."""
+    await connection.execute(
+        delete(reconciliation_runs).where(reconciliation_runs.c.at < at - RUNS_KEPT)
+    )
+    await connection.execute(
+        insert(reconciliation_runs).values(
+            at=at,
+            ledger=reading["ledger"],
+            closed_at=reading["closed_at"],
+            matched=found.matched,
+            matched_stroops=found.matched_stroops,
+            new_breaks=found.new_breaks,
+            open_breaks=found.open_breaks,
+        )
+    )
+
+
+async def last_run(connection: AsyncConnection) -> RowMapping | None:
+    runs = reconciliation_runs
+    rows = await connection.execute(select(runs).order_by(runs.c.id.desc()).limit(1))
+    return rows.mappings().one_or_none()
+
+
+async def transfers(connection: AsyncConnection, *, after: str = "") -> Sequence[RowMapping]:
+    """Return what was read of the chain, in the chain's own order."""
+    rows = await connection.execute(
+        select(chain_transfers)
+        .where(chain_transfers.c.position > after)
+        .order_by(chain_transfers.c.position)
+    )
+    return rows.mappings().all()

@@ -1,0 +1,102 @@
+"""
+What an admission reads and writes: the case of one payment, and the sums of one day.
+
+Locks are taken in one order by all: the payment, the rows of the day it counts for, payer before
+payee, and then those of an earlier day.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.errors import NotFound
+from domain.settlement.admissions import (
+    AdmissionCase,
+    Authorisation,
+    Charge,
+    Spent,
+)
+from domain.settlement.approvals import digest
+from domain.settlement.payments import Payment, PaymentStatus
+
+_LOCK = text("SELECT status FROM payments WHERE id = :payment FOR NO KEY UPDATE")
+# A statement of its own, so that it sees what was committed while the lock was waited for.
+_CASE = text(
+    """
+    SELECT (SELECT reason FROM circuit_breakers WHERE name = 'settlement' AND is_open) AS breaker,
+           (SELECT count(DISTINCT approver) FROM approvals
+            WHERE payment_id = :payment AND digest = :digest AND voided_at IS NULL) AS approvers,
+           a.day, a.to_address
+    FROM (SELECT) AS one LEFT JOIN authorisations a ON a.payment_id = :payment
+    """
+)
+_OPEN_DAY = text(
+    """
+    INSERT INTO spending (day, side, account, spent_stroops)
+    VALUES (:day, 'payer', :payer, 0), (:day, 'payee', :payee, 0) ON CONFLICT DO NOTHING
+    """
+)
+_SPENT = text(
+    """
+    SELECT spent_stroops FROM spending
+    WHERE day = :day AND side = :side AND account = :account FOR UPDATE
+    """
+)
+_CHARGE = text(
+    """
+    UPDATE spending SET spent_stroops = spent_stroops + :stroops
+    WHERE day = :day AND side = :side AND account = :account
+    """
+)
+_AUTHORISE = text(
+    """
+    INSERT INTO authorisations (payment_id, day, to_address, amount_stroops, digest, admitted_at)
+    VALUES (:payment, :day, :payee, :amount, :digest, clock_timestamp())
+    ON CONFLICT (payment_id) DO UPDATE SET
+        day = excluded.day, to_address = excluded.to_address, digest = excluded.digest,
+        admitted_at = excluded.admitted_at
+    """
+)
+
+
+async def lock(connection: AsyncConnection, payment: Payment) -> AdmissionCase:
+    """Return what speaks for and against a payment; nobody else admits or signs it meanwhile."""
+    asked = {"payment": payment.id, "digest": digest(payment)}
+    status = await connection.scalar(_LOCK, asked)
+    if status is None:
+        raise NotFound(f"payment {payment.id!r} does not exist")
+    row = (await connection.execute(_CASE, asked)).one()
+    authorised = None if row.day is None else Authorisation(row.day, row.to_address)
+    return AdmissionCase(PaymentStatus(status), row.circuit_breaker, row.approvers, authorised)
+
+
+async def lock_day(connection: AsyncConnection, payment: Payment, day: date) -> Spent:
+    """Return what is spent of a day; nobody else is counted for it until the transaction ends."""
+    payer, payee = payment.from_address, payment.to_address
+    await connection.execute(_OPEN_DAY, {"day": day, "payer": payer, "payee": payee})
+    from_payer = await connection.scalar(_SPENT, {"day": day, "side": "payer", "account": payer})
+    to_payee = await connection.scalar(_SPENT, {"day": day, "side": "payee", "account": payee})
+    return Spent(int(from_payer), int(to_payee))
+
+
+async def charge(connection: AsyncConnection, moved: Sequence[Charge]) -> None:
+    """Move the sums; the caller holds the locks of the day."""
+    for each in moved:
+        await connection.execute(_CHARGE, asdict(each))
+
+
+async def authorise(connection: AsyncConnection, payment: Payment, day: date) -> None:
+    """Remember for which day and payee a payment counts, and what of it was approved."""
+    await connection.execute(
+        _AUTHORISE,
+        {
+            "payment": payment.id,
+            "day": day,
+            "payee": payment.to_address,
+            "amount": payment.amount_stroops,
+            "digest": digest(payment),
+        },
+    )

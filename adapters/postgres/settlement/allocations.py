@@ -1,0 +1,213 @@
+"""Who is in an attempt: read, left out before anything is signed, blamed, confirmed."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import RowMapping, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.settlement.attempts import Reservation
+from adapters.postgres.settlement.payments import payment_of
+from adapters.postgres.tables import allocations, attempts, payments
+from adapters.postgres.transitions import PAYMENTS
+from domain.reasons import Reason, ReasonCode
+from domain.settlement.allocations import Allocation, Transfer
+from domain.settlement.attempts import AttemptStatus, SettlementRail
+from domain.settlement.batches import Batch, RemovedPayment
+from domain.settlement.payments import SENT, Payment, PaymentStatus
+
+
+async def get_rail(connection: AsyncConnection, batch: Batch) -> SettlementRail:
+    rows = await connection.execute(
+        select(attempts.c.rail).where(
+            attempts.c.payment_id == batch.lead_payment_id, attempts.c.n == batch.n
+        )
+    )
+    return SettlementRail(rows.scalar_one())
+
+
+async def get_outage_ids(connection: AsyncConnection, batch: Batch) -> dict[str, str]:
+    """Return the outage of every payment that ever was in a batch."""
+    rows = await connection.execute(
+        select(payments.c.id, payments.c.outage_id)
+        .join(allocations, allocations.c.payment_id == payments.c.id)
+        .where(allocations.c.lead_payment_id == batch.lead_payment_id, allocations.c.n == batch.n)
+    )
+    return {row.id: row.outage_id for row in rows}
+
+
+async def list_removed(connection: AsyncConnection, batch: Batch) -> list[RemovedPayment]:
+    """Return who was taken out of a batch, and why."""
+    rows = await connection.execute(
+        select(allocations.c.payment_id, allocations.c.reason_code, allocations.c.reason)
+        .where(
+            allocations.c.lead_payment_id == batch.lead_payment_id,
+            allocations.c.n == batch.n,
+            allocations.c.reason_code.is_not(None),
+        )
+        .order_by(allocations.c.number, allocations.c.payment_id)
+    )
+    return [
+        RemovedPayment(row.payment_id, Reason(ReasonCode(row.reason_code), row.reason))
+        for row in rows
+    ]
+
+
+async def list_withdrawn(connection: AsyncConnection, batch: Batch) -> list[str]:
+    """Return who was taken out of a batch though nothing is wrong with its payee."""
+    rows = await connection.execute(
+        select(allocations.c.payment_id)
+        .join(
+            attempts,
+            (attempts.c.payment_id == allocations.c.lead_payment_id)
+            & (attempts.c.n == allocations.c.n),
+        )
+        .where(
+            allocations.c.lead_payment_id == batch.lead_payment_id,
+            allocations.c.n == batch.n,
+            attempts.c.status != AttemptStatus.FAILED,
+            ~allocations.c.live,
+            allocations.c.reason_code.is_(None),
+        )
+        .order_by(allocations.c.payment_id)
+    )
+    return list(rows.scalars())
+
+
+_MEMBERS = (
+    select(
+        allocations.c.number.label("transfer"),
+        allocations.c.amount_stroops.label("share"),
+        payments,
+    )
+    .join(payments, payments.c.id == allocations.c.payment_id)
+    .order_by(allocations.c.number, payments.c.number)
+)
+
+
+async def get_members(
+    connection: AsyncConnection, batch: Batch
+) -> tuple[dict[str, Payment], list[Transfer]]:
+    """Return the payments of a batch by id, and the transfers they make, in order of number."""
+    found = await connection.execute(
+        _MEMBERS.where(
+            allocations.c.lead_payment_id == batch.lead_payment_id,
+            allocations.c.n == batch.n,
+            allocations.c.live,
+        )
+    )
+    rows = found.mappings().all()
+    members = {row["number"]: payment_of(row) for row in rows}
+    together: dict[int, list[RowMapping]] = {}
+    for row in rows:
+        together.setdefault(row["transfer"], []).append(row)
+    return {payment.id: payment for payment in members.values()}, [
+        _transfer(members[number], rows) for number, rows in sorted(together.items())
+    ]
+
+
+def _transfer(first: Payment, rows: Sequence[RowMapping]) -> Transfer:
+    return Transfer(
+        first.number,
+        first.payer,
+        first.from_address,
+        first.to_address,
+        sum(row["share"] for row in rows),
+        tuple(Allocation(row["id"], row["share"]) for row in rows),
+    )
+
+
+_LEAVE = text(
+    """
+    WITH attempt AS (
+        UPDATE attempts SET members = members - cardinality(CAST(:payment_ids AS text[]))
+        WHERE payment_id = :lead_payment_id AND n = :n AND status = 'open' AND max_ledger IS NULL
+          AND members = :members
+        RETURNING payment_id, n
+    )
+    UPDATE allocations SET live = false, reason_code = left_out.code, reason = left_out.reason
+    FROM attempt, unnest(
+        CAST(:payment_ids AS text[]), CAST(:codes AS text[]), CAST(:reasons AS text[])
+    ) AS left_out (payment_id, code, reason)
+    WHERE allocations.lead_payment_id = attempt.payment_id AND allocations.n = attempt.n AND allocations.live
+      AND allocations.payment_id = left_out.payment_id
+    """
+)
+
+
+async def remove_members(
+    connection: AsyncConnection, reserved: Reservation, left_out: Mapping[str, Reason | None]
+) -> bool:
+    """
+    Take payments, each with its reason if it has one, out of a batch before anything is signed.
+
+    False when bytes were stored meanwhile, or somebody else left: nobody was taken out.
+    """
+    result = await connection.execute(
+        _LEAVE,
+        {
+            "lead_payment_id": reserved.payment_id,
+            "n": reserved.n,
+            "members": reserved.members,
+            "payment_ids": list(left_out),
+            "codes": [why and why.code for why in left_out.values()],
+            "reasons": [why and why.sentence for why in left_out.values()],
+        },
+    )
+    return result.rowcount == len(left_out)
+
+
+async def blame(
+    connection: AsyncConnection, batch: Batch, removed: Sequence[RemovedPayment]
+) -> None:
+    """Record which payments of a failed batch were at fault, and why."""
+    await connection.execute(
+        text(
+            """
+            UPDATE allocations SET reason_code = blamed.code, reason = blamed.reason
+            FROM unnest(
+                CAST(:payment_ids AS text[]), CAST(:codes AS text[]), CAST(:reasons AS text[])
+            ) AS blamed (payment_id, code, reason)
+            WHERE lead_payment_id = :lead_payment_id AND n = :n AND allocations.payment_id = blamed.payment_id
+            """
+        ),
+        {
+            "lead_payment_id": batch.lead_payment_id,
+            "n": batch.n,
+            "payment_ids": [out.payment_id for out in removed],
+            "codes": [out.reason.code for out in removed],
+            "reasons": [out.reason.sentence for out in removed],
+        },
+    )
+
+
+_CONFIRM = text(
+    f"""
+    UPDATE payments SET {PAYMENTS.assignment(PaymentStatus.CONFIRMED)},
+           transaction_hash = :transaction_hash, ledger = :ledger, confirmed_at = :confirmed_at
+    FROM allocations s
+    WHERE s.lead_payment_id = :lead_payment_id AND s.n = :n AND s.live AND payments.id = s.payment_id
+      AND {PAYMENTS.condition(PaymentStatus.CONFIRMED, SENT)}
+    """
+)
+
+
+async def confirm(
+    connection: AsyncConnection,
+    batch: Batch,
+    *,
+    transaction_hash: str,
+    ledger: int,
+    confirmed_at: datetime,
+) -> None:
+    """Record for each payment of a batch the proof that its money moved."""
+    await connection.execute(
+        _CONFIRM,
+        {
+            "lead_payment_id": batch.lead_payment_id,
+            "n": batch.n,
+            "transaction_hash": transaction_hash,
+            "ledger": ledger,
+            "confirmed_at": confirmed_at,
+        },
+    )

@@ -1,0 +1,302 @@
+"""
+Channels and attempts: the memory that makes a payment happen at most once.
+
+Database constraints back the protocol: a (channel, sequence) belongs to one attempt, those aside
+that a person released because their bytes can never land; a payment rides in at most one attempt
+that did not fail, a channel serves at most one attempt.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sqlalchemy import TextClause, func, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import transitions
+from adapters.postgres.tables import attempts, channels
+from domain.errors import NotFound
+from domain.reasons import ReasonCode
+from domain.settlement.attempts import Attempt, AttemptStatus
+from domain.settlement.channels import QueuePosition
+from domain.settlement.envelopes import Envelope
+from domain.settlement.payments import PaymentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """
+    A payment's hold on a (channel, sequence), with the newest bytes signed for it, if any.
+
+    A payment that succeeded holds its pair for ever: nothing may be signed for it again. In a
+    batch, `payment_id` is the payment that leads it.
+    """
+
+    payment_id: str
+    n: int
+    channel: str
+    sequence: int
+    envelope: Envelope | None
+    succeeded: bool = False
+    batched: bool = False
+    members: int = 1
+
+
+async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) -> None:
+    """
+    Know these channel accounts, and how far the network has consumed each one's sequence.
+
+    A channel in use is left alone: its attempt, not this reading, will tell how it ends.
+    """
+    for address, sequence in sequences.items():
+        statement = insert(channels).values(address=address, sequence=sequence)
+        await connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["address"],
+                set_={"sequence": sequence},
+                where=channels.c.payment_id.is_(None)
+                & (func.coalesce(channels.c.sequence, -1) < sequence),
+            )
+        )
+
+
+_ATTEMPT = """
+    SELECT a.payment_id, a.n, a.channel, a.sequence, a.status, a.batched, a.members,
+           e.hash, e.xdr, e.fee_stroops, e.max_ledger, e.inner_hash,
+           e.noop_reason, e.voids_code
+    FROM {found} LEFT JOIN LATERAL (
+        SELECT hash, xdr, fee_stroops, max_ledger, inner_hash, noop_reason, voids_code
+        FROM envelopes
+        WHERE payment_id = a.payment_id AND n = a.n
+        ORDER BY max_ledger DESC, fee_stroops DESC LIMIT 1
+    ) e ON true
+    WHERE a.status <> 'failed' AND {wanted}
+"""
+_RESERVATION = text(
+    _ATTEMPT.format(
+        found="allocations s JOIN attempts a ON a.payment_id = s.lead_payment_id AND a.n = s.n",
+        wanted="s.payment_id = :payment_id AND s.live",
+    )
+)
+_RESERVED = text(
+    _ATTEMPT.format(found="attempts a", wanted="a.payment_id = :lead_payment_id AND a.n = :n")
+)
+
+# Taking the channel and opening the attempt is one statement, so that nothing can part them.
+_RESERVE = text(
+    """
+    WITH free AS (
+        SELECT address FROM channels
+        WHERE address = ANY(:ours)
+          AND payment_id IS NULL AND sequence IS NOT NULL AND NOT quarantined
+        ORDER BY used_at NULLS FIRST LIMIT 1 FOR UPDATE SKIP LOCKED
+    ), held AS (
+        UPDATE channels SET payment_id = :payment_id, used_at = now()
+        FROM free WHERE channels.address = free.address
+        RETURNING channels.address, channels.sequence
+    ), attempt AS (
+        INSERT INTO attempts (payment_id, n, channel, sequence, status)
+        SELECT :payment_id,
+               (SELECT coalesce(max(n), 0) + 1 FROM attempts WHERE payment_id = :payment_id),
+               address, sequence + 1, 'open'
+        FROM held RETURNING payment_id, n, channel, sequence
+    ), allocation AS (
+        INSERT INTO allocations (lead_payment_id, n, payment_id, number, amount_stroops)
+        SELECT p.id, a.n, p.id, p.number, p.amount_stroops
+        FROM attempt a JOIN payments p ON p.id = a.payment_id
+    )
+    SELECT n, channel, sequence FROM attempt
+    """
+)
+
+
+async def reserve(
+    connection: AsyncConnection, payment_id: str, ours: Sequence[str]
+) -> Reservation | None:
+    """
+    Give a payment its (channel, sequence), the one it already holds if it holds one; None when
+    every channel of ours, those whose keys we hold, serves another.
+    """
+    found = await get_reservation(connection, payment_id)
+    if found is not None:
+        return found
+    row = (
+        await connection.execute(_RESERVE, {"payment_id": payment_id, "ours": ours})
+    ).one_or_none()
+    if row is None:
+        return None
+    return Reservation(payment_id, row.n, row.channel, row.sequence, None)
+
+
+_LINE = text(
+    """
+    SELECT (SELECT count(*) FROM payments p
+            WHERE p.status = 'pending' AND p.number < :number AND NOT EXISTS (
+                SELECT FROM allocations s WHERE s.payment_id = p.id AND s.live
+            )) AS ahead,
+           (SELECT count(*) FROM channels
+            WHERE address = ANY(:ours) AND sequence IS NOT NULL AND NOT quarantined) AS channels
+    """
+)
+
+
+async def get_queue_position(
+    connection: AsyncConnection, number: int, ours: Sequence[str]
+) -> QueuePosition:
+    """Return where a payment that has no channel stands, by its number."""
+    row = (await connection.execute(_LINE, {"number": number, "ours": ours})).one()
+    return QueuePosition(row.ahead, row.channels)
+
+
+async def get_reservation(connection: AsyncConnection, payment_id: str) -> Reservation | None:
+    """Return the attempt a payment rides in, its own or a batch, unless that has failed."""
+    return await _one(connection, _RESERVATION, {"payment_id": payment_id})
+
+
+async def get_attempt(
+    connection: AsyncConnection, lead_payment_id: str, n: int
+) -> Reservation | None:
+    """Return an attempt by its name, unless it has failed or was given back."""
+    return await _one(connection, _RESERVED, {"lead_payment_id": lead_payment_id, "n": n})
+
+
+async def _one(
+    connection: AsyncConnection, statement: TextClause, wanted: dict[str, object]
+) -> Reservation | None:
+    row = (await connection.execute(statement, wanted)).one_or_none()
+    if row is None:
+        return None
+    signed = row.hash and Envelope(
+        row.hash,
+        row.xdr,
+        row.fee_stroops,
+        row.max_ledger,
+        row.inner_hash,
+        row.noop_reason,
+        ReasonCode(row.voids_code) if row.voids_code else None,
+    )
+    return Reservation(
+        row.payment_id,
+        row.n,
+        row.channel,
+        row.sequence,
+        signed or None,
+        row.status == AttemptStatus.SUCCEEDED,
+        row.batched,
+        row.members,
+    )
+
+
+_SUBMITTED = PaymentStatus.SUBMITTED
+_FINISH = """
+    WITH attempt AS (
+        UPDATE attempts SET {finished}, reason = :reason
+        WHERE payment_id = :payment_id AND n = :n AND {unfinished}
+        RETURNING payment_id, n, channel, sequence, status
+    ), sent AS (
+        UPDATE payments SET {submitted} FROM attempt JOIN allocations
+            ON (allocations.lead_payment_id, allocations.n) = (attempt.payment_id, attempt.n) AND allocations.live
+        WHERE payments.id = allocations.payment_id AND {signed}
+    ), dead AS (
+        UPDATE allocations SET live = false FROM attempt
+        WHERE allocations.lead_payment_id = attempt.payment_id AND allocations.n = attempt.n
+          AND attempt.status = 'failed' AND allocations.live
+    )
+    UPDATE channels SET payment_id = NULL, sequence = attempt.sequence
+    FROM attempt
+    WHERE channels.address = attempt.channel AND channels.payment_id = attempt.payment_id
+"""
+_FINISHES = {
+    to: text(
+        _FINISH.format(
+            finished=transitions.ATTEMPTS.assignment(to),
+            unfinished=transitions.ATTEMPTS.condition(to),
+            submitted=transitions.PAYMENTS.assignment(_SUBMITTED),
+            signed=transitions.PAYMENTS.condition(_SUBMITTED),
+        )
+    )
+    for to in (AttemptStatus.SUCCEEDED, AttemptStatus.FAILED)
+}
+
+
+async def finish(
+    connection: AsyncConnection, attempt: Attempt, status: AttemptStatus, reason: str = ""
+) -> bool:
+    """
+    The network consumed the sequence: close the attempt and free its channel.
+
+    Whose bytes a ledger shows has been sent, even if nobody lived to note it. False when it was
+    closed so before, or given back; IllegalTransition when it was closed in another way.
+    """
+    key = {"payment_id": attempt.payment_id, "n": attempt.n}
+    result = await connection.execute(_FINISHES[status], key | {"reason": reason or None})
+    if result.rowcount == 1:
+        return True
+    with suppress(NotFound):
+        return await transitions.refuse(connection, transitions.ATTEMPTS, key, status)
+    return False
+
+
+_RELEASE = text(
+    """
+    WITH attempt AS (
+        DELETE FROM attempts
+        WHERE payment_id = :payment_id AND n = :n AND status = 'open'
+          AND channel = :channel AND max_ledger IS NULL
+        RETURNING payment_id, n, channel
+    ), allocation AS (
+        DELETE FROM allocations USING attempt
+        WHERE allocations.lead_payment_id = attempt.payment_id AND allocations.n = attempt.n
+    )
+    UPDATE channels SET payment_id = NULL FROM attempt
+    WHERE channels.address = attempt.channel AND channels.payment_id = attempt.payment_id
+    """
+)
+
+
+async def release(connection: AsyncConnection, given: Reservation) -> bool:
+    """
+    Give the channel back, unless bytes were stored for its sequence meanwhile: those may be on
+    their way, and keep their channel until the sequence is consumed. False when it was not given.
+    """
+    result = await connection.execute(
+        _RELEASE,
+        {"payment_id": given.payment_id, "n": given.n, "channel": given.channel},
+    )
+    return result.rowcount == 1
+
+
+async def leave_sequence(connection: AsyncConnection, dead: Attempt) -> None:
+    """Let the next attempt on the channel use the sequence of one whose bytes can never land."""
+    await connection.execute(
+        update(attempts)
+        .where(
+            attempts.c.payment_id == dead.payment_id,
+            attempts.c.n == dead.n,
+            attempts.c.status == AttemptStatus.FAILED,
+        )
+        .values(sequence_unused=True)
+    )
+
+
+_LOCK = text(
+    """
+    SELECT 1 FROM attempts
+    WHERE payment_id = :payment_id AND n = :n AND channel = :channel AND status = 'open' FOR UPDATE
+    """
+)
+
+
+async def quarantine(connection: AsyncConnection, attempt: Attempt) -> bool:
+    """
+    Never use the channel of an attempt again until a person has looked. False when the attempt has
+    come to an end, as by a person's release: the channel may serve another by now.
+    """
+    named = {"payment_id": attempt.payment_id, "n": attempt.n, "channel": attempt.channel}
+    if (await connection.execute(_LOCK, named)).one_or_none() is None:
+        return False
+    await connection.execute(
+        update(channels).where(channels.c.address == attempt.channel).values(quarantined=True)
+    )
+    return True

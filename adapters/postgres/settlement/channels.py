@@ -1,0 +1,189 @@
+"""Channels for operators: who holds each, and the release of one that was in quarantine."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.settlement import attempts, envelopes
+from adapters.postgres.tables import allocations, channels
+from adapters.postgres.tables import payments as owed
+from domain.errors import Conflict, NotFound
+from domain.settlement.attempts import Attempt
+from domain.settlement.batches import Batch
+from domain.settlement.channels import (
+    ChainCoverage,
+    Channel,
+    ChannelRelease,
+    ObservedTransfer,
+    QuarantinedAttempt,
+    list_workflow_ids,
+)
+from domain.settlement.payments import PaymentStatus
+
+_COLUMNS = (
+    channels.c.address,
+    channels.c.sequence,
+    channels.c.payment_id,
+    channels.c.quarantined,
+)
+
+
+async def list_all(connection: AsyncConnection) -> list[Channel]:
+    """Return every channel the book knows."""
+    rows = await connection.execute(select(*_COLUMNS).order_by(channels.c.address))
+    return [Channel(*row) for row in rows]
+
+
+async def get(connection: AsyncConnection, address: str) -> Channel:
+    row = (
+        await connection.execute(select(*_COLUMNS).where(channels.c.address == address))
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"the database has no channel {address}")
+    return Channel(*row)
+
+
+_OPEN = text(
+    "SELECT payment_id, n FROM attempts WHERE channel = :channel AND status = 'open'"
+    " ORDER BY sequence DESC LIMIT 1"
+)
+
+_BATCHES = text(
+    "SELECT payment_id, n, resubmitted FROM attempts WHERE channel = :channel AND batched"
+    " AND sequence IN (:sequence, :sequence - 1) ORDER BY sequence DESC, opened_at DESC"
+)
+
+
+async def get_quarantined_attempt(
+    connection: AsyncConnection, address: str
+) -> QuarantinedAttempt | None:
+    """Return the attempt that a channel serves, with every inner hash ever signed for it."""
+    row = (await connection.execute(_OPEN, {"channel": address})).one_or_none()
+    if row is None:
+        return None
+    found = await attempts.get_attempt(connection, row.payment_id, row.n)
+    assert found is not None
+    members = await connection.scalars(
+        select(allocations.c.payment_id).where(
+            allocations.c.lead_payment_id == found.payment_id,
+            allocations.c.n == found.n,
+            allocations.c.live,
+        )
+    )
+    signed = found.envelope
+    attempt = Attempt(
+        found.payment_id,
+        found.n,
+        found.channel,
+        found.sequence,
+        signed.max_ledger if signed else 0,
+        signed.inner_hash if signed else "",
+        signed.xdr if signed else "",
+        True,
+        signed.hash if signed else "",
+    )
+    hashes = await envelopes.hashes(connection, found.payment_id, found.n)
+    batches = await connection.execute(_BATCHES, {"channel": address, "sequence": found.sequence})
+    return QuarantinedAttempt(
+        attempt,
+        hashes,
+        sorted(await envelopes.outer_hashes(connection, found.payment_id, found.n)),
+        [Batch(*row) for row in batches],
+        sorted(members),
+    )
+
+
+_BATCHES_RELEASED = text(
+    """
+    SELECT payment_id, n, resubmitted FROM attempts a
+    WHERE channel = :channel AND batched AND status = 'failed' AND EXISTS (
+        SELECT FROM allocations s
+        WHERE s.lead_payment_id = a.payment_id AND s.n = a.n AND s.payment_id = ANY(:payments)
+    )
+    """
+)
+
+
+async def waiting(connection: AsyncConnection, address: str, served: Sequence[str]) -> list[str]:
+    """Return the lives that wait for a channel's release, of the payments that it served."""
+    unpaid = await connection.scalars(
+        select(owed.c.id)
+        .where(owed.c.id.in_(served))
+        .where(owed.c.status != PaymentStatus.CONFIRMED)
+        .order_by(owed.c.id)
+    )
+    payments = list(unpaid)
+    rows = await connection.execute(_BATCHES_RELEASED, {"channel": address, "payments": payments})
+    return list_workflow_ids([Batch(*row) for row in rows], payments)
+
+
+# The bytes of the attempt, whatever they moved; and money from a treasury that bears the number of a
+# transfer riding in it, whoever signed for that.
+_READING = text(
+    """
+    WITH trace AS (
+        SELECT t.transaction_hash, t.ledger, true AS ours
+        FROM envelopes e
+        JOIN chain_transfers t ON t.transaction_hash IN (e.hash, e.inner_hash)
+        WHERE e.payment_id = :lead_payment_id AND e.n = :n
+        UNION ALL
+        SELECT t.transaction_hash, t.ledger, false
+        FROM allocations s JOIN payments p ON p.id = s.payment_id
+        JOIN chain_transfers t ON t.number = s.number AND t.from_address = p.from_address
+        WHERE s.lead_payment_id = :lead_payment_id AND s.n = :n AND s.live
+        ORDER BY ours DESC, ledger LIMIT 1
+    )
+    SELECT coalesce(c.first_ledger <= :first AND c.ledger >= :last, false) AND NOT EXISTS (
+               SELECT FROM chain_gaps g WHERE g.first_ledger <= :last AND g.last_ledger >= :first
+           ) AS complete,
+           coalesce(c.ledger, 0) AS read_to, trace.*
+    FROM (SELECT) AS one LEFT JOIN chain_cursor c ON true LEFT JOIN trace ON true
+    """
+)
+
+
+async def get_coverage(
+    connection: AsyncConnection, held: QuarantinedAttempt, first: int, last: int
+) -> ChainCoverage:
+    """Return what reconciliation has read of an attempt, and whether it has read those ledgers."""
+    name = {"lead_payment_id": held.attempt.payment_id, "n": held.attempt.n}
+    row = (await connection.execute(_READING, name | {"first": first, "last": last})).one()
+    trace = row.transaction_hash and ObservedTransfer(row.transaction_hash, row.ledger, row.ours)
+    return ChainCoverage(first, last, row.complete, row.read_to, trace or None)
+
+
+_LOCK = text(
+    "SELECT FROM attempts WHERE payment_id = :lead_payment_id AND n = :n AND channel = :channel FOR UPDATE"
+)
+
+
+async def lock(
+    connection: AsyncConnection, address: str, served: QuarantinedAttempt | None
+) -> None:
+    """
+    Let nobody sign on the channel any more, and make sure that nobody has since it was looked at.
+
+    A proof takes its time, and the life of the payment may have been told to go on: it then signs
+    again for the same sequence, and those bytes are not the ones that were proven dead.
+    """
+    if served is not None:
+        this = {"lead_payment_id": served.attempt.payment_id, "n": served.attempt.n}
+        await connection.execute(_LOCK, this | {"channel": address})
+    if await get_quarantined_attempt(connection, address) != served:
+        raise Conflict(f"channel {address} was changed by another process meanwhile; read it again")
+
+
+async def release(connection: AsyncConnection, given: ChannelRelease) -> None:
+    """Take a channel that serves nobody out of quarantine, unless it is retired."""
+    released = await connection.execute(
+        update(channels)
+        .where(
+            channels.c.address == given.channel,
+            channels.c.quarantined,
+            channels.c.payment_id.is_(None),
+        )
+        .values(sequence=given.sequence, quarantined=given.retired)
+    )
+    if released.rowcount != 1:
+        raise Conflict(f"channel {given.channel} is not in quarantine, or serves a payment")

@@ -1,0 +1,178 @@
+"""
+Signed bytes: kept before the first of them leaves the process, with every answer to every send.
+
+For one (channel, sequence) there may be several: a higher bid is another envelope around the same
+transaction, and bytes that were proven dead are followed by others on the same pair.
+"""
+
+from dataclasses import asdict
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.settlement import attempts
+from adapters.postgres.settlement.attempts import Reservation
+from adapters.postgres.tables import envelopes, submissions
+from adapters.postgres.transitions import PAYMENTS
+from domain.errors import TryAgain
+from domain.settlement.attempts import Attempt
+from domain.settlement.envelopes import Envelope, SendAnswer, SendStatus
+from domain.settlement.payments import PaymentStatus
+
+# The attempt's ledger bound is the guard: of two runs that signed at the same time, one finds it
+# changed and stores nothing. So does a run whose attempt was given back and begun elsewhere, or
+# lost a member to another run.
+_STORE = text(
+    f"""
+    WITH attempt AS (
+        UPDATE attempts SET max_ledger = :max_ledger
+        WHERE payment_id = :payment_id AND n = :n AND status = 'open'
+          AND channel = :channel AND sequence = :sequence AND members = :members
+          AND max_ledger IS NOT DISTINCT FROM CAST(:known_max_ledger AS bigint)
+        RETURNING payment_id, n
+    ), envelope AS (
+        INSERT INTO envelopes
+            (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, noop_reason, voids_code)
+        SELECT :hash, :inner_hash, payment_id, n, :xdr, :fee_stroops, :max_ledger, :noop_reason, :voids_code
+        FROM attempt
+    ), payment AS (
+        UPDATE payments SET {PAYMENTS.assignment(PaymentStatus.PREPARED)}
+        FROM attempt JOIN allocations s ON s.lead_payment_id = attempt.payment_id AND s.n = attempt.n AND s.live
+        WHERE payments.id = s.payment_id AND {PAYMENTS.condition(PaymentStatus.PREPARED)}
+    )
+    SELECT count(*) FROM attempt
+    """
+)
+
+
+async def store(connection: AsyncConnection, reserved: Reservation, envelope: Envelope) -> Envelope:
+    """
+    Keep signed bytes before the first of them leaves the process; the payment is prepared.
+
+    When another run of the same step stored bytes meanwhile, those are answered and these are
+    dropped: only stored bytes are ever sent.
+    """
+    known = reserved.envelope.max_ledger if reserved.envelope else None
+    stored = await connection.scalar(
+        _STORE,
+        _bytes(reserved, envelope)
+        | {
+            "channel": reserved.channel,
+            "sequence": reserved.sequence,
+            "members": reserved.members,
+            "known_max_ledger": known,
+        },
+    )
+    return envelope if stored else await _stored(connection, reserved)
+
+
+def _bytes(reserved: Reservation, envelope: Envelope) -> dict[str, object]:
+    return {"payment_id": reserved.payment_id, "n": reserved.n} | asdict(envelope)
+
+
+async def _stored(connection: AsyncConnection, reserved: Reservation) -> Envelope:
+    """Return the newest bytes that were stored for a pair, by whichever run."""
+    now = await attempts.get_attempt(connection, reserved.payment_id, reserved.n)
+    if now is None or now.envelope is None or _pair(now) != _pair(reserved):
+        raise TryAgain(
+            f"payment {reserved.payment_id} was changed by another process meanwhile; read it again"
+        )
+    return now.envelope
+
+
+def _pair(reserved: Reservation) -> tuple[str, int]:
+    return reserved.channel, reserved.sequence
+
+
+# A higher bid for the same inner transaction; a lower one, or one for bytes that were replaced
+# since, is dropped.
+_BID = text(
+    """
+    INSERT INTO envelopes
+        (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, noop_reason, voids_code)
+    SELECT :hash, CAST(:inner_hash AS text), a.payment_id, a.n, :xdr,
+           CAST(:fee_stroops AS bigint), CAST(:max_ledger AS bigint), :noop_reason, :voids_code
+    FROM attempts a
+    WHERE a.payment_id = :payment_id AND a.n = :n AND a.status = 'open'
+      AND a.max_ledger = CAST(:max_ledger AS bigint)
+      AND NOT EXISTS (
+          SELECT FROM envelopes e
+          WHERE e.payment_id = a.payment_id AND e.n = a.n AND e.max_ledger = CAST(:max_ledger AS bigint)
+            AND (e.inner_hash <> CAST(:inner_hash AS text)
+                 OR e.fee_stroops >= CAST(:fee_stroops AS bigint))
+      )
+    ON CONFLICT (hash) DO NOTHING
+    """
+)
+
+
+async def bid(connection: AsyncConnection, reserved: Reservation, envelope: Envelope) -> Envelope:
+    """Keep a higher bid before it is sent; answers the highest that is kept."""
+    await connection.execute(_BID, _bytes(reserved, envelope))
+    return await _stored(connection, reserved)
+
+
+async def bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list[SendAnswer]]:
+    """Return how often more was bid for the newest bytes, and all answers to the last bid."""
+    count = await connection.scalar(
+        select(func.count())
+        .select_from(envelopes)
+        .where(
+            envelopes.c.payment_id == attempt.payment_id,
+            envelopes.c.n == attempt.n,
+            envelopes.c.inner_hash == attempt.hash,
+        )
+    )
+    answers = await connection.execute(
+        select(submissions.c.status, submissions.c.detail).where(
+            submissions.c.hash == attempt.newest_hash
+        )
+    )
+    return (count or 1) - 1, [SendAnswer(SendStatus(row.status), row.detail) for row in answers]
+
+
+async def hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
+    """Return the hash of every inner transaction ever signed for an attempt, newest first."""
+    rows = await connection.execute(
+        select(envelopes.c.inner_hash)
+        .where(envelopes.c.payment_id == payment_id, envelopes.c.n == n)
+        .group_by(envelopes.c.inner_hash)
+        .order_by(func.max(envelopes.c.max_ledger).desc())
+    )
+    return list(rows.scalars())
+
+
+async def outer_hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
+    """Return the hash of every envelope of an attempt: what a ledger shows it by."""
+    rows = await connection.scalars(
+        select(envelopes.c.hash).where(envelopes.c.payment_id == payment_id, envelopes.c.n == n)
+    )
+    return list(rows)
+
+
+_SUBMITTED = text(
+    f"""
+    WITH submission AS (
+        INSERT INTO submissions (hash, status, detail) VALUES (:hash, :status, :detail)
+    )
+    UPDATE payments SET {PAYMENTS.assignment(PaymentStatus.SUBMITTED)} FROM allocations s
+    WHERE s.lead_payment_id = :payment_id AND s.n = :n AND s.live
+      AND payments.id = s.payment_id AND {PAYMENTS.condition(PaymentStatus.SUBMITTED)}
+    """
+)
+
+
+async def note_submission(
+    connection: AsyncConnection, attempt: Attempt, answer: SendAnswer
+) -> None:
+    """Record what a send was answered; the payment is submitted from the first one on."""
+    await connection.execute(
+        _SUBMITTED,
+        {
+            "hash": attempt.newest_hash,
+            "status": answer.status,
+            "detail": answer.detail,
+            "payment_id": attempt.payment_id,
+            "n": attempt.n,
+        },
+    )

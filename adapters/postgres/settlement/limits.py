@@ -1,0 +1,53 @@
+"""Limits in the database: what is enforced, and what is spent of it."""
+
+from dataclasses import asdict
+from datetime import date, datetime
+
+from sqlalchemy import RowMapping, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import limits, spending
+from domain.settlement.limits import Limits
+
+NAME = "settlement"
+LIMITS = (
+    limits.c.cap_per_payment,
+    limits.c.cap_per_day,
+    limits.c.cap_per_payee_per_day,
+    limits.c.approval_above,
+)
+
+
+async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> bool:
+    """Show what is enforced from now on; False when it was enforced before."""
+    values = asdict(allowed)
+    statement = insert(limits).values(name=NAME, set_at=at, **values)
+    changed = await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["name"],
+            set_={**values, "set_at": at},
+            where=or_(*(column.is_distinct_from(values[column.name]) for column in LIMITS)),
+        ).returning(limits.c.name)
+    )
+    return changed.one_or_none() is not None
+
+
+async def enforced(connection: AsyncConnection) -> Limits:
+    """Return what the settlement worker that started last enforces."""
+    rows = await connection.execute(select(*LIMITS).where(limits.c.name == NAME))
+    row = rows.one_or_none()
+    return Limits() if row is None else Limits(*row)
+
+
+async def spent(
+    connection: AsyncConnection, day: date, side: str, most: int = 10
+) -> list[RowMapping]:
+    """Return what a day has seen leave: by treasury (payer) or payee, the most first."""
+    rows = await connection.execute(
+        select(spending.c.account, spending.c.spent_stroops)
+        .where(spending.c.day == day, spending.c.side == side, spending.c.spent_stroops > 0)
+        .order_by(spending.c.spent_stroops.desc(), spending.c.account)
+        .limit(most)
+    )
+    return list(rows.mappings())

@@ -1,0 +1,204 @@
+"""Payments in the database: one per outage and revision, confirmed at most once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, exists, func, select, text, true
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import transitions
+from adapters.postgres.settlement.wallets import agreement_at
+from adapters.postgres.sla.outages import OutageContext
+from adapters.postgres.tables import allocations, attempts, payments
+from domain.errors import Conflict, NotFound
+from domain.reasons import Reason
+from domain.settlement.payments import (
+    SENT,
+    Payment,
+    PaymentStatus,
+    Treasury,
+    make_payment,
+)
+from domain.sla.verdicts import PaymentType, Verdict
+
+
+async def preview_payment(
+    connection: AsyncConnection,
+    network: str,
+    context: OutageContext,
+    revision: int,
+    verdict: Verdict,
+    at: datetime,
+) -> Payment:
+    """Return what a verdict owes, to the address that its party is paid at, at an instant."""
+    agreement = await agreement_at(connection, context.agreement, at)
+    outage_id, correlation_id = context.outage.id, context.correlation_id
+    return make_payment(network, agreement, outage_id, revision, verdict, correlation_id)
+
+
+async def add(connection: AsyncConnection, debt: Payment, at: datetime) -> Payment:
+    """
+    Owe a payment and give it its number; one already owed for this outage and revision is
+    answered instead.
+    """
+    statement = insert(payments).values(
+        id=debt.id,
+        outage_id=debt.outage_id,
+        revision=debt.revision,
+        type=debt.type,
+        status=PaymentStatus.PENDING,
+        amount_stroops=debt.amount_stroops,
+        asset_code="USDC",
+        payer=debt.payer,
+        from_address=debt.from_address,
+        to_address=debt.to_address,
+        correlation_id=debt.correlation_id,
+        created_at=at,
+    )
+    # Setting a column to itself changes nothing, but makes the row that is there answer.
+    rows = await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["outage_id", "revision"], set_={"id": payments.c.id}
+        ).returning(payments)
+    )
+    return payment_of(rows.mappings().one())
+
+
+def payment_of(row: RowMapping) -> Payment:
+    return Payment(
+        id=row["id"],
+        number=row["number"],
+        outage_id=row["outage_id"],
+        revision=row["revision"],
+        type=PaymentType(row["type"]),
+        amount_stroops=row["amount_stroops"],
+        payer=Treasury(row["payer"]),
+        from_address=row["from_address"],
+        to_address=row["to_address"],
+        correlation_id=row["correlation_id"],
+    )
+
+
+async def move(
+    connection: AsyncConnection, payment_id: str, to: PaymentStatus, **changes: Any
+) -> bool:
+    """Take a payment to its next status; False when it is there already."""
+    return await transitions.move(
+        connection, transitions.PAYMENTS, {"id": payment_id}, to, **changes
+    )
+
+
+async def move_all(
+    connection: AsyncConnection, payment_ids: Sequence[str], to: PaymentStatus, **changes: Any
+) -> None:
+    """Take many payments to their next status; those that may not go there stay."""
+    await connection.execute(
+        transitions.PAYMENTS.update(to, **changes).where(payments.c.id.in_(payment_ids))
+    )
+
+
+_LOCK = text(
+    """
+    SELECT 1 FROM attempts a JOIN allocations s ON (s.lead_payment_id, s.n) = (a.payment_id, a.n)
+    WHERE s.payment_id = :payment_id AND s.live FOR UPDATE OF a
+    """
+)
+
+
+async def stop(
+    connection: AsyncConnection,
+    payment_id: str,
+    status: PaymentStatus,
+    reason: Reason,
+    dead_after: int | None = None,
+) -> bool:
+    """
+    Let a payment wait, or wait for another reason than before; no batch is to gather it.
+
+    One that is in an attempt is stopped by quarantine alone, or when its newest bytes are those
+    that died after the ledger `dead_after`: whatever else was found out, was found before its bytes
+    were signed, by a run that comes late. False when it was not stopped.
+    """
+    in_attempt = exists().where(
+        allocations.c.payment_id == payments.c.id,
+        allocations.c.live,
+        attempts.c.payment_id == allocations.c.lead_payment_id,
+        attempts.c.n == allocations.c.n,
+        true() if dead_after is None else attempts.c.max_ledger.is_distinct_from(dead_after),
+    )
+    # Whoever stores bytes for it right now comes before this, or after.
+    await connection.execute(_LOCK, {"payment_id": payment_id})
+    result = await connection.execute(
+        transitions.PAYMENTS.update(
+            status,
+            again=True,
+            reason_code=reason.code,
+            status_reason=reason.sentence,
+            batch_ready_at=None,
+        ).where(
+            payments.c.id == payment_id,
+            true() if status is PaymentStatus.QUARANTINED else ~in_attempt,
+        )
+    )
+    return result.rowcount == 1
+
+
+async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> None:
+    """Record the proof that the money moved; a payment that cannot take it refuses the booking."""
+    to, key = PaymentStatus.CONFIRMED, {"id": payment_id}
+    if await transitions.move(connection, transitions.PAYMENTS, key, to, SENT, **proof):
+        return
+    row = await get(connection, payment_id)
+    if row["transaction_hash"] != proof["transaction_hash"]:
+        raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
+
+
+async def get(connection: AsyncConnection, payment_id: str) -> RowMapping:
+    rows = await connection.execute(select(payments).where(payments.c.id == payment_id))
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"payment {payment_id!r} does not exist")
+    return row
+
+
+async def of_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
+    rows = await connection.execute(
+        select(payments).where(payments.c.outage_id == outage_id).order_by(payments.c.revision)
+    )
+    return list(rows.mappings())
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    statuses: list[PaymentStatus] | None = None,
+    type_: str | None = None,
+    outage_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    offset: int = 0,
+    limit: int = 20,
+) -> tuple[list[RowMapping], int]:
+    """Return one page, newest first, and how many there are in all; `until` is exclusive."""
+    wanted: list[ColumnElement[bool]] = []
+    if statuses is not None:
+        wanted.append(payments.c.status.in_(statuses))
+    if type_ is not None:
+        wanted.append(payments.c.type == type_)
+    if outage_id is not None:
+        wanted.append(payments.c.outage_id == outage_id)
+    if since is not None:
+        wanted.append(payments.c.created_at >= since)
+    if until is not None:
+        wanted.append(payments.c.created_at < until)
+    rows = await connection.execute(
+        select(payments)
+        .where(*wanted)
+        .order_by(payments.c.created_at.desc(), payments.c.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    total = await connection.scalar(select(func.count()).select_from(payments).where(*wanted))
+    return list(rows.mappings()), total or 0

@@ -1,0 +1,263 @@
+"""Wallets, challenges and payouts in the database."""
+
+from dataclasses import fields
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, RowMapping, and_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.sla import policies
+from adapters.postgres.tables import (
+    agreements,
+    outages,
+    payments,
+    payouts,
+    wallet_challenges,
+    wallets,
+)
+from domain.errors import Conflict, NotFound
+from domain.settlement.approvals import UNSIGNED
+from domain.settlement.wallets import (
+    Challenge,
+    Payout,
+    PayoutRecord,
+    PayoutRole,
+    Readiness,
+    Wallet,
+)
+from domain.sla.policies import Agreement
+
+
+async def register(connection: AsyncConnection, address: str, owner: str, at: datetime) -> bool:
+    """
+    Know an account as somebody's; False when it was known as theirs already.
+
+    To register it proves nothing, so whoever did first must not keep its owner out: until it is
+    proven, the last to register it has it, and challenges given to others are void.
+    """
+    adding = insert(wallets).values(address=address, owner=owner, registered_at=at)
+    changed = await connection.execute(
+        adding.on_conflict_do_update(
+            index_elements=["address"],
+            set_={"owner": owner, "registered_at": at},
+            where=wallets.c.proven_at.is_(None) & (wallets.c.owner != owner),
+        ).returning(wallets.c.address)
+    )
+    if changed.one_or_none() is not None:
+        return True
+    if (await get(connection, address)).owner != owner:
+        raise Conflict(
+            f"{address} is registered by another owner, who has proven it; register an address of your own"
+        )
+    return False
+
+
+def _wallet(row: RowMapping) -> Wallet:
+    return Wallet(**{each.name: row[each.name] for each in fields(Wallet)})
+
+
+def _payout(row: RowMapping) -> PayoutRecord:
+    values = {each.name: row[each.name] for each in fields(PayoutRecord)}
+    return PayoutRecord(**values | {"role": PayoutRole(row["role"])})
+
+
+async def get(connection: AsyncConnection, address: str) -> Wallet:
+    rows = await connection.execute(select(wallets).where(wallets.c.address == address))
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"wallet {address!r} is not registered; register it first")
+    return _wallet(row)
+
+
+async def page(
+    connection: AsyncConnection, owner: str | None, offset: int, limit: int
+) -> list[Wallet]:
+    wanted = select(wallets)
+    if owner is not None:
+        wanted = wanted.where(wallets.c.owner == owner)
+    rows = await connection.execute(
+        wanted.order_by(wallets.c.registered_at.desc(), wallets.c.address)
+        .offset(offset)
+        .limit(limit)
+    )
+    return [_wallet(row) for row in rows.mappings()]
+
+
+async def note(connection: AsyncConnection, read: Readiness) -> None:
+    """Keep what the network said of an account; an older word does not replace a newer one."""
+    await connection.execute(
+        update(wallets)
+        .where(
+            wallets.c.address == read.address,
+            wallets.c.ledger.is_(None) | (wallets.c.ledger <= read.ledger),
+        )
+        .values(
+            funded=read.funded,
+            trustline=read.trustline,
+            authorised=read.authorised,
+            room_stroops=read.room_stroops,
+            ledger=read.ledger,
+            read_at=read.read_at,
+        )
+    )
+
+
+async def challenge(connection: AsyncConnection, given: Challenge) -> None:
+    owner = select(wallets.c.owner).where(wallets.c.address == given.address).scalar_subquery()
+    await connection.execute(
+        insert(wallet_challenges)
+        .values(hash=given.hash, address=given.address, owner=owner, expires_at=given.expires_at)
+        .on_conflict_do_nothing()
+    )
+
+
+async def prove(
+    connection: AsyncConnection, address: str, hash_: str, at: datetime, errand: str
+) -> None:
+    """
+    Use a challenge up; it was given to this account, for whom it is registered to, in time, and
+    never used before: unless this is the same errand again, whose answer was lost.
+    """
+    # Locked first: nobody else registers it between this look and the proof.
+    owner = (
+        select(wallets.c.owner)
+        .where(wallets.c.address == address)
+        .with_for_update()
+        .scalar_subquery()
+    )
+    used = await connection.execute(
+        update(wallet_challenges)
+        .where(
+            wallet_challenges.c.hash == hash_,
+            wallet_challenges.c.address == address,
+            wallet_challenges.c.owner == owner,
+            wallet_challenges.c.used_at.is_(None) | (wallet_challenges.c.used_by == errand),
+            wallet_challenges.c.expires_at > at,
+        )
+        .values(used_at=at, used_by=errand)
+    )
+    if used.rowcount != 1:
+        raise Conflict(
+            "this challenge was used before, has expired, or was not given for this wallet as it "
+            "is registered now; ask for a new one"
+        )
+    await connection.execute(
+        update(wallets).where(wallets.c.address == address).values(proven_at=at)
+    )
+
+
+async def agreement_at(connection: AsyncConnection, bound: Agreement, at: datetime) -> Agreement:
+    """Return an agreement with the addresses that its parties are paid at, at an instant."""
+    rows = await connection.execute(
+        select(payouts.c.role, payouts.c.address)
+        .where(
+            payouts.c.agreement == bound.name,
+            payouts.c.cancelled_at.is_(None),
+            payouts.c.effective_at <= at,
+        )
+        .order_by(payouts.c.effective_at, payouts.c.asked_at)
+    )
+    paid_at = {row.role: row.address for row in rows}
+    return Agreement(
+        bound.name,
+        bound.bond,
+        bound.pool,
+        paid_at.get(PayoutRole.PROVIDER, bound.provider),
+        paid_at.get(PayoutRole.BENEFICIARY, bound.beneficiary),
+    )
+
+
+async def paid_at(
+    connection: AsyncConnection, agreement: str, role: PayoutRole, at: datetime
+) -> str:
+    """Return the address that a party of an agreement is paid at, at an instant."""
+    bound = await policies.agreement(connection, agreement)
+    return str(getattr(await agreement_at(connection, bound, at), role))
+
+
+async def ask_payout(
+    connection: AsyncConnection, payout_id: str, wanted: Payout, by: str, at: datetime
+) -> bool:
+    """Record a change of address, from an instant on; False when it was asked before."""
+    known = await connection.scalar(
+        select(agreements.c.name).where(agreements.c.name == wanted.agreement).with_for_update()
+    )
+    if known is None:
+        raise NotFound(f"agreement {wanted.agreement!r} does not exist")
+    pending = await pending_payout(connection, wanted.agreement, wanted.role, at)
+    if pending is not None and pending.id != payout_id:
+        raise Conflict(
+            f"{wanted.role} has a pending change of address to {pending.address} from "
+            f"{pending.effective_at.isoformat()} on; cancel that first"
+        )
+    added = await connection.execute(
+        insert(payouts)
+        .values(
+            id=payout_id,
+            agreement=wanted.agreement,
+            role=wanted.role,
+            address=wanted.address,
+            asked_by=by,
+            asked_at=at,
+            effective_at=wanted.effective_at,
+        )
+        .on_conflict_do_nothing()
+        .returning(payouts.c.id)
+    )
+    return added.one_or_none() is not None
+
+
+async def pending_payout(
+    connection: AsyncConnection, agreement: str, role: PayoutRole, at: datetime
+) -> PayoutRecord | None:
+    rows = await connection.execute(
+        select(payouts).where(_of(agreement, role), payouts.c.effective_at > at)
+    )
+    row = rows.mappings().first()
+    return None if row is None else _payout(row)
+
+
+async def payout_history(
+    connection: AsyncConnection, agreement: str, role: PayoutRole
+) -> list[PayoutRecord]:
+    rows = await connection.execute(
+        select(payouts)
+        .where(payouts.c.agreement == agreement, payouts.c.role == role)
+        .order_by(payouts.c.asked_at.desc())
+    )
+    return [_payout(row) for row in rows.mappings()]
+
+
+async def cancel_payout(
+    connection: AsyncConnection, agreement: str, role: PayoutRole, by: str, at: datetime
+) -> PayoutRecord:
+    pending = await pending_payout(connection, agreement, role, at)
+    if pending is None:
+        raise NotFound(f"the {role} has no pending change of address; nothing was cancelled")
+    await connection.execute(
+        update(payouts).where(payouts.c.id == pending.id).values(cancelled_at=at, cancelled_by=by)
+    )
+    return pending
+
+
+async def unsigned_to(connection: AsyncConnection, agreement: str, address: str) -> list[str]:
+    """Return an agreement's payments to an address for which nothing was signed yet."""
+    rows = await connection.execute(
+        select(payments.c.id)
+        .join(outages, outages.c.id == payments.c.outage_id)
+        .where(
+            outages.c.agreement == agreement,
+            payments.c.to_address == address,
+            payments.c.status.in_(UNSIGNED),
+        )
+    )
+    return list(rows.scalars())
+
+
+def _of(agreement: str, role: PayoutRole) -> ColumnElement[bool]:
+    return and_(
+        payouts.c.agreement == agreement,
+        payouts.c.role == role,
+        payouts.c.cancelled_at.is_(None),
+    )

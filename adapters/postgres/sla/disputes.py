@@ -1,0 +1,103 @@
+"""Disputes in the database: at most one open for each outage, each decided once."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import transitions
+from adapters.postgres.tables import disputes
+from domain.errors import IllegalTransition, NotFound
+from domain.sla.disputes import UNDECIDED, Dispute, DisputeStatus
+
+
+async def add(
+    connection: AsyncConnection,
+    dispute: Dispute,
+    revision: int,
+    at: datetime,
+    decision_deadline: datetime,
+) -> bool:
+    result = await connection.execute(
+        insert(disputes)
+        .values(
+            id=dispute.id,
+            outage_id=dispute.outage_id,
+            revision=revision,
+            status=DisputeStatus.OPEN,
+            reason=dispute.reason,
+            filed_by=dispute.request.actor,
+            created_at=at,
+            decision_deadline=decision_deadline,
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+        .returning(disputes.c.id)
+    )
+    return result.one_or_none() is not None
+
+
+async def decide(
+    connection: AsyncConnection,
+    dispute_id: str,
+    status: DisputeStatus,
+    decided_by: str,
+    at: datetime,
+    note: str,
+) -> bool:
+    """Record a decision; False when there was one before, which stands."""
+    said: dict[str, Any] = {"decided_by": decided_by, "decided_at": at, "resolution_note": note}
+    try:
+        return await transitions.move(
+            connection, transitions.DISPUTES, {"id": dispute_id}, status, **said
+        )
+    except IllegalTransition:
+        return False
+
+
+async def take_up(connection: AsyncConnection, dispute_id: str, by: str, at: datetime) -> bool:
+    """Record who has taken a dispute up; False when somebody had before."""
+    said: dict[str, Any] = {"reviewed_by": by, "review_began_at": at}
+    to = DisputeStatus.UNDER_REVIEW
+    return await transitions.move(connection, transitions.DISPUTES, {"id": dispute_id}, to, **said)
+
+
+async def get(connection: AsyncConnection, dispute_id: str) -> RowMapping:
+    rows = await connection.execute(select(disputes).where(disputes.c.id == dispute_id))
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"dispute {dispute_id!r} does not exist")
+    return row
+
+
+async def open_on(connection: AsyncConnection, outage_id: str) -> RowMapping | None:
+    """Return the dispute of an outage that nobody has decided yet, if there is one."""
+    rows = await connection.execute(
+        select(disputes).where(disputes.c.outage_id == outage_id, disputes.c.status.in_(UNDECIDED))
+    )
+    return rows.mappings().one_or_none()
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    outage_id: str | None = None,
+    status: str | None = None,
+    offset: int = 0,
+    limit: int = 20,
+) -> tuple[list[RowMapping], int]:
+    wanted = []
+    if outage_id is not None:
+        wanted.append(disputes.c.outage_id == outage_id)
+    if status is not None:
+        wanted.append(disputes.c.status == status)
+    rows = await connection.execute(
+        select(disputes)
+        .where(*wanted)
+        .order_by(disputes.c.created_at.desc(), disputes.c.id)
+        .offset(offset)
+        .limit(limit)
+    )
+    total = await connection.scalar(select(func.count()).select_from(disputes).where(*wanted))
+    return list(rows.mappings()), total or 0

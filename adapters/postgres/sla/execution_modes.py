@@ -1,0 +1,38 @@
+"""
+Whether verdicts need the SLA contract's confirmation, by the settlement worker that started last.
+
+Whoever judges reads it here, so that one worker in contract mode beside another that was told
+nothing of it never pays what the contract was not asked about.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import execution_modes
+from domain.sla.execution_modes import ExecutionMode
+
+NAME = "settlement"
+
+
+async def keep(connection: AsyncConnection, mode: ExecutionMode, at: datetime) -> bool:
+    """Say which mode holds for verdicts from now on; False when it held before."""
+    statement = insert(execution_modes).values(name=NAME, contract_execution_mode=mode, set_at=at)
+    changed = await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["name"],
+            set_={"contract_execution_mode": mode, "set_at": at},
+            where=execution_modes.c.contract_execution_mode != mode,
+        ).returning(execution_modes.c.name)
+    )
+    return changed.one_or_none() is not None
+
+
+async def requires_attestation(connection: AsyncConnection) -> bool:
+    """Tell whether a verdict made now needs the contract's confirmation."""
+    mode = await connection.scalar(
+        select(execution_modes.c.contract_execution_mode).where(execution_modes.c.name == NAME)
+    )
+    return mode == ExecutionMode.SOROBAN

@@ -1,0 +1,248 @@
+"""
+Outages in the database.
+
+Writes say whether they changed anything, because Temporal may run an activity twice.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Label, RowMapping, Select, func, or_, select, true, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import transitions
+from adapters.postgres.sla.policies import policy_of
+from adapters.postgres.tables import (
+    agreements,
+    attestations,
+    outages,
+    policies,
+    sla_results,
+)
+from domain.errors import NotFound
+from domain.money import STROOPS_PER_UNIT
+from domain.sla.outages import Declaration, Outage, OutageStatus
+from domain.sla.policies import Agreement, Policy
+from domain.sla.verdicts import (
+    PaymentType,
+    Rating,
+    Severity,
+    SlaStatus,
+    Verdict,
+)
+
+SORTABLE = {"detected_at", "severity", "status", "site_name"}
+
+
+async def add(
+    connection: AsyncConnection, declaration: Declaration, policy: Policy, at: datetime
+) -> bool:
+    """Insert a declared outage; False when the id is taken."""
+    outage = declaration.outage
+    location = outage.location
+    result = await connection.execute(
+        insert(outages)
+        .values(
+            id=outage.id,
+            status=OutageStatus.DECLARED,
+            severity=outage.severity,
+            site_name=outage.site_name,
+            site_id=outage.site_id,
+            description=outage.description,
+            affected_services=outage.affected_services,
+            affected_subscribers=outage.affected_subscribers,
+            assigned_to=outage.assigned_to,
+            location=None
+            if location is None
+            else {"latitude": location.latitude, "longitude": location.longitude},
+            detected_at=outage.detected_at,
+            declared_at=at,
+            fingerprint=outage.fingerprint(),
+            correlation_id=declaration.request.correlation_id,
+            agreement=declaration.agreement,
+            policy=policy.name,
+            policy_version=policy.version,
+        )
+        .on_conflict_do_nothing()
+        .returning(outages.c.id)
+    )
+    return result.one_or_none() is not None
+
+
+async def move(
+    connection: AsyncConnection, outage_id: str, to: OutageStatus, **changes: Any
+) -> bool:
+    """Take an outage to its next status; False when it is there already."""
+    return await transitions.move(connection, transitions.OUTAGES, {"id": outage_id}, to, **changes)
+
+
+async def amend(connection: AsyncConnection, outage_id: str, changes: dict[str, Any]) -> None:
+    await connection.execute(update(outages).where(outages.c.id == outage_id).values(**changes))
+
+
+@dataclass(frozen=True, slots=True)
+class OutageContext:
+    """All that a step needs to know of one outage, read in one go and held until it is done."""
+
+    outage: Outage
+    policy: Policy
+    agreement: Agreement
+    correlation_id: str
+    fingerprint: str
+    resolved_at: datetime | None
+    dispute_deadline: datetime | None
+    # The newest revision of the verdict.
+    judged: tuple[int, Verdict] | None
+
+
+async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
+    """
+    Return the context, with the outage's row locked until the transaction ends.
+
+    Locked first and read afterwards: a statement that waits for a lock still sees the verdicts as
+    they were before it waited.
+    """
+    await connection.execute(
+        select(outages.c.id).where(outages.c.id == outage_id).with_for_update()
+    )
+    statement = (
+        _with_verdict(*(column.label(f"of_{column.name}") for column in _BINDING))
+        .join(
+            policies,
+            (policies.c.name == outages.c.policy)
+            & (policies.c.version == outages.c.policy_version),
+        )
+        .join(agreements, agreements.c.name == outages.c.agreement)
+        .where(outages.c.id == outage_id)
+    )
+    row = _the((await connection.execute(statement)).mappings().one_or_none(), outage_id)
+    bound = {name.removeprefix("of_"): value for name, value in row.items()}
+    return OutageContext(
+        outage=outage_of(row),
+        policy=policy_of(bound | {"name": row["policy"], "version": row["policy_version"]}),
+        agreement=Agreement(
+            row["agreement"], bound["bond"], bound["pool"], bound["provider"], bound["beneficiary"]
+        ),
+        correlation_id=row["correlation_id"],
+        fingerprint=row["fingerprint"],
+        resolved_at=row["resolved_at"],
+        dispute_deadline=row["dispute_deadline"],
+        judged=verdict_of(row),
+    )
+
+
+_BINDING = (
+    policies.c.effective_from,
+    policies.c.dispute_window_seconds,
+    policies.c.decision_window_seconds,
+    policies.c.terms,
+    agreements.c.bond,
+    agreements.c.pool,
+    agreements.c.provider,
+    agreements.c.beneficiary,
+)
+
+
+def outage_of(row: RowMapping) -> Outage:
+    """Rebuild what judging needs of an outage."""
+    return Outage(row["id"], row["site_name"], Severity(row["severity"]), row["detected_at"])
+
+
+def _the(row: RowMapping | None, outage_id: str) -> RowMapping:
+    if row is None:
+        raise NotFound(f"outage {outage_id!r} does not exist")
+    return row
+
+
+def verdict_of(row: RowMapping) -> tuple[int, Verdict] | None:
+    if row["sla_revision"] is None:
+        return None
+    return row["sla_revision"], Verdict(
+        SlaStatus(row["sla_status"]),
+        PaymentType(row["sla_payment_type"]),
+        Rating(row["sla_rating"]),
+        row["sla_mttr_minutes"],
+        row["sla_threshold_minutes"],
+        row["sla_amount_stroops"] // STROOPS_PER_UNIT,
+    )
+
+
+_ATTESTED = (
+    *("status", "problem", "symbol", "contract_id", "transaction_hash", "ledger"),
+    *("config_hash", "config_snapshot", "fresh", "attested_at"),
+)
+
+
+def _with_verdict(*more: Label[Any]) -> Select[Any]:
+    """Each outage beside the newest revision of its verdict, if it has one."""
+    newest = (
+        select(sla_results)
+        .where(sla_results.c.outage_id == outages.c.id)
+        .order_by(sla_results.c.revision.desc())
+        .limit(1)
+        .lateral("sla")
+    )
+    columns = [
+        newest.c[name].label(f"sla_{name}")
+        for name in ("revision", "status", "payment_type", "rating", "mttr_minutes")
+    ]
+    columns += [newest.c[n].label(f"sla_{n}") for n in ("threshold_minutes", "amount_stroops")]
+    columns += [attestations.c[name].label(f"attestation_{name}") for name in _ATTESTED]
+    beside = outages.outerjoin(newest, true()).outerjoin(
+        attestations,
+        (attestations.c.outage_id == outages.c.id) & (attestations.c.revision == newest.c.revision),
+    )
+    return select(outages, *columns, *more).select_from(beside)
+
+
+async def get(connection: AsyncConnection, outage_id: str) -> RowMapping:
+    rows = await connection.execute(_with_verdict().where(outages.c.id == outage_id))
+    return _the(rows.mappings().one_or_none(), outage_id)
+
+
+async def correlation_id(connection: AsyncConnection, outage_id: str) -> str:
+    """Return the id of the request that declared an outage: all that follows from it bears it."""
+    found = await connection.execute(
+        select(outages.c.correlation_id).where(outages.c.id == outage_id)
+    )
+    return str(found.scalar_one())
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    severity: str | None = None,
+    statuses: list[OutageStatus] | None = None,
+    search: str | None = None,
+    sort: str = "detected_at",
+    descending: bool = True,
+    offset: int = 0,
+    limit: int = 20,
+) -> tuple[list[RowMapping], int]:
+    """Return one page of outages and how many there are in all."""
+    wanted = []
+    if severity is not None:
+        wanted.append(outages.c.severity == severity)
+    if statuses is not None:
+        wanted.append(outages.c.status.in_(statuses))
+    if search:
+        # autoescape: a caller's % and _ are letters, not wildcards.
+        wanted.append(
+            or_(
+                outages.c.id.icontains(search, autoescape=True),
+                outages.c.site_name.icontains(search, autoescape=True),
+                outages.c.description.icontains(search, autoescape=True),
+            )
+        )
+    column = outages.c[sort]
+    rows = await connection.execute(
+        _with_verdict()
+        .where(*wanted)
+        .order_by(column.desc() if descending else column.asc(), outages.c.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    total = await connection.scalar(select(func.count()).select_from(outages).where(*wanted))
+    return list(rows.mappings()), total or 0

@@ -1,0 +1,132 @@
+"""Policies and agreements in the database: versions are added, never changed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import agreements, policies
+from domain.errors import Invalid, NotFound
+from domain.sla.policies import Agreement, Policy
+from domain.sla.verdicts import Severity, Terms
+
+
+def policy_of(row: RowMapping | Mapping[str, Any]) -> Policy:
+    return Policy(
+        row["name"],
+        row["version"],
+        row["effective_from"],
+        row["dispute_window_seconds"],
+        row["decision_window_seconds"],
+        {Severity(name): Terms(**terms) for name, terms in row["terms"].items()},
+    )
+
+
+async def in_force(connection: AsyncConnection, name: str, at: datetime) -> Policy:
+    """Return the version of a policy that held at an instant."""
+    rows = await connection.execute(
+        select(policies)
+        .where(policies.c.name == name, policies.c.effective_from <= at)
+        .order_by(policies.c.effective_from.desc())
+        .limit(1)
+    )
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise Invalid("policy", f"no version of policy {name!r} holds at {at.isoformat()}")
+    return policy_of(row)
+
+
+async def version(connection: AsyncConnection, name: str, number: int) -> Policy:
+    rows = await connection.execute(
+        select(policies).where(policies.c.name == name, policies.c.version == number)
+    )
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"version {number} of policy {name!r} does not exist")
+    return policy_of(row)
+
+
+async def versions(connection: AsyncConnection) -> list[Policy]:
+    rows = await connection.execute(select(policies).order_by(policies.c.name, policies.c.version))
+    return [policy_of(row) for row in rows.mappings()]
+
+
+async def publish(connection: AsyncConnection, policy: Policy) -> Policy:
+    """
+    Add a policy as the next version of its name. Publishing the same content from the same
+    instant again answers the version already there; other content from it is refused.
+    """
+    await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(policy.name))))
+    rows = await connection.execute(
+        select(policies).where(policies.c.name == policy.name).order_by(policies.c.version)
+    )
+    known = [policy_of(row) for row in rows.mappings()]
+    for existing in known:
+        if existing.effective_from == policy.effective_from:
+            if _same_promise(existing, policy):
+                return existing
+            raise Invalid("effective_from", f"version {existing.version} already begins then")
+    added = Policy(
+        policy.name,
+        len(known) + 1,
+        policy.effective_from,
+        policy.dispute_window_seconds,
+        policy.decision_window_seconds,
+        policy.terms,
+    )
+    await connection.execute(
+        insert(policies).values(
+            name=added.name,
+            version=added.version,
+            effective_from=added.effective_from,
+            dispute_window_seconds=added.dispute_window_seconds,
+            decision_window_seconds=added.decision_window_seconds,
+            terms={name: _plain(terms) for name, terms in added.terms.items()},
+            terms_hash=added.terms_hash(),
+            digest=added.digest(),
+        )
+    )
+    return added
+
+
+def _plain(terms: Terms) -> dict[str, int]:
+    return {
+        "threshold_minutes": terms.threshold_minutes,
+        "penalty_per_minute": terms.penalty_per_minute,
+        "reward_base": terms.reward_base,
+    }
+
+
+def _same_promise(one: Policy, other: Policy) -> bool:
+    return (one.dispute_window_seconds, one.decision_window_seconds, one.terms) == (
+        other.dispute_window_seconds,
+        other.decision_window_seconds,
+        other.terms,
+    )
+
+
+async def agreement(connection: AsyncConnection, name: str) -> Agreement:
+    rows = await connection.execute(select(agreements).where(agreements.c.name == name))
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise NotFound(f"agreement {name!r} does not exist")
+    return Agreement(**row)
+
+
+async def settle_agreement(connection: AsyncConnection, terms: Agreement) -> Agreement:
+    """
+    Keep who pays whom under a name, and answer what is kept: the first to say so decides, because
+    a payee is changed by its owner's proof alone, and with a cool-off.
+    """
+    values = {
+        "bond": terms.bond,
+        "pool": terms.pool,
+        "provider": terms.provider,
+        "beneficiary": terms.beneficiary,
+    }
+    statement = insert(agreements).values(name=terms.name, **values)
+    await connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
+    return await agreement(connection, terms.name)

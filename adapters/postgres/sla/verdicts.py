@@ -1,0 +1,85 @@
+"""Verdicts in the database: one row per revision, never changed."""
+
+from datetime import datetime
+
+from sqlalchemy import RowMapping, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import sla_results
+from domain.money import STROOPS_PER_UNIT
+from domain.sla.outages import Outage
+from domain.sla.policies import Policy
+from domain.sla.verdicts import (
+    PaymentType,
+    Rating,
+    SlaStatus,
+    Verdict,
+)
+
+
+async def add(
+    connection: AsyncConnection,
+    outage: Outage,
+    revision: int,
+    verdict: Verdict,
+    basis: str,
+    policy: Policy,
+    at: datetime,
+    payment_id: str,
+) -> bool:
+    """Keep a verdict and what it will owe; False when this revision was already there."""
+    result = await connection.execute(
+        insert(sla_results)
+        .values(
+            outage_id=outage.id,
+            revision=revision,
+            severity=outage.severity,
+            status=verdict.status,
+            payment_type=verdict.payment_type,
+            rating=verdict.rating,
+            mttr_minutes=verdict.mttr_minutes,
+            mttr_basis=basis,
+            threshold_minutes=verdict.threshold_minutes,
+            amount_stroops=verdict.amount_stroops,
+            policy=policy.name,
+            policy_version=policy.version,
+            policy_digest=policy.digest(),
+            judged_at=at,
+            payment_id=payment_id,
+        )
+        .on_conflict_do_nothing()
+        .returning(sla_results.c.revision)
+    )
+    return result.one_or_none() is not None
+
+
+async def totals(connection: AsyncConnection) -> RowMapping:
+    """Count verdicts and sum rewards and penalties over the newest revision of each outage."""
+    newest = (
+        select(sla_results)
+        .distinct(sla_results.c.outage_id)
+        .order_by(sla_results.c.outage_id, sla_results.c.revision.desc())
+        .subquery()
+    )
+    amount = newest.c.amount_stroops
+    row = await connection.execute(
+        select(
+            func.count().label("outages"),
+            func.count().filter(newest.c.status == SlaStatus.VIOLATED).label("violations"),
+            func.coalesce(func.sum(amount).filter(amount > 0), 0).label("rewards_stroops"),
+            func.coalesce(-func.sum(amount).filter(amount < 0), 0).label("penalties_stroops"),
+        ).select_from(newest)
+    )
+    return row.mappings().one()
+
+
+def verdict_of(row: RowMapping) -> Verdict:
+    return Verdict(
+        SlaStatus(row["status"]),
+        PaymentType(row["payment_type"]),
+        Rating(row["rating"]),
+        row["mttr_minutes"],
+        row["threshold_minutes"],
+        row["amount_stroops"] // STROOPS_PER_UNIT,
+    )

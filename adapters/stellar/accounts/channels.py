@@ -1,0 +1,173 @@
+"""
+The channel accounts on the network: how each stands, and creating those that are missing.
+
+They hold nothing: the operator sponsors their reserves, and the fee account pays for creating
+them. Each key signs once, to accept that, so a transaction makes as many as it has room for
+signatures. Creating an account that exists is refused by the network: nothing is ever done twice.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from stellar_sdk import Account, Keypair, TransactionBuilder, TransactionEnvelope, xdr
+from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
+from stellar_sdk.soroban_rpc import SendTransactionStatus as Status
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+from stellar_sdk.xdr import TransactionResultCode as Code
+
+from adapters.stellar.codes import operations, results
+from adapters.stellar.codes.meanings import Remedy
+from adapters.stellar.codes.transactions import TRANSACTIONS
+from adapters.stellar.finality.proofs import Proofs, account_keys, address_of
+from adapters.stellar.rpc.nodes import Nodes, position
+from adapters.stellar.signing import fee_bumps
+from adapters.stellar.signing.keys import Keys
+from adapters.stellar.signing.soroban_transfers import BACKSTOP, LEDGERS_TO_LIVE, MIN_FEE
+from domain.errors import ChainUnavailable, Obstructed
+from domain.settlement.channels import find_missing
+
+# An envelope carries 20 signatures; one of them is the operator's.
+AT_ONCE_MAX = 19
+ENTRIES_MAX = 200
+LOOK_EVERY_SECONDS = 0.5
+PATIENCE_SECONDS = 300.0
+# For so long a node keeps what it has taken.
+AGAIN_AFTER_LEDGERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAccountState:
+    """An account as the network knows it."""
+
+    sequence: int
+    balance_stroops: int
+    sponsored: bool
+
+
+async def standings(nodes: Nodes, addresses: Sequence[str]) -> dict[str, ChannelAccountState]:
+    """Return how those accounts stand that exist, by no older a ledger than one seen before."""
+    found: dict[str, ChannelAccountState] = {}
+    seen = nodes.highest
+    for start in range(0, len(addresses), ENTRIES_MAX):
+        question = account_keys(addresses[start : start + ENTRIES_MAX])
+        reply = await nodes.ask(partial(_entries, question), at_least=seen)
+        for result in reply.entries or []:
+            entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
+            assert entry is not None
+            found[address_of(entry)] = _standing(entry)
+    return found
+
+
+class ChannelAccounts:
+    def __init__(self, nodes: Nodes, passphrase: str, keys: Keys, fee_cap_stroops: int) -> None:
+        self.nodes = nodes
+        self.passphrase = passphrase
+        self.keys = keys
+        self.fee_cap_stroops = fee_cap_stroops
+
+    async def standings(self, addresses: Sequence[str]) -> dict[str, ChannelAccountState]:
+        return await standings(self.nodes, addresses)
+
+    async def create(self) -> AsyncIterator[list[str]]:
+        """Create what is missing; answer each time what was created by then, until nothing is."""
+        wanted = list(self.keys.channels)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while absent := find_missing(wanted, list(await self.standings(wanted))):
+            if time.monotonic() > end:
+                raise ChainUnavailable(f"{len(absent)} accounts are still missing; run it again")
+            some = absent[:AT_ONCE_MAX]
+            await self._create(some)
+            made = await self.standings(some)
+            if made:
+                yield [address for address in some if address in made]
+
+    async def _create(self, addresses: Sequence[str]) -> None:
+        """Send one transaction, and wait until its sequence is consumed or it can land no more."""
+        operator = self.keys.operator.public_key
+        latest = (await self.nodes.ask(position)).latest_ledger
+        standing = (await self.standings([operator])).get(operator)
+        if standing is None:
+            raise Obstructed(f"the operator's account {operator} does not exist")
+        sequence, max_ledger = standing.sequence + 1, latest + LEDGERS_TO_LIVE
+        inner = self._draft(addresses, sequence, max_ledger)
+        envelope = fee_bumps.wrap(inner, self.keys.fees, 0, max_ledger, self.fee_cap_stroops)
+        proofs = Proofs(self.nodes, self.passphrase)
+        send_at = latest
+        while True:
+            snapshot = await proofs.snapshot([operator])
+            if snapshot.sequences.get(operator, 0) >= sequence:
+                break
+            if snapshot.ledger >= max_ledger - 1:
+                return
+            if snapshot.ledger >= send_at:
+                send_at = snapshot.ledger + await self._send(envelope.xdr)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+        found = await proofs.look_up(lambda: _one(envelope.inner_hash))
+        if found is not None and not found.succeeded:
+            _refuse(results.read(found.result_xdr))
+
+    def _draft(
+        self, addresses: Sequence[str], sequence: int, max_ledger: int
+    ) -> TransactionEnvelope:
+        operator = self.keys.operator
+        source = Account(operator.public_key, sequence - 1)
+        builder = TransactionBuilder(source, self.passphrase, MIN_FEE)
+        for address in addresses:
+            builder.append_begin_sponsoring_future_reserves_op(address)
+            builder.append_create_account_op(address, "0")
+            builder.append_end_sponsoring_future_reserves_op(source=address)
+        builder.add_time_bounds(0, int((datetime.now(UTC) + BACKSTOP).timestamp()))
+        inner = builder.set_ledger_bounds(0, max_ledger).build()
+        signers: list[Keypair] = [operator, *(self.keys.channels[each] for each in addresses)]
+        for signer in signers:
+            inner.sign(signer)
+        return inner
+
+    async def _send(self, envelope_xdr: str) -> int:
+        """
+        Send, and answer for how many ledgers to wait before it is sent again.
+
+        Stops at once when the network says what we must mend first.
+        """
+        try:
+            response = await self.nodes.send(envelope_xdr)
+        except Exception:
+            return 0  # unknown; what the ledger shows decides
+        if response.error_result_xdr is not None:
+            result = results.read(response.error_result_xdr)
+            if results.meaning(result).remedy is Remedy.PAGE:
+                _refuse(result)
+        taken = response.status in (Status.PENDING, Status.DUPLICATE)
+        return AGAIN_AFTER_LEDGERS if taken else 1
+
+
+def _refuse(result: results.Result) -> None:
+    """Raise what only we can mend; that accounts exist by now is no trouble."""
+    codes = [code for code in result.operations if code.value]
+    found = [operations.meaning(code) for code in codes]
+    if result.code is not Code.txFAILED:
+        found.append(TRANSACTIONS[result.code])
+    for meaning in found:
+        if meaning.remedy is Remedy.PAGE:
+            raise Obstructed(f"{meaning.sentence} ({results.names(result)})")
+
+
+async def _entries(
+    question: list[xdr.LedgerKey], server: SorobanServerAsync
+) -> GetLedgerEntriesResponse:
+    return await server.get_ledger_entries(question)
+
+
+async def _one(hash_: str) -> list[str]:
+    return [hash_]
+
+
+def _standing(entry: xdr.AccountEntry) -> ChannelAccountState:
+    first = entry.ext.v1
+    second = first.ext.v2 if first else None
+    sponsored = second is not None and second.num_sponsored.uint32 > 0
+    return ChannelAccountState(entry.seq_num.sequence_number.int64, entry.balance.int64, sponsored)

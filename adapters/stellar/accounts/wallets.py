@@ -1,0 +1,146 @@
+"""Accounts of others on the network: what they can take, and whether somebody holds their keys."""
+
+import re
+from datetime import UTC, datetime
+from functools import partial
+
+import httpx
+from stellar_sdk import Keypair, StrKey, TransactionBuilder, xdr
+from stellar_sdk.sep import stellar_web_authentication as web_auth
+from stellar_sdk.sep.ed25519_public_key_signer import Ed25519PublicKeySigner
+from stellar_sdk.sep.exceptions import InvalidSep10ChallengeError
+from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from adapters.stellar.rpc.nodes import Nodes
+from adapters.stellar.signing import classic_payments
+from adapters.stellar.signing.soroban_transfers import Asset
+from domain.errors import ChainUnavailable, Conflict, Invalid
+from domain.settlement.wallets import (
+    CHALLENGE_SECONDS,
+    Challenge,
+    Readiness,
+    SignedChallenge,
+)
+
+HOME_DOMAIN = "apexchainx"
+FRIENDBOT_SECONDS = 6.0
+# What friendbots of today and of yesterday say of an account that needs nothing.
+ALREADY_FUNDED = re.compile("already funded|already_?exist", re.IGNORECASE)
+
+
+class WalletAccounts:
+    """Reads accounts, and signs and checks challenges in the name of the operator (SEP-10)."""
+
+    def __init__(self, nodes: Nodes, asset: Asset, operator: Keypair) -> None:
+        self.nodes = nodes
+        self.asset = asset
+        self.operator = operator
+
+    async def read(self, address: str) -> Readiness:
+        reply = await self._ask(address)
+        payees = classic_payments.payees(reply)
+        line = payees.lines.get(address)
+        return Readiness(
+            address,
+            address in payees.accounts,
+            line is not None,
+            line is not None and line.authorised,
+            0 if line is None else line.room_stroops,
+            payees.ledger,
+            datetime.now(UTC),
+        )
+
+    def challenge(self, address: str) -> Challenge:
+        text = web_auth.build_challenge_transaction(
+            self.operator.secret,
+            address,
+            HOME_DOMAIN,
+            HOME_DOMAIN,
+            self.asset.passphrase,
+            CHALLENGE_SECONDS,
+        )
+        envelope = TransactionBuilder.from_xdr(text, self.asset.passphrase)
+        bounds = envelope.transaction.preconditions.time_bounds  # type: ignore[union-attr]
+        assert bounds is not None
+        expires_at = datetime.fromtimestamp(bounds.max_time, UTC)
+        hash_ = envelope.hash_hex()
+        return Challenge(address, text, hash_, self.asset.passphrase, expires_at)
+
+    async def check(self, proof: SignedChallenge) -> str:
+        """Return the hash of a challenge that who holds the account has signed."""
+        try:
+            read = web_auth.read_challenge_transaction(
+                proof.transaction_xdr,
+                self.operator.public_key,
+                HOME_DOMAIN,
+                HOME_DOMAIN,
+                self.asset.passphrase,
+            )
+        except Exception as error:  # what is no envelope fails in many ways
+            why = (
+                str(error) if isinstance(error, InvalidSep10ChallengeError) else "it is unreadable"
+            )
+            raise Invalid(
+                "transaction_xdr", f"is not a challenge that this service gave: {why}"
+            ) from None
+        if read.client_account_id != proof.address:
+            raise Invalid("transaction_xdr", "this challenge was given for another wallet")
+        threshold, signers = await self._signers(proof.address)
+        try:
+            web_auth.verify_challenge_transaction_threshold(
+                proof.transaction_xdr,
+                self.operator.public_key,
+                HOME_DOMAIN,
+                HOME_DOMAIN,
+                self.asset.passphrase,
+                threshold,
+                signers,
+            )
+        except InvalidSep10ChallengeError as error:
+            raise Conflict(
+                f"the signatures do not prove that the account is yours: {error}"
+            ) from None
+        return read.transaction.hash_hex()
+
+    async def _signers(self, address: str) -> tuple[int, list[Ed25519PublicKeySigner]]:
+        """Return what the network wants of who acts for an account; of one that does not exist, its key."""
+        reply = await self._ask(address)
+        for result in reply.entries or []:
+            account = xdr.LedgerEntryData.from_xdr(result.xdr).account
+            if account is not None:
+                master, _, medium, _ = account.thresholds.thresholds
+                signers = [Ed25519PublicKeySigner(address, master)] if master else []
+                for signer in account.signers:
+                    if signer.key.ed25519 is not None:
+                        key = StrKey.encode_ed25519_public_key(signer.key.ed25519.uint256)
+                        signers.append(Ed25519PublicKeySigner(key, signer.weight.uint32))
+                return max(medium, 1), signers
+        return 1, [Ed25519PublicKeySigner(address, 1)]
+
+    async def _ask(self, address: str) -> GetLedgerEntriesResponse:
+        question = classic_payments.questions([address], self.asset)
+        return await self.nodes.ask(partial(_entries, question), at_least=self.nodes.highest)
+
+
+async def _entries(
+    question: list[xdr.LedgerKey], server: SorobanServerAsync
+) -> GetLedgerEntriesResponse:
+    return await server.get_ledger_entries(question)
+
+
+async def befriend(friendbot_url: str, address: str) -> None:
+    """Ask a test network's friendbot for an account; one that exists stays as it is."""
+    async with httpx.AsyncClient(timeout=FRIENDBOT_SECONDS, trust_env=False) as client:
+        try:
+            answer = await client.get(friendbot_url, params={"addr": address})
+        except httpx.HTTPError as error:
+            raise ChainUnavailable(
+                f"the friendbot does not answer: {type(error).__name__}"
+            ) from None
+    status = answer.status_code
+    if answer.is_success or (status == 400 and ALREADY_FUNDED.search(answer.text)):
+        return
+    if status == 429 or status >= 500:
+        raise ChainUnavailable(f"the friendbot answered {status}; repeat the request")
+    raise Conflict(f"the friendbot did not fund the account; it answered {status}")

@@ -1,0 +1,259 @@
+"""
+The SLA contract on the chain: read its state, sign a call, see it through, read its answer.
+
+The operator is the source of its own transactions. Channel accounts would not make it faster,
+because every call writes the contract's one entry, and the operator's own sequence is what proves
+that a call landed or never can. Low-level calls of the SDK only, as for payments.
+"""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from stellar_sdk import (
+    Account,
+    Keypair,
+    StrKey,
+    TransactionBuilder,
+    TransactionEnvelope,
+    scval,
+    xdr,
+)
+from stellar_sdk.soroban_rpc import (
+    GetTransactionResponse,
+    GetTransactionStatus,
+    SimulateTransactionResponse,
+)
+
+from adapters.stellar.finality import contract_results, submissions
+from adapters.stellar.finality.proofs import Proofs
+from adapters.stellar.rpc.nodes import Nodes, position
+from adapters.stellar.signing import fee_bumps, soroban_transfers
+from adapters.stellar.signing.fee_bumps import FEE_CAP_STROOPS
+from adapters.stellar.signing.soroban_transfers import BACKSTOP, LEDGERS_TO_LIVE, MIN_FEE
+from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
+from domain.settlement.envelopes import SendAnswer, calls_for_a_raise
+from domain.sla.attestations import (
+    RETENTION_MAX,
+    Call,
+    CallOutcome,
+    CallStatus,
+    SignedCall,
+)
+from domain.sla.policies import terms_hash
+from domain.sla.verdicts import Severity, Terms
+
+WATCH_SECONDS, LOOK_EVERY_SECONDS = 8.0, 0.5
+
+
+class Calculator:
+    """One deployed SLA contract, called by one operator."""
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        passphrase: str,
+        contract: str,
+        operator: Keypair,
+        fees: Keypair,
+        fee_cap_stroops: int = FEE_CAP_STROOPS,
+    ) -> None:
+        if not StrKey.is_valid_contract(contract):
+            raise ContractMismatch(
+                f"STELLAR_SLA_CONTRACT is {contract!r}, which is not a contract id (C...)"
+            )
+        self.nodes = nodes
+        self.proofs = Proofs(nodes, passphrase)
+        self.passphrase = passphrase
+        self.contract = contract
+        self.operator = operator
+        self.fees = fees
+        self.fee_cap_stroops = fee_cap_stroops
+
+    @property
+    def source(self) -> str:
+        return self.operator.public_key
+
+    async def check(self) -> None:
+        """Refuse to work with a contract that is not ready, not ours, or too full to last."""
+        try:
+            health = await self._read("healthcheck")
+        except ContractRefused as error:
+            raise ContractMismatch(
+                f"{self._name} does not answer; is STELLAR_SLA_CONTRACT deployed on this network? "
+                f"{error}"
+            ) from error
+        if not health["ready"]:
+            raise ContractMismatch(f"{self._name} is not ready: it says {health['status']!r}")
+        if await self._read("is_paused"):
+            raise ContractMismatch(f"{self._name} is paused; have its admin unpause it")
+        operator = (await self._read("get_operator")).address
+        if operator != self.source:
+            raise ContractMismatch(
+                f"{self._name} takes calls from {operator}, but STELLAR_OPERATOR_SEED is the seed "
+                f"of {self.source}"
+            )
+        config, told = await self.config(), await self._read("get_config_version_hash")
+        if terms_hash(config) != told:
+            raise ContractMismatch(
+                f"{self._name} says that its config has the hash {told}, but it has "
+                f"{terms_hash(config)}: it is not the contract this engine knows"
+            )
+        limit = await self._read("get_retention_limit")
+        if limit > RETENTION_MAX:
+            raise ContractMismatch(
+                f"{self._name} keeps up to {limit} results, more than its entry has room for; "
+                f"have its admin set a retention limit of at most {RETENTION_MAX}"
+            )
+
+    async def config(self) -> dict[Severity, Terms]:
+        """Read the terms the contract calculates by."""
+        snapshot = await self._read("get_config_snapshot")
+        config = {row["severity"]: Terms(**row["config"]) for row in snapshot["entries"]}
+        if set(config) != {str(severity) for severity in Severity}:
+            raise ContractMismatch(f"{self._name} knows other severities: {sorted(config)}")
+        return {severity: config[severity] for severity in Severity}
+
+    async def sign_call(
+        self, symbol: str, severity: Severity, mttr_minutes: int, times_signed: int = 0
+    ) -> SignedCall:
+        """
+        Simulate and sign `calculate_sla` on the operator's next sequence, in a fee bump.
+
+        Raises ContractRefused when the contract would refuse, Obstructed while it is paused or
+        costs more than the cap, ChainUnavailable when the network cannot say.
+        """
+        config = await self.config()
+        # Never as of a ledger older than one already seen: a sequence too low would be refused.
+        _, consumed = await self._sequence(at_least=self.nodes.highest)
+        if consumed is None:
+            raise Obstructed(f"the operator's account {self.source} does not exist")
+        arguments = [
+            scval.to_address(self.source),
+            scval.to_symbol(symbol),
+            scval.to_symbol(severity),
+            scval.to_uint32(mttr_minutes),
+        ]
+        drafted = self._draft("calculate_sla", arguments, consumed)
+        tried = await self._simulated(drafted)
+        for result in tried.results or []:
+            contract_results.contract_result(result.xdr)  # what cannot be read is not paid for
+        max_ledger = soroban_transfers.assemble(drafted, tried)
+        drafted.sign(self.operator)
+        cap = self.fee_cap_stroops
+        envelope = fee_bumps.wrap(drafted, self.fees, times_signed, max_ledger, cap)
+        return SignedCall(
+            self.contract,
+            self.source,
+            consumed + 1,
+            max_ledger,
+            envelope.inner_hash,
+            envelope.xdr,
+            config,
+        )
+
+    async def send(self, call: Call) -> SendAnswer:
+        """Send stored bytes; the answer is a note, and proves nothing."""
+        return await submissions.send(self.nodes, call.envelope_xdr)
+
+    async def raised(self, call: Call, answer: SendAnswer) -> Call | None:
+        """Bid more around the same call, if its place in a ledger costs more by now."""
+        stored = fee_bumps.kept(call.envelope_xdr, call.max_ledger, self.passphrase)
+        try:
+            passed = (await self.nodes.ask(position)).latest_ledger
+        except ChainUnavailable:
+            return None  # nobody knows how long it has waited: the same bytes again
+        passed -= call.max_ledger - LEDGERS_TO_LIVE
+        if not calls_for_a_raise([answer], fee_bumps.raises(stored, self.passphrase), passed):
+            return None
+        higher = fee_bumps.raised(stored, self.fees, self.fee_cap_stroops, self.passphrase)
+        return None if higher is None else replace(call, envelope_xdr=higher.xdr)
+
+    async def watch(self, call: Call, reason: str = "") -> CallOutcome:
+        """
+        Watch for what becomes of stored bytes, for a few seconds at most.
+
+        Whatever they were answered, and whatever goes wrong, proves nothing: still open.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + WATCH_SECONDS
+        while True:
+            try:
+                found = await self._landed(call) or await self._proven(call)
+                if found is not None:
+                    return found
+            except Exception as error:
+                reason = f"cannot look: {type(error).__name__}"
+            if loop.time() >= end:
+                return CallOutcome(CallStatus.OPEN, reason=reason)
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def _landed(self, call: Call, at_least: int = 0) -> CallOutcome | None:
+        found = await self.nodes.ask(
+            lambda server: server.get_transaction(call.hash), at_least=at_least
+        )
+        return None if found.status is GetTransactionStatus.NOT_FOUND else self._outcome(found)
+
+    async def _proven(self, call: Call) -> CallOutcome | None:
+        """Read the operator's sequence: one consistent snapshot tells open, dead and consumed."""
+        latest, consumed = await self._sequence()
+        if consumed is not None and consumed < call.sequence:
+            dead = latest >= call.max_ledger - 1
+            return CallOutcome(CallStatus.EXPIRED, latest) if dead else None
+        # Consumed. A node looks for the transaction before it reads how far its memory goes, so
+        # only a second look can tell that it is not there.
+        for _ in range(2):
+            found = await self._landed(call, at_least=latest)
+            if found is not None:
+                return found
+        return CallOutcome(
+            CallStatus.LOST, latest, reason="no node knows what consumed the sequence"
+        )
+
+    def _outcome(self, found: GetTransactionResponse) -> CallOutcome | None:
+        ledger = found.ledger or 0
+        if found.status is GetTransactionStatus.FAILED:
+            trap = contract_results.failure(found, self.contract)
+            if trap is None:
+                return None
+            submissions.alarm(trap.meaning, f"a call of {self._name}")
+            reason = f"{trap.meaning.sentence} ({trap.name})"
+            return CallOutcome(CallStatus.FAILED, ledger, reason=reason)
+        try:
+            contract_result, fresh = contract_results.answer(found, self.contract)
+        except ContractRefused as error:  # it landed all the same: what it left is for a person
+            return CallOutcome(CallStatus.ANSWERED, ledger, reason=str(error))
+        return CallOutcome(CallStatus.ANSWERED, ledger, contract_result, fresh)
+
+    async def _sequence(self, at_least: int = 0) -> tuple[int, int | None]:
+        """Return the ledger of one snapshot and the operator's last consumed sequence in it."""
+        snapshot = await self.proofs.snapshot([self.source], at_least=at_least)
+        return snapshot.ledger, snapshot.sequences.get(self.source)
+
+    async def _read(self, function: str) -> Any:
+        """Ask a view; nothing is sent."""
+        simulation = await self._simulated(self._draft(function, [], 0))
+        assert simulation.results is not None
+        return scval.to_native(simulation.results[0].xdr)
+
+    def _draft(
+        self, function: str, arguments: list[xdr.SCVal], consumed: int
+    ) -> TransactionEnvelope:
+        account = Account(self.source, consumed)
+        builder = TransactionBuilder(account, self.passphrase, MIN_FEE)
+        builder.append_invoke_contract_function_op(self.contract, function, arguments)
+        # Ledger bounds decide; the time bound only matters when the network stands still.
+        builder.add_time_bounds(0, int((datetime.now(UTC) + BACKSTOP).timestamp()))
+        builder.set_ledger_bounds(0, 0)
+        return builder.build()
+
+    async def _simulated(self, drafted: TransactionEnvelope) -> SimulateTransactionResponse:
+        simulation = await self.nodes.ask(lambda server: server.simulate_transaction(drafted))
+        if simulation.error is not None:
+            raise contract_results.refusal(self._name, simulation.error)
+        return simulation
+
+    @property
+    def _name(self) -> str:
+        return f"the SLA contract {self.contract}"

@@ -1,0 +1,206 @@
+"""
+What the chain tells of our treasuries: every movement of the asset from or to them.
+
+Read by `getEvents`, filtered by the node: the asset's contract emits a unified event for every
+movement, by whatever operation it was made, with the muxed number in it. `getTransactions` would
+tell of every transaction of everybody, hundreds a ledger on the public network, and each kind of
+operation that can move an asset would have to be understood here. One page per look is enough,
+whatever the number of payments. Nothing here signs, and nothing here needs a seed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from stellar_sdk import Address, MuxedAccount, scval
+from stellar_sdk import Asset as SdkAsset
+from stellar_sdk.soroban_rpc import (
+    EventFilter,
+    EventFilterType,
+    EventInfo,
+    GetEventsResponse,
+    GetHealthResponse,
+)
+
+from adapters.stellar.rpc.identities import Identity
+from adapters.stellar.rpc.nodes import Node, Nodes
+from domain.accounting.reconciliation import ChainPage, ChainTransfer, Extent
+from domain.errors import ChainUnavailable
+from domain.networks import NetworkState
+
+PAGE_SIZE = 1000
+ANY = "*"
+# Kinds of movement, and which of their topics are payer and payee.
+PARTIES: Mapping[str, tuple[int | None, int | None]] = {
+    "transfer": (1, 2),
+    "mint": (None, 1),
+    "burn": (1, None),
+    "clawback": (1, None),
+}
+
+
+class TreasuryHistory:
+    """Reads movements of one asset from or to some accounts, in the order they were made."""
+
+    def __init__(
+        self, nodes: Nodes, passphrase: str, usdc_issuer: str, treasuries: Sequence[str]
+    ) -> None:
+        self.nodes = nodes
+        self.identity = Identity(nodes, passphrase)
+        self.contract = SdkAsset("USDC", usdc_issuer).contract_id(passphrase)
+        self.filters = [_filter(self.contract, address) for address in treasuries]
+        self.established = False
+
+    async def close(self) -> None:
+        await self.nodes.close()
+
+    async def survey(self, known: NetworkState | None) -> NetworkState:
+        """
+        Make sure, before anything is read, that this is the network the book has seen.
+
+        A chain that was reset while we run tells of other payments, under the same name.
+        """
+        if not self.established:
+            standing = await self.identity.establish(known)
+            self.established = True
+            return standing
+        self.identity.known = known
+        found = await self.identity.survey()
+        if found is None:
+            raise ChainUnavailable(
+                "no RPC node of the network that the database belongs to answers"
+            )
+        return found
+
+    async def extent(self) -> Extent:
+        """
+        Return the ledgers that any node can tell about.
+
+        What one node has forgotten another may still have, so all of them are asked.
+        """
+        healths = await asyncio.gather(*map(self._health, self.nodes.usable))
+        told = [health for health in healths if health is not None]
+        if not told:
+            raise ChainUnavailable("no RPC node answers")
+        return Extent(
+            min(health.oldest_ledger for health in told),
+            max(health.latest_ledger for health in told),
+            len(told) == len(self.nodes.all),
+        )
+
+    async def _health(self, node: Node) -> GetHealthResponse | None:
+        try:
+            return await self.nodes.ask_node(node, lambda server: server.get_health())
+        except Exception:
+            return None  # the nodes have noted it
+
+    async def pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
+        """Page from a ledger on, up to the newest. What cannot be read ends it, and is not kept."""
+        cursor: str | None = None
+        while True:
+            try:
+                answer = await self._ask(first_ledger, cursor)
+                page = self._read(answer)
+            except ChainUnavailable:
+                raise
+            except Exception as error:
+                raise ChainUnavailable(_unread("cannot tell of transfers", error)) from error
+            yield page
+            if page.ledger >= answer.latest_ledger or answer.cursor == cursor:
+                return
+            cursor = answer.cursor
+
+    async def _ask(self, first_ledger: int, cursor: str | None) -> GetEventsResponse:
+        begun = first_ledger if cursor is None else _ledger(cursor)
+        return await self.nodes.ask(
+            lambda server: server.get_events(
+                start_ledger=None if cursor else first_ledger,
+                filters=self.filters,
+                cursor=cursor,
+                limit=PAGE_SIZE,
+            ),
+            at_least=begun,
+        )
+
+    def _read(self, answer: GetEventsResponse) -> ChainPage:
+        transfers = tuple(self._transfer(event) for event in answer.events)
+        if len(transfers) >= PAGE_SIZE:
+            # More of the last ledger may follow.
+            return ChainPage(transfers, transfers[-1].ledger - 1, None)
+        # The cursor of a page that is not full is the end of what was searched.
+        searched = min(_ledger(answer.cursor), answer.latest_ledger)
+        if transfers and searched < transfers[-1].ledger:
+            raise ValueError("the cursor is before the page's own events")
+        closed = None
+        if searched == answer.latest_ledger:
+            closed = datetime.fromtimestamp(answer.latest_Ledger_close_time, UTC)
+        return ChainPage(transfers, searched, closed)
+
+    def _transfer(self, event: EventInfo) -> ChainTransfer:
+        topics: list[Any] = [scval.to_native(topic) for topic in event.topic]
+        kind = str(topics[0])
+        if event.contract_id != self.contract or kind not in PARTIES:
+            raise ValueError("an event that was not asked for")
+        payer, payee = PARTIES[kind]
+        amount, number = _moved(scval.to_native(event.value))
+        return ChainTransfer(
+            event.id,
+            kind,
+            event.transaction_hash,
+            event.ledger,
+            event.ledger_close_at.astimezone(UTC),
+            None if payer is None else _address(topics[payer]),
+            None if payee is None else _address(topics[payee]),
+            number,
+            amount,
+        )
+
+
+def _ledger(cursor: str) -> int:
+    """A cursor begins with the network's number for a place: its upper half is the ledger."""
+    return int(cursor.partition("-")[0]) >> 32
+
+
+def connect(
+    rpc_urls: str, passphrase: str, usdc_issuer: str, treasuries: Sequence[str]
+) -> TreasuryHistory:
+    """Read through the nodes of a comma-separated list."""
+    return TreasuryHistory(Nodes.at(rpc_urls), passphrase, usdc_issuer, treasuries)
+
+
+def _filter(contract: str, address: str) -> EventFilter:
+    """Ask for every movement from or to one account."""
+    party = scval.to_address(address).to_xdr()
+    patterns: list[list[str]] = [
+        [_word("transfer"), party, ANY, ANY],
+        [_word("transfer"), ANY, party, ANY],
+        *([_word(kind), party, ANY] for kind in ("mint", "burn", "clawback")),
+    ]
+    return EventFilter(type=EventFilterType.CONTRACT, contractIds=[contract], topics=patterns)
+
+
+def _word(name: str) -> str:
+    return scval.to_symbol(name).to_xdr()
+
+
+def _moved(value: Any) -> tuple[int, int | None]:
+    """Return the amount, and the muxed number if there is one: a memo of text is no number."""
+    number = None
+    if isinstance(value, dict):
+        value, number = value["amount"], value.get("to_muxed_id")
+    if not isinstance(value, int):
+        raise TypeError("an event without an amount")
+    return value, number if isinstance(number, int) else None
+
+
+def _address(party: Any) -> str:
+    if not isinstance(party, Address):
+        raise TypeError("an event without its parties")
+    text = party.address
+    return MuxedAccount.from_account(text).account_id if text.startswith("M") else text
+
+
+def _unread(what: str, error: Exception) -> str:
+    """Name an error without its text, which may quote anything."""
+    return f"the RPC node {what}: {type(error).__name__}"

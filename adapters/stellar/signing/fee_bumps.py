@@ -1,0 +1,99 @@
+"""
+Wrap a signed transaction in a fee bump, and raise the bid when its place in a ledger costs more.
+
+The inner transaction, with the one sequence that can move the money, stays what it was.
+"""
+
+from stellar_sdk import FeeBumpTransactionEnvelope, Keypair, TransactionBuilder, TransactionEnvelope
+
+from domain.errors import Obstructed
+from domain.reasons import Reason, ReasonCode
+from domain.settlement.envelopes import (
+    Bid,
+    Envelope,
+    first_rate,
+    raised_rate,
+    raises_of,
+)
+
+# 5 XLM: a transfer costs a thousandth of it.
+FEE_CAP_STROOPS = 50_000_000
+
+
+def wrap(
+    inner: TransactionEnvelope,
+    fees: Keypair,
+    times_signed: int,
+    max_ledger: int,
+    cap_stroops: int,
+    noop_reason: Reason | None = None,
+) -> Envelope:
+    """Bid for newly signed bytes; the fee account pays, and pays no more than the cap."""
+    bid = bid_of(inner)
+    rate = first_rate(times_signed, bid, cap_stroops)
+    if rate * len(inner.transaction.operations) < bid.fee_stroops - bid.resource_fee_stroops:
+        raise Obstructed(
+            f"the network asks for more than {cap_stroops} stroops for the transaction: "
+            "raise STELLAR_FEE_CAP_STROOPS, or wait until it asks less",
+            ReasonCode.FEE_CAP_TOO_LOW,
+        )
+    return _bumped(inner, fees, rate, max_ledger, noop_reason)
+
+
+def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -> Envelope | None:
+    """Bid more for stored bytes, or None at the top of the ladder."""
+    bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
+    assert isinstance(bumped, FeeBumpTransactionEnvelope)
+    inner = bumped.transaction.inner_transaction_envelope
+    rate = raised_rate(bid_of(inner, stored.fee_stroops), cap_stroops)
+    if rate is None:
+        return None
+    noop_reason = Reason(stored.voids_code, stored.noop_reason) if stored.voids_code else None
+    return _bumped(inner, fees, rate, stored.max_ledger, noop_reason)
+
+
+def kept(envelope_xdr: str, max_ledger: int, passphrase: str) -> Envelope:
+    """Read stored bytes back."""
+    bumped = TransactionBuilder.from_xdr(envelope_xdr, passphrase)
+    assert isinstance(bumped, FeeBumpTransactionEnvelope)
+    inner = bumped.transaction.inner_transaction_envelope
+    fee = int(bumped.transaction.fee)
+    return Envelope(bumped.hash_hex(), envelope_xdr, fee, max_ledger, inner.hash_hex())
+
+
+def raises(stored: Envelope, passphrase: str) -> int:
+    """Return how often more was bid than at first, by what is bid now."""
+    bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
+    assert isinstance(bumped, FeeBumpTransactionEnvelope)
+    inner = bumped.transaction.inner_transaction_envelope
+    return raises_of(bid_of(inner, stored.fee_stroops))
+
+
+def outer_hash(envelope_xdr: str, passphrase: str) -> str:
+    """Return the hash under which the chain shows an envelope."""
+    return TransactionBuilder.from_xdr(envelope_xdr, passphrase).hash_hex()
+
+
+def bid_of(inner: TransactionEnvelope, fee_stroops: int | None = None) -> Bid:
+    """What an envelope around this transaction bids; without a fee, what the transaction itself does."""
+    transaction = inner.transaction
+    data = transaction.soroban_data
+    resource_fee = data.resource_fee.int64 if data else 0
+    fee = int(transaction.fee) if fee_stroops is None else fee_stroops
+    return Bid(len(transaction.operations), resource_fee, fee)
+
+
+def _bumped(
+    inner: TransactionEnvelope,
+    fees: Keypair,
+    rate: int,
+    max_ledger: int,
+    noop_reason: Reason | None,
+) -> Envelope:
+    bumped = TransactionBuilder.build_fee_bump_transaction(
+        fees, rate, inner, inner.network_passphrase
+    )
+    bumped.sign(fees)
+    fee = int(bumped.transaction.fee)
+    because = ("", None) if noop_reason is None else (noop_reason.sentence, noop_reason.code)
+    return Envelope(bumped.hash_hex(), bumped.to_xdr(), fee, max_ledger, inner.hash_hex(), *because)

@@ -1,0 +1,23 @@
+"""
+Bytes that pay nobody: they only use up a sequence.
+
+A payment keeps its (channel, sequence) until the network has consumed it. When its bytes are dead
+and its payee cannot be paid as things stand, a void consumes it, so that no channel has to wait
+until somebody acts.
+"""
+
+from datetime import datetime
+
+from stellar_sdk import Account, TransactionBuilder, TransactionEnvelope
+
+from adapters.stellar.signing.soroban_transfers import BACKSTOP, MIN_FEE
+
+
+def draft(
+    passphrase: str, channel: str, sequence: int, max_ledger: int, now: datetime
+) -> TransactionEnvelope:
+    """Build the unsigned void: a sequence that is bumped to where it is long since."""
+    builder = TransactionBuilder(Account(channel, sequence - 1), passphrase, MIN_FEE)
+    builder.append_bump_sequence_op(0)
+    builder.add_time_bounds(0, int((now + BACKSTOP).timestamp()))
+    return builder.set_ledger_bounds(0, max_ledger).build()

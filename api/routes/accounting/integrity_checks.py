@@ -1,0 +1,87 @@
+"""/integrity-checks: whether the book keeps its invariants, as the last inspection by the clock found it."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from adapters.postgres.accounting import integrity_checks
+from api.dependencies import Caller, Database, Paging
+from api.views import PageView
+from domain.accounting.invariants import INVARIANT_DESCRIPTIONS, Invariant
+
+router = APIRouter(prefix="/integrity-checks", tags=["integrity"])
+
+
+class InvariantView(BaseModel):
+    """One description of the journal, and how many violations break it now."""
+
+    invariant: Invariant
+    description: str
+    violations: int
+
+
+class IntegrityCheckView(BaseModel):
+    """`checked_at` is null before the first inspection, and `clean` then too: nobody has looked."""
+
+    checked_at: datetime | None
+    took_ms: int | None
+    clean: bool | None
+    overdue: int
+    invariants: list[InvariantView]
+
+
+class ViolationView(BaseModel):
+    """`overdue` breaks no description: it has waited for too long. Null `resolved_at`: it stands."""
+
+    id: str
+    invariant: Invariant
+    overdue: bool
+    subject: str
+    detail: str
+    found_at: datetime
+    last_seen_at: datetime
+    resolved_at: datetime | None
+
+
+@router.get("")
+async def get_integrity_check(database: Database, caller: Caller) -> IntegrityCheckView:
+    """Tell when the whole journal was last inspected, and which of its invariants are broken."""
+    async with database.autocommit() as connection:
+        last = await integrity_checks.get_newest(connection)
+        counts = await integrity_checks.count_unresolved(connection)
+    return IntegrityCheckView(
+        checked_at=None if last is None else last["at"],
+        took_ms=None if last is None else last["took_ms"],
+        clean=None if last is None else last["broken"] == 0,
+        overdue=0 if last is None else last["overdue"],
+        invariants=[
+            InvariantView(
+                invariant=invariant, description=description, violations=counts[invariant]
+            )
+            for invariant, description in INVARIANT_DESCRIPTIONS.items()
+        ],
+    )
+
+
+@router.get("/violations")
+async def list_violations(
+    database: Database,
+    caller: Caller,
+    paging: Paging,
+    invariant: Invariant | None = None,
+    overdue: bool | None = None,
+    unresolved: bool | None = None,
+) -> PageView[ViolationView]:
+    """List what integrity_checks found, newest first; `unresolved` leaves out, or shows, what is mended."""
+    async with database.autocommit() as connection:
+        rows, total = await integrity_checks.page(
+            connection,
+            invariant=invariant,
+            overdue=overdue,
+            unresolved=unresolved,
+            offset=paging.offset,
+            limit=paging.size,
+        )
+    items = [ViolationView.model_validate(dict(row)) for row in rows]
+    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)

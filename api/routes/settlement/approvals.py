@@ -1,0 +1,99 @@
+"""/payments/{id}/approvals: two people look before much money moves."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from adapters import temporal
+from api import commands
+from api.bodies import Body, Text
+from api.dependencies import Asked, Caller, Database, Paging, Running
+from api.responses import problems
+from api.views import PageView, PaymentView
+from domain.settlement.approvals import APPROVERS, NOTE_MAX
+from services.settlement.approvals.approve_payment import ApprovePayment
+from services.settlement.approvals.approve_payment import approve_payment as approve
+from services.settlement.approvals.read_approvals import (
+    ApprovalRequest,
+    get_approval_request,
+    list_approval_requests,
+)
+from services.settlement.approvals.withdraw_approval import WithdrawApproval
+from services.settlement.approvals.withdraw_approval import withdraw_approval as withdraw
+
+router = APIRouter(prefix="/payments", tags=["approvals"])
+PaymentId = Annotated[Text, Path(max_length=64)]
+
+
+class ApprovalBody(Body):
+    note: str = Field("", max_length=NOTE_MAX)
+
+
+class ApprovalView(BaseModel):
+    """One person's word; void once withdrawn, or once the payment is to be made differently."""
+
+    approver: str
+    note: str
+    approved_at: datetime
+    digest: str
+    voided_at: datetime | None
+    voided_reason: str | None
+
+
+class QueuedView(BaseModel):
+    """What an approver is asked; `digest` is the SHA-256 of what an approval now would approve."""
+
+    payment: PaymentView
+    makers: list[str]
+    digest: str
+    approvers_needed: int
+    approvals: list[ApprovalView]
+
+    @classmethod
+    def of(cls, asked: ApprovalRequest) -> "QueuedView":
+        return cls(
+            payment=PaymentView.of(asked.payment),
+            makers=list(asked.makers),
+            digest=asked.digest,
+            approvers_needed=APPROVERS,
+            approvals=[ApprovalView.model_validate(each) for each in asked.approvals],
+        )
+
+
+@router.get("/approvals")
+async def list_waiting(database: Database, caller: Caller, paging: Paging) -> PageView[QueuedView]:
+    """List the payments that wait for approval, the longest first."""
+    waiting, total = await list_approval_requests(database, paging.offset, paging.size)
+    items = [QueuedView.of(each) for each in waiting]
+    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+
+
+@router.get("/{payment_id}/approvals", responses=problems(404))
+async def show_approvals(payment_id: PaymentId, database: Database, caller: Caller) -> QueuedView:
+    """Show who approved a payment, void approvals too."""
+    return QueuedView.of(await get_approval_request(database, payment_id))
+
+
+@router.post("/{payment_id}/approvals", status_code=201, responses=problems(403, 404, 409))
+async def approve_payment(
+    payment_id: PaymentId, body: ApprovalBody, engine: Running, caller: Caller, asked: Asked
+) -> QueuedView:
+    """Approve a payment as it stands (finance or admin); with the second approval it goes on."""
+    given = ApprovePayment(payment_id, caller, body.note, asked, datetime.now(UTC))
+    deliveries = await approve(engine.database, given)
+    await temporal.start_deliveries(engine.temporal, deliveries)
+    await commands.retry_payment(engine, payment_id)
+    return await show_approvals(payment_id, engine.database, caller)
+
+
+@router.delete("/{payment_id}/approvals", responses=problems(404, 409))
+async def withdraw_approval(
+    payment_id: PaymentId, engine: Running, caller: Caller, asked: Asked
+) -> QueuedView:
+    """Take your own approval back; 409 once the payment is signed."""
+    gone = WithdrawApproval(payment_id, caller, asked, datetime.now(UTC))
+    await withdraw(engine.database, gone)
+    await commands.retry_payment(engine, payment_id)
+    return await show_approvals(payment_id, engine.database, caller)

@@ -1,0 +1,76 @@
+"""/payments/limits: how much may leave, and how much of it has left today."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from adapters.postgres.settlement import limits
+from api.dependencies import Caller, Database
+from api.views import number
+
+router = APIRouter(prefix="/payments/limits", tags=["payments"])
+
+
+class AmountView(BaseModel):
+    """USDC, and the exact number of stroops."""
+
+    amount: int | float
+    amount_stroops: str
+
+    @classmethod
+    def of(cls, amount_stroops: int | None) -> "AmountView | None":
+        if amount_stroops is None:
+            return None
+        return cls(amount=number(amount_stroops), amount_stroops=str(amount_stroops))
+
+
+class SpentView(BaseModel):
+    """What an account has paid, or was paid, today; `left` is null where nothing limits it."""
+
+    account: str
+    spent: AmountView
+    left: AmountView | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], cap: int | None) -> "SpentView":
+        spent = int(row["spent_stroops"])
+        left = None if cap is None else max(cap - spent, 0)
+        shown = AmountView.of(spent)
+        assert shown is not None
+        return cls(account=row["account"], spent=shown, left=AmountView.of(left))
+
+
+class LimitsView(BaseModel):
+    """
+    What the settlement worker enforces; null is no limit. `treasuries` and `payees` count the
+    payments let go on `day` (UTC) since any limit is set; of the payees those paid most.
+    """
+
+    cap_per_payment: AmountView | None
+    cap_per_day: AmountView | None
+    cap_per_payee_per_day: AmountView | None
+    approval_above: AmountView | None
+    day: date
+    treasuries: list[SpentView]
+    payees: list[SpentView]
+
+
+@router.get("")
+async def get_limits(database: Database, caller: Caller) -> LimitsView:
+    day = datetime.now(UTC).date()
+    async with database.autocommit() as connection:
+        allowed = await limits.enforced(connection)
+        payers = await limits.spent(connection, day, "payer")
+        payees = await limits.spent(connection, day, "payee")
+    return LimitsView(
+        cap_per_payment=AmountView.of(allowed.cap_per_payment),
+        cap_per_day=AmountView.of(allowed.cap_per_day),
+        cap_per_payee_per_day=AmountView.of(allowed.cap_per_payee_per_day),
+        approval_above=AmountView.of(allowed.approval_above),
+        day=day,
+        treasuries=[SpentView.of(dict(row), allowed.cap_per_day) for row in payers],
+        payees=[SpentView.of(dict(row), allowed.cap_per_payee_per_day) for row in payees],
+    )

@@ -1,0 +1,101 @@
+"""/payments: what was owed, and what the chain did about it."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel
+
+from adapters.postgres.accounting import journal, payment_traces
+from adapters.postgres.settlement import payments
+from api.bodies import Text
+from api.dependencies import Caller, Database, Paging
+from api.responses import problems
+from api.views import PAYMENT_STATES, PageView, PaymentView
+from domain.sla.verdicts import PaymentType
+
+router = APIRouter(prefix="/payments", tags=["payments"])
+PaymentId = Annotated[Text, Path(max_length=64)]
+DAY = timedelta(days=1)
+# The day after the last of all cannot be written down.
+Day = Annotated[date, Query(lt=date.max)]
+
+
+class PaymentTraceView(BaseModel):
+    """A payment from its obligation to its proof."""
+
+    payment: PaymentView
+    attempts: list[dict[str, Any]]
+    postings: list[dict[str, Any]]
+
+
+class BalanceView(BaseModel):
+    """An account of the journal; a debit balance is positive. All accounts sum to zero."""
+
+    account: str
+    balance_stroops: str
+
+
+@router.get("")
+async def list_payments(
+    database: Database,
+    caller: Caller,
+    paging: Paging,
+    status: Literal["pending", "confirmed", "completed", "failed"] | None = None,
+    type: PaymentType | None = None,
+    outage_id: Text | None = None,
+    date_from: Day | None = None,
+    date_to: Day | None = None,
+) -> PageView[PaymentView]:
+    """List payments, newest first; both dates are inclusive."""
+    async with database.autocommit() as connection:
+        rows, total = await payments.page(
+            connection,
+            statuses=None if status is None else PAYMENT_STATES[status],
+            type_=type,
+            outage_id=outage_id,
+            since=None if date_from is None else _midnight(date_from),
+            until=None if date_to is None else _midnight(date_to) + DAY,
+            offset=paging.offset,
+            limit=paging.size,
+        )
+    items = [PaymentView.of(dict(row)) for row in rows]
+    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+@router.get("/ledger")
+async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
+    """Show every account of the double-entry journal."""
+    async with database.autocommit() as connection:
+        return [
+            BalanceView(account=row["account"], balance_stroops=str(row["balance_stroops"]))
+            for row in await journal.balances(connection)
+        ]
+
+
+@router.get("/{payment_id}", responses=problems(404))
+async def get_payment(payment_id: PaymentId, database: Database, caller: Caller) -> PaymentView:
+    async with database.autocommit() as connection:
+        return PaymentView.of(dict(await payments.get(connection, payment_id)))
+
+
+@router.get("/{payment_id}/trace", responses=problems(404))
+async def explain_payment(
+    payment_id: PaymentId, database: Database, caller: Caller
+) -> PaymentTraceView:
+    """Tell every attempt, envelope, answer and posting of a payment."""
+    async with database.autocommit() as connection:
+        row = await payments.get(connection, payment_id)
+        tried = await payment_traces.list_attempts(connection, payment_id)
+        booked = await journal.of_payment(connection, payment_id)
+    return PaymentTraceView(
+        payment=PaymentView.of(dict(row)),
+        attempts=[dict(attempt) for attempt in tried],
+        postings=[
+            {**posting, "amount_stroops": str(posting["amount_stroops"])} for posting in booked
+        ],
+    )

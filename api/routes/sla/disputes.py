@@ -1,0 +1,129 @@
+"""/sla/disputes: object to a verdict, and decide the objection."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from adapters.postgres.sla import disputes
+from api import commands
+from api.bodies import Body, Minutes, Text
+from api.dependencies import Asked, Caller, Database, Paging, Running, UpdateId
+from api.responses import problems
+from api.views import PageView
+from domain.digests import derived_id
+from domain.sla.disputes import (
+    NOTE_MAX,
+    REASON_MAX,
+    Dispute,
+    DisputeDecision,
+    DisputeStatus,
+    Review,
+)
+
+router = APIRouter(prefix="/sla/disputes", tags=["disputes"])
+DisputeId = Annotated[Text, Path(max_length=64)]
+
+
+class DisputeBody(Body):
+    outage_id: str = Field(max_length=64)
+    reason: str = Field(min_length=1, max_length=REASON_MAX)
+
+
+class DecideDisputeBody(Body):
+    """
+    `review` takes the dispute up, to be decided later; `resolve` upholds it, with `mttr_minutes` if the
+    outage is to be judged again.
+    """
+
+    action: Literal["review", "resolve", "reject"]
+    resolution_note: str = Field("", max_length=NOTE_MAX)
+    mttr_minutes: Minutes | None = None
+
+
+class DisputeView(BaseModel):
+    id: str
+    outage_id: str
+    revision: int
+    status: DisputeStatus
+    reason: str
+    filed_by: str
+    created_at: datetime
+    decision_deadline: datetime
+    reviewed_by: str | None
+    review_began_at: datetime | None
+    decided_by: str | None
+    decided_at: datetime | None
+    resolution_note: str | None
+
+
+@router.post("", status_code=201, responses=problems(404, 409))
+async def file_dispute(
+    body: DisputeBody, engine: Running, asked: Asked, update_id: UpdateId
+) -> DisputeView:
+    """Object to a verdict while its dispute window is open; the money waits for a decision."""
+    dispute_id = derived_id("dsp", body.outage_id, uuid4().hex)
+    dispute = Dispute(dispute_id, body.outage_id, body.reason, asked)
+    # The same question asked again is answered with the dispute the first one filed.
+    filed = await commands.file_dispute(engine, dispute, update_id)
+    return await get_dispute(filed.dispute_id, engine.database)
+
+
+async def get_dispute(dispute_id: str, database: Database) -> DisputeView:
+    async with database.autocommit() as connection:
+        return DisputeView.model_validate(dict(await disputes.get(connection, dispute_id)))
+
+
+@router.get("")
+async def list_disputes(
+    database: Database,
+    caller: Caller,
+    paging: Paging,
+    outage_id: Text | None = None,
+    status: DisputeStatus | None = None,
+) -> PageView[DisputeView]:
+    async with database.autocommit() as connection:
+        rows, total = await disputes.page(
+            connection,
+            outage_id=outage_id,
+            status=status,
+            offset=paging.offset,
+            limit=paging.size,
+        )
+    items = [DisputeView.model_validate(dict(row)) for row in rows]
+    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+
+
+@router.get("/{dispute_id}", responses=problems(404))
+async def show_dispute(dispute_id: DisputeId, database: Database, caller: Caller) -> DisputeView:
+    return await get_dispute(dispute_id, database)
+
+
+@router.patch("/{dispute_id}", responses=problems(404, 409))
+async def decide_dispute(
+    dispute_id: DisputeId,
+    body: DecideDisputeBody,
+    engine: Running,
+    asked: Asked,
+    update_id: UpdateId,
+) -> DisputeView:
+    """
+    Take a dispute up, or decide it. Decided, the outage is settled at once by what the decision leaves
+    standing.
+    """
+    dispute = await get_dispute(dispute_id, engine.database)
+    if body.action == "review":
+        review = Review(dispute_id, asked)
+        await commands.review_dispute(engine, dispute.outage_id, review, update_id)
+        return await get_dispute(dispute_id, engine.database)
+    decision = DisputeDecision(
+        dispute_id,
+        body.action == "resolve",
+        asked,
+        body.resolution_note,
+        body.mttr_minutes,
+    )
+    await commands.decide_dispute(engine, dispute.outage_id, decision, update_id)
+    return await get_dispute(dispute_id, engine.database)

@@ -1,0 +1,206 @@
+"""/outages: declare one, correct it, resolve it, look at it."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel
+
+from adapters.postgres.database import Database as Book
+from adapters.postgres.settlement import wallets
+from adapters.postgres.sla import outages, policies
+from api import commands
+from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
+from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
+from api.responses import problems
+from api.views import STATES, AttestationView, OutageView, PageView, PaymentView, SlaView
+from domain.errors import Conflict, Invalid
+from domain.settlement.payments import make_payment
+from domain.sla.outages import (
+    Amendment,
+    Cancellation,
+    Declaration,
+    Outage,
+    OutageStatus,
+    Resolution,
+    check_outage,
+    check_resolution,
+)
+from domain.sla.verdicts import Severity, judge, payable
+from services.sla.outages.read_timeline import read_timeline
+
+router = APIRouter(prefix="/outages", tags=["outages"])
+OutageId = Annotated[Text, Path(max_length=64)]
+
+
+class ResolvedView(BaseModel):
+    """`payment` is what will be paid unless the verdict is disputed in time."""
+
+    outage: OutageView
+    sla: SlaView
+    payment: PaymentView
+
+
+class TimelineView(BaseModel):
+    """Everything that happened to an outage, in order, with the evidence of each step."""
+
+    outage_id: str
+    items: list[dict[str, Any]]
+
+
+@router.post("", status_code=201, responses=problems(404, 409))
+async def declare_outage(
+    body: OutageBody, response: Response, engine: Running, asked: Asked, update_id: UpdateId
+) -> OutageView:
+    """
+    Declare an outage and answer once it is safely on record (201).
+
+    Declaring the same content again answers the same outage (200); other content under the same
+    id is refused (409).
+    """
+    outage, resolution = body.outage(), body.resolution(asked)
+    policy = outage.policy or engine.settings.sla_policy
+    await _check(engine.database, outage, policy, resolution)
+    recorded = await commands.declare(
+        engine, Declaration(outage, asked, policy, engine.settings.sla_agreement)
+    )
+    if recorded is None or recorded.correlation_id != asked.correlation_id:
+        response.status_code = 200
+    shown = await _show(engine, outage.id)
+    if resolution is None or shown.status != "open":
+        return shown
+    await commands.resolve(engine, outage.id, resolution, f"{update_id}-resolve")
+    return await _show(engine, outage.id)
+
+
+async def _check(
+    database: Book, outage: Outage, policy_name: str, resolution: Resolution | None
+) -> None:
+    """Refuse before anything begins: what a life refuses, it has already been started for."""
+    now = datetime.now(UTC)
+    check_outage(outage, now)
+    if resolution is not None:
+        check_resolution(outage, resolution, now)
+    if resolution is not None or outage.policy is not None:
+        async with database.autocommit() as connection:
+            policy = await policies.in_force(connection, policy_name, outage.detected_at)
+        if resolution is not None:
+            payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
+
+
+async def _show(engine: Engine, outage_id: str) -> OutageView:
+    async with engine.database.autocommit() as connection:
+        return OutageView.of(dict(await outages.get(connection, outage_id)))
+
+
+@router.get("")
+async def list_outages(
+    database: Database,
+    caller: Caller,
+    paging: Paging,
+    severity: Severity | None = None,
+    status: Literal["open", "resolved", "cancelled"] | None = None,
+    lifecycle: OutageStatus | None = None,
+    search: Annotated[Text, Query(max_length=200)] | None = None,
+    sort: Annotated[str | None, Query(max_length=50)] = None,
+    sort_field: Annotated[str | None, Query(max_length=50)] = None,
+    sort_order: Literal["asc", "desc"] | None = None,
+) -> PageView[OutageView]:
+    """List outages, newest first unless sorted otherwise (`sort=-detected_at`, or sort_field)."""
+    statuses = None if status is None else STATES[status]
+    if lifecycle is not None:
+        statuses = [lifecycle]
+    field, descending = _sorting(sort or sort_field, sort_order)
+    async with database.autocommit() as connection:
+        rows, total = await outages.page(
+            connection,
+            severity=severity,
+            statuses=statuses,
+            search=search,
+            sort=field,
+            descending=descending,
+            offset=paging.offset,
+            limit=paging.size,
+        )
+    items = [OutageView.of(dict(row)) for row in rows]
+    return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
+
+
+def _sorting(field: str | None, order: str | None) -> tuple[str, bool]:
+    if not field:
+        return "detected_at", order != "asc"
+    descending = order == "desc" if order else field.startswith("-")
+    name = field.removeprefix("-")
+    if name not in outages.SORTABLE:
+        raise Invalid("sort", f"must be one of {', '.join(sorted(outages.SORTABLE))}")
+    return name, descending
+
+
+@router.get("/{outage_id}", responses=problems(404))
+async def get_outage(outage_id: OutageId, engine: Running, caller: Caller) -> OutageView:
+    return await _show(engine, outage_id)
+
+
+@router.put("/{outage_id}", responses=problems(404, 409))
+async def amend_outage(
+    outage_id: OutageId, body: AmendBody, engine: Running, asked: Asked, update_id: UpdateId
+) -> OutageView:
+    """Correct an outage; fields that are not sent stay. Times and identity never change."""
+    changes, resolution = body.changes(), body.resolution(asked)
+    async with engine.database.autocommit() as connection:
+        row = await outages.get(connection, outage_id)
+    if row["status"] == OutageStatus.DECLARED:
+        if resolution is not None:
+            check_resolution(outages.outage_of(row), resolution, datetime.now(UTC))
+    elif body.timed():
+        raise Conflict(f"outage {outage_id!r} is {row['status']}; its times can no longer change")
+    else:
+        resolution = None  # what the caller wants has happened already
+    if changes:
+        await commands.amend(engine, outage_id, Amendment(asked, changes), update_id)
+    if resolution is not None:
+        await commands.resolve(engine, outage_id, resolution, f"{update_id}-resolve")
+    return await _show(engine, outage_id)
+
+
+@router.post("/{outage_id}/resolve", responses=problems(404, 409))
+async def resolve_outage(
+    outage_id: OutageId, body: ResolveBody, engine: Running, asked: Asked, update_id: UpdateId
+) -> ResolvedView:
+    """The service is back: judge the SLA, open the dispute window, and answer the verdict."""
+    judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
+    async with engine.database.autocommit() as connection:
+        row = await outages.get(connection, outage_id)
+        bound = await policies.agreement(connection, row["agreement"])
+        agreement = await wallets.agreement_at(connection, bound, datetime.now(UTC))
+    payment = make_payment(
+        engine.settings.stellar_network,
+        agreement,
+        outage_id,
+        judgement.revision,
+        judgement.verdict,
+        asked.correlation_id,
+    )
+    # Asked again much later, the newest verdict may be another than the one answered.
+    newest = row["sla_revision"] == judgement.revision
+    attestation = AttestationView.of(dict(row)) if newest else None
+    return ResolvedView(
+        outage=OutageView.of(dict(row)),
+        sla=SlaView.of(judgement.verdict, judgement.revision, attestation),
+        payment=PaymentView.planned(payment),
+    )
+
+
+@router.post("/{outage_id}/cancel", status_code=202, responses=problems(404, 409))
+async def cancel_outage(
+    outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked
+) -> OutageView:
+    """It was never an outage: end it without a verdict. Accepted, and done a moment later."""
+    await commands.cancel(engine, outage_id, Cancellation(asked, body.reason))
+    return await _show(engine, outage_id)
+
+
+@router.get("/{outage_id}/timeline", responses=problems(404))
+async def get_timeline(outage_id: OutageId, database: Database, caller: Caller) -> TimelineView:
+    """Show every recorded step of an outage: audit entries, verdicts, payments, deliveries."""
+    return TimelineView(outage_id=outage_id, items=await read_timeline(database, outage_id))

@@ -1,0 +1,167 @@
+"""/sla: what would be owed, and the policies that say so."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from adapters.postgres.database import Database as Book
+from adapters.postgres.sla import policies, verdicts
+from api.bodies import Body, Instant, Text
+from api.dependencies import Admin, Asked, Caller, Database, Running
+from api.responses import problems
+from api.views import SlaView, number
+from domain.sla.policies import BEGINNING_OF_TIME, Policy
+from domain.sla.verdicts import (
+    MTTR_MINUTES_MAX,
+    Severity,
+    Terms,
+    judge,
+    payable,
+)
+from services.sla.policies.publish_policy import PublishPolicy
+from services.sla.policies.publish_policy import publish_policy as publish
+
+router = APIRouter(prefix="/sla", tags=["sla"])
+DAY = 86_400
+
+
+class PreviewBody(Body):
+    severity: Severity
+    # A form that asks "what if" sends fractions; whatever else is no number is refused.
+    mttr_minutes: float = Field(ge=0, le=MTTR_MINUTES_MAX, allow_inf_nan=False, strict=True)
+    policy: str | None = Field(None, max_length=100)
+
+
+class TermsBody(Body):
+    """Whole minutes and whole USDC."""
+
+    threshold_minutes: int = Field(strict=True)
+    penalty_per_minute: int = Field(strict=True)
+    reward_base: int = Field(strict=True)
+
+
+class PolicyBody(Body):
+    """A version to publish; it holds from `effective_from`, by default from the beginning."""
+
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    effective_from: Instant = BEGINNING_OF_TIME
+    dispute_window_seconds: int = Field(DAY, strict=True)
+    decision_window_seconds: int = Field(14 * DAY, strict=True)
+    terms: dict[Severity, TermsBody]
+
+    def policy(self) -> Policy:
+        return Policy(
+            self.name,
+            0,
+            self.effective_from,
+            self.dispute_window_seconds,
+            self.decision_window_seconds,
+            {name: Terms(**terms.model_dump()) for name, terms in self.terms.items()},
+        )
+
+
+class PolicyView(BaseModel):
+    name: str
+    version: int
+    effective_from: datetime
+    dispute_window_seconds: int
+    decision_window_seconds: int
+    terms: dict[Severity, TermsBody]
+    terms_hash: str
+    digest: str
+
+    @classmethod
+    def of(cls, policy: Policy) -> "PolicyView":
+        terms = {
+            name: TermsBody(
+                threshold_minutes=entry.threshold_minutes,
+                penalty_per_minute=entry.penalty_per_minute,
+                reward_base=entry.reward_base,
+            )
+            for name, entry in policy.terms.items()
+        }
+        return cls(
+            name=policy.name,
+            version=policy.version,
+            effective_from=policy.effective_from,
+            dispute_window_seconds=policy.dispute_window_seconds,
+            decision_window_seconds=policy.decision_window_seconds,
+            terms=terms,
+            terms_hash=str(policy.terms_hash()),
+            digest=policy.digest(),
+        )
+
+
+class DashboardView(BaseModel):
+    """Totals over all judged outages, in USDC; penalties are positive."""
+
+    total_outages: int
+    total_violations: int
+    total_rewards: int | float
+    total_penalties: int | float
+    net_payout: int | float
+
+
+async def _in_force(database: Book, name: str) -> Policy:
+    async with database.autocommit() as connection:
+        return await policies.in_force(connection, name, datetime.now(UTC))
+
+
+@router.post("/preview")
+async def preview(body: PreviewBody, engine: Running, caller: Caller) -> SlaView:
+    """Say what an outage would cost or earn today; fractions of a minute do not count."""
+    policy = await _in_force(engine.database, body.policy or engine.settings.sla_policy)
+    verdict = judge(policy.terms[body.severity], int(body.mttr_minutes))
+    payable(verdict)
+    return SlaView.of(verdict)
+
+
+@router.get("/config", responses=problems(422))
+async def get_config(engine: Running, caller: Caller) -> dict[Severity, TermsBody]:
+    """Show the terms in force today for each severity."""
+    return PolicyView.of(await _in_force(engine.database, engine.settings.sla_policy)).terms
+
+
+@router.get("/policies")
+async def list_policies(database: Database, caller: Caller) -> list[PolicyView]:
+    async with database.autocommit() as connection:
+        return [PolicyView.of(policy) for policy in await policies.versions(connection)]
+
+
+@router.post("/policies", status_code=201)
+async def publish_policy(
+    body: PolicyBody, database: Database, admin: Admin, asked: Asked
+) -> PolicyView:
+    """
+    Publish the next version of a policy. Outages already detected keep the version they are
+    bound to; publishing the same version twice changes nothing.
+    """
+    wanted = PublishPolicy(body.policy(), asked, datetime.now(UTC))
+    return PolicyView.of(await publish(database, wanted))
+
+
+@router.get("/policies/{name}/{version}", responses=problems(404))
+async def get_policy(
+    name: Annotated[Text, Path(max_length=100)],
+    version: Annotated[int, Path(ge=1, le=2**31 - 1)],
+    database: Database,
+    caller: Caller,
+) -> PolicyView:
+    async with database.autocommit() as connection:
+        return PolicyView.of(await policies.version(connection, name, version))
+
+
+@router.get("/analytics/dashboard")
+async def dashboard(database: Database, caller: Caller) -> DashboardView:
+    async with database.autocommit() as connection:
+        totals = await verdicts.totals(connection)
+    rewards, penalties = int(totals["rewards_stroops"]), int(totals["penalties_stroops"])
+    return DashboardView(
+        total_outages=totals["outages"],
+        total_violations=totals["violations"],
+        total_rewards=number(rewards),
+        total_penalties=number(penalties),
+        net_payout=number(rewards - penalties),
+    )

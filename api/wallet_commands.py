@@ -1,0 +1,46 @@
+"""Request workflows about wallets that the facade has no keys and no network for: the settlement worker runs them."""
+
+from typing import Any
+from uuid import uuid4
+
+from api.dependencies import ANSWER_WITHIN, Engine
+from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
+from workflows.wallets import (
+    ChallengeWalletWorkflow,
+    FundWalletWorkflow,
+    ProveWalletWorkflow,
+    ReadWalletWorkflow,
+)
+
+
+async def read_wallet(engine: Engine, address: str) -> Readiness:
+    read: Readiness = await _run(engine, ReadWalletWorkflow.run, address, f"read/{address}")
+    return read
+
+
+async def challenge_wallet(engine: Engine, address: str) -> Challenge:
+    given: Challenge = await _run(
+        engine, ChallengeWalletWorkflow.run, address, f"challenge/{address}"
+    )
+    return given
+
+
+async def prove_wallet(engine: Engine, proof: SignedChallenge) -> Readiness:
+    name = f"prove/{proof.address}"
+    read: Readiness = await _run(engine, ProveWalletWorkflow.run, proof, name)
+    return read
+
+
+async def fund_wallet(engine: Engine, address: str) -> Readiness:
+    read: Readiness = await _run(engine, FundWalletWorkflow.run, address, f"fund/{address}")
+    return read
+
+
+async def _run(engine: Engine, run: Any, message: Any, name: str) -> Any:
+    return await engine.temporal.execute_workflow(
+        run,
+        message,
+        id=f"wallet/{name}/{uuid4().hex[:12]}",
+        task_queue="settlement",
+        execution_timeout=ANSWER_WITHIN * 2,
+    )

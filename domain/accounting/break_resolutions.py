@@ -1,0 +1,82 @@
+"""
+What a closed break left in suspense is cleared once: it came back to its treasury, or it is given up.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.accounting.breaks import SUSPENSE
+from domain.accounting.journal import Entry, EntryKind, Posting
+from domain.digests import derived_id
+from domain.errors import Conflict, Invalid
+from domain.settlement.payments import Treasury
+
+LOSSES = "expense:reconciliation"
+NOTE_MAX = 1000
+
+
+class BreakResolutionOutcome(StrEnum):
+    RECOVERED = "recovered"
+    WRITTEN_OFF = "written_off"
+
+
+@dataclass(frozen=True, slots=True)
+class BreakResolution:
+    """Who says what became of the money that a break left in suspense, and how they know."""
+
+    break_id: str
+    outcome: BreakResolutionOutcome
+    note: str
+    resolved_by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BreakResolutionRecord:
+    """A resolution, and what was booked by it."""
+
+    resolution: BreakResolution
+    amount_stroops: int
+    entry_id: str
+
+    def is_same(self, other: BreakResolution) -> bool:
+        """Whether the same person says the same again."""
+        said = (self.resolution.outcome, self.resolution.note, self.resolution.resolved_by)
+        return said == (other.outcome, other.note, other.resolved_by)
+
+
+def make_resolution_entry(
+    resolution: BreakResolution, closing: Entry | None, treasury: Treasury | None
+) -> Entry:
+    """Take out of suspense what `closing` the break put there; refused where that was no loss."""
+    if closing is None or treasury is None:
+        raise Conflict(
+            f"break {resolution.break_id} left nothing in suspense; there is nothing to clear"
+        )
+    lost = _in_suspense(closing)
+    if lost <= 0:
+        raise Invalid(
+            "outcome",
+            "the treasury holds more than the journal says; that leaves suspense with the transfer "
+            "which pays it to whom it belongs, when the break of that is closed with suspense",
+        )
+    back = (
+        f"treasury:{treasury}" if resolution.outcome is BreakResolutionOutcome.RECOVERED else LOSSES
+    )
+    return Entry(
+        derived_id("ent", resolution.break_id, EntryKind.RESOLUTION),
+        EntryKind.RESOLUTION,
+        closing.payment_id,
+        (Posting(back, lost), Posting(SUSPENSE, -lost)),
+        closing.currency,
+    )
+
+
+def get_resolved_stroops(entry: Entry) -> int:
+    """How many stroops a resolution takes out of suspense."""
+    return -_in_suspense(entry)
+
+
+def _in_suspense(entry: Entry) -> int:
+    return sum(each.amount_stroops for each in entry.postings if each.account == SUSPENSE)

@@ -1,0 +1,158 @@
+"""
+Breaks: where the book and the chain do not say the same, and what a person does about each.
+
+    open -> closed
+
+A break is never forgotten and never opened twice: its id is derived from what it is about. It has
+an owner, an age, and is closed with a note and, where money is concerned, with an entry that takes
+the difference into suspense, so that the treasury in the journal is again the one on the chain.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from domain.accounting.journal import Entry, Posting
+from domain.digests import derived_id
+from domain.settlement.payments import Treasury
+
+NOTE_MAX, OWNER_MAX = 1000, 100
+SUSPENSE = "suspense:reconciliation"
+
+
+class BreakKind(StrEnum):
+    MISSING_ON_CHAIN = "missing_on_chain"
+    MISSING_IN_JOURNAL = "missing_in_journal"
+    AMOUNT_DIFFERS = "amount_differs"
+    DUPLICATE = "duplicate"
+    UNEXPECTED_OUTFLOW = "unexpected_outflow"
+    # The node has forgotten ledgers before we read them: what they held is not known.
+    HISTORY_GAP = "history_gap"
+
+
+class BreakStatus(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+TRANSITIONS: Mapping[BreakStatus, frozenset[BreakStatus]] = {
+    BreakStatus.OPEN: frozenset({BreakStatus.CLOSED}),
+    BreakStatus.CLOSED: frozenset(),
+}
+
+
+class AdjustmentKind(StrEnum):
+    """How a break leaves the ledger: its difference in suspense, or nothing to book."""
+
+    SUSPENSE = "suspense"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """
+    One difference. `subject` names what it is about, as people would look it up; the amounts are
+    what each side says, 0 where it says nothing. `owed_to` is set when somebody else was paid than
+    the book says. `unexplained` is money that left a treasury and that nothing of ours explains: by a
+    program that pays twice, or by a key in other hands. Nothing more must leave until somebody has
+    looked.
+    """
+
+    kind: BreakKind
+    subject: str
+    detail: str
+    payment_id: str | None = None
+    number: int | None = None
+    transaction_hash: str | None = None
+    treasury: Treasury | None = None
+    journal_stroops: int = 0
+    chain_stroops: int = 0
+    owed_to: str | None = None
+    unexplained: bool = False
+
+    @property
+    def id(self) -> str:
+        return derived_id("brk", self.kind, self.subject)
+
+    def payload(self) -> dict[str, Any]:
+        """What an event and an audit entry say of it; amounts in stroops, as text."""
+        return {
+            "break_id": self.id,
+            "kind": self.kind,
+            "subject": self.subject,
+            "detail": self.detail,
+            "payment_id": self.payment_id,
+            "number": None if self.number is None else str(self.number),
+            "transaction_hash": self.transaction_hash,
+            "journal_stroops": str(self.journal_stroops),
+            "chain_stroops": str(self.chain_stroops),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BreakClosure:
+    """Who closes a break, why, and whether its difference goes to suspense."""
+
+    kind: AdjustmentKind
+    note: str
+    closed_by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BreakRecord:
+    """A break with all that became of it; what nobody has said yet is None."""
+
+    id: str
+    found: Break
+    found_at: datetime
+    last_seen_at: datetime
+    status: BreakStatus
+    owner: str | None
+    closing: AdjustmentKind | None
+    closed_at: datetime | None
+    closed_by: str | None
+    note: str | None
+    entry_id: str | None
+
+    def is_closed_by(self, closing: BreakClosure) -> bool:
+        """Whether this very closing closed it."""
+        said = (closing.kind, closing.note, closing.closed_by)
+        return (self.closing, self.note, self.closed_by) == said
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Money that left a treasury for a payee, as entries of the journal say it, or as the chain does."""
+
+    treasury: str
+    payee: str | None
+    stroops: int
+
+
+def make_adjustment(found: Break, booked: Sequence[Moved], sent: Moved | None) -> Entry | None:
+    """
+    Take the difference into suspense; None when there is none.
+
+    It is the one between the entries and the chain at the moment of closing, and not the one that was
+    found: a row beside the book may have been changed, or mended since. What the book says left a
+    treasury is put back, and taken out as the chain has it. Where the wrong account was paid, the
+    right one is owed again.
+    """
+    amounts = Counter[str]()
+    for each in booked:
+        amounts[f"treasury:{each.treasury}"] += each.stroops
+        if sent is not None and each.payee != sent.payee:
+            amounts[f"payable:{each.payee}"] -= each.stroops
+    if sent is not None:
+        amounts[f"treasury:{sent.treasury}"] -= sent.stroops
+    amounts[SUSPENSE] = -amounts.total()
+    postings = tuple(Posting(account, amount) for account, amount in amounts.items() if amount)
+    if not postings:
+        return None
+    return Entry(
+        derived_id("ent", found.id, "adjustment"), "adjustment", found.payment_id, postings
+    )

@@ -1,0 +1,105 @@
+"""
+An integrity check looks at every invariant of the journal; a violation is what breaks one, or waits for too long.
+
+    found -> mended -> found again
+
+A violation is known by what it is about, so that it is told once, however often it is seen; what comes
+back after it was mended is told again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from domain.accounting.invariants import INVARIANT_DESCRIPTIONS, Invariant
+from domain.digests import derived_id
+from domain.events import EventType
+
+# As many of one kind are named; the rest are counted.
+NAMED_MAX = 20
+# An integrity check reads all of the journal, so a large book is not inspected all of the time.
+PAUSES_PER_CHECK = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """
+    Something that breaks a promise, by its id.
+
+    One that is `overdue` breaks none yet: it has only waited for too long, and somebody must look.
+    One that is `unnamed` stands for others of its kind, of which there are too many to name.
+    """
+
+    invariant: Invariant
+    subject: str
+    detail: str
+    overdue: bool = False
+    unnamed: bool = False
+
+    @property
+    def id(self) -> str:
+        kind = "overdue" if self.overdue else "broken"
+        return derived_id("vio", self.invariant, kind, self.subject)
+
+    @property
+    def event_type(self) -> EventType:
+        return EventType.OBLIGATION_OVERDUE if self.overdue else EventType.INVARIANT_VIOLATED
+
+    def payload(self) -> dict[str, Any]:
+        """What an event and an audit entry say of it."""
+        return {
+            "violation_id": self.id,
+            "invariant": self.invariant,
+            "description": INVARIANT_DESCRIPTIONS[self.invariant],
+            "subject": self.subject,
+            "detail": self.detail,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIntegrityInput:
+    """Inspect the book now."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIntegrityResult:
+    """
+    What an integrity check came to; `looked` is false when it was left for later. `new` violations are told
+    of by `deliveries`.
+    """
+
+    looked: bool
+    broken: int = 0
+    overdue: int = 0
+    new: int = 0
+    deliveries: Sequence[str] = ()
+
+
+def has_violation(violations: Sequence[Violation]) -> bool:
+    return any(not violation.overdue for violation in violations)
+
+
+def is_due(last: datetime, took: timedelta, now: datetime) -> bool:
+    """Tell whether the book has rested long enough since an integrity check that began at `last`."""
+    return now - last >= took * PAUSES_PER_CHECK
+
+
+def complete_kinds(violations: Sequence[Violation]) -> set[tuple[Invariant, bool]]:
+    """Every kind of violation, by promise and whether it is overdue, of which each one is named."""
+    kinds = {(invariant, late) for invariant in Invariant for late in (False, True)}
+    return kinds - {(each.invariant, each.overdue) for each in violations if each.unnamed}
+
+
+def merge_by_subject(violations: Sequence[Violation]) -> dict[str, Violation]:
+    """Those that are named, by id: what is found of one subject for two reasons is one violation."""
+    merged: dict[str, Violation] = {}
+    for each in violations:
+        if each.unnamed:
+            continue
+        known = merged.get(each.id)
+        details = each.detail if known is None else f"{known.detail}; {each.detail}"
+        merged[each.id] = Violation(each.invariant, each.subject, details, each.overdue)
+    return merged

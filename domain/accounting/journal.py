@@ -1,0 +1,205 @@
+"""
+The double-entry journal: every entry's postings sum to zero, nothing is ever changed.
+
+A debit is positive, a credit negative, in stroops. Accounts:
+
+    expense:penalty, expense:reward   what verdicts cost
+    expense:reconciliation            what breaks have cost, once it is given up
+    payable:G...                      owed to a payee, and no signed bytes could pay it
+    reserved:G...                     owed to a payee, and signed bytes may pay it at any moment
+    treasury:bond, treasury:pool      our accounts on the chain
+    suspense:reconciliation           differences between journal and chain that a person closed, until they
+                                      come back or are written off
+
+An obligation is accrued, reserved when bytes are stored, released when they had no effect, and
+settled when the chain has moved the money. What turns out wrong is taken back by a reversal and
+put right by a correction; both name the entry they are about.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.digests import derived_id
+from domain.settlement.payments import Payment
+
+CURRENCY = "USDC"
+# Every settlement touches the same few accounts. Their balances are kept in as many parts, and a
+# payment always uses the same one, so that what it reserves and pays is what it accrued there.
+SLOTS = 16
+
+
+class EntryKind(StrEnum):
+    ACCRUAL = "accrual"
+    RESERVATION = "reservation"
+    RELEASE = "release"
+    SETTLEMENT = "settlement"
+    REVERSAL = "reversal"
+    CORRECTION = "correction"
+    # Of a break between journal and chain, and of what that left in suspense: no part of an obligation's life.
+    ADJUSTMENT = "adjustment"
+    RESOLUTION = "resolution"
+
+
+class AccountKind(StrEnum):
+    ASSET = "asset"
+    LIABILITY = "liability"
+    EXPENSE = "expense"
+
+
+KINDS = {
+    "expense": AccountKind.EXPENSE,
+    "payable": AccountKind.LIABILITY,
+    "reserved": AccountKind.LIABILITY,
+    "treasury": AccountKind.ASSET,
+    "suspense": AccountKind.ASSET,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """
+    A place in the journal. `floor_stroops` is the least it may hold in its own sense, where a
+    liability is what we owe. Treasuries have none: what was put into them is not in this book,
+    and the chain itself lets nobody pay what is not there.
+    """
+
+    name: str
+    currency: str
+    kind: AccountKind
+    floor_stroops: int | None
+
+
+def account(name: str, currency: str = CURRENCY) -> Account:
+    kind = KINDS[name.partition(":")[0]]
+    return Account(name, currency, kind, None if kind is AccountKind.ASSET else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    account: str
+    amount_stroops: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`id` is derived from what it books, so the same fact cannot be booked twice."""
+
+    id: str
+    kind: str
+    payment_id: str | None
+    postings: tuple[Posting, ...]
+    currency: str = CURRENCY
+    # The entry that this one takes back or puts right.
+    corrects: str | None = None
+    transaction_hash: str | None = None
+
+    def __post_init__(self) -> None:
+        assert sum(posting.amount_stroops for posting in self.postings) == 0, "unbalanced entry"
+
+    @property
+    def slot(self) -> int:
+        """The part of each balance that it moves: the same for all entries of a payment."""
+        return hashlib.sha256((self.payment_id or self.id).encode()).digest()[0] % SLOTS
+
+    @property
+    def accounts(self) -> list[Account]:
+        return [account(posting.account, self.currency) for posting in self.postings]
+
+
+def _move(payment: Payment, debit: str, credit: str) -> tuple[Posting, ...]:
+    amount = payment.amount_stroops
+    return (Posting(debit, amount), Posting(credit, -amount))
+
+
+def accrual_id(payment_id: str) -> str:
+    return derived_id("ent", payment_id, "accrual")
+
+
+def make_accrual(payment: Payment) -> Entry:
+    """The verdict is judged: unless another takes its place, the amount is owed to the payee."""
+    return Entry(
+        accrual_id(payment.id),
+        EntryKind.ACCRUAL,
+        payment.id,
+        _move(payment, f"expense:{payment.type}", f"payable:{payment.to_address}"),
+    )
+
+
+def make_reservation(payment: Payment, n: int, lead_payment_id: str = "") -> Entry:
+    """
+    Bytes are signed that can move the money: from now on it may be gone at any moment.
+
+    `lead_payment_id` and `n` name the attempt; a payment that is tried by itself leads its own.
+    """
+    return Entry(
+        derived_id("ent", payment.id, "reservation", lead_payment_id or payment.id, str(n)),
+        EntryKind.RESERVATION,
+        payment.id,
+        _move(payment, f"payable:{payment.to_address}", f"reserved:{payment.to_address}"),
+    )
+
+
+def make_release(payment: Payment, n: int, lead_payment_id: str = "") -> Entry:
+    """The attempt is proven to have had no effect: the amount is owed as before."""
+    return _take_back(make_reservation(payment, n, lead_payment_id), EntryKind.RELEASE)
+
+
+def make_settlement(payment: Payment, transaction_hash: str) -> Entry:
+    """The chain has moved the money: nothing is owed any more. Once for each payment, for ever."""
+    return Entry(
+        derived_id("ent", payment.id, "settlement", transaction_hash),
+        EntryKind.SETTLEMENT,
+        payment.id,
+        _move(payment, f"reserved:{payment.to_address}", f"treasury:{payment.payer}"),
+        transaction_hash=transaction_hash,
+    )
+
+
+def make_settled_entries(
+    payment: Payment, transaction_hash: str, n: int, lead_payment_id: str
+) -> list[Entry]:
+    """
+    What an attempt leaves that moved the money. Its reservation is in the journal since the bytes
+    were stored; it is said again, so that nothing can keep the truth from being booked.
+    """
+    return [
+        make_reservation(payment, n, lead_payment_id),
+        make_settlement(payment, transaction_hash),
+    ]
+
+
+def make_released_entries(payment: Payment, n: int, lead_payment_id: str) -> list[Entry]:
+    """What an attempt leaves that had no effect; its reservation is said again, as above."""
+    return [
+        make_reservation(payment, n, lead_payment_id),
+        make_release(payment, n, lead_payment_id),
+    ]
+
+
+def make_reversal(entry: Entry) -> Entry:
+    """Take an entry back: a verdict was corrected, or what it says never happened."""
+    return _take_back(entry, EntryKind.REVERSAL)
+
+
+def make_correction(entry: Entry, postings: tuple[Posting, ...]) -> Entry:
+    """What a reversed entry should have said."""
+    return Entry(
+        derived_id("ent", entry.id, EntryKind.CORRECTION),
+        EntryKind.CORRECTION,
+        entry.payment_id,
+        postings,
+        entry.currency,
+        entry.id,
+    )
+
+
+def _take_back(entry: Entry, kind: EntryKind) -> Entry:
+    return Entry(
+        derived_id("ent", entry.id, kind),
+        kind,
+        entry.payment_id,
+        tuple(Posting(posting.account, -posting.amount_stroops) for posting in entry.postings),
+        entry.currency,
+        entry.id,
+    )

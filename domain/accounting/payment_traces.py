@@ -1,0 +1,189 @@
+"""
+The trace of a payment: why it is owed, what was tried, what was answered, what is proven and
+what the book says; and, in one sentence, where it stands.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.accounting.journal import EntryKind
+from domain.digests import instant
+from domain.money import decimal
+from domain.settlement.attempts import AttemptStatus
+from domain.settlement.payments import PaymentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TracedPayment:
+    """The debt, and the verdict that it rests on."""
+
+    id: str
+    number: int
+    type: str
+    status: str
+    amount_stroops: int
+    asset_code: str
+    payer: str
+    from_address: str
+    to_address: str
+    created_at: datetime
+    reason_code: str | None
+    status_reason: str | None
+    transaction_hash: str | None
+    ledger: int | None
+    confirmed_at: datetime | None
+    outage_id: str
+    revision: int
+    severity: str
+    site_name: str
+    mttr_minutes: int
+    mttr_basis: str
+    threshold_minutes: int
+    rating: str
+    sla_status: str
+    policy: str
+    policy_version: int
+    judged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvent:
+    """What the audit trail remembers of it."""
+
+    at: datetime
+    action: str
+    actor: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TracedSubmission:
+    """A send of signed bytes, and what a node answered."""
+
+    at: datetime
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracedEnvelope:
+    """
+    Bytes that were kept before they were sent. A higher bid has the same `inner_hash`. Those with
+    `noop_reason` pay nobody, because of that, and only use up the sequence.
+    """
+
+    hash: str
+    inner_hash: str
+    fee_stroops: int
+    max_ledger: int
+    signed_at: datetime
+    noop_reason: str
+    sends: list[TracedSubmission]
+
+
+@dataclass(frozen=True, slots=True)
+class TracedAttempt:
+    """An attempt this payment rode in, and its share of it."""
+
+    lead_payment_id: str
+    n: int
+    rail: str
+    channel: str
+    sequence: int
+    status: str
+    reason: str | None
+    opened_at: datetime
+    members: int
+    number: int
+    allocated_stroops: int
+    left_out: str | None
+    envelopes: list[TracedEnvelope]
+
+
+@dataclass(frozen=True, slots=True)
+class TracedPosting:
+    """A posting, and what the payment has left on that account after it."""
+
+    entry_id: str
+    kind: str
+    corrects: str | None
+    at: datetime
+    account: str
+    amount_stroops: int
+    running_stroops: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTrace:
+    owed: TracedPayment
+    steps: list[TraceEvent]
+    tries: list[TracedAttempt]
+    booked: list[TracedPosting]
+
+    @property
+    def standing(self) -> str:
+        """Where the payment stands, in one sentence."""
+        money = f"{decimal(self.owed.amount_stroops)} {self.owed.asset_code}"
+        last = self.tries[-1] if self.tries else None
+        reason = self.owed.status_reason or "no reason is known"
+        match PaymentStatus(self.owed.status):
+            case PaymentStatus.CONFIRMED:
+                return (
+                    f"Paid: {money} reached {self.owed.to_address} in ledger {self.owed.ledger}, "
+                    f"by transaction {self.owed.transaction_hash}{self._out_of_band}."
+                )
+            case PaymentStatus.PREPARED | PaymentStatus.SUBMITTED if last and last.envelopes:
+                sent = "sent" if self.owed.status == PaymentStatus.SUBMITTED else "signed"
+                newest = max(last.envelopes, key=lambda signed: signed.max_ledger)
+                if newest.noop_reason:
+                    return (
+                        f"Given up for now: {newest.noop_reason}; a no-op transaction uses up the sequence of the "
+                        f"bytes that died, until ledger {newest.max_ledger}."
+                    )
+                until = newest.max_ledger
+                return (
+                    f"On its way: {money} are {sent} and nothing is proven yet; the bytes can "
+                    f"land until ledger {until}."
+                )
+            case PaymentStatus.QUARANTINED:
+                return (
+                    f"In quarantine, since going on could pay twice: {reason}; a person must look."
+                )
+            case PaymentStatus.BLOCKED:
+                return f"Blocked: {reason}; {self._bound(money)}."
+            case PaymentStatus.ON_HOLD:
+                return f"On hold by a limit: {reason}; {self._bound(money)}."
+        if last is not None and last.status == AttemptStatus.FAILED:
+            return f"TracedPayment: attempt {last.n} had no effect ({last.reason}), and another follows."
+        return (
+            f"TracedPayment: {money} wait to be signed for since {instant(self.owed.created_at)}."
+        )
+
+    @property
+    def _out_of_band(self) -> str:
+        adopted = [step.actor for step in self.steps if step.action == "payment.matched_manually"]
+        return f", which was made out of band and adopted by {adopted[0]}" if adopted else ""
+
+    def _bound(self, money: str) -> str:
+        held = sum(
+            -posting.amount_stroops
+            for posting in self.booked
+            if posting.account.startswith("reserved:")
+        )
+        return f"{money} are {'reserved, since signed bytes exist' if held else 'owed, and none moved'}"
+
+
+def add_running_sums(postings: Sequence[dict[str, Any]]) -> list[TracedPosting]:
+    """
+    Put running sums to the postings of one payment, in the order they make sense in: what was
+    booked in the same instant follows the life of an obligation.
+    """
+    order = list(EntryKind)
+    sums: dict[str, int] = {}
+    told = []
+    for posting in sorted(postings, key=lambda row: (row["at"], order.index(row["kind"]))):
+        account, amount = posting["account"], posting["amount_stroops"]
+        sums[account] = sums.get(account, 0) + amount
+        told.append(TracedPosting(**posting, running_stroops=sums[account]))
+    return told

@@ -1,0 +1,109 @@
+"""
+Two people look before much money moves, and neither of them prepared it: by declaring or amending the
+outage, resolving it, or decision that it be judged again.
+
+An approval is bound to what was approved by a digest: another payee or another amount is another
+payment, and nobody has approved that yet.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.access import Principal, Role
+from domain.digests import fingerprint
+from domain.errors import Conflict, Forbidden, Invalid
+from domain.money import decimal
+from domain.settlement.payments import Payment, PaymentStatus
+
+APPROVERS = 2
+NOTE_MAX = 300
+# Nothing is signed in these states; past them an approval has done its work.
+UNSIGNED = frozenset({PaymentStatus.PENDING, PaymentStatus.BLOCKED, PaymentStatus.ON_HOLD})
+# Signing follows an admission by seconds; a step that takes longer is run, and admitted, anew.
+SIGNING = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One person's word that one payment, exactly as it stands, may be made."""
+
+    payment_id: str
+    approver: str
+    makers: Sequence[str]
+    digest: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalContext:
+    """
+    What an approver is asked about: the payment, all who prepared it, and who has approved it. `taken`
+    is true from the moment a (channel, sequence) is reserved for it, alone or in a batch.
+    """
+
+    payment: Payment
+    status: PaymentStatus
+    makers: Sequence[str]
+    approvers: Collection[str]
+    taken: bool = False
+
+
+def digest(payment: Payment) -> str:
+    """Return the SHA-256 of what is approved: which payment, how much, from whom and to whom."""
+    return fingerprint(
+        {
+            "payment_id": payment.id,
+            "number": payment.number,
+            "amount_stroops": str(payment.amount_stroops),
+            "from_address": payment.from_address,
+            "to_address": payment.to_address,
+        }
+    )
+
+
+def needs_approval(payment: Payment, approval_above: int | None) -> bool:
+    return approval_above is not None and payment.amount_stroops > approval_above
+
+
+def check_role(who: Principal) -> None:
+    if not who.may(Role.FINANCE):
+        raise Forbidden("approving a payment needs the role finance or admin")
+
+
+def approve(
+    standing: ApprovalContext, who: Principal, note: str, approval_above: int | None
+) -> Approval:
+    """Return the approval, or refuse it: the wrong person, too late, twice, or not needed."""
+    check_role(who)
+    if len(note) > NOTE_MAX:
+        raise Invalid("note", f"must be at most {NOTE_MAX} characters")
+    payment = standing.payment
+    if who.name in standing.makers:
+        raise Forbidden(
+            f"{who.name} caused payment {payment.id} by its verdict and may not approve it; ask another person"
+        )
+    if standing.status not in UNSIGNED:
+        raise Conflict(f"payment {payment.id} is {standing.status}; there is nothing to approve")
+    if not needs_approval(payment, approval_above):
+        raise Conflict(
+            f"payment {payment.id} of {decimal(payment.amount_stroops)} USDC needs no approval"
+        )
+    if who.name in standing.approvers:
+        raise Conflict(
+            f"{who.name} has approved payment {payment.id}; a second person must approve it as well"
+        )
+    return Approval(payment.id, who.name, standing.makers, digest(payment), note)
+
+
+def check_withdrawal(
+    standing: ApprovalContext, who: Principal, admitted_at: datetime | None, now: datetime
+) -> None:
+    """Let a person take the approval back for as long as nothing can have been signed on it."""
+    payment_id = standing.payment.id
+    if who.name not in standing.approvers:
+        raise Conflict(f"{who.name} has no approval of payment {payment_id} to withdraw")
+    if standing.status not in UNSIGNED:
+        raise Conflict(f"payment {payment_id} is {standing.status}: it is signed already")
+    if standing.taken or (admitted_at is not None and now - admitted_at < SIGNING):
+        raise Conflict(f"payment {payment_id} is being signed; repeat the request in a minute")

@@ -1,0 +1,131 @@
+"""
+A batch: payments that are settled by one transaction.
+
+    gathered -> prepared -> submitted -> booked
+                                     \\-> the failing ones removed, the rest gathered again
+
+A batch is an attempt like any other: it has one (channel, sequence), and a payment belongs to at
+most one attempt that has not failed. Payments join it when its pair is reserved, and leave it only
+when nothing was signed yet or the network has proven that it failed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from domain.reasons import Reason
+from domain.settlement.allocations import Transfer
+from domain.settlement.attempts import Attempt, Observation, SettlementRail
+from domain.settlement.netting import net_payments, transfer_each
+from domain.settlement.payments import Payment
+
+# The most operations the network takes in one transaction.
+OPERATIONS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How payments are put together; a window of no seconds nets nothing."""
+
+    rail: SettlementRail
+    netting_window_seconds: int
+
+    @property
+    def batches_payments(self) -> bool:
+        return self.rail is SettlementRail.CLASSIC or self.netting_window_seconds > 0
+
+    @property
+    def transfers_max(self) -> int:
+        return OPERATIONS_MAX if self.rail is SettlementRail.CLASSIC else 1
+
+    def transfers(self, ready: Sequence[Payment]) -> list[Transfer]:
+        """Put payments that are ready into as few transfers as the plan allows."""
+        return net_payments(ready) if self.netting_window_seconds else transfer_each(ready)
+
+    def window_began(self, now: datetime) -> datetime:
+        """Return the instant before which a payment must have been ready; windows are of UTC."""
+        if not self.netting_window_seconds:
+            return now
+        return now - timedelta(seconds=now.timestamp() % self.netting_window_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class FormBatchesInput:
+    """
+    Ask for the next batches. `first` is true once in a run of the life that asks: what a run before
+    it has reserved may have nobody who lives for it.
+    """
+
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Names an attempt: the payment that leads it, and its number among that payment's."""
+
+    lead_payment_id: str
+    n: int
+    # Survivors of a batch that failed; they are tried together once more, not twice.
+    resubmitted: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.lead_payment_id}/{self.n}"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedBatch:
+    """A batch together with what was seen of its attempt."""
+
+    batch: Batch
+    attempt: Attempt
+    observation: Observation
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedPayment:
+    """A payment that cannot be made as things stand, and why."""
+
+    payment_id: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareBatchResult:
+    """
+    Signed and stored bytes, or None when nothing is left to send, or when an obstacle must go
+    before anything can be signed; who was left out, and who must be let go anew.
+    """
+
+    attempt: Attempt | None
+    removed: list[RemovedPayment] = field(default_factory=list)
+    deliveries: list[str] = field(default_factory=list)
+    obstacle: Reason | None = None
+    withdrawn: list[str] = field(default_factory=list)
+
+    @property
+    def why(self) -> str:
+        """The sentence on what stands in the way; empty when nothing does."""
+        return "" if self.obstacle is None else self.obstacle.sentence
+
+
+@dataclass(frozen=True, slots=True)
+class FailBatchResult:
+    """A batch failed: the payments at fault are blocked, and the rest is tried once more."""
+
+    removed: list[RemovedPayment]
+    again: Batch | None
+    deliveries: list[str]
+
+
+def find_at_fault(
+    riding: Sequence[Transfer], obstacles: Mapping[int, Reason]
+) -> list[RemovedPayment]:
+    """Return who rides in the transfers, named by number, that cannot be made."""
+    return [
+        RemovedPayment(share.payment_id, obstacles[transfer.number])
+        for transfer in riding
+        if transfer.number in obstacles
+        for share in transfer.allocations
+    ]

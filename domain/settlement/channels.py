@@ -1,0 +1,140 @@
+"""
+Channels: the accounts that lend their sequences to payments, and hold nothing else.
+
+One whose sequence was consumed by bytes we do not know is in quarantine: no payment is given it
+again, and the one it served waits, until a person has looked and releases both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from domain.audit import AuditEntry, make_audit_entry
+from domain.settlement.attempts import Attempt
+from domain.settlement.batches import Batch
+from domain.sla.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What the book knows of a channel: how far it is used, and for what."""
+
+    address: str
+    sequence: int | None
+    payment_id: str | None
+    quarantined: bool
+
+
+RELEASED = "channel.released"
+# How long a payment has a channel on a network that is well: a ledger, or not much more.
+SECONDS_A_PAYMENT = 1.0
+LOOK_AFTER_SECONDS, LOOK_WITHIN_SECONDS = 1.0, 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePosition:
+    """Where a payment stands in the line for a channel: how many are ahead of it, and for what."""
+
+    ahead: int
+    channels: int
+
+    def next_check(self, now: datetime) -> datetime:
+        """
+        Say when it is worth asking again: those far behind ask seldom, so that a crowd costs
+        little, and those in front often, so that no channel waits for them.
+        """
+        wait = self.ahead / self.channels * SECONDS_A_PAYMENT if self.channels else float("inf")
+        seconds = min(max(wait, LOOK_AFTER_SECONDS), LOOK_WITHIN_SECONDS)
+        return now + timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedAttempt:
+    """
+    An attempt that a channel in quarantine still serves, everybody who rides in it, and the batches
+    whose lives may have it in hand: what is left of one that failed is lived for by that one.
+
+    `hashes` are of the transactions ever signed for it, `envelopes` of the bytes around them.
+    """
+
+    attempt: Attempt
+    hashes: list[str]
+    envelopes: list[str]
+    batches: list[Batch]
+    payments: list[str]
+
+    @property
+    def workflow_ids(self) -> list[str]:
+        """Who waits for a person, by the names that signals are sent to."""
+        return list_workflow_ids(self.batches, self.payments)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedTransfer:
+    """A transfer on the chain that paid who is in an attempt, as reconciliation has read it."""
+
+    transaction_hash: str
+    ledger: int
+    ours: bool  # made by bytes of this attempt
+
+
+@dataclass(frozen=True, slots=True)
+class ChainCoverage:
+    """
+    What the book's own record of the chain says of some ledgers: whether it has read all of them,
+    how far it has come, and what it found there or anywhere of an attempt.
+    """
+
+    first: int
+    last: int
+    complete: bool
+    read_to: int
+    trace: ObservedTransfer | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRelease:
+    """A person's decision, after the network has shown that nothing of ours can move any more."""
+
+    channel: str
+    sequence: int  # the last one consumed, as the network says
+    proof: str
+    by: str
+    note: str
+    at: datetime
+    # Nobody holds its key any more: its payments go on, and the channel is used for none.
+    retired: bool = False
+    # What the person saw where history is kept, when nobody here remembers it.
+    seen_elsewhere: str = ""
+
+    def make_audit_entry(self, held: QuarantinedAttempt | None) -> AuditEntry:
+        """What the audit trail remembers of it."""
+        served = held.payments if held else []
+        evidence: dict[str, Any] = {
+            "channel": self.channel,
+            "sequence": str(self.sequence),
+            "proof": self.proof,
+            "note": self.note,
+            "payments": served,
+            "used_again": not self.retired,
+        }
+        if self.seen_elsewhere:
+            evidence["seen_elsewhere"] = self.seen_elsewhere
+        request = Request(self.by, f"release-{self.channel[:8]}-{self.sequence}")
+        subject = f"channel/{self.channel}"
+        # Bytes that die leave the sequence as it is: it may be released of others once more.
+        of = (held.attempt.payment_id, str(held.attempt.n)) if held else ()
+        key = (str(self.sequence), *of)
+        return make_audit_entry(subject, RELEASED, request, self.at, evidence, *key)
+
+
+def list_workflow_ids(batches: Sequence[Batch], payments: Sequence[str]) -> list[str]:
+    """Return the names of the lives of batches, and of payments by their ids."""
+    return [f"batch/{batch.id}" for batch in batches] + [f"payment/{each}" for each in payments]
+
+
+def find_missing(wanted: Sequence[str], existing: Sequence[str]) -> list[str]:
+    """Return which channel accounts are still to be created, in their order."""
+    known = set(existing)
+    return [address for address in wanted if address not in known]

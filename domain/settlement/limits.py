@@ -1,0 +1,141 @@
+"""
+How much may leave: a cap per payment, per day and per payee and day, and what needs approval.
+
+A payment that a limit stops is held: nothing is wrong with it, and nothing is reserved or signed
+for it until the limit lets it pass.
+"""
+
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+
+from domain.money import decimal
+from domain.reasons import Reason, ReasonCode
+from domain.settlement.approvals import APPROVERS
+from domain.settlement.payments import Payment
+
+DAY = timedelta(days=1)
+# Whoever has mended something sends `retry`; this is how long it takes without.
+LOOK_AGAIN = timedelta(hours=1)
+APPROVAL_LOOK_AGAIN = timedelta(minutes=10)
+CIRCUIT_BREAKER_RECHECK = timedelta(minutes=1)
+# Clocks of two machines differ; a look just before midnight would wait for another hour.
+PAST_MIDNIGHT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All in stroops; None is no limit. Days are UTC days."""
+
+    cap_per_payment: int | None = None
+    cap_per_day: int | None = None
+    cap_per_payee_per_day: int | None = None
+    approval_above: int | None = None
+
+    def any(self) -> bool:
+        return any(limit is not None for limit in astuple(self))
+
+
+NONE = Limits()
+
+
+class Admission(StrEnum):
+    """What the book answered when a payment asked to be signed."""
+
+    ADMITTED = "admitted"
+    SIGNED = "signed"  # too late to ask: its bytes may be on their way
+    CIRCUIT_BREAKER = "circuit_breaker"
+    CAP_PER_PAYMENT = "cap_per_payment"
+    APPROVAL = "approval"
+    CAP_PER_DAY = "cap_per_day"
+    CAP_PER_PAYEE_PER_DAY = "cap_per_payee_per_day"
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionResult:
+    """`detail` is the reason of an open circuit breaker, or how many have approved."""
+
+    admission: Admission
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitHold:
+    """Why a payment waits, which stays the same while it does; and until when."""
+
+    reason: Reason
+    again_at: datetime
+
+
+def hold_while_open(reason: str, now: datetime) -> LimitHold:
+    sentence = f"the circuit breaker is open: {reason}"
+    return LimitHold(
+        Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, sentence), now + CIRCUIT_BREAKER_RECHECK
+    )
+
+
+def find_hold(
+    limits: Limits, payment: Payment, answer: AdmissionResult, now: datetime
+) -> LimitHold | None:
+    """Return what holds a payment; None when it may go, or has gone."""
+    match answer.admission:
+        case Admission.ADMITTED | Admission.SIGNED:
+            return None
+        case Admission.CIRCUIT_BREAKER:
+            return hold_while_open(answer.detail, now)
+        case Admission.APPROVAL:
+            sentence = _unapproved(payment, int(answer.detail))
+            return LimitHold(
+                Reason(ReasonCode.APPROVAL_REQUIRED, sentence), now + APPROVAL_LOOK_AGAIN
+            )
+        case Admission.CAP_PER_PAYMENT:
+            assert limits.cap_per_payment is not None
+            sentence = (
+                f"{_usdc(payment.amount_stroops)} is above the cap of "
+                f"{_usdc(limits.cap_per_payment)} a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
+                "or settle it outside of the engine"
+            )
+            return LimitHold(Reason(ReasonCode.CAP_PER_PAYMENT, sentence), now + LOOK_AGAIN)
+        case Admission.CAP_PER_DAY:
+            from_ = f"from {payment.from_address}"
+            code, name = ReasonCode.CAP_PER_DAY, "SETTLEMENT_CAP_PER_DAY"
+            return _day_spent(payment, limits.cap_per_day, from_, code, name, now)
+        case Admission.CAP_PER_PAYEE_PER_DAY:
+            cap, name = limits.cap_per_payee_per_day, "SETTLEMENT_CAP_PER_PAYEE_PER_DAY"
+            code, to = ReasonCode.CAP_PER_PAYEE_PER_DAY, f"to {payment.to_address}"
+            return _day_spent(payment, cap, to, code, name, now)
+
+
+def _unapproved(payment: Payment, approved: int) -> str:
+    has = "has" if approved == 1 else "have"
+    return (
+        f"{_usdc(payment.amount_stroops)} waits for approval by {APPROVERS} people, "
+        f"{approved} {has} approved"
+    )
+
+
+def _day_spent(
+    payment: Payment, cap: int | None, whose: str, code: ReasonCode, name: str, now: datetime
+) -> LimitHold:
+    assert cap is not None
+    if payment.amount_stroops > cap:  # no other day helps
+        sentence = (
+            f"{_usdc(payment.amount_stroops)} is more than the cap of {_usdc(cap)} a day {whose}: "
+            f"raise {name}"
+        )
+        return LimitHold(Reason(code, sentence), now + LOOK_AGAIN)
+    sentence = (
+        f"the cap of {_usdc(cap)} a day {whose} is used up for {now.astimezone(UTC).date()}; "
+        f"it goes on tomorrow (UTC), or when {name} is raised"
+    )
+    return LimitHold(
+        Reason(code, sentence), min(now + LOOK_AGAIN, _midnight_after(now) + PAST_MIDNIGHT)
+    )
+
+
+def _midnight_after(now: datetime) -> datetime:
+    return datetime.combine(now.astimezone(UTC).date() + DAY, time(), UTC)
+
+
+def _usdc(amount_stroops: int) -> str:
+    return f"{decimal(amount_stroops)} USDC"

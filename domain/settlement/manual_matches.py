@@ -1,0 +1,109 @@
+"""
+Payments made out of band: a transfer that the engine did not sign, and that carries a payment's number.
+
+While such a transfer is known, nothing is signed for that payment: it may have been paid. A person says
+which: it is adopted as the payment, or its break is closed with suspense, and the payment is made.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.errors import Conflict, Invalid
+from domain.money import decimal
+from domain.reasons import Reason, ReasonCode
+from domain.settlement.payments import Payment, PaymentStatus
+from domain.sla.outages import Request
+
+NOTE_MAX = 1000
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# Nothing of it is on its way.
+MATCHABLE = frozenset({PaymentStatus.PENDING, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED})
+# What stands in the place of an attempt in the entries of a payment that the engine did not make.
+OUT_OF_BAND_LEAD = "manual_match"
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfBandTransfer:
+    """A transfer out of a treasury under a payment's number, by bytes that are not the engine's."""
+
+    payment_id: str
+    number: int
+    position: str
+    kind: str
+    transaction_hash: str
+    ledger: int
+    closed_at: datetime
+    from_address: str
+    to_address: str | None
+    amount_stroops: int
+    matched: bool
+
+    @property
+    def obstacle(self) -> Reason:
+        """Why the payment is not made, which stays the same while it is not."""
+        return Reason(
+            ReasonCode.OUT_OF_BAND_PAYMENT,
+            f"transaction {self.transaction_hash} carries its number {self.number} and is not the "
+            f"engine's: adopt it as this payment with POST /payments/{self.payment_id}/manual-match, or "
+            "close its break with suspense to have the payment made all the same",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptTransferRequest:
+    """A person says that a transaction made out of band is the payment, and how that came about."""
+
+    transaction_hash: str
+    note: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptTransferInput:
+    payment: Payment
+    asked: AdoptTransferRequest
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ManualMatch:
+    """A person's word that a transfer made out of band is the payment."""
+
+    payment_id: str
+    position: str
+    matched_by: str
+    note: str
+    at: datetime
+
+
+def check_adoption_request(asked: AdoptTransferRequest) -> None:
+    if not _HASH.fullmatch(asked.transaction_hash):
+        raise Invalid("transaction_hash", "must be 64 hexadecimal digits in lower case")
+    if not 1 <= len(asked.note.strip()) <= NOTE_MAX:
+        raise Invalid("note", f"must be 1 to {NOTE_MAX} characters")
+
+
+def check_manual_match(payment: Payment, status: str, rides: bool, made: OutOfBandTransfer) -> None:
+    """Refuse what is not exactly the payment, and a payment that something may still pay."""
+    if status not in MATCHABLE or rides:
+        raise Conflict(
+            f"payment {payment.id} is {status} and the engine may have bytes of its own for it on their "
+            "way; wait until it is on hold or blocked"
+        )
+    differs = [
+        f"{what} is {is_} and not {owed}"
+        for what, is_, owed in (
+            ("its amount", decimal(made.amount_stroops), decimal(payment.amount_stroops)),
+            ("its payee", made.to_address, payment.to_address),
+            ("its payer", made.from_address, payment.from_address),
+            ("what it is", made.kind, "transfer"),
+        )
+        if is_ != owed
+    ]
+    if differs:
+        raise Invalid(
+            "transaction_hash",
+            f"{made.transaction_hash} is not what payment {payment.id} owes: {'; '.join(differs)}. Close "
+            "its break with suspense, and the payment is made",
+        )

@@ -1,0 +1,214 @@
+"""
+The SLA contract's confirmation on a verdict: nothing is paid until the contract has said the same.
+
+    pending -> attested
+        \\-> halted -> attested      a person mends what differs, and has it asked again
+
+The contract is asked with a signed call. All calls write the contract's one entry and are signed
+by one operator, so at most one of them is open at a time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from domain.digests import fingerprint
+from domain.money import STROOPS_PER_UNIT
+from domain.sla.policies import Policy, terms_hash
+from domain.sla.verdicts import (
+    CONTRACT_WORDS,
+    Severity,
+    Terms,
+    Verdict,
+)
+
+RETENTION_MAX = 150  # results the contract may keep before its entry is near its size limit
+
+
+class AttestationStatus(StrEnum):
+    PENDING = "pending"
+    HALTED = "halted"
+    ATTESTED = "attested"
+
+
+TRANSITIONS: Mapping[AttestationStatus, frozenset[AttestationStatus]] = {
+    # the contract agrees; or it differs, or refuses
+    AttestationStatus.PENDING: frozenset({AttestationStatus.ATTESTED, AttestationStatus.HALTED}),
+    # asked again after a mend, it agrees
+    AttestationStatus.HALTED: frozenset({AttestationStatus.ATTESTED}),
+    AttestationStatus.ATTESTED: frozenset(),
+}
+
+
+class CallStatus(StrEnum):
+    """What is proven of one signed call."""
+
+    OPEN = "open"  # nothing yet: the same bytes may still land
+    ANSWERED = "answered"  # in a ledger, with an answer; or with one that cannot be read
+    REJECTED = "rejected"  # answered, but not as the verdict says, or not in a known form
+    FAILED = "failed"  # in a ledger without effect
+    EXPIRED = "expired"  # can never land: its sequence is still free
+    LOST = "lost"  # its sequence was consumed, and the node cannot say by what
+
+
+CALL_TRANSITIONS: Mapping[CallStatus, frozenset[CallStatus]] = {
+    CallStatus.OPEN: frozenset(
+        {CallStatus.ANSWERED, CallStatus.FAILED, CallStatus.EXPIRED, CallStatus.LOST}
+    ),
+    # compared with the verdict, it does not agree
+    CallStatus.ANSWERED: frozenset({CallStatus.REJECTED}),
+    CallStatus.REJECTED: frozenset(),
+    CallStatus.FAILED: frozenset(),
+    CallStatus.EXPIRED: frozenset(),
+    CallStatus.LOST: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """Which revision of which outage's verdict the contract is to confirm."""
+
+    outage_id: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContractResult:
+    """What the contract returned, in its own words; `amount` is in whole units."""
+
+    outage_id: str
+    status: str
+    mttr_minutes: int
+    threshold_minutes: int
+    amount: int
+    payment_type: str
+    rating: str
+    config_version_hash: int
+    recorded_at: int
+
+    def json(self) -> dict[str, Any]:
+        """As plain JSON; numbers that JSON readers would round are text."""
+        wide = {"amount": str(self.amount), "config_version_hash": str(self.config_version_hash)}
+        return asdict(self) | wide
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One signed call; resent as it is, never rebuilt."""
+
+    outage_id: str
+    revision: int
+    n: int
+    source: str
+    sequence: int
+    max_ledger: int
+    hash: str
+    envelope_xdr: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCall:
+    """Bytes just signed, and the contract's whole config as it was then."""
+
+    contract: str
+    source: str
+    sequence: int
+    max_ledger: int
+    hash: str
+    envelope_xdr: str
+    config: dict[Severity, Terms]
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    status: CallStatus
+    ledger: int = 0
+    contract_result: ContractResult | None = None
+    # True when the contract calculated anew, False when it answered from its memory.
+    fresh: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareCallResult:
+    """
+    The call to see through next: one's own, or the one that is in the way. None when one's own
+    is answered; or when the contract would refuse it, and `problem` says why.
+    """
+
+    call: Call | None
+    mine: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConcludeAttestationInput:
+    attestation: Attestation
+    problem: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConcludeAttestationResult:
+    attested: bool
+    problem: str
+    transaction_hash: str
+    deliveries: list[str]
+
+
+def symbol(outage_id: str, revision: int) -> str:
+    """Name a verdict as the contract can: 32 characters, each a letter or a digit."""
+    return "o" + fingerprint({"outage_id": outage_id, "revision": revision})[:31]
+
+
+def config_json(config: Mapping[Severity, Terms]) -> dict[str, dict[str, int]]:
+    return {str(severity): asdict(terms) for severity, terms in config.items()}
+
+
+def config_of(json: Mapping[str, Mapping[str, int]]) -> dict[Severity, Terms]:
+    return {Severity(name): Terms(**terms) for name, terms in json.items()}
+
+
+def differences(
+    name: str,
+    verdict: Verdict,
+    policy: Policy,
+    contract_result: ContractResult,
+    config: Mapping[Severity, Terms],
+) -> list[str]:
+    """
+    Hold the contract's answer to the verdict, field by field; name all that differ.
+
+    The hash has 64 bits and commits to nothing, so the terms themselves are compared too.
+    """
+    ours = {
+        "outage_id": name,
+        "status": CONTRACT_WORDS[verdict.status],
+        "mttr_minutes": verdict.mttr_minutes,
+        "threshold_minutes": verdict.threshold_minutes,
+        "amount_stroops": verdict.amount_stroops,
+        "payment_type": CONTRACT_WORDS[verdict.payment_type],
+        "rating": CONTRACT_WORDS[verdict.rating],
+        "config_version_hash": policy.terms_hash(),
+    }
+    theirs = asdict(contract_result) | {"amount_stroops": contract_result.amount * STROOPS_PER_UNIT}
+    found = [
+        f"{field} is {theirs[field]} there and {value} here"
+        for field, value in ours.items()
+        if theirs[field] != value
+    ]
+    if terms_hash(config) != contract_result.config_version_hash:
+        found.append("its config changed while it was asked")
+    found += [
+        f"terms of {severity} are {config[severity]} there and {policy.terms[severity]} here"
+        for severity in Severity
+        if config[severity] != policy.terms[severity]
+    ]
+    return found
+
+
+def parity_problem(found: list[str]) -> str:
+    """Say in one sentence that contract and engine differ; empty when they do not."""
+    return f"parity error: {'; '.join(found)}" if found else ""

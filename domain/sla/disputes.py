@@ -1,0 +1,124 @@
+"""What a dispute is: an objection to a verdict, filed inside the window, decided once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.errors import Invalid
+from domain.sla.outages import Request
+from domain.sla.verdicts import MTTR_MINUTES_MAX
+
+REASON_MAX, NOTE_MAX = 300, 200
+
+
+class DisputeStatus(StrEnum):
+    OPEN = "open"
+    UNDER_REVIEW = "under_review"
+    RESOLVED = "resolved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+TRANSITIONS: Mapping[DisputeStatus, frozenset[DisputeStatus]] = {
+    DisputeStatus.OPEN: frozenset(
+        {
+            DisputeStatus.UNDER_REVIEW,  # somebody has taken it up
+            DisputeStatus.RESOLVED,
+            DisputeStatus.REJECTED,
+            DisputeStatus.EXPIRED,
+        }
+    ),
+    DisputeStatus.UNDER_REVIEW: frozenset(
+        {
+            DisputeStatus.RESOLVED,  # upheld, possibly with a corrected time to repair
+            DisputeStatus.REJECTED,  # the verdict stands
+            DisputeStatus.EXPIRED,  # nobody decided in time; the verdict stands
+        }
+    ),
+    DisputeStatus.RESOLVED: frozenset(),
+    DisputeStatus.REJECTED: frozenset(),
+    DisputeStatus.EXPIRED: frozenset(),
+}
+# Nobody has decided it yet: there is at most one of these for each outage.
+UNDECIDED = frozenset({DisputeStatus.OPEN, DisputeStatus.UNDER_REVIEW})
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """An objection to one outage's verdict; at most one is open at a time."""
+
+    id: str
+    outage_id: str
+    reason: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeDecision:
+    """
+    The answer to a dispute. Upheld with `mttr_minutes`, the outage is judged again by it;
+    upheld without, or rejected, the verdict stands.
+    """
+
+    dispute_id: str
+    upheld: bool
+    request: Request
+    note: str = ""
+    mttr_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Somebody takes a dispute up, to rule on it; the time to decide goes on running."""
+
+    dispute_id: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewDisputeInput:
+    outage_id: str
+    review: Review
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FileDisputeResult:
+    dispute_id: str
+    decision_deadline: datetime
+    deliveries: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FileDisputeInput:
+    dispute: Dispute
+    revision: int
+    decision_window_seconds: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DecideDisputeInput:
+    """`decision` is None when the time to decide has run out."""
+
+    outage_id: str
+    dispute_id: str
+    decision: DisputeDecision | None
+    at: datetime
+
+
+def check_dispute(dispute: Dispute) -> None:
+    if not 1 <= len(dispute.reason.strip()) <= REASON_MAX:
+        raise Invalid("reason", f"must be 1 to {REASON_MAX} characters")
+
+
+def check_decision(decision: DisputeDecision) -> None:
+    if len(decision.note) > NOTE_MAX:
+        raise Invalid("resolution_note", f"must be at most {NOTE_MAX} characters")
+    if decision.mttr_minutes is None:
+        return
+    if not decision.upheld:
+        raise Invalid("mttr_minutes", "may be corrected only when the dispute is upheld")
+    if not 0 <= decision.mttr_minutes <= MTTR_MINUTES_MAX:
+        raise Invalid("mttr_minutes", f"must be 0 to {MTTR_MINUTES_MAX}")

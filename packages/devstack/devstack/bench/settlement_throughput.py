@@ -1,0 +1,240 @@
+"""
+How fast money moves: the soroban rail by channels, the classic rail by batches.
+
+The steps that the workers run are driven here directly, on the stack's own database and chain, so
+that the rail is measured and not what decides to use it. The reference is the rail's own bound: a
+channel carries one transaction in two ledgers, whoever drives it.
+"""
+
+import asyncio
+import json
+import statistics
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+from temporalio.client import Client
+
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.payments import PaymentActivitiesImpl
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import batches
+from adapters.stellar.rail import Rail
+from adapters.stellar.rpc.nodes import Nodes
+from adapters.stellar.signing.keys import keys
+from devstack.bench import seed_payments
+from domain.errors import TryAgain
+from domain.settlement.attempts import AttemptOutcome, ObservedAttempt, SettlementRail
+from domain.settlement.batches import (
+    OPERATIONS_MAX,
+    Batch,
+    ObservedBatch,
+    Plan,
+)
+from domain.settlement.payments import Payment
+from workflows.payments import PaymentWorkflow
+
+LEDGERS_A_TURN = 2
+IN_FLIGHT_BATCHES = 12
+WARM_UP_SECONDS = 5.0
+LEDGER_SECONDS = 1.0
+SEEDS = ("bond", "pool", "channels", "fees", "operator")
+CLASSIC = Plan(SettlementRail.CLASSIC, 0)
+
+
+@dataclass(frozen=True)
+class SettlementBench:
+    """Where the rail is measured: a book, a chain, and the keys to move money on it."""
+
+    database: Database
+    rail: Rail
+    rpc_url: str
+    ledger_seconds: float
+
+    async def calls(self) -> Mapping[str, int]:
+        """How often the chain was asked, by method."""
+        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+            found: dict[str, int] = (await client.get(f"{self.rpc_url}/calls")).json()
+            return found
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Payments a second, of a rail, beside what its channels could carry at best."""
+
+    rail: SettlementRail
+    channels: int
+    payments: int
+    per_second: float
+    bound_per_second: float
+    calls_per_payment: dict[str, float]
+
+    @property
+    def ratio(self) -> float:
+        return round(self.per_second / self.bound_per_second, 2)
+
+
+def middle(rounds: list[Throughput]) -> Throughput:
+    """The round of median throughput, whole."""
+    median = statistics.median_low([each.per_second for each in rounds])
+    return next(each for each in rounds if each.per_second == median)
+
+
+async def soroban(house: SettlementBench, channels: int, seconds: float) -> Throughput:
+    """Keep so many channels busy; count what is booked between warm-up and the end."""
+    steps = PaymentActivitiesImpl(house.database, house.rail)
+    bound = channels / LEDGERS_A_TURN / house.ledger_seconds
+    count = round(bound * (seconds + WARM_UP_SECONDS) * 2.2) + 2 * channels
+    owed = iter(await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count))
+    booked: list[float] = []
+    end = time.monotonic() + WARM_UP_SECONDS + seconds
+
+    async def keep_busy(pause: float) -> None:
+        await asyncio.sleep(pause)
+        while time.monotonic() < end:
+            await _pay(steps, next(owed))
+            booked.append(time.monotonic())
+
+    calls = Counter(await house.calls())
+    async with asyncio.TaskGroup() as group:
+        for position in range(channels):
+            group.create_task(keep_busy(position / channels * house.ledger_seconds))
+    asked = Counter(await house.calls()) - calls
+    counted = [at for at in booked if end - seconds <= at < end]
+    return Throughput(
+        SettlementRail.SOROBAN,
+        channels,
+        len(counted),
+        round(len(counted) / seconds, 1),
+        bound,
+        _per_payment(asked, len(booked)),
+    )
+
+
+async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
+    """One payment, as its life goes when nothing is in its way."""
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None, f"{payment.id} cannot be paid"
+    while True:
+        await steps.submit_payment(attempt)
+        seen = await steps.observe_payment(attempt)
+        if seen.outcome is AttemptOutcome.SUCCEEDED:
+            await steps.confirm_payment(ObservedAttempt(payment, attempt, seen, datetime.now(UTC)))
+            return
+        assert seen.outcome is AttemptOutcome.OPEN, seen
+
+
+async def classic(house: SettlementBench, count: int) -> Throughput:
+    """Settle so many payments in batches of a hundred; from the first gathered to the last booked."""
+    owed = await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count)
+    lives = PaymentActivitiesImpl(house.database, house.rail, batches_payments=True)
+    for payment in owed:
+        assert (await lives.prepare_payment(payment)).in_batch
+    steps = BatchActivitiesImpl(house.database, house.rail, CLASSIC)
+    settled: list[str] = []
+
+    async def keep_busy() -> None:
+        while (batch := await _gather(house)) is not None:
+            settled.extend(await _settle(steps, batch))
+
+    calls, began = Counter(await house.calls()), time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(IN_FLIGHT_BATCHES):
+            group.create_task(keep_busy())
+    taken = time.monotonic() - began
+    asked = Counter(await house.calls()) - calls
+    assert len(set(settled)) == count, f"{len(set(settled))} of {count} payments were settled"
+    bound = OPERATIONS_MAX * IN_FLIGHT_BATCHES / LEDGERS_A_TURN / house.ledger_seconds
+    return Throughput(
+        SettlementRail.CLASSIC,
+        IN_FLIGHT_BATCHES,
+        count,
+        round(count / taken, 1),
+        bound,
+        _per_payment(asked, count),
+    )
+
+
+async def _gather(house: SettlementBench) -> Batch | None:
+    later, ours = datetime.now(UTC) + timedelta(minutes=1), house.rail.channels
+    async with house.database.transaction() as connection:
+        return await batches.form_batch(connection, CLASSIC, later, ours)
+
+
+async def _settle(steps: BatchActivitiesImpl, batch: Batch) -> list[str]:
+    while True:
+        try:
+            attempt = (await steps.prepare_batch(batch)).attempt
+            break
+        except TryAgain:
+            continue
+    assert attempt is not None, f"nobody in batch {batch.id} can be paid"
+    while True:
+        await steps.submit_payment(attempt)
+        seen = await steps.observe_payment(attempt)
+        if seen.outcome is AttemptOutcome.SUCCEEDED:
+            return await steps.confirm_batch(ObservedBatch(batch, attempt, seen, datetime.now(UTC)))
+        assert seen.outcome is AttemptOutcome.OPEN, seen
+
+
+def _per_payment(asked: Counter[str], payments: int) -> dict[str, float]:
+    return {method: round(count / payments, 3) for method, count in sorted(asked.items())}
+
+
+async def lives(house: SettlementBench, client: Client, in_flight: int, seconds: float) -> float:
+    """
+    Pay through the whole engine: a PaymentWorkflow each, served by the stack's own worker.
+
+    Returns payments a second; here the workflow server is the limit, not the rail.
+    """
+    bound = in_flight / LEDGERS_A_TURN / house.ledger_seconds
+    count = round(bound * (seconds + WARM_UP_SECONDS) * 2.2) + 2 * in_flight
+    owed = iter(await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count))
+    booked: list[float] = []
+    end = time.monotonic() + WARM_UP_SECONDS + seconds
+
+    async def keep_busy() -> None:
+        while time.monotonic() < end:
+            payment = next(owed)
+            await client.execute_workflow(
+                PaymentWorkflow.run,
+                payment,
+                id=f"payment/{payment.id}",
+                task_queue="settlement",
+            )
+            booked.append(time.monotonic())
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(in_flight):
+            group.create_task(keep_busy())
+    return round(sum(end - seconds <= at < end for at in booked) / seconds, 1)
+
+
+@asynccontextmanager
+async def open_house(
+    directory: Path, environment: Mapping[str, str]
+) -> AsyncIterator[SettlementBench]:
+    """Open the book and the chain of a local stack, with the keys that it keeps in its directory."""
+    seeds = json.loads((directory / "stellar-keys.json").read_text())["seeds"]
+    rpc_url = environment["STELLAR_RPC_URL"]
+    rail = Rail(
+        Nodes.at(rpc_url),
+        environment["STELLAR_NETWORK_PASSPHRASE"],
+        environment["STELLAR_USDC_ISSUER"],
+        keys(
+            **{f"{name}_seed": seeds[name] for name in SEEDS},
+            channels=int(environment["STELLAR_CHANNELS"]),
+        ),
+    )
+    database = Database(environment["DATABASE_URL"], connections_max=20)
+    try:
+        yield SettlementBench(database, rail, rpc_url, LEDGER_SECONDS)
+    finally:
+        await rail.close()
+        await database.close()

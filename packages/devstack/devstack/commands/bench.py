@@ -1,0 +1,178 @@
+"""`apexchainx bench`: how fast the engine is, measured here and now."""
+
+import asyncio
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from devstack.bench import declare_latency, lifecycles
+from devstack.bench.latencies import Latencies
+from devstack.bench.lifecycles import PATIENCE_SECONDS, Rounds
+from devstack.bench.load_loops import LoadProfile, Measured, middle
+from devstack.commands import journal_benchmark, settlement_benchmark
+from devstack.commands.stacks import Found, engine
+from devstack.processes.child_processes import CannotStart
+from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
+from domain.errors import ApexError
+
+FAILURES = (CannotStart, OSError, ApexError, RequestRefused, RequestTimedOut)
+
+
+class Benchmark(StrEnum):
+    LIFECYCLE = "lifecycle"
+    DECLARE = "declare"
+    SETTLEMENT = "settlement"
+    LEDGER = "ledger"
+
+
+def command(
+    benchmark: Annotated[
+        Benchmark,
+        typer.Argument(
+            help="Whole lives, declarations alone, the rails, or a check of the journal."
+        ),
+    ],
+    in_flight: Annotated[int, typer.Option(min=1, help="Lives at a time.")] = 20,
+    dispute_window: Annotated[int, typer.Option(min=0, help="Seconds.")] = 1,
+    warm_up: Annotated[float, typer.Option(min=0, help="Seconds before it counts.")] = 6,
+    seconds: Annotated[float, typer.Option(min=1, help="Of each measurement.")] = 20,
+    rounds: Annotated[int, typer.Option(min=1, help="Of lives; the median counts.")] = 3,
+    rate: Annotated[float, typer.Option(min=0.1, help="Declarations a second.")] = 5,
+    postings: Annotated[int, typer.Option(min=1000, help="In the book.")] = 1_000_000,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    data_dir: Annotated[
+        Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
+    ] = Path("var"),
+) -> None:
+    """Uses the engine that runs in --data-dir, or starts one there until the end."""
+    pace = LoadProfile(in_flight, warm_up, seconds)
+    try:
+        if benchmark is Benchmark.DECLARE:
+            told = asyncio.run(_declare(data_dir, rate, seconds, as_json))
+        elif benchmark is Benchmark.SETTLEMENT:
+            told = asyncio.run(
+                settlement_benchmark.measured(data_dir, seconds, rounds, quiet=as_json)
+            )
+        elif benchmark is Benchmark.LEDGER:
+            told = asyncio.run(
+                journal_benchmark.measured(data_dir, postings, rounds, quiet=as_json)
+            )
+        else:
+            told = asyncio.run(_lifecycle(data_dir, dispute_window, pace, rounds, as_json))
+    except* FAILURES as failures:
+        raise SystemExit(f"apexchainx: {_first(failures)}") from None
+    if as_json:
+        typer.echo(orjson.dumps({"benchmark": benchmark} | told).decode())
+    raise typer.Exit(1 if told.get("problems") else 0)
+
+
+def _first(failure: BaseException) -> BaseException:
+    """What went wrong for one of many at a time went wrong for the rest as well."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
+
+
+async def _declare(data_dir: Path, rate: float, seconds: float, quiet: bool) -> dict[str, Any]:
+    async with (
+        engine(None, None, data_dir) as found,
+        EngineClient(found.url, found.api_key, PATIENCE_SECONDS) as caller,
+    ):
+        waited = await found.during(declare_latency.measure(caller, rate, seconds))
+        if not quiet:
+            print(f"declare at {rate:g} a second for {seconds:g} s: {waited}")
+        return {"rate": rate, "seconds": seconds} | asdict(waited)
+
+
+async def _lifecycle(
+    data_dir: Path, window: int, pace: LoadProfile, rounds: int, quiet: bool
+) -> dict[str, Any]:
+    async with (
+        engine(None, None, data_dir) as found,
+        EngineClient(found.url, found.api_key, PATIENCE_SECONDS) as caller,
+    ):
+        measured = await found.during(_measured(found, caller, window, pace, rounds))
+        if not quiet:
+            _show(measured, window, pace)
+        return _summary(measured, window, pace) | {"calls_repeated": caller.repetitions}
+
+
+async def _measured(
+    found: Found, caller: EngineClient, window: int, pace: LoadProfile, rounds: int
+) -> Rounds:
+    assert found.directory is not None, "engines are looked for in a directory only"
+    return await lifecycles.measure(found.directory, caller, window, pace, rounds)
+
+
+def _show(measured: Rounds, window: int, pace: LoadProfile) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    real, bare = middle(measured.real), middle(measured.bare)
+    console.print(
+        f"{pace.in_flight} in flight, dispute window {window} s, {pace.seconds:g} s measured, "
+        f"median of {len(measured.real)} rounds in turn"
+    )
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
+    for name in ("", "real", "bare ceiling"):
+        table.add_column(name, justify="left" if not name else "right")
+    table.add_row("lifecycles a second", f"{real.per_second:.2f}", f"{bare.per_second:.2f}")
+    table.add_row("rounds", _each(measured.real), _each(measured.bare))
+    for step, waited in real.steps.items():
+        other = bare.steps.get(step, Latencies.of([]))
+        table.add_row(f"{step} p50 / p95 ms", _waited(waited), _waited(other))
+    names = [*real.cpu_ms_per_life, *(name for name in bare.cpu_ms_per_life if "bare" in name)]
+    for name in names:
+        table.add_row(f"CPU ms, memory MB: {name}", _cost(real, name), _cost(bare, name))
+    table.add_row("CPU ms in all", f"{real.cpu_ms:.1f}", f"{bare.cpu_ms:.1f}")
+    table.add_row("cores busy with else", f"{real.others_cores:.2f}", f"{bare.others_cores:.2f}")
+    console.print(table)
+    console.print(
+        f"real / ceiling: {_ratio(measured):.2f} by throughput, {_cpu_ratio(measured):.2f} by CPU; "
+        f"{measured.paid} outages paid once"
+    )
+    for problem in measured.problems:
+        console.print(f"PROBLEM  {problem}", markup=False)
+
+
+def _each(rounds: list[Measured]) -> str:
+    return ", ".join(f"{each.per_second:.2f}" for each in rounds)
+
+
+def _waited(waited: Latencies) -> str:
+    return f"{waited.p50_ms:,.0f} / {waited.p95_ms:,.0f}"
+
+
+def _cost(measured: Measured, name: str) -> str:
+    if name not in measured.cpu_ms_per_life:
+        return ""
+    return f"{measured.cpu_ms_per_life[name]:.1f}, {measured.memory_mb.get(name, 0)}"
+
+
+def _ratio(measured: Rounds) -> float:
+    ceiling = middle(measured.bare).per_second
+    return round(middle(measured.real).per_second / ceiling, 3) if ceiling else 0.0
+
+
+def _cpu_ratio(measured: Rounds) -> float:
+    """What a bare life costs of a real one; less moved by a busy machine than throughput is."""
+    real = middle(measured.real).cpu_ms
+    return round(middle(measured.bare).cpu_ms / real, 3) if real else 0.0
+
+
+def _summary(measured: Rounds, window: int, pace: LoadProfile) -> dict[str, Any]:
+    return asdict(pace) | {
+        "dispute_window_seconds": window,
+        "real": asdict(middle(measured.real)),
+        "bare": asdict(middle(measured.bare)),
+        "real_rounds": [each.per_second for each in measured.real],
+        "bare_rounds": [each.per_second for each in measured.bare],
+        "ratio": _ratio(measured),
+        "cpu_ratio": _cpu_ratio(measured),
+        "paid": measured.paid,
+        "problems": measured.problems,
+    }

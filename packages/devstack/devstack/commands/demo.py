@@ -1,0 +1,225 @@
+"""`apexchainx demo`: three outages, from declaration to payment on the chain, and the proof of each step."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from devstack.commands.up import DataDir, Port, listen
+from devstack.demo import display
+from devstack.demo.demo_stack import KEY, Home, find_home
+from devstack.demo.outage_log import DemoOutage
+from devstack.demo.scenarios import SCENARIOS
+from devstack.demo.verification import (
+    DemoProof,
+    balanced,
+    load_chains,
+    notified,
+    settled,
+)
+from devstack.demo.webhook_receiver import (
+    DemoReceiver,
+    Reception,
+    is_alive,
+    is_demo,
+)
+from devstack.processes.child_processes import CannotStart
+from devstack.processes.supervisor import all_or_none
+from devstack.replay.api_client import EngineClient, RequestRefused
+from domain.events import EventType
+
+GREETING = (
+    "ApexChainx demo. A service fails, is repaired, and is judged by what its contract promised. "
+    "Then money moves by itself: a reward for a quick repair, a penalty for a late one. "
+    "All of it happens on this machine, on a small Stellar network made for it; "
+    "the USDC is play money.\n"
+)
+LEGEND = (
+    "Amounts are the provider's: + is a reward, − a penalty. “you” is this demo, calling the "
+    "HTTP API with your key; “engine” is ApexChainx; “receiver” is a small web server of the "
+    "demo that checks each webhook.\n"
+)
+GOODBYE_SECONDS = 5
+PROOF_SECONDS = 20
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Options:
+    directory: Path
+    port: int | None
+    leave: bool
+    seconds: int
+
+
+def command(
+    leave: Annotated[bool, typer.Option("--exit", help="Stop everything afterwards.")] = False,
+    data_dir: DataDir = Path("var"),
+    port: Port = None,
+    time_limit: Annotated[int, typer.Option(min=1, help="In seconds, for all of it.")] = 120,
+) -> None:
+    """Everything runs on this machine; with --exit the exit code tells whether all of it was proven."""
+    console = display.open_console(
+        columns_known="COLUMNS" in os.environ,
+        plain=not sys.stdout.isatty()
+        or bool(os.environ.get("CI"))
+        or os.environ.get("TERM") == "dumb",
+    )
+    options = Options(data_dir, port, leave, time_limit)
+    try:
+        code = asyncio.run(Demo(options, console).run())
+    except RequestRefused as refusal:
+        told = f"{refusal.question} was answered {refusal.status}: {refusal}"
+        raise SystemExit(f"apexchainx: {told}") from None
+    except (CannotStart, OSError) as failure:
+        raise SystemExit(f"apexchainx: {failure}") from None
+    raise SystemExit(code)
+
+
+class Demo:
+    """Starts or finds a stack, plays in it, shows what came of it, and leaves as it was told to."""
+
+    def __init__(self, options: Options, console: Console) -> None:
+        self.options = options
+        self.console = console
+        self.missing: list[str] | None = None
+
+    async def run(self) -> int:
+        told_to_stop = listen()
+        playing = asyncio.create_task(self._play())
+        await asyncio.wait([playing, told_to_stop], return_when=asyncio.FIRST_COMPLETED)
+        if not playing.done():
+            playing.cancel()
+            await asyncio.wait([playing])
+        if not playing.cancelled():
+            playing.result()
+        if self.missing is None:
+            return INTERRUPTED
+        return 1 if self.missing else 0
+
+    def say(self, sentence: str) -> None:
+        self.console.print(sentence, markup=False)
+
+    async def _play(self) -> None:
+        self.say(GREETING)
+        deadline = asyncio.get_running_loop().time() + self.options.seconds
+        async with (
+            find_home(self.options.directory, self.options.port, self.say, deadline) as home,
+            EngineClient(home.url, home.key) as engine,
+            _subscribed(engine, deadline) as receiver,
+        ):
+            await home.run(self._show(home, engine, receiver, deadline))
+
+    async def _show(
+        self, home: Home, engine: EngineClient, receiver: DemoReceiver, deadline: float
+    ) -> None:
+        stories = await self._perform(engine, receiver, deadline)
+        self._conclude(home, await self._prove(home, engine, stories))
+        if home.stack and not self.options.leave:
+            receiver.heard = self._say_heard
+            await asyncio.Event().wait()
+
+    async def _perform(
+        self, engine: EngineClient, receiver: DemoReceiver, deadline: float
+    ) -> list[DemoOutage]:
+        log, token = display.StepLog(self.console), secrets.token_hex(3)
+        stories = [
+            DemoOutage(each, f"{each.name}-{token}", receiver, log.note) for each in SCENARIOS
+        ]
+        with suppress(TimeoutError), display.board(self.console, stories):
+            async with asyncio.timeout_at(deadline), all_or_none() as group:
+                group.create_task(load_chains())
+                for story in stories:
+                    group.create_task(story.unfold(engine))
+        return stories
+
+    async def _prove(
+        self, home: Home, engine: EngineClient, stories: list[DemoOutage]
+    ) -> list[DemoProof]:
+        proofs: list[DemoProof] = []
+        try:
+            async with asyncio.timeout(PROOF_SECONDS):
+                for story in stories:
+                    found = [await settled(engine, story, home.environment), notified(story)]
+                    display.print_story(self.console, story, found)
+                    proofs += found
+                proofs.append(await balanced(engine))
+        except TimeoutError:
+            proofs.append(DemoProof(False, "the API no longer answers"))
+        return proofs
+
+    def _conclude(self, home: Home, proofs: list[DemoProof]) -> None:
+        self.console.print()
+        self.say(LEGEND)
+        display.print_proof(self.console, proofs[-1])
+        self.missing = [each.sentence for each in proofs if not each.holds]
+        if self.missing:
+            self.say(f"Not everything was proven: {'; '.join(self.missing)}.")
+        else:
+            self.say("All three outages are settled, and every claim above was checked.")
+        if self.options.leave and home.stack:
+            return self.say("Stopping everything that the demo started.")
+        display.print_places(self.console, self._places(home))
+        if home.stack:
+            self.say("Everything keeps running, the webhook receiver too. Ctrl-C stops it.")
+        else:
+            self.say("Everything keeps running where it was started; only the receiver stops.")
+
+    def _places(self, home: Home) -> dict[str, str]:
+        found = {"API, to try by hand": f"{home.url}/docs"}
+        if home.workflows_url:
+            found["Every outage's workflow"] = home.workflows_url
+        key = self.options.directory / "api-key"
+        kept = key.exists() and key.read_text().strip() == home.key
+        found["API key"] = f"in the file {key}" if kept else f"the value of {KEY}"
+        return found
+
+    def _say_heard(self, reception: Reception) -> None:
+        genuine = "signature verified" if reception.verified else "signature WRONG"
+        at, event = display.clock(reception.at), reception.event or "a webhook"
+        self.say(f"{at}  {reception.outage_id}  {event} came in; {genuine}")
+
+
+@asynccontextmanager
+async def _subscribed(engine: EngineClient, deadline: float) -> AsyncIterator[DemoReceiver]:
+    """A receiver that is told of everything while inside, and of nothing afterwards."""
+    receiver = DemoReceiver()
+    await receiver.start()
+    try:
+        await _subscribe(engine, receiver, deadline)
+        yield receiver
+    finally:
+        with suppress(RequestRefused, TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await _unsubscribe(engine, {receiver.url})
+        await receiver.stop()
+
+
+async def _subscribe(engine: EngineClient, receiver: DemoReceiver, deadline: float) -> None:
+    wanted = {"url": receiver.url, "events": list(EventType), "secret": receiver.secret}
+    try:
+        async with asyncio.timeout_at(deadline):
+            await _unsubscribe_the_dead(engine)
+            await engine.tell("POST", "/webhooks", wanted)
+    except TimeoutError:
+        raise CannotStart(f"the API at {engine.url} did not answer in time") from None
+
+
+async def _unsubscribe_the_dead(engine: EngineClient) -> None:
+    """A demo that was killed could not unsubscribe its receiver."""
+    urls = {each["url"] for each in await engine.get("/webhooks")}
+    await _unsubscribe(engine, {url for url in urls if is_demo(url) and not await is_alive(url)})
+
+
+async def _unsubscribe(engine: EngineClient, urls: set[str]) -> None:
+    for each in await engine.get("/webhooks"):
+        if each["url"] in urls:
+            await engine.tell("DELETE", f"/webhooks/{each['id']}")

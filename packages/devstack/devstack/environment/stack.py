@@ -1,0 +1,223 @@
+"""Everything at once on one laptop: the outside world, the migrations, the workers and the API, kept alive."""
+
+import asyncio
+import importlib.metadata
+import os
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from devstack.environment.services import ServicePorts, Services, is_seed
+from devstack.processes.child_processes import Program, says_ready
+from devstack.processes.data_dir import DataDirectory, StackRecord
+from devstack.processes.ports import LOOPBACK, choose
+from devstack.processes.readiness import serves
+from devstack.processes.supervisor import Supervisor, all_or_none
+
+READINESS = "/api/v1/health/readiness"
+QUEUES = {"worker": "outages,analytics", "settlement-worker": "settlement,webhooks"}
+SIGNER = "settlement-worker"
+# The house stands on these, so it goes first.
+STOP_ORDER = (("api", *QUEUES), ("temporal", "stellar"), ("postgres",))
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """What a caller may choose; everything else follows."""
+
+    directory: Path
+    port: int = 8000
+    ports: ServicePorts = field(default_factory=ServicePorts)
+    ledger_seconds: float = 1.0
+    time_skipping: bool = False
+    # False: the database survives every kill, and no power cut.
+    durable: bool = True
+    # False: whoever asked for the stack runs the settlement worker himself.
+    signs: bool = True
+    # Environment variables of the house, over those of the caller.
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+class Stack:
+    """Start it, use `environment` and `urls`, stop it; what dies in between comes back by itself."""
+
+    def __init__(self, options: StackOptions, tell: Callable[[str], None] = _say) -> None:
+        self.directory = DataDirectory(options.directory)
+        self._options = options
+        self._tell = tell
+        self._supervisor: Supervisor | None = None
+        self._services: Services | None = None
+        self._versions = {"apexchainx": importlib.metadata.version("apexchainx")}
+
+    async def start(self) -> None:
+        """Return when everything serves; on any failure nothing is left running."""
+        self.directory.take()
+        try:
+            choose(self._options.port, "--port")
+            self._services = Services(
+                self.directory.path,
+                self._options.ports,
+                ledger_seconds=self._options.ledger_seconds,
+                time_skipping=self._options.time_skipping,
+                durable=self._options.durable,
+            )
+            self._versions |= self._services.versions
+            self.directory.accept(self._versions)
+            await self._start(self._services)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """In order, each part with time to finish; harmless when nothing runs."""
+        if self._supervisor:
+            for names in STOP_ORDER:
+                await self._supervisor.stop(names)
+            self._supervisor = None
+            self.directory.write(StackRecord(self.url, self._versions))
+        self.directory.leave()
+
+    async def gave_up(self) -> str:
+        """Wait, possibly forever, for the sentence that says which part keeps dying."""
+        # Shielded: whoever stops waiting must not end the wait of others.
+        return await asyncio.shield(self._running.gave_up)
+
+    def kill(self, name: str) -> None:
+        """As `kill -9` would: postgres, temporal, stellar, worker, settlement-worker or api."""
+        self._running.kill(name)
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often each part was started again."""
+        return dict(self._running.restarts)
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return self._supervisor.pids if self._supervisor else {}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead a client here; no seeds."""
+        assert self._services is not None, "start the stack first"
+        return self._services.environment | self._bootstrap_key
+
+    @property
+    def signing_environment(self) -> dict[str, str]:
+        """What the settlement worker is started with, seeds included."""
+        return self._house_environment(signs=True)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        environment = self.environment
+        known = {
+            "api": self.url,
+            "temporal-ui": environment.get("TEMPORAL_UI_URL"),
+            "stellar": environment.get("STELLAR_RPC_URL"),
+        }
+        return {name: url for name, url in known.items() if url}
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self._options.port}"
+
+    @property
+    def _bootstrap_key(self) -> dict[str, str]:
+        given = os.environ.get("BOOTSTRAP_API_KEY")
+        return {"BOOTSTRAP_API_KEY": given or self.directory.secret("api-key")}
+
+    @property
+    def _running(self) -> Supervisor:
+        assert self._supervisor is not None, "start the stack first"
+        return self._supervisor
+
+    async def _start(self, services: Services) -> None:
+        supervisor = Supervisor(self.directory.logs, self._tell, self._write_record)
+        self._supervisor = supervisor
+        self.directory.write(StackRecord(self.url, self._versions))
+        # Each part starts as soon as what it stands on serves; on two cores that saves a second.
+        async with all_or_none() as group:
+            keys = group.create_task(services.make_network())
+            database = group.create_task(services.start_database(supervisor))
+            memory = group.create_task(services.start_temporal(supervisor))
+            chain = group.create_task(_after([keys], lambda: services.start_network(supervisor)))
+            ground = [keys, database, memory]
+            group.create_task(_after(ground, lambda: supervisor.start(self._api())))
+            group.create_task(_after(ground, lambda: supervisor.start(self._worker("worker"))))
+            if self._options.signs:
+                group.create_task(
+                    _after([*ground, chain], lambda: supervisor.start(self._worker(SIGNER)))
+                )
+        self._write_record()
+        for notice in services.notices:
+            self._tell(notice)
+
+    def _worker(self, name: str) -> Program:
+        return Program(
+            name=name,
+            command=_module("worker", "--queues", QUEUES[name]),
+            ready=says_ready,
+            environment=self._house_environment(signs=name == SIGNER),
+        )
+
+    def _api(self) -> Program:
+        port = self._options.port
+
+        async def ready(output: str) -> bool:
+            return await serves(port, READINESS)
+
+        address = {"API_HOST": LOOPBACK, "API_PORT": str(port)}
+        return Program(
+            name="api",
+            command=_module("api"),
+            ready=ready,
+            environment=self._house_environment() | address | self._bootstrap_key,
+        )
+
+    def _house_environment(self, *, signs: bool = False) -> dict[str, str]:
+        assert self._services is not None
+        mine = {
+            name: value
+            for name, value in os.environ.items()
+            if not is_seed(name) and name != "BOOTSTRAP_API_KEY"
+        }
+        return (
+            {"WEBHOOK_ALLOW_PRIVATE": "true"}
+            | mine
+            | self._services.environment
+            # A log line that waits in a buffer cannot say that its process is ready.
+            | {"PYTHONUNBUFFERED": "1"}
+            | (self._services.nodes if signs else {})
+            | (self._services.seeds if signs else {})
+            | dict(self._options.settings)
+        )
+
+    def _write_record(self) -> None:
+        assert self._services is not None
+        self.directory.write(
+            StackRecord(
+                url=self.url,
+                versions=self._versions,
+                ports={"api": self._options.port} | self._services.ports,
+                pids=self.pids,
+                urls=self.urls,
+                environment=self.environment,
+            )
+        )
+
+
+async def _after(
+    tasks: Sequence[asyncio.Task[None]], work: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    await asyncio.gather(*tasks)
+    await work()
+
+
+def _module(name: str, *arguments: str) -> list[str]:
+    # -P: a folder called `api` or `worker` where the user happens to stand is not ours.
+    return [sys.executable, "-P", "-m", name, *arguments]

@@ -1,0 +1,190 @@
+"""One child process: started on a leash, waited for until it serves, stopped in good order or killed.
+
+Children are spawned by the main thread only. Linux sends the death signal when the *thread* that forked
+dies, so a child of a short-lived thread would be killed in mid-work.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+PARENT_DEATH = Path(__file__).with_name("parent_death.py")
+WATCHED_BY_PIPE = not sys.platform.startswith("linux")
+LOG_LIMIT_BYTES = 20_000_000
+POLL_SECONDS = 0.02
+
+
+class CannotStart(Exception):
+    """Says in one sentence why, and what to do about it."""
+
+
+async def at_once(output: str) -> bool:
+    """Ready as soon as it runs."""
+    return True
+
+
+async def says_ready(output: str) -> bool:
+    """Ready when it printed a line, whole, whose first word is `ready`."""
+    lines = output.splitlines(keepends=True)
+    return any(line.split()[:1] == ["ready"] and line.endswith("\n") for line in lines)
+
+
+async def nothing() -> None:
+    """The default preparation."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run and how to tell that it serves; `ready` is given what it has printed so far."""
+
+    name: str
+    command: Sequence[str]
+    ready: Callable[[str], Awaitable[bool]] = at_once
+    prepare: Callable[[], Awaitable[None]] = nothing  # before each start, also after a crash
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    user: str | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL
+    start_seconds: float = 60
+    stop_seconds: float = 15
+
+
+class Process:
+    """A program that can be started again after it ended."""
+
+    def __init__(self, program: Program, logs: Path) -> None:
+        self.program = program
+        self.log = logs / f"{program.name}.log"
+        self._log_start = 0
+        self._child: asyncio.subprocess.Process | None = None
+        self._leash: int | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self.running and self._child else None
+
+    @property
+    def running(self) -> bool:
+        return self._child is not None and self._child.returncode is None
+
+    async def start(self) -> None:
+        """Return when it serves; a child that does not is not left behind."""
+        await self.program.prepare()
+        await self._spawn()
+        try:
+            await self._until_ready()
+        except BaseException:
+            # Not killed: a postmaster takes its own children along only when it is asked to stop.
+            await self.stop()
+            raise
+
+    async def finish(self) -> None:
+        """Run a program that ends by itself; one that is called off or fails leaves nothing behind."""
+        await self.start()
+        try:
+            code = await self.wait()
+        except BaseException:
+            await self.stop()
+            raise
+        if code != 0:
+            raise CannotStart(self._sentence("failed"))
+
+    async def wait(self) -> int:
+        """The exit code, negative for the signal that ended it."""
+        if self._child is None:
+            return 0
+        code = await self._child.wait()
+        self._let_go()
+        return code
+
+    async def stop(self) -> None:
+        self.signal(self.program.stop_signal)
+        try:
+            async with asyncio.timeout(self.program.stop_seconds):
+                await self.wait()
+        except TimeoutError:
+            self.kill()
+            await self.wait()
+
+    def kill(self) -> None:
+        """As `kill -9` does: no goodbye."""
+        self.signal(signal.SIGKILL)
+
+    def signal(self, number: signal.Signals) -> None:
+        """To its whole group: where the leash stays in between, both must hear it."""
+        if self.running and self._child:
+            with suppress(ProcessLookupError):  # it ended a moment ago; `wait` will say so
+                os.killpg(self._child.pid, number)
+
+    def output(self) -> str:
+        """What it has printed since it was last started."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode(errors="replace")
+
+    async def _spawn(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("a leash holds only for children of the main thread")
+        inherited, held = os.pipe() if WATCHED_BY_PIPE else (None, None)
+        with self._open_log() as log:
+            self._child = await asyncio.create_subprocess_exec(
+                *self._leashed(inherited),
+                env=self.program.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Away from the terminal: a Ctrl-C there reaches only the stack, which stops its children in order.
+                start_new_session=True,
+                pass_fds=[] if inherited is None else [inherited],
+            )
+        if inherited is not None:
+            os.close(inherited)
+        self._leash = held
+
+    def _leashed(self, pipe: int | None) -> list[str]:
+        return [
+            *(sys.executable, "-I", "-S", str(PARENT_DEATH)),
+            str(os.getpid()),
+            str(int(self.program.death_signal)),
+            self.program.user or "-",
+            "-" if pipe is None else str(pipe),
+            *self.program.command,
+        ]
+
+    def _open_log(self) -> IO[bytes]:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        log = self.log.open("ab")
+        self._log_start = log.tell()
+        return log
+
+    def _let_go(self) -> None:
+        if self._leash is not None:
+            os.close(self._leash)
+            self._leash = None
+
+    async def _until_ready(self) -> None:
+        limit = time.monotonic() + self.program.start_seconds
+        while not await self.program.ready(self.output()):
+            if not self.running:
+                raise CannotStart(self._sentence("stopped while starting"))
+            if time.monotonic() > limit:
+                raise CannotStart(
+                    self._sentence(f"did not serve within {self.program.start_seconds:.0f} s")
+                )
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _sentence(self, what: str) -> str:
+        lines = [line.strip() for line in self.output().splitlines() if line.strip()]
+        last = lines[-1] if lines else "it printed nothing"
+        return f"{self.program.name} {what}: {last} (its log is {self.log})"

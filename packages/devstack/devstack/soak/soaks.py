@@ -1,0 +1,238 @@
+"""
+Thousands of settlements while the network misbehaves and the signer is killed, and the verdict: who
+was paid twice, who not at all. The chain's own history is the witness, not the engine's.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from sqlalchemy import RowMapping, select
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from adapters.postgres.accounting import invariants
+from adapters.postgres.database import Database
+from adapters.postgres.tables import payments, violations
+from devstack.bench import seed_payments
+from devstack.environment.stack import Stack
+from devstack.soak import chain_history
+from devstack.soak.chain_history import HistoryTransfer
+from domain.errors import TryAgain
+from domain.settlement.payments import Payment, PaymentStatus
+from workflows.payments import PaymentWorkflow
+
+SLICE = 500
+WEATHER_SECONDS = 4.0
+KILL_SECONDS = 45.0
+RETRY_SECONDS = 3.0
+REST_SECONDS = 600.0
+OVERDUE = timedelta(days=1)
+SIGNER = "settlement-worker"
+STOPPED = {PaymentStatus.BLOCKED, PaymentStatus.ON_HOLD, PaymentStatus.QUARANTINED}
+SEND, READ = "sendTransaction", "getTransactions"
+# So many alarms are what this is about: the circuit breaker would stop it, as it should elsewhere.
+SETTINGS = {
+    "CIRCUIT_BREAKER_ALARMS": "1000000",
+    "CIRCUIT_BREAKER_UNKNOWNS": "1000000",
+    # The book keeps its promises at every moment; one that did not would stop the soak.
+    "INTEGRITY_CHECK_EVERY_SECONDS": "5",
+}
+
+
+@dataclass(frozen=True)
+class SoakResult:
+    """How it went; everything after `seconds` should be empty or zero."""
+
+    payments: int
+    statuses: dict[str, int]
+    seconds: float
+    faults: dict[str, int]
+    kills: int
+    double: list[int] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    differing: list[int] = field(default_factory=list)
+    unbalanced: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        return not (self.double or self.lost or self.differing or self.unbalanced)
+
+    @property
+    def per_second(self) -> float:
+        return round(self.payments / self.seconds, 1)
+
+
+def skies(luck: random.Random, payees: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+    """Plans of faults for ever, every third one calm; the same seed makes the same plans."""
+    wire = ["reset_before", "reset_after", "too_many_requests", "bad_gateway", "garbage"]
+    wire += ["accept_then_timeout", "internal_error"]
+    kinds: list[dict[str, Any]] = [
+        *({"kind": kind, "method": SEND, "rate": 0.4} for kind in wire),
+        *({"kind": kind, "method": READ, "rate": 0.3} for kind in ("bad_gateway", "garbage")),
+        *({"kind": "node_down", "node": node} for node in range(3)),
+        *({"kind": "lagging_node", "node": node, "value": 8} for node in range(3)),
+        *({"kind": "removed_trustline", "address": payee} for payee in payees),
+        *({"kind": "frozen_trustline", "address": payee} for payee in payees),
+        {"kind": "racy_not_found", "rate": 0.5},
+        {"kind": "banned_hash", "rate": 0.3},
+        {"kind": "dropped_transaction", "rate": 0.3},
+        {"kind": "surge_fee", "value": 30_000},
+        {"kind": "network_halt"},
+    ]
+    while True:
+        for _ in range(2):
+            chosen = {fault["kind"]: fault for fault in luck.sample(kinds, luck.randint(1, 3))}
+            yield list(chosen.values())
+        yield []
+
+
+@dataclass
+class Soak:
+    """A stack, its chain's fault plan, and the payments that are made on it."""
+
+    stack: Stack
+    database: Database
+    client: Client
+    chain: httpx.AsyncClient
+    luck: random.Random
+    kills: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, count: int, in_flight: int) -> SoakResult:
+        began = time.monotonic()
+        weather = asyncio.create_task(self._weather())
+        killing = asyncio.create_task(self._kill())
+        try:
+            await self._pay(count, in_flight)
+        finally:
+            # Not cancelled: a plan on its way could arrive after the one that takes it back.
+            self.over.set()
+            await asyncio.gather(weather, killing)
+            await self._plan([])
+        await self._rest()
+        return await self._judge(time.monotonic() - began)
+
+    async def _pay(self, count: int, in_flight: int) -> None:
+        """Keep so many lives under way; those that wait for a mend do not hold up the others."""
+        room = asyncio.Semaphore(in_flight)
+        begun: set[asyncio.Task[None]] = set()
+        for start in range(0, count, SLICE):
+            size = min(SLICE, count - start)
+            for payment in await self._owe(size):
+                await room.acquire()
+                task = asyncio.create_task(self._live(payment, room))
+                begun.add(task)
+                task.add_done_callback(begun.discard)
+        await asyncio.gather(*begun)
+
+    async def _owe(self, count: int) -> list[Payment]:
+        while True:
+            with suppress(TryAgain):
+                return await seed_payments.owe(self.database, f"soak-{uuid4().hex[:8]}", count)
+            await asyncio.sleep(1)
+
+    async def _live(self, payment: Payment, room: asyncio.Semaphore) -> None:
+        """Start a workflow; make room for the next when it has ended, or after a while."""
+        try:
+            handle = await self.client.start_workflow(
+                PaymentWorkflow.run, payment, id=f"payment/{payment.id}", task_queue="settlement"
+            )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(handle.result(), 20)
+        finally:
+            room.release()
+
+    async def _weather(self) -> None:
+        environment = self.stack.environment
+        payees = [environment[f"STELLAR_{name}_ADDRESS"] for name in ("PROVIDER", "BENEFICIARY")]
+        for sky in skies(self.luck, payees):
+            await self._plan([])
+            await self._plan(sky)
+            if await self._over_within(WEATHER_SECONDS):
+                return
+
+    async def _plan(self, faults: list[dict[str, Any]]) -> None:
+        seed = self.luck.randrange(1000)
+        answer = await self.chain.post("/faults", json={"seed": seed, "faults": faults})
+        answer.raise_for_status()
+
+    async def _kill(self) -> None:
+        while not await self._over_within(KILL_SECONDS):
+            self.stack.kill(SIGNER)
+            self.kills += 1
+
+    async def _over_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.over.wait(), seconds)
+        return self.over.is_set()
+
+    async def _rest(self) -> None:
+        """The network is well: parked payments are told to try again until none waits."""
+        end = time.monotonic() + REST_SECONDS
+        while time.monotonic() < end:
+            waiting = [row for row in await self._rows() if row["status"] != "confirmed"]
+            if not waiting:
+                return
+            for row in waiting:
+                if row["status"] in STOPPED:
+                    with suppress(RPCError):
+                        life = self.client.get_workflow_handle(f"payment/{row['id']}")
+                        await life.signal("retry")
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _rows(self) -> list[RowMapping]:
+        async with self.database.autocommit() as connection:
+            return list((await connection.execute(select(payments))).mappings())
+
+    async def _judge(self, seconds: float) -> SoakResult:
+        rows = await self._rows()
+        faults = (await self.chain.get("/faults")).json()["counts"]
+        seen = await chain_history.transfers(self.stack.environment["STELLAR_RPC_URL"])
+        async with self.database.transaction() as connection:
+            found = await invariants.check(connection, OVERDUE)
+            # And what an integrity check found meanwhile, mended since or not.
+            once = await connection.execute(select(violations).where(~violations.c.overdue))
+            broken = [*(each for each in found if not each.overdue), *once]
+        statuses = dict(Counter(str(row["status"]) for row in rows))
+        return SoakResult(
+            len(rows),
+            statuses,
+            round(seconds, 1),
+            faults,
+            self.kills,
+            unbalanced=[f"{each.invariant} {each.subject}: {each.detail}" for each in broken],
+            **verdict([dict(row) for row in rows], seen),
+        )
+
+
+def verdict(
+    rows: Sequence[Mapping[str, Any]], seen: Sequence[HistoryTransfer]
+) -> dict[str, list[Any]]:
+    """Hold every payment against what the chain shows; return what is wrong, by kind."""
+    credited: dict[int, list[HistoryTransfer]] = {}
+    for transfer in seen:
+        credited.setdefault(transfer.number, []).append(transfer)
+    double, lost, differing = [], [], []
+    for row in rows:
+        found = credited.pop(row["number"], [])
+        if len(found) > 1:
+            double.append(row["number"])
+        if row["status"] == "confirmed":
+            proof = (row["transaction_hash"], row["amount_stroops"])
+            if [(t.hash, t.amount_stroops) for t in found[:1]] != [proof]:
+                differing.append(row["number"])
+        elif row["status"] not in STOPPED or not row["status_reason"]:
+            lost.append(row["id"])
+        elif found and row["status"] != PaymentStatus.QUARANTINED:
+            differing.append(row["number"])
+    # Money that went out under a number nobody owes.
+    return {"double": double, "lost": lost, "differing": differing + list(credited)}

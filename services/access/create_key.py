@@ -1,0 +1,32 @@
+"""Give a person an API key of their own."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from adapters.postgres import access, events
+from adapters.postgres.database import Database
+from domain.access import Role
+from domain.audit import make_audit_entry
+from domain.digests import instant
+from domain.sla.outages import Request
+
+
+@dataclass(frozen=True, slots=True)
+class GiveKey:
+    name: str
+    role: Role
+    key: str = field(repr=False)
+    request: Request
+    at: datetime
+
+
+async def give_key(database: Database, command: GiveKey) -> None:
+    """Keep the digest of the key; one that the person had before is replaced."""
+    name, role, at = command.name, command.role, command.at
+    async with database.transaction() as connection:
+        await access.keep(connection, name, role, command.key)
+        facts = {"name": name, "role": role}
+        await events.publish(
+            connection,
+            make_audit_entry(f"key/{name}", "key.given", command.request, at, facts, instant(at)),
+        )

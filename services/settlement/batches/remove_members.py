@@ -1,0 +1,37 @@
+"""Park those of a batch who cannot be paid, before anything is signed for them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import allocations
+from adapters.postgres.settlement.attempts import Reservation
+from domain.settlement.batches import Batch, RemovedPayment
+from domain.settlement.payments import Payment, PaymentStatus
+from services.settlement.payments.stop_payment import stop_payments_within
+
+
+async def remove_members(
+    database: Database, held: Reservation, out: Sequence[RemovedPayment], at: datetime
+) -> None:
+    """Nobody leaves when bytes were stored meanwhile, or when somebody else left."""
+    batch = Batch(held.payment_id, held.n)
+    async with database.transaction() as connection:
+        members, _ = await allocations.get_members(connection, batch)
+        if await allocations.remove_members(
+            connection, held, {each.payment_id: each.reason for each in out}
+        ):
+            await park_within(connection, members, out, at)
+
+
+async def park_within(
+    connection: AsyncConnection,
+    members: Mapping[str, Payment],
+    out: Sequence[RemovedPayment],
+    at: datetime,
+) -> list[str]:
+    """Park those at fault; return the deliveries that tell of it."""
+    held = [(members[removed.payment_id], removed.reason) for removed in out]
+    return await stop_payments_within(connection, held, PaymentStatus.BLOCKED, at)

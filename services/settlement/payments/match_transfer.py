@@ -1,0 +1,80 @@
+"""Take a transfer that was made out of band for the payment whose number it carries."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres import events
+from adapters.postgres.accounting import journal
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import manual_matches
+from adapters.postgres.settlement.payments import payment_of
+from domain import evidence
+from domain.accounting.journal import make_settled_entries
+from domain.audit import make_audit_entry
+from domain.errors import Conflict, Invalid
+from domain.events import EventType, event
+from domain.settlement.manual_matches import (
+    OUT_OF_BAND_LEAD,
+    AdoptTransferInput,
+    ManualMatch,
+    OutOfBandTransfer,
+    check_manual_match,
+)
+from domain.settlement.payments import Payment
+from domain.sla.outages import Request
+
+
+async def match_transfer(database: Database, adopting: AdoptTransferInput) -> None:
+    """
+    Confirm and post the payment, all or nothing; refuse what is not exactly what is owed, and a payment
+    that something may still pay. What was adopted by an earlier run stands.
+    """
+    payment_id, asked = adopting.payment.id, adopting.asked
+    async with database.transaction() as connection:
+        row, rides = await manual_matches.lock(connection, payment_id)
+        payment = payment_of(row)
+        made = await _made(connection, payment, asked.transaction_hash)
+        if made.matched:
+            return
+        if row["transaction_hash"] is not None:
+            raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
+        check_manual_match(payment, row["status"], rides, made)
+        by, at = asked.request, adopting.at
+        manual_match = ManualMatch(payment_id, made.position, by.actor, asked.note, at)
+        await _book(connection, payment, manual_match, made, by)
+
+
+async def _made(connection: AsyncConnection, payment: Payment, hash_: str) -> OutOfBandTransfer:
+    for made in await manual_matches.find_out_of_band(connection, [payment.id]):
+        if made.transaction_hash == hash_:
+            return made
+    raise Invalid(
+        "transaction_hash",
+        f"reconciliation has not read a transfer number {payment.number} out of a treasury in it that the "
+        "engine did not make, or its break was closed with suspense",
+    )
+
+
+async def _book(
+    connection: AsyncConnection,
+    payment: Payment,
+    manual_match: ManualMatch,
+    made: OutOfBandTransfer,
+    by: Request,
+) -> None:
+    await manual_matches.match(connection, manual_match, made)
+    await journal.post_entries(
+        connection, make_settled_entries(payment, made.transaction_hash, 0, OUT_OF_BAND_LEAD)
+    )
+    proof = evidence.of_receipt(made.transaction_hash, made.ledger, 0, made.closed_at)
+    facts = evidence.of_payment(payment) | proof
+    find_out_of_band = {"matched_by": manual_match.matched_by, "note": manual_match.note}
+    subject, at = f"outage/{payment.outage_id}", manual_match.at
+    # Its deliveries are announced with the receipt, as those of any other payment.
+    await events.publish(
+        connection,
+        make_audit_entry(
+            subject, "payment.matched_manually", by, at, facts | find_out_of_band, payment.id
+        ),
+        # The same event as of any other payment, since there is one of them for each.
+        event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id),
+    )

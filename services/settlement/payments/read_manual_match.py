@@ -1,0 +1,37 @@
+"""The out-of-band transfer that a person matched with a payment, and who did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import manual_matches
+
+
+@dataclass(frozen=True, slots=True)
+class ManualMatchRecord:
+    """The transfer on the chain, and who said that it is the payment."""
+
+    payment_id: str
+    transaction_hash: str
+    ledger: int
+    matched_by: str
+    matched_at: datetime
+    note: str
+
+
+async def read_manual_match(database: Database, payment_id: str) -> ManualMatchRecord | None:
+    """Return the match of a payment; None for one that the engine made, or still owes."""
+    async with database.autocommit() as connection:
+        row = await manual_matches.get(connection, payment_id)
+        found = await manual_matches.find_out_of_band(connection, [payment_id])
+    made = next((each for each in found if each.matched), None)
+    if row is None or made is None:
+        return None
+    return ManualMatchRecord(
+        payment_id,
+        made.transaction_hash,
+        made.ledger,
+        row["matched_by"],
+        row["matched_at"],
+        row["note"],
+    )

@@ -1,0 +1,192 @@
+"""The book is inspected by the clock: what is wrong is told once, stops what is new, and is mended by itself."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from activities.accounting.integrity_checks import IntegrityCheckActivitiesImpl
+from adapters.postgres.accounting import guards
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import circuit_breakers
+from devstack.bench import seed_journal
+from devstack.environment.stack import Stack
+from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegrityResult
+from domain.accounting.invariants import Invariant
+from tests.testkit import stacks
+from tests.testkit.accounting.ledger_corruptions import (
+    AWAY,
+    BREAKS,
+    IN_FLIGHT,
+    OWED,
+    pay,
+)
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+LONG = timedelta(days=36500)
+TOLD = "SELECT type, data ->> 'subject' AS subject FROM events WHERE type LIKE 'ledger.%' ORDER BY 1, 2"
+
+
+OWED_ONLY = "WHERE payment_id IN (SELECT id FROM payments WHERE status = 'pending')"
+# One for each promise; that each break of it is found is shown beside the check itself.
+PLANTED = {invariant: planted for planted, (invariant, _, _) in BREAKS.items()}
+
+
+@pytest.fixture
+async def book(stack: Stack) -> AsyncIterator[Database]:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+        await seed_journal.write(database, 2_000)
+        yield database
+
+
+async def write(book: Database, *statements: str) -> None:
+    """As somebody does who passes by the guards."""
+    async with book.transaction() as connection:
+        for statement in (AWAY, *statements):
+            await connection.execute(text(statement))
+
+
+async def read(book: Database, statement: str) -> list[tuple[str, ...]]:
+    async with book.autocommit() as connection:
+        return [tuple(row) for row in await connection.execute(text(statement))]
+
+
+async def inspect(
+    book: Database, minutes: int = 0, overdue: timedelta = LONG, *, stops: bool = True
+) -> CheckIntegrityResult:
+    steps = IntegrityCheckActivitiesImpl(book, overdue, stops=stops)
+    return await steps.check_integrity(CheckIntegrityInput(NOW + timedelta(minutes=minutes)))
+
+
+async def stopped(book: Database) -> str | None:
+    async with book.autocommit() as connection:
+        state = await circuit_breakers.get_state(connection)
+    return state.reason if state.is_open else None
+
+
+async def test_a_book_that_is_right_is_told_to_nobody(book: Database) -> None:
+    assert await inspect(book) == CheckIntegrityResult(True, 0, 0, 0, [])
+    assert await read(book, TOLD) == []
+    assert await stopped(book) is None
+    assert await read(book, "SELECT broken, overdue FROM integrity_checks") == [(0, 0)]
+
+
+@pytest.mark.parametrize("planted", PLANTED.values())
+async def test_a_broken_promise_is_told_once_and_opens_the_breaker(
+    book: Database, planted: str
+) -> None:
+    invariant, subject, statements = BREAKS[planted]
+    await write(book, *statements)
+    first = await inspect(book)
+    assert first.new == first.broken > 0
+    told = await read(book, TOLD)
+    assert ("ledger.invariant_violated", subject) in told
+    assert len(told) == first.new
+    assert (await stopped(book) or "").startswith("the book is not ")
+    found = await read(book, "SELECT invariant, subject FROM violations WHERE resolved_at IS NULL")
+    assert (invariant, subject) in found
+
+    # Whoever closes the circuit breaker has looked: what is known does not open it again.
+    await write(book, "UPDATE circuit_breakers SET is_open = false")
+    again = await inspect(book, 1)
+    assert (again.new, again.broken) == (0, first.broken)
+    assert await read(book, TOLD) == told
+    assert await stopped(book) is None
+
+
+async def test_the_same_order_twice_tells_once(book: Database) -> None:
+    """A worker that dies before it has answered is asked again."""
+    await write(book, *BREAKS["an amount that was changed"][2])
+    first = await inspect(book)
+    assert first.looked
+    assert (await inspect(book)).new == 0
+    assert len(await read(book, TOLD)) == first.new
+
+
+async def test_what_is_mended_and_comes_back_is_told_again(book: Database) -> None:
+    late = f"UPDATE entries SET booked_at = now() - interval '25 h' WHERE payment_id = '{pay(IN_FLIGHT)}'"
+    day = timedelta(hours=24)
+    await write(book, late)
+    assert (await inspect(book, 0, day)).overdue == 1
+    assert (await inspect(book, 1, day)).new == 0
+    await write(book, late.replace("25", "1"))
+    assert (await inspect(book, 2, day)).overdue == 0
+    mended = "SELECT resolved_at IS NULL, found_at FROM violations"
+    assert await read(book, mended) == [(False, NOW)]
+    await write(book, late)
+    assert (await inspect(book, 3, day)).new == 1
+    assert await read(book, mended) == [(True, NOW + timedelta(minutes=3))]
+    assert await read(book, TOLD) == [("ledger.obligation_overdue", pay(IN_FLIGHT))] * 2
+    assert await stopped(book) is None, "what waits breaks nothing"
+
+
+async def test_the_breaker_is_left_alone_if_asked(book: Database) -> None:
+    await write(book, *BREAKS["an amount that was changed"][2])
+    assert (await inspect(book, stops=False)).new > 0
+    assert await stopped(book) is None
+
+
+async def test_too_many_to_name_are_neither_forgotten_nor_mended(
+    book: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.integrity_checks.NAMED_MAX", 2)
+    moment = timedelta(microseconds=1)
+    await write(book, f"UPDATE entries SET booked_at = now() - interval '1 h' {OWED_ONLY}")
+    first = await inspect(book, 0, moment)
+    assert (first.overdue, first.new) == (2, 2)
+    paid = next(name for _, name in await read(book, TOLD))
+    # One of those named is paid, and another takes its place: that one is new, and none is mended.
+    await write(
+        book, f"UPDATE entries SET booked_at = now() + interval '1 h' WHERE payment_id = '{paid}'"
+    )
+    assert (await inspect(book, 1, moment)).new == 1
+    assert await read(book, "SELECT count(*), count(resolved_at) FROM violations") == [(3, 0)]
+    # Once all can be named again, what is not found is mended.
+    monkeypatch.setattr("activities.integrity_checks.NAMED_MAX", 1000)
+    await inspect(book, 2, moment)
+    assert await read(book, "SELECT subject FROM violations WHERE resolved_at IS NOT NULL") == [
+        (paid,)
+    ]
+
+
+async def test_a_large_book_rests(book: Database) -> None:
+    await inspect(book)
+    await write(
+        book,
+        "UPDATE integrity_checks SET took_ms = 60000",
+        *BREAKS["an amount that was changed"][2],
+    )
+    assert await inspect(book, 9) == CheckIntegrityResult(looked=False)
+    assert (await inspect(book, 10)).broken > 0
+
+
+async def test_the_guards_of_another_version_are_not_judged(book: Database) -> None:
+    """In the middle of an upgrade a worker of the old version must not stop settlement."""
+    await write(
+        book,
+        "UPDATE alembic_version SET version_num = '9999'",
+        "DROP TRIGGER entry_balances ON postings",
+    )
+    assert await inspect(book) == CheckIntegrityResult(looked=False)
+    assert await stopped(book) is None
+    await write(book, f"UPDATE alembic_version SET version_num = '{guards.REVISION}'")
+    assert (await inspect(book)).broken == 1
+    assert await read(book, "SELECT invariant FROM violations") == [
+        (Invariant.JOURNAL_APPEND_ONLY,)
+    ]
+
+
+async def test_deliveries_that_nobody_began_are_begun(book: Database) -> None:
+    hook = "INSERT INTO webhooks (id, url, events, secret) VALUES ('whk_1', 'https://x.example', '[\"ledger.obligation_overdue\"]', 's')"
+    await write(book, hook)
+    await write(
+        book,
+        f"UPDATE entries SET booked_at = now() - interval '2 h' WHERE payment_id = '{pay(OWED)}'",
+    )
+    late = timedelta(hours=1)
+    first = await inspect(book, 0, late)
+    assert len(first.deliveries) == 1
+    # It died before it began them: the next inspection finds nothing new, and begins them all the same.
+    again = await inspect(book, 1, late)
+    assert (again.new, again.deliveries) == (0, first.deliveries)

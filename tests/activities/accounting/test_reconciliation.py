@@ -1,0 +1,297 @@
+"""
+Reading the chain by hand, on a stack whose own schedule rests: every transfer is read once, whoever
+reads and however often it is interrupted, at a cost that does not grow with the payments.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+from stellar_sdk.soroban_rpc import GetEventsResponse
+
+from adapters.postgres.accounting import breaks, reconciliation
+from adapters.postgres.database import Database
+from adapters.postgres.tables import breaks as rows_of_breaks
+from adapters.postgres.tables import networks as rows_of_networks
+from adapters.stellar.rail import Rail
+from adapters.stellar.rpc import treasury_history
+from devstack.environment.stack import Stack
+from domain.accounting.breaks import BreakKind
+from domain.accounting.reconciliation import ReconciliationRun
+from domain.errors import ChainMismatch, ChainUnavailable
+from tests.testkit.accounting import chain_history
+from tests.testkit.accounting.break_factory import TreasuryIntruder
+from tests.testkit.accounting.counting_reader import CountingReader, open_reader
+from tests.testkit.api_client import eventually
+from tests.testkit.settlement.payment_factory import open_rail
+from tests.testkit.stacks import Stacks
+
+BULK = 100
+
+
+@pytest.fixture(scope="module")
+async def resting(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """A stack whose schedules run once an hour."""
+    settings = {"RECONCILIATION_EVERY_SECONDS": "3600", "INTEGRITY_CHECK_EVERY_SECONDS": "3600"}
+    async with stacks.running(tmp_path_factory.mktemp("resting"), settings=settings) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+async def book(resting: Stack) -> AsyncIterator[Database]:
+    opened = Database(resting.environment["DATABASE_URL"], connections_max=4)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="module")
+async def rail(resting: Stack) -> AsyncIterator[Rail]:
+    opened = open_rail(resting)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def readers(resting: Stack, book: Database) -> AsyncIterator[Callable[[], CountingReader]]:
+    """Make workers, each with a memory of its own, as after a restart."""
+    opened: list[treasury_history.TreasuryHistory] = []
+
+    def make() -> CountingReader:
+        reader = open_reader(resting, book)
+        opened.append(reader.steps.history)
+        return reader
+
+    yield make
+    for history in opened:
+        await history.close()
+
+
+async def faults(stack: Stack, *wanted: dict[str, Any]) -> None:
+    url = stack.environment["STELLAR_RPC_URL"]
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as chain:
+        (await chain.post("/faults", json={"faults": list(wanted)})).raise_for_status()
+
+
+async def kept(book: Database, hash_: str) -> list[Any]:
+    async with book.autocommit() as connection:
+        rows = await reconciliation.transfers(connection)
+    return [row for row in rows if row["transaction_hash"] == hash_]
+
+
+async def all_kept(book: Database) -> list[tuple[str, int, int]]:
+    async with book.autocommit() as connection:
+        rows = await reconciliation.transfers(connection)
+    return sorted(
+        (row["transaction_hash"], int(row["number"]), row["amount_stroops"])
+        for row in rows
+        if row["kind"] == "transfer" and row["number"] is not None
+    )
+
+
+async def test_a_hundred_payments_in_a_transaction_cost_one_page(
+    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+) -> None:
+    """Classic payments and their muxed numbers, up to the largest there is, all by events."""
+    reader = readers()
+    await reader.reads()
+    reader.calls.clear()
+    planter = TreasuryIntruder(resting, rail)
+    hash_ = await planter.send_all([(2**62 + n, 1000 + n) for n in range(BULK)])
+    await reader.reads()
+    assert reader.calls == {"get_network": 1, "get_health": 1, "get_events": 1}
+    found = await kept(book, hash_)
+    assert sorted((int(row["number"]), row["amount_stroops"]) for row in found) == [
+        (2**62 + n, 1000 + n) for n in range(BULK)
+    ]
+    assert {row["to_address"] for row in found} == {planter.beneficiary}
+    assert len({row["position"] for row in found}) == BULK
+
+
+async def test_reading_goes_on_after_a_restart_and_readers_do_not_disturb_each_other(
+    resting: Stack,
+    book: Database,
+    rail: Rail,
+    readers: Callable[[], CountingReader],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Small pages, several readers at once, each new one without a memory: as the witness saw it."""
+    monkeypatch.setattr(treasury_history, "PAGE_SIZE", 7)
+    planter = TreasuryIntruder(resting, rail)
+    for start in range(3):
+        await planter.send_all([(2**61 + 10 * start + n, 5 + n) for n in range(10)])
+        await asyncio.gather(*(readers().reads() for _ in range(3)))
+    await planter.invoke(2**60, 77)
+    await asyncio.gather(*(readers().reads() for _ in range(3)))
+    seen = await witness_of(resting)
+    assert await all_kept(book) == seen
+    # The number that fits no muxed id of ours is there as well.
+    assert len(seen) >= 31
+
+
+async def witness_of(stack: Stack) -> list[tuple[str, int, int]]:
+    bond = stack.environment["STELLAR_BOND_ADDRESS"]
+    return sorted(
+        (seen.hash, seen.number, seen.amount_stroops)
+        for seen in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+        if seen.payer == bond
+    )
+
+
+async def test_a_page_that_was_read_but_not_kept_is_read_again(
+    resting: Stack,
+    book: Database,
+    rail: Rail,
+    readers: Callable[[], CountingReader],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The worker dies between the transfers and the cursor: neither is there, so nothing is lost."""
+    reader = readers()
+    await reader.reads()
+    hash_ = await TreasuryIntruder(resting, rail).send(2**59, 9)
+    with monkeypatch.context() as patch:
+        patch.setattr(reconciliation, "upsert", killed_at("chain_cursor", reconciliation.upsert))
+        with pytest.raises(SystemError):
+            await reader.reads()
+    assert await kept(book, hash_) == []
+    await readers().reads()
+    assert len(await kept(book, hash_)) == 1
+
+
+def killed_at(table: str, upsert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def writing(wanted: Any) -> Any:
+        if wanted.name == table:
+            raise SystemError("killed")
+        return upsert(wanted)
+
+    return writing
+
+
+@pytest.mark.parametrize("kind", ["garbage", "bad_gateway", "internal_error", "node_down"])
+async def test_a_node_that_talks_nonsense_moves_nothing(
+    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader], kind: str
+) -> None:
+    reader = readers()
+    before = await reader.reads()
+    hash_ = await TreasuryIntruder(resting, rail).send(2**58, 11)
+    await faults(resting, {"kind": kind, "method": "getEvents"})
+    with pytest.raises(ChainUnavailable):
+        await reader.reads()
+    await faults(resting)
+    assert await kept(book, hash_) == []
+    assert (await reader.compares()).ledger == before
+    assert await reader.reads() > before
+    assert len(await kept(book, hash_)) == 1
+
+
+async def test_events_without_sense_are_not_kept(
+    resting: Stack, rail: Rail, readers: Callable[[], CountingReader]
+) -> None:
+    """JSON that can be read, of something that was not asked for."""
+    reader = readers()
+    await reader.reads()
+    await TreasuryIntruder(resting, rail).send(2**57, 11)
+    server = reader.steps.history.nodes.all[0].server
+    ask = server.get_events
+
+    async def mangled(*args: Any, **kwargs: Any) -> GetEventsResponse:
+        answer = await ask(*args, **kwargs)
+        for event in answer.events:
+            event.topic = event.topic[:1]
+        return answer
+
+    server.get_events = mangled  # type: ignore[method-assign]
+    with pytest.raises(ChainUnavailable, match="cannot tell of transfers"):
+        await reader.reads()
+
+
+async def test_a_node_that_lags_is_waited_for(
+    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+) -> None:
+    reader = readers()
+    before = await reader.reads()
+    await faults(resting, {"kind": "lagging_node", "value": 20})
+    assert await reader.reads() == before
+    await faults(resting)
+    assert await reader.reads() >= before
+    async with book.autocommit() as connection:
+        assert await reconciliation.gaps(connection) == []
+
+
+async def test_a_chain_that_was_reset_is_no_history(
+    book: Database, readers: Callable[[], CountingReader]
+) -> None:
+    """Neither to a worker that starts nor to one that has read before."""
+    running, starting = readers(), readers()
+    before = await running.reads()
+    async with book.autocommit() as connection:
+        known = (await connection.execute(select(rows_of_networks))).mappings().one()
+        # A longer chain that ended years ago.
+        longer = {"ledger": 10**9, "closed_at": datetime(2020, 1, 1, tzinfo=UTC)}
+        await connection.execute(update(rows_of_networks).values(longer))
+        with pytest.raises(ChainMismatch, match="was reset"):
+            await starting.reads()
+        with pytest.raises(ChainUnavailable, match="of the network that the database belongs to"):
+            await running.reads()
+        await connection.execute(update(rows_of_networks).values(known))
+    assert await running.reads() >= before <= known["ledger"]
+
+
+async def test_another_network_is_refused(resting: Stack, book: Database) -> None:
+    stranger = open_reader(resting, book, passphrase="Public Global Stellar Network")
+    with pytest.raises(ChainMismatch):
+        await stranger.reads()
+    await stranger.steps.history.close()
+
+
+async def test_what_the_node_forgot_before_it_was_read_is_a_finding(
+    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+) -> None:
+    reader = readers()
+    before = await reader.reads()
+
+    async def far_enough() -> bool:
+        return await rail.latest_ledger() > before + 12
+
+    await eventually(far_enough, "some ledgers have closed")
+    await faults(resting, {"kind": "short_retention", "value": 4})
+    after = await reader.reads()
+    await faults(resting)
+    assert after > before + 8
+    first, again = await reader.compares(), await readers().compares()
+    assert first.new_breaks >= 1
+    assert again.new_breaks == 0
+    async with book.autocommit() as connection:
+        (gap,) = await reconciliation.gaps(connection)
+        rows, _ = await breaks.page(
+            connection,
+            kind=BreakKind.HISTORY_GAP,
+            status="open",
+            owner=None,
+            found_before=None,
+            offset=0,
+            limit=10,
+        )
+    assert gap.first == before + 1
+    assert [row["subject"] for row in rows] == [f"ledgers/{gap.first}-{gap.last}"]
+
+
+async def test_two_comparisons_at_once_find_each_break_once(
+    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+) -> None:
+    await TreasuryIntruder(resting, rail).send(None, 13)
+    one, two = readers(), readers()
+    await one.reads()
+    found = await asyncio.gather(one.compares(), two.compares())
+    assert min(each.new_breaks for each in found) == 0
+    assert sum(each.new_breaks for each in found) >= 1
+    async with book.autocommit() as connection:
+        rows = await connection.execute(rows_of_breaks.select())
+        subjects: Sequence[str] = [f"{row.kind} {row.subject}" for row in rows]
+    assert len(subjects) == len(set(subjects))
+    assert (
+        await one.steps.compare_journal(ReconciliationRun(datetime.now(UTC) + timedelta(1)))
+    ).new_breaks == 0

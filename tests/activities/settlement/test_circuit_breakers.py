@@ -1,0 +1,285 @@
+"""The circuit breaker in the hands of a worker: opened once, heard within a second, and it pages."""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.circuit_breakers import FRESH_SECONDS, CircuitBreaker
+from activities.settlement.limits import SigningGate
+from activities.settlement.payments import PaymentActivitiesImpl
+from activities.sla.attestations import AttestationActivitiesImpl
+from adapters.postgres import events
+from adapters.postgres.audit import read_trail
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import batches, circuit_breakers
+from adapters.postgres.tables import channels
+from adapters.stellar.finality.sla_contract import Calculator
+from adapters.stellar.rail import Rail
+from devstack.environment.stack import Stack
+from domain.errors import TryAgain
+from domain.settlement.attempts import (
+    AttemptOutcome,
+    Observation,
+    ObservedAttempt,
+    SettlementRail,
+)
+from domain.settlement.batches import Plan
+from domain.settlement.circuit_breakers import CircuitBreakerLimits
+from domain.settlement.envelopes import SendAnswer, SendStatus
+from domain.sla.attestations import (
+    Call,
+    CallOutcome,
+    CallStatus,
+    PrepareCallResult,
+)
+from domain.sla.outages import Request
+from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
+from tests.testkit.accounting import chain_history
+from tests.testkit.api_client import eventually, unique
+from tests.testkit.attestation_scenario import ASKER, judged
+from tests.testkit.reasons import answered
+from tests.testkit.settlement.payment_factory import NOW, payment_owed
+
+CORRELATION = "corr-breaker"
+
+
+@pytest.fixture(autouse=True)
+async def closed(api: httpx.AsyncClient) -> AsyncIterator[None]:
+    """Whatever a test does, the stack that all share settles again afterwards."""
+    yield
+    await api.post(
+        "/payments/circuit-breaker", json={"action": "close", "reason": "the test is over"}
+    )
+    assert (await api.get("/payments/circuit-breaker")).json()["is_open"] is False
+
+
+async def test_it_opens_once_pages_and_holds_what_is_new(
+    api: httpx.AsyncClient, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    paged: list[list[str]] = []
+
+    async def page(deliveries: list[str]) -> None:
+        paged.append(deliveries)
+
+    payment, reason = await payment_owed(database), unique("odd")
+    switch, other = CircuitBreaker(database, page=page), CircuitBreaker(database, page=page)
+    assert await other.reason() is None
+    with caplog.at_level(logging.ERROR):
+        await switch.trip(reason, CORRELATION)
+        await other.trip("something else", CORRELATION)
+    assert len(paged) == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the circuit breaker is open, nothing new is settled: {reason}"
+    ]
+    door = SigningGate(database, circuit_breaker=switch)
+    held = await door.find_hold(payment)
+    assert held is not None
+    assert held.why == f"the circuit breaker is open: {reason}"
+    assert held.again_at is not None
+    assert str(await door.get_send_obstacle()) == f"not sent, the circuit breaker is open: {reason}"
+
+    async def heard() -> bool:
+        return await other.reason() == reason
+
+    await eventually(heard, "another worker hears of it", FRESH_SECONDS + 1)
+    async with database.autocommit() as connection:
+        last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
+        feed = await events.after(connection, events.Cursor(), 10_000)
+    assert (last["action"], last["actor"]) == ("circuit_breaker.opened", "engine")
+    told = [row for row in feed if row["type"] == "settlement.circuit_breaker_opened"]
+    assert told[-1]["data"]["reason"] == reason
+    assert told[-1]["outage_id"] is None
+
+
+async def test_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:
+    switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=2))
+    for answer in ("ERROR txBAD_AUTH", "PENDING", "UNKNOWN ReadTimeout"):
+        await switch.record_answer(answered(answer), CORRELATION)
+        assert await switch.reason() is None
+    await switch.record_answer(answered("ERROR txBAD_AUTH"), CORRELATION)
+    assert "refused for what only we can mend" in (await switch.reason() or "")
+
+
+async def test_switching_it_where_it_stands_changes_nothing(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    async with database.autocommit() as connection:
+        before = await circuit_breakers.get_state(connection)
+        by, at = Request("tester", CORRELATION), datetime.now(UTC)
+        assert await switch_halt(database, SwitchHalt(before.is_open, "no news", by, at)) is None
+        assert await circuit_breakers.get_state(connection) == before
+
+
+async def on_chain(stack: Stack, number: int) -> int:
+    seen = await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+    return sum(transfer.number == number for transfer in seen)
+
+
+async def close(database: Database, switch: CircuitBreaker) -> None:
+    by = Request("tester", CORRELATION)
+    await switch_halt(database, SwitchHalt(False, "mended", by, datetime.now(UTC)))
+    switch.forget()
+
+
+async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_observed(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    switch = CircuitBreaker(database)
+    steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
+    sent, unsent = await payment_owed(database), await payment_owed(database)
+    first = (await steps.prepare_payment(sent)).attempt
+    second = (await steps.prepare_payment(unsent)).attempt
+    assert first is not None
+    assert second is not None
+    await steps.submit_payment(first)
+    await switch.trip("odd", CORRELATION)
+    for attempt in (first, second):
+        assert (
+            str(await steps.submit_payment(attempt)) == "not sent, the circuit breaker is open: odd"
+        )
+        assert await steps.raise_fee(attempt) == attempt
+    # Bytes that may be on their way are still answered, so that they are watched.
+    again = (await steps.prepare_payment(sent)).attempt
+    assert again is not None
+    assert again.hash == first.hash
+    seen = await steps.observe_payment(first)
+    assert seen.outcome is AttemptOutcome.SUCCEEDED
+    await steps.confirm_payment(ObservedAttempt(sent, first, seen, NOW))
+    assert await on_chain(stack, unsent.number) == 0
+
+    await close(database, switch)
+    assert str(await steps.submit_payment(second)) == "PENDING"
+    seen = await steps.observe_payment(second)
+    assert seen.outcome is AttemptOutcome.SUCCEEDED
+    await steps.confirm_payment(ObservedAttempt(unsent, second, seen, NOW))
+    assert [await on_chain(stack, each.number) for each in (sent, unsent)] == [1, 1]
+
+
+async def test_a_quarantine_opens_it(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    switch = CircuitBreaker(database)
+    steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
+    payment = await payment_owed(database)
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    await steps.submit_payment(attempt)
+    foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
+    await steps.quarantine_payment(ObservedAttempt(payment, attempt, foreign, NOW))
+    assert await switch.reason() == (
+        f"payment {payment.id} is quarantined: bytes we do not know used channel {attempt.channel}"
+    )
+    seen = await steps.observe_payment(attempt)
+    await steps.confirm_payment(ObservedAttempt(payment, attempt, seen, NOW))
+    async with database.autocommit() as connection:  # the stack keeps all of its channels
+        await connection.execute(
+            update(channels).where(channels.c.address == attempt.channel).values(quarantined=False)
+        )
+    assert await on_chain(stack, payment.number) == 1
+
+
+async def test_a_send_without_an_answer_is_counted(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    switch = CircuitBreaker(database, CircuitBreakerLimits(unknowns=2))
+    steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
+    attempt = (await steps.prepare_payment(await payment_owed(database))).attempt
+    assert attempt is not None
+    broken = replace(attempt, envelope_xdr="not an envelope")
+    assert (await steps.submit_payment(broken)).status is SendStatus.UNKNOWN
+    assert await switch.reason() is None
+    await steps.submit_payment(broken)
+    assert "2 sends within 10 minutes" in (await switch.reason() or "")
+
+
+async def test_no_batch_is_gathered_or_signed_while_it_is_open(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    switch = CircuitBreaker(database)
+    gate, plan = SigningGate(database, circuit_breaker=switch), Plan(SettlementRail.CLASSIC, 0)
+    lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
+    payment = await payment_owed(database)
+    assert (await lives.prepare_payment(payment)).in_batch
+    async with database.transaction() as connection:
+        batch = await batches.form_batch(
+            connection, plan, datetime.now(UTC) + timedelta(hours=1), rail.channels
+        )
+    assert batch is not None
+    await switch.trip("odd", CORRELATION)
+    steps = BatchActivitiesImpl(database, rail, plan, gate)
+    waiting = await steps.prepare_batch(batch)
+    assert (waiting.attempt, waiting.why) == (None, "not sent, the circuit breaker is open: odd")
+    held = await lives.prepare_payment(await payment_owed(database))
+    assert (held.in_batch, held.why) == (False, "the circuit breaker is open: odd")
+    await close(database, switch)
+    attempt = (await steps.prepare_batch(batch)).attempt
+    assert attempt is not None
+    await steps.submit_payment(attempt)
+    assert (await steps.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
+
+
+class Unasked:
+    """A contract that nobody may call; what was sent before is still watched for."""
+
+    source = "GNOBODY"
+    watched = 0
+
+    async def watch(self, call: Call, reason: str) -> CallOutcome:
+        assert "the circuit breaker is open" in reason
+        self.watched += 1
+        return CallOutcome(CallStatus.OPEN)
+
+    async def raised(self, *_asked: Any) -> None:
+        return None
+
+
+class Refusing(Unasked):
+    """A contract whose calls the network refuses for what only we can mend."""
+
+    async def send(self, call: Call) -> SendAnswer:
+        return answered("ERROR txBAD_AUTH")
+
+    async def watch(self, call: Call, reason: str) -> CallOutcome:
+        return CallOutcome(CallStatus.OPEN)
+
+
+async def test_answers_to_calls_of_the_contract_open_it(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=1))
+    gate = SigningGate(database, circuit_breaker=switch)
+    steps = AttestationActivitiesImpl(database, cast(Calculator, Refusing()), gate)
+    attestation = await judged(database)
+    sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
+    assert await steps.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
+    assert "refused for what only we can mend" in (await switch.reason() or "")
+    async with database.autocommit() as connection:
+        last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
+    # Whoever follows the outage finds what it led to.
+    assert (last["action"], last["correlation_id"]) == (
+        "circuit_breaker.opened",
+        ASKER.correlation_id,
+    )
+
+
+async def test_the_contract_is_not_called_while_it_is_open(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    switch, contract = CircuitBreaker(database), Unasked()
+    steps = AttestationActivitiesImpl(
+        database, cast(Calculator, contract), SigningGate(database, circuit_breaker=switch)
+    )
+    attestation = await judged(database)
+    await switch.trip("odd", CORRELATION)
+    with pytest.raises(TryAgain, match="the circuit breaker is open: odd"):
+        await steps.prepare_call(attestation)
+    sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
+    assert await steps.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
+    assert contract.watched == 1

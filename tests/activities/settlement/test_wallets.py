@@ -1,0 +1,17 @@
+"""Steps of wallets that must not be taken where money is real."""
+
+from typing import cast
+
+import pytest
+from stellar_sdk import Keypair
+
+from activities.settlement.wallets import WalletActivitiesImpl
+from adapters.postgres.database import Database
+from adapters.stellar.accounts.wallets import WalletAccounts
+from domain.errors import Conflict
+
+
+async def test_where_there_is_no_friendbot_nobody_is_asked(database: Database) -> None:
+    steps = WalletActivitiesImpl(database, cast(WalletAccounts, None), None)
+    with pytest.raises(Conflict, match="only a test network has a friendbot"):
+        await steps.fund_wallet(Keypair.random().public_key)

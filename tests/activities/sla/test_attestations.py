@@ -1,0 +1,252 @@
+"""
+Each step of an attestation may run twice, and a worker may die between any two of them: on the
+real database and the real chain, the contract is asked once, and nothing is paid before it agrees.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from stellar_sdk import scval
+
+from activities.sla.attestations import AttestationActivitiesImpl
+from activities.sla.disputes import DisputeActivitiesImpl
+from activities.sla.outages import OutageActivitiesImpl
+from adapters.postgres.audit import read_trail
+from adapters.postgres.database import Database
+from adapters.postgres.tables import (
+    attestations,
+    audit_entries,
+    contract_calls,
+    events,
+    payments,
+    sla_results,
+)
+from adapters.stellar.finality.sla_contract import Calculator
+from domain.errors import Conflict, ContractMismatch, NotFound
+from domain.settlement.payments import OwePaymentInput
+from domain.sla.attestations import (
+    Attestation,
+    CallStatus,
+    ConcludeAttestationInput,
+    symbol,
+)
+from domain.sla.disputes import (
+    DecideDisputeInput,
+    Dispute,
+    DisputeDecision,
+    FileDisputeInput,
+)
+from domain.sla.execution_modes import ExecutionMode
+from services.settlement.channels.begin_settlement import BeginSettlement, begin_settlement
+from services.sla.attestations.conclude_attestation import UNEXPLAINED
+from stellar_sandbox.testing.contract_client import ContractClient
+from tests.testkit.api_client import unique
+from tests.testkit.attestation_scenario import (
+    ASKER,
+    NOW,
+    attested,
+    count,
+    judged,
+    prepared,
+    rows,
+)
+
+
+@pytest.fixture
+def steps(api: httpx.AsyncClient, database: Database, calculator: Calculator) -> Any:
+    return AttestationActivitiesImpl(database, calculator)
+
+
+async def test_a_word_whose_every_step_runs_twice_is_asked_for_once(
+    steps: AttestationActivitiesImpl, database: Database, calculator: Calculator
+) -> None:
+    attestation = await judged(database)
+    call = await prepared(steps, attestation)
+    assert await prepared(steps, attestation) == call  # died after the bytes were stored
+    # Sent, and died before anything of it was noted.
+    await calculator.nodes.send(call.envelope_xdr)
+    turn = await steps.prepare_call(attestation)
+    assert turn.call == call
+    for _ in range(2):
+        assert await steps.execute_call(turn) is CallStatus.ANSWERED
+    assert (await steps.prepare_call(attestation)).call is None
+    concluding = ConcludeAttestationInput(attestation, "", NOW)
+    first = await steps.conclude_attestation(concluding)
+    assert first.attested
+    assert first.transaction_hash == call.hash
+    assert await steps.conclude_attestation(concluding) == first
+    assert (await steps.prepare_call(attestation)).call is None
+
+    (made,) = await rows(database, contract_calls, attestation)
+    assert (made.status, made.fresh, made.result["amount"]) == ("answered", True, "-1000")
+    (kept,) = await rows(database, attestations, attestation)
+    assert (kept.status, kept.transaction_hash) == ("attested", call.hash)
+    leaf = audit_entries.c.action == "sla.attested"
+    subject = audit_entries.c.subject == f"outage/{attestation.outage_id}"
+    assert await count(database, select(func.count()).where(leaf, subject)) == 1
+
+
+async def test_nothing_is_owed_before_the_contract_agrees(
+    steps: AttestationActivitiesImpl, database: Database
+) -> None:
+    attestation = await judged(database)
+    outages = OutageActivitiesImpl(database, "sandbox")
+    settling = OwePaymentInput(attestation.outage_id, 1, NOW)
+    with pytest.raises(Conflict, match="has not confirmed revision 1 yet"):
+        await outages.owe_payment(settling)
+    # The database itself refuses, whatever the code above it believes.
+    with pytest.raises(IntegrityError, match="is not attested"):
+        await pay_anyway(database, attestation.outage_id)
+    await attested(steps, attestation)
+    assert (await outages.owe_payment(settling)).amount_stroops == 10_000_000_000
+
+
+async def pay_anyway(database: Database, outage_id: str) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(
+            payments.insert().values(
+                id=unique("pay"),
+                outage_id=outage_id,
+                revision=1,
+                type="penalty",
+                status="pending",
+                amount_stroops=1,
+                asset_code="USDC",
+                payer="bond",
+                from_address="G",
+                to_address="G",
+                correlation_id="c",
+                created_at=NOW,
+            )
+        )
+
+
+async def test_what_the_contract_remembers_unasked_confirms_nothing(
+    steps: AttestationActivitiesImpl, database: Database, calculator: Calculator
+) -> None:
+    attestation = await judged(database)
+    stranger = ContractClient(
+        calculator.nodes.all[0].server, calculator.contract, calculator.operator
+    )
+    await stranger.call(
+        "calculate_sla",
+        scval.to_address(calculator.source),
+        scval.to_symbol(symbol(attestation.outage_id, 1)),
+        scval.to_symbol("critical"),
+        scval.to_uint32(25),
+    )
+    turn = await steps.prepare_call(attestation)
+    assert await steps.execute_call(turn) is CallStatus.ANSWERED
+    concluding = ConcludeAttestationInput(attestation, "", NOW)
+    halted = await steps.conclude_attestation(concluding)
+    assert not halted.attested
+    assert UNEXPLAINED in halted.problem
+    assert await steps.conclude_attestation(concluding) == halted
+    told = select(func.count()).where(
+        events.c.outage_id == attestation.outage_id, events.c.type == "attestation.halted"
+    )
+    assert await count(database, told) == 1
+    # Asked again, its memory is explained: by the call just made.
+    await attested(steps, attestation)
+
+
+async def test_one_unit_is_enough_to_halt(
+    steps: AttestationActivitiesImpl, database: Database
+) -> None:
+    attestation = await judged(database)
+    turn = await steps.prepare_call(attestation)
+    assert await steps.execute_call(turn) is CallStatus.ANSWERED
+    async with database.transaction() as connection:
+        (made,) = await rows(database, contract_calls, attestation)
+        await connection.execute(
+            update(contract_calls)
+            .where(contract_calls.c.hash == made.hash)
+            .values(result=made.result | {"amount": "-1001"})
+        )
+    halted = await steps.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
+    assert halted.problem == (
+        "parity error: amount_stroops is -10010000000 there and -10000000000 here"
+    )
+    (kept,) = await rows(database, attestations, attestation)
+    assert (kept.status, kept.problem) == ("halted", halted.problem)
+
+
+async def test_what_the_contract_would_refuse_is_halted_without_a_call(
+    steps: AttestationActivitiesImpl, database: Database, calculator: Calculator
+) -> None:
+    attestation = await judged(database)
+    stranger = ContractClient(
+        calculator.nodes.all[0].server, calculator.contract, calculator.operator
+    )
+    await stranger.call(
+        "calculate_sla",
+        scval.to_address(calculator.source),
+        scval.to_symbol(symbol(attestation.outage_id, 1)),
+        scval.to_symbol("critical"),
+        scval.to_uint32(26),
+    )
+    turn = await steps.prepare_call(attestation)
+    assert turn.call is None
+    assert "(#13)" in turn.problem
+    concluding = ConcludeAttestationInput(attestation, turn.problem, NOW)
+    halted = await steps.conclude_attestation(concluding)
+    assert not halted.attested
+    assert await steps.conclude_attestation(concluding) == halted
+    assert await rows(database, contract_calls, attestation) == []
+
+
+async def test_a_worker_in_local_mode_says_that_it_calls_no_contract(
+    database: Database, api: httpx.AsyncClient
+) -> None:
+    local = AttestationActivitiesImpl(database, None)
+    with pytest.raises(ContractMismatch, match="CONTRACT_EXECUTION_MODE=soroban"):
+        await local.prepare_call(Attestation("any", 1))
+
+
+async def test_a_verdict_judged_in_local_mode_wants_no_word(
+    steps: AttestationActivitiesImpl, database: Database
+) -> None:
+    async with database.autocommit() as connection:
+        unasked = await connection.scalar(
+            select(sla_results.c.outage_id)
+            .outerjoin(
+                attestations,
+                (attestations.c.outage_id == sla_results.c.outage_id),
+            )
+            .where(attestations.c.outage_id.is_(None))
+        )
+    with pytest.raises(NotFound, match="does not need an attestation"):
+        await steps.prepare_call(Attestation(unasked or "nobody", 1))
+
+
+async def test_who_judges_goes_by_what_the_settlement_worker_said_last(database: Database) -> None:
+    outages, disputes = (
+        OutageActivitiesImpl(database, "sandbox"),
+        DisputeActivitiesImpl(database, "sandbox"),
+    )
+    await set_mode(database, ExecutionMode.SOROBAN)
+    try:
+        first = await judged(database, requires_attestation=False)
+        dispute = Dispute(unique("dsp"), first.outage_id, "measured wrongly", ASKER)
+        await disputes.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
+        decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
+        again = await disputes.decide_dispute(
+            DecideDisputeInput(first.outage_id, dispute.id, decision, NOW)
+        )
+        assert (again.revision, again.attest) == (2, True)
+    finally:
+        await set_mode(database, ExecutionMode.LOCAL)
+    with pytest.raises(Conflict, match="has not confirmed revision 2 yet"):
+        await outages.owe_payment(OwePaymentInput(first.outage_id, 2, NOW))
+    async with database.autocommit() as connection:
+        told = (await read_trail(connection, "contract/settlement"))[-2:]
+    assert [row["evidence"]["contract_execution_mode"] for row in told] == ["soroban", "local"]
+
+
+async def set_mode(database: Database, mode: ExecutionMode) -> None:
+    for _ in range(2):  # said again, it is no news
+        await begin_settlement(database, BeginSettlement({}, mode, datetime.now(UTC)))

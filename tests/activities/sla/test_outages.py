@@ -1,0 +1,187 @@
+"""What verdicts owe is in the journal from the moment they are judged until it is paid or taken back."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from activities.sla.disputes import DisputeActivitiesImpl
+from activities.sla.outages import OutageActivitiesImpl
+from adapters.postgres.accounting import invariants, journal
+from adapters.postgres.database import Database
+from domain.accounting.integrity_checks import has_violation
+from domain.settlement.payments import OwePaymentInput, payment_id
+from domain.sla.disputes import (
+    DecideDisputeInput,
+    Dispute,
+    DisputeDecision,
+    FileDisputeInput,
+)
+from domain.sla.outages import (
+    Declaration,
+    JudgeOutageInput,
+    Outage,
+    RecordOutageInput,
+    Resolution,
+)
+from domain.sla.policies import Agreement
+from domain.sla.verdicts import Severity
+from tests.testkit.api_client import unique
+from tests.testkit.settlement.payment_factory import (
+    ASKER,
+    DETECTED,
+    NOW,
+    judged,
+)
+
+BOOKED = text(
+    "SELECT e.kind, p.account, p.amount_stroops FROM entries e"
+    " JOIN postings p ON p.entry_id = e.id WHERE e.payment_id = :id ORDER BY e.booked_at, e.kind, 2"
+)
+
+
+async def booked(database: Database, outage_id: str, revision: int) -> list[tuple[Any, ...]]:
+    wanted = {"id": payment_id("sandbox", "default", outage_id, revision)}
+    async with database.autocommit() as connection:
+        return [tuple(row) for row in await connection.execute(BOOKED, wanted)]
+
+
+async def test_only_the_first_run_says_that_it_declared_the_outage(database: Database) -> None:
+    steps, outage_id = OutageActivitiesImpl(database, "sandbox"), unique("TWICE")
+    outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
+    declaring = RecordOutageInput(Declaration(outage, ASKER, "standard", "default"), NOW)
+    first, again = [await steps.record_outage(declaring) for _ in range(2)]
+    assert (first.created, again.created) == (True, False)
+    assert replace(again, created=True) == first
+
+
+async def assert_kept(database: Database) -> None:
+    async with database.transaction() as connection:
+        violations = await invariants.check(connection, timedelta(days=36500))
+    assert not has_violation(violations), violations
+
+
+def accounts(rows: list[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
+    """Without the payees' addresses."""
+    return [(kind, account.partition(":G")[0], amount) for kind, account, amount in rows]
+
+
+async def test_a_verdict_is_owed_when_judged_and_taken_back_when_another_takes_its_place(
+    database: Database,
+) -> None:
+    outage_id = unique("ACCRUED")
+    await judged(database, outage_id, 25)
+    owed = 1000 * 10**7
+    first = [("accrual", "expense:penalty", owed), ("accrual", "payable", -owed)]
+    assert accounts(await booked(database, outage_id, 1)) == first
+    await assert_kept(database)
+
+    steps = DisputeActivitiesImpl(database, "sandbox")
+    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
+    await steps.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
+    decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
+    for _ in range(2):
+        await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, decision, NOW))
+    taken_back = [("reversal", "expense:penalty", -owed), ("reversal", "payable", owed)]
+    assert accounts(await booked(database, outage_id, 1)) == first + taken_back
+    reward = 1500 * 10**7
+    assert accounts(await booked(database, outage_id, 2)) == [
+        ("accrual", "expense:reward", reward),
+        ("accrual", "payable", -reward),
+    ]
+    await assert_kept(database)
+
+
+async def test_what_several_runs_of_a_step_do_at_once_is_booked_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judged, decided and owed, each by three at the same time; the payee moves in between."""
+    outage_id = unique("ATONCE")
+    steps = OutageActivitiesImpl(database, "sandbox")
+    outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
+    await steps.record_outage(
+        RecordOutageInput(Declaration(outage, ASKER, "standard", "default"), NOW)
+    )
+    resolution = Resolution(ASKER, DETECTED + timedelta(minutes=25))
+    await _thrice(steps.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
+    disputes = DisputeActivitiesImpl(database, "sandbox")
+    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
+    await _thrice(disputes.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
+    decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
+    await _thrice(disputes.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW))
+
+    async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
+        return Agreement(bound.name, bound.bond, bound.pool, bound.beneficiary, bound.provider)
+
+    monkeypatch.setattr("adapters.postgres.settlement.payments.agreement_at", elsewhere)
+    await _thrice(steps.owe_payment, OwePaymentInput(outage_id, 2, NOW))
+    kinds = [Counter(row[0] for row in await booked(database, outage_id, n)) for n in (1, 2)]
+    assert kinds == [
+        {"accrual": 2, "reversal": 2},
+        {"accrual": 2, "reversal": 2, "correction": 2},
+    ]
+    await assert_kept(database)
+
+
+async def _thrice(step: Callable[[Any], Awaitable[Any]], message: Any) -> None:
+    async with asyncio.timeout(30):
+        first, *others = await asyncio.gather(*(step(message) for _ in range(3)))
+    assert all(other == first for other in others)
+
+
+async def test_a_dispute_that_changes_nothing_leaves_what_is_owed(database: Database) -> None:
+    outage_id = unique("STANDS")
+    await judged(database, outage_id, 25)
+    before = await booked(database, outage_id, 1)
+    steps = DisputeActivitiesImpl(database, "sandbox")
+    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
+    await steps.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
+    await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, None, NOW))
+    assert await booked(database, outage_id, 1) == before
+    await assert_kept(database)
+
+
+async def test_who_asked_to_be_paid_elsewhere_meanwhile_is_owed_there(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outage_id = unique("MOVED")
+    steps = await judged(database, outage_id, 25)
+    ((_, expense, owed), (_, old_payee, _)) = await booked(database, outage_id, 1)
+
+    async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
+        return Agreement(bound.name, bound.bond, bound.pool, bound.provider, bound.provider)
+
+    monkeypatch.setattr("adapters.postgres.settlement.payments.agreement_at", elsewhere)
+    for _ in range(2):
+        payment = await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    new_payee = f"payable:{payment.to_address}"
+    assert new_payee != old_payee
+    assert sorted(await booked(database, outage_id, 1)) == sorted(
+        [
+            *(("accrual", expense, owed), ("accrual", old_payee, -owed)),
+            *(("reversal", expense, -owed), ("reversal", old_payee, owed)),
+            *(("correction", expense, owed), ("correction", new_payee, -owed)),
+        ]
+    )
+    await assert_kept(database)
+
+
+async def test_what_was_judged_before_verdicts_were_accrued_is_accrued_when_owed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unknown(*_: Any) -> None:
+        """As an older engine judged."""
+
+    outage_id = unique("OLDER")
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "accrue", unknown)
+        steps = await judged(database, outage_id, 25)
+    assert await booked(database, outage_id, 1) == []
+    await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    assert [kind for kind, *_ in await booked(database, outage_id, 1)] == ["accrual"] * 2
+    await assert_kept(database)

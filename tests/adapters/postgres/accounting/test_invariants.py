@@ -1,0 +1,122 @@
+"""Every invariant of the journal is looked at: a clean book is clean, and each planted break is named."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.accounting import invariants
+from adapters.postgres.database import Database
+from devstack.bench import seed_journal
+from devstack.environment.stack import Stack
+from domain.accounting.integrity_checks import NAMED_MAX, Violation, has_violation
+from domain.accounting.invariants import Invariant
+from tests.testkit import stacks
+from tests.testkit.accounting.ledger_corruptions import (
+    AWAY,
+    BREAKS,
+    IN_FLIGHT,
+    OWED,
+    copy,
+    ent,
+    pay,
+    verdict,
+)
+from tests.testkit.accounting.ledger_forgeries import FITTED, FORGERIES
+
+POSTINGS = 2_000
+
+
+@pytest.fixture(scope="module")
+async def clean(stack: Stack) -> AsyncIterator[Database]:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+        await seed_journal.write(database, POSTINGS)
+        yield database
+
+
+async def _plant(connection: AsyncConnection, statements: list[str]) -> None:
+    # Indexes and triggers are there for good; only this transaction writes past them.
+    for statement in (AWAY, *statements):
+        await connection.execute(text(statement))
+
+
+async def _found(database: Database, statements: list[str]) -> list[Violation]:
+    """What a check says of a break that is planted, looked at, and rolled back."""
+    async with database.engine.connect() as connection:
+        await _plant(connection, statements)
+        return await invariants.check(connection)
+
+
+async def test_a_clean_book_is_clean(clean: Database) -> None:
+    assert await _found(clean, []) == []
+
+
+@pytest.mark.parametrize("planted", BREAKS)
+async def test_a_planted_break_is_named(clean: Database, planted: str) -> None:
+    invariant, subject, statements = BREAKS[planted]
+    violations = await _found(clean, statements)
+    assert has_violation(violations)
+    named = {(str(violation.invariant), violation.subject) for violation in violations}
+    assert (invariant, subject) in named, violations
+    assert all(violation.detail for violation in violations)
+
+
+@pytest.mark.parametrize("forged", FORGERIES)
+async def test_what_hides_is_named_and_nothing_else(clean: Database, forged: str) -> None:
+    invariant, subject, statements = FORGERIES[forged]
+    violations = await _found(clean, statements)
+    assert subject in {violation.subject for violation in violations}, violations
+    assert {str(violation.invariant) for violation in violations} == {invariant}, violations
+
+
+async def test_every_promise_can_be_seen_broken() -> None:
+    assert {invariant for invariant, _, _ in BREAKS.values()} == set(Invariant)
+
+
+async def test_what_waits_for_too_long_is_told_and_breaks_nothing(clean: Database) -> None:
+    days_ago = "UPDATE entries SET booked_at = now() - interval '{}' WHERE payment_id = '{}'"
+    violations = await _found(
+        clean,
+        [
+            days_ago.format("25 h", pay(IN_FLIGHT)),
+            (
+                f"UPDATE envelopes SET signed_at = now() - interval '26 h'"
+                f" WHERE payment_id = '{pay(IN_FLIGHT)}'"
+            ),
+            days_ago.format("23 h", pay(OWED)),
+        ],
+    )
+    assert [(violation.subject, violation.overdue) for violation in violations] == [
+        (pay(IN_FLIGHT), True)
+    ]
+    assert not has_violation(violations)
+    async with clean.transaction() as connection:
+        late = await invariants.check(connection, timedelta(seconds=0))
+    assert late
+    assert not has_violation(late)
+
+
+async def test_a_verdict_whose_time_is_over_and_that_nobody_pays_is_told(clean: Database) -> None:
+    """Its outage lost its life: no payment was ever made of it, and none waits."""
+    judged = [verdict(OWED, 2, "pay_x"), *copy(ent(OWED, "accrual"), "ent_x", "'pay_x'")]
+    five = "UPDATE postings SET amount_stroops = 5 * sign(amount_stroops) WHERE entry_id = 'ent_x'"
+    ended = "UPDATE outages SET dispute_deadline = now() - interval '{} h' WHERE id = 'OUT-{}'"
+    disputed = (
+        "INSERT INTO disputes (id, outage_id, revision, status, reason, filed_by, created_at,"
+        f" decision_deadline) VALUES ('dsp_x', 'OUT-{OWED}', 2, 'open', 'x', 'x', now(), now())"
+    )
+    for hours, more, late in ((25, [], {"pay_x"}), (23, [], set()), (25, [disputed], set())):
+        violations = await _found(clean, [*judged, five, *FITTED, ended.format(hours, OWED), *more])
+        assert {violation.subject for violation in violations if violation.overdue} == late
+        assert not has_violation(violations)
+
+
+async def test_many_breaks_are_named_in_part_and_counted(clean: Database) -> None:
+    violations = await _found(
+        clean, ["UPDATE payments SET status = 'pending', transaction_hash = NULL WHERE number < 91"]
+    )
+    unpaid = [violation for violation in violations if "are paid" in violation.detail]
+    assert len(unpaid) == NAMED_MAX
+    assert f"and {90 - NAMED_MAX} more" in [violation.subject for violation in violations]

@@ -1,0 +1,289 @@
+"""
+The book under any sequence of what can happen to obligations, each perhaps repeated, perhaps by two
+at the same time: every promise holds after each, and what makes no sense is refused as a whole.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from typing import ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from adapters.postgres.accounting import invariants, journal
+from adapters.postgres.database import Database
+from devstack.environment.stack import Stack
+from domain.accounting.invariants import Invariant
+from domain.accounting.journal import (
+    SLOTS,
+    Entry,
+    make_accrual,
+    make_correction,
+    make_release,
+    make_released_entries,
+    make_reservation,
+    make_reversal,
+    make_settled_entries,
+    make_settlement,
+)
+from domain.settlement.payments import Payment, Treasury
+from domain.sla.verdicts import PaymentType
+from tests.testkit import stacks
+
+PAYMENTS, WRITERS, ROUNDS = 3, 8, 12
+NUMBERS = count(1)
+# What the book alone can keep; the others are about payments and their attempts.
+OWN = set(Invariant) - {
+    Invariant.PAYMENTS_MATCH_SETTLEMENTS,
+    Invariant.OBLIGATION_LIFECYCLE,
+    Invariant.SETTLEMENTS_AUTHORISED,
+}
+
+_PAYMENT = text(
+    """
+    INSERT INTO payments (id, outage_id, revision, type, status, amount_stroops, asset_code, payer,
+        from_address, to_address, correlation_id, created_at)
+    VALUES (:id, :id, 1, 'penalty', 'pending', :amount, 'USDC', 'bond', 'GFROM', :payee, 'x', now())
+    """
+)
+
+
+async def owe(database: Database, amount: int, payee: str = "") -> Payment:
+    """A payment alone, whose outage is nobody's concern here; by default to a payee of its own."""
+    number = next(NUMBERS)
+    name, payee = f"pay_{number}", payee or f"G{number}"
+    async with database.transaction() as connection:
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        await connection.execute(_PAYMENT, {"id": name, "amount": amount, "payee": payee})
+    return Payment(
+        name, number, name, 1, PaymentType.PENALTY, amount, Treasury.BOND, "GFROM", payee, "x"
+    )
+
+
+async def book(database: Database, *entries: Entry) -> bool:
+    """Book in a transaction; False when the database refused it."""
+    try:
+        async with database.transaction() as connection:
+            await journal.post_entries(connection, entries)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def find_violations(database: Database) -> list[str]:
+    async with database.transaction() as connection:
+        found = await invariants.check(connection)
+    return [f"{each.subject}: {each.detail}" for each in found if each.invariant in OWN]
+
+
+@pytest.fixture(scope="module")
+async def scratch(stack: Stack) -> AsyncIterator[Database]:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+        yield database
+
+
+class Obligations(RuleBasedStateMachine):
+    """A model of three payments beside the book: where each one's money is."""
+
+    url: ClassVar[str]
+    loop: ClassVar[asyncio.Runner]
+    database: ClassVar[Database]
+    met: ClassVar[Counter[str]]
+
+    @initialize(amounts=st.lists(st.integers(1, 10**15), min_size=PAYMENTS, max_size=PAYMENTS))
+    def begin(self, amounts: list[int]) -> None:
+        self.payments = [self.loop.run(owe(self.database, amount)) for amount in amounts]
+        self.at = ["nowhere"] * PAYMENTS
+        self.tries = [0] * PAYMENTS
+        self.booked: list[Entry] = []
+
+    def do(self, entries: list[Entry], times: int, allowed: bool, what: str) -> bool:
+        """Book the same once or by several at a time; it is taken once, or refused for good."""
+
+        async def at_once() -> list[bool]:
+            return await asyncio.gather(*(book(self.database, *entries) for _ in range(times)))
+
+        taken = any(self.loop.run(at_once()))
+        assert taken == allowed, f"{what} was {'taken' if taken else 'refused'}"
+        self.met[what if allowed else f"refused {what}"] += 1
+        if taken:
+            self.booked += entries
+        return taken
+
+    which = st.integers(0, PAYMENTS - 1)
+    times = st.integers(1, 3)
+
+    @rule(which=which, times=times)
+    def accrue(self, which: int, times: int) -> None:
+        self.do([make_accrual(self.payments[which])], times, True, "make_accrual")
+        if self.at[which] == "nowhere":
+            self.at[which] = "payable"
+
+    @rule(which=which, times=times)
+    def reserve(self, which: int, times: int) -> None:
+        n = self.tries[which] + 1
+        allowed = self.at[which] == "payable"
+        if self.do([make_reservation(self.payments[which], n)], times, allowed, "make_reservation"):
+            self.at[which], self.tries[which] = "reserved", n
+
+    @rule(which=which, times=times)
+    def give_back(self, which: int, times: int) -> None:
+        n = self.tries[which]
+        known = make_release(self.payments[which], n) in self.booked
+        allowed = self.at[which] == "reserved" or known
+        if (
+            self.do([make_release(self.payments[which], n)], times, allowed, "release")
+            and not known
+        ):
+            self.at[which] = "payable"
+
+    @rule(which=which, times=times, hash_=st.sampled_from(["one", "two"]))
+    def settle(self, which: int, times: int, hash_: str) -> None:
+        entry = make_settlement(self.payments[which], hash_)
+        allowed = self.at[which] == "reserved" or entry in self.booked
+        if self.do([entry], times, allowed, "settlement"):
+            self.at[which] = "treasury"
+
+    @rule(which=which, times=times)
+    def cancel(self, which: int, times: int) -> None:
+        entry = make_reversal(make_accrual(self.payments[which]))
+        allowed = self.at[which] == "payable" or entry in self.booked
+        if self.do([entry], times, allowed, "reversal"):
+            self.at[which] = "reversed"
+
+    @rule(data=st.data(), times=times)
+    def repeat(self, data: st.DataObject, times: int) -> None:
+        """Something a worker booked long ago, and forgot."""
+        if self.booked:
+            self.do([data.draw(st.sampled_from(self.booked))], times, True, "repetition")
+
+    @invariant()
+    def the_money_is_where_it_should_be(self) -> None:
+        self.loop.run(self.compare())
+
+    async def compare(self) -> None:
+        for payment, at in zip(self.payments, self.at, strict=True):
+            left = Counter[str]()
+            async with self.database.autocommit() as connection:
+                for row in await journal.of_payment(connection, payment.id):
+                    left[row["account"].partition(":")[0]] += row["amount_stroops"]
+            expected = {} if at in ("nowhere", "reversed") else {at: -payment.amount_stroops}
+            held = {name: amount for name, amount in left.items() if amount and name != "expense"}
+            assert held == expected, (payment.id, at)
+
+    def teardown(self) -> None:
+        assert self.loop.run(find_violations(self.database)) == []
+
+
+@pytest.fixture
+def machine(stack: Stack, scratch: Database) -> Iterator[type[Obligations]]:
+    url = scratch.engine.url.render_as_string(hide_password=False)
+    with asyncio.Runner() as loop:
+        database = Database(url, connections_max=4)
+        parts = {"url": url, "loop": loop, "database": database, "met": Counter()}
+        yield type("Played", (Obligations,), parts)
+        loop.run(database.close())
+
+
+async def _in_thread(work: type[Obligations]) -> None:
+    plan = settings(
+        max_examples=60,
+        stateful_step_count=25,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    await asyncio.to_thread(run_state_machine_as_test, work, settings=plan)
+
+
+async def test_any_sequence_leaves_every_promise_whole(machine: type[Obligations]) -> None:
+    await _in_thread(machine)
+    whats = ("make_accrual", "make_reservation", "release", "settlement", "reversal")
+    for what in whats:
+        assert machine.met[what], f"no {what} was ever drawn"
+    for what in whats[1:]:
+        assert machine.met[f"refused {what}"], f"no {what} was ever refused"
+
+
+async def test_many_book_between_the_same_accounts_and_none_waits_for_ever(
+    scratch: Database,
+) -> None:
+    """Each books overlapping lives in an order of its own: no deadlock, and nothing twice."""
+    owed = [await owe(scratch, 1 + number, "GALL") for number in range(ROUNDS * 4)]
+    assert len({make_accrual(payment).slot for payment in owed}) > 1
+    dice = random.Random(7)
+    lives = [
+        [
+            make_accrual(payment),
+            *make_released_entries(payment, 1, payment.id),
+            *make_settled_entries(payment, "x", 2, payment.id),
+        ]
+        for payment in owed
+    ]
+
+    async def write(order: list[list[Entry]]) -> int:
+        refused = 0
+        for start in range(0, len(order), 4):
+            together = [entry for life in order[start : start + 4] for entry in life]
+            refused += not await book(scratch, *dice.sample(together, len(together)))
+        return refused
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(write(dice.sample(lives, len(lives))) for _ in range(WRITERS)))
+        assert await write(lives) == 0
+    async with scratch.autocommit() as connection:
+        held = {
+            row["account"]: row["balance_stroops"] for row in await journal.balances(connection)
+        }
+    assert held["payable:GALL"] == held["reserved:GALL"] == 0
+    assert await find_violations(scratch) == []
+
+
+async def test_a_wrong_entry_is_taken_back_and_put_right_once(scratch: Database) -> None:
+    payment = await owe(scratch, 500)
+    wrong = make_accrual(payment)
+    right = make_correction(wrong, tuple(wrong.postings))
+    assert await book(scratch, wrong)
+    assert await book(scratch, make_reversal(wrong), right)
+    assert await book(scratch, make_reversal(wrong), right)
+    another = Entry(
+        "ent_y", "reversal", payment.id, make_reversal(wrong).postings, corrects=wrong.id
+    )
+    assert not await book(scratch, another), "an entry is taken back once"
+    assert not await book(scratch, make_reversal(make_reservation(payment, 9))), (
+        "there is no such entry"
+    )
+    async with scratch.autocommit() as connection:
+        rows = await journal.of_payment(connection, payment.id)
+    assert (
+        sum(row["amount_stroops"] for row in rows if row["account"].startswith("payable:")) == -500
+    )
+
+
+async def test_slots_spread_the_balance_and_add_up(scratch: Database) -> None:
+    owed = [await owe(scratch, 10, "GSPREAD") for _ in range(64)]
+    assert await book(scratch, *map(make_accrual, owed))
+    async with scratch.autocommit() as connection:
+        rows = await connection.execute(
+            text("SELECT slot, amount_stroops FROM balances WHERE account = 'payable:GSPREAD'")
+        )
+        parts = {row.slot: row.amount_stroops for row in rows}
+        held = {
+            row["account"]: row["balance_stroops"] for row in await journal.balances(connection)
+        }
+    assert len(parts) > SLOTS // 2
+    assert sum(parts.values()) == held["payable:GSPREAD"] == -640

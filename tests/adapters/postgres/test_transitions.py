@@ -1,0 +1,291 @@
+"""
+A status moves only as the domain's table says: every pair of statuses is tried on the real database, and
+nothing updates a status by another way.
+"""
+
+import ast
+import re
+from collections.abc import AsyncIterator, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from adapters.postgres import transitions
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import payments
+from adapters.postgres.tables import metadata
+from adapters.postgres.transitions import MACHINES, Machine
+from devstack.bench import seed_journal
+from devstack.environment.stack import Stack
+from domain.accounting.breaks import BreakStatus
+from domain.errors import Conflict, IllegalTransition, NotFound
+from domain.reasons import ReasonCode
+from domain.settlement.approvals import UNSIGNED
+from domain.settlement.manual_matches import MATCHABLE
+from domain.settlement.payments import SENT, STOPPED, PaymentStatus
+from domain.sla.attestations import AttestationStatus
+from tests.testkit.reasons import because
+
+ROOT = Path(__file__).parents[3]
+PRODUCTION = ("api", "workflows", "activities", "worker", "domain", "adapters", "cli", "migrations")
+PAIRS = [
+    pytest.param(machine, now, to, id=f"{machine.noun}-{now}-{to}")
+    for machine in MACHINES
+    for now in machine.transitions
+    for to in machine.transitions
+]
+NAME = "walked"
+
+
+@pytest.fixture(scope="module")
+async def book(stack: Stack) -> AsyncIterator[Database]:
+    async with seed_journal.scratch(stack.environment["DATABASE_URL"]) as database:
+        yield database
+
+
+def _value(column: sa.Column[Any]) -> Any:
+    """Anything that the column's type takes."""
+    if isinstance(column.type, JSONB):
+        return {}
+    if isinstance(column.type, sa.DateTime):
+        return sa.func.now()
+    if isinstance(column.type, sa.Integer | sa.Numeric):
+        return 1
+    if isinstance(column.type, sa.Boolean):
+        return False
+    return NAME
+
+
+def _fitting(machine: Machine[Any], status: StrEnum) -> dict[str, Any]:
+    """What the table's own rules want of a row in this status."""
+    if machine is transitions.BREAKS and status is BreakStatus.CLOSED:
+        return {"closed_at": sa.func.now(), "closed_by": "x", "note": "x", "adjustment": "none"}
+    if machine is transitions.ATTESTATIONS and status is AttestationStatus.HALTED:
+        return {"problem": "x"}
+    if machine is transitions.ATTESTATIONS and status is AttestationStatus.ATTESTED:
+        proof: dict[str, Any] = {"contract_id": "C", "transaction_hash": "aa", "ledger": 9}
+        read = {"config_hash": 1, "config_snapshot": {}, "result": {}, "fresh": True}
+        return proof | read | {"attested_at": sa.func.now(), "problem": None}
+    if machine is not transitions.PAYMENTS:
+        return {}
+    reason = because("the payee has no trustline", ReasonCode.PAYEE_NO_TRUSTLINE)
+    stopped, paid = status in STOPPED, status is PaymentStatus.CONFIRMED
+    return {
+        "reason_code": reason.code if stopped else None,
+        "status_reason": reason.sentence if stopped else None,
+        "transaction_hash": "aa" * 32 if paid else None,
+        "confirmed_at": sa.func.now() if paid else None,
+    }
+
+
+async def _insert(connection: Any, machine: Machine[Any], status: StrEnum) -> dict[str, Any]:
+    """A row in this status, whatever its table refers to; returns the key it has."""
+    wanted = {
+        column.name: _value(column)
+        for column in machine.table.columns
+        if not column.nullable
+        and column.server_default is None
+        # A number of its own.
+        and column.identity is None
+    }
+    values = wanted | _fitting(machine, status) | {"status": status}
+    # What it refers to does not exist: no trigger looks, but every rule of the table holds.
+    await connection.execute(text("SET LOCAL session_replication_role = replica"))
+    await connection.execute(machine.table.insert().values(**values))
+    return {column.name: values[column.name] for column in machine.table.primary_key}
+
+
+async def _row(connection: Any, machine: Machine[Any]) -> dict[str, Any]:
+    return dict((await connection.execute(sa.select(machine.table))).mappings().one())
+
+
+@pytest.mark.parametrize(("machine", "now", "to"), PAIRS)
+async def test_every_pair_is_allowed_or_refused_as_the_table_says(
+    book: Database, machine: Machine[Any], now: StrEnum, to: StrEnum
+) -> None:
+    changes = _fitting(machine, to)
+    async with book.engine.connect() as connection, connection.begin() as transaction:
+        key = await _insert(connection, machine, now)
+        before = await _row(connection, machine)
+        if to in machine.transitions[now]:
+            assert await transitions.move(connection, machine, key, to, **changes) is True
+            assert (await _row(connection, machine))["status"] == to
+        elif now is to:
+            assert await transitions.move(connection, machine, key, to, **changes) is False
+            assert await _row(connection, machine) == before
+        else:
+            with pytest.raises(IllegalTransition, match=f"is {now} and may not become {to}"):
+                await transitions.move(connection, machine, key, to, **changes)
+            assert await _row(connection, machine) == before
+            # By the SQL of statements that do more than this, too.
+            moved = await connection.execute(
+                text(
+                    f"UPDATE {machine.table.name} SET {machine.assignment(to)}"
+                    f" WHERE {machine.condition(to)}"
+                )
+            )
+            assert moved.rowcount == 0
+            assert await _row(connection, machine) == before
+        await transaction.rollback()
+
+
+@pytest.mark.parametrize("now", sorted(PaymentStatus))
+async def test_only_what_was_sent_is_booked_and_only_what_was_not_is_adopted(
+    book: Database, now: PaymentStatus
+) -> None:
+    to, changes = PaymentStatus.CONFIRMED, _fitting(transitions.PAYMENTS, PaymentStatus.CONFIRMED)
+    for only in (SENT, MATCHABLE):
+        async with book.engine.connect() as connection, connection.begin() as transaction:
+            key = await _insert(connection, transitions.PAYMENTS, now)
+            if now in only:
+                assert await transitions.move(
+                    connection, transitions.PAYMENTS, key, to, only, **changes
+                )
+            elif now is not to:
+                with pytest.raises(IllegalTransition, match=f"is {now} and may not become"):
+                    await transitions.move(
+                        connection, transitions.PAYMENTS, key, to, only, **changes
+                    )
+                assert (await _row(connection, transitions.PAYMENTS))["status"] == now
+            await transaction.rollback()
+
+
+async def test_nobody_widens_what_the_table_allows(book: Database) -> None:
+    with pytest.raises(AssertionError, match="the table allows no such move"):
+        transitions.PAYMENTS.sources(PaymentStatus.CONFIRMED, {PaymentStatus.PREPARED})
+
+
+async def test_what_is_not_there_is_not_moved(book: Database) -> None:
+    async with book.transaction() as connection:
+        with pytest.raises(NotFound, match="there is no payment nothing"):
+            await payments.move(connection, "nothing", PaymentStatus.PREPARED)
+
+
+async def test_what_goes_on_has_no_reason_any_more(book: Database) -> None:
+    async with book.engine.connect() as connection, connection.begin() as transaction:
+        key = await _insert(connection, transitions.PAYMENTS, PaymentStatus.QUARANTINED)
+        assert await payments.move(connection, key["id"], PaymentStatus.PENDING)
+        row = await _row(connection, transitions.PAYMENTS)
+        assert (row["reason_code"], row["status_reason"]) == (None, None)
+        await transaction.rollback()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reason_code": "because", "status_reason": "it is so"},
+        {"reason_code": None, "status_reason": None},
+        {"reason_code": "payee_missing", "status_reason": None},
+        {"status": "prepared"},
+    ],
+)
+async def test_a_payment_waits_for_a_reason_of_the_closed_set(
+    book: Database, changes: dict[str, Any]
+) -> None:
+    async with book.engine.connect() as connection, connection.begin() as transaction:
+        await _insert(connection, transitions.PAYMENTS, PaymentStatus.BLOCKED)
+        with pytest.raises(sa.exc.IntegrityError, match="ck_payments_"):
+            await connection.execute(transitions.PAYMENTS.table.update().values(**changes))
+        await transaction.rollback()
+
+
+async def test_what_another_has_confirmed_is_not_confirmed_again(book: Database) -> None:
+    async with book.engine.connect() as connection, connection.begin() as transaction:
+        key = await _insert(connection, transitions.PAYMENTS, PaymentStatus.CONFIRMED)
+        proof = {"ledger": 9, "confirmed_at": sa.func.now()}
+        await payments.confirm(connection, key["id"], transaction_hash="aa" * 32, **proof)
+        with pytest.raises(Conflict, match="is confirmed by aaaa"):
+            await payments.confirm(connection, key["id"], transaction_hash="bb" * 32, **proof)
+        await transaction.rollback()
+
+
+def test_every_status_that_moves_has_a_table() -> None:
+    having = {table.name for table in metadata.sorted_tables if "status" in table.columns}
+    # What the verdict is, and what a send was answered, never changes: triggers keep both.
+    assert having - {machine.table.name for machine in MACHINES} == {"sla_results", "submissions"}
+
+
+# An update of a status, as SQL, or as what an update or an upsert of SQLAlchemy is given.
+_SQL = re.compile(
+    r"\bUPDATE\s+(\w+)\s+(?:\w+\s+)?SET\b(?P<set>.*?)(\bWHERE\b|\bFROM\b|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+_STATUS = re.compile(r"(?<![.\w])status\s*=", re.IGNORECASE)
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        # What is put in comes from elsewhere: it is no text of this module.
+        yield "".join(
+            each.value if isinstance(each, ast.Constant) else "{}" for each in node.values
+        )
+
+
+def strays(source: str) -> list[int]:
+    """The lines of a module on which it updates a status by itself."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        for said in _texts(node):
+            if any(_STATUS.search(match["set"]) for match in _SQL.finditer(said)):
+                found.append(node.lineno)
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if called == "values" and "update(" in ast.unparse(node.func):
+            given = [keyword.arg for keyword in node.keywords]
+            dicts = [each for each in ast.walk(node) if isinstance(each, ast.Dict)]
+            keys = [getattr(key, "value", None) for each in dicts for key in each.keys]
+            found += [node.lineno] if "status" in [*given, *keys] else []
+        if called == "on_conflict_do_update":
+            told = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
+            found += [node.lineno] if "status" in told else []
+    return found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "text(\"UPDATE payments SET status = 'on_hold' WHERE id = 1\")",
+        'text(f"""WITH x AS (UPDATE attempts SET reason = 1, status = {to} WHERE n = 1) SELECT 1""")',
+        "update(payments).where(payments.c.id == 1).values(status=to)",
+        'update(payments).values({"status": to})',
+        'update(payments).values(**(changes | {"status": to}))',
+        'insert(payments).on_conflict_do_update(set_={"status": to})',
+    ],
+)
+def test_an_update_past_the_table_would_be_found(source: str) -> None:
+    assert set(strays(source)) == {1}
+
+
+def test_no_module_updates_a_status_by_another_way() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}:{line}"
+        for package in PRODUCTION
+        for path in sorted((ROOT / package).rglob("*.py"))
+        # What was before the first release is one baseline; later migrations move by hand once.
+        if path.parent.name != "versions" and path != ROOT / "adapters/postgres/transitions.py"
+        for line in strays(path.read_text())
+    }
+    assert found == set()
+
+
+async def test_no_function_of_the_database_does_either(book: Database) -> None:
+    async with book.autocommit() as connection:
+        rows = await connection.execute(
+            text("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+        )
+        bodies = {row.proname: row.prosrc for row in rows}
+    assert "admit_payment" in bodies
+    for name, body in bodies.items():
+        moved = [match for match in _SQL.finditer(body) if _STATUS.search(match["set"])]
+        assert moved == [], name
+    # It reads one: what is signed is past every limit.
+    (unsigned,) = re.findall(r"stands NOT IN \((.*?)\)", bodies["admit_payment"])
+    assert {each.strip(" '") for each in unsigned.split(",")} == set(UNSIGNED)

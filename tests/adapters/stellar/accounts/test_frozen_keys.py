@@ -1,0 +1,146 @@
+"""What the validators have frozen is known before anything is signed for it."""
+
+import asyncio
+import logging
+
+import pytest
+from stellar_sdk import Keypair
+
+from adapters.stellar.accounts import frozen_keys
+from adapters.stellar.accounts.frozen_keys import FRESH_LEDGERS, Freezes
+from adapters.stellar.rpc.nodes import Nodes
+from adapters.stellar.signing import classic_payments
+from domain.errors import Obstructed
+from domain.reasons import Reason, ReasonCode
+from domain.settlement.attempts import SettlementRail
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.testing.accounts import PAYER, SHOP
+from tests.adapters.stellar.codes.test_results import ADDRESS, owed, signed
+from tests.adapters.stellar.conftest import CHANNELS, FEES, plan, rail_of
+from tests.testkit.reasons import because
+
+EVERYBODY = [PAYER.public_key, SHOP.public_key, FEES.public_key, *CHANNELS]
+
+
+def pass_by(box: StellarSandbox, ledgers: int = FRESH_LEDGERS + 1) -> None:
+    for _ in range(ledgers):
+        box.close_ledger()
+
+
+@pytest.mark.parametrize("frozen", [SHOP.public_key, PAYER.public_key, FEES.public_key, ADDRESS])
+@pytest.mark.parametrize("together", [False, True])
+async def test_nothing_is_signed_that_touches_what_is_frozen(
+    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, frozen: str, together: bool
+) -> None:
+    rail = rail_of(box, nodes)
+    plan(box, {"kind": "frozen_key", "address": frozen})
+    sentence = f"the network's validators have frozen {frozen}"
+    with pytest.raises(Obstructed, match=sentence), caplog.at_level(logging.ERROR):
+        await signed(rail, classic=together)
+    # Of what is ours somebody must hear at once; a payee is for the payee to mend.
+    assert (f"ALARM: {sentence}, which is ours" in caplog.text) == (frozen != SHOP.public_key)
+
+    plan(box)
+    pass_by(box)
+    await rail.latest_ledger()
+    await signed(rail, classic=together)
+
+
+async def test_a_void_touches_no_payee(box: StellarSandbox, nodes: Nodes) -> None:
+    rail = rail_of(box, nodes)
+    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+    assert (await rail.sign_noop(ADDRESS, 1, 0, because("frozen"))).noop_reason == "frozen"
+    plan(box, {"kind": "frozen_key", "address": ADDRESS})
+    pass_by(box)
+    await rail.latest_ledger()
+    with pytest.raises(Obstructed, match=f"have frozen {ADDRESS}"):
+        await rail.sign_noop(ADDRESS, 1, 0, because("frozen"))
+
+
+async def test_of_a_batch_those_are_named_who_are_frozen(box: StellarSandbox, nodes: Nodes) -> None:
+    rail, other = rail_of(box, nodes), Keypair.random().public_key
+    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+    transfers = [owed(number=7), owed(other, number=8), owed(PAYER.public_key, number=9)]
+    frozen = f"the network's validators have frozen {SHOP.public_key}"
+    assert await rail.obstacles(transfers) == {
+        7: Reason(ReasonCode.ACCOUNT_FROZEN, frozen),
+        8: Reason(ReasonCode.PAYEE_MISSING, "the payee's account does not exist"),
+    }
+
+
+async def test_one_question_serves_the_payments_of_some_ledgers(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
+    asset = rail_of(box, nodes).asset
+    known = Freezes(nodes, asset)
+    assert await known.among(EVERYBODY) == []
+    plan(box, {"kind": "frozen_key", "address": PAYER.public_key})
+    asked = box.network.calls.total()
+    assert asked > 0
+    assert await known.among(EVERYBODY) == []
+    assert box.network.calls.total() == asked
+    pass_by(box)
+    await rail_of(box, nodes).latest_ledger()
+    assert await known.among(EVERYBODY) == [PAYER.public_key]
+
+
+async def test_of_many_who_ask_at_once_one_reads_it(box: StellarSandbox, nodes: Nodes) -> None:
+    known = Freezes(nodes, rail_of(box, nodes).asset)
+    await known.among(EVERYBODY)
+    pass_by(box)
+    await rail_of(box, nodes).latest_ledger()
+    before = box.network.calls.total()
+    await asyncio.gather(*(known.among(EVERYBODY) for _ in range(20)))
+    assert box.network.calls.total() == before + 1
+
+
+async def test_nobody_is_refused_from_memory(box: StellarSandbox, nodes: Nodes) -> None:
+    """With nothing else going on, no answer would tell that ledgers have closed since."""
+    rail = rail_of(box, nodes)
+    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+    with pytest.raises(Obstructed):
+        await signed(rail)
+    plan(box)
+    await signed(rail)
+
+
+async def test_a_channel_known_to_be_frozen_is_given_to_nobody(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
+    rail = rail_of(box, nodes)
+    assert set(rail.channels) == set(CHANNELS)
+    plan(box, {"kind": "frozen_key", "address": ADDRESS})
+    with pytest.raises(Obstructed, match=ADDRESS):
+        await signed(rail)
+    assert set(rail.channels) == set(CHANNELS) - {ADDRESS}
+    assert set(await rail.channel_sequences()) == set(CHANNELS)  # it is there all the same
+    plan(box)
+    await signed(rail)
+    assert set(rail.channels) == set(CHANNELS)
+
+
+async def test_what_no_node_can_say_counts_as_known_last(box: StellarSandbox, nodes: Nodes) -> None:
+    known = Freezes(nodes, rail_of(box, nodes).asset)
+    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+    assert await known.among(EVERYBODY) == [SHOP.public_key]
+    pass_by(box)
+    await rail_of(box, nodes).latest_ledger()
+    plan(box, {"kind": "internal_error", "method": "getLedgerEntries"})
+    assert await known.among(EVERYBODY) == [SHOP.public_key]
+    plan(box)  # and is asked for again as soon as somebody needs it
+    assert await known.among(EVERYBODY) == []
+
+
+async def test_a_frozen_trustline_is_enough(
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The box freezes an account with all it has; validators may freeze a single entry."""
+    rail = rail_of(box, nodes)
+    _, line = classic_payments.questions([SHOP.public_key], rail.asset)
+    await rail.sign([owed()], SettlementRail.CLASSIC, ADDRESS, 1, 0)
+    only = frozenset({line.to_xdr_bytes()})
+    monkeypatch.setattr(frozen_keys, "_keys", lambda _reply: only)
+    pass_by(box)
+    await rail.latest_ledger()
+    with pytest.raises(Obstructed, match=f"have frozen {SHOP.public_key}"):
+        await rail.sign([owed()], SettlementRail.CLASSIC, ADDRESS, 1, 0)

@@ -1,0 +1,256 @@
+"""What an account can take, and whether somebody holds its keys, on a network in memory."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from stellar_sdk import Account, Keypair, Signer, TransactionBuilder
+from stellar_sdk.operation import SetOptions
+from stellar_sdk.sep import stellar_web_authentication as web_auth
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from adapters.stellar.accounts import wallets
+from adapters.stellar.accounts.wallets import HOME_DOMAIN, WalletAccounts, befriend
+from adapters.stellar.rpc.nodes import Nodes
+from adapters.stellar.signing.soroban_transfers import Asset
+from domain.errors import ChainUnavailable, Conflict, Invalid
+from domain.settlement.wallets import SignedChallenge
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.testing.accounts import CONTRACT, PASSPHRASE, SHOP, USDC, derive_keypair
+from tests.adapters.stellar.conftest import OPERATOR, plan
+
+ALICE, BOB, MALLORY = derive_keypair("alice"), derive_keypair("bob"), derive_keypair("mallory")
+
+
+@pytest.fixture
+def accounts(nodes: Nodes) -> WalletAccounts:
+    asset = Asset(USDC, CONTRACT, PASSPHRASE)
+    return WalletAccounts(nodes, asset, OPERATOR)
+
+
+def signed(text: str, *signers: Keypair, passphrase: str = PASSPHRASE) -> str:
+    envelope = TransactionBuilder.from_xdr(text, passphrase)
+    for signer in signers:
+        envelope.signatures.append(signer.sign_decorated(envelope.hash()))
+    return envelope.to_xdr()
+
+
+async def share_out(box: StellarSandbox, owner: Keypair, **options: int | Signer) -> None:
+    """Let an account's owner change who acts for it."""
+    known = box.read_account(owner.public_key)
+    assert known is not None
+    source = Account(owner.public_key, known.sequence)
+    builder = TransactionBuilder(source, PASSPHRASE, base_fee=10_000).add_time_bounds(0, 0)
+    envelope = builder.append_operation(SetOptions(**options)).build()  # type: ignore[arg-type]
+    envelope.sign(owner)
+    await SorobanServerAsync("http://in-process", box.create_client()).send_transaction(envelope)
+    assert box.close_ledger().applied
+
+
+async def test_an_account_that_can_be_paid(accounts: WalletAccounts) -> None:
+    read = await accounts.read(SHOP.public_key)
+    assert (read.funded, read.trustline, read.authorised, read.obstacle) == (True, True, True, "")
+    assert read.ready
+    assert read.room_stroops > 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "flags", "obstacle"),
+    [
+        ("removed_trustline", (True, False, False), "no trustline for the asset"),
+        ("frozen_trustline", (True, True, False), "has not authorised the account, or has frozen"),
+    ],
+)
+async def test_what_the_network_says_stands_in_the_way(
+    accounts: WalletAccounts,
+    box: StellarSandbox,
+    fault: str,
+    flags: tuple[bool, bool, bool],
+    obstacle: str,
+) -> None:
+    plan(box, {"kind": fault, "address": SHOP.public_key})
+    read = await accounts.read(SHOP.public_key)
+    assert (read.funded, read.trustline, read.authorised) == flags
+    assert obstacle in read.obstacle
+    assert not read.ready
+
+
+async def test_an_account_that_does_not_exist_and_one_without_a_trustline(
+    accounts: WalletAccounts,
+) -> None:
+    nobody = await accounts.read(derive_keypair("nobody").public_key)
+    assert (nobody.funded, nobody.obstacle) == (False, "the account does not exist on the network")
+    bare = await accounts.read(OPERATOR.public_key)
+    assert (bare.funded, bare.obstacle) == (True, "the account has no trustline for the asset")
+
+
+async def test_who_holds_the_key_proves_it_before_the_account_exists(
+    accounts: WalletAccounts,
+) -> None:
+    given = accounts.challenge(ALICE.public_key)
+    proof = SignedChallenge(ALICE.public_key, signed(given.transaction_xdr, ALICE))
+    assert await accounts.check(proof) == given.hash
+    with pytest.raises(Conflict, match="the signatures do not prove that the account is yours"):
+        await accounts.check(
+            SignedChallenge(ALICE.public_key, signed(given.transaction_xdr, MALLORY))
+        )
+
+
+@pytest.mark.parametrize(
+    ("signers", "proven"),
+    [
+        ((SHOP,), False),
+        ((ALICE,), False),
+        ((SHOP, ALICE), True),
+        ((ALICE, BOB), True),
+        ((SHOP, SHOP), False),
+        ((SHOP, MALLORY), False),
+        ((SHOP, ALICE, MALLORY), False),
+    ],
+)
+async def test_of_an_account_that_several_act_for_enough_must_sign(
+    accounts: WalletAccounts, box: StellarSandbox, signers: tuple[Keypair, ...], proven: bool
+) -> None:
+    """Its medium threshold, read from the network; whoever is a stranger to it spoils the proof."""
+    for other in (ALICE, BOB):
+        await share_out(box, SHOP, signer=Signer.ed25519_public_key(other.public_key, 1))
+    await share_out(box, SHOP, low_threshold=1, med_threshold=2, high_threshold=3)
+    given = accounts.challenge(SHOP.public_key)
+    proof = SignedChallenge(SHOP.public_key, signed(given.transaction_xdr, *signers))
+    if proven:
+        assert await accounts.check(proof) == given.hash
+    else:
+        with pytest.raises(Conflict, match="the signatures do not prove that the account is yours"):
+            await accounts.check(proof)
+
+
+async def test_a_master_key_that_was_given_up_proves_nothing(
+    accounts: WalletAccounts, box: StellarSandbox
+) -> None:
+    signer = Signer.ed25519_public_key(ALICE.public_key, 1)
+    await share_out(box, SHOP, signer=signer, master_weight=0)
+    given = accounts.challenge(SHOP.public_key)
+    with pytest.raises(Conflict):
+        await accounts.check(SignedChallenge(SHOP.public_key, signed(given.transaction_xdr, SHOP)))
+    assert await accounts.check(
+        SignedChallenge(SHOP.public_key, signed(given.transaction_xdr, ALICE))
+    )
+
+
+def challenge_of(
+    server: Keypair = OPERATOR,
+    *,
+    home: str = HOME_DOMAIN,
+    web: str = HOME_DOMAIN,
+    network: str = PASSPHRASE,
+    seconds: int = 900,
+) -> str:
+    return web_auth.build_challenge_transaction(
+        server.secret, ALICE.public_key, home, web, network, seconds
+    )
+
+
+def expired() -> str:
+    envelope = TransactionBuilder.from_xdr(challenge_of(), PASSPHRASE)
+    envelope.signatures.clear()
+    bounds = envelope.transaction.preconditions.time_bounds  # type: ignore[union-attr]
+    assert bounds is not None
+    bounds.min_time = int((datetime.now(UTC) - timedelta(hours=2)).timestamp())
+    bounds.max_time = bounds.min_time + 900
+    envelope.sign(OPERATOR)
+    return envelope.to_xdr()
+
+
+def altered(nonce: bytes = b"0" * 64) -> str:
+    envelope = TransactionBuilder.from_xdr(challenge_of(), PASSPHRASE)
+    envelope.transaction.operations[0].data_value = nonce  # type: ignore[union-attr]
+    return envelope.to_xdr()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (challenge_of(MALLORY), "source account"),
+        (challenge_of(home="elsewhere"), "home domain"),
+        (challenge_of(web="elsewhere"), "web_auth_domain"),
+        (challenge_of(network="Public Global Stellar Network ; September 2015"), "not signed"),
+        (expired(), "timebounds"),
+        (altered(), "not signed"),
+        (altered(b"0"), ""),
+        ("AAAA", "it is unreadable"),
+        ("", "it is unreadable"),
+        ("no base64 at all", "it is unreadable"),
+    ],
+)
+async def test_what_is_no_challenge_of_ours_is_refused_with_the_reason(
+    accounts: WalletAccounts, text: str, why: str
+) -> None:
+    answer = text if why == "it is unreadable" else signed(text, ALICE)
+    with pytest.raises(Invalid) as refused:
+        await accounts.check(SignedChallenge(ALICE.public_key, answer))
+    assert refused.value.field == "transaction_xdr"
+    assert why.lower() in str(refused.value).lower()
+
+
+async def test_a_challenge_for_another_wallet_proves_nothing(accounts: WalletAccounts) -> None:
+    given = accounts.challenge(ALICE.public_key)
+    with pytest.raises(Invalid, match="given for another wallet"):
+        await accounts.check(
+            SignedChallenge(BOB.public_key, signed(given.transaction_xdr, ALICE, BOB))
+        )
+
+
+@pytest.fixture
+def friendbot(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
+    """A friendbot that gives one answer to everybody."""
+
+    def says(status: int, text: str) -> None:
+        transport = httpx.MockTransport(lambda _: httpx.Response(status, text=text))
+        client = partial(httpx.AsyncClient, transport=transport)
+        monkeypatch.setattr(
+            wallets, "httpx", SimpleNamespace(**vars(httpx) | {"AsyncClient": client})
+        )
+
+    return says
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (200, "{}"),
+        (202, ""),
+        (400, '{"detail": "account already funded to starting balance"}'),
+        (400, '{"detail": "createAccountAlreadyExist (AAAAAAAAAGT/////AAAAAQ==)"}'),
+        (400, '{"extras": {"result_codes": {"operations": ["op_already_exists"]}}}'),
+    ],
+)
+async def test_a_friendbot_that_funds_an_account_or_has_done_so_is_believed(
+    friendbot: Callable[[int, str], None], status: int, text: str
+) -> None:
+    friendbot(status, text)
+    await befriend("http://friendbot", ALICE.public_key)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_friendbot_that_is_too_busy_is_asked_again(
+    friendbot: Callable[[int, str], None], status: int
+) -> None:
+    friendbot(status, "rate limit exceeded: already funded too many")
+    with pytest.raises(
+        ChainUnavailable, match=f"the friendbot answered {status}; repeat the request"
+    ):
+        await befriend("http://friendbot", ALICE.public_key)
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404])
+async def test_a_friendbot_that_refuses_funds_nobody(
+    friendbot: Callable[[int, str], None], status: int
+) -> None:
+    friendbot(status, "no")
+    with pytest.raises(
+        Conflict, match=f"the friendbot did not fund the account; it answered {status}"
+    ):
+        await befriend("http://friendbot", ALICE.public_key)

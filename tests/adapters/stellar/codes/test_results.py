@@ -1,0 +1,233 @@
+"""What became of a transfer decides who must act: nobody, the payee, or we ourselves."""
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from stellar_sdk import xdr
+from stellar_sdk.soroban_rpc import SendTransactionResponse
+
+from adapters.stellar.codes import results
+from adapters.stellar.codes.meanings import Remedy
+from adapters.stellar.rail import Rail
+from adapters.stellar.rpc.nodes import Nodes
+from domain.errors import ChainUnavailable, Obstructed
+from domain.settlement.allocations import Allocation, Transfer
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    Observation,
+    SettlementRail,
+)
+from domain.settlement.payments import Treasury
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.testing.accounts import BARE, PAYER, SHOP, STRANGER
+from tests.adapters.stellar.conftest import CHANNELS, FEES, KEYS, plan, rail_of
+
+ADDRESS = next(iter(CHANNELS))
+ALL_THERE_IS = 1_000_000 * 10_000_000
+
+
+def owed(payee: str = SHOP.public_key, stroops: int = 25, number: int = 7) -> Transfer:
+    allocation = Allocation(f"pay-{number}", stroops)
+    return Transfer(number, Treasury.BOND, PAYER.public_key, payee, stroops, (allocation,))
+
+
+async def signed(rail: Rail, *transfers: Transfer, classic: bool = False) -> Attempt:
+    kind = SettlementRail.CLASSIC if classic else SettlementRail.SOROBAN
+    envelope = await rail.sign(list(transfers) or [owed()], kind, ADDRESS, 1, 0)
+    return Attempt(
+        *("pay", 1, ADDRESS, 1, envelope.max_ledger),
+        *(envelope.inner_hash, envelope.xdr, True, envelope.hash),
+    )
+
+
+async def landed(box: StellarSandbox, rail: Rail, attempt: Attempt) -> Observation:
+    async def hashes() -> list[str]:
+        return [attempt.hash]
+
+    await rail.send(attempt.envelope_xdr)
+    box.close_ledger()
+    return await rail.observe(attempt, hashes)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("removed_trustline", "the payee has no trustline for the asset"),
+        ("frozen_trustline", "the issuer has not authorised the payee, or has frozen it"),
+    ],
+)
+async def test_a_payee_who_cannot_be_paid_is_waited_for(
+    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
+) -> None:
+    rail = rail_of(box, nodes)
+    attempt = await signed(rail)
+    plan(box, {"kind": fault, "address": SHOP.public_key})
+    seen = await landed(box, rail, attempt)
+    assert seen.outcome is AttemptOutcome.FAILED_BLOCKED
+    assert seen.reason.startswith(f"{told} (txFAILED INVOKE_HOST_FUNCTION_TRAPPED #1")
+    with pytest.raises(Obstructed, match=told):
+        await signed(rail)
+    assert "ALARM" not in caplog.text
+    await rail.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("removed_trustline", "the treasury has no trustline for the asset"),
+        ("frozen_trustline", "the issuer has frozen the treasury"),
+    ],
+)
+async def test_a_treasury_that_cannot_pay_is_an_alarm(
+    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
+) -> None:
+    rail = rail_of(box, nodes)
+    attempt = await signed(rail)
+    plan(box, {"kind": fault, "address": PAYER.public_key})
+    with caplog.at_level(logging.ERROR):
+        seen = await landed(box, rail, attempt)
+        assert (seen.outcome, seen.reason.split(" (")[0]) == (AttemptOutcome.FAILED_BLOCKED, told)
+        with pytest.raises(Obstructed, match=told):
+            await signed(rail)
+    assert caplog.text.count(f"{told}") == 2
+    assert caplog.text.count("ALARM") == 2
+    await rail.close()
+
+
+async def test_the_number_for_too_little_and_too_much_is_told_apart(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
+    rail = rail_of(box, nodes)
+    with pytest.raises(Obstructed, match=r"the treasury is short \(#10\)"):
+        await signed(rail, owed(stroops=ALL_THERE_IS + 1))
+    with pytest.raises(Obstructed, match="the payee's account does not exist"):
+        await signed(rail, owed(STRANGER.public_key))
+    with pytest.raises(Obstructed, match="the payee has no trustline"):
+        await signed(rail, owed(FEES.public_key))
+    assert BARE.public_key not in CHANNELS
+    await rail.close()
+
+
+async def test_a_batch_names_each_operation_that_failed_in_words(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
+    rail = rail_of(box, nodes)
+    transfers = [
+        owed(number=1),
+        owed(STRANGER.public_key, number=2),
+        owed(FEES.public_key, number=3),
+    ]
+    seen = await landed(box, rail, await signed(rail, *transfers, classic=True))
+    assert seen.outcome is AttemptOutcome.FAILED_RETRY
+    assert [(fault.index, fault.reason) for fault in seen.failing] == [
+        (1, "the payee's account does not exist (PAYMENT_NO_DESTINATION)"),
+        (2, "the payee has no trustline for the asset (PAYMENT_NO_TRUST)"),
+    ]
+    await rail.close()
+
+
+async def test_a_failure_that_says_nothing_is_tried_out_again(
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some nodes log nothing of failed calls; the next attempt is tried out first, and is told."""
+    rail = rail_of(box, nodes)
+    attempt = await signed(rail)
+    monkeypatch.setattr(results, "trap", lambda *_: None)
+    plan(box, {"kind": "removed_trustline", "address": SHOP.public_key})
+    seen = await landed(box, rail, attempt)
+    assert seen.outcome is AttemptOutcome.FAILED_RETRY
+    assert seen.reason == "the contract refused the call (txFAILED INVOKE_HOST_FUNCTION_TRAPPED)"
+    await rail.close()
+
+
+async def test_a_transaction_that_was_not_applied_proves_nothing_by_itself(
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger may hold it although it did not consume its sequence: the account tells."""
+    rail = rail_of(box, nodes)
+    attempt = await signed(rail)
+    plan(box, {"kind": "removed_trustline", "address": SHOP.public_key})
+    read = results.read
+
+    def as_unapplied(result_xdr: str) -> results.Result:
+        return replace(read(result_xdr), code=xdr.TransactionResultCode.txBAD_SEQ)
+
+    seen = await landed(box, rail, attempt)
+    assert seen.outcome is AttemptOutcome.FAILED_BLOCKED
+    monkeypatch.setattr(results, "read", as_unapplied)
+    monkeypatch.setattr("adapters.stellar.rail.WATCH_SECONDS", 0.01)
+    seen = await landed(box, rail, attempt)
+    assert seen.outcome is AttemptOutcome.FOREIGN
+    await rail.close()
+
+
+def answered(code: xdr.TransactionResultCode | None, **changes: Any) -> SendTransactionResponse:
+    fields: dict[str, Any] = {
+        "status": "PENDING" if code is None else "ERROR",
+        "hash": "ab" * 32,
+        "latestLedger": 1,
+        "latestLedgerCloseTime": 1,
+    }
+    if code is not None:
+        result = xdr.TransactionResult(
+            xdr.Int64(100),
+            xdr.TransactionResultResult(code, results=[]),
+            xdr.TransactionResultExt(0),
+        )
+        fields["errorResultXdr"] = result.to_xdr()
+    return SendTransactionResponse.model_validate(fields | changes)
+
+
+def test_a_refusal_that_only_we_can_mend_is_an_alarm() -> None:
+    Code = xdr.TransactionResultCode
+    short = answered(Code.txINSUFFICIENT_BALANCE)
+    assert results.answer(short) == "ERROR txINSUFFICIENT_BALANCE"
+    assert results.alarm(short) == "the fee account is short of XLM"
+    assert results.alarm(answered(Code.txBAD_SEQ)) == results.alarm(answered(None)) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "remedy"),
+    [
+        ("HostError: Error(Contract, #13)\n\nEvent log", "#13", Remedy.BLOCK),
+        ("Error(Contract, #99)", "#99", Remedy.PAGE),
+        # A trial meets the network as it is: tried out again, it would end in the same way.
+        ("HostError: Error(Budget, ExceededLimit)", "Error(Budget, ExceededLimit)", Remedy.PAGE),
+        ("Error(Context, InvalidAction)", "Error(Context, InvalidAction)", Remedy.PAGE),
+        ("HostError: Error(Auth, InvalidAction)", "Error(Auth, InvalidAction)", Remedy.PAGE),
+        ("Error(Storage, MissingValue)", "Error(Storage, MissingValue)", Remedy.PAGE),
+        ("Error(Storage, InternalError)", "Error(Storage, InternalError)", Remedy.RETRY),
+        ("the moon is full\nand more", "the moon is full", Remedy.PAGE),
+        ("", "no reason given", Remedy.PAGE),
+    ],
+)
+def test_what_a_trial_says_is_read(error: str, name: str, remedy: Remedy) -> None:
+    trap = results.simulated(error)
+    assert (trap.name, trap.meaning.remedy) == (name, remedy)
+
+
+async def test_a_trial_that_may_go_better_is_repeated(
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rail = rail_of(box, nodes)
+    internal = results.simulated("Error(Storage, InternalError)")
+    monkeypatch.setattr(results, "simulated", lambda _: internal)
+    with pytest.raises(ChainUnavailable, match="the network had an error of its own"):
+        await signed(rail, owed(STRANGER.public_key))
+    await rail.close()
+
+
+async def test_an_asset_without_a_contract_parks_the_payment_and_is_an_alarm(
+    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    rail = Rail(nodes, box.network.passphrase, STRANGER.public_key, KEYS)
+    with (
+        caplog.at_level(logging.ERROR),
+        pytest.raises(Obstructed, match=r"no contract for the asset.*STELLAR_USDC_ISSUER"),
+    ):
+        await signed(rail)
+    assert "ALARM: a transfer cannot be made: there is no contract for the asset" in caplog.text
+    await rail.close()

@@ -1,0 +1,75 @@
+"""What the contract answers is read as this engine knows it, or refused with a bounded sentence."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from stellar_sdk import scval, xdr
+from stellar_sdk.soroban_rpc import GetTransactionResponse
+
+from adapters.stellar.finality import contract_results
+from domain.errors import ContractRefused
+from domain.sla.attestations import ContractResult
+from stellar_sandbox.testing.accounts import derive_keypair
+
+TOLD = {
+    "outage_id": scval.to_symbol("oA"),
+    "status": scval.to_symbol("viol"),
+    "mttr_minutes": scval.to_uint32(20),
+    "threshold_minutes": scval.to_uint32(15),
+    "amount": scval.to_int128(-500),
+    "payment_type": scval.to_symbol("pen"),
+    "rating": scval.to_symbol("poor"),
+    "config_version_hash": scval.to_uint64(2**64 - 1),
+    "recorded_at": scval.to_uint64(7),
+}
+
+
+def struct(**changes: xdr.SCVal | None) -> xdr.SCVal:
+    """What a call returns, with some fields another value or missing."""
+    kept = {name: value for name, value in (TOLD | changes).items() if value is not None}
+    return scval.to_struct(kept)
+
+
+def test_what_the_contract_returns_is_read() -> None:
+    assert contract_results.contract_result(struct()) == ContractResult(
+        "oA", "viol", 20, 15, -500, "pen", "poor", 2**64 - 1, 7
+    )
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        struct(amount=None),
+        struct(more=scval.to_uint32(1)),
+        struct(amount=scval.to_bool(True)),
+        struct(amount=scval.to_string("-500")),
+        struct(mttr_minutes=scval.to_void()),
+        struct(outage_id=scval.to_address(derive_keypair("admin").public_key)),
+        struct(status=scval.to_bytes(b"viol")),
+        struct(rating=scval.to_vec([scval.to_symbol("poor")])),
+        scval.to_void(),
+        scval.to_uint32(7),
+        scval.to_vec([scval.to_symbol("oA")]),
+        scval.to_map({scval.to_uint32(1): scval.to_uint32(2)}),
+        xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE),
+    ],
+)
+def test_what_is_no_result_is_refused(told: xdr.SCVal) -> None:
+    with pytest.raises(ContractRefused, match="no result that this engine can read"):
+        contract_results.contract_result(told)
+
+
+def test_the_sentence_is_bounded_whatever_is_returned() -> None:
+    with pytest.raises(ContractRefused) as refused:
+        contract_results.contract_result(struct(amount=scval.to_string("9" * 60_000)))
+    assert len(str(refused.value)) < contract_results.SHOWN_MAX + 200
+
+
+@pytest.mark.parametrize("meta", [None, "", "AAAA", "not base64!"])
+def test_a_ledger_that_cannot_be_read_is_refused_with_a_sentence(meta: str | None) -> None:
+    found = cast(GetTransactionResponse, cast(Any, SimpleNamespace(result_meta_xdr=meta)))
+    with pytest.raises(
+        ContractRefused, match="the result of the contract call in the ledger cannot be read"
+    ):
+        contract_results.answer(found, "C")

@@ -1,0 +1,194 @@
+"""Only proof ends an attempt; that it was somebody else's doing takes more than one witness."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from stellar_sdk.client.base_async_client import BaseAsyncClient
+from stellar_sdk.client.response import Response
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from adapters.stellar import rail as rails
+from adapters.stellar.finality import proofs as proofs_module
+from adapters.stellar.rail import Rail
+from adapters.stellar.rpc import nodes as nodes_module
+from adapters.stellar.rpc.nodes import Node, Nodes
+from domain.settlement.allocations import Allocation, Transfer
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    Observation,
+    SettlementRail,
+)
+from domain.settlement.payments import Treasury
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.testing.accounts import PAYER, SHOP
+from stellar_sandbox.testing.wallet import Wallet
+from tests.adapters.stellar.conftest import CHANNELS, nodes_of, plan, rail_of
+
+ADDRESS, PAIR = next(iter(CHANNELS.items()))
+OWED = Transfer(7, Treasury.BOND, PAYER.public_key, SHOP.public_key, 25, (Allocation("pay", 25),))
+
+
+@pytest.fixture(autouse=True)
+def _no_watching(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go straight to the proof: what is watched is another test's."""
+    monkeypatch.setattr(rails, "WATCH_SECONDS", 0.01)
+
+
+async def signed(rail: Rail) -> Attempt:
+    envelope = await rail.sign([OWED], SettlementRail.SOROBAN, ADDRESS, 1, 0)
+    return Attempt(
+        *("pay", 1, ADDRESS, 1, envelope.max_ledger),
+        *(envelope.inner_hash, envelope.xdr, False, envelope.hash),
+    )
+
+
+async def observe(rail: Rail, attempt: Attempt) -> Observation:
+    async def hashes() -> list[str]:
+        return [attempt.hash]
+
+    return await rail.observe(replace(attempt, resumed=False), hashes)
+
+
+async def outcomes(rail: Rail, attempt: Attempt, times: int) -> list[str]:
+    return [(await observe(rail, attempt)).outcome.value for _ in range(times)]
+
+
+async def stolen(box: StellarSandbox, desk: Wallet) -> None:
+    """Somebody who has the channel's key uses its next sequence."""
+    await desk.send(desk.build_payment(PAIR, 1))
+    box.close_ledger()
+
+
+async def test_unknown_bytes_are_foreign_once_two_nodes_say_so(
+    box: StellarSandbox, nodes: Nodes, desk: Wallet
+) -> None:
+    rail = rail_of(box, nodes)
+    attempt = await signed(rail)
+    await stolen(box, desk)
+    plan(box, *({"kind": "node_down", "node": index} for index in (1, 2)))
+    assert await outcomes(rail, attempt, 4) == ["open"] * 4
+    plan(box, {"kind": "node_down", "node": 1})
+    for node in nodes.all:
+        node.rests_until = 0.0
+    seen = await observe(rail, attempt)
+    assert (seen.outcome, seen.reason) == (
+        AttemptOutcome.FOREIGN,
+        "consumed by bytes we do not know",
+    )
+    await rail.close()
+
+
+async def test_one_node_alone_is_asked_three_times_with_later_ledgers(
+    box: StellarSandbox, desk: Wallet
+) -> None:
+    rail = rail_of(box, nodes_of(box, 1))
+    attempt = await signed(rail)
+    await stolen(box, desk)
+    # However often it is asked about the same ledger, it is one witness of one moment.
+    assert await outcomes(rail, attempt, 3) == ["open"] * 3
+    box.close_ledger()
+    assert await outcomes(rail, attempt, 2) == ["open"] * 2
+    box.close_ledger()
+    assert await outcomes(rail, attempt, 1) == ["foreign"]
+    await rail.close()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_memory_that_lags_behind_the_accounts_is_no_witness(
+    box: StellarSandbox, count: int
+) -> None:
+    """It shows the sequence consumed and cannot find by what: by us, as it turns out."""
+    rail = rail_of(box, nodes_of(box, count))
+    attempt = await signed(rail)
+    plan(box, {"kind": "lagging_history", "value": 5})
+    await rail.send(attempt.envelope_xdr)
+    for _ in range(4):
+        box.close_ledger()
+        assert await outcomes(rail, attempt, 1) == ["open"]
+    box.close_ledger(2)
+    assert await outcomes(rail, attempt, 1) == ["succeeded"]
+    await rail.close()
+
+
+async def test_a_memory_that_began_too_late_is_said_to(
+    box: StellarSandbox, nodes: Nodes, desk: Wallet
+) -> None:
+    rail = rail_of(box, nodes)
+    attempt = await signed(rail)
+    await rail.send(attempt.envelope_xdr)
+    box.close_ledger(30)
+    plan(box, {"kind": "short_retention", "value": 2})
+    seen = await observe(rail, attempt)
+    assert seen.outcome is AttemptOutcome.FOREIGN
+    assert seen.reason == "consumed in ledgers that no node remembers"
+    # One node that kept its memory is enough to know better.
+    plan(box, *({"kind": "short_retention", "node": index, "value": 2} for index in (0, 1)))
+    assert await outcomes(rail, attempt, 1) == ["succeeded"]
+    await rail.close()
+
+
+async def test_a_snapshot_that_is_old_still_proves_an_attempt_dead(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
+    """What can never land after one ledger can never land after a later one."""
+    rail = rail_of(box, nodes)
+    attempt = await signed(rail)
+    box.close_ledger(attempt.max_ledger - 1 - box.network.ledger.last_closed.sequence)
+    plan(box, {"kind": "lagging_node", "value": 1})
+    assert await outcomes(rail, attempt, 3) == ["open"] * 3
+    box.close_ledger()
+    assert await outcomes(rail, attempt, 3) == ["expired"] * 3
+    await rail.close()
+
+
+class Hung(BaseAsyncClient):
+    """A node that takes every question and answers none."""
+
+    async def post(self, *_asked: Any, **_more: Any) -> Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    get = post
+
+    async def stream(self, *_asked: Any, **_more: Any) -> AsyncGenerator[dict[str, Any], None]:
+        yield await self.post()
+
+    async def close(self) -> None: ...
+
+
+async def test_a_node_that_hangs_keeps_the_others_from_nothing(
+    box: StellarSandbox, desk: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Listed first, and asked first."""
+    hung = Node("hung", SorobanServerAsync("http://hung", Hung()))
+    monkeypatch.setattr(nodes_module, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(proofs_module, "READ_SECONDS", 0.2)
+    rail = rail_of(box, Nodes([hung, *nodes_of(box, 2).all]))
+    attempt = await signed(rail)
+    hung.rests_until = 0.0
+    await rail.send(attempt.envelope_xdr)
+    box.close_ledger()
+    async with asyncio.timeout(2):
+        assert not await rail.is_dead(attempt)
+    hung.rests_until = 0.0
+    async with asyncio.timeout(2):
+        assert await outcomes(rail, attempt, 1) == ["succeeded"]
+    await rail.close()
+
+
+async def test_a_channel_that_is_gone_proves_nothing_and_a_person_must_look(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
+    """Merged or removed: what its sequence said is lost with it."""
+    rail = rail_of(box, nodes)
+    attempt = await signed(rail)
+    box.network.change_entries([], [("account", ADDRESS)])
+    box.close_ledger(30)
+    assert not await rail.is_dead(attempt)
+    seen = await observe(rail, attempt)
+    assert (seen.outcome, seen.reason) == (AttemptOutcome.FOREIGN, "the channel account is gone")
+    await rail.close()

@@ -1,0 +1,171 @@
+"""Ledgers are watched through one node, and through another when that one fails: none is missed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+import pytest
+from stellar_sdk.exceptions import SorobanRpcErrorResponse
+from stellar_sdk.soroban_rpc import GetTransactionsResponse
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from adapters.stellar.rpc import ledgers, poll_intervals
+from adapters.stellar.rpc.ledgers import LedgerWatch
+from adapters.stellar.rpc.nodes import Node, Nodes, position
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.testing.wallet import Wallet
+from tests.adapters.stellar.conftest import CHANNELS, plan
+from tests.testkit.api_client import eventually
+
+PAIRS = list(CHANNELS.values())
+
+
+@pytest.fixture
+async def watch(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LedgerWatch]:
+    monkeypatch.setattr(poll_intervals, "LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(ledgers, "LOOK_AGAIN_SECONDS", 0.02)
+    made = LedgerWatch(nodes)
+    yield made
+    await made.close()
+
+
+async def followed(watch: LedgerWatch) -> int:
+    """The number of the node that the watch follows, once it reads from one."""
+
+    async def look() -> bool:
+        return watch.cursor is not None or watch.shown > 0
+
+    await eventually(look, "the watch reads from a node")
+    assert watch.node is not None
+    return watch.nodes.all.index(watch.node)
+
+
+@pytest.mark.parametrize("kind", ["node_down", "bad_gateway", "garbage", "lagging_node"])
+async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
+    box: StellarSandbox, watch: LedgerWatch, desk: Wallet, kind: str
+) -> None:
+    box.close_ledger(10)
+    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
+    with ExitStack() as stack:
+        landings = [
+            stack.enter_context(watch.expect(envelope.hash_hex(), 1)) for envelope in envelopes
+        ]
+        place = await followed(watch)
+        await watch.nodes.all[place - 1].server.send_transaction(envelopes[0])
+        box.close_ledger()
+        assert (await asyncio.wait_for(landings[0], 5)).succeeded
+        # It fails in the very ledgers that take the other payments, of which it tells nothing.
+        plan(box, {"kind": kind, "node": place, "value": 8})
+        for envelope in envelopes[1:]:
+            await watch.nodes.all[place - 1].server.send_transaction(envelope)
+            box.close_ledger()
+        box.close_ledger(5)
+        # What another node was seen to know is what a lagging one is measured by.
+        await watch.nodes.ask_node(watch.nodes.all[place - 1], position)
+        for landing in landings[1:]:
+            assert (await asyncio.wait_for(landing, 5)).succeeded
+        assert await followed(watch) != place
+
+
+async def test_a_page_a_ledger_whatever_the_number_of_payments(
+    box: StellarSandbox, watch: LedgerWatch, desk: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The calls of a watch at rest do not depend on how many wait."""
+    asked = 0
+    page = LedgerWatch._page
+
+    async def counting(self: LedgerWatch, node: Node) -> GetTransactionsResponse:
+        nonlocal asked
+        asked += 1
+        return await page(self, node)
+
+    monkeypatch.setattr(LedgerWatch, "_page", counting)
+    monkeypatch.setattr(poll_intervals, "LOOK_EVERY_SECONDS", 0.1)
+    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
+    with ExitStack() as stack:
+        landings = [
+            stack.enter_context(watch.expect(envelope.hash_hex(), 1)) for envelope in envelopes
+        ]
+        for envelope in envelopes:
+            await desk.send(envelope)
+        box.close_ledger()
+        await asyncio.wait_for(asyncio.gather(*landings), 5)
+    assert asked <= 3
+
+
+async def test_nodes_that_are_left_out_are_not_followed_until_one_is_taken_back(
+    box: StellarSandbox, watch: LedgerWatch, desk: Wallet
+) -> None:
+    for node in watch.nodes.all:
+        node.left_out = "it serves another network"
+    envelope = desk.build_payment(PAIRS[0], 1)
+    with watch.expect(envelope.hash_hex(), 1) as seen:
+        await desk.send(envelope)
+        box.close_ledger()
+        await asyncio.sleep(0.1)
+        assert watch.node is None
+        watch.nodes.all[1].left_out = ""
+        assert (await asyncio.wait_for(seen, 5)).succeeded
+        assert await followed(watch) == 1
+
+
+async def test_a_node_that_refuses_the_question_is_not_pestered(
+    watch: LedgerWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def refusing(self: LedgerWatch, node: Node) -> GetTransactionsResponse:
+        nonlocal asked
+        asked += 1
+        raise SorobanRpcErrorResponse(-32600, "start ledger must be within the range")
+
+    monkeypatch.setattr(LedgerWatch, "_page", refusing)
+    monkeypatch.setattr(ledgers, "LOOK_AGAIN_SECONDS", 0.1)
+    # Another node is known to be further on.
+    watch.node = watch.nodes.all[0]
+    watch.nodes.all[1].ledger = 9
+    with watch.expect("00" * 32, 1):
+        await asyncio.sleep(0.25)
+    assert asked <= 4
+
+
+async def test_a_cursor_that_goes_back_or_is_none_is_not_taken(
+    box: StellarSandbox, watch: LedgerWatch, desk: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that has told all tells its last ledger again, and past that names a cursor of 0."""
+    asked: list[str | None] = []
+    told = SorobanServerAsync.get_transactions
+
+    async def rewound(
+        self: SorobanServerAsync, start: int | None, cursor: str | None, limit: int
+    ) -> GetTransactionsResponse:
+        asked.append(cursor)
+        if cursor == "0":
+            raise SorobanRpcErrorResponse(-32602, "invalid cursor")
+        found = await told(self, start, cursor, limit)
+        if not found.transactions:
+            return found.model_copy(update={"cursor": "0"})
+        if len(asked) % 2:
+            return found.model_copy(update={"cursor": str(found.transactions[-1].ledger << 32)})
+        return found
+
+    monkeypatch.setattr(
+        SorobanServerAsync,
+        "get_transactions",
+        lambda self, start_ledger=None, cursor=None, limit=None: rewound(
+            self, start_ledger, cursor, limit
+        ),
+    )
+    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
+    with ExitStack() as stack:
+        for envelope in envelopes:
+            seen = stack.enter_context(watch.expect(envelope.hash_hex(), 1))
+            await desk.send(envelope)
+            box.close_ledger()
+            assert (await asyncio.wait_for(seen, 5)).succeeded
+            await asyncio.sleep(0.1)
+    taken = [int(cursor) for cursor in asked if cursor is not None]
+    assert 0 not in taken
+    assert taken == sorted(taken)
+    # It never had to begin anew.
+    assert None not in asked[asked.index(str(taken[0])) :]

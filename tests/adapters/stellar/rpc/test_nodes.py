@@ -1,0 +1,118 @@
+"""Which node is asked, and which is sent to, when some of them fail or fall behind."""
+
+import pytest
+from stellar_sdk.soroban_rpc import GetNetworkResponse
+
+from adapters.stellar.finality import submissions
+from adapters.stellar.rpc.nodes import LAG_MAX_LEDGERS, Nodes, position
+from domain.errors import ChainUnavailable
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.testing.wallet import Wallet
+from tests.adapters.stellar.conftest import CHANNELS, plan
+
+CHANNEL = next(iter(CHANNELS.values()))
+
+
+async def test_a_question_that_one_node_fails_is_answered_by_the_next(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
+    plan(box, {"kind": "node_down", "node": 0})
+    for _ in range(6):
+        answer = await nodes.ask(lambda server: server.get_network())
+        assert isinstance(answer, GetNetworkResponse)
+    assert [node.failures for node in nodes.all] == [1, 0, 0]  # it rests, and is not asked again
+    assert nodes.all[0].rests
+
+
+async def test_a_node_that_has_rested_is_asked_again(box: StellarSandbox, nodes: Nodes) -> None:
+    plan(box, {"kind": "node_down", "node": 0, "times": 1})
+    await nodes.ask(lambda server: server.get_network())
+    nodes.all[0].rests_until = 0.0
+    for _ in range(3):
+        await nodes.ask(lambda server: server.get_network())
+    assert nodes.all[0].fit
+    assert nodes.all[0].failures == 0
+
+
+async def test_a_failing_node_is_left_alone_for_longer_and_longer(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
+    plan(box, {"kind": "node_down"})
+    rests = []
+    for _ in range(8):
+        with pytest.raises(ChainUnavailable):
+            await nodes.ask(lambda server: server.get_network())
+        rests.append(nodes.all[0].rests_until)
+    assert rests == sorted(rests)
+    assert nodes.all[0].failures == 8
+
+
+async def test_a_node_far_behind_is_not_asked_while_another_is_ahead(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
+    box.close_ledger(20)
+    plan(box, {"kind": "lagging_node", "node": 1, "value": 9})
+    await nodes.ask_node(nodes.all[0], position)
+    await nodes.ask_node(nodes.all[1], position)
+    assert nodes.all[1].lag == 9 > LAG_MAX_LEDGERS
+    for _ in range(6):
+        assert (await nodes.ask(position)).latest_ledger == nodes.highest
+    assert nodes.best() is not nodes.all[1]
+
+
+async def test_an_answer_older_than_what_is_needed_is_no_answer(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
+    box.close_ledger(20)
+    seen = (await nodes.ask(position)).latest_ledger
+    plan(box, {"kind": "lagging_node", "value": 2})
+    with pytest.raises(ChainUnavailable, match=f"behind {seen}"):
+        await nodes.ask(position, at_least=seen)
+    box.close_ledger(2)
+    assert (await nodes.ask(position, at_least=seen)).latest_ledger == seen
+
+
+async def test_the_same_bytes_go_to_another_node_each_time(
+    box: StellarSandbox, nodes: Nodes, desk: Wallet
+) -> None:
+    envelope = desk.build_payment(CHANNEL, 1).to_xdr()
+    second = nodes.all[1]
+    places = []
+    for _ in range(4):
+        await nodes.send(envelope, second)
+        places.append([len(node.queue.envelopes) for node in box.network.nodes])
+    assert places == [[0, 1, 0], [0, 1, 1], [1, 1, 1], [1, 1, 1]]
+
+
+async def test_bytes_are_not_sent_to_a_node_that_is_known_to_be_down(
+    box: StellarSandbox, nodes: Nodes, desk: Wallet
+) -> None:
+    plan(box, {"kind": "node_down", "node": 2})
+    envelope = desk.build_payment(CHANNEL, 1).to_xdr()
+    with pytest.raises(Exception, match="reset"):
+        await nodes.send(envelope, nodes.all[2])
+    for _ in range(2):
+        await nodes.send(envelope)
+    assert [len(node.queue.envelopes) for node in box.network.nodes] == [1, 1, 0]
+
+
+async def test_nodes_that_are_left_out_are_neither_asked_nor_sent_to(
+    box: StellarSandbox, nodes: Nodes, desk: Wallet
+) -> None:
+    envelope = desk.build_payment(CHANNEL, 1).to_xdr()
+    await nodes.send(envelope, nodes.all[0])
+    for node in nodes.all:
+        node.left_out = "it serves another network"
+    assert (await submissions.send(nodes, envelope)) == "UNKNOWN ChainUnavailable"
+    assert (
+        await submissions.send(nodes, desk.build_payment(CHANNEL, 2).to_xdr(), nodes.all[1])
+    ) == ("UNKNOWN ChainUnavailable")
+    with pytest.raises(ChainUnavailable, match="none may be asked"):
+        await nodes.ask(position)
+    assert [len(node.queue.envelopes) for node in box.network.nodes] == [1, 0, 0]
+
+
+def test_a_name_shows_the_host_and_nothing_else() -> None:
+    found = Nodes.at("https://rpc.example/v1/secret-key, http://two.example:8000/?key=secret")
+    assert [node.name for node in found.all] == ["node 1 (rpc.example)", "node 2 (two.example)"]
+    assert "secret" not in repr(found.all)

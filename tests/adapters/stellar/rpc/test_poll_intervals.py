@@ -1,0 +1,116 @@
+"""A watch keeps the pace of its network: few calls a ledger, and none seen late."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from statistics import mean
+from types import SimpleNamespace
+
+import pytest
+from stellar_sdk.soroban_rpc import GetTransactionsResponse
+
+from adapters.stellar.rpc import ledgers
+from adapters.stellar.rpc.ledgers import LedgerWatch
+from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.poll_intervals import PollInterval
+from stellar_sandbox.client import StellarSandbox
+
+LEDGERS = 60
+LEARNED = 5  # ledgers after which the pace is known
+
+
+class Film:
+    """A network whose ledgers close by a clock that only moves while the watch sleeps."""
+
+    def __init__(self, box: StellarSandbox, between: Callable[[], float]) -> None:
+        self.box, self.between = box, between
+        self.now, self.due = 1_000.0, 1_000.7
+        self.closed_at: dict[int, float] = {}
+
+    async def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+        while self.due <= self.now:
+            self.box.close_ledger()
+            self.closed_at[self.box.network.ledger.last_closed.sequence] = self.due
+            self.due += self.between()
+        await asyncio.sleep(0)
+
+
+async def played(
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, between: Callable[[], float]
+) -> tuple[list[int], list[float]]:
+    """Watch a network; return the pages asked for each ledger, and how late each was seen."""
+    film, pages, late = Film(box, between), dict[int, int](), dict[int, float]()
+    page = LedgerWatch._page
+
+    async def counting(self: LedgerWatch, node: Node) -> GetTransactionsResponse:
+        found = await page(self, node)
+        ledger = found.latest_ledger
+        pages[ledger] = pages.get(ledger, 0) + 1
+        late.setdefault(ledger, film.now - film.closed_at.get(ledger, film.now))
+        return found
+
+    monkeypatch.setattr(LedgerWatch, "_page", counting)
+    clock = SimpleNamespace(monotonic=lambda: film.now)
+    monkeypatch.setattr(ledgers, "time", clock, raising=False)
+    monkeypatch.setattr(
+        ledgers, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": film.sleep})
+    )
+    watch = LedgerWatch(nodes)
+    with watch.expect("00" * 32, 1):
+        while len(film.closed_at) < LEDGERS:
+            await asyncio.sleep(0)
+    await watch.close()
+    learned = sorted(film.closed_at)[LEARNED:-1]
+    return [pages.get(ledger, 0) for ledger in learned], [
+        late[ledger] for ledger in learned if ledger in late
+    ]
+
+
+async def test_a_ledger_of_five_seconds_takes_two_pages(
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages, late = await played(box, nodes, monkeypatch, lambda: 5.0)
+    assert max(pages) <= 3
+    assert mean(pages) <= 2.1
+    assert len(late) == len(pages)
+    assert max(late) <= 0.3
+
+
+async def test_ledgers_of_the_public_network_are_never_regular(
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(7)
+    pages, late = await played(box, nodes, monkeypatch, lambda: chance.uniform(5.0, 6.6))
+    assert mean(pages) <= 4
+    assert mean(late) <= 0.5
+    assert len(late) == len(pages)
+
+
+@pytest.mark.parametrize("seconds", [0.25, 1.0])
+async def test_ledgers_of_a_network_in_a_box_are_seen_as_soon_as_ever(
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    pages, late = await played(box, nodes, monkeypatch, lambda: seconds)
+    assert max(late) <= 0.25
+    assert max(pages) <= 4
+
+
+async def test_a_network_that_stood_still_is_followed_at_its_pace_again(
+    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gaps = iter([1.0] * 20 + [600.0] + [1.0] * 100)
+    pages, late = await played(box, nodes, monkeypatch, lambda: next(gaps))
+    assert max(late) <= 2.0
+    assert sorted(late)[-4] <= 0.25  # it is back in step after three
+    assert max(pages) <= 320  # while it stood still: a look every two seconds
+
+
+def test_a_node_that_lags_may_show_a_ledger_again() -> None:
+    pace = PollInterval()
+    for ledger, now in ((8, 0.0), (9, 1.0), (10, 2.0)):
+        assert pace.wait(ledger, now) > 0
+    pace.begin()  # another node is followed, and it is behind
+    for ledger, now in ((9, 2.5), (10, 3.2), (11, 3.4), (12, 4.0)):
+        assert pace.wait(ledger, now) > 0

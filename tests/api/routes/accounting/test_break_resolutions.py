@@ -1,0 +1,145 @@
+"""What a break left in suspense is cleared once, by an entry of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from adapters.postgres.accounting import invariants
+from adapters.postgres.database import Database
+from api.routes.accounting.break_resolutions import (
+    BreakResolutionView,
+    ResolveBreakBody,
+    resolve_break,
+    show_break_resolution,
+)
+from devstack.environment.stack import Stack
+from domain.access import Principal, Role
+from domain.accounting.break_resolutions import BreakResolutionOutcome
+from domain.accounting.breaks import AdjustmentKind, BreakKind, Closing
+from domain.accounting.reconciliation import Extent
+from domain.errors import Conflict, Invalid, NotFound
+from domain.sla.outages import Request
+from services.accounting.breaks.close_break import CloseBreak, close_break
+from tests.api.routes.accounting.test_reconciliation import found, held
+from tests.testkit import stacks
+from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, confirmed, told
+from tests.testkit.settlement.payment_factory import payment_owed
+
+STRANGER = "GSTRANGER"
+LOST = 30_000_000
+ADA = Principal("ada", Role.ADMIN)
+
+
+@pytest.fixture
+async def book(stack: Stack) -> AsyncIterator[Database]:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+        yield database
+
+
+@pytest.fixture
+def listener(book: Database) -> ReconciliationDriver:
+    made = ReconciliationDriver(book)
+    made.teller.extent_told = Extent(1, 1000)
+    return made
+
+
+async def unexpected_outflow(book: Database, listener: ReconciliationDriver) -> str:
+    """Money that left without a number; its break."""
+    listener.teller.transfers.append(told("bb" * 32, 500, None, LOST, STRANGER))
+    return (await found(book, listener))[BreakKind.UNEXPECTED_OUTFLOW]
+
+
+async def close(
+    book: Database, break_id: str, kind: AdjustmentKind = AdjustmentKind.SUSPENSE
+) -> None:
+    closing = Closing(kind, "looked at", "ada", datetime.now(UTC))
+    await close_break(book, CloseBreak(break_id, closing, Request("ada", "corr")))
+
+
+async def clear(
+    book: Database, break_id: str, outcome: BreakResolutionOutcome, who: str = "ada"
+) -> BreakResolutionView:
+    body = ResolveBreakBody(outcome=outcome, note="ticket 7")
+    return await resolve_break(break_id, body, book, Request(who, "corr"))
+
+
+async def check(book: Database) -> list[str]:
+    async with book.transaction() as connection:
+        broken = await invariants.check(connection, timedelta(days=36500))
+    return [f"{each.invariant}: {each.detail}" for each in broken]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "left"),
+    [
+        (BreakResolutionOutcome.RECOVERED, {}),
+        (BreakResolutionOutcome.WRITTEN_OFF, {"expense:reconciliation": LOST}),
+    ],
+)
+async def test_money_leaves_suspense_once(
+    book: Database,
+    listener: ReconciliationDriver,
+    outcome: BreakResolutionOutcome,
+    left: dict[str, int],
+) -> None:
+    break_id = await unexpected_outflow(book, listener)
+    await close(book, break_id)
+    assert (await held(book))["suspense:reconciliation"] == LOST
+    assert await show_break_resolution(break_id, book, ADA) is None
+    answers = await asyncio.gather(*(clear(book, break_id, outcome) for _ in range(3)))
+    assert (answers[0].amount, answers[0].amount_stroops) == ("3", str(LOST))
+    assert (
+        answers[0] == answers[1] == answers[2] == await show_break_resolution(break_id, book, ADA)
+    )
+    gone = {} if outcome is BreakResolutionOutcome.RECOVERED else {"treasury:bond": -LOST}
+    assert await held(book) == left | gone
+    assert await check(book) == []
+    async with book.autocommit() as connection:
+        leaves = await connection.scalars(
+            text("SELECT action FROM audit_entries WHERE subject = :id"),
+            {"id": f"break/{break_id}"},
+        )
+        assert list(leaves) == ["break.found", "break.closed", "break.resolved"]
+
+
+async def test_what_was_said_of_it_stands(book: Database, listener: ReconciliationDriver) -> None:
+    break_id = await unexpected_outflow(book, listener)
+    await close(book, break_id)
+    await clear(book, break_id, BreakResolutionOutcome.WRITTEN_OFF)
+    with pytest.raises(Conflict, match="was cleared by ada: written_off"):
+        await clear(book, break_id, BreakResolutionOutcome.RECOVERED)
+    with pytest.raises(Conflict, match="was cleared by ada: written_off"):
+        await clear(book, break_id, BreakResolutionOutcome.WRITTEN_OFF, "bob")
+    for statement in ("DELETE FROM break_resolutions", "UPDATE break_resolutions SET note = 'y'"):
+        with pytest.raises(IntegrityError):
+            async with book.transaction() as connection:
+                await connection.execute(text(statement))
+
+
+async def test_what_left_nothing_in_suspense_is_not_cleared(
+    book: Database, listener: ReconciliationDriver
+) -> None:
+    break_id = await unexpected_outflow(book, listener)
+    for _ in range(2):
+        with pytest.raises(Conflict, match="left nothing in suspense"):
+            await clear(book, break_id, BreakResolutionOutcome.RECOVERED)
+        await close(book, break_id, AdjustmentKind.NONE)
+    with pytest.raises(NotFound):
+        await clear(book, "brk_nobody", BreakResolutionOutcome.RECOVERED)
+    assert await held(book) == {}
+
+
+async def test_a_gain_is_not_a_loss(book: Database, listener: ReconciliationDriver) -> None:
+    """The book had paid what the chain never moved: that is still owed to somebody."""
+    payment = await payment_owed(book)
+    await confirmed(book, payment, "cc" * 32, 500)
+    break_id = (await found(book, listener))[BreakKind.MISSING_ON_CHAIN]
+    await close(book, break_id)
+    before = await held(book)
+    with pytest.raises(Invalid, match="the treasury holds more than the journal says"):
+        await clear(book, break_id, BreakResolutionOutcome.WRITTEN_OFF)
+    assert await held(book) == before

@@ -1,0 +1,107 @@
+"""What integrity_checks by the clock found can be read, and how old it is."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from adapters.postgres.accounting import integrity_checks
+from adapters.postgres.database import Database
+from api.dependencies import Page
+from api.routes.accounting.integrity_checks import (
+    ViolationView,
+    get_integrity_check,
+    list_violations,
+)
+from devstack.environment.stack import Stack
+from domain.access import Principal, Role
+from domain.accounting.integrity_checks import Violation, complete_kinds
+from domain.accounting.invariants import INVARIANT_DESCRIPTIONS, Invariant
+from tests.testkit import stacks
+from tests.testkit.api_client import eventually
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ADA = Principal("ada", Role.FINANCE)
+BROKEN = Violation(
+    Invariant.BALANCES_MATCH_POSTINGS, "expense:penalty USDC part 3", "the balance is missing"
+)
+LATE = Violation(Invariant.OBLIGATION_LIFECYCLE, "pay_1", "pending since long ago", overdue=True)
+
+
+@pytest.fixture
+async def book(stack: Stack) -> AsyncIterator[Database]:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+        yield database
+
+
+async def find(book: Database, at: datetime, *found: Violation) -> None:
+    late = sum(each.overdue for each in found)
+    async with book.transaction() as connection:
+        by_id = {each.id: each for each in found}
+        await integrity_checks.keep_violations(connection, by_id, complete_kinds(found), at)
+        await integrity_checks.keep(connection, at, timedelta(seconds=2), len(found) - late, late)
+
+
+async def listed(book: Database, **wanted: bool | Invariant) -> list[ViolationView]:
+    return (await list_violations(book, ADA, Page(1, 50), **wanted)).items  # type: ignore[arg-type]
+
+
+async def test_the_book_is_inspected_without_being_asked(api: httpx.AsyncClient) -> None:
+    async def inspected() -> bool:
+        return (await api.get("/integrity-checks")).json()["checked_at"] is not None
+
+    await eventually(inspected, "the book is inspected", 60)
+    shown = (await api.get("/integrity-checks")).json()
+    assert {
+        each["invariant"]: each["description"] for each in shown["invariants"]
+    } == INVARIANT_DESCRIPTIONS
+    age = datetime.now(UTC) - datetime.fromisoformat(shown["checked_at"])
+    assert age < timedelta(minutes=5)
+    assert (await api.get("/integrity-checks/violations")).status_code == 200
+
+
+async def test_a_book_that_nobody_looked_at_is_not_called_clean(book: Database) -> None:
+    shown = await get_integrity_check(book, ADA)
+    assert (shown.checked_at, shown.clean) == (None, None)
+
+
+async def test_what_breaks_a_promise_is_counted_there(book: Database) -> None:
+    await find(book, NOW, BROKEN, LATE)
+    shown = await get_integrity_check(book, ADA)
+    assert (shown.checked_at, shown.took_ms) == (NOW, 2000)
+    assert (shown.clean, shown.overdue) == (False, 1)
+    counts = {each.invariant: each.violations for each in shown.invariants}
+    assert counts == dict.fromkeys(Invariant, 0) | {Invariant.BALANCES_MATCH_POSTINGS: 1}
+
+
+async def test_findings_are_listed_by_what_they_are(book: Database) -> None:
+    await find(book, NOW, BROKEN, LATE)
+    later = NOW + timedelta(minutes=1)
+    await find(book, later, BROKEN)
+    (shown,) = await listed(book, unresolved=True)
+    assert shown == ViolationView(
+        id=BROKEN.id,
+        invariant=Invariant.BALANCES_MATCH_POSTINGS,
+        overdue=False,
+        subject=BROKEN.subject,
+        detail=BROKEN.detail,
+        found_at=NOW,
+        last_seen_at=later,
+        resolved_at=None,
+    )
+    (mended,) = await listed(book, unresolved=False)
+    assert (mended.id, mended.resolved_at) == (LATE.id, later)
+    assert [each.id for each in await listed(book, overdue=True)] == [LATE.id]
+    assert [each.id for each in await listed(book, overdue=False)] == [BROKEN.id]
+    assert [
+        each.id for each in await listed(book, invariant=Invariant.BALANCES_MATCH_POSTINGS)
+    ] == [BROKEN.id]
+    assert len(await listed(book)) == 2
+    assert (await get_integrity_check(book, ADA)).clean is False
+
+
+async def test_what_is_no_promise_is_refused_by_name(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/integrity-checks/violations", params={"invariant": "honest"})
+    assert answer.status_code == 422
+    assert "invariant" in answer.text

@@ -1,0 +1,185 @@
+"""Closing a break: what is booked leaves the treasury in the journal as it is on the chain, and once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from adapters.postgres import audit
+from adapters.postgres.accounting import breaks, journal
+from adapters.postgres.database import Database
+from api.routes.accounting.reconciliation import OwnerBody, assign_break
+from devstack.environment.stack import Stack
+from domain.accounting.breaks import (
+    AdjustmentKind,
+    BreakKind,
+    BreakRecord,
+    Closing,
+)
+from domain.accounting.reconciliation import GRACE_LEDGERS, Extent
+from domain.errors import Conflict, Invalid
+from domain.sla.outages import Request
+from services.accounting.breaks.close_break import CloseBreak, close_break
+from tests.testkit import stacks
+from tests.testkit.accounting.break_factory import tamper
+from tests.testkit.accounting.fake_chain_history import (
+    PAYER,
+    ReconciliationDriver,
+    confirmed,
+    told,
+)
+from tests.testkit.settlement.payment_factory import payment_owed
+
+LATEST = 1000
+OURS, THEIRS = "aa" * 32, "bb" * 32
+PAYEE = "GBENEFICIARY"
+
+
+@pytest.fixture
+async def book(stack: Stack) -> AsyncIterator[Database]:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+        yield database
+
+
+@pytest.fixture
+def listener(book: Database) -> ReconciliationDriver:
+    made = ReconciliationDriver(book)
+    made.teller.extent_told = Extent(1, LATEST)
+    return made
+
+
+async def found(book: Database, listener: ReconciliationDriver) -> dict[str, str]:
+    """Read and compare; the breaks that are open, by kind."""
+    await listener.reads()
+    await listener.compares()
+    async with book.autocommit() as connection:
+        rows = await connection.execute(
+            text("SELECT kind, id FROM breaks WHERE status = 'open' ORDER BY kind")
+        )
+        return {row.kind: row.id for row in rows}
+
+
+async def close(
+    book: Database, break_id: str, kind: AdjustmentKind, who: str = "ada"
+) -> BreakRecord:
+    closing = Closing(kind, "looked at", who, datetime.now(UTC))
+    return await close_break(book, CloseBreak(break_id, closing, Request(who, "corr")))
+
+
+async def held(book: Database) -> dict[str, int]:
+    async with book.autocommit() as connection:
+        rows = await journal.balances(connection)
+    return {row["account"]: int(row["balance_stroops"]) for row in rows if row["balance_stroops"]}
+
+
+async def on_chain(book: Database) -> int:
+    statement = "SELECT sum(amount_stroops) FROM chain_transfers WHERE from_address = :payer"
+    async with book.autocommit() as connection:
+        return int(await connection.scalar(text(statement), {"payer": PAYER}) or 0)
+
+
+async def test_a_transfer_that_becomes_a_duplicate_is_booked_once(
+    book: Database, listener: ReconciliationDriver
+) -> None:
+    """A stranger pays first; then the engine pays too, and both carry the payment's number."""
+    payment = await payment_owed(book)
+    number, amount = payment.number, payment.amount_stroops
+    listener.teller.transfers.append(told(THEIRS, 500, number, amount, PAYEE))
+    first = await found(book, listener)
+    await close(book, first[BreakKind.MISSING_IN_JOURNAL], AdjustmentKind.SUSPENSE)
+    await confirmed(book, payment, OURS, 600)
+    listener.teller.extent_told = Extent(1, LATEST + 1)
+    listener.teller.transfers.append(told(OURS, LATEST + 1, number, amount, PAYEE))
+    again = await found(book, listener)
+    assert set(again) == {BreakKind.DUPLICATE}
+    with pytest.raises(Conflict, match=first[BreakKind.MISSING_IN_JOURNAL]):
+        await close(book, again[BreakKind.DUPLICATE], AdjustmentKind.SUSPENSE)
+    await close(book, again[BreakKind.DUPLICATE], AdjustmentKind.NONE)
+    assert (await held(book))["treasury:bond"] == -(await on_chain(book)) == -2 * amount
+
+
+async def test_what_the_worker_will_book_is_not_booked_by_hand(
+    book: Database, listener: ReconciliationDriver
+) -> None:
+    """Its own bytes paid, and it was away for longer than it is given to come back."""
+    payment = await payment_owed(book)
+    await tamper(
+        book,
+        "INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)"
+        " VALUES (:hash, :hash, :id, 1, 'A', 100, 1)",
+        hash=OURS,
+        id=payment.id,
+    )
+    listener.teller.transfers.append(
+        told(OURS, LATEST - GRACE_LEDGERS, payment.number, payment.amount_stroops, PAYEE)
+    )
+    (break_id,) = (await found(book, listener)).values()
+    with pytest.raises(Conflict, match="the engine's own bytes"):
+        await close(book, break_id, AdjustmentKind.SUSPENSE)
+    await confirmed(book, payment, OURS, LATEST - GRACE_LEDGERS)
+    with pytest.raises(Conflict, match="the transfer was confirmed meanwhile"):
+        await close(book, break_id, AdjustmentKind.SUSPENSE)
+    await close(book, break_id, AdjustmentKind.NONE)
+    assert (await held(book))["treasury:bond"] == -(await on_chain(book))
+
+
+async def test_a_row_that_was_changed_moves_no_money_when_its_break_is_closed(
+    book: Database, listener: ReconciliationDriver
+) -> None:
+    """The entries say what the chain says; only the row beside them does not."""
+    payment = await payment_owed(book)
+    await confirmed(book, payment, OURS, 500)
+    listener.teller.transfers.append(told(OURS, 500, payment.number, payment.amount_stroops, PAYEE))
+    await tamper(
+        book,
+        "UPDATE payments SET amount_stroops = amount_stroops + 1, to_address = 'GTHIEF'"
+        " WHERE id = :id",
+        id=payment.id,
+    )
+    (break_id,) = (await found(book, listener)).values()
+    before = await held(book)
+    with pytest.raises(Invalid, match="no difference to post"):
+        await close(book, break_id, AdjustmentKind.SUSPENSE)
+    assert (await close(book, break_id, AdjustmentKind.NONE)).closed_by == "ada"
+    assert await held(book) == before
+
+
+async def test_what_entries_imagine_goes_to_suspense_once(
+    book: Database, listener: ReconciliationDriver
+) -> None:
+    payment = await payment_owed(book)
+    await confirmed(book, payment, OURS, 500)
+    (break_id,) = (await found(book, listener)).values()
+    closed = await close(book, break_id, AdjustmentKind.SUSPENSE)
+    assert await close(book, break_id, AdjustmentKind.SUSPENSE) == closed
+    after = await held(book)
+    assert after["suspense:reconciliation"] == -payment.amount_stroops
+    assert after.get("treasury:bond", 0) == -(await on_chain(book)) == 0
+    async with book.autocommit() as connection:
+        assert sum((await breaks.open_by_kind(connection)).values()) == 0
+
+
+async def test_two_who_close_a_break_at_once_close_it_once_and_it_is_known_who(
+    book: Database, listener: ReconciliationDriver
+) -> None:
+    listener.teller.transfers.append(told(THEIRS, 500, None, 7, "GSTRANGER"))
+    (break_id,) = (await found(book, listener)).values()
+    await assign_break(break_id, OwnerBody(owner="Ada"), book, Request("bob", "corr"))
+    said = await asyncio.gather(
+        *(close(book, break_id, AdjustmentKind.SUSPENSE, who) for who in ("ada", "eve")),
+        return_exceptions=True,
+    )
+    (closed,) = [each for each in said if isinstance(each, BreakRecord)]
+    (refused,) = [each for each in said if isinstance(each, Conflict)]
+    assert str(refused) == f"break {break_id} was closed by {closed.closed_by}"
+    assert (await held(book))["suspense:reconciliation"] == 7
+    async with book.autocommit() as connection:
+        trail = await audit.read_trail(connection, f"break/{break_id}")
+    assert [leaf["action"] for leaf in trail] == ["break.found", "break.assigned", "break.closed"]
+    assert trail[1]["evidence"]["owner"] == "Ada"
+    assert trail[2]["evidence"]["closed_by"] == closed.closed_by
+    assert trail[2]["evidence"]["entry_id"] == closed.entry_id
+    with pytest.raises(Conflict, match="is closed"):
+        await assign_break(break_id, OwnerBody(owner="Bob"), book, Request("bob", "corr"))

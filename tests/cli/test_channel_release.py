@@ -1,0 +1,139 @@
+"""`apexchainx channels release` for a channel that serves a batch: all who ride in it are released."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from temporalio.client import Client
+
+from activities.settlement.batches import BatchActivitiesImpl
+from adapters.postgres.database import Database
+from adapters.stellar.rail import Rail
+from devstack.environment.stack import Stack
+from domain.settlement.attempts import Attempt, AttemptOutcome, Observation
+from domain.settlement.batches import Batch, ObservedBatch
+from domain.settlement.payments import Payment
+from tests.cli.test_channels import close_circuit_breaker, released
+from tests.testkit.api_client import eventually
+from tests.testkit.settlement.batch_factory import (
+    CLASSIC,
+    NETTED,
+    gathered,
+    landed,
+    on_chain,
+    patiently,
+    states,
+)
+from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from workflows.batches import BatchWorkflow
+from workflows.payments import PaymentWorkflow
+
+
+@pytest.fixture(autouse=True)
+async def _breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
+    """A quarantine stops all new payments until somebody has looked; the next test is another day."""
+    yield
+    await close_circuit_breaker(api)
+
+
+async def quarantined(steps: BatchActivitiesImpl, batch: Batch, *, sent: bool) -> Attempt:
+    """A batch whose channel somebody believes to be used by unknown bytes."""
+    attempt: Attempt | None = (await patiently(steps.prepare_batch, batch)).attempt
+    assert attempt is not None
+    if sent:
+        await steps.submit_payment(attempt)
+        assert (await steps.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
+    foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
+    await steps.quarantine_batch(ObservedBatch(batch, attempt, foreign, NOW))
+    return attempt
+
+
+async def waiting_lives(temporal: Client, batch: Batch, *owed: Payment) -> list[str]:
+    """The lives that an operator's word has to reach; no worker plays them here."""
+    names = [f"payment/{payment.id}" for payment in owed]
+    for payment, name in zip(owed, names, strict=True):
+        await temporal.start_workflow(PaymentWorkflow.run, payment, id=name, task_queue="nobody")
+    name = f"batch/{batch.id}"
+    await temporal.start_workflow(BatchWorkflow.run, batch, id=name, task_queue="nobody")
+    return [name, *names]
+
+
+async def told_to_retry(temporal: Client, names: list[str]) -> list[str]:
+    """Which of these lives heard the signal; all of them are ended."""
+    told = []
+    for name in names:
+        handle = temporal.get_workflow_handle(name)
+        heard = [
+            event.workflow_execution_signaled_event_attributes.signal_name
+            async for event in handle.fetch_history_events()
+            if event.HasField("workflow_execution_signaled_event_attributes")
+        ]
+        if "retry" in heard:
+            told.append(name)
+        await handle.terminate()
+    return told
+
+
+async def test_nobody_in_a_batch_is_released_while_the_money_may_move_and_then_all_are(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, temporal: Client
+) -> None:
+    """The circuit breaker kept the bytes from being sent, so that nobody is even submitted."""
+    owed = [await payment_owed(database, "RELEASE", minutes) for minutes in (25, 30, 5)]
+    steps, batch = await gathered(database, rail, NETTED, *owed)
+    attempt = await quarantined(steps, batch, sent=False)
+    reason = "consumed by bytes we do not know"
+    assert await states(database, *owed) == [("quarantined", reason)] * 3
+    code, said = await released(stack, attempt)
+    assert code != 0
+    assert f"the money may still move until ledger {attempt.max_ledger}" in said
+    assert await states(database, *owed) == [("quarantined", reason)] * 3
+
+    async def dead() -> bool:
+        return await rail.latest_ledger() >= attempt.max_ledger
+
+    await eventually(dead, "the bytes are dead", 60)
+    names = await waiting_lives(temporal, batch, *owed)
+    code, said = await released(stack, attempt)
+    assert code == 0, said
+    assert "its signed bytes can never land" in said
+    code, said = await released(stack, attempt)
+    assert (code, [name for name in names if f"told {name} to go on" in said]) == (0, names), said
+    assert await told_to_retry(temporal, names) == names
+    assert [status for status, _ in await states(database, *owed)] == ["pending"] * 3
+    assert (await steps.prepare_batch(batch)).attempt is None
+
+    await close_circuit_breaker(api)
+    steps, again = await gathered(database, rail, CLASSIC, *owed)
+    await steps.confirm_batch(await landed(steps, again))
+    assert await states(database, *owed) == [("confirmed", None)] * 3
+    assert await on_chain(stack, *owed) == [1, 1, 1]
+
+
+async def test_what_is_left_of_a_batch_is_told_by_the_name_of_the_whole(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, temporal: Client
+) -> None:
+    """Survivors are lived for by the life of the batch that failed: it has to hear that they are paid."""
+    payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
+    penalty, reward = [await payment_owed(database, "LEFT", minutes) for minutes in (25, 5)]
+    steps, batch = await gathered(database, rail, CLASSIC, penalty, reward)
+    await patiently(steps.prepare_batch, batch)
+    url = stack.environment["STELLAR_RPC_URL"]
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as chain:
+        fault = {"kind": "removed_trustline", "address": payee}
+        (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
+        ejection = await steps.fail_batch(await landed(steps, batch))
+        (await chain.post("/faults", json={"faults": []})).raise_for_status()
+    assert ejection.again is not None
+    attempt = await quarantined(steps, ejection.again, sent=True)
+    names = await waiting_lives(temporal, batch, reward)
+    code, said = await released(stack, attempt)
+    assert code != 0
+    assert "the money moved, in transaction" in said
+    assert await told_to_retry(temporal, names) == names
+
+    seen = await steps.observe_payment(attempt)
+    await steps.confirm_batch(ObservedBatch(ejection.again, attempt, seen, NOW))
+    assert await states(database, reward) == [("confirmed", None)]
+    code, said = await released(stack, attempt)
+    assert (code, "no attempt is open on it" in said) == (0, True), said
+    assert await on_chain(stack, penalty, reward) == [0, 1]

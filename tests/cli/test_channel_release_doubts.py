@@ -1,0 +1,207 @@
+"""Releases where a chain in memory has moved on, or has forgotten."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from adapters.postgres.tables import chain_transfers
+from adapters.stellar.finality.proofs import Proofs
+from devstack.environment.stack import Stack
+from domain.errors import Conflict
+from domain.settlement.allocations import make_single_transfer
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    Observation,
+    ObservedAttempt,
+    SettlementRail,
+)
+from tests.simulation.properties import ScratchDatabase, make_scratch_database
+from tests.simulation.workflow_driver import play_temporal
+from tests.simulation.world import BENEFICIARY, CHANNEL_KEYS
+from tests.testkit.settlement.channel_release_scenario import FORGOTTEN, Scene, scene
+
+
+@pytest.fixture(scope="module")
+def book(stack: Stack) -> Iterator[ScratchDatabase]:
+    with pytest.MonkeyPatch.context() as patch:
+        play_temporal(patch)
+        with make_scratch_database(stack.environment["DATABASE_URL"]) as made:
+            yield made
+
+
+def test_bytes_signed_while_others_were_proven_dead_are_not_called_dead(
+    book: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof takes its time; the payment's life may sign again on the same sequence meanwhile."""
+
+    async def told(here: Scene) -> str:
+        attempt = await here.dead()
+        await here.world.close_circuit_breaker()
+        proven, signed = Proofs.is_dead_everywhere, list[Attempt]()
+
+        async def and_then_signed(proofs: Proofs, dead: Attempt) -> bool:
+            said = await proven(proofs, dead)
+            signed.append(await here.prepared())
+            return said
+
+        monkeypatch.setattr(Proofs, "is_dead_everywhere", and_then_signed)
+        with pytest.raises(Conflict) as refused:
+            await here.release(attempt)
+        assert signed[0].hash != attempt.hash
+        await here.world.steps.submit_payment(signed[0])
+        here.world.close_ledgers(2)
+        seen = await here.world.steps.observe_payment(signed[0])
+        await here.world.steps.confirm_payment(
+            ObservedAttempt(here.payment, signed[0], seen, datetime.now(UTC))
+        )
+        assert await here.status() == "confirmed"
+        assert len(here.world.witness()[here.payment.number]) == 1
+        return str(refused.value)
+
+    with scene(book) as here:
+        assert "was changed by another process meanwhile; read it again" in book.loop.run(
+            told(here)
+        )
+
+
+def test_what_the_book_saw_paid_is_not_paid_again_though_nodes_forgot(
+    book: ScratchDatabase,
+) -> None:
+    async def told(here: Scene, attempt: Attempt) -> str:
+        await here.reconciled()
+        await here.forgotten(attempt)
+        with pytest.raises(Conflict) as refused:
+            await here.release(attempt, evidence="nothing was found")
+        return str(refused.value)
+
+    with scene(book) as here:
+        attempt = book.loop.run(here.sent())
+        said = book.loop.run(told(here, attempt))
+        ((hash_, _),) = here.world.witness()[here.payment.number]
+        assert f"the money moved, in transaction {hash_} of ledger " in said
+        assert "must not be made again" in said
+        assert "will be confirmed" in said
+        assert here.workflow_ids.told == [f"payment/{here.payment.id}"]
+        assert book.loop.run(here.status()) == "quarantined"
+
+
+def test_what_strange_bytes_paid_is_not_paid_again(book: ScratchDatabase) -> None:
+    """Whoever holds our seeds has paid it by bytes we never stored, on another channel."""
+
+    async def told(here: Scene) -> tuple[str, str]:
+        attempt = await here.stolen()
+        other = next(key for key in CHANNEL_KEYS if key.public_key != attempt.channel)
+        sequence = (await here.world.rail.channel_sequences())[other.public_key] + 1
+        unexplained = await here.world.rail.sign(
+            [make_single_transfer(here.payment)],
+            SettlementRail.SOROBAN,
+            other.public_key,
+            sequence,
+            0,
+        )
+        await here.world.rail.send(unexplained.xdr)
+        here.world.close_ledgers(2)
+        await here.reconciled()
+        foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
+        await here.quarantine(attempt, foreign)
+        with pytest.raises(Conflict) as refused:
+            await here.release(attempt)
+        return unexplained.hash, str(refused.value)
+
+    with scene(book) as here:
+        hash_, said = book.loop.run(told(here))
+        assert f"transaction {hash_} of ledger " in said
+        assert "by other bytes than its own" in said
+        assert "must not be made again" in said
+        assert book.loop.run(here.status()) == "quarantined"
+
+
+def test_forgotten_ledgers_that_the_book_has_read_show_that_nothing_moved(
+    book: ScratchDatabase,
+) -> None:
+    async def told(here: Scene) -> dict[str, Any]:
+        attempt = await here.stolen()
+        here.world.close_ledgers(40)
+        await here.reconciled()
+        await here.forgotten(attempt)
+        await here.release(attempt)
+        return await here.leaf(attempt)
+
+    with scene(book) as here:
+        proof = book.loop.run(told(here))["proof"]
+        assert FORGOTTEN in proof
+        assert "reconciliation has read" in proof
+        assert book.loop.run(here.status()) == "pending"
+
+
+@pytest.mark.parametrize("landed", [True, False])
+@pytest.mark.parametrize("reads", ["nothing", "too little", "with a gap"])
+def test_what_nobody_remembers_is_released_by_nobodys_silence(
+    book: ScratchDatabase, reads: str, landed: bool
+) -> None:
+    """Whether it was paid or not, nothing here can tell: a person has to look elsewhere."""
+
+    async def told(here: Scene) -> str:
+        if reads != "nothing":
+            await here.reconciled()
+        attempt = await (here.sent() if landed else here.stolen())
+        await here.forgotten(attempt)
+        if reads == "with a gap":
+            await here.reconciled()
+        with pytest.raises(Conflict) as refused:
+            await here.release(attempt)
+        assert await here.status() == "quarantined"
+        assert here.workflow_ids.told == []
+        assert attempt.envelope_hash in str(refused.value)
+        return str(refused.value)
+
+    with scene(book) as here:
+        said = book.loop.run(told(here))
+        assert "no node remembers" in said
+        assert "--evidence" in said
+
+
+def test_what_an_archive_showed_releases_it_and_is_written_down(book: ScratchDatabase) -> None:
+    async def told(here: Scene) -> dict[str, Any]:
+        attempt = await here.stolen()
+        await here.forgotten(attempt)
+        await here.release(attempt, evidence="archive.example: a bump, no payment")
+        return await here.leaf(attempt)
+
+    with scene(book) as here:
+        evidence = book.loop.run(told(here))
+        assert evidence["seen_elsewhere"] == "archive.example: a bump, no payment"
+        assert FORGOTTEN in evidence["proof"]
+        assert book.loop.run(here.status()) == "pending"
+
+
+def test_money_that_bears_its_number_and_left_no_treasury_of_ours_hinders_nothing(
+    book: ScratchDatabase,
+) -> None:
+    """Anybody may send a treasury something under any number, or send back what was paid before."""
+
+    async def told(here: Scene) -> None:
+        attempt = await here.dead()
+        transfer = {
+            "position": "anybody",
+            "kind": "transfer",
+            "transaction_hash": token_hex(32),
+            "ledger": 7,
+            "closed_at": datetime.now(UTC),
+            "from_address": BENEFICIARY.public_key,
+            "to_address": here.payment.from_address,
+            "number": here.payment.number,
+            "amount_stroops": 1,
+        }
+        async with book.database.transaction() as connection:
+            await connection.execute(insert(chain_transfers).values(transfer))
+        await here.release(attempt)
+
+    with scene(book) as here:
+        book.loop.run(told(here))
+        assert book.loop.run(here.status()) == "pending"

@@ -1,0 +1,67 @@
+"""The benchmarks run on a real stack, and every outage they make is paid or called off."""
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+import httpx
+
+from devstack.environment.stack import Stack
+from tests.testkit.api_client import eventually
+
+
+async def bench(stack: Stack, *arguments: str) -> dict[str, Any]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli.main", "bench", *arguments, "--json"),
+        *("--data-dir", str(stack.directory.path)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ,
+    )
+    stdout, stderr = await asyncio.wait_for(process.communicate(), 120)
+    assert process.returncode == 0, stderr.decode()
+    told: dict[str, Any] = json.loads(stdout.splitlines()[-1])
+    return told
+
+
+async def test_lifecycles_are_measured_beside_bare_ones(
+    stack: Stack, api: httpx.AsyncClient
+) -> None:
+    subscribed = (await api.get("/webhooks")).json()
+    told = await bench(
+        stack,
+        *("lifecycle", "--rounds", "1", "--in-flight", "3", "--dispute-window", "0"),
+        *("--warm-up", "1", "--seconds", "6"),
+    )
+    assert told["problems"] == []
+    assert told["paid"] >= told["real"]["lives"] > 0
+    assert told["bare"]["lives"] > 0
+    assert told["ratio"] > 0
+    parts = {"postgres", "temporal", "stellar", "api", "worker", "settlement-worker", "client"}
+    assert set(told["real"]["cpu_ms_per_life"]) == parts
+    assert {"baseline-worker", "baseline-settlement-worker"} < set(told["bare"]["cpu_ms_per_life"])
+    assert (await api.get("/webhooks")).json() == subscribed, "the receiver's ended with it"
+
+
+async def test_declarations_are_timed_and_called_off(stack: Stack, api: httpx.AsyncClient) -> None:
+    told = await bench(stack, "declare", "--rate", "5", "--seconds", "2")
+    assert told["count"] == 10
+    assert 0 < told["p50_ms"] <= told["p95_ms"] <= told["max_ms"]
+
+    async def none_open() -> bool:
+        left = await api.get("/outages", params={"search": "Bench", "status": "open"})
+        return left.json()["total"] == 0
+
+    await eventually(none_open, "every outage is called off")
+
+
+async def test_a_check_of_the_book_is_measured_beside_a_plain_sum(stack: Stack) -> None:
+    told = await bench(stack, "ledger", "--postings", "3000", "--rounds", "2")
+    assert told["problems"] == []
+    assert abs(told["postings"] - 3000) < 50
+    assert len(told["check_rounds"]) == 2
+    assert told["check_seconds"] > told["scan_seconds"] > 0
+    assert told["ratio"] > 1
+    assert set(told["entries_per_second_by_writers"]) == {"1", "8"}

@@ -1,0 +1,137 @@
+"""What is a break, what is none yet, and where reading goes on."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.accounting.breaks import BreakKind
+from domain.accounting.reconciliation import (
+    GRACE_LEDGERS,
+    ChainSide,
+    ChainTransfer,
+    Extent,
+    Gap,
+    JournalSide,
+    Start,
+    Suspect,
+    judge,
+    start,
+)
+from domain.settlement.payments import Treasury
+
+LEDGER = 1000
+SEEN = ChainTransfer(
+    *("0004294967296-0000000000", "transfer", "aa", LEDGER, datetime(2026, 2, 1, tzinfo=UTC)),
+    *("GBOND", "GPAYEE", 7, 500),
+)
+CHAIN = ChainSide(SEEN, Treasury.BOND, 1, "pay_7", True)
+JOURNAL = JournalSide(7, "aa", "pay_7", 500, 500, Treasury.BOND, "GBOND", "GPAYEE")
+
+
+def kind_of(journal: JournalSide | None, chain: ChainSide | None) -> BreakKind | None:
+    found = judge(Suspect(journal, chain), LEDGER)
+    return None if found is None else found.kind
+
+
+def test_what_is_the_same_on_both_sides_is_no_break() -> None:
+    assert kind_of(JOURNAL, CHAIN) is None
+
+
+def test_what_only_the_book_says_is_missing_on_the_chain() -> None:
+    assert kind_of(JOURNAL, None) is BreakKind.MISSING_ON_CHAIN
+
+
+@pytest.mark.parametrize(
+    ("age", "ours", "wanted"),
+    [
+        (0, True, None),
+        (GRACE_LEDGERS - 1, True, None),
+        (GRACE_LEDGERS, True, BreakKind.MISSING_IN_JOURNAL),
+        (0, False, BreakKind.MISSING_IN_JOURNAL),
+    ],
+)
+def test_our_own_bytes_are_given_time_to_be_booked_and_others_are_not(
+    age: int, ours: bool, wanted: BreakKind | None
+) -> None:
+    seen = replace(SEEN, ledger=LEDGER - age)
+    assert kind_of(None, replace(CHAIN, transfer=seen, ours=ours)) is wanted
+
+
+@pytest.mark.parametrize(
+    "journal",
+    [
+        replace(JOURNAL, amount_stroops=501),
+        replace(JOURNAL, allocations_stroops=499),
+        replace(JOURNAL, to_address="GOTHER"),
+        replace(JOURNAL, from_address="GOTHER"),
+    ],
+)
+def test_amount_shares_payee_and_payer_must_be_the_same(journal: JournalSide) -> None:
+    assert kind_of(journal, CHAIN) is BreakKind.AMOUNT_DIFFERS
+
+
+def test_somebody_else_was_paid_so_the_payee_is_owed_again() -> None:
+    found = judge(Suspect(replace(JOURNAL, to_address="GRIGHT"), CHAIN), LEDGER)
+    assert found is not None
+    assert found.owed_to == "GRIGHT"
+
+
+@pytest.mark.parametrize(
+    ("journal", "chain", "unexplained"),
+    [
+        (JOURNAL, replace(CHAIN, nth=2), True),
+        (None, replace(CHAIN, payment_id=None), True),
+        (None, replace(CHAIN, ours=False), True),
+        (None, replace(CHAIN, transfer=replace(SEEN, ledger=LEDGER - GRACE_LEDGERS)), False),
+        (replace(JOURNAL, amount_stroops=501), CHAIN, False),
+        (replace(JOURNAL, amount_stroops=499), CHAIN, True),
+        (JOURNAL, None, False),
+    ],
+)
+def test_money_gone_by_a_hand_that_is_not_ours_is_strange(
+    journal: JournalSide | None, chain: ChainSide | None, unexplained: bool
+) -> None:
+    found = judge(Suspect(journal, chain), LEDGER)
+    assert found is not None
+    assert found.unexplained is unexplained
+
+
+def test_a_second_transfer_of_a_number_or_of_a_payment_is_a_duplicate_at_once() -> None:
+    assert kind_of(None, replace(CHAIN, nth=2)) is BreakKind.DUPLICATE
+    assert kind_of(None, replace(CHAIN, paid_otherwise=True)) is BreakKind.DUPLICATE
+
+
+@pytest.mark.parametrize(
+    ("seen", "payment_id"),
+    [
+        (replace(SEEN, number=None), None),
+        (replace(SEEN, number=2**64 - 1), None),
+        (replace(SEEN, kind="burn", to_address=None, number=None), None),
+        (replace(SEEN, kind="clawback", to_address=None), "pay_7"),
+    ],
+)
+def test_what_carries_no_number_of_ours_is_an_orphan(
+    seen: ChainTransfer, payment_id: str | None
+) -> None:
+    chain = replace(CHAIN, transfer=seen, payment_id=payment_id)
+    assert kind_of(None, chain) is BreakKind.UNEXPECTED_OUTFLOW
+
+
+@pytest.mark.parametrize(
+    ("read", "booked", "oldest", "wanted"),
+    [
+        (None, None, 1, Start(1, None)),
+        (None, None, 500, Start(500, None)),
+        (None, 600, 500, Start(500, None)),
+        (None, 400, 500, Start(500, Gap(400, 499))),
+        (700, 400, 500, Start(701, None)),
+        (499, 400, 500, Start(500, None)),
+        (498, 400, 500, Start(500, Gap(499, 499))),
+        (100, 100, 500, Start(500, Gap(101, 499))),
+    ],
+)
+def test_reading_goes_on_where_it_stopped_and_says_what_was_lost(
+    read: int | None, booked: int | None, oldest: int, wanted: Start
+) -> None:
+    assert start(read, booked, Extent(oldest, 900)) == wanted

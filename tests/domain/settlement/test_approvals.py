@@ -1,0 +1,107 @@
+"""Who may approve what: never the maker, never twice, never what is signed, only what it was."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.access import Principal, Role
+from domain.errors import Conflict, Forbidden, Invalid
+from domain.settlement.approvals import (
+    UNSIGNED,
+    ApprovalContext,
+    approve,
+    check_withdrawal,
+    digest,
+    needs_approval,
+)
+from domain.settlement.payments import Payment, PaymentStatus, Treasury
+from domain.sla.verdicts import PaymentType
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+PAYMENT = Payment(
+    "pay_1", 7, "OUT-1", 1, PaymentType.REWARD, 15_000_000_000, Treasury.POOL, "GPOOL", "GPAY", "c"
+)
+ADA = Principal("ada", Role.FINANCE)
+STANDING = ApprovalContext(PAYMENT, PaymentStatus.ON_HOLD, ("dan", "eve"), frozenset())
+ABOVE = 12_000_000_000
+
+
+def test_an_approval_says_who_and_what() -> None:
+    given = approve(STANDING, ADA, "seen", ABOVE)
+    assert (given.payment_id, given.approver, given.makers) == ("pay_1", "ada", ("dan", "eve"))
+    assert given.digest == digest(PAYMENT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "pay_2"},
+        {"number": 8},
+        {"amount_stroops": 15_000_000_001},
+        {"from_address": "GBOND"},
+        {"to_address": "GTHIEF"},
+    ],
+)
+def test_another_payment_has_another_digest(change: dict[str, object]) -> None:
+    assert digest(replace(PAYMENT, **change)) != digest(PAYMENT)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("role", "may"), [(Role.ADMIN, True), (Role.FINANCE, True), (Role.ENGINEER, False)]
+)
+def test_only_finance_and_admins_approve(role: Role, may: bool) -> None:
+    who = Principal("ada", role)
+    if may:
+        approve(STANDING, who, "", ABOVE)
+    else:
+        with pytest.raises(Forbidden, match="needs the role finance or admin"):
+            approve(STANDING, who, "", ABOVE)
+
+
+def test_the_preparer_is_no_approver_whatever_the_role() -> None:
+    for role in (Role.ADMIN, Role.FINANCE):
+        for name in ("dan", "eve"):
+            with pytest.raises(Forbidden, match=f"{name} caused payment pay_1"):
+                approve(STANDING, Principal(name, role), "", ABOVE)
+
+
+def test_nobody_approves_twice() -> None:
+    with pytest.raises(Conflict, match="ada has approved"):
+        approve(replace(STANDING, approvers={"ada"}), ADA, "", ABOVE)
+    approve(replace(STANDING, approvers={"bob"}), ADA, "", ABOVE)
+
+
+@pytest.mark.parametrize("status", set(PaymentStatus) - UNSIGNED)
+def test_what_is_signed_is_past_approving_and_past_withdrawing(status: PaymentStatus) -> None:
+    signed = replace(STANDING, status=status, approvers={"bob"})
+    with pytest.raises(Conflict, match=f"pay_1 is {status}"):
+        approve(signed, ADA, "", ABOVE)
+    with pytest.raises(Conflict, match=f"pay_1 is {status}"):
+        check_withdrawal(signed, Principal("bob", Role.FINANCE), None, NOW)
+
+
+def test_what_needs_no_approval_takes_none() -> None:
+    for above in (None, PAYMENT.amount_stroops, PAYMENT.amount_stroops + 1):
+        assert not needs_approval(PAYMENT, above)
+        with pytest.raises(Conflict, match="1500 USDC needs no approval"):
+            approve(STANDING, ADA, "", above)
+    assert needs_approval(PAYMENT, PAYMENT.amount_stroops - 1)
+
+
+def test_a_note_has_an_end() -> None:
+    approve(STANDING, ADA, "x" * 300, ABOVE)
+    with pytest.raises(Invalid, match="note: "):
+        approve(STANDING, ADA, "x" * 301, ABOVE)
+
+
+def test_one_withdraws_only_what_one_gave_and_not_while_it_is_being_signed() -> None:
+    approved = replace(STANDING, approvers={"ada"})
+    check_withdrawal(approved, ADA, None, NOW)
+    check_withdrawal(approved, ADA, NOW - timedelta(minutes=1), NOW)
+    with pytest.raises(Conflict, match="is being signed; repeat"):
+        check_withdrawal(approved, ADA, NOW - timedelta(seconds=29), NOW)
+    with pytest.raises(Conflict, match="is being signed; repeat"):
+        check_withdrawal(replace(approved, taken=True), ADA, None, NOW)
+    with pytest.raises(Conflict, match="bob has no approval"):
+        check_withdrawal(approved, Principal("bob", Role.FINANCE), None, NOW)

@@ -1,0 +1,33 @@
+"""Who asks again for a channel, and when: a crowd costs little, and no channel waits for long."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.settlement.channels import (
+    LOOK_AFTER_SECONDS,
+    LOOK_WITHIN_SECONDS,
+    QueuePosition,
+    find_missing,
+)
+
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "channels", "seconds"),
+    [
+        (0, 40, LOOK_AFTER_SECONDS),
+        (39, 40, LOOK_AFTER_SECONDS),
+        (400, 40, 10),
+        (400, 10, 40),
+        (100_000, 40, LOOK_WITHIN_SECONDS),
+        (0, 0, LOOK_WITHIN_SECONDS),
+    ],
+)
+def test_the_farther_behind_the_later_it_asks(ahead: int, channels: int, seconds: float) -> None:
+    assert (QueuePosition(ahead, channels).next_check(NOW) - NOW).total_seconds() == seconds
+
+
+def test_what_is_missing_keeps_its_order() -> None:
+    assert find_missing(["a", "b", "c"], ["b"]) == ["a", "c"]

@@ -1,0 +1,52 @@
+"""What was paid out of band is the payment only if it is exactly what is owed, and nothing else may pay it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.errors import Conflict, Invalid
+from domain.settlement.manual_matches import MATCHABLE, OutOfBandTransfer, check_manual_match
+from domain.settlement.payments import Payment, PaymentStatus, Treasury
+from domain.sla.verdicts import PaymentType
+
+OWED = Payment(
+    *("pay_1", 7, "OUT-1", 1, PaymentType.PENALTY, 10_000_000_000, Treasury.BOND),
+    *("GBOND", "GPAYEE", "corr"),
+)
+MADE = OutOfBandTransfer(
+    *("pay_1", 7, "0001-01", "transfer", "aa" * 32, 9, datetime(2026, 2, 1, tzinfo=UTC)),
+    *("GBOND", "GPAYEE", 10_000_000_000, False),
+)
+
+
+@pytest.mark.parametrize("status", MATCHABLE)
+def test_exactly_what_is_owed_is_the_payment(status: PaymentStatus) -> None:
+    check_manual_match(OWED, status, False, MADE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"amount_stroops": 10_000_000_001}, "its amount is 1000.0000001 and not 1000"),
+        ({"to_address": "GOTHER"}, "its payee is GOTHER and not GPAYEE"),
+        ({"to_address": None, "kind": "burn"}, "what it is is burn and not transfer"),
+        ({"from_address": "GPOOL"}, "its payer is GPOOL and not GBOND"),
+    ],
+)
+def test_what_differs_is_named(changes: dict[str, object], told: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        check_manual_match(OWED, PaymentStatus.ON_HOLD, False, replace(MADE, **changes))  # type: ignore[arg-type]
+    assert told in str(refused.value)
+    assert "Close its break with suspense" in str(refused.value)
+
+
+@pytest.mark.parametrize("status", sorted(set(PaymentStatus) - MATCHABLE))
+def test_what_the_engine_may_have_sent_is_not_adopted(status: PaymentStatus) -> None:
+    with pytest.raises(Conflict, match=f"payment pay_1 is {status}"):
+        check_manual_match(OWED, status, False, MADE)
+
+
+def test_what_holds_a_channel_is_not_adopted() -> None:
+    with pytest.raises(Conflict, match="may have bytes of its own"):
+        check_manual_match(OWED, PaymentStatus.BLOCKED, True, MADE)

@@ -1,0 +1,56 @@
+"""An objection says why; a decision corrects the time only when it upholds the objection."""
+
+import pytest
+
+from domain.errors import Invalid
+from domain.sla.disputes import (
+    NOTE_MAX,
+    REASON_MAX,
+    Dispute,
+    DisputeDecision,
+    check_decision,
+    check_dispute,
+)
+from domain.sla.outages import Request
+
+ASKED = Request("ops", "corr")
+
+
+@pytest.mark.parametrize("reason", ["x", "x" * REASON_MAX])
+def test_a_reason_is_given(reason: str) -> None:
+    check_dispute(Dispute("dsp_1", "OUT-1", reason, ASKED))
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * (REASON_MAX + 1)])
+def test_no_reason_or_a_novel_is_refused(reason: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        check_dispute(Dispute("dsp_1", "OUT-1", reason, ASKED))
+    assert refusal.value.field == "reason"
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        DisputeDecision("dsp_1", True, ASKED),
+        DisputeDecision("dsp_1", True, ASKED, mttr_minutes=0),
+        DisputeDecision("dsp_1", True, ASKED, mttr_minutes=2**32 - 1),
+        DisputeDecision("dsp_1", False, ASKED, "x" * NOTE_MAX),
+    ],
+)
+def test_good_rulings(decision: DisputeDecision) -> None:
+    check_decision(decision)
+
+
+@pytest.mark.parametrize(
+    ("decision", "field"),
+    [
+        (DisputeDecision("dsp_1", True, ASKED, "x" * (NOTE_MAX + 1)), "resolution_note"),
+        (DisputeDecision("dsp_1", True, ASKED, mttr_minutes=-1), "mttr_minutes"),
+        (DisputeDecision("dsp_1", True, ASKED, mttr_minutes=2**32), "mttr_minutes"),
+        (DisputeDecision("dsp_1", False, ASKED, mttr_minutes=5), "mttr_minutes"),
+    ],
+)
+def test_bad_rulings_are_refused(decision: DisputeDecision, field: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        check_decision(decision)
+    assert refusal.value.field == field

@@ -1,0 +1,136 @@
+"""An outage that cannot be true is refused by the name of the field; time is judged as agreed."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.errors import Invalid
+from domain.sla.outages import (
+    AMENDABLE_ALWAYS,
+    AMENDABLE_WHILE_DECLARED,
+    CLOCK_SKEW,
+    Location,
+    Outage,
+    Request,
+    Resolution,
+    amended,
+    check_amended,
+    check_outage,
+    check_resolution,
+)
+from domain.sla.verdicts import Severity
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+START = NOW - timedelta(hours=1)
+OUTAGE = Outage("OUT-1", "Tower 7", Severity.HIGH, START)
+ASKED = Request("ops", "corr")
+
+
+def test_a_plain_outage_passes() -> None:
+    check_outage(OUTAGE, NOW)
+
+
+@pytest.mark.parametrize("id_", ["A", "OUT-1738310400000", "a.b_c:d-e", "x" * 64])
+def test_good_ids(id_: str) -> None:
+    check_outage(replace(OUTAGE, id=id_), NOW)
+
+
+@pytest.mark.parametrize("id_", ["", "x" * 65, "-x", "a b", "a/b", "é", "a\n", "a\x00", "٣"])
+def test_ids_that_no_url_or_workflow_could_carry_are_refused(id_: str) -> None:
+    assert _field({"id": id_}) == "id"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"site_name": "  "}, "site_name"),
+        ({"site_name": "x" * 201}, "site_name"),
+        ({"site_id": "x" * 101}, "site_id"),
+        ({"description": "x" * 2001}, "description"),
+        ({"description": "a\x00b"}, "description"),
+        ({"assigned_to": "\x00"}, "assigned_to"),
+        ({"affected_services": ["x"] * 101}, "affected_services"),
+        ({"affected_services": ["x" * 201]}, "affected_services"),
+        ({"affected_subscribers": -1}, "affected_subscribers"),
+        ({"affected_subscribers": 2**53}, "affected_subscribers"),
+        ({"detected_at": START.replace(tzinfo=None)}, "detected_at"),
+        ({"detected_at": NOW + CLOCK_SKEW + timedelta(seconds=1)}, "detected_at"),
+    ],
+)
+def test_what_cannot_be_is_refused(change: dict[str, Any], field: str) -> None:
+    assert _field(change) == field
+
+
+def _field(change: dict[str, Any]) -> str:
+    with pytest.raises(Invalid) as refusal:
+        check_outage(replace(OUTAGE, **change), NOW)
+    return refusal.value.field
+
+
+def test_clocks_may_disagree_a_little() -> None:
+    check_outage(replace(OUTAGE, detected_at=NOW + CLOCK_SKEW), NOW)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "field"),
+    [
+        (Resolution(ASKED), "resolved_at"),
+        (Resolution(ASKED, START), "resolved_at"),
+        (Resolution(ASKED, START - timedelta(seconds=1)), "resolved_at"),
+        (Resolution(ASKED, NOW + timedelta(hours=1)), "resolved_at"),
+        (Resolution(ASKED, NOW.replace(tzinfo=None)), "resolved_at"),
+        (Resolution(ASKED, None, -1), "mttr_minutes"),
+        (Resolution(ASKED, None, 2**32), "mttr_minutes"),
+        # No calendar has that instant, and no step could ever write it down.
+        (Resolution(ASKED, None, 2**32 - 1), "mttr_minutes"),
+        (Resolution(ASKED, START, 5), "resolved_at"),
+    ],
+)
+def test_an_impossible_end_is_refused(resolution: Resolution, field: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        check_resolution(OUTAGE, resolution, NOW)
+    assert refusal.value.field == field
+
+
+def test_the_end_is_measured_unless_it_is_stated() -> None:
+    end = START + timedelta(minutes=15, seconds=59)
+    check_resolution(OUTAGE, Resolution(ASKED, end), NOW)
+    assert Resolution(ASKED, end).get_times(OUTAGE) == (end, 15)
+    assert Resolution(ASKED, end, 7).get_times(OUTAGE) == (end, 7)
+    stated = Resolution(ASKED, None, 7).get_times(OUTAGE)
+    assert stated == (START + timedelta(minutes=7), 7)
+
+
+def test_one_outage_has_one_fingerprint_and_any_change_another() -> None:
+    changes: list[dict[str, Any]] = [
+        {"id": "OUT-2"},
+        {"site_name": "Tower 8"},
+        {"severity": Severity.LOW},
+        {"detected_at": START + timedelta(microseconds=1)},
+        {"description": "x"},
+        {"affected_services": ["lte"]},
+        {"location": Location(1.0, 2.0)},
+        {"policy": "standard"},
+    ]
+    prints = {replace(OUTAGE, **change).fingerprint() for change in changes}
+    assert len(prints | {OUTAGE.fingerprint()}) == len(changes) + 1
+    assert replace(OUTAGE).fingerprint() == OUTAGE.fingerprint()
+
+
+def test_a_correction_reads_plain_json() -> None:
+    place = {"latitude": 51.5, "longitude": -0.1}
+    corrected = amended(OUTAGE, {"severity": "low", "location": place, "root_cause": "fibre cut"})
+    assert corrected == replace(OUTAGE, severity=Severity.LOW, location=Location(51.5, -0.1))
+
+
+def test_a_correction_is_held_to_the_rules_of_a_declaration() -> None:
+    with pytest.raises(Invalid, match="site_name: must not be empty"):
+        check_amended(OUTAGE, {"site_name": " "}, NOW)
+
+
+def test_what_a_verdict_rests_on_may_not_be_corrected_after_it() -> None:
+    assert AMENDABLE_ALWAYS < AMENDABLE_WHILE_DECLARED
+    assert not AMENDABLE_ALWAYS & {"severity", "site_name", "affected_services"}
+    assert not AMENDABLE_WHILE_DECLARED & {"id", "detected_at", "policy"}

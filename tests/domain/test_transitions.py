@@ -1,0 +1,110 @@
+"""Every state machine is a table: no dead ends but the last states, no way round a step."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from domain import webhooks
+from domain.accounting import breaks
+from domain.accounting.breaks import BreakStatus
+from domain.errors import Conflict, IllegalTransition
+from domain.settlement import attempts, payments
+from domain.settlement.attempts import AttemptStatus
+from domain.settlement.manual_matches import MATCHABLE
+from domain.settlement.payments import PaymentStatus
+from domain.sla import attestations, disputes, outages
+from domain.sla.attestations import AttestationStatus, CallStatus
+from domain.sla.disputes import DisputeStatus
+from domain.sla.outages import OutageStatus
+from domain.transitions import check_transition, sources
+from domain.webhooks import DeliveryStatus
+
+Table = Mapping[Any, frozenset[Any]]
+# noun: its table, where it begins, where it may end
+MACHINES: dict[str, tuple[Table, StrEnum, set[StrEnum]]] = {
+    "outages": (
+        outages.TRANSITIONS,
+        OutageStatus.DECLARED,
+        {OutageStatus.CLOSED, OutageStatus.CANCELLED},
+    ),
+    "payments": (payments.TRANSITIONS, PaymentStatus.PENDING, {PaymentStatus.CONFIRMED}),
+    "disputes": (
+        disputes.TRANSITIONS,
+        DisputeStatus.OPEN,
+        {DisputeStatus.RESOLVED, DisputeStatus.REJECTED, DisputeStatus.EXPIRED},
+    ),
+    "attempts": (
+        attempts.TRANSITIONS,
+        AttemptStatus.OPEN,
+        {AttemptStatus.SUCCEEDED, AttemptStatus.FAILED},
+    ),
+    "attestations": (
+        attestations.TRANSITIONS,
+        AttestationStatus.PENDING,
+        {AttestationStatus.ATTESTED},
+    ),
+    "calls": (
+        attestations.CALL_TRANSITIONS,
+        CallStatus.OPEN,
+        {CallStatus.REJECTED, CallStatus.FAILED, CallStatus.EXPIRED, CallStatus.LOST},
+    ),
+    "breaks": (breaks.TRANSITIONS, BreakStatus.OPEN, {BreakStatus.CLOSED}),
+    "webhooks": (webhooks.TRANSITIONS, DeliveryStatus.PENDING, {DeliveryStatus.SUCCESS}),
+}
+
+
+def _reached(table: Table, begin: StrEnum) -> set[StrEnum]:
+    found, new = {begin}, {begin}
+    while new:
+        new = {to for state in new for to in table[state]} - found
+        found |= new
+    return found
+
+
+@pytest.mark.parametrize("noun", MACHINES)
+def test_every_state_is_in_the_table_and_can_be_reached(noun: str) -> None:
+    table, begin, ends = MACHINES[noun]
+    assert set(table) == set(type(begin))
+    assert _reached(table, begin) == set(table)
+    assert {state for state, nexts in table.items() if not nexts} == ends
+    assert all(state not in nexts for state, nexts in table.items())
+
+
+@pytest.mark.parametrize("noun", MACHINES)
+def test_a_move_is_allowed_or_refused_as_the_table_says(noun: str) -> None:
+    table, _, _ = MACHINES[noun]
+    for now in table:
+        for to in table:
+            if to in table[now]:
+                check_transition("it", table, now, to)
+                assert now in sources(table, to)
+            else:
+                assert now not in sources(table, to)
+                with pytest.raises(IllegalTransition, match=f"it is {now} and may not become {to}"):
+                    check_transition("it", table, now, to)
+
+
+def test_money_is_never_confirmed_that_was_not_sent() -> None:
+    """Or adopted, which only what the engine has not sent can be."""
+    confirmable = set(sources(payments.TRANSITIONS, PaymentStatus.CONFIRMED))
+    assert {PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED} == payments.SENT
+    assert confirmable == payments.SENT | MATCHABLE
+    assert payments.SENT.isdisjoint(MATCHABLE)
+    # With the circuit breaker open what is signed is not sent, and its channel may still be used by others;
+    # what is on hold or blocked may have been signed, and keep a channel where its bytes died.
+    assert PaymentStatus.PENDING not in sources(payments.TRANSITIONS, PaymentStatus.QUARANTINED)
+    # Bytes that one node called dead may be in a ledger after all.
+    signed = {PaymentStatus.PREPARED, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED}
+    assert set(sources(payments.TRANSITIONS, PaymentStatus.SUBMITTED)) == signed
+
+
+def test_nothing_is_settled_that_was_not_open_to_disputes() -> None:
+    before = set(sources(outages.TRANSITIONS, OutageStatus.SETTLING))
+    assert before == {OutageStatus.DISPUTABLE, OutageStatus.DISPUTED}
+    assert sources(outages.TRANSITIONS, OutageStatus.CANCELLED) == [OutageStatus.DECLARED]
+
+
+def test_an_illegal_move_is_a_conflict_to_its_caller() -> None:
+    assert issubclass(IllegalTransition, Conflict)

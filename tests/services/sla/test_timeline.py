@@ -1,0 +1,92 @@
+"""The story of an outage: every step, in order, each bound to the audit trail by its hash."""
+
+import asyncio
+import json
+import re
+import runpy
+import shutil
+import subprocess
+from pathlib import Path
+
+import httpx
+from sqlalchemy import select
+
+from adapters.postgres.database import Database
+from adapters.postgres.tables import audit_entries
+from domain.audit import leaf_hash
+from tests.testkit.api_client import declare, settled
+
+
+async def test_a_settled_outage_tells_its_whole_story(api: httpx.AsyncClient) -> None:
+    outage = await settled(api)
+    items = (await api.get(f"/outages/{outage['id']}/timeline")).json()["items"]
+    steps = [item["step"] for item in items if item["leaf_hash"]]
+    assert steps == [
+        "outage.declared",
+        "outage.judged",
+        "payment.owed",
+        "payment.confirmed",
+        "outage.closed",
+    ]
+    assert [item["at"] for item in items] == sorted(item["at"] for item in items)
+    # What the engine does by itself belongs to the request that declared the outage.
+    asked = [item["correlation_id"] for item in items if item["actor"] == "engine"]
+    assert asked == [outage["correlation_id"]] * 3
+    assert items[1]["evidence"]["mttr_basis"] == "measured"
+    assert items[3]["evidence"]["transaction_hash"] == outage["payment"]["transaction_hash"]
+
+
+async def test_each_step_can_be_held_against_the_trail(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    outage = await settled(api)
+    items = (await api.get(f"/outages/{outage['id']}/timeline")).json()["items"]
+    subject = f"outage/{outage['id']}"
+    async with database.transaction() as connection:
+        leaves = await connection.scalars(
+            select(audit_entries.c.content)
+            .where(audit_entries.c.subject == subject)
+            .order_by(audit_entries.c.sequence)
+        )
+        hashes = [leaf_hash(content).hex() for content in leaves]
+    assert [item["leaf_hash"] for item in items if item["leaf_hash"]] == hashes
+
+
+async def test_an_outage_just_declared_has_one_step(api: httpx.AsyncClient) -> None:
+    outage_id = await declare(api)
+    story = (await api.get(f"/outages/{outage_id}/timeline")).json()
+    assert (story["outage_id"], len(story["items"])) == (outage_id, 1)
+    assert story["items"][0]["evidence"]["policy_digest"]
+
+
+async def test_there_is_no_story_of_nothing(api: httpx.AsyncClient) -> None:
+    assert (await api.get("/outages/nothing/timeline")).status_code == 404
+
+
+async def test_anyone_can_compute_the_hash_of_an_entry_again(
+    api: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """By the lines that docs/audit.md gives a reader, in Python and, where there is node, JavaScript."""
+    outage_id = await declare(api, site_name="Zürich 7 \U0001f600", location=None)
+    amended = {
+        "location": {"latitude": 51.0, "longitude": -1e-7},
+        "affected_subscribers": 2**53 - 1,
+    }
+    answer = await api.put(f"/outages/{outage_id}", json=amended)
+    assert answer.status_code == 200, answer.text
+    answer = await api.get(f"/outages/{outage_id}/timeline")
+    items = [item for item in answer.json()["items"] if item["leaf_hash"]]
+    assert [item["step"] for item in items] == ["outage.declared", "outage.amended"]
+    hashes = [item["leaf_hash"] for item in items]
+    document = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+    (python,) = re.findall(r"```python\n(.+?)```", document, re.DOTALL)
+    (javascript,) = re.findall(r"```javascript\n(.+?)```", document, re.DOTALL)
+    copied = tmp_path / "copied.py"
+    copied.write_text(python)
+    assert [runpy.run_path(str(copied))["leaf_hash"](item) for item in items] == hashes
+    if node := shutil.which("node"):
+        ask = "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(leafHash)))"
+        arguments = ("-e", javascript + ask, json.dumps(items))
+        ran = await asyncio.create_subprocess_exec(node, *arguments, stdout=subprocess.PIPE)
+        out, _ = await ran.communicate()
+        assert json.loads(out) == hashes

@@ -1,0 +1,306 @@
+"""The rules that a schedule of batches is drawn from, and what must hold after each of them."""
+
+from time import time_ns
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition
+
+from activities.settlement.batches import BatchActivitiesImpl
+from adapters.failpoints import POINTS
+from domain.reasons import ReasonCode
+from domain.settlement.attempts import SettlementRail
+from domain.settlement.batches import Plan
+from stellar_sandbox.faults.fault_plan import Fault
+from tests.simulation.batch_world import (
+    FATES,
+    MEMBERS_MAX,
+    TRANSFERS,
+    BatchWorld,
+)
+from tests.simulation.properties import (
+    KEPT,
+    KINDS,
+    ScratchDatabase,
+    fields,
+)
+from tests.simulation.recorded_schedules import Recorded, initialize, rule
+from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun
+from tests.simulation.world import (
+    BENEFICIARY,
+    CHANNEL_KEYS,
+    CHANNELS,
+    PROVIDER,
+)
+
+ROUNDS_TO_REST = 16
+NETTED = Plan(SettlementRail.CLASSIC, 3600)
+PLANS = st.sampled_from(
+    [Plan(SettlementRail.CLASSIC, 0), NETTED, Plan(SettlementRail.SOROBAN, 3600)]
+)
+PAYEES = st.sampled_from([PROVIDER.public_key, BENEFICIARY.public_key])
+# What happens to a payee between the signature and the ledger.
+AT_FAULT = st.sampled_from(
+    [
+        Fault(kind, address=payee.public_key)
+        for kind in ("removed_trustline", "frozen_trustline", "frozen_key")
+        for payee in (PROVIDER, BENEFICIARY)
+    ]
+)
+
+
+class Together(Recorded):
+    """A signer, a network, payments that go together, and everything that can happen to them."""
+
+    book: ClassVar[ScratchDatabase]
+    signer: ClassVar[type[BatchActivitiesImpl]] = BatchActivitiesImpl
+
+    def do(self, work: Any) -> Any:
+        return self.book.loop.run(work)
+
+    @initialize(payments=st.integers(1, MEMBERS_MAX), plan=PLANS)
+    def owe(self, payments: int, plan: Plan) -> None:
+        self.world = BatchWorld(self.book.database, self.signer, plan)
+        run = f"{next(self.book.schedules)}-{uuid4().hex[:8]}"
+        # Nothing an earlier schedule used, and room for many transactions.
+        self.do(self.world.begin(time_ns() >> 8, run, payments))
+        self.book.met["schedules"] += 1
+        self.book.met[f"{plan.rail} {'netted' if plan.netting_window_seconds else 'gross'}"] += 1
+
+    def payment(self, which: int) -> WorkflowRun:
+        return self.world.lives[which % len(self.world.lives)]
+
+    def batch(self, which: int) -> WorkflowRun:
+        batches = [*self.world.batches.values()]
+        return batches[which % len(batches)] if batches else self.payment(which)
+
+    @rule(which=st.integers(0, MEMBERS_MAX - 1), ready=st.booleans())
+    def make_ready_and_gather(self, which: int, ready: bool) -> None:
+        for life in self.world.lives if ready else [self.payment(which)]:
+            self.do(self.world.advance(life))
+        self.do(self.world.gather())
+        self.look()
+
+    @rule(which=st.integers(0, 3), steps=st.integers(1, 4))
+    def advance(self, which: int, steps: int) -> None:
+        for _ in range(steps):
+            self.do(self.world.advance(self.batch(which)))
+            self.look()
+
+    @rule(which=st.integers(0, 3), ledgers=st.integers(1, 3))
+    def advance_with_time(self, which: int, ledgers: int) -> None:
+        self.do(self.world.advance(self.batch(which)))
+        self.world.close_ledgers(ledgers)
+        self.look()
+
+    @rule(which=st.integers(0, MEMBERS_MAX - 1))
+    def advance_a_payment(self, which: int) -> None:
+        self.do(self.world.advance(self.payment(which)))
+        self.look()
+
+    @rule(which=st.integers(0, 3))
+    def run_a_step_twice(self, which: int) -> None:
+        self.book.met["overlap"] += 1
+        self.do(self.world.advance(self.batch(which), runs=2))
+        self.look()
+
+    @rule()
+    def gather_what_is_lost(self) -> None:
+        """A gathering that starts over gives batches under way a second life beside the first."""
+        self.book.met["twins"] += 1
+        self.do(self.world.gather(again=True))
+
+    @rule(fault=AT_FAULT, which=st.integers(0, 3), mended=st.booleans())
+    def fail_in_a_ledger(self, fault: Fault, which: int, mended: bool) -> None:
+        """Sign, let a payee change, and send: operations fail, unless all is well in time."""
+        life = self.batch(which)
+        self.do(self.world.advance(life))
+        self.world.plan([Fault(**fields(fault))], 0)
+        self.do(self.world.advance(life))
+        if mended:
+            self.world.plan([], 0)
+        self.world.close_ledgers(2)
+        for _ in range(2):
+            self.do(self.world.advance(life))
+        self.book.met[f"fault {fault.kind}"] += 1
+        self.look()
+
+    @rule(
+        which=st.integers(0, 3),
+        point=st.sampled_from(POINTS),
+        tries=st.integers(3, 8),
+        kept=KEPT,
+        down=st.sampled_from([0, 1, 30]),
+    )
+    def die(self, which: int, point: str, tries: int, kept: float, down: int) -> None:
+        """Go on until the signer dies at the point, or for so many steps; it is away for a while."""
+        died = not self.do(self.world.gather(crash_at=point))
+        for _ in range(tries):
+            if died:
+                self.book.met["crash"] += 1
+                self.book.met[f"crash {point}"] += 1
+                break
+            died = not self.do(self.world.advance(self.batch(which), crash_at=point))
+            self.world.close_ledgers(1)
+        self.world.close_ledgers(down)
+        self.do(self.world.restart(lambda recorded: round(recorded * kept)))
+        self.look()
+
+    @rule(ledgers=st.sampled_from([1, 1, 2, 3, 5, 8, 30]))
+    def close(self, ledgers: int) -> None:
+        self.world.close_ledgers(ledgers)
+        self.look()
+
+    @rule(faults=st.lists(KINDS, max_size=3), seed=st.integers(0, 7))
+    def misbehave(self, faults: list[Fault], seed: int) -> None:
+        # A plan counts down what is left of a fault, so each has its own.
+        self.world.plan([Fault(**fields(fault)) for fault in faults], seed)
+        for fault in faults:
+            self.book.met[f"fault {fault.kind}"] += 1
+        self.look()
+
+    @rule(address=PAYEES, found=st.booleans())
+    def lose_a_payee(self, address: str, found: bool) -> None:
+        """Or find one again."""
+        if found:
+            self.world.find(address)
+        else:
+            self.book.met["payee gone"] += 1
+            self.world.lose(address)
+
+    @rule(address=PAYEES, found=st.booleans())
+    def leave_out(self, address: str, found: bool) -> None:
+        """Who is gone before the signature is left out, and may be back at once."""
+        for life in self.world.lives:
+            self.do(self.world.advance(life))
+        self.world.lose(address)
+        self.do(self.world.gather())
+        for _ in range(2):
+            for batch in self.world.running():
+                self.do(self.world.advance(batch))
+        if found:
+            self.world.find(address)
+        self.look()
+
+    @rule(opened=st.booleans())
+    def switch_the_circuit_breaker(self, opened: bool) -> None:
+        if opened:
+            self.book.met["breaker"] += 1
+        self.do(self.world.open_circuit_breaker() if opened else self.world.close_circuit_breaker())
+
+    @rule(which=st.integers(0, MEMBERS_MAX - 1))
+    def retry(self, which: int) -> None:
+        self.payment(which).hear("retry")
+        self.batch(which).hear("retry")
+
+    @precondition(lambda self: not self.world.foreign)
+    @rule(which=st.integers(0, CHANNELS - 1), rare=st.integers(0, 1))
+    def use_a_channel(self, which: int, rare: int) -> None:
+        if rare == 0:
+            self.book.met["foreign"] += 1
+            self.do(self.world.use_channel(CHANNEL_KEYS[which]))
+            self.look()
+
+    def look(self) -> None:
+        """At most once, always; and never more or less than is owed."""
+        for payment_id, seen in self.world.credited().items():
+            assert len(seen) <= 1, f"paid {len(seen)} times: {payment_id} by {seen}"
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.do(self.rest())
+
+    async def rest(self) -> None:
+        """The network is well again, parked payments are retried: all come to an end."""
+        world = self.world
+        world.plan([], 0)
+        for turn in range(ROUNDS_TO_REST):
+            await world.close_circuit_breaker()
+            for life in world.lives:
+                await self.finish(life, 3)
+            await world.gather(again=turn == 0)
+            # A transaction of the soroban rail carries one transfer: each has its turn.
+            for _ in world.lives[1:] if world.putting.transfers_max == 1 else ():
+                await world.gather()
+            for batch in [*world.batches.values()]:
+                # A batch that fails once, and what is left of it.
+                await self.finish(batch, 24)
+            if await self.at_rest(turn):
+                break
+            world.close_ledgers(3)
+        self.look()
+        await self.settled()
+        await world.rail.watch.close()
+
+    async def finish(self, life: WorkflowRun, steps: int) -> None:
+        stuck = 0
+        for _ in range(steps):
+            before = life.asks
+            if before is None or life.quarantined:
+                return
+            await self.world.advance(life)
+            stuck = stuck + 1 if life.asks is before else 0
+            if isinstance(life, BatchWorkflowRun):
+                self.world.close_ledgers(1)
+            if stuck > 2 or (before.step == "wait" and not isinstance(life, BatchWorkflowRun)):
+                return
+
+    async def at_rest(self, turn: int) -> bool:
+        """Nobody is under way; whoever is blocked was tried again for some turns."""
+        left = [life.payment.id for life in self.world.lives if life.asks is not None]
+        if not left:
+            return True
+        fates = await self.fates()
+        ends = {fates[payment_id].status for payment_id in left}
+        return ends <= {"quarantined"} or (turn > 3 and ends <= {"quarantined", "blocked"})
+
+    async def fates(self) -> dict[str, Any]:
+        async with self.book.database.autocommit() as connection:
+            ids = [life.payment.id for life in self.world.lives]
+            return {row.id: row for row in await connection.execute(FATES, {"ids": ids})}
+
+    async def settled(self) -> None:
+        """Nothing is lost, the book says what the chain says, and it is balanced."""
+        credited, fates = self.world.credited(), await self.fates()
+        for life in self.world.lives:
+            row, seen = fates[life.payment.id], credited[life.payment.id]
+            self.book.met[row.status] += 1
+            taken = {(channel, sequence) for channel, sequence, live, _ in row.pairs or [] if live}
+            if taken & self.world.foreign:
+                assert row.status == "quarantined", f"went on after unknown bytes: {row}"
+            if row.status == "confirmed":
+                assert seen == [row.transaction_hash], f"confirmed and not paid: {row}, {seen}"
+                assert row.out == -life.payment.amount_stroops, "posted otherwise than paid"
+                assert life.receipt is not None, f"nobody told the life: {life.recorded}"
+                assert life.receipt.transaction_hash == row.transaction_hash
+                continue
+            assert row.out == 0, "posted and not confirmed"
+            if row.status == "quarantined":
+                assert self.world.foreign or self.world.forgetful, "quarantined without cause"
+                continue
+            assert row.status == "blocked", f"lost: {row}, on the chain {seen}"
+            assert seen == [], "parked and paid"
+            self.blocked_with_cause(life, row.reason_code)
+        await self.proven_allocation_by_allocation()
+
+    def blocked_with_cause(self, life: WorkflowRun, code: str | None) -> None:
+        if life.payment.to_address in self.world.gone:
+            self.book.met["blocked: payee gone"] += 1
+            return
+        assert code == ReasonCode.TREASURY_UNDERFUNDED, f"parked for ever: {code}"
+
+    async def proven_allocation_by_allocation(self) -> None:
+        """The book's allocations of each transfer sum to what the chain has moved."""
+        async with self.book.database.autocommit() as connection:
+            ids = [life.payment.id for life in self.world.lives]
+            rows = await connection.execute(TRANSFERS, {"ids": ids})
+            booked = {(row.transaction_hash, row.number): row.amount for row in rows}
+        moved = {
+            (hash_, number): amount
+            for number, seen in self.world.witness().items()
+            for hash_, amount in seen
+        }
+        unknown = {place: amount for place, amount in moved.items() if place not in booked}
+        assert booked.items() <= moved.items(), f"allocations {booked} of transfers {moved}"
+        assert not unknown or self.world.forgetful or self.world.foreign, f"unbooked: {unknown}"

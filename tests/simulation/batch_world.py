@@ -1,0 +1,200 @@
+"""
+A settlement in one process whose payments go together: who is ready is gathered, batches have
+workflows of their own, and a sum on the chain tells by itself whose money was in it.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import text
+
+from activities.settlement import batches as batch_steps
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.limits import SigningGate
+from activities.settlement.payments import PaymentActivitiesImpl
+from adapters.postgres.database import Database
+from devstack.bench import seed_payments
+from domain.settlement.batches import Batch, FormBatchesInput, Plan
+from domain.settlement.payments import BlockPaymentInput
+from stellar_sandbox.faults.fault_plan import Fault
+from stellar_sandbox.ledger.entries import AccountEntry, TrustLineEntry
+from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun
+from tests.simulation.world import (
+    GENESIS,
+    POOL,
+    XLM,
+    Crash,
+    SimulatedWorld,
+    dying,
+)
+
+MADE_OF = 10_000_000
+MEMBERS_MAX = 7
+# Room for three rewards and what tells them apart, and not for a fourth.
+POOL_STROOPS = 3 * XLM + (2 << MEMBERS_MAX)
+FATES = text(
+    """
+    SELECT p.id, p.status, p.reason_code, p.status_reason, p.transaction_hash,
+           (SELECT json_agg(json_build_array(a.channel, a.sequence, s.live, a.status) ORDER BY a.opened_at)
+            FROM allocations s JOIN attempts a ON (a.payment_id, a.n) = (s.lead_payment_id, s.n)
+            WHERE s.payment_id = p.id) AS pairs,
+           (SELECT coalesce(sum(g.amount_stroops), 0) FROM entries e
+            JOIN postings g ON g.entry_id = e.id
+            WHERE e.payment_id = p.id AND g.account LIKE 'treasury:%') AS out
+    FROM payments p WHERE p.id = ANY(:ids)
+    """
+)
+# What each transfer of a transaction is made of, as the book has it.
+TRANSFERS = text(
+    """
+    SELECT p.transaction_hash, s.number, sum(s.amount_stroops) AS amount
+    FROM payments p JOIN allocations s ON s.payment_id = p.id AND s.live
+    WHERE p.id = ANY(:ids) AND p.status = 'confirmed' GROUP BY 1, 2
+    """
+)
+
+
+def patch_batching(patch: Any) -> None:
+    """Let a look for payments that are ready be one look, when every window has passed."""
+    ticks = iter(range(0, 10**9, 40))
+    patch.setattr(batch_steps, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    patch.setattr(batch_steps, "asyncio", SimpleNamespace(sleep=_yield))
+    patch.setattr(batch_steps, "datetime", SimpleNamespace(now=_later))
+    told = SimpleNamespace(info=lambda: SimpleNamespace(attempt=1), heartbeat=lambda: None)
+    patch.setattr(batch_steps, "activity", told)
+
+
+async def _yield(_seconds: float) -> None:
+    return None
+
+
+def _later(_zone: Any = UTC) -> datetime:
+    return datetime.now(UTC) + timedelta(hours=2)
+
+
+class BatchWorld(SimulatedWorld):
+    """A chain, a signer, the lives of some payments and of the batches they ride in."""
+
+    def __init__(
+        self, database: Database, signer: Callable[..., BatchActivitiesImpl], plan: Plan
+    ) -> None:
+        super().__init__(database, PaymentActivitiesImpl)
+        self.signer = signer
+        self.putting = plan
+        self.batches: dict[str, BatchWorkflowRun] = {}
+        # What a gathering had reserved when it died is found by the next.
+        self.batching_died = False
+        self.gone: dict[str, list[AccountEntry | TrustLineEntry]] = {}
+
+    async def begin(self, first_sequence: int, run: str, payments: int) -> None:
+        await self._open(first_sequence)
+        async with self.database.autocommit() as connection:
+            # Who was blocked to the end of an earlier schedule may have been ready once more.
+            await connection.exec_driver_sql(
+                "UPDATE payments SET batch_ready_at = NULL WHERE batch_ready_at IS NOT NULL"
+            )
+        pool = self.box.network.ledger.root.load_trustline(POOL.public_key, GENESIS.asset)
+        assert pool is not None
+        self.box.network.change_entries([replace(pool, balance=POOL_STROOPS)], [])
+        owed = await seed_payments.owe(self.database, run, payments, telling=True)
+        self.lives = [WorkflowRun(payment) for payment in owed]
+        self.start_signer()
+        await self.close_circuit_breaker()
+
+    def start_signer(self) -> None:
+        super().start_signer()
+        gate = SigningGate(self.database)
+        self.steps = PaymentActivitiesImpl(self.database, self.rail, gate, batches_payments=True)
+        self.together = self.signer(self.database, self.rail, self.putting, gate)
+
+    def all_lives(self) -> list[WorkflowRun]:
+        return [*self.lives, *self.batches.values()]
+
+    def running(self) -> list[BatchWorkflowRun]:
+        return [batch for batch in self.batches.values() if batch.asks is not None]
+
+    def step(self, name: str) -> Callable[[Any], Awaitable[Any]]:
+        if name == "tell":
+            return self._tell
+        steps: Any = self.together if hasattr(self.together, name) else self.steps
+        found: Callable[[Any], Awaitable[Any]] = getattr(steps, name)
+        return found
+
+    async def _tell(self, message: tuple[str, ...]) -> None:
+        payment_id, signal, *words = message
+        for life in self.lives:
+            if life.payment.id == payment_id:
+                life.hear(signal, *words)
+
+    async def gather(self, *, again: bool = False, crash_at: str | None = None) -> bool:
+        """Look for who is ready; False when the signer died of it."""
+        first = again or self.batching_died
+        try:
+            with dying(crash_at):
+                found = await self.together.form_batches(FormBatchesInput(first))
+        except Crash:
+            self.batching_died = True
+            return False
+        self.batching_died = False
+        for batch in found or []:
+            self._start(batch)
+        return True
+
+    def _start(self, batch: Batch) -> None:
+        if batch.lead_payment_id not in {life.payment.id for life in self.lives}:
+            return  # in quarantine since an earlier schedule
+        running = self.batches.get(batch.id)
+        if running is None or running.asks is None:
+            self.batches[batch.id] = BatchWorkflowRun(batch)
+        else:
+            running.hear("batch_reformed")
+
+    async def said(self, parking: BlockPaymentInput) -> None:
+        """Nothing: a batch may have taken who is told late that an earlier one left it out."""
+
+    async def open_circuit_breaker(self) -> None:
+        await self.together.gate.circuit_breaker.trip("somebody is afraid", "corr-schedules")
+
+    def plan(self, faults: list[Fault], seed: int) -> None:
+        """Who is gone has no trustline to disturb."""
+        super().plan([fault for fault in faults if fault.address not in self.gone], seed)
+
+    def lose(self, address: str) -> None:
+        """A payee closes the account, with all that is on it."""
+        super().plan([], 0)
+        root = self.box.network.ledger.root
+        account, line = root.load_account(address), root.load_trustline(address, GENESIS.asset)
+        if account is not None and line is not None:
+            self.gone[address] = [account, line]
+            self.box.network.change_entries([], [account.key, line.key])
+
+    def find(self, address: str) -> None:
+        if entries := self.gone.pop(address, None):
+            self.box.network.change_entries([*entries], [])
+
+    def credited(self) -> dict[str, list[str]]:
+        """By payment, the transactions that credited it: as the sums on the chain tell."""
+        found: dict[str, list[str]] = {life.payment.id: [] for life in self.lives}
+        for number, seen in self.witness().items():
+            for hash_, amount_stroops in seen:
+                members = self._made_of(amount_stroops)
+                numbers = [life.payment.number for life in members]
+                assert number == min(numbers), f"transfer {number} is made of {numbers}"
+                ways = {(life.payment.from_address, life.payment.to_address) for life in members}
+                assert len(ways) == 1, f"transfer {number} goes {ways}"
+                for life in members:
+                    found[life.payment.id].append(hash_)
+        return found
+
+    def _made_of(self, amount_stroops: int) -> list[WorkflowRun]:
+        members = [
+            life
+            for life in self.lives
+            if amount_stroops % MADE_OF & life.payment.amount_stroops % MADE_OF
+        ]
+        due = sum(life.payment.amount_stroops for life in members)
+        assert due == amount_stroops > 0, f"{amount_stroops} stroops are made of no payments"
+        return members

@@ -1,0 +1,162 @@
+"""
+What other submitters do wrong, done here on purpose: the check must find each of them.
+
+Each is a signer that differs from the real one in a single decision.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from activities.settlement.attempts import attempt_of
+from activities.settlement.payments import PaymentActivitiesImpl
+from adapters.failpoints import reach
+from adapters.postgres.settlement import attempts, envelopes
+from domain.errors import Obstructed
+from domain.settlement.allocations import make_single_transfer
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    Observation,
+    PreparePaymentResult,
+    SettlementRail,
+)
+from domain.settlement.envelopes import SendAnswer, SendStatus
+from domain.settlement.payments import Payment
+
+
+class TimeoutMeansNotSent(PaymentActivitiesImpl):
+    """An error on the wire frees the channel, and the payment is built anew on another."""
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        if self.failed_on_the_wire:
+            self.failed_on_the_wire = False
+            return Observation(AttemptOutcome.FAILED_RETRY, reason="the call failed")
+        return await super().observe_payment(attempt)
+
+    failed_on_the_wire = False
+
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
+        answer = await super().submit_payment(attempt)
+        self.failed_on_the_wire = answer.status is SendStatus.UNKNOWN
+        return answer
+
+
+class BadSequenceMeansRebuild(PaymentActivitiesImpl):
+    """txBAD_SEQ refreshes the sequence and signs again, without a look for the old hash."""
+
+    answered = SendAnswer(SendStatus.UNKNOWN)
+
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
+        self.answered = await super().submit_payment(attempt)
+        return self.answered
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        if self.answered.detail == "txBAD_SEQ":
+            return Observation(AttemptOutcome.FAILED_RETRY, reason="txBAD_SEQ")
+        return await super().observe_payment(attempt)
+
+
+class TryAgainLaterMeansAnotherChannel(PaymentActivitiesImpl):
+    """TRY_AGAIN_LATER, which a node also answers for what was applied, moves to a new channel."""
+
+    answered = SendAnswer(SendStatus.UNKNOWN)
+
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
+        self.answered = await super().submit_payment(attempt)
+        return self.answered
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        if self.answered.status is SendStatus.TRY_AGAIN_LATER:
+            return Observation(AttemptOutcome.FAILED_RETRY, reason="busy")
+        return await super().observe_payment(attempt)
+
+
+class NotFoundMeansFailed(PaymentActivitiesImpl):
+    """What was not seen for a while is taken for dead, by patience and not by proof."""
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        seen = await super().observe_payment(attempt)
+        if seen.outcome is AttemptOutcome.OPEN:
+            return replace(seen, outcome=AttemptOutcome.FAILED_RETRY, reason="not found")
+        return seen
+
+
+class StoredAfterSending(PaymentActivitiesImpl):
+    """Bytes leave the process before they are kept."""
+
+    async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
+        async with self.database.autocommit() as connection:
+            held = await attempts.reserve(connection, payment.id, self.rail.channels)
+        if held.envelope is not None or held.succeeded:
+            return await super().prepare_payment(payment)
+        try:
+            envelope = await self.rail.sign(
+                [make_single_transfer(payment)],
+                SettlementRail.SOROBAN,
+                held.channel,
+                held.sequence,
+                0,
+            )
+        except Obstructed:
+            return await super().prepare_payment(payment)
+        await self.rail.send(envelope.xdr)
+        # What the real one does before it sends comes only now, if it comes at all.
+        reach("after_sign")
+        async with self.database.autocommit() as connection:
+            stored = await envelopes.store(connection, held, envelope)
+        return PreparePaymentResult(attempt_of(held, stored, resumed=False))
+
+
+class UnknownBytesMeanRetry(PaymentActivitiesImpl):
+    """A sequence consumed by bytes nobody knows is no reason to stop: it is tried elsewhere."""
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        seen = await super().observe_payment(attempt)
+        if seen.outcome is AttemptOutcome.FOREIGN:
+            return replace(seen, outcome=AttemptOutcome.FAILED_RETRY)
+        return seen
+
+
+class AcceptedMeansPaid(PaymentActivitiesImpl):
+    """PENDING, which only says that one node has queued it, is taken for the payment."""
+
+    answered = SendAnswer(SendStatus.UNKNOWN)
+
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
+        self.answered = await super().submit_payment(attempt)
+        return self.answered
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        if self.answered.status is SendStatus.PENDING:
+            return Observation(AttemptOutcome.SUCCEEDED, 1, datetime.now(UTC))
+        return await super().observe_payment(attempt)
+
+
+class NoopMeansPaid(PaymentActivitiesImpl):
+    """A void that a ledger shows as applied is taken for the payment that it stands in for."""
+
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        seen = await super().observe_payment(attempt)
+        if attempt.noop_reason and seen.outcome is AttemptOutcome.FAILED_BLOCKED:
+            return replace(seen, outcome=AttemptOutcome.SUCCEEDED)
+        return seen
+
+
+class DeadBytesSayNothing(PaymentActivitiesImpl):
+    """Whose bytes died, and who cannot be signed again, waits as if it were on its way."""
+
+    async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
+        return replace(await super().prepare_payment(payment), dead_after=None)
+
+
+MUTANTS = [
+    TimeoutMeansNotSent,
+    BadSequenceMeansRebuild,
+    TryAgainLaterMeansAnotherChannel,
+    NotFoundMeansFailed,
+    StoredAfterSending,
+    UnknownBytesMeanRetry,
+    AcceptedMeansPaid,
+    NoopMeansPaid,
+    DeadBytesSayNothing,
+]

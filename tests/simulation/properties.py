@@ -1,0 +1,279 @@
+"""The rules that a schedule is drawn from, and what must hold after each of them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from time import time_ns
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition
+from sqlalchemy import text
+
+from activities.settlement.payments import PaymentActivitiesImpl
+from adapters.failpoints import POINTS
+from adapters.postgres.database import Database
+from adapters.postgres.sla.policies import settle_agreement
+from domain.reasons import ReasonCode
+from domain.sla.policies import Agreement
+from stellar_sandbox.faults.fault_plan import Fault
+from tests.simulation.recorded_schedules import Recorded, initialize, rule
+from tests.simulation.workflow_driver import WorkflowRun
+from tests.simulation.world import (
+    BENEFICIARY,
+    BOND,
+    CHANNEL_KEYS,
+    CHANNELS,
+    NODES,
+    POOL,
+    PROVIDER,
+    SimulatedWorld,
+)
+from tests.testkit.stacks import scratch_database
+
+PAYMENTS_MAX = 3
+ROUNDS_TO_REST = 40
+SEND, LOOK = "sendTransaction", "getTransaction"
+KINDS = st.sampled_from(
+    [
+        *(Fault(kind, SEND, rate=0.7) for kind in ("accept_then_timeout", "reset_before")),
+        *(Fault(kind, SEND, rate=0.7) for kind in ("reset_after", "too_many_requests")),
+        *(Fault(kind, SEND, rate=0.7) for kind in ("bad_gateway", "internal_error", "garbage")),
+        *(Fault(kind, rate=0.3) for kind in ("bad_gateway", "garbage", "internal_error")),
+        *(Fault("node_down", node=node) for node in range(NODES)),
+        *(Fault("lagging_node", node=node, value=lag) for node in range(NODES) for lag in (2, 12)),
+        Fault("racy_not_found", rate=0.6),
+        Fault("banned_hash", rate=0.6),
+        Fault("dropped_transaction", rate=0.6),
+        Fault("surge_fee", value=30_000),
+        Fault("surge_fee", value=3_000_000_000),
+        Fault("frozen_trustline", address=BENEFICIARY.public_key),
+        Fault("frozen_key", address=BENEFICIARY.public_key),
+        Fault("frozen_key", address=CHANNEL_KEYS[0].public_key),
+        Fault("removed_trustline", address=PROVIDER.public_key),
+        Fault("short_retention", value=3),
+        Fault("network_halt"),
+        Fault("protocol_upgrade", value=28),
+    ]
+)
+# How much of what a life was answered Temporal has recorded when the worker dies.
+KEPT = st.sampled_from([0.0, 0.5, 0.8, 1.0])
+
+
+@dataclass
+class ScratchDatabase:
+    """A database of its own, and what was met over all schedules."""
+
+    database: Database
+    loop: asyncio.Runner
+    met: Counter[str] = field(default_factory=Counter)
+    schedules: Iterator[int] = field(default_factory=count)
+
+    def told(self) -> str:
+        return ", ".join(f"{what} {times}" for what, times in sorted(self.met.items()))
+
+
+@contextmanager
+def make_scratch_database(server_url: str) -> Iterator[ScratchDatabase]:
+    """Make a database beside another, at the newest migration; it is dropped in the end."""
+    with scratch_database(server_url) as url, asyncio.Runner() as runner:
+        database = Database(url, connections_max=4)
+        parties = (BOND, POOL, PROVIDER, BENEFICIARY)
+        try:
+            runner.run(_agree(database, *(party.public_key for party in parties)))
+            yield ScratchDatabase(database, runner)
+        finally:
+            runner.run(database.close())
+
+
+async def _agree(database: Database, *parties: str) -> None:
+    async with database.transaction() as connection:
+        await settle_agreement(connection, Agreement("default", *parties))
+
+
+class ExactlyOnce(Recorded):
+    """A signer, a network and some payments, and everything that can happen to them."""
+
+    book: ClassVar[ScratchDatabase]
+    signer: ClassVar[type[PaymentActivitiesImpl]] = PaymentActivitiesImpl
+
+    def do(self, work: Any) -> Any:
+        return self.book.loop.run(work)
+
+    @initialize(payments=st.integers(1, PAYMENTS_MAX))
+    def owe(self, payments: int) -> None:
+        self.world = SimulatedWorld(self.book.database, self.signer)
+        run = f"{next(self.book.schedules)}-{uuid4().hex[:8]}"
+        # Nothing an earlier schedule used, and room for many transactions.
+        self.do(self.world.begin(time_ns() >> 8, run, payments))
+        self.book.met["schedules"] += 1
+
+    def life(self, which: int) -> WorkflowRun:
+        return self.world.lives[which % len(self.world.lives)]
+
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1), steps=st.integers(1, 4))
+    def advance(self, which: int, steps: int) -> None:
+        for _ in range(steps):
+            self.do(self.world.advance(self.life(which)))
+            self.look()
+
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1), ledgers=st.integers(1, 3))
+    def advance_with_time(self, which: int, ledgers: int) -> None:
+        self.do(self.world.advance(self.life(which)))
+        self.world.close_ledgers(ledgers)
+        self.look()
+
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1))
+    def run_a_step_twice(self, which: int) -> None:
+        self.book.met["overlap"] += 1
+        self.do(self.world.advance(self.life(which), runs=2))
+        self.look()
+
+    @rule(
+        which=st.integers(0, PAYMENTS_MAX - 1),
+        point=st.sampled_from(POINTS),
+        tries=st.integers(3, 8),
+        kept=KEPT,
+        down=st.sampled_from([0, 1, 30]),
+    )
+    def die(self, which: int, point: str, tries: int, kept: float, down: int) -> None:
+        """Go on until the signer dies at the point, or for so many steps; it is away for a while."""
+        for _ in range(tries):
+            if not self.do(self.world.advance(self.life(which), crash_at=point)):
+                self.book.met["crash"] += 1
+                self.book.met[f"crash {point}"] += 1
+                break
+            self.world.close_ledgers(1)
+        self.world.close_ledgers(down)
+        self.do(self.world.restart(lambda recorded: round(recorded * kept)))
+        self.look()
+
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1))
+    def fall_out(self, which: int) -> None:
+        """Signed, and away until the bytes are dead and the payee cannot be paid any more."""
+        self.die(which, "after_store", 4, 1.0, 30)
+        payee = self.life(which).payment.to_address
+        self.misbehave([Fault("removed_trustline", address=payee)], 0)
+
+    @rule()
+    def all_nodes_go_down(self) -> None:
+        self.misbehave([Fault("node_down")], 0)
+
+    @rule(ledgers=st.sampled_from([1, 1, 2, 3, 5, 8, 30]))
+    def close(self, ledgers: int) -> None:
+        self.world.close_ledgers(ledgers)
+        self.look()
+
+    @rule(faults=st.lists(KINDS, max_size=3), seed=st.integers(0, 7))
+    def misbehave(self, faults: list[Fault], seed: int) -> None:
+        # A plan counts down what is left of a fault, so each has its own.
+        self.world.plan([Fault(**fields(fault)) for fault in faults], seed)
+        for fault in faults:
+            self.book.met[f"fault {fault.kind}"] += 1
+        self.look()
+
+    @rule(which=st.integers(0, PAYMENTS_MAX - 1))
+    def retry(self, which: int) -> None:
+        self.life(which).hear("retry")
+
+    @precondition(lambda self: not self.world.foreign)
+    @rule(which=st.integers(0, CHANNELS - 1), rare=st.integers(0, 1))
+    def use_a_channel(self, which: int, rare: int) -> None:
+        if rare == 0:
+            self.book.met["foreign"] += 1
+            self.do(self.world.use_channel(CHANNEL_KEYS[which]))
+            self.look()
+
+    def look(self) -> None:
+        """At most once, always; and never more or less than is owed."""
+        credits = self.world.witness()
+        for life in self.world.lives:
+            seen = credits.get(life.payment.number, [])
+            assert len(seen) <= 1, f"paid {len(seen)} times: {seen}"
+            assert all(amount == life.payment.amount_stroops for _, amount in seen)
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.do(self.rest())
+
+    async def rest(self) -> None:
+        """The network is well again, parked payments are retried: all come to an end."""
+        world = self.world
+        world.plan([], 0)
+        for life in world.lives:
+            life.well_since = len(life.recorded)
+        for _ in range(ROUNDS_TO_REST):
+            await world.close_circuit_breaker()
+            for life in world.lives:
+                # Six steps take a payment from its beginning to its end.
+                for _ in range(6):
+                    if not _at_rest(life):
+                        await world.advance(life)
+                        world.close_ledgers(1)
+            if all(map(_at_rest, world.lives)):
+                break
+            world.close_ledgers(3)
+        self.look()
+        await self.settled()
+        await world.rail.watch.close()
+
+    async def settled(self) -> None:
+        """Nothing is lost, the book says what the chain says, and it is balanced."""
+        self.book.met["void"] += bool(self.world.noop_reason)
+        credits = self.world.witness()
+        async with self.book.database.autocommit() as connection:
+            found = await connection.execute(
+                text(
+                    """
+                    SELECT p.id, p.status, p.reason_code, p.status_reason, p.transaction_hash,
+                           (SELECT json_agg(json_build_array(a.channel, a.sequence, a.status, a.reason) ORDER BY a.n)
+                            FROM attempts a WHERE a.payment_id = p.id) AS pairs,
+                           (SELECT coalesce(sum(g.amount_stroops), 0) FROM entries e
+                            JOIN postings g ON g.entry_id = e.id
+                            WHERE e.payment_id = p.id AND g.account LIKE 'treasury:%') AS out
+                    FROM payments p WHERE p.id = ANY(:ids)
+                    """
+                ),
+                {"ids": [life.payment.id for life in self.world.lives]},
+            )
+            rows = {row.id: row for row in found}
+        for life in self.world.lives:
+            row, seen = rows[life.payment.id], credits.get(life.payment.number, [])
+            self.book.met[row.status] += 1
+            taken = {(channel, sequence) for channel, sequence, *_ in row.pairs or []}
+            if taken & self.world.foreign:
+                assert row.status == "quarantined", f"went on after unknown bytes: {row}"
+            if row.status == "confirmed":
+                proof = [hash_ for hash_, _ in seen]
+                assert proof == [row.transaction_hash], f"confirmed and not paid: {row}, {seen}"
+                assert row.out == -life.payment.amount_stroops, "posted otherwise than paid"
+                continue
+            assert row.out == 0, "posted and not confirmed"
+            if row.status == "quarantined":
+                assert self.world.foreign or self.world.forgetful, "quarantined without cause"
+                continue
+            assert row.status == "blocked", f"lost: {row}, on the chain {seen}"
+            assert row.status_reason, "parked without a reason"
+            assert seen == [], "parked and paid"
+            short = row.reason_code == ReasonCode.TREASURY_UNDERFUNDED
+            assert short, f"parked for ever: {row.status_reason}"
+
+
+def _at_rest(life: WorkflowRun) -> bool:
+    if life.asks is None:
+        return True
+    if life.quarantined:
+        return True
+    if life.workflow.hold_reason:
+        return False
+    # Parked again after a retry on a network that is well.
+    since = [step for step, _ in life.recorded[life.well_since :]]
+    return life.asks.step == "wait" and since[-2:] == ["prepare_payment", "block_payment"]
+
+
+def fields(fault: Fault) -> dict[str, Any]:
+    return {name: getattr(fault, name) for name in Fault.__slots__}

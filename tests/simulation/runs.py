@@ -1,0 +1,134 @@
+"""Many schedules at once: drawn the same every time, from a seed, or one that is played again."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import HealthCheck, Phase, reproduce_failure, seed, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from adapters.postgres.accounting import invariants
+from adapters.postgres.database import Database
+from devstack.environment.stack import Stack
+from domain.accounting.integrity_checks import Violation
+from tests.simulation.batch_properties import Together
+from tests.simulation.batch_world import patch_batching
+from tests.simulation.faulty_batch_signers import BATCH_MUTANTS
+from tests.simulation.faulty_signers import MUTANTS
+from tests.simulation.properties import ExactlyOnce, ScratchDatabase, make_scratch_database
+from tests.simulation.workflow_driver import play_temporal
+
+STEPS = 16
+# A failing schedule is made as short as can be; that a faulty signer fails needs no beauty.
+# The last is what a ledger does that names one at fault who was left out of a batch, and rode in it.
+WRONGS = (
+    "paid [0-9]+ times|allocations .* of transfers|confirmed and not paid|parked and paid|lost:|"
+    "went on after|quarantined without cause|waits and does not say so|"
+    "payment .* may not become confirmed|list index out of range"
+)
+FAULTY = [*MUTANTS, *BATCH_MUTANTS]
+SEARCHED = 1500
+PHASES = (Phase.reuse, Phase.generate, Phase.shrink)
+
+
+def play(
+    machine: type[RuleBasedStateMachine],
+    schedules: int,
+    command: str,
+    phases: tuple[Phase, ...] = PHASES,
+    drawn_from: int | None = None,
+) -> None:
+    """Play schedules, the same every time without a seed; on failure say how to play that one again."""
+    if recorded := os.environ.get("SCHEDULE"):
+        version, _, blob = recorded.partition(":")
+        reproduce_failure(version, blob.encode())(machine)
+    elif drawn_from is not None:
+        seed(drawn_from)(machine)
+    plan = settings(
+        max_examples=schedules,
+        stateful_step_count=STEPS,
+        deadline=None,
+        database=None,
+        derandomize=drawn_from is None,
+        print_blob=True,
+        report_multiple_bugs=False,
+        phases=phases,
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(machine, settings=plan)
+    except Exception as failure:
+        notes = "\n".join(getattr(failure, "__notes__", []))
+        found = re.search(r"reproduce_failure\('([^']+)', b'([^']+)'\)", notes)
+        again = f"SCHEDULE='{found[1]}:{found[2]}' {command}" if found else command
+        raise AssertionError(f"{failure}\n{notes}\n\nPlay it again with:\n    {again}") from failure
+
+
+def play_single(
+    stack: Stack, schedules: int, command: str, drawn_from: int | None = None
+) -> ScratchDatabase:
+    """Play payments that go by themselves; what was met is told, and returned."""
+    with pytest.MonkeyPatch.context() as patch:
+        play_temporal(patch)
+        return _played(stack, ExactlyOnce, schedules, command, drawn_from)
+
+
+def play_batches(
+    stack: Stack, schedules: int, command: str, drawn_from: int | None = None
+) -> ScratchDatabase:
+    """Play payments that go together; what was met is told, and returned."""
+    with pytest.MonkeyPatch.context() as patch:
+        play_temporal(patch)
+        patch_batching(patch)
+        return _played(stack, Together, schedules, command, drawn_from)
+
+
+def _played(
+    stack: Stack,
+    kind: type[ExactlyOnce | Together],
+    schedules: int,
+    command: str,
+    drawn_from: int | None,
+) -> ScratchDatabase:
+    with make_scratch_database(stack.environment["DATABASE_URL"]) as book:
+        machine = type(f"Real{kind.__name__}", (kind,), {"book": book})
+        play(machine, schedules, command, drawn_from=drawn_from)
+        assert book.loop.run(find_violations(book.database)) == []
+        print(f"\n{book.told()}")
+        return book
+
+
+@contextmanager
+def signer_played(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | Together]]:
+    """The machine of a faulty signer, in a world that it may spoil."""
+    kind = Together if faulty in BATCH_MUTANTS else ExactlyOnce
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        make_scratch_database(stack.environment["DATABASE_URL"]) as book,
+    ):
+        play_temporal(patch)
+        patch_batching(patch)
+        yield type(faulty.__name__, (kind,), {"book": book, "signer": faulty})
+
+
+def search(machine: type[ExactlyOnce | Together], command: str) -> Exception:
+    """Draw schedules until one finds what a signer does wrong."""
+    with pytest.raises(AssertionError, match="Play it again with:\n    SCHEDULE=") as found:
+        play(machine, SEARCHED, command, PHASES[:2])
+    return found.value
+
+
+def check_wrong(name: str, failure: Exception) -> None:
+    """See that a signer failed by what it does wrong, and not by a fault of the test."""
+    wrong = str(failure).splitlines()[0]
+    print(f"\n{name}: {wrong}")
+    assert re.match(WRONGS, wrong), wrong
+
+
+async def find_violations(database: Database) -> list[Violation]:
+    """What the whole journal says of all that was played."""
+    async with database.transaction() as connection:
+        found = await invariants.check(connection)
+    return [violation for violation in found if not violation.overdue]

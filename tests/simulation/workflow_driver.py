@@ -1,0 +1,189 @@
+"""
+The workflows of payments and batches outside Temporal: the workflows' own code, each step handed out
+to whoever drives it, and the answers and signals that Temporal would remember.
+"""
+
+import asyncio
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from adapters.stellar import rail as rails
+from adapters.stellar.rpc import ledgers, nodes
+from domain.settlement.payments import Payment
+from workflows import attempts as attempt_lives
+from workflows import batches as batch_lives
+from workflows import payments as payment_lives
+from workflows import runtime as life_steps
+from workflows.batches import BatchWorkflow
+from workflows.payments import PaymentWorkflow
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a life asks of Temporal: a step by name, or to wait."""
+
+    step: str
+    message: Any = None
+
+    def __await__(self) -> Generator["Ask", Any, Any]:
+        return (yield self)
+
+
+class YieldsActivities:
+    """Each step a life takes is handed out to whoever drives it."""
+
+    async def run_until_accepted(self, method: Any, message: Any, limit: Any = None) -> Any:
+        return await Ask(method.__name__, message)
+
+
+class DrivenPaymentWorkflow(YieldsActivities, PaymentWorkflow):
+    """The payment's own life."""
+
+
+class DrivenBatchWorkflow(YieldsActivities, BatchWorkflow):
+    """The batch's own life."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where signals to the life of a payment go."""
+
+    payment_id: str
+
+    async def signal(self, method: Any, *words: Any) -> None:
+        await Ask("tell", (self.payment_id, method.__name__, *words))
+
+
+def _all_handlers_finished() -> bool:
+    """Nobody asks these lives for anything."""
+    return True
+
+
+async def _waits(*given: Any, **_options: Any) -> None:
+    if given != (_all_handlers_finished,):
+        await Ask("wait")
+
+
+async def _in_turn(*works: Any) -> list[Any]:
+    try:
+        return [await work for work in works]
+    finally:
+        for work in works:
+            work.close()  # of a life that was given up meanwhile
+
+
+# What workflow code asks of Temporal besides its steps.
+TEMPORAL = SimpleNamespace(
+    now=lambda: datetime.now(UTC),
+    sleep=_waits,
+    wait_condition=_waits,
+    info=lambda: SimpleNamespace(is_continue_as_new_suggested=lambda: False),
+    set_current_details=lambda _text: None,
+    all_handlers_finished=_all_handlers_finished,
+)
+
+
+HEARD = "heard"
+# What a life asks for with all that came before it on record: a timer, a signal to another.
+COMMANDS = {"wait", "tell"}
+QUARANTINES = {"quarantine_payment", "quarantine_batch"}
+
+
+@dataclass
+class WorkflowRun:
+    """One payment: what it asks for next, and what Temporal remembers."""
+
+    subject: Any
+    recorded: list[tuple[str, Any]] = field(default_factory=list)
+    asks: Ask | None = None
+    receipt: Any = None
+    quarantined: bool = False
+    # How much was recorded when the network was well for good.
+    well_since: int | None = None
+    kind: ClassVar[Any] = DrivenPaymentWorkflow
+
+    def __post_init__(self) -> None:
+        self.begin()
+
+    @property
+    def payment(self) -> Payment:
+        assert isinstance(self.subject, Payment)
+        return self.subject
+
+    def begin(self) -> None:
+        """Replay: live again from the start, on what is remembered."""
+        self.workflow = self.kind(self.subject)
+        self.run = self.workflow.run(self.subject)
+        self.asks = self.run.send(None)
+        for step, answer in list(self.recorded):
+            if step == HEARD:
+                self._hear(*answer)
+                continue
+            assert self.asks is not None
+            assert self.asks.step == step, "a life that does not replay"
+            self._send(answer)
+
+    def answer(self, answer: Any) -> None:
+        assert self.asks is not None
+        self.recorded.append((self.asks.step, answer))
+        self._send(answer)
+
+    def hear(self, signal: str, *words: Any) -> None:
+        """A signal, which the server keeps whatever becomes of the worker."""
+        if self.asks is not None:
+            self.recorded.append((HEARD, (signal, *words)))
+            self._hear(signal, *words)
+
+    def forget(self, kept: int) -> None:
+        """The worker is gone, and with it the answers that were not recorded."""
+        if self.asks is not None:
+            steps = [step for step, _ in self.recorded]
+            known = [turn for turn, step in enumerate(steps, 1) if step in COMMANDS]
+            rest = slice(max(kept, *known, 0), None)
+            self.recorded[rest] = [each for each in self.recorded[rest] if each[0] == HEARD]
+            self.run.close()
+            self.begin()
+
+    def _hear(self, signal: str, *words: Any) -> None:
+        getattr(self.workflow, signal)(*words)
+
+    def _send(self, answer: Any) -> None:
+        assert self.asks is not None
+        self.quarantined = self.asks.step in QUARANTINES
+        try:
+            self.asks = self.run.send(answer)
+        except StopIteration as ended:
+            self.asks, self.receipt = None, ended.value
+
+
+class BatchWorkflowRun(WorkflowRun):
+    """One batch."""
+
+    kind = DrivenBatchWorkflow
+
+
+async def _soon(future: "asyncio.Future[Any]", _seconds: float) -> Any:
+    """Wait for as long as it takes to ask a chain in this process, and not for the clock."""
+    for _ in range(4):
+        if future.done():
+            return future.result()
+        await asyncio.sleep(0)
+    raise TimeoutError
+
+
+async def _yield(_seconds: float) -> None:
+    await asyncio.sleep(0)
+
+
+def play_temporal(patch: Any) -> None:
+    """Let workflow code run outside Temporal, and let no clock decide anything."""
+    for module in (attempt_lives, payment_lives, batch_lives, life_steps):
+        patch.setattr(module, "workflow", TEMPORAL)
+    patch.setattr(batch_lives, "asyncio", SimpleNamespace(gather=_in_turn))
+    patch.setattr(batch_lives, "_get_handle", Address)
+    patch.setattr(rails, "asyncio", SimpleNamespace(wait_for=_soon))
+    patch.setattr(ledgers, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": _yield}))
+    patch.setattr(nodes, "time", SimpleNamespace(monotonic=lambda: 0.0))

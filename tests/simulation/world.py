@@ -1,0 +1,262 @@
+"""
+A whole settlement in one process, one step at a time: the real steps on the real database, a chain
+in memory through the SDK's own client, and the payments' own life between them.
+
+The lives are the code of PaymentWorkflow itself: tests/simulation/workflow_driver.py.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import update
+from stellar_sdk import Account, Keypair, TransactionBuilder
+from stellar_sdk.soroban_server_async import SorobanServerAsync
+
+from activities.settlement.payments import PaymentActivitiesImpl
+from adapters import failpoints
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import attempts, payments
+from adapters.postgres.tables import channels
+from adapters.stellar.rail import Rail
+from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.signing.keys import Keys
+from devstack.bench import seed_payments
+from domain.errors import TryAgain
+from domain.settlement.attempts import Attempt
+from domain.settlement.payments import BlockPaymentInput, Treasury
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.faults.fault_plan import Fault
+from stellar_sandbox.ledger.entries import AccountEntry
+from stellar_sandbox.network.fault_activation import start_fault_plan
+from stellar_sandbox.network.genesis import Genesis
+from stellar_sandbox.rpc.transaction_methods import render_transaction
+from tests.simulation.workflow_driver import Ask, WorkflowRun
+from tests.testkit.accounting.chain_history import transfers_of
+
+PASSPHRASE = "Standalone ApexChainx Schedules ; 2026"
+CHANNELS, NODES = 3, 3
+XLM = 10_000_000
+
+
+def key(name: str) -> Keypair:
+    return Keypair.from_raw_ed25519_seed(name.encode().ljust(32, b"."))
+
+
+BOND, POOL, FEES, OPERATOR = key("bond"), key("pool"), key("fees"), key("operator")
+PROVIDER, BENEFICIARY, ISSUER = key("provider"), key("beneficiary"), key("issuer")
+CHANNEL_KEYS = [key(f"channel {number}") for number in range(CHANNELS)]
+KEYS = Keys(
+    {Treasury.BOND: BOND, Treasury.POOL: POOL},
+    {channel.public_key: channel for channel in CHANNEL_KEYS},
+    FEES,
+    OPERATOR,
+)
+
+
+def _genesis() -> Genesis:
+    def row(owner: Keypair, usdc: int | None) -> dict[str, Any]:
+        held = {"native_stroops": 1_000 * XLM, "usdc_stroops": usdc}
+        return {"address": owner.public_key} | held
+
+    # The pool pays three rewards, and no fourth.
+    funded = [row(BOND, 1_000 * XLM), row(POOL, 3 * XLM), row(PROVIDER, 0), row(BENEFICIARY, 0)]
+    plain = [row(owner, None) for owner in (FEES, OPERATOR, *CHANNEL_KEYS)]
+    return Genesis.parse(
+        {
+            "network_passphrase": PASSPHRASE,
+            "asset": {"code": "USDC", "issuer": ISSUER.public_key},
+            "accounts": funded + plain,
+        }
+    )
+
+
+GENESIS = _genesis()
+
+
+class Crash(BaseException):
+    """The signer died here; nothing may catch this."""
+
+
+class SimulatedWorld:
+    """A chain, a signer, and the lives of some payments."""
+
+    def __init__(self, database: Database, steps: Callable[..., PaymentActivitiesImpl]) -> None:
+        self.database = database
+        self.make_steps = steps
+        self.lives: list[WorkflowRun] = []
+        self.foreign: set[tuple[str, int]] = set()
+        self.forgetful = False
+        self.noop_reason = 0
+        self.seen = 0
+        self.credits: dict[int, list[tuple[str, int]]] = {}
+
+    async def begin(self, first_sequence: int, run: str, payments: int) -> None:
+        """Make a new chain and owe payments; channels start at a sequence never used before."""
+        await self._open(first_sequence)
+        owed = await seed_payments.owe(self.database, run, payments)
+        self.lives = [WorkflowRun(payment) for payment in owed]
+        self.start_signer()
+        await self.close_circuit_breaker()
+
+    async def _open(self, first_sequence: int) -> None:
+        self.box = StellarSandbox(GENESIS)
+        owners = [channel.public_key for channel in CHANNEL_KEYS]
+        self.box.network.change_entries(
+            [AccountEntry(owner, 1_000 * XLM, first_sequence) for owner in owners], []
+        )
+        async with self.database.transaction() as connection:
+            await attempts.keep_channels(connection, dict.fromkeys(owners, first_sequence))
+            # In the same order as in any other schedule.
+            for turn, owner in enumerate(owners):
+                await connection.execute(
+                    update(channels)
+                    .where(channels.c.address == owner)
+                    .values(
+                        sequence=first_sequence,
+                        payment_id=None,
+                        quarantined=False,
+                        used_at=datetime.fromtimestamp(turn, UTC),
+                    )
+                )
+
+    async def close_circuit_breaker(self) -> None:
+        """A person has looked at what was quarantined: the others go on."""
+        async with self.database.autocommit() as connection:
+            await connection.exec_driver_sql("UPDATE circuit_breakers SET is_open = false")
+        self.steps.gate.circuit_breaker.forget()
+
+    def start_signer(self) -> None:
+        asked = Nodes(
+            [
+                Node(
+                    f"node {index}", SorobanServerAsync("http://box", self.box.create_client(index))
+                )
+                for index in range(NODES)
+            ]
+        )
+        self.rail = Rail(asked, PASSPHRASE, ISSUER.public_key, KEYS)
+        self.steps = self.make_steps(self.database, self.rail)
+
+    async def advance(
+        self, life: WorkflowRun, *, runs: int = 1, crash_at: str | None = None
+    ) -> bool:
+        """Let a life take its next step; False when the signer died of it."""
+        if life.asks is None:
+            return True
+        if life.asks.step == "wait":
+            if not life.quarantined or life.workflow.retry_requested:
+                life.answer(None)
+            return True
+        asked = life.asks
+        try:
+            life.answer(await self._answer(asked, runs, crash_at))
+        except TryAgain:
+            return True
+        except Crash:
+            return False
+        if asked.step == "block_payment":
+            await self.said(asked.message)
+        if life.asks is not None and isinstance(life.asks.message, Attempt):
+            self.noop_reason += bool(life.asks.message.noop_reason)
+        return True
+
+    async def said(self, parking: BlockPaymentInput) -> None:
+        """Who waits for somebody says so in the journal."""
+        async with self.database.autocommit() as connection:
+            row = await payments.get(connection, parking.payment.id)
+        told = (row["status"], row["reason_code"], row["status_reason"])
+        said = (parking.status, parking.reason.code, parking.reason.sentence)
+        assert told == said, f"waits and does not say so: {told}"
+
+    def step(self, name: str) -> Callable[[Any], Awaitable[Any]]:
+        found: Callable[[Any], Awaitable[Any]] = getattr(self.steps, name)
+        return found
+
+    async def _answer(self, asks: Ask, runs: int, crash_at: str | None) -> Any:
+        step = self.step(asks.step)
+        with dying(crash_at):
+            for _ in range(runs - 1):
+                try:
+                    await step(asks.message)
+                except TryAgain:
+                    continue
+            return await step(asks.message)
+
+    async def restart(self, kept: Callable[[int], int]) -> None:
+        """The signer comes back with no memory; of each life `kept` says what Temporal recorded."""
+        await self.rail.watch.close()
+        self.start_signer()
+        for life in self.all_lives():
+            life.forget(kept(len(life.recorded)))
+
+    def all_lives(self) -> list[WorkflowRun]:
+        return self.lives
+
+    def plan(self, faults: list[Fault], seed: int) -> None:
+        self.forgetful |= any(fault.kind == "short_retention" for fault in faults)
+        start_fault_plan(self.box.network, [], 0)
+        # One of a kind: a trustline can be removed only once.
+        start_fault_plan(
+            self.box.network, list({fault.kind: fault for fault in faults}.values()), seed
+        )
+
+    def close_ledgers(self, count: int) -> None:
+        if count and not self.box.network.halted:
+            self.box.close_ledger(count)
+
+    async def use_channel(self, channel: Keypair) -> None:
+        """Somebody else signs with the channel's key, and takes its next sequence."""
+        account = self.box.read_account(channel.public_key)
+        assert account is not None
+        builder = TransactionBuilder(
+            Account(channel.public_key, account.sequence), PASSPHRASE, base_fee=10_000
+        )
+        envelope = builder.append_bump_sequence_op(0).add_time_bounds(0, 0).build()
+        envelope.sign(channel)
+        node = SorobanServerAsync("http://box", self.box.create_client(2))
+        self.plan([], 0)
+        self.box.network.nodes[2].queue.drop(channel.public_key)
+        for other in self.box.network.nodes:
+            other.queue.drop(channel.public_key)
+        await node.send_transaction(envelope)
+        self.box.close_ledger()
+        now = self.box.read_account(channel.public_key)
+        if now is not None and now.sequence == account.sequence + 1:
+            self.foreign.add((channel.public_key, now.sequence))
+
+    def witness(self) -> dict[int, list[tuple[str, int]]]:
+        """Every credit in the chain's own history, by the number it carries."""
+        store, head = self.box.network.ledger.store, self.box.network.ledger.last_closed.sequence
+        for record in store.read_transactions((self.seen + 1, 0), head, 10_000):
+            shown = orjson.loads(
+                orjson.dumps(render_transaction(record, record.hash.hex(), {}, "0"))
+            )
+            if shown["status"] == "SUCCESS":
+                for transfer in transfers_of(shown):
+                    self.credits.setdefault(transfer.number, []).append(
+                        (transfer.hash, transfer.amount_stroops)
+                    )
+        self.seen = head
+        return self.credits
+
+
+@contextmanager
+def dying(crash_at: str | None) -> Iterator[None]:
+    """What is done here is cut short when a point is reached."""
+    failpoints.arm(_strike(crash_at) if crash_at else None)
+    try:
+        yield
+    finally:
+        failpoints.arm(None)
+
+
+def _strike(point: str) -> Callable[[str], None]:
+    def strike(here: str) -> None:
+        if here == point:
+            failpoints.arm(None)
+            raise Crash(point)
+
+    return strike

@@ -1,0 +1,57 @@
+"""A reader of the chain's transfers, with every call it makes counted."""
+
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from activities.accounting.reconciliation import ReconciliationActivitiesImpl
+from adapters.postgres.database import Database
+from adapters.stellar.rpc import treasury_history
+from devstack.environment.stack import Stack
+from domain.accounting.reconciliation import Comparison, ReconciliationRun
+from domain.settlement.payments import Treasury
+
+
+@dataclass
+class CountingReader:
+    """A worker's steps, and how often its node was asked what."""
+
+    steps: ReconciliationActivitiesImpl
+    calls: Counter[str]
+
+    async def reads(self) -> int:
+        return await self.steps.read_chain(ReconciliationRun(datetime.now(UTC)))
+
+    async def compares(self) -> Comparison:
+        return await self.steps.compare_journal(ReconciliationRun(datetime.now(UTC)))
+
+
+def open_reader(stack: Stack, book: Database, passphrase: str | None = None) -> CountingReader:
+    environment = stack.environment
+    ours = {
+        environment["STELLAR_BOND_ADDRESS"]: Treasury.BOND,
+        environment["STELLAR_POOL_ADDRESS"]: Treasury.POOL,
+    }
+    history = treasury_history.connect(
+        environment["STELLAR_RPC_URL"],
+        passphrase or environment["STELLAR_NETWORK_PASSPHRASE"],
+        environment["STELLAR_USDC_ISSUER"],
+        list(ours),
+    )
+    calls: Counter[str] = Counter()
+    server = history.nodes.all[0].server
+    for name in ("get_network", "get_health", "get_events"):
+        setattr(server, name, counted(calls, getattr(server, name)))
+    return CountingReader(ReconciliationActivitiesImpl(book, history, ours), calls)
+
+
+def counted(
+    calls: Counter[str], ask: Callable[..., Coroutine[Any, Any, Any]]
+) -> Callable[..., Coroutine[Any, Any, Any]]:
+    async def counting(*args: Any, **kwargs: Any) -> Any:
+        calls[ask.__name__] += 1
+        return await ask(*args, **kwargs)
+
+    return counting

@@ -1,0 +1,86 @@
+"""A chain that a test tells of page by page, and the reader that listens to it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+from activities.accounting.reconciliation import ReconciliationActivitiesImpl
+from adapters.postgres.accounting import journal as ledger
+from adapters.postgres.database import Database
+from adapters.stellar.rpc.treasury_history import TreasuryHistory
+from domain.accounting.journal import make_settled_entries
+from domain.accounting.reconciliation import (
+    ChainPage,
+    ChainTransfer,
+    Comparison,
+    Extent,
+    ReconciliationRun,
+)
+from domain.errors import ChainUnavailable
+from domain.networks import NetworkState
+from domain.settlement.payments import Payment, Treasury
+from tests.testkit.accounting.break_factory import tamper
+
+PAYER = "GBOND"  # as the book of a test of its own has it
+BEGAN = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+class FakeChainHistory:
+    """Stands in for the nodes: what they remember, and what they say of it."""
+
+    def __init__(self, passphrase: str = "a network of this test") -> None:
+        self.identity = SimpleNamespace(passphrase=passphrase)
+        self.extent_told = Extent(1, 1)
+        self.transfers: list[ChainTransfer] = []
+        self.silent = False
+        self.closed_at = BEGAN  # the newest ledger
+        self.ledgers_a_page = 10**9
+
+    async def survey(self, known: NetworkState | None) -> NetworkState:
+        return NetworkState(self.identity.passphrase, 23, self.extent_told.latest, BEGAN)
+
+    async def extent(self) -> Extent:
+        return self.extent_told
+
+    async def pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
+        if self.silent:
+            raise ChainUnavailable("no RPC node answers")
+        latest = self.extent_told.latest
+        for start in range(first_ledger, latest + 1, self.ledgers_a_page):
+            last = min(start + self.ledgers_a_page - 1, latest)
+            told = [each for each in self.transfers if start <= each.ledger <= last]
+            yield ChainPage(tuple(told), last, self.closed_at if last == latest else None)
+
+
+class ReconciliationDriver:
+    """Reads what a teller says, and holds a book against it."""
+
+    def __init__(self, book: Database, teller: FakeChainHistory | None = None) -> None:
+        self.teller = teller or FakeChainHistory()
+        told: Any = self.teller
+        history = cast(TreasuryHistory, told)
+        self.steps = ReconciliationActivitiesImpl(book, history, {PAYER: Treasury.BOND})
+
+    async def reads(self) -> int:
+        return await self.steps.read_chain(ReconciliationRun(datetime.now(UTC)))
+
+    async def compares(self) -> Comparison:
+        return await self.steps.compare_journal(ReconciliationRun(datetime.now(UTC)))
+
+
+async def confirmed(book: Database, payment: Payment, hash_: str, ledger_number: int) -> None:
+    """The book says that a payment was made, by row and by entries, whoever made it."""
+    statement = (
+        "UPDATE payments SET status = 'confirmed', transaction_hash = :hash, ledger = :ledger,"
+        " confirmed_at = now() WHERE id = :id"
+    )
+    await tamper(book, statement, id=payment.id, hash=hash_, ledger=ledger_number)
+    async with book.transaction() as connection:
+        await ledger.post_entries(connection, make_settled_entries(payment, hash_, 1, payment.id))
+
+
+def told(hash_: str, ledger: int, number: int | None, stroops: int, to: str) -> ChainTransfer:
+    """A transfer from the payer; its place is made of its hash, so each has one."""
+    place = f"{ledger << 32:019d}-{hash_[:10]}"
+    return ChainTransfer(place, "transfer", hash_, ledger, BEGAN, PAYER, to, number, stroops)

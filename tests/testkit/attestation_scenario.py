@@ -1,0 +1,77 @@
+"""Verdicts that want the SLA contract's confirmation, and the steps that ask for it, on the real chain."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from activities.sla.attestations import AttestationActivitiesImpl
+from activities.sla.outages import OutageActivitiesImpl
+from adapters.postgres.database import Database
+from domain.sla.attestations import (
+    Attestation,
+    Call,
+    CallStatus,
+    ConcludeAttestationInput,
+)
+from domain.sla.outages import (
+    Declaration,
+    JudgeOutageInput,
+    Outage,
+    RecordOutageInput,
+    Request,
+    Resolution,
+)
+from domain.sla.verdicts import Severity
+from tests.testkit.api_client import unique
+
+ASKER = Request("tester", "corr-requires_attestation")
+DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+async def judged(
+    database: Database, minutes: int = 25, *, requires_attestation: bool = True
+) -> Attestation:
+    """Judge an outage whose verdict wants the contract's confirmation."""
+    outage_id = unique("WORD")
+    outages = OutageActivitiesImpl(database, "sandbox", requires_attestation=requires_attestation)
+    outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
+    declaration = Declaration(outage, ASKER, "standard", "default")
+    await outages.record_outage(RecordOutageInput(declaration, NOW))
+    resolution = Resolution(ASKER, DETECTED + timedelta(minutes=minutes))
+    judging = JudgeOutageInput(outage_id, resolution, 60, NOW)
+    assert (await outages.judge_outage(judging)).attest
+    assert (await outages.judge_outage(judging)).attest  # read back by a second run as well
+    return Attestation(outage_id, 1)
+
+
+async def prepared(steps: AttestationActivitiesImpl, attestation: Attestation) -> Call:
+    turn = await steps.prepare_call(attestation)
+    assert turn.call is not None
+    assert turn.mine
+    return turn.call
+
+
+async def rows(database: Database, table: Any, attestation: Attestation) -> list[Any]:
+    async with database.autocommit() as connection:
+        found = await connection.execute(
+            select(table).where(
+                table.c.outage_id == attestation.outage_id,
+                table.c.revision == attestation.revision,
+            )
+        )
+        return list(found)
+
+
+async def count(database: Database, statement: Any) -> int:
+    async with database.autocommit() as connection:
+        return await connection.scalar(statement) or 0
+
+
+async def attested(steps: AttestationActivitiesImpl, attestation: Attestation) -> None:
+    turn = await steps.prepare_call(attestation)
+    assert await steps.execute_call(turn) is CallStatus.ANSWERED
+    assert (
+        await steps.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
+    ).attested

@@ -1,0 +1,14 @@
+"""Reasons and answers to sends, made of the words that a test says."""
+
+from domain.reasons import Reason, ReasonCode
+from domain.settlement.envelopes import SendAnswer, SendStatus
+
+
+def because(sentence: str, code: ReasonCode = ReasonCode.TRANSFER_REFUSED) -> Reason:
+    return Reason(code, sentence)
+
+
+def answered(words: str) -> SendAnswer:
+    """An answer as the record shows it: `ERROR txBAD_AUTH`."""
+    status, _, detail = words.partition(" ")
+    return SendAnswer(SendStatus(status), detail)

@@ -1,0 +1,43 @@
+"""What tests of payments on hold say often: owe one, wait for it, approve it, ask the chain."""
+
+from collections import Counter
+from typing import Any
+
+import httpx
+
+from devstack.environment.stack import Stack
+from tests.testkit.accounting import chain_history
+from tests.testkit.api_client import (
+    AT_ONCE,
+    declare,
+    eventually,
+    resolve,
+    unique,
+)
+
+BREAKER = "/payments/circuit-breaker"
+
+
+async def outage(client: httpx.AsyncClient, minutes: float) -> str:
+    outage_id = await declare(client, id=unique("HELD"), policy=AT_ONCE)
+    await resolve(client, outage_id, minutes)
+    return outage_id
+
+
+async def payment_of(client: httpx.AsyncClient, outage_id: str, *states: str) -> dict[str, Any]:
+    """Wait until an outage's payment is in one of these states."""
+
+    async def look() -> dict[str, Any] | None:
+        listed = (await client.get("/payments", params={"outage_id": outage_id})).json()["items"]
+        return listed[0] if listed and listed[0]["state"] in states else None
+
+    return await eventually(look, f"the payment of {outage_id} is {' or '.join(states)}", 60)
+
+
+async def moved(stack: Stack) -> Counter[int]:
+    seen = await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+    return Counter(transfer.number for transfer in seen)
+
+
+async def approve(client: httpx.AsyncClient, payment_id: str, **body: Any) -> httpx.Response:
+    return await client.post(f"/payments/{payment_id}/approvals", json=body)

@@ -1,0 +1,96 @@
+"""Payments taken together by hand, without the lives around them: gathered, landed, looked at."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.limits import SigningGate
+from activities.settlement.payments import PaymentActivitiesImpl
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import batches
+from adapters.postgres.tables import payments as rows_of_payments
+from adapters.stellar.rail import Rail
+from adapters.stellar.signing.keys import Keys
+from devstack.environment.stack import Stack
+from domain.errors import TryAgain
+from domain.settlement.attempts import SettlementRail
+from domain.settlement.batches import Batch, ObservedBatch, Plan
+from domain.settlement.payments import Payment
+from tests.testkit.accounting import chain_history
+from tests.testkit.settlement.payment_factory import NOW
+
+CLASSIC = Plan(SettlementRail.CLASSIC, 0)
+NETTED = Plan(SettlementRail.CLASSIC, 3600)
+
+
+async def patiently(step: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
+    """Run a step as its life does: again, whenever it asks for that."""
+    for _ in range(10):
+        try:
+            return await step(message)
+        except TryAgain:
+            continue
+    raise AssertionError(f"{step} never came to an end")
+
+
+async def gathered(
+    database: Database, rail: Rail, plan: Plan, *owed: Payment, gate: SigningGate | None = None
+) -> tuple[BatchActivitiesImpl, Batch]:
+    """Make payments ready, each twice, and take them together."""
+    steps = PaymentActivitiesImpl(database, rail, batches_payments=True)
+    for payment in [*owed, *owed]:
+        assert (await steps.prepare_payment(payment)).in_batch
+    async with database.transaction() as connection:
+        # As seen an hour later, so that every window has passed.
+        batch = await batches.form_batch(connection, plan, _later(), rail.channels)
+    assert batch is not None
+    return BatchActivitiesImpl(database, rail, plan, gate), batch
+
+
+def _later() -> datetime:
+    return datetime.now(UTC) + timedelta(hours=2)
+
+
+async def landed(steps: BatchActivitiesImpl, batch: Batch) -> ObservedBatch:
+    """Sign, send and watch, each step twice."""
+    preparation = await patiently(steps.prepare_batch, batch)
+    again = await steps.prepare_batch(batch)
+    assert preparation.attempt is not None
+    assert again.attempt is not None
+    assert again.attempt.envelope_xdr == preparation.attempt.envelope_xdr
+    for _ in range(2):
+        await steps.submit_payment(preparation.attempt)
+    observation = await steps.observe_payment(preparation.attempt)
+    return ObservedBatch(batch, preparation.attempt, observation, NOW)
+
+
+def keys_of(rail: Rail, *, only: str = "", without: str = "") -> Keys:
+    """What is held of a rail's keys when others were lost."""
+    held = {
+        address: pair
+        for address, pair in rail.keys.channels.items()
+        if address != without and only in ("", address)
+    }
+    return replace(rail.keys, channels=held)
+
+
+async def states(database: Database, *owed: Payment) -> list[tuple[str, str | None]]:
+    async with database.autocommit() as connection:
+        found = await connection.execute(
+            select(rows_of_payments).where(rows_of_payments.c.id.in_([p.id for p in owed]))
+        )
+        rows = {row.id: row for row in found}
+    return [(rows[payment.id].status, rows[payment.id].status_reason) for payment in owed]
+
+
+async def on_chain(stack: Stack, *owed: Payment) -> list[int]:
+    """Return how often the chain credited each payment's number."""
+    seen = Counter(
+        t.number for t in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+    )
+    return [seen[payment.number] for payment in owed]

@@ -1,0 +1,41 @@
+"""Bytes that die on a channel by hand, and what follows them."""
+
+from activities.settlement.payments import PaymentActivitiesImpl
+from adapters.stellar.rail import Rail
+from domain.settlement.attempts import Attempt, ObservedAttempt, PreparePaymentResult
+from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
+from tests.testkit.api_client import eventually
+from tests.testkit.settlement.payment_factory import NOW
+
+
+async def dead(rail: Rail, steps: PaymentActivitiesImpl, payment: Payment) -> Attempt:
+    """Sign a payment and let its bytes die before they are sent."""
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+
+    await past(rail, attempt)
+    return attempt
+
+
+async def past(rail: Rail, attempt: Attempt) -> None:
+    async def look() -> bool:
+        return await rail.latest_ledger() > attempt.max_ledger
+
+    await eventually(look, "the bytes are dead")
+
+
+def parking(
+    payment: Payment, why: PreparePaymentResult, status: PaymentStatus
+) -> BlockPaymentInput:
+    assert why.obstacle is not None
+    return BlockPaymentInput(payment, why.obstacle, NOW, status, why.dead_after)
+
+
+async def settle(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> None:
+    """Go on with the pair of the bytes that died."""
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)
+    await steps.submit_payment(attempt)
+    observation = await steps.observe_payment(attempt)
+    await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))

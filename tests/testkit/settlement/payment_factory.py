@@ -1,0 +1,86 @@
+"""Payments that are owed, and the rail to make them on, without the lives around them."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from activities.sla.outages import OutageActivitiesImpl
+from adapters.postgres.accounting import journal
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import payments
+from adapters.stellar.rail import Rail
+from adapters.stellar.rpc.nodes import Nodes
+from adapters.stellar.signing.keys import keys
+from devstack.environment.stack import Stack
+from domain.settlement.payments import OwePaymentInput, Payment, make_payment
+from domain.sla.outages import (
+    Declaration,
+    JudgeOutageInput,
+    Outage,
+    RecordOutageInput,
+    Request,
+    Resolution,
+)
+from domain.sla.policies import Agreement
+from domain.sla.verdicts import Severity, Terms, judge
+from tests.testkit.api_client import unique
+
+ASKER = Request("tester", "corr-owing")
+DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+TERMS = Terms(threshold_minutes=15, penalty_per_minute=100, reward_base=750)
+
+
+def open_rail(stack: Stack) -> Rail:
+    """Return a rail of this test's own on a stack's chain; close it in the end."""
+    seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
+    environment = stack.environment
+    return Rail(
+        Nodes.at(environment["STELLAR_RPC_URL"]),
+        environment["STELLAR_NETWORK_PASSPHRASE"],
+        environment["STELLAR_USDC_ISSUER"],
+        keys(
+            bond_seed=seeds["bond"],
+            pool_seed=seeds["pool"],
+            channels_seed=seeds["channels"],
+            fees_seed=seeds["fees"],
+            operator_seed=seeds["operator"],
+            channels=int(environment["STELLAR_CHANNELS"]),
+        ),
+    )
+
+
+async def judged(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
+    """Declare and judge an outage that lasted so many minutes."""
+    steps = OutageActivitiesImpl(database, "sandbox")
+    outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
+    declaration = Declaration(outage, ASKER, "standard", "default")
+    await steps.record_outage(RecordOutageInput(declaration, NOW))
+    resolution = Resolution(ASKER, DETECTED + timedelta(minutes=minutes))
+    await steps.judge_outage(JudgeOutageInput(outage_id, resolution, 60, NOW))
+    return steps
+
+
+async def payment_owed(
+    database: Database, prefix: str = "OWED", minutes: int = 25, **changes: Any
+) -> Payment:
+    """Owe a payment for an outage of its own; `changes` are made to what the agreement says."""
+    outage_id = unique(prefix)
+    steps = await judged(database, outage_id, minutes)
+    if not changes:
+        return await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    agreement = Agreement("default", **await _parties(database))
+    debt = make_payment("sandbox", agreement, outage_id, 1, judge(TERMS, minutes), "corr-owing")
+    async with database.transaction() as connection:
+        payment = await payments.add(connection, replace(debt, **changes), NOW)
+        await journal.accrue(connection, payment)
+    return payment
+
+
+async def _parties(database: Database) -> dict[str, str]:
+    async with database.autocommit() as connection:
+        rows = await connection.exec_driver_sql(
+            "SELECT bond, pool, provider, beneficiary FROM agreements WHERE name = 'default'"
+        )
+        return dict(rows.mappings().one())

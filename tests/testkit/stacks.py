@@ -1,0 +1,156 @@
+"""
+Every stack and every database of the suite is made here.
+
+A cluster is made once a run, with the product's database at the newest migration, and copied for
+each stack; a database beside it is a copy of a template that is migrated once a server.
+"""
+
+import asyncio
+import fcntl
+import os
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy import make_url
+
+from adapters.postgres.database import Database
+from adapters.postgres.sla.policies import settle_agreement
+from devstack.environment.postgres import Postgres
+from devstack.environment.stack import Stack, StackOptions
+from devstack.processes.ports import free
+from devstack.processes.supervisor import Supervisor
+from domain.sla.policies import Agreement
+from migrations.run import upgrade
+
+TEMPLATE = "template_at_head"
+# Held while the template of a server is made: two tests may ask for the first copy at once.
+MAKING = 0x54504C
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """Starts stacks, each on a copy of the cluster kept in `folder`."""
+
+    folder: Path
+
+    @asynccontextmanager
+    async def running(
+        self,
+        directory: Path,
+        *,
+        ledger_seconds: float = 0.25,
+        signs: bool = True,
+        durable: bool = False,
+        settings: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[Stack]:
+        """Everything, until the block ends; `durable` makes and keeps its database as users do."""
+        if not durable:
+            await self._copy_cluster(directory)
+        options = StackOptions(
+            directory,
+            free(),
+            ledger_seconds=ledger_seconds,
+            signs=signs,
+            durable=durable,
+            settings=dict(settings or {}),
+        )
+        stack = Stack(options)
+        await stack.start()
+        try:
+            yield stack
+        finally:
+            await stack.stop()
+
+    async def _copy_cluster(self, directory: Path) -> None:
+        with _locked(self.folder / "lock"):
+            made = self.folder / "made"
+            if not made.exists():
+                await _make_cluster(self.folder)
+                made.touch()
+        await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
+        kept, wanted = Postgres(self.folder, 0), Postgres(directory, 0)
+        # With its owner, who is another user where root runs the suite.
+        for source, target in (
+            (kept.cluster, wanted.cluster),
+            (self.folder / "postgres-password", directory / "postgres-password"),
+        ):
+            command = ["cp", "-a", str(source), str(target)]
+            await asyncio.to_thread(subprocess.run, command, check=True)
+
+
+async def _make_cluster(folder: Path) -> None:
+    postgres = Postgres(folder, free(), durable=False)
+    supervisor = Supervisor(folder / "logs", print)
+    await postgres.make()
+    await supervisor.start(postgres.program())
+    try:
+        await postgres.make_database()
+        await asyncio.to_thread(upgrade, postgres.url)
+        await asyncio.to_thread(make_template, postgres.url)
+    finally:
+        await supervisor.stop(["postgres"])
+
+
+@contextmanager
+def scratch_database(server_url: str) -> Iterator[str]:
+    """The URL of a database beside another, at the newest migration; it is dropped in the end."""
+    make_template(server_url)
+    name = f"scratch_{uuid4().hex[:8]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"'.encode())
+        # Nothing here is worth a flush to disk; it only has to be consistent.
+        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off'.encode())
+    try:
+        yield _beside(server_url, name)
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@asynccontextmanager
+async def scratch(server_url: str) -> AsyncIterator[Database]:
+    """Such a database, opened, with an agreement of parties that exist on no chain."""
+    with scratch_database(server_url) as url:
+        database = Database(url, connections_max=12)
+        try:
+            async with database.transaction() as connection:
+                await settle_agreement(
+                    connection, Agreement("default", "GBOND", "GPOOL", "GPROVIDER", "GBENEFICIARY")
+                )
+            yield database
+        finally:
+            await database.close()
+
+
+def make_template(server_url: str) -> None:
+    """Make the database that others are copies of, unless this server has it."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        known = "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate"
+        connection.execute("SELECT pg_advisory_lock(%s)", [MAKING])
+        if connection.execute(known, [TEMPLATE]).fetchone() is None:
+            connection.execute(f'DROP DATABASE IF EXISTS "{TEMPLATE}"'.encode())
+            connection.execute(f'CREATE DATABASE "{TEMPLATE}"'.encode())
+            upgrade(_beside(server_url, TEMPLATE))
+            # Only now, so that what was cut short is made again.
+            connection.execute(f'ALTER DATABASE "{TEMPLATE}" IS_TEMPLATE true'.encode())
+
+
+def _beside(server_url: str, name: str) -> str:
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process of the suite at a time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

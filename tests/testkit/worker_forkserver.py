@@ -1,0 +1,55 @@
+"""
+Settlement workers that start in a fraction of a second, to be killed in hundreds:
+
+    python -m tests.testkit.worker_forkserver
+
+This process imports everything once and touches nothing. For each line on its input, such as
+"after_store:3", it forks a worker that is killed at that point; "none" asks for one that lives
+until the next line. When the worker is gone, its end is told in a line of output.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+
+import uvloop
+
+from adapters.failpoints import arm_to_die
+from adapters.settings import WorkerSettings, load
+from worker.main import main
+from worker.workflow_sandbox import keep_bytecode
+
+
+def live(order: str) -> None:
+    """Be a settlement worker, in the forked process."""
+    if order != "none":
+        arm_to_die(order)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(["settlement", "webhooks"], load(WorkerSettings)))
+
+
+def run() -> None:
+    keep_bytecode()
+    print("ready", flush=True)
+    order = sys.stdin.readline().strip()
+    while order:
+        pid = os.fork()
+        if pid == 0:
+            sys.stdin.close()
+            try:
+                live(order)
+            finally:
+                os._exit(3)
+        if order == "none":
+            order = sys.stdin.readline().strip()
+            os.kill(pid, signal.SIGTERM)
+            os.waitpid(pid, 0)
+            continue
+        _, status = os.waitpid(pid, 0)
+        print(f"gone {order} {-os.waitstatus_to_exitcode(status)}", flush=True)
+        order = sys.stdin.readline().strip()
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,187 @@
+"""A worker that starts says what a person must mend, and remembers how far its network has come."""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from sqlalchemy import update
+from stellar_sdk import Keypair
+
+from adapters.postgres import networks
+from adapters.postgres.database import Database
+from adapters.postgres.tables import networks as table
+from adapters.stellar.accounts.channels import ChannelAccounts
+from adapters.stellar.rail import Rail
+from adapters.stellar.signing.keys import channel_keypairs
+from devstack.environment.stack import Stack
+from domain.settlement.payments import Treasury
+from stellar_sandbox.client import StellarSandbox
+from stellar_sandbox.testing.accounts import FEES, ISSUER, PAYER, STRANGER
+from tests.adapters.stellar.conftest import CHANNELS, KEYS, MASTER, nodes_of, plan, world
+from tests.testkit.api_client import eventually, unique
+from tests.worker.test_settlement import environment, refusal
+from worker import chain_monitor
+from worker.chain_monitor import ChainMonitor
+
+SIX = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 6)}
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[StellarSandbox]:
+    made = world(unique("A network of its own"))
+    yield made
+    made.network.close()
+
+
+def survey_of(
+    box: StellarSandbox, database: Database, *, issuer: Keypair = ISSUER, **changed: object
+) -> ChainMonitor:
+    nodes, held = nodes_of(box), replace(KEYS, **changed)  # type: ignore[arg-type]
+    rail = Rail(nodes, box.network.passphrase, issuer.public_key, held)
+    accounts = ChannelAccounts(nodes, rail.passphrase, held, rail.fee_cap_stroops)
+    return ChainMonitor(database, rail, accounts)
+
+
+async def troubles(database: Database) -> str:
+    async with database.autocommit() as connection:
+        return "; ".join(await networks.troubles(connection))
+
+
+async def test_all_is_well_and_the_book_knows_the_network(
+    api: httpx.AsyncClient,
+    box: StellarSandbox,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sequences = await survey_of(box, database).begin()
+    assert set(sequences) == set(CHANNELS)
+    async with database.autocommit() as connection:
+        known = await networks.known(connection, box.network.passphrase)
+    assert known is not None
+    assert known.ledger == box.network.ledger.last_closed.sequence
+    assert "ALARM" not in caplog.text
+    assert await troubles(database) == ""
+
+
+async def test_missing_channels_and_a_short_fee_account_are_told(
+    api: httpx.AsyncClient,
+    box: StellarSandbox,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fees = box.read_account(FEES.public_key)
+    assert fees is not None
+    box.network.change_entries([replace(fees, balance=3 * 10_000_000)], [])
+    with caplog.at_level(logging.ERROR):
+        sequences = await survey_of(box, database, channels=SIX).begin()
+    assert len(sequences) == 4
+    said = await troubles(database)
+    assert "2 of 6 channel accounts do not exist" in said
+    assert "holds 3 XLM; give it 100 at least" in said
+    assert caplog.text.count("ALARM") == 2
+    # Mended, it is told no longer.
+    box.network.change_entries([replace(fees, balance=10**12)], [])
+    await survey_of(box, database).begin()
+    assert await troubles(database) == ""
+
+
+async def test_a_fee_account_that_is_missing_is_told(
+    api: httpx.AsyncClient, box: StellarSandbox, database: Database
+) -> None:
+    await survey_of(box, database, fees=STRANGER).begin()
+    assert f"the fee account {STRANGER.public_key} does not exist" in await troubles(database)
+    await survey_of(box, database).begin()
+
+
+async def test_an_asset_that_nobody_issues_is_told(
+    api: httpx.AsyncClient,
+    box: StellarSandbox,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        await survey_of(box, database, issuer=STRANGER).begin()
+    said = await troubles(database)
+    assert "the asset's contract does not exist on this network" in said
+    assert f"STELLAR_USDC_ISSUER is {STRANGER.public_key}" in said
+    assert f"the bond treasury {PAYER.public_key} has no trustline for the asset" in said
+    assert f"the pool treasury {PAYER.public_key} has no trustline for the asset" in said
+    assert caplog.text.count("ALARM") == 3
+    await survey_of(box, database).begin()
+    assert await troubles(database) == ""
+
+
+async def test_a_treasury_that_cannot_hold_the_asset_is_told(
+    api: httpx.AsyncClient, box: StellarSandbox, database: Database
+) -> None:
+    treasuries = {Treasury.BOND: STRANGER, Treasury.POOL: PAYER}
+    plan(box, {"kind": "frozen_trustline", "address": PAYER.public_key})
+    await survey_of(box, database, treasuries=treasuries).begin()
+    said = await troubles(database)
+    assert f"the bond treasury {STRANGER.public_key} does not exist" in said
+    assert f"the issuer has frozen the pool treasury {PAYER.public_key}" in said
+    plan(box)
+    await survey_of(box, database).begin()
+
+
+@pytest.mark.parametrize("frozen", [PAYER, FEES, *list(CHANNELS.values())[:1]])
+async def test_what_the_validators_have_frozen_of_ours_is_told(
+    api: httpx.AsyncClient, box: StellarSandbox, database: Database, frozen: Keypair
+) -> None:
+    plan(box, {"kind": "frozen_key", "address": frozen.public_key})
+    await survey_of(box, database).begin()
+    said = await troubles(database)
+    assert said == f"the network's validators have frozen {frozen.public_key}, of ours"
+    plan(box)
+    await survey_of(box, database).begin()
+    assert await troubles(database) == ""
+
+
+async def test_it_waits_for_nodes_that_are_not_there_yet(
+    api: httpx.AsyncClient,
+    box: StellarSandbox,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(chain_monitor, "AGAIN_SECONDS", 0.01)
+    plan(box, {"kind": "node_down", "times": 9})
+    assert len(await survey_of(box, database).begin()) == len(CHANNELS)
+    assert "no RPC node answers; asking again" in caplog.text
+
+
+async def test_a_network_that_was_reset_stops_the_worker(
+    api: httpx.AsyncClient, stack: Stack, database: Database
+) -> None:
+    passphrase = stack.environment["STELLAR_NETWORK_PASSPHRASE"]
+
+    async def known() -> bool:
+        async with database.autocommit() as connection:
+            return await networks.known(connection, passphrase) is not None
+
+    await eventually(known, "the running worker has told the book of its network")
+    async with database.autocommit() as connection:
+        before = await networks.known(connection, passphrase)
+        assert before is not None
+        # As if the book had been settled on a longer chain that ended years ago.
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        await connection.execute(update(table).values(ledger=10**9, closed_at=long_ago))
+    try:
+        said = await refusal(environment(stack))
+    finally:
+        async with database.autocommit() as connection:
+            await connection.execute(
+                update(table).values(ledger=before.ledger, closed_at=before.closed_at)
+            )
+    assert "Cannot go on: node 1 (127.0.0.1) shows that the network was reset" in said
+
+
+async def test_a_list_with_one_bad_address_stops_the_worker(
+    api: httpx.AsyncClient, stack: Stack
+) -> None:
+    good = stack.environment["STELLAR_RPC_URL"]
+    said = await refusal(environment(stack, STELLAR_RPC_URL=f"{good},ftp://elsewhere"))
+    assert "STELLAR_RPC_URL" in said

@@ -1,0 +1,28 @@
+"""How a domain error leaves an activity: a refusal for good, the rest to be tried again."""
+
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from domain.errors import ApexError, Invalid, TryAgain
+
+
+class ErrorInterceptor(Interceptor):
+    """Turns the domain's errors into the ApplicationErrors that workflows and callers read."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Translator(next)
+
+
+class _Translator(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        try:
+            return await self.next.execute_activity(input)
+        except ApexError as error:
+            raise ApplicationError(
+                str(error),
+                error.field if isinstance(error, Invalid) else None,
+                type=error.code,
+                non_retryable=not isinstance(error, TryAgain),
+            ) from error
