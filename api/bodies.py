@@ -6,14 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from domain.canonical_json import INTEGER_MAX
+from domain.digests import INTEGER_MAX
 from domain.errors import Invalid
-from domain.sla.outages import (
-    Location,
-    Outage,
-    Request,
-    Resolution,
-)
+from domain.requests import Request
+from domain.sla.outages import Location, Outage, Resolution
 from domain.sla.verdicts import MTTR_MINUTES_MAX, Severity
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", re.ASCII)

@@ -11,7 +11,7 @@ import typer
 from adapters.postgres.database import Database
 from domain.access import Role
 from domain.errors import ApexError
-from domain.sla.outages import Request
+from domain.requests import Request
 from migrations.run import url_from_environment
 from services.access.create_key import GiveKey, give_key
 

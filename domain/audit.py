@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.digests import canonical, derived_id
-from domain.sla.outages import Request
+from domain.requests import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,95 @@
-"""Canonical JSON and the ids derived from it: the same content has the same bytes everywhere."""
+"""
+Canonical JSON (RFC 8785), and the ids derived from it: the same content has the same bytes in every language.
+
+Members are sorted by the UTF-16 code units of their names, numbers are written as ECMAScript
+writes a double, and an integer that no double holds exactly is refused: it has to be a string.
+"""
 
 import hashlib
+import math
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from json.encoder import encode_basestring
 from typing import Any
 
-from domain import canonical_json
+INTEGER_MAX = 2**53 - 1
+_LITERALS = {None: "null", True: "true", False: "false"}
+
+
+class NotCanonical(ValueError):
+    """The content has no canonical form; the sentence says which value, and what to do."""
+
+
+def encode(content: Any) -> bytes:
+    """Return the canonical bytes of null, truths, numbers, strings, and lists and dicts of them."""
+    try:
+        return _text(content).encode()
+    except UnicodeEncodeError as error:
+        raise NotCanonical(f"a string holds half a surrogate pair: {error.reason}") from None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is None or value is True or value is False:
+        return _LITERALS[value]
+    if isinstance(value, int):
+        return _integer(value)
+    if isinstance(value, float):
+        return _double(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_text, value))}]"
+    if isinstance(value, dict):
+        return _object(value)
+    raise NotCanonical(f"a {type(value).__name__} is no JSON value; convert it to a string")
+
+
+def _object(members: dict[Any, Any]) -> str:
+    for name in members:
+        if not isinstance(name, str):
+            raise NotCanonical(f"the member name {name!r} is not a string")
+    # Only outside of ASCII does the order of code units differ from that of characters.
+    names = sorted(members) if all(map(str.isascii, members)) else sorted(members, key=_code_units)
+    return f"{{{','.join(f'{encode_basestring(name)}:{_text(members[name])}' for name in names)}}}"
+
+
+def _code_units(name: str) -> bytes:
+    return name.encode("utf-16-be", "surrogatepass")
+
+
+def _integer(value: int) -> str:
+    if abs(value) > INTEGER_MAX:
+        raise NotCanonical(f"{value} is beyond 2^53 - 1 and loses digits elsewhere; send a string")
+    return str(value)
+
+
+def _double(value: float) -> str:
+    """Write a double as ECMAScript's Number::toString does: the shortest digits that read back."""
+    if not math.isfinite(value):
+        raise NotCanonical(f"{value} is no JSON number")
+    if value == 0:
+        return "0"  # also the negative one
+    sign = "-" if value < 0 else ""
+    # Python finds the same shortest digits and only lays them out otherwise.
+    mantissa, _, exponent = repr(abs(value)).partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + fraction).lstrip("0")
+    leading = len(whole + fraction) - len(digits)
+    point = len(whole) - leading + int(exponent or 0)
+    return sign + _laid_out(digits.rstrip("0"), point)
+
+
+def _laid_out(digits: str, point: int) -> str:
+    """Place the decimal point after `point` digits: plainly from 1e-7 up to 1e21, else with an e."""
+    if len(digits) <= point <= 21:
+        return digits.ljust(point, "0")
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"0.{'0' * -point}{digits}"
+    fraction = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{digits[0]}{fraction}e{point - 1:+d}"
 
 
 def instant(moment: datetime) -> str:
@@ -33,7 +116,7 @@ def canonical(content: Any) -> bytes:
     """
     if is_dataclass(content) and not isinstance(content, type):
         content = asdict(content)
-    return canonical_json.encode(_plain(content))
+    return encode(_plain(content))
 
 
 def fingerprint(content: Any) -> str:

@@ -26,8 +26,9 @@ from temporalio.worker import (
 
 from adapters import logs
 from adapters.temporal import LOG_HEADER, read_log_header
+from domain.requests import Request
 from domain.settlement.payments import Payment
-from domain.sla.outages import Outage, Request
+from domain.sla.outages import Outage
 
 log = logging.getLogger(__name__)
 

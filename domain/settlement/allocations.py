@@ -1,11 +1,14 @@
 """
-What a payment has to do with a transfer on the chain: its allocation of it.
+Transfers and allocations: which payments a transfer on the chain settles, and with how much of it.
 
-A transfer moves a sum; every payment that rides in it can be proven by its allocation.
+Netting puts together what is owed between the same two accounts, in one direction only: what we sign for
+is paid in full, and a set-off against what others owe us is theirs to agree to.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from domain.money import STROOPS_MAX
 from domain.settlement.payments import Payment, Treasury
 
 
@@ -47,3 +50,35 @@ def make_single_transfer(payment: Payment) -> Transfer:
         payment.amount_stroops,
         (Allocation(payment.id, payment.amount_stroops),),
     )
+
+
+def net_payments(payments: Iterable[Payment]) -> list[Transfer]:
+    """
+    Put together what goes from the same account to the same account; in order of number.
+
+    What no longer fits into one balance (2**63 - 1 stroops) starts another transfer.
+    """
+    open_: dict[tuple[str, str], Transfer] = {}
+    full: list[Transfer] = []
+    for payment in sorted(payments, key=lambda payment: payment.number):
+        pair = (payment.from_address, payment.to_address)
+        transfer = open_.get(pair)
+        if transfer is None or transfer.amount_stroops > STROOPS_MAX - payment.amount_stroops:
+            if transfer is not None:
+                full.append(transfer)
+            open_[pair] = make_single_transfer(payment)
+            continue
+        open_[pair] = replace(
+            transfer,
+            amount_stroops=transfer.amount_stroops + payment.amount_stroops,
+            allocations=(*transfer.allocations, Allocation(payment.id, payment.amount_stroops)),
+        )
+    return sorted([*full, *open_.values()], key=lambda transfer: transfer.number)
+
+
+def transfer_each(payments: Sequence[Payment]) -> list[Transfer]:
+    """Each payment by itself, in order of number."""
+    return [
+        make_single_transfer(payment)
+        for payment in sorted(payments, key=lambda payment: payment.number)
+    ]

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from domain.reasons import Reason
-from domain.settlement.allocations import Transfer
+from domain.settlement.allocations import Transfer, net_payments, transfer_each
 from domain.settlement.attempts import Attempt, Observation, SettlementRail
-from domain.settlement.netting import net_payments, transfer_each
 from domain.settlement.payments import Payment
 
 # The most operations the network takes in one transaction.

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from domain.audit import AuditEntry, make_audit_entry
+from domain.requests import Request
 from domain.settlement.attempts import Attempt
 from domain.settlement.batches import Batch
-from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from datetime import datetime
 from domain.errors import Conflict, Invalid
 from domain.money import decimal
 from domain.reasons import Reason, ReasonCode
+from domain.requests import Request
 from domain.settlement.payments import Payment, PaymentStatus
-from domain.sla.outages import Request
 
 NOTE_MAX = 1000
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)

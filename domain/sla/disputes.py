@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.errors import Invalid
-from domain.sla.outages import Request
+from domain.requests import Request
 from domain.sla.verdicts import MTTR_MINUTES_MAX
 
 REASON_MAX, NOTE_MAX = 300, 200

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from domain.canonical_json import INTEGER_MAX
-from domain.digests import fingerprint
+from domain.digests import INTEGER_MAX, fingerprint
 from domain.errors import Invalid
+from domain.requests import Request
 from domain.sla.verdicts import (
     MTTR_MINUTES_MAX,
     Severity,
@@ -54,14 +54,6 @@ TRANSITIONS: Mapping[OutageStatus, frozenset[OutageStatus]] = {
 class Location:
     latitude: float
     longitude: float
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Who asked, and the correlation id that follows the request through every log and leaf."""
-
-    actor: str
-    correlation_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_7562764dfb5a"
+revision = "0001_cda4693d8071"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -64,20 +64,11 @@ def upgrade() -> None:
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
-        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_leaves")),
-        sa.UniqueConstraint("id", name=op.f("uq_audit_leaves_id")),
+        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_entries")),
+        sa.UniqueConstraint("id", name=op.f("uq_audit_entries_id")),
     )
     op.create_index(
         "ix_audit_entries_subject", "audit_entries", ["subject", "sequence"], unique=False
-    )
-    op.create_table(
-        "circuit_breakers",
-        sa.Column("name", sa.String(length=20), nullable=False),
-        sa.Column("is_open", sa.Boolean(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("changed_by", sa.String(length=200), nullable=False),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_breakers")),
     )
     op.create_table(
         "chain_cursor",
@@ -118,6 +109,15 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_chain_transfers_number", "chain_transfers", ["number"], unique=False)
+    op.create_table(
+        "circuit_breakers",
+        sa.Column("name", sa.String(length=20), nullable=False),
+        sa.Column("is_open", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("changed_by", sa.String(length=200), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_circuit_breakers")),
+    )
     op.create_table(
         "entries",
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -191,7 +191,7 @@ def upgrade() -> None:
             name=op.f("ck_envelopes_voids_code"),
         ),
         sa.CheckConstraint(
-            "(voids_code IS NULL) = (noop_reason = '')", name=op.f("ck_envelopes_voids")
+            "(voids_code IS NULL) = (noop_reason = '')", name=op.f("ck_envelopes_noop_reason")
         ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_envelopes")),
     )
@@ -208,38 +208,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_execution_modes")),
     )
     op.create_table(
-        "violations",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("invariant", sa.String(length=20), nullable=False),
-        sa.Column("overdue", sa.Boolean(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("detail", sa.Text(), nullable=False),
-        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_findings")),
-    )
-    op.create_index(
-        "ix_violations_listing",
-        "violations",
-        [sa.literal_column("found_at DESC"), sa.literal_column("id DESC")],
-        unique=False,
-    )
-    op.create_index(
-        "ix_violations_unresolved",
-        "violations",
-        ["invariant"],
-        unique=False,
-        postgresql_where=sa.text("resolved_at IS NULL"),
-    )
-    op.create_table(
         "integrity_checks",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("took_ms", sa.BigInteger(), nullable=False),
         sa.Column("broken", sa.Integer(), nullable=False),
         sa.Column("overdue", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_inspections")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_integrity_checks")),
     )
     op.create_index("ix_integrity_checks_at", "integrity_checks", ["at"], unique=False)
     op.create_table(
@@ -302,6 +277,31 @@ def upgrade() -> None:
         sa.Column("spent_stroops", sa.Numeric(precision=30, scale=0), nullable=False),
         sa.CheckConstraint("spent_stroops >= 0", name=op.f("ck_spending_spent")),
         sa.PrimaryKeyConstraint("day", "side", "account", name=op.f("pk_spending")),
+    )
+    op.create_table(
+        "violations",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("invariant", sa.String(length=40), nullable=False),
+        sa.Column("overdue", sa.Boolean(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_violations")),
+    )
+    op.create_index(
+        "ix_violations_listing",
+        "violations",
+        [sa.literal_column("found_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "ix_violations_unresolved",
+        "violations",
+        ["invariant"],
+        unique=False,
+        postgresql_where=sa.text("resolved_at IS NULL"),
     )
     op.create_table(
         "wallets",
@@ -522,7 +522,7 @@ def upgrade() -> None:
             name=op.f("ck_payments_confirmed"),
         ),
         sa.CheckConstraint(
-            "(status IN ('on_hold', 'blocked', 'quarantined')) = (reason_code IS NOT NULL)",
+            "(status IN ('blocked', 'on_hold', 'quarantined')) = (reason_code IS NOT NULL)",
             name=op.f("ck_payments_stopped"),
         ),
         sa.CheckConstraint(
@@ -579,22 +579,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("outage_id", "revision", name=op.f("pk_sla_results")),
         sa.UniqueConstraint("payment_id", name=op.f("uq_sla_results_payment_id")),
-    )
-    op.create_table(
-        "manual_matches",
-        sa.Column("payment_id", sa.String(length=64), nullable=False),
-        sa.Column("position", sa.String(length=40), nullable=False),
-        sa.Column("matched_by", sa.String(length=100), nullable=False),
-        sa.Column("note", sa.Text(), nullable=False),
-        sa.Column("matched_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["payment_id"], ["payments.id"], name=op.f("fk_adoptions_payment_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["position"], ["chain_transfers.position"], name=op.f("fk_adoptions_position")
-        ),
-        sa.PrimaryKeyConstraint("payment_id", name=op.f("pk_adoptions")),
-        sa.UniqueConstraint("position", name=op.f("uq_manual_matches_position")),
     )
     op.create_table(
         "approvals",
@@ -690,12 +674,12 @@ def upgrade() -> None:
         sa.Column("adjustment", sa.String(length=10), nullable=True),
         sa.Column("entry_id", sa.String(length=64), nullable=True),
         sa.CheckConstraint(
-            "(status = 'closed') = (closed_at IS NOT NULL AND closed_by IS NOT NULL AND note IS NOT NULL AND closing IS NOT NULL)",
+            "(status = 'closed') = (closed_at IS NOT NULL AND closed_by IS NOT NULL AND note IS NOT NULL AND adjustment IS NOT NULL)",
             name=op.f("ck_breaks_closed"),
         ),
         sa.CheckConstraint(
-            "closing IS NULL OR (closing = 'suspense') = (entry_id IS NOT NULL)",
-            name=op.f("ck_breaks_closing"),
+            "adjustment IS NULL OR (adjustment = 'suspense') = (entry_id IS NOT NULL)",
+            name=op.f("ck_breaks_adjustment"),
         ),
         sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name=op.f("fk_breaks_entry_id")),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_breaks_payment_id")),
@@ -760,6 +744,22 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "manual_matches",
+        sa.Column("payment_id", sa.String(length=64), nullable=False),
+        sa.Column("position", sa.String(length=40), nullable=False),
+        sa.Column("matched_by", sa.String(length=100), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("matched_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["payment_id"], ["payments.id"], name=op.f("fk_manual_matches_payment_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["position"], ["chain_transfers.position"], name=op.f("fk_manual_matches_position")
+        ),
+        sa.PrimaryKeyConstraint("payment_id", name=op.f("pk_manual_matches")),
+        sa.UniqueConstraint("position", name=op.f("uq_manual_matches_position")),
+    )
+    op.create_table(
         "attempts",
         sa.Column("payment_id", sa.String(length=64), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
@@ -808,12 +808,16 @@ def upgrade() -> None:
         sa.Column("entry_id", sa.String(length=64), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("resolved_by", sa.String(length=100), nullable=False),
-        sa.Column("cleared_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_clearings_amount")),
-        sa.ForeignKeyConstraint(["break_id"], ["breaks.id"], name=op.f("fk_clearings_break_id")),
-        sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name=op.f("fk_clearings_entry_id")),
-        sa.PrimaryKeyConstraint("break_id", name=op.f("pk_clearings")),
-        sa.UniqueConstraint("entry_id", name=op.f("uq_clearings_entry_id")),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_break_resolutions_amount")),
+        sa.ForeignKeyConstraint(
+            ["break_id"], ["breaks.id"], name=op.f("fk_break_resolutions_break_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["entries.id"], name=op.f("fk_break_resolutions_entry_id")
+        ),
+        sa.PrimaryKeyConstraint("break_id", name=op.f("pk_break_resolutions")),
+        sa.UniqueConstraint("entry_id", name=op.f("uq_break_resolutions_entry_id")),
     )
     op.create_table(
         "contract_calls",
@@ -869,18 +873,20 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
-            name=op.f("ck_shares_reason_code"),
+            name=op.f("ck_allocations_reason_code"),
         ),
         sa.CheckConstraint(
-            "(reason_code IS NULL) = (reason IS NULL)", name=op.f("ck_shares_reason")
+            "(reason_code IS NULL) = (reason IS NULL)", name=op.f("ck_allocations_reason")
         ),
-        sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_shares_amount")),
+        sa.CheckConstraint("amount_stroops > 0", name=op.f("ck_allocations_amount")),
         sa.ForeignKeyConstraint(
             ["lead_payment_id", "n"],
             ["attempts.payment_id", "attempts.n"],
             name=op.f("fk_allocations_lead_payment_id_n"),
         ),
-        sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_shares_payment_id")),
+        sa.ForeignKeyConstraint(
+            ["payment_id"], ["payments.id"], name=op.f("fk_allocations_payment_id")
+        ),
         sa.PrimaryKeyConstraint("lead_payment_id", "n", "payment_id", name=op.f("pk_allocations")),
     )
     op.create_index("ix_allocations_number", "allocations", ["number"], unique=False)

@@ -8,7 +8,7 @@ from adapters.postgres.database import Database
 from domain.access import Role
 from domain.audit import make_audit_entry
 from domain.digests import instant
-from domain.sla.outages import Request
+from domain.requests import Request
 
 
 @dataclass(frozen=True, slots=True)

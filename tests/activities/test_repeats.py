@@ -26,6 +26,7 @@ from adapters.postgres.tables import attempts, audit_entries, channels, events, 
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.errors import TryAgain
+from domain.requests import Request
 from domain.settlement.allocations import make_single_transfer
 from domain.settlement.attempts import AttemptOutcome, ObservedAttempt, SettlementRail
 from domain.settlement.payments import (
@@ -41,14 +42,7 @@ from domain.sla.disputes import (
     DisputeDecision,
     FileDisputeInput,
 )
-from domain.sla.outages import (
-    Declaration,
-    JudgeOutageInput,
-    Outage,
-    RecordOutageInput,
-    Request,
-    Resolution,
-)
+from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import unique

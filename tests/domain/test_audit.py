@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from domain.audit import by_engine, leaf_hash, make_audit_entry
-from domain.sla.outages import Request
+from domain.requests import Request
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.canonical_json import INTEGER_MAX, NotCanonical, encode
+from domain.digests import INTEGER_MAX, NotCanonical, encode
 
 # RFC 8785, Appendix B: the bits of a double, and how it is written.
 NUMBERS = {

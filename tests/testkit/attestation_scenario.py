@@ -8,20 +8,14 @@ from sqlalchemy import select
 from activities.sla.attestations import AttestationActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.database import Database
+from domain.requests import Request
 from domain.sla.attestations import (
     Attestation,
     Call,
     CallStatus,
     ConcludeAttestationInput,
 )
-from domain.sla.outages import (
-    Declaration,
-    JudgeOutageInput,
-    Outage,
-    RecordOutageInput,
-    Request,
-    Resolution,
-)
+from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import Severity
 from tests.testkit.api_client import unique
 

@@ -8,16 +8,10 @@ from temporalio.api.common.v1 import Payload
 
 from adapters import logs
 from adapters.temporal import LOG_HEADER, read_log_header, with_log_header
+from domain.requests import Request
 from domain.settlement.attempts import Attempt
 from domain.settlement.payments import BlockPaymentInput, Payment, Treasury
-from domain.sla.outages import (
-    Declaration,
-    JudgeOutageInput,
-    Outage,
-    RecordOutageInput,
-    Request,
-    Resolution,
-)
+from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import PaymentType, Severity
 from worker.log_interceptor import subjects_of
 

@@ -18,6 +18,7 @@ from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from devstack.environment.temporal import SEARCH_ATTRIBUTES, binary
+from domain.requests import Request
 from domain.settlement.payments import CloseOutageInput, OwePaymentInput, Payment
 from domain.sla.disputes import (
     DecideDisputeInput,
@@ -36,7 +37,6 @@ from domain.sla.outages import (
     OutageStatus,
     RecordOutageInput,
     RecordOutageResult,
-    Request,
 )
 from domain.sla.verdicts import Severity, Terms, judge
 from tests.workflows.fake_activities import (

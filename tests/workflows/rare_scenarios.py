@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from domain.requests import Request
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
@@ -16,7 +17,6 @@ from domain.settlement.batches import (
 )
 from domain.settlement.envelopes import SendAnswer, SendStatus
 from domain.settlement.manual_matches import AdoptTransferRequest
-from domain.sla.outages import Request
 from tests.testkit.reasons import answered, because
 from tests.workflows.conftest import DETECTED, down
 from tests.workflows.time_skipping_server import Kept, Stage, keeps

@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from domain.errors import Invalid
+from domain.requests import Request
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
@@ -20,7 +21,6 @@ from domain.settlement.attempts import (
 )
 from domain.settlement.manual_matches import AdoptTransferRequest
 from domain.settlement.payments import Receipt
-from domain.sla.outages import Request
 from tests.testkit.reasons import because
 from tests.workflows.conftest import DETECTED, LIMIT_SECONDS, FakeActivities, down, payment, until
 from workflows.payments import PaymentWorkflow

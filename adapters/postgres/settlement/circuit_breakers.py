@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import circuit_breakers, payments
 from domain.reasons import ReasonCode
+from domain.requests import Request
 from domain.settlement.circuit_breakers import SettlementHalt
 from domain.settlement.payments import PaymentStatus
-from domain.sla.outages import Request
 
 NAME = "settlement"
 

@@ -9,7 +9,7 @@ from adapters.postgres.database import Database
 from domain.accounting.breaks import BreakRecord, BreakStatus
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
-from domain.sla.outages import Request
+from domain.requests import Request
 
 
 @dataclass(frozen=True, slots=True)

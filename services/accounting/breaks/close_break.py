@@ -21,7 +21,7 @@ from domain.accounting.journal import Entry
 from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid
 from domain.events import EventType, event
-from domain.sla.outages import Request
+from domain.requests import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from domain.accounting.break_resolutions import (
 from domain.accounting.breaks import BreakRecord
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
-from domain.sla.outages import Request
+from domain.requests import Request
 
 
 @dataclass(frozen=True, slots=True)

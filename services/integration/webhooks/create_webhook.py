@@ -8,7 +8,7 @@ from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
 from domain.audit import make_audit_entry
 from domain.events import EventType
-from domain.sla.outages import Request
+from domain.requests import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
 from domain.audit import make_audit_entry
-from domain.sla.outages import Request
+from domain.requests import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from domain.access import Principal
 from domain.audit import make_audit_entry
 from domain.digests import instant
 from domain.events import EventType, event
+from domain.requests import Request
 from domain.settlement.approvals import approve, check_role
-from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from adapters.postgres.settlement import approvals
 from domain.access import Principal
 from domain.audit import make_audit_entry
 from domain.digests import instant
+from domain.requests import Request
 from domain.settlement.approvals import check_withdrawal
-from domain.sla.outages import Request
 
 
 @dataclass(frozen=True, slots=True)

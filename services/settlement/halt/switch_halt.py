@@ -11,7 +11,7 @@ from adapters.postgres.settlement import circuit_breakers
 from domain.audit import by_engine, make_audit_entry
 from domain.digests import instant
 from domain.events import EventType, event
-from domain.sla.outages import Request
+from domain.requests import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from domain.accounting.journal import make_settled_entries
 from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid
 from domain.events import EventType, event
+from domain.requests import Request
 from domain.settlement.manual_matches import (
     OUT_OF_BAND_LEAD,
     AdoptTransferInput,
@@ -20,7 +21,6 @@ from domain.settlement.manual_matches import (
     check_manual_match,
 )
 from domain.settlement.payments import Payment
-from domain.sla.outages import Request
 
 
 async def match_transfer(database: Database, adopting: AdoptTransferInput) -> None:

@@ -8,8 +8,8 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
 from domain.audit import make_audit_entry
 from domain.digests import derived_id, instant
+from domain.requests import Request
 from domain.settlement.wallets import Payout, Readiness, check_payout
-from domain.sla.outages import Request
 from services.settlement.approvals.void_approvals import void_approvals_within
 
 

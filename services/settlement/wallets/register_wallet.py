@@ -7,7 +7,7 @@ from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
 from domain.audit import make_audit_entry
-from domain.sla.outages import Request
+from domain.requests import Request
 
 
 @dataclass(frozen=True, slots=True)

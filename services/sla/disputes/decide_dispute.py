@@ -21,9 +21,10 @@ from domain import evidence
 from domain.audit import by_engine, make_audit_entry
 from domain.errors import Conflict
 from domain.events import EventType, event
+from domain.requests import Request
 from domain.settlement.payments import payment_id
 from domain.sla.disputes import DecideDisputeInput, DisputeDecision, DisputeStatus
-from domain.sla.outages import JudgeOutageResult, Request
+from domain.sla.outages import JudgeOutageResult
 from domain.sla.verdicts import Verdict, judge, payable
 
 

@@ -8,7 +8,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.sla import policies
 from domain.audit import make_audit_entry
 from domain.evidence import of_policy
-from domain.sla.outages import Request
+from domain.requests import Request
 from domain.sla.policies import Policy, check
 
 

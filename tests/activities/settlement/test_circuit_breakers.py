@@ -24,6 +24,7 @@ from adapters.stellar.finality.sla_contract import Calculator
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.errors import TryAgain
+from domain.requests import Request
 from domain.settlement.attempts import (
     AttemptOutcome,
     Observation,
@@ -39,7 +40,6 @@ from domain.sla.attestations import (
     CallStatus,
     PrepareCallResult,
 )
-from domain.sla.outages import Request
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import eventually, unique

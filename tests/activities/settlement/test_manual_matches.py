@@ -16,9 +16,9 @@ from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
 from domain.accounting.reconciliation import Extent
 from domain.errors import ApexError, Conflict, Invalid
+from domain.requests import Request
 from domain.settlement.manual_matches import AdoptTransferInput, AdoptTransferRequest
 from domain.settlement.payments import Payment, PaymentStatus
-from domain.sla.outages import Request
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, told
 from tests.testkit.reasons import because
 from tests.testkit.settlement.payment_factory import NOW, payment_owed

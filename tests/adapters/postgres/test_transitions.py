@@ -25,7 +25,6 @@ from devstack.environment.stack import Stack
 from domain.accounting.breaks import BreakStatus
 from domain.errors import Conflict, IllegalTransition, NotFound
 from domain.reasons import ReasonCode
-from domain.settlement.approvals import UNSIGNED
 from domain.settlement.manual_matches import MATCHABLE
 from domain.settlement.payments import SENT, STOPPED, PaymentStatus
 from domain.sla.attestations import AttestationStatus
@@ -282,10 +281,7 @@ async def test_no_function_of_the_database_does_either(book: Database) -> None:
             text("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
         )
         bodies = {row.proname: row.prosrc for row in rows}
-    assert "admit_payment" in bodies
+    assert "check_floor" in bodies
     for name, body in bodies.items():
         moved = [match for match in _SQL.finditer(body) if _STATUS.search(match["set"])]
         assert moved == [], name
-    # It reads one: what is signed is past every limit.
-    (unsigned,) = re.findall(r"stands NOT IN \((.*?)\)", bodies["admit_payment"])
-    assert {each.strip(" '") for each in unsigned.split(",")} == set(UNSIGNED)

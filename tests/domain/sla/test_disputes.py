@@ -3,6 +3,7 @@
 import pytest
 
 from domain.errors import Invalid
+from domain.requests import Request
 from domain.sla.disputes import (
     NOTE_MAX,
     REASON_MAX,
@@ -11,7 +12,6 @@ from domain.sla.disputes import (
     check_decision,
     check_dispute,
 )
-from domain.sla.outages import Request
 
 ASKED = Request("ops", "corr")
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from domain.errors import Invalid
+from domain.requests import Request
 from domain.sla.outages import (
     AMENDABLE_ALWAYS,
     AMENDABLE_WHILE_DECLARED,
     CLOCK_SKEW,
     Location,
     Outage,
-    Request,
     Resolution,
     amended,
     check_amended,

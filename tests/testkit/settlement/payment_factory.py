@@ -13,15 +13,9 @@ from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.keys import keys
 from devstack.environment.stack import Stack
+from domain.requests import Request
 from domain.settlement.payments import OwePaymentInput, Payment, make_payment
-from domain.sla.outages import (
-    Declaration,
-    JudgeOutageInput,
-    Outage,
-    RecordOutageInput,
-    Request,
-    Resolution,
-)
+from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.policies import Agreement
 from domain.sla.verdicts import Severity, Terms, judge
 from tests.testkit.api_client import unique

@@ -15,13 +15,8 @@ import orjson
 
 from domain.errors import Conflict, Invalid
 from domain.errors import Refused as RefusedByRule
-from domain.sla.outages import (
-    Outage,
-    Request,
-    Resolution,
-    check_outage,
-    check_resolution,
-)
+from domain.requests import Request
+from domain.sla.outages import Outage, Resolution, check_outage, check_resolution
 from domain.sla.verdicts import Severity
 
 SITE_NAME_MAX = 200

@@ -16,6 +16,7 @@ from adapters.postgres.tables import payments as book
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.reasons import ReasonCode
+from domain.requests import Request
 from domain.settlement.approvals import Approval, digest
 from domain.settlement.attempts import PreparePaymentResult
 from domain.settlement.limits import Limits
@@ -33,7 +34,6 @@ from domain.sla.outages import (
     JudgeOutageInput,
     Outage,
     RecordOutageInput,
-    Request,
     Resolution,
 )
 from domain.sla.verdicts import Severity

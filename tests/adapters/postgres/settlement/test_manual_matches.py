@@ -19,11 +19,11 @@ from domain.accounting.breaks import AdjustmentKind, Closing
 from domain.accounting.journal import make_settled_entries
 from domain.accounting.reconciliation import Extent
 from domain.errors import Conflict, TryAgain
+from domain.requests import Request
 from domain.settlement.attempts import PreparePaymentResult
 from domain.settlement.batches import Plan
 from domain.settlement.manual_matches import OUT_OF_BAND_LEAD, ManualMatch, OutOfBandTransfer
 from domain.settlement.payments import Payment, PaymentStatus
-from domain.sla.outages import Request
 from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.testkit import stacks
 from tests.testkit.accounting.break_factory import tamper

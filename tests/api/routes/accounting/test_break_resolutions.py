@@ -22,7 +22,7 @@ from domain.accounting.break_resolutions import BreakResolutionOutcome
 from domain.accounting.breaks import AdjustmentKind, BreakKind, Closing
 from domain.accounting.reconciliation import Extent
 from domain.errors import Conflict, Invalid, NotFound
-from domain.sla.outages import Request
+from domain.requests import Request
 from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.api.routes.accounting.test_reconciliation import found, held
 from tests.testkit import stacks

@@ -20,7 +20,7 @@ from domain.accounting.breaks import (
 )
 from domain.accounting.reconciliation import GRACE_LEDGERS, Extent
 from domain.errors import Conflict, Invalid
-from domain.sla.outages import Request
+from domain.requests import Request
 from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.testkit import stacks
 from tests.testkit.accounting.break_factory import tamper
