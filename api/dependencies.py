@@ -16,7 +16,6 @@ from adapters.postgres import access, database
 from adapters.settings import ApiSettings
 from domain.access import Principal, Role
 from domain.errors import Forbidden, Unauthenticated
-from domain.sla import outages
 
 # Long enough for a busy worker, short enough that a caller is told before its own patience ends.
 ANSWER_WITHIN = timedelta(seconds=10)
@@ -86,8 +85,8 @@ async def get_admin(principal: Annotated[Principal, Depends(get_principal)]) -> 
 
 async def get_asked(
     request: Request, principal: Annotated[Principal, Depends(get_principal)]
-) -> outages.Request:
-    return outages.Request(principal.name, request.state.correlation_id)
+) -> Request:
+    return Request(principal.name, request.state.correlation_id)
 
 
 async def get_update_id(
@@ -129,6 +128,6 @@ Temporal = Annotated[Client, Depends(get_temporal)]
 Running = Annotated[Engine, Depends(get_engine)]
 Caller = Annotated[Principal, Depends(get_principal)]
 Admin = Annotated[Principal, Depends(get_admin)]
-Asked = Annotated[outages.Request, Depends(get_asked)]
+Asked = Annotated[Request, Depends(get_asked)]
 UpdateId = Annotated[str, Depends(get_update_id)]
 Paging = Annotated[Page, Depends(get_page)]

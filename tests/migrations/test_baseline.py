@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from adapters.postgres.accounting import guards, metadata
+from adapters.postgres.accounting import guards
+from adapters.postgres.tables import metadata
 from migrations.run import config
 from tests.migrations import write_baseline
 from tests.migrations.write_baseline import ROOT, Guard
