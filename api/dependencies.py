@@ -14,6 +14,7 @@ from temporalio.client import Client
 from adapters import logs
 from adapters.postgres import access, database
 from adapters.settings import ApiSettings
+from domain import requests
 from domain.access import Principal, Role
 from domain.errors import Forbidden, Unauthenticated
 
@@ -85,8 +86,8 @@ async def get_admin(principal: Annotated[Principal, Depends(get_principal)]) -> 
 
 async def get_asked(
     request: Request, principal: Annotated[Principal, Depends(get_principal)]
-) -> Request:
-    return Request(principal.name, request.state.correlation_id)
+) -> requests.Request:
+    return requests.Request(principal.name, request.state.correlation_id)
 
 
 async def get_update_id(
@@ -128,6 +129,6 @@ Temporal = Annotated[Client, Depends(get_temporal)]
 Running = Annotated[Engine, Depends(get_engine)]
 Caller = Annotated[Principal, Depends(get_principal)]
 Admin = Annotated[Principal, Depends(get_admin)]
-Asked = Annotated[Request, Depends(get_asked)]
+Asked = Annotated[requests.Request, Depends(get_asked)]
 UpdateId = Annotated[str, Depends(get_update_id)]
 Paging = Annotated[Page, Depends(get_page)]
