@@ -18,7 +18,7 @@ from domain import requests
 from domain.access import Principal, Role
 from domain.errors import Forbidden, Unauthenticated
 
-# Long enough for a busy worker, short enough that a caller is told before its own patience ends.
+# Long enough for a busy worker, and shorter than the time-out of most callers.
 ANSWER_WITHIN = timedelta(seconds=10)
 KEYS_REMEMBERED_MAX = 1000
 KEY_REMEMBERED_SECONDS = 2.0

@@ -1,4 +1,4 @@
-"""/webhooks: who is told about what, and whether they listened."""
+"""/webhooks: subscriptions to events, and their deliveries."""
 
 import secrets
 from datetime import UTC, datetime

@@ -38,7 +38,7 @@ class OwnerBody(Body):
 
 
 class CloseBreakBody(Body):
-    """`suspense` books the difference into suspense; `none` when there is nothing to book."""
+    """`suspense` posts the difference to suspense; `none` when there is nothing to post."""
 
     note: str = Field(min_length=1, max_length=NOTE_MAX)
     adjustment: AdjustmentKind

@@ -10,8 +10,9 @@ from adapters.postgres.accounting import journal, payment_traces
 from adapters.postgres.settlement import payments
 from api.bodies import Text
 from api.dependencies import Caller, Database, Paging
+from api.payment_views import PAYMENT_STATES, PaymentView
 from api.responses import problems
-from api.views import PAYMENT_STATES, PageView, PaymentView
+from api.views import PageView
 from domain.sla.verdicts import PaymentType
 
 router = APIRouter(prefix="/payments", tags=["payments"])

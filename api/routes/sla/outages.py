@@ -12,8 +12,9 @@ from adapters.postgres.sla import outages, policies
 from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
 from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
+from api.payment_views import PaymentView
 from api.responses import problems
-from api.views import STATES, AttestationView, OutageView, PageView, PaymentView, SlaView
+from api.views import STATES, AttestationView, OutageView, PageView, SlaView
 from domain.errors import Conflict, Invalid
 from domain.settlement.payments import make_payment
 from domain.sla.outages import (
@@ -76,7 +77,7 @@ async def declare_outage(
 async def _check(
     database: Book, outage: Outage, policy_name: str, resolution: Resolution | None
 ) -> None:
-    """Refuse before anything begins: what a life refuses, it has already been started for."""
+    """Refuse before anything begins: a workflow that refuses has already been started."""
     now = datetime.now(UTC)
     check_outage(outage, now)
     if resolution is not None:
