@@ -68,7 +68,7 @@ async def _run(action: str, request: ReleaseRequest) -> None:
         nodes = Nodes.at(settings.stellar_rpc_url)
         stack.push_async_callback(nodes.close)
         async with database.autocommit() as connection:
-            known = await networks.known(connection, passphrase)
+            known = await networks.get_state(connection, passphrase)
         await Identity(nodes, passphrase).establish(known)
         if isinstance(settings, SettlementSettings):
             keys, cap = held_keys(settings), settings.stellar_fee_cap_stroops

@@ -38,7 +38,7 @@ class ChainMonitor:
         Asked until the network answers: a worker may start before its nodes do.
         """
         async with self.database.autocommit() as connection:
-            known = await networks.known(connection, self.rail.passphrase)
+            known = await networks.get_state(connection, self.rail.passphrase)
         while True:
             try:
                 standing = await self.rail.identity.establish(known)
@@ -83,7 +83,7 @@ class ChainMonitor:
             log.error("ALARM: %s", trouble)
         await self._note(standing)
         async with self.database.autocommit() as connection:
-            await networks.note_trouble(connection, self.rail.passphrase, "; ".join(found))
+            await networks.save_trouble(connection, self.rail.passphrase, "; ".join(found))
 
     def _channels(self, existing: list[str]) -> str:
         wanted = list(self.rail.keys.channels)
@@ -118,4 +118,4 @@ class ChainMonitor:
 
     async def _note(self, standing: NetworkState) -> None:
         async with self.database.autocommit() as connection:
-            await networks.remember(connection, standing)
+            await networks.save_state(connection, standing)

@@ -67,10 +67,10 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
     async def _survey(self) -> None:
         """Read no other chain than the book's; what is seen of it, every process may know."""
         async with self.database.autocommit() as connection:
-            known = await networks.known(connection, self.history.identity.passphrase)
+            known = await networks.get_state(connection, self.history.identity.passphrase)
         standing = await self.history.survey(known)
         async with self.database.autocommit() as connection:
-            await networks.remember(connection, standing)
+            await networks.save_state(connection, standing)
 
     @activity.defn
     async def compare_journal(self, run: ReconciliationRun) -> Comparison:

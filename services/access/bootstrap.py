@@ -11,7 +11,7 @@ from domain.sla.policies import Agreement
 async def bootstrap(database: Database, key: str, wanted: Agreement) -> None:
     """Make the bootstrap key the first admin's, and write down who pays whom by default."""
     async with database.transaction() as connection:
-        await access.keep(connection, "admin", Role.ADMIN, key)
+        await access.save_key(connection, "admin", Role.ADMIN, key)
         check_agreement(wanted, await policies.settle_agreement(connection, wanted))
 
 

@@ -41,7 +41,7 @@ async def test_settings_never_change_who_is_paid(database: Database) -> None:
 async def test_limits_that_did_not_change_leave_no_trace(database: Database) -> None:
     """A worker that starts again says nothing new."""
     async with database.autocommit() as connection:
-        enforced = await limits.enforced(connection)
+        enforced = await limits.get_enforced(connection)
         written = []
         for hours, allowed in enumerate((enforced, enforced, Limits(cap_per_payment=7), enforced)):
             await set_limits(database, allowed, NOW + timedelta(hours=hours))

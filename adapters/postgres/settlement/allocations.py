@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.settlement.attempts import Reservation
-from adapters.postgres.settlement.payments import payment_of
+from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import allocations, attempts, payments
 from adapters.postgres.transitions import PAYMENTS
 from domain.reasons import Reason, ReasonCode
@@ -97,16 +97,16 @@ async def get_members(
         )
     )
     rows = found.mappings().all()
-    members = {row["number"]: payment_of(row) for row in rows}
+    members = {row["number"]: to_payment(row) for row in rows}
     together: dict[int, list[RowMapping]] = {}
     for row in rows:
         together.setdefault(row["transfer"], []).append(row)
     return {payment.id: payment for payment in members.values()}, [
-        _transfer(members[number], rows) for number, rows in sorted(together.items())
+        _to_transfer(members[number], rows) for number, rows in sorted(together.items())
     ]
 
 
-def _transfer(first: Payment, rows: Sequence[RowMapping]) -> Transfer:
+def _to_transfer(first: Payment, rows: Sequence[RowMapping]) -> Transfer:
     return Transfer(
         first.number,
         first.payer,
@@ -157,7 +157,7 @@ async def remove_members(
     return result.rowcount == len(left_out)
 
 
-async def blame(
+async def record_faults(
     connection: AsyncConnection, batch: Batch, removed: Sequence[RemovedPayment]
 ) -> None:
     """Record which payments of a failed batch were at fault, and why."""

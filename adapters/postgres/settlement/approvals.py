@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.settlement.payments import payment_of
+from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import (
     allocations,
     approvals,
@@ -44,14 +44,14 @@ TAKEN = exists().where(
 
 async def lock(connection: AsyncConnection, payment_id: str) -> ApprovalContext:
     """Return how a payment stands; until the transaction ends it is neither admitted nor approved."""
-    await _hold(connection, [payment_id])
+    await _lock(connection, [payment_id])
     rows = await connection.execute(
         select(payments, TAKEN.label("taken")).where(payments.c.id == payment_id)
     )
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"payment {payment_id!r} does not exist")
-    payment = payment_of(row)
+    payment = to_payment(row)
     makers = await find_makers(connection, [payment])
     given = await connection.execute(
         select(approvals.c.approver).where(
@@ -64,7 +64,7 @@ async def lock(connection: AsyncConnection, payment_id: str) -> ApprovalContext:
     )
 
 
-async def _hold(connection: AsyncConnection, payment_ids: Sequence[str]) -> None:
+async def _lock(connection: AsyncConnection, payment_ids: Sequence[str]) -> None:
     """
     Lock payments, always in one order. A statement that waits for a lock still sees the channels as
     they were taken before it waited: who wants to know that asks after this one.
@@ -151,7 +151,7 @@ async def void(
     Void what was approved of these payments, because they are to be made differently now; those
     already signed are left as they are. Return the payments that must be approved anew.
     """
-    await _hold(connection, payment_ids)
+    await _lock(connection, payment_ids)
     unsigned = await connection.execute(
         select(payments.c.id, payments.c.outage_id, payments.c.correlation_id)
         .where(payments.c.id.in_(payment_ids), payments.c.status.in_(UNSIGNED), ~TAKEN)
@@ -171,14 +171,14 @@ async def void(
     return voided
 
 
-async def admitted_at(connection: AsyncConnection, payment_id: str) -> datetime | None:
+async def get_admitted_at(connection: AsyncConnection, payment_id: str) -> datetime | None:
     """Return when a payment was last let go to be signed, if ever."""
     return await connection.scalar(
         select(authorisations.c.admitted_at).where(authorisations.c.payment_id == payment_id)
     )
 
 
-async def of_payments(
+async def list_by_payment(
     connection: AsyncConnection, payment_ids: Sequence[str]
 ) -> dict[str, list[RowMapping]]:
     """Return all approvals of each payment, void ones too, oldest first."""
@@ -191,7 +191,7 @@ async def of_payments(
     return found
 
 
-async def waiting(
+async def list_waiting(
     connection: AsyncConnection, approval_above: int | None, offset: int, limit: int
 ) -> tuple[list[RowMapping], int]:
     """Return a page of the payments that wait for approval, oldest first, and how many there are."""

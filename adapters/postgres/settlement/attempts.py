@@ -43,7 +43,7 @@ class Reservation:
     members: int = 1
 
 
-async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) -> None:
+async def save_channels(connection: AsyncConnection, sequences: dict[str, int]) -> None:
     """
     Know these channel accounts, and how far the network has consumed each one's sequence.
 
@@ -151,17 +151,17 @@ async def get_queue_position(
 
 async def get_reservation(connection: AsyncConnection, payment_id: str) -> Reservation | None:
     """Return the attempt a payment rides in, its own or a batch, unless that has failed."""
-    return await _one(connection, _RESERVATION, {"payment_id": payment_id})
+    return await _load_reservation(connection, _RESERVATION, {"payment_id": payment_id})
 
 
 async def get_attempt(
     connection: AsyncConnection, lead_payment_id: str, n: int
 ) -> Reservation | None:
     """Return an attempt by its name, unless it has failed or was given back."""
-    return await _one(connection, _RESERVED, {"lead_payment_id": lead_payment_id, "n": n})
+    return await _load_reservation(connection, _RESERVED, {"lead_payment_id": lead_payment_id, "n": n})
 
 
-async def _one(
+async def _load_reservation(
     connection: AsyncConnection, statement: TextClause, wanted: dict[str, object]
 ) -> Reservation | None:
     row = (await connection.execute(statement, wanted)).one_or_none()
@@ -267,7 +267,7 @@ async def release(connection: AsyncConnection, given: Reservation) -> bool:
     return result.rowcount == 1
 
 
-async def leave_sequence(connection: AsyncConnection, dead: Attempt) -> None:
+async def release_sequence(connection: AsyncConnection, dead: Attempt) -> None:
     """Let the next attempt on the channel use the sequence of one whose bytes can never land."""
     await connection.execute(
         update(attempts)

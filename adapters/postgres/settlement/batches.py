@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.settlement.payments import payment_of
+from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import attempts, payments
 from domain.settlement.allocations import Transfer
 from domain.settlement.attempts import AttemptStatus, SettlementRail
@@ -71,7 +71,7 @@ async def form_batch(
             "limit": PAYMENTS_MAX,
         },
     )
-    ready = [payment_of(row) for row in rows.mappings()]
+    ready = [to_payment(row) for row in rows.mappings()]
     transfers = plan.transfers(ready)[: plan.transfers_max]
     if not transfers:
         return None

@@ -83,12 +83,12 @@ async def get_quarantined_attempt(
         True,
         signed.hash if signed else "",
     )
-    hashes = await envelopes.hashes(connection, found.payment_id, found.n)
+    hashes = await envelopes.list_inner_hashes(connection, found.payment_id, found.n)
     batches = await connection.execute(_BATCHES, {"channel": address, "sequence": found.sequence})
     return QuarantinedAttempt(
         attempt,
         hashes,
-        sorted(await envelopes.outer_hashes(connection, found.payment_id, found.n)),
+        sorted(await envelopes.list_outer_hashes(connection, found.payment_id, found.n)),
         [Batch(*row) for row in batches],
         sorted(members),
     )
@@ -105,7 +105,7 @@ _BATCHES_RELEASED = text(
 )
 
 
-async def waiting(connection: AsyncConnection, address: str, served: Sequence[str]) -> list[str]:
+async def list_waiting_workflows(connection: AsyncConnection, address: str, served: Sequence[str]) -> list[str]:
     """Return the lives that wait for a channel's release, of the payments that it served."""
     unpaid = await connection.scalars(
         select(owed.c.id)

@@ -55,7 +55,7 @@ async def store(connection: AsyncConnection, reserved: Reservation, envelope: En
     known = reserved.envelope.max_ledger if reserved.envelope else None
     stored = await connection.scalar(
         _STORE,
-        _bytes(reserved, envelope)
+        _to_columns(reserved, envelope)
         | {
             "channel": reserved.channel,
             "sequence": reserved.sequence,
@@ -63,24 +63,24 @@ async def store(connection: AsyncConnection, reserved: Reservation, envelope: En
             "known_max_ledger": known,
         },
     )
-    return envelope if stored else await _stored(connection, reserved)
+    return envelope if stored else await _get_newest(connection, reserved)
 
 
-def _bytes(reserved: Reservation, envelope: Envelope) -> dict[str, object]:
+def _to_columns(reserved: Reservation, envelope: Envelope) -> dict[str, object]:
     return {"payment_id": reserved.payment_id, "n": reserved.n} | asdict(envelope)
 
 
-async def _stored(connection: AsyncConnection, reserved: Reservation) -> Envelope:
+async def _get_newest(connection: AsyncConnection, reserved: Reservation) -> Envelope:
     """Return the newest bytes that were stored for a pair, by whichever run."""
     now = await attempts.get_attempt(connection, reserved.payment_id, reserved.n)
-    if now is None or now.envelope is None or _pair(now) != _pair(reserved):
+    if now is None or now.envelope is None or _get_pair(now) != _get_pair(reserved):
         raise TryAgain(
             f"payment {reserved.payment_id} was changed by another process meanwhile; read it again"
         )
     return now.envelope
 
 
-def _pair(reserved: Reservation) -> tuple[str, int]:
+def _get_pair(reserved: Reservation) -> tuple[str, int]:
     return reserved.channel, reserved.sequence
 
 
@@ -106,13 +106,13 @@ _BID = text(
 )
 
 
-async def bid(connection: AsyncConnection, reserved: Reservation, envelope: Envelope) -> Envelope:
+async def store_bid(connection: AsyncConnection, reserved: Reservation, envelope: Envelope) -> Envelope:
     """Keep a higher bid before it is sent; answers the highest that is kept."""
-    await connection.execute(_BID, _bytes(reserved, envelope))
-    return await _stored(connection, reserved)
+    await connection.execute(_BID, _to_columns(reserved, envelope))
+    return await _get_newest(connection, reserved)
 
 
-async def bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list[SendAnswer]]:
+async def get_bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list[SendAnswer]]:
     """Return how often more was bid for the newest bytes, and all answers to the last bid."""
     count = await connection.scalar(
         select(func.count())
@@ -131,7 +131,7 @@ async def bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list
     return (count or 1) - 1, [SendAnswer(SendStatus(row.status), row.detail) for row in answers]
 
 
-async def hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
+async def list_inner_hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
     """Return the hash of every inner transaction ever signed for an attempt, newest first."""
     rows = await connection.execute(
         select(envelopes.c.inner_hash)
@@ -142,7 +142,7 @@ async def hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[s
     return list(rows.scalars())
 
 
-async def outer_hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
+async def list_outer_hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
     """Return the hash of every envelope of an attempt: what a ledger shows it by."""
     rows = await connection.scalars(
         select(envelopes.c.hash).where(envelopes.c.payment_id == payment_id, envelopes.c.n == n)
@@ -162,7 +162,7 @@ _SUBMITTED = text(
 )
 
 
-async def note_submission(
+async def record_submission(
     connection: AsyncConnection, attempt: Attempt, answer: SendAnswer
 ) -> None:
     """Record what a send was answered; the payment is submitted from the first one on."""

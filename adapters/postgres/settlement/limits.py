@@ -19,7 +19,7 @@ LIMITS = (
 )
 
 
-async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> bool:
+async def save(connection: AsyncConnection, allowed: Limits, at: datetime) -> bool:
     """Show what is enforced from now on; False when it was enforced before."""
     values = asdict(allowed)
     statement = insert(limits).values(name=NAME, set_at=at, **values)
@@ -33,14 +33,14 @@ async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> bo
     return changed.one_or_none() is not None
 
 
-async def enforced(connection: AsyncConnection) -> Limits:
+async def get_enforced(connection: AsyncConnection) -> Limits:
     """Return what the settlement worker that started last enforces."""
     rows = await connection.execute(select(*LIMITS).where(limits.c.name == NAME))
     row = rows.one_or_none()
     return Limits() if row is None else Limits(*row)
 
 
-async def spent(
+async def list_spent(
     connection: AsyncConnection, day: date, side: str, most: int = 10
 ) -> list[RowMapping]:
     """Return what a day has seen leave: by treasury (payer) or payee, the most first."""

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.settlement.wallets import agreement_at
+from adapters.postgres.settlement.wallets import get_agreement_at
 from adapters.postgres.sla.outages import OutageContext
 from adapters.postgres.tables import allocations, attempts, payments
 from domain.errors import Conflict, NotFound
@@ -33,7 +33,7 @@ async def preview_payment(
     at: datetime,
 ) -> Payment:
     """Return what a verdict owes, to the address that its party is paid at, at an instant."""
-    agreement = await agreement_at(connection, context.agreement, at)
+    agreement = await get_agreement_at(connection, context.agreement, at)
     outage_id, correlation_id = context.outage.id, context.correlation_id
     return make_payment(network, agreement, outage_id, revision, verdict, correlation_id)
 
@@ -63,10 +63,10 @@ async def add(connection: AsyncConnection, debt: Payment, at: datetime) -> Payme
             index_elements=["outage_id", "revision"], set_={"id": payments.c.id}
         ).returning(payments)
     )
-    return payment_of(rows.mappings().one())
+    return to_payment(rows.mappings().one())
 
 
-def payment_of(row: RowMapping) -> Payment:
+def to_payment(row: RowMapping) -> Payment:
     return Payment(
         id=row["id"],
         number=row["number"],
@@ -163,14 +163,14 @@ async def get(connection: AsyncConnection, payment_id: str) -> RowMapping:
     return row
 
 
-async def of_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
+async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
     rows = await connection.execute(
         select(payments).where(payments.c.outage_id == outage_id).order_by(payments.c.revision)
     )
     return list(rows.mappings())
 
 
-async def page(
+async def list_page(
     connection: AsyncConnection,
     *,
     statuses: list[PaymentStatus] | None = None,

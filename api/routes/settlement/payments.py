@@ -49,7 +49,7 @@ async def list_payments(
 ) -> PageView[PaymentView]:
     """List payments, newest first; both dates are inclusive."""
     async with database.autocommit() as connection:
-        rows, total = await payments.page(
+        rows, total = await payments.list_page(
             connection,
             statuses=None if status is None else PAYMENT_STATES[status],
             type_=type,

@@ -120,7 +120,7 @@ async def list_wallets(
     database: Database, caller: Caller, paging: Paging, owner: Text | None = None
 ) -> list[WalletView]:
     async with database.autocommit() as connection:
-        found = await wallets.page(connection, owner, paging.offset, paging.size)
+        found = await wallets.list_page(connection, owner, paging.offset, paging.size)
     return [WalletView.of(wallet) for wallet in found]
 
 
@@ -176,7 +176,7 @@ async def list_payouts(
 ) -> list[PayoutView]:
     """List the changes of a party's address, newest first."""
     async with database.autocommit() as connection:
-        changes = await wallets.payout_history(connection, agreement, role)
+        changes = await wallets.list_payouts(connection, agreement, role)
     return [PayoutView.model_validate(asdict(each)) for each in changes]
 
 

@@ -172,7 +172,7 @@ async def resolve_outage(
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
         bound = await policies.agreement(connection, row["agreement"])
-        agreement = await wallets.agreement_at(connection, bound, datetime.now(UTC))
+        agreement = await wallets.get_agreement_at(connection, bound, datetime.now(UTC))
     payment = make_payment(
         engine.settings.stellar_network,
         agreement,
