@@ -75,7 +75,7 @@ async def list_violations(
 ) -> PageView[ViolationView]:
     """List what integrity_checks found, newest first; `unresolved` leaves out, or shows, what is mended."""
     async with database.autocommit() as connection:
-        rows, total = await integrity_checks.page(
+        rows, total = await integrity_checks.list_page(
             connection,
             invariant=invariant,
             overdue=overdue,

@@ -38,7 +38,7 @@ async def read_proof(database: Database, attempt: Attempt) -> Observation | None
     """
     async with database.autocommit() as connection:
         ours = await envelopes.list_outer_hashes(connection, attempt.payment_id, attempt.n)
-        seen = await reconciliation.transfer_of(connection, ours)
+        seen = await reconciliation.find_transfer(connection, ours)
     if seen is None:
         return None
     return Observation(
