@@ -101,7 +101,7 @@ class AttestationActivitiesImpl(AttestationActivities):
 
     async def _correlation_id(self, call: Call) -> str:
         async with self.database.autocommit() as connection:
-            return await outages.correlation_id(connection, call.outage_id)
+            return await outages.get_correlation_id(connection, call.outage_id)
 
     @activity.defn
     async def conclude_attestation(
@@ -115,7 +115,7 @@ class AttestationActivitiesImpl(AttestationActivities):
         end = loop.time() + PATIENCE_SECONDS
         while True:
             async with self.database.autocommit() as connection:
-                status = await attestations.call_status(connection, call)
+                status = await attestations.get_call_status(connection, call)
             if status is not CallStatus.OPEN or loop.time() >= end:
                 return status
             await asyncio.sleep(LOOK_EVERY_SECONDS)

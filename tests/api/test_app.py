@@ -32,10 +32,10 @@ def test_settings_that_say_otherwise_are_refused_by_name(role: str) -> None:
 async def test_settings_never_change_who_is_paid(database: Database) -> None:
     first = replace(KEPT, name=unique("AGREED"))
     async with database.transaction() as connection:
-        assert await policies.settle_agreement(connection, first) == first
-        later = await policies.settle_agreement(connection, replace(first, provider="GTHIEF"))
+        assert await policies.add_agreement(connection, first) == first
+        later = await policies.add_agreement(connection, replace(first, provider="GTHIEF"))
         assert later == first
-        assert await policies.agreement(connection, first.name) == first
+        assert await policies.get_agreement(connection, first.name) == first
 
 
 async def test_limits_that_did_not_change_leave_no_trace(database: Database) -> None:

@@ -172,7 +172,7 @@ async def get_payout_address(
     connection: AsyncConnection, agreement: str, role: PayoutRole, at: datetime
 ) -> str:
     """Return the address that a party of an agreement is paid at, at an instant."""
-    bound = await policies.agreement(connection, agreement)
+    bound = await policies.get_agreement(connection, agreement)
     return str(getattr(await get_agreement_at(connection, bound, at), role))
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events, webhooks
 from adapters.postgres.accounting import breaks, reconciliation
-from adapters.postgres.database import Database, make_room
+from adapters.postgres.database import Database, allow_long_reads
 from domain.accounting.breaks import Break
 from domain.accounting.reconciliation import (
     Comparison,
@@ -42,7 +42,7 @@ class Compared:
 async def compare_chain(database: Database, command: CompareChain) -> Compared:
     run = command.run
     async with database.transaction() as connection:
-        await make_room(connection)
+        await allow_long_reads(connection)
         await breaks.lock(connection)
         reading = await reconciliation.get_cursor(connection)
         if reading is None:

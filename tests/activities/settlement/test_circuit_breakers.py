@@ -91,7 +91,7 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     await eventually(heard, "another worker hears of it", FRESH_SECONDS + 1)
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
-        feed = await events.after(connection, events.Cursor(), 10_000)
+        feed = await events.list_after(connection, events.Cursor(), 10_000)
     assert (last["action"], last["actor"]) == ("circuit_breaker.opened", "engine")
     told = [row for row in feed if row["type"] == "settlement.circuit_breaker_opened"]
     assert told[-1]["data"]["reason"] == reason

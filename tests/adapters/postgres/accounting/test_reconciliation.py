@@ -17,7 +17,7 @@ from activities.accounting.reconciliation import READ_FOR_SECONDS
 from adapters.postgres import webhooks
 from adapters.postgres.accounting import reconciliation
 from adapters.postgres.database import Database
-from adapters.postgres.sla.policies import settle_agreement
+from adapters.postgres.sla.policies import add_agreement
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import BreakKind
 from domain.accounting.reconciliation import Extent, Gap
@@ -199,7 +199,7 @@ async def test_what_an_earlier_agreement_paid_is_compared_with_its_own_treasurie
     """Other treasuries are another agreement: what the old ones paid is still in the journal."""
     async with book.transaction() as connection:
         older = Agreement("older", "GOLDBOND", "GOLDPOOL", "GPROVIDER", PAYEE)
-        await settle_agreement(connection, older)
+        await add_agreement(connection, older)
     payment = await payment_owed(book, from_address="GOLDBOND")
     await confirmed(book, payment, HASH, 50)
     listener = ReconciliationDriver(book)
