@@ -71,7 +71,9 @@ async def get(connection: AsyncConnection, webhook_id: str) -> RowMapping:
     return row
 
 
-async def update_subscription(connection: AsyncConnection, webhook_id: str, changes: dict[str, Any]) -> None:
+async def update_subscription(
+    connection: AsyncConnection, webhook_id: str, changes: dict[str, Any]
+) -> None:
     result = await connection.execute(
         update(webhooks)
         .where(webhooks.c.id == webhook_id, webhooks.c.deleted_at.is_(None))

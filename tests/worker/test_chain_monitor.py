@@ -15,7 +15,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.tables import networks as table
 from adapters.stellar.accounts.channels import ChannelAccounts
 from adapters.stellar.rail import Rail
-from adapters.stellar.signing.keys import channel_keypairs
+from adapters.stellar.signing.keys import derive_channel_keypairs
 from devstack.environment.stack import Stack
 from domain.settlement.payments import Treasury
 from stellar_sandbox.client import StellarSandbox
@@ -26,7 +26,7 @@ from tests.worker.test_settlement import environment, refusal
 from worker import chain_monitor
 from worker.chain_monitor import ChainMonitor
 
-SIX = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 6)}
+SIX = {pair.public_key: pair for pair in derive_channel_keypairs(MASTER.secret, 6)}
 
 
 @pytest.fixture

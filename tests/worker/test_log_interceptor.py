@@ -7,7 +7,7 @@ import pytest
 from temporalio.api.common.v1 import Payload
 
 from adapters import logs
-from adapters.temporal import LOG_HEADER, read_log_header, add_log_header
+from adapters.temporal import LOG_HEADER, add_log_header, read_log_header
 from domain.requests import Request
 from domain.settlement.attempts import Attempt
 from domain.settlement.payments import BlockPaymentInput, Payment, Treasury

@@ -122,7 +122,10 @@ async def load_trace(connection: AsyncConnection, payment_id: str) -> PaymentTra
         for row in await journal.list_by_payment(connection, payment_id)
     ]
     return PaymentTrace(
-        TracedPayment(**owed), _to_events(leaves, payment_id), _to_attempts(tried), add_running_sums(postings)
+        TracedPayment(**owed),
+        _to_events(leaves, payment_id),
+        _to_attempts(tried),
+        add_running_sums(postings),
     )
 
 

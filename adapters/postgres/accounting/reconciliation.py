@@ -65,7 +65,9 @@ async def list_gaps(connection: AsyncConnection) -> list[Gap]:
     return [Gap(row.first_ledger, row.last_ledger) for row in rows]
 
 
-async def save_page(connection: AsyncConnection, passphrase: str, begin: Start, page: ChainPage) -> None:
+async def save_page(
+    connection: AsyncConnection, passphrase: str, begin: Start, page: ChainPage
+) -> None:
     """
     Keep what a page told, how far it goes, and what was lost before it, together: a gap ends where
     reading did go on, and until then a node that remembers more may come back.

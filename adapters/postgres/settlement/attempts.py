@@ -158,7 +158,9 @@ async def get_attempt(
     connection: AsyncConnection, lead_payment_id: str, n: int
 ) -> Reservation | None:
     """Return an attempt by its name, unless it has failed or was given back."""
-    return await _load_reservation(connection, _RESERVED, {"lead_payment_id": lead_payment_id, "n": n})
+    return await _load_reservation(
+        connection, _RESERVED, {"lead_payment_id": lead_payment_id, "n": n}
+    )
 
 
 async def _load_reservation(

@@ -105,7 +105,9 @@ _BATCHES_RELEASED = text(
 )
 
 
-async def list_waiting_workflows(connection: AsyncConnection, address: str, served: Sequence[str]) -> list[str]:
+async def list_waiting_workflows(
+    connection: AsyncConnection, address: str, served: Sequence[str]
+) -> list[str]:
     """Return the lives that wait for a channel's release, of the payments that it served."""
     unpaid = await connection.scalars(
         select(owed.c.id)

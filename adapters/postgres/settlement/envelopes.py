@@ -106,7 +106,9 @@ _BID = text(
 )
 
 
-async def store_bid(connection: AsyncConnection, reserved: Reservation, envelope: Envelope) -> Envelope:
+async def store_bid(
+    connection: AsyncConnection, reserved: Reservation, envelope: Envelope
+) -> Envelope:
     """Keep a higher bid before it is sent; answers the highest that is kept."""
     await connection.execute(_BID, _to_columns(reserved, envelope))
     return await _get_newest(connection, reserved)

@@ -147,7 +147,9 @@ async def prove(
     )
 
 
-async def get_agreement_at(connection: AsyncConnection, bound: Agreement, at: datetime) -> Agreement:
+async def get_agreement_at(
+    connection: AsyncConnection, bound: Agreement, at: datetime
+) -> Agreement:
     """Return an agreement with the addresses that its parties are paid at, at an instant."""
     rows = await connection.execute(
         select(payouts.c.role, payouts.c.address)

@@ -282,7 +282,12 @@ async def halt(connection: AsyncConnection, attestation: Attestation, problem: s
     """Say why the verdict cannot be paid; a halt upon a halt only says it anew."""
     to = AttestationStatus.HALTED
     await transitions.move(
-        connection, transitions.ATTESTATIONS, _make_key(attestation), to, again=True, problem=problem
+        connection,
+        transitions.ATTESTATIONS,
+        _make_key(attestation),
+        to,
+        again=True,
+        problem=problem,
     )
 
 

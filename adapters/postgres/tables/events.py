@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from adapters.postgres.tables.metadata import Instant, metadata, make_xid_column
+from adapters.postgres.tables.metadata import Instant, make_xid_column, metadata
 
 audit_entries = Table(
     "audit_entries",

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
 
-from adapters.postgres.tables.metadata import Instant, metadata, make_one_of
+from adapters.postgres.tables.metadata import Instant, make_one_of, metadata
 from domain.reasons import ReasonCode
 from domain.settlement.envelopes import SendStatus
 from domain.settlement.payments import STOPPED
@@ -43,7 +43,9 @@ payments = Table(
         "(status = 'confirmed') = (transaction_hash IS NOT NULL AND confirmed_at IS NOT NULL)",
         name="confirmed",
     ),
-    sa.CheckConstraint(make_one_of("status", STOPPED) + " = (reason_code IS NOT NULL)", name="stopped"),
+    sa.CheckConstraint(
+        make_one_of("status", STOPPED) + " = (reason_code IS NOT NULL)", name="stopped"
+    ),
     sa.CheckConstraint("(reason_code IS NULL) = (status_reason IS NULL)", name="status_reason"),
     sa.CheckConstraint(make_one_of("reason_code", ReasonCode), name="reason_code"),
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),

@@ -254,7 +254,7 @@ async def test_what_the_node_forgot_before_it_was_read_is_a_finding(
     before = await reader.reads()
 
     async def far_enough() -> bool:
-        return await rail.latest_ledger() > before + 12
+        return await rail.get_latest_ledger() > before + 12
 
     await eventually(far_enough, "some ledgers have closed")
     await faults(resting, {"kind": "short_retention", "value": 4})

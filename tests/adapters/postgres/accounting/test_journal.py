@@ -247,7 +247,8 @@ async def test_many_book_between_the_same_accounts_and_none_waits_for_ever(
         assert await write(lives) == 0
     async with scratch.autocommit() as connection:
         held = {
-            row["account"]: row["balance_stroops"] for row in await journal.list_balances(connection)
+            row["account"]: row["balance_stroops"]
+            for row in await journal.list_balances(connection)
         }
     assert held["payable:GALL"] == held["reserved:GALL"] == 0
     assert await find_violations(scratch) == []
@@ -283,7 +284,8 @@ async def test_slots_spread_the_balance_and_add_up(scratch: Database) -> None:
         )
         parts = {row.slot: row.amount_stroops for row in rows}
         held = {
-            row["account"]: row["balance_stroops"] for row in await journal.list_balances(connection)
+            row["account"]: row["balance_stroops"]
+            for row in await journal.list_balances(connection)
         }
     assert len(parts) > SLOTS // 2
     assert sum(parts.values()) == held["payable:GSPREAD"] == -640

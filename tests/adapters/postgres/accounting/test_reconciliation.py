@@ -303,7 +303,7 @@ async def test_a_large_book_is_given_the_time_it_takes(
         limits.append(await connection.scalar(text("SHOW statement_timeout")))
         return await suspects(connection, *scope)
 
-    monkeypatch.setattr(reconciliation, "suspects", asked)
+    monkeypatch.setattr(reconciliation, "list_suspects", asked)
     await listener.reads()
     await listener.compares()
     async with book.autocommit() as connection:
