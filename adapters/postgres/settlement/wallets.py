@@ -31,10 +31,11 @@ from domain.sla.policies import Agreement
 
 async def register(connection: AsyncConnection, address: str, owner: str, at: datetime) -> bool:
     """
-    Know an account as somebody's; False when it was known as theirs already.
+    Register an account for an owner; False when it was registered for that owner already.
 
-    To register it proves nothing, so whoever did first must not keep its owner out: until it is
-    proven, the last to register it has it, and challenges given to others are void.
+    Registering proves nothing, so a first registration must not keep the true owner out: until the
+    account is proven, the last owner to register it has it, and challenges of others stop counting.
+    Raises Conflict when another owner has proven it.
     """
     adding = insert(wallets).values(address=address, owner=owner, registered_at=at)
     changed = await connection.execute(
@@ -85,7 +86,7 @@ async def list_page(
 
 
 async def save_readiness(connection: AsyncConnection, read: Readiness) -> None:
-    """Keep what the network said of an account; an older word does not replace a newer one."""
+    """Save what the network said of an account; an older answer does not replace a newer one."""
     await connection.execute(
         update(wallets)
         .where(
@@ -113,13 +114,15 @@ async def save_challenge(connection: AsyncConnection, given: Challenge) -> None:
 
 
 async def prove(
-    connection: AsyncConnection, address: str, hash_: str, at: datetime, errand: str
+    connection: AsyncConnection, address: str, hash_: str, at: datetime, request_id: str
 ) -> None:
     """
-    Use a challenge up; it was given to this account, for whom it is registered to, in time, and
-    never used before: unless this is the same errand again, whose answer was lost.
+    Use a challenge up, and record that the owner has proven the account.
+
+    Raises Conflict unless the challenge was made for this account and its present owner, has not
+    expired and was not used. The same request may use it again, because its answer may have been lost.
     """
-    # Locked first: nobody else registers it between this look and the proof.
+    # Locked first, so that nobody else registers the account between this read and the update.
     owner = (
         select(wallets.c.owner)
         .where(wallets.c.address == address)
@@ -132,10 +135,10 @@ async def prove(
             wallet_challenges.c.hash == hash_,
             wallet_challenges.c.address == address,
             wallet_challenges.c.owner == owner,
-            wallet_challenges.c.used_at.is_(None) | (wallet_challenges.c.used_by == errand),
+            wallet_challenges.c.used_at.is_(None) | (wallet_challenges.c.used_by == request_id),
             wallet_challenges.c.expires_at > at,
         )
-        .values(used_at=at, used_by=errand)
+        .values(used_at=at, used_by=request_id)
     )
     if used.rowcount != 1:
         raise Conflict(
@@ -150,7 +153,7 @@ async def prove(
 async def get_agreement_at(
     connection: AsyncConnection, bound: Agreement, at: datetime
 ) -> Agreement:
-    """Return an agreement with the addresses that its parties are paid at, at an instant."""
+    """Return an agreement with the payout addresses of its parties at an instant."""
     rows = await connection.execute(
         select(payouts.c.role, payouts.c.address)
         .where(
@@ -173,7 +176,7 @@ async def get_agreement_at(
 async def get_payout_address(
     connection: AsyncConnection, agreement: str, role: PayoutRole, at: datetime
 ) -> str:
-    """Return the address that a party of an agreement is paid at, at an instant."""
+    """Return the payout address of a party of an agreement at an instant."""
     bound = await policies.get_agreement(connection, agreement)
     return str(getattr(await get_agreement_at(connection, bound, at), role))
 
@@ -181,7 +184,7 @@ async def get_payout_address(
 async def request_payout_change(
     connection: AsyncConnection, payout_id: str, wanted: Payout, by: str, at: datetime
 ) -> bool:
-    """Record a change of address, from an instant on; False when it was asked before."""
+    """Record a change of payout address from an instant on; False when it was recorded before."""
     known = await connection.scalar(
         select(agreements.c.name).where(agreements.c.name == wanted.agreement).with_for_update()
     )

@@ -147,7 +147,7 @@ class ChannelAccounts:
 
 def _refuse(result: results.Result) -> None:
     """Raise what only we can mend; that accounts exist by now is no trouble."""
-    codes = [code for code in result.operations if code.value]
+    codes = [code for code in result.operation_codes if code.value]
     found = [operation_codes.get_meaning(code) for code in codes]
     if result.code is not Code.txFAILED:
         found.append(TRANSACTIONS[result.code])

@@ -38,10 +38,10 @@ class Result:
         return self.code in (Code.txSUCCESS, Code.txFAILED)
 
     @property
-    def noop_reason(self) -> bool:
+    def is_noop(self) -> bool:
         """Tell whether it was applied and moved nothing: all it did is to use up its sequence."""
-        return bool(self.operations) and all(
-            isinstance(code, BumpSequenceResultCode) for code in self.operations
+        return bool(self.operation_codes) and all(
+            isinstance(code, BumpSequenceResultCode) for code in self.operation_codes
         )
 
 
@@ -62,13 +62,13 @@ def get_meaning(result: Result, trap: "Trap | None" = None) -> Meaning:
         return TRANSACTIONS[result.code]
     if trap is not None:
         return trap.meaning
-    failed = [code for code in result.operations if code.value]
+    failed = [code for code in result.operation_codes if code.value]
     return operation_codes.get_meaning(failed[0]) if failed else TRANSACTIONS[result.code]
 
 
 def format_codes(result: Result, trap: "Trap | None" = None) -> str:
     """Name the codes of a result, as the network writes them."""
-    failed = dict.fromkeys(code.name for code in result.operations if code.value)
+    failed = dict.fromkeys(code.name for code in result.operation_codes if code.value)
     return " ".join([result.code.name, *failed, *([trap.name] if trap else [])])
 
 
@@ -77,7 +77,7 @@ class Trap:
     """Why a contract call ended in an error."""
 
     name: str
-    get_meaning: Meaning
+    meaning: Meaning
 
 
 def find_trap(diagnostics: Sequence[str], contract: str, callee: Callee = THE_ASSET) -> Trap | None:
@@ -149,7 +149,7 @@ def _to_trap(error: xdr.SCError, callee: Callee) -> Trap:
 
 
 def _to_contract_trap(number: int, callee: Callee) -> Trap:
-    return Trap(f"#{number}", callee.meaning(number))
+    return Trap(f"#{number}", callee.get_meaning(number))
 
 
 def _to_title(name: str, prefix: str) -> str:

@@ -43,7 +43,7 @@ class LedgerInclusion:
     @property
     def paid(self) -> bool:
         """Tell whether money moved; a void is applied as well, and pays nobody."""
-        return self.succeeded and not results.parse(self.result_xdr).noop_reason
+        return self.succeeded and not results.parse(self.result_xdr).is_noop
 
 
 class TransactionWatcher:
@@ -71,7 +71,7 @@ class TransactionWatcher:
         self.waiting[hash_] = seen
         if self.task is None or self.task.done():
             self._restart()
-            self.poll_interval.begin()
+            self.poll_interval.reset()
             self.next_ledger = since_ledger
             self.task = asyncio.create_task(self._run())
         try:
@@ -110,7 +110,9 @@ class TransactionWatcher:
                 # All of them were told; the last is told again to whoever begins anew.
                 self.shown = page.latest_ledger
                 self.next_ledger = max(self.next_ledger, page.latest_ledger)
-                await asyncio.sleep(self.poll_interval.wait(page.latest_ledger, time.monotonic()))
+                await asyncio.sleep(
+                    self.poll_interval.get_wait_seconds(page.latest_ledger, time.monotonic())
+                )
 
     def _follow(self) -> Node | None:
         """

@@ -66,7 +66,7 @@ class TreasuryHistory:
             self.established = True
             return standing
         self.identity.known = known
-        found = await self.identity.verify_network()
+        found = await self.identity.recheck()
         if found is None:
             raise ChainUnavailable(
                 "no RPC node of the network that the database belongs to answers"

@@ -80,7 +80,7 @@ async def test_one_question_serves_the_payments_of_some_ledgers(
     assert await known.find_frozen(EVERYBODY) == []
     assert box.network.calls.total() == asked
     pass_by(box)
-    await rail_of(box, nodes).latest_ledger()
+    await rail_of(box, nodes).get_latest_ledger()
     assert await known.find_frozen(EVERYBODY) == [PAYER.public_key]
 
 
@@ -88,7 +88,7 @@ async def test_of_many_who_ask_at_once_one_reads_it(box: StellarSandbox, nodes: 
     known = FrozenKeys(nodes, rail_of(box, nodes).asset)
     await known.find_frozen(EVERYBODY)
     pass_by(box)
-    await rail_of(box, nodes).latest_ledger()
+    await rail_of(box, nodes).get_latest_ledger()
     before = box.network.calls.total()
     await asyncio.gather(*(known.find_frozen(EVERYBODY) for _ in range(20)))
     assert box.network.calls.total() == before + 1
@@ -124,7 +124,7 @@ async def test_what_no_node_can_say_counts_as_known_last(box: StellarSandbox, no
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
     assert await known.find_frozen(EVERYBODY) == [SHOP.public_key]
     pass_by(box)
-    await rail_of(box, nodes).latest_ledger()
+    await rail_of(box, nodes).get_latest_ledger()
     plan(box, {"kind": "internal_error", "method": "getLedgerEntries"})
     assert await known.find_frozen(EVERYBODY) == [SHOP.public_key]
     plan(box)  # and is asked for again as soon as somebody needs it

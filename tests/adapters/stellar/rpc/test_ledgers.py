@@ -72,7 +72,7 @@ async def test_a_page_a_ledger_whatever_the_number_of_payments(
 ) -> None:
     """The calls of a watch at rest do not depend on how many wait."""
     asked = 0
-    page = TransactionWatcher._page
+    page = TransactionWatcher._read_page
 
     async def counting(self: TransactionWatcher, node: Node) -> GetTransactionsResponse:
         nonlocal asked

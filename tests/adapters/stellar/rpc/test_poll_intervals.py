@@ -42,7 +42,7 @@ async def played(
 ) -> tuple[list[int], list[float]]:
     """Watch a network; return the pages asked for each ledger, and how late each was seen."""
     film, pages, late = Film(box, between), dict[int, int](), dict[int, float]()
-    page = TransactionWatcher._page
+    page = TransactionWatcher._read_page
 
     async def counting(self: TransactionWatcher, node: Node) -> GetTransactionsResponse:
         found = await page(self, node)
