@@ -10,9 +10,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import channels as records
-from adapters.stellar.finality.proofs import Doubt, Proofs
-from adapters.stellar.rpc.ledgers import LedgerInclusion
+from adapters.stellar.finality.quorum import Quorum, UnknownConsumption
 from adapters.stellar.rpc.nodes import Nodes
+from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, Conflict, Unavailable
 from domain.settlement.channels import (
@@ -60,10 +60,10 @@ async def release(context: ReleaseContext, request: ReleaseRequest) -> None:
     if not channel.quarantined or (retired and quarantined is None):
         await _remind(context, channel)
         return
-    proofs = Proofs(context.nodes, context.passphrase)
+    proofs = Quorum(context.nodes, context.passphrase)
     if quarantined is not None:
         proof = await _prove(context, proofs, quarantined, request.evidence) or proof
-    snapshot = await proofs.snapshot([address], at_least=context.nodes.highest)
+    snapshot = await proofs.read_snapshot([address], at_least=context.nodes.highest)
     sequence = snapshot.sequences.get(address, channel.sequence if retired else None)
     if sequence is None:
         raise Conflict(f"the account {address} does not exist; create it, or leave it aside")
@@ -101,7 +101,7 @@ async def _signal_waiting(context: ReleaseContext, workflow_ids: Sequence[str]) 
 
 
 async def _prove(
-    context: ReleaseContext, proofs: Proofs, quarantined: QuarantinedAttempt, evidence: str
+    context: ReleaseContext, proofs: Quorum, quarantined: QuarantinedAttempt, evidence: str
 ) -> str:
     """Say why nothing of the attempt can move money any more; refuse while it may, or if it did."""
     await _read(context, quarantined)
@@ -114,8 +114,8 @@ async def _prove(
             f"{await _signal_paid(context, quarantined)}; then release the channel"
         )
     reading = await _read(context, quarantined)  # reconciliation may have read on meanwhile
-    if isinstance(found, Doubt) and found.forgotten:
-        return f"{found.reason}; {_justify_release(quarantined, reading, evidence)}"
+    if isinstance(found, UnknownConsumption) and found.forgotten:
+        return f"{found.reason.sentence}; {_justify_release(quarantined, reading, evidence)}"
     return _describe_outcome(found)
 
 
@@ -160,8 +160,8 @@ def _justify_release(quarantined: QuarantinedAttempt, reading: ChainCoverage, ev
 
 
 async def _find_outcome(
-    proofs: Proofs, quarantined: QuarantinedAttempt
-) -> LedgerInclusion | Doubt | None:
+    proofs: Quorum, quarantined: QuarantinedAttempt
+) -> LedgerInclusion | UnknownConsumption | None:
     """Say what became of the attempt; None: dead. Refuse while it may still land."""
     attempt = quarantined.attempt
 
@@ -169,27 +169,27 @@ async def _find_outcome(
         return quarantined.hashes
 
     for _ in range(LOOKS):
-        snapshot = await proofs.snapshot([attempt.channel])
+        snapshot = await proofs.read_snapshot([attempt.channel])
         if not snapshot.has_consumed(attempt):
             if not snapshot.is_past(attempt):
                 raise Conflict(
                     f"the money may still move until ledger {attempt.max_ledger}, and the network "
                     f"is at {snapshot.ledger}; wait, and look again"
                 )
-            if await proofs.is_dead_everywhere(attempt):
+            if await proofs.is_expired_everywhere(attempt):
                 return None
         else:
-            found = await proofs.of_consumed(attempt, hashes)
+            found = await proofs.find_consumer(attempt, hashes)
             if found is not None:
                 return found
         await asyncio.sleep(LOOK_EVERY_SECONDS)
     raise ChainUnavailable("too few RPC nodes agree on what became of the payment; try again later")
 
 
-def _describe_outcome(found: LedgerInclusion | Doubt | None) -> str:
+def _describe_outcome(found: LedgerInclusion | UnknownConsumption | None) -> str:
     if isinstance(found, LedgerInclusion):
         return f"transaction {found.hash} of ledger {found.ledger} had no effect"
-    return "its signed bytes can never land" if found is None else found.reason
+    return "its signed bytes can never land" if found is None else found.reason.sentence
 
 
 async def _signal_retry(client: Client, workflow_ids: Sequence[str]) -> list[str]:

@@ -75,7 +75,7 @@ async def list_violations(
 ) -> PageView[ViolationView]:
     """List violations, newest first; `unresolved` shows only those that stand, or only those resolved."""
     async with database.autocommit() as connection:
-        rows, total = await integrity_checks.page(
+        rows, total = await integrity_checks.list_page(
             connection,
             invariant=invariant,
             overdue=overdue,

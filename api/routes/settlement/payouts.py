@@ -44,7 +44,7 @@ async def list_payouts(
 ) -> list[PayoutView]:
     """List the changes of a party's address, newest first."""
     async with database.autocommit() as connection:
-        changes = await wallets.payout_history(connection, agreement, role)
+        changes = await wallets.list_payouts(connection, agreement, role)
     return [PayoutView.model_validate(asdict(each)) for each in changes]
 
 

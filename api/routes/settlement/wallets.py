@@ -95,7 +95,7 @@ async def list_wallets(
     database: Database, caller: Caller, paging: Paging, owner: Text | None = None
 ) -> list[WalletView]:
     async with database.autocommit() as connection:
-        found = await wallets.page(connection, owner, paging.offset, paging.size)
+        found = await wallets.list_page(connection, owner, paging.offset, paging.size)
     return [WalletView.of(wallet) for wallet in found]
 
 

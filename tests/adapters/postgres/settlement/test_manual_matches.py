@@ -67,7 +67,7 @@ async def made_for(book: Database, payment: Payment) -> list[OutOfBandTransfer]:
 
 async def know_channels(book: Database, rail: Rail) -> None:
     async with book.transaction() as connection:
-        await attempts.keep_channels(connection, dict.fromkeys(rail.channels, 7))
+        await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))
 
 
 async def test_a_transfer_under_its_number_is_known_by_what_it_is(
