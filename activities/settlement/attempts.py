@@ -134,5 +134,5 @@ def attempt_of(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attem
         resumed,
         envelope.hash,
         envelope.noop_reason,
-        envelope.voids_code,
+        envelope.noop_reason_code,
     )

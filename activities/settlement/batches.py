@@ -159,7 +159,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
 
     async def _found(self, batch: Batch, attempt: Attempt) -> dict[int, Reason]:
         """A no-op transaction names nobody: the network is asked whose fault it was that one was needed."""
-        if attempt.voids_code is None:
+        if attempt.noop_reason_code is None:
             return {}
         transfers = (await read_batch(self.database, batch)).transfers
         return await self.rail.obstacles(transfers) if transfers else {}

@@ -284,7 +284,7 @@ class Rail:
             reason = attempt.noop_reason or "a void used up its sequence"
             return Observation(
                 *(AttemptOutcome.FAILED_BLOCKED, *place, reason, landing.hash),
-                reason_code=attempt.voids_code,
+                reason_code=attempt.noop_reason_code,
             )
         failing = classic_payments.failing(landing.result_xdr)
         trap = results.trap(landing.diagnostics, self.asset.contract)

@@ -64,9 +64,9 @@ async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) 
 _ATTEMPT = """
     SELECT a.payment_id, a.n, a.channel, a.sequence, a.status, a.batched, a.members,
            e.hash, e.xdr, e.fee_stroops, e.max_ledger, e.inner_hash,
-           e.noop_reason, e.voids_code
+           e.noop_reason, e.noop_reason_code
     FROM {found} LEFT JOIN LATERAL (
-        SELECT hash, xdr, fee_stroops, max_ledger, inner_hash, noop_reason, voids_code
+        SELECT hash, xdr, fee_stroops, max_ledger, inner_hash, noop_reason, noop_reason_code
         FROM envelopes
         WHERE payment_id = a.payment_id AND n = a.n
         ORDER BY max_ledger DESC, fee_stroops DESC LIMIT 1
@@ -174,7 +174,7 @@ async def _one(
         row.max_ledger,
         row.inner_hash,
         row.noop_reason,
-        ReasonCode(row.voids_code) if row.voids_code else None,
+        ReasonCode(row.noop_reason_code) if row.noop_reason_code else None,
     )
     return Reservation(
         row.payment_id,

@@ -32,8 +32,8 @@ _STORE = text(
         RETURNING payment_id, n
     ), envelope AS (
         INSERT INTO envelopes
-            (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, noop_reason, voids_code)
-        SELECT :hash, :inner_hash, payment_id, n, :xdr, :fee_stroops, :max_ledger, :noop_reason, :voids_code
+            (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, noop_reason, noop_reason_code)
+        SELECT :hash, :inner_hash, payment_id, n, :xdr, :fee_stroops, :max_ledger, :noop_reason, :noop_reason_code
         FROM attempt
     ), payment AS (
         UPDATE payments SET {PAYMENTS.assignment(PaymentStatus.PREPARED)}
@@ -89,9 +89,9 @@ def _pair(reserved: Reservation) -> tuple[str, int]:
 _BID = text(
     """
     INSERT INTO envelopes
-        (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, noop_reason, voids_code)
+        (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, noop_reason, noop_reason_code)
     SELECT :hash, CAST(:inner_hash AS text), a.payment_id, a.n, :xdr,
-           CAST(:fee_stroops AS bigint), CAST(:max_ledger AS bigint), :noop_reason, :voids_code
+           CAST(:fee_stroops AS bigint), CAST(:max_ledger AS bigint), :noop_reason, :noop_reason_code
     FROM attempts a
     WHERE a.payment_id = :payment_id AND a.n = :n AND a.status = 'open'
       AND a.max_ledger = CAST(:max_ledger AS bigint)

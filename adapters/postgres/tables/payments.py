@@ -138,9 +138,9 @@ envelopes = Table(
     Column("signed_at", Instant, nullable=False, server_default=text("now()")),
     # Why these bytes pay nobody and only use up the sequence; empty for those that pay.
     Column("noop_reason", sa.Text, nullable=False, server_default=text("''")),
-    Column("voids_code", String(40)),
-    sa.CheckConstraint("(voids_code IS NULL) = (noop_reason = '')", name="noop_reason"),
-    sa.CheckConstraint(one_of("voids_code", ReasonCode), name="voids_code"),
+    Column("noop_reason_code", String(40)),
+    sa.CheckConstraint("(noop_reason_code IS NULL) = (noop_reason = '')", name="noop_reason"),
+    sa.CheckConstraint(one_of("noop_reason_code", ReasonCode), name="noop_reason_code"),
     Index("ix_envelopes_attempt", "payment_id", "n"),
     Index("ix_envelopes_inner_hash", "inner_hash"),
 )

@@ -48,7 +48,9 @@ def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -
     rate = raised_rate(bid_of(inner, stored.fee_stroops), cap_stroops)
     if rate is None:
         return None
-    noop_reason = Reason(stored.voids_code, stored.noop_reason) if stored.voids_code else None
+    noop_reason = (
+        Reason(stored.noop_reason_code, stored.noop_reason) if stored.noop_reason_code else None
+    )
     return _bumped(inner, fees, rate, stored.max_ledger, noop_reason)
 
 

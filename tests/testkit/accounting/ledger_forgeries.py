@@ -106,7 +106,9 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
     ),
     "a payment by bytes that pay nobody": (
         *("settlements_authorised", pay(SETTLED)),
-        [f"UPDATE envelopes SET noop_reason = 'why' WHERE payment_id = '{pay(SETTLED)}'"],
+        [
+            f"UPDATE envelopes SET noop_reason = 'why', noop_reason_code = 'payee_missing' WHERE payment_id = '{pay(SETTLED)}'"
+        ],
     ),
     "a reservation whose bytes are lost": (
         *("settlements_authorised", pay(IN_FLIGHT)),
