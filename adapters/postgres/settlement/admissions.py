@@ -26,7 +26,7 @@ _LOCK = text("SELECT status FROM payments WHERE id = :payment FOR NO KEY UPDATE"
 # A statement of its own, so that it sees what was committed while the lock was waited for.
 _CASE = text(
     """
-    SELECT (SELECT reason FROM circuit_breakers WHERE name = 'settlement' AND is_open) AS breaker,
+    SELECT (SELECT reason FROM circuit_breakers WHERE name = 'settlement' AND is_open) AS circuit_breaker,
            (SELECT count(DISTINCT approver) FROM approvals
             WHERE payment_id = :payment AND digest = :digest AND voided_at IS NULL) AS approvers,
            a.day, a.to_address
