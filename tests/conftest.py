@@ -53,7 +53,7 @@ def surroundings() -> Iterator[None]:
                     "SLA_",
                     "SETTLEMENT_",
                     "RECONCILIATION_",
-                    "INSPECTION_",
+                    "INTEGRITY_CHECK_",
                 )
             ):
                 patch.delenv(name)

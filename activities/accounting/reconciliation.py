@@ -47,7 +47,9 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
         cursor = await read_cursor(self.database)
         read, network = cursor.ledger, self.history.identity.passphrase
         if cursor.passphrase not in (None, network):
-            raise ChainMismatch(f"what was read is of {cursor.passphrase!r}, not {network!r}")
+            raise ChainMismatch(
+                f"the transfers read are of network {cursor.passphrase!r}, not {network!r}; check STELLAR_RPC_URL"
+            )
         begin = start(read, cursor.first_booked, extent)
         if begin.gap is not None and not extent.all_heard:
             # Ledgers are given up only when nobody has them.

@@ -50,7 +50,9 @@ def raise_bid(
     rate = raised_rate(get_bid(inner, stored.fee_stroops), cap_stroops)
     if rate is None:
         return None
-    noop_reason = Reason(stored.noop_reason_code, stored.noop_reason) if stored.noop_reason_code else None
+    noop_reason = (
+        Reason(stored.noop_reason_code, stored.noop_reason) if stored.noop_reason_code else None
+    )
     return _build(inner, fees, rate, stored.max_ledger, noop_reason)
 
 

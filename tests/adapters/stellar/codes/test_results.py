@@ -122,7 +122,7 @@ async def test_a_batch_names_each_operation_that_failed_in_words(
     ]
     seen = await landed(box, rail, await signed(rail, *transfers, classic=True))
     assert seen.outcome is AttemptOutcome.FAILED_RETRY
-    assert [(fault.index, fault.reason) for fault in seen.failing] == [
+    assert [(fault.index, fault.reason.sentence) for fault in seen.failing] == [
         (1, "the payee's account does not exist (PAYMENT_NO_DESTINATION)"),
         (2, "the payee has no trustline for the asset (PAYMENT_NO_TRUST)"),
     ]
@@ -184,7 +184,7 @@ def answered(code: xdr.TransactionResultCode | None, **changes: Any) -> SendTran
 def test_a_refusal_that_only_we_can_mend_is_an_alarm() -> None:
     Code = xdr.TransactionResultCode
     short = answered(Code.txINSUFFICIENT_BALANCE)
-    assert results.to_send_answer(short) == "ERROR txINSUFFICIENT_BALANCE"
+    assert str(results.to_send_answer(short)) == "ERROR txINSUFFICIENT_BALANCE"
     assert results.find_alarm(short) == "the fee account is short of XLM"
     assert results.find_alarm(answered(Code.txBAD_SEQ)) == results.find_alarm(answered(None)) == ""
 

@@ -34,6 +34,7 @@ from stellar_sandbox.ledger import xdr_codec
 from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
 from stellar_sandbox.testing.contract_client import PEOPLE, LocalClient
+from tests.testkit.reasons import answered
 
 ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
 OPENED = contract_state.build_initial_state(ADMIN.public_key, OPERATOR.public_key, 100)
@@ -135,7 +136,7 @@ async def carried(counter: LocalClient, call: Call) -> CallOutcome:
     beat = asyncio.create_task(closing())
     try:
         made = calculator(counter)
-        return await made.watch(call, await made.send(call))
+        return await made.watch(call, str(await made.send(call)))
     finally:
         beat.cancel()
         with suppress(asyncio.CancelledError):
@@ -258,7 +259,7 @@ async def test_a_busy_network_is_outbid_around_the_same_call(counter: LocalClien
     fees, operator = await balances(counter)
     start_fault_plan(counter.network, [Fault("surge_fee", value=30_000)], 1)
     bids = [call]
-    while "INSUFFICIENT_FEE" in (answer := await made.send(bids[-1])):
+    while (answer := await made.send(bids[-1])).outbid:
         higher = await made.raise_bid(bids[-1], answer)
         assert higher is not None
         bids.append(higher)
@@ -289,14 +290,15 @@ async def balances(counter: LocalClient) -> list[int]:
 
 async def test_a_call_that_ledgers_pass_by_is_outbid(counter: LocalClient) -> None:
     call, made = await signed(counter), calculator(counter)
+    pending = answered("PENDING")
     for _ in range(LEDGERS_TO_A_RAISE - 1):
         counter.network.close_ledger()
-    assert await made.raise_bid(call, "PENDING") is None
+    assert await made.raise_bid(call, pending) is None
     counter.network.close_ledger()
-    higher = await made.raise_bid(call, "PENDING")
+    higher = await made.raise_bid(call, pending)
     assert higher is not None
     # Having bid more, it is given as many ledgers again.
-    assert await made.raise_bid(higher, "PENDING") is None
+    assert await made.raise_bid(higher, pending) is None
 
 
 async def test_a_call_is_not_outbid_beyond_the_cap(counter: LocalClient) -> None:
