@@ -1,4 +1,4 @@
-"""Closing a break: what is booked leaves the treasury in the journal as it is on the chain, and once."""
+"""BreakClosure a break: what is booked leaves the treasury in the journal as it is on the chain, and once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from domain.accounting.breaks import (
     AdjustmentKind,
     BreakKind,
     BreakRecord,
-    Closing,
+    BreakClosure,
 )
 from domain.accounting.reconciliation import GRACE_LEDGERS, Extent
 from domain.errors import Conflict, Invalid
@@ -64,7 +64,7 @@ async def found(book: Database, listener: ReconciliationDriver) -> dict[str, str
 async def close(
     book: Database, break_id: str, kind: AdjustmentKind, who: str = "ada"
 ) -> BreakRecord:
-    closing = Closing(kind, "looked at", who, datetime.now(UTC))
+    closing = BreakClosure(kind, "looked at", who, datetime.now(UTC))
     return await close_break(book, CloseBreak(break_id, closing, Request(who, "corr")))
 
 
