@@ -14,9 +14,9 @@ from api.routes.accounting.reconciliation import OwnerBody, assign_break
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import (
     AdjustmentKind,
+    BreakClosure,
     BreakKind,
     BreakRecord,
-    BreakClosure,
 )
 from domain.accounting.reconciliation import GRACE_LEDGERS, Extent
 from domain.errors import Conflict, Invalid
