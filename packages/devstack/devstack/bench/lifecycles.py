@@ -1,6 +1,6 @@
 """
 How many outages a second go from declared to paid, and how near that is to what the workflow
-server can do at all: real lives and bare ones in turn, on the same server.
+server can do at all: real workflows and bare ones in turn, on the same server.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ class RealWorkload:
         }
 
     async def problems(self) -> list[str]:
-        """What the book says against the claim that each was paid once."""
+        """What the journal says against the claim that each was paid once."""
         paid = [
             payment["outage_id"]
             for payment in (await self.engine.payments()).values()
@@ -120,7 +120,7 @@ class RealWorkload:
         if sorted(paid) != sorted(self.paid):
             found.append(f"{len(paid)} payments are confirmed for {len(self.paid)} closed outages")
         if off := await self.engine.journal_sum_stroops():
-            found.append(f"the book is off by {off} stroops")
+            found.append(f"the journal is off by {off} stroops")
         if self.receiver.forged:
             found.append(f"{self.receiver.forged} webhooks had a wrong signature")
         return found

@@ -50,7 +50,7 @@ CLASSIC = Plan(SettlementRail.CLASSIC, 0)
 
 @dataclass(frozen=True)
 class SettlementBench:
-    """Where the rail is measured: a book, a chain, and the keys to move money on it."""
+    """Where the rail is measured: a database, a chain, and the keys to move money on it."""
 
     database: Database
     rail: Rail
@@ -118,7 +118,7 @@ async def soroban(house: SettlementBench, channels: int, seconds: float) -> Thro
 
 
 async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
-    """One payment, as its life goes when nothing is in its way."""
+    """One payment, as its workflow goes when nothing is in its way."""
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None, f"{payment.id} cannot be paid"
     while True:
@@ -131,7 +131,7 @@ async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
 
 
 async def classic(house: SettlementBench, count: int) -> Throughput:
-    """Settle so many payments in batches of a hundred; from the first gathered to the last booked."""
+    """Settle so many payments in batches of a hundred; from the first formed to the last confirmed."""
     owed = await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count)
     lives = PaymentActivitiesImpl(house.database, house.rail, batches_payments=True)
     for payment in owed:
@@ -220,7 +220,7 @@ async def lives(house: SettlementBench, client: Client, in_flight: int, seconds:
 async def open_house(
     directory: Path, environment: Mapping[str, str]
 ) -> AsyncIterator[SettlementBench]:
-    """Open the book and the chain of a local stack, with the keys that it keeps in its directory."""
+    """Open the database and the chain of a local stack, with the keys that it keeps in its directory."""
     seeds = json.loads((directory / "stellar-keys.json").read_text())["seeds"]
     rpc_url = environment["STELLAR_RPC_URL"]
     rail = Rail(

@@ -77,15 +77,15 @@ def command(
     try:
         code = asyncio.run(Demo(options, console).run())
     except RequestRefused as refusal:
-        told = f"{refusal.question} was answered {refusal.status}: {refusal}"
-        raise SystemExit(f"apexchainx: {told}") from None
+        sentence = f"{refusal.question} was answered {refusal.status}: {refusal}"
+        raise SystemExit(f"apexchainx: {sentence}") from None
     except (CannotStart, OSError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     raise SystemExit(code)
 
 
 class Demo:
-    """Starts or finds a stack, plays in it, shows what came of it, and leaves as it was told to."""
+    """Starts or finds a stack, plays in it, shows what came of it, and leaves as it was asked to."""
 
     def __init__(self, options: Options, console: Console) -> None:
         self.options = options
@@ -121,35 +121,38 @@ class Demo:
     async def _show(
         self, home: Home, engine: EngineClient, receiver: DemoReceiver, deadline: float
     ) -> None:
-        stories = await self._perform(engine, receiver, deadline)
-        self._conclude(home, await self._prove(home, engine, stories))
+        demo_outages = await self._perform(engine, receiver, deadline)
+        self._conclude(home, await self._prove(home, engine, demo_outages))
         if home.stack and not self.options.leave:
-            receiver.heard = self._say_heard
+            receiver.on_reception = self._say_heard
             await asyncio.Event().wait()
 
     async def _perform(
         self, engine: EngineClient, receiver: DemoReceiver, deadline: float
     ) -> list[DemoOutage]:
         log, token = display.StepLog(self.console), secrets.token_hex(3)
-        stories = [
+        demo_outages = [
             DemoOutage(each, f"{each.name}-{token}", receiver, log.note) for each in SCENARIOS
         ]
-        with suppress(TimeoutError), display.board(self.console, stories):
+        with suppress(TimeoutError), display.board(self.console, demo_outages):
             async with asyncio.timeout_at(deadline), all_or_none() as group:
                 group.create_task(load_chains())
-                for story in stories:
-                    group.create_task(story.unfold(engine))
-        return stories
+                for demo_outage in demo_outages:
+                    group.create_task(demo_outage.unfold(engine))
+        return demo_outages
 
     async def _prove(
-        self, home: Home, engine: EngineClient, stories: list[DemoOutage]
+        self, home: Home, engine: EngineClient, demo_outages: list[DemoOutage]
     ) -> list[DemoProof]:
         proofs: list[DemoProof] = []
         try:
             async with asyncio.timeout(PROOF_SECONDS):
-                for story in stories:
-                    found = [await settled(engine, story, home.environment), notified(story)]
-                    display.print_story(self.console, story, found)
+                for demo_outage in demo_outages:
+                    found = [
+                        await settled(engine, demo_outage, home.environment),
+                        notified(demo_outage),
+                    ]
+                    display.print_demo_outage(self.console, demo_outage, found)
                     proofs += found
                 proofs.append(await balanced(engine))
         except TimeoutError:
@@ -174,7 +177,7 @@ class Demo:
             self.say("Everything keeps running where it was started; only the receiver stops.")
 
     def _places(self, home: Home) -> dict[str, str]:
-        found = {"API, to try by hand": f"{home.url}/docs"}
+        found = {"API, to try out": f"{home.url}/docs"}
         if home.workflows_url:
             found["Every outage's workflow"] = home.workflows_url
         key = self.options.directory / "api-key"
@@ -190,7 +193,7 @@ class Demo:
 
 @asynccontextmanager
 async def _subscribed(engine: EngineClient, deadline: float) -> AsyncIterator[DemoReceiver]:
-    """A receiver that is told of everything while inside, and of nothing afterwards."""
+    """A receiver that reports everything while inside, and nothing afterwards."""
     receiver = DemoReceiver()
     await receiver.start()
     try:
@@ -208,7 +211,7 @@ async def _subscribe(engine: EngineClient, receiver: DemoReceiver, deadline: flo
     try:
         async with asyncio.timeout_at(deadline):
             await _unsubscribe_the_dead(engine)
-            await engine.tell("POST", "/webhooks", wanted)
+            await engine.send("POST", "/webhooks", wanted)
     except TimeoutError:
         raise CannotStart(f"the API at {engine.url} did not answer in time") from None
 
@@ -222,4 +225,4 @@ async def _unsubscribe_the_dead(engine: EngineClient) -> None:
 async def _unsubscribe(engine: EngineClient, urls: set[str]) -> None:
     for each in await engine.get("/webhooks"):
         if each["url"] in urls:
-            await engine.tell("DELETE", f"/webhooks/{each['id']}")
+            await engine.send("DELETE", f"/webhooks/{each['id']}")

@@ -107,7 +107,7 @@ def _port(wanted: int | None, say: Say) -> int:
 
 
 async def _tell_progress(stack: Stack, say: Say) -> None:
-    """The parts of the house start once the world outside stands; say when that is."""
+    """The parts of the engine start once the services serve; say when that is."""
     say("Starting the database (PostgreSQL), the memory (Temporal) and the chain (Stellar) ...")
     while True:
         if "api" in stack.pids:

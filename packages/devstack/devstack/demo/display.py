@@ -40,8 +40,8 @@ def open_console(*, columns_known: bool, plain: bool) -> Console:
 class Board:
     """Where the three outages stand, drawn anew several times a second."""
 
-    def __init__(self, stories: Sequence[DemoOutage]) -> None:
-        self._stories = stories
+    def __init__(self, demo_outages: Sequence[DemoOutage]) -> None:
+        self._demo_outages = demo_outages
         self._spinner = Spinner("dots", style="cyan")
 
     def __rich__(self) -> RenderableType:
@@ -50,28 +50,28 @@ class Board:
         table.add_column("Where it stands")
         table.add_column("Amount", justify="right", no_wrap=True)
         table.add_column("Webhooks", justify="right", no_wrap=True)
-        for story in self._stories:
-            done = story.closed and story.told
-            verified = len({each.event_id for each in story.receptions if each.verified})
+        for demo_outage in self._demo_outages:
+            done = demo_outage.closed and demo_outage.all_notified
+            verified = len({each.event_id for each in demo_outage.receptions if each.verified})
             mark: RenderableType = Text("✓", style="green") if done else self._spinner
             standing = Table.grid(padding=(0, 1))
-            standing.add_row(mark, story.now)
+            standing.add_row(mark, demo_outage.now)
             table.add_row(
-                Text(story.id, style="bold"),
+                Text(demo_outage.id, style="bold"),
                 standing,
-                money(story.amount_stroops),
-                f"{verified} of {len(story.scenario.events)} verified",
+                money(demo_outage.amount_stroops),
+                f"{verified} of {len(demo_outage.scenario.events)} verified",
             )
         return Group(Text("Three outages, all at once:"), table)
 
 
 @contextmanager
-def board(console: Console, stories: Sequence[DemoOutage]) -> Iterator[None]:
+def board(console: Console, demo_outages: Sequence[DemoOutage]) -> Iterator[None]:
     """While inside, show the board on a terminal."""
     if not console.is_terminal:
         yield
         return
-    with Live(Board(stories), console=console, refresh_per_second=8, transient=True):
+    with Live(Board(demo_outages), console=console, refresh_per_second=8, transient=True):
         yield
 
 
@@ -80,17 +80,17 @@ class StepLog:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: Counter[str] = Counter()
+        self._shown: Counter[str] = Counter()
 
-    def note(self, story: DemoOutage) -> None:
+    def note(self, demo_outage: DemoOutage) -> None:
         if self._console.is_terminal:
             return
-        steps = story.steps
-        for line in steps[self._told[story.id] :]:
+        steps = demo_outage.steps
+        for line in steps[self._shown[demo_outage.id] :]:
             amount = f": {usdc(line.amount_stroops)}" if line.amount_stroops is not None else ""
-            text = f"{clock(line.at)}  {story.id:<16}  {line.what}{amount}"
+            text = f"{clock(line.at)}  {demo_outage.id:<16}  {line.what}{amount}"
             self._console.print(text, markup=False, soft_wrap=True)
-        self._told[story.id] = len(steps)
+        self._shown[demo_outage.id] = len(steps)
 
 
 def money(amount_stroops: int | None, unit: str = " USDC") -> Text:
@@ -104,20 +104,22 @@ def clock(at: datetime) -> str:
     return f"{at:%H:%M:%S}"
 
 
-def print_story(console: Console, story: DemoOutage, proofs: Iterable[DemoProof]) -> None:
+def print_demo_outage(
+    console: Console, demo_outage: DemoOutage, proofs: Iterable[DemoProof]
+) -> None:
     """One outage: what it was, every step of it, and what proves its end."""
     console.print()
-    console.print(Text.assemble((story.id, "bold cyan"), f"  {story.scenario.title}"))
-    console.print(Text(_description(story), style="dim"))
-    console.print(_steps(story.lines, wide=console.width >= WIDE_COLUMNS))
+    console.print(Text.assemble((demo_outage.id, "bold cyan"), f"  {demo_outage.scenario.title}"))
+    console.print(Text(_description(demo_outage), style="dim"))
+    console.print(_steps(demo_outage.lines, wide=console.width >= WIDE_COLUMNS))
     for proof in proofs:
         print_proof(console, proof)
 
 
-def _description(story: DemoOutage) -> str:
-    outage = story.outage
+def _description(demo_outage: DemoOutage) -> str:
+    outage = demo_outage.outage
     if not outage:
-        return story.scenario.site_name
+        return demo_outage.scenario.site_name
     down = f"{instant(outage['detected_at']):%H:%M}"
     back = f"{instant(outage['resolved_at']):%H:%M}" if outage["resolved_at"] else "now"
     return f"{outage['site_name']}, {outage['severity']}; down from {down} to {back} UTC"

@@ -1,4 +1,4 @@
-"""What is known of one outage of the demo, and every step of it told for somebody who is new here."""
+"""What is known of one outage of the demo, and every step of it in words for somebody who is new here."""
 
 import asyncio
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class DemoOutage:
             group.create_task(self._follow(engine))
 
     async def _follow(self, engine: EngineClient) -> None:
-        while not (self.closed and self.told):
+        while not (self.closed and self.all_notified):
             await self.look(engine)
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -62,16 +62,16 @@ class DemoOutage:
         return self.outage.get("lifecycle") == "closed"
 
     @property
-    def told(self) -> bool:
+    def all_notified(self) -> bool:
         """Every event of the scenario came in verified, and the engine knows it was taken."""
         sent = self.deliveries
         verified = {each.event_id for each in self.receptions if each.verified}
         taken = all(each["step"] == "webhook.success" for each in sent)
         known = all(each["evidence"]["event_id"] in verified for each in sent)
-        return taken and known and not self.untold
+        return taken and known and not self.missing_events
 
     @property
-    def untold(self) -> set[str]:
+    def missing_events(self) -> set[str]:
         """Events that should have come in verified, and did not."""
         expected = {str(name) for name in self.scenario.events}
         return expected - {each.event for each in self.receptions if each.verified}
@@ -92,10 +92,10 @@ class DemoOutage:
     @property
     def steps(self) -> list[TimelineRow]:
         """What the engine did, without the webhooks."""
-        told = [each for each in self.items if not each["step"].startswith("webhook.")]
+        shown = [each for each in self.items if not each["step"].startswith("webhook.")]
         # A decision and the verdict it brings share an instant; the decision came first.
-        told.sort(key=lambda each: (each["at"], each["step"] == "outage.judged"))
-        return [line for each in told for line in _tell(each)]
+        shown.sort(key=lambda each: (each["at"], each["step"] == "outage.judged"))
+        return [line for each in shown for line in _describe(each)]
 
     @property
     def lines(self) -> list[TimelineRow]:
@@ -150,7 +150,7 @@ def _heard(reception: Reception) -> TimelineRow:
     )
 
 
-def _tell(item: dict[str, Any]) -> list[TimelineRow]:
+def _describe(item: dict[str, Any]) -> list[TimelineRow]:
     """Tell one entry of the timeline; one this file does not know keeps its own name."""
     facts, at = item["evidence"], instant(item["at"])
     who = "engine" if item["actor"] == "engine" else "you"

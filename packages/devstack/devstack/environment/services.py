@@ -1,4 +1,4 @@
-"""The world outside the house: what the environment points at, and an embedded part for whatever it does not."""
+"""The services that the engine needs: what the environment points at, and an embedded one for each that it does not."""
 
 import asyncio
 import os
@@ -135,7 +135,7 @@ class Services:
             await self.temporal.keep_history()
 
     async def make_network(self) -> None:
-        """Draw its keys; the house is told the addresses before the first ledger closes."""
+        """Draw its keys; the engine gets the addresses before the first ledger closes."""
         if self.network:
             await self.network.make()
 

@@ -1,6 +1,6 @@
 """
 Thousands of settlements while the network misbehaves and the signer is killed, and the verdict: who
-was paid twice, who not at all. The chain's own history is the witness, not the engine's.
+was paid twice, who not at all. The chain's own history decides, not the engine's.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ SEND, READ = "sendTransaction", "getTransactions"
 SETTINGS = {
     "CIRCUIT_BREAKER_ALARMS": "1000000",
     "CIRCUIT_BREAKER_UNKNOWNS": "1000000",
-    # The book keeps its promises at every moment; one that did not would stop the soak.
+    # The journal keeps its invariants at every moment; a violation would stop the soak.
     "INTEGRITY_CHECK_EVERY_SECONDS": "5",
 }
 
@@ -122,7 +122,7 @@ class Soak:
         return await self._judge(time.monotonic() - began)
 
     async def _pay(self, count: int, in_flight: int) -> None:
-        """Keep so many lives under way; those that wait for a mend do not hold up the others."""
+        """Keep so many workflows under way; those that are blocked do not hold up the others."""
         room = asyncio.Semaphore(in_flight)
         begun: set[asyncio.Task[None]] = set()
         for start in range(0, count, SLICE):
@@ -176,7 +176,7 @@ class Soak:
         return self.over.is_set()
 
     async def _rest(self) -> None:
-        """The network is well: parked payments are told to try again until none waits."""
+        """The network is well: blocked payments are signalled to try again until none waits."""
         end = time.monotonic() + REST_SECONDS
         while time.monotonic() < end:
             waiting = [row for row in await self._rows() if row["status"] != "confirmed"]
@@ -185,8 +185,8 @@ class Soak:
             for row in waiting:
                 if row["status"] in STOPPED:
                     with suppress(RPCError):
-                        life = self.client.get_workflow_handle(f"payment/{row['id']}")
-                        await life.signal("retry")
+                        handle = self.client.get_workflow_handle(f"payment/{row['id']}")
+                        await handle.signal("retry")
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _rows(self) -> list[RowMapping]:
