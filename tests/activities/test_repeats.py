@@ -21,6 +21,7 @@ from activities.sla.disputes import DisputeActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts as reservations
+from adapters.postgres.settlement import channels as channel_rows
 from adapters.postgres.settlement import envelopes, payments
 from adapters.postgres.tables import attempts, audit_entries, channels, events, postings
 from adapters.stellar.rail import Rail
@@ -180,7 +181,7 @@ async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
         asked = [await steps.prepare_payment(payment) for payment in (first, second)]
         async with database.autocommit() as connection:
             ahead = [
-                (await reservations.get_queue_position(connection, p.number, rail.channels)).ahead
+                (await channel_rows.get_queue_position(connection, p.number, rail.channels)).ahead
                 for p in (first, second)
             ]
     finally:

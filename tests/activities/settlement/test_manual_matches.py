@@ -10,7 +10,7 @@ from sqlalchemy import text
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts, manual_matches, payments
+from adapters.postgres.settlement import attempts, channels, manual_matches, payments
 from adapters.stellar.rail import Rail
 from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
@@ -123,7 +123,7 @@ async def test_what_nobody_has_sent_or_is_not_what_is_owed_is_refused(
 async def test_what_the_engine_may_pay_itself_is_refused(book: Database, rail: Rail) -> None:
     payment = await payment_owed(book)
     async with book.transaction() as connection:
-        await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))
+        await channels.save(connection, dict.fromkeys(rail.channels, 7))
         assert await attempts.reserve(connection, payment.id, rail.channels) is not None
     await find_out_of_band(book, payment, HASH)
     error = await refused(book, rail, adopting(payment))

@@ -12,7 +12,7 @@ from activities.settlement.batches import BatchActivitiesImpl
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.accounting import invariants, journal
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts, batches, manual_matches
+from adapters.postgres.settlement import attempts, batches, channels, manual_matches
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import AdjustmentKind, BreakClosure
@@ -67,7 +67,7 @@ async def made_for(book: Database, payment: Payment) -> list[OutOfBandTransfer]:
 
 async def know_channels(book: Database, rail: Rail) -> None:
     async with book.transaction() as connection:
-        await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))
+        await channels.save(connection, dict.fromkeys(rail.channels, 7))
 
 
 async def test_a_transfer_under_its_number_is_known_by_what_it_is(
