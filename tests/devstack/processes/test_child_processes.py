@@ -9,23 +9,19 @@ from pathlib import Path
 import pytest
 
 from devstack.processes import child_processes
-from devstack.processes.child_processes import (
-    CannotStart,
-    Process,
-    Program,
-    says_ready,
-)
+from devstack.processes.child_processes import Process
+from devstack.processes.programs import CannotStart, Program, says_ready
 from tests.devstack.conftest import Eventually
 
 PATIENT = "import time; print('ready', flush=True); time.sleep(600)"
 # Starts one child, tells its process id, and waits to be killed.
 PARENT = """
 import asyncio, sys, pathlib
-from devstack.processes import child_processes
+from devstack.processes import child_processes, programs
 child_processes.WATCHED_BY_PIPE = sys.argv[2] == "pipe"
 async def main():
     command = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(600)"]
-    program = child_processes.Program("child", command, child_processes.says_ready)
+    program = programs.Program("child", command, programs.says_ready)
     child = child_processes.Process(program, pathlib.Path(sys.argv[1]))
     await child.start()
     print(child.pid, flush=True)

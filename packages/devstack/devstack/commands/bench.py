@@ -11,13 +11,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from devstack.bench import declare_latency, lifecycles
+from devstack.bench import declare_latency
 from devstack.bench.latencies import Latencies
-from devstack.bench.lifecycles import PATIENCE_SECONDS, Rounds
+from devstack.bench.lifecycle import lifecycles
+from devstack.bench.lifecycle.lifecycles import Rounds
+from devstack.bench.lifecycle.workloads import PATIENCE_SECONDS
 from devstack.bench.load_loops import LoadProfile, Measured, middle
 from devstack.commands import journal_benchmark, settlement_benchmark
 from devstack.commands.stacks import Found, engine
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
 from domain.errors import ApexError
 

@@ -4,8 +4,7 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from devstack.demo import display
 from devstack.demo.demo_stack import KEY, Home, find_home
 from devstack.demo.outage_log import DemoOutage
 from devstack.demo.scenarios import SCENARIOS
+from devstack.demo.subscriptions import subscribe_receiver
 from devstack.demo.verification import (
     DemoProof,
     balanced,
@@ -28,13 +28,10 @@ from devstack.demo.verification import (
 from devstack.demo.webhook_receiver import (
     DemoReceiver,
     Reception,
-    is_alive,
-    is_demo,
 )
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 from devstack.processes.supervisor import all_or_none
 from devstack.replay.api_client import EngineClient, RequestRefused
-from domain.events import EventType
 
 GREETING = (
     "ApexChainx demo. A service fails, is repaired, and is judged by what its contract promised. "
@@ -47,7 +44,6 @@ LEGEND = (
     "HTTP API with your key; “engine” is ApexChainx; “receiver” is a small web server of the "
     "demo that checks each webhook.\n"
 )
-GOODBYE_SECONDS = 5
 PROOF_SECONDS = 20
 INTERRUPTED = 130
 
@@ -114,7 +110,7 @@ class Demo:
         async with (
             find_home(self.options.directory, self.options.port, self.say, deadline) as home,
             EngineClient(home.url, home.key) as engine,
-            _subscribed(engine, deadline) as receiver,
+            subscribe_receiver(engine, deadline) as receiver,
         ):
             await home.run(self._show(home, engine, receiver, deadline))
 
@@ -189,40 +185,3 @@ class Demo:
         genuine = "signature verified" if reception.verified else "signature WRONG"
         at, event = display.clock(reception.at), reception.event or "a webhook"
         self.say(f"{at}  {reception.outage_id}  {event} came in; {genuine}")
-
-
-@asynccontextmanager
-async def _subscribed(engine: EngineClient, deadline: float) -> AsyncIterator[DemoReceiver]:
-    """A receiver that reports everything while inside, and nothing afterwards."""
-    receiver = DemoReceiver()
-    await receiver.start()
-    try:
-        await _subscribe(engine, receiver, deadline)
-        yield receiver
-    finally:
-        with suppress(RequestRefused, TimeoutError):
-            async with asyncio.timeout(GOODBYE_SECONDS):
-                await _unsubscribe(engine, {receiver.url})
-        await receiver.stop()
-
-
-async def _subscribe(engine: EngineClient, receiver: DemoReceiver, deadline: float) -> None:
-    wanted = {"url": receiver.url, "events": list(EventType), "secret": receiver.secret}
-    try:
-        async with asyncio.timeout_at(deadline):
-            await _unsubscribe_the_dead(engine)
-            await engine.send("POST", "/webhooks", wanted)
-    except TimeoutError:
-        raise CannotStart(f"the API at {engine.url} did not answer in time") from None
-
-
-async def _unsubscribe_the_dead(engine: EngineClient) -> None:
-    """A demo that was killed could not unsubscribe its receiver."""
-    urls = {each["url"] for each in await engine.get("/webhooks")}
-    await _unsubscribe(engine, {url for url in urls if is_demo(url) and not await is_alive(url)})
-
-
-async def _unsubscribe(engine: EngineClient, urls: set[str]) -> None:
-    for each in await engine.get("/webhooks"):
-        if each["url"] in urls:
-            await engine.send("DELETE", f"/webhooks/{each['id']}")

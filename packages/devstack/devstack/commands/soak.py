@@ -14,9 +14,10 @@ import typer
 from adapters import temporal
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack, StackOptions
-from devstack.processes.child_processes import CannotStart
 from devstack.processes.ports import free
-from devstack.soak.soaks import SETTINGS, Soak, SoakResult
+from devstack.processes.programs import CannotStart
+from devstack.soak.results import SoakResult
+from devstack.soak.soaks import SETTINGS, Soak
 
 
 def command(

@@ -11,7 +11,7 @@ import typer
 
 from devstack.environment.services import ServicePorts
 from devstack.environment.stack import Stack, StackOptions
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Where everything is kept.")

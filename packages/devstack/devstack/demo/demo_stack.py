@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from devstack.environment.stack import Stack, StackOptions
-from devstack.processes.child_processes import CannotStart
 from devstack.processes.data_dir import DataDirectory, StackRecord
 from devstack.processes.ports import choose
+from devstack.processes.programs import CannotStart
 from devstack.processes.supervisor import all_or_none
 
 PORT = 8000

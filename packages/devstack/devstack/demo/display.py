@@ -12,12 +12,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from devstack.demo.outage_log import (
-    DemoOutage,
-    TimelineRow,
-    instant,
-    usdc,
-)
+from devstack.demo.outage_log import DemoOutage
+from devstack.demo.timeline_rows import TimelineRow, format_usdc, parse_instant
 from devstack.demo.verification import DemoProof
 
 # On a pipe nobody has said how wide it is; a log may be wider than a terminal.
@@ -87,7 +83,9 @@ class StepLog:
             return
         steps = demo_outage.steps
         for line in steps[self._shown[demo_outage.id] :]:
-            amount = f": {usdc(line.amount_stroops)}" if line.amount_stroops is not None else ""
+            amount = (
+                f": {format_usdc(line.amount_stroops)}" if line.amount_stroops is not None else ""
+            )
             text = f"{clock(line.at)}  {demo_outage.id:<16}  {line.what}{amount}"
             self._console.print(text, markup=False, soft_wrap=True)
         self._shown[demo_outage.id] = len(steps)
@@ -96,7 +94,7 @@ class StepLog:
 def money(amount_stroops: int | None, unit: str = " USDC") -> Text:
     if amount_stroops is None:
         return Text()
-    text = usdc(amount_stroops).removesuffix(" USDC") + unit
+    text = format_usdc(amount_stroops).removesuffix(" USDC") + unit
     return Text(text, style="red" if amount_stroops < 0 else "green")
 
 
@@ -120,8 +118,8 @@ def _description(demo_outage: DemoOutage) -> str:
     outage = demo_outage.outage
     if not outage:
         return demo_outage.scenario.site_name
-    down = f"{instant(outage['detected_at']):%H:%M}"
-    back = f"{instant(outage['resolved_at']):%H:%M}" if outage["resolved_at"] else "now"
+    down = f"{parse_instant(outage['detected_at']):%H:%M}"
+    back = f"{parse_instant(outage['resolved_at']):%H:%M}" if outage["resolved_at"] else "now"
     return f"{outage['site_name']}, {outage['severity']}; down from {down} to {back} UTC"
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from devstack.demo.outage_log import DemoOutage, usdc
+from devstack.demo.outage_log import DemoOutage
+from devstack.demo.timeline_rows import format_usdc
 from devstack.replay.api_client import EngineClient
 
 PARTIES = {
@@ -94,7 +95,7 @@ async def _compared(
     return DemoProof(
         True,
         f"On the chain: SUCCESS in ledger {found['ledger']}, "
-        f"{usdc(amount, sign=False)} from {payer} to {payee}",
+        f"{format_usdc(amount, sign=False)} from {payer} to {payee}",
         [f"transaction {hash_}", f"from {owed.payer}", f"to   {owed.payee}"],
     )
 
@@ -122,5 +123,5 @@ async def balanced(engine: EngineClient) -> DemoProof:
     accounts = await engine.get("/payments/ledger")
     total = sum(int(each["balance_stroops"]) for each in accounts)
     if total:
-        return DemoProof(False, f"the ledger is off by {usdc(total)}")
+        return DemoProof(False, f"the ledger is off by {format_usdc(total)}")
     return DemoProof(True, f"Ledger: the {len(accounts)} accounts of the journal sum to zero")

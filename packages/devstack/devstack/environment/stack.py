@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from devstack.environment.services import ServicePorts, Services, is_seed
-from devstack.processes.child_processes import Program, says_ready
 from devstack.processes.data_dir import DataDirectory, StackRecord
 from devstack.processes.ports import LOOPBACK, choose
+from devstack.processes.programs import Program, says_ready
 from devstack.processes.readiness import serves
 from devstack.processes.supervisor import Supervisor, all_or_none
 

@@ -8,8 +8,8 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack.processes.child_processes import CannotStart, Program
 from devstack.processes.ports import LOOPBACK
+from devstack.processes.programs import CannotStart, Program
 from devstack.processes.readiness import request, serves
 
 NAMESPACE = "default"

@@ -11,51 +11,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from devstack.processes.programs import CannotStart, Program
 
 PARENT_DEATH = Path(__file__).with_name("parent_death.py")
 WATCHED_BY_PIPE = not sys.platform.startswith("linux")
 LOG_LIMIT_BYTES = 20_000_000
 POLL_SECONDS = 0.02
-
-
-class CannotStart(Exception):
-    """Says in one sentence why, and what to do about it."""
-
-
-async def at_once(output: str) -> bool:
-    """Ready as soon as it runs."""
-    return True
-
-
-async def says_ready(output: str) -> bool:
-    """Ready when it printed a line, whole, whose first word is `ready`."""
-    lines = output.splitlines(keepends=True)
-    return any(line.split()[:1] == ["ready"] and line.endswith("\n") for line in lines)
-
-
-async def nothing() -> None:
-    """The default preparation."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """What to run, and how to know that it serves; `ready` is given what it has printed so far."""
-
-    name: str
-    command: Sequence[str]
-    ready: Callable[[str], Awaitable[bool]] = at_once
-    prepare: Callable[[], Awaitable[None]] = nothing  # before each start, also after a crash
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
-    user: str | None = None
-    stop_signal: signal.Signals = signal.SIGTERM
-    death_signal: signal.Signals = signal.SIGKILL
-    start_seconds: float = 60
-    stop_seconds: float = 15
 
 
 class Process:

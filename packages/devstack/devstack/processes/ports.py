@@ -8,7 +8,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 
 LOOPBACK = "127.0.0.1"
 # Below every kernel's range for outgoing connections: a crashed server finds its port unused when it comes back.

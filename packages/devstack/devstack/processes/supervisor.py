@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from devstack.processes.child_processes import CannotStart, Process, Program
+from devstack.processes.child_processes import Process
+from devstack.processes.programs import CannotStart, Program
 
 RESTARTS_PER_MINUTE = 10
 FAILED_STARTS_IN_A_ROW = 5
