@@ -102,7 +102,7 @@ class Payout:
     agreement: str
     role: PayoutRole
     address: str
-    effective_at: datetime
+    compute_effective_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class PayoutRecord:
     address: str
     asked_by: str
     asked_at: datetime
-    effective_at: datetime
+    compute_effective_at: datetime
     cancelled_at: datetime | None
     cancelled_by: str | None
 
@@ -156,6 +156,6 @@ def check_payout(proven_at: datetime | None, readiness: Readiness) -> None:
         raise Conflict(f"{readiness.address} cannot be paid: {readiness.obstacle}")
 
 
-def effective_at(now: datetime, cool_off_hours: int) -> datetime:
+def compute_effective_at(now: datetime, cool_off_hours: int) -> datetime:
     """A stolen key must not redirect money before somebody notices."""
     return now + timedelta(hours=cool_off_hours)

@@ -28,7 +28,7 @@ from domain.accounting.reconciliation import (
     Comparison,
     Gap,
     JournalSide,
-    Seen,
+    ObservedTransaction,
     Start,
     Suspect,
 )
@@ -102,7 +102,9 @@ async def keep(connection: AsyncConnection, passphrase: str, begin: Start, page:
     )
 
 
-async def transfer_of(connection: AsyncConnection, hashes: Sequence[str]) -> Seen | None:
+async def transfer_of(
+    connection: AsyncConnection, hashes: Sequence[str]
+) -> ObservedTransaction | None:
     """Return what was seen of a transfer by one of these transactions."""
     found = await connection.execute(
         select(
@@ -114,7 +116,7 @@ async def transfer_of(connection: AsyncConnection, hashes: Sequence[str]) -> See
         .limit(1)
     )
     row = found.one_or_none()
-    return None if row is None else Seen(*row)
+    return None if row is None else ObservedTransaction(*row)
 
 
 # Two questions and not one: each has an index to answer it, for any transfer without a payment.

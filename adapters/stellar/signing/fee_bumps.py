@@ -11,9 +11,9 @@ from domain.reasons import Reason, ReasonCode
 from domain.settlement.envelopes import (
     Bid,
     Envelope,
-    first_rate,
-    raised_rate,
-    raises_of,
+    compute_first_rate,
+    compute_raised_rate,
+    count_raises,
 )
 
 # 5 XLM: a transfer costs a thousandth of it.
@@ -30,7 +30,7 @@ def wrap(
 ) -> Envelope:
     """Bid for newly signed bytes; the fee account pays, and pays no more than the cap."""
     bid = bid_of(inner)
-    rate = first_rate(times_signed, bid, cap_stroops)
+    rate = compute_first_rate(times_signed, bid, cap_stroops)
     if rate * len(inner.transaction.operations) < bid.fee_stroops - bid.resource_fee_stroops:
         raise Obstructed(
             f"the network asks for more than {cap_stroops} stroops for the transaction: "
@@ -45,7 +45,7 @@ def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -
     bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
-    rate = raised_rate(bid_of(inner, stored.fee_stroops), cap_stroops)
+    rate = compute_raised_rate(bid_of(inner, stored.fee_stroops), cap_stroops)
     if rate is None:
         return None
     noop_reason = Reason(stored.voids_code, stored.noop_reason) if stored.voids_code else None
@@ -66,7 +66,7 @@ def raises(stored: Envelope, passphrase: str) -> int:
     bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
-    return raises_of(bid_of(inner, stored.fee_stroops))
+    return count_raises(bid_of(inner, stored.fee_stroops))
 
 
 def outer_hash(envelope_xdr: str, passphrase: str) -> str:

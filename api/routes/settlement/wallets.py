@@ -13,14 +13,14 @@ from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Caller, Database, Paging, Running
 from api.responses import problems
 from domain.errors import Conflict
-from domain.money import decimal
+from domain.money import format_amount
 from domain.settlement.wallets import (
     Payout,
     PayoutRole,
     SignedChallenge,
     Wallet,
     check_address,
-    effective_at,
+    compute_effective_at,
 )
 from services.settlement.payouts.cancel_payout import CancelPayout
 from services.settlement.payouts.cancel_payout import cancel_payout as cancel
@@ -75,7 +75,7 @@ class WalletView(BaseModel):
             funded=wallet.funded,
             trustline_ready=wallet.trustline,
             authorised=wallet.authorised,
-            room=None if room is None else decimal(room),
+            room=None if room is None else format_amount(room),
             usable=wallet.usable,
             ledger=wallet.ledger,
             read_at=wallet.read_at,
@@ -96,7 +96,7 @@ class PayoutView(BaseModel):
     address: str
     asked_by: str
     asked_at: datetime
-    effective_at: datetime
+    compute_effective_at: datetime
     cancelled_at: datetime | None = None
     cancelled_by: str | None = None
     approvals_voided: list[str] = Field(default_factory=list)
@@ -196,7 +196,7 @@ async def change_payout(
     address, at = check_address(body.address), datetime.now(UTC)
     read = await wallet_commands.read_wallet(engine, address)
     wanted = Payout(
-        agreement, role, address, effective_at(at, engine.settings.payout_cool_off_hours)
+        agreement, role, address, compute_effective_at(at, engine.settings.payout_cool_off_hours)
     )
     voided = await change(engine.database, ChangePayout(wanted, read, asked, at))
     return PayoutView(

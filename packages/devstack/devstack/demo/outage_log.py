@@ -10,7 +10,7 @@ from devstack.demo.scenarios import Scenario, declare, play
 from devstack.demo.webhook_receiver import DemoReceiver, Reception
 from devstack.processes.supervisor import all_or_none
 from devstack.replay.api_client import EngineClient
-from domain.money import decimal
+from domain.money import format_amount
 
 LOOK_SECONDS = 0.3
 
@@ -136,7 +136,7 @@ def usdc(amount_stroops: int | None, *, sign: bool = True) -> str:
     """Money for people: +1,500 USDC."""
     if amount_stroops is None:
         return ""
-    whole, dot, fraction = decimal(abs(amount_stroops)).partition(".")
+    whole, dot, fraction = format_amount(abs(amount_stroops)).partition(".")
     mark = "−" if amount_stroops < 0 else "+"
     return f"{mark if sign else ''}{int(whole):,}{dot}{fraction} USDC"
 
