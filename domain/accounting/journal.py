@@ -77,7 +77,7 @@ def make_account(name: str, currency: str = CURRENCY) -> Account:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    make_account: str
+    account: str
     amount_stroops: int
 
 

@@ -31,7 +31,7 @@ class Approval:
     payment_id: str
     approver: str
     makers: Sequence[str]
-    compute_digest: str
+    digest: str
     note: str
 
 

@@ -132,7 +132,7 @@ class BlockPaymentInput:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    derive_payment_id: str
+    payment_id: str
     transaction_hash: str
     ledger: int
     amount_stroops: int

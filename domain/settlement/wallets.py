@@ -102,7 +102,7 @@ class Payout:
     agreement: str
     role: PayoutRole
     address: str
-    compute_effective_at: datetime
+    effective_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class PayoutRecord:
     address: str
     asked_by: str
     asked_at: datetime
-    compute_effective_at: datetime
+    effective_at: datetime
     cancelled_at: datetime | None
     cancelled_by: str | None
 

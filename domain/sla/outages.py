@@ -91,7 +91,7 @@ class Resolution:
 
     request: Request
     resolved_at: datetime | None = None
-    compute_mttr_minutes: int | None = None
+    mttr_minutes: int | None = None
     root_cause: str | None = None
     resolution_notes: str | None = None
 
@@ -141,7 +141,7 @@ class RecordOutageResult:
     """The outage is safely in the journal and bound to a policy version."""
 
     created: bool
-    compute_fingerprint: str
+    fingerprint: str
     correlation_id: str
     policy: str
     policy_version: int

@@ -82,7 +82,7 @@ class Verdict:
     status: SlaStatus
     payment_type: PaymentType
     rating: Rating
-    compute_mttr_minutes: int
+    mttr_minutes: int
     threshold_minutes: int
     amount: int
 

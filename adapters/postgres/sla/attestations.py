@@ -80,7 +80,7 @@ async def _status(connection: AsyncConnection, outage_id: str, revision: int) ->
 class Case:
     """All that a step needs to know of one attestation, held until it is done."""
 
-    make_symbol: str
+    symbol: str
     status: AttestationStatus
     problem: str | None
     correlation_id: str

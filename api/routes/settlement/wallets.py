@@ -96,7 +96,7 @@ class PayoutView(BaseModel):
     address: str
     asked_by: str
     asked_at: datetime
-    compute_effective_at: datetime
+    effective_at: datetime
     cancelled_at: datetime | None = None
     cancelled_by: str | None = None
     approvals_voided: list[str] = Field(default_factory=list)

@@ -19,7 +19,7 @@ class ApprovalRequest:
 
     payment: Mapping[str, Any]
     makers: Sequence[str]
-    compute_digest: str
+    digest: str
     approvals: Sequence[Mapping[str, Any]]
 
 
