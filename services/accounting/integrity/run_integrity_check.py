@@ -57,14 +57,14 @@ async def run_integrity_check(
         found = await invariants.check(connection, command.overdue, NAMED_MAX)
         took = timedelta(seconds=time.monotonic() - began)
         named = merge_by_subject(found)
-        new = await integrity_checks.keep_violations(
-            connection, named, list_complete_kinds(found), order.at
+        new = await integrity_checks.save_violations(
+            connection, named, complete_kinds(found), order.at
         )
         await _publish_violations(connection, new, order)
         if command.stops:
             await _halt_settlement(connection, new, order)
         late = sum(each.overdue for each in named.values())
-        await integrity_checks.keep(connection, order.at, took, len(named) - late, late)
+        await integrity_checks.save(connection, order.at, took, len(named) - late, late)
         untold = await webhooks.list_undispatched(connection)
     return IntegrityCheckOutcome(
         CheckIntegrityResult(True, len(named) - late, late, len(new), untold), new

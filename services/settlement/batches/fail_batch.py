@@ -40,7 +40,7 @@ async def fail_batch(
             )
         obstacles = _find_obstacles(observed, found, transfers)
         out = find_at_fault(transfers, obstacles)
-        await allocations.blame(connection, batch, out)
+        await allocations.record_faults(connection, batch, out)
         survivors = [transfer for transfer in transfers if transfer.number not in obstacles]
         await payments.move_all(connection, list(members), PaymentStatus.PENDING)
         deliveries = await block_members_within(connection, members, out, observed.at)

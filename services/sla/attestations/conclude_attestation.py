@@ -83,15 +83,15 @@ def _make_audit_entry(
     )
 
 
-def _make_payload(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
-    outcome = attestations.outcome_of(call)
-    facts = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
+def _facts(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
+    outcome = attestations.to_outcome(call)
+    facts = evidence.of_attestation(attestation, call["contract_id"], call["hash"], outcome)
     return facts | {"config_snapshot": call["config_snapshot"]}
 
 
 def _find_problem(case: Case, call: RowMapping) -> str:
     """Say what keeps the contract's answer from confirming the verdict; empty when nothing does."""
-    outcome = attestations.outcome_of(call)
+    outcome = attestations.to_outcome(call)
     if outcome.contract_result is None:
         return outcome.reason
     found = find_differences(
