@@ -10,12 +10,12 @@ from adapters.postgres import networks
 from adapters.postgres.database import Database
 from adapters.stellar.rpc.treasury_history import TreasuryHistory
 from domain.accounting.breaks import Break
-from domain.accounting.reconciliation import Comparison, ReconciliationRun, start
+from domain.accounting.reconciliation import Comparison, ReconciliationRun, find_start
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.settlement.payments import Treasury
 from services.accounting.reconciliation.compare_chain import CompareChain, compare_chain
-from services.accounting.reconciliation.keep_page import keep_page
 from services.accounting.reconciliation.read_cursor import read_cursor
+from services.accounting.reconciliation.store_page import store_page
 from workflows.reconciliation import ReconciliationActivities
 
 log = logging.getLogger(__name__)

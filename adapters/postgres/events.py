@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import events
-from domain.audit import AuditEntry, leaf_hash
-from domain.digests import instant
+from domain.audit import AuditEntry, hash_leaf
+from domain.digests import format_instant
 from domain.errors import Invalid
 from domain.events import Event
 
@@ -66,14 +66,14 @@ async def publish_all(
             "actions": [leaf.action for leaf, _ in told],
             "instants": [leaf.at for leaf, _ in told],
             "contents": contents,
-            "hashes": [leaf_hash(content) for content in contents],
+            "hashes": [hash_leaf(content) for content in contents],
             "events": [
                 {
                     "entry_id": leaf.id,
                     "id": event.id,
                     "type": event.type,
                     "outage_id": event.outage_id,
-                    "occurred_at": instant(event.occurred_at),
+                    "occurred_at": format_instant(event.occurred_at),
                     "data": event.data,
                 }
                 for leaf, happened in told

@@ -19,7 +19,7 @@ from domain.accounting import breaks
 from domain.errors import IllegalTransition, NotFound, TryAgain
 from domain.settlement import attempts, payments
 from domain.sla import attestations, disputes, outages
-from domain.transitions import check_transition, sources
+from domain.transitions import check_transition, list_sources
 
 State = TypeVar("State", bound=StrEnum)
 
@@ -43,7 +43,7 @@ class StateMachine(Generic[State]):
         Return the states from which a row may move: `only` narrows them, and never widens; with
         `again`, a row that is there already may be written anew.
         """
-        allowed = sources(self.transitions, to)
+        allowed = list_sources(self.transitions, to)
         if only is not None:
             assert set(only) <= set(allowed), f"{self.noun}: the table allows no such move"
             allowed = [state for state in allowed if state in only]

@@ -16,7 +16,7 @@ from adapters.stellar.finality import contract_results
 from adapters.stellar.finality.sla_contract import SlaContract
 from devstack.environment.stack import Stack
 from domain.errors import ContractRefused
-from domain.sla.attestations import CallStatus, ConcludeAttestationInput, symbol
+from domain.sla.attestations import CallStatus, ConcludeAttestationInput, make_symbol
 from stellar_sandbox.testing.contract_client import ContractClient
 from tests.testkit.api_client import unique
 from tests.testkit.attestation_scenario import (
@@ -100,7 +100,7 @@ async def test_a_call_whose_sequence_something_else_consumed_is_lost_and_made_an
     stranger = ContractClient(
         calculator.nodes.all[0].server, calculator.contract, calculator.operator
     )
-    named = [scval.to_symbol(symbol(unique("other"), 1)), scval.to_symbol("critical")]
+    named = [scval.to_symbol(make_symbol(unique("other"), 1)), scval.to_symbol("critical")]
     source = scval.to_address(calculator.source)
     await stranger.call("calculate_sla", source, *named, scval.to_uint32(25))
     assert await steps.execute_call(await steps.prepare_call(attestation)) is CallStatus.LOST

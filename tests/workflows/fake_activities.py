@@ -28,7 +28,7 @@ from domain.settlement.batches import (
     PrepareBatchResult,
 )
 from domain.settlement.envelopes import SendAnswer, SendStatus
-from domain.settlement.manual_matches import AdoptTransferInput
+from domain.settlement.manual_matches import MatchTransferInput
 from domain.settlement.payments import (
     BlockPaymentInput,
     Payment,
@@ -142,7 +142,7 @@ class FakePaymentActivities(Asked, PaymentActivities):
         return Receipt(observed.payment.id, observed.attempt.hash, 42, amount, DETECTED, [])
 
     @activity.defn
-    async def match_transfer(self, adopting: AdoptTransferInput) -> None:
+    async def match_transfer(self, adopting: MatchTransferInput) -> None:
         self._ask(f"match_transfer {adopting.asked.transaction_hash}")
         self.adopted = adopting.asked.transaction_hash
 

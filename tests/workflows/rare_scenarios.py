@@ -16,7 +16,7 @@ from domain.settlement.batches import (
     RemovedPayment,
 )
 from domain.settlement.envelopes import SendAnswer, SendStatus
-from domain.settlement.manual_matches import AdoptTransferRequest
+from domain.settlement.manual_matches import MatchTransferRequest
 from tests.testkit.reasons import answered, because
 from tests.workflows.conftest import DETECTED, down
 from tests.workflows.time_skipping_server import Kept, Stage, keeps
@@ -61,7 +61,7 @@ async def adopted(stage: Stage) -> Kept:
     stage.steps.payments.holds = [
         PreparePaymentResult(None, because("above the cap"), again_at=FAR)
     ]
-    find_out_of_band = AdoptTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
+    find_out_of_band = MatchTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
     with stage.environment.with_time_skipping_disabled():
         life = await stage.pay("adopted")
     async with stage.waiting(life, "held: above the cap"):

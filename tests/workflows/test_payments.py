@@ -19,7 +19,7 @@ from domain.settlement.attempts import (
     Observation,
     PreparePaymentResult,
 )
-from domain.settlement.manual_matches import AdoptTransferRequest
+from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import Receipt
 from tests.testkit.reasons import because
 from tests.workflows.conftest import DETECTED, LIMIT_SECONDS, FakeActivities, down, payment, until
@@ -216,10 +216,10 @@ async def test_ever_longer_passes_between_transactions_that_fail(
     assert all(least <= pause < least + 30 for least, pause in zip(shortest, pauses, strict=True))
 
 
-BY_HAND = AdoptTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
+BY_HAND = MatchTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
 
 
-async def refused(life: Life, asked: AdoptTransferRequest) -> ApplicationError:
+async def refused(life: Life, asked: MatchTransferRequest) -> ApplicationError:
     """Ask a payment to take a transfer for itself, and return why it would not."""
     with pytest.raises(WorkflowUpdateFailedError) as failed:
         await life.execute_update(PaymentWorkflow.adopt, asked)

@@ -16,7 +16,7 @@ from domain.accounting.breaks import (
     BreakKind,
     BreakRecord,
     BreakStatus,
-    Moved,
+    MoneyMoved,
 )
 from domain.errors import NotFound
 from domain.settlement.payments import Treasury
@@ -129,18 +129,20 @@ _SENT = text(
 )
 
 
-async def get_sides(connection: AsyncConnection, found: Break) -> tuple[list[Moved], Moved | None]:
+async def get_sides(
+    connection: AsyncConnection, found: Break
+) -> tuple[list[MoneyMoved], MoneyMoved | None]:
     """Return what the entries of the journal, and what the chain, say now of what a break is about."""
     about = {"hash": found.transaction_hash, "number": found.number}
     booked = []
     if found.kind in (BreakKind.MISSING_ON_CHAIN, BreakKind.AMOUNT_DIFFERS):
         rows = await connection.execute(_BOOKED, about)
-        booked = [Moved(row.treasury, row.payee, int(row.stroops)) for row in rows]
+        booked = [MoneyMoved(row.treasury, row.payee, int(row.stroops)) for row in rows]
     position = found.subject.removeprefix("transfer/")
     sent = (await connection.execute(_SENT, about | {"position": position})).one_or_none()
     if sent is None or found.treasury is None:
         return booked, None
-    return booked, Moved(found.treasury, sent.to_address, sent.amount_stroops)
+    return booked, MoneyMoved(found.treasury, sent.to_address, sent.amount_stroops)
 
 
 def _to_record(row: RowMapping) -> BreakRecord:

@@ -11,7 +11,7 @@ from adapters.postgres.tables import entries, postings
 from domain.accounting.journal import (
     Entry,
     Posting,
-    accrual_id,
+    derive_accrual_id,
     make_accrual,
     make_correction,
     make_reversal,
@@ -92,7 +92,7 @@ async def accrue(connection: AsyncConnection, payment: Payment) -> None:
 
 async def replace_accrual(connection: AsyncConnection, payment: Payment, replaced_id: str) -> None:
     """Book what is owed in the place of another payment, whose verdict was replaced."""
-    known = await get(connection, accrual_id(replaced_id))
+    known = await get(connection, derive_accrual_id(replaced_id))
     # None: it was judged before verdicts were accrued.
     taken_back = [] if known is None else [make_reversal(known)]
     await post_entry(connection, *taken_back, make_accrual(payment))

@@ -28,7 +28,7 @@ from domain.accounting.reconciliation import (
     Comparison,
     Gap,
     JournalSide,
-    Seen,
+    ObservedTransaction,
     Start,
     Suspect,
 )
@@ -116,7 +116,7 @@ async def find_transfer(connection: AsyncConnection, hashes: Sequence[str]) -> S
         .limit(1)
     )
     row = found.one_or_none()
-    return None if row is None else Seen(*row)
+    return None if row is None else ObservedTransaction(*row)
 
 
 # Two questions and not one: each has an index to answer it, for any transfer without a payment.

@@ -19,7 +19,7 @@ from domain.settlement.admissions import (
     Charge,
     Spent,
 )
-from domain.settlement.approvals import digest
+from domain.settlement.approvals import compute_digest
 from domain.settlement.payments import Payment, PaymentStatus
 
 _LOCK = text("SELECT status FROM payments WHERE id = :payment FOR NO KEY UPDATE")
@@ -97,6 +97,6 @@ async def authorise(connection: AsyncConnection, payment: Payment, day: date) ->
             "day": day,
             "payee": payment.to_address,
             "amount": payment.amount_stroops,
-            "digest": digest(payment),
+            "digest": compute_digest(payment),
         },
     )

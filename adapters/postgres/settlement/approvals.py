@@ -24,7 +24,7 @@ from domain.settlement.approvals import (
     UNSIGNED,
     Approval,
     ApprovalContext,
-    digest,
+    compute_digest,
 )
 from domain.settlement.payments import Payment, PaymentStatus
 

@@ -33,8 +33,8 @@ from domain.sla.attestations import (
     CallStatus,
     ContractResult,
     SignedCall,
-    config_json,
-    symbol,
+    encode_config,
+    make_symbol,
 )
 from domain.sla.policies import Policy
 from domain.sla.verdicts import Severity, Verdict
@@ -49,7 +49,7 @@ async def require_attestation(
         .values(
             outage_id=outage_id,
             revision=revision,
-            symbol=symbol(outage_id, revision),
+            symbol=make_symbol(outage_id, revision),
             status=AttestationStatus.PENDING,
             requested_at=at,
         )
@@ -197,7 +197,7 @@ async def store(
             hash=signed.hash,
             xdr=signed.envelope_xdr,
             max_ledger=signed.max_ledger,
-            config_snapshot=config_json(signed.config),
+            config_snapshot=encode_config(signed.config),
         )
         .on_conflict_do_nothing()
         .returning(contract_calls)

@@ -11,9 +11,9 @@ from domain.reasons import Reason, ReasonCode
 from domain.settlement.envelopes import (
     Bid,
     Envelope,
-    first_rate,
-    raised_rate,
-    raises_of,
+    compute_first_rate,
+    compute_raised_rate,
+    count_raises,
 )
 
 # 5 XLM: a transfer costs a thousandth of it.

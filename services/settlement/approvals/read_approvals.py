@@ -36,7 +36,7 @@ async def list_approval_requests(
 async def get_approval_request(database: Database, payment_id: str) -> ApprovalRequest:
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment_id)
-        return (await _requests(connection, [row]))[0]
+        return (await _make_requests(connection, [row]))[0]
 
 
 async def _requests(connection: AsyncConnection, rows: list[RowMapping]) -> list[ApprovalRequest]:
@@ -47,7 +47,7 @@ async def _requests(connection: AsyncConnection, rows: list[RowMapping]) -> list
         ApprovalRequest(
             dict(row),
             makers[payment.outage_id],
-            digest(payment),
+            compute_digest(payment),
             [dict(each) for each in given[payment.id]],
         )
         for row, payment in zip(rows, owed, strict=True)

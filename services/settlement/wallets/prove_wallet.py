@@ -6,7 +6,7 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
-from domain.audit import by_engine, make_audit_entry
+from domain.audit import make_audit_entry, make_engine_request
 from domain.settlement.wallets import Readiness
 
 

@@ -20,8 +20,8 @@ from adapters.postgres.settlement import approvals, payments
 from adapters.postgres.tables import authorisations, spending
 from adapters.postgres.tables import payments as book
 from devstack.environment.stack import Stack
-from domain.money import stroops
-from domain.settlement.approvals import Approval, digest
+from domain.money import convert_to_stroops
+from domain.settlement.approvals import Approval, compute_digest
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
 from services.settlement.approvals.void_approvals import void_approvals_within
@@ -51,12 +51,12 @@ async def owed(database: Database, minutes: int = 5) -> Payment:
 
 async def approved(database: Database, payment: Payment, approver: str, maker: str = MAKER) -> None:
     async with database.transaction() as connection:
-        given = Approval(payment.id, approver, ["somebody", maker], digest(payment), "")
+        given = Approval(payment.id, approver, ["somebody", maker], compute_digest(payment), "")
         await approvals.add(connection, given, NOW)
 
 
 def gate(database: Database, now: datetime, **limits: int) -> SigningGate:
-    allowed = {name: stroops(units) for name, units in limits.items()}
+    allowed = {name: convert_to_stroops(units) for name, units in limits.items()}
     return SigningGate(database, Limits(**allowed), now=lambda: now)
 
 
@@ -87,7 +87,9 @@ async def test_of_fifty_at_once_exactly_those_that_fit_are_let_go(
     let_go = [pair for pair in zip(answers[::2], answers[1::2], strict=True) if "goes" in pair]
     assert len(let_go) == 17
     assert set(let_go) == {("goes", "goes")}
-    assert await spent(wide, now) == dict.fromkeys(["payer", "payee"], stroops(1500 * 17))
+    assert await spent(wide, now) == dict.fromkeys(
+        ["payer", "payee"], convert_to_stroops(1500 * 17)
+    )
 
 
 async def test_payments_both_ways_wait_in_no_ring(api: httpx.AsyncClient, wide: Database) -> None:
@@ -109,13 +111,17 @@ async def test_a_payment_counts_once_on_the_day_it_is_last_let_go(
     tomorrow = another_day()
     for _ in range(2):
         assert await verdict(gate(database, today, cap_per_day=1500), payment) == "goes"
-    assert await spent(database, today) == dict.fromkeys(["payer", "payee"], stroops(1500))
+    assert await spent(database, today) == dict.fromkeys(
+        ["payer", "payee"], convert_to_stroops(1500)
+    )
     other = await owed(database)
     assert "is used up" in await verdict(gate(database, today, cap_per_day=1500), other)
     assert await verdict(gate(database, tomorrow, cap_per_day=1500), other) == "goes"
     assert "is used up" in await verdict(gate(database, tomorrow, cap_per_day=1500), payment)
     assert await verdict(gate(database, tomorrow, cap_per_day=3000), payment) == "goes"
-    assert await spent(database, tomorrow) == dict.fromkeys(["payer", "payee"], stroops(3000))
+    assert await spent(database, tomorrow) == dict.fromkeys(
+        ["payer", "payee"], convert_to_stroops(3000)
+    )
     assert await spent(database, today) == dict.fromkeys(["payer", "payee"], Decimal(0))
 
 
@@ -132,9 +138,9 @@ async def test_a_payment_to_another_payee_counts_for_that_payee(
             select(spending.c.account, spending.c.spent_stroops).where(spending.c.day == now.date())
         )
         assert {row.account: row.spent_stroops for row in rows} == {
-            payment.from_address: stroops(1500),
-            payment.to_address: stroops(1500),
-            elsewhere.to_address: stroops(1500),
+            payment.from_address: convert_to_stroops(1500),
+            payment.to_address: convert_to_stroops(1500),
+            elsewhere.to_address: convert_to_stroops(1500),
         }
 
 
@@ -188,7 +194,7 @@ async def test_two_people_approve_and_then_it_goes(
 
 
 @pytest.mark.parametrize(
-    "change", [{"to_address": "G" + "C" * 55}, {"amount_stroops": stroops(1501)}]
+    "change", [{"to_address": "G" + "C" * 55}, {"amount_stroops": convert_to_stroops(1501)}]
 )
 async def test_an_approval_is_of_the_payment_as_it_stood(
     api: httpx.AsyncClient, database: Database, change: dict[str, object]

@@ -17,7 +17,7 @@ from devstack.environment.stack import Stack
 from domain.accounting.reconciliation import Extent
 from domain.errors import ApexError, Conflict, Invalid
 from domain.requests import Request
-from domain.settlement.manual_matches import AdoptTransferInput, AdoptTransferRequest
+from domain.settlement.manual_matches import MatchTransferInput, MatchTransferRequest
 from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, told
 from tests.testkit.reasons import because
@@ -46,8 +46,8 @@ async def find_out_of_band(book: Database, payment: Payment, hash_: str, less: i
     await listener.reads()
 
 
-def adopting(payment: Payment, hash_: str = HASH) -> AdoptTransferInput:
-    return AdoptTransferInput(payment, AdoptTransferRequest(hash_, "ticket 7", ASKER), NOW)
+def adopting(payment: Payment, hash_: str = HASH) -> MatchTransferInput:
+    return MatchTransferInput(payment, MatchTransferRequest(hash_, "ticket 7", ASKER), NOW)
 
 
 async def written(book: Database, payment: Payment) -> dict[str, Any]:
@@ -100,7 +100,7 @@ async def test_it_is_confirmed_and_posted_once_however_often_it_is_asked(
     assert (receipt.transaction_hash, receipt.amount_stroops) == (hash_, payment.amount_stroops)
 
 
-async def refused(book: Database, rail: Rail, wanted: AdoptTransferInput) -> ApexError:
+async def refused(book: Database, rail: Rail, wanted: MatchTransferInput) -> ApexError:
     before = await written(book, wanted.payment)
     with pytest.raises(ApexError) as error:
         await PaymentActivitiesImpl(book, rail).match_transfer(wanted)

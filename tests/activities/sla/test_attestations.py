@@ -32,7 +32,7 @@ from domain.sla.attestations import (
     Attestation,
     CallStatus,
     ConcludeAttestationInput,
-    symbol,
+    make_symbol,
 )
 from domain.sla.disputes import (
     DecideDisputeInput,
@@ -135,7 +135,7 @@ async def test_what_the_contract_remembers_unasked_confirms_nothing(
     await stranger.call(
         "calculate_sla",
         scval.to_address(calculator.source),
-        scval.to_symbol(symbol(attestation.outage_id, 1)),
+        scval.to_symbol(make_symbol(attestation.outage_id, 1)),
         scval.to_symbol("critical"),
         scval.to_uint32(25),
     )
@@ -185,7 +185,7 @@ async def test_what_the_contract_would_refuse_is_halted_without_a_call(
     await stranger.call(
         "calculate_sla",
         scval.to_address(calculator.source),
-        scval.to_symbol(symbol(attestation.outage_id, 1)),
+        scval.to_symbol(make_symbol(attestation.outage_id, 1)),
         scval.to_symbol("critical"),
         scval.to_uint32(26),
     )

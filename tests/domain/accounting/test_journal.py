@@ -12,7 +12,7 @@ from domain.accounting.journal import (
     AccountKind,
     Entry,
     Posting,
-    account,
+    make_account,
     make_accrual,
     make_correction,
     make_release,
@@ -110,8 +110,8 @@ def test_an_entry_that_does_not_balance_cannot_be_written_down() -> None:
 
 
 def test_what_we_owe_has_a_floor_and_what_the_chain_holds_has_none() -> None:
-    assert account("payable:GTO").kind is AccountKind.LIABILITY
-    assert account("payable:GTO").floor_stroops == 0
-    assert account("treasury:bond").floor_stroops is None
+    assert make_account("payable:GTO").kind is AccountKind.LIABILITY
+    assert make_account("payable:GTO").floor_stroops == 0
+    assert make_account("treasury:bond").floor_stroops is None
     with pytest.raises(KeyError):
-        account("elsewhere:GTO")
+        make_account("elsewhere:GTO")

@@ -15,8 +15,8 @@ from domain.accounting.reconciliation import (
     JournalSide,
     Start,
     Suspect,
-    judge,
-    start,
+    classify_suspect,
+    find_start,
 )
 from domain.settlement.payments import Treasury
 
@@ -30,7 +30,7 @@ JOURNAL = JournalSide(7, "aa", "pay_7", 500, 500, Treasury.BOND, "GBOND", "GPAYE
 
 
 def kind_of(journal: JournalSide | None, chain: ChainSide | None) -> BreakKind | None:
-    found = judge(Suspect(journal, chain), LEDGER)
+    found = classify_suspect(Suspect(journal, chain), LEDGER)
     return None if found is None else found.kind
 
 
@@ -72,7 +72,7 @@ def test_amount_shares_payee_and_payer_must_be_the_same(journal: JournalSide) ->
 
 
 def test_somebody_else_was_paid_so_the_payee_is_owed_again() -> None:
-    found = judge(Suspect(replace(JOURNAL, to_address="GRIGHT"), CHAIN), LEDGER)
+    found = classify_suspect(Suspect(replace(JOURNAL, to_address="GRIGHT"), CHAIN), LEDGER)
     assert found is not None
     assert found.owed_to == "GRIGHT"
 
@@ -92,7 +92,7 @@ def test_somebody_else_was_paid_so_the_payee_is_owed_again() -> None:
 def test_money_gone_by_a_hand_that_is_not_ours_is_strange(
     journal: JournalSide | None, chain: ChainSide | None, unexplained: bool
 ) -> None:
-    found = judge(Suspect(journal, chain), LEDGER)
+    found = classify_suspect(Suspect(journal, chain), LEDGER)
     assert found is not None
     assert found.unexplained is unexplained
 
@@ -134,4 +134,4 @@ def test_what_carries_no_number_of_ours_is_an_orphan(
 def test_reading_goes_on_where_it_stopped_and_says_what_was_lost(
     read: int | None, booked: int | None, oldest: int, wanted: Start
 ) -> None:
-    assert start(read, booked, Extent(oldest, 900)) == wanted
+    assert find_start(read, booked, Extent(oldest, 900)) == wanted

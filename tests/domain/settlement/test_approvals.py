@@ -12,7 +12,7 @@ from domain.settlement.approvals import (
     ApprovalContext,
     approve,
     check_withdrawal,
-    digest,
+    compute_digest,
     needs_approval,
 )
 from domain.settlement.payments import Payment, PaymentStatus, Treasury
@@ -30,7 +30,7 @@ ABOVE = 12_000_000_000
 def test_an_approval_says_who_and_what() -> None:
     given = approve(STANDING, ADA, "seen", ABOVE)
     assert (given.payment_id, given.approver, given.makers) == ("pay_1", "ada", ("dan", "eve"))
-    assert given.digest == digest(PAYMENT)
+    assert given.digest == compute_digest(PAYMENT)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_an_approval_says_who_and_what() -> None:
     ],
 )
 def test_another_payment_has_another_digest(change: dict[str, object]) -> None:
-    assert digest(replace(PAYMENT, **change)) != digest(PAYMENT)  # type: ignore[arg-type]
+    assert compute_digest(replace(PAYMENT, **change)) != compute_digest(PAYMENT)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

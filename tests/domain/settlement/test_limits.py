@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.money import stroops
+from domain.money import convert_to_stroops
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.limits import (
     Admission,
@@ -18,10 +18,15 @@ from domain.settlement.payments import Payment, Treasury
 from domain.sla.verdicts import PaymentType
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-LIMITS = Limits(stroops(1000), stroops(5000), stroops(3000), stroops(500))
+LIMITS = Limits(
+    convert_to_stroops(1000),
+    convert_to_stroops(5000),
+    convert_to_stroops(3000),
+    convert_to_stroops(500),
+)
 PAYMENT = Payment(
     "pay_1",
-    *(7, "OUT-1", 1, PaymentType.REWARD, stroops(1500), Treasury.POOL),
+    *(7, "OUT-1", 1, PaymentType.REWARD, convert_to_stroops(1500), Treasury.POOL),
     *("GPOOL", "GPAYEE", "corr"),
 )
 
@@ -82,7 +87,7 @@ def test_a_day_that_is_used_up_ends_at_midnight(
 
 
 def test_what_no_day_can_hold_does_not_promise_tomorrow() -> None:
-    small = replace(LIMITS, cap_per_day=stroops(1200))
+    small = replace(LIMITS, cap_per_day=convert_to_stroops(1200))
     found = find_hold(small, PAYMENT, AdmissionResult(Admission.CAP_PER_DAY), NOON)
     assert found is not None
     assert found.reason.sentence == (

@@ -12,9 +12,9 @@ from domain.sla.policies import (
     WINDOW_SECONDS_MAX,
     Policy,
     TermsRefused,
-    check,
+    check_policy,
     check_terms,
-    terms_hash,
+    hash_terms,
 )
 from domain.sla.verdicts import Severity, Terms
 from tests.testkit import sla_vectors
@@ -72,12 +72,12 @@ def test_a_severity_of_ones_own_knows_only_the_general_bounds() -> None:
 
 
 def test_the_hash_of_the_default_terms_is_the_contracts() -> None:
-    assert terms_hash(DEFAULTS) == 1417728228875630226
+    assert hash_terms(DEFAULTS) == 1417728228875630226
     assert STANDARD.terms_hash() == 1417728228875630226
 
 
 def test_the_hash_does_not_depend_on_the_order_of_writing() -> None:
-    assert terms_hash(dict(reversed(DEFAULTS.items()))) == terms_hash(DEFAULTS)
+    assert hash_terms(dict(reversed(DEFAULTS.items()))) == hash_terms(DEFAULTS)
 
 
 def test_every_published_hash_is_reproduced() -> None:
@@ -87,7 +87,7 @@ def test_every_published_hash_is_reproduced() -> None:
         terms = {
             Severity(name): sla_vectors.terms(each) for name, each in vector["configs"].items()
         }
-        assert str(terms_hash(terms)) == vector["config_version_hash"], vector["id"]
+        assert str(hash_terms(terms)) == vector["config_version_hash"], vector["id"]
 
 
 def test_every_published_validation_is_reproduced() -> None:
@@ -105,7 +105,7 @@ def _verdict_on(vector: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def test_a_good_policy_passes() -> None:
-    check(STANDARD)
+    check_policy(STANDARD)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_bad_policy_is_refused_by_the_name_of_its_field(
     change: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(Invalid) as refusal:
-        check(replace(STANDARD, **change))
+        check_policy(replace(STANDARD, **change))
     assert refusal.value.field == field
 
 

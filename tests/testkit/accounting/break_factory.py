@@ -12,7 +12,7 @@ from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from adapters.stellar.signing import soroban_transfers
 from devstack.environment.stack import Stack
-from domain.money import decimal
+from domain.money import format_amount
 from domain.settlement.allocations import Allocation, Transfer
 from domain.settlement.payments import Treasury
 from tests.testkit.api_client import eventually

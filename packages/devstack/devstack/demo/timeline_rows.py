@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from devstack.demo.webhook_receiver import Reception
-from domain.money import decimal
+from domain.money import format_amount
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def format_usdc(amount_stroops: int | None, *, sign: bool = True) -> str:
     """Money for people: +1,500 USDC."""
     if amount_stroops is None:
         return ""
-    whole, dot, fraction = decimal(abs(amount_stroops)).partition(".")
+    whole, dot, fraction = format_amount(abs(amount_stroops)).partition(".")
     mark = "−" if amount_stroops < 0 else "+"
     return f"{mark if sign else ''}{int(whole):,}{dot}{fraction} USDC"
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from devstack.bench.latencies import Latencies
 from devstack.replay.replays import Replay
 from devstack.replay.verification import ReplayProof
-from domain.money import decimal
+from domain.money import format_amount
 
 PROBLEMS_SHOWN = 20
 
@@ -27,8 +27,8 @@ def print_report(console: Console, replay: Replay, proof: ReplayProof) -> None:
     lines = {
         "outages closed": f"{len(replay.closed)} of {len(replay.played)}",
         "SLA met, violated": f"{_verdicts(replay, 'met')}, {_verdicts(replay, 'violated')}",
-        "rewards": f"{decimal(proof.rewards_stroops)} USDC",
-        "penalties": f"{decimal(proof.penalties_stroops)} USDC",
+        "rewards": f"{format_amount(proof.rewards_stroops)} USDC",
+        "penalties": f"{format_amount(proof.penalties_stroops)} USDC",
         "payments confirmed": f"{proof.payments_confirmed}, of which {proof.payments_new} are new",
         "refused": str(len(replay.refused)),
         "declare": str(Latencies.of(replay.declare_seconds)),
@@ -55,8 +55,8 @@ def summarise(replay: Replay, proof: ReplayProof) -> dict[str, Any]:
         "met": _verdicts(replay, "met"),
         "violated": _verdicts(replay, "violated"),
         # Fragments, because a float would round what a stroop does not.
-        "rewards_usdc": orjson.Fragment(decimal(proof.rewards_stroops)),
-        "penalties_usdc": orjson.Fragment(decimal(proof.penalties_stroops)),
+        "rewards_usdc": orjson.Fragment(format_amount(proof.rewards_stroops)),
+        "penalties_usdc": orjson.Fragment(format_amount(proof.penalties_stroops)),
         "payments_confirmed": proof.payments_confirmed,
         "payments_new": proof.payments_new,
         "journal_sum_stroops": proof.journal_sum_stroops,

@@ -17,7 +17,7 @@ from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.reasons import ReasonCode
 from domain.requests import Request
-from domain.settlement.approvals import Approval, digest
+from domain.settlement.approvals import Approval, compute_digest
 from domain.settlement.attempts import PreparePaymentResult
 from domain.settlement.limits import Limits
 from domain.settlement.payments import OwePaymentInput, PaymentStatus
@@ -123,7 +123,7 @@ async def test_whoever_waits_for_a_payment_sees_the_channel_it_was_given_meanwhi
             return (await approvals.lock(connection, payment.id)).taken
 
     async with database.transaction() as connection:
-        approval = Approval(payment.id, "ada", ["tester"], digest(payment), "")
+        approval = Approval(payment.id, "ada", ["tester"], compute_digest(payment), "")
         await approvals.add(connection, approval, NOW)
     async with database.transaction() as connection:
         await connection.execute(select(book.c.id).where(book.c.id == payment.id).with_for_update())

@@ -16,7 +16,7 @@ from api.routes.accounting.integrity_checks import (
 )
 from devstack.environment.stack import Stack
 from domain.access import Principal, Role
-from domain.accounting.integrity_checks import Violation, complete_kinds
+from domain.accounting.integrity_checks import Violation, list_complete_kinds
 from domain.accounting.invariants import INVARIANT_DESCRIPTIONS, Invariant
 from tests.testkit import stacks
 from tests.testkit.api_client import eventually
