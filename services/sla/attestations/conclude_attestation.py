@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import attestations
-from adapters.postgres.sla.attestations import Case
+from adapters.postgres.sla.attestations import AttestationCase
 from domain import evidence
 from domain.audit import AuditEntry, by_engine, make_audit_entry
 from domain.events import EventType, event
@@ -53,7 +53,10 @@ async def conclude_attestation(
 
 
 async def _halt(
-    connection: AsyncConnection, concluding: ConcludeAttestationInput, case: Case, problem: str
+    connection: AsyncConnection,
+    concluding: ConcludeAttestationInput,
+    case: AttestationCase,
+    problem: str,
 ) -> ConcludeAttestationResult:
     attestation, at = concluding.attestation, concluding.at
     await attestations.halt(connection, attestation, problem)
@@ -74,7 +77,11 @@ async def _halt(
 
 
 def _leaf(
-    concluding: ConcludeAttestationInput, case: Case, action: str, facts: dict[str, Any], *key: str
+    concluding: ConcludeAttestationInput,
+    case: AttestationCase,
+    action: str,
+    facts: dict[str, Any],
+    *key: str,
 ) -> AuditEntry:
     attestation = concluding.attestation
     by, subject = by_engine(case.correlation_id), f"outage/{attestation.outage_id}"
@@ -89,7 +96,7 @@ def _facts(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
     return facts | {"config_snapshot": call["config_snapshot"]}
 
 
-def _problem(case: Case, call: RowMapping) -> str:
+def _problem(case: AttestationCase, call: RowMapping) -> str:
     """Say what keeps the contract's answer from confirming the verdict; empty when nothing does."""
     outcome = attestations.to_outcome(call)
     if outcome.contract_result is None:
