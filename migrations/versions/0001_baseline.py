@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_cda4693d8071"
+revision = "0001_7276fcac70d9"
 down_revision = None
 branch_labels = None
 depends_on = None
