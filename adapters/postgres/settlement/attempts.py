@@ -173,10 +173,10 @@ _FINISH = """
 _FINISHES = {
     to: text(
         _FINISH.format(
-            finished=transitions.ATTEMPTS.assignment(to),
-            unfinished=transitions.ATTEMPTS.condition(to),
-            submitted=transitions.PAYMENTS.assignment(_SUBMITTED),
-            signed=transitions.PAYMENTS.condition(_SUBMITTED),
+            finished=transitions.ATTEMPTS.make_assignment(to),
+            unfinished=transitions.ATTEMPTS.make_condition(to),
+            submitted=transitions.PAYMENTS.make_assignment(_SUBMITTED),
+            signed=transitions.PAYMENTS.make_condition(_SUBMITTED),
         )
     )
     for to in (AttemptStatus.SUCCEEDED, AttemptStatus.FAILED)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import attestations
-from adapters.postgres.sla.attestations import Case
+from adapters.postgres.sla.attestations import AttestationCase
 from domain import payloads
 from domain.audit import AuditEntry, make_audit_entry, make_engine_request
 from domain.events import EventType, make_event
@@ -53,7 +53,10 @@ async def conclude_attestation(
 
 
 async def _halt(
-    connection: AsyncConnection, concluding: ConcludeAttestationInput, case: Case, problem: str
+    connection: AsyncConnection,
+    concluding: ConcludeAttestationInput,
+    case: AttestationCase,
+    problem: str,
 ) -> ConcludeAttestationResult:
     attestation, at = concluding.attestation, concluding.at
     await attestations.halt(connection, attestation, problem)
@@ -74,7 +77,11 @@ async def _halt(
 
 
 def _make_audit_entry(
-    concluding: ConcludeAttestationInput, case: Case, action: str, facts: dict[str, Any], *key: str
+    concluding: ConcludeAttestationInput,
+    case: AttestationCase,
+    action: str,
+    facts: dict[str, Any],
+    *key: str,
 ) -> AuditEntry:
     attestation = concluding.attestation
     by, subject = make_engine_request(case.correlation_id), f"outage/{attestation.outage_id}"
@@ -83,13 +90,13 @@ def _make_audit_entry(
     )
 
 
-def _facts(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
+def _make_payload(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
     outcome = attestations.to_outcome(call)
-    facts = evidence.of_attestation(attestation, call["contract_id"], call["hash"], outcome)
+    facts = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
     return facts | {"config_snapshot": call["config_snapshot"]}
 
 
-def _find_problem(case: Case, call: RowMapping) -> str:
+def _find_problem(case: AttestationCase, call: RowMapping) -> str:
     """Say what keeps the contract's answer from confirming the verdict; empty when nothing does."""
     outcome = attestations.to_outcome(call)
     if outcome.contract_result is None:

@@ -124,8 +124,8 @@ async def test_every_pair_is_allowed_or_refused_as_the_table_says(
             # By the SQL of statements that do more than this, too.
             moved = await connection.execute(
                 text(
-                    f"UPDATE {machine.table.name} SET {machine.assignment(to)}"
-                    f" WHERE {machine.condition(to)}"
+                    f"UPDATE {machine.table.name} SET {machine.make_assignment(to)}"
+                    f" WHERE {machine.make_condition(to)}"
                 )
             )
             assert moved.rowcount == 0
@@ -156,7 +156,7 @@ async def test_only_what_was_sent_is_booked_and_only_what_was_not_is_adopted(
 
 async def test_nobody_widens_what_the_table_allows(book: Database) -> None:
     with pytest.raises(AssertionError, match="the table allows no such move"):
-        transitions.PAYMENTS.sources(PaymentStatus.CONFIRMED, {PaymentStatus.PREPARED})
+        transitions.PAYMENTS.list_sources(PaymentStatus.CONFIRMED, {PaymentStatus.PREPARED})
 
 
 async def test_what_is_not_there_is_not_moved(book: Database) -> None:
