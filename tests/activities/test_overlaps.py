@@ -12,7 +12,6 @@ from sqlalchemy import select, text, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.settlement.batches import BatchActivitiesImpl
-from activities.settlement.limits import SigningGate
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import (
@@ -30,7 +29,6 @@ from domain.settlement.attempts import (
     AttemptOutcome,
     Observation,
     ObservedAttempt,
-    PreparePaymentResult,
     SettlementRail,
 )
 from domain.settlement.batches import (
@@ -39,11 +37,8 @@ from domain.settlement.batches import (
     ObservedBatch,
     Plan,
 )
-from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
-from services.settlement.approvals.void_approvals import void_approvals_within
 from tests.activities.settlement.test_circuit_breakers import close
-from tests.activities.settlement.test_limits import approved
 from tests.testkit.reasons import because
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
@@ -254,62 +249,3 @@ async def test_a_batch_under_way_is_lived_for_whatever_the_settings_say_by_now(
         assert again is None
     await steps.confirm_batch(await landed(steps, batch))
     assert await states(database, payment) == [("confirmed", None)]
-
-
-class Voiding(SigningGate):
-    """Right after it has let a payment go, its payee's address is changed."""
-
-    asked = 0
-
-    async def find_hold(self, payment: Payment) -> PreparePaymentResult | None:
-        answer = await super().find_hold(payment)
-        self.asked += 1
-        if self.asked == 1:
-            async with self.database.transaction() as connection:
-                voided = await void_approvals_within(connection, [payment.id], "changed", NOW)
-            assert payment.id in voided
-        return answer
-
-
-async def test_approvals_that_are_voided_before_the_channel_is_reserved_do_not_count(
-    api: httpx.AsyncClient, database: Database, rail: Rail
-) -> None:
-    payment = await payment_owed(database, "VOIDED")
-    for approver in ("ada", "bob"):
-        await approved(database, payment, approver)
-    gate = Voiding(database, Limits(approval_above=1))
-    why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
-    assert why.attempt is None
-    assert "waits for approval" in why.why
-    async with database.autocommit() as connection:
-        assert await attempts.get_reservation(connection, payment.id) is None
-
-
-async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like_any_other(
-    api: httpx.AsyncClient, database: Database, rail: Rail
-) -> None:
-    """It can be signed again; while it is being signed for the first time it is too late."""
-    payment = await payment_owed(database, "DEAD-APPROVED")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
-    held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
-    for status, given, expected in (
-        (PaymentStatus.PREPARED, {}, []),
-        (PaymentStatus.ON_HOLD, held, [payment.id]),
-    ):
-        await approved(database, payment, f"ada-{status}")
-        async with database.transaction() as connection:
-            await payments.move(connection, payment.id, status, **given)
-            assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected
-    gate = SigningGate(database, Limits(approval_above=1))
-    why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
-    assert (why.attempt, why.dead_after) == (None, attempt.max_ledger)
-    assert "waits for approval" in why.why
-    async with database.transaction() as connection:
-        await payments.move(connection, payment.id, PaymentStatus.PREPARED)
-    resumed = (await steps.prepare_payment(payment)).attempt
-    assert resumed is not None
-    await steps.submit_payment(resumed)
-    seen = await steps.observe_payment(resumed)
-    await steps.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))

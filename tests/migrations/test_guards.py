@@ -19,10 +19,14 @@ from domain.accounting.journal import (
     make_reversal,
     make_settlement,
 )
+from domain.accounting.reconciliation import Extent
 from domain.settlement.payments import Payment
 from tests.testkit import stacks
 from tests.testkit.accounting.break_factory import tamper
-from tests.testkit.accounting.fake_chain_history import confirmed
+from tests.testkit.accounting.fake_chain_history import (
+    ReconciliationDriver,
+    confirmed,
+)
 from tests.testkit.settlement.payment_factory import payment_owed
 
 HASH = "aa" * 32
@@ -175,3 +179,33 @@ async def test_an_entry_is_taken_back_whole_by_its_own_and_never_when_the_chain_
                 await journal.post_entry(connection, entry)
     async with database.transaction() as connection:
         assert await journal.post_entry(connection, back)
+
+
+@pytest.fixture(scope="module")
+async def gapped(stack: Stack) -> AsyncIterator[Database]:
+    """A book that has read some ledgers, and lost others."""
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+        listener = ReconciliationDriver(database)
+        for extent in (Extent(5, 100), Extent(200, 300)):
+            listener.teller.extent_told = extent
+            await listener.reads()
+        yield database
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "TRUNCATE chain_transfers CASCADE",
+        "TRUNCATE chain_gaps",
+        "DELETE FROM chain_gaps",
+        "DELETE FROM chain_cursor",
+        "UPDATE chain_cursor SET ledger = ledger - 1",
+        "UPDATE chain_cursor SET first_ledger = 1",
+        "UPDATE chain_gaps SET last_ledger = last_ledger - 1",
+    ],
+)
+async def test_what_was_read_is_not_forgotten(gapped: Database, statement: str) -> None:
+    """It is proof that nothing moved: without it, a payment may be made again that was made."""
+    with pytest.raises(IntegrityError, match="never changed"):
+        async with gapped.transaction() as connection:
+            await connection.execute(text(statement))

@@ -65,6 +65,11 @@ async def standing(stack: Stack, payment_id: str) -> str:
     return story.standing
 
 
+async def matched_by(client: httpx.AsyncClient, outage_id: str) -> list[str]:
+    timeline = (await client.get(f"/outages/{outage_id}/timeline")).json()["items"]
+    return [each["actor"] for each in timeline if each["step"] == "payment.matched_manually"]
+
+
 async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
     limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
 ) -> None:
@@ -79,9 +84,8 @@ async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
     early = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
     assert early.status_code == 409
     assert f"payment {payment['id']} is not paid: adopt this transfer" in early.json()["detail"]
-    assert (
-        await people["ada"].post(manual_match, json=body | {"transaction_hash": hash_})
-    ).status_code == 403
+    by_finance = await people["ada"].post(manual_match, json=body | {"transaction_hash": hash_})
+    assert by_finance.status_code == 403
     other = await admin.post(manual_match, json=body | {"transaction_hash": "0" * 64})
     assert other.status_code == 422
     assert (await admin.get(manual_match)).json() is None
@@ -100,10 +104,7 @@ async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
         f"Paid: 5200 USDC reached {payment['to_address']} in ledger {adopted.json()['ledger']}, "
         f"by transaction {hash_}, which was made out of band and adopted by admin."
     )
-    told = (await admin.get(f"/outages/{outage_id}/timeline")).json()["items"]
-    assert [each["actor"] for each in told if each["step"] == "payment.matched_manually"] == [
-        "admin"
-    ]
+    assert await matched_by(admin, outage_id) == ["admin"]
     closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
     assert closed.status_code == 200
     assert await broken(limited) == []

@@ -130,7 +130,7 @@ async def test_the_breaker_is_left_alone_if_asked(book: Database) -> None:
 async def test_too_many_to_name_are_neither_forgotten_nor_mended(
     book: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("activities.integrity_checks.NAMED_MAX", 2)
+    monkeypatch.setattr("services.accounting.integrity.run_integrity_check.NAMED_MAX", 2)
     moment = timedelta(microseconds=1)
     await write(book, f"UPDATE entries SET booked_at = now() - interval '1 h' {OWED_ONLY}")
     first = await inspect(book, 0, moment)
@@ -143,7 +143,7 @@ async def test_too_many_to_name_are_neither_forgotten_nor_mended(
     assert (await inspect(book, 1, moment)).new == 1
     assert await read(book, "SELECT count(*), count(resolved_at) FROM violations") == [(3, 0)]
     # Once all can be named again, what is not found is mended.
-    monkeypatch.setattr("activities.integrity_checks.NAMED_MAX", 1000)
+    monkeypatch.setattr("services.accounting.integrity.run_integrity_check.NAMED_MAX", 1000)
     await inspect(book, 2, moment)
     assert await read(book, "SELECT subject FROM violations WHERE resolved_at IS NOT NULL") == [
         (paid,)

@@ -276,7 +276,7 @@ async def test_what_the_node_forgot_before_it_was_read_is_a_finding(
             limit=10,
         )
     assert gap.first == before + 1
-    assert [row["subject"] for row in rows] == [f"ledgers/{gap.first}-{gap.last}"]
+    assert [row.found.subject for row in rows] == [f"ledgers/{gap.first}-{gap.last}"]
 
 
 async def test_two_comparisons_at_once_find_each_break_once(

@@ -13,13 +13,12 @@ from activities.settlement.limits import SigningGate
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, batches, payments
-from adapters.postgres.tables import allocations as rows_of_allocations
-from adapters.postgres.tables import attempts, audit_entries
+from adapters.postgres.tables import audit_entries
 from adapters.stellar.rail import Rail
 from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
-from domain.settlement.attempts import Attempt, AttemptOutcome, SettlementRail
-from domain.settlement.batches import Batch, ObservedBatch, Plan
+from domain.settlement.attempts import Attempt, SettlementRail
+from domain.settlement.batches import Batch, Plan
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.api_client import eventually, unique
@@ -279,32 +278,3 @@ async def test_dead_bytes_that_none_can_follow_wait_together_and_say_why(
     assert await states(database, *owed) == [("confirmed", None)] * 2
     # One transfer, under the lower number.
     assert await on_chain(stack, *owed) == [1, 0]
-
-
-async def test_bytes_that_land_were_sent_though_nobody_noted_it(
-    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
-) -> None:
-    """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
-    owed = [await payment_owed(database, "UNNOTED", minutes) for minutes in (5, 25)]
-    steps, batch = await gathered(database, rail, CLASSIC, *owed)
-    attempt = (await patiently(steps.prepare_batch, batch)).attempt
-    assert attempt is not None
-    await rail.send(attempt.envelope_xdr)
-    seen = await steps.observe_payment(attempt)
-    assert seen.outcome is AttemptOutcome.SUCCEEDED
-    await steps.confirm_batch(ObservedBatch(batch, attempt, seen, NOW))
-    assert await states(database, *owed) == [("confirmed", None)] * 2
-    lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
-    for payment in owed:
-        receipt = (await lives.prepare_payment(payment)).receipt
-        assert receipt is not None
-        assert receipt.transaction_hash == seen.hash
-    async with database.autocommit() as connection:
-        ended = await connection.scalar(
-            select(attempts.c.status)
-            .join(
-                rows_of_allocations, rows_of_allocations.c.lead_payment_id == attempts.c.payment_id
-            )
-            .where(rows_of_allocations.c.payment_id == owed[1].id)
-        )
-    assert ended == "succeeded"

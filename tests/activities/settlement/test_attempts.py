@@ -7,18 +7,29 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from sqlalchemy import select
 from stellar_sdk import Keypair
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts as reservations
+from adapters.postgres.tables import allocations as rows_of_allocations
+from adapters.postgres.tables import attempts
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
-from domain.settlement.attempts import PreparePaymentResult
+from domain.settlement.attempts import AttemptOutcome, PreparePaymentResult
+from domain.settlement.batches import ObservedBatch
 from domain.settlement.payments import PaymentStatus
-from tests.testkit.settlement.batch_factory import keys_of, on_chain, states
+from tests.testkit.settlement.batch_factory import (
+    CLASSIC,
+    gathered,
+    keys_of,
+    on_chain,
+    patiently,
+    states,
+)
 from tests.testkit.settlement.expired_envelopes import dead, parking, settle
-from tests.testkit.settlement.payment_factory import payment_owed
+from tests.testkit.settlement.payment_factory import NOW, payment_owed
 
 Patch = pytest.MonkeyPatch
 
@@ -114,3 +125,32 @@ async def test_a_treasury_whose_key_we_do_not_hold_pays_nothing(
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     await settle(steps, payment, attempt)
+
+
+async def test_bytes_that_land_were_sent_though_nobody_noted_it(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
+    owed = [await payment_owed(database, "UNNOTED", minutes) for minutes in (5, 25)]
+    steps, batch = await gathered(database, rail, CLASSIC, *owed)
+    attempt = (await patiently(steps.prepare_batch, batch)).attempt
+    assert attempt is not None
+    await rail.send(attempt.envelope_xdr)
+    seen = await steps.observe_payment(attempt)
+    assert seen.outcome is AttemptOutcome.SUCCEEDED
+    await steps.confirm_batch(ObservedBatch(batch, attempt, seen, NOW))
+    assert await states(database, *owed) == [("confirmed", None)] * 2
+    lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
+    for payment in owed:
+        receipt = (await lives.prepare_payment(payment)).receipt
+        assert receipt is not None
+        assert receipt.transaction_hash == seen.hash
+    async with database.autocommit() as connection:
+        ended = await connection.scalar(
+            select(attempts.c.status)
+            .join(
+                rows_of_allocations, rows_of_allocations.c.lead_payment_id == attempts.c.payment_id
+            )
+            .where(rows_of_allocations.c.payment_id == owed[1].id)
+        )
+    assert ended == "succeeded"

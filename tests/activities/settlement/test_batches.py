@@ -24,6 +24,7 @@ from domain.errors import TryAgain
 from domain.settlement.attempts import AttemptOutcome, Observation, SettlementRail
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import eventually
+from tests.testkit.reasons import because
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
     NETTED,
@@ -183,7 +184,7 @@ async def test_bytes_are_not_stored_for_a_batch_that_lost_a_rider(
         signed = await rail.sign(
             transfers, SettlementRail.CLASSIC, stale.channel, stale.sequence, 0
         )
-        out = {owed[1].id: "gone"}
+        out = {owed[1].id: because("gone")}
         assert await allocations.remove_members(connection, stale, out)
         assert not await allocations.remove_members(connection, stale, out)
         with pytest.raises(TryAgain):
@@ -291,7 +292,7 @@ async def test_one_frozen_by_the_validators_does_not_hold_up_a_batch(
         AttemptOutcome.FAILED_BLOCKED,
     )
     ejection = await steps.fail_batch(void)
-    assert [(out.payment_id, out.reason) for out in ejection.removed] == [(frozen.id, why)]
+    assert [(out.payment_id, str(out.reason)) for out in ejection.removed] == [(frozen.id, why)]
     assert await steps.fail_batch(void) == ejection
     assert ejection.again is not None
     assert await steps.confirm_batch(await landed(steps, ejection.again)) == [fine.id]

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from stellar_sdk import StrKey
 
@@ -48,17 +47,6 @@ SUBSCRIBED = text(
 async def book(stack: Stack) -> AsyncIterator[Database]:
     """A book of a test's own, whose chain begins with it."""
     async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
-        yield database
-
-
-@pytest.fixture(scope="module")
-async def gapped(stack: Stack) -> AsyncIterator[Database]:
-    """A book that has read some ledgers, and lost others."""
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
-        listener = ReconciliationDriver(database)
-        for extent in (Extent(5, 100), Extent(200, 300)):
-            listener.teller.extent_told = extent
-            await listener.reads()
         yield database
 
 
@@ -172,25 +160,6 @@ async def test_what_was_read_of_one_network_is_not_continued_on_another(book: Da
         reading = await reconciliation.get_cursor(connection)
     assert reading is not None
     assert reading["ledger"] == 100
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "TRUNCATE chain_transfers CASCADE",
-        "TRUNCATE chain_gaps",
-        "DELETE FROM chain_gaps",
-        "DELETE FROM chain_cursor",
-        "UPDATE chain_cursor SET ledger = ledger - 1",
-        "UPDATE chain_cursor SET first_ledger = 1",
-        "UPDATE chain_gaps SET last_ledger = last_ledger - 1",
-    ],
-)
-async def test_what_was_read_is_not_forgotten(gapped: Database, statement: str) -> None:
-    """It is proof that nothing moved: without it, a payment may be made again that was made."""
-    with pytest.raises(IntegrityError, match="never changed"):
-        async with gapped.transaction() as connection:
-            await connection.execute(text(statement))
 
 
 async def test_what_an_earlier_agreement_paid_is_compared_with_its_own_treasuries(

@@ -11,16 +11,24 @@ from activities.settlement.payments import PaymentActivitiesImpl
 from activities.sla.disputes import DisputeActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import approvals, attempts, channels
+from adapters.postgres.settlement import (
+    approvals,
+    attempts,
+    channels,
+    payments,
+)
 from adapters.postgres.tables import payments as book
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.reasons import ReasonCode
 from domain.requests import Request
 from domain.settlement.approvals import Approval, digest
-from domain.settlement.attempts import PreparePaymentResult
+from domain.settlement.attempts import (
+    ObservedAttempt,
+    PreparePaymentResult,
+)
 from domain.settlement.limits import Limits
-from domain.settlement.payments import OwePaymentInput, PaymentStatus
+from domain.settlement.payments import OwePaymentInput, Payment, PaymentStatus
 from domain.sla.disputes import (
     DecideDisputeInput,
     Dispute,
@@ -169,3 +177,62 @@ async def test_who_lost_an_approval_since_leaves_before_the_signature(
     _, again = await gathered(database, rail, CLASSIC, payment, gate=gate)
     await steps.confirm_batch(await landed(steps, again))
     assert await on_chain(stack, payment, other) == [1, 1]
+
+
+class Voiding(SigningGate):
+    """Right after it has let a payment go, its payee's address is changed."""
+
+    asked = 0
+
+    async def find_hold(self, payment: Payment) -> PreparePaymentResult | None:
+        answer = await super().find_hold(payment)
+        self.asked += 1
+        if self.asked == 1:
+            async with self.database.transaction() as connection:
+                voided = await void_approvals_within(connection, [payment.id], "changed", NOW)
+            assert payment.id in voided
+        return answer
+
+
+async def test_approvals_that_are_voided_before_the_channel_is_reserved_do_not_count(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    payment = await payment_owed(database, "VOIDED")
+    for approver in ("ada", "bob"):
+        await approved(database, payment, approver)
+    gate = Voiding(database, Limits(approval_above=1))
+    why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
+    assert why.attempt is None
+    assert "waits for approval" in why.why
+    async with database.autocommit() as connection:
+        assert await attempts.get_reservation(connection, payment.id) is None
+
+
+async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like_any_other(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    """It can be signed again; while it is being signed for the first time it is too late."""
+    payment = await payment_owed(database, "DEAD-APPROVED")
+    steps = PaymentActivitiesImpl(database, rail)
+    attempt = (await steps.prepare_payment(payment)).attempt
+    assert attempt is not None
+    held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
+    for status, given, expected in (
+        (PaymentStatus.PREPARED, {}, []),
+        (PaymentStatus.ON_HOLD, held, [payment.id]),
+    ):
+        await approved(database, payment, f"ada-{status}")
+        async with database.transaction() as connection:
+            await payments.move(connection, payment.id, status, **given)
+            assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected
+    gate = SigningGate(database, Limits(approval_above=1))
+    why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
+    assert (why.attempt, why.dead_after) == (None, attempt.max_ledger)
+    assert "waits for approval" in why.why
+    async with database.transaction() as connection:
+        await payments.move(connection, payment.id, PaymentStatus.PREPARED)
+    resumed = (await steps.prepare_payment(payment)).attempt
+    assert resumed is not None
+    await steps.submit_payment(resumed)
+    seen = await steps.observe_payment(resumed)
+    await steps.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))

@@ -8,33 +8,26 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from activities.settlement.batches import BatchActivitiesImpl
-from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.accounting import invariants, journal
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts, batches, manual_matches
+from adapters.postgres.settlement import attempts, manual_matches
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import AdjustmentKind, BreakClosure
 from domain.accounting.journal import make_settled_entries
 from domain.accounting.reconciliation import Extent
-from domain.errors import Conflict, TryAgain
+from domain.errors import Conflict
 from domain.requests import Request
-from domain.settlement.attempts import PreparePaymentResult
-from domain.settlement.batches import Plan
-from domain.settlement.manual_matches import OUT_OF_BAND_LEAD, ManualMatch, OutOfBandTransfer
-from domain.settlement.payments import Payment, PaymentStatus
+from domain.settlement.manual_matches import OUT_OF_BAND_LEAD, ManualMatch
 from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.testkit import stacks
 from tests.testkit.accounting.break_factory import tamper
-from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, told
+from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
 from tests.testkit.api_client import eventually
-from tests.testkit.settlement.batch_factory import CLASSIC, NETTED
-from tests.testkit.settlement.expired_envelopes import dead, parking, settle
+from tests.testkit.settlement.out_of_band import THEIRS, know_channels, made_for, sent
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
 
-OURS, THEIRS = "aa" * 32, "bb" * 32
-LATER = NOW.replace(year=2100)
+OURS = "aa" * 32
 
 
 @pytest.fixture
@@ -48,26 +41,6 @@ def listener(book: Database) -> ReconciliationDriver:
     made = ReconciliationDriver(book)
     made.teller.extent_told = Extent(1, 1000)
     return made
-
-
-async def sent(listener: ReconciliationDriver, payment: Payment, hash_: str = THEIRS) -> None:
-    """Somebody sends what a payment owes, and reconciliation reads it."""
-    to, stroops = payment.to_address, payment.amount_stroops
-    listener.teller.transfers = [
-        told(hash_, listener.teller.extent_told.latest + 500, payment.number, stroops, to)
-    ]
-    listener.teller.extent_told = Extent(1, listener.teller.extent_told.latest + 1000)
-    await listener.reads()
-
-
-async def made_for(book: Database, payment: Payment) -> list[OutOfBandTransfer]:
-    async with book.autocommit() as connection:
-        return await manual_matches.find_out_of_band(connection, [payment.id])
-
-
-async def know_channels(book: Database, rail: Rail) -> None:
-    async with book.transaction() as connection:
-        await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))
 
 
 async def test_a_transfer_under_its_number_is_known_by_what_it_is(
@@ -118,76 +91,6 @@ async def test_what_came_in_or_moved_nothing_is_no_payment(
             sum=sum_,
         )
     assert await made_for(book, payment) == []
-
-
-async def test_nothing_is_signed_beside_it(
-    book: Database, listener: ReconciliationDriver, rail: Rail
-) -> None:
-    payment, steps = await payment_owed(book), PaymentActivitiesImpl(book, rail)
-    await know_channels(book, rail)
-    await sent(listener, payment)
-    (made,) = await made_for(book, payment)
-    for _ in range(2):
-        assert await steps.prepare_payment(payment) == PreparePaymentResult(None, made.obstacle)
-    async with book.autocommit() as connection:
-        assert await attempts.get_reservation(connection, payment.id) is None
-        assert await connection.scalar(text("SELECT count(*) FROM envelopes")) == 0
-
-
-@pytest.mark.parametrize("plan", [CLASSIC, NETTED])
-async def test_a_batch_goes_on_without_it(
-    book: Database, listener: ReconciliationDriver, rail: Rail, plan: Plan
-) -> None:
-    await know_channels(book, rail)
-    owed = [await payment_owed(book), await payment_owed(book, minutes=5)]
-    alone = PaymentActivitiesImpl(book, rail, batches_payments=True)
-    for payment in owed:
-        assert (await alone.prepare_payment(payment)).in_batch
-    async with book.transaction() as connection:
-        batch = await batches.form_batch(connection, plan, LATER, rail.channels)
-    assert batch is not None
-    await sent(listener, owed[0])
-    # The scratch book's payees do not exist on the chain: whoever is at fault for that is not asked here.
-    steps = BatchActivitiesImpl(book, rail, plan)
-    steps.rail = Untroubled(rail)  # type: ignore[assignment]
-    with pytest.raises(TryAgain, match="goes on without 1 payments"):
-        await steps.prepare_batch(batch)
-    (made,) = await made_for(book, owed[0])
-    # Its own life finds out why, and it is not made ready again.
-    assert await alone.prepare_payment(owed[0]) == PreparePaymentResult(None, made.obstacle)
-
-
-class Untroubled:
-    """A rail that finds no fault with any payee."""
-
-    def __init__(self, rail: Rail) -> None:
-        self.channels = rail.channels
-
-    async def obstacles(self, transfers: object) -> dict[int, str]:
-        return {}
-
-
-async def test_bytes_that_died_are_not_followed_by_others(
-    database: Database, rail: Rail, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On the real chain: its channel is kept for the void that follows."""
-    payment, steps = await payment_owed(database), PaymentActivitiesImpl(database, rail)
-    died = await dead(rail, steps, payment)
-    made = OutOfBandTransfer(
-        *(payment.id, payment.number, "9", "transfer", THEIRS, 1, NOW),
-        *(payment.from_address, payment.to_address, payment.amount_stroops, False),
-    )
-
-    async def find_out_of_band(*payment_ids: str) -> dict[str, OutOfBandTransfer]:
-        return {payment.id: made}
-
-    with monkeypatch.context() as patch:
-        patch.setattr(steps.gate, "find_out_of_band", find_out_of_band)
-        why = await steps.prepare_payment(payment)
-        assert why == PreparePaymentResult(None, made.obstacle, dead_after=died.max_ledger)
-        await steps.block_payment(parking(payment, why, PaymentStatus.BLOCKED))
-    # Had it been something else, the payment goes on where it stopped.
-    await settle(steps, payment, died)
 
 
 async def test_whoever_begins_an_attempt_and_whoever_adopts_see_each_other(

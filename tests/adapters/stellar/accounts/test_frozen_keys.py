@@ -62,7 +62,7 @@ async def test_of_a_batch_those_are_named_who_are_frozen(box: StellarSandbox, no
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
     transfers = [owed(number=7), owed(other, number=8), owed(PAYER.public_key, number=9)]
     frozen = f"the network's validators have frozen {SHOP.public_key}"
-    assert await rail.obstacles(transfers) == {
+    assert await rail.find_obstacles(transfers) == {
         7: Reason(ReasonCode.ACCOUNT_FROZEN, frozen),
         8: Reason(ReasonCode.PAYEE_MISSING, "the payee's account does not exist"),
     }

@@ -1,28 +1,18 @@
 """The engine's side of the SLA contract: what it refuses to start with, and what becomes of a call."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from stellar_sdk import scval, xdr
+from stellar_sdk import scval
 
 from adapters.stellar.codes import contract_errors
 from adapters.stellar.codes.meanings import Remedy
-from adapters.stellar.finality import sla_contract as calculators
 from adapters.stellar.finality.contract_results import to_error
-from adapters.stellar.finality.quorum import get_address, make_account_keys
 from adapters.stellar.finality.sla_contract import SlaContract
-from adapters.stellar.rpc.nodes import Node, Nodes
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
-from domain.settlement.envelopes import LEDGERS_TO_A_RAISE
 from domain.sla.attestations import (
-    Call,
-    CallOutcome,
     CallStatus,
-    SignedCall,
 )
 from domain.sla.verdicts import Severity
 from stellar_sandbox.calculator import contract_state, instance_storage
@@ -31,35 +21,10 @@ from stellar_sandbox.calculator.contract_errors import SLAError
 from stellar_sandbox.contracts.host import ContractCall
 from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.ledger import xdr_codec
-from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
-from stellar_sandbox.testing.contract_client import PEOPLE, LocalClient
-from tests.testkit.reasons import answered
-
-ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
-OPENED = contract_state.build_initial_state(ADMIN.public_key, OPERATOR.public_key, 100)
-
-
-@pytest.fixture
-async def counter() -> AsyncIterator[LocalClient]:
-    made = LocalClient(1_790_000_000)
-    made.deploy(OPENED)
-    yield made
-    await made.close()
-
-
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calculators, "WATCH_SECONDS", 1.0)
-    monkeypatch.setattr(calculators, "LOOK_EVERY_SECONDS", 0.01)
-
-
-def calculator(counter: LocalClient) -> SlaContract:
-    return SlaContract(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES)
-
-
-def nodes(counter: LocalClient) -> Nodes:
-    return Nodes([Node("node 1", counter.server)])
+from stellar_sandbox.testing.contract_client import LocalClient
+from tests.adapters.stellar.finality.conftest import ADMIN, OPENED, OPERATOR
+from tests.adapters.stellar.finality.sla_calls import calculator, carried, nodes, signed
 
 
 async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: LocalClient) -> None:
@@ -116,31 +81,6 @@ async def test_a_network_that_does_not_answer_is_asked_again(counter: LocalClien
         await calculator(counter).check()
     with pytest.raises(ChainUnavailable):
         await calculator(counter).sign_call("oA", Severity.HIGH, 5)
-
-
-async def signed(counter: LocalClient, name: str = "oA", minutes: int = 20) -> Call:
-    made: SignedCall = await calculator(counter).sign_call(name, Severity.CRITICAL, minutes)
-    return Call(
-        name, 1, 1, made.source, made.sequence, made.max_ledger, made.hash, made.envelope_xdr
-    )
-
-
-async def carried(counter: LocalClient, call: Call) -> CallOutcome:
-    """See a call through while ledgers close."""
-
-    async def closing() -> None:
-        while True:
-            await asyncio.sleep(0.05)
-            counter.network.close_ledger()
-
-    beat = asyncio.create_task(closing())
-    try:
-        made = calculator(counter)
-        return await made.watch(call, str(await made.send(call)))
-    finally:
-        beat.cancel()
-        with suppress(asyncio.CancelledError):
-            await beat
 
 
 async def test_a_call_is_answered_once_however_often_it_is_made(counter: LocalClient) -> None:
@@ -252,56 +192,3 @@ def test_what_a_trial_of_a_call_says_is_read(error: str, kind: type, sentence: s
     assert type(refused) is kind
     assert str(refused).startswith("it refuses: ")
     assert sentence in str(refused)
-
-
-async def test_a_busy_network_is_outbid_around_the_same_call(counter: LocalClient) -> None:
-    call, made = await signed(counter), calculator(counter)
-    fees, operator = await balances(counter)
-    start_fault_plan(counter.network, [Fault("surge_fee", value=30_000)], 1)
-    bids = [call]
-    while (answer := await made.send(bids[-1])).outbid:
-        higher = await made.raise_bid(bids[-1], answer)
-        assert higher is not None
-        bids.append(higher)
-    assert len(bids) == 3  # 1,000, 10,000 and 100,000 stroops an operation
-    assert {(bid.hash, bid.sequence, bid.max_ledger) for bid in bids} == {
-        (call.hash, call.sequence, call.max_ledger)
-    }
-    assert await made.raise_bid(bids[-1], answer) is None  # taken: nothing more to bid
-    outcome = await carried(counter, bids[-1])
-    assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, True)
-    assert (await counter.view("get_stats"))["total_calculations"] == 1
-    # The fee account has paid, and the operator nothing.
-    after = await balances(counter)
-    assert after[0] < fees - 30_000
-    assert after[1] == operator
-
-
-async def balances(counter: LocalClient) -> list[int]:
-    """What the fee account and the operator hold, in stroops of XLM."""
-    keys = make_account_keys([FEES.public_key, OPERATOR.public_key])
-    found: dict[str, int] = {}
-    for each in (await counter.server.get_ledger_entries(keys)).entries or []:
-        entry = xdr.LedgerEntryData.from_xdr(each.xdr).account
-        assert entry is not None
-        found[get_address(entry)] = entry.balance.int64
-    return [found[FEES.public_key], found[OPERATOR.public_key]]
-
-
-async def test_a_call_that_ledgers_pass_by_is_outbid(counter: LocalClient) -> None:
-    call, made = await signed(counter), calculator(counter)
-    pending = answered("PENDING")
-    for _ in range(LEDGERS_TO_A_RAISE - 1):
-        counter.network.close_ledger()
-    assert await made.raise_bid(call, pending) is None
-    counter.network.close_ledger()
-    higher = await made.raise_bid(call, pending)
-    assert higher is not None
-    # Having bid more, it is given as many ledgers again.
-    assert await made.raise_bid(higher, pending) is None
-
-
-async def test_a_call_is_not_outbid_beyond_the_cap(counter: LocalClient) -> None:
-    made = SlaContract(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES, 1)
-    with pytest.raises(Obstructed, match="raise STELLAR_FEE_CAP_STROOPS"):
-        await made.sign_call("oA", Severity.HIGH, 5)

@@ -58,7 +58,7 @@ async def test_a_node_far_behind_is_not_asked_while_another_is_ahead(
     assert nodes.all[1].lag == 9 > LAG_MAX_LEDGERS
     for _ in range(6):
         assert (await nodes.ask(get_ledger_range)).latest_ledger == nodes.highest
-    assert nodes.best() is not nodes.all[1]
+    assert nodes.choose_best() is not nodes.all[1]
 
 
 async def test_an_answer_older_than_what_is_needed_is_no_answer(
