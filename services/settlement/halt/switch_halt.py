@@ -47,7 +47,7 @@ async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -
     return await events.publish(
         connection,
         make_audit_entry(
-            "circuit_breaker/settlement", f"breaker.{action}", by, at, facts, instant(at)
+            "circuit_breaker/settlement", f"circuit_breaker.{action}", by, at, facts, instant(at)
         ),
         event(kind, None, at, facts, instant(at)),
     )

@@ -72,7 +72,7 @@ async def test_who_cannot_be_paid_is_left_out_before_anything_is_signed(
     fine = await payment_owed(database, "FINE")
     steps, batch = await gathered(database, rail, CLASSIC, stranger, untrusting, fine)
     preparation = await patiently(steps.prepare_batch, batch)
-    assert {out.payment_id: out.reason for out in preparation.removed} == {
+    assert {out.payment_id: str(out.reason) for out in preparation.removed} == {
         stranger.id: "the payee's account does not exist",
         untrusting.id: "the payee has no trustline for the asset",
     }
