@@ -33,7 +33,7 @@ def steps(api: httpx.AsyncClient, database: Database, calculator: SlaContract) -
     return AttestationActivitiesImpl(database, calculator)
 
 
-async def test_a_busy_network_is_outbid_and_the_word_is_given_once(
+async def test_a_higher_fee_is_bid_on_a_busy_network_and_the_call_counts_once(
     steps: AttestationActivitiesImpl, database: Database, stack: Stack
 ) -> None:
     attestation = await judged(database)
@@ -51,7 +51,7 @@ async def test_a_busy_network_is_outbid_and_the_word_is_given_once(
     assert (concluded.attested, concluded.transaction_hash) == (True, call.hash)
 
 
-async def test_whoever_finds_a_call_in_the_way_sees_it_through(
+async def test_an_earlier_open_call_is_completed_first(
     steps: AttestationActivitiesImpl, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps_module, "PATIENCE_SECONDS", 0.5)
@@ -66,7 +66,7 @@ async def test_whoever_finds_a_call_in_the_way_sees_it_through(
     assert (await steps.conclude_attestation(ConcludeAttestationInput(abandoned, "", NOW))).attested
 
 
-async def test_an_answer_that_cannot_be_read_halts_and_is_asked_for_again(
+async def test_an_unreadable_answer_halts_and_is_requested_again(
     steps: AttestationActivitiesImpl, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attestation = await judged(database)
@@ -89,7 +89,7 @@ async def test_an_answer_that_cannot_be_read_halts_and_is_asked_for_again(
     await attested(steps, attestation)
 
 
-async def test_a_call_whose_sequence_something_else_consumed_is_lost_and_made_anew(
+async def test_a_call_whose_sequence_was_consumed_is_lost_and_made_anew(
     steps: AttestationActivitiesImpl,
     database: Database,
     calculator: SlaContract,

@@ -62,7 +62,7 @@ async def next_in_turn(database: Database, channel: str) -> None:
             await connection.execute(update(channels).where(wanted).values(used_at=used_at))
 
 
-async def test_bytes_signed_for_others_are_not_stored_for_a_batch_of_the_same_name(
+async def test_an_envelope_of_other_members_is_not_stored_for_a_batch_of_the_same_id(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,
@@ -120,7 +120,7 @@ async def begun_anew(
     assert (found.channel, found.sequence) == (held.channel, held.sequence)
 
 
-async def test_who_is_stopped_while_bytes_are_stored_for_it_is_not_stopped(
+async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await payment_owed(database, "STOPPED")
@@ -163,7 +163,7 @@ async def waits_for_a_lock(database: Database, task: "asyncio.Task[bool]") -> No
             await asyncio.sleep(0.02)
 
 
-async def test_who_was_stopped_with_bytes_that_land_is_confirmed(
+async def test_a_blocked_payment_whose_envelope_lands_is_confirmed(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     """Whatever the book says of it: the chain has paid, and nothing keeps that from being booked."""
@@ -177,7 +177,7 @@ async def test_who_was_stopped_with_bytes_that_land_is_confirmed(
     assert await states(database, *owed) == [("confirmed", None)] * 2
 
 
-async def test_who_comes_late_quarantines_no_channel_that_was_released(
+async def test_a_late_run_does_not_quarantine_a_released_channel(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await payment_owed(database, "RELEASED")
@@ -212,7 +212,7 @@ async def quarantined(database: Database, channel: str) -> bool:
         )
 
 
-async def test_survivors_are_not_put_on_a_channel_in_quarantine(
+async def test_remaining_members_get_no_quarantined_channel(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """Thought to be used by strangers, and then found to have failed by our own bytes."""
@@ -235,7 +235,7 @@ async def test_survivors_are_not_put_on_a_channel_in_quarantine(
 
 
 @pytest.mark.parametrize("plan", [Plan(SettlementRail.SOROBAN, 0), CLASSIC])
-async def test_a_batch_under_way_is_lived_for_whatever_the_settings_say_by_now(
+async def test_a_batch_under_way_goes_on_whatever_the_settings_are(
     api: httpx.AsyncClient, database: Database, rail: Rail, plan: Plan
 ) -> None:
     payment = await payment_owed(database, "SETTINGS")

@@ -71,7 +71,7 @@ async def write(database: Database, *statements: str) -> None:
     ],
 )
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "TRUNCATE {} CASCADE"])
-async def test_nothing_is_taken_away(
+async def test_no_row_of_a_protected_table_can_be_deleted(
     paid: tuple[Database, Payment], table: str, statement: str
 ) -> None:
     with pytest.raises(IntegrityError, match="never changed"):
@@ -92,21 +92,21 @@ async def test_nothing_is_taken_away(
         "UPDATE breaks SET closed_by = 'bob'",
     ],
 )
-async def test_the_proof_of_a_payment_is_never_changed(
+async def test_the_proof_of_a_payment_cannot_be_changed(
     paid: tuple[Database, Payment], statement: str
 ) -> None:
     with pytest.raises(IntegrityError, match=r"never changed|stays as it was closed"):
         await write(paid[0], statement)
 
 
-async def test_what_is_owed_is_not_turned_to_another_payee(paid: tuple[Database, Payment]) -> None:
+async def test_the_payee_of_a_posted_debt_cannot_be_changed(paid: tuple[Database, Payment]) -> None:
     """Before anything was signed, when no entry would yet refuse it."""
     owed = await payment_owed(paid[0])
     with pytest.raises(IntegrityError, match="never changed"):
         await write(paid[0], f"UPDATE payments SET to_address = 'GTHIEF' WHERE id = '{owed.id}'")
 
 
-async def test_tables_of_the_same_name_do_not_hide_what_is_booked(
+async def test_temporary_tables_do_not_hide_the_journal_from_its_guards(
     paid: tuple[Database, Payment],
 ) -> None:
     """A temporary table is found first: a trigger that looks there sees nothing wrong."""
@@ -122,7 +122,7 @@ async def test_tables_of_the_same_name_do_not_hide_what_is_booked(
         )
 
 
-async def test_looking_early_spares_nobody_the_look_at_the_end(
+async def test_checking_constraints_early_does_not_skip_the_check_at_commit(
     paid: tuple[Database, Payment],
 ) -> None:
     with pytest.raises(IntegrityError, match="another number of postings"):
@@ -137,7 +137,7 @@ async def test_looking_early_spares_nobody_the_look_at_the_end(
         )
 
 
-async def test_an_entry_of_another_day_takes_no_more_postings(
+async def test_a_committed_entry_takes_no_more_postings(
     paid: tuple[Database, Payment],
 ) -> None:
     entry = make_accrual(paid[1])
@@ -155,7 +155,7 @@ def _half(entry: Entry) -> Entry:
     return Entry(entry.id, entry.kind, entry.payment_id, postings, corrects=entry.corrects)
 
 
-async def test_an_entry_is_taken_back_whole_by_its_own_and_never_when_the_chain_has_moved(
+async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_of_a_settlement(
     paid: tuple[Database, Payment],
 ) -> None:
     database, payment = paid
@@ -204,7 +204,7 @@ async def gapped(stack: Stack) -> AsyncIterator[Database]:
         "UPDATE chain_gaps SET last_ledger = last_ledger - 1",
     ],
 )
-async def test_what_was_read_is_not_forgotten(gapped: Database, statement: str) -> None:
+async def test_stored_transfers_cannot_be_deleted(gapped: Database, statement: str) -> None:
     """It is proof that nothing moved: without it, a payment may be made again that was made."""
     with pytest.raises(IntegrityError, match="never changed"):
         async with gapped.transaction() as connection:

@@ -70,7 +70,7 @@ async def matched_by(client: httpx.AsyncClient, outage_id: str) -> list[str]:
     return [each["actor"] for each in timeline if each["step"] == "payment.matched_manually"]
 
 
-async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
+async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
 ) -> None:
     admin = people["admin"]
@@ -110,7 +110,7 @@ async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
     assert await broken(limited) == []
 
 
-async def test_what_was_sent_by_hand_and_is_not_the_payment_is_kept_apart(
+async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
     limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
 ) -> None:
     admin = people["admin"]

@@ -35,7 +35,7 @@ async def queued(client: httpx.AsyncClient) -> list[str]:
     return [item["payment"]["id"] for item in page["items"]]
 
 
-async def test_a_reward_above_the_limit_settles_after_two_people_and_not_before(
+async def test_a_reward_above_the_limit_settles_after_two_approvals_and_not_before(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     outage_id = await outage(people["eve"], 5)  # she resolves it: 1500 USDC
@@ -73,7 +73,7 @@ async def test_a_reward_above_the_limit_settles_after_two_people_and_not_before(
     assert acted == ["ada", "bob"]
 
 
-async def test_what_is_paid_is_past_approving_and_past_withdrawing(
+async def test_a_confirmed_payment_takes_no_approval_and_no_withdrawal(
     people: dict[str, httpx.AsyncClient],
 ) -> None:
     outage_id = await outage(people["eve"], 5)
@@ -90,7 +90,7 @@ async def withdraw(people: dict[str, httpx.AsyncClient], payment: dict[str, Any]
     return await people["ada"].delete(f"/payments/{payment['id']}/approvals")
 
 
-async def test_an_approval_that_was_withdrawn_does_not_count(
+async def test_a_withdrawn_approval_does_not_count(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     outage_id = await outage(people["eve"], 5)
@@ -113,7 +113,7 @@ async def test_an_approval_that_was_withdrawn_does_not_count(
     assert (await moved(limited))[payment["number"]] == 1
 
 
-async def test_what_is_above_the_cap_is_held_whoever_approves(
+async def test_a_payment_above_the_cap_stays_on_hold_whoever_approves(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     outage_id = await outage(people["kim"], 15 + 51)
@@ -128,7 +128,7 @@ async def test_what_is_above_the_cap_is_held_whoever_approves(
     assert (await moved(limited))[payment["number"]] == 0
 
 
-async def test_what_is_below_every_limit_needs_nobody_and_is_counted(
+async def test_a_payment_below_every_limit_needs_no_approval_and_is_counted(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     def used(shown: dict[str, Any], side: str, account: str) -> int:
@@ -152,7 +152,7 @@ async def test_what_is_below_every_limit_needs_nobody_and_is_counted(
     assert [each["left"] for each in after["payees"]] == [None] * len(after["payees"])
 
 
-async def test_only_an_admin_switches_the_breaker_and_says_why(
+async def test_only_an_admin_may_switch_the_circuit_breaker_and_must_give_a_reason(
     people: dict[str, httpx.AsyncClient],
 ) -> None:
     for name in ("ada", "kim"):
@@ -165,7 +165,7 @@ async def test_only_an_admin_switches_the_breaker_and_says_why(
     assert (await people["kim"].get(BREAKER)).json()["is_open"] is False
 
 
-async def test_the_breaker_stops_what_is_new_while_what_was_sent_is_observed(
+async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observed(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     admin = people["admin"]

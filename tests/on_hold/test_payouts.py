@@ -16,7 +16,7 @@ from tests.testkit.settlement.approval_client import (
 from tests.testkit.settlement.wallet_client import beneficiary_of, proven
 
 
-async def test_a_changed_payout_address_voids_what_was_approved_under_the_old_one(
+async def test_a_changed_payout_address_voids_earlier_approvals(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     """Approved by two, and not yet signed: both must look again, and the old address is paid."""

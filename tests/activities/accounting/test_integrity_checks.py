@@ -65,7 +65,7 @@ async def stopped(book: Database) -> str | None:
     return state.reason if state.is_open else None
 
 
-async def test_a_book_that_is_right_is_told_to_nobody(book: Database) -> None:
+async def test_a_correct_journal_raises_no_event(book: Database) -> None:
     assert await inspect(book) == CheckIntegrityResult(True, 0, 0, 0, [])
     assert await read(book, TOLD) == []
     assert await stopped(book) is None
@@ -73,7 +73,7 @@ async def test_a_book_that_is_right_is_told_to_nobody(book: Database) -> None:
 
 
 @pytest.mark.parametrize("planted", PLANTED.values())
-async def test_a_broken_promise_is_told_once_and_opens_the_breaker(
+async def test_a_violated_invariant_raises_one_event_and_opens_the_circuit_breaker(
     book: Database, planted: str
 ) -> None:
     invariant, subject, statements = BREAKS[planted]
@@ -95,7 +95,7 @@ async def test_a_broken_promise_is_told_once_and_opens_the_breaker(
     assert await stopped(book) is None
 
 
-async def test_the_same_order_twice_tells_once(book: Database) -> None:
+async def test_the_same_integrity_check_twice_raises_one_event(book: Database) -> None:
     """A worker that dies before it has answered is asked again."""
     await write(book, *BREAKS["an amount that was changed"][2])
     first = await inspect(book)
@@ -104,7 +104,7 @@ async def test_the_same_order_twice_tells_once(book: Database) -> None:
     assert len(await read(book, TOLD)) == first.new
 
 
-async def test_what_is_mended_and_comes_back_is_told_again(book: Database) -> None:
+async def test_a_violation_that_comes_back_raises_another_event(book: Database) -> None:
     late = f"UPDATE entries SET booked_at = now() - interval '25 h' WHERE payment_id = '{pay(IN_FLIGHT)}'"
     day = timedelta(hours=24)
     await write(book, late)
@@ -121,13 +121,13 @@ async def test_what_is_mended_and_comes_back_is_told_again(book: Database) -> No
     assert await stopped(book) is None, "what waits breaks nothing"
 
 
-async def test_the_breaker_is_left_alone_if_asked(book: Database) -> None:
+async def test_the_circuit_breaker_stays_closed_where_the_setting_says_so(book: Database) -> None:
     await write(book, *BREAKS["an amount that was changed"][2])
     assert (await inspect(book, stops=False)).new > 0
     assert await stopped(book) is None
 
 
-async def test_too_many_to_name_are_neither_forgotten_nor_mended(
+async def test_violations_beyond_the_named_maximum_are_neither_forgotten_nor_resolved(
     book: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.accounting.integrity.run_integrity_check.NAMED_MAX", 2)
@@ -150,7 +150,7 @@ async def test_too_many_to_name_are_neither_forgotten_nor_mended(
     ]
 
 
-async def test_a_large_book_rests(book: Database) -> None:
+async def test_a_large_journal_is_checked_less_often(book: Database) -> None:
     await inspect(book)
     await write(
         book,
@@ -161,7 +161,7 @@ async def test_a_large_book_rests(book: Database) -> None:
     assert (await inspect(book, 10)).broken > 0
 
 
-async def test_the_guards_of_another_version_are_not_judged(book: Database) -> None:
+async def test_the_guards_of_another_version_are_not_checked(book: Database) -> None:
     """In the middle of an upgrade a worker of the old version must not stop settlement."""
     await write(
         book,
@@ -177,7 +177,7 @@ async def test_the_guards_of_another_version_are_not_judged(book: Database) -> N
     ]
 
 
-async def test_deliveries_that_nobody_began_are_begun(book: Database) -> None:
+async def test_undispatched_deliveries_are_started(book: Database) -> None:
     hook = "INSERT INTO webhooks (id, url, events, secret) VALUES ('whk_1', 'https://x.example', '[\"ledger.obligation_overdue\"]', 's')"
     await write(book, hook)
     await write(

@@ -92,7 +92,7 @@ async def all_kept(book: Database) -> list[tuple[str, int, int]]:
     )
 
 
-async def test_a_hundred_payments_in_a_transaction_cost_one_page(
+async def test_a_hundred_payments_in_one_transaction_cost_one_page(
     resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     """Classic payments and their muxed numbers, up to the largest there is, all by events."""
@@ -111,7 +111,7 @@ async def test_a_hundred_payments_in_a_transaction_cost_one_page(
     assert len({row["position"] for row in found}) == BULK
 
 
-async def test_reading_goes_on_after_a_restart_and_readers_do_not_disturb_each_other(
+async def test_reading_resumes_after_a_restart_and_two_readers_keep_each_transfer_once(
     resting: Stack,
     book: Database,
     rail: Rail,
@@ -141,7 +141,7 @@ async def witness_of(stack: Stack) -> list[tuple[str, int, int]]:
     )
 
 
-async def test_a_page_that_was_read_but_not_kept_is_read_again(
+async def test_a_page_that_was_not_stored_is_read_again(
     resting: Stack,
     book: Database,
     rail: Rail,
@@ -171,7 +171,7 @@ def killed_at(table: str, upsert: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 @pytest.mark.parametrize("kind", ["garbage", "bad_gateway", "internal_error", "node_down"])
-async def test_a_node_that_talks_nonsense_moves_nothing(
+async def test_a_node_with_malformed_answers_moves_no_cursor(
     resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader], kind: str
 ) -> None:
     reader = readers()
@@ -187,7 +187,7 @@ async def test_a_node_that_talks_nonsense_moves_nothing(
     assert len(await kept(book, hash_)) == 1
 
 
-async def test_events_without_sense_are_not_kept(
+async def test_malformed_events_are_not_stored(
     resting: Stack, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     """JSON that can be read, of something that was not asked for."""
@@ -221,7 +221,7 @@ async def test_a_node_that_lags_is_waited_for(
         assert await reconciliation.list_gaps(connection) == []
 
 
-async def test_a_chain_that_was_reset_is_no_history(
+async def test_a_reset_network_is_refused(
     book: Database, readers: Callable[[], CountingReader]
 ) -> None:
     """Neither to a worker that starts nor to one that has read before."""
@@ -247,7 +247,7 @@ async def test_another_network_is_refused(resting: Stack, book: Database) -> Non
     await stranger.steps.history.close()
 
 
-async def test_what_the_node_forgot_before_it_was_read_is_a_finding(
+async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
     resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     reader = readers()

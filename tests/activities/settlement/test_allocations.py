@@ -47,7 +47,7 @@ def removed(stack: Stack, payee: str = "BENEFICIARY") -> dict[str, str]:
     return {"kind": "removed_trustline", "address": address}
 
 
-async def test_who_was_left_out_of_a_batch_that_bears_its_name_leads_another(
+async def test_a_removed_lead_member_leads_another_batch(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,
@@ -73,7 +73,7 @@ async def test_who_was_left_out_of_a_batch_that_bears_its_name_leads_another(
     assert await on_chain(stack, lead_payment_id, other) == [1, 1]
 
 
-async def test_who_is_at_fault_twice_is_parked_twice_and_a_batch_of_one_ends(
+async def test_a_member_at_fault_again_is_blocked_again_and_its_batch_of_one_ends(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     payment = await payment_owed(database, "NOBODY", to_address=Keypair.random().public_key)
@@ -89,7 +89,7 @@ async def test_who_is_at_fault_twice_is_parked_twice_and_a_batch_of_one_ends(
             assert batch not in await batches.list_open(connection)
 
 
-async def test_when_all_are_at_fault_in_a_ledger_all_are_parked_and_nobody_goes_on(
+async def test_when_all_members_are_at_fault_all_are_blocked_and_the_batch_ends(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,
@@ -113,7 +113,7 @@ async def test_when_all_are_at_fault_in_a_ledger_all_are_parked_and_nobody_goes_
     assert await on_chain(stack, *owed) == [1, 1]
 
 
-async def test_what_fails_twice_waits_for_the_next_window_whoever_lives_for_it(
+async def test_members_of_a_batch_that_failed_twice_wait_for_the_next_window(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,
@@ -148,7 +148,7 @@ async def test_what_fails_twice_waits_for_the_next_window_whoever_lives_for_it(
     assert await on_chain(stack, first, second, third) == [1, 1, 1]
 
 
-async def test_a_hundred_go_at_most_and_the_rest_is_next(
+async def test_a_batch_takes_at_most_a_hundred_and_the_rest_is_next(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     owed = await seed_payments.owe(database, unique("cap"), 101)
@@ -164,7 +164,7 @@ async def test_a_hundred_go_at_most_and_the_rest_is_next(
     assert await on_chain(stack, *owed) == [1] * 101
 
 
-async def test_who_is_above_a_limit_by_now_leaves_before_the_signature(
+async def test_a_member_above_a_limit_leaves_before_signing(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     """It was let go when it was gathered; what was to go with it in one transfer goes without it."""
@@ -186,7 +186,7 @@ async def test_who_is_above_a_limit_by_now_leaves_before_the_signature(
     assert [status for status, _ in await states(database, small, other)] == ["confirmed"] * 2
 
 
-async def test_who_is_held_or_parked_is_gathered_by_nobody(
+async def test_a_payment_on_hold_or_blocked_joins_no_batch(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """Ready for a batch, and then stopped by what its life found out at a later look."""
@@ -217,7 +217,7 @@ async def dead_together(
     return steps, batch, attempt
 
 
-async def test_dead_bytes_that_nobody_can_be_paid_by_are_followed_by_a_void_and_all_are_parked(
+async def test_an_expired_envelope_with_no_payable_member_is_followed_by_a_no_op_and_all_are_blocked(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,
@@ -248,7 +248,7 @@ async def test_dead_bytes_that_nobody_can_be_paid_by_are_followed_by_a_void_and_
     assert await on_chain(stack, *owed) == [1, 0]
 
 
-async def test_dead_bytes_that_none_can_follow_wait_together_and_say_why(
+async def test_members_of_an_expired_envelope_that_cannot_be_followed_wait_together_with_a_reason(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,

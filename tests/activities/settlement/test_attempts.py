@@ -34,7 +34,7 @@ from tests.testkit.settlement.payment_factory import NOW, payment_owed
 Patch = pytest.MonkeyPatch
 
 
-async def test_only_channels_whose_keys_are_held_are_taken(
+async def test_only_channels_with_a_known_key_are_taken(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     """The book knows more of them as free: those of a seed that was replaced, or of a larger count."""
@@ -54,7 +54,7 @@ async def test_only_channels_whose_keys_are_held_are_taken(
     await settle(steps, third, replace(attempt, sequence=attempt.sequence + 1))
 
 
-async def test_bytes_on_a_channel_whose_key_is_gone_are_seen_to_their_end(
+async def test_an_envelope_on_a_channel_without_a_key_is_observed_to_its_end(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     payment = await payment_owed(database, "KEY-GONE")
@@ -69,7 +69,7 @@ async def test_bytes_on_a_channel_whose_key_is_gone_are_seen_to_their_end(
     assert await on_chain(stack, payment) == [1]
 
 
-async def test_who_needs_a_signature_of_a_key_that_is_gone_is_parked_until_it_is_back(
+async def test_a_payment_that_needs_a_missing_key_is_blocked_until_the_key_is_back(
     api: httpx.AsyncClient,
     database: Database,
     rail: Rail,
@@ -91,7 +91,7 @@ async def test_who_needs_a_signature_of_a_key_that_is_gone_is_parked_until_it_is
     await settle(steps, payment, died)
 
 
-async def test_a_channel_nobody_has_signed_for_is_given_back_when_its_key_is_gone(
+async def test_an_unsigned_reservation_is_released_when_the_channel_key_is_missing(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     payment = await payment_owed(database, "KEY-UNUSED")
@@ -107,7 +107,7 @@ async def test_a_channel_nobody_has_signed_for_is_given_back_when_its_key_is_gon
     await settle(steps, payment, attempt)
 
 
-async def test_a_treasury_whose_key_we_do_not_hold_pays_nothing(
+async def test_a_treasury_without_a_key_pays_nothing(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     payment = await payment_owed(database, "KEY-OTHER")
@@ -127,7 +127,7 @@ async def test_a_treasury_whose_key_we_do_not_hold_pays_nothing(
     await settle(steps, payment, attempt)
 
 
-async def test_bytes_that_land_were_sent_though_nobody_noted_it(
+async def test_an_unrecorded_send_that_lands_confirms_the_batch(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""

@@ -42,7 +42,7 @@ FAR_OFF = NOW.replace(year=2100)
 Patch = pytest.MonkeyPatch
 
 
-async def test_payments_of_a_batch_are_each_settled_once(
+async def test_each_payment_of_a_batch_is_settled_once(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     owed = [await payment_owed(database, "BATCH", minutes) for minutes in (5, 25, 40)]
@@ -63,7 +63,7 @@ async def test_payments_of_a_batch_are_each_settled_once(
     ]
 
 
-async def test_who_cannot_be_paid_is_left_out_before_anything_is_signed(
+async def test_a_payee_that_cannot_be_paid_is_removed_before_signing(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     nobody = Keypair.random().public_key
@@ -85,7 +85,7 @@ async def test_who_cannot_be_paid_is_left_out_before_anything_is_signed(
     assert await on_chain(stack, stranger, untrusting, fine) == [0, 0, 1]
 
 
-async def test_a_failed_batch_ejects_who_is_at_fault_and_pays_the_rest(
+async def test_a_failed_batch_removes_the_member_at_fault_and_pays_the_rest(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,
@@ -117,7 +117,7 @@ async def test_a_failed_batch_ejects_who_is_at_fault_and_pays_the_rest(
     assert await on_chain(stack, *rewards, penalty) == [1, 1, 0]
 
 
-async def test_debts_between_the_same_two_are_one_transfer_and_each_share_is_proven(
+async def test_netted_payments_are_one_transfer_and_each_allocation_is_proven(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     owed = [await payment_owed(database, "NET", minutes) for minutes in (25, 30, 35)]
@@ -141,7 +141,7 @@ async def test_debts_between_the_same_two_are_one_transfer_and_each_share_is_pro
         assert story["payment"]["transaction_hash"] == observed.observation.hash
 
 
-async def test_a_batch_that_meets_an_open_breaker_is_neither_sent_nor_signed_anew(
+async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breaker_is_open(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     """Prepared and not submitted: its bytes die, and once it is closed others take their place."""
@@ -171,7 +171,7 @@ async def test_a_batch_that_meets_an_open_breaker_is_neither_sent_nor_signed_ane
     assert await on_chain(stack, *owed) == [1, 1]
 
 
-async def test_bytes_are_not_stored_for_a_batch_that_lost_a_rider(
+async def test_an_envelope_is_not_stored_for_a_batch_that_lost_a_member(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """Otherwise whoever was left out could be paid by these bytes, and again by others."""
@@ -191,7 +191,7 @@ async def test_bytes_are_not_stored_for_a_batch_that_lost_a_rider(
             await envelopes.store(connection, stale, signed)
 
 
-async def test_a_busy_network_is_outbid_with_the_same_transaction(
+async def test_a_higher_fee_is_bid_for_the_same_transaction_on_a_busy_network(
     api: httpx.AsyncClient, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
     surge = {"kind": "surge_fee", "value": 30_000}
@@ -211,7 +211,7 @@ async def test_a_busy_network_is_outbid_with_the_same_transaction(
     assert (await steps.observe_payment(bids[-1])).outcome is AttemptOutcome.SUCCEEDED
 
 
-async def test_a_batch_only_takes_a_channel_whose_key_is_held(
+async def test_a_batch_takes_only_a_channel_with_a_known_key(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     owed = [await payment_owed(database, "BATCH-KEYS") for _ in range(3)]
@@ -230,7 +230,7 @@ async def test_a_batch_only_takes_a_channel_whose_key_is_held(
     assert await on_chain(stack, *owed) == [1, 1, 1]
 
 
-async def test_the_rest_of_a_failed_batch_waits_when_the_key_of_its_channel_is_gone(
+async def test_the_rest_of_a_failed_batch_waits_when_the_channel_key_is_missing(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,
@@ -254,7 +254,7 @@ async def test_the_rest_of_a_failed_batch_waits_when_the_key_of_its_channel_is_g
     assert await on_chain(stack, fine, fault) == [1, 0]
 
 
-async def test_a_batch_that_needs_a_signature_of_a_key_that_is_gone_waits_for_it(
+async def test_a_batch_that_needs_a_missing_key_waits_for_it(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     owed = [await payment_owed(database, "BATCH-GONE") for _ in range(2)]
@@ -275,7 +275,7 @@ async def test_a_batch_that_needs_a_signature_of_a_key_that_is_gone_waits_for_it
     assert await on_chain(stack, *owed) == [1, 1]
 
 
-async def test_one_frozen_by_the_validators_does_not_hold_up_a_batch(
+async def test_a_member_frozen_by_the_validators_does_not_stop_its_batch(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
     fine, frozen = await payment_owed(database, "WARM", 5), await payment_owed(database, "FROZEN")

@@ -60,7 +60,7 @@ async def closed(api: httpx.AsyncClient) -> AsyncIterator[None]:
     assert (await api.get("/payments/circuit-breaker")).json()["is_open"] is False
 
 
-async def test_it_opens_once_pages_and_holds_what_is_new(
+async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
     api: httpx.AsyncClient, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     paged: list[list[str]] = []
@@ -98,7 +98,7 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     assert told[-1]["outage_id"] is None
 
 
-async def test_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:
+async def test_refused_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=2))
     for answer in ("ERROR txBAD_AUTH", "PENDING", "UNKNOWN ReadTimeout"):
         await switch.record_answer(answered(answer), CORRELATION)
@@ -107,7 +107,7 @@ async def test_answers_open_it(api: httpx.AsyncClient, database: Database) -> No
     assert "refused for what only we can mend" in (await switch.reason() or "")
 
 
-async def test_switching_it_where_it_stands_changes_nothing(
+async def test_switching_to_the_present_state_changes_nothing(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     async with database.autocommit() as connection:
@@ -128,7 +128,7 @@ async def close(database: Database, switch: CircuitBreaker) -> None:
     switch.forget()
 
 
-async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_observed(
+async def test_signed_envelopes_are_not_sent_while_it_is_open_and_sent_ones_are_observed(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database)
@@ -199,7 +199,7 @@ async def test_a_send_without_an_answer_is_counted(
     assert "2 sends within 10 minutes" in (await switch.reason() or "")
 
 
-async def test_no_batch_is_gathered_or_signed_while_it_is_open(
+async def test_no_batch_is_formed_or_signed_while_it_is_open(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database)
@@ -250,7 +250,7 @@ class Refusing(Unasked):
         return CallOutcome(CallStatus.OPEN)
 
 
-async def test_answers_to_calls_of_the_contract_open_it(
+async def test_answers_to_contract_calls_open_it(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=1))

@@ -74,7 +74,7 @@ async def spent(database: Database, now: datetime) -> dict[str, Decimal]:
 
 
 @pytest.mark.parametrize("cap", ["cap_per_day", "cap_per_payee_per_day"])
-async def test_of_fifty_at_once_exactly_those_that_fit_are_let_go(
+async def test_of_fifty_concurrent_payments_exactly_those_that_fit_are_admitted(
     api: httpx.AsyncClient, wide: Database, cap: str
 ) -> None:
     owing = await asyncio.gather(*(owed(wide) for _ in range(50)))
@@ -90,7 +90,9 @@ async def test_of_fifty_at_once_exactly_those_that_fit_are_let_go(
     assert await spent(wide, now) == dict.fromkeys(["payer", "payee"], stroops(1500 * 17))
 
 
-async def test_payments_both_ways_wait_in_no_ring(api: httpx.AsyncClient, wide: Database) -> None:
+async def test_payments_in_both_directions_do_not_deadlock(
+    api: httpx.AsyncClient, wide: Database
+) -> None:
     """Rewards and penalties share neither treasury nor payee; the order of locks is the same."""
     owing = await asyncio.gather(*(owed(wide, 25 if n % 2 else 5) for n in range(30)))
     crossed = [
@@ -101,7 +103,7 @@ async def test_payments_both_ways_wait_in_no_ring(api: httpx.AsyncClient, wide: 
     assert set(answers) == {"goes"}
 
 
-async def test_a_payment_counts_once_on_the_day_it_is_last_let_go(
+async def test_a_payment_counts_once_on_the_day_it_is_last_admitted(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     """Those that could not be made for days do not leave together on a day that has room for one."""
@@ -138,7 +140,7 @@ async def test_a_payment_to_another_payee_counts_for_that_payee(
         }
 
 
-async def test_what_is_held_leaves_nothing_behind(
+async def test_a_payment_put_on_hold_is_not_counted(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment, now = await owed(database), another_day()
@@ -154,9 +156,7 @@ async def test_what_is_held_leaves_nothing_behind(
     assert row["status"] == "pending"
 
 
-async def test_a_limit_is_reached_and_not_only_approached(
-    api: httpx.AsyncClient, database: Database
-) -> None:
+async def test_a_limit_can_be_used_in_full(api: httpx.AsyncClient, database: Database) -> None:
     payment = await owed(database)
     exact = gate(
         database, another_day(), cap_per_payment=1500, cap_per_day=1500, approval_above=1500
@@ -164,7 +164,7 @@ async def test_a_limit_is_reached_and_not_only_approached(
     assert await verdict(exact, payment) == "goes"
 
 
-async def test_with_no_limit_and_a_closed_breaker_the_database_is_asked_nothing(
+async def test_without_limits_and_with_the_circuit_breaker_closed_the_database_is_not_asked(
     api: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payment, door = await owed(database), SigningGate(database)
@@ -175,7 +175,7 @@ async def test_with_no_limit_and_a_closed_breaker_the_database_is_asked_nothing(
     assert await door.get_send_obstacle() is None
 
 
-async def test_two_people_approve_and_then_it_goes(
+async def test_a_payment_is_admitted_after_two_approvals(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment, door = await owed(database), gate(database, another_day(), approval_above=1499)
@@ -190,7 +190,7 @@ async def test_two_people_approve_and_then_it_goes(
 @pytest.mark.parametrize(
     "change", [{"to_address": "G" + "C" * 55}, {"amount_stroops": stroops(1501)}]
 )
-async def test_an_approval_is_of_the_payment_as_it_stood(
+async def test_an_approval_covers_only_the_payment_as_it_stood(
     api: httpx.AsyncClient, database: Database, change: dict[str, object]
 ) -> None:
     payment, door = await owed(database), gate(database, another_day(), approval_above=1499)
@@ -203,7 +203,7 @@ async def test_an_approval_is_of_the_payment_as_it_stood(
     assert "1 has approved" in await verdict(door, payment)
 
 
-async def test_the_database_itself_refuses_what_may_not_be(
+async def test_the_database_refuses_invalid_approvals_and_sums(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment = await owed(database)
@@ -211,7 +211,7 @@ async def test_the_database_itself_refuses_what_may_not_be(
         await approved(database, payment, MAKER)
 
 
-async def test_a_payment_never_counts_for_an_earlier_day_again(
+async def test_a_payment_never_moves_back_to_an_earlier_day(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment, other, today = (
@@ -230,7 +230,7 @@ async def test_a_payment_never_counts_for_an_earlier_day_again(
     assert "cap" in await verdict(ahead, other)
 
 
-async def test_a_new_address_voids_what_is_not_signed_and_nothing_else(
+async def test_a_new_address_voids_approvals_of_unsigned_payments_only(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     unsigned, signed = await owed(database), await owed(database)
@@ -258,7 +258,7 @@ async def back_to_pending(database: Database, payment: Payment) -> None:
 
 
 @pytest.mark.parametrize("status", ["prepared", "submitted"])
-async def test_what_is_signed_goes_on_whatever_the_limits_have_become(
+async def test_a_signed_payment_goes_on_whatever_the_limits_are(
     api: httpx.AsyncClient, database: Database, status: str
 ) -> None:
     payment, now = await owed(database), another_day()
@@ -270,7 +270,7 @@ async def test_what_is_signed_goes_on_whatever_the_limits_have_become(
     await back_to_pending(database, payment)
 
 
-async def test_what_was_withdrawn_is_no_approval_any_more(
+async def test_a_withdrawn_approval_admits_nothing(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment = await owed(database)

@@ -76,7 +76,7 @@ async def served(database: Database, attempt: Attempt) -> str | None:
 
 
 @pytest.mark.parametrize("sent", [False, True])
-async def test_a_payment_whose_bytes_died_gives_its_channel_back_by_a_void(
+async def test_a_payment_with_an_expired_envelope_returns_its_channel_by_a_no_op(
     stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient, sent: bool
 ) -> None:
     payment = await payment_owed(database, "DEAD-VOID", 25)
@@ -109,7 +109,7 @@ async def test_a_payment_whose_bytes_died_gives_its_channel_back_by_a_void(
     assert await on_chain(stack, payment) == [1]
 
 
-async def test_a_void_that_died_as_well_is_followed_by_the_payment_once_it_can_be_made(
+async def test_an_expired_no_op_is_followed_by_the_payment_once_it_can_be_made(
     stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
     payment = await payment_owed(database, "DEAD-TWICE", 25)
@@ -124,7 +124,7 @@ async def test_a_void_that_died_as_well_is_followed_by_the_payment_once_it_can_b
     assert await on_chain(stack, payment) == [1]
 
 
-async def test_more_is_bid_for_a_void_too(
+async def test_a_higher_fee_is_bid_for_a_no_op_as_well(
     stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
     payment = await payment_owed(database, "DEAD-BID", 25)
@@ -143,7 +143,7 @@ async def test_more_is_bid_for_a_void_too(
 
 
 @pytest.mark.parametrize("sent", [False, True])
-async def test_where_no_void_can_be_signed_a_payment_is_parked_until_it_can_be_signed_again(
+async def test_a_payment_is_blocked_while_no_no_op_can_be_signed(
     stack: Stack,
     database: Database,
     rail: Rail,
@@ -170,7 +170,7 @@ async def test_where_no_void_can_be_signed_a_payment_is_parked_until_it_can_be_s
     assert await on_chain(stack, payment) == [1]
 
 
-async def test_a_payment_whose_bytes_died_is_held_while_the_breaker_is_open(
+async def test_a_payment_with_an_expired_envelope_is_on_hold_while_the_circuit_breaker_is_open(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await payment_owed(database, "DEAD-HELD", 25)
@@ -191,7 +191,7 @@ class Stopped(SigningGate):
         return PreparePaymentResult(None, because("the circuit breaker is open"), again_at=NOW)
 
 
-async def test_who_comes_late_parks_nothing_that_was_signed_again(
+async def test_a_late_run_does_not_block_a_payment_that_was_signed_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """A run found that nothing can follow the dead bytes; by the time it says so, others did."""
@@ -205,7 +205,7 @@ async def test_who_comes_late_parks_nothing_that_was_signed_again(
     await settle(steps, payment, died)
 
 
-async def test_who_finds_an_obstacle_while_another_signs_looks_again(
+async def test_a_run_that_finds_an_obstacle_while_another_signs_looks_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await payment_owed(database, "DEAD-RACE", 25)
@@ -222,7 +222,7 @@ async def test_who_finds_an_obstacle_while_another_signs_looks_again(
     await settle(steps, payment, attempt)
 
 
-async def test_a_payment_that_was_only_reserved_for_gives_its_channel_back_while_the_breaker_is_open(
+async def test_an_unsigned_reservation_is_released_while_the_circuit_breaker_is_open(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """The signer died before it signed; by the time it is back, nothing may be signed."""
@@ -245,7 +245,7 @@ async def test_a_payment_that_was_only_reserved_for_gives_its_channel_back_while
     await settle(steps, payment, again)
 
 
-async def test_a_payee_frozen_by_the_validators_waits_without_a_channel(
+async def test_a_frozen_payee_waits_without_a_channel(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,

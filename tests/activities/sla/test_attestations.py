@@ -61,7 +61,7 @@ def steps(api: httpx.AsyncClient, database: Database, calculator: SlaContract) -
     return AttestationActivitiesImpl(database, calculator)
 
 
-async def test_a_word_whose_every_step_runs_twice_is_asked_for_once(
+async def test_an_attestation_whose_every_activity_runs_twice_calls_the_contract_once(
     steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judged(database)
@@ -90,7 +90,7 @@ async def test_a_word_whose_every_step_runs_twice_is_asked_for_once(
     assert await count(database, select(func.count()).where(leaf, subject)) == 1
 
 
-async def test_nothing_is_owed_before_the_contract_agrees(
+async def test_nothing_is_owed_before_the_contract_attests(
     steps: AttestationActivitiesImpl, database: Database
 ) -> None:
     attestation = await judged(database)
@@ -125,7 +125,7 @@ async def pay_anyway(database: Database, outage_id: str) -> None:
         )
 
 
-async def test_what_the_contract_remembers_unasked_confirms_nothing(
+async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
     steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judged(database)
@@ -154,7 +154,7 @@ async def test_what_the_contract_remembers_unasked_confirms_nothing(
     await attested(steps, attestation)
 
 
-async def test_one_unit_is_enough_to_halt(
+async def test_a_difference_of_one_unit_halts(
     steps: AttestationActivitiesImpl, database: Database
 ) -> None:
     attestation = await judged(database)
@@ -175,7 +175,7 @@ async def test_one_unit_is_enough_to_halt(
     assert (kept.status, kept.problem) == ("halted", halted.problem)
 
 
-async def test_what_the_contract_would_refuse_is_halted_without_a_call(
+async def test_a_call_the_contract_would_refuse_halts_unsent(
     steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judged(database)
@@ -207,7 +207,7 @@ async def test_a_worker_in_local_mode_says_that_it_calls_no_contract(
         await local.prepare_call(Attestation("any", 1))
 
 
-async def test_a_verdict_judged_in_local_mode_wants_no_word(
+async def test_a_verdict_judged_in_local_mode_wants_no_attestation(
     steps: AttestationActivitiesImpl, database: Database
 ) -> None:
     async with database.autocommit() as connection:
@@ -223,7 +223,9 @@ async def test_a_verdict_judged_in_local_mode_wants_no_word(
         await steps.prepare_call(Attestation(unasked or "nobody", 1))
 
 
-async def test_who_judges_goes_by_what_the_settlement_worker_said_last(database: Database) -> None:
+async def test_judging_follows_the_latest_execution_mode_of_the_settlement_worker(
+    database: Database,
+) -> None:
     outages, disputes = (
         OutageActivitiesImpl(database, "sandbox"),
         DisputeActivitiesImpl(database, "sandbox"),

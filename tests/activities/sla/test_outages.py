@@ -51,7 +51,7 @@ async def booked(database: Database, outage_id: str, revision: int) -> list[tupl
         return [tuple(row) for row in await connection.execute(BOOKED, wanted)]
 
 
-async def test_only_the_first_run_says_that_it_declared_the_outage(database: Database) -> None:
+async def test_only_the_first_run_reports_a_new_outage(database: Database) -> None:
     steps, outage_id = OutageActivitiesImpl(database, "sandbox"), unique("TWICE")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaring = RecordOutageInput(Declaration(outage, ASKER, "standard", "default"), NOW)
@@ -71,7 +71,7 @@ def accounts(rows: list[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
     return [(kind, account.partition(":G")[0], amount) for kind, account, amount in rows]
 
 
-async def test_a_verdict_is_owed_when_judged_and_taken_back_when_another_takes_its_place(
+async def test_a_verdict_is_accrued_when_judged_and_reversed_when_replaced(
     database: Database,
 ) -> None:
     outage_id = unique("ACCRUED")
@@ -97,7 +97,7 @@ async def test_a_verdict_is_owed_when_judged_and_taken_back_when_another_takes_i
     await assert_kept(database)
 
 
-async def test_what_several_runs_of_a_step_do_at_once_is_booked_once(
+async def test_concurrent_runs_of_an_activity_post_once(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Judged, decided and owed, each by three at the same time; the payee moves in between."""
@@ -134,7 +134,7 @@ async def _thrice(step: Callable[[Any], Awaitable[Any]], message: Any) -> None:
     assert all(other == first for other in others)
 
 
-async def test_a_dispute_that_changes_nothing_leaves_what_is_owed(database: Database) -> None:
+async def test_a_rejected_dispute_leaves_the_accrual(database: Database) -> None:
     outage_id = unique("STANDS")
     await judged(database, outage_id, 25)
     before = await booked(database, outage_id, 1)
@@ -146,7 +146,7 @@ async def test_a_dispute_that_changes_nothing_leaves_what_is_owed(database: Data
     await assert_kept(database)
 
 
-async def test_who_asked_to_be_paid_elsewhere_meanwhile_is_owed_there(
+async def test_a_payout_address_changed_meanwhile_is_owed_instead(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outage_id = unique("MOVED")
@@ -171,7 +171,7 @@ async def test_who_asked_to_be_paid_elsewhere_meanwhile_is_owed_there(
     await assert_kept(database)
 
 
-async def test_what_was_judged_before_verdicts_were_accrued_is_accrued_when_owed(
+async def test_a_verdict_without_an_accrual_is_accrued_when_owed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unknown(*_: Any) -> None:

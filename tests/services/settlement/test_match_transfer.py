@@ -75,7 +75,7 @@ NOTHING = {"transaction_hash": None, "matched_by": None, "told": [], "posted": 0
 @pytest.mark.parametrize(
     "status", [PaymentStatus.PENDING, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED]
 )
-async def test_it_is_confirmed_and_posted_once_however_often_it_is_asked(
+async def test_a_repeated_manual_match_confirms_and_posts_once(
     book: Database, rail: Rail, status: PaymentStatus
 ) -> None:
     payment, steps = await payment_owed(book), PaymentActivitiesImpl(book, rail)
@@ -108,9 +108,7 @@ async def refused(book: Database, rail: Rail, wanted: AdoptTransferInput) -> Ape
     return error.value
 
 
-async def test_what_nobody_has_sent_or_is_not_what_is_owed_is_refused(
-    book: Database, rail: Rail
-) -> None:
+async def test_a_missing_or_differing_transfer_is_refused(book: Database, rail: Rail) -> None:
     payment = await payment_owed(book)
     error = await refused(book, rail, adopting(payment))
     assert "reconciliation has read no transfer" in str(error)
@@ -120,7 +118,7 @@ async def test_what_nobody_has_sent_or_is_not_what_is_owed_is_refused(
     assert (await written(book, payment)).items() >= NOTHING.items()
 
 
-async def test_what_the_engine_may_pay_itself_is_refused(book: Database, rail: Rail) -> None:
+async def test_a_payment_the_engine_may_pay_itself_is_refused(book: Database, rail: Rail) -> None:
     payment = await payment_owed(book)
     async with book.transaction() as connection:
         await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))
@@ -130,7 +128,7 @@ async def test_what_the_engine_may_pay_itself_is_refused(book: Database, rail: R
     assert (isinstance(error, Conflict), "bytes of its own" in str(error)) == (True, True)
 
 
-async def test_what_is_paid_is_paid(book: Database, rail: Rail) -> None:
+async def test_a_confirmed_payment_is_not_matched_again(book: Database, rail: Rail) -> None:
     payment, steps = await payment_owed(book), PaymentActivitiesImpl(book, rail)
     first, second = f"{payment.number:064x}", f"{payment.number:063x}f"
     for hash_ in (first, second):

@@ -40,7 +40,7 @@ def listener(book: Database) -> ReconciliationDriver:
     return made
 
 
-async def test_nothing_is_signed_beside_it(
+async def test_nothing_is_signed_beside_an_out_of_band_payment(
     book: Database, listener: ReconciliationDriver, rail: Rail
 ) -> None:
     payment, steps = await payment_owed(book), PaymentActivitiesImpl(book, rail)
@@ -55,7 +55,7 @@ async def test_nothing_is_signed_beside_it(
 
 
 @pytest.mark.parametrize("plan", [CLASSIC, NETTED])
-async def test_a_batch_goes_on_without_it(
+async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
     book: Database, listener: ReconciliationDriver, rail: Rail, plan: Plan
 ) -> None:
     await know_channels(book, rail)
@@ -87,7 +87,7 @@ class Untroubled:
         return {}
 
 
-async def test_bytes_that_died_are_not_followed_by_others(
+async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment(
     database: Database, rail: Rail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the real chain: its channel is kept for the void that follows."""

@@ -49,12 +49,12 @@ async def _found(database: Database, statements: list[str]) -> list[Violation]:
         return await invariants.check(connection)
 
 
-async def test_a_clean_book_is_clean(clean: Database) -> None:
+async def test_a_clean_journal_has_no_violations(clean: Database) -> None:
     assert await _found(clean, []) == []
 
 
 @pytest.mark.parametrize("planted", BREAKS)
-async def test_a_planted_break_is_named(clean: Database, planted: str) -> None:
+async def test_a_corrupted_journal_names_the_violation(clean: Database, planted: str) -> None:
     invariant, subject, statements = BREAKS[planted]
     violations = await _found(clean, statements)
     assert has_violation(violations)
@@ -64,18 +64,20 @@ async def test_a_planted_break_is_named(clean: Database, planted: str) -> None:
 
 
 @pytest.mark.parametrize("forged", FORGERIES)
-async def test_what_hides_is_named_and_nothing_else(clean: Database, forged: str) -> None:
+async def test_a_forged_journal_names_the_violation_and_nothing_else(
+    clean: Database, forged: str
+) -> None:
     invariant, subject, statements = FORGERIES[forged]
     violations = await _found(clean, statements)
     assert subject in {violation.subject for violation in violations}, violations
     assert {str(violation.invariant) for violation in violations} == {invariant}, violations
 
 
-async def test_every_promise_can_be_seen_broken() -> None:
+async def test_every_invariant_has_a_corruption() -> None:
     assert {invariant for invariant, _, _ in BREAKS.values()} == set(Invariant)
 
 
-async def test_what_waits_for_too_long_is_told_and_breaks_nothing(clean: Database) -> None:
+async def test_an_overdue_obligation_is_reported_and_is_no_violation(clean: Database) -> None:
     days_ago = "UPDATE entries SET booked_at = now() - interval '{}' WHERE payment_id = '{}'"
     violations = await _found(
         clean,
@@ -98,7 +100,7 @@ async def test_what_waits_for_too_long_is_told_and_breaks_nothing(clean: Databas
     assert not has_violation(late)
 
 
-async def test_a_verdict_whose_time_is_over_and_that_nobody_pays_is_told(clean: Database) -> None:
+async def test_an_unpaid_verdict_after_its_window_is_reported(clean: Database) -> None:
     """Its outage lost its life: no payment was ever made of it, and none waits."""
     judged = [verdict(OWED, 2, "pay_x"), *copy(ent(OWED, "accrual"), "ent_x", "'pay_x'")]
     five = "UPDATE postings SET amount_stroops = 5 * sign(amount_stroops) WHERE entry_id = 'ent_x'"
@@ -113,7 +115,7 @@ async def test_a_verdict_whose_time_is_over_and_that_nobody_pays_is_told(clean: 
         assert not has_violation(violations)
 
 
-async def test_many_breaks_are_named_in_part_and_counted(clean: Database) -> None:
+async def test_many_violations_are_named_in_part_and_counted(clean: Database) -> None:
     violations = await _found(
         clean, ["UPDATE payments SET status = 'pending', transaction_hash = NULL WHERE number < 91"]
     )

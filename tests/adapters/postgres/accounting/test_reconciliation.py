@@ -55,7 +55,7 @@ async def gaps(book: Database) -> list[Gap]:
         return await reconciliation.list_gaps(connection)
 
 
-async def test_a_gap_that_grew_before_reading_went_on_is_told_as_long_as_it_is(
+async def test_a_gap_that_grew_is_reported_in_full(
     book: Database,
 ) -> None:
     """What lies between is neither read nor lost otherwise, and would count as seen to be empty."""
@@ -71,7 +71,7 @@ async def test_a_gap_that_grew_before_reading_went_on_is_told_as_long_as_it_is(
     assert await gaps(book) == [Gap(101, 519)]
 
 
-async def test_what_another_node_still_had_when_reading_went_on_is_no_gap(book: Database) -> None:
+async def test_ledgers_another_node_remembers_are_no_gap(book: Database) -> None:
     listener = ReconciliationDriver(book)
     teller = listener.teller
     teller.extent_told = Extent(1, 100)
@@ -94,7 +94,7 @@ async def circuit_breaker_is_open(book: Database) -> bool:
         return bool(await connection.scalar(text("SELECT is_open FROM circuit_breakers")))
 
 
-async def test_who_makes_a_treasury_send_nothing_stops_nobody(book: Database) -> None:
+async def test_a_transfer_of_nothing_stops_no_payment(book: Database) -> None:
     """
     The asset's contract asks no leave to spend nothing: `transfer_from` of 0 is anybody's to call, and
     tells of a transfer out of the treasury.
@@ -114,7 +114,7 @@ async def test_who_makes_a_treasury_send_nothing_stops_nobody(book: Database) ->
     assert await circuit_breaker_is_open(book)
 
 
-async def test_money_from_wherever_an_address_can_be_is_read(book: Database) -> None:
+async def test_transfers_between_every_kind_of_address_are_read(book: Database) -> None:
     """What a claimable balance held comes from an address longer than an account's."""
     listener = ReconciliationDriver(book)
     listener.teller.extent_told = Extent(1, 100)
@@ -128,7 +128,7 @@ async def test_money_from_wherever_an_address_can_be_is_read(book: Database) -> 
     assert kept["from_address"] == claimable
 
 
-async def test_thousands_of_breaks_at_once_are_all_found(book: Database) -> None:
+async def test_thousands_of_new_breaks_are_all_found(book: Database) -> None:
     """A treasury's seed is used by somebody in a hurry, or a node tells of nothing at all."""
     listener = ReconciliationDriver(book)
     listener.teller.extent_told = Extent(1, 100)
@@ -145,7 +145,7 @@ async def test_thousands_of_breaks_at_once_are_all_found(book: Database) -> None
     assert (again.new_breaks, again.open_breaks) == (0, MANY)
 
 
-async def test_what_was_read_of_one_network_is_not_continued_on_another(book: Database) -> None:
+async def test_the_cursor_of_one_network_is_not_used_on_another(book: Database) -> None:
     """The book is put on another network: its ledgers bear the same numbers, and tell of others."""
     listener = ReconciliationDriver(book)
     listener.teller.extent_told = Extent(1, 100)
@@ -162,7 +162,7 @@ async def test_what_was_read_of_one_network_is_not_continued_on_another(book: Da
     assert reading["ledger"] == 100
 
 
-async def test_what_an_earlier_agreement_paid_is_compared_with_its_own_treasuries(
+async def test_payments_of_an_earlier_agreement_are_compared_with_its_treasuries(
     book: Database,
 ) -> None:
     """Other treasuries are another agreement: what the old ones paid is still in the journal."""
@@ -180,7 +180,9 @@ async def test_what_an_earlier_agreement_paid_is_compared_with_its_own_treasurie
     assert (compared.new_breaks, compared.matched) == (0, 1)
 
 
-async def test_a_payment_of_a_ledger_that_never_was_is_missed(book: Database) -> None:
+async def test_a_payment_of_a_ledger_that_does_not_exist_is_missing_on_chain(
+    book: Database,
+) -> None:
     """It says that it was made in a ledger to come, and long before the newest that was read."""
     payment = await payment_owed(book)
     await confirmed(book, payment, HASH, 10**9)
@@ -199,7 +201,7 @@ async def test_a_payment_of_a_ledger_that_never_was_is_missed(book: Database) ->
     assert (await listener.compares()).new_breaks == 1
 
 
-async def test_each_of_those_netted_together_is_looked_at(book: Database) -> None:
+async def test_each_member_of_a_netted_transfer_is_compared(book: Database) -> None:
     """One transfer pays two; one of the two rows says that somebody else was paid."""
     first, second = await payment_owed(book), await payment_owed(book)
     for payment in (first, second):
@@ -237,7 +239,7 @@ async def test_each_of_those_netted_together_is_looked_at(book: Database) -> Non
     assert (await listener.compares()).new_breaks == 1
 
 
-async def test_a_slow_node_does_not_keep_what_is_there_waiting(
+async def test_a_slow_node_does_not_delay_the_comparison(
     book: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each page takes its time; what was read is compared, and the next run reads on."""
@@ -251,7 +253,7 @@ async def test_a_slow_node_does_not_keep_what_is_there_waiting(
     assert await listener.reads() == 60
 
 
-async def test_who_made_a_transfer_is_asked_of_an_index(book: Database) -> None:
+async def test_the_lookup_of_a_transfer_uses_an_index(book: Database) -> None:
     """Asked of all that was ever signed, once for each transfer, the answer came too late to be any."""
     asked = reconciliation.SUSPECTS.text
     scope = {"first_ledger": 1, "ledger": 100, "closed_at": None, "treasuries": [PAYER]}
@@ -261,7 +263,7 @@ async def test_who_made_a_transfer_is_asked_of_an_index(book: Database) -> None:
         assert "Seq Scan on envelopes" not in "\n".join(plan)
 
 
-async def test_a_large_book_is_given_the_time_it_takes(
+async def test_comparing_a_large_journal_has_no_statement_timeout(
     book: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The join reads everything, so it grows with the journal; no other statement may take as long."""

@@ -60,7 +60,7 @@ from tests.testkit.settlement.expired_envelopes import dead, parking, settle
 from tests.testkit.settlement.payment_factory import DETECTED, NOW, payment_owed
 
 
-async def test_whoever_had_a_hand_in_the_verdict_prepared_the_payment(
+async def test_everyone_with_a_hand_in_the_verdict_is_a_maker(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     outage_id, dispute_id = unique("HANDS"), unique("dsp")
@@ -89,7 +89,9 @@ async def test_whoever_had_a_hand_in_the_verdict_prepared_the_payment(
     assert (standing.payment, standing.approvers) == (payment, set())
 
 
-async def test_what_holds_a_channel_is_taken(api: httpx.AsyncClient, database: Database) -> None:
+async def test_a_payment_with_a_channel_is_being_signed(
+    api: httpx.AsyncClient, database: Database
+) -> None:
     payment = await payment_owed(database)
     async with database.transaction() as connection:
         ours = [channel.address for channel in await channels.list_all(connection)]
@@ -100,7 +102,7 @@ async def test_what_holds_a_channel_is_taken(api: httpx.AsyncClient, database: D
         assert not (await approvals.lock(connection, payment.id)).taken
 
 
-async def test_a_payment_held_with_dead_bytes_is_not_being_signed(
+async def test_a_payment_on_hold_with_an_expired_envelope_is_not_being_signed(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment, steps = await payment_owed(database), PaymentActivitiesImpl(database, rail)
@@ -117,7 +119,7 @@ async def test_a_payment_held_with_dead_bytes_is_not_being_signed(
     await settle(steps, payment, died)
 
 
-async def test_whoever_waits_for_a_payment_sees_the_channel_it_was_given_meanwhile(
+async def test_whoever_waits_for_the_lock_sees_the_channel_reserved_meanwhile(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment = await payment_owed(database)
@@ -153,7 +155,7 @@ async def blocked(database: Database, many: int) -> bool:
     return bool(waiting == many)
 
 
-async def test_who_lost_an_approval_since_leaves_before_the_signature(
+async def test_a_member_that_lost_an_approval_leaves_before_signing(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     """It was withdrawn while the payment waited for its batch: nobody but the gate has to know."""
@@ -194,7 +196,7 @@ class Voiding(SigningGate):
         return answer
 
 
-async def test_approvals_that_are_voided_before_the_channel_is_reserved_do_not_count(
+async def test_approvals_voided_before_the_reservation_do_not_count(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await payment_owed(database, "VOIDED")
@@ -208,7 +210,7 @@ async def test_approvals_that_are_voided_before_the_channel_is_reserved_do_not_c
         assert await attempts.get_reservation(connection, payment.id) is None
 
 
-async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like_any_other(
+async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """It can be signed again; while it is being signed for the first time it is too late."""

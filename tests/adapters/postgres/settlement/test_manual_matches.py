@@ -43,7 +43,7 @@ def listener(book: Database) -> ReconciliationDriver:
     return made
 
 
-async def test_a_transfer_under_its_number_is_known_by_what_it_is(
+async def test_a_transfer_with_the_number_of_a_payment_is_an_out_of_band_payment(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     payment, other = await payment_owed(book), await payment_owed(book)
@@ -55,7 +55,7 @@ async def test_a_transfer_under_its_number_is_known_by_what_it_is(
     assert await made_for(book, other) == []
 
 
-async def test_our_own_bytes_are_not_made_by_hand(
+async def test_our_own_envelopes_are_not_out_of_band(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     """Neither by their own name nor by that of the fee bump around them."""
@@ -73,7 +73,7 @@ async def test_our_own_bytes_are_not_made_by_hand(
     assert await made_for(book, payment) == []
 
 
-async def test_what_came_in_or_moved_nothing_is_no_payment(
+async def test_an_incoming_or_empty_transfer_is_no_payment(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     """A payee may send money back under the number it got, and anybody may move nothing."""
@@ -93,7 +93,7 @@ async def test_what_came_in_or_moved_nothing_is_no_payment(
     assert await made_for(book, payment) == []
 
 
-async def test_whoever_begins_an_attempt_and_whoever_adopts_see_each_other(
+async def test_a_reservation_and_a_manual_match_exclude_each_other(
     book: Database, listener: ReconciliationDriver, rail: Rail
 ) -> None:
     await know_channels(book, rail)
@@ -133,7 +133,7 @@ async def test_whoever_begins_an_attempt_and_whoever_adopts_see_each_other(
     assert (row["status"], rides) == ("confirmed", True)
 
 
-async def test_one_transfer_is_one_payment_for_ever(
+async def test_a_transfer_matches_one_payment_for_ever(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     payment, other = await payment_owed(book), await payment_owed(book)
@@ -158,7 +158,7 @@ async def test_one_transfer_is_one_payment_for_ever(
                 await connection.execute(text(statement))
 
 
-async def test_what_was_adopted_matches_the_chain(
+async def test_a_manually_matched_payment_is_no_break(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     payment = await payment_owed(book)
@@ -178,7 +178,7 @@ async def test_what_was_adopted_matches_the_chain(
         assert await invariants.check(connection, timedelta(days=36500)) == []
 
 
-async def test_a_transfer_that_is_known_to_be_something_else_stops_nothing(
+async def test_a_transfer_closed_as_something_else_blocks_nothing(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     payment = await payment_owed(book)
@@ -193,7 +193,7 @@ async def test_a_transfer_that_is_known_to_be_something_else_stops_nothing(
     assert await made_for(book, payment) == []
 
 
-async def test_of_two_transfers_by_hand_each_is_asked_about(
+async def test_each_of_two_out_of_band_transfers_needs_a_decision(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     """The second is a duplicate of the first, and closed as one."""

@@ -20,7 +20,7 @@ from tests.adapters.stellar.finality.sla_calls import calculator, carried, nodes
 from tests.testkit.reasons import answered
 
 
-async def test_a_busy_network_is_outbid_around_the_same_call(counter: LocalClient) -> None:
+async def test_a_higher_fee_is_bid_around_the_same_call(counter: LocalClient) -> None:
     call, made = await signed(counter), calculator(counter)
     fees, operator = await balances(counter)
     start_fault_plan(counter.network, [Fault("surge_fee", value=30_000)], 1)
@@ -54,7 +54,7 @@ async def balances(counter: LocalClient) -> list[int]:
     return [found[FEES.public_key], found[OPERATOR.public_key]]
 
 
-async def test_a_call_that_ledgers_pass_by_is_outbid(counter: LocalClient) -> None:
+async def test_a_call_left_out_of_ledgers_gets_a_higher_bid(counter: LocalClient) -> None:
     call, made = await signed(counter), calculator(counter)
     pending = answered("PENDING")
     for _ in range(LEDGERS_TO_A_RAISE - 1):
@@ -67,7 +67,7 @@ async def test_a_call_that_ledgers_pass_by_is_outbid(counter: LocalClient) -> No
     assert await made.raise_bid(higher, pending) is None
 
 
-async def test_a_call_is_not_outbid_beyond_the_cap(counter: LocalClient) -> None:
+async def test_a_bid_for_a_call_stays_below_the_cap(counter: LocalClient) -> None:
     made = SlaContract(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES, 1)
     with pytest.raises(Obstructed, match="raise STELLAR_FEE_CAP_STROOPS"):
         await made.sign_call("oA", Severity.HIGH, 5)

@@ -27,7 +27,7 @@ from tests.adapters.stellar.finality.conftest import ADMIN, OPENED, OPERATOR
 from tests.adapters.stellar.finality.sla_calls import calculator, carried, nodes, signed
 
 
-async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: LocalClient) -> None:
+async def test_our_own_ready_contract_is_accepted(counter: LocalClient) -> None:
     await calculator(counter).check()
 
 
@@ -42,7 +42,7 @@ async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: LocalClien
         (replace(OPENED, retention=None), "keeps up to 1000 results"),
     ],
 )
-async def test_a_contract_that_is_not_fit_is_refused_with_a_sentence(
+async def test_an_unfit_contract_is_refused_with_a_message(
     counter: LocalClient, book: contract_state.ContractState | None, sentence: str
 ) -> None:
     counter.deploy(book)
@@ -59,7 +59,7 @@ class Liar(SlaCalculator):
         return super().invoke(call)
 
 
-async def test_a_contract_that_hashes_otherwise_is_refused(counter: LocalClient) -> None:
+async def test_a_contract_with_another_hash_is_refused(counter: LocalClient) -> None:
     liar = Liar(instance_storage.derive_contract_id("liar"))
     counter.network.deploy(instance_storage.encode_instance(liar.contract, OPENED), liar)
     counter.contract = liar.contract
@@ -67,7 +67,7 @@ async def test_a_contract_that_hashes_otherwise_is_refused(counter: LocalClient)
         await calculator(counter).check()
 
 
-async def test_what_is_no_contract_is_refused(counter: LocalClient) -> None:
+async def test_a_missing_contract_is_refused(counter: LocalClient) -> None:
     with pytest.raises(ContractMismatch, match="not a contract id"):
         SlaContract(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR, FEES)
     counter.contract = instance_storage.derive_contract_id("never deployed")
@@ -75,7 +75,7 @@ async def test_what_is_no_contract_is_refused(counter: LocalClient) -> None:
         await calculator(counter).check()
 
 
-async def test_a_network_that_does_not_answer_is_asked_again(counter: LocalClient) -> None:
+async def test_an_unreachable_network_is_asked_again(counter: LocalClient) -> None:
     counter.network.faults.replace([Fault("node_down")], 1)
     with pytest.raises(ChainUnavailable):
         await calculator(counter).check()
@@ -83,7 +83,7 @@ async def test_a_network_that_does_not_answer_is_asked_again(counter: LocalClien
         await calculator(counter).sign_call("oA", Severity.HIGH, 5)
 
 
-async def test_a_call_is_answered_once_however_often_it_is_made(counter: LocalClient) -> None:
+async def test_a_repeated_call_is_answered_once(counter: LocalClient) -> None:
     call = await signed(counter)
     outcome = await carried(counter, call)
     assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, True)
@@ -93,7 +93,7 @@ async def test_a_call_is_answered_once_however_often_it_is_made(counter: LocalCl
     assert (await counter.view("get_stats"))["total_calculations"] == 1
 
 
-async def test_what_the_contract_remembers_is_told_apart_from_what_is_new(
+async def test_a_stored_result_is_distinguished_from_a_new_one(
     counter: LocalClient,
 ) -> None:
     await carried(counter, await signed(counter))
@@ -104,33 +104,33 @@ async def test_what_the_contract_remembers_is_told_apart_from_what_is_new(
 
 
 @pytest.mark.parametrize("kind", ["accept_then_timeout", "reset_after", "internal_error"])
-async def test_an_answer_that_never_came_proves_nothing(counter: LocalClient, kind: str) -> None:
+async def test_a_lost_answer_proves_nothing(counter: LocalClient, kind: str) -> None:
     call = await signed(counter)
     counter.network.faults.replace([Fault(kind, method="sendTransaction")], 1)
     assert (await carried(counter, call)).status is CallStatus.ANSWERED
 
 
-async def test_a_call_that_came_too_late_is_proven_dead(counter: LocalClient) -> None:
+async def test_an_expired_call_is_proven_expired(counter: LocalClient) -> None:
     call = await signed(counter)
     for _ in range(LEDGERS_TO_LIVE + 1):
         counter.network.close_ledger()
     assert (await carried(counter, call)).status is CallStatus.EXPIRED
 
 
-async def test_a_call_nobody_has_seen_is_open(counter: LocalClient) -> None:
+async def test_an_unseen_call_is_open(counter: LocalClient) -> None:
     call = await signed(counter)
     counter.network.faults.replace([Fault("node_down")], 1)
     outcome = await calculator(counter).watch(call, "UNKNOWN ChainUnavailable")
     assert (outcome.status, outcome.reason) == (CallStatus.OPEN, "cannot look: ChainUnavailable")
 
 
-async def test_a_sequence_that_something_else_consumed_is_lost(counter: LocalClient) -> None:
+async def test_a_call_whose_sequence_was_consumed_is_lost(counter: LocalClient) -> None:
     call = await signed(counter)
     await carried(counter, await signed(counter, "oB"))
     assert (await carried(counter, call)).status is CallStatus.LOST
 
 
-async def test_an_answer_in_the_ledger_that_cannot_be_read_is_said_to_be(
+async def test_an_unreadable_answer_in_the_ledger_is_reported(
     counter: LocalClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = await signed(counter)
@@ -144,7 +144,7 @@ async def test_an_answer_in_the_ledger_that_cannot_be_read_is_said_to_be(
         await signed(counter, "oB")  # and what is not yet signed is not paid for
 
 
-async def test_a_call_that_a_contract_refuses_in_a_ledger_failed(counter: LocalClient) -> None:
+async def test_a_call_refused_in_a_ledger_has_failed(counter: LocalClient) -> None:
     call = await signed(counter)
     await counter.call(
         "pause", scval.to_address(ADMIN.public_key), scval.to_string("now"), by=ADMIN
@@ -156,7 +156,7 @@ async def test_a_call_that_a_contract_refuses_in_a_ledger_failed(counter: LocalC
         await signed(counter)
 
 
-async def test_other_minutes_under_the_same_name_are_for_a_person(counter: LocalClient) -> None:
+async def test_other_minutes_under_the_same_name_need_a_person(counter: LocalClient) -> None:
     await carried(counter, await signed(counter))
     with pytest.raises(ContractRefused, match=r"from other minutes or terms \(#13\)"):
         await signed(counter, minutes=21)
@@ -187,7 +187,7 @@ def test_every_refusal_of_the_contract_has_a_meaning() -> None:
         ("the moon is full\nand more", ContractRefused, "refuses the call (the moon is full)"),
     ],
 )
-def test_what_a_trial_of_a_call_says_is_read(error: str, kind: type, sentence: str) -> None:
+def test_the_simulation_of_a_call_is_read(error: str, kind: type, sentence: str) -> None:
     refused = to_error("it", f"HostError: {error}" if error.startswith("Error") else error)
     assert type(refused) is kind
     assert str(refused).startswith("it refuses: ")
