@@ -39,16 +39,16 @@ from domain.settlement.batches import (
 )
 from domain.settlement.payments import Payment, PaymentStatus
 from tests.activities.settlement.test_circuit_breakers import close
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
-    gathered,
-    landed,
-    on_chain,
-    patiently,
-    states,
+    count_credits,
+    form_batch,
+    read_statuses,
+    run_until_accepted,
+    submit_batch,
 )
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
 
 FOREIGN = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
 LATER = NOW.replace(year=2100)
@@ -70,8 +70,8 @@ async def test_an_envelope_of_other_members_is_not_stored_for_a_batch_of_the_sam
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Signed, and before they are stored another run leaves all out and another batch is begun."""
-    lead_payment_id, gone, other = [await payment_owed(database, "NAME") for _ in range(3)]
-    steps, batch = await gathered(database, rail, CLASSIC, lead_payment_id, gone)
+    lead_payment_id, gone, other = [await owe_payment(database, "NAME") for _ in range(3)]
+    steps, batch = await form_batch(database, rail, CLASSIC, lead_payment_id, gone)
     sign, lives = rail.sign, PaymentActivitiesImpl(database, rail, batches_payments=True)
 
     async def overtaken(*asked: Any) -> Any:
@@ -83,13 +83,13 @@ async def test_an_envelope_of_other_members_is_not_stored_for_a_batch_of_the_sam
     monkeypatch.setattr(rail, "sign", overtaken)
     with pytest.raises(TryAgain):
         await steps.prepare_batch(batch)
-    await steps.confirm_batch(await landed(steps, batch))
-    assert await states(database, lead_payment_id, gone, other) == [
+    await steps.confirm_batch(await submit_batch(steps, batch))
+    assert await read_statuses(database, lead_payment_id, gone, other) == [
         ("confirmed", None),
         ("pending", None),
         ("confirmed", None),
     ]
-    assert await on_chain(stack, lead_payment_id, gone, other) == [1, 0, 1]
+    assert await count_credits(stack, lead_payment_id, gone, other) == [1, 0, 1]
 
 
 async def begun_anew(
@@ -123,7 +123,7 @@ async def begun_anew(
 async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment = await payment_owed(database, "STOPPED")
+    payment = await owe_payment(database, "STOPPED")
     steps = PaymentActivitiesImpl(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
@@ -135,7 +135,7 @@ async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
                 connection,
                 payment.id,
                 PaymentStatus.BLOCKED,
-                because("found late"),
+                make_reason("found late"),
                 attempt.max_ledger,
             )
 
@@ -148,7 +148,7 @@ async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
         stopping = asyncio.create_task(stop())
         await waits_for_a_lock(database, stopping)
     assert await stopping is False
-    assert await states(database, payment) == [("submitted", None)]
+    assert await read_statuses(database, payment) == [("submitted", None)]
 
 
 async def waits_for_a_lock(database: Database, task: "asyncio.Task[bool]") -> None:
@@ -167,20 +167,20 @@ async def test_a_blocked_payment_whose_envelope_lands_is_confirmed(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     """Whatever the book says of it: the chain has paid, and nothing keeps that from being booked."""
-    owed = [await payment_owed(database, "TRUTH") for _ in range(2)]
-    steps, batch = await gathered(database, rail, CLASSIC, *owed)
-    observed = await landed(steps, batch)
+    owed = [await owe_payment(database, "TRUTH") for _ in range(2)]
+    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
+    observed = await submit_batch(steps, batch)
     async with database.autocommit() as connection:
         late = {"reason_code": ReasonCode.PAYEE_MISSING, "status_reason": "late"}
         await payments.move(connection, owed[0].id, PaymentStatus.BLOCKED, **late)
     await steps.confirm_batch(observed)
-    assert await states(database, *owed) == [("confirmed", None)] * 2
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
 
 
 async def test_a_late_run_does_not_quarantine_a_released_channel(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment = await payment_owed(database, "RELEASED")
+    payment = await owe_payment(database, "RELEASED")
     steps = PaymentActivitiesImpl(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
@@ -200,7 +200,7 @@ async def test_a_late_run_does_not_quarantine_a_released_channel(
     assert await steps.quarantine_payment(observed) == []
     assert not await quarantined(database, attempt.channel)
     assert await steps.gate.circuit_breaker.reason() is None
-    assert [status for status, _ in await states(database, payment)] == ["pending"]
+    assert [status for status, _ in await read_statuses(database, payment)] == ["pending"]
 
 
 async def quarantined(database: Database, channel: str) -> bool:
@@ -216,9 +216,9 @@ async def test_remaining_members_get_no_quarantined_channel(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """Thought to be used by strangers, and then found to have failed by our own bytes."""
-    owed = [await payment_owed(database, "SURVIVOR") for _ in range(2)]
-    steps, batch = await gathered(database, rail, CLASSIC, *owed)
-    attempt = (await patiently(steps.prepare_batch, batch)).attempt
+    owed = [await owe_payment(database, "SURVIVOR") for _ in range(2)]
+    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
+    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
     assert attempt is not None
     await steps.quarantine_batch(ObservedBatch(batch, attempt, FOREIGN, NOW))
     failed = Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")
@@ -238,8 +238,8 @@ async def test_remaining_members_get_no_quarantined_channel(
 async def test_a_batch_under_way_goes_on_whatever_the_settings_are(
     api: httpx.AsyncClient, database: Database, rail: Rail, plan: Plan
 ) -> None:
-    payment = await payment_owed(database, "SETTINGS")
-    _, batch = await gathered(database, rail, CLASSIC, payment)
+    payment = await owe_payment(database, "SETTINGS")
+    _, batch = await form_batch(database, rail, CLASSIC, payment)
     steps = BatchActivitiesImpl(database, rail, plan)
     found = await ActivityEnvironment().run(steps.form_batches, FormBatchesInput(first=True))
     assert found is not None
@@ -247,5 +247,5 @@ async def test_a_batch_under_way_goes_on_whatever_the_settings_are(
     if not plan.batches_payments:
         again = await ActivityEnvironment().run(steps.form_batches, FormBatchesInput(first=False))
         assert again is None
-    await steps.confirm_batch(await landed(steps, batch))
-    assert await states(database, payment) == [("confirmed", None)]
+    await steps.confirm_batch(await submit_batch(steps, batch))
+    assert await read_statuses(database, payment) == [("confirmed", None)]

@@ -46,7 +46,7 @@ from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOuta
 from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import unique
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
@@ -247,7 +247,7 @@ async def test_a_quarantined_payment_proven_paid_is_confirmed(
     await steps.submit_payment(attempt)
     async with database.autocommit() as connection:
         assert await payments.stop(
-            connection, payment.id, PaymentStatus.QUARANTINED, because("unknown bytes")
+            connection, payment.id, PaymentStatus.QUARANTINED, make_reason("unknown bytes")
         )
     observation = await steps.observe_payment(attempt)
     receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))

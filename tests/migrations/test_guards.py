@@ -25,9 +25,9 @@ from tests.testkit import stacks
 from tests.testkit.accounting.break_factory import tamper
 from tests.testkit.accounting.fake_chain_history import (
     ReconciliationDriver,
-    confirmed,
+    store_confirmation,
 )
-from tests.testkit.settlement.payment_factory import payment_owed
+from tests.testkit.settlement.payment_factory import owe_payment
 
 HASH = "aa" * 32
 
@@ -36,7 +36,7 @@ HASH = "aa" * 32
 async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
     """A book with one payment that was made, and all that proves it."""
     async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
-        payment = await payment_owed(database)
+        payment = await owe_payment(database)
         await tamper(
             database,
             "INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)"
@@ -53,7 +53,7 @@ async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
             " last_seen_at, status, closed_at, closed_by, note, adjustment)"
             " VALUES ('brk', 'unexpected_outflow', 'x', 'x', 0, 1, now(), now(), 'closed', now(), 'ada', 'x', 'none')",
         )
-        await confirmed(database, payment, HASH, 7)
+        await store_confirmation(database, payment, HASH, 7)
         yield database, payment
 
 
@@ -101,7 +101,7 @@ async def test_the_proof_of_a_payment_cannot_be_changed(
 
 async def test_the_payee_of_a_posted_debt_cannot_be_changed(paid: tuple[Database, Payment]) -> None:
     """Before anything was signed, when no entry would yet refuse it."""
-    owed = await payment_owed(paid[0])
+    owed = await owe_payment(paid[0])
     with pytest.raises(IntegrityError, match="never changed"):
         await write(paid[0], f"UPDATE payments SET to_address = 'GTHIEF' WHERE id = '{owed.id}'")
 
@@ -159,7 +159,7 @@ async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_o
     paid: tuple[Database, Payment],
 ) -> None:
     database, payment = paid
-    owed, other = await payment_owed(database), await payment_owed(database)
+    owed, other = await owe_payment(database), await owe_payment(database)
     back = make_reversal(make_accrual(owed))
     settled = make_settlement(payment, HASH)
     wrong = [
@@ -187,8 +187,8 @@ async def gapped(stack: Stack) -> AsyncIterator[Database]:
     async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         listener = ReconciliationDriver(database)
         for extent in (Extent(5, 100), Extent(200, 300)):
-            listener.teller.extent_told = extent
-            await listener.reads()
+            listener.fake_history.known_extent = extent
+            await listener.read_chain()
         yield database
 
 

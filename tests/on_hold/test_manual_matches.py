@@ -15,11 +15,11 @@ from devstack.environment.stack import Stack
 from tests.testkit.accounting.break_factory import TreasuryIntruder
 from tests.testkit.api_client import eventually, lifecycle
 from tests.testkit.settlement.approval_client import (
-    BREAKER,
-    approve,
-    moved,
-    outage,
-    payment_of,
+    CIRCUIT_BREAKER,
+    approve_payment,
+    count_transfers,
+    declare_resolved_outage,
+    wait_for_payment,
 )
 from tests.testkit.settlement.payment_factory import open_rail
 
@@ -45,7 +45,7 @@ async def break_of(admin: httpx.AsyncClient, payment: dict[str, Any]) -> dict[st
 
     seen = await eventually(found, "the out-of-band transfer is found", 60)
     closing = {"action": "close", "reason": "it was sent by hand, on purpose"}
-    (await admin.post(BREAKER, json=closing)).raise_for_status()
+    (await admin.post(CIRCUIT_BREAKER, json=closing)).raise_for_status()
     return seen
 
 
@@ -74,8 +74,8 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
 ) -> None:
     admin = people["admin"]
-    outage_id = await outage(people["kim"], ABOVE_THE_CAP)
-    payment = await payment_of(admin, outage_id, "on_hold")
+    outage_id = await declare_resolved_outage(people["kim"], ABOVE_THE_CAP)
+    payment = await wait_for_payment(admin, outage_id, "on_hold")
     assert payment["status_reason"].endswith("or settle it outside of the engine")
     hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]))
     seen = await break_of(admin, payment)
@@ -97,8 +97,8 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     again = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
     assert again.json() == adopted.json() == (await admin.get(manual_match)).json()
 
-    assert (await moved(limited))[payment["number"]] == 1
-    paid = await payment_of(admin, outage_id, "confirmed")
+    assert (await count_transfers(limited))[payment["number"]] == 1
+    paid = await wait_for_payment(admin, outage_id, "confirmed")
     assert paid["transaction_hash"] == hash_
     assert await standing(limited, payment["id"]) == (
         f"Paid: 5200 USDC reached {payment['to_address']} in ledger {adopted.json()['ledger']}, "
@@ -114,17 +114,17 @@ async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
     limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
 ) -> None:
     admin = people["admin"]
-    outage_id = await outage(people["kim"], ABOVE_APPROVAL)
-    payment = await payment_of(admin, outage_id, "on_hold")
+    outage_id = await declare_resolved_outage(people["kim"], ABOVE_APPROVAL)
+    payment = await wait_for_payment(admin, outage_id, "on_hold")
     hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]) - 1)
     seen = await break_of(admin, payment)
     for name in ("ada", "bob"):
-        assert (await approve(people[name], payment["id"])).status_code == 201
+        assert (await approve_payment(people[name], payment["id"])).status_code == 201
 
     # It may go by every limit, and does not: it may have been paid.
-    stopped = await payment_of(admin, outage_id, "blocked")
+    stopped = await wait_for_payment(admin, outage_id, "blocked")
     assert stopped["status_reason"].startswith(f"transaction {hash_} carries its number")
-    assert (await moved(limited))[payment["number"]] == 1
+    assert (await count_transfers(limited))[payment["number"]] == 1
     refused = await admin.post(
         f"/payments/{payment['id']}/manual-match",
         json={"transaction_hash": hash_, "note": "nearly"},
@@ -135,5 +135,5 @@ async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
     closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=SUSPENSE)
     assert closed.status_code == 200, closed.text
     await lifecycle(admin, outage_id, "closed", 60)
-    assert (await moved(limited))[payment["number"]] == 2
+    assert (await count_transfers(limited))[payment["number"]] == 2
     assert await broken(limited) == []

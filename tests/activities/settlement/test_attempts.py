@@ -22,14 +22,18 @@ from domain.settlement.batches import ObservedBatch
 from domain.settlement.payments import PaymentStatus
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
-    gathered,
-    keys_of,
-    on_chain,
-    patiently,
-    states,
+    count_credits,
+    form_batch,
+    read_statuses,
+    run_until_accepted,
+    select_keys,
 )
-from tests.testkit.settlement.expired_envelopes import dead, parking, settle
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.expired_envelopes import (
+    let_expire,
+    make_block_input,
+    settle_after_expiry,
+)
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
 
 Patch = pytest.MonkeyPatch
 
@@ -38,35 +42,35 @@ async def test_only_channels_with_a_known_key_are_taken(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     """The book knows more of them as free: those of a seed that was replaced, or of a larger count."""
-    first, second, third = [await payment_owed(database, "HELD-KEYS") for _ in range(3)]
+    first, second, third = [await owe_payment(database, "HELD-KEYS") for _ in range(3)]
     steps = PaymentActivitiesImpl(database, rail)
     used = (await steps.prepare_payment(first)).attempt
     assert used is not None
-    await settle(steps, first, used)
+    await settle_after_expiry(steps, first, used)
     # Any other would have its turn before the one that was used last.
-    monkeypatch.setattr(rail, "keys", keys_of(rail, only=used.channel))
+    monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.channel))
     attempt = (await steps.prepare_payment(second)).attempt
     assert attempt is not None
     assert attempt.channel == used.channel
     waiting = await steps.prepare_payment(third)
     assert (waiting.attempt, waiting.queued) == (None, True)
-    await settle(steps, second, attempt)
-    await settle(steps, third, replace(attempt, sequence=attempt.sequence + 1))
+    await settle_after_expiry(steps, second, attempt)
+    await settle_after_expiry(steps, third, replace(attempt, sequence=attempt.sequence + 1))
 
 
 async def test_an_envelope_on_a_channel_without_a_key_is_observed_to_its_end(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
-    payment = await payment_owed(database, "KEY-GONE")
+    payment = await owe_payment(database, "KEY-GONE")
     steps = PaymentActivitiesImpl(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
-    monkeypatch.setattr(rail, "keys", keys_of(rail, without=attempt.channel))
+    monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
     assert await steps.prepare_payment(payment) == PreparePaymentResult(
         replace(attempt, resumed=True)
     )
-    await settle(steps, payment, attempt)
-    assert await on_chain(stack, payment) == [1]
+    await settle_after_expiry(steps, payment, attempt)
+    assert await count_credits(stack, payment) == [1]
 
 
 async def test_a_payment_that_needs_a_missing_key_is_blocked_until_the_key_is_back(
@@ -76,41 +80,41 @@ async def test_a_payment_that_needs_a_missing_key_is_blocked_until_the_key_is_ba
     monkeypatch: Patch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    payment = await payment_owed(database, "KEY-NEEDED")
+    payment = await owe_payment(database, "KEY-NEEDED")
     steps = PaymentActivitiesImpl(database, rail)
-    died = await dead(rail, steps, payment)
-    monkeypatch.setattr(rail, "keys", keys_of(rail, without=died.channel))
+    died = await let_expire(rail, steps, payment)
+    monkeypatch.setattr(rail, "keys", select_keys(rail, without=died.channel))
     why = await steps.prepare_payment(payment)
     assert (why.attempt, why.dead_after) == (None, died.max_ledger)
     assert f"the settlement worker has no signing seed for channel {died.channel}" in why.why
     assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in why.why
     assert f"ALARM: {why.why}" in caplog.text
-    await steps.block_payment(parking(payment, why, PaymentStatus.BLOCKED))
-    assert await states(database, payment) == [("blocked", why.why)]
+    await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
+    assert await read_statuses(database, payment) == [("blocked", why.why)]
     monkeypatch.undo()
-    await settle(steps, payment, died)
+    await settle_after_expiry(steps, payment, died)
 
 
 async def test_an_unsigned_reservation_is_released_when_the_channel_key_is_missing(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
-    payment = await payment_owed(database, "KEY-UNUSED")
+    payment = await owe_payment(database, "KEY-UNUSED")
     steps = PaymentActivitiesImpl(database, rail)
     async with database.autocommit() as connection:
         held = await reservations.reserve(connection, payment.id, rail.channels)
     assert held is not None
-    monkeypatch.setattr(rail, "keys", keys_of(rail, without=held.channel))
+    monkeypatch.setattr(rail, "keys", select_keys(rail, without=held.channel))
     assert "STELLAR_CHANNELS" in (await steps.prepare_payment(payment)).why
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
     assert attempt.channel != held.channel
-    await settle(steps, payment, attempt)
+    await settle_after_expiry(steps, payment, attempt)
 
 
 async def test_a_treasury_without_a_key_pays_nothing(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
-    payment = await payment_owed(database, "KEY-OTHER")
+    payment = await owe_payment(database, "KEY-OTHER")
     steps = PaymentActivitiesImpl(database, rail)
     another = {treasury: Keypair.random() for treasury in rail.keys.treasuries}
     monkeypatch.setattr(rail, "keys", replace(rail.keys, treasuries=another))
@@ -124,22 +128,22 @@ async def test_a_treasury_without_a_key_pays_nothing(
     monkeypatch.undo()
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
-    await settle(steps, payment, attempt)
+    await settle_after_expiry(steps, payment, attempt)
 
 
 async def test_an_unrecorded_send_that_lands_confirms_the_batch(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
-    owed = [await payment_owed(database, "UNNOTED", minutes) for minutes in (5, 25)]
-    steps, batch = await gathered(database, rail, CLASSIC, *owed)
-    attempt = (await patiently(steps.prepare_batch, batch)).attempt
+    owed = [await owe_payment(database, "UNNOTED", minutes) for minutes in (5, 25)]
+    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
+    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
     assert attempt is not None
     await rail.send(attempt.envelope_xdr)
     seen = await steps.observe_payment(attempt)
     assert seen.outcome is AttemptOutcome.SUCCEEDED
     await steps.confirm_batch(ObservedBatch(batch, attempt, seen, NOW))
-    assert await states(database, *owed) == [("confirmed", None)] * 2
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
     lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
     for payment in owed:
         receipt = (await lives.prepare_payment(payment)).receipt

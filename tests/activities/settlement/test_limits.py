@@ -25,7 +25,7 @@ from domain.settlement.approvals import Approval, digest
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
 from services.settlement.approvals.void_approvals import void_approvals_within
-from tests.testkit.settlement.payment_factory import ASKER, NOW, payment_owed
+from tests.testkit.settlement.payment_factory import ASKER, NOW, owe_payment
 
 MAKER, ADA, BOB = ASKER.actor, "ada", "bob"
 DAYS = iter(range(1, 1000))
@@ -46,7 +46,7 @@ def another_day() -> datetime:
 
 async def owed(database: Database, minutes: int = 5) -> Payment:
     """A payment that no workflow is about to make: by default a reward of 1500 USDC."""
-    return await payment_owed(database, "GATE", minutes)
+    return await owe_payment(database, "GATE", minutes)
 
 
 async def approved(database: Database, payment: Payment, approver: str, maker: str = MAKER) -> None:

@@ -36,7 +36,7 @@ from tests.testkit.settlement.payment_factory import (
     ASKER,
     DETECTED,
     NOW,
-    judged,
+    judge_outage,
 )
 
 BOOKED = text(
@@ -75,7 +75,7 @@ async def test_a_verdict_is_accrued_when_judged_and_reversed_when_replaced(
     database: Database,
 ) -> None:
     outage_id = unique("ACCRUED")
-    await judged(database, outage_id, 25)
+    await judge_outage(database, outage_id, 25)
     owed = 1000 * 10**7
     first = [("accrual", "expense:penalty", owed), ("accrual", "payable", -owed)]
     assert accounts(await booked(database, outage_id, 1)) == first
@@ -136,7 +136,7 @@ async def _thrice(step: Callable[[Any], Awaitable[Any]], message: Any) -> None:
 
 async def test_a_rejected_dispute_leaves_the_accrual(database: Database) -> None:
     outage_id = unique("STANDS")
-    await judged(database, outage_id, 25)
+    await judge_outage(database, outage_id, 25)
     before = await booked(database, outage_id, 1)
     steps = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
@@ -150,7 +150,7 @@ async def test_a_payout_address_changed_meanwhile_is_owed_instead(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outage_id = unique("MOVED")
-    steps = await judged(database, outage_id, 25)
+    steps = await judge_outage(database, outage_id, 25)
     ((_, expense, owed), (_, old_payee, _)) = await booked(database, outage_id, 1)
 
     async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
@@ -180,7 +180,7 @@ async def test_a_verdict_without_an_accrual_is_accrued_when_owed(
     outage_id = unique("OLDER")
     with monkeypatch.context() as patch:
         patch.setattr(journal, "accrue", unknown)
-        steps = await judged(database, outage_id, 25)
+        steps = await judge_outage(database, outage_id, 25)
     assert await booked(database, outage_id, 1) == []
     await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
     assert [kind for kind, *_ in await booked(database, outage_id, 1)] == ["accrual"] * 2

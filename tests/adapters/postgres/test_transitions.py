@@ -28,7 +28,7 @@ from domain.reasons import ReasonCode
 from domain.settlement.manual_matches import MATCHABLE
 from domain.settlement.payments import SENT, STOPPED, PaymentStatus
 from domain.sla.attestations import AttestationStatus
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 
 ROOT = Path(__file__).parents[3]
 PRODUCTION = ("api", "workflows", "activities", "worker", "domain", "adapters", "cli", "migrations")
@@ -72,7 +72,7 @@ def _fitting(machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
         return proof | read | {"attested_at": sa.func.now(), "problem": None}
     if machine is not transitions.PAYMENTS:
         return {}
-    reason = because("the payee has no trustline", ReasonCode.PAYEE_NO_TRUSTLINE)
+    reason = make_reason("the payee has no trustline", ReasonCode.PAYEE_NO_TRUSTLINE)
     stopped, paid = status in STOPPED, status is PaymentStatus.CONFIRMED
     return {
         "reason_code": reason.code if stopped else None,

@@ -83,17 +83,18 @@ def test_the_terms_hash_does_not_depend_on_order() -> None:
 
 
 def test_every_published_hash_is_reproduced() -> None:
-    published = sla_vectors.vectors("config_hash")
+    published = sla_vectors.list_vectors("config_hash")
     assert len(published) >= 22
     for vector in published:
         terms = {
-            Severity(name): sla_vectors.terms(each) for name, each in vector["configs"].items()
+            Severity(name): sla_vectors.parse_terms(each)
+            for name, each in vector["configs"].items()
         }
         assert str(terms_hash(terms)) == vector["config_version_hash"], vector["id"]
 
 
 def test_every_published_validation_is_reproduced() -> None:
-    published = sla_vectors.vectors("validate")
+    published = sla_vectors.list_vectors("validate")
     assert len(published) >= 69
     for vector in published:
         assert _verdict_on(vector) == vector["expected_error"], vector["id"]
@@ -101,8 +102,8 @@ def test_every_published_validation_is_reproduced() -> None:
 
 def _verdict_on(vector: dict[str, Any]) -> dict[str, Any] | None:
     custom = vector["scope"] == "custom"
-    code = _code(vector["severity"], sla_vectors.terms(vector), custom=custom)
-    names = sla_vectors.read()["meta"]["errors"]
+    code = _code(vector["severity"], sla_vectors.parse_terms(vector), custom=custom)
+    names = sla_vectors.read_vectors()["meta"]["errors"]
     return None if code is None else {"code": code, "name": names[str(code)]}
 
 

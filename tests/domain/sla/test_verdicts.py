@@ -144,7 +144,7 @@ def test_an_amount_beyond_64_bits_is_refused() -> None:
 
 @pytest.fixture
 def published(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    return sla_vectors.vectors(request.param)
+    return sla_vectors.list_vectors(request.param)
 
 
 @pytest.mark.parametrize("published", ["compute"], indirect=True)
@@ -156,7 +156,9 @@ def test_every_published_vector_is_reproduced(published: list[dict[str, Any]]) -
 
 def _outcome(vector: dict[str, Any]) -> tuple[dict[str, Any] | None, int | None]:
     try:
-        return _in_words(judge(sla_vectors.terms(vector["config"]), vector["mttr_minutes"])), None
+        return _in_words(
+            judge(sla_vectors.parse_terms(vector["config"]), vector["mttr_minutes"])
+        ), None
     except (PenaltyOverflow, RewardOverflow) as refusal:
         return None, refusal.contract_code
 

@@ -20,9 +20,18 @@ from domain.settlement.payments import PaymentStatus
 from tests.testkit import stacks
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
 from tests.testkit.settlement.batch_factory import CLASSIC, NETTED
-from tests.testkit.settlement.expired_envelopes import dead, parking, settle
-from tests.testkit.settlement.out_of_band import THEIRS, know_channels, made_for, sent
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.expired_envelopes import (
+    let_expire,
+    make_block_input,
+    settle_after_expiry,
+)
+from tests.testkit.settlement.out_of_band import (
+    THEIRS,
+    list_out_of_band,
+    send_out_of_band,
+    store_channels,
+)
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
 
 LATER = NOW.replace(year=2100)
 
@@ -36,17 +45,17 @@ async def book(stack: Stack) -> AsyncIterator[Database]:
 @pytest.fixture
 def listener(book: Database) -> ReconciliationDriver:
     made = ReconciliationDriver(book)
-    made.teller.extent_told = Extent(1, 1000)
+    made.fake_history.known_extent = Extent(1, 1000)
     return made
 
 
 async def test_nothing_is_signed_beside_an_out_of_band_payment(
     book: Database, listener: ReconciliationDriver, rail: Rail
 ) -> None:
-    payment, steps = await payment_owed(book), PaymentActivitiesImpl(book, rail)
-    await know_channels(book, rail)
-    await sent(listener, payment)
-    (made,) = await made_for(book, payment)
+    payment, steps = await owe_payment(book), PaymentActivitiesImpl(book, rail)
+    await store_channels(book, rail)
+    await send_out_of_band(listener, payment)
+    (made,) = await list_out_of_band(book, payment)
     for _ in range(2):
         assert await steps.prepare_payment(payment) == PreparePaymentResult(None, made.obstacle)
     async with book.autocommit() as connection:
@@ -58,21 +67,21 @@ async def test_nothing_is_signed_beside_an_out_of_band_payment(
 async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
     book: Database, listener: ReconciliationDriver, rail: Rail, plan: Plan
 ) -> None:
-    await know_channels(book, rail)
-    owed = [await payment_owed(book), await payment_owed(book, minutes=5)]
+    await store_channels(book, rail)
+    owed = [await owe_payment(book), await owe_payment(book, minutes=5)]
     alone = PaymentActivitiesImpl(book, rail, batches_payments=True)
     for payment in owed:
         assert (await alone.prepare_payment(payment)).in_batch
     async with book.transaction() as connection:
         batch = await batches.form_batch(connection, plan, LATER, rail.channels)
     assert batch is not None
-    await sent(listener, owed[0])
+    await send_out_of_band(listener, owed[0])
     # The scratch book's payees do not exist on the chain: whoever is at fault for that is not asked here.
     steps = BatchActivitiesImpl(book, rail, plan)
     steps.rail = Untroubled(rail)  # type: ignore[assignment]
     with pytest.raises(TryAgain, match="goes on without 1 payments"):
         await steps.prepare_batch(batch)
-    (made,) = await made_for(book, owed[0])
+    (made,) = await list_out_of_band(book, owed[0])
     # Its own life finds out why, and it is not made ready again.
     assert await alone.prepare_payment(owed[0]) == PreparePaymentResult(None, made.obstacle)
 
@@ -91,8 +100,8 @@ async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment
     database: Database, rail: Rail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the real chain: its channel is kept for the void that follows."""
-    payment, steps = await payment_owed(database), PaymentActivitiesImpl(database, rail)
-    died = await dead(rail, steps, payment)
+    payment, steps = await owe_payment(database), PaymentActivitiesImpl(database, rail)
+    died = await let_expire(rail, steps, payment)
     made = OutOfBandTransfer(
         *(payment.id, payment.number, "9", "transfer", THEIRS, 1, NOW),
         *(payment.from_address, payment.to_address, payment.amount_stroops, False),
@@ -105,6 +114,6 @@ async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment
         patch.setattr(steps.gate, "find_out_of_band", find_out_of_band)
         why = await steps.prepare_payment(payment)
         assert why == PreparePaymentResult(None, made.obstacle, dead_after=died.max_ledger)
-        await steps.block_payment(parking(payment, why, PaymentStatus.BLOCKED))
+        await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
     # Had it been something else, the payment goes on where it stopped.
-    await settle(steps, payment, died)
+    await settle_after_expiry(steps, payment, died)

@@ -6,26 +6,30 @@ from adapters.stellar.rail import Rail
 from domain.accounting.reconciliation import Extent
 from domain.settlement.manual_matches import OutOfBandTransfer
 from domain.settlement.payments import Payment
-from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, told
+from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, make_transfer
 
 THEIRS = "bb" * 32
 
 
-async def sent(listener: ReconciliationDriver, payment: Payment, hash_: str = THEIRS) -> None:
+async def send_out_of_band(
+    listener: ReconciliationDriver, payment: Payment, hash_: str = THEIRS
+) -> None:
     """Somebody sends what a payment owes, and reconciliation reads it."""
     to, stroops = payment.to_address, payment.amount_stroops
-    listener.teller.transfers = [
-        told(hash_, listener.teller.extent_told.latest + 500, payment.number, stroops, to)
+    listener.fake_history.transfers = [
+        make_transfer(
+            hash_, listener.fake_history.known_extent.latest + 500, payment.number, stroops, to
+        )
     ]
-    listener.teller.extent_told = Extent(1, listener.teller.extent_told.latest + 1000)
-    await listener.reads()
+    listener.fake_history.known_extent = Extent(1, listener.fake_history.known_extent.latest + 1000)
+    await listener.read_chain()
 
 
-async def made_for(book: Database, payment: Payment) -> list[OutOfBandTransfer]:
+async def list_out_of_band(book: Database, payment: Payment) -> list[OutOfBandTransfer]:
     async with book.autocommit() as connection:
         return await manual_matches.find_out_of_band(connection, [payment.id])
 
 
-async def know_channels(book: Database, rail: Rail) -> None:
+async def store_channels(book: Database, rail: Rail) -> None:
     async with book.transaction() as connection:
         await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))

@@ -28,10 +28,10 @@ from tests.testkit.accounting.fake_chain_history import (
     PAYER,
     FakeChainHistory,
     ReconciliationDriver,
-    confirmed,
-    told,
+    make_transfer,
+    store_confirmation,
 )
-from tests.testkit.settlement.payment_factory import payment_owed
+from tests.testkit.settlement.payment_factory import owe_payment
 
 HASH, PAYEE = "dd" * 32, "GBENEFICIARY"
 MANY = 6_000
@@ -60,27 +60,27 @@ async def test_a_gap_that_grew_is_reported_in_full(
 ) -> None:
     """What lies between is neither read nor lost otherwise, and would count as seen to be empty."""
     listener = ReconciliationDriver(book)
-    teller = listener.teller
-    teller.extent_told = Extent(1, 100)
-    assert await listener.reads() == 100
-    teller.extent_told, teller.silent = Extent(500, 600), True
+    teller = listener.fake_history
+    teller.known_extent = Extent(1, 100)
+    assert await listener.read_chain() == 100
+    teller.known_extent, teller.unavailable = Extent(500, 600), True
     with pytest.raises(ChainUnavailable):
-        await listener.reads()
-    teller.extent_told, teller.silent = Extent(520, 620), False
-    assert await listener.reads() == 620
+        await listener.read_chain()
+    teller.known_extent, teller.unavailable = Extent(520, 620), False
+    assert await listener.read_chain() == 620
     assert await gaps(book) == [Gap(101, 519)]
 
 
 async def test_ledgers_another_node_remembers_are_no_gap(book: Database) -> None:
     listener = ReconciliationDriver(book)
-    teller = listener.teller
-    teller.extent_told = Extent(1, 100)
-    await listener.reads()
-    teller.extent_told, teller.silent = Extent(500, 600), True
+    teller = listener.fake_history
+    teller.known_extent = Extent(1, 100)
+    await listener.read_chain()
+    teller.known_extent, teller.unavailable = Extent(500, 600), True
     with pytest.raises(ChainUnavailable):
-        await listener.reads()
-    teller.extent_told, teller.silent = Extent(1, 610), False
-    assert await listener.reads() == 610
+        await listener.read_chain()
+    teller.known_extent, teller.unavailable = Extent(1, 610), False
+    assert await listener.read_chain() == 610
     assert await gaps(book) == []
 
 
@@ -100,29 +100,29 @@ async def test_a_transfer_of_nothing_stops_no_payment(book: Database) -> None:
     tells of a transfer out of the treasury.
     """
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
-    nothing = told("aa" * 32, 50, None, 0, "GSTRANGER")
-    listener.teller.transfers += [nothing, replace(nothing, position="burn", kind="burn")]
-    await listener.reads()
-    compared = await listener.compares()
+    listener.fake_history.known_extent = Extent(1, 100)
+    nothing = make_transfer("aa" * 32, 50, None, 0, "GSTRANGER")
+    listener.fake_history.transfers += [nothing, replace(nothing, position="burn", kind="burn")]
+    await listener.read_chain()
+    compared = await listener.compare_journal()
     assert (compared.new_breaks, compared.matched) == (0, 0)
     assert not await circuit_breaker_is_open(book)
-    listener.teller.transfers.append(told("bb" * 32, 101, None, 1, "GSTRANGER"))
-    listener.teller.extent_told = Extent(1, 101)
-    await listener.reads()
-    assert (await listener.compares()).new_breaks == 1
+    listener.fake_history.transfers.append(make_transfer("bb" * 32, 101, None, 1, "GSTRANGER"))
+    listener.fake_history.known_extent = Extent(1, 101)
+    await listener.read_chain()
+    assert (await listener.compare_journal()).new_breaks == 1
     assert await circuit_breaker_is_open(book)
 
 
 async def test_transfers_between_every_kind_of_address_are_read(book: Database) -> None:
     """What a claimable balance held comes from an address longer than an account's."""
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
+    listener.fake_history.known_extent = Extent(1, 100)
     claimable = StrKey.encode_claimable_balance(bytes(33))
-    listener.teller.transfers.append(
-        replace(told("aa" * 32, 50, None, 7, PAYER), from_address=claimable)
+    listener.fake_history.transfers.append(
+        replace(make_transfer("aa" * 32, 50, None, 7, PAYER), from_address=claimable)
     )
-    assert await listener.reads() == 100
+    assert await listener.read_chain() == 100
     async with book.autocommit() as connection:
         (kept,) = await reconciliation.list_transfers(connection)
     assert kept["from_address"] == claimable
@@ -131,14 +131,14 @@ async def test_transfers_between_every_kind_of_address_are_read(book: Database) 
 async def test_thousands_of_new_breaks_are_all_found(book: Database) -> None:
     """A treasury's seed is used by somebody in a hurry, or a node tells of nothing at all."""
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
-    listener.teller.transfers += [
-        told(f"{n:064x}"[::-1], 50, None, 1 + n, "GSTRANGER") for n in range(MANY)
+    listener.fake_history.known_extent = Extent(1, 100)
+    listener.fake_history.transfers += [
+        make_transfer(f"{n:064x}"[::-1], 50, None, 1 + n, "GSTRANGER") for n in range(MANY)
     ]
     async with book.transaction() as connection:
         await connection.execute(SUBSCRIBED)
-    await listener.reads()
-    first, again = await listener.compares(), await listener.compares()
+    await listener.read_chain()
+    first, again = await listener.compare_journal(), await listener.compare_journal()
     # One run can begin so many lives, and answer with so many names.
     assert len(first.deliveries) == len(again.deliveries) == webhooks.DISPATCHED_MAX
     assert (first.new_breaks, first.open_breaks) == (MANY, MANY)
@@ -148,14 +148,14 @@ async def test_thousands_of_new_breaks_are_all_found(book: Database) -> None:
 async def test_the_cursor_of_one_network_is_not_used_on_another(book: Database) -> None:
     """The book is put on another network: its ledgers bear the same numbers, and tell of others."""
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
-    await listener.reads()
+    listener.fake_history.known_extent = Extent(1, 100)
+    await listener.read_chain()
     stranger = ReconciliationDriver(book, FakeChainHistory("another network"))
-    stranger.teller.extent_told = Extent(1, 900)
+    stranger.fake_history.known_extent = Extent(1, 900)
     with pytest.raises(
         ChainMismatch, match="the transfers read are of network 'a network of this test'"
     ):
-        await stranger.reads()
+        await stranger.read_chain()
     async with book.autocommit() as connection:
         reading = await reconciliation.get_cursor(connection)
     assert reading is not None
@@ -169,14 +169,14 @@ async def test_payments_of_an_earlier_agreement_are_compared_with_its_treasuries
     async with book.transaction() as connection:
         older = Agreement("older", "GOLDBOND", "GOLDPOOL", "GPROVIDER", PAYEE)
         await add_agreement(connection, older)
-    payment = await payment_owed(book, from_address="GOLDBOND")
-    await confirmed(book, payment, HASH, 50)
+    payment = await owe_payment(book, from_address="GOLDBOND")
+    await store_confirmation(book, payment, HASH, 50)
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
-    sent = told(HASH, 50, payment.number, payment.amount_stroops, PAYEE)
-    listener.teller.transfers.append(replace(sent, from_address="GOLDBOND"))
-    await listener.reads()
-    compared = await listener.compares()
+    listener.fake_history.known_extent = Extent(1, 100)
+    sent = make_transfer(HASH, 50, payment.number, payment.amount_stroops, PAYEE)
+    listener.fake_history.transfers.append(replace(sent, from_address="GOLDBOND"))
+    await listener.read_chain()
+    compared = await listener.compare_journal()
     assert (compared.new_breaks, compared.matched) == (0, 1)
 
 
@@ -184,26 +184,26 @@ async def test_a_payment_of_a_ledger_that_does_not_exist_is_missing_on_chain(
     book: Database,
 ) -> None:
     """It says that it was made in a ledger to come, and long before the newest that was read."""
-    payment = await payment_owed(book)
-    await confirmed(book, payment, HASH, 10**9)
-    ahead = await payment_owed(book)
-    await confirmed(book, ahead, "cc" * 32, 101)
+    payment = await owe_payment(book)
+    await store_confirmation(book, payment, HASH, 10**9)
+    ahead = await owe_payment(book)
+    await store_confirmation(book, ahead, "cc" * 32, 101)
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
-    await listener.reads()
+    listener.fake_history.known_extent = Extent(1, 100)
+    await listener.read_chain()
     # The book is ahead of the reading by a ledger, as it often is.
-    assert (await listener.compares()).new_breaks == 0
-    listener.teller.extent_told = Extent(1, 102)
-    listener.teller.closed_at = datetime.now(UTC) + timedelta(hours=1)
-    sent = told("cc" * 32, 101, ahead.number, ahead.amount_stroops, PAYEE)
-    listener.teller.transfers.append(sent)
-    await listener.reads()
-    assert (await listener.compares()).new_breaks == 1
+    assert (await listener.compare_journal()).new_breaks == 0
+    listener.fake_history.known_extent = Extent(1, 102)
+    listener.fake_history.closed_at = datetime.now(UTC) + timedelta(hours=1)
+    sent = make_transfer("cc" * 32, 101, ahead.number, ahead.amount_stroops, PAYEE)
+    listener.fake_history.transfers.append(sent)
+    await listener.read_chain()
+    assert (await listener.compare_journal()).new_breaks == 1
 
 
 async def test_each_member_of_a_netted_transfer_is_compared(book: Database) -> None:
     """One transfer pays two; one of the two rows says that somebody else was paid."""
-    first, second = await payment_owed(book), await payment_owed(book)
+    first, second = await owe_payment(book), await owe_payment(book)
     for payment in (first, second):
         allocation = (
             "INSERT INTO allocations (lead_payment_id, n, payment_id, number, amount_stroops)"
@@ -215,28 +215,28 @@ async def test_each_member_of_a_netted_transfer_is_compared(book: Database) -> N
             "amount": payment.amount_stroops,
         }
         await tamper(book, allocation, id=payment.id, **values)
-        await confirmed(book, payment, HASH, 50)
+        await store_confirmation(book, payment, HASH, 50)
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
+    listener.fake_history.known_extent = Extent(1, 100)
     total = first.amount_stroops + second.amount_stroops
-    listener.teller.transfers.append(told(HASH, 50, first.number, total, PAYEE))
-    await listener.reads()
-    assert (await listener.compares()).new_breaks == 0
+    listener.fake_history.transfers.append(make_transfer(HASH, 50, first.number, total, PAYEE))
+    await listener.read_chain()
+    assert (await listener.compare_journal()).new_breaks == 0
     # The second is paid once more, alone, and by bytes of the engine's own: nobody waits for that.
-    again = told("ee" * 32, 101, second.number, second.amount_stroops, PAYEE)
+    again = make_transfer("ee" * 32, 101, second.number, second.amount_stroops, PAYEE)
     signed = (
         "INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)"
         " VALUES (:hash, :hash, :id, 2, 'A', 100, 1)"
     )
     await tamper(book, signed, hash=again.transaction_hash, id=second.id)
-    listener.teller.transfers.append(again)
-    listener.teller.extent_told = Extent(1, 101)
-    await listener.reads()
-    assert (await listener.compares()).new_breaks == 1
+    listener.fake_history.transfers.append(again)
+    listener.fake_history.known_extent = Extent(1, 101)
+    await listener.read_chain()
+    assert (await listener.compare_journal()).new_breaks == 1
     assert await kinds(book) == [BreakKind.DUPLICATE]
     later = "UPDATE payments SET to_address = 'GZOE' WHERE id = :id"
     await tamper(book, later, id=second.id)
-    assert (await listener.compares()).new_breaks == 1
+    assert (await listener.compare_journal()).new_breaks == 1
 
 
 async def test_a_slow_node_does_not_delay_the_comparison(
@@ -246,11 +246,11 @@ async def test_a_slow_node_does_not_delay_the_comparison(
     listener, clock = ReconciliationDriver(book), count(step=READ_FOR_SECONDS * 0.4)
     passing = SimpleNamespace(monotonic=lambda: next(clock))
     monkeypatch.setattr("activities.accounting.reconciliation.time", passing)
-    listener.teller.extent_told, listener.teller.ledgers_a_page = Extent(1, 100), 10
-    listener.teller.transfers.append(told(HASH, 5, None, 7, "GSTRANGER"))
-    assert await listener.reads() == 30
-    assert (await listener.compares()).new_breaks == 1
-    assert await listener.reads() == 60
+    listener.fake_history.known_extent, listener.fake_history.ledgers_a_page = Extent(1, 100), 10
+    listener.fake_history.transfers.append(make_transfer(HASH, 5, None, 7, "GSTRANGER"))
+    assert await listener.read_chain() == 30
+    assert (await listener.compare_journal()).new_breaks == 1
+    assert await listener.read_chain() == 60
 
 
 async def test_the_lookup_of_a_transfer_uses_an_index(book: Database) -> None:
@@ -275,8 +275,8 @@ async def test_comparing_a_large_journal_has_no_statement_timeout(
         return await suspects(connection, *scope)
 
     monkeypatch.setattr(reconciliation, "list_suspects", asked)
-    await listener.reads()
-    await listener.compares()
+    await listener.read_chain()
+    await listener.compare_journal()
     async with book.autocommit() as connection:
         limits.append(await connection.scalar(text("SHOW statement_timeout")))
     assert limits == ["5min", "15s"]

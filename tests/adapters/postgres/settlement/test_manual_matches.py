@@ -24,8 +24,13 @@ from tests.testkit import stacks
 from tests.testkit.accounting.break_factory import tamper
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
 from tests.testkit.api_client import eventually
-from tests.testkit.settlement.out_of_band import THEIRS, know_channels, made_for, sent
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.out_of_band import (
+    THEIRS,
+    list_out_of_band,
+    send_out_of_band,
+    store_channels,
+)
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
 
 OURS = "aa" * 32
 
@@ -39,27 +44,27 @@ async def book(stack: Stack) -> AsyncIterator[Database]:
 @pytest.fixture
 def listener(book: Database) -> ReconciliationDriver:
     made = ReconciliationDriver(book)
-    made.teller.extent_told = Extent(1, 1000)
+    made.fake_history.known_extent = Extent(1, 1000)
     return made
 
 
 async def test_a_transfer_with_the_number_of_a_payment_is_an_out_of_band_payment(
     book: Database, listener: ReconciliationDriver
 ) -> None:
-    payment, other = await payment_owed(book), await payment_owed(book)
-    await sent(listener, payment)
-    (made,) = await made_for(book, payment)
+    payment, other = await owe_payment(book), await owe_payment(book)
+    await send_out_of_band(listener, payment)
+    (made,) = await list_out_of_band(book, payment)
     assert (made.transaction_hash, made.amount_stroops) == (THEIRS, payment.amount_stroops)
     assert not made.matched
     assert payment.id in made.obstacle.sentence
-    assert await made_for(book, other) == []
+    assert await list_out_of_band(book, other) == []
 
 
 async def test_our_own_envelopes_are_not_out_of_band(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     """Neither by their own name nor by that of the fee bump around them."""
-    payment = await payment_owed(book)
+    payment = await owe_payment(book)
     for hash_, inner in ((OURS, "cc" * 32), ("dd" * 32, THEIRS)):
         await tamper(
             book,
@@ -69,15 +74,15 @@ async def test_our_own_envelopes_are_not_out_of_band(
             inner=inner,
             id=payment.id,
         )
-        await sent(listener, payment, OURS if hash_ == OURS else THEIRS)
-    assert await made_for(book, payment) == []
+        await send_out_of_band(listener, payment, OURS if hash_ == OURS else THEIRS)
+    assert await list_out_of_band(book, payment) == []
 
 
 async def test_an_incoming_or_empty_transfer_is_no_payment(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     """A payee may send money back under the number it got, and anybody may move nothing."""
-    payment = await payment_owed(book)
+    payment = await owe_payment(book)
     back = "INSERT INTO chain_transfers VALUES (:at, 'transfer', :hash, 5, now(), :from, :to, :number, :sum)"
     for place, from_, to, sum_ in (("1", "GPAYEE", "GBOND", 5), ("2", "GBOND", "GPAYEE", 0)):
         await tamper(
@@ -90,16 +95,16 @@ async def test_an_incoming_or_empty_transfer_is_no_payment(
             number=payment.number,
             sum=sum_,
         )
-    assert await made_for(book, payment) == []
+    assert await list_out_of_band(book, payment) == []
 
 
 async def test_a_reservation_and_a_manual_match_exclude_each_other(
     book: Database, listener: ReconciliationDriver, rail: Rail
 ) -> None:
-    await know_channels(book, rail)
-    payment = await payment_owed(book)
-    await sent(listener, payment)
-    (made,) = await made_for(book, payment)
+    await store_channels(book, rail)
+    payment = await owe_payment(book)
+    await send_out_of_band(listener, payment)
+    (made,) = await list_out_of_band(book, payment)
 
     async def reserve() -> None:
         async with book.autocommit() as connection:
@@ -127,7 +132,7 @@ async def test_a_reservation_and_a_manual_match_exclude_each_other(
         )
     await reserving
     # It is adopted by now, which whoever reserved for it reads before it signs.
-    assert [each.matched for each in await made_for(book, payment)] == [True]
+    assert [each.matched for each in await list_out_of_band(book, payment)] == [True]
     async with book.transaction() as connection:
         row, rides = await manual_matches.lock(connection, payment.id)
     assert (row["status"], rides) == ("confirmed", True)
@@ -136,9 +141,9 @@ async def test_a_reservation_and_a_manual_match_exclude_each_other(
 async def test_a_transfer_matches_one_payment_for_ever(
     book: Database, listener: ReconciliationDriver
 ) -> None:
-    payment, other = await payment_owed(book), await payment_owed(book)
-    await sent(listener, payment)
-    (made,) = await made_for(book, payment)
+    payment, other = await owe_payment(book), await owe_payment(book)
+    await send_out_of_band(listener, payment)
+    (made,) = await list_out_of_band(book, payment)
     async with book.transaction() as connection:
         await manual_matches.match(
             connection, ManualMatch(payment.id, made.position, "ada", "x", NOW), made
@@ -161,18 +166,18 @@ async def test_a_transfer_matches_one_payment_for_ever(
 async def test_a_manually_matched_payment_is_no_break(
     book: Database, listener: ReconciliationDriver
 ) -> None:
-    payment = await payment_owed(book)
-    await sent(listener, payment)
-    found = await listener.compares()
+    payment = await owe_payment(book)
+    await send_out_of_band(listener, payment)
+    found = await listener.compare_journal()
     assert (found.new_breaks, found.matched) == (1, 0)
-    (made,) = await made_for(book, payment)
+    (made,) = await list_out_of_band(book, payment)
     async with book.transaction() as connection:
         manual_match = ManualMatch(payment.id, made.position, "ada", "x", NOW)
         await manual_matches.match(connection, manual_match, made)
         await journal.post_entries(
             connection, make_settled_entries(payment, THEIRS, 0, OUT_OF_BAND_LEAD)
         )
-    again = await listener.compares()
+    again = await listener.compare_journal()
     assert (again.new_breaks, again.matched) == (0, 1)
     async with book.transaction() as connection:
         assert await invariants.check(connection, timedelta(days=36500)) == []
@@ -181,32 +186,32 @@ async def test_a_manually_matched_payment_is_no_break(
 async def test_a_transfer_closed_as_something_else_blocks_nothing(
     book: Database, listener: ReconciliationDriver
 ) -> None:
-    payment = await payment_owed(book)
-    await sent(listener, payment)
-    await listener.compares()
-    assert len(await made_for(book, payment)) == 1
+    payment = await owe_payment(book)
+    await send_out_of_band(listener, payment)
+    await listener.compare_journal()
+    assert len(await list_out_of_band(book, payment)) == 1
     async with book.autocommit() as connection:
         break_id = await connection.scalar(text("SELECT id FROM breaks"))
     with pytest.raises(Conflict, match="is not paid: adopt this transfer"):
         await closed(book, break_id, AdjustmentKind.NONE)
     await closed(book, break_id, AdjustmentKind.SUSPENSE)
-    assert await made_for(book, payment) == []
+    assert await list_out_of_band(book, payment) == []
 
 
 async def test_each_of_two_out_of_band_transfers_needs_a_decision(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     """The second is a duplicate of the first, and closed as one."""
-    payment = await payment_owed(book)
-    await sent(listener, payment)
-    await sent(listener, payment, "ee" * 32)
-    await listener.compares()
+    payment = await owe_payment(book)
+    await send_out_of_band(listener, payment)
+    await send_out_of_band(listener, payment, "ee" * 32)
+    await listener.compare_journal()
     async with book.autocommit() as connection:
         found = (await connection.execute(text("SELECT kind, id FROM breaks"))).all()
     assert {row.kind for row in found} == {"missing_in_journal", "duplicate"}
     for left, row in zip((1, 0), found, strict=True):
         await closed(book, row.id, AdjustmentKind.SUSPENSE)
-        assert len(await made_for(book, payment)) == left
+        assert len(await list_out_of_band(book, payment)) == left
 
 
 async def closed(book: Database, break_id: str, kind: AdjustmentKind) -> None:

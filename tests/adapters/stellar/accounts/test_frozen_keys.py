@@ -17,7 +17,7 @@ from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PAYER, SHOP
 from tests.adapters.stellar.codes.test_results import ADDRESS, owed, signed
 from tests.adapters.stellar.conftest import CHANNELS, FEES, plan, rail_of
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 
 EVERYBODY = [PAYER.public_key, SHOP.public_key, FEES.public_key, *CHANNELS]
 
@@ -49,12 +49,12 @@ async def test_no_transfer_touching_a_frozen_key_is_signed(
 async def test_a_no_op_transaction_touches_no_payee(box: StellarSandbox, nodes: Nodes) -> None:
     rail = rail_of(box, nodes)
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
-    assert (await rail.sign_noop(ADDRESS, 1, 0, because("frozen"))).noop_reason == "frozen"
+    assert (await rail.sign_noop(ADDRESS, 1, 0, make_reason("frozen"))).noop_reason == "frozen"
     plan(box, {"kind": "frozen_key", "address": ADDRESS})
     pass_by(box)
     await rail.get_latest_ledger()
     with pytest.raises(Obstructed, match=f"have frozen {ADDRESS}"):
-        await rail.sign_noop(ADDRESS, 1, 0, because("frozen"))
+        await rail.sign_noop(ADDRESS, 1, 0, make_reason("frozen"))
 
 
 async def test_the_frozen_members_of_a_batch_are_named(box: StellarSandbox, nodes: Nodes) -> None:

@@ -17,7 +17,7 @@ from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
 from stellar_sandbox.testing.contract_client import LocalClient
 from tests.adapters.stellar.finality.conftest import OPERATOR
 from tests.adapters.stellar.finality.sla_calls import calculator, carried, nodes, signed
-from tests.testkit.reasons import answered
+from tests.testkit.reasons import parse_answer
 
 
 async def test_a_higher_fee_is_bid_around_the_same_call(counter: LocalClient) -> None:
@@ -56,7 +56,7 @@ async def balances(counter: LocalClient) -> list[int]:
 
 async def test_a_call_left_out_of_ledgers_gets_a_higher_bid(counter: LocalClient) -> None:
     call, made = await signed(counter), calculator(counter)
-    pending = answered("PENDING")
+    pending = parse_answer("PENDING")
     for _ in range(LEDGERS_TO_A_RAISE - 1):
         counter.network.close_ledger()
     assert await made.raise_bid(call, pending) is None

@@ -9,7 +9,7 @@ from domain.errors import ChainUnavailable
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet
 from tests.adapters.stellar.conftest import CHANNELS, plan
-from tests.testkit.reasons import answered
+from tests.testkit.reasons import parse_answer
 
 CHANNEL = next(iter(CHANNELS.values()))
 
@@ -100,7 +100,7 @@ async def test_excluded_nodes_are_neither_asked_nor_sent_to(
     await nodes.send(envelope, nodes.all[0])
     for node in nodes.all:
         node.excluded_reason = "it serves another network"
-    unavailable = answered("UNKNOWN ChainUnavailable")
+    unavailable = parse_answer("UNKNOWN ChainUnavailable")
     assert await submissions.send(nodes, envelope) == unavailable
     other = desk.build_payment(CHANNEL, 2).to_xdr()
     assert await submissions.send(nodes, other, nodes.all[1]) == unavailable
