@@ -47,7 +47,7 @@ from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOuta
 from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import unique
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
@@ -110,7 +110,7 @@ async def count(database: Database, statement: Any) -> int:
         return await connection.scalar(statement) or 0
 
 
-async def test_a_life_whose_every_step_runs_twice_is_settled_once(
+async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     outage_id = unique("TWICE")
@@ -135,7 +135,7 @@ async def test_a_life_whose_every_step_runs_twice_is_settled_once(
     assert moved[payment.number] == 1
 
 
-async def test_a_paid_payment_can_never_be_attempted_again(
+async def test_a_confirmed_payment_can_never_be_attempted_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """The database itself refuses, whatever the code above it believes."""
@@ -163,7 +163,7 @@ async def owed(database: Database, prefix: str) -> Payment:
     return await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
 
 
-async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
+async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
     database: Database, rail: Rail
 ) -> None:
     """A place in line, and nothing taken; those who wait for longer come first."""
@@ -197,7 +197,7 @@ async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
     assert (await steps.prepare_payment(first)).attempt is not None
 
 
-async def test_a_run_that_was_overtaken_takes_nothing_away(
+async def test_an_overtaken_run_releases_nothing(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """One run finds an obstacle, and meanwhile another has stored bytes: those stay the payment's."""
@@ -216,7 +216,7 @@ async def test_a_run_that_was_overtaken_takes_nothing_away(
     await paid(steps, payment)
 
 
-async def test_bytes_for_a_channel_that_was_given_back_are_not_stored(
+async def test_an_envelope_for_a_released_channel_is_not_stored(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owed(database, "GIVEN-BACK")
@@ -238,7 +238,7 @@ async def test_bytes_for_a_channel_that_was_given_back_are_not_stored(
     await paid(PaymentActivitiesImpl(database, rail), payment)
 
 
-async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
+async def test_a_quarantined_payment_proven_paid_is_confirmed(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owed(database, "FOUND")
@@ -248,7 +248,7 @@ async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
     await steps.submit_payment(attempt)
     async with database.autocommit() as connection:
         assert await payments.stop(
-            connection, payment.id, PaymentStatus.QUARANTINED, because("unknown bytes")
+            connection, payment.id, PaymentStatus.QUARANTINED, make_reason("unknown bytes")
         )
     observation = await steps.observe_payment(attempt)
     receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
@@ -257,7 +257,7 @@ async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
 
 
-async def test_a_payment_that_landed_was_sent_though_nobody_noted_it(
+async def test_an_unrecorded_send_that_lands_confirms_the_payment(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
@@ -273,7 +273,7 @@ async def test_a_payment_that_landed_was_sent_though_nobody_noted_it(
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
 
 
-async def test_a_dispute_whose_every_step_runs_twice_is_ruled_on_once(
+async def test_a_dispute_whose_every_activity_runs_twice_is_decided_once(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     outage_id = unique("RULED")

@@ -47,7 +47,7 @@ from domain.sla.attestations import (
 )
 from domain.sla.verdicts import PaymentType
 from domain.webhooks import Delivery, DeliveryStatus
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.integrity_checks import IntegrityCheckActivities
@@ -104,7 +104,7 @@ class FakePaymentActivities(Asked, PaymentActivities):
                 None, receipt=Receipt(payment.id, self.adopted, 9, amount, DETECTED, [])
             )
         if self.obstacles:
-            return PreparePaymentResult(None, because(self.obstacles.pop(0)))
+            return PreparePaymentResult(None, make_reason(self.obstacles.pop(0)))
         if self.holds:
             return self.holds.pop(0)
         if self.in_batch:

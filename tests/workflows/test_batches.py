@@ -14,7 +14,7 @@ from domain.settlement.attempts import (
 )
 from domain.settlement.batches import Batch, PrepareBatchResult, RemovedPayment
 from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun, play_temporal
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, payment
 from workflows.batches import BatchWorkflow
 
@@ -23,7 +23,7 @@ async def test_an_obstacle_is_looked_at_again_after_a_minute_and_said_once(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.payments.left = [
-        PrepareBatchResult(None, obstacle=because("the circuit breaker is open"))
+        PrepareBatchResult(None, obstacle=make_reason("the circuit breaker is open"))
     ] * 3
     steps.payments.settled = ["obstructed"]
     life = await environment.client.start_workflow(
@@ -50,12 +50,12 @@ async def test_who_was_left_out_before_is_not_parked_for_it_again(
     life = WorkflowRun(payment("left-out"))
     life.answer(PreparePaymentResult(None, in_batch=True))
     for _ in range(2):
-        life.hear("removed", because("the payee has no trustline"))
+        life.hear("removed", make_reason("the payee has no trustline"))
     life.answer(None)
     assert life.asks is not None
     assert (life.asks.step, life.asks.message.reason) == (
         "block_payment",
-        because("the payee has no trustline"),
+        make_reason("the payee has no trustline"),
     )
     life.answer([])
     life.answer(None)  # an hour, or a word
@@ -69,10 +69,10 @@ async def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.Monkey
     play_temporal(monkeypatch)
     life = BatchWorkflowRun(Batch("limited", 1))
     attempt = Attempt("limited", 1, "G", 7, 100, "hash", "xdr", False)
-    out = [RemovedPayment("gone", because("the payee has no trustline"))]
+    out = [RemovedPayment("gone", make_reason("the payee has no trustline"))]
     life.answer(PrepareBatchResult(attempt, out, withdrawn=["limited"]))
     assert life.asks is not None
-    assert life.asks.message == ("gone", "removed", because("the payee has no trustline"))
+    assert life.asks.message == ("gone", "removed", make_reason("the payee has no trustline"))
     life.answer(None)
     assert life.asks.message == ("limited", "retry")
     life.answer(None)

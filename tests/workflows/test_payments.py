@@ -21,7 +21,7 @@ from domain.settlement.attempts import (
 )
 from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import Receipt
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 from tests.workflows.conftest import DETECTED, LIMIT_SECONDS, FakeActivities, down, payment, until
 from workflows.payments import PaymentWorkflow
 
@@ -94,10 +94,10 @@ async def test_a_held_payment_looks_again_when_it_was_told_to_and_says_so_once(
 ) -> None:
     past = DETECTED  # the instant to look again has come already
     steps.payments.holds = [
-        PreparePaymentResult(None, because("the day is used up"), again_at=past)
+        PreparePaymentResult(None, make_reason("the day is used up"), again_at=past)
     ] * 3
     steps.payments.holds.append(
-        PreparePaymentResult(None, because("another day is used up"), again_at=past)
+        PreparePaymentResult(None, make_reason("another day is used up"), again_at=past)
     )
     receipt = await (await begun(environment, "on_hold")).result()
     assert {receipt.transaction_hash} == set(steps.payments.sent)  # a step may run twice
@@ -127,7 +127,9 @@ async def test_a_held_payment_goes_on_at_once_when_told(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     far = DETECTED.replace(year=2126)
-    steps.payments.holds = [PreparePaymentResult(None, because("waits for approval"), again_at=far)]
+    steps.payments.holds = [
+        PreparePaymentResult(None, make_reason("waits for approval"), again_at=far)
+    ]
     with environment.with_time_skipping_disabled():
         life = await begun(environment, "approved")
         await until(
@@ -231,10 +233,10 @@ async def refused(life: Life, asked: MatchTransferRequest) -> ApplicationError:
 async def test_whatever_it_waits_for_it_takes_a_transfer_by_hand_for_itself(
     environment: WorkflowEnvironment, steps: FakeActivities, waits: str
 ) -> None:
-    far, held = DETECTED.replace(year=2126), because("above the cap")
+    far, held = DETECTED.replace(year=2126), make_reason("above the cap")
     steps.payments.holds = {
         "on_hold": [PreparePaymentResult(None, held, again_at=far)],
-        "blocked": [PreparePaymentResult(None, because("no trustline"))],
+        "blocked": [PreparePaymentResult(None, make_reason("no trustline"))],
         "gathered": [PreparePaymentResult(None, in_batch=True)],
         "in line": [PreparePaymentResult(None, again_at=far, queued=True)],
     }[waits]
@@ -256,7 +258,7 @@ async def test_whatever_it_waits_for_it_takes_a_transfer_by_hand_for_itself(
 async def test_what_is_not_the_payment_is_refused_and_it_waits_on(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
-    steps.payments.holds = [PreparePaymentResult(None, because("no trustline"))]
+    steps.payments.holds = [PreparePaymentResult(None, make_reason("no trustline"))]
     strange = Invalid("transaction_hash", "is not what it owes")
     steps.payments.troubles["match_transfer"] = lambda: strange
     with environment.with_time_skipping_disabled():

@@ -104,7 +104,9 @@ async def save_page(
     )
 
 
-async def find_transfer(connection: AsyncConnection, hashes: Sequence[str]) -> ObservedTransaction | None:
+async def find_transfer(
+    connection: AsyncConnection, hashes: Sequence[str]
+) -> ObservedTransaction | None:
     """Return the transfer that one of these transactions made, if it was read."""
     found = await connection.execute(
         select(

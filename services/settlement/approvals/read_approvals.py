@@ -39,7 +39,9 @@ async def get_approval_request(database: Database, payment_id: str) -> ApprovalR
         return (await _make_requests(connection, [row]))[0]
 
 
-async def _make_requests(connection: AsyncConnection, rows: list[RowMapping]) -> list[ApprovalRequest]:
+async def _make_requests(
+    connection: AsyncConnection, rows: list[RowMapping]
+) -> list[ApprovalRequest]:
     owed = [to_payment(row) for row in rows]
     makers = await approvals.find_makers(connection, owed)
     given = await approvals.list_by_payment(connection, [payment.id for payment in owed])

@@ -8,30 +8,32 @@ from tests.testkit.api_client import eventually
 from tests.testkit.settlement.payment_factory import NOW
 
 
-async def dead(rail: Rail, steps: PaymentActivitiesImpl, payment: Payment) -> Attempt:
+async def let_expire(rail: Rail, steps: PaymentActivitiesImpl, payment: Payment) -> Attempt:
     """Sign a payment and let its bytes die before they are sent."""
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
 
-    await past(rail, attempt)
+    await wait_until_expired(rail, attempt)
     return attempt
 
 
-async def past(rail: Rail, attempt: Attempt) -> None:
+async def wait_until_expired(rail: Rail, attempt: Attempt) -> None:
     async def look() -> bool:
         return await rail.get_latest_ledger() > attempt.max_ledger
 
     await eventually(look, "the bytes are dead")
 
 
-def parking(
+def make_block_input(
     payment: Payment, why: PreparePaymentResult, status: PaymentStatus
 ) -> BlockPaymentInput:
     assert why.obstacle is not None
     return BlockPaymentInput(payment, why.obstacle, NOW, status, why.dead_after)
 
 
-async def settle(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> None:
+async def settle_after_expiry(
+    steps: PaymentActivitiesImpl, payment: Payment, died: Attempt
+) -> None:
     """Go on with the pair of the bytes that died."""
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
