@@ -41,7 +41,7 @@ def surroundings() -> Iterator[None]:
                     "SLA_",
                     "SETTLEMENT_",
                     "RECONCILIATION_",
-                    "INSPECTION_",
+                    "INTEGRITY_CHECK_",
                 )
             ):
                 patch.delenv(name)

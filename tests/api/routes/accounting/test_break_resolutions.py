@@ -19,7 +19,7 @@ from api.routes.accounting.break_resolutions import (
 from devstack.environment.stack import Stack
 from domain.access import Principal, Role
 from domain.accounting.break_resolutions import BreakResolutionOutcome
-from domain.accounting.breaks import AdjustmentKind, BreakKind, BreakClosure
+from domain.accounting.breaks import AdjustmentKind, BreakClosure, BreakKind
 from domain.accounting.reconciliation import Extent
 from domain.errors import Conflict, Invalid, NotFound
 from domain.requests import Request
