@@ -50,7 +50,7 @@ async def test_who_was_left_out_before_is_not_parked_for_it_again(
     life = WorkflowRun(payment("left-out"))
     life.answer(PreparePaymentResult(None, in_batch=True))
     for _ in range(2):
-        life.hear("removed", because("the payee has no trustline"))
+        life.hear("removed_from_batch", because("the payee has no trustline"))
     life.answer(None)
     assert life.asks is not None
     assert (life.asks.step, life.asks.message.reason) == (
@@ -72,7 +72,7 @@ async def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.Monkey
     out = [RemovedPayment("gone", because("the payee has no trustline"))]
     life.answer(PrepareBatchResult(attempt, out, withdrawn=["limited"]))
     assert life.asks is not None
-    assert life.asks.message == ("gone", "removed", because("the payee has no trustline"))
+    assert life.asks.message == ("gone", "removed_from_batch", because("the payee has no trustline"))
     life.answer(None)
     assert life.asks.message == ("limited", "retry")
     life.answer(None)
@@ -85,7 +85,7 @@ async def test_a_life_about_to_end_goes_on_when_its_name_is_given_once_more(
     """All its members had left; by the time it learns so, the first of them leads a new batch."""
     play_temporal(monkeypatch)
     life = BatchWorkflowRun(Batch("again", 1))
-    life.hear("gathered")
+    life.hear("batch_reformed")
     life.answer(PrepareBatchResult(None))
     assert life.asks is not None
     assert life.asks.step == "prepare_batch"
