@@ -30,5 +30,7 @@ def test_the_evidence_of_a_verdict_is_enough_to_repeat_it() -> None:
 
 
 def test_money_in_evidence_is_a_string() -> None:
-    told = payloads.describe_verdict(OUTAGE, 1, judge(TERMS[Severity.LOW], 0), POLICY, START, "stated")
+    told = payloads.describe_verdict(
+        OUTAGE, 1, judge(TERMS[Severity.LOW], 0), POLICY, START, "stated"
+    )
     assert isinstance(told["amount_stroops"], str)

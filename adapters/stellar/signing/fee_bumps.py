@@ -13,6 +13,8 @@ from domain.settlement.envelopes import (
     Envelope,
     compute_first_rate,
     compute_raised_rate,
+)
+from domain.settlement.envelopes import (
     count_raises as count_bid_raises,
 )
 

@@ -90,7 +90,7 @@ def test_an_admission_on_a_later_day_refunds_the_earlier_day() -> None:
 
 def test_a_changed_payee_is_charged_on_the_same_day() -> None:
     """What the payee before was counted for stays: a cap is never widened by a change of address."""
-    moved = compute_compute_charges(PAYMENT, TODAY, Authorisation(TODAY, "GBEFORE"))
+    moved = compute_charges(PAYMENT, TODAY, Authorisation(TODAY, "GBEFORE"))
     assert moved == [Charge(TODAY, "payee", "GPAYEE", 100)]
     # The treasury has paid nothing more, so its cap is not asked again.
     full = Limits(cap_per_day=100, cap_per_payee_per_day=100)
@@ -102,7 +102,7 @@ def test_a_changed_payee_is_charged_on_the_same_day() -> None:
 
 def test_a_cap_may_be_reached_and_never_exceeded() -> None:
     capped = Limits(cap_per_day=300, cap_per_payee_per_day=200)
-    moved = compute_compute_charges(PAYMENT, TODAY, None)
+    moved = compute_charges(PAYMENT, TODAY, None)
     assert check_day(capped, Spent(200, 100), moved, TODAY) is None
     assert check_day(capped, Spent(201, 0), moved, TODAY) == AdmissionResult(Admission.CAP_PER_DAY)
     assert check_day(capped, Spent(0, 101), moved, TODAY) == AdmissionResult(

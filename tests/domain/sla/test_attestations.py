@@ -76,7 +76,7 @@ def test_a_verdict_has_one_name_that_is_a_contract_make_symbol() -> None:
     names = {make_symbol(outage, revision) for outage in ("OUT-1", "OUT-2") for revision in (1, 2)}
     assert len(names) == 4
     assert all(re.fullmatch(r"o[0-9a-f]{31}", name) for name in names)
-    assert make_make_symbol("OUT-1", 1) in names
+    assert make_symbol("OUT-1", 1) in names
 
 
 def test_numbers_that_json_would_round_are_strings() -> None:
