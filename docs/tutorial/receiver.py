@@ -1,6 +1,6 @@
 """A webhook receiver for the tutorial: prints each event whose signature is genuine, and refuses the others.
 
-    python3 docs/tutorial/receiver.py PORT SECRET
+python3 docs/tutorial/receiver.py PORT SECRET
 """
 
 import base64

@@ -1,6 +1,6 @@
 """Ask a Stellar node what a transaction transferred, without asking ApexChainx.
 
-    .venv/bin/python docs/tutorial/show_transfer.py RPC_URL TRANSACTION_HASH
+.venv/bin/python docs/tutorial/show_transfer.py RPC_URL TRANSACTION_HASH
 """
 
 import sys

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_066e7759757e"
+revision = "0001_6658f886083d"
 down_revision = None
 branch_labels = None
 depends_on = None

@@ -65,7 +65,12 @@ def test_every_command_of_the_tutorial_works(
 ) -> None:
     script = "\n".join(["set -eu", *commands])
     ended = subprocess.run(
-        ["sh", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=180
+        ["sh", "-c", script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=180,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "status SUCCESS in ledger" in ended.stdout

@@ -183,7 +183,7 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
         [
             (
                 "INSERT INTO breaks (id, kind, subject, detail, journal_stroops, chain_stroops, found_at,"
-                " last_seen_at, status, closed_at, closed_by, note, closing, entry_id)"
+                " last_seen_at, status, closed_at, closed_by, note, adjustment, entry_id)"
                 " VALUES ('brk_x', 'unexpected_outflow', 'x', 'x', 0, 1, now(), now(), 'closed', now(), 'ada',"
                 f" 'x', 'suspense', '{ent(SETTLED, 'settlement')}')"
             )
