@@ -28,6 +28,7 @@ from domain.errors import TryAgain
 from domain.reasons import ReasonCode
 from domain.settlement.attempts import (
     AttemptOutcome,
+    InBatch,
     Observation,
     ObservedAttempt,
     PreparePaymentResult,
@@ -54,6 +55,7 @@ from tests.testkit.settlement.batch_factory import (
     states,
 )
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.preparations import get_attempt
 
 FOREIGN = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
 LATER = NOW.replace(year=2100)
@@ -116,7 +118,7 @@ async def begun_anew(
         assert await attempts.release(connection, emptied)
     await next_in_turn(database, held.channel)
     for payment in after:
-        assert (await lives.prepare_payment(payment)).in_batch
+        assert isinstance(await lives.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         again = await batches.form_batch(connection, CLASSIC, LATER, lives.rail.channels)
         assert again == batch
@@ -130,8 +132,7 @@ async def test_who_is_stopped_while_bytes_are_stored_for_it_is_not_stopped(
 ) -> None:
     payment = await payment_owed(database, "STOPPED")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await steps.submit_payment(attempt)
 
     async def stop() -> bool:
@@ -187,8 +188,7 @@ async def test_who_comes_late_quarantines_no_channel_that_was_released(
 ) -> None:
     payment = await payment_owed(database, "RELEASED")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     observed = ObservedAttempt(payment, attempt, FOREIGN, NOW)
     await steps.quarantine_payment(observed)
     assert await quarantined(database, attempt.channel)
@@ -291,8 +291,7 @@ async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like
     """It can be signed again; while it is being signed for the first time it is too late."""
     payment = await payment_owed(database, "DEAD-APPROVED")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
     for status, given, expected in (
         (PaymentStatus.PREPARED, {}, []),
@@ -308,8 +307,7 @@ async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like
     assert "waits for approval" in why.why
     async with database.transaction() as connection:
         await payments.move(connection, payment.id, PaymentStatus.PREPARED)
-    resumed = (await steps.prepare_payment(payment)).attempt
-    assert resumed is not None
+    resumed = get_attempt(await steps.prepare_payment(payment))
     await steps.submit_payment(resumed)
     seen = await steps.observe_payment(resumed)
     await steps.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))

@@ -47,6 +47,7 @@ from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import unique
 from tests.testkit.reasons import because
+from tests.testkit.settlement.preparations import get_attempt
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
@@ -86,8 +87,7 @@ async def paid(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     preparation = await steps.prepare_payment(payment)
     attempt = preparation.attempt
     assert attempt is not None
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(payment))
     assert again.envelope_xdr == attempt.envelope_xdr
     for _ in range(2):
         await steps.submit_payment(attempt)
@@ -193,7 +193,7 @@ async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
     assert all(each.again_at is not None for each in asked)
     async with database.autocommit() as connection:
         assert (await payments.get(connection, first.id))["status"] == "pending"
-    assert (await steps.prepare_payment(first)).attempt is not None
+    assert get_attempt(await steps.prepare_payment(first)) is not None
 
 
 async def test_a_run_that_was_overtaken_takes_nothing_away(
@@ -204,8 +204,7 @@ async def test_a_run_that_was_overtaken_takes_nothing_away(
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     async with database.autocommit() as connection:
         await reservations.release(connection, stale)
         held = await reservations.reserve(connection, payment.id, rail.channels)
@@ -242,8 +241,7 @@ async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
 ) -> None:
     payment = await owed(database, "FOUND")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await steps.submit_payment(attempt)
     async with database.autocommit() as connection:
         assert await payments.stop(
@@ -262,8 +260,7 @@ async def test_a_payment_that_landed_was_sent_though_nobody_noted_it(
     """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
     payment = await owed(database, "UNNOTED")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await rail.send(attempt.envelope_xdr)
     observation = await steps.observe_payment(attempt)
     receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))

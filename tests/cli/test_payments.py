@@ -20,6 +20,7 @@ from tests.cli.test_channels import close_circuit_breaker, quarantined, released
 from tests.testkit.api_client import eventually, settled
 from tests.testkit.reasons import because
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.preparations import get_attempt
 
 
 async def explain(stack: Stack, *arguments: str) -> tuple[int | None, str]:
@@ -85,8 +86,7 @@ async def test_a_payment_that_failed_was_parked_and_tried_again_is_told_whole(
     )
 
     (await chain.post("/faults", json={"faults": []})).raise_for_status()
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(payment))
     assert "On its way: 1000 USDC are signed" in (await explain(stack, payment.id))[1]
     second = await seen(steps, payment, again)
     await steps.confirm_payment(second)
@@ -135,8 +135,7 @@ async def test_who_released_it_from_quarantine_and_why_is_told(
         this = channels.c.address == attempt.channel
         await connection.execute(update(channels).where(this).values(used_at=None))
         await connection.execute(update(channels).where(~this).values(used_at=func.now()))
-    again = (await PaymentActivitiesImpl(database, rail).prepare_payment(other)).attempt
-    assert again is not None
+    again = get_attempt(await PaymentActivitiesImpl(database, rail).prepare_payment(other))
     assert again.channel == attempt.channel
     assert "channel.released" not in (await explain(stack, other.id))[1]
 

@@ -18,7 +18,7 @@ from adapters.postgres.tables import attempts, audit_entries
 from adapters.stellar.rail import Rail
 from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
-from domain.settlement.attempts import Attempt, AttemptOutcome, SettlementRail
+from domain.settlement.attempts import Attempt, AttemptOutcome, InBatch, SettlementRail
 from domain.settlement.batches import Batch, ObservedBatch, Plan
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
@@ -34,6 +34,7 @@ from tests.testkit.settlement.batch_factory import (
     states,
 )
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.preparations import get_reason
 
 FAR_OFF = NOW.replace(year=2100)
 ONE_TRANSFER = Plan(SettlementRail.SOROBAN, 3600)
@@ -179,7 +180,7 @@ async def test_who_is_above_a_limit_by_now_leaves_before_the_signature(
     assert sorted(gone.withdrawn) == sorted([small.id, large.id])
     assert gone.removed == []
     lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
-    assert "above the cap" in (await lives.prepare_payment(large)).why
+    assert "above the cap" in get_reason(await lives.prepare_payment(large)).sentence
     _, rest = await gathered(database, rail, NETTED, gate=gate)
     for each in (batch, rest):
         await steps.confirm_batch(await landed(steps, each))
@@ -193,11 +194,11 @@ async def test_who_is_held_or_parked_is_gathered_by_nobody(
     """Ready for a batch, and then stopped by what its life found out at a later look."""
     payment = await payment_owed(database, "HELD")
     lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
-    assert (await lives.prepare_payment(payment)).in_batch
+    assert isinstance(await lives.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         await payments.stop(connection, payment.id, PaymentStatus.ON_HOLD, because("above the cap"))
         assert await batches.form_batch(connection, CLASSIC, FAR_OFF, rail.channels) is None
-    assert (await lives.prepare_payment(payment)).in_batch
+    assert isinstance(await lives.prepare_payment(payment), InBatch)
     steps, batch = await gathered(database, rail, CLASSIC)
     await steps.confirm_batch(await landed(steps, batch))
     assert await states(database, payment) == [("confirmed", None)]

@@ -19,6 +19,7 @@ from domain.settlement.payments import PaymentStatus
 from tests.testkit.settlement.batch_factory import keys_of, on_chain, states
 from tests.testkit.settlement.expired_envelopes import dead, parking, settle
 from tests.testkit.settlement.payment_factory import payment_owed
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 Patch = pytest.MonkeyPatch
 
@@ -29,13 +30,11 @@ async def test_only_channels_whose_keys_are_held_are_taken(
     """The book knows more of them as free: those of a seed that was replaced, or of a larger count."""
     first, second, third = [await payment_owed(database, "HELD-KEYS") for _ in range(3)]
     steps = PaymentActivitiesImpl(database, rail)
-    used = (await steps.prepare_payment(first)).attempt
-    assert used is not None
+    used = get_attempt(await steps.prepare_payment(first))
     await settle(steps, first, used)
     # Any other would have its turn before the one that was used last.
     monkeypatch.setattr(rail, "keys", keys_of(rail, only=used.channel))
-    attempt = (await steps.prepare_payment(second)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(second))
     assert attempt.channel == used.channel
     waiting = await steps.prepare_payment(third)
     assert (waiting.attempt, waiting.queued) == (None, True)
@@ -48,8 +47,7 @@ async def test_bytes_on_a_channel_whose_key_is_gone_are_seen_to_their_end(
 ) -> None:
     payment = await payment_owed(database, "KEY-GONE")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     monkeypatch.setattr(rail, "keys", keys_of(rail, without=attempt.channel))
     assert await steps.prepare_payment(payment) == PreparePaymentResult(
         replace(attempt, resumed=True)
@@ -89,9 +87,8 @@ async def test_a_channel_nobody_has_signed_for_is_given_back_when_its_key_is_gon
         held = await reservations.reserve(connection, payment.id, rail.channels)
     assert held is not None
     monkeypatch.setattr(rail, "keys", keys_of(rail, without=held.channel))
-    assert "STELLAR_CHANNELS" in (await steps.prepare_payment(payment)).why
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    assert "STELLAR_CHANNELS" in get_reason(await steps.prepare_payment(payment)).sentence
+    attempt = get_attempt(await steps.prepare_payment(payment))
     assert attempt.channel != held.channel
     await settle(steps, payment, attempt)
 
@@ -111,6 +108,5 @@ async def test_a_treasury_whose_key_we_do_not_hold_pays_nothing(
     async with database.autocommit() as connection:  # nothing was signed, and no channel is taken
         assert await reservations.get_reservation(connection, payment.id) is None
     monkeypatch.undo()
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await settle(steps, payment, attempt)

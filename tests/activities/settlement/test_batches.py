@@ -36,6 +36,7 @@ from tests.testkit.settlement.batch_factory import (
 )
 from tests.testkit.settlement.expired_envelopes import past
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.preparations import get_attempt
 
 FAR_OFF = NOW.replace(year=2100)
 Patch = pytest.MonkeyPatch
@@ -197,8 +198,7 @@ async def test_a_busy_network_is_outbid_with_the_same_transaction(
     (await chain.post("/faults", json={"faults": [surge]})).raise_for_status()
     payment = await payment_owed(database, "SURGE")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     answers, bids = [], [attempt]
     while (answer := await steps.submit_payment(bids[-1])).outbid:
         answers.append(answer)
@@ -262,7 +262,7 @@ async def test_a_batch_that_needs_a_signature_of_a_key_that_is_gone_waits_for_it
     assert attempt is not None
     monkeypatch.setattr(rail, "keys", keys_of(rail, without=attempt.channel))
     # What is signed is sent and watched as ever.
-    assert (await steps.prepare_batch(batch)).attempt == replace(attempt, resumed=True)
+    assert get_attempt(await steps.prepare_batch(batch)) == replace(attempt, resumed=True)
     await past(rail, attempt)
     stuck = await steps.prepare_batch(batch)
     assert stuck.attempt is None

@@ -27,6 +27,7 @@ from domain.errors import TryAgain
 from domain.requests import Request
 from domain.settlement.attempts import (
     AttemptOutcome,
+    InBatch,
     Observation,
     ObservedAttempt,
     SettlementRail,
@@ -46,6 +47,7 @@ from tests.testkit.api_client import eventually, unique
 from tests.testkit.attestation_scenario import ASKER, judged
 from tests.testkit.reasons import answered
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.preparations import get_attempt
 
 CORRELATION = "corr-breaker"
 
@@ -134,10 +136,8 @@ async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_o
     switch = CircuitBreaker(database)
     steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
     sent, unsent = await payment_owed(database), await payment_owed(database)
-    first = (await steps.prepare_payment(sent)).attempt
-    second = (await steps.prepare_payment(unsent)).attempt
-    assert first is not None
-    assert second is not None
+    first = get_attempt(await steps.prepare_payment(sent))
+    second = get_attempt(await steps.prepare_payment(unsent))
     await steps.submit_payment(first)
     await switch.trip("odd", CORRELATION)
     for attempt in (first, second):
@@ -146,8 +146,7 @@ async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_o
         )
         assert await steps.raise_fee(attempt) == attempt
     # Bytes that may be on their way are still answered, so that they are watched.
-    again = (await steps.prepare_payment(sent)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(sent))
     assert again.hash == first.hash
     seen = await steps.observe_payment(first)
     assert seen.outcome is AttemptOutcome.SUCCEEDED
@@ -168,8 +167,7 @@ async def test_a_quarantine_opens_it(
     switch = CircuitBreaker(database)
     steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
     payment = await payment_owed(database)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await steps.submit_payment(attempt)
     foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
     await steps.quarantine_payment(ObservedAttempt(payment, attempt, foreign, NOW))
@@ -190,8 +188,7 @@ async def test_a_send_without_an_answer_is_counted(
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(unknowns=2))
     steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
-    attempt = (await steps.prepare_payment(await payment_owed(database))).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(await payment_owed(database)))
     broken = replace(attempt, envelope_xdr="not an envelope")
     assert (await steps.submit_payment(broken)).status is SendStatus.UNKNOWN
     assert await switch.reason() is None
@@ -206,7 +203,7 @@ async def test_no_batch_is_gathered_or_signed_while_it_is_open(
     gate, plan = SigningGate(database, circuit_breaker=switch), Plan(SettlementRail.CLASSIC, 0)
     lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     payment = await payment_owed(database)
-    assert (await lives.prepare_payment(payment)).in_batch
+    assert isinstance(await lives.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         batch = await batches.form_batch(
             connection, plan, datetime.now(UTC) + timedelta(hours=1), rail.channels
@@ -219,8 +216,7 @@ async def test_no_batch_is_gathered_or_signed_while_it_is_open(
     held = await lives.prepare_payment(await payment_owed(database))
     assert (held.in_batch, held.why) == (False, "the circuit breaker is open: odd")
     await close(database, switch)
-    attempt = (await steps.prepare_batch(batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_batch(batch))
     await steps.submit_payment(attempt)
     assert (await steps.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
 

@@ -38,6 +38,7 @@ from tests.testkit.settlement.expired_envelopes import (
     settle,
 )
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.preparations import get_attempt
 
 
 async def remove(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
@@ -57,9 +58,8 @@ async def story(database: Database, payment: Payment) -> PaymentTrace:
 
 async def voided(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> Attempt:
     """Sign again, each run twice: nobody can be paid, so that it is a void of the same pair."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
-    assert (await steps.prepare_payment(payment)).attempt == replace(attempt, resumed=True)
+    attempt = get_attempt(await steps.prepare_payment(payment))
+    assert get_attempt(await steps.prepare_payment(payment)) == replace(attempt, resumed=True)
     assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)
     assert "trustline" in attempt.noop_reason
     assert attempt.hash != died.hash
@@ -102,8 +102,7 @@ async def test_a_payment_whose_bytes_died_gives_its_channel_back_by_a_void(
     told = await story(database, payment)
     assert told.standing.endswith("1000 USDC are owed, and none moved.")
     await mend(chain)
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(payment))
     assert (again.n, again.noop_reason) == (void.n + 1, "")
     await settle(steps, payment, again)
     assert await on_chain(stack, payment) == [1]
@@ -199,7 +198,7 @@ async def test_who_comes_late_parks_nothing_that_was_signed_again(
     steps = PaymentActivitiesImpl(database, rail)
     died = await dead(rail, steps, payment)
     late = BlockPaymentInput(payment, because("no trustline"), NOW, dead_after=died.max_ledger)
-    assert (await steps.prepare_payment(payment)).attempt is not None
+    assert get_attempt(await steps.prepare_payment(payment)) is not None
     assert await steps.block_payment(late) == []
     assert await states(database, payment) == [("prepared", None)]
     await settle(steps, payment, died)
@@ -213,11 +212,10 @@ async def test_who_finds_an_obstacle_while_another_signs_looks_again(
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
     assert stale is not None
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     with pytest.raises(TryAgain):
         await steps._given_back(stale, PreparePaymentResult(None, because("no trustline")))
-    resumed = (await steps.prepare_payment(payment)).attempt
+    resumed = get_attempt(await steps.prepare_payment(payment))
     assert resumed == replace(attempt, resumed=True)
     await settle(steps, payment, attempt)
 
@@ -240,8 +238,7 @@ async def test_a_payment_that_was_only_reserved_for_gives_its_channel_back_while
         assert await reservations.get_reservation(connection, payment.id) is None
     await api.post("/payments/circuit-breaker", json={"action": "close", "reason": "seen to"})
     gate.circuit_breaker.forget()
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(payment))
     await settle(steps, payment, again)
 
 
@@ -254,14 +251,12 @@ async def test_a_payee_frozen_by_the_validators_waits_without_a_channel(
 ) -> None:
     """Its bytes are refused for ever: signed anew again and again, they would tell nobody."""
     payment, steps = await payment_owed(database, "FROZEN"), PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     fault = {"kind": "frozen_key", "address": payment.to_address}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
     assert str(await steps.submit_payment(attempt)) == "ERROR txFROZEN_KEY_ACCESSED"
     await past(rail, attempt)
-    void = (await steps.prepare_payment(payment)).attempt
-    assert void is not None
+    void = get_attempt(await steps.prepare_payment(payment))
     why = f"the network's validators have frozen {payment.to_address}"
     assert (void.sequence, void.noop_reason) == (attempt.sequence, why)
     await steps.submit_payment(void)
@@ -275,7 +270,6 @@ async def test_a_payee_frozen_by_the_validators_waits_without_a_channel(
 
     await mend(chain)
     await past(rail, void)  # by then, what was frozen is read anew
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await settle(steps, payment, attempt)
     assert await on_chain(stack, payment) == [1]

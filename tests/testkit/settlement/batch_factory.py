@@ -18,7 +18,7 @@ from adapters.stellar.rail import Rail
 from adapters.stellar.signing.keys import Keys
 from devstack.environment.stack import Stack
 from domain.errors import TryAgain
-from domain.settlement.attempts import SettlementRail
+from domain.settlement.attempts import InBatch, SettlementRail
 from domain.settlement.batches import Batch, ObservedBatch, Plan
 from domain.settlement.payments import Payment
 from tests.testkit.accounting import chain_history
@@ -44,7 +44,7 @@ async def gathered(
     """Make payments ready, each twice, and take them together."""
     steps = PaymentActivitiesImpl(database, rail, batches_payments=True)
     for payment in [*owed, *owed]:
-        assert (await steps.prepare_payment(payment)).in_batch
+        assert isinstance(await steps.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         # As seen an hour later, so that every window has passed.
         batch = await batches.form_batch(connection, plan, _later(), rail.channels)

@@ -6,13 +6,12 @@ from domain.settlement.attempts import Attempt, ObservedAttempt, PreparePaymentR
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from tests.testkit.api_client import eventually
 from tests.testkit.settlement.payment_factory import NOW
+from tests.testkit.settlement.preparations import get_attempt
 
 
 async def dead(rail: Rail, steps: PaymentActivitiesImpl, payment: Payment) -> Attempt:
     """Sign a payment and let its bytes die before they are sent."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
-
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await past(rail, attempt)
     return attempt
 
@@ -33,8 +32,7 @@ def parking(
 
 async def settle(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> None:
     """Go on with the pair of the bytes that died."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)
     await steps.submit_payment(attempt)
     observation = await steps.observe_payment(attempt)

@@ -18,7 +18,7 @@ from devstack.environment.stack import Stack
 from domain.reasons import ReasonCode
 from domain.requests import Request
 from domain.settlement.approvals import Approval, digest
-from domain.settlement.attempts import PreparePaymentResult
+from domain.settlement.attempts import InBatch, PreparePaymentResult
 from domain.settlement.limits import Limits
 from domain.settlement.payments import OwePaymentInput, PaymentStatus
 from domain.sla.disputes import (
@@ -154,7 +154,7 @@ async def test_who_lost_an_approval_since_leaves_before_the_signature(
     lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     for name in ("ada", "bob"):
         await approved(database, payment, name)
-    assert (await lives.prepare_payment(payment)).in_batch
+    assert isinstance(await lives.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         await approvals.withdraw(connection, payment.id, "ada", NOW)
     steps, batch = await gathered(database, rail, CLASSIC, other, gate=gate)

@@ -20,7 +20,7 @@ from domain.accounting.journal import make_settled_entries
 from domain.accounting.reconciliation import Extent
 from domain.errors import Conflict, TryAgain
 from domain.requests import Request
-from domain.settlement.attempts import PreparePaymentResult
+from domain.settlement.attempts import InBatch, PreparePaymentResult
 from domain.settlement.batches import Plan
 from domain.settlement.manual_matches import OUT_OF_BAND_LEAD, ManualMatch, OutOfBandTransfer
 from domain.settlement.payments import Payment, PaymentStatus
@@ -142,7 +142,7 @@ async def test_a_batch_goes_on_without_it(
     owed = [await payment_owed(book), await payment_owed(book, minutes=5)]
     alone = PaymentActivitiesImpl(book, rail, batches_payments=True)
     for payment in owed:
-        assert (await alone.prepare_payment(payment)).in_batch
+        assert isinstance(await alone.prepare_payment(payment), InBatch)
     async with book.transaction() as connection:
         batch = await batches.form_batch(connection, plan, LATER, rail.channels)
     assert batch is not None
