@@ -31,7 +31,7 @@ from domain.settlement.attempts import (
     InBatch,
     Observation,
     ObservedAttempt,
-    PreparePaymentResult,
+    OnHold,
     SettlementRail,
 )
 from domain.settlement.batches import (
@@ -55,7 +55,7 @@ from tests.testkit.settlement.batch_factory import (
     states,
 )
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
-from tests.testkit.settlement.preparations import get_attempt
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 FOREIGN = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
 LATER = NOW.replace(year=2100)
@@ -261,7 +261,7 @@ class Voiding(SigningGate):
 
     asked = 0
 
-    async def find_hold(self, payment: Payment) -> PreparePaymentResult | None:
+    async def find_hold(self, payment: Payment) -> OnHold | None:
         answer = await super().find_hold(payment)
         self.asked += 1
         if self.asked == 1:
@@ -279,8 +279,7 @@ async def test_approvals_that_are_voided_before_the_channel_is_reserved_do_not_c
         await approved(database, payment, approver)
     gate = Voiding(database, Limits(approval_above=1))
     why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
-    assert why.attempt is None
-    assert "waits for approval" in why.why
+    assert "waits for approval" in get_reason(why).sentence
     async with database.autocommit() as connection:
         assert await attempts.get_reservation(connection, payment.id) is None
 
@@ -303,8 +302,9 @@ async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like
             assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected
     gate = SigningGate(database, Limits(approval_above=1))
     why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
-    assert (why.attempt, why.dead_after) == (None, attempt.max_ledger)
-    assert "waits for approval" in why.why
+    assert isinstance(why, OnHold)
+    assert why.dead_after == attempt.max_ledger
+    assert "waits for approval" in why.reason.sentence
     async with database.transaction() as connection:
         await payments.move(connection, payment.id, PaymentStatus.PREPARED)
     resumed = get_attempt(await steps.prepare_payment(payment))

@@ -23,6 +23,7 @@ from domain.settlement.attempts import (
     AttemptOutcome,
     Observation,
     ObservedAttempt,
+    OnHold,
     SettlementRail,
 )
 from domain.settlement.payments import Payment, PaymentStatus
@@ -147,7 +148,7 @@ async def paid_once(
     """A released payment begins anew, with other bytes, and moves once."""
     steps = PaymentActivitiesImpl(database, rail)
     assert await state(database, payment) == "pending"
-    assert (await steps.prepare_payment(payment)).attempt is None  # the circuit breaker holds it
+    assert isinstance(await steps.prepare_payment(payment), OnHold)  # the circuit breaker holds it
     await close_circuit_breaker(api)
     steps = PaymentActivitiesImpl(database, rail)
     again = get_attempt(await steps.prepare_payment(payment))

@@ -72,10 +72,9 @@ async def test_a_payment_that_failed_was_parked_and_tried_again_is_told_whole(
     steps = PaymentActivitiesImpl(database, rail)
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     frozen = {"kind": "frozen_trustline", "address": payee}
-    preparation = await steps.prepare_payment(payment)
-    assert preparation.attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     (await chain.post("/faults", json={"faults": [frozen]})).raise_for_status()
-    first = await seen(steps, payment, preparation.attempt)
+    first = await seen(steps, payment, attempt)
     assert first.observation.outcome is not AttemptOutcome.SUCCEEDED
     await steps.fail_attempt(first)
     await steps.block_payment(BlockPaymentInput(payment, because("the payee is frozen"), NOW))

@@ -14,10 +14,14 @@ from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegri
 from domain.accounting.reconciliation import Comparison, ReconciliationRun
 from domain.errors import Conflict
 from domain.settlement.attempts import (
+    AlreadyPaid,
     Attempt,
     AttemptOutcome,
+    Blocked,
+    InBatch,
     Observation,
     ObservedAttempt,
+    Prepared,
     PreparePaymentResult,
 )
 from domain.settlement.batches import (
@@ -39,10 +43,16 @@ from domain.settlement.payments import (
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
 from domain.sla.attestations import (
     Attestation,
+    Attested,
     Call,
+    CallAnswered,
     CallStatus,
     ConcludeAttestationInput,
     ConcludeAttestationResult,
+    Halted,
+    OpenCall,
+    OtherCall,
+    OwnCall,
     PrepareCallResult,
 )
 from domain.sla.verdicts import PaymentType
@@ -100,19 +110,17 @@ class FakePaymentActivities(Asked, PaymentActivities):
         self._ask("prepare_payment")
         if self.adopted:
             amount = payment.amount_stroops
-            return PreparePaymentResult(
-                None, receipt=Receipt(payment.id, self.adopted, 9, amount, DETECTED, [])
-            )
+            return AlreadyPaid(Receipt(payment.id, self.adopted, 9, amount, DETECTED, []))
         if self.obstacles:
-            return PreparePaymentResult(None, because(self.obstacles.pop(0)))
+            return Blocked(because(self.obstacles.pop(0)))
         if self.holds:
             return self.holds.pop(0)
         if self.in_batch:
             self.in_batch -= 1
-            return PreparePaymentResult(None, in_batch=True)
+            return InBatch()
         n = self.asked.count("prepare_payment")
         fresh = Attempt(payment.id, n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False)
-        return PreparePaymentResult(self.stored.setdefault(payment.id, fresh))
+        return Prepared(self.stored.setdefault(payment.id, fresh))
 
     @activity.defn
     async def submit_payment(self, attempt: Attempt) -> SendAnswer:
@@ -183,9 +191,10 @@ class FakeBatchActivities(FakePaymentActivities, BatchActivities):
         if self.left:
             return self.left.pop(0)
         n = self.asked.count("prepare_batch")
-        return PrepareBatchResult(
-            Attempt(batch.lead_payment_id, batch.n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False)
+        fresh = Attempt(
+            batch.lead_payment_id, batch.n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False
         )
+        return PrepareBatchResult(Prepared(fresh))
 
     @activity.defn
     async def confirm_batch(self, observed: ObservedBatch) -> list[str]:
@@ -274,17 +283,17 @@ class FakeAttestationActivities(Asked, AttestationActivities):
         name = (attestation.outage_id, attestation.revision)
         self._ask(f"prepare_call {attestation.revision}")
         if name in self.answered:
-            return PrepareCallResult(None)
+            return CallAnswered()
         if self.in_the_way:
-            return PrepareCallResult(self.in_the_way.pop(0))
-        return PrepareCallResult(Call(*name, 1, "GOPERATOR", 7, 100, "hash", "xdr"), mine=True)
+            return OtherCall(self.in_the_way.pop(0))
+        return OwnCall(Call(*name, 1, "GOPERATOR", 7, 100, "hash", "xdr"))
 
     @activity.defn
-    async def execute_call(self, turn: PrepareCallResult) -> CallStatus:
-        assert turn.call is not None
-        self._ask("execute_call" if turn.mine else "help")
+    async def execute_call(self, turn: OpenCall) -> CallStatus:
+        own = isinstance(turn, OwnCall)
+        self._ask("execute_call" if own else "help")
         status = self.statuses.pop(0) if self.statuses else CallStatus.ANSWERED
-        if turn.mine and status is CallStatus.ANSWERED:
+        if own and status is CallStatus.ANSWERED:
             self.answered.add((turn.call.outage_id, turn.call.revision))
         return status
 
@@ -294,8 +303,8 @@ class FakeAttestationActivities(Asked, AttestationActivities):
     ) -> ConcludeAttestationResult:
         self._ask("conclude_attestation")
         if self.problems:
-            return ConcludeAttestationResult(False, self.problems.pop(0), "", ["dlv-halted"])
-        return ConcludeAttestationResult(True, "", f"hash-{concluding.attestation.revision}", [])
+            return Halted(self.problems.pop(0), ["dlv-halted"])
+        return Attested(f"hash-{concluding.attestation.revision}", [])
 
 
 class FakeWebhookActivities(WebhookActivities):

@@ -19,7 +19,7 @@ from adapters.stellar.rail import Rail
 from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
 from domain.settlement.attempts import Attempt, AttemptOutcome, InBatch, SettlementRail
-from domain.settlement.batches import Batch, ObservedBatch, Plan
+from domain.settlement.batches import Batch, EmptyBatch, ObservedBatch, Plan
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.api_client import eventually, unique
@@ -34,7 +34,7 @@ from tests.testkit.settlement.batch_factory import (
     states,
 )
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
-from tests.testkit.settlement.preparations import get_reason
+from tests.testkit.settlement.preparations import get_reason, get_receipt
 
 FAR_OFF = NOW.replace(year=2100)
 ONE_TRANSFER = Plan(SettlementRail.SOROBAN, 3600)
@@ -82,9 +82,9 @@ async def test_who_is_at_fault_twice_is_parked_twice_and_a_batch_of_one_ends(
     for _ in range(2):
         steps, batch = await gathered(database, rail, CLASSIC, payment)
         preparation = await patiently(steps.prepare_batch, batch)
-        assert preparation.attempt is None
+        assert preparation.state == EmptyBatch()
         assert [out.payment_id for out in preparation.removed] == [payment.id]
-        assert (await steps.prepare_batch(batch)).attempt is None
+        assert (await steps.prepare_batch(batch)).state == EmptyBatch()
         expected = [("blocked", "the payee's account does not exist")]
         assert await states(database, payment) == expected
         async with database.autocommit() as connection:
@@ -297,9 +297,7 @@ async def test_bytes_that_land_were_sent_though_nobody_noted_it(
     assert await states(database, *owed) == [("confirmed", None)] * 2
     lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
     for payment in owed:
-        receipt = (await lives.prepare_payment(payment)).receipt
-        assert receipt is not None
-        assert receipt.transaction_hash == seen.hash
+        assert get_receipt(await lives.prepare_payment(payment)).transaction_hash == seen.hash
     async with database.autocommit() as connection:
         ended = await connection.scalar(
             select(attempts.c.status)

@@ -14,7 +14,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts as reservations
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
-from domain.settlement.attempts import PreparePaymentResult
+from domain.settlement.attempts import AwaitingChannel, Blocked, Prepared
 from domain.settlement.payments import PaymentStatus
 from tests.testkit.settlement.batch_factory import keys_of, on_chain, states
 from tests.testkit.settlement.expired_envelopes import dead, parking, settle
@@ -37,7 +37,7 @@ async def test_only_channels_whose_keys_are_held_are_taken(
     attempt = get_attempt(await steps.prepare_payment(second))
     assert attempt.channel == used.channel
     waiting = await steps.prepare_payment(third)
-    assert (waiting.attempt, waiting.queued) == (None, True)
+    assert isinstance(waiting, AwaitingChannel)
     await settle(steps, second, attempt)
     await settle(steps, third, replace(attempt, sequence=attempt.sequence + 1))
 
@@ -49,9 +49,7 @@ async def test_bytes_on_a_channel_whose_key_is_gone_are_seen_to_their_end(
     steps = PaymentActivitiesImpl(database, rail)
     attempt = get_attempt(await steps.prepare_payment(payment))
     monkeypatch.setattr(rail, "keys", keys_of(rail, without=attempt.channel))
-    assert await steps.prepare_payment(payment) == PreparePaymentResult(
-        replace(attempt, resumed=True)
-    )
+    assert await steps.prepare_payment(payment) == Prepared(replace(attempt, resumed=True))
     await settle(steps, payment, attempt)
     assert await on_chain(stack, payment) == [1]
 
@@ -68,12 +66,14 @@ async def test_who_needs_a_signature_of_a_key_that_is_gone_is_parked_until_it_is
     died = await dead(rail, steps, payment)
     monkeypatch.setattr(rail, "keys", keys_of(rail, without=died.channel))
     why = await steps.prepare_payment(payment)
-    assert (why.attempt, why.dead_after) == (None, died.max_ledger)
-    assert f"the settlement worker has no signing seed for channel {died.channel}" in why.why
-    assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in why.why
-    assert f"ALARM: {why.why}" in caplog.text
+    assert isinstance(why, Blocked)
+    assert why.dead_after == died.max_ledger
+    sentence = why.reason.sentence
+    assert f"the settlement worker has no signing seed for channel {died.channel}" in sentence
+    assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in sentence
+    assert f"ALARM: {sentence}" in caplog.text
     await steps.block_payment(parking(payment, why, PaymentStatus.BLOCKED))
-    assert await states(database, payment) == [("blocked", why.why)]
+    assert await states(database, payment) == [("blocked", sentence)]
     monkeypatch.undo()
     await settle(steps, payment, died)
 
@@ -101,9 +101,8 @@ async def test_a_treasury_whose_key_we_do_not_hold_pays_nothing(
     another = {treasury: Keypair.random() for treasury in rail.keys.treasuries}
     monkeypatch.setattr(rail, "keys", replace(rail.keys, treasuries=another))
     why = await steps.prepare_payment(payment)
-    assert (why.attempt, why.why) == (
-        None,
-        f"the settlement worker has no signing seed for {payment.from_address}",
+    assert get_reason(why).sentence == (
+        f"the settlement worker has no signing seed for {payment.from_address}"
     )
     async with database.autocommit() as connection:  # nothing was signed, and no channel is taken
         assert await reservations.get_reservation(connection, payment.id) is None

@@ -36,7 +36,7 @@ from tests.testkit.settlement.batch_factory import (
 )
 from tests.testkit.settlement.expired_envelopes import past
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
-from tests.testkit.settlement.preparations import get_attempt
+from tests.testkit.settlement.preparations import get_attempt, get_reason, get_receipt
 
 FAR_OFF = NOW.replace(year=2100)
 Patch = pytest.MonkeyPatch
@@ -56,9 +56,9 @@ async def test_payments_of_a_batch_are_each_settled_once(
     assert await states(database, *owed) == [("confirmed", None)] * 3
     assert await on_chain(stack, *owed) == [1, 1, 1]
     lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
-    receipts = [(await lives.prepare_payment(payment)).receipt for payment in owed]
-    assert len({receipt.transaction_hash for receipt in receipts if receipt}) == 1
-    assert [receipt.amount_stroops for receipt in receipts if receipt] == [
+    receipts = [get_receipt(await lives.prepare_payment(payment)) for payment in owed]
+    assert len({receipt.transaction_hash for receipt in receipts}) == 1
+    assert [receipt.amount_stroops for receipt in receipts] == [
         payment.amount_stroops for payment in owed
     ]
 
@@ -160,8 +160,9 @@ async def test_a_batch_that_meets_an_open_breaker_is_neither_sent_nor_signed_ane
 
     assert (await eventually(proven, "the bytes are dead", 60)).outcome is AttemptOutcome.EXPIRED
     waiting = await steps.prepare_batch(batch)
-    assert (waiting.attempt, waiting.why) == (None, "not sent, the circuit breaker is open: odd")
-    assert await states(database, *owed) == [("on_hold", waiting.why)] * 2
+    sentence = get_reason(waiting).sentence
+    assert sentence == "not sent, the circuit breaker is open: odd"
+    assert await states(database, *owed) == [("on_hold", sentence)] * 2
     await api.post("/payments/circuit-breaker", json={"action": "close", "reason": "seen to"})
     gate.circuit_breaker.forget()
     observed = await landed(steps, batch)
@@ -264,10 +265,9 @@ async def test_a_batch_that_needs_a_signature_of_a_key_that_is_gone_waits_for_it
     # What is signed is sent and watched as ever.
     assert get_attempt(await steps.prepare_batch(batch)) == replace(attempt, resumed=True)
     await past(rail, attempt)
-    stuck = await steps.prepare_batch(batch)
-    assert stuck.attempt is None
-    assert "STELLAR_CHANNELS" in stuck.why
-    assert await states(database, *owed) == [("blocked", stuck.why)] * 2
+    sentence = get_reason(await steps.prepare_batch(batch)).sentence
+    assert "STELLAR_CHANNELS" in sentence
+    assert await states(database, *owed) == [("blocked", sentence)] * 2
     monkeypatch.undo()
     await steps.confirm_batch(await landed(steps, batch))
     assert await states(database, *owed) == [("confirmed", None)] * 2

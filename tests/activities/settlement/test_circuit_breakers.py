@@ -39,7 +39,7 @@ from domain.sla.attestations import (
     Call,
     CallOutcome,
     CallStatus,
-    PrepareCallResult,
+    OwnCall,
 )
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 from tests.testkit.accounting import chain_history
@@ -47,7 +47,7 @@ from tests.testkit.api_client import eventually, unique
 from tests.testkit.attestation_scenario import ASKER, judged
 from tests.testkit.reasons import answered
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
-from tests.testkit.settlement.preparations import get_attempt
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 CORRELATION = "corr-breaker"
 
@@ -83,8 +83,7 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     door = SigningGate(database, circuit_breaker=switch)
     held = await door.find_hold(payment)
     assert held is not None
-    assert held.why == f"the circuit breaker is open: {reason}"
-    assert held.again_at is not None
+    assert held.reason.sentence == f"the circuit breaker is open: {reason}"
     assert str(await door.get_send_obstacle()) == f"not sent, the circuit breaker is open: {reason}"
 
     async def heard() -> bool:
@@ -212,9 +211,9 @@ async def test_no_batch_is_gathered_or_signed_while_it_is_open(
     await switch.trip("odd", CORRELATION)
     steps = BatchActivitiesImpl(database, rail, plan, gate)
     waiting = await steps.prepare_batch(batch)
-    assert (waiting.attempt, waiting.why) == (None, "not sent, the circuit breaker is open: odd")
+    assert str(get_reason(waiting)) == "not sent, the circuit breaker is open: odd"
     held = await lives.prepare_payment(await payment_owed(database))
-    assert (held.in_batch, held.why) == (False, "the circuit breaker is open: odd")
+    assert str(get_reason(held)) == "the circuit breaker is open: odd"
     await close(database, switch)
     attempt = get_attempt(await steps.prepare_batch(batch))
     await steps.submit_payment(attempt)
@@ -254,7 +253,7 @@ async def test_answers_to_calls_of_the_contract_open_it(
     steps = AttestationActivitiesImpl(database, cast(Calculator, Refusing()), gate)
     attestation = await judged(database)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
-    assert await steps.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
+    assert await steps.execute_call(OwnCall(sent)) is CallStatus.OPEN
     assert "refused for what only we can mend" in (await switch.reason() or "")
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
@@ -277,5 +276,5 @@ async def test_the_contract_is_not_called_while_it_is_open(
     with pytest.raises(TryAgain, match="the circuit breaker is open: odd"):
         await steps.prepare_call(attestation)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
-    assert await steps.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
+    assert await steps.execute_call(OwnCall(sent)) is CallStatus.OPEN
     assert contract.watched == 1

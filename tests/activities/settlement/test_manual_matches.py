@@ -22,6 +22,7 @@ from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, told
 from tests.testkit.reasons import because
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.preparations import get_receipt
 
 HASH, OTHER = "bb" * 32, "cc" * 32
 ASKER = Request("ada", "corr-manual_match")
@@ -95,8 +96,7 @@ async def test_it_is_confirmed_and_posted_once_however_often_it_is_asked(
             "posted": 1,
         }
     # Which its own workflow finds when it looks again.
-    receipt = (await steps.prepare_payment(payment)).receipt
-    assert receipt is not None
+    receipt = get_receipt(await steps.prepare_payment(payment))
     assert (receipt.transaction_hash, receipt.amount_stroops) == (hash_, payment.amount_stroops)
 
 

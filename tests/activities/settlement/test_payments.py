@@ -25,8 +25,9 @@ from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    Blocked,
     ObservedAttempt,
-    PreparePaymentResult,
+    OnHold,
 )
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from tests.testkit.reasons import because
@@ -38,7 +39,7 @@ from tests.testkit.settlement.expired_envelopes import (
     settle,
 )
 from tests.testkit.settlement.payment_factory import NOW, payment_owed
-from tests.testkit.settlement.preparations import get_attempt
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 
 async def remove(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
@@ -159,8 +160,8 @@ async def test_where_no_void_can_be_signed_a_payment_is_parked_until_it_can_be_s
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)
     why = await steps.prepare_payment(payment)
     told = await steps.block_payment(parking(payment, why, PaymentStatus.BLOCKED))
-    assert await states(database, payment) == [("blocked", why.why)]
-    assert "raise STELLAR_FEE_CAP_STROOPS" in why.why
+    assert await states(database, payment) == [("blocked", get_reason(why).sentence)]
+    assert "raise STELLAR_FEE_CAP_STROOPS" in get_reason(why).sentence
     assert await steps.block_payment(parking(payment, why, PaymentStatus.BLOCKED)) == told
     await mend(chain)
     monkeypatch.undo()
@@ -176,9 +177,9 @@ async def test_a_payment_whose_bytes_died_is_held_while_the_breaker_is_open(
     steps = PaymentActivitiesImpl(database, rail, Stopped(database))
     died = await dead(rail, PaymentActivitiesImpl(database, rail), payment)
     why = await steps.prepare_payment(payment)
-    assert why.again_at is not None
+    assert isinstance(why, OnHold)
     await steps.block_payment(parking(payment, why, PaymentStatus.ON_HOLD))
-    assert await states(database, payment) == [("on_hold", why.why)]
+    assert await states(database, payment) == [("on_hold", why.reason.sentence)]
     await settle(PaymentActivitiesImpl(database, rail), payment, died)
     assert await states(database, payment) == [("confirmed", None)]
 
@@ -186,8 +187,8 @@ async def test_a_payment_whose_bytes_died_is_held_while_the_breaker_is_open(
 class Stopped(SigningGate):
     """The circuit breaker is open for whoever asks here."""
 
-    async def pause(self) -> PreparePaymentResult:
-        return PreparePaymentResult(None, because("the circuit breaker is open"), again_at=NOW)
+    async def pause(self) -> OnHold:
+        return OnHold(because("the circuit breaker is open"), NOW)
 
 
 async def test_who_comes_late_parks_nothing_that_was_signed_again(
@@ -198,7 +199,7 @@ async def test_who_comes_late_parks_nothing_that_was_signed_again(
     steps = PaymentActivitiesImpl(database, rail)
     died = await dead(rail, steps, payment)
     late = BlockPaymentInput(payment, because("no trustline"), NOW, dead_after=died.max_ledger)
-    assert get_attempt(await steps.prepare_payment(payment)) is not None
+    get_attempt(await steps.prepare_payment(payment))
     assert await steps.block_payment(late) == []
     assert await states(database, payment) == [("prepared", None)]
     await settle(steps, payment, died)
@@ -214,7 +215,7 @@ async def test_who_finds_an_obstacle_while_another_signs_looks_again(
     assert stale is not None
     attempt = get_attempt(await steps.prepare_payment(payment))
     with pytest.raises(TryAgain):
-        await steps._given_back(stale, PreparePaymentResult(None, because("no trustline")))
+        await steps._give_back(stale, Blocked(because("no trustline")))
     resumed = get_attempt(await steps.prepare_payment(payment))
     assert resumed == replace(attempt, resumed=True)
     await settle(steps, payment, attempt)
@@ -266,7 +267,8 @@ async def test_a_payee_frozen_by_the_validators_waits_without_a_channel(
     assert await served(database, void) is None
     # Tried again while it lasts, nothing is signed at all.
     again = await steps.prepare_payment(payment)
-    assert (again.attempt, again.why, again.dead_after) == (None, why, None)
+    assert isinstance(again, Blocked)
+    assert (again.reason.sentence, again.dead_after) == (why, None)
 
     await mend(chain)
     await past(rail, void)  # by then, what was frozen is read anew

@@ -7,10 +7,10 @@ import pytest
 
 from domain.money import stroops
 from domain.reasons import Reason, ReasonCode
+from domain.settlement.attempts import OnHold
 from domain.settlement.limits import (
     Admission,
     AdmissionResult,
-    LimitHold,
     Limits,
     find_hold,
 )
@@ -26,7 +26,7 @@ PAYMENT = Payment(
 )
 
 
-def held(admission: Admission, detail: str = "", now: datetime = NOON) -> LimitHold:
+def held(admission: Admission, detail: str = "", now: datetime = NOON) -> OnHold:
     found = find_hold(LIMITS, PAYMENT, AdmissionResult(admission, detail), now)
     assert found is not None
     return found
@@ -48,13 +48,13 @@ def test_a_cap_per_payment_names_both_amounts_and_the_setting() -> None:
 def test_who_has_approved_is_counted(approved: str, said: str) -> None:
     found = held(Admission.APPROVAL, approved)
     assert found.reason.sentence == f"1500 USDC waits for approval by 2 people, {said}"
-    assert found.again_at == NOON + timedelta(minutes=10)
+    assert found.check_at == NOON + timedelta(minutes=10)
 
 
 def test_an_open_breaker_is_looked_at_again_within_a_minute() -> None:
     found = held(Admission.CIRCUIT_BREAKER, "something is odd")
     why = Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, "the circuit breaker is open: something is odd")
-    assert found == LimitHold(why, NOON + timedelta(minutes=1))
+    assert found == OnHold(why, NOON + timedelta(minutes=1))
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_a_day_that_is_used_up_ends_at_midnight(
         f"the cap of {whose} is used up for 2026-01-31; "
         f"it goes on tomorrow (UTC), or when {setting} is raised"
     )
-    assert found.again_at == NOON + timedelta(hours=1)
+    assert found.check_at == NOON + timedelta(hours=1)
     late = datetime(2026, 1, 31, 23, 40, tzinfo=UTC)
-    assert held(admission, now=late).again_at == datetime(2026, 2, 1, 0, 0, 5, tzinfo=UTC)
+    assert held(admission, now=late).check_at == datetime(2026, 2, 1, 0, 0, 5, tzinfo=UTC)
 
 
 def test_what_no_day_can_hold_does_not_promise_tomorrow() -> None:

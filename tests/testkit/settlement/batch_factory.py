@@ -23,6 +23,7 @@ from domain.settlement.batches import Batch, ObservedBatch, Plan
 from domain.settlement.payments import Payment
 from tests.testkit.accounting import chain_history
 from tests.testkit.settlement.payment_factory import NOW
+from tests.testkit.settlement.preparations import get_attempt
 
 CLASSIC = Plan(SettlementRail.CLASSIC, 0)
 NETTED = Plan(SettlementRail.CLASSIC, 3600)
@@ -58,15 +59,13 @@ def _later() -> datetime:
 
 async def landed(steps: BatchActivitiesImpl, batch: Batch) -> ObservedBatch:
     """Sign, send and watch, each step twice."""
-    preparation = await patiently(steps.prepare_batch, batch)
-    again = await steps.prepare_batch(batch)
-    assert preparation.attempt is not None
-    assert again.attempt is not None
-    assert again.attempt.envelope_xdr == preparation.attempt.envelope_xdr
+    attempt = get_attempt(await patiently(steps.prepare_batch, batch))
+    again = get_attempt(await steps.prepare_batch(batch))
+    assert again.envelope_xdr == attempt.envelope_xdr
     for _ in range(2):
-        await steps.submit_payment(preparation.attempt)
-    observation = await steps.observe_payment(preparation.attempt)
-    return ObservedBatch(batch, preparation.attempt, observation, NOW)
+        await steps.submit_payment(attempt)
+    observation = await steps.observe_payment(attempt)
+    return ObservedBatch(batch, attempt, observation, NOW)
 
 
 def keys_of(rail: Rail, *, only: str = "", without: str = "") -> Keys:

@@ -2,7 +2,13 @@
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.stellar.rail import Rail
-from domain.settlement.attempts import Attempt, ObservedAttempt, PreparePaymentResult
+from domain.settlement.attempts import (
+    Attempt,
+    Blocked,
+    ObservedAttempt,
+    OnHold,
+    PreparePaymentResult,
+)
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from tests.testkit.api_client import eventually
 from tests.testkit.settlement.payment_factory import NOW
@@ -26,8 +32,8 @@ async def past(rail: Rail, attempt: Attempt) -> None:
 def parking(
     payment: Payment, why: PreparePaymentResult, status: PaymentStatus
 ) -> BlockPaymentInput:
-    assert why.obstacle is not None
-    return BlockPaymentInput(payment, why.obstacle, NOW, status, why.dead_after)
+    assert isinstance(why, OnHold | Blocked)
+    return BlockPaymentInput(payment, why.reason, NOW, status, why.dead_after)
 
 
 async def settle(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> None:

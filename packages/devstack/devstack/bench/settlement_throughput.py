@@ -30,7 +30,13 @@ from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.keys import keys
 from devstack.bench import seed_payments
 from domain.errors import TryAgain
-from domain.settlement.attempts import AttemptOutcome, ObservedAttempt, SettlementRail
+from domain.settlement.attempts import (
+    AttemptOutcome,
+    InBatch,
+    ObservedAttempt,
+    Prepared,
+    SettlementRail,
+)
 from domain.settlement.batches import (
     OPERATIONS_MAX,
     Batch,
@@ -119,8 +125,9 @@ async def soroban(house: SettlementBench, channels: int, seconds: float) -> Thro
 
 async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
     """One payment, as its life goes when nothing is in its way."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None, f"{payment.id} cannot be paid"
+    prepared = await steps.prepare_payment(payment)
+    assert isinstance(prepared, Prepared), f"{payment.id} cannot be paid"
+    attempt = prepared.attempt
     while True:
         await steps.submit_payment(attempt)
         seen = await steps.observe_payment(attempt)
@@ -135,7 +142,7 @@ async def classic(house: SettlementBench, count: int) -> Throughput:
     owed = await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count)
     lives = PaymentActivitiesImpl(house.database, house.rail, batches_payments=True)
     for payment in owed:
-        assert (await lives.prepare_payment(payment)).in_batch
+        assert isinstance(await lives.prepare_payment(payment), InBatch)
     steps = BatchActivitiesImpl(house.database, house.rail, CLASSIC)
     settled: list[str] = []
 
@@ -170,11 +177,12 @@ async def _gather(house: SettlementBench) -> Batch | None:
 async def _settle(steps: BatchActivitiesImpl, batch: Batch) -> list[str]:
     while True:
         try:
-            attempt = (await steps.prepare_batch(batch)).attempt
+            prepared = (await steps.prepare_batch(batch)).state
             break
         except TryAgain:
             continue
-    assert attempt is not None, f"nobody in batch {batch.id} can be paid"
+    assert isinstance(prepared, Prepared), f"nobody in batch {batch.id} can be paid"
+    attempt = prepared.attempt
     while True:
         await steps.submit_payment(attempt)
         seen = await steps.observe_payment(attempt)

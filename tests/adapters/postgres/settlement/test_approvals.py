@@ -18,7 +18,7 @@ from devstack.environment.stack import Stack
 from domain.reasons import ReasonCode
 from domain.requests import Request
 from domain.settlement.approvals import Approval, digest
-from domain.settlement.attempts import InBatch, PreparePaymentResult
+from domain.settlement.attempts import Blocked, InBatch
 from domain.settlement.limits import Limits
 from domain.settlement.payments import OwePaymentInput, PaymentStatus
 from domain.sla.disputes import (
@@ -50,6 +50,7 @@ from tests.testkit.settlement.batch_factory import (
 )
 from tests.testkit.settlement.expired_envelopes import dead, parking, settle
 from tests.testkit.settlement.payment_factory import DETECTED, NOW, payment_owed
+from tests.testkit.settlement.preparations import get_reason
 
 
 async def test_whoever_had_a_hand_in_the_verdict_prepared_the_payment(
@@ -100,9 +101,7 @@ async def test_a_payment_held_with_dead_bytes_is_not_being_signed(
     async with database.transaction() as connection:
         assert (await approvals.lock(connection, payment.id)).taken
     # As while the circuit breaker is open: nothing replaces what died.
-    why = PreparePaymentResult(
-        None, because("the circuit breaker is open"), dead_after=died.max_ledger
-    )
+    why = Blocked(because("the circuit breaker is open"), dead_after=died.max_ledger)
     await steps.block_payment(parking(payment, why, PaymentStatus.ON_HOLD))
     async with database.transaction() as connection:  # approvers may change their minds
         assert not (await approvals.lock(connection, payment.id)).taken
@@ -161,8 +160,7 @@ async def test_who_lost_an_approval_since_leaves_before_the_signature(
     gone = await patiently(steps.prepare_batch, batch)
     assert gone.withdrawn == [payment.id]
     held = await lives.prepare_payment(payment)
-    assert held.obstacle is not None
-    assert held.obstacle.code is ReasonCode.APPROVAL_REQUIRED
+    assert get_reason(held).code is ReasonCode.APPROVAL_REQUIRED
     await steps.confirm_batch(await landed(steps, batch))
     assert await on_chain(stack, payment, other) == [0, 1]
     await approved(database, payment, "cyd")

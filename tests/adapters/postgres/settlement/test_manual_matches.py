@@ -20,7 +20,7 @@ from domain.accounting.journal import make_settled_entries
 from domain.accounting.reconciliation import Extent
 from domain.errors import Conflict, TryAgain
 from domain.requests import Request
-from domain.settlement.attempts import InBatch, PreparePaymentResult
+from domain.settlement.attempts import Blocked, InBatch
 from domain.settlement.batches import Plan
 from domain.settlement.manual_matches import OUT_OF_BAND_LEAD, ManualMatch, OutOfBandTransfer
 from domain.settlement.payments import Payment, PaymentStatus
@@ -128,7 +128,7 @@ async def test_nothing_is_signed_beside_it(
     await sent(listener, payment)
     (made,) = await made_for(book, payment)
     for _ in range(2):
-        assert await steps.prepare_payment(payment) == PreparePaymentResult(None, made.obstacle)
+        assert await steps.prepare_payment(payment) == Blocked(made.obstacle)
     async with book.autocommit() as connection:
         assert await attempts.get_reservation(connection, payment.id) is None
         assert await connection.scalar(text("SELECT count(*) FROM envelopes")) == 0
@@ -154,7 +154,7 @@ async def test_a_batch_goes_on_without_it(
         await steps.prepare_batch(batch)
     (made,) = await made_for(book, owed[0])
     # Its own life finds out why, and it is not made ready again.
-    assert await alone.prepare_payment(owed[0]) == PreparePaymentResult(None, made.obstacle)
+    assert await alone.prepare_payment(owed[0]) == Blocked(made.obstacle)
 
 
 class Untroubled:
@@ -184,7 +184,7 @@ async def test_bytes_that_died_are_not_followed_by_others(
     with monkeypatch.context() as patch:
         patch.setattr(steps.gate, "find_out_of_band", find_out_of_band)
         why = await steps.prepare_payment(payment)
-        assert why == PreparePaymentResult(None, made.obstacle, dead_after=died.max_ledger)
+        assert why == Blocked(made.obstacle, dead_after=died.max_ledger)
         await steps.block_payment(parking(payment, why, PaymentStatus.BLOCKED))
     # Had it been something else, the payment goes on where it stopped.
     await settle(steps, payment, died)
