@@ -29,7 +29,13 @@ from devstack.environment.stack import Stack
 from domain.errors import TryAgain
 from domain.requests import Request
 from domain.settlement.allocations import make_single_transfer
-from domain.settlement.attempts import AttemptOutcome, ObservedAttempt, SettlementRail
+from domain.settlement.attempts import (
+    AlreadyPaid,
+    AttemptOutcome,
+    AwaitingChannel,
+    ObservedAttempt,
+    SettlementRail,
+)
 from domain.settlement.payments import (
     CloseOutageInput,
     OwePaymentInput,
@@ -48,6 +54,7 @@ from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import unique
 from tests.testkit.reasons import make_reason
+from tests.testkit.settlement.preparations import get_attempt
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
@@ -84,11 +91,8 @@ async def judged(database: Database, outage_id: str, minutes: int) -> OutageActi
 
 async def paid(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     """Make a payment as its workflow does, each step twice, and then the whole of it again."""
-    preparation = await steps.prepare_payment(payment)
-    attempt = preparation.attempt
-    assert attempt is not None
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
+    again = get_attempt(await steps.prepare_payment(payment))
     assert again.envelope_xdr == attempt.envelope_xdr
     for _ in range(2):
         await steps.submit_payment(attempt)
@@ -99,9 +103,7 @@ async def paid(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     receipt = await twice(
         steps.confirm_payment, ObservedAttempt(payment, attempt, observation, NOW)
     )
-    lost = await steps.prepare_payment(payment)
-    assert lost.attempt is None
-    assert lost.receipt == receipt
+    assert await steps.prepare_payment(payment) == AlreadyPaid(receipt)
     return receipt
 
 
@@ -190,11 +192,10 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
                 update(channels).where(channels.c.address.in_(idle)).values(quarantined=False)
             )
     assert ahead[1] == ahead[0] + 1
-    assert [(each.attempt, each.queued) for each in asked] == [(None, True)] * 2
-    assert all(each.again_at is not None for each in asked)
+    assert all(isinstance(each, AwaitingChannel) for each in asked)
     async with database.autocommit() as connection:
         assert (await payments.get(connection, first.id))["status"] == "pending"
-    assert (await steps.prepare_payment(first)).attempt is not None
+    get_attempt(await steps.prepare_payment(first))
 
 
 async def test_an_overtaken_run_releases_nothing(
@@ -205,8 +206,7 @@ async def test_an_overtaken_run_releases_nothing(
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     async with database.autocommit() as connection:
         await reservations.release(connection, stale)
         held = await reservations.reserve(connection, payment.id, rail.channels)
@@ -243,8 +243,7 @@ async def test_a_quarantined_payment_proven_paid_is_confirmed(
 ) -> None:
     payment = await owed(database, "FOUND")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await steps.submit_payment(attempt)
     async with database.autocommit() as connection:
         assert await payments.stop(
@@ -263,8 +262,7 @@ async def test_an_unrecorded_send_that_lands_confirms_the_payment(
     """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
     payment = await owed(database, "UNNOTED")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await rail.send(attempt.envelope_xdr)
     observation = await steps.observe_payment(attempt)
     receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))

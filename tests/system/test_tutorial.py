@@ -69,7 +69,6 @@ def test_every_command_of_the_tutorial_works(
         check=False,
         cwd=folder,
         env=environment,
-        check=False,
         capture_output=True,
         text=True,
         timeout=180,

@@ -15,9 +15,11 @@ from domain.events import EventType, make_event
 from domain.sla.attestations import (
     Attestation,
     AttestationStatus,
+    Attested,
     CallStatus,
     ConcludeAttestationInput,
     ConcludeAttestationResult,
+    Halted,
     decode_config,
     describe_parity_error,
     find_differences,
@@ -36,7 +38,7 @@ async def conclude_attestation(
         call = case.call
         if case.status is AttestationStatus.ATTESTED:
             assert call is not None
-            return ConcludeAttestationResult(True, "", call["hash"], [])
+            return Attested(call["hash"], [])
         answered = call if call is not None and call["status"] == CallStatus.ANSWERED else None
         if concluding.problem or answered is None:
             # Without an answer on record, what was concluded by a lost run stands.
@@ -49,7 +51,7 @@ async def conclude_attestation(
         await attestations.attest(connection, attestation, answered, concluding.at)
         facts = _make_payload(attestation, answered)
         await events.publish(connection, _make_audit_entry(concluding, case, "sla.attested", facts))
-    return ConcludeAttestationResult(True, "", answered["hash"], [])
+    return Attested(answered["hash"], [])
 
 
 async def _halt(
@@ -57,7 +59,7 @@ async def _halt(
     concluding: ConcludeAttestationInput,
     case: AttestationCase,
     problem: str,
-) -> ConcludeAttestationResult:
+) -> Halted:
     attestation, at = concluding.attestation, concluding.at
     await attestations.halt(connection, attestation, problem)
     facts: dict[str, Any] = {
@@ -73,7 +75,7 @@ async def _halt(
         _make_audit_entry(concluding, case, "sla.halted", facts, problem),
         make_event(EventType.ATTESTATION_HALTED, attestation.outage_id, at, facts, *key),
     )
-    return ConcludeAttestationResult(False, problem, "", deliveries)
+    return Halted(problem, deliveries)
 
 
 def _make_audit_entry(

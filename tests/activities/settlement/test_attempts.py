@@ -7,33 +7,23 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from sqlalchemy import select
 from stellar_sdk import Keypair
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts as reservations
-from adapters.postgres.tables import allocations as rows_of_allocations
-from adapters.postgres.tables import attempts
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
-from domain.settlement.attempts import AttemptOutcome, PreparePaymentResult
-from domain.settlement.batches import ObservedBatch
+from domain.settlement.attempts import AwaitingChannel, Blocked, Prepared
 from domain.settlement.payments import PaymentStatus
-from tests.testkit.settlement.batch_factory import (
-    CLASSIC,
-    count_credits,
-    form_batch,
-    read_statuses,
-    run_until_accepted,
-    select_keys,
-)
+from tests.testkit.settlement.batch_factory import on_chain, read_statuses, select_keys
 from tests.testkit.settlement.expired_envelopes import (
     let_expire,
     make_block_input,
     settle_after_expiry,
 )
-from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.payment_factory import owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 Patch = pytest.MonkeyPatch
 
@@ -44,16 +34,14 @@ async def test_only_channels_with_a_known_key_are_taken(
     """The book knows more of them as free: those of a seed that was replaced, or of a larger count."""
     first, second, third = [await owe_payment(database, "HELD-KEYS") for _ in range(3)]
     steps = PaymentActivitiesImpl(database, rail)
-    used = (await steps.prepare_payment(first)).attempt
-    assert used is not None
+    used = get_attempt(await steps.prepare_payment(first))
     await settle_after_expiry(steps, first, used)
     # Any other would have its turn before the one that was used last.
     monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.channel))
-    attempt = (await steps.prepare_payment(second)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(second))
     assert attempt.channel == used.channel
     waiting = await steps.prepare_payment(third)
-    assert (waiting.attempt, waiting.queued) == (None, True)
+    assert isinstance(waiting, AwaitingChannel)
     await settle_after_expiry(steps, second, attempt)
     await settle_after_expiry(steps, third, replace(attempt, sequence=attempt.sequence + 1))
 
@@ -63,14 +51,11 @@ async def test_an_envelope_on_a_channel_without_a_key_is_observed_to_its_end(
 ) -> None:
     payment = await owe_payment(database, "KEY-GONE")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
-    assert await steps.prepare_payment(payment) == PreparePaymentResult(
-        replace(attempt, resumed=True)
-    )
+    assert await steps.prepare_payment(payment) == Prepared(replace(attempt, resumed=True))
     await settle_after_expiry(steps, payment, attempt)
-    assert await count_credits(stack, payment) == [1]
+    assert await on_chain(stack, payment) == [1]
 
 
 async def test_a_payment_that_needs_a_missing_key_is_blocked_until_the_key_is_back(
@@ -85,12 +70,14 @@ async def test_a_payment_that_needs_a_missing_key_is_blocked_until_the_key_is_ba
     died = await let_expire(rail, steps, payment)
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=died.channel))
     why = await steps.prepare_payment(payment)
-    assert (why.attempt, why.dead_after) == (None, died.max_ledger)
-    assert f"the settlement worker has no signing seed for channel {died.channel}" in why.why
-    assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in why.why
-    assert f"ALARM: {why.why}" in caplog.text
+    assert isinstance(why, Blocked)
+    assert why.dead_after == died.max_ledger
+    sentence = why.reason.sentence
+    assert f"the settlement worker has no signing seed for channel {died.channel}" in sentence
+    assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in sentence
+    assert f"ALARM: {sentence}" in caplog.text
     await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
-    assert await read_statuses(database, payment) == [("blocked", why.why)]
+    assert await read_statuses(database, payment) == [("blocked", sentence)]
     monkeypatch.undo()
     await settle_after_expiry(steps, payment, died)
 
@@ -104,9 +91,8 @@ async def test_an_unsigned_reservation_is_released_when_the_channel_key_is_missi
         held = await reservations.reserve(connection, payment.id, rail.channels)
     assert held is not None
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=held.channel))
-    assert "STELLAR_CHANNELS" in (await steps.prepare_payment(payment)).why
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    assert "STELLAR_CHANNELS" in get_reason(await steps.prepare_payment(payment)).sentence
+    attempt = get_attempt(await steps.prepare_payment(payment))
     assert attempt.channel != held.channel
     await settle_after_expiry(steps, payment, attempt)
 
@@ -119,42 +105,11 @@ async def test_a_treasury_without_a_key_pays_nothing(
     another = {treasury: Keypair.random() for treasury in rail.keys.treasuries}
     monkeypatch.setattr(rail, "keys", replace(rail.keys, treasuries=another))
     why = await steps.prepare_payment(payment)
-    assert (why.attempt, why.why) == (
-        None,
-        f"the settlement worker has no signing seed for {payment.from_address}",
+    assert get_reason(why).sentence == (
+        f"the settlement worker has no signing seed for {payment.from_address}"
     )
     async with database.autocommit() as connection:  # nothing was signed, and no channel is taken
         assert await reservations.get_reservation(connection, payment.id) is None
     monkeypatch.undo()
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await settle_after_expiry(steps, payment, attempt)
-
-
-async def test_an_unrecorded_send_that_lands_confirms_the_batch(
-    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
-) -> None:
-    """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
-    owed = [await owe_payment(database, "UNNOTED", minutes) for minutes in (5, 25)]
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
-    assert attempt is not None
-    await rail.send(attempt.envelope_xdr)
-    seen = await steps.observe_payment(attempt)
-    assert seen.outcome is AttemptOutcome.SUCCEEDED
-    await steps.confirm_batch(ObservedBatch(batch, attempt, seen, NOW))
-    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
-    lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
-    for payment in owed:
-        receipt = (await lives.prepare_payment(payment)).receipt
-        assert receipt is not None
-        assert receipt.transaction_hash == seen.hash
-    async with database.autocommit() as connection:
-        ended = await connection.scalar(
-            select(attempts.c.status)
-            .join(
-                rows_of_allocations, rows_of_allocations.c.lead_payment_id == attempts.c.payment_id
-            )
-            .where(rows_of_allocations.c.payment_id == owed[1].id)
-        )
-    assert ended == "succeeded"

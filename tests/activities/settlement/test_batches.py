@@ -37,6 +37,7 @@ from tests.testkit.settlement.batch_factory import (
 )
 from tests.testkit.settlement.expired_envelopes import wait_until_expired
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason, get_receipt
 
 FAR_OFF = NOW.replace(year=2100)
 Patch = pytest.MonkeyPatch
@@ -56,9 +57,9 @@ async def test_each_payment_of_a_batch_is_settled_once(
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 3
     assert await count_credits(stack, *owed) == [1, 1, 1]
     lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
-    receipts = [(await lives.prepare_payment(payment)).receipt for payment in owed]
-    assert len({receipt.transaction_hash for receipt in receipts if receipt}) == 1
-    assert [receipt.amount_stroops for receipt in receipts if receipt] == [
+    receipts = [get_receipt(await lives.prepare_payment(payment)) for payment in owed]
+    assert len({receipt.transaction_hash for receipt in receipts}) == 1
+    assert [receipt.amount_stroops for receipt in receipts] == [
         payment.amount_stroops for payment in owed
     ]
 
@@ -160,8 +161,9 @@ async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breake
 
     assert (await eventually(proven, "the bytes are dead", 60)).outcome is AttemptOutcome.EXPIRED
     waiting = await steps.prepare_batch(batch)
-    assert (waiting.attempt, waiting.why) == (None, "not sent, the circuit breaker is open: odd")
-    assert await read_statuses(database, *owed) == [("on_hold", waiting.why)] * 2
+    sentence = get_reason(waiting).sentence
+    assert sentence == "not sent, the circuit breaker is open: odd"
+    assert await read_statuses(database, *owed) == [("on_hold", sentence)] * 2
     await api.post("/payments/circuit-breaker", json={"action": "close", "reason": "seen to"})
     gate.circuit_breaker.forget()
     observed = await submit_batch(steps, batch)
@@ -198,8 +200,7 @@ async def test_a_higher_fee_is_bid_for_the_same_transaction_on_a_busy_network(
     (await chain.post("/faults", json={"faults": [surge]})).raise_for_status()
     payment = await owe_payment(database, "SURGE")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     answers, bids = [], [attempt]
     while (answer := await steps.submit_payment(bids[-1])).outbid:
         answers.append(answer)
@@ -263,12 +264,11 @@ async def test_a_batch_that_needs_a_missing_key_waits_for_it(
     assert attempt is not None
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
     # What is signed is sent and watched as ever.
-    assert (await steps.prepare_batch(batch)).attempt == replace(attempt, resumed=True)
+    assert get_attempt(await steps.prepare_batch(batch)) == replace(attempt, resumed=True)
     await wait_until_expired(rail, attempt)
-    stuck = await steps.prepare_batch(batch)
-    assert stuck.attempt is None
-    assert "STELLAR_CHANNELS" in stuck.why
-    assert await read_statuses(database, *owed) == [("blocked", stuck.why)] * 2
+    sentence = get_reason(await steps.prepare_batch(batch)).sentence
+    assert "STELLAR_CHANNELS" in sentence
+    assert await read_statuses(database, *owed) == [("blocked", sentence)] * 2
     monkeypatch.undo()
     await steps.confirm_batch(await submit_batch(steps, batch))
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2

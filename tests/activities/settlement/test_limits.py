@@ -62,7 +62,7 @@ def gate(database: Database, now: datetime, **limits: int) -> SigningGate:
 
 async def verdict(gate: SigningGate, payment: Payment) -> str:
     held = await gate.find_hold(payment)
-    return "goes" if held is None else held.why
+    return "goes" if held is None else held.reason.sentence
 
 
 async def spent(database: Database, now: datetime) -> dict[str, Decimal]:

@@ -25,8 +25,9 @@ from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    Blocked,
     ObservedAttempt,
-    PreparePaymentResult,
+    OnHold,
 )
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from tests.testkit.reasons import make_reason
@@ -38,6 +39,7 @@ from tests.testkit.settlement.expired_envelopes import (
     wait_until_expired,
 )
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 
 async def remove(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
@@ -57,9 +59,8 @@ async def story(database: Database, payment: Payment) -> PaymentTrace:
 
 async def voided(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> Attempt:
     """Sign again, each run twice: nobody can be paid, so that it is a void of the same pair."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
-    assert (await steps.prepare_payment(payment)).attempt == replace(attempt, resumed=True)
+    attempt = get_attempt(await steps.prepare_payment(payment))
+    assert get_attempt(await steps.prepare_payment(payment)) == replace(attempt, resumed=True)
     assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)
     assert "trustline" in attempt.noop_reason
     assert attempt.hash != died.hash
@@ -102,8 +103,7 @@ async def test_a_payment_with_an_expired_envelope_returns_its_channel_by_a_no_op
     told = await story(database, payment)
     assert told.standing.endswith("1000 USDC are owed, and none moved.")
     await mend(chain)
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(payment))
     assert (again.n, again.noop_reason) == (void.n + 1, "")
     await settle_after_expiry(steps, payment, again)
     assert await count_credits(stack, payment) == [1]
@@ -160,8 +160,8 @@ async def test_a_payment_is_blocked_while_no_no_op_can_be_signed(
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)
     why = await steps.prepare_payment(payment)
     told = await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
-    assert await read_statuses(database, payment) == [("blocked", why.why)]
-    assert "raise STELLAR_FEE_CAP_STROOPS" in why.why
+    assert await read_statuses(database, payment) == [("blocked", get_reason(why).sentence)]
+    assert "raise STELLAR_FEE_CAP_STROOPS" in get_reason(why).sentence
     assert await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED)) == told
     await mend(chain)
     monkeypatch.undo()
@@ -177,9 +177,9 @@ async def test_a_payment_with_an_expired_envelope_is_on_hold_while_the_circuit_b
     steps = PaymentActivitiesImpl(database, rail, Stopped(database))
     died = await let_expire(rail, PaymentActivitiesImpl(database, rail), payment)
     why = await steps.prepare_payment(payment)
-    assert why.again_at is not None
+    assert isinstance(why, OnHold)
     await steps.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
-    assert await read_statuses(database, payment) == [("on_hold", why.why)]
+    assert await read_statuses(database, payment) == [("on_hold", why.reason.sentence)]
     await settle_after_expiry(PaymentActivitiesImpl(database, rail), payment, died)
     assert await read_statuses(database, payment) == [("confirmed", None)]
 
@@ -187,8 +187,8 @@ async def test_a_payment_with_an_expired_envelope_is_on_hold_while_the_circuit_b
 class Stopped(SigningGate):
     """The circuit breaker is open for whoever asks here."""
 
-    async def pause(self) -> PreparePaymentResult:
-        return PreparePaymentResult(None, make_reason("the circuit breaker is open"), again_at=NOW)
+    async def pause(self) -> OnHold:
+        return OnHold(make_reason("the circuit breaker is open"), NOW)
 
 
 async def test_a_late_run_does_not_block_a_payment_that_was_signed_again(
@@ -199,7 +199,7 @@ async def test_a_late_run_does_not_block_a_payment_that_was_signed_again(
     steps = PaymentActivitiesImpl(database, rail)
     died = await let_expire(rail, steps, payment)
     late = BlockPaymentInput(payment, make_reason("no trustline"), NOW, dead_after=died.max_ledger)
-    assert (await steps.prepare_payment(payment)).attempt is not None
+    get_attempt(await steps.prepare_payment(payment))
     assert await steps.block_payment(late) == []
     assert await read_statuses(database, payment) == [("prepared", None)]
     await settle_after_expiry(steps, payment, died)
@@ -213,11 +213,10 @@ async def test_a_run_that_finds_an_obstacle_while_another_signs_looks_again(
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
     assert stale is not None
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     with pytest.raises(TryAgain):
-        await steps._given_back(stale, PreparePaymentResult(None, make_reason("no trustline")))
-    resumed = (await steps.prepare_payment(payment)).attempt
+        await steps._give_back(stale, Blocked(make_reason("no trustline")))
+    resumed = get_attempt(await steps.prepare_payment(payment))
     assert resumed == replace(attempt, resumed=True)
     await settle_after_expiry(steps, payment, attempt)
 
@@ -242,8 +241,7 @@ async def test_an_unsigned_reservation_is_released_while_the_circuit_breaker_is_
         assert await reservations.get_reservation(connection, payment.id) is None
     await api.post("/payments/circuit-breaker", json={"action": "close", "reason": "seen to"})
     gate.circuit_breaker.forget()
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(payment))
     await settle_after_expiry(steps, payment, again)
 
 
@@ -256,14 +254,12 @@ async def test_a_frozen_payee_waits_without_a_channel(
 ) -> None:
     """Its bytes are refused for ever: signed anew again and again, they would tell nobody."""
     payment, steps = await owe_payment(database, "FROZEN"), PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     fault = {"kind": "frozen_key", "address": payment.to_address}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
     assert str(await steps.submit_payment(attempt)) == "ERROR txFROZEN_KEY_ACCESSED"
     await wait_until_expired(rail, attempt)
-    void = (await steps.prepare_payment(payment)).attempt
-    assert void is not None
+    void = get_attempt(await steps.prepare_payment(payment))
     why = f"the network's validators have frozen {payment.to_address}"
     assert (void.sequence, void.noop_reason) == (attempt.sequence, why)
     await steps.submit_payment(void)
@@ -273,11 +269,11 @@ async def test_a_frozen_payee_waits_without_a_channel(
     assert await served(database, void) is None
     # Tried again while it lasts, nothing is signed at all.
     again = await steps.prepare_payment(payment)
-    assert (again.attempt, again.why, again.dead_after) == (None, why, None)
+    assert isinstance(again, Blocked)
+    assert (again.reason.sentence, again.dead_after) == (why, None)
 
     await mend(chain)
     await wait_until_expired(rail, void)  # by then, what was frozen is read anew
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await settle_after_expiry(steps, payment, attempt)
     assert await count_credits(stack, payment) == [1]

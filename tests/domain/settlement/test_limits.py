@@ -7,10 +7,10 @@ import pytest
 
 from domain.money import convert_to_stroops
 from domain.reasons import Reason, ReasonCode
+from domain.settlement.attempts import OnHold
 from domain.settlement.limits import (
     Admission,
     AdmissionResult,
-    LimitHold,
     Limits,
     find_hold,
 )
@@ -31,7 +31,7 @@ PAYMENT = Payment(
 )
 
 
-def held(admission: Admission, detail: str = "", now: datetime = NOON) -> LimitHold:
+def held(admission: Admission, detail: str = "", now: datetime = NOON) -> OnHold:
     found = find_hold(LIMITS, PAYMENT, AdmissionResult(admission, detail), now)
     assert found is not None
     return found
@@ -53,13 +53,13 @@ def test_the_cap_per_payment_names_both_amounts_and_the_setting() -> None:
 def test_the_hold_counts_the_approvals(approved: str, said: str) -> None:
     found = held(Admission.APPROVAL, approved)
     assert found.reason.sentence == f"1500 USDC waits for approval by 2 people, {said}"
-    assert found.again_at == NOON + timedelta(minutes=10)
+    assert found.check_at == NOON + timedelta(minutes=10)
 
 
 def test_an_open_circuit_breaker_is_checked_again_within_a_minute() -> None:
     found = held(Admission.CIRCUIT_BREAKER, "something is odd")
     why = Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, "the circuit breaker is open: something is odd")
-    assert found == LimitHold(why, NOON + timedelta(minutes=1))
+    assert found == OnHold(why, NOON + timedelta(minutes=1))
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_a_used_up_day_is_checked_again_at_midnight(
         f"the cap of {whose} is used up for 2026-01-31; "
         f"it goes on tomorrow (UTC), or when {setting} is raised"
     )
-    assert found.again_at == NOON + timedelta(hours=1)
+    assert found.check_at == NOON + timedelta(hours=1)
     late = datetime(2026, 1, 31, 23, 40, tzinfo=UTC)
-    assert held(admission, now=late).again_at == datetime(2026, 2, 1, 0, 0, 5, tzinfo=UTC)
+    assert held(admission, now=late).check_at == datetime(2026, 2, 1, 0, 0, 5, tzinfo=UTC)
 
 
 def test_a_payment_above_the_cap_per_day_is_not_put_off_to_tomorrow() -> None:

@@ -22,6 +22,7 @@ from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, make_transfer
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_receipt
 
 HASH, OTHER = "bb" * 32, "cc" * 32
 ASKER = Request("ada", "corr-manual_match")
@@ -97,8 +98,7 @@ async def test_a_repeated_manual_match_confirms_and_posts_once(
             "posted": 1,
         }
     # Which its own workflow finds when it looks again.
-    receipt = (await steps.prepare_payment(payment)).receipt
-    assert receipt is not None
+    receipt = get_receipt(await steps.prepare_payment(payment))
     assert (receipt.transaction_hash, receipt.amount_stroops) == (hash_, payment.amount_stroops)
 
 

@@ -22,7 +22,13 @@ from adapters.postgres.settlement import batches
 from devstack.bench import seed_payments
 from devstack.bench.settlement_bench import CLASSIC, SettlementBench
 from domain.errors import TryAgain
-from domain.settlement.attempts import AttemptOutcome, ObservedAttempt, SettlementRail
+from domain.settlement.attempts import (
+    AttemptOutcome,
+    InBatch,
+    ObservedAttempt,
+    Prepared,
+    SettlementRail,
+)
 from domain.settlement.batches import (
     OPERATIONS_MAX,
     Batch,
@@ -90,9 +96,10 @@ async def soroban(house: SettlementBench, channels: int, seconds: float) -> Thro
 
 
 async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
-    """One payment, as its workflow goes when nothing is in its way."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None, f"{payment.id} cannot be paid"
+    """One payment, as its life goes when nothing is in its way."""
+    prepared = await steps.prepare_payment(payment)
+    assert isinstance(prepared, Prepared), f"{payment.id} cannot be paid"
+    attempt = prepared.attempt
     while True:
         await steps.submit_payment(attempt)
         seen = await steps.observe_payment(attempt)
@@ -107,7 +114,7 @@ async def classic(house: SettlementBench, count: int) -> Throughput:
     owed = await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count)
     lives = PaymentActivitiesImpl(house.database, house.rail, batches_payments=True)
     for payment in owed:
-        assert (await lives.prepare_payment(payment)).in_batch
+        assert isinstance(await lives.prepare_payment(payment), InBatch)
     steps = BatchActivitiesImpl(house.database, house.rail, CLASSIC)
     settled: list[str] = []
 
@@ -142,11 +149,12 @@ async def _gather(house: SettlementBench) -> Batch | None:
 async def _settle(steps: BatchActivitiesImpl, batch: Batch) -> list[str]:
     while True:
         try:
-            attempt = (await steps.prepare_batch(batch)).attempt
+            prepared = (await steps.prepare_batch(batch)).state
             break
         except TryAgain:
             continue
-    assert attempt is not None, f"nobody in batch {batch.id} can be paid"
+    assert isinstance(prepared, Prepared), f"nobody in batch {batch.id} can be paid"
+    attempt = prepared.attempt
     while True:
         await steps.submit_payment(attempt)
         seen = await steps.observe_payment(attempt)
