@@ -27,6 +27,7 @@ from domain.errors import TryAgain
 from domain.reasons import ReasonCode
 from domain.settlement.attempts import (
     AttemptOutcome,
+    InBatch,
     Observation,
     ObservedAttempt,
     SettlementRail,
@@ -49,6 +50,7 @@ from tests.testkit.settlement.batch_factory import (
     submit_batch,
 )
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt
 
 FOREIGN = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
 LATER = NOW.replace(year=2100)
@@ -111,7 +113,7 @@ async def begun_anew(
         assert await attempts.release(connection, emptied)
     await next_in_turn(database, held.channel)
     for payment in after:
-        assert (await lives.prepare_payment(payment)).in_batch
+        assert isinstance(await lives.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         again = await batches.form_batch(connection, CLASSIC, LATER, lives.rail.channels)
         assert again == batch
@@ -125,8 +127,7 @@ async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
 ) -> None:
     payment = await owe_payment(database, "STOPPED")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await steps.submit_payment(attempt)
 
     async def stop() -> bool:
@@ -182,8 +183,7 @@ async def test_a_late_run_does_not_quarantine_a_released_channel(
 ) -> None:
     payment = await owe_payment(database, "RELEASED")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     observed = ObservedAttempt(payment, attempt, FOREIGN, NOW)
     await steps.quarantine_payment(observed)
     assert await quarantined(database, attempt.channel)
@@ -218,8 +218,7 @@ async def test_remaining_members_get_no_quarantined_channel(
     """Thought to be used by strangers, and then found to have failed by our own bytes."""
     owed = [await owe_payment(database, "SURVIVOR") for _ in range(2)]
     steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
     await steps.quarantine_batch(ObservedBatch(batch, attempt, FOREIGN, NOW))
     failed = Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")
     ejection = await steps.fail_batch(ObservedBatch(batch, attempt, failed, NOW))

@@ -16,7 +16,7 @@ from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.settlement.attempts import AwaitingChannel, Blocked, Prepared
 from domain.settlement.payments import PaymentStatus
-from tests.testkit.settlement.batch_factory import on_chain, read_statuses, select_keys
+from tests.testkit.settlement.batch_factory import read_statuses, select_keys
 from tests.testkit.settlement.expired_envelopes import (
     let_expire,
     make_block_input,
@@ -55,7 +55,7 @@ async def test_an_envelope_on_a_channel_without_a_key_is_observed_to_its_end(
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
     assert await steps.prepare_payment(payment) == Prepared(replace(attempt, resumed=True))
     await settle_after_expiry(steps, payment, attempt)
-    assert await on_chain(stack, payment) == [1]
+    assert await count_credits(stack, payment) == [1]
 
 
 async def test_a_payment_that_needs_a_missing_key_is_blocked_until_the_key_is_back(

@@ -75,7 +75,7 @@ def test_a_custom_severity_has_only_the_general_bounds() -> None:
 
 def test_the_hash_of_the_default_terms_equals_the_contracts() -> None:
     assert hash_terms(DEFAULTS) == 1417728228875630226
-    assert STANDARD.hash_terms() == 1417728228875630226
+    assert STANDARD.terms_hash() == 1417728228875630226
 
 
 def test_the_terms_hash_does_not_depend_on_order() -> None:

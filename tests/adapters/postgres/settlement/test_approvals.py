@@ -24,8 +24,10 @@ from domain.reasons import ReasonCode
 from domain.requests import Request
 from domain.settlement.approvals import Approval, compute_digest
 from domain.settlement.attempts import (
+    Blocked,
+    InBatch,
     ObservedAttempt,
-    PreparePaymentResult,
+    OnHold,
 )
 from domain.settlement.limits import Limits
 from domain.settlement.payments import OwePaymentInput, Payment, PaymentStatus
@@ -62,6 +64,7 @@ from tests.testkit.settlement.expired_envelopes import (
     settle_after_expiry,
 )
 from tests.testkit.settlement.payment_factory import DETECTED, NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 
 async def test_everyone_with_a_hand_in_the_verdict_is_a_maker(
@@ -114,9 +117,7 @@ async def test_a_payment_on_hold_with_an_expired_envelope_is_not_being_signed(
     async with database.transaction() as connection:
         assert (await approvals.lock(connection, payment.id)).taken
     # As while the circuit breaker is open: nothing replaces what died.
-    why = PreparePaymentResult(
-        None, make_reason("the circuit breaker is open"), dead_after=died.max_ledger
-    )
+    why = Blocked(make_reason("the circuit breaker is open"), dead_after=died.max_ledger)
     await steps.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
     async with database.transaction() as connection:  # approvers may change their minds
         assert not (await approvals.lock(connection, payment.id)).taken
@@ -168,15 +169,14 @@ async def test_a_member_that_lost_an_approval_leaves_before_signing(
     lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     for name in ("ada", "bob"):
         await approved(database, payment, name)
-    assert (await lives.prepare_payment(payment)).in_batch
+    assert isinstance(await lives.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         await approvals.withdraw(connection, payment.id, "ada", NOW)
     steps, batch = await form_batch(database, rail, CLASSIC, other, gate=gate)
     gone = await run_until_accepted(steps.prepare_batch, batch)
     assert gone.withdrawn == [payment.id]
     held = await lives.prepare_payment(payment)
-    assert held.obstacle is not None
-    assert held.obstacle.code is ReasonCode.APPROVAL_REQUIRED
+    assert get_reason(held).code is ReasonCode.APPROVAL_REQUIRED
     await steps.confirm_batch(await submit_batch(steps, batch))
     assert await count_credits(stack, payment, other) == [0, 1]
     await approved(database, payment, "cyd")
@@ -190,7 +190,7 @@ class Voiding(SigningGate):
 
     asked = 0
 
-    async def find_hold(self, payment: Payment) -> PreparePaymentResult | None:
+    async def find_hold(self, payment: Payment) -> OnHold | None:
         answer = await super().find_hold(payment)
         self.asked += 1
         if self.asked == 1:
@@ -208,8 +208,7 @@ async def test_approvals_voided_before_the_reservation_do_not_count(
         await approved(database, payment, approver)
     gate = Voiding(database, Limits(approval_above=1))
     why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
-    assert why.attempt is None
-    assert "waits for approval" in why.why
+    assert "waits for approval" in get_reason(why).sentence
     async with database.autocommit() as connection:
         assert await attempts.get_reservation(connection, payment.id) is None
 
@@ -220,8 +219,7 @@ async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
     """It can be signed again; while it is being signed for the first time it is too late."""
     payment = await owe_payment(database, "DEAD-APPROVED")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
     for status, given, expected in (
         (PaymentStatus.PREPARED, {}, []),
@@ -233,12 +231,12 @@ async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
             assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected
     gate = SigningGate(database, Limits(approval_above=1))
     why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
-    assert (why.attempt, why.dead_after) == (None, attempt.max_ledger)
-    assert "waits for approval" in why.why
+    assert isinstance(why, OnHold)
+    assert why.dead_after == attempt.max_ledger
+    assert "waits for approval" in why.reason.sentence
     async with database.transaction() as connection:
         await payments.move(connection, payment.id, PaymentStatus.PREPARED)
-    resumed = (await steps.prepare_payment(payment)).attempt
-    assert resumed is not None
+    resumed = get_attempt(await steps.prepare_payment(payment))
     await steps.submit_payment(resumed)
     seen = await steps.observe_payment(resumed)
     await steps.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))
