@@ -138,7 +138,7 @@ async def match_transfer(
         await _explain_payment(engine, payment_id, asked)
 
 
-async def _explain_payment(engine: Engine, payment_id: str, asked: AdoptTransferRequest) -> None:
+async def _explain_payment(engine: Engine, payment_id: str, asked: MatchTransferRequest) -> None:
     """Answer for a payment without a workflow from the database: it was made, matched, or needs a person."""
     async with engine.database.autocommit() as connection:
         row = await payments.get(connection, payment_id)

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from domain.money import decimal
+from domain.money import format_amount
 from domain.sla.attestations import AttestationStatus
 from domain.sla.outages import OutageStatus
 from domain.sla.verdicts import (

@@ -15,7 +15,6 @@ from domain.errors import ChainMismatch, ChainUnavailable
 from domain.settlement.payments import Treasury
 from services.accounting.reconciliation.compare_chain import CompareChain, compare_chain
 from services.accounting.reconciliation.read_cursor import read_cursor
-from services.accounting.reconciliation.store_page import store_page
 from workflows.reconciliation import ReconciliationActivities
 
 log = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
             raise ChainMismatch(
                 f"the transfers read are of network {cursor.passphrase!r}, not {network!r}; check STELLAR_RPC_URL"
             )
-        begin = start(read, cursor.first_booked, extent)
+        begin = find_start(read, cursor.first_booked, extent)
         if begin.gap is not None and not extent.all_heard:
             # Ledgers are given up only when nobody has them.
             raise ChainUnavailable(

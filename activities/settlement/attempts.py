@@ -68,7 +68,7 @@ class AttemptActivitiesImpl(AttemptActivities):
             return attempt_of(held, held.envelope, resumed=True)
         signed_at_ledger = attempt.max_ledger - LEDGERS_TO_LIVE
         passed = await self.rail.get_latest_ledger() - signed_at_ledger
-        if not calls_for_a_raise(bids.answers, bids.raises, passed):
+        if not needs_raise(bids.answers, bids.raises, passed):
             return attempt
         higher = self.rail.raise_bid(held.envelope)
         if higher is None:

@@ -106,7 +106,7 @@ def compute_raised_rate(bid: Bid, cap_stroops: int) -> int | None:
     return rate if rate > bid.rate else None
 
 
-def count_raises(bid: Bid) -> int:
+def infer_raises(bid: Bid) -> int:
     """Return how many rungs up the ladder a bid stands, where nobody has counted the raises."""
     rung, rate = 0, FIRST_BID
     while rate < bid.rate:

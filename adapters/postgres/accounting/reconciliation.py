@@ -104,7 +104,9 @@ async def save_page(
     )
 
 
-async def find_transfer(connection: AsyncConnection, hashes: Sequence[str]) -> Seen | None:
+async def find_transfer(
+    connection: AsyncConnection, hashes: Sequence[str]
+) -> ObservedTransaction | None:
     """Return what was seen of a transfer by one of these transactions."""
     found = await connection.execute(
         select(

@@ -64,7 +64,7 @@ _AUTHORISE = text(
 
 async def lock(connection: AsyncConnection, payment: Payment) -> AdmissionCase:
     """Lock a payment and return what decides its admission; nobody else admits or signs it meanwhile."""
-    asked = {"payment": payment.id, "digest": digest(payment)}
+    asked = {"payment": payment.id, "digest": compute_digest(payment)}
     status = await connection.scalar(_LOCK, asked)
     if status is None:
         raise NotFound(f"payment {payment.id!r} does not exist")

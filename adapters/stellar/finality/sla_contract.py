@@ -95,7 +95,7 @@ class SlaContract:
                 f"of {self.source}"
             )
         config, told = await self.read_config(), await self._read("get_config_version_hash")
-        if terms_hash(config) != told:
+        if hash_terms(config) != told:
             raise ContractMismatch(
                 f"{self._name} says that its config has the hash {told}, but it has "
                 f"{hash_terms(config)}: it is not the contract this engine knows"
@@ -165,7 +165,7 @@ class SlaContract:
         except ChainUnavailable:
             return None  # nobody knows how long it has waited: the same bytes again
         passed -= call.max_ledger - LEDGERS_TO_LIVE
-        if not calls_for_a_raise([answer], fee_bumps.count_raises(stored, self.passphrase), passed):
+        if not needs_raise([answer], fee_bumps.count_raises(stored, self.passphrase), passed):
             return None
         higher = fee_bumps.raise_bid(stored, self.fees, self.fee_cap_stroops, self.passphrase)
         return None if higher is None else replace(call, envelope_xdr=higher.xdr)

@@ -60,7 +60,7 @@ class NetworkMonitor:
         """Ask every node again, and leave out those that disagree; None when none answers."""
         answers = await self._ask_all()
         sound = {node: answer for node, answer in answers.items() if not answer.problem}
-        version = agreed(
+        version = choose_protocol(
             {node.name: answer.standing.protocol_version for node, answer in sound.items()}
             or {"": 0}
         )

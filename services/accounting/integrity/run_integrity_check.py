@@ -58,7 +58,7 @@ async def run_integrity_check(
         took = timedelta(seconds=time.monotonic() - began)
         named = merge_by_subject(found)
         new = await integrity_checks.save_violations(
-            connection, named, complete_kinds(found), order.at
+            connection, named, list_complete_kinds(found), order.at
         )
         await _publish_violations(connection, new, order)
         if command.stops:

@@ -46,19 +46,19 @@ async def compare_chain(database: Database, command: CompareChain) -> CompareCha
         await breaks.lock(connection)
         reading = await reconciliation.get_cursor(connection)
         if reading is None:
-            return Compared(Comparison(0, 0, 0, 0, 0, []))
+            return CompareChainOutcome(Comparison(0, 0, 0, 0, 0, []))
         payers = await reconciliation.get_treasuries(connection) | dict(command.treasuries)
         suspects = await reconciliation.list_suspects(connection, reading, payers)
-        judged = [judge(suspect, reading["ledger"]) for suspect in suspects]
+        judged = [classify_suspect(suspect, reading["ledger"]) for suspect in suspects]
         found = [each for each in judged if each is not None]
         found += [gap.as_break() for gap in await reconciliation.list_gaps(connection)]
         new = await breaks.save(connection, found, run.at)
-        await _tell(connection, new, run)
+        await _publish_breaks(connection, new, run)
         if command.stops:
-            await _halt(connection, new, run)
-        comparison = await _comparison(connection, reading, payers, suspects, new)
+            await _halt_settlement(connection, new, run)
+        comparison = await _make_comparison(connection, reading, payers, suspects, new)
         await reconciliation.save_run(connection, run.at, reading, comparison)
-    return Compared(comparison, new)
+    return CompareChainOutcome(comparison, new)
 
 
 async def _make_comparison(

@@ -7,7 +7,7 @@ from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import manual_matches
 from adapters.postgres.settlement.payments import to_payment
-from domain import evidence
+from domain import payloads
 from domain.accounting.journal import make_settled_entries
 from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid
@@ -32,7 +32,7 @@ async def match_transfer(database: Database, adopting: MatchTransferInput) -> No
     async with database.transaction() as connection:
         row, rides = await manual_matches.lock(connection, payment_id)
         payment = to_payment(row)
-        made = await _made(connection, payment, asked.transaction_hash)
+        made = await _find_transfer(connection, payment, asked.transaction_hash)
         if made.matched:
             return
         if row["transaction_hash"] is not None:

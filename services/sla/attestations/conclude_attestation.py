@@ -83,9 +83,9 @@ def _make_audit_entry(
     )
 
 
-def _facts(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
+def _make_payload(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
     outcome = attestations.to_outcome(call)
-    facts = evidence.of_attestation(attestation, call["contract_id"], call["hash"], outcome)
+    facts = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
     return facts | {"config_snapshot": call["config_snapshot"]}
 
 
