@@ -15,6 +15,7 @@ from domain.errors import ChainMismatch, ChainUnavailable
 from domain.settlement.payments import Treasury
 from services.accounting.reconciliation.compare_chain import CompareChain, compare_chain
 from services.accounting.reconciliation.read_cursor import read_cursor
+from services.accounting.reconciliation.store_page import store_page
 from workflows.reconciliation import ReconciliationActivities
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
             return read or 0  # nothing new, or a node that lags: it is asked again
         count, end = 0, time.monotonic() + READ_FOR_SECONDS
         async for page in self.history.read_pages(begin.ledger):
-            await keep_page(self.database, network, begin, page)
+            await store_page(self.database, network, begin, page)
             read, count = max(page.ledger, read or 0), count + 1
             if count >= PAGES_MAX or time.monotonic() > end:
                 break
