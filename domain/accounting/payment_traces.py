@@ -155,21 +155,25 @@ class PaymentTrace:
             case PaymentStatus.ON_HOLD:
                 return f"On hold by a limit: {reason}; {self._bound(money)}."
         if last is not None and last.status == AttemptStatus.FAILED:
-            return f"TracedPayment: attempt {last.n} had no effect ({last.reason}), and another follows."
-        return f"TracedPayment: {money} wait to be signed for since {format_instant(self.owed.created_at)}."
+            return f"Payment: attempt {last.n} had no effect ({last.reason}), and another follows."
+        return (
+            f"Payment: {money} wait to be signed for since {format_instant(self.owed.created_at)}."
+        )
 
     @property
     def _out_of_band(self) -> str:
-        adopted = [step.actor for step in self.steps if step.action == "payment.matched_manually"]
-        return f", which was made out of band and adopted by {adopted[0]}" if adopted else ""
+        matched_by = [
+            step.actor for step in self.steps if step.action == "payment.matched_manually"
+        ]
+        return f", which was made out of band and matched by {adopted[0]}" if matched_by else ""
 
     def _bound(self, money: str) -> str:
-        held = sum(
+        reserved = sum(
             -posting.amount_stroops
             for posting in self.booked
             if posting.account.startswith("reserved:")
         )
-        return f"{money} are {'reserved, since signed bytes exist' if held else 'owed, and none moved'}"
+        return f"{money} are {'reserved, since signed bytes exist' if reserved else 'owed, and none moved'}"
 
 
 def add_running_sums(postings: Sequence[dict[str, Any]]) -> list[TracedPosting]:
@@ -179,9 +183,9 @@ def add_running_sums(postings: Sequence[dict[str, Any]]) -> list[TracedPosting]:
     """
     order = list(EntryKind)
     sums: dict[str, int] = {}
-    told = []
+    traced = []
     for posting in sorted(postings, key=lambda row: (row["at"], order.index(row["kind"]))):
         account, amount = posting["account"], posting["amount_stroops"]
         sums[account] = sums.get(account, 0) + amount
-        told.append(TracedPosting(**posting, running_stroops=sums[account]))
-    return told
+        traced.append(TracedPosting(**posting, running_stroops=sums[account]))
+    return traced

@@ -119,12 +119,12 @@ class FailBatchResult:
 
 
 def find_at_fault(
-    riding: Sequence[Transfer], obstacles: Mapping[int, Reason]
+    transfers: Sequence[Transfer], obstacles: Mapping[int, Reason]
 ) -> list[RemovedPayment]:
     """Return who rides in the transfers, named by number, that cannot be made."""
     return [
-        RemovedPayment(share.payment_id, obstacles[transfer.number])
-        for transfer in riding
+        RemovedPayment(allocation.payment_id, obstacles[transfer.number])
+        for transfer in transfers
         if transfer.number in obstacles
-        for share in transfer.allocations
+        for allocation in transfer.allocations
     ]

@@ -108,9 +108,9 @@ class ChannelRelease:
     # What the person saw where history is kept, when nobody here remembers it.
     seen_elsewhere: str = ""
 
-    def make_audit_entry(self, held: QuarantinedAttempt | None) -> AuditEntry:
+    def make_audit_entry(self, served_attempt: QuarantinedAttempt | None) -> AuditEntry:
         """What the audit trail remembers of it."""
-        served = held.payments if held else []
+        served = served_attempt.payments if served_attempt else []
         evidence: dict[str, Any] = {
             "channel": self.channel,
             "sequence": str(self.sequence),
@@ -124,7 +124,11 @@ class ChannelRelease:
         request = Request(self.by, f"release-{self.channel[:8]}-{self.sequence}")
         subject = f"channel/{self.channel}"
         # Bytes that die leave the sequence as it is: it may be released of others once more.
-        of = (held.attempt.payment_id, str(held.attempt.n)) if held else ()
+        of = (
+            (served_attempt.attempt.payment_id, str(served_attempt.attempt.n))
+            if served_attempt
+            else ()
+        )
         key = (str(self.sequence), *of)
         return make_audit_entry(subject, RELEASED, request, self.at, evidence, *key)
 

@@ -84,9 +84,11 @@ def check_match_request(asked: MatchTransferRequest) -> None:
         raise Invalid("note", f"must be 1 to {NOTE_MAX} characters")
 
 
-def check_manual_match(payment: Payment, status: str, rides: bool, made: OutOfBandTransfer) -> None:
+def check_manual_match(
+    payment: Payment, status: str, in_attempt: bool, transfer: OutOfBandTransfer
+) -> None:
     """Refuse what is not exactly the payment, and a payment that something may still pay."""
-    if status not in MATCHABLE or rides:
+    if status not in MATCHABLE or in_attempt:
         raise Conflict(
             f"payment {payment.id} is {status} and the engine may have bytes of its own for it on their "
             "way; wait until it is on hold or blocked"
@@ -96,18 +98,18 @@ def check_manual_match(payment: Payment, status: str, rides: bool, made: OutOfBa
         for what, is_, owed in (
             (
                 "its amount",
-                format_amount(made.amount_stroops),
+                format_amount(transfer.amount_stroops),
                 format_amount(payment.amount_stroops),
             ),
-            ("its payee", made.to_address, payment.to_address),
-            ("its payer", made.from_address, payment.from_address),
-            ("what it is", made.kind, "transfer"),
+            ("its payee", transfer.to_address, payment.to_address),
+            ("its payer", transfer.from_address, payment.from_address),
+            ("what it is", transfer.kind, "transfer"),
         )
         if is_ != owed
     ]
     if differs:
         raise Invalid(
             "transaction_hash",
-            f"{made.transaction_hash} is not what payment {payment.id} owes: {'; '.join(differs)}. Close "
+            f"{transfer.transaction_hash} is not what payment {payment.id} owes: {'; '.join(differs)}. Close "
             "its break with suspense, and the payment is made",
         )

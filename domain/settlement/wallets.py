@@ -57,7 +57,7 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True)
-class Wallet:
+class WalletRecord:
     """What is known of an account: what the network said of it is None until it was asked."""
 
     address: str

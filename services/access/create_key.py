@@ -25,10 +25,10 @@ async def create_key(database: Database, command: CreateKey) -> None:
     name, role, at = command.name, command.role, command.at
     async with database.transaction() as connection:
         await access.save_key(connection, name, role, command.key)
-        facts = {"name": name, "role": role}
+        payload = {"name": name, "role": role}
         await events.publish(
             connection,
             make_audit_entry(
-                f"key/{name}", "key.given", command.request, at, facts, format_instant(at)
+                f"key/{name}", "key.given", command.request, at, payload, format_instant(at)
             ),
         )

@@ -51,7 +51,7 @@ async def _close(connection: AsyncConnection, found: Break, command: CloseBreak)
     if closing.kind is AdjustmentKind.SUSPENSE:
         entry = await _book_difference(connection, found)
     await breaks.close(connection, break_id, closing, entry.id if entry else None)
-    facts = found.payload() | {
+    payload = found.payload() | {
         "adjustment": closing.kind,
         "note": closing.note,
         "closed_by": closing.closed_by,
@@ -59,8 +59,8 @@ async def _close(connection: AsyncConnection, found: Break, command: CloseBreak)
     }
     await events.publish(
         connection,
-        make_audit_entry(f"break/{break_id}", "break.closed", command.request, closing.at, facts),
-        make_event(EventType.BREAK_CLOSED, None, closing.at, facts, break_id),
+        make_audit_entry(f"break/{break_id}", "break.closed", command.request, closing.at, payload),
+        make_event(EventType.BREAK_CLOSED, None, closing.at, payload, break_id),
     )
 
 

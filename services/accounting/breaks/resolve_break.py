@@ -47,7 +47,7 @@ async def _resolve(
     entry = make_resolution_entry(resolution, closing, closed.found.treasury)
     await journal.post_entry(connection, entry)
     await break_resolutions.save(connection, resolution, entry)
-    facts = {
+    payload = {
         "break_id": resolution.break_id,
         "outcome": resolution.outcome,
         "amount_stroops": str(get_resolved_stroops(entry)),
@@ -57,6 +57,6 @@ async def _resolve(
     subject = f"break/{resolution.break_id}"
     await events.publish(
         connection,
-        make_audit_entry(subject, "break.resolved", command.request, resolution.at, facts),
+        make_audit_entry(subject, "break.resolved", command.request, resolution.at, payload),
     )
     return BreakResolutionRecord(resolution, get_resolved_stroops(entry), entry.id)

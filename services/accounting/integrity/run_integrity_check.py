@@ -65,9 +65,9 @@ async def run_integrity_check(
             await _halt_settlement(connection, new, order)
         late = sum(each.overdue for each in named.values())
         await integrity_checks.save(connection, order.at, took, len(named) - late, late)
-        untold = await webhooks.list_undispatched(connection)
+        undispatched = await webhooks.list_undispatched(connection)
     return IntegrityCheckOutcome(
-        CheckIntegrityResult(True, len(named) - late, late, len(new), untold), new
+        CheckIntegrityResult(True, len(named) - late, late, len(new), undispatched), new
     )
 
 
@@ -77,7 +77,7 @@ async def _publish_violations(
     by = make_engine_request("integrity-check")
     # It may be mended and found again, which is another event.
     at = format_instant(order.at)
-    told = [
+    announcements = [
         (
             make_audit_entry(
                 f"violation/{each.id}", each.event_type, by, order.at, each.payload(), at
@@ -86,8 +86,8 @@ async def _publish_violations(
         )
         for each in new
     ]
-    if told:
-        await events.publish_all(connection, told)
+    if announcements:
+        await events.publish_all(connection, announcements)
 
 
 async def _halt_settlement(

@@ -84,15 +84,15 @@ async def _publish_breaks(
     connection: AsyncConnection, new: Sequence[Break], run: ReconciliationRun
 ) -> None:
     by = make_engine_request("reconciliation")
-    told = [
+    announcements = [
         (
             make_audit_entry(f"break/{each.id}", "break.found", by, run.at, each.payload()),
             [make_event(EventType.BREAK_FOUND, None, run.at, each.payload(), each.id)],
         )
         for each in new
     ]
-    if told:
-        await events.publish_all(connection, told)
+    if announcements:
+        await events.publish_all(connection, announcements)
 
 
 async def _halt_settlement(

@@ -21,8 +21,8 @@ class Bids:
 
 async def read_bids(database: Database, attempt: Attempt) -> Bids:
     async with database.autocommit() as connection:
-        held = await attempts.get_attempt(connection, attempt.payment_id, attempt.n)
-        return Bids(held, *await envelopes.get_bids(connection, attempt))
+        reservation = await attempts.get_attempt(connection, attempt.payment_id, attempt.n)
+        return Bids(reservation, *await envelopes.get_bids(connection, attempt))
 
 
 async def read_hashes(database: Database, attempt: Attempt) -> list[str]:

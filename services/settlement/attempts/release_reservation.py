@@ -5,7 +5,7 @@ from adapters.postgres.settlement import attempts
 from adapters.postgres.settlement.attempts import Reservation
 
 
-async def release_reservation(database: Database, held: Reservation) -> bool:
+async def release_reservation(database: Database, reservation: Reservation) -> bool:
     """False when bytes were stored meanwhile: those may be on their way, and keep the channel."""
     async with database.autocommit() as connection:
-        return await attempts.release(connection, held)
+        return await attempts.release(connection, reservation)

@@ -44,24 +44,24 @@ async def confirm_batch(database: Database, observed: ObservedBatch) -> list[str
                 )
             ]
             await journal.post_entries(connection, settled)
-            told = [
+            announcements = [
                 describe_paid(
-                    members[share.payment_id],
+                    members[allocation.payment_id],
                     observed.at,
-                    proof | _describe_allocation(transfer, share),
+                    proof | _describe_allocation(transfer, allocation),
                 )
                 for transfer in transfers
-                for share in transfer.allocations
+                for allocation in transfer.allocations
             ]
-            await events.publish_all(connection, told)
+            await events.publish_all(connection, announcements)
             reach("in_booking")
     return list(members)
 
 
-def _describe_allocation(transfer: Transfer, share: Allocation) -> dict[str, Any]:
+def _describe_allocation(transfer: Transfer, allocation: Allocation) -> dict[str, Any]:
     """What proves a payment that went together with others: the transfer, and its part of it."""
     return {
         "transfer_number": transfer.number,
         "transfer_stroops": str(transfer.amount_stroops),
-        "allocated_stroops": str(share.amount_stroops),
+        "allocated_stroops": str(allocation.amount_stroops),
     }

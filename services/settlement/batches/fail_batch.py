@@ -72,9 +72,9 @@ async def _release_reservations(
         for entry in make_released_entries(member, batch.n, batch.lead_payment_id)
     ]
     await journal.post_entries(connection, given_back)
-    facts = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
+    payload = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
     failed = [
-        (describe_attempt_failed(member, attempt, observed.at, facts), ())
+        (describe_attempt_failed(member, attempt, observed.at, payload), ())
         for member in members.values()
     ]
     await events.publish_all(connection, failed)

@@ -8,7 +8,7 @@ from adapters.postgres.settlement.attempts import Reservation
 async def mark_ready(database: Database, payment_id: str, *, wanted: bool) -> Reservation | None:
     """Return what it rides in already; otherwise it is ready from now on, if that is wanted."""
     async with database.autocommit() as connection:
-        held = await attempts.get_reservation(connection, payment_id)
-        if held is None and wanted:
+        reservation = await attempts.get_reservation(connection, payment_id)
+        if reservation is None and wanted:
             await batches.mark_ready(connection, payment_id)
-    return held
+    return reservation

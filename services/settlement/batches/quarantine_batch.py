@@ -14,5 +14,7 @@ async def quarantine_batch(database: Database, observed: ObservedBatch) -> list[
         if not await attempts.quarantine(connection, observed.attempt):
             return None
         members, _ = await allocations.get_members(connection, observed.batch)
-        held = [(member, reason) for member in members.values()]
-        return await stop_payments_within(connection, held, PaymentStatus.QUARANTINED, observed.at)
+        stopping = [(member, reason) for member in members.values()]
+        return await stop_payments_within(
+            connection, stopping, PaymentStatus.QUARANTINED, observed.at
+        )

@@ -28,8 +28,8 @@ class BatchRecord:
 
 async def read_batch(database: Database, batch: Batch) -> BatchRecord:
     async with database.autocommit() as connection:
-        held = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
-        return BatchRecord(held, *await allocations.get_members(connection, batch))
+        reservation = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
+        return BatchRecord(reservation, *await allocations.get_members(connection, batch))
 
 
 async def read_preparation(
@@ -48,7 +48,7 @@ async def find_removal_deliveries_within(
 ) -> list[str]:
     """Return the deliveries that an earlier run of a step called for."""
     outages = await allocations.get_outage_ids(connection, batch)
-    told = [
+    event_ids = [
         derive_event_id(
             EventType.PAYMENT_BLOCKED,
             outages[item.payment_id],
@@ -57,4 +57,4 @@ async def find_removal_deliveries_within(
         )
         for item in out
     ]
-    return await webhooks.find_deliveries(connection, *told)
+    return await webhooks.find_deliveries(connection, *event_ids)

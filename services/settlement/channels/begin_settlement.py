@@ -29,13 +29,13 @@ async def begin_settlement(database: Database, command: BeginSettlement) -> None
         await attempts.save_channels(connection, dict(command.sequences))
         if not await execution_modes.save(connection, mode, at):
             return
-        by, facts = (
+        by, payload = (
             make_engine_request("settlement-worker-start"),
             {"contract_execution_mode": mode},
         )
         await events.publish(
             connection,
             make_audit_entry(
-                "contract/settlement", "execution_mode.set", by, at, facts, format_instant(at)
+                "contract/settlement", "execution_mode.set", by, at, payload, format_instant(at)
             ),
         )

@@ -40,14 +40,14 @@ async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -
     by, at, reason = command.request, command.at, command.reason
     if not await circuit_breakers.switch(connection, by, at, reason, to_open=command.to_open):
         return None
-    facts = {"reason": reason, "changed_by": by.actor, "changed_at": format_instant(at)}
+    payload = {"reason": reason, "changed_by": by.actor, "changed_at": format_instant(at)}
     action, kind = "closed", EventType.CIRCUIT_BREAKER_CLOSED
     if command.to_open:
         action, kind = "opened", EventType.CIRCUIT_BREAKER_OPENED
     return await events.publish(
         connection,
         make_audit_entry(
-            "circuit_breaker/settlement", f"breaker.{action}", by, at, facts, format_instant(at)
+            "circuit_breaker/settlement", f"breaker.{action}", by, at, payload, format_instant(at)
         ),
-        make_event(kind, None, at, facts, format_instant(at)),
+        make_event(kind, None, at, payload, format_instant(at)),
     )

@@ -15,16 +15,16 @@ def describe_paid(
     payment: Payment, at: datetime, proof: dict[str, Any]
 ) -> tuple[AuditEntry, list[Event]]:
     """The entry and the event that tell of a payment on the chain."""
-    facts = payloads.describe_payment(payment) | proof
+    payload = payloads.describe_payment(payment) | proof
     by, subject = make_engine_request(payment.correlation_id), f"outage/{payment.outage_id}"
     return (
-        make_audit_entry(subject, "payment.confirmed", by, at, facts, payment.id),
-        [make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id)],
+        make_audit_entry(subject, "payment.confirmed", by, at, payload, payment.id),
+        [make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, payload, payment.id)],
     )
 
 
 def describe_attempt_failed(
-    payment: Payment, attempt: Attempt, at: datetime, facts: dict[str, Any]
+    payment: Payment, attempt: Attempt, at: datetime, payload: dict[str, Any]
 ) -> AuditEntry:
     """The entry that tells of a transaction without effect."""
     return make_audit_entry(
@@ -32,7 +32,7 @@ def describe_attempt_failed(
         "payment.attempt_failed",
         make_engine_request(payment.correlation_id),
         at,
-        payloads.describe_payment(payment) | facts,
+        payloads.describe_payment(payment) | payload,
         payment.id,
         attempt.hash,
     )
@@ -45,7 +45,7 @@ def describe_stopped(
     kind = (
         EventType.PAYMENT_ON_HOLD if status is PaymentStatus.ON_HOLD else EventType.PAYMENT_BLOCKED
     )
-    facts = payloads.describe_payment(payment) | {
+    payload = payloads.describe_payment(payment) | {
         "status": status,
         "reason_code": reason.code,
         "reason": reason.sentence,
@@ -53,6 +53,6 @@ def describe_stopped(
     key = (payment.id, reason.sentence)  # held again for the same reason is no news
     by, outage_id = make_engine_request(payment.correlation_id), payment.outage_id
     return (
-        make_audit_entry(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
-        [make_event(kind, outage_id, at, facts, *key)],
+        make_audit_entry(f"outage/{outage_id}", f"payment.{status}", by, at, payload, *key),
+        [make_event(kind, outage_id, at, payload, *key)],
     )

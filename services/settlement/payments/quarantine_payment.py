@@ -9,8 +9,10 @@ from services.settlement.payments.stop_payment import stop_payments_within
 
 async def quarantine_payment(database: Database, observed: ObservedAttempt) -> list[str] | None:
     """Return the deliveries that tell of it; None when a person's release was faster."""
-    held = [(observed.payment, observed.observation.why)]
+    stopping = [(observed.payment, observed.observation.why)]
     async with database.transaction() as connection:
         if not await attempts.quarantine(connection, observed.attempt):
             return None
-        return await stop_payments_within(connection, held, PaymentStatus.QUARANTINED, observed.at)
+        return await stop_payments_within(
+            connection, stopping, PaymentStatus.QUARANTINED, observed.at
+        )

@@ -14,7 +14,7 @@ from adapters.stellar.finality import sla_contract as calculators
 from adapters.stellar.finality.contract_results import to_error
 from adapters.stellar.finality.quorum import get_address, make_account_keys
 from adapters.stellar.finality.sla_contract import SlaContract
-from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
 from domain.settlement.envelopes import LEDGERS_TO_A_RAISE
@@ -59,7 +59,7 @@ def calculator(counter: LocalClient) -> SlaContract:
 
 
 def nodes(counter: LocalClient) -> Nodes:
-    return Nodes([Node("node 1", counter.server)])
+    return Nodes([RpcNode("node 1", counter.server)])
 
 
 async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: LocalClient) -> None:
