@@ -165,7 +165,7 @@ class PaymentTrace:
         matched_by = [
             step.actor for step in self.steps if step.action == "payment.matched_manually"
         ]
-        return f", which was made out of band and matched by {adopted[0]}" if matched_by else ""
+        return f", which was made out of band and matched by {matched_by[0]}" if matched_by else ""
 
     def _bound(self, money: str) -> str:
         reserved = sum(

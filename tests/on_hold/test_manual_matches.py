@@ -98,7 +98,7 @@ async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
     assert paid["transaction_hash"] == hash_
     assert await standing(limited, payment["id"]) == (
         f"Paid: 5200 USDC reached {payment['to_address']} in ledger {adopted.json()['ledger']}, "
-        f"by transaction {hash_}, which was made out of band and adopted by admin."
+        f"by transaction {hash_}, which was made out of band and matched by admin."
     )
     told = (await admin.get(f"/outages/{outage_id}/timeline")).json()["items"]
     assert [each["actor"] for each in told if each["step"] == "payment.matched_manually"] == [
