@@ -107,7 +107,7 @@ VERBS_LACKING = spread(
         "adapters/stellar/codes/meanings.py": "page terminal",
         "api/middleware.py": "internal route_of",
         "api/payment_views.py": "payment_status",
-        "api/problems.py": "apex_error http_error invalid_request problem temporal_silent update_failed",
+        "api/problems.py": "apex_error http_error invalid_request problem temporal_silent",
         "api/responses.py": "derived problems",
         "api/routes/health.py": "liveness place_of readiness stack",
         "api/routes/sla/policies.py": "dashboard",

@@ -1,8 +1,8 @@
 """
-What always holds of the journal, whatever happened: eight invariants, each of which can be looked at.
+Invariants: the eight statements that always hold of the journal.
 
-The database enforces them as it is written to; here they are only named, so that a check from
-outside can say which one is broken, and by what.
+The database enforces them as it is written to; here they are only named, so that an integrity check can
+say which one is broken, and by what.
 """
 
 from enum import StrEnum

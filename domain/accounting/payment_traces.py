@@ -1,6 +1,6 @@
 """
 The trace of a payment: why it is owed, what was tried, what was answered, what is proven and
-what the book says; and, in one sentence, where it stands.
+what the journal says; and, in one sentence, where it stands.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class TracedPayment:
 
 @dataclass(frozen=True, slots=True)
 class TraceEvent:
-    """What the audit trail remembers of it."""
+    """An audit entry about the payment."""
 
     at: datetime
     action: str
@@ -84,7 +84,7 @@ class TracedEnvelope:
 
 @dataclass(frozen=True, slots=True)
 class TracedAttempt:
-    """An attempt this payment rode in, and its share of it."""
+    """An attempt that carried this payment, and its allocation in it."""
 
     lead_payment_id: str
     n: int
@@ -123,7 +123,7 @@ class PaymentTrace:
 
     @property
     def standing(self) -> str:
-        """Where the payment stands, in one sentence."""
+        """The state of the payment, in one sentence."""
         money = f"{format_amount(self.owed.amount_stroops)} {self.owed.asset_code}"
         last = self.tries[-1] if self.tries else None
         reason = self.owed.status_reason or "no reason is known"
@@ -179,7 +179,7 @@ class PaymentTrace:
 def add_running_sums(postings: Sequence[dict[str, Any]]) -> list[TracedPosting]:
     """
     Put running sums to the postings of one payment, in the order they make sense in: what was
-    booked in the same instant follows the life of an obligation.
+    booked in the same instant follows the order of an obligation.
     """
     order = list(EntryKind)
     sums: dict[str, int] = {}

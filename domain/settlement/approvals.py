@@ -1,6 +1,6 @@
 """
-Two people look before much money moves, and neither of them prepared it: by declaring or amending the
-outage, resolving it, or decision that it be judged again.
+Approvals: two people approve a large payment, and neither is a maker of it, who declared, amended or
+resolved the outage, or decided its dispute.
 
 An approval is bound to what was approved by a digest: another payee or another amount is another
 payment, and nobody has approved that yet.
@@ -18,15 +18,15 @@ from domain.settlement.payments import Payment, PaymentStatus
 
 APPROVERS = 2
 NOTE_MAX = 300
-# Nothing is signed in these states; past them an approval has done its work.
+# Nothing is signed in these states; past them an approval has no effect any more.
 UNSIGNED = frozenset({PaymentStatus.PENDING, PaymentStatus.BLOCKED, PaymentStatus.ON_HOLD})
-# Signing follows an admission by seconds; a step that takes longer is run, and admitted, anew.
+# Signing follows an admission by seconds; an activity that takes longer is run, and admitted, anew.
 SIGNING = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One person's word that one payment, exactly as it stands, may be made."""
+    """One person's consent that one payment, exactly as it stands, may be made."""
 
     payment_id: str
     approver: str
@@ -38,7 +38,7 @@ class Approval:
 @dataclass(frozen=True, slots=True)
 class ApprovalContext:
     """
-    What an approver is asked about: the payment, all who prepared it, and who has approved it. `taken`
+    What an approver is asked about: the payment, its makers, and who has approved it. `taken`
     is true from the moment a (channel, sequence) is reserved for it, alone or in a batch.
     """
 
@@ -81,7 +81,7 @@ def approve(
     payment = context.payment
     if who.name in context.makers:
         raise Forbidden(
-            f"{who.name} caused payment {payment.id} by its verdict and may not approve it; ask another person"
+            f"{who.name} is a maker of payment {payment.id} and may not approve it; ask another person"
         )
     if context.status not in UNSIGNED:
         raise Conflict(f"payment {payment.id} is {context.status}; there is nothing to approve")
@@ -99,7 +99,7 @@ def approve(
 def check_withdrawal(
     context: ApprovalContext, who: Principal, admitted_at: datetime | None, now: datetime
 ) -> None:
-    """Let a person take the approval back for as long as nothing can have been signed on it."""
+    """Refuse to take an approval back once something may have been signed on it."""
     payment_id = context.payment.id
     if who.name not in context.approvers:
         raise Conflict(f"{who.name} has no approval of payment {payment_id} to withdraw")

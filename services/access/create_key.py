@@ -1,4 +1,4 @@
-"""Give a person an API key of their own."""
+"""Create a person's API key."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +21,7 @@ class CreateKey:
 
 
 async def create_key(database: Database, command: CreateKey) -> None:
-    """Keep the digest of the key; one that the person had before is replaced."""
+    """Store the digest of the key; one that the person had before is replaced."""
     name, role, at = command.name, command.role, command.at
     async with database.transaction() as connection:
         await access.save_key(connection, name, role, command.key)

@@ -1,4 +1,4 @@
-"""Say who looks after a break."""
+"""Give a break an owner."""
 
 from dataclasses import dataclass
 from datetime import datetime

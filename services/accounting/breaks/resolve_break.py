@@ -1,4 +1,4 @@
-"""Say what became of the money that a closed break left in suspense."""
+"""Record what became of the money that a closed break left in suspense."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class ResolveBreak:
 
 
 async def resolve_break(database: Database, command: ResolveBreak) -> BreakResolutionRecord:
-    """Take the money out of suspense; the same again changes nothing, another word is refused."""
+    """Take the money out of suspense; the same again changes nothing, a different outcome is refused."""
     break_id = command.resolution.break_id
     async with database.transaction() as connection:
         found = await breaks.get(connection, break_id, lock=True)

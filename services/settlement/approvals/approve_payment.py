@@ -25,7 +25,7 @@ class ApprovePayment:
 
 
 async def approve_payment(database: Database, command: ApprovePayment) -> list[str]:
-    """Record an approval, or refuse it; return the deliveries that its event calls for."""
+    """Record an approval, or refuse it; return the deliveries of its event."""
     payment_id, approver, at = command.payment_id, command.approver, command.at
     check_role(approver)
     async with database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Book what is proven: the money of a whole batch has moved."""
+"""Confirm a batch that is proven to have moved its money."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ async def confirm_batch(database: Database, observed: ObservedBatch) -> list[str
 
 
 def _describe_allocation(transfer: Transfer, allocation: Allocation) -> dict[str, Any]:
-    """What proves a payment that went together with others: the transfer, and its part of it."""
+    """Return what proves a payment of a batch: the transfer, and its allocation."""
     return {
         "transfer_number": transfer.number,
         "transfer_stroops": str(transfer.amount_stroops),

@@ -1,4 +1,4 @@
-"""Stop all who ride in a batch whose sequence was used by bytes we do not know, and its channel."""
+"""Quarantine the payments and the channel of a batch whose sequence unknown bytes have used."""
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, attempts
@@ -8,7 +8,7 @@ from services.settlement.payments.stop_payment import stop_payments_within
 
 
 async def quarantine_batch(database: Database, observed: ObservedBatch) -> list[str] | None:
-    """Return the deliveries that tell of it; None when a person's release was faster."""
+    """Return the deliveries that announce it; None when a person's release was faster."""
     reason = observed.observation.why
     async with database.transaction() as connection:
         if not await attempts.quarantine(connection, observed.attempt):

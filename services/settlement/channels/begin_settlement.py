@@ -1,4 +1,4 @@
-"""Begin to settle: know the channel accounts, and whether verdicts need the SLA contract's confirmation."""
+"""Begin to settle: record the channel accounts and the execution mode."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class BeginSettlement:
 
 
 async def begin_settlement(database: Database, command: BeginSettlement) -> None:
-    """Keep channels and mode; only a change of the mode is written to the audit trail."""
+    """Store channels and mode; only a change of the mode is written to the audit trail."""
     mode, at = command.mode, command.at
     async with database.transaction() as connection:
         await attempts.save_channels(connection, dict(command.sequences))

@@ -1,4 +1,4 @@
-"""Who waited for the last release of a channel, and may not have heard of it."""
+"""Read the workflows that the last release of a channel may not have reached."""
 
 from adapters.postgres import audit
 from adapters.postgres.database import Database

@@ -1,4 +1,4 @@
-"""ChannelRelease a channel from quarantine, with the payments it served."""
+"""Release a channel from quarantine, with the payments it served."""
 
 from dataclasses import dataclass
 
@@ -64,7 +64,7 @@ async def _end_attempt(
 async def _make_released_entries(
     connection: AsyncConnection, served: QuarantinedAttempt
 ) -> list[Entry]:
-    """What the book had reserved for the attempt: nothing before bytes were signed for it."""
+    """Return the entries that release what was reserved for the attempt: none before bytes were signed."""
     if not served.hashes:
         return []
     attempt = served.attempt

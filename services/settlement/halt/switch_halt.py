@@ -30,7 +30,7 @@ class SwitchHalt:
 
 
 async def switch_halt(database: Database, command: SwitchHalt) -> list[str] | None:
-    """Switch the circuit breaker; return the deliveries this calls for, None when it stood so before."""
+    """Switch the circuit breaker; return the deliveries that announce it, None when it stood so before."""
     async with database.transaction() as connection:
         return await switch_halt_within(connection, command)
 

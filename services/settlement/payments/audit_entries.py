@@ -1,4 +1,4 @@
-"""What the audit trail and subscribers are told of a payment; used by whoever settles it."""
+"""The audit entries and events of payments that several use cases share."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from domain.settlement.payments import Payment, PaymentStatus
 def describe_paid(
     payment: Payment, at: datetime, proof: dict[str, Any]
 ) -> tuple[AuditEntry, list[Event]]:
-    """The entry and the event that tell of a payment on the chain."""
+    """Return the entry and the event of a payment that is proven on the chain."""
     payload = payloads.describe_payment(payment) | proof
     by, subject = make_engine_request(payment.correlation_id), f"outage/{payment.outage_id}"
     return (
@@ -26,7 +26,7 @@ def describe_paid(
 def describe_attempt_failed(
     payment: Payment, attempt: Attempt, at: datetime, payload: dict[str, Any]
 ) -> AuditEntry:
-    """The entry that tells of a transaction without effect."""
+    """Return the entry of an attempt without effect."""
     return make_audit_entry(
         f"outage/{payment.outage_id}",
         "payment.attempt_failed",
@@ -41,7 +41,7 @@ def describe_attempt_failed(
 def describe_stopped(
     payment: Payment, status: PaymentStatus, reason: Reason, at: datetime
 ) -> tuple[AuditEntry, list[Event]]:
-    """The entry and the event that tell of a payment that waits, and why."""
+    """Return the entry and the event of a payment that waits, with the reason."""
     kind = (
         EventType.PAYMENT_ON_HOLD if status is PaymentStatus.ON_HOLD else EventType.PAYMENT_BLOCKED
     )
@@ -50,7 +50,7 @@ def describe_stopped(
         "reason_code": reason.code,
         "reason": reason.sentence,
     }
-    key = (payment.id, reason.sentence)  # held again for the same reason is no news
+    key = (payment.id, reason.sentence)  # stopped again for the same reason is no news
     by, outage_id = make_engine_request(payment.correlation_id), payment.outage_id
     return (
         make_audit_entry(f"outage/{outage_id}", f"payment.{status}", by, at, payload, *key),

@@ -1,4 +1,4 @@
-"""Take a transfer that was made out of band for the payment whose number it carries."""
+"""Match an out-of-band transfer with the payment whose number it carries."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,7 +26,7 @@ from domain.settlement.payments import Payment
 async def match_transfer(database: Database, matching: MatchTransferInput) -> None:
     """
     Confirm and post the payment, all or nothing; refuse what is not exactly what is owed, and a payment
-    that something may still pay. What was adopted by an earlier run stands.
+    that something may still pay. A match by an earlier run is kept.
     """
     payment_id, asked = matching.payment.id, matching.asked
     async with database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Let a payment wait: for a limit, or until somebody changes what stands in its way."""
+"""Stop a payment: on hold by a limit, or blocked until somebody removes the obstacle."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +14,7 @@ from services.settlement.payments.audit_entries import describe_stopped
 
 
 async def stop_payment(database: Database, stopping_input: BlockPaymentInput) -> list[str]:
-    """Stop a payment, and return the deliveries that tell of it."""
+    """Stop a payment, and return the deliveries that announce it."""
     stopping = [(stopping_input.payment, stopping_input.reason)]
     async with database.transaction() as connection:
         return await stop_payments_within(
@@ -34,8 +34,8 @@ async def stop_payments_within(
     dead_after: int | None = None,
 ) -> list[str]:
     """
-    Stop payments, each with its reason; return the deliveries that tell of it: none of what could
-    not be stopped. `dead_after` is the last ledger of the bytes they ride with, proven dead.
+    Stop payments, each with its reason; return the deliveries that announce it: none of what could
+    not be stopped. `dead_after` is the last ledger of their bytes, proven dead.
     """
     announcements = [
         describe_stopped(payment, status, reason, at)

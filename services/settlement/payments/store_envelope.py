@@ -1,4 +1,4 @@
-"""Keep signed bytes, and reserve the money, before the first of them leaves the process."""
+"""Store signed bytes, and reserve the money, before the first of them leaves the process."""
 
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database

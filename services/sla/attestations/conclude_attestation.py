@@ -1,4 +1,4 @@
-"""Hold the contract's answer to the verdict: it is attested, or halted with what differs."""
+"""Compare the contract's answer with the verdict: it is attested, or halted with what differs."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ from domain.sla.verdicts import Verdict, compute_payable, judge
 async def decide_dispute(
     database: Database, deciding: DecideDisputeInput, network: str, *, requires_attestation: bool
 ) -> JudgeOutageResult:
-    """Return the verdict that holds after the decision, with the deliveries that tell of it."""
+    """Return the verdict that holds after the decision, with the deliveries that announce it."""
     async with database.transaction() as connection:
         context = await outages.lock(connection, deciding.outage_id)
         dispute = await disputes.get(connection, deciding.dispute_id)
@@ -58,7 +58,7 @@ async def _decide(
     by = decision.request if decision else make_engine_request(context.correlation_id)
     status, note = _describe_decision(decision)
     decided = await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
-    # A decision recorded by a run whose answer was lost stands, whatever is ruled now.
+    # A decision recorded by a run whose answer was lost is final, whatever is decided now.
     revision, verdict = _choose_verdict(context, dispute["revision"], decision if decided else None)
     payload = {
         "dispute_id": deciding.dispute_id,

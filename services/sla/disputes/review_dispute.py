@@ -1,4 +1,4 @@
-"""Take a dispute up: one person reviews it, and everybody sees who."""
+"""Take a dispute up: record the one person who reviews it."""
 
 from adapters.postgres import events
 from adapters.postgres.database import Database

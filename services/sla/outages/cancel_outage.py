@@ -1,4 +1,4 @@
-"""End what was never an outage, without a verdict."""
+"""Cancel what was never an outage, without a verdict."""
 
 from adapters.postgres import events
 from adapters.postgres.database import Database

@@ -32,7 +32,7 @@ from domain.sla.verdicts import (
 async def judge_outage(
     database: Database, judging: JudgeOutageInput, network: str, *, requires_attestation: bool
 ) -> JudgeOutageResult:
-    """Judge once; a repeated run answers what stands. `requires_attestation`: it waits for the contract's confirmation."""
+    """Judge once; a repeated run returns the recorded verdict. With `requires_attestation` it waits for the contract."""
     async with database.transaction() as connection:
         context = await outages.lock(connection, judging.outage_id)
         if context.judged is not None:
@@ -78,7 +78,7 @@ async def _judge(
 
 
 async def _read_recorded(connection: AsyncConnection, context: OutageContext) -> JudgeOutageResult:
-    """Read back a judgement that was recorded by a run whose answer was lost: it stands."""
+    """Read back a judgement that was recorded by a run whose answer was lost."""
     assert context.judged is not None
     assert context.resolved_at is not None
     assert context.dispute_deadline is not None

@@ -1,4 +1,4 @@
-"""The story of one outage, gathered from the audit trail and what the receivers answered."""
+"""Read the timeline of one outage from the audit trail and the webhook deliveries."""
 
 from collections.abc import Mapping
 from typing import Any
