@@ -109,7 +109,7 @@ VERBS_LACKING = spread(
         "api/payment_views.py": "payment_status",
         "api/problems.py": "apex_error http_error invalid_request problem temporal_silent",
         "api/responses.py": "derived problems",
-        "api/routes/health.py": "liveness place_of readiness stack",
+        "api/routes/health.py": "liveness readiness stack",
         "api/routes/sla/policies.py": "dashboard",
         "api/sockets.py": "listening",
         "api/views.py": "number outage_status",

@@ -28,7 +28,7 @@ class Violation:
     Something that breaks an invariant; its id is derived from what it is about.
 
     One that is `overdue` breaks none yet: it has waited for too long, and a person must look.
-    One that is `unnamed` stands for others of its kind, of which there are too many to name.
+    One that is `unnamed` represents others of its kind, of which there are too many to name.
     """
 
     invariant: Invariant

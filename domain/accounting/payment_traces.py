@@ -1,6 +1,6 @@
 """
 The trace of a payment: why it is owed, what was tried, what was answered, what is proven and
-what the journal says; and, in one sentence, where it stands.
+what the journal says; and its state in one sentence.
 """
 
 from collections.abc import Sequence

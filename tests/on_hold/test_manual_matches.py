@@ -78,7 +78,7 @@ async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
     manual_match, body = f"/payments/{payment['id']}/manual-match", {"note": "ticket 7"}
     early = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
     assert early.status_code == 409
-    assert f"payment {payment['id']} is not paid: adopt this transfer" in early.json()["detail"]
+    assert f"payment {payment['id']} is not paid: match this transfer" in early.json()["detail"]
     assert (
         await people["ada"].post(manual_match, json=body | {"transaction_hash": hash_})
     ).status_code == 403

@@ -1,4 +1,4 @@
-"""Owe what the last verdict on an outage says, once nobody may dispute it any more."""
+"""Owe what the last verdict on an outage says, once its dispute window has ended."""
 
 from adapters.postgres import events
 from adapters.postgres.accounting import journal

@@ -14,7 +14,7 @@ from domain.settlement.wallets import Readiness
 class ProveWallet:
     """
     `challenge` is the hash of the challenge that was answered, `readiness` what the network said of
-    the account then. `workflow_id` tells this answer, repeated, from another's.
+    the account then. `workflow_id` distinguishes a repeat of this answer from another.
     """
 
     readiness: Readiness

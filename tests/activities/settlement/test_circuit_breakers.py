@@ -104,7 +104,7 @@ async def test_answers_open_it(api: httpx.AsyncClient, database: Database) -> No
         await switch.record_answer(answered(answer), CORRELATION)
         assert await switch.reason() is None
     await switch.record_answer(answered("ERROR txBAD_AUTH"), CORRELATION)
-    assert "refused for what only we can mend" in (await switch.reason() or "")
+    assert "refused with a code that only we can mend" in (await switch.reason() or "")
 
 
 async def test_switching_it_where_it_stands_changes_nothing(
@@ -259,7 +259,7 @@ async def test_answers_to_calls_of_the_contract_open_it(
     attestation = await judged(database)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
     assert await steps.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
-    assert "refused for what only we can mend" in (await switch.reason() or "")
+    assert "refused with a code that only we can mend" in (await switch.reason() or "")
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
     # Whoever follows the outage finds what it led to.

@@ -62,7 +62,7 @@ def test_only_finance_and_admins_approve(role: Role, may: bool) -> None:
 def test_the_preparer_is_no_approver_whatever_the_role() -> None:
     for role in (Role.ADMIN, Role.FINANCE):
         for name in ("dan", "eve"):
-            with pytest.raises(Forbidden, match=f"{name} caused payment pay_1"):
+            with pytest.raises(Forbidden, match=f"{name} is a maker of payment pay_1"):
                 approve(STANDING, Principal(name, role), "", ABOVE)
 
 

@@ -284,7 +284,7 @@ async def test_a_transfer_that_is_known_to_be_something_else_stops_nothing(
     assert len(await made_for(book, payment)) == 1
     async with book.autocommit() as connection:
         break_id = await connection.scalar(text("SELECT id FROM breaks"))
-    with pytest.raises(Conflict, match="is not paid: adopt this transfer"):
+    with pytest.raises(Conflict, match="is not paid: match this transfer"):
         await closed(book, break_id, AdjustmentKind.NONE)
     await closed(book, break_id, AdjustmentKind.SUSPENSE)
     assert await made_for(book, payment) == []
