@@ -7,8 +7,8 @@ from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, attempts
+from domain import payloads
 from domain.accounting.journal import make_settled_entries
-from domain.digests import format_instant
 from domain.settlement.allocations import Allocation, Transfer
 from domain.settlement.attempts import AttemptStatus
 from domain.settlement.batches import ObservedBatch
@@ -20,12 +20,7 @@ async def confirm_batch(database: Database, observed: ObservedBatch) -> list[str
     batch, attempt, seen = observed.batch, observed.attempt, observed.observation
     transaction_hash = seen.hash or attempt.newest_hash
     confirmed_at = seen.closed_at or observed.at
-    proof = {
-        "transaction_hash": transaction_hash,
-        "ledger": seen.ledger,
-        "fee_stroops": str(seen.fee_stroops),
-        "confirmed_at": format_instant(confirmed_at),
-    }
+    proof = payloads.describe_receipt(transaction_hash, seen.ledger, seen.fee_stroops, confirmed_at)
     async with database.transaction() as connection:
         members, transfers = await allocations.get_members(connection, batch)
         if await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED):
