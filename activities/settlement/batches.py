@@ -19,12 +19,14 @@ from adapters.stellar.rail import Rail
 from domain.errors import Obstructed, TryAgain
 from domain.reasons import Reason
 from domain.settlement.allocations import Transfer
-from domain.settlement.attempts import Attempt
+from domain.settlement.attempts import Attempt, Prepared
 from domain.settlement.batches import (
     Batch,
+    EmptyBatch,
     FailBatchResult,
     FormBatchesInput,
     ObservedBatch,
+    ObstructedBatch,
     Plan,
     PrepareBatchResult,
 )
@@ -83,12 +85,12 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         record = await read_batch(self.database, batch)
         held, members, transfers = record.reservation, record.members, record.transfers
         if held is None or held.succeeded:
-            return await read_preparation(self.database, batch, None)
+            return await read_preparation(self.database, batch, EmptyBatch())
         times_signed = 0
         if held.envelope is not None:
             attempt = attempt_of(held, held.envelope, resumed=True)
             if not await self.rail.is_expired(attempt):
-                return await read_preparation(self.database, batch, attempt)
+                return await read_preparation(self.database, batch, Prepared(attempt))
             times_signed = len(await self.signed(attempt))
         elif transfers and (obstacles := await self.rail.find_obstacles(transfers)):
             await remove_obstructed(self.database, held, transfers, obstacles)
@@ -96,7 +98,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         if transfers and (silence := await self.gate.get_send_obstacle()):
             if held.envelope is not None:
                 return await self._stuck(batch, held.envelope, silence, PaymentStatus.ON_HOLD)
-            return await read_preparation(self.database, batch, None, silence)
+            return await read_preparation(self.database, batch, ObstructedBatch(silence))
         if held.envelope is not None and (made := await self.gate.find_out_of_band(*members)):
             why = next(iter(made.values())).obstacle
             return await self._stuck(batch, held.envelope, why, PaymentStatus.BLOCKED)
@@ -114,7 +116,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         async with self.database.autocommit() as connection:
             rail = await allocations.get_rail(connection, batch)
         if not transfers:
-            emptied = await read_preparation(self.database, batch, None)
+            emptied = await read_preparation(self.database, batch, EmptyBatch())
             await release_reservation(self.database, held)
             return emptied
         try:
@@ -130,7 +132,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         stored = await store_batch_envelope(self.database, batch, held, envelope, transfers)
         reach("after_store")
         attempt = attempt_of(held, stored, resumed=stored is not envelope)
-        return await read_preparation(self.database, batch, attempt)
+        return await read_preparation(self.database, batch, Prepared(attempt))
 
     async def _stuck(
         self, batch: Batch, dead: Envelope, obstacle: Reason, status: PaymentStatus
@@ -141,7 +143,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         """
         stop = StopBatch(batch, obstacle, status, dead.max_ledger, datetime.now(UTC))
         deliveries = await stop_batch(self.database, stop)
-        prepared = await read_preparation(self.database, batch, None, obstacle)
+        prepared = await read_preparation(self.database, batch, ObstructedBatch(obstacle))
         return replace(prepared, deliveries=[*prepared.deliveries, *deliveries])
 
     @activity.defn

@@ -12,6 +12,7 @@ from enum import StrEnum
 from domain.money import format_amount
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.approvals import APPROVERS
+from domain.settlement.attempts import OnHold
 from domain.settlement.payments import Payment
 
 DAY = timedelta(days=1)
@@ -59,25 +60,15 @@ class AdmissionResult:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LimitHold:
-    """Why a payment waits, which stays the same while it does; and until when."""
-
-    reason: Reason
-    again_at: datetime
-
-
-def hold_while_open(reason: str, now: datetime) -> LimitHold:
+def hold_while_open(reason: str, now: datetime) -> OnHold:
     sentence = f"the circuit breaker is open: {reason}"
-    return LimitHold(
-        Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, sentence), now + CIRCUIT_BREAKER_RECHECK
-    )
+    return OnHold(Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, sentence), now + CIRCUIT_BREAKER_RECHECK)
 
 
 def find_hold(
     limits: Limits, payment: Payment, answer: AdmissionResult, now: datetime
-) -> LimitHold | None:
-    """Return what puts a payment on hold; None when it may go, or has gone."""
+) -> OnHold | None:
+    """Return what holds a payment; None when it may go, or has gone."""
     match answer.admission:
         case Admission.ADMITTED | Admission.SIGNED:
             return None
@@ -85,9 +76,7 @@ def find_hold(
             return hold_while_open(answer.detail, now)
         case Admission.APPROVAL:
             sentence = _describe_missing_approvals(payment, int(answer.detail))
-            return LimitHold(
-                Reason(ReasonCode.APPROVAL_REQUIRED, sentence), now + APPROVAL_LOOK_AGAIN
-            )
+            return OnHold(Reason(ReasonCode.APPROVAL_REQUIRED, sentence), now + APPROVAL_LOOK_AGAIN)
         case Admission.CAP_PER_PAYMENT:
             assert limits.cap_per_payment is not None
             sentence = (
@@ -95,7 +84,7 @@ def find_hold(
                 f"{_format_usdc(limits.cap_per_payment)} a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
                 "or settle it outside of the engine"
             )
-            return LimitHold(Reason(ReasonCode.CAP_PER_PAYMENT, sentence), now + LOOK_AGAIN)
+            return OnHold(Reason(ReasonCode.CAP_PER_PAYMENT, sentence), now + LOOK_AGAIN)
         case Admission.CAP_PER_DAY:
             from_ = f"from {payment.from_address}"
             code, name = ReasonCode.CAP_PER_DAY, "SETTLEMENT_CAP_PER_DAY"
@@ -116,19 +105,19 @@ def _describe_missing_approvals(payment: Payment, approved: int) -> str:
 
 def _hold_for_day(
     payment: Payment, cap: int | None, whose: str, code: ReasonCode, name: str, now: datetime
-) -> LimitHold:
+) -> OnHold:
     assert cap is not None
     if payment.amount_stroops > cap:  # no other day helps
         sentence = (
             f"{_format_usdc(payment.amount_stroops)} is more than the cap of {_format_usdc(cap)} a day {whose}: "
             f"raise {name}"
         )
-        return LimitHold(Reason(code, sentence), now + LOOK_AGAIN)
+        return OnHold(Reason(code, sentence), now + LOOK_AGAIN)
     sentence = (
         f"the cap of {_format_usdc(cap)} a day {whose} is used up for {now.astimezone(UTC).date()}; "
         f"it goes on tomorrow (UTC), or when {name} is raised"
     )
-    return LimitHold(
+    return OnHold(
         Reason(code, sentence), min(now + LOOK_AGAIN, _find_next_midnight(now) + PAST_MIDNIGHT)
     )
 

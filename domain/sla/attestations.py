@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from domain.digests import compute_fingerprint
 from domain.money import STROOPS_PER_UNIT
@@ -131,16 +131,40 @@ class CallOutcome:
     reason: str = ""
 
 
+# What preparing a call can come to; `kind` tells them apart again after they have been JSON.
 @dataclass(frozen=True, slots=True)
-class PrepareCallResult:
-    """
-    The call to finish next: one's own, or another that is open. None when one's own is
-    answered; or when the contract would refuse it, and `problem` says why.
-    """
+class OwnCall:
+    """The attestation's own call is signed and stored: see it through."""
 
-    call: Call | None
-    mine: bool = False
-    problem: str = ""
+    call: Call
+    kind: Literal["own"] = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherCall:
+    """The call of another attestation is in the way: see it through first."""
+
+    call: Call
+    kind: Literal["other"] = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """The contract has answered the attestation's own call: there is nothing to ask."""
+
+    kind: Literal["answered"] = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRefused:
+    """The contract would refuse the call, and `problem` says why."""
+
+    problem: str
+    kind: Literal["refused"] = "refused"
+
+
+OpenCall = OwnCall | OtherCall
+PrepareCallResult = OwnCall | OtherCall | CallAnswered | CallRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +175,24 @@ class ConcludeAttestationInput:
 
 
 @dataclass(frozen=True, slots=True)
-class ConcludeAttestationResult:
-    attested: bool
-    problem: str
+class Attested:
+    """The contract has confirmed the verdict."""
+
     transaction_hash: str
     deliveries: list[str]
+    kind: Literal["attested"] = "attested"
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """The contract differs or refuses, and `problem` says how: nothing is paid."""
+
+    problem: str
+    deliveries: list[str]
+    kind: Literal["halted"] = "halted"
+
+
+ConcludeAttestationResult = Attested | Halted
 
 
 def make_symbol(outage_id: str, revision: int) -> str:

@@ -10,7 +10,7 @@ from domain.requests import Request
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def test_the_hash_of_a_leaf_can_be_computed_by_anyone() -> None:
+def test_anyone_can_compute_the_hash_of_an_audit_entry() -> None:
     written = make_audit_entry(
         "outage/OUT-1", "outage.judged", Request("ops", "corr"), NOON, {"b": 1, "a": 2}
     )
@@ -26,7 +26,7 @@ def test_the_hash_of_a_leaf_can_be_computed_by_anyone() -> None:
     assert hash_leaf(b"").hex() == empty
 
 
-def test_a_repeated_step_makes_the_same_leaf_and_another_step_another() -> None:
+def test_a_repeated_action_makes_the_same_audit_entry_and_another_action_another() -> None:
     first = make_audit_entry(
         "outage/OUT-1", "outage.amended", make_engine_request("corr"), NOON, {}, "key"
     )
@@ -47,5 +47,5 @@ def test_a_repeated_step_makes_the_same_leaf_and_another_step_another() -> None:
     assert replace(first, subject="outage/OUT-2").content() != first.content()
 
 
-def test_the_engine_acts_on_behalf_of_the_request_that_began_it() -> None:
+def test_the_engine_acts_under_the_correlation_id_of_the_request() -> None:
     assert make_engine_request("corr") == Request("engine", "corr")

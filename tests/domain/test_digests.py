@@ -32,7 +32,7 @@ class Fact:
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def test_the_bytes_are_written_down_for_ever() -> None:
+def test_the_canonical_bytes_and_digest_never_change() -> None:
     """Changing them would orphan every digest on record."""
     fact = Fact(Severity.HIGH, NOON, (0.1, 51.5))
     assert canonicalize(fact) == (
@@ -47,17 +47,17 @@ def test_the_bytes_are_written_down_for_ever() -> None:
 
 
 @given(st.dictionaries(st.text("abcé"), plain))
-def test_the_order_of_writing_does_not_matter(content: dict[str, Any]) -> None:
+def test_the_digest_does_not_depend_on_key_order(content: dict[str, Any]) -> None:
     assert canonicalize(dict(reversed(content.items()))) == canonicalize(content)
 
 
-def test_an_instant_is_the_same_in_every_time_zone() -> None:
+def test_an_instant_has_one_digest_in_every_time_zone() -> None:
     elsewhere = NOON.astimezone(timezone(timedelta(hours=-3, minutes=-30)))
     assert format_instant(elsewhere) == format_instant(NOON) == "2026-01-31T12:00:00.000000Z"
 
 
 @pytest.mark.parametrize("parts", [("ab", "c"), ("a", "bc"), ("abc",), ("a", "b", "c")])
-def test_parts_of_an_id_do_not_run_into_each_other(parts: tuple[str, ...]) -> None:
+def test_the_parts_of_a_derived_id_are_separated(parts: tuple[str, ...]) -> None:
     others = {("ab", "c"), ("a", "bc"), ("abc",), ("a", "b", "c")} - {parts}
     assert derive_id("x", *parts) not in {derive_id("x", *other) for other in others}
     assert derive_id("x", *parts) == derive_id("x", *parts)

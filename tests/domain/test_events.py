@@ -7,7 +7,7 @@ from domain.events import EventType, make_event
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def test_the_id_follows_from_the_fact_alone() -> None:
+def test_the_event_id_is_derived_from_the_fact_alone() -> None:
     first = make_event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON, {"n": 1}, "pay_1")
     later = make_event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON + timedelta(1), {"n": 2}, "pay_1")
     assert later.id == first.id
@@ -19,5 +19,5 @@ def test_the_id_follows_from_the_fact_alone() -> None:
     assert len(others | {first.id}) == 4
 
 
-def test_a_type_is_a_noun_and_what_happened_to_it() -> None:
+def test_an_event_type_is_a_noun_and_a_past_verb() -> None:
     assert all(len(str(each).split(".")) == 2 and str(each).islower() for each in EventType)

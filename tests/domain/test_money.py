@@ -11,12 +11,12 @@ amounts = st.integers(1, STROOPS_MAX)
 
 
 @given(amounts)
-def test_what_is_written_reads_back_to_the_stroop(amount: int) -> None:
+def test_written_amounts_read_back_to_the_stroop(amount: int) -> None:
     assert parse_amount(format_amount(amount)) == amount
 
 
 @given(amounts)
-def test_a_debt_is_written_like_the_claim_with_a_sign(amount: int) -> None:
+def test_a_negative_amount_is_written_with_a_sign(amount: int) -> None:
     assert format_amount(-amount) == f"-{format_amount(amount)}"
 
 
@@ -30,7 +30,7 @@ def test_a_debt_is_written_like_the_claim_with_a_sign(amount: int) -> None:
         ("922337203685.4775807", STROOPS_MAX),
     ],
 )
-def test_plain_decimals_are_read(text: str, amount: int) -> None:
+def test_plain_decimals_are_parsed(text: str, amount: int) -> None:
     assert parse_amount(text) == amount
 
 
@@ -43,14 +43,14 @@ def test_plain_decimals_are_read(text: str, amount: int) -> None:
         *("9999999999999", "1" * 400, "١٢", "１", "²", "1٫5", "1.٥", "½", "1\u200b", "1\x00"),
     ],
 )
-def test_everything_else_is_refused_by_the_name_of_its_field(text: str) -> None:
+def test_other_text_is_refused_naming_the_field(text: str) -> None:
     with pytest.raises(Invalid) as refusal:
         parse_amount(text, "price")
     assert refusal.value.field == "price"
 
 
 @given(st.text(max_size=20))
-def test_whatever_is_read_was_a_plain_positive_decimal(text: str) -> None:
+def test_only_plain_positive_decimals_are_parsed(text: str) -> None:
     try:
         amount = parse_amount(text)
     except Invalid:

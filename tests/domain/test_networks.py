@@ -20,13 +20,13 @@ def standing(ledger: int, seconds: int) -> NetworkState:
     [standing(1_000, 0), standing(1_001, 5), standing(999, -5), standing(5, -4_975)],
     ids=["as known", "further", "a node behind", "a node far behind"],
 )
-def test_the_same_chain_is_accepted_as_far_as_a_node_has_come(found: NetworkState) -> None:
+def test_a_node_behind_on_the_same_network_is_accepted(found: NetworkState) -> None:
     check_network(KNOWN, found)
     check_network(None, found)
 
 
 @pytest.mark.parametrize("found", [standing(5, 60), standing(999, 1)])
-def test_fewer_ledgers_that_closed_later_are_another_chain(found: NetworkState) -> None:
+def test_fewer_ledgers_closed_later_are_another_network(found: NetworkState) -> None:
     with pytest.raises(ChainMismatch, match=f"was reset: ledger {found.ledger}"):
         check_network(KNOWN, found)
 
@@ -34,7 +34,7 @@ def test_fewer_ledgers_that_closed_later_are_another_chain(found: NetworkState) 
 @pytest.mark.parametrize(
     ("versions", "agreed_on"), [([27, 27, 28], 27), ([27, 28, 28], 28), ([27, 28], 28), ([27], 27)]
 )
-def test_most_nodes_say_which_rules_hold_and_of_two_the_later(
+def test_the_protocol_is_that_of_most_nodes_and_of_two_the_higher(
     versions: list[int], agreed_on: int
 ) -> None:
     assert (

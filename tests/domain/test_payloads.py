@@ -29,7 +29,7 @@ def test_the_evidence_of_a_verdict_is_enough_to_repeat_it() -> None:
     assert read["amount_stroops"] == str(again.amount_stroops) == "-10000000000"
 
 
-def test_money_in_evidence_is_text_because_numbers_lose_digits() -> None:
+def test_money_in_evidence_is_a_string() -> None:
     told = payloads.describe_verdict(
         OUTAGE, 1, judge(TERMS[Severity.LOW], 0), POLICY, START, "stated"
     )

@@ -64,7 +64,7 @@ def _reached(table: Table, begin: StrEnum) -> set[StrEnum]:
 
 
 @pytest.mark.parametrize("noun", MACHINES)
-def test_every_state_is_in_the_table_and_can_be_reached(noun: str) -> None:
+def test_every_status_is_in_the_table_and_reachable(noun: str) -> None:
     table, begin, ends = MACHINES[noun]
     assert set(table) == set(type(begin))
     assert _reached(table, begin) == set(table)
@@ -73,7 +73,7 @@ def test_every_state_is_in_the_table_and_can_be_reached(noun: str) -> None:
 
 
 @pytest.mark.parametrize("noun", MACHINES)
-def test_a_move_is_allowed_or_refused_as_the_table_says(noun: str) -> None:
+def test_a_transition_is_allowed_or_refused_as_the_table_says(noun: str) -> None:
     table, _, _ = MACHINES[noun]
     for now in table:
         for to in table:
@@ -86,7 +86,7 @@ def test_a_move_is_allowed_or_refused_as_the_table_says(noun: str) -> None:
                     check_transition("it", table, now, to)
 
 
-def test_money_is_never_confirmed_that_was_not_sent() -> None:
+def test_a_payment_is_confirmed_only_after_it_was_sent() -> None:
     """Or adopted, which only what the engine has not sent can be."""
     confirmable = set(list_sources(payments.TRANSITIONS, PaymentStatus.CONFIRMED))
     assert {PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED} == payments.SENT
@@ -102,11 +102,11 @@ def test_money_is_never_confirmed_that_was_not_sent() -> None:
     assert set(list_sources(payments.TRANSITIONS, PaymentStatus.SUBMITTED)) == signed
 
 
-def test_nothing_is_settled_that_was_not_open_to_disputes() -> None:
+def test_an_outage_settles_only_after_its_dispute_window() -> None:
     before = set(list_sources(outages.TRANSITIONS, OutageStatus.SETTLING))
     assert before == {OutageStatus.DISPUTABLE, OutageStatus.DISPUTED}
     assert list_sources(outages.TRANSITIONS, OutageStatus.CANCELLED) == [OutageStatus.DECLARED]
 
 
-def test_an_illegal_move_is_a_conflict_to_its_caller() -> None:
+def test_an_illegal_transition_is_a_conflict() -> None:
     assert issubclass(IllegalTransition, Conflict)

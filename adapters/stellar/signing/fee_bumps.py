@@ -13,7 +13,9 @@ from domain.settlement.envelopes import (
     Envelope,
     compute_first_rate,
     compute_raised_rate,
-    infer_raises,
+)
+from domain.settlement.envelopes import (
+    count_raises as count_bid_raises,
 )
 
 # 5 XLM: a transfer costs a thousandth of it.
@@ -70,7 +72,7 @@ def count_raises(stored: Envelope, passphrase: str) -> int:
     bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
-    return infer_raises(get_bid(inner, stored.fee_stroops))
+    return count_bid_raises(get_bid(inner, stored.fee_stroops))
 
 
 def get_outer_hash(envelope_xdr: str, passphrase: str) -> str:

@@ -10,10 +10,15 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, attempts
 from adapters.postgres.settlement.attempts import Reservation
 from domain.events import EventType, derive_event_id
-from domain.reasons import Reason
 from domain.settlement.allocations import Transfer
-from domain.settlement.attempts import Attempt
-from domain.settlement.batches import Batch, PrepareBatchResult, RemovedPayment
+from domain.settlement.attempts import Prepared
+from domain.settlement.batches import (
+    Batch,
+    EmptyBatch,
+    ObstructedBatch,
+    PrepareBatchResult,
+    RemovedPayment,
+)
 from domain.settlement.payments import Payment
 
 
@@ -33,14 +38,14 @@ async def read_batch(database: Database, batch: Batch) -> BatchRecord:
 
 
 async def read_preparation(
-    database: Database, batch: Batch, attempt: Attempt | None, obstacle: Reason | None = None
+    database: Database, batch: Batch, state: Prepared | ObstructedBatch | EmptyBatch
 ) -> PrepareBatchResult:
     """Return how far a batch has come, and who was removed from it by this run or another."""
     async with database.autocommit() as connection:
         out = await allocations.list_removed(connection, batch)
         deliveries = await find_removal_deliveries_within(connection, batch, out)
         again = await allocations.list_withdrawn(connection, batch)
-    return PrepareBatchResult(attempt, out, deliveries, obstacle, again)
+    return PrepareBatchResult(state, out, deliveries, again)
 
 
 async def find_removal_deliveries_within(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts
+from adapters.postgres.settlement import channels
 from adapters.postgres.sla import execution_modes
 from domain.audit import make_audit_entry, make_engine_request
 from domain.digests import format_instant
@@ -26,7 +26,7 @@ async def begin_settlement(database: Database, command: BeginSettlement) -> None
     """Store channels and mode; only a change of the mode is written to the audit trail."""
     mode, at = command.mode, command.at
     async with database.transaction() as connection:
-        await attempts.save_channels(connection, dict(command.sequences))
+        await channels.save(connection, dict(command.sequences))
         if not await execution_modes.save(connection, mode, at):
             return
         by, payload = (

@@ -47,7 +47,12 @@ async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -
     return await events.publish(
         connection,
         make_audit_entry(
-            "circuit_breaker/settlement", f"breaker.{action}", by, at, payload, format_instant(at)
+            "circuit_breaker/settlement",
+            f"circuit_breaker.{action}",
+            by,
+            at,
+            facts,
+            format_instant(at),
         ),
         make_event(kind, None, at, payload, format_instant(at)),
     )

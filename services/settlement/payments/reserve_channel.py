@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts
+from adapters.postgres.settlement import attempts, channels
 from adapters.postgres.settlement.attempts import Reservation
 from domain.settlement.channels import QueuePosition
 from domain.settlement.payments import Payment
@@ -14,7 +14,7 @@ async def reserve_channel(
 ) -> Reservation | QueuePosition:
     """Return the reservation, or the place in the line where every channel of ours serves another."""
     async with database.autocommit() as connection:
-        reservation = await attempts.reserve(connection, payment.id, ours)
-        if reservation is not None:
-            return reservation
-        return await attempts.get_queue_position(connection, payment.number, ours)
+        held = await attempts.reserve(connection, payment.id, ours)
+        if held is not None:
+            return held
+        return await channels.get_queue_position(connection, payment.number, ours)

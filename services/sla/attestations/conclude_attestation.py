@@ -8,16 +8,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import attestations
-from adapters.postgres.sla.attestations import Case
+from adapters.postgres.sla.attestations import AttestationCase
 from domain import payloads
 from domain.audit import AuditEntry, make_audit_entry, make_engine_request
 from domain.events import EventType, make_event
 from domain.sla.attestations import (
     Attestation,
     AttestationStatus,
+    Attested,
     CallStatus,
     ConcludeAttestationInput,
     ConcludeAttestationResult,
+    Halted,
     decode_config,
     describe_parity_error,
     find_differences,
@@ -36,7 +38,7 @@ async def conclude_attestation(
         call = case.call
         if case.status is AttestationStatus.ATTESTED:
             assert call is not None
-            return ConcludeAttestationResult(True, "", call["hash"], [])
+            return Attested(call["hash"], [])
         answered = call if call is not None and call["status"] == CallStatus.ANSWERED else None
         if concluding.problem or answered is None:
             # Without an answer on record, what was concluded by a lost run stands.
@@ -47,16 +49,17 @@ async def conclude_attestation(
             await attestations.reject(connection, answered)
             return await _halt(connection, concluding, case, problem)
         await attestations.attest(connection, attestation, answered, concluding.at)
-        payload = _make_payload(attestation, answered)
-        await events.publish(
-            connection, _make_audit_entry(concluding, case, "sla.attested", payload)
-        )
-    return ConcludeAttestationResult(True, "", answered["hash"], [])
+        facts = _make_payload(attestation, answered)
+        await events.publish(connection, _make_audit_entry(concluding, case, "sla.attested", facts))
+    return Attested(answered["hash"], [])
 
 
 async def _halt(
-    connection: AsyncConnection, concluding: ConcludeAttestationInput, case: Case, problem: str
-) -> ConcludeAttestationResult:
+    connection: AsyncConnection,
+    concluding: ConcludeAttestationInput,
+    case: AttestationCase,
+    problem: str,
+) -> Halted:
     attestation, at = concluding.attestation, concluding.at
     await attestations.halt(connection, attestation, problem)
     payload: dict[str, Any] = {
@@ -72,14 +75,14 @@ async def _halt(
         _make_audit_entry(concluding, case, "sla.halted", payload, problem),
         make_event(EventType.ATTESTATION_HALTED, attestation.outage_id, at, payload, *key),
     )
-    return ConcludeAttestationResult(False, problem, "", deliveries)
+    return Halted(problem, deliveries)
 
 
 def _make_audit_entry(
     concluding: ConcludeAttestationInput,
-    case: Case,
+    case: AttestationCase,
     action: str,
-    payload: dict[str, Any],
+    facts: dict[str, Any],
     *key: str,
 ) -> AuditEntry:
     attestation = concluding.attestation
@@ -91,11 +94,11 @@ def _make_audit_entry(
 
 def _make_payload(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
     outcome = attestations.to_outcome(call)
-    payload = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
-    return payload | {"config_snapshot": call["config_snapshot"]}
+    facts = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
+    return facts | {"config_snapshot": call["config_snapshot"]}
 
 
-def _find_problem(case: Case, call: RowMapping) -> str:
+def _find_problem(case: AttestationCase, call: RowMapping) -> str:
     """Say what keeps the contract's answer from confirming the verdict; empty when nothing does."""
     outcome = attestations.to_outcome(call)
     if outcome.contract_result is None:

@@ -33,7 +33,7 @@ FREE = AdmissionCase(PaymentStatus.PENDING, None, 0, None)
 
 
 @pytest.mark.parametrize("status", PaymentStatus)
-def test_what_may_be_signed_already_is_not_asked_about(status: PaymentStatus) -> None:
+def test_a_payment_signed_before_is_admitted_unchecked(status: PaymentStatus) -> None:
     """It is observed, whatever the circuit breaker and the limits say."""
     case = replace(FREE, status=status, circuit_breaker="stop")
     waits = status in (PaymentStatus.PENDING, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED)
@@ -45,7 +45,7 @@ def test_what_may_be_signed_already_is_not_asked_about(status: PaymentStatus) ->
     assert check_alone(Limits(cap_per_payment=1), PAYMENT, case) == expected
 
 
-def test_the_breaker_comes_first_then_the_cap_then_the_approvals() -> None:
+def test_circuit_breaker_cap_and_approvals_are_checked_in_this_order() -> None:
     tight = Limits(cap_per_payment=99, approval_above=99)
     assert check_alone(tight, PAYMENT, replace(FREE, circuit_breaker="why")) == AdmissionResult(
         Admission.CIRCUIT_BREAKER, "why"
@@ -60,24 +60,24 @@ def test_the_breaker_comes_first_then_the_cap_then_the_approvals() -> None:
     assert check_alone(NO_LIMITS, PAYMENT, FREE) is None
 
 
-def test_it_counts_for_the_later_of_two_days() -> None:
+def test_a_payment_counts_for_the_later_of_two_days() -> None:
     assert choose_day(TODAY, None) == TODAY
     assert choose_day(TODAY, Authorisation(YESTERDAY, "GPAYEE")) == TODAY
     assert choose_day(TODAY, Authorisation(TOMORROW, "GPAYEE")) == TOMORROW
 
 
-def test_the_first_time_both_sides_are_charged() -> None:
+def test_the_first_admission_charges_payer_and_payee() -> None:
     assert compute_charges(PAYMENT, TODAY, None) == [
         Charge(TODAY, "payer", "GBOND", 100),
         Charge(TODAY, "payee", "GPAYEE", 100),
     ]
 
 
-def test_asked_again_on_the_same_day_it_counts_once() -> None:
+def test_a_second_admission_on_the_same_day_counts_once() -> None:
     assert compute_charges(PAYMENT, TODAY, Authorisation(TODAY, "GPAYEE")) == []
 
 
-def test_on_another_day_the_day_before_is_given_back() -> None:
+def test_an_admission_on_a_later_day_refunds_the_earlier_day() -> None:
     moved = compute_charges(PAYMENT, TODAY, Authorisation(YESTERDAY, "GBEFORE"))
     assert moved == [
         Charge(TODAY, "payer", "GBOND", 100),
@@ -88,7 +88,7 @@ def test_on_another_day_the_day_before_is_given_back() -> None:
     assert sum(charge.stroops for charge in moved) == 0
 
 
-def test_another_payee_on_the_same_day_counts_for_that_payee_as_well() -> None:
+def test_a_changed_payee_is_charged_on_the_same_day() -> None:
     """What the payee before was counted for stays: a cap is never widened by a change of address."""
     moved = compute_charges(PAYMENT, TODAY, Authorisation(TODAY, "GBEFORE"))
     assert moved == [Charge(TODAY, "payee", "GPAYEE", 100)]
@@ -100,7 +100,7 @@ def test_another_payee_on_the_same_day_counts_for_that_payee_as_well() -> None:
     )
 
 
-def test_a_cap_is_reached_and_never_passed() -> None:
+def test_a_cap_may_be_reached_and_never_exceeded() -> None:
     capped = Limits(cap_per_day=300, cap_per_payee_per_day=200)
     moved = compute_charges(PAYMENT, TODAY, None)
     assert check_day(capped, Spent(200, 100), moved, TODAY) is None
@@ -111,7 +111,7 @@ def test_a_cap_is_reached_and_never_passed() -> None:
     assert check_day(NO_LIMITS, Spent(10**30, 10**30), moved, TODAY) is None
 
 
-def test_what_is_given_back_to_the_day_before_makes_no_room_today() -> None:
+def test_a_refund_to_the_day_before_makes_no_room_today() -> None:
     moved = compute_charges(PAYMENT, TODAY, Authorisation(YESTERDAY, "GPAYEE"))
     assert check_day(Limits(cap_per_day=100), Spent(1, 0), moved, TODAY) == AdmissionResult(
         Admission.CAP_PER_DAY

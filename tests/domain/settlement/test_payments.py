@@ -33,7 +33,7 @@ def test_a_reward_goes_from_the_pool_to_the_provider() -> None:
     assert payment.amount_stroops == 1500 * 10_000_000
 
 
-def test_one_debt_has_one_id() -> None:
+def test_the_same_debt_has_the_same_id() -> None:
     assert _owed(25).id == _owed(25).id == derive_payment_id("sandbox", "default", "OUT-1", 1)
 
 
