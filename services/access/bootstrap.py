@@ -9,14 +9,14 @@ from domain.sla.policies import Agreement
 
 
 async def bootstrap(database: Database, key: str, wanted: Agreement) -> None:
-    """Make the bootstrap key the first admin's, and write down who pays whom by default."""
+    """Make the bootstrap key the first admin's, and record who pays whom by default."""
     async with database.transaction() as connection:
         await access.save_key(connection, "admin", Role.ADMIN, key)
         check_agreement(wanted, await policies.add_agreement(connection, wanted))
 
 
 def check_agreement(wanted: Agreement, kept: Agreement) -> None:
-    """Refuse to start on settings that say otherwise than the book who pays whom."""
+    """Refuse to start on settings that differ from the agreement on record."""
     for role in ("bond", "pool", "provider", "beneficiary"):
         said, known = getattr(wanted, role), getattr(kept, role)
         if said != known:

@@ -22,7 +22,7 @@ from adapters.postgres.settlement import channels as channel_rows
 from adapters.postgres.settlement import payments
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
-from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from adapters.stellar.signing.keys import Keys
 from devstack.bench import seed_payments
 from domain.errors import TryAgain
@@ -132,7 +132,7 @@ class SimulatedWorld:
     def start_signer(self) -> None:
         asked = Nodes(
             [
-                Node(
+                RpcNode(
                     f"node {index}", SorobanServerAsync("http://box", self.box.create_client(index))
                 )
                 for index in range(NODES)

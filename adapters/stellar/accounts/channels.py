@@ -145,7 +145,7 @@ class ChannelAccounts:
         return AGAIN_AFTER_LEDGERS if taken else 1
 
 
-def _refuse(result: results.Result) -> None:
+def _refuse(result: results.TransactionResult) -> None:
     """Raise what only we can mend; that accounts exist by now is no trouble."""
     codes = [code for code in result.operation_codes if code.value]
     found = [operation_codes.get_meaning(code) for code in codes]

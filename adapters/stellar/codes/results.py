@@ -21,7 +21,7 @@ _HOST_ERROR = re.compile(r"Error\(([A-Za-z]+), ([A-Za-z]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class TransactionResult:
     """What became of a transaction in a ledger; of a fee bump, of the transaction inside."""
 
     code: Code
@@ -45,7 +45,7 @@ class Result:
         )
 
 
-def parse(result_xdr: str) -> Result:
+def parse(result_xdr: str) -> TransactionResult:
     """Read a result as the network gives it."""
     whole = xdr.TransactionResult.from_xdr(result_xdr)
     code, found = whole.result.code, whole.result.results
@@ -53,10 +53,10 @@ def parse(result_xdr: str) -> Result:
         inner = whole.result.inner_result_pair.result.result
         code, found = inner.code, inner.results
     codes = [_get_operation_code(operation) for operation in found or []]
-    return Result(code, codes, whole.fee_charged.int64)
+    return TransactionResult(code, codes, whole.fee_charged.int64)
 
 
-def get_meaning(result: Result, trap: "Trap | None" = None) -> Meaning:
+def get_meaning(result: TransactionResult, trap: "Trap | None" = None) -> Meaning:
     """Say what became of one transfer, by the most telling of its codes."""
     if result.code is not Code.txFAILED:
         return TRANSACTIONS[result.code]
@@ -66,7 +66,7 @@ def get_meaning(result: Result, trap: "Trap | None" = None) -> Meaning:
     return operation_codes.get_meaning(failed[0]) if failed else TRANSACTIONS[result.code]
 
 
-def format_codes(result: Result, trap: "Trap | None" = None) -> str:
+def format_codes(result: TransactionResult, trap: "Trap | None" = None) -> str:
     """Name the codes of a result, as the network writes them."""
     failed = dict.fromkeys(code.name for code in result.operation_codes if code.value)
     return " ".join([result.code.name, *failed, *([trap.name] if trap else [])])

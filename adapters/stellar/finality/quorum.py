@@ -26,7 +26,7 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar.codes import results
 from adapters.stellar.codes.transaction_codes import UNCONSUMED
-from adapters.stellar.rpc.nodes import READ_SECONDS, Node, Nodes
+from adapters.stellar.rpc.nodes import READ_SECONDS, Nodes, RpcNode
 from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
 from adapters.stellar.signing import fee_bumps
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
@@ -66,7 +66,7 @@ class UnknownConsumption:
     ledgers: dict[str, set[int]] = field(default_factory=dict)
     forgotten: bool = True  # nobody remembers the ledgers in which it could have happened
 
-    def add_vote(self, node: Node, ledger: int, *, forgotten: bool) -> None:
+    def add_vote(self, node: RpcNode, ledger: int, *, forgotten: bool) -> None:
         self.ledgers.setdefault(node.name, set()).add(ledger)
         self.forgotten = self.forgotten and forgotten
 
@@ -146,14 +146,14 @@ class Quorum:
         self._unknown.pop((attempt.channel, attempt.sequence), None)
         return landing or doubt
 
-    def _quorum_nodes(self) -> list[Node]:
+    def _quorum_nodes(self) -> list[RpcNode]:
         """Those who answer, if they are enough; one that has just failed would be waited for."""
         awake = [node for node in self.nodes.usable if not node.is_resting]
         enough = min(NODES_TO_AGREE, len(self.nodes.all))
         return awake if len(awake) >= enough else self.nodes.usable
 
     async def _vote_safely(
-        self, node: Node, attempt: Attempt, signed: Sequence[str], doubt: UnknownConsumption
+        self, node: RpcNode, attempt: Attempt, signed: Sequence[str], doubt: UnknownConsumption
     ) -> LedgerInclusion | None:
         try:
             return await self._vote(node, attempt, signed, doubt)
@@ -162,7 +162,7 @@ class Quorum:
             return None
 
     async def _vote(
-        self, node: Node, attempt: Attempt, signed: Sequence[str], doubt: UnknownConsumption
+        self, node: RpcNode, attempt: Attempt, signed: Sequence[str], doubt: UnknownConsumption
     ) -> LedgerInclusion | None:
         """Have one node show the channel and then look for every hash, twice."""
         question = make_account_keys([attempt.channel])

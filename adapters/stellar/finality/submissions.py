@@ -4,13 +4,13 @@ import logging
 
 from adapters.stellar.codes import results
 from adapters.stellar.codes.meanings import Meaning, Remedy
-from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from domain.settlement.envelopes import SendAnswer, SendStatus
 
 log = logging.getLogger(__name__)
 
 
-async def send(nodes: Nodes, envelope_xdr: str, first: Node | None = None) -> SendAnswer:
+async def send(nodes: Nodes, envelope_xdr: str, first: RpcNode | None = None) -> SendAnswer:
     """
     Send stored bytes, to another node each time.
 

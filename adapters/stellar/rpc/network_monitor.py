@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
+from adapters.stellar.rpc.nodes import Nodes, RpcNode, get_ledger_range
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.networks import NetworkState, check_network, choose_protocol
 
@@ -72,7 +72,7 @@ class NetworkMonitor:
         used = {node: answer for node, answer in sound.items() if not node.excluded_reason}
         return self._learn(used) if used else None
 
-    def _learn(self, answers: dict[Node, NodeIdentity]) -> NetworkState:
+    def _learn(self, answers: dict[RpcNode, NodeIdentity]) -> NetworkState:
         """Remember the furthest that the network has come, and say so when its rules changed."""
         found = max((answer.standing for answer in answers.values()), key=lambda each: each.ledger)
         known = self.known
@@ -93,7 +93,7 @@ class NetworkMonitor:
         self.nodes.known = self.known.ledger
         return self.known
 
-    def _leave_out(self, node: Node, trouble: str) -> None:
+    def _leave_out(self, node: RpcNode, trouble: str) -> None:
         if trouble and trouble != node.excluded_reason:
             log.error("ALARM: %s is left out: it %s", node.name, trouble)
         if node.excluded_reason and not trouble:
@@ -101,7 +101,7 @@ class NetworkMonitor:
         if trouble != node.excluded_reason:
             self.nodes.exclude(node, trouble)
 
-    async def _ask_all(self) -> dict[Node, NodeIdentity]:
+    async def _ask_all(self) -> dict[RpcNode, NodeIdentity]:
         answers = await asyncio.gather(*(self._ask(node) for node in self.nodes.all))
         return {
             node: answer
@@ -109,7 +109,7 @@ class NetworkMonitor:
             if answer is not None
         }
 
-    async def _ask(self, node: Node) -> NodeIdentity | None:
+    async def _ask(self, node: RpcNode) -> NodeIdentity | None:
         try:
             # In this order: its ledger is of our network if it still serves it afterwards.
             place = await self.nodes.ask_node(node, get_ledger_range)

@@ -40,7 +40,7 @@ NO_HASH = "0" * 64
 
 
 @dataclass(eq=False)
-class Node:
+class RpcNode:
     """One endpoint, and how it has been doing. Only its host is shown: a path may hold a key."""
 
     name: str
@@ -70,12 +70,12 @@ class Node:
 class Nodes:
     """All endpoints, and what is known of how far their network has come."""
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[RpcNode]) -> None:
         self.all = list(nodes)
         # The ledger that the network is known to have reached, whatever the nodes say by now.
         self.known = 0
         self._turns = count()
-        self._sent: OrderedDict[bytes, Node] = OrderedDict()
+        self._sent: OrderedDict[bytes, RpcNode] = OrderedDict()
 
     @classmethod
     def from_urls(cls, urls: str) -> "Nodes":
@@ -83,7 +83,7 @@ class Nodes:
         distinct = dict.fromkeys(url.strip() for url in urls.split(","))
         return cls(
             [
-                Node(
+                RpcNode(
                     f"node {number} ({urlsplit(url).hostname})",
                     SorobanServerAsync(url, AiohttpClient(post_timeout=CALL_SECONDS)),
                 )
@@ -96,7 +96,7 @@ class Nodes:
             await node.server.close()
 
     @property
-    def usable(self) -> list[Node]:
+    def usable(self) -> list[RpcNode]:
         return [node for node in self.all if not node.excluded_reason]
 
     @property
@@ -104,7 +104,7 @@ class Nodes:
         """The highest ledger that is known, or that any node which may be asked has shown."""
         return max([self.known, *(node.highest for node in self.usable)])
 
-    def exclude(self, node: Node, why: str) -> None:
+    def exclude(self, node: RpcNode, why: str) -> None:
         """
         Ask a node no longer, or again when there is no reason not to.
 
@@ -115,7 +115,7 @@ class Nodes:
         for other in self.usable:
             other.lag = min(other.lag, max(0, highest - other.ledger))
 
-    def choose_best(self) -> Node:
+    def choose_best(self) -> RpcNode:
         """The node to follow: well, and as far as any. Raises ChainUnavailable if none may be."""
         known = self.usable
         if not known:
@@ -148,7 +148,7 @@ class Nodes:
         raise ChainUnavailable(f"no RPC node answers: {trouble}")
 
     async def ask_node(
-        self, node: Node, question: Call[Reply], seconds: float = CALL_SECONDS
+        self, node: RpcNode, question: Call[Reply], seconds: float = CALL_SECONDS
     ) -> Reply:
         """Ask one node, and remember how it did; what it raises is the caller's."""
         highest = self.highest
@@ -168,7 +168,9 @@ class Nodes:
             self._record_ledger(node, ledger, highest)
         return reply
 
-    async def send(self, envelope_xdr: str, first: Node | None = None) -> SendTransactionResponse:
+    async def send(
+        self, envelope_xdr: str, first: RpcNode | None = None
+    ) -> SendTransactionResponse:
         """
         Send bytes to one node: at first to the one named, later to another than before.
 
@@ -182,7 +184,7 @@ class Nodes:
             self._sent.popitem(last=False)
         return await self.ask_node(node, lambda server: server.send_transaction(envelope_xdr))
 
-    def _list_in_order(self) -> list[Node]:
+    def _list_in_order(self) -> list[RpcNode]:
         """Everyone who may be asked: first the fit, each in turn; then those that lag or rest."""
         turn = next(self._turns)
         known = self.usable
@@ -191,10 +193,10 @@ class Nodes:
             turned, key=lambda node: (node.is_resting, node.lag if node.is_lagging else 0)
         )
 
-    def _choose(self, wanted: Node | None) -> Node:
+    def _choose(self, wanted: RpcNode | None) -> RpcNode:
         return wanted if wanted is not None and wanted.is_healthy else self.choose_best()
 
-    def _choose_next(self, before: Node) -> Node:
+    def _choose_next(self, before: RpcNode) -> RpcNode:
         place = self.all.index(before)
         others = [
             node for node in self.all[place + 1 :] + self.all[:place] if not node.excluded_reason
@@ -204,14 +206,14 @@ class Nodes:
             return next(iter(fit), before)
         return others[0] if others else self.choose_best()
 
-    def _record_failure(self, node: Node, error: Exception) -> None:
+    def _record_failure(self, node: RpcNode, error: Exception) -> None:
         rest = min(REST_SECONDS_MIN * 2 ** min(node.failures, 10), REST_SECONDS_MAX)
         node.failures += 1
         node.rests_until = time.monotonic() + rest
         if node.failures == 1:
             log.warning("%s does not answer: %s", node.name, type(error).__name__)
 
-    def _record_ledger(self, node: Node, ledger: int, highest_before: int) -> None:
+    def _record_ledger(self, node: RpcNode, ledger: int, highest_before: int) -> None:
         """Note where a node is; it lags behind what was known before it was asked."""
         lagged = node.is_lagging
         node.ledger, node.lag = ledger, max(0, highest_before - ledger)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from stellar_sdk.soroban_rpc import GetTransactionsResponse
 
 from adapters.stellar.codes import results
-from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
+from adapters.stellar.rpc.nodes import Nodes, RpcNode, get_ledger_range
 from adapters.stellar.rpc.poll_intervals import PollInterval
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class TransactionWatcher:
 
     def __init__(self, nodes: Nodes) -> None:
         self.nodes = nodes
-        self.node: Node | None = None
+        self.node: RpcNode | None = None
         self.waiting: dict[str, asyncio.Future[LedgerInclusion]] = {}
         # A transaction may land after it was sent and before anybody waits for it.
         self.recent: OrderedDict[str, LedgerInclusion] = OrderedDict()
@@ -114,7 +114,7 @@ class TransactionWatcher:
                     self.poll_interval.get_wait_seconds(page.latest_ledger, time.monotonic())
                 )
 
-    def _follow(self) -> Node | None:
+    def _follow(self) -> RpcNode | None:
         """
         Stay with a node for as long as it is well; a page's cursor is only good there.
 
@@ -151,7 +151,7 @@ class TransactionWatcher:
         if future is not None and not future.done():
             future.set_result(landing)
 
-    async def _read_page(self, node: Node) -> GetTransactionsResponse:
+    async def _read_page(self, node: RpcNode) -> GetTransactionsResponse:
         cursor, start = self.cursor, self.shown
         if cursor is None and not start:
             place = await self.nodes.ask_node(node, get_ledger_range, PAGE_SECONDS)

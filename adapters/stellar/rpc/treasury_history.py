@@ -24,7 +24,7 @@ from stellar_sdk.soroban_rpc import (
 )
 
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
-from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from domain.accounting.reconciliation import ChainPage, ChainTransfer, Extent
 from domain.errors import ChainUnavailable
 from domain.networks import NetworkState
@@ -89,7 +89,7 @@ class TreasuryHistory:
             len(told) == len(self.nodes.all),
         )
 
-    async def _get_health(self, node: Node) -> GetHealthResponse | None:
+    async def _get_health(self, node: RpcNode) -> GetHealthResponse | None:
         try:
             return await self.nodes.ask_node(node, lambda server: server.get_health())
         except Exception:

@@ -31,7 +31,7 @@ from domain.sla.verdicts import Verdict, compute_payable, judge
 async def decide_dispute(
     database: Database, deciding: DecideDisputeInput, network: str, *, requires_attestation: bool
 ) -> JudgeOutageResult:
-    """Return the verdict that holds after the decision, with the deliveries that tell of it."""
+    """Return the verdict that holds after the decision, with the deliveries that announce it."""
     async with database.transaction() as connection:
         context = await outages.lock(connection, deciding.outage_id)
         dispute = await disputes.get(connection, deciding.dispute_id)
@@ -58,9 +58,9 @@ async def _decide(
     by = decision.request if decision else make_engine_request(context.correlation_id)
     status, note = _describe_decision(decision)
     decided = await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
-    # A decision recorded by a run whose answer was lost stands, whatever is ruled now.
+    # A decision recorded by a run whose answer was lost is final, whatever is decided now.
     revision, verdict = _choose_verdict(context, dispute["revision"], decision if decided else None)
-    facts = {
+    payload = {
         "dispute_id": deciding.dispute_id,
         "outage_id": outage_id,
         "status": status,
@@ -72,8 +72,8 @@ async def _decide(
     }
     deliveries = await events.publish(
         connection,
-        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute["id"]),
-        make_event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
+        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, payload, dispute["id"]),
+        make_event(EventType.DISPUTE_RESOLVED, outage_id, at, payload, dispute["id"]),
     )
     if decided and revision > dispute["revision"]:
         await _judge_again(connection, context, revision, verdict, by, at, network)
@@ -100,11 +100,11 @@ async def _judge_again(
     assert context.resolved_at is not None
     debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
     await verdicts.add(connection, outage, revision, verdict, "decided", policy, at, debt.id)
-    facts = payloads.describe_verdict(
+    payload = payloads.describe_verdict(
         outage, revision, verdict, policy, context.resolved_at, "decided"
     )
-    told = make_audit_entry(f"outage/{outage.id}", "outage.judged", by, at, facts, str(revision))
-    await events.publish(connection, told)
+    entry = make_audit_entry(f"outage/{outage.id}", "outage.judged", by, at, payload, str(revision))
+    await events.publish(connection, entry)
     replaced = derive_payment_id(network, context.agreement.name, outage.id, revision - 1)
     await journal.replace_accrual(connection, debt, replaced)
 
