@@ -57,7 +57,9 @@ def check_passphrase(passphrase: str | None, known: ValidationInfo) -> str | Non
     network = known.data.get("stellar_network", "sandbox")
     wanted = PASSPHRASES.get(network)
     if wanted is not None and passphrase != wanted:
-        raise ValueError(f"STELLAR_NETWORK is {network}, whose passphrase is {wanted!r}")
+        raise ValueError(
+            f"does not match STELLAR_NETWORK, which is {network}: the passphrase of that is {wanted!r}"
+        )
     for name, theirs in PASSPHRASES.items():
         if passphrase == theirs and network != name:
             raise ValueError(f"this is the passphrase of {name}, and STELLAR_NETWORK is {network}")

@@ -251,14 +251,14 @@ def test_an_address_is_whole_and_right(
         (
             "public",
             "Test SDF Network ; September 2015",
-            "STELLAR_NETWORK is public, whose passphrase",
+            "does not match STELLAR_NETWORK, which is public",
         ),
         ("sandbox", "Public Global Stellar Network ; September 2015", "the passphrase of public"),
         ("sandbox", "Test SDF Network ; September 2015", "the passphrase of testnet"),
         (
             "testnet",
             "Standalone Network ; February 2017",
-            "STELLAR_NETWORK is testnet, whose passphrase",
+            "does not match STELLAR_NETWORK, which is testnet",
         ),
     ],
 )
