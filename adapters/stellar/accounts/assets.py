@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from stellar_sdk import Address, xdr
 
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing import classic_payments
 from adapters.stellar.signing.soroban_transfers import Asset
 from domain.settlement.payments import Treasury
 
@@ -19,7 +19,7 @@ async def find_obstacles(
     Raises ChainUnavailable when the network cannot say.
     """
     addresses = sorted(set(treasuries.values()))
-    question = [_make_instance_key(asset.contract), *classic_payments.make_keys(addresses, asset)]
+    question = [_make_instance_key(asset.contract), *ledger_entries.make_keys(addresses, asset)]
     reply = await nodes.ask(
         lambda server: server.get_ledger_entries(question), at_least=nodes.highest
     )
@@ -30,7 +30,7 @@ async def find_obstacles(
             "the asset's contract does not exist on this network; STELLAR_USDC_ISSUER is "
             f"{asset.classic.issuer}: mend it, or have the contract deployed"
         )
-    known = classic_payments.parse_accounts(reply)
+    known = ledger_entries.parse_accounts(reply)
     for treasury, address in treasuries.items():
         if trouble := _find_obstacle(known, asset, f"{treasury} treasury {address}", address):
             found.append(trouble)
@@ -38,7 +38,7 @@ async def find_obstacles(
 
 
 def _find_obstacle(
-    known: classic_payments.AccountEntries, asset: Asset, name: str, address: str
+    known: ledger_entries.AccountEntries, asset: Asset, name: str, address: str
 ) -> str:
     """Say what keeps a treasury from paying, if anything does."""
     if address not in known.accounts:

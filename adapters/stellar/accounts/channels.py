@@ -22,7 +22,8 @@ from stellar_sdk.xdr import TransactionResultCode as Code
 from adapters.stellar.codes import operation_codes, results
 from adapters.stellar.codes.meanings import Remedy
 from adapters.stellar.codes.transaction_codes import TRANSACTIONS
-from adapters.stellar.finality.quorum import Quorum, get_address, make_account_keys
+from adapters.stellar.finality.quorum import Quorum
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes, get_ledger_range
 from adapters.stellar.signing import fee_bumps
 from adapters.stellar.signing.keys import Keys
@@ -53,12 +54,12 @@ async def read_states(nodes: Nodes, addresses: Sequence[str]) -> dict[str, Chann
     found: dict[str, ChannelAccountState] = {}
     seen = nodes.highest
     for start in range(0, len(addresses), ENTRIES_MAX):
-        question = make_account_keys(addresses[start : start + ENTRIES_MAX])
+        question = ledger_entries.make_account_keys(addresses[start : start + ENTRIES_MAX])
         reply = await nodes.ask(partial(_get_entries, question), at_least=seen)
         for result in reply.entries or []:
             entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
             assert entry is not None
-            found[get_address(entry)] = _to_state(entry)
+            found[ledger_entries.to_address(entry.account_id)] = _to_state(entry)
     return found
 
 

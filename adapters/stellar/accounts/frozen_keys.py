@@ -12,8 +12,8 @@ from stellar_sdk import xdr
 from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
 from stellar_sdk.xdr import ConfigSettingID
 
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing import classic_payments
 from adapters.stellar.signing.soroban_transfers import Asset
 from domain.errors import ChainUnavailable
 
@@ -52,7 +52,7 @@ class FrozenKeys:
         """Tell whether an account was frozen when that was read last."""
         if not self._keys:
             return False
-        keys = classic_payments.make_keys([address], self.asset)
+        keys = ledger_entries.make_keys([address], self.asset)
         return any(key.to_xdr_bytes() in self._keys for key in keys)
 
     async def _read(self) -> None:

@@ -12,8 +12,8 @@ from stellar_sdk.sep.exceptions import InvalidSep10ChallengeError
 from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing import classic_payments
 from adapters.stellar.signing.soroban_transfers import Asset
 from domain.errors import ChainUnavailable, Conflict, Invalid
 from domain.settlement.wallets import (
@@ -39,7 +39,7 @@ class WalletAccounts:
 
     async def read(self, address: str) -> Readiness:
         reply = await self._read_entries(address)
-        payees = classic_payments.parse_accounts(reply)
+        payees = ledger_entries.parse_accounts(reply)
         line = payees.lines.get(address)
         return Readiness(
             address,
@@ -119,7 +119,7 @@ class WalletAccounts:
         return 1, [Ed25519PublicKeySigner(address, 1)]
 
     async def _read_entries(self, address: str) -> GetLedgerEntriesResponse:
-        question = classic_payments.make_keys([address], self.asset)
+        question = ledger_entries.make_keys([address], self.asset)
         return await self.nodes.ask(partial(_get_entries, question), at_least=self.nodes.highest)
 
 

@@ -16,7 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from stellar_sdk import Keypair, StrKey, xdr
+from stellar_sdk import xdr
 from stellar_sdk.soroban_rpc import (
     GetLedgerEntriesResponse,
     GetTransactionResponse,
@@ -26,6 +26,7 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar.codes import results
 from adapters.stellar.codes.transaction_codes import UNCONSUMED
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import READ_SECONDS, Node, Nodes
 from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
 from adapters.stellar.signing import fee_bumps
@@ -94,7 +95,7 @@ class Quorum:
 
     async def read_snapshot(self, accounts: Sequence[str], *, at_least: int = 0) -> Snapshot:
         """Read how far accounts have consumed their sequences, all at one ledger."""
-        question = make_account_keys(accounts)
+        question = ledger_entries.make_account_keys(accounts)
         return _to_snapshot(
             await self.nodes.ask(
                 lambda server: server.get_ledger_entries(question), at_least=at_least
@@ -111,7 +112,7 @@ class Quorum:
 
     async def is_expired_everywhere(self, attempt: Attempt) -> bool:
         """Tell whether all that can be asked, two at least if there are two, call it dead."""
-        question, dead = make_account_keys([attempt.channel]), 0
+        question, dead = ledger_entries.make_account_keys([attempt.channel]), 0
         for node in self.nodes.usable:
             try:
                 reply = await self.nodes.ask_node(
@@ -165,7 +166,7 @@ class Quorum:
         self, node: Node, attempt: Attempt, signed: Sequence[str], doubt: UnknownConsumption
     ) -> LedgerInclusion | None:
         """Have one node show the channel and then look for every hash, twice."""
-        question = make_account_keys([attempt.channel])
+        question = ledger_entries.make_account_keys([attempt.channel])
         snapshot = _to_snapshot(
             await self.nodes.ask_node(
                 node, lambda server: server.get_ledger_entries(question), READ_SECONDS
@@ -217,29 +218,12 @@ async def _await_first(
         await asyncio.gather(*hearings, return_exceptions=True)
 
 
-def make_account_keys(addresses: Sequence[str]) -> list[xdr.LedgerKey]:
-    """Return what to ask the network about accounts."""
-    return [
-        xdr.LedgerKey(
-            xdr.LedgerEntryType.ACCOUNT,
-            account=xdr.LedgerKeyAccount(Keypair.from_public_key(address).xdr_account_id()),
-        )
-        for address in addresses
-    ]
-
-
-def get_address(entry: xdr.AccountEntry) -> str:
-    raw = entry.account_id.account_id.ed25519
-    assert raw is not None
-    return StrKey.encode_ed25519_public_key(raw.uint256)
-
-
 def _to_snapshot(reply: GetLedgerEntriesResponse) -> Snapshot:
     found = {}
     for result in reply.entries or []:
         entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
         assert entry is not None
-        found[get_address(entry)] = entry.seq_num.sequence_number.int64
+        found[ledger_entries.to_address(entry.account_id)] = entry.seq_num.sequence_number.int64
     return Snapshot(reply.latest_ledger, found)
 
 

@@ -90,7 +90,7 @@ async def test_a_payment_whose_bytes_died_gives_its_channel_back_by_a_void(
     await steps.submit_payment(void)
     for seen in (await steps.observe_payment(void), await steps.observe_payment(died)):
         assert seen.outcome is AttemptOutcome.FAILED_BLOCKED, seen
-        assert seen.reason in (void.noop_reason, "a void used up its sequence")
+        assert seen.reason in (void.noop_reason, "a no-op transaction used up its sequence")
         await steps.fail_attempt(ObservedAttempt(payment, void, seen, NOW))
     assert await served(database, void) is None
     parked = BlockPaymentInput(

@@ -190,5 +190,8 @@ async def test_a_channel_that_is_gone_proves_nothing_and_a_person_must_look(
     box.close_ledger(30)
     assert not await rail.is_expired(attempt)
     seen = await observe(rail, attempt)
-    assert (seen.outcome, seen.reason) == (AttemptOutcome.FOREIGN, "the channel account is gone")
+    assert (seen.outcome, seen.reason) == (
+        AttemptOutcome.FOREIGN,
+        "the channel account does not exist any more",
+    )
     await rail.close()

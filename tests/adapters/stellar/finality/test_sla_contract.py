@@ -12,8 +12,8 @@ from adapters.stellar.codes import contract_errors
 from adapters.stellar.codes.meanings import Remedy
 from adapters.stellar.finality import sla_contract as calculators
 from adapters.stellar.finality.contract_results import to_error
-from adapters.stellar.finality.quorum import get_address, make_account_keys
 from adapters.stellar.finality.sla_contract import SlaContract
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Node, Nodes
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
@@ -278,12 +278,12 @@ async def test_a_busy_network_is_outbid_around_the_same_call(counter: LocalClien
 
 async def balances(counter: LocalClient) -> list[int]:
     """What the fee account and the operator hold, in stroops of XLM."""
-    keys = make_account_keys([FEES.public_key, OPERATOR.public_key])
+    keys = ledger_entries.make_account_keys([FEES.public_key, OPERATOR.public_key])
     found: dict[str, int] = {}
     for each in (await counter.server.get_ledger_entries(keys)).entries or []:
         entry = xdr.LedgerEntryData.from_xdr(each.xdr).account
         assert entry is not None
-        found[get_address(entry)] = entry.balance.int64
+        found[ledger_entries.to_address(entry.account_id)] = entry.balance.int64
     return [found[FEES.public_key], found[OPERATOR.public_key]]
 
 
