@@ -204,7 +204,7 @@ async def test_events_without_sense_are_not_kept(
         return answer
 
     server.get_events = mangled  # type: ignore[method-assign]
-    with pytest.raises(ChainUnavailable, match="cannot tell of transfers"):
+    with pytest.raises(ChainUnavailable, match="returns events that cannot be read"):
         await reader.reads()
 
 
