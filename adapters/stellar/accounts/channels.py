@@ -1,9 +1,9 @@
 """
-The channel accounts on the network: how each stands, and creating those that are missing.
+The channel accounts on the network: their states, and how missing ones are created.
 
-They hold nothing: the operator sponsors their reserves, and the fee account pays for creating
-them. Each key signs once, to accept that, so a transaction makes as many as it has room for
-signatures. Creating an account that exists is refused by the network: nothing is ever done twice.
+They hold no money: the operator sponsors their reserves (CAP-33), and the fee account pays for creating
+them. Each channel key signs once to accept the sponsorship, so a transaction creates as many as it has
+room for signatures. The network refuses to create an account that exists: nothing is done twice.
 """
 
 import asyncio
@@ -36,13 +36,13 @@ AT_ONCE_MAX = 19
 ENTRIES_MAX = 200
 LOOK_EVERY_SECONDS = 0.5
 PATIENCE_SECONDS = 300.0
-# For so long a node keeps what it has taken.
+# A node keeps a transaction in its queue for this many ledgers.
 AGAIN_AFTER_LEDGERS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelAccountState:
-    """An account as the network knows it."""
+    """The state of an account on the network."""
 
     sequence: int
     balance_stroops: int
@@ -50,7 +50,7 @@ class ChannelAccountState:
 
 
 async def read_states(nodes: Nodes, addresses: Sequence[str]) -> dict[str, ChannelAccountState]:
-    """Return how those accounts stand that exist, by no older a ledger than one seen before."""
+    """Return the states of those accounts that exist, not from a ledger older than one seen before."""
     found: dict[str, ChannelAccountState] = {}
     seen = nodes.highest
     for start in range(0, len(addresses), ENTRIES_MAX):
@@ -74,7 +74,7 @@ class ChannelAccounts:
         return await read_states(self.nodes, addresses)
 
     async def create(self) -> AsyncIterator[list[str]]:
-        """Create what is missing; answer each time what was created by then, until nothing is."""
+        """Create the missing accounts; yield the addresses that were created, until none is missing."""
         wanted = list(self.keys.channels)
         end = time.monotonic() + PATIENCE_SECONDS
         while absent := find_missing(wanted, list(await self.read_states(wanted))):
@@ -130,9 +130,9 @@ class ChannelAccounts:
 
     async def _send(self, envelope_xdr: str) -> int:
         """
-        Send, and answer for how many ledgers to wait before it is sent again.
+        Send, and return for how many ledgers to wait before it is sent again.
 
-        Stops at once when the network says what we must mend first.
+        Raises Obstructed at once when the answer names something that we must repair first.
         """
         try:
             response = await self.nodes.send(envelope_xdr)
@@ -147,7 +147,7 @@ class ChannelAccounts:
 
 
 def _refuse(result: results.Result) -> None:
-    """Raise what only we can mend; that accounts exist by now is no trouble."""
+    """Raise Obstructed for a code that only we can repair; that accounts exist already is no error."""
     codes = [code for code in result.operation_codes if code.value]
     found = [operation_codes.get_meaning(code) for code in codes]
     if result.code is not Code.txFAILED:

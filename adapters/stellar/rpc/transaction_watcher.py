@@ -97,7 +97,7 @@ class TransactionWatcher:
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
             for transaction in page.transactions:
-                landing = LedgerInclusion(
+                inclusion = LedgerInclusion(
                     transaction.transaction_hash,
                     transaction.status == "SUCCESS",
                     transaction.result_xdr,
@@ -105,7 +105,7 @@ class TransactionWatcher:
                     transaction.created_at,
                     tuple(transaction.diagnostic_events_xdr or ()),
                 )
-                self._record(transaction.transaction_hash, landing)
+                self._record(transaction.transaction_hash, inclusion)
             if not (self._advance(page) and len(page.transactions) >= PAGE_SIZE):
                 # The page was the last one; after a restart, its last ledger is read again.
                 self.shown = page.latest_ledger
@@ -142,14 +142,14 @@ class TransactionWatcher:
         self.cursor = int(page.cursor)
         return True
 
-    def _record(self, hash_: str, landing: LedgerInclusion) -> None:
-        self.next_ledger = max(self.next_ledger, landing.ledger)
-        self.recent[hash_] = landing
+    def _record(self, hash_: str, inclusion: LedgerInclusion) -> None:
+        self.next_ledger = max(self.next_ledger, inclusion.ledger)
+        self.recent[hash_] = inclusion
         if len(self.recent) > RECENT_MAX:
             self.recent.popitem(last=False)
         future = self.waiting.get(hash_)
         if future is not None and not future.done():
-            future.set_result(landing)
+            future.set_result(inclusion)
 
     async def _read_page(self, node: Node) -> GetTransactionsResponse:
         cursor, start = self.cursor, self.shown

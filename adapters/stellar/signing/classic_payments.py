@@ -1,8 +1,8 @@
 """
 The classic rail: up to a hundred payment operations in one transaction.
 
-Such a transaction is all or nothing, but a failed one tells of every operation that could not be
-applied: those are removed together, and the rest is tried once more.
+Such a transaction is all or nothing, but the result of a failed one names every operation that could
+not be applied: those payments are removed together, and the others are resubmitted once.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def draft(
     max_ledger: int,
     now: datetime,
 ) -> TransactionEnvelope:
-    """Build the unsigned batch: an operation for each transfer, in their order."""
+    """Build the unsigned batch: one payment operation for each transfer, in the same order."""
     builder = TransactionBuilder(Account(channel, sequence - 1), asset.passphrase, MIN_FEE)
     for transfer in transfers:
         builder.append_payment_op(
