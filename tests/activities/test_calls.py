@@ -104,7 +104,7 @@ async def test_a_call_whose_sequence_something_else_consumed_is_lost_and_made_an
     source = scval.to_address(calculator.source)
     await stranger.call("calculate_sla", source, *named, scval.to_uint32(25))
     assert await steps.execute_call(await steps.prepare_call(attestation)) is CallStatus.LOST
-    assert f"ALARM: call {call.hash}: no node knows what consumed the sequence" in caplog.text
+    assert f"ALARM: call {call.hash}: no node shows what consumed the sequence" in caplog.text
     await attested(steps, attestation)
     lost, made = await rows(database, contract_calls, attestation)
     assert (lost.status, made.status) == ("lost", "answered")

@@ -80,7 +80,7 @@ class UnknownConsumption:
     def reason(self) -> Reason:
         if self.forgotten:
             return Reason(
-                ReasonCode.HISTORY_UNAVAILABLE, "consumed in ledgers that no node has any more"
+                ReasonCode.HISTORY_UNAVAILABLE, "consumed in ledgers that no node remembers"
             )
         return Reason(ReasonCode.UNKNOWN_TRANSACTION, "consumed by bytes we do not know")
 

@@ -68,8 +68,8 @@ async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: LocalClien
 @pytest.mark.parametrize(
     ("book", "sentence"),
     [
-        (None, "is not ready: it says 'noinit'"),
-        (replace(OPENED, version=0), "is not ready: it says 'migrate'"),
+        (None, "is not ready: its status is 'noinit'"),
+        (replace(OPENED, version=0), "is not ready: its status is 'migrate'"),
         (replace(OPENED, paused=True), "is paused; have its admin unpause it"),
         (replace(OPENED, operator=ADMIN.public_key), f"takes calls from {ADMIN.public_key}, but"),
         (replace(OPENED, retention=151), "keeps up to 151 results, more than its entry has room"),
@@ -97,7 +97,7 @@ async def test_a_contract_that_hashes_otherwise_is_refused(counter: LocalClient)
     liar = Liar(instance_storage.derive_contract_id("liar"))
     counter.network.deploy(instance_storage.encode_instance(liar.contract, OPENED), liar)
     counter.contract = liar.contract
-    with pytest.raises(ContractMismatch, match="says that its config has the hash 1, but it has"):
+    with pytest.raises(ContractMismatch, match="states the hash 1 for its config, whose hash is"):
         await calculator(counter).check()
 
 
@@ -180,7 +180,10 @@ async def test_a_call_nobody_has_seen_is_open(counter: LocalClient) -> None:
     call = await signed(counter)
     counter.network.faults.replace([Fault("node_down")], 1)
     outcome = await calculator(counter).watch(call, "UNKNOWN ChainUnavailable")
-    assert (outcome.status, outcome.reason) == (CallStatus.OPEN, "cannot look: ChainUnavailable")
+    assert (outcome.status, outcome.reason) == (
+        CallStatus.OPEN,
+        "the network cannot be read: ChainUnavailable",
+    )
 
 
 async def test_a_sequence_that_something_else_consumed_is_lost(counter: LocalClient) -> None:
@@ -234,7 +237,7 @@ def test_every_refusal_of_the_contract_has_a_meaning() -> None:
     [
         ("Error(Contract, #6)", Obstructed, "it is paused (#6)"),
         ("Error(Contract, #3)", ContractRefused, "was the operator's key replaced? (#3)"),
-        ("Error(Contract, #99)", ContractRefused, "for a reason it has no name for (#99)"),
+        ("Error(Contract, #99)", ContractRefused, "with an unknown error (#99)"),
         (
             "Error(Budget, ExceededLimit)\n\nlog",
             ContractRefused,
