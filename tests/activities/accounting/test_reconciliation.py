@@ -16,6 +16,7 @@ from stellar_sdk.soroban_rpc import GetEventsResponse
 from adapters.postgres.accounting import breaks, reconciliation
 from adapters.postgres.database import Database
 from adapters.postgres.tables import breaks as rows_of_breaks
+from adapters.postgres.tables import chain_transfers
 from adapters.postgres.tables import networks as rows_of_networks
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc import treasury_history
@@ -78,13 +79,21 @@ async def faults(stack: Stack, *wanted: dict[str, Any]) -> None:
 
 async def kept(book: Database, hash_: str) -> list[Any]:
     async with book.autocommit() as connection:
-        rows = await reconciliation.list_transfers(connection)
+        rows = (
+            (await connection.execute(select(chain_transfers).order_by(chain_transfers.c.position)))
+            .mappings()
+            .all()
+        )
     return [row for row in rows if row["transaction_hash"] == hash_]
 
 
 async def all_kept(book: Database) -> list[tuple[str, int, int]]:
     async with book.autocommit() as connection:
-        rows = await reconciliation.list_transfers(connection)
+        rows = (
+            (await connection.execute(select(chain_transfers).order_by(chain_transfers.c.position)))
+            .mappings()
+            .all()
+        )
     return sorted(
         (row["transaction_hash"], int(row["number"]), row["amount_stroops"])
         for row in rows
