@@ -17,6 +17,7 @@ from domain.errors import Conflict
 from domain.money import decimal
 from domain.settlement.payments import (
     CloseOutageInput,
+    JudgeOutageResult,
     OwePaymentInput,
     Payment,
     Receipt,
@@ -25,7 +26,6 @@ from domain.sla import disputes, outages
 from domain.sla.disputes import Dispute, DisputeDecision, FileDisputeResult
 from domain.sla.outages import (
     Declaration,
-    JudgeOutageResult,
     OutageStatus,
     RecordOutageResult,
     Resolution,
@@ -133,7 +133,7 @@ class OutageWorkflow(Disputed):
     async def settle(self) -> Receipt:
         """Owe what the verdict says, and pay it exactly once."""
         assert self.judgement is not None
-        settling = OwePaymentInput(self.outage.id, self.judgement.revision, workflow.now())
+        settling = OwePaymentInput(self.judgement.payment, workflow.now())
         payment = await self.run_until_accepted(OutageActivities.owe_payment, settling)
         owed = f"{payment.type} of {decimal(payment.amount_stroops)} USDC"
         self.reach(OutageStatus.SETTLING, f"paying a {owed}")
@@ -165,7 +165,7 @@ class OutageWorkflow(Disputed):
 
     @await_recorded.validator
     def check_same_declaration(self, fingerprint: str) -> None:
-        if fingerprint != self.declaration.outage.fingerprint():
+        if fingerprint != self.declaration.fingerprint:
             refuse(
                 Conflict(
                     f"outage {self.outage.id!r} was declared before with different content; use another id"

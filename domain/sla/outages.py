@@ -18,7 +18,6 @@ from domain.requests import Request
 from domain.sla.verdicts import (
     MTTR_MINUTES_MAX,
     Severity,
-    Verdict,
     mttr_minutes,
 )
 
@@ -79,10 +78,20 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
+    """
+    An outage as it was declared, by whom, and what it is judged and paid by. The fingerprint is
+    hashed when the declaration is made, and travels with it from there on.
+    """
+
     outage: Outage
     request: Request
     policy: str
     agreement: str
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.fingerprint:
+            object.__setattr__(self, "fingerprint", self.outage.fingerprint())
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,20 +157,6 @@ class RecordOutageResult:
     dispute_window_seconds: int
     decision_window_seconds: int
     deliveries: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeOutageResult:
-    """A verdict on record; `revision` counts from 1 and grows when a dispute changes it."""
-
-    outage_id: str
-    revision: int
-    verdict: Verdict
-    resolved_at: datetime
-    dispute_deadline: datetime
-    deliveries: list[str]
-    # The SLA contract must confirm the verdict before it is paid.
-    attest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

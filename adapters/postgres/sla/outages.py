@@ -59,7 +59,7 @@ async def add(
             else {"latitude": location.latitude, "longitude": location.longitude},
             detected_at=outage.detected_at,
             declared_at=at,
-            fingerprint=outage.fingerprint(),
+            fingerprint=declaration.fingerprint,
             correlation_id=declaration.request.correlation_id,
             agreement=declaration.agreement,
             policy=policy.name,

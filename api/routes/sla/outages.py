@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
 from adapters.postgres.database import Database as Book
-from adapters.postgres.settlement import wallets
 from adapters.postgres.sla import outages, policies
 from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
@@ -15,7 +14,6 @@ from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, U
 from api.responses import problems
 from api.views import STATES, AttestationView, OutageView, PageView, PaymentView, SlaView
 from domain.errors import Conflict, Invalid
-from domain.settlement.payments import make_payment
 from domain.sla.outages import (
     Amendment,
     Cancellation,
@@ -171,23 +169,13 @@ async def resolve_outage(
     judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
-        bound = await policies.agreement(connection, row["agreement"])
-        agreement = await wallets.agreement_at(connection, bound, datetime.now(UTC))
-    payment = make_payment(
-        engine.settings.stellar_network,
-        agreement,
-        outage_id,
-        judgement.revision,
-        judgement.verdict,
-        asked.correlation_id,
-    )
     # Asked again much later, the newest verdict may be another than the one answered.
     newest = row["sla_revision"] == judgement.revision
     attestation = AttestationView.of(dict(row)) if newest else None
     return ResolvedView(
         outage=OutageView.of(dict(row)),
         sla=SlaView.of(judgement.verdict, judgement.revision, attestation),
-        payment=PaymentView.planned(payment),
+        payment=PaymentView.planned(judgement.payment),
     )
 
 

@@ -22,10 +22,9 @@ from domain.audit import by_engine, make_audit_entry
 from domain.errors import Conflict
 from domain.events import EventType, event
 from domain.requests import Request
-from domain.settlement.payments import payment_id
+from domain.settlement.payments import JudgeOutageResult, Payment, payment_id
 from domain.sla.disputes import DecideDisputeInput, DisputeDecision, DisputeStatus
-from domain.sla.outages import JudgeOutageResult
-from domain.sla.verdicts import Verdict, judge, payable
+from domain.sla.verdicts import Verdict, judge
 
 
 async def decide_dispute(
@@ -75,30 +74,33 @@ async def _decide(
         make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute["id"]),
         event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
     )
+    debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
     if decided and revision > dispute["revision"]:
-        await _judge_again(connection, context, revision, verdict, by, at, network)
+        await _judge_again(connection, context, verdict, debt, by, at, network)
         if requires_attestation or await execution_modes.requires_attestation(connection):
             await attestations.require_attestation(connection, outage_id, revision, at)
     attest = await attestations.is_required(connection, outage_id, revision)
     assert context.resolved_at is not None
     assert context.dispute_deadline is not None
     ended, deadline = context.resolved_at, context.dispute_deadline
-    return JudgeOutageResult(outage_id, revision, verdict, ended, deadline, deliveries, attest)
+    return JudgeOutageResult(
+        outage_id, revision, verdict, debt, ended, deadline, deliveries, attest
+    )
 
 
 async def _judge_again(
     connection: AsyncConnection,
     context: OutageContext,
-    revision: int,
     verdict: Verdict,
+    debt: Payment,
     by: Request,
     at: datetime,
     network: str,
 ) -> None:
     """Put the new verdict on record, and what it owes in the place of what the last one did."""
     outage, policy = context.outage, context.policy
+    revision = debt.revision
     assert context.resolved_at is not None
-    debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
     await verdicts.add(connection, outage, revision, verdict, "decided", policy, at, debt.id)
     facts = evidence.of_verdict(outage, revision, verdict, policy, context.resolved_at, "decided")
     told = make_audit_entry(f"outage/{outage.id}", "outage.judged", by, at, facts, str(revision))
@@ -121,6 +123,4 @@ def _verdict(
         raise Conflict(f"outage {context.outage.id!r} has no verdict to decide a dispute about")
     if decision is None or decision.mttr_minutes is None or context.judged[0] > disputed:
         return context.judged
-    verdict = judge(context.policy.terms[context.outage.severity], decision.mttr_minutes)
-    payable(verdict)  # refused now, not when the money is due
-    return disputed + 1, verdict
+    return disputed + 1, judge(context.policy.terms[context.outage.severity], decision.mttr_minutes)

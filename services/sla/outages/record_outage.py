@@ -22,7 +22,7 @@ async def record_outage(database: Database, declaring: RecordOutageInput) -> Rec
         created = await outages.add(connection, declaration, policy, at)
         if not created:
             policy = (await _known(connection, declaration)).policy
-        facts = evidence.of_outage(outage, policy)
+        facts = evidence.of_declaration(declaration, policy)
         deliveries = await events.publish(
             connection,
             make_audit_entry(f"outage/{outage.id}", "outage.declared", request, at, facts),
@@ -30,7 +30,7 @@ async def record_outage(database: Database, declaring: RecordOutageInput) -> Rec
         )
     return RecordOutageResult(
         created,
-        outage.fingerprint(),
+        declaration.fingerprint,
         request.correlation_id,
         policy.name,
         policy.version,
@@ -44,7 +44,7 @@ async def _known(connection: AsyncConnection, declaration: Declaration) -> Outag
     """Refuse a declaration whose id is taken, unless this very request took it."""
     outage = declaration.outage
     known = await outages.lock(connection, outage.id)
-    if known.fingerprint != outage.fingerprint():
+    if known.fingerprint != declaration.fingerprint:
         raise Conflict(
             f"outage {outage.id!r} was declared before with different content; use another id"
         )

@@ -20,7 +20,7 @@ from domain.requests import Request
 from domain.settlement.approvals import Approval, digest
 from domain.settlement.attempts import Blocked, InBatch
 from domain.settlement.limits import Limits
-from domain.settlement.payments import OwePaymentInput, PaymentStatus
+from domain.settlement.payments import PaymentStatus
 from domain.sla.disputes import (
     DecideDisputeInput,
     Dispute,
@@ -49,7 +49,7 @@ from tests.testkit.settlement.batch_factory import (
     patiently,
 )
 from tests.testkit.settlement.expired_envelopes import dead, parking, settle
-from tests.testkit.settlement.payment_factory import DETECTED, NOW, payment_owed
+from tests.testkit.settlement.payment_factory import DETECTED, NOW, make_owe_input, payment_owed
 from tests.testkit.settlement.preparations import get_reason
 
 
@@ -75,7 +75,7 @@ async def test_whoever_had_a_hand_in_the_verdict_prepared_the_payment(
     await disputes.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute_id, True, by["zoe"], "it was 5", 5)
     await disputes.decide_dispute(DecideDisputeInput(outage_id, dispute_id, decision, NOW))
-    payment = await steps.owe_payment(OwePaymentInput(outage_id, 2, NOW))
+    payment = await steps.owe_payment(await make_owe_input(database, outage_id))
     async with database.transaction() as connection:
         standing = await approvals.lock(connection, payment.id)
     assert standing.makers == ["dan", "amy", "rex", "zoe"]
