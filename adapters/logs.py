@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import orjson
 
-from adapters.redaction import Redactor, secrets_of
+from adapters.redaction import Redactor, find_secrets
 
 LogFormat = Literal["json", "console"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -44,7 +44,7 @@ def bind(**fields: Any) -> None:
 
 
 @contextmanager
-def context(**fields: Any) -> Iterator[None]:
+def replace_context(**fields: Any) -> Iterator[None]:
     """Begin anew with these fields, and give back on leaving what was bound before."""
     before = _context.set(_NOTHING)
     try:
@@ -54,12 +54,12 @@ def context(**fields: Any) -> Iterator[None]:
         _context.reset(before)
 
 
-def bound() -> dict[str, Any]:
+def get_context() -> dict[str, Any]:
     """What lines of this task bear now."""
     return dict(_context.get())
 
 
-def subjects_of_workflow(workflow_id: str) -> dict[str, str]:
+def parse_workflow_id(workflow_id: str) -> dict[str, str]:
     """Tell from a workflow's id which outage or payment it is about."""
     kind, _, rest = workflow_id.partition("/")
     if kind == "payment":
@@ -69,7 +69,7 @@ def subjects_of_workflow(workflow_id: str) -> dict[str, str]:
     return {}
 
 
-def _fields(record: logging.LogRecord) -> dict[str, Any]:
+def _collect_fields(record: logging.LogRecord) -> dict[str, Any]:
     """Everything a line says besides its text and its exception."""
     extras = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     found = dict(_context.get())
@@ -79,7 +79,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     extras.pop("temporal_log", None)
     extras.pop("color_message", None)
     if workflow_id := known.get("workflow_id"):
-        found = {"workflow_id": workflow_id} | subjects_of_workflow(workflow_id) | found
+        found = {"workflow_id": workflow_id} | parse_workflow_id(workflow_id) | found
     if "activity_type" in known:
         found = {"activity": known["activity_type"], "attempt": known.get("attempt")} | found
     return found | {name: value for name, value in extras.items() if not name.startswith("__")}
@@ -104,7 +104,7 @@ class _Redacting(logging.Formatter):
             "logger": record.name,
             "event": self.clean(record.getMessage()),
         }
-        for name, value in _fields(record).items():
+        for name, value in _collect_fields(record).items():
             line.setdefault(name, self.clean(value))
         if record.exc_info:
             line["exception"] = self.clean(self.formatException(record.exc_info))
@@ -133,18 +133,18 @@ class ConsoleFormatter(_Redacting):
 
 def redact(text: str) -> str:
     """For the few sentences that a process prints outside its log."""
-    return Redactor(secrets_of(os.environ)).redact(text)
+    return Redactor(find_secrets(os.environ)).redact(text)
 
 
-def formatter(kind: LogFormat) -> logging.Formatter:
-    redactor = Redactor(secrets_of(os.environ))
+def make_formatter(kind: LogFormat) -> logging.Formatter:
+    redactor = Redactor(find_secrets(os.environ))
     return JsonFormatter(redactor) if kind == "json" else ConsoleFormatter(redactor)
 
 
 def configure(kind: LogFormat, level: LogLevel) -> None:
     """Send the lines of every logger of this process to standard error, in one form."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter(kind))
+    handler.setFormatter(make_formatter(kind))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -36,16 +36,16 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-def secrets_of(environment: Mapping[str, str]) -> frozenset[str]:
+def find_secrets(environment: Mapping[str, str]) -> frozenset[str]:
     """Return the secret values that a process was started with, by the names of their variables."""
     found = {value for name, value in environment.items() if _SECRET_NAME.search(name)}
     for name, value in environment.items():
         if name.endswith("_URL"):
-            found |= _passwords(value)
+            found |= _find_passwords(value)
     return frozenset(secret for secret in found if len(secret) >= SECRET_CHARACTERS_MIN)
 
 
-def _passwords(url: str) -> set[str]:
+def _find_passwords(url: str) -> set[str]:
     """The password of a URL as it is written, and as it is meant."""
     try:
         password = urlsplit(url).password

@@ -98,11 +98,11 @@ def read_log_header(headers: Mapping[str, Payload]) -> dict[str, str]:
     return {}
 
 
-def with_log_header(headers: Mapping[str, Payload], workflow_id: str) -> Mapping[str, Payload]:
-    known = {name: value for name, value in logs.bound().items() if name in logs.SUBJECTS}
+def add_log_header(headers: Mapping[str, Payload], workflow_id: str) -> Mapping[str, Payload]:
+    known = {name: value for name, value in logs.get_context().items() if name in logs.SUBJECTS}
     if "correlation_id" not in known:
         return headers
-    about = orjson.dumps(known | logs.subjects_of_workflow(workflow_id))
+    about = orjson.dumps(known | logs.parse_workflow_id(workflow_id))
     return {**headers, LOG_HEADER: Payload(metadata={"encoding": b"json/plain"}, data=about)}
 
 
@@ -113,12 +113,12 @@ class _SendLogContext(Interceptor):
 
 class _Sender(OutboundInterceptor):
     async def start_workflow(self, input: StartWorkflowInput) -> WorkflowHandle[Any, Any]:
-        input.headers = with_log_header(input.headers, input.id)
+        input.headers = add_log_header(input.headers, input.id)
         return await super().start_workflow(input)
 
     async def start_update_with_start_workflow(
         self, input: StartWorkflowUpdateWithStartInput
     ) -> WorkflowUpdateHandle[Any]:
         start = input.start_workflow_input
-        start.headers = with_log_header(start.headers, start.id)
+        start.headers = add_log_header(start.headers, start.id)
         return await super().start_update_with_start_workflow(input)

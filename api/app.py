@@ -20,6 +20,7 @@ from api.routes.settlement import (
     limits,
     manual_matches,
     payments,
+    payouts,
     wallets,
 )
 from api.routes.sla import disputes, outages, policies
@@ -69,7 +70,18 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     # What stands under /payments by a name of its own goes before the payment of any id.
     money = (limits, circuit_breakers, approvals, manual_matches, payments)
     proofs = (reconciliation, break_resolutions, integrity_checks)
-    nouns = (outages, disputes, policies, *money, wallets, *proofs, events, webhooks, health)
+    nouns = (
+        outages,
+        disputes,
+        policies,
+        *money,
+        wallets,
+        payouts,
+        *proofs,
+        events,
+        webhooks,
+        health,
+    )
     for noun in nouns:
         app.include_router(noun.router, prefix=PREFIX)
     # Probes look for health at the root as well.

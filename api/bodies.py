@@ -72,7 +72,7 @@ class StatusBody(Body):
         return self.resolved_at is not None or self.mttr_minutes is not None
 
     def resolution(self, asked: Request) -> Resolution | None:
-        """Return the repair, if there was one; a time is never dropped in silence."""
+        """Return the repair, if there was one; a time is never silently dropped."""
         if self.status == "resolved":
             return Resolution(asked, self.resolved_at, self.mttr_minutes)
         for name in ("resolved_at", "mttr_minutes"):

@@ -1,4 +1,4 @@
-"""How the facade speaks to the workflows of outages and payments: start one, ask one, tell one."""
+"""How the facade speaks to the workflows of outages and payments: start, update, signal."""
 
 import logging
 from contextlib import suppress
@@ -37,7 +37,7 @@ from workflows.payments import PaymentWorkflow
 log = logging.getLogger(__name__)
 # The SDK's types know asynchronous updates of a handle only, not of a start.
 DECLARED: Any = OutageWorkflow.await_recorded
-ADOPT: Any = PaymentWorkflow.adopt
+MATCH: Any = PaymentWorkflow.adopt
 Handle = WorkflowHandle[OutageWorkflow, OutageStatus | None]
 
 
@@ -117,7 +117,7 @@ async def cancel(engine: Engine, outage_id: str, cancellation: Cancellation) -> 
 
 
 async def retry_payment(engine: Engine, payment_id: str) -> None:
-    """Tell a payment to look again; it does so by itself in a while, should it not be told."""
+    """Signal a payment to check again; without the signal it does so by itself in a while."""
     handle = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
     try:
         await handle.signal(PaymentWorkflow.retry, rpc_timeout=ANSWER_WITHIN)
@@ -131,7 +131,7 @@ async def match_transfer(
     """Have a payment take a transfer made out of band for itself; one that has is answered once more."""
     handle = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
     try:
-        await handle.execute_update(ADOPT, asked, id=update_id, rpc_timeout=ANSWER_WITHIN)
+        await handle.execute_update(MATCH, asked, id=update_id, rpc_timeout=ANSWER_WITHIN)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
@@ -139,16 +139,16 @@ async def match_transfer(
 
 
 async def _explain_payment(engine: Engine, payment_id: str, asked: AdoptTransferRequest) -> None:
-    """A payment whose handle is not there was made, adopted, or needs a person: the book knows which."""
+    """Answer for a payment without a workflow from the database: it was made, matched, or needs a person."""
     async with engine.database.autocommit() as connection:
         row = await payments.get(connection, payment_id)
-        adopted = await manual_matches.get(connection, payment_id)
+        matched = await manual_matches.get(connection, payment_id)
     if row["transaction_hash"] is None:
         raise Conflict(
             f"payment {payment_id} is {row['status']}, and its workflow payment/{payment_id} does not "
-            "run: try again in a moment, and if it was ended by hand, have it started again first"
+            "run: repeat the request in a moment; if somebody terminated the workflow, start it again first"
         )
-    if adopted is None or row["transaction_hash"] != asked.transaction_hash:
+    if matched is None or row["transaction_hash"] != asked.transaction_hash:
         raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
 
 
@@ -164,7 +164,7 @@ async def _ask(engine: Engine, outage_id: str, update: Any, message: Any, update
 
 
 async def _explain(engine: Engine, outage_id: str, error: RPCError) -> None:
-    """A handle that is not there has either never begun or has ended: the book knows which."""
+    """Answer for an outage without a workflow from the database: it was never declared, or it has ended."""
     if error.status is not RPCStatusCode.NOT_FOUND:
         raise error
     async with engine.database.autocommit() as connection:

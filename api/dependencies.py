@@ -18,7 +18,7 @@ from domain import requests
 from domain.access import Principal, Role
 from domain.errors import Forbidden, Unauthenticated
 
-# Long enough for a busy worker, short enough that a caller is told before its own patience ends.
+# Long enough for a busy worker, and shorter than the time-out of most callers.
 ANSWER_WITHIN = timedelta(seconds=10)
 KEYS_REMEMBERED_MAX = 1000
 KEY_REMEMBERED_SECONDS = 2.0
@@ -69,7 +69,7 @@ async def get_principal(
     if digest not in known or time.monotonic() - known[digest][1] > KEY_REMEMBERED_SECONDS:
         known.pop(digest, None)
         async with _engine(request).database.autocommit() as connection:
-            found = await access.principal(connection, key)
+            found = await access.find_principal(connection, key)
         if found is None:
             raise Unauthenticated("the API key is not known: ask an admin for one")
         if len(known) >= KEYS_REMEMBERED_MAX:

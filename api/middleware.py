@@ -75,7 +75,7 @@ class Guards:
         given = headers.get(HEADER, b"").decode("latin-1")
         correlation_id = given if _CORRELATION_ID.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        with logs.context(correlation_id=correlation_id):
+        with logs.replace_context(correlation_id=correlation_id):
             await self._answer(scope, receive, Answer(send, correlation_id), headers)
 
     async def _answer(

@@ -7,8 +7,6 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from domain.money import decimal
-from domain.reasons import ReasonCode
-from domain.settlement.payments import Payment, PaymentStatus
 from domain.sla.attestations import AttestationStatus
 from domain.sla.outages import OutageStatus
 from domain.sla.verdicts import (
@@ -50,7 +48,7 @@ class TermsView(BaseModel):
 
 class AttestationView(BaseModel):
     """
-    The SLA contract's confirmation on a verdict: until it is attested nothing is paid, and `problem` says
+    The SLA contract's confirmation of a verdict: until it is attested nothing is paid, and `problem` says
     why it is halted. `config_hash` is the contract's, of the terms in `config_snapshot`.
     """
 
@@ -158,8 +156,8 @@ STATES = {
 
 
 def outage_status(lifecycle: OutageStatus) -> str:
-    """Fold the life of a settlement into what the frontend knows: open, resolved, cancelled."""
-    return next(status for status, lives in STATES.items() if lifecycle in lives)
+    """Fold the lifecycle of an outage into what the frontend knows: open, resolved, cancelled."""
+    return next(status for status, lifecycles in STATES.items() if lifecycle in lifecycles)
 
 
 def _sla_of(row: Mapping[str, Any]) -> SlaView | None:
@@ -176,81 +174,3 @@ def _sla_of(row: Mapping[str, Any]) -> SlaView | None:
         revision=row["sla_revision"],
         attestation=AttestationView.of(row),
     )
-
-
-class PaymentView(BaseModel):
-    """`amount` is a magnitude in USDC; `state` is the exact step, `status` the short of it."""
-
-    id: str
-    number: int
-    outage_id: str
-    revision: int
-    type: PaymentType
-    status: str
-    state: PaymentStatus
-    amount: int | float
-    amount_stroops: str
-    asset_code: str
-    from_address: str
-    to_address: str
-    transaction_hash: str | None
-    ledger: int | None
-    # Why it is held, parked or in quarantine: what programs go by, and the sentence for people.
-    reason_code: ReasonCode | None
-    status_reason: str | None
-    created_at: datetime | None
-    confirmed_at: datetime | None
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "PaymentView":
-        state = PaymentStatus(row["status"])
-        return cls.model_validate(
-            {
-                **row,
-                "status": payment_status(state),
-                "state": state,
-                "amount": number(row["amount_stroops"]),
-                "amount_stroops": str(row["amount_stroops"]),
-            }
-        )
-
-    @classmethod
-    def planned(cls, payment: Payment) -> "PaymentView":
-        """Show what will be paid once the dispute window has passed."""
-        return cls(
-            id=payment.id,
-            number=payment.number,
-            outage_id=payment.outage_id,
-            revision=payment.revision,
-            type=payment.type,
-            status="pending",
-            state=PaymentStatus.PENDING,
-            amount=number(payment.amount_stroops),
-            amount_stroops=str(payment.amount_stroops),
-            asset_code="USDC",
-            from_address=payment.from_address,
-            to_address=payment.to_address,
-            transaction_hash=None,
-            ledger=None,
-            reason_code=None,
-            status_reason=None,
-            created_at=None,
-            confirmed_at=None,
-        )
-
-
-PAYMENT_STATES = {
-    "pending": [
-        PaymentStatus.PENDING,
-        PaymentStatus.ON_HOLD,
-        PaymentStatus.PREPARED,
-        PaymentStatus.SUBMITTED,
-    ],
-    "confirmed": [PaymentStatus.CONFIRMED],
-    "completed": [PaymentStatus.CONFIRMED],
-    "failed": [PaymentStatus.BLOCKED, PaymentStatus.QUARANTINED],
-}
-
-
-def payment_status(state: PaymentStatus) -> str:
-    return next(status for status, states in PAYMENT_STATES.items() if state in states)

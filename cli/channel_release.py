@@ -10,9 +10,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import channels as records
-from adapters.stellar.finality.proofs import Doubt, Proofs
-from adapters.stellar.rpc.ledgers import LedgerInclusion
+from adapters.stellar.finality.quorum import Quorum, UnknownConsumption
 from adapters.stellar.rpc.nodes import Nodes
+from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, Conflict, Unavailable
 from domain.settlement.channels import (
@@ -26,18 +26,18 @@ from services.settlement.channels.release_channel import ReleaseChannel, release
 
 LOOKS, LOOK_EVERY_SECONDS = 30, 2.0
 SIGNAL_TIMEOUT = timedelta(seconds=10)
-OUT_OF_USE = "its key is not held, as after a change of STELLAR_CHANNELS_SEED: it stays out of use"
+OUT_OF_USE = "this worker does not have its key, as after a change of STELLAR_CHANNELS_SEED: it stays out of use"
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseContext:
-    """What a release needs to look at, and whom it tells."""
+    """What a release reads, and where it signals."""
 
     database: Database
     nodes: Nodes
     passphrase: str
     client: Client
-    channels: Collection[str]  # whose keys are held
+    channels: Collection[str]  # whose keys this worker has
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +51,19 @@ class ReleaseRequest:
 
 
 async def release(context: ReleaseContext, request: ReleaseRequest) -> None:
-    """Prove, write down, and wake the workflow_ids that waited; refuse while money may still move."""
+    """Prove, record, and signal the workflows that wait; refuse while money may still move."""
     address, proof = request.channel, "no attempt is open on it"
     async with context.database.autocommit() as connection:
         channel = await records.get(connection, address)
-        held = await records.get_quarantined_attempt(connection, address)
+        quarantined = await records.get_quarantined_attempt(connection, address)
     retired = address not in context.channels
-    if not channel.quarantined or (retired and held is None):
+    if not channel.quarantined or (retired and quarantined is None):
         await _remind(context, channel)
         return
-    proofs = Proofs(context.nodes, context.passphrase)
-    if held is not None:
-        proof = await _prove(context, proofs, held, request.evidence) or proof
-    snapshot = await proofs.snapshot([address], at_least=context.nodes.highest)
+    proofs = Quorum(context.nodes, context.passphrase)
+    if quarantined is not None:
+        proof = await _prove(context, proofs, quarantined, request.evidence) or proof
+    snapshot = await proofs.read_snapshot([address], at_least=context.nodes.highest)
     sequence = snapshot.sequences.get(address, channel.sequence if retired else None)
     if sequence is None:
         raise Conflict(f"the account {address} does not exist; create it, or leave it aside")
@@ -71,69 +71,71 @@ async def release(context: ReleaseContext, request: ReleaseRequest) -> None:
     given = ChannelRelease(
         address, sequence, proof, request.by, request.note, now, retired, request.evidence
     )
-    await release_channel(context.database, ReleaseChannel(given, held))
+    await release_channel(context.database, ReleaseChannel(given, quarantined))
     print(f"released {address}: {proof}; its sequence is {given.sequence}")
     if retired:
         print(OUT_OF_USE)
-    if held is not None:
-        await _signal_waiting(context, held.workflow_ids)
+    if quarantined is not None:
+        await _signal_waiting(context, quarantined.workflow_ids)
 
 
 async def _remind(context: ReleaseContext, channel: Channel) -> None:
-    """Nothing is left to release; who waited for it may not have heard that it was."""
+    """Signal again: the channel was released, and a workflow that waits may not have got the signal."""
     workflow_ids = await read_release(context.database, channel.address)
     if not workflow_ids:
         kept = f"is not needed by any payment; {OUT_OF_USE}"
         raise Conflict(
             f"channel {channel.address} {kept if channel.quarantined else 'is not in quarantine'}"
         )
-    print(f"{channel.address} was released before; its payments are told again")
+    print(f"{channel.address} was released before; its payments are signalled again")
     await _signal_waiting(context, workflow_ids)
 
 
 async def _signal_waiting(context: ReleaseContext, workflow_ids: Sequence[str]) -> None:
-    """Tell the workflow_ids that wait, and fail if one could not be: it would wait for hours."""
+    """Signal the workflows that wait; fail if one could not be reached, since it would wait for hours."""
     if not_signalled := await _signal_retry(context.client, workflow_ids):
         raise Unavailable(
-            f"released, and {len(not_signalled)} that wait for it could not be told, for Temporal does not "
-            "answer: run this again"
+            f"released, and {len(not_signalled)} that wait for it could not be signalled, because Temporal does not "
+            "answer: run this command again"
         )
 
 
 async def _prove(
-    context: ReleaseContext, proofs: Proofs, held: QuarantinedAttempt, evidence: str
+    context: ReleaseContext, proofs: Quorum, quarantined: QuarantinedAttempt, evidence: str
 ) -> str:
     """Say why nothing of the attempt can move money any more; refuse while it may, or if it did."""
-    await _read(context, held)
-    if not held.hashes:
+    await _read(context, quarantined)
+    if not quarantined.hashes:
         return ""  # nothing was ever signed for it
-    found = await _find_outcome(proofs, held)
+    found = await _find_outcome(proofs, quarantined)
     if isinstance(found, LedgerInclusion) and found.paid:
         raise Conflict(
             f"the money moved, in transaction {found.hash} of ledger {found.ledger}; "
-            f"{await _signal_paid(context, held)}; then release the channel"
+            f"{await _signal_paid(context, quarantined)}; then release the channel"
         )
-    reading = await _read(context, held)  # the book may have read on meanwhile
-    if isinstance(found, Doubt) and found.forgotten:
-        return f"{found.reason}; {_justify_release(held, reading, evidence)}"
+    reading = await _read(context, quarantined)  # reconciliation may have read on meanwhile
+    if isinstance(found, UnknownConsumption) and found.forgotten:
+        return f"{found.reason.sentence}; {_justify_release(quarantined, reading, evidence)}"
     return _describe_outcome(found)
 
 
-async def _read(context: ReleaseContext, held: QuarantinedAttempt) -> ChainCoverage:
+async def _read(context: ReleaseContext, quarantined: QuarantinedAttempt) -> ChainCoverage:
     """
-    Look at the book's own record of the chain, which does not forget; refuse if it saw the money
-    move, whatever the nodes remember.
+    Read reconciliation's record of the chain, which outlasts the memory of any node; refuse if it saw
+    the money move.
     """
-    last = held.attempt.max_ledger - 1  # the bound itself is the first ledger too late
+    last = quarantined.attempt.max_ledger - 1  # the bound itself is the first ledger too late
     async with context.database.autocommit() as connection:
-        found = await records.get_coverage(connection, held, last + 1 - LEDGERS_TO_LIVE, last)
+        found = await records.get_coverage(
+            connection, quarantined, last + 1 - LEDGERS_TO_LIVE, last
+        )
     if (trace := found.trace) is None:
         return found
     where = f"in transaction {trace.transaction_hash} of ledger {trace.ledger}"
     if trace.ours:
         raise Conflict(
             f"the money moved, {where}, as reconciliation has read: it must not be made again; "
-            f"{await _signal_paid(context, held)}; then release the channel"
+            f"{await _signal_paid(context, quarantined)}; then release the channel"
         )
     raise Conflict(
         f"the money moved, {where}, by other bytes than its own, as reconciliation has read: it "
@@ -141,7 +143,7 @@ async def _read(context: ReleaseContext, held: QuarantinedAttempt) -> ChainCover
     )
 
 
-def _justify_release(held: QuarantinedAttempt, reading: ChainCoverage, evidence: str) -> str:
+def _justify_release(quarantined: QuarantinedAttempt, reading: ChainCoverage, evidence: str) -> str:
     """Say what stands for the memory that no node has; refuse when nothing does."""
     ledgers = f"ledgers {reading.first} to {reading.last}"
     if reading.complete:
@@ -151,62 +153,64 @@ def _justify_release(held: QuarantinedAttempt, reading: ChainCoverage, evidence:
     raise Conflict(
         f"no node remembers {ledgers}, in which the money may have moved, and reconciliation, which "
         f"is at ledger {reading.read_to}, has not read all of them. If it is about to, wait. "
-        f"Otherwise look where history is kept for the transactions {', '.join(held.envelopes)}: if one "
+        f"Otherwise look where history is kept for the transactions {', '.join(quarantined.envelopes)}: if one "
         "succeeded, name a node in STELLAR_RPC_URL that remembers it, and the payment is confirmed; "
         "if none did, say what you saw with --evidence"
     )
 
 
-async def _find_outcome(proofs: Proofs, held: QuarantinedAttempt) -> LedgerInclusion | Doubt | None:
+async def _find_outcome(
+    proofs: Quorum, quarantined: QuarantinedAttempt
+) -> LedgerInclusion | UnknownConsumption | None:
     """Say what became of the attempt; None: dead. Refuse while it may still land."""
-    attempt = held.attempt
+    attempt = quarantined.attempt
 
     async def hashes() -> list[str]:
-        return held.hashes
+        return quarantined.hashes
 
     for _ in range(LOOKS):
-        snapshot = await proofs.snapshot([attempt.channel])
+        snapshot = await proofs.read_snapshot([attempt.channel])
         if not snapshot.has_consumed(attempt):
             if not snapshot.is_past(attempt):
                 raise Conflict(
                     f"the money may still move until ledger {attempt.max_ledger}, and the network "
                     f"is at {snapshot.ledger}; wait, and look again"
                 )
-            if await proofs.is_dead_everywhere(attempt):
+            if await proofs.is_expired_everywhere(attempt):
                 return None
         else:
-            found = await proofs.of_consumed(attempt, hashes)
+            found = await proofs.find_consumer(attempt, hashes)
             if found is not None:
                 return found
         await asyncio.sleep(LOOK_EVERY_SECONDS)
     raise ChainUnavailable("too few RPC nodes agree on what became of the payment; try again later")
 
 
-def _describe_outcome(found: LedgerInclusion | Doubt | None) -> str:
+def _describe_outcome(found: LedgerInclusion | UnknownConsumption | None) -> str:
     if isinstance(found, LedgerInclusion):
         return f"transaction {found.hash} of ledger {found.ledger} had no effect"
-    return "its signed bytes can never land" if found is None else found.reason
+    return "its signed bytes can never land" if found is None else found.reason.sentence
 
 
 async def _signal_retry(client: Client, workflow_ids: Sequence[str]) -> list[str]:
-    """Tell workflow_ids to go on, say of each what became of it, and return those that may not have heard."""
+    """Signal the workflows, print what became of each, and return those that may not have got it."""
     not_signalled = []
     for name in workflow_ids:
         try:
             await client.get_workflow_handle(name).signal("retry", rpc_timeout=SIGNAL_TIMEOUT)
-            print(f"told {name} to go on")
+            print(f"signalled {name} to go on")
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 not_signalled.append(name)
-                print(f"could not tell {name} to go on: {error.status.name.lower()}")
-            # What is left of a batch has another's life, or had one that has ended.
+                print(f"could not signal {name}: {error.status.name.lower()}")
+            # What is left of a batch belongs to another workflow, or its workflow has ended.
             elif name.startswith("payment/"):
-                print(f"nobody workflow_ids as {name}: it is not made until it has a life again")
+                print(f"no workflow {name} runs: the payment is not made until it is started again")
     return not_signalled
 
 
-async def _signal_paid(context: ReleaseContext, held: QuarantinedAttempt) -> str:
+async def _signal_paid(context: ReleaseContext, quarantined: QuarantinedAttempt) -> str:
     """Have a payment that proved paid look again; say whether it will."""
-    if await _signal_retry(context.client, held.workflow_ids):
-        return "the payment could not be told, for Temporal does not answer: run this again"
+    if await _signal_retry(context.client, quarantined.workflow_ids):
+        return "the payment could not be signalled, because Temporal does not answer: run this command again"
     return "the payment was notified to check again and will be confirmed"

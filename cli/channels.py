@@ -15,10 +15,10 @@ from adapters.postgres import networks
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import channels as records
 from adapters.settings import ChannelSettings, SettlementSettings, load
-from adapters.stellar.accounts.channels import ChannelAccounts, ChannelAccountState, standings
-from adapters.stellar.rpc.identities import Identity
+from adapters.stellar.accounts.channels import ChannelAccounts, ChannelAccountState, read_states
+from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing.keys import channel_addresses
+from adapters.stellar.signing.keys import derive_channel_addresses
 from cli.channel_release import ReleaseContext, ReleaseRequest, release
 from domain.errors import ApexError
 from domain.money import decimal
@@ -59,17 +59,17 @@ async def _run(action: str, request: ReleaseRequest) -> None:
     # Only creating signs anything.
     settings = load(SettlementSettings if action == "create" else ChannelSettings)
     passphrase = settings.stellar_network_passphrase
-    wanted = channel_addresses(
+    wanted = derive_channel_addresses(
         settings.stellar_channels_seed.get_secret_value(), settings.stellar_channels
     )
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url, connections_max=2)
         stack.push_async_callback(database.close)
-        nodes = Nodes.at(settings.stellar_rpc_url)
+        nodes = Nodes.from_urls(settings.stellar_rpc_url)
         stack.push_async_callback(nodes.close)
         async with database.autocommit() as connection:
-            known = await networks.known(connection, passphrase)
-        await Identity(nodes, passphrase).establish(known)
+            known = await networks.get_state(connection, passphrase)
+        await NetworkMonitor(nodes, passphrase).establish(known)
         if isinstance(settings, SettlementSettings):
             keys, cap = held_keys(settings), settings.stellar_fee_cap_stroops
             await _create(ChannelAccounts(nodes, passphrase, keys, cap))
@@ -82,7 +82,7 @@ async def _run(action: str, request: ReleaseRequest) -> None:
 
 async def _create(accounts: ChannelAccounts) -> None:
     wanted = list(accounts.keys.channels)
-    already = await accounts.standings(wanted)
+    already = await accounts.read_states(wanted)
     print(f"{len(already)} of {len(wanted)} channel accounts exist")
     async for created in accounts.create():
         for address in created:
@@ -94,7 +94,7 @@ async def _list(nodes: Nodes, wanted: Sequence[str], database: Database) -> None
     async with database.autocommit() as connection:
         known = {each.address: each for each in await records.list_all(connection)}
     addresses = list(dict.fromkeys([*wanted, *known]))
-    found = await standings(nodes, addresses)
+    found = await read_states(nodes, addresses)
     table = Table("channel", "sequence", "XLM", "sponsored", "state", box=None)
     for address in addresses:
         kept = "" if address in wanted else ", key not held"

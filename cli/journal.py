@@ -1,4 +1,4 @@
-"""`apexchainx ledger`: whether the book keeps its promises, looked at over all of it."""
+"""`apexchainx journal`: whether the whole journal keeps its invariants."""
 
 import asyncio
 import time
@@ -20,13 +20,13 @@ from domain.errors import ApexError
 from services.accounting.integrity.check_integrity import check_integrity
 
 
-class LedgerAction(StrEnum):
+class JournalAction(StrEnum):
     CHECK = "check"
 
 
 def command(
     action: Annotated[
-        LedgerAction, typer.Argument(help="check: look at every description of the journal.")
+        JournalAction, typer.Argument(help="check: check every invariant of the journal.")
     ],
     overdue_hours: Annotated[
         float, typer.Option(min=0, help="Warn of what is owed or reserved for longer.")
@@ -36,8 +36,8 @@ def command(
         Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
     ] = Path("var"),
 ) -> None:
-    """Reads the book at DATABASE_URL, or that of --data-dir. Ends with 1 when a description is broken."""
-    assert action is LedgerAction.CHECK
+    """Reads the database at DATABASE_URL, or that of --data-dir. Ends with 1 when an invariant is violated."""
+    assert action is JournalAction.CHECK
     began = time.monotonic()
     try:
         violations = asyncio.run(_check(data_dir, timedelta(hours=overdue_hours)))
@@ -45,9 +45,9 @@ def command(
         raise SystemExit(f"apexchainx: {failure}") from None
     seconds = round(time.monotonic() - began, 2)
     if as_json:
-        told = {"clean": not has_violation(violations), "seconds": seconds}
+        answer = {"clean": not has_violation(violations), "seconds": seconds}
         found = [asdict(violation) for violation in violations]
-        typer.echo(orjson.dumps(told | {"violations": found}).decode())
+        typer.echo(orjson.dumps(answer | {"violations": found}).decode())
     else:
         _show(violations, seconds)
     raise typer.Exit(1 if has_violation(violations) else 0)
@@ -61,13 +61,13 @@ async def _check(data_dir: Path, overdue: timedelta) -> list[Violation]:
 def _show(violations: list[Violation], seconds: float) -> None:
     console = Console(highlight=False, soft_wrap=True)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
-    for name in ("description", "", "what it says"):
+    for name in ("invariant", "", "description"):
         table.add_column(name, no_wrap=True)
-    hurt = {violation.invariant for violation in violations if not violation.overdue}
+    violated = {violation.invariant for violation in violations if not violation.overdue}
     for invariant, description in INVARIANT_DESCRIPTIONS.items():
-        table.add_row(invariant, "BROKEN" if invariant in hurt else "kept", description)
+        table.add_row(invariant, "VIOLATED" if invariant in violated else "kept", description)
     console.print(table)
     for violation in violations:
-        word = "OVERDUE" if violation.overdue else f"BROKEN {violation.invariant}:"
-        console.print(f"{word}  {violation.subject}  {violation.detail}", markup=False)
-    console.print(f"{'broken' if hurt else 'clean'}, looked at in {seconds:g} s")
+        kind = "OVERDUE" if violation.overdue else f"VIOLATED {violation.invariant}:"
+        console.print(f"{kind}  {violation.subject}  {violation.detail}", markup=False)
+    console.print(f"{'violated' if violated else 'clean'}, checked in {seconds:g} s")

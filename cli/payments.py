@@ -25,8 +25,8 @@ from domain.errors import ApexError
 from domain.money import decimal
 from services.settlement.payments.trace_payment import trace_payment
 
-# What a step says beside its name, where it says it.
-TOLD = (
+# What a trace event shows beside its name, where it has it.
+SHOWN = (
     *("reason", "channel", "proof", "seen_elsewhere", "note"),
     *("transaction_hash", "ledger", "allocated_stroops"),
 )
@@ -38,7 +38,7 @@ class PaymentAction(StrEnum):
 
 def command(
     action: Annotated[
-        PaymentAction, typer.Argument(help="explain: tell everything about a payment.")
+        PaymentAction, typer.Argument(help="explain: show everything about a payment.")
     ],
     name: Annotated[str, typer.Argument(metavar="ID", help="Its id, number, or transaction hash.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -46,17 +46,17 @@ def command(
         Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
     ] = Path("var"),
 ) -> None:
-    """Reads the book at DATABASE_URL, or that of --data-dir."""
+    """Reads the database at DATABASE_URL, or that of --data-dir."""
     assert action is PaymentAction.EXPLAIN
     try:
-        story = asyncio.run(_load_trace(name, data_dir))
+        trace = asyncio.run(_load_trace(name, data_dir))
     except (NoDatabase, OSError, ApexError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     if as_json:
-        typer.echo(orjson.dumps(asdict(story) | {"standing": story.standing}).decode())
+        typer.echo(orjson.dumps(asdict(trace) | {"standing": trace.standing}).decode())
         return
     console = Console(highlight=False, soft_wrap=True, emoji=False)
-    for line in render_lines(story):
+    for line in render_lines(trace):
         console.print(line, markup=False)
 
 
@@ -65,18 +65,18 @@ async def _load_trace(name: str, data_dir: Path) -> PaymentTrace:
         return await trace_payment(database, name)
 
 
-def render_lines(story: PaymentTrace) -> Iterator[str]:
-    """The story for people, top to bottom."""
-    yield from _debt(story.owed)
+def render_lines(trace: PaymentTrace) -> Iterator[str]:
+    """The trace for people, top to bottom."""
+    yield from _debt(trace.owed)
     yield from ("", "What happened")
-    yield from map(_step, story.steps)
-    for tried in story.tries:
-        yield from _attempt(tried, story.owed)
-    if not story.tries:
+    yield from map(_event, trace.steps)
+    for tried in trace.tries:
+        yield from _attempt(tried, trace.owed)
+    if not trace.tries:
         yield from ("", "No attempt was made.")
     yield from ("", "Postings (debit positive; what the payment then has on the account)")
-    yield from map(_posting, story.booked)
-    yield from ("", story.standing)
+    yield from map(_posting, trace.booked)
+    yield from ("", trace.standing)
 
 
 def _debt(owed: TracedPayment) -> Iterator[str]:
@@ -94,12 +94,12 @@ def _debt(owed: TracedPayment) -> Iterator[str]:
     )
 
 
-def _step(step: TraceEvent) -> str:
-    told = (
-        f"{word.replace('_', ' ')} {step.payload[word]}" for word in TOLD if word in step.payload
-    )
-    return f"  {_at(step.at)}  {step.action} by {step.actor}" + "".join(
-        f"; {each}" for each in told
+def _event(event: TraceEvent) -> str:
+    shown = [
+        f"{key.replace('_', ' ')} {event.payload[key]}" for key in SHOWN if key in event.payload
+    ]
+    return f"  {_at(event.at)}  {event.action} by {event.actor}" + "".join(
+        f"; {each}" for each in shown
     )
 
 
@@ -109,11 +109,11 @@ def _attempt(tried: TracedAttempt, owed: TracedPayment) -> Iterator[str]:
     yield f"  channel {tried.channel}, sequence {tried.sequence}"
     if tried.lead_payment_id != owed.id or tried.members > 1:
         yield (
-            f"  led by {tried.lead_payment_id} with {tried.members} payments; rides in transfer "
-            f"{tried.number} with a share of {_money(tried.allocated_stroops, owed)}"
+            f"  in the batch of {tried.lead_payment_id} with {tried.members} payments; transfer "
+            f"{tried.number}, allocation {_money(tried.allocated_stroops, owed)}"
         )
     if tried.left_out:
-        yield f"  left out: {tried.left_out}"
+        yield f"  removed from the batch: {tried.left_out}"
     if tried.reason:
         yield f"  had no effect: {tried.reason}"
     for signed in tried.envelopes:

@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import create_engine, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
-from adapters.postgres.database import dialect_url
+from adapters.postgres.database import make_dialect_url
 from adapters.postgres.tables import Xid8, metadata
 from migrations.run import LOCK, url_from_environment
 
@@ -12,7 +12,7 @@ from migrations.run import LOCK, url_from_environment
 ischema_names["xid8"] = Xid8
 
 url = context.config.attributes.get("url") or url_from_environment()
-engine = create_engine(dialect_url(url))
+engine = create_engine(make_dialect_url(url))
 with engine.connect() as connection:
     # Two deploys at once must not migrate at once.
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})

@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from adapters.postgres.database import dialect_url
+from adapters.postgres.database import make_dialect_url
 from domain.errors import Stop
 
 LOCK = 0x41504558  # "APEX"
@@ -48,7 +48,7 @@ def upgrade(url: str) -> None:
 
 def read_revision(url: str) -> str | None:
     """The migration that a database is at; None before the first."""
-    engine = create_engine(dialect_url(url))
+    engine = create_engine(make_dialect_url(url))
     try:
         with engine.connect() as connection:
             if not inspect(connection).has_table("alembic_version"):

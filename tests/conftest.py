@@ -20,18 +20,6 @@ from tests.testkit.api_client import AT_ONCE, BRIEF, TERMS
 from tests.testkit.problem_checker import check_problem
 from tests.testkit.settlement.payment_factory import open_rail
 from tests.testkit.stacks import Stacks
-from tests.tiers import (  # noqa: F401 - hooks: pytest finds them here
-    pytest_addoption,
-    pytest_collection_modifyitems,
-    pytest_configure,
-    pytest_ignore_collect,
-    pytest_report_header,
-    pytest_runtest_call,
-    pytest_runtest_logreport,
-    pytest_sessionfinish,
-    pytest_terminal_summary,
-    seed,
-)
 
 # A busy machine is no failure of a property.
 settings.register_profile("house", deadline=None)
@@ -53,7 +41,7 @@ def surroundings() -> Iterator[None]:
                     "SLA_",
                     "SETTLEMENT_",
                     "RECONCILIATION_",
-                    "INSPECTION_",
+                    "INTEGRITY_CHECK_",
                 )
             ):
                 patch.delenv(name)

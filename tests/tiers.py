@@ -37,11 +37,14 @@ SYSTEM = TESTS / "system"
 PRESSURE = Path("/proc/pressure/cpu")
 UNIT = (
     *("domain", "adapters/stellar", "adapters/test_settings.py", "adapters/test_subscribers.py"),
-    *("sandbox", "api", "cli/test_main.py", "benchmarks"),
+    *("../packages/stellar-sandbox/tests", "devstack", "api", "cli/test_main.py"),
     *("test_tidy.py", "test_docs.py", "test_contract_parity.py", "test_tiers.py"),
 )
 # In those folders, and it starts processes.
-NOT_UNIT = ("sandbox/stellar/test_process.py", "sandbox/test_network.py")
+NOT_UNIT = (
+    "../packages/stellar-sandbox/tests/test_process.py",
+    "devstack/environment/test_stellar_network.py",
+)
 # Whoever asks for one of these has a server started.
 SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
 # Started for a few files, which therefore go to one worker; the stack of all tests is each worker's own.
@@ -128,9 +131,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     within = collection_path.is_relative_to
     if tier == "unit":
-        parts = [TESTS / part for part in UNIT]
+        parts = [(TESTS / part).resolve() for part in UNIT]
         wanted = any(within(part) or part.is_relative_to(collection_path) for part in parts)
-        unwanted = any(within(TESTS / part) for part in NOT_UNIT)
+        unwanted = any(within((TESTS / part).resolve()) for part in NOT_UNIT)
         return None if wanted and not unwanted else True
     if tier == "system":
         return None if within(SYSTEM) or SYSTEM.is_relative_to(collection_path) else True

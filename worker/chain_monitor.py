@@ -38,11 +38,11 @@ class ChainMonitor:
         Asked until the network answers: a worker may start before its nodes do.
         """
         async with self.database.autocommit() as connection:
-            known = await networks.known(connection, self.rail.passphrase)
+            known = await networks.get_state(connection, self.rail.passphrase)
         while True:
             try:
                 standing = await self.rail.identity.establish(known)
-                sequences = await self.rail.channel_sequences()
+                sequences = await self.rail.read_channel_sequences()
                 await self._report(standing, list(sequences))
             except ChainUnavailable as error:
                 log.warning("%s; asking again in %g seconds", error, AGAIN_SECONDS)
@@ -57,11 +57,11 @@ class ChainMonitor:
             await asyncio.sleep(SURVEY_SECONDS)
             rounds += 1
             try:
-                standing = await self.rail.identity.survey()
+                standing = await self.rail.identity.recheck()
                 if standing is not None:
                     await self._note(standing)
                     if rounds % REPORT_EVERY == 0:
-                        await self._report(standing, list(await self.rail.channel_sequences()))
+                        await self._report(standing, list(await self.rail.read_channel_sequences()))
             except TryAgain as error:
                 log.warning("%s", error)
 
@@ -76,14 +76,14 @@ class ChainMonitor:
             self._channels(existing),
             await self._fees(),
             await self._frozen([*existing, *treasuries.values()]),
-            *await assets.troubles(self.rail.nodes, self.rail.asset, treasuries),
+            *await assets.find_obstacles(self.rail.nodes, self.rail.asset, treasuries),
         ]
         found = [trouble for trouble in troubles if trouble]
         for trouble in found:
             log.error("ALARM: %s", trouble)
         await self._note(standing)
         async with self.database.autocommit() as connection:
-            await networks.note_trouble(connection, self.rail.passphrase, "; ".join(found))
+            await networks.save_trouble(connection, self.rail.passphrase, "; ".join(found))
 
     def _channels(self, existing: list[str]) -> str:
         wanted = list(self.rail.keys.channels)
@@ -98,7 +98,7 @@ class ChainMonitor:
     async def _fees(self) -> str:
         """Say what is wrong with the account that pays fees, if anything is."""
         address = self.rail.keys.fees.public_key
-        found = (await self.accounts.standings([address])).get(address)
+        found = (await self.accounts.read_states([address])).get(address)
         if found is None:
             return f"the fee account {address} does not exist: nothing can be sent"
         wanted = FEES_FOR * self.rail.fee_cap_stroops
@@ -113,9 +113,9 @@ class ChainMonitor:
         """Say which of our accounts the validators have frozen: what touches one is never made."""
         keys = self.rail.keys
         everybody = [keys.fees.public_key, keys.operator.public_key, *ours]
-        found = await self.rail.freezes.among(everybody)
+        found = await self.rail.frozen_keys.find_frozen(everybody)
         return f"the network's validators have frozen {', '.join(found)}, of ours" if found else ""
 
     async def _note(self, standing: NetworkState) -> None:
         async with self.database.autocommit() as connection:
-            await networks.remember(connection, standing)
+            await networks.save_state(connection, standing)

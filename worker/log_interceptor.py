@@ -49,7 +49,7 @@ class _Activities(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         info = activity.info()
         workflow_id = info.workflow_id or ""
-        about = read_log_header(input.headers) | logs.subjects_of_workflow(workflow_id)
+        about = read_log_header(input.headers) | logs.parse_workflow_id(workflow_id)
         # An activity has a task to itself, so what is bound here ends with it.
         logs.bind(**about | subjects_of(input.args))
         logs.bind(workflow_id=workflow_id, activity=info.activity_type, attempt=info.attempt)

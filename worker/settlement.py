@@ -20,10 +20,10 @@ from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.accounts.channels import ChannelAccounts
 from adapters.stellar.accounts.wallets import WalletAccounts
-from adapters.stellar.finality.sla_contract import Calculator
+from adapters.stellar.finality.sla_contract import SlaContract
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing.keys import Keys, keys
+from adapters.stellar.signing.keys import Keys, load_keys
 from domain.errors import ChainUnavailable, ContractMismatch
 from domain.settlement.batches import Plan
 from domain.settlement.circuit_breakers import CircuitBreakerLimits
@@ -45,7 +45,10 @@ async def settlement_activities(
     """Open the rail, make sure it is the right network, and learn where its channels stand."""
     settings = load(SettlementSettings)
     held = held_keys(settings)
-    nodes, passphrase = Nodes.at(settings.stellar_rpc_url), settings.stellar_network_passphrase
+    nodes, passphrase = (
+        Nodes.from_urls(settings.stellar_rpc_url),
+        settings.stellar_network_passphrase,
+    )
     cap = settings.stellar_fee_cap_stroops
     rail = Rail(nodes, passphrase, settings.stellar_usdc_issuer, held, cap)
     stack.push_async_callback(rail.close)
@@ -67,7 +70,7 @@ async def settlement_activities(
     )
 
 
-async def _calculator(settings: SettlementSettings, rail: Rail) -> Calculator | None:
+async def _calculator(settings: SettlementSettings, rail: Rail) -> SlaContract | None:
     """Check the SLA contract, when verdicts need its word; ask until the network answers."""
     if settings.contract_execution_mode is ExecutionMode.LOCAL:
         return None
@@ -76,7 +79,7 @@ async def _calculator(settings: SettlementSettings, rail: Rail) -> Calculator | 
             "CONTRACT_EXECUTION_MODE is soroban and STELLAR_SLA_CONTRACT is not set; "
             "name the contract, or judge with CONTRACT_EXECUTION_MODE=local"
         )
-    calculator = Calculator(
+    calculator = SlaContract(
         rail.nodes,
         rail.passphrase,
         settings.stellar_sla_contract,
@@ -124,7 +127,7 @@ async def start_batching(client: Client) -> None:
 
 def held_keys(settings: SettlementSettings) -> Keys:
     """Read the seeds out of the settings; they are shown nowhere."""
-    return keys(
+    return load_keys(
         bond_seed=settings.stellar_bond_seed.get_secret_value(),
         pool_seed=settings.stellar_pool_seed.get_secret_value(),
         channels_seed=settings.stellar_channels_seed.get_secret_value(),

@@ -43,11 +43,13 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
     @activity.defn
     async def read_chain(self, run: ReconciliationRun) -> int:
         await self._survey()
-        extent = await self.history.extent()
+        extent = await self.history.get_extent()
         cursor = await read_cursor(self.database)
         read, network = cursor.ledger, self.history.identity.passphrase
         if cursor.passphrase not in (None, network):
-            raise ChainMismatch(f"what was read is of {cursor.passphrase!r}, not {network!r}")
+            raise ChainMismatch(
+                f"the transfers read are of network {cursor.passphrase!r}, not {network!r}; check STELLAR_RPC_URL"
+            )
         begin = start(read, cursor.first_booked, extent)
         if begin.gap is not None and not extent.all_heard:
             # Ledgers are given up only when nobody has them.
@@ -57,7 +59,7 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
         if begin.ledger > extent.latest:
             return read or 0  # nothing new, or a node that lags: it is asked again
         count, end = 0, time.monotonic() + READ_FOR_SECONDS
-        async for page in self.history.pages(begin.ledger):
+        async for page in self.history.read_pages(begin.ledger):
             await keep_page(self.database, network, begin, page)
             read, count = max(page.ledger, read or 0), count + 1
             if count >= PAGES_MAX or time.monotonic() > end:
@@ -67,10 +69,10 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
     async def _survey(self) -> None:
         """Read no other chain than the book's; what is seen of it, every process may know."""
         async with self.database.autocommit() as connection:
-            known = await networks.known(connection, self.history.identity.passphrase)
-        standing = await self.history.survey(known)
+            known = await networks.get_state(connection, self.history.identity.passphrase)
+        standing = await self.history.verify_network(known)
         async with self.database.autocommit() as connection:
-            await networks.remember(connection, standing)
+            await networks.save_state(connection, standing)
 
     @activity.defn
     async def compare_journal(self, run: ReconciliationRun) -> Comparison:

@@ -67,10 +67,10 @@ class AttemptActivitiesImpl(AttemptActivities):
         if held.envelope.hash != attempt.newest_hash:
             return attempt_of(held, held.envelope, resumed=True)
         signed_at_ledger = attempt.max_ledger - LEDGERS_TO_LIVE
-        passed = await self.rail.latest_ledger() - signed_at_ledger
+        passed = await self.rail.get_latest_ledger() - signed_at_ledger
         if not calls_for_a_raise(bids.answers, bids.raises, passed):
             return attempt
-        higher = self.rail.raised(held.envelope)
+        higher = self.rail.raise_bid(held.envelope)
         if higher is None:
             return attempt
         reach("after_raise_sign")
@@ -134,5 +134,5 @@ def attempt_of(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attem
         resumed,
         envelope.hash,
         envelope.noop_reason,
-        envelope.voids_code,
+        envelope.noop_reason_code,
     )

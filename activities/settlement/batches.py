@@ -89,10 +89,10 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         times_signed = 0
         if held.envelope is not None:
             attempt = attempt_of(held, held.envelope, resumed=True)
-            if not await self.rail.is_dead(attempt):
+            if not await self.rail.is_expired(attempt):
                 return await read_preparation(self.database, batch, Prepared(attempt))
             times_signed = len(await self.signed(attempt))
-        elif transfers and (obstacles := await self.rail.obstacles(transfers)):
+        elif transfers and (obstacles := await self.rail.find_obstacles(transfers)):
             await remove_obstructed(self.database, held, transfers, obstacles)
             raise TryAgain(f"batch {batch.id} goes on without {len(obstacles)} transfers")
         if transfers and (silence := await self.gate.get_send_obstacle()):
@@ -161,10 +161,10 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
 
     async def _found(self, batch: Batch, attempt: Attempt) -> dict[int, Reason]:
         """A no-op transaction names nobody: the network is asked whose fault it was that one was needed."""
-        if attempt.voids_code is None:
+        if attempt.noop_reason_code is None:
             return {}
         transfers = (await read_batch(self.database, batch)).transfers
-        return await self.rail.obstacles(transfers) if transfers else {}
+        return await self.rail.find_obstacles(transfers) if transfers else {}
 
     @activity.defn
     async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:

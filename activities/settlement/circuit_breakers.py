@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import circuit_breakers
-from adapters.stellar.codes.transactions import ALARMING
+from adapters.stellar.codes.transaction_codes import ALARMING
 from domain.settlement.circuit_breakers import CircuitBreakerLimits, FailureCounter
 from domain.settlement.envelopes import SendAnswer
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt

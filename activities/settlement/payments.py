@@ -72,7 +72,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         times_signed = 0
         if held.envelope is not None:
             attempt = attempt_of(held, held.envelope, resumed=True)
-            if not await self.rail.is_dead(attempt):
+            if not await self.rail.is_expired(attempt):
                 return Prepared(attempt)
             times_signed = len(await self.signed(attempt))
         return await self._sign_anew(payment, held, times_signed)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from adapters.postgres.database import Database
-from adapters.stellar.accounts.wallets import WalletAccounts, befriend
+from adapters.stellar.accounts.wallets import WalletAccounts, fund_account
 from domain.errors import Conflict
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
 from services.settlement.wallets.keep_challenge import keep_challenge
@@ -47,5 +47,5 @@ class WalletActivitiesImpl(WalletActivities):
     async def fund_wallet(self, address: str) -> Readiness:
         if self.friendbot_url is None:
             raise Conflict("only a test network has a friendbot; fund the account from another one")
-        await befriend(self.friendbot_url, address)
+        await fund_account(self.friendbot_url, address)
         return await self.read_wallet(address)

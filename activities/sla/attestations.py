@@ -8,7 +8,7 @@ from temporalio import activity
 from activities.settlement.limits import SigningGate
 from adapters.postgres.database import Database
 from adapters.postgres.sla import attestations, outages
-from adapters.stellar.finality.sla_contract import Calculator
+from adapters.stellar.finality.sla_contract import SlaContract
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, TryAgain
 from domain.settlement.envelopes import SendAnswer, SendStatus
 from domain.sla.attestations import (
@@ -38,14 +38,14 @@ PATIENCE_SECONDS, LOOK_EVERY_SECONDS = 6.0, 0.25
 
 class AttestationActivitiesImpl(AttestationActivities):
     def __init__(
-        self, database: Database, calculator: Calculator | None, gate: SigningGate | None = None
+        self, database: Database, calculator: SlaContract | None, gate: SigningGate | None = None
     ) -> None:
         self.database = database
         self._calculator = calculator
         self.gate = gate or SigningGate(database)
 
     @property
-    def calculator(self) -> Calculator:
+    def calculator(self) -> SlaContract:
         if self._calculator is None:
             raise ContractMismatch(
                 "this worker does not call the SLA contract; start it with CONTRACT_EXECUTION_MODE=soroban"
@@ -97,7 +97,7 @@ class AttestationActivitiesImpl(AttestationActivities):
                 return SendAnswer(SendStatus.NOT_SENT, silence.sentence), call
             answer = await self.calculator.send(call)
             await self.gate.circuit_breaker.record_answer(answer, await self._correlation_id(call))
-            higher = await self.calculator.raised(call, answer)
+            higher = await self.calculator.raise_bid(call, answer)
             if higher is None:
                 return answer, call
             # Kept before it is sent, as all bytes are.
@@ -105,7 +105,7 @@ class AttestationActivitiesImpl(AttestationActivities):
 
     async def _correlation_id(self, call: Call) -> str:
         async with self.database.autocommit() as connection:
-            return await outages.correlation_id(connection, call.outage_id)
+            return await outages.get_correlation_id(connection, call.outage_id)
 
     @activity.defn
     async def conclude_attestation(
@@ -119,7 +119,7 @@ class AttestationActivitiesImpl(AttestationActivities):
         end = loop.time() + PATIENCE_SECONDS
         while True:
             async with self.database.autocommit() as connection:
-                status = await attestations.call_status(connection, call)
+                status = await attestations.get_call_status(connection, call)
             if status is not CallStatus.OPEN or loop.time() >= end:
                 return status
             await asyncio.sleep(LOOK_EVERY_SECONDS)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from domain.errors import Refused, Unavailable
 
 
-def dialect_url(url: str) -> URL:
+def make_dialect_url(url: str) -> URL:
     """Accept the plain postgresql:// of every other tool; this engine speaks psycopg 3."""
     return make_url(url).set(drivername="postgresql+psycopg")
 
@@ -24,7 +24,7 @@ _ROOM = (
 )
 
 
-async def make_room(connection: AsyncConnection) -> None:
+async def allow_long_reads(connection: AsyncConnection) -> None:
     """Let a transaction read all of the journal, which takes more than any other statement may."""
     for setting in _ROOM:
         await connection.execute(text(setting))
@@ -38,7 +38,7 @@ async def take_snapshot(connection: AsyncConnection) -> None:
 class Database:
     def __init__(self, url: str, connections_max: int = 10) -> None:
         self.engine = create_async_engine(
-            dialect_url(url),
+            make_dialect_url(url),
             pool_size=connections_max,
             max_overflow=0,
             pool_timeout=10,
@@ -56,14 +56,14 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Commit on the way out, roll back on any error."""
-        with _translated():
+        with _translate_errors():
             async with self.engine.begin() as connection:
                 yield connection
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection]:
         """Each statement is a transaction of its own: for reads, and for what one statement does."""
-        with _translated():
+        with _translate_errors():
             async with self.committing.connect() as connection:
                 yield connection
 
@@ -77,7 +77,7 @@ class Database:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Say in our own words that the database does not answer."""
     try:
         yield

@@ -117,7 +117,7 @@ _FEED = text(
 )
 
 
-async def after(connection: AsyncConnection, cursor: Cursor, limit: int) -> list[RowMapping]:
+async def list_after(connection: AsyncConnection, cursor: Cursor, limit: int) -> list[RowMapping]:
     """
     Page through all events. Those of transactions still open, and later ones, wait for the
     next page, so that a reader who follows the cursor never skips an event.
@@ -129,7 +129,7 @@ async def after(connection: AsyncConnection, cursor: Cursor, limit: int) -> list
     return list(rows.mappings())
 
 
-async def of_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
+async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
     rows = await connection.execute(
         select(events).where(events.c.outage_id == outage_id).order_by(events.c.sequence)
     )

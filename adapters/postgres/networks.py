@@ -8,7 +8,7 @@ from adapters.postgres.tables import networks
 from domain.networks import NetworkState
 
 
-async def known(connection: AsyncConnection, passphrase: str) -> NetworkState | None:
+async def get_state(connection: AsyncConnection, passphrase: str) -> NetworkState | None:
     """Return what was last remembered of a network, by any process."""
     found = await connection.execute(
         select(
@@ -22,20 +22,20 @@ async def known(connection: AsyncConnection, passphrase: str) -> NetworkState | 
     return None if row is None else NetworkState(*row)
 
 
-async def note_trouble(connection: AsyncConnection, passphrase: str, trouble: str) -> None:
+async def save_trouble(connection: AsyncConnection, passphrase: str, trouble: str) -> None:
     """Say what a person must mend on a network; nothing, when all is well."""
     await connection.execute(
         update(networks).where(networks.c.passphrase == passphrase).values(trouble=trouble or None)
     )
 
 
-async def troubles(connection: AsyncConnection) -> list[str]:
+async def list_troubles(connection: AsyncConnection) -> list[str]:
     """Return what must be mended, of every network this book is settled on."""
     statement = select(networks.c.trouble).where(networks.c.trouble.is_not(None))
     return list(await connection.scalars(statement.order_by(networks.c.passphrase)))
 
 
-async def remember(connection: AsyncConnection, standing: NetworkState) -> None:
+async def save_state(connection: AsyncConnection, standing: NetworkState) -> None:
     """Note how far a network has come; what is older than the book is no news."""
     values = {
         "protocol_version": standing.protocol_version,

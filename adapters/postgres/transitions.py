@@ -25,7 +25,7 @@ State = TypeVar("State", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
-class Machine(Generic[State]):
+class StateMachine(Generic[State]):
     """
     A table whose `status` moves as the domain says. What it `forgets` is emptied by every move that
     does not say it anew: the reason of the status before.
@@ -78,24 +78,24 @@ class Machine(Generic[State]):
         return and_(sa.true(), *(self.table.c[name] == value for name, value in key.items()))
 
 
-OUTAGES = Machine("outage", tables.outages, outages.TRANSITIONS)
-DISPUTES = Machine("dispute", tables.disputes, disputes.TRANSITIONS)
-PAYMENTS = Machine(
+OUTAGES = StateMachine("outage", tables.outages, outages.TRANSITIONS)
+DISPUTES = StateMachine("dispute", tables.disputes, disputes.TRANSITIONS)
+PAYMENTS = StateMachine(
     "payment", tables.payments, payments.TRANSITIONS, ("reason_code", "status_reason")
 )
-ATTEMPTS = Machine("attempt", tables.attempts, attempts.TRANSITIONS)
-ATTESTATIONS = Machine("attestation", tables.attestations, attestations.TRANSITIONS)
-CALLS = Machine("contract call", tables.contract_calls, attestations.CALL_TRANSITIONS)
-BREAKS = Machine("break", tables.breaks, breaks.TRANSITIONS)
-DELIVERIES = Machine("delivery", tables.deliveries, webhooks.TRANSITIONS)
-MACHINES: Sequence[Machine[Any]] = (
+ATTEMPTS = StateMachine("attempt", tables.attempts, attempts.TRANSITIONS)
+ATTESTATIONS = StateMachine("attestation", tables.attestations, attestations.TRANSITIONS)
+CALLS = StateMachine("contract call", tables.contract_calls, attestations.CALL_TRANSITIONS)
+BREAKS = StateMachine("break", tables.breaks, breaks.TRANSITIONS)
+DELIVERIES = StateMachine("delivery", tables.deliveries, webhooks.TRANSITIONS)
+MACHINES: Sequence[StateMachine[Any]] = (
     *(OUTAGES, DISPUTES, PAYMENTS, ATTEMPTS, ATTESTATIONS, CALLS, BREAKS, DELIVERIES),
 )
 
 
 async def move(
     connection: AsyncConnection,
-    machine: Machine[State],
+    machine: StateMachine[State],
     key: Mapping[str, Any],
     to: State,
     only: Collection[State] | None = None,
@@ -119,7 +119,7 @@ async def move(
 
 async def refuse(
     connection: AsyncConnection,
-    machine: Machine[State],
+    machine: StateMachine[State],
     key: Mapping[str, Any],
     to: State,
     only: Collection[State] | None = None,

@@ -52,7 +52,7 @@ async def subscribe(
     )
 
 
-async def subscriptions(connection: AsyncConnection) -> list[RowMapping]:
+async def list_subscriptions(connection: AsyncConnection) -> list[RowMapping]:
     rows = await connection.execute(
         select(webhooks.c.id, webhooks.c.url, webhooks.c.events, webhooks.c.active)
         .where(webhooks.c.deleted_at.is_(None))
@@ -71,7 +71,9 @@ async def get(connection: AsyncConnection, webhook_id: str) -> RowMapping:
     return row
 
 
-async def change(connection: AsyncConnection, webhook_id: str, changes: dict[str, Any]) -> None:
+async def update_subscription(
+    connection: AsyncConnection, webhook_id: str, changes: dict[str, Any]
+) -> None:
     result = await connection.execute(
         update(webhooks)
         .where(webhooks.c.id == webhook_id, webhooks.c.deleted_at.is_(None))
@@ -84,7 +86,7 @@ async def change(connection: AsyncConnection, webhook_id: str, changes: dict[str
 async def unsubscribe(connection: AsyncConnection, webhook_id: str) -> None:
     """Send nothing more; what was delivered stays on record, and the secret is forgotten."""
     ended = {"active": False, "deleted_at": func.now(), "secret": ""}
-    await change(connection, webhook_id, ended)
+    await update_subscription(connection, webhook_id, ended)
 
 
 async def load_delivery(connection: AsyncConnection, delivery_id: str) -> PendingDelivery | None:
@@ -119,7 +121,7 @@ async def load_delivery(connection: AsyncConnection, delivery_id: str) -> Pendin
     )
 
 
-async def note(
+async def record_result(
     connection: AsyncConnection, result: DeliveryResult, status: DeliveryStatus, at: datetime
 ) -> None:
     """Record the newest attempt; one that was overtaken by its end is not recorded."""
@@ -148,7 +150,7 @@ async def abandon(connection: AsyncConnection, delivery_id: str) -> DeliveryStat
     return DeliveryStatus.FAILED
 
 
-async def deliveries_of(
+async def list_deliveries(
     connection: AsyncConnection, webhook_id: str, limit: int = 100
 ) -> list[RowMapping]:
     rows = await connection.execute(
@@ -161,7 +163,7 @@ async def deliveries_of(
     return list(rows.mappings())
 
 
-async def of_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
+async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
     rows = await connection.execute(
         select(deliveries, events.c.type, webhooks.c.url)
         .join(events, events.c.id == deliveries.c.event_id)

@@ -16,14 +16,14 @@ from typing import NoReturn
 from stellar_sdk import Asset as SdkAsset
 from stellar_sdk import Keypair, TransactionEnvelope
 
-from adapters.stellar.accounts.frozen_keys import Freezes
+from adapters.stellar.accounts.frozen_keys import FrozenKeys
 from adapters.stellar.codes import results
 from adapters.stellar.codes.meanings import Remedy
 from adapters.stellar.finality import failure_attribution, submissions
-from adapters.stellar.finality.proofs import Doubt, Hashes, Proofs
-from adapters.stellar.rpc.identities import Identity
-from adapters.stellar.rpc.ledgers import LedgerInclusion, LedgerWatch
-from adapters.stellar.rpc.nodes import Nodes, position
+from adapters.stellar.finality.quorum import Hashes, Quorum, UnknownConsumption
+from adapters.stellar.rpc.network_monitor import NetworkMonitor
+from adapters.stellar.rpc.nodes import Nodes, get_ledger_range
+from adapters.stellar.rpc.transaction_watcher import LedgerInclusion, TransactionWatcher
 from adapters.stellar.signing import (
     classic_payments,
     fee_bumps,
@@ -66,10 +66,10 @@ class Rail:
         asset = SdkAsset("USDC", usdc_issuer)
         self.asset = soroban_transfers.Asset(asset, asset.contract_id(passphrase), passphrase)
         self.nodes = nodes
-        self.identity = Identity(nodes, passphrase)
-        self.watch = LedgerWatch(nodes)
-        self.proofs = Proofs(nodes, passphrase)
-        self.freezes = Freezes(nodes, self.asset)
+        self.identity = NetworkMonitor(nodes, passphrase)
+        self.watch = TransactionWatcher(nodes)
+        self.quorum = Quorum(nodes, passphrase)
+        self.frozen_keys = FrozenKeys(nodes, self.asset)
 
     async def close(self) -> None:
         await self.watch.close()
@@ -81,9 +81,11 @@ class Rail:
         The channel accounts whose keys are held, and that are not known to be frozen: no other may
         be given to a payment.
         """
-        return [address for address in self.keys.channels if not self.freezes.knows(address)]
+        return [
+            address for address in self.keys.channels if not self.frozen_keys.is_frozen(address)
+        ]
 
-    async def channel_sequences(self) -> dict[str, int]:
+    async def read_channel_sequences(self) -> dict[str, int]:
         """
         Return the last consumed sequence of every channel account that exists.
 
@@ -93,7 +95,7 @@ class Rail:
         channels, seen = list(self.keys.channels), self.nodes.highest
         for start in range(0, len(channels), ENTRIES_MAX):
             some = channels[start : start + ENTRIES_MAX]
-            found |= (await self.proofs.snapshot(some, at_least=seen)).sequences
+            found |= (await self.quorum.read_snapshot(some, at_least=seen)).sequences
         return found
 
     async def sign(
@@ -110,18 +112,18 @@ class Rail:
         Raises Obstructed when a payee or the treasury must change first, ChainUnavailable when
         the network cannot say.
         """
-        signers = [self._source(channel), *self._treasuries(batch_transfers)]
+        signers = [self._get_channel_key(channel), *self._get_treasury_keys(batch_transfers)]
         await self._refuse_frozen(channel, batch_transfers)
         now = datetime.now(UTC)
         if rail is SettlementRail.CLASSIC:
-            max_ledger = await self.latest_ledger() + soroban_transfers.LEDGERS_TO_LIVE
+            max_ledger = await self.get_latest_ledger() + soroban_transfers.LEDGERS_TO_LIVE
             inner = classic_payments.draft(
                 batch_transfers, self.asset, channel, sequence, max_ledger, now
             )
         else:
             (transfer,) = batch_transfers
             inner = soroban_transfers.draft(transfer, self.asset, channel, sequence, now)
-            max_ledger = await self._assembled(inner)
+            max_ledger = await self._assemble(inner)
         for signer in signers:
             inner.sign(signer)
         return fee_bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, self.fee_cap_stroops)
@@ -134,9 +136,9 @@ class Rail:
 
         Raises Obstructed when not even that can be signed.
         """
-        source = self._source(channel)
+        source = self._get_channel_key(channel)
         await self._refuse_frozen(channel)
-        max_ledger = await self.latest_ledger() + soroban_transfers.LEDGERS_TO_LIVE
+        max_ledger = await self.get_latest_ledger() + soroban_transfers.LEDGERS_TO_LIVE
         inner = noop_transactions.draft(
             self.passphrase, channel, sequence, max_ledger, datetime.now(UTC)
         )
@@ -144,7 +146,7 @@ class Rail:
         cap = self.fee_cap_stroops
         return fee_bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, cap, because)
 
-    def _source(self, channel: str) -> Keypair:
+    def _get_channel_key(self, channel: str) -> Keypair:
         """Return the key of a channel that was taken when it was one of ours."""
         held = self.keys.channels.get(channel)
         if held is None:
@@ -156,7 +158,7 @@ class Rail:
             raise Obstructed(reason, ReasonCode.KEY_NOT_HELD)
         return held
 
-    def _treasuries(self, batch_transfers: Sequence[Transfer]) -> list[Keypair]:
+    def _get_treasury_keys(self, batch_transfers: Sequence[Transfer]) -> list[Keypair]:
         """Return the keys that transfers need; refuse an account that is not ours."""
         signers = {}
         for transfer in batch_transfers:
@@ -173,7 +175,7 @@ class Rail:
         """Refuse what would enter no ledger, for as long as the validators keep it so."""
         treasuries = {transfer.from_address for transfer in batch_transfers}
         ours = [channel, self.keys.fees.public_key, *sorted(treasuries)]
-        found = await self.freezes.among(
+        found = await self.frozen_keys.find_frozen(
             [*ours, *(transfer.to_address for transfer in batch_transfers)]
         )
         if not found:
@@ -183,40 +185,43 @@ class Rail:
             log.error("ALARM: %s, which is ours", reason)
         raise Obstructed(reason, ReasonCode.ACCOUNT_FROZEN)
 
-    async def _assembled(self, inner: TransactionEnvelope) -> int:
+    async def _assemble(self, inner: TransactionEnvelope) -> int:
         simulation = await self.nodes.ask(lambda server: server.simulate_transaction(inner))
         if simulation.error is not None:
-            await self._refuse(inner, results.simulated(simulation.error))
+            await self._refuse(inner, results.parse_simulation_error(simulation.error))
         return soroban_transfers.assemble(inner, simulation)
 
     async def _refuse(self, inner: TransactionEnvelope, trap: results.Trap) -> NoReturn:
         """A transfer that was tried out cannot be made: say why, and whether we must act."""
         found, movement = (
             trap.meaning,
-            failure_attribution.movement_of(inner.to_xdr(), self.passphrase),
+            failure_attribution.parse_movement(inner.to_xdr(), self.passphrase),
         )
         if found.either_side and movement is not None:
-            found = await failure_attribution.blame(self.nodes, self.asset, movement) or found
-        why = found.why(trap.name)
-        submissions.alarm(found, "a transfer cannot be made")
+            found = (
+                await failure_attribution.attribute_failure(self.nodes, self.asset, movement)
+                or found
+            )
+        why = found.to_reason(trap.name)
+        submissions.log_alarm(found, "a transfer cannot be made")
         if found.remedy is Remedy.RETRY:
             raise ChainUnavailable(why.sentence)
         raise Obstructed(why.sentence, why.code)
 
-    def raised(self, stored: Envelope) -> Envelope | None:
+    def raise_bid(self, stored: Envelope) -> Envelope | None:
         """Bid more for a place in a ledger, around the same inner transaction."""
-        return fee_bumps.raised(stored, self.keys.fees, self.fee_cap_stroops, self.passphrase)
+        return fee_bumps.raise_bid(stored, self.keys.fees, self.fee_cap_stroops, self.passphrase)
 
-    async def latest_ledger(self) -> int:
-        return (await self.nodes.ask(position)).latest_ledger
+    async def get_latest_ledger(self) -> int:
+        return (await self.nodes.ask(get_ledger_range)).latest_ledger
 
-    async def obstacles(self, batch_transfers: Sequence[Transfer]) -> dict[int, Reason]:
+    async def find_obstacles(self, batch_transfers: Sequence[Transfer]) -> dict[int, Reason]:
         """Ask the network which transfers cannot be made as things stand, and why."""
         payees = sorted({transfer.to_address for transfer in batch_transfers})
-        question = classic_payments.questions(payees, self.asset)
+        question = classic_payments.make_keys(payees, self.asset)
         reply = await self.nodes.ask(lambda server: server.get_ledger_entries(question))
-        frozen = await self.freezes.among(payees)
-        return classic_payments.payees(reply).obstacles(batch_transfers) | {
+        frozen = await self.frozen_keys.find_frozen(payees)
+        return classic_payments.parse_accounts(reply).find_obstacles(batch_transfers) | {
             transfer.number: Reason(ReasonCode.ACCOUNT_FROZEN, f"{FROZEN} {transfer.to_address}")
             for transfer in batch_transfers
             if transfer.to_address in frozen
@@ -236,36 +241,36 @@ class Rail:
             since_ledger = attempt.max_ledger - soroban_transfers.LEDGERS_TO_LIVE
             with self.watch.expect(attempt.newest_hash, since_ledger) as seen:
                 if attempt.resumed:
-                    known = await self.proofs.look_up(hashes)
+                    known = await self.quorum.find_inclusion(hashes)
                     if known is not None:
-                        return await self._observation(known, attempt)
+                        return await self._to_observation(known, attempt)
                 with suppress(TimeoutError):
                     landing = await asyncio.wait_for(seen, WATCH_SECONDS)
-                    if results.read(landing.result_xdr).decides:
-                        return await self._observation(landing, attempt)
+                    if results.parse(landing.result_xdr).is_applied:
+                        return await self._to_observation(landing, attempt)
             return await self._prove(attempt, hashes)
         except Exception as error:
-            return Observation(AttemptOutcome.OPEN, reason=_name(error))
+            return Observation(AttemptOutcome.OPEN, reason=_describe_error(error))
 
-    async def is_dead(self, attempt: Attempt) -> bool:
+    async def is_expired(self, attempt: Attempt) -> bool:
         """Tell whether stored bytes are proven never to land, so that new ones may be signed."""
-        return (await self.proofs.snapshot([attempt.channel])).shows_dead(attempt)
+        return (await self.quorum.read_snapshot([attempt.channel])).proves_expiry(attempt)
 
     async def _prove(self, attempt: Attempt, hashes: Hashes) -> Observation:
         """Read the channel: one consistent snapshot tells open, dead and consumed apart."""
-        snapshot = await self.proofs.snapshot([attempt.channel])
+        snapshot = await self.quorum.read_snapshot([attempt.channel])
         if not snapshot.has_consumed(attempt):
-            dead = snapshot.shows_dead(attempt)
+            dead = snapshot.proves_expiry(attempt)
             return Observation(
                 AttemptOutcome.EXPIRED if dead else AttemptOutcome.OPEN, snapshot.ledger
             )
-        found = await self.proofs.of_consumed(attempt, hashes)
+        found = await self.quorum.find_consumer(attempt, hashes)
         if isinstance(found, LedgerInclusion):
-            return await self._observation(found, attempt)
-        if isinstance(found, Doubt):
+            return await self._to_observation(found, attempt)
+        if isinstance(found, UnknownConsumption):
             gone = attempt.channel not in snapshot.sequences
             why = Reason(ReasonCode.CHANNEL_MISSING, "the channel account is gone")
-            why = why if gone else found.why
+            why = why if gone else found.reason
             return Observation(
                 AttemptOutcome.FOREIGN, snapshot.ledger, reason=why.sentence, reason_code=why.code
             )
@@ -273,9 +278,9 @@ class Rail:
             AttemptOutcome.OPEN, snapshot.ledger, reason="consumed; looking for by what"
         )
 
-    async def _observation(self, landing: LedgerInclusion, attempt: Attempt) -> Observation:
+    async def _to_observation(self, landing: LedgerInclusion, attempt: Attempt) -> Observation:
         """Say what a transaction in a ledger did, or why it had no effect and who must act."""
-        result = results.read(landing.result_xdr)
+        result = results.parse(landing.result_xdr)
         closed_at = datetime.fromtimestamp(landing.closed_at_seconds, UTC)
         place = (landing.ledger, closed_at, result.fee_stroops)
         if landing.paid:
@@ -284,22 +289,25 @@ class Rail:
             reason = attempt.noop_reason or "a void used up its sequence"
             return Observation(
                 *(AttemptOutcome.FAILED_BLOCKED, *place, reason, landing.hash),
-                reason_code=attempt.voids_code,
+                reason_code=attempt.noop_reason_code,
             )
-        failing = classic_payments.failing(landing.result_xdr)
-        trap = results.trap(landing.diagnostics, self.asset.contract)
-        found = results.meaning(result, trap)
-        movement = failure_attribution.movement_of(attempt.envelope_xdr, self.passphrase)
+        failing = classic_payments.list_failed_operations(landing.result_xdr)
+        trap = results.find_trap(landing.diagnostics, self.asset.contract)
+        found = results.get_meaning(result, trap)
+        movement = failure_attribution.parse_movement(attempt.envelope_xdr, self.passphrase)
         if found.either_side and movement is not None:
-            found = await failure_attribution.blame(self.nodes, self.asset, movement) or found
-        why = found.why(results.names(result, trap))
-        submissions.alarm(found, attempt.hash)
+            found = (
+                await failure_attribution.attribute_failure(self.nodes, self.asset, movement)
+                or found
+            )
+        why = found.to_reason(results.format_codes(result, trap))
+        submissions.log_alarm(found, attempt.hash)
         # Of a batch, those at fault are named one by one, and the others may go on.
         again = bool(failing) or found.remedy is Remedy.RETRY
         outcome = AttemptOutcome.FAILED_RETRY if again else AttemptOutcome.FAILED_BLOCKED
         return Observation(outcome, *place, why.sentence, landing.hash, failing, why.code)
 
 
-def _name(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Name an error without its text, which may quote what was sent."""
     return type(error).__name__

@@ -52,7 +52,7 @@ async def _settlement(engine: Running) -> str:
     """Whether a person must mend something for money to move, as the signer last saw it."""
     try:
         async with engine.database.autocommit() as connection:
-            troubled = await networks.troubles(connection)
+            troubled = await networks.list_troubles(connection)
     except Unavailable as error:
         return str(error)
     # Anyone may ask here, so what exactly is wrong stays in the log.

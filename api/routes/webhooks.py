@@ -1,4 +1,4 @@
-"""/webhooks: who is told about what, and whether they listened."""
+"""/webhooks: subscriptions to events, and their deliveries."""
 
 import secrets
 from datetime import UTC, datetime
@@ -69,7 +69,7 @@ class DeliveryView(BaseModel):
 @router.get("")
 async def list_webhooks(database: Database, admin: Admin) -> list[WebhookView]:
     async with database.autocommit() as connection:
-        return [WebhookView(**row) for row in await webhooks.subscriptions(connection)]
+        return [WebhookView(**row) for row in await webhooks.list_subscriptions(connection)]
 
 
 @router.post("", status_code=201)
@@ -114,5 +114,5 @@ async def list_deliveries(
 ) -> list[DeliveryView]:
     async with database.autocommit() as connection:
         await webhooks.get(connection, webhook_id)
-        rows = await webhooks.deliveries_of(connection, webhook_id)
+        rows = await webhooks.list_deliveries(connection, webhook_id)
     return [DeliveryView.model_validate({**row, "event": row["type"]}) for row in rows]

@@ -56,7 +56,7 @@ class Attempt:
     envelope_hash: str = ""
     # Why the newest bytes pay nobody and only use up the sequence; empty for those that pay.
     noop_reason: str = ""
-    voids_code: ReasonCode | None = None
+    noop_reason_code: ReasonCode | None = None
 
     @property
     def newest_hash(self) -> str:

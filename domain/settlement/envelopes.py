@@ -36,7 +36,7 @@ class Envelope:
     inner_hash: str
     # They move nothing and only use up a sequence, because of this.
     noop_reason: str = ""
-    voids_code: ReasonCode | None = None
+    noop_reason_code: ReasonCode | None = None
 
 
 class SendStatus(StrEnum):

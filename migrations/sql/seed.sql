@@ -10,8 +10,8 @@ SELECT name, 1, '0001-01-01T00:00:00Z', dispute_window_seconds, 1209600, '{
     "low": {"threshold_minutes": 120, "penalty_per_minute": 10, "reward_base": 600}
 }'::jsonb, 1417728228875630226, digest
 FROM (VALUES
-    ('standard', 86400, 'e6232fcbee1b835e4793ee7e420b550f9c778768854b4c909ed11412548b2a60'),
-    ('sandbox', 5, '89e2ee3b3d574e107e38ad2afb0db21c8a995cf0db8d06207c0b89f3c2974e33')
+    ('standard', 86400, '88004d550194751c3ca3a9c644e3dd2693b387d959bd344c4768512944fb1e1b'),
+    ('sandbox', 5, 'b5180d3b35b25cef8321cc1c0778bb778bc89ae3b46c7510676d29c53cd8a136')
 ) AS first (name, dispute_window_seconds, digest);
 
 -- Settlement is not stopped.

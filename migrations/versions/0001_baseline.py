@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_cda4693d8071"
+revision = "0001_6658f886083d"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -185,13 +185,13 @@ def upgrade() -> None:
             "signed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
         sa.Column("noop_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
-        sa.Column("voids_code", sa.String(length=40), nullable=True),
+        sa.Column("noop_reason_code", sa.String(length=40), nullable=True),
         sa.CheckConstraint(
-            "(voids_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
-            name=op.f("ck_envelopes_voids_code"),
+            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            name=op.f("ck_envelopes_noop_reason_code"),
         ),
         sa.CheckConstraint(
-            "(voids_code IS NULL) = (noop_reason = '')", name=op.f("ck_envelopes_noop_reason")
+            "(noop_reason_code IS NULL) = (noop_reason = '')", name=op.f("ck_envelopes_noop_reason")
         ),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_envelopes")),
     )

@@ -11,8 +11,8 @@ from domain.sla.policies import Agreement
 async def bootstrap(database: Database, key: str, wanted: Agreement) -> None:
     """Make the bootstrap key the first admin's, and write down who pays whom by default."""
     async with database.transaction() as connection:
-        await access.keep(connection, "admin", Role.ADMIN, key)
-        check_agreement(wanted, await policies.settle_agreement(connection, wanted))
+        await access.save_key(connection, "admin", Role.ADMIN, key)
+        check_agreement(wanted, await policies.add_agreement(connection, wanted))
 
 
 def check_agreement(wanted: Agreement, kept: Agreement) -> None:

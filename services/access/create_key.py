@@ -24,7 +24,7 @@ async def give_key(database: Database, command: GiveKey) -> None:
     """Keep the digest of the key; one that the person had before is replaced."""
     name, role, at = command.name, command.role, command.at
     async with database.transaction() as connection:
-        await access.keep(connection, name, role, command.key)
+        await access.save_key(connection, name, role, command.key)
         facts = {"name": name, "role": role}
         await events.publish(
             connection,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from stellar_sdk import Keypair
 
-from adapters.stellar.finality.sla_contract import Calculator
+from adapters.stellar.finality.sla_contract import SlaContract
 from adapters.stellar.rpc.nodes import Nodes
 from devstack.environment.stack import Stack
 
@@ -17,10 +17,10 @@ def seeds(stack: Stack) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-async def calculator(stack: Stack, seeds: dict[str, str]) -> AsyncIterator[Calculator]:
+async def calculator(stack: Stack, seeds: dict[str, str]) -> AsyncIterator[SlaContract]:
     environment = stack.environment
-    nodes = Nodes.at(environment["STELLAR_RPC_URL"])
-    yield Calculator(
+    nodes = Nodes.from_urls(environment["STELLAR_RPC_URL"])
+    yield SlaContract(
         nodes,
         environment["STELLAR_NETWORK_PASSPHRASE"],
         environment["STELLAR_SLA_CONTRACT"],

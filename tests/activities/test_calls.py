@@ -13,7 +13,7 @@ from adapters.postgres.tables import (
     contract_calls,
 )
 from adapters.stellar.finality import contract_results
-from adapters.stellar.finality.sla_contract import Calculator
+from adapters.stellar.finality.sla_contract import SlaContract
 from devstack.environment.stack import Stack
 from domain.errors import ContractRefused
 from domain.sla.attestations import (
@@ -39,7 +39,7 @@ from tests.testkit.attestation_scenario import (
 
 
 @pytest.fixture
-def steps(api: httpx.AsyncClient, database: Database, calculator: Calculator) -> Any:
+def steps(api: httpx.AsyncClient, database: Database, calculator: SlaContract) -> Any:
     return AttestationActivitiesImpl(database, calculator)
 
 
@@ -88,7 +88,7 @@ async def test_an_answer_that_cannot_be_read_halts_and_is_asked_for_again(
         raise ContractRefused("the SLA contract returns 7")
 
     with monkeypatch.context() as patched:
-        patched.setattr(contract_results, "answer", unreadable)
+        patched.setattr(contract_results, "parse_answer", unreadable)
         assert await steps.execute_call(turn) is CallStatus.ANSWERED
     assert await steps.prepare_call(attestation) == CallAnswered()
     concluding = ConcludeAttestationInput(attestation, "", NOW)
@@ -105,7 +105,7 @@ async def test_an_answer_that_cannot_be_read_halts_and_is_asked_for_again(
 async def test_a_call_whose_sequence_something_else_consumed_is_lost_and_made_anew(
     steps: AttestationActivitiesImpl,
     database: Database,
-    calculator: Calculator,
+    calculator: SlaContract,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     attestation = await judged(database)

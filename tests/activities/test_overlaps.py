@@ -200,7 +200,7 @@ async def test_who_comes_late_quarantines_no_channel_that_was_released(
             .where(channels.c.address == attempt.channel)
             .values(quarantined=False, sequence=attempt.sequence - 1)
         )
-        await attempts.leave_sequence(connection, attempt)
+        await attempts.release_sequence(connection, attempt)
     await close(database, steps.gate.circuit_breaker)
     assert await steps.quarantine_payment(observed) == []
     assert not await quarantined(database, attempt.channel)
@@ -235,7 +235,7 @@ async def test_survivors_are_not_put_on_a_channel_in_quarantine(
             .where(channels.c.address == attempt.channel)
             .values(quarantined=False, sequence=attempt.sequence - 1)
         )
-        await attempts.leave_sequence(connection, attempt)
+        await attempts.release_sequence(connection, attempt)
     await close(database, steps.gate.circuit_breaker)
 
 

@@ -30,7 +30,7 @@ def _line(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def test_a_line_bears_what_is_bound_and_what_was_given() -> None:
-    with logs.context(correlation_id="corr-1", outage_id="OUT-1"):
+    with logs.replace_context(correlation_id="corr-1", outage_id="OUT-1"):
         logs.bind(payment_id="pay_1", outage_id=None)
         line = _line(_record("paid %s", "it", status=200))
     assert line == {
@@ -47,8 +47,8 @@ def test_a_line_bears_what_is_bound_and_what_was_given() -> None:
 
 
 def test_what_is_no_id_is_not_bound() -> None:
-    with logs.context(outage_id="a b\n", payment_id="x" * 101):
-        assert logs.bound() == {}
+    with logs.replace_context(outage_id="a b\n", payment_id="x" * 101):
+        assert logs.get_context() == {}
 
 
 async def test_each_task_has_a_context_of_its_own() -> None:
@@ -57,9 +57,9 @@ async def test_each_task_has_a_context_of_its_own() -> None:
         await asyncio.sleep(0)
         return str(_line(_record("seen"))["payment_id"])
 
-    with logs.context(correlation_id="of-all"):
+    with logs.replace_context(correlation_id="of-all"):
         assert await asyncio.gather(*map(one, "abc")) == ["a", "b", "c"]
-        assert logs.bound() == {"correlation_id": "of-all"}
+        assert logs.get_context() == {"correlation_id": "of-all"}
 
 
 def test_a_line_of_the_workflow_server_says_which_workflow_it_is_about() -> None:
@@ -76,7 +76,7 @@ def test_nothing_leaves_unredacted(kind: type[JsonFormatter | ConsoleFormatter])
     except ValueError:
         record = _record("planted-secret %s", "planted-secret", given="planted-secret")
         record.exc_info = sys.exc_info()
-    with logs.context(correlation_id="planted-secret"):
+    with logs.replace_context(correlation_id="planted-secret"):
         text = kind(REDACTOR).format(record)
     assert "planted-secret" not in text
     assert "ValueError: with ***" in text
@@ -84,7 +84,7 @@ def test_nothing_leaves_unredacted(kind: type[JsonFormatter | ConsoleFormatter])
 
 
 def test_a_line_for_a_person_is_read_from_left_to_right() -> None:
-    with logs.context(correlation_id="corr-1"):
+    with logs.replace_context(correlation_id="corr-1"):
         text = ConsoleFormatter(REDACTOR).format(_record("paid %s", "it"))
     assert text == (
         "2027-01-15T08:00:00.250000Z INFO    paid it correlation_id=corr-1 "

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.redaction import Redactor, secrets_of
+from adapters.redaction import Redactor, find_secrets
 
 SEED = "S" + "ABCDEFGH" * 6 + "ABCDEFG"
 ENVIRONMENT = {
@@ -12,14 +12,14 @@ ENVIRONMENT = {
     "TEMPORAL_ADDRESS": "temporal.example:7233",
     "STELLAR_RPC_URL": "https://rpc.example/v1/planted-path",
 }
-REDACT = Redactor(secrets_of(ENVIRONMENT)).redact
+REDACT = Redactor(find_secrets(ENVIRONMENT)).redact
 
 
 def test_the_secrets_of_a_process_are_found_by_their_variables() -> None:
-    known = secrets_of(ENVIRONMENT)
+    known = find_secrets(ENVIRONMENT)
     assert known == {"planted-seed", "planted-key", "pl%40nted-pw", "pl@nted-pw"}
     # A value of a few letters stands in innocent words as well.
-    assert secrets_of({"API_KEY": "of"}) == frozenset()
+    assert find_secrets({"API_KEY": "of"}) == frozenset()
 
 
 @pytest.mark.parametrize(

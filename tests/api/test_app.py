@@ -32,16 +32,16 @@ def test_settings_that_say_otherwise_are_refused_by_name(role: str) -> None:
 async def test_settings_never_change_who_is_paid(database: Database) -> None:
     first = replace(KEPT, name=unique("AGREED"))
     async with database.transaction() as connection:
-        assert await policies.settle_agreement(connection, first) == first
-        later = await policies.settle_agreement(connection, replace(first, provider="GTHIEF"))
+        assert await policies.add_agreement(connection, first) == first
+        later = await policies.add_agreement(connection, replace(first, provider="GTHIEF"))
         assert later == first
-        assert await policies.agreement(connection, first.name) == first
+        assert await policies.get_agreement(connection, first.name) == first
 
 
 async def test_limits_that_did_not_change_leave_no_trace(database: Database) -> None:
     """A worker that starts again says nothing new."""
     async with database.autocommit() as connection:
-        enforced = await limits.enforced(connection)
+        enforced = await limits.get_enforced(connection)
         written = []
         for hours, allowed in enumerate((enforced, enforced, Limits(cap_per_payment=7), enforced)):
             await set_limits(database, allowed, NOW + timedelta(hours=hours))

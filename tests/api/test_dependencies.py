@@ -27,7 +27,7 @@ ENGINEER = "key-of-an-engineer-0001"
 @pytest.fixture
 async def engineer(api: httpx.AsyncClient, database: Database) -> AsyncIterator[httpx.AsyncClient]:
     async with database.transaction() as connection:
-        await access.keep(connection, "engineer", Role.ENGINEER, ENGINEER)
+        await access.save_key(connection, "engineer", Role.ENGINEER, ENGINEER)
     headers = {"X-API-Key": ENGINEER}
     async with httpx.AsyncClient(base_url=api.base_url, headers=headers, trust_env=False) as client:
         yield client
@@ -81,14 +81,14 @@ async def test_a_key_that_was_replaced_or_given_another_role_is_so_in_seconds(
     """Whoever has stolen it, or may not govern any more, has been let in before."""
     assert (await engineer.get("/outages")).status_code == 200
     async with database.transaction() as connection:
-        await access.keep(connection, "engineer", Role.ADMIN, ENGINEER)
+        await access.save_key(connection, "engineer", Role.ADMIN, ENGINEER)
 
     async def governs() -> bool:
         return (await engineer.get("/webhooks")).status_code == 200
 
     await eventually(governs, "the key has its new role", 10)
     async with database.transaction() as connection:
-        await access.keep(connection, "engineer", Role.ENGINEER, "key-of-an-engineer-0002")
+        await access.save_key(connection, "engineer", Role.ENGINEER, "key-of-an-engineer-0002")
 
     async def refused() -> bool:
         return (await engineer.get("/outages")).status_code == 401

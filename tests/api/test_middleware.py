@@ -86,8 +86,8 @@ async def test_a_defect_is_answered_and_logged_without_what_is_secret(
         "correlation_id": "corr-500",
     }
     failed, line = caplog.records
-    with logs.context():
-        text = logs.formatter("json").format(failed)
+    with logs.replace_context():
+        text = logs.make_formatter("json").format(failed)
     assert "RuntimeError: cannot post to https://hooks.example/***" in text
     assert "planted" not in text.replace("/planted with", "")
     assert (failed.levelname, line.getMessage()) == ("ERROR", "request")

@@ -89,7 +89,7 @@ async def test_nobody_in_a_batch_is_released_while_the_money_may_move_and_then_a
     assert await states(database, *owed) == [("quarantined", reason)] * 3
 
     async def dead() -> bool:
-        return await rail.latest_ledger() >= attempt.max_ledger
+        return await rail.get_latest_ledger() >= attempt.max_ledger
 
     await eventually(dead, "the bytes are dead", 60)
     names = await waiting_lives(temporal, batch, *owed)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from adapters.postgres.tables import chain_transfers
-from adapters.stellar.finality.proofs import Proofs
+from adapters.stellar.finality.quorum import Quorum
 from devstack.environment.stack import Stack
 from domain.errors import Conflict
 from domain.settlement.allocations import make_single_transfer
@@ -42,14 +42,14 @@ def test_bytes_signed_while_others_were_proven_dead_are_not_called_dead(
     async def told(here: Scene) -> str:
         attempt = await here.dead()
         await here.world.close_circuit_breaker()
-        proven, signed = Proofs.is_dead_everywhere, list[Attempt]()
+        proven, signed = Quorum.is_expired_everywhere, list[Attempt]()
 
-        async def and_then_signed(proofs: Proofs, dead: Attempt) -> bool:
+        async def and_then_signed(proofs: Quorum, dead: Attempt) -> bool:
             said = await proven(proofs, dead)
             signed.append(await here.prepared())
             return said
 
-        monkeypatch.setattr(Proofs, "is_dead_everywhere", and_then_signed)
+        monkeypatch.setattr(Quorum, "is_expired_everywhere", and_then_signed)
         with pytest.raises(Conflict) as refused:
             await here.release(attempt)
         assert signed[0].hash != attempt.hash
@@ -96,7 +96,7 @@ def test_what_strange_bytes_paid_is_not_paid_again(book: ScratchDatabase) -> Non
     async def told(here: Scene) -> tuple[str, str]:
         attempt = await here.stolen()
         other = next(key for key in CHANNEL_KEYS if key.public_key != attempt.channel)
-        sequence = (await here.world.rail.channel_sequences())[other.public_key] + 1
+        sequence = (await here.world.rail.read_channel_sequences())[other.public_key] + 1
         unexplained = await here.world.rail.sign(
             [make_single_transfer(here.payment)],
             SettlementRail.SOROBAN,

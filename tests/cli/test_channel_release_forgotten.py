@@ -80,7 +80,7 @@ async def test_what_was_paid_while_nobody_looked_is_not_released_and_is_confirme
 def seen_on_chain(database: Database, attempt: Attempt) -> Callable[[], Awaitable[bool]]:
     async def look() -> bool:
         async with database.autocommit() as connection:
-            found = await reconciliation.transfer_of(connection, [attempt.envelope_hash])
+            found = await reconciliation.find_transfer(connection, [attempt.envelope_hash])
         return found is not None
 
     return look

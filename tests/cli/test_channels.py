@@ -173,7 +173,7 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
     assert f"the money may still move until ledger {attempt.max_ledger}" in said
     assert await state(database, payment) == "quarantined"
 
-    while await rail.latest_ledger() < attempt.max_ledger:
+    while await rail.get_latest_ledger() < attempt.max_ledger:
         await asyncio.sleep(0.2)
     code, said = await released(stack, attempt)
     assert code == 0, said
@@ -239,7 +239,7 @@ async def test_a_foreign_sequence_is_released_once_nodes_agree(
     await thief.close()
 
     async def consumed() -> bool:
-        return (await rail.channel_sequences())[attempt.channel] >= attempt.sequence
+        return (await rail.read_channel_sequences())[attempt.channel] >= attempt.sequence
 
     await eventually(consumed, "the sequence is used")
     code, said = await released(stack, attempt)

@@ -117,7 +117,7 @@ async def test_who_released_it_from_quarantine_and_why_is_told(
     await close_circuit_breaker(api)
 
     async def dead() -> bool:
-        return await rail.latest_ledger() >= attempt.max_ledger
+        return await rail.get_latest_ledger() >= attempt.max_ledger
 
     await eventually(dead, "the bytes are dead")
     code, said = await released(stack, attempt)

@@ -46,7 +46,7 @@ async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
         await tamper(
             database,
             "INSERT INTO breaks (id, kind, subject, detail, journal_stroops, chain_stroops, found_at,"
-            " last_seen_at, status, closed_at, closed_by, note, closing)"
+            " last_seen_at, status, closed_at, closed_by, note, adjustment)"
             " VALUES ('brk', 'unexpected_outflow', 'x', 'x', 0, 1, now(), now(), 'closed', now(), 'ada', 'x', 'none')",
         )
         await confirmed(database, payment, HASH, 7)
@@ -84,7 +84,7 @@ async def test_nothing_is_taken_away(
         "UPDATE payments SET to_address = 'GTHIEF'",
         "UPDATE envelopes SET hash = 'x'",
         "UPDATE submissions SET detail = 'x'",
-        "UPDATE breaks SET status = 'open', closed_at = NULL, closed_by = NULL, closing = NULL",
+        "UPDATE breaks SET status = 'open', closed_at = NULL, closed_by = NULL, adjustment = NULL",
         "UPDATE breaks SET closed_by = 'bob'",
     ],
 )

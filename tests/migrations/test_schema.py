@@ -75,7 +75,7 @@ async def test_the_first_policies_are_what_the_domain_computes(new: Database) ->
     kept = {}
     async with new.autocommit() as connection:
         for name in ("standard", "sandbox"):
-            kept[name] = await policies.version(connection, name, 1)
+            kept[name] = await policies.get_version(connection, name, 1)
     assert {name: policy.dispute_window_seconds for name, policy in kept.items()} == {
         "standard": 86_400,
         "sandbox": 5,

@@ -42,7 +42,7 @@ async def people(limited: Stack) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
     keys = {"admin": KEY} | {name: f"key-of-{name}-for-the-limits" for name in PEOPLE}
     async with book.transaction() as connection:
         for name, role in PEOPLE.items():
-            await access.keep(connection, name, role, keys[name])
+            await access.save_key(connection, name, role, keys[name])
     await book.close()
     found = {
         name: httpx.AsyncClient(

@@ -9,8 +9,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("api", "cli", "worker", "activities", "workflows", "domain", "adapters", "services")
 MODULES_MAX = 12
-# It writes the confirmation of a payment by hand; it goes when the payment's workflow does.
-ELSEWHERE = {"api/manual_matches.py"}
 
 
 def _files(*packages: str) -> list[Path]:
@@ -49,7 +47,7 @@ def test_only_use_cases_open_transactions() -> None:
         if path.parts[len(ROOT.parts)] != "services" and _opens_transaction(path.read_text())
     }
     # The one that makes them.
-    assert opening - {"adapters/postgres/database.py"} == ELSEWHERE
+    assert opening - {"adapters/postgres/database.py"} == set()
 
 
 @pytest.mark.parametrize(

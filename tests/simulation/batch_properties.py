@@ -170,7 +170,7 @@ class Together(Recorded):
             self.world.lose(address)
 
     @rule(address=PAYEES, found=st.booleans())
-    def leave_out(self, address: str, found: bool) -> None:
+    def exclude(self, address: str, found: bool) -> None:
         """Who is gone before the signature is left out, and may be back at once."""
         for life in self.world.lives:
             self.do(self.world.advance(life))

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.failpoints import POINTS
 from adapters.postgres.database import Database
-from adapters.postgres.sla.policies import settle_agreement
+from adapters.postgres.sla.policies import add_agreement
 from domain.reasons import ReasonCode
 from domain.sla.policies import Agreement
 from stellar_sandbox.faults.fault_plan import Fault
@@ -92,7 +92,7 @@ def make_scratch_database(server_url: str) -> Iterator[ScratchDatabase]:
 
 async def _agree(database: Database, *parties: str) -> None:
     async with database.transaction() as connection:
-        await settle_agreement(connection, Agreement("default", *parties))
+        await add_agreement(connection, Agreement("default", *parties))
 
 
 class ExactlyOnce(Recorded):

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from adapters.stellar import rail as rails
-from adapters.stellar.rpc import ledgers, nodes
+from adapters.stellar.rpc import nodes, transaction_watcher
 from domain.settlement.payments import Payment
 from workflows import attempts as attempt_lives
 from workflows import batches as batch_lives
@@ -185,5 +185,7 @@ def play_temporal(patch: Any) -> None:
     patch.setattr(batch_lives, "asyncio", SimpleNamespace(gather=_in_turn))
     patch.setattr(batch_lives, "_get_handle", Address)
     patch.setattr(rails, "asyncio", SimpleNamespace(wait_for=_soon))
-    patch.setattr(ledgers, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": _yield}))
+    patch.setattr(
+        transaction_watcher, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": _yield})
+    )
     patch.setattr(nodes, "time", SimpleNamespace(monotonic=lambda: 0.0))

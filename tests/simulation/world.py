@@ -108,7 +108,7 @@ class SimulatedWorld:
             [AccountEntry(owner, 1_000 * XLM, first_sequence) for owner in owners], []
         )
         async with self.database.transaction() as connection:
-            await attempts.keep_channels(connection, dict.fromkeys(owners, first_sequence))
+            await attempts.save_channels(connection, dict.fromkeys(owners, first_sequence))
             # In the same order as in any other schedule.
             for turn, owner in enumerate(owners):
                 await connection.execute(

@@ -106,7 +106,7 @@ async def plant(
     imagined = await payment_owed(database, "IMAGINED")
     unknown = await payment_owed(database, "UNKNOWN")
     numbers = await numbers_of(database)
-    ledger = await planter.rail.latest_ledger()
+    ledger = await planter.rail.get_latest_ledger()
     await confirmed(database, imagined, UNKNOWN_HASH, ledger)
     await planter.send(unknown.number, unknown.amount_stroops)
     await tamper(

@@ -19,7 +19,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from adapters.postgres.database import Database
-from adapters.postgres.sla.policies import settle_agreement
+from adapters.postgres.sla.policies import add_agreement
 from devstack.environment.postgres import Postgres
 from devstack.environment.stack import Stack, StackOptions
 from devstack.processes.ports import free
@@ -119,7 +119,7 @@ async def scratch(server_url: str) -> AsyncIterator[Database]:
         database = Database(url, connections_max=12)
         try:
             async with database.transaction() as connection:
-                await settle_agreement(
+                await add_agreement(
                     connection, Agreement("default", "GBOND", "GPOOL", "GPROVIDER", "GBENEFICIARY")
                 )
             yield database

@@ -15,7 +15,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.tables import networks as table
 from adapters.stellar.accounts.channels import ChannelAccounts
 from adapters.stellar.rail import Rail
-from adapters.stellar.signing.keys import channel_keypairs
+from adapters.stellar.signing.keys import derive_channel_keypairs
 from devstack.environment.stack import Stack
 from domain.settlement.payments import Treasury
 from stellar_sandbox.client import StellarSandbox
@@ -26,7 +26,7 @@ from tests.worker.test_settlement import environment, refusal
 from worker import chain_monitor
 from worker.chain_monitor import ChainMonitor
 
-SIX = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 6)}
+SIX = {pair.public_key: pair for pair in derive_channel_keypairs(MASTER.secret, 6)}
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def survey_of(
 
 async def troubles(database: Database) -> str:
     async with database.autocommit() as connection:
-        return "; ".join(await networks.troubles(connection))
+        return "; ".join(await networks.list_troubles(connection))
 
 
 async def test_all_is_well_and_the_book_knows_the_network(
@@ -59,7 +59,7 @@ async def test_all_is_well_and_the_book_knows_the_network(
     sequences = await survey_of(box, database).begin()
     assert set(sequences) == set(CHANNELS)
     async with database.autocommit() as connection:
-        known = await networks.known(connection, box.network.passphrase)
+        known = await networks.get_state(connection, box.network.passphrase)
     assert known is not None
     assert known.ledger == box.network.ledger.last_closed.sequence
     assert "ALARM" not in caplog.text
@@ -160,11 +160,11 @@ async def test_a_network_that_was_reset_stops_the_worker(
 
     async def known() -> bool:
         async with database.autocommit() as connection:
-            return await networks.known(connection, passphrase) is not None
+            return await networks.get_state(connection, passphrase) is not None
 
     await eventually(known, "the running worker has told the book of its network")
     async with database.autocommit() as connection:
-        before = await networks.known(connection, passphrase)
+        before = await networks.get_state(connection, passphrase)
         assert before is not None
         # As if the book had been settled on a longer chain that ended years ago.
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)

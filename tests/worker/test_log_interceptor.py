@@ -7,7 +7,7 @@ import pytest
 from temporalio.api.common.v1 import Payload
 
 from adapters import logs
-from adapters.temporal import LOG_HEADER, read_log_header, with_log_header
+from adapters.temporal import LOG_HEADER, add_log_header, read_log_header
 from domain.requests import Request
 from domain.settlement.attempts import Attempt
 from domain.settlement.payments import BlockPaymentInput, Payment, Treasury
@@ -53,11 +53,11 @@ def test_the_input_of_an_activity_says_what_it_is_about(
 
 
 def test_what_a_request_begins_bears_its_id_and_its_subject() -> None:
-    with logs.context(correlation_id="corr-1", activity="never handed on"):
-        sent = with_log_header({}, "outage/OUT-1")
+    with logs.replace_context(correlation_id="corr-1", activity="never handed on"):
+        sent = add_log_header({}, "outage/OUT-1")
     assert read_log_header(sent) == {"correlation_id": "corr-1", "outage_id": "OUT-1"}
     # What nobody asked for has nobody's id.
-    assert with_log_header({}, "outage/OUT-1") == {}
+    assert add_log_header({}, "outage/OUT-1") == {}
 
 
 @pytest.mark.parametrize("data", [b"", b"not json", b"[1]", b"null", b'"text"'])
@@ -76,4 +76,4 @@ def test_a_header_that_is_not_ours_says_nothing(data: bytes) -> None:
     ],
 )
 def test_a_workflows_id_names_its_subject(workflow_id: str, known: dict[str, str]) -> None:
-    assert logs.subjects_of_workflow(workflow_id) == known
+    assert logs.parse_workflow_id(workflow_id) == known

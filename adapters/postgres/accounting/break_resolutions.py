@@ -31,7 +31,7 @@ async def get(connection: AsyncConnection, break_id: str) -> BreakResolutionReco
     return BreakResolutionRecord(said, row["amount_stroops"], row["entry_id"])
 
 
-async def keep(connection: AsyncConnection, resolution: BreakResolution, entry: Entry) -> None:
+async def save(connection: AsyncConnection, resolution: BreakResolution, entry: Entry) -> None:
     """Write it down beside the entry that was booked; the caller holds the break's lock."""
     await connection.execute(
         insert(break_resolutions).values(

@@ -29,18 +29,18 @@ _COLUMNS = (
 _TOGETHER = 1000
 
 
-async def keep(connection: AsyncConnection, found: Sequence[Break], at: datetime) -> list[Break]:
+async def save(connection: AsyncConnection, found: Sequence[Break], at: datetime) -> list[Break]:
     """Write down what was found; return those never found before."""
     # Always in the same order, so that two runs at once wait for each other and never for ever.
     ordered = sorted({each.id: each for each in found}.items())
     return [
         each
         for start in range(0, len(ordered), _TOGETHER)
-        for each in await _keep(connection, ordered[start : start + _TOGETHER], at)
+        for each in await _save_chunk(connection, ordered[start : start + _TOGETHER], at)
     ]
 
 
-async def _keep(
+async def _save_chunk(
     connection: AsyncConnection, ordered: Sequence[tuple[str, Break]], at: datetime
 ) -> list[Break]:
     rows = [
@@ -62,7 +62,7 @@ async def _keep(
     return [each for id_, each in ordered if id_ in new]
 
 
-async def open_by_kind(connection: AsyncConnection) -> dict[str, int]:
+async def count_open_by_kind(connection: AsyncConnection) -> dict[str, int]:
     """Count what is open; every kind is named."""
     rows = await connection.execute(
         select(breaks.c.kind, func.count().label("open"))
@@ -86,7 +86,7 @@ async def get(connection: AsyncConnection, break_id: str, *, lock: bool = False)
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"break {break_id!r} does not exist")
-    return _record(row)
+    return _to_record(row)
 
 
 async def find_same_difference(connection: AsyncConnection, found: Break) -> str | None:
@@ -101,7 +101,7 @@ async def find_same_difference(connection: AsyncConnection, found: Break) -> str
     return other
 
 
-async def is_by_own_bytes(connection: AsyncConnection, found: Break) -> bool:
+async def is_own_transaction(connection: AsyncConnection, found: Break) -> bool:
     """Tell whether the transaction of a break is one that the engine signed."""
     named = or_(
         envelopes.c.hash == found.transaction_hash, envelopes.c.inner_hash == found.transaction_hash
@@ -143,10 +143,10 @@ async def get_sides(connection: AsyncConnection, found: Break) -> tuple[list[Mov
     return booked, Moved(found.treasury, sent.to_address, sent.amount_stroops)
 
 
-def _record(row: RowMapping) -> BreakRecord:
+def _to_record(row: RowMapping) -> BreakRecord:
     return BreakRecord(
         row["id"],
-        _break(row),
+        _to_break(row),
         row["found_at"],
         row["last_seen_at"],
         BreakStatus(row["status"]),
@@ -159,7 +159,7 @@ def _record(row: RowMapping) -> BreakRecord:
     )
 
 
-def _break(row: RowMapping) -> Break:
+def _to_break(row: RowMapping) -> Break:
     return Break(
         BreakKind(row["kind"]),
         row["subject"],
@@ -174,7 +174,7 @@ def _break(row: RowMapping) -> Break:
     )
 
 
-async def page(
+async def list_page(
     connection: AsyncConnection,
     *,
     kind: str | None,
@@ -202,7 +202,7 @@ async def page(
         .limit(limit)
     )
     total = await connection.execute(select(func.count()).select_from(breaks).where(*wanted))
-    return [_record(row) for row in rows.mappings()], total.scalar_one()
+    return [_to_record(row) for row in rows.mappings()], total.scalar_one()
 
 
 async def assign(connection: AsyncConnection, break_id: str, owner: str) -> None:

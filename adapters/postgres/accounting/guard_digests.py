@@ -5,7 +5,7 @@ Written by `make baseline` from migrations/sql; change those files and not this 
 """
 
 # The migration that made them.
-REVISION = "0001_cda4693d8071"
+REVISION = "0001_6658f886083d"
 
 # On what table, under what name, by what function; when, as pg_trigger.tgtype says it (1 for each row,
 # 2 before, 4 insert, 8 delete, 16 update, 32 truncate); whether it looks when all is written; whether

@@ -32,7 +32,7 @@ async def find_obstacle(connection: AsyncConnection, now: datetime) -> str | Non
     return None
 
 
-async def keep_violations(
+async def save_violations(
     connection: AsyncConnection,
     found: Mapping[str, Violation],
     complete_kinds: set[tuple[Invariant, bool]],
@@ -45,7 +45,7 @@ async def keep_violations(
     unresolved = select(violations.c.id).where(violations.c.resolved_at.is_(None))
     known = set((await connection.execute(unresolved)).scalars())
     new = [each for id_, each in found.items() if id_ not in known]
-    await _write(connection, list(found.values()), at)
+    await _upsert(connection, list(found.values()), at)
     await connection.execute(
         update(violations)
         .where(
@@ -58,7 +58,7 @@ async def keep_violations(
     return new
 
 
-async def _write(connection: AsyncConnection, found: Sequence[Violation], at: datetime) -> None:
+async def _upsert(connection: AsyncConnection, found: Sequence[Violation], at: datetime) -> None:
     if not found:
         return
     seen = insert(violations)
@@ -91,7 +91,7 @@ async def _write(connection: AsyncConnection, found: Sequence[Violation], at: da
     )
 
 
-async def keep(
+async def save(
     connection: AsyncConnection, at: datetime, took: timedelta, broken: int, overdue: int
 ) -> None:
     """Write down that the book was inspected, and what it came to."""
@@ -124,7 +124,7 @@ async def count_unresolved(connection: AsyncConnection) -> dict[str, int]:
     return {str(each): 0 for each in Invariant} | {row.invariant: row.found for row in rows}
 
 
-async def page(
+async def list_page(
     connection: AsyncConnection,
     *,
     invariant: str | None,

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.accounting import guards
-from adapters.postgres.database import make_room
+from adapters.postgres.database import allow_long_reads
 from domain.accounting.integrity_checks import NAMED_MAX, Violation
 from domain.accounting.invariants import Invariant
 
@@ -281,7 +281,7 @@ async def check(
     What has been pending or reserved for longer than `overdue` is told beside what is broken. Of each
     rule as many as `named_max` are named.
     """
-    await make_room(connection)
+    await allow_long_reads(connection)
     violations = list[Violation]()
     for family, asks_overdue in _FAMILIES:
         asked: dict[str, object] = {"named_max": named_max} | (

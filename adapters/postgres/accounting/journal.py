@@ -154,7 +154,7 @@ async def post_entries(connection: AsyncConnection, booked: Sequence[Entry]) -> 
     return moved.rowcount > 0
 
 
-async def balances(connection: AsyncConnection) -> list[RowMapping]:
+async def list_balances(connection: AsyncConnection) -> list[RowMapping]:
     """Return every account with its balance in stroops; a debit balance is positive."""
     total = func.sum(rows_of_balances.c.amount_stroops)
     rows = await connection.execute(
@@ -165,7 +165,7 @@ async def balances(connection: AsyncConnection) -> list[RowMapping]:
     return list(rows.mappings())
 
 
-async def of_payment(connection: AsyncConnection, payment_id: str) -> list[RowMapping]:
+async def list_by_payment(connection: AsyncConnection, payment_id: str) -> list[RowMapping]:
     rows = await connection.execute(
         select(
             entries.c.id.label("entry_id"),

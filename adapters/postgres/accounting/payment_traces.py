@@ -119,14 +119,17 @@ async def load_trace(connection: AsyncConnection, payment_id: str) -> PaymentTra
     tried = (await connection.execute(_TRIES, {"id": payment_id})).mappings().all()
     postings = [
         {("at" if name == "booked_at" else name): value for name, value in row.items()}
-        for row in await journal.of_payment(connection, payment_id)
+        for row in await journal.list_by_payment(connection, payment_id)
     ]
     return PaymentTrace(
-        TracedPayment(**owed), _steps(leaves, payment_id), _tries(tried), add_running_sums(postings)
+        TracedPayment(**owed),
+        _to_events(leaves, payment_id),
+        _to_attempts(tried),
+        add_running_sums(postings),
     )
 
 
-def _steps(leaves: list[dict[str, Any]], payment_id: str) -> list[TraceEvent]:
+def _to_events(leaves: list[dict[str, Any]], payment_id: str) -> list[TraceEvent]:
     return [
         TraceEvent(
             datetime.fromisoformat(leaf["at"]), leaf["action"], leaf["actor"], leaf["evidence"]
@@ -137,16 +140,16 @@ def _steps(leaves: list[dict[str, Any]], payment_id: str) -> list[TraceEvent]:
     ]
 
 
-def _tries(rows: Sequence[RowMapping]) -> list[TracedAttempt]:
+def _to_attempts(rows: Sequence[RowMapping]) -> list[TracedAttempt]:
     tries = []
     for _, of_one in groupby(rows, key=lambda row: (row["lead_payment_id"], row["n"])):
         lines = list(of_one)
         payload = {name: lines[0][name] for name in _OF_TRY}
-        tries.append(TracedAttempt(**payload, envelopes=_envelopes(lines)))
+        tries.append(TracedAttempt(**payload, envelopes=_to_envelopes(lines)))
     return tries
 
 
-def _envelopes(rows: Sequence[RowMapping]) -> list[TracedEnvelope]:
+def _to_envelopes(rows: Sequence[RowMapping]) -> list[TracedEnvelope]:
     signed = []
     for hash_, of_one in groupby(rows, key=lambda row: row["hash"]):
         if hash_ is None:

@@ -37,19 +37,19 @@ from domain.settlement.payments import Treasury
 RUNS_KEPT = timedelta(days=7)
 
 
-async def cursor(connection: AsyncConnection) -> RowMapping | None:
+async def get_cursor(connection: AsyncConnection) -> RowMapping | None:
     """Return how far the chain was read, and of which network; None before all."""
     return (await connection.execute(select(chain_cursor))).mappings().one_or_none()
 
 
-async def first_booked_ledger(connection: AsyncConnection) -> int | None:
+async def get_first_booked_ledger(connection: AsyncConnection) -> int | None:
     """Return the ledger of the oldest payment in the journal."""
     rows = await connection.execute(select(func.min(payments.c.ledger)))
     first: int | None = rows.scalar_one()
     return first
 
 
-async def _keep_gap(connection: AsyncConnection, gap: Gap) -> None:
+async def _save_gap(connection: AsyncConnection, gap: Gap) -> None:
     """Another reader, or an earlier run, may have found it when it was shorter."""
     statement = upsert(chain_gaps).values(first_ledger=gap.first, last_ledger=gap.last)
     longer = func.greatest(chain_gaps.c.last_ledger, statement.excluded.last_ledger)
@@ -60,12 +60,14 @@ async def _keep_gap(connection: AsyncConnection, gap: Gap) -> None:
     )
 
 
-async def gaps(connection: AsyncConnection) -> list[Gap]:
+async def list_gaps(connection: AsyncConnection) -> list[Gap]:
     rows = await connection.execute(select(chain_gaps).order_by(chain_gaps.c.first_ledger))
     return [Gap(row.first_ledger, row.last_ledger) for row in rows]
 
 
-async def keep(connection: AsyncConnection, passphrase: str, begin: Start, page: ChainPage) -> None:
+async def save_page(
+    connection: AsyncConnection, passphrase: str, begin: Start, page: ChainPage
+) -> None:
     """
     Keep what a page told, how far it goes, and what was lost before it, together: a gap ends where
     reading did go on, and until then a node that remembers more may come back.
@@ -81,7 +83,7 @@ async def keep(connection: AsyncConnection, passphrase: str, begin: Start, page:
     if page.ledger < begin.ledger:
         return  # the first ledger itself is not complete yet
     if begin.gap is not None:
-        await _keep_gap(connection, begin.gap)
+        await _save_gap(connection, begin.gap)
     statement = upsert(chain_cursor).values(
         one=True,
         first_ledger=begin.ledger,
@@ -102,7 +104,7 @@ async def keep(connection: AsyncConnection, passphrase: str, begin: Start, page:
     )
 
 
-async def transfer_of(connection: AsyncConnection, hashes: Sequence[str]) -> Seen | None:
+async def find_transfer(connection: AsyncConnection, hashes: Sequence[str]) -> Seen | None:
     """Return what was seen of a transfer by one of these transactions."""
     found = await connection.execute(
         select(
@@ -181,21 +183,21 @@ SUSPECTS = text(
 )
 
 
-async def suspects(
+async def list_suspects(
     connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
 ) -> list[Suspect]:
     """Join journal and chain both ways; return every place where they are not plainly the same."""
-    rows = await connection.execute(SUSPECTS, _scope(reading, treasuries))
+    rows = await connection.execute(SUSPECTS, _make_scope(reading, treasuries))
     return [
         Suspect(
-            None if row["journal_number"] is None else _journal_side(row),
-            None if row["position"] is None else _chain_side(row, treasuries),
+            None if row["journal_number"] is None else _to_journal_side(row),
+            None if row["position"] is None else _to_chain_side(row, treasuries),
         )
         for row in rows.mappings()
     ]
 
 
-def _scope(reading: RowMapping, treasuries: Mapping[str, Treasury]) -> dict[str, Any]:
+def _make_scope(reading: RowMapping, treasuries: Mapping[str, Treasury]) -> dict[str, Any]:
     return {
         "first_ledger": reading["first_ledger"],
         "ledger": reading["ledger"],
@@ -204,7 +206,7 @@ def _scope(reading: RowMapping, treasuries: Mapping[str, Treasury]) -> dict[str,
     }
 
 
-async def treasuries(connection: AsyncConnection) -> dict[str, Treasury]:
+async def get_treasuries(connection: AsyncConnection) -> dict[str, Treasury]:
     """Return who has paid by any agreement: the journal has what earlier ones paid for ever."""
     rows = await connection.execute(select(agreements.c.bond, agreements.c.pool))
     return {
@@ -214,7 +216,7 @@ async def treasuries(connection: AsyncConnection) -> dict[str, Treasury]:
     }
 
 
-def _journal_side(row: RowMapping) -> JournalSide:
+def _to_journal_side(row: RowMapping) -> JournalSide:
     return JournalSide(
         int(row["journal_number"]),
         row["journal_hash"],
@@ -227,7 +229,7 @@ def _journal_side(row: RowMapping) -> JournalSide:
     )
 
 
-def _chain_side(row: RowMapping, treasuries: Mapping[str, Treasury]) -> ChainSide:
+def _to_chain_side(row: RowMapping, treasuries: Mapping[str, Treasury]) -> ChainSide:
     transfer = ChainTransfer(
         row["position"],
         row["kind"],
@@ -253,7 +255,7 @@ _OUTFLOWS = text(
 )
 
 
-async def outflows(
+async def sum_outflows(
     connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
 ) -> tuple[int, int]:
     """Count and sum every transfer out of a treasury, up to the ledger read in full."""
@@ -262,7 +264,7 @@ async def outflows(
     return row.transfers, int(row.stroops)
 
 
-async def keep_run(
+async def save_run(
     connection: AsyncConnection, at: datetime, reading: RowMapping, found: Comparison
 ) -> None:
     """Write down that a comparison was made, up to where, and what it came to."""
@@ -282,13 +284,13 @@ async def keep_run(
     )
 
 
-async def last_run(connection: AsyncConnection) -> RowMapping | None:
+async def get_last_run(connection: AsyncConnection) -> RowMapping | None:
     runs = reconciliation_runs
     rows = await connection.execute(select(runs).order_by(runs.c.id.desc()).limit(1))
     return rows.mappings().one_or_none()
 
 
-async def transfers(connection: AsyncConnection, *, after: str = "") -> Sequence[RowMapping]:
+async def list_transfers(connection: AsyncConnection, *, after: str = "") -> Sequence[RowMapping]:
     """Return what was read of the chain, in the chain's own order."""
     rows = await connection.execute(
         select(chain_transfers)

@@ -1,8 +1,8 @@
 """
-What an admission reads and writes: the case of one payment, and the sums of one day.
+Admissions in the database: what decides on one payment, and the sums spent on one day.
 
-Locks are taken in one order by all: the payment, the rows of the day it counts for, payer before
-payee, and then those of an earlier day.
+Every transaction takes its locks in the same order: the payment, then the rows of the day it counts
+for, payer before payee, and then those of an earlier day.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ from domain.settlement.approvals import digest
 from domain.settlement.payments import Payment, PaymentStatus
 
 _LOCK = text("SELECT status FROM payments WHERE id = :payment FOR NO KEY UPDATE")
-# A statement of its own, so that it sees what was committed while the lock was waited for.
+# A statement of its own, so that it sees what was committed while this transaction waited for the lock.
 _CASE = text(
     """
-    SELECT (SELECT reason FROM circuit_breakers WHERE name = 'settlement' AND is_open) AS breaker,
+    SELECT (SELECT reason FROM circuit_breakers WHERE name = 'settlement' AND is_open) AS circuit_breaker,
            (SELECT count(DISTINCT approver) FROM approvals
             WHERE payment_id = :payment AND digest = :digest AND voided_at IS NULL) AS approvers,
            a.day, a.to_address
@@ -63,7 +63,7 @@ _AUTHORISE = text(
 
 
 async def lock(connection: AsyncConnection, payment: Payment) -> AdmissionCase:
-    """Return what speaks for and against a payment; nobody else admits or signs it meanwhile."""
+    """Lock a payment and return what decides its admission; nobody else admits or signs it meanwhile."""
     asked = {"payment": payment.id, "digest": digest(payment)}
     status = await connection.scalar(_LOCK, asked)
     if status is None:
@@ -74,7 +74,7 @@ async def lock(connection: AsyncConnection, payment: Payment) -> AdmissionCase:
 
 
 async def lock_day(connection: AsyncConnection, payment: Payment, day: date) -> Spent:
-    """Return what is spent of a day; nobody else is counted for it until the transaction ends."""
+    """Lock the sums of a day and return them, in stroops; nobody else changes them until the commit."""
     payer, payee = payment.from_address, payment.to_address
     await connection.execute(_OPEN_DAY, {"day": day, "payer": payer, "payee": payee})
     from_payer = await connection.scalar(_SPENT, {"day": day, "side": "payer", "account": payer})
@@ -83,13 +83,13 @@ async def lock_day(connection: AsyncConnection, payment: Payment, day: date) -> 
 
 
 async def charge(connection: AsyncConnection, moved: Sequence[Charge]) -> None:
-    """Move the sums; the caller holds the locks of the day."""
+    """Change the sums of a day by these charges; the caller has locked them."""
     for each in moved:
         await connection.execute(_CHARGE, asdict(each))
 
 
 async def authorise(connection: AsyncConnection, payment: Payment, day: date) -> None:
-    """Remember for which day and payee a payment counts, and what of it was approved."""
+    """Record for which day and payee a payment counts, and the digest that was approved."""
     await connection.execute(
         _AUTHORISE,
         {

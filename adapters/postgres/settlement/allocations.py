@@ -1,4 +1,4 @@
-"""Who is in an attempt: read, left out before anything is signed, blamed, confirmed."""
+"""The members of an attempt: read, removed before anything is signed, marked at fault, confirmed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.settlement.attempts import Reservation
-from adapters.postgres.settlement.payments import payment_of
+from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import allocations, attempts, payments
 from adapters.postgres.transitions import PAYMENTS
 from domain.reasons import Reason, ReasonCode
@@ -37,7 +37,7 @@ async def get_outage_ids(connection: AsyncConnection, batch: Batch) -> dict[str,
 
 
 async def list_removed(connection: AsyncConnection, batch: Batch) -> list[RemovedPayment]:
-    """Return who was taken out of a batch, and why."""
+    """Return the payments that were removed from a batch, and why."""
     rows = await connection.execute(
         select(allocations.c.payment_id, allocations.c.reason_code, allocations.c.reason)
         .where(
@@ -54,7 +54,7 @@ async def list_removed(connection: AsyncConnection, batch: Batch) -> list[Remove
 
 
 async def list_withdrawn(connection: AsyncConnection, batch: Batch) -> list[str]:
-    """Return who was taken out of a batch though nothing is wrong with its payee."""
+    """Return the payments that were removed from a batch though nothing is wrong with their payee."""
     rows = await connection.execute(
         select(allocations.c.payment_id)
         .join(
@@ -77,7 +77,7 @@ async def list_withdrawn(connection: AsyncConnection, batch: Batch) -> list[str]
 _MEMBERS = (
     select(
         allocations.c.number.label("transfer"),
-        allocations.c.amount_stroops.label("share"),
+        allocations.c.amount_stroops.label("allocated_stroops"),
         payments,
     )
     .join(payments, payments.c.id == allocations.c.payment_id)
@@ -88,7 +88,7 @@ _MEMBERS = (
 async def get_members(
     connection: AsyncConnection, batch: Batch
 ) -> tuple[dict[str, Payment], list[Transfer]]:
-    """Return the payments of a batch by id, and the transfers they make, in order of number."""
+    """Return the payments of a batch by id, and their transfers in the order of their numbers."""
     found = await connection.execute(
         _MEMBERS.where(
             allocations.c.lead_payment_id == batch.lead_payment_id,
@@ -97,27 +97,27 @@ async def get_members(
         )
     )
     rows = found.mappings().all()
-    members = {row["number"]: payment_of(row) for row in rows}
-    together: dict[int, list[RowMapping]] = {}
+    members = {row["number"]: to_payment(row) for row in rows}
+    by_transfer: dict[int, list[RowMapping]] = {}
     for row in rows:
-        together.setdefault(row["transfer"], []).append(row)
+        by_transfer.setdefault(row["transfer"], []).append(row)
     return {payment.id: payment for payment in members.values()}, [
-        _transfer(members[number], rows) for number, rows in sorted(together.items())
+        _to_transfer(members[number], rows) for number, rows in sorted(by_transfer.items())
     ]
 
 
-def _transfer(first: Payment, rows: Sequence[RowMapping]) -> Transfer:
+def _to_transfer(first: Payment, rows: Sequence[RowMapping]) -> Transfer:
     return Transfer(
         first.number,
         first.payer,
         first.from_address,
         first.to_address,
-        sum(row["share"] for row in rows),
-        tuple(Allocation(row["id"], row["share"]) for row in rows),
+        sum(row["allocated_stroops"] for row in rows),
+        tuple(Allocation(row["id"], row["allocated_stroops"]) for row in rows),
     )
 
 
-_LEAVE = text(
+_REMOVE = text(
     """
     WITH attempt AS (
         UPDATE attempts SET members = members - cardinality(CAST(:payment_ids AS text[]))
@@ -136,47 +136,47 @@ _LEAVE = text(
 
 
 async def remove_members(
-    connection: AsyncConnection, reserved: Reservation, left_out: Mapping[str, Reason | None]
+    connection: AsyncConnection, reserved: Reservation, removed: Mapping[str, Reason | None]
 ) -> bool:
     """
-    Take payments, each with its reason if it has one, out of a batch before anything is signed.
+    Remove payments, each with its reason if it has one, from a batch before anything is signed.
 
-    False when bytes were stored meanwhile, or somebody else left: nobody was taken out.
+    False when bytes were stored meanwhile, or the members have changed: no payment was removed.
     """
     result = await connection.execute(
-        _LEAVE,
+        _REMOVE,
         {
             "lead_payment_id": reserved.payment_id,
             "n": reserved.n,
             "members": reserved.members,
-            "payment_ids": list(left_out),
-            "codes": [why and why.code for why in left_out.values()],
-            "reasons": [why and why.sentence for why in left_out.values()],
+            "payment_ids": list(removed),
+            "codes": [reason and reason.code for reason in removed.values()],
+            "reasons": [reason and reason.sentence for reason in removed.values()],
         },
     )
-    return result.rowcount == len(left_out)
+    return result.rowcount == len(removed)
 
 
-async def blame(
+async def record_faults(
     connection: AsyncConnection, batch: Batch, removed: Sequence[RemovedPayment]
 ) -> None:
     """Record which payments of a failed batch were at fault, and why."""
     await connection.execute(
         text(
             """
-            UPDATE allocations SET reason_code = blamed.code, reason = blamed.reason
+            UPDATE allocations SET reason_code = fault.code, reason = fault.reason
             FROM unnest(
                 CAST(:payment_ids AS text[]), CAST(:codes AS text[]), CAST(:reasons AS text[])
-            ) AS blamed (payment_id, code, reason)
-            WHERE lead_payment_id = :lead_payment_id AND n = :n AND allocations.payment_id = blamed.payment_id
+            ) AS fault (payment_id, code, reason)
+            WHERE lead_payment_id = :lead_payment_id AND n = :n AND allocations.payment_id = fault.payment_id
             """
         ),
         {
             "lead_payment_id": batch.lead_payment_id,
             "n": batch.n,
-            "payment_ids": [out.payment_id for out in removed],
-            "codes": [out.reason.code for out in removed],
-            "reasons": [out.reason.sentence for out in removed],
+            "payment_ids": [each.payment_id for each in removed],
+            "codes": [each.reason.code for each in removed],
+            "reasons": [each.reason.sentence for each in removed],
         },
     )
 
@@ -200,7 +200,7 @@ async def confirm(
     ledger: int,
     confirmed_at: datetime,
 ) -> None:
-    """Record for each payment of a batch the proof that its money moved."""
+    """Record the proof that the money moved, for each payment of a batch."""
     await connection.execute(
         _CONFIRM,
         {

@@ -1,4 +1,4 @@
-"""Approvals in the database: who approved which payment, exactly as it stood."""
+"""Approvals in the database: who approved which payment, by the digest of what it was then."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.settlement.payments import payment_of
+from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import (
     allocations,
     approvals,
@@ -28,11 +28,11 @@ from domain.settlement.approvals import (
 )
 from domain.settlement.payments import Payment, PaymentStatus
 
-# What a verdict follows from.
-PREPARING = ("outage.declared", "outage.amended", "outage.judged")
-STANDS = approvals.c.voided_at.is_(None)
-# Reserved to be signed, or signed. One that waits may hold a pair whose bytes are proven dead.
-TAKEN = exists().where(
+# The actions that a verdict follows from: their actors are its makers.
+MAKER_ACTIONS = ("outage.declared", "outage.amended", "outage.judged")
+NOT_VOIDED = approvals.c.voided_at.is_(None)
+# Reserved to be signed, or signed. One that waits may keep a pair whose bytes are proven expired.
+IN_ATTEMPT = exists().where(
     allocations.c.payment_id == payments.c.id,
     allocations.c.live,
     attempts.c.payment_id == allocations.c.lead_payment_id,
@@ -43,19 +43,19 @@ TAKEN = exists().where(
 
 
 async def lock(connection: AsyncConnection, payment_id: str) -> ApprovalContext:
-    """Return how a payment stands; until the transaction ends it is neither admitted nor approved."""
-    await _hold(connection, [payment_id])
+    """Lock a payment and return what decides its approval: nobody else admits or approves it meanwhile."""
+    await _lock(connection, [payment_id])
     rows = await connection.execute(
-        select(payments, TAKEN.label("taken")).where(payments.c.id == payment_id)
+        select(payments, IN_ATTEMPT.label("taken")).where(payments.c.id == payment_id)
     )
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"payment {payment_id!r} does not exist")
-    payment = payment_of(row)
+    payment = to_payment(row)
     makers = await find_makers(connection, [payment])
     given = await connection.execute(
         select(approvals.c.approver).where(
-            approvals.c.payment_id == payment_id, STANDS, approvals.c.digest == digest(payment)
+            approvals.c.payment_id == payment_id, NOT_VOIDED, approvals.c.digest == digest(payment)
         )
     )
     status = PaymentStatus(row["status"])
@@ -64,10 +64,12 @@ async def lock(connection: AsyncConnection, payment_id: str) -> ApprovalContext:
     )
 
 
-async def _hold(connection: AsyncConnection, payment_ids: Sequence[str]) -> None:
+async def _lock(connection: AsyncConnection, payment_ids: Sequence[str]) -> None:
     """
-    Lock payments, always in one order. A statement that waits for a lock still sees the channels as
-    they were taken before it waited: who wants to know that asks after this one.
+    Lock payments, always in the same order.
+
+    A statement that waits for a lock still sees attempts as they were before it waited, so the caller
+    reads those in a later statement.
     """
     await connection.execute(
         select(payments.c.id)
@@ -79,13 +81,14 @@ async def _hold(connection: AsyncConnection, payment_ids: Sequence[str]) -> None
 
 async def find_makers(connection: AsyncConnection, owed: Sequence[Payment]) -> dict[str, list[str]]:
     """
-    Return, for each outage, who prepared its payment: the actors of the audit entries of all that its
-    verdict follows from.
+    Return the makers of each payment by outage: the actors of the audit entries its verdict follows from.
+
+    Raises NotFound when the audit trail has no verdict of an outage.
     """
     subjects = {f"outage/{payment.outage_id}": payment.outage_id for payment in owed}
     rows = await connection.execute(
         select(audit_entries.c.subject, audit_entries.c.action, audit_entries.c.content)
-        .where(audit_entries.c.subject.in_(subjects), audit_entries.c.action.in_(PREPARING))
+        .where(audit_entries.c.subject.in_(subjects), audit_entries.c.action.in_(MAKER_ACTIONS))
         .order_by(audit_entries.c.sequence)
     )
     actors: dict[str, list[str]] = {outage_id: [] for outage_id in subjects.values()}
@@ -96,18 +99,20 @@ async def find_makers(connection: AsyncConnection, owed: Sequence[Payment]) -> d
         judged |= {outage_id} if row.action == "outage.judged" else set()
     for payment in owed:
         if payment.outage_id not in judged:
-            raise NotFound(f"the audit trail does not say who prepared payment {payment.id!r}")
+            raise NotFound(
+                f"the audit trail does not say who the makers of payment {payment.id!r} are"
+            )
     return actors
 
 
 async def add(connection: AsyncConnection, approval: Approval, at: datetime) -> None:
-    """Keep an approval; one this person gave for what the payment was before is void."""
+    """Add an approval; an earlier one by the same person, for what the payment was before, is voided."""
     await connection.execute(
         update(approvals)
         .where(
             approvals.c.payment_id == approval.payment_id,
             approvals.c.approver == approval.approver,
-            STANDS,
+            NOT_VOIDED,
         )
         .values(voided_at=at, voided_reason="the payment has changed")
     )
@@ -126,17 +131,17 @@ async def add(connection: AsyncConnection, approval: Approval, at: datetime) -> 
 async def withdraw(
     connection: AsyncConnection, payment_id: str, approver: str, at: datetime
 ) -> None:
-    """Take an approval back. One that waits for a batch is asked about once more before it is signed."""
+    """Withdraw an approval. Approvals of a payment in a batch are checked again before it is signed."""
     await connection.execute(
         update(approvals)
-        .where(approvals.c.payment_id == payment_id, approvals.c.approver == approver, STANDS)
+        .where(approvals.c.payment_id == payment_id, approvals.c.approver == approver, NOT_VOIDED)
         .values(voided_at=at, voided_reason="withdrawn")
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Voided:
-    """A payment whose approvals were voided, and whose they were."""
+class VoidedApprovals:
+    """A payment whose approvals were voided, with their approvers."""
 
     payment_id: str
     outage_id: str
@@ -146,42 +151,43 @@ class Voided:
 
 async def void(
     connection: AsyncConnection, payment_ids: Sequence[str], reason: str, at: datetime
-) -> list[Voided]:
+) -> list[VoidedApprovals]:
     """
-    Void what was approved of these payments, because they are to be made differently now; those
-    already signed are left as they are. Return the payments that must be approved anew.
+    Void the approvals of these payments, because what they pay or whom has changed.
+
+    Payments that are already signed do not change. Return the payments that need approval again.
     """
-    await _hold(connection, payment_ids)
+    await _lock(connection, payment_ids)
     unsigned = await connection.execute(
         select(payments.c.id, payments.c.outage_id, payments.c.correlation_id)
-        .where(payments.c.id.in_(payment_ids), payments.c.status.in_(UNSIGNED), ~TAKEN)
+        .where(payments.c.id.in_(payment_ids), payments.c.status.in_(UNSIGNED), ~IN_ATTEMPT)
         .order_by(payments.c.id)
     )
     voided = []
     for row in unsigned.all():
         gone = await connection.execute(
             update(approvals)
-            .where(approvals.c.payment_id == row.id, STANDS)
+            .where(approvals.c.payment_id == row.id, NOT_VOIDED)
             .values(voided_at=at, voided_reason=reason)
             .returning(approvals.c.approver)
         )
         approvers = tuple(sorted(gone.scalars()))
         if approvers:
-            voided.append(Voided(row.id, row.outage_id, row.correlation_id, approvers))
+            voided.append(VoidedApprovals(row.id, row.outage_id, row.correlation_id, approvers))
     return voided
 
 
-async def admitted_at(connection: AsyncConnection, payment_id: str) -> datetime | None:
-    """Return when a payment was last let go to be signed, if ever."""
+async def get_admitted_at(connection: AsyncConnection, payment_id: str) -> datetime | None:
+    """Return when a payment was last admitted to be signed; None if it never was."""
     return await connection.scalar(
         select(authorisations.c.admitted_at).where(authorisations.c.payment_id == payment_id)
     )
 
 
-async def of_payments(
+async def list_by_payment(
     connection: AsyncConnection, payment_ids: Sequence[str]
 ) -> dict[str, list[RowMapping]]:
-    """Return all approvals of each payment, void ones too, oldest first."""
+    """Return all approvals of each payment, voided ones included, oldest first."""
     rows = await connection.execute(
         select(approvals).where(approvals.c.payment_id.in_(payment_ids)).order_by(approvals.c.id)
     )
@@ -191,7 +197,7 @@ async def of_payments(
     return found
 
 
-async def waiting(
+async def list_waiting(
     connection: AsyncConnection, approval_above: int | None, offset: int, limit: int
 ) -> tuple[list[RowMapping], int]:
     """Return a page of the payments that wait for approval, oldest first, and how many there are."""
@@ -199,7 +205,7 @@ async def waiting(
         return [], 0
     given = (
         select(func.count())
-        .where(approvals.c.payment_id == payments.c.id, STANDS)
+        .where(approvals.c.payment_id == payments.c.id, NOT_VOIDED)
         .correlate(payments)
         .scalar_subquery()
     )

@@ -1,9 +1,9 @@
 """
-Channels and attempts: the memory that makes a payment happen at most once.
+Channels and attempts in the database: the records that make a payment happen at most once.
 
-Database constraints back the protocol: a (channel, sequence) belongs to one attempt, those aside
-that a person released because their bytes can never land; a payment rides in at most one attempt
-that did not fail, a channel serves at most one attempt.
+Database constraints enforce the protocol: a (channel, sequence) belongs to one attempt, except where
+a person released an attempt whose bytes can never enter a ledger; a payment is a member of at most
+one attempt that did not fail; a channel serves at most one attempt.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ from domain.settlement.payments import PaymentStatus
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """
-    A payment's hold on a (channel, sequence), with the newest bytes signed for it, if any.
+    The (channel, sequence) that a payment has reserved, with the newest bytes signed for it, if any.
 
-    A payment that succeeded holds its pair for ever: nothing may be signed for it again. In a
-    batch, `payment_id` is the payment that leads it.
+    A payment that succeeded keeps its pair for ever: nothing may be signed for it again. In a
+    batch, `payment_id` is the lead payment.
     """
 
     payment_id: str
@@ -43,11 +43,11 @@ class Reservation:
     members: int = 1
 
 
-async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) -> None:
+async def save_channels(connection: AsyncConnection, sequences: dict[str, int]) -> None:
     """
-    Know these channel accounts, and how far the network has consumed each one's sequence.
+    Save these channel accounts, each with the last sequence that the network has consumed.
 
-    A channel in use is left alone: its attempt, not this reading, will tell how it ends.
+    A channel in use is not changed: the end of its attempt sets its sequence.
     """
     for address, sequence in sequences.items():
         statement = insert(channels).values(address=address, sequence=sequence)
@@ -64,9 +64,9 @@ async def keep_channels(connection: AsyncConnection, sequences: dict[str, int]) 
 _ATTEMPT = """
     SELECT a.payment_id, a.n, a.channel, a.sequence, a.status, a.batched, a.members,
            e.hash, e.xdr, e.fee_stroops, e.max_ledger, e.inner_hash,
-           e.noop_reason, e.voids_code
+           e.noop_reason, e.noop_reason_code
     FROM {found} LEFT JOIN LATERAL (
-        SELECT hash, xdr, fee_stroops, max_ledger, inner_hash, noop_reason, voids_code
+        SELECT hash, xdr, fee_stroops, max_ledger, inner_hash, noop_reason, noop_reason_code
         FROM envelopes
         WHERE payment_id = a.payment_id AND n = a.n
         ORDER BY max_ledger DESC, fee_stroops DESC LIMIT 1
@@ -83,7 +83,7 @@ _RESERVED = text(
     _ATTEMPT.format(found="attempts a", wanted="a.payment_id = :lead_payment_id AND a.n = :n")
 )
 
-# Taking the channel and opening the attempt is one statement, so that nothing can part them.
+# One statement takes the channel and opens the attempt, so that neither happens without the other.
 _RESERVE = text(
     """
     WITH free AS (
@@ -115,8 +115,9 @@ async def reserve(
     connection: AsyncConnection, payment_id: str, ours: Sequence[str]
 ) -> Reservation | None:
     """
-    Give a payment its (channel, sequence), the one it already holds if it holds one; None when
-    every channel of ours, those whose keys we hold, serves another.
+    Reserve a (channel, sequence) for a payment, or return the one that it has reserved already.
+
+    `ours` are the channels whose keys this worker has; None when each of them serves another payment.
     """
     found = await get_reservation(connection, payment_id)
     if found is not None:
@@ -129,7 +130,7 @@ async def reserve(
     return Reservation(payment_id, row.n, row.channel, row.sequence, None)
 
 
-_LINE = text(
+_QUEUE_POSITION = text(
     """
     SELECT (SELECT count(*) FROM payments p
             WHERE p.status = 'pending' AND p.number < :number AND NOT EXISTS (
@@ -144,24 +145,26 @@ _LINE = text(
 async def get_queue_position(
     connection: AsyncConnection, number: int, ours: Sequence[str]
 ) -> QueuePosition:
-    """Return where a payment that has no channel stands, by its number."""
-    row = (await connection.execute(_LINE, {"number": number, "ours": ours})).one()
+    """Return how many payments wait before one without a channel, and how many channels there are."""
+    row = (await connection.execute(_QUEUE_POSITION, {"number": number, "ours": ours})).one()
     return QueuePosition(row.ahead, row.channels)
 
 
 async def get_reservation(connection: AsyncConnection, payment_id: str) -> Reservation | None:
-    """Return the attempt a payment rides in, its own or a batch, unless that has failed."""
-    return await _one(connection, _RESERVATION, {"payment_id": payment_id})
+    """Return the attempt that a payment is a member of, alone or in a batch, unless it has failed."""
+    return await _load_reservation(connection, _RESERVATION, {"payment_id": payment_id})
 
 
 async def get_attempt(
     connection: AsyncConnection, lead_payment_id: str, n: int
 ) -> Reservation | None:
-    """Return an attempt by its name, unless it has failed or was given back."""
-    return await _one(connection, _RESERVED, {"lead_payment_id": lead_payment_id, "n": n})
+    """Return the attempt with this lead payment and number, unless it failed or was released."""
+    return await _load_reservation(
+        connection, _RESERVED, {"lead_payment_id": lead_payment_id, "n": n}
+    )
 
 
-async def _one(
+async def _load_reservation(
     connection: AsyncConnection, statement: TextClause, wanted: dict[str, object]
 ) -> Reservation | None:
     row = (await connection.execute(statement, wanted)).one_or_none()
@@ -174,7 +177,7 @@ async def _one(
         row.max_ledger,
         row.inner_hash,
         row.noop_reason,
-        ReasonCode(row.voids_code) if row.voids_code else None,
+        ReasonCode(row.noop_reason_code) if row.noop_reason_code else None,
     )
     return Reservation(
         row.payment_id,
@@ -224,10 +227,11 @@ async def finish(
     connection: AsyncConnection, attempt: Attempt, status: AttemptStatus, reason: str = ""
 ) -> bool:
     """
-    The network consumed the sequence: close the attempt and free its channel.
+    Close the attempt and free its channel, because the network has consumed the sequence.
 
-    Whose bytes a ledger shows has been sent, even if nobody lived to note it. False when it was
-    closed so before, or given back; IllegalTransition when it was closed in another way.
+    Its payments become submitted if they were not: bytes that a ledger shows have been sent, even if
+    the process died before it recorded that. False when the attempt was closed with this status
+    before, or released. Raises IllegalTransition when it was closed with another status.
     """
     key = {"payment_id": attempt.payment_id, "n": attempt.n}
     result = await connection.execute(_FINISHES[status], key | {"reason": reason or None})
@@ -257,8 +261,10 @@ _RELEASE = text(
 
 async def release(connection: AsyncConnection, given: Reservation) -> bool:
     """
-    Give the channel back, unless bytes were stored for its sequence meanwhile: those may be on
-    their way, and keep their channel until the sequence is consumed. False when it was not given.
+    Release the channel of an attempt for which nothing is signed; False when it was not released.
+
+    Bytes that were stored meanwhile may have been sent, so they keep their channel until the
+    sequence is consumed.
     """
     result = await connection.execute(
         _RELEASE,
@@ -267,8 +273,8 @@ async def release(connection: AsyncConnection, given: Reservation) -> bool:
     return result.rowcount == 1
 
 
-async def leave_sequence(connection: AsyncConnection, dead: Attempt) -> None:
-    """Let the next attempt on the channel use the sequence of one whose bytes can never land."""
+async def release_sequence(connection: AsyncConnection, dead: Attempt) -> None:
+    """Let the next attempt on the channel use the sequence of bytes that can never enter a ledger."""
     await connection.execute(
         update(attempts)
         .where(
@@ -290,8 +296,10 @@ _LOCK = text(
 
 async def quarantine(connection: AsyncConnection, attempt: Attempt) -> bool:
     """
-    Never use the channel of an attempt again until a person has looked. False when the attempt has
-    come to an end, as by a person's release: the channel may serve another by now.
+    Put the channel of an attempt in quarantine, until a person releases it.
+
+    False when the attempt has ended, for example because a person released it: its channel may serve
+    another attempt by now.
     """
     named = {"payment_id": attempt.payment_id, "n": attempt.n, "channel": attempt.channel}
     if (await connection.execute(_LOCK, named)).one_or_none() is None:

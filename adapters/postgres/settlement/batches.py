@@ -1,4 +1,4 @@
-"""Batches in the database: payments that are ready, taken together under one (channel, sequence)."""
+"""Batches in the database: payments that are ready, put together under one (channel, sequence)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.settlement.payments import payment_of
+from adapters.postgres.settlement.payments import to_payment
 from adapters.postgres.tables import attempts, payments
 from domain.settlement.allocations import Transfer
 from domain.settlement.attempts import AttemptStatus, SettlementRail
@@ -18,7 +18,7 @@ PAYMENTS_MAX = 1000
 
 
 async def mark_ready(connection: AsyncConnection, payment_id: str) -> None:
-    """Let a payment be settled together with others, from now on."""
+    """Mark a payment as ready to be put in a batch, from now on."""
     await connection.execute(
         update(payments)
         .where(
@@ -56,9 +56,10 @@ async def form_batch(
     ours: Sequence[str],
 ) -> Batch | None:
     """
-    Take what is ready, in one transaction with the channel that will carry it.
+    Form a batch of ready payments and reserve a channel for it, in one transaction.
 
-    None when nothing is ready, or no channel is free of ours: those whose keys we hold.
+    `ours` are the channels whose keys this worker has. None when no payment is ready, or none of these
+    channels is free.
     """
     channel = (await connection.execute(_CHANNEL, {"ours": ours})).one_or_none()
     if channel is None:
@@ -71,7 +72,7 @@ async def form_batch(
             "limit": PAYMENTS_MAX,
         },
     )
-    ready = [payment_of(row) for row in rows.mappings()]
+    ready = [to_payment(row) for row in rows.mappings()]
     transfers = plan.transfers(ready)[: plan.transfers_max]
     if not transfers:
         return None
@@ -138,8 +139,10 @@ async def form_from_survivors(
     connection: AsyncConnection, batch: Batch, survivors: Sequence[Transfer], ours: Sequence[str]
 ) -> Batch | None:
     """
-    Take the survivors of a failed batch under the sequence that follows the one it consumed; the
-    second time, or on a channel that is none of ours, they wait to be gathered with others instead.
+    Form a batch of the survivors of a failed one, on the sequence that follows the one it consumed.
+
+    None when the batch was resubmitted once before, or its channel is not one of `ours`: then the
+    survivors wait to be batched with other payments.
     """
     payment_ids = [
         allocation.payment_id for transfer in survivors for allocation in transfer.allocations
@@ -167,7 +170,7 @@ async def form_from_survivors(
 
 
 async def list_open(connection: AsyncConnection) -> list[Batch]:
-    """Return every batch that has not come to an end."""
+    """Return every batch whose attempt is open."""
     rows = await connection.execute(
         select(attempts.c.payment_id, attempts.c.n, attempts.c.resubmitted)
         .where(attempts.c.batched, attempts.c.status == AttemptStatus.OPEN)
@@ -177,7 +180,7 @@ async def list_open(connection: AsyncConnection) -> list[Batch]:
 
 
 async def get_successor(connection: AsyncConnection, batch: Batch) -> Batch | None:
-    """Return the batch that the survivors of one that failed were put in, if they were."""
+    """Return the open batch that the survivors of a failed one were put in; None if there is none."""
     row = (
         await connection.execute(
             text(

@@ -1,4 +1,4 @@
-"""Channels for operators: who holds each, and the release of one that was in quarantine."""
+"""Channels for operators: which payment each serves, and the release of one in quarantine."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ _COLUMNS = (
 
 
 async def list_all(connection: AsyncConnection) -> list[Channel]:
-    """Return every channel the book knows."""
+    """Return every channel in the database."""
     rows = await connection.execute(select(*_COLUMNS).order_by(channels.c.address))
     return [Channel(*row) for row in rows]
 
@@ -44,7 +44,7 @@ async def get(connection: AsyncConnection, address: str) -> Channel:
     return Channel(*row)
 
 
-_OPEN = text(
+_OPEN_ATTEMPT = text(
     "SELECT payment_id, n FROM attempts WHERE channel = :channel AND status = 'open'"
     " ORDER BY sequence DESC LIMIT 1"
 )
@@ -59,7 +59,7 @@ async def get_quarantined_attempt(
     connection: AsyncConnection, address: str
 ) -> QuarantinedAttempt | None:
     """Return the attempt that a channel serves, with every inner hash ever signed for it."""
-    row = (await connection.execute(_OPEN, {"channel": address})).one_or_none()
+    row = (await connection.execute(_OPEN_ATTEMPT, {"channel": address})).one_or_none()
     if row is None:
         return None
     found = await attempts.get_attempt(connection, row.payment_id, row.n)
@@ -83,18 +83,18 @@ async def get_quarantined_attempt(
         True,
         signed.hash if signed else "",
     )
-    hashes = await envelopes.hashes(connection, found.payment_id, found.n)
+    hashes = await envelopes.list_inner_hashes(connection, found.payment_id, found.n)
     batches = await connection.execute(_BATCHES, {"channel": address, "sequence": found.sequence})
     return QuarantinedAttempt(
         attempt,
         hashes,
-        sorted(await envelopes.outer_hashes(connection, found.payment_id, found.n)),
+        sorted(await envelopes.list_outer_hashes(connection, found.payment_id, found.n)),
         [Batch(*row) for row in batches],
         sorted(members),
     )
 
 
-_BATCHES_RELEASED = text(
+_RELEASED_BATCHES = text(
     """
     SELECT payment_id, n, resubmitted FROM attempts a
     WHERE channel = :channel AND batched AND status = 'failed' AND EXISTS (
@@ -105,8 +105,10 @@ _BATCHES_RELEASED = text(
 )
 
 
-async def waiting(connection: AsyncConnection, address: str, served: Sequence[str]) -> list[str]:
-    """Return the lives that wait for a channel's release, of the payments that it served."""
+async def list_waiting_workflows(
+    connection: AsyncConnection, address: str, served: Sequence[str]
+) -> list[str]:
+    """Return the ids of the workflows that wait for a channel's release, given what it served."""
     unpaid = await connection.scalars(
         select(owed.c.id)
         .where(owed.c.id.in_(served))
@@ -114,13 +116,13 @@ async def waiting(connection: AsyncConnection, address: str, served: Sequence[st
         .order_by(owed.c.id)
     )
     payments = list(unpaid)
-    rows = await connection.execute(_BATCHES_RELEASED, {"channel": address, "payments": payments})
+    rows = await connection.execute(_RELEASED_BATCHES, {"channel": address, "payments": payments})
     return list_workflow_ids([Batch(*row) for row in rows], payments)
 
 
-# The bytes of the attempt, whatever they moved; and money from a treasury that bears the number of a
-# transfer riding in it, whoever signed for that.
-_READING = text(
+# Transfers by the attempt's own bytes; and transfers from a treasury that carry the number of one of
+# the attempt's transfers, whoever signed them.
+_COVERAGE = text(
     """
     WITH trace AS (
         SELECT t.transaction_hash, t.ledger, true AS ours
@@ -144,11 +146,11 @@ _READING = text(
 
 
 async def get_coverage(
-    connection: AsyncConnection, held: QuarantinedAttempt, first: int, last: int
+    connection: AsyncConnection, quarantined: QuarantinedAttempt, first: int, last: int
 ) -> ChainCoverage:
-    """Return what reconciliation has read of an attempt, and whether it has read those ledgers."""
-    name = {"lead_payment_id": held.attempt.payment_id, "n": held.attempt.n}
-    row = (await connection.execute(_READING, name | {"first": first, "last": last})).one()
+    """Return the transfer of an attempt that reconciliation has read, and whether it read all ledgers."""
+    key = {"lead_payment_id": quarantined.attempt.payment_id, "n": quarantined.attempt.n}
+    row = (await connection.execute(_COVERAGE, key | {"first": first, "last": last})).one()
     trace = row.transaction_hash and ObservedTransfer(row.transaction_hash, row.ledger, row.ours)
     return ChainCoverage(first, last, row.complete, row.read_to, trace or None)
 
@@ -162,20 +164,25 @@ async def lock(
     connection: AsyncConnection, address: str, served: QuarantinedAttempt | None
 ) -> None:
     """
-    Let nobody sign on the channel any more, and make sure that nobody has since it was looked at.
+    Lock the channel's attempt, so that nobody signs on it, and check that nobody has since it was read.
 
-    A proof takes its time, and the life of the payment may have been told to go on: it then signs
-    again for the same sequence, and those bytes are not the ones that were proven dead.
+    A proof takes time, and the payment's workflow may have been resumed meanwhile: it then signs again
+    for the same sequence, and those bytes are not the ones that were proven to be expired.
+    Raises Conflict when the attempt has changed.
     """
     if served is not None:
-        this = {"lead_payment_id": served.attempt.payment_id, "n": served.attempt.n}
-        await connection.execute(_LOCK, this | {"channel": address})
+        key = {"lead_payment_id": served.attempt.payment_id, "n": served.attempt.n}
+        await connection.execute(_LOCK, key | {"channel": address})
     if await get_quarantined_attempt(connection, address) != served:
         raise Conflict(f"channel {address} was changed by another process meanwhile; read it again")
 
 
 async def release(connection: AsyncConnection, given: ChannelRelease) -> None:
-    """Take a channel that serves nobody out of quarantine, unless it is retired."""
+    """
+    Take a channel that serves no payment out of quarantine, unless it is retired.
+
+    Raises Conflict when it is not in quarantine, or serves a payment.
+    """
     released = await connection.execute(
         update(channels)
         .where(

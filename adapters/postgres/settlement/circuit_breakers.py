@@ -1,4 +1,4 @@
-"""The circuit breaker in the database: one row, and its history in the audit trail."""
+"""The settlement circuit breaker in the database: one row; its history is in the audit trail."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ async def get_state(connection: AsyncConnection) -> SettlementHalt:
 async def switch(
     connection: AsyncConnection, by: Request, at: datetime, reason: str, *, to_open: bool
 ) -> bool:
-    """Open or close it; False when it stood so before."""
+    """Open or close the circuit breaker; False when it already was open or closed."""
     changed = await connection.execute(
         update(circuit_breakers)
         .where(circuit_breakers.c.name == NAME, circuit_breakers.c.is_open != to_open)
@@ -33,7 +33,7 @@ async def switch(
 
 
 async def list_on_hold(connection: AsyncConnection, most: int) -> list[str]:
-    """Return the payments that the circuit breaker holds, the longest first."""
+    """Return the payments that the circuit breaker keeps on hold, the oldest first."""
     rows = await connection.execute(
         select(payments.c.id)
         .where(

@@ -1,8 +1,8 @@
 """
-Signed bytes: kept before the first of them leaves the process, with every answer to every send.
+Envelopes in the database: stored before they are sent, with the answer to every send.
 
-For one (channel, sequence) there may be several: a higher bid is another envelope around the same
-transaction, and bytes that were proven dead are followed by others on the same pair.
+One (channel, sequence) may have several: a higher bid is another envelope around the same
+transaction, and bytes that are proven expired are followed by others on the same pair.
 """
 
 from dataclasses import asdict
@@ -19,9 +19,9 @@ from domain.settlement.attempts import Attempt
 from domain.settlement.envelopes import Envelope, SendAnswer, SendStatus
 from domain.settlement.payments import PaymentStatus
 
-# The attempt's ledger bound is the guard: of two runs that signed at the same time, one finds it
-# changed and stores nothing. So does a run whose attempt was given back and begun elsewhere, or
-# lost a member to another run.
+# The attempt's ledger bound is a compare-and-set: of two runs that signed at the same time, one finds
+# it changed and stores nothing. So does a run whose attempt was released and begun on another channel,
+# or whose batch lost a member meanwhile.
 _STORE = text(
     f"""
     WITH attempt AS (
@@ -32,8 +32,8 @@ _STORE = text(
         RETURNING payment_id, n
     ), envelope AS (
         INSERT INTO envelopes
-            (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, noop_reason, voids_code)
-        SELECT :hash, :inner_hash, payment_id, n, :xdr, :fee_stroops, :max_ledger, :noop_reason, :voids_code
+            (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, noop_reason, noop_reason_code)
+        SELECT :hash, :inner_hash, payment_id, n, :xdr, :fee_stroops, :max_ledger, :noop_reason, :noop_reason_code
         FROM attempt
     ), payment AS (
         UPDATE payments SET {PAYMENTS.assignment(PaymentStatus.PREPARED)}
@@ -47,15 +47,15 @@ _STORE = text(
 
 async def store(connection: AsyncConnection, reserved: Reservation, envelope: Envelope) -> Envelope:
     """
-    Keep signed bytes before the first of them leaves the process; the payment is prepared.
+    Store signed bytes before they are sent, and move their payments to prepared.
 
-    When another run of the same step stored bytes meanwhile, those are answered and these are
-    dropped: only stored bytes are ever sent.
+    When another run of the activity stored bytes meanwhile, those are returned and these are dropped:
+    only stored bytes are ever sent.
     """
     known = reserved.envelope.max_ledger if reserved.envelope else None
     stored = await connection.scalar(
         _STORE,
-        _bytes(reserved, envelope)
+        _to_columns(reserved, envelope)
         | {
             "channel": reserved.channel,
             "sequence": reserved.sequence,
@@ -63,35 +63,39 @@ async def store(connection: AsyncConnection, reserved: Reservation, envelope: En
             "known_max_ledger": known,
         },
     )
-    return envelope if stored else await _stored(connection, reserved)
+    return envelope if stored else await _get_newest(connection, reserved)
 
 
-def _bytes(reserved: Reservation, envelope: Envelope) -> dict[str, object]:
+def _to_columns(reserved: Reservation, envelope: Envelope) -> dict[str, object]:
     return {"payment_id": reserved.payment_id, "n": reserved.n} | asdict(envelope)
 
 
-async def _stored(connection: AsyncConnection, reserved: Reservation) -> Envelope:
-    """Return the newest bytes that were stored for a pair, by whichever run."""
+async def _get_newest(connection: AsyncConnection, reserved: Reservation) -> Envelope:
+    """
+    Return the newest bytes that any run stored for a (channel, sequence).
+
+    Raises TryAgain when the attempt was released or moved to another pair.
+    """
     now = await attempts.get_attempt(connection, reserved.payment_id, reserved.n)
-    if now is None or now.envelope is None or _pair(now) != _pair(reserved):
+    if now is None or now.envelope is None or _get_pair(now) != _get_pair(reserved):
         raise TryAgain(
             f"payment {reserved.payment_id} was changed by another process meanwhile; read it again"
         )
     return now.envelope
 
 
-def _pair(reserved: Reservation) -> tuple[str, int]:
+def _get_pair(reserved: Reservation) -> tuple[str, int]:
     return reserved.channel, reserved.sequence
 
 
-# A higher bid for the same inner transaction; a lower one, or one for bytes that were replaced
+# Stores a higher bid for the same inner transaction; a lower bid, or one for bytes that were replaced
 # since, is dropped.
-_BID = text(
+_STORE_BID = text(
     """
     INSERT INTO envelopes
-        (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, noop_reason, voids_code)
+        (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger, noop_reason, noop_reason_code)
     SELECT :hash, CAST(:inner_hash AS text), a.payment_id, a.n, :xdr,
-           CAST(:fee_stroops AS bigint), CAST(:max_ledger AS bigint), :noop_reason, :voids_code
+           CAST(:fee_stroops AS bigint), CAST(:max_ledger AS bigint), :noop_reason, :noop_reason_code
     FROM attempts a
     WHERE a.payment_id = :payment_id AND a.n = :n AND a.status = 'open'
       AND a.max_ledger = CAST(:max_ledger AS bigint)
@@ -106,14 +110,16 @@ _BID = text(
 )
 
 
-async def bid(connection: AsyncConnection, reserved: Reservation, envelope: Envelope) -> Envelope:
-    """Keep a higher bid before it is sent; answers the highest that is kept."""
-    await connection.execute(_BID, _bytes(reserved, envelope))
-    return await _stored(connection, reserved)
+async def store_bid(
+    connection: AsyncConnection, reserved: Reservation, envelope: Envelope
+) -> Envelope:
+    """Store a higher bid before it is sent; return the highest bid that is stored."""
+    await connection.execute(_STORE_BID, _to_columns(reserved, envelope))
+    return await _get_newest(connection, reserved)
 
 
-async def bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list[SendAnswer]]:
-    """Return how often more was bid for the newest bytes, and all answers to the last bid."""
+async def get_bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list[SendAnswer]]:
+    """Return how often the bid for the newest bytes was raised, and all answers to the last bid."""
     count = await connection.scalar(
         select(func.count())
         .select_from(envelopes)
@@ -131,7 +137,7 @@ async def bids(connection: AsyncConnection, attempt: Attempt) -> tuple[int, list
     return (count or 1) - 1, [SendAnswer(SendStatus(row.status), row.detail) for row in answers]
 
 
-async def hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
+async def list_inner_hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
     """Return the hash of every inner transaction ever signed for an attempt, newest first."""
     rows = await connection.execute(
         select(envelopes.c.inner_hash)
@@ -142,15 +148,15 @@ async def hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[s
     return list(rows.scalars())
 
 
-async def outer_hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
-    """Return the hash of every envelope of an attempt: what a ledger shows it by."""
+async def list_outer_hashes(connection: AsyncConnection, payment_id: str, n: int) -> list[str]:
+    """Return the hash of every envelope of an attempt, under which a ledger shows it."""
     rows = await connection.scalars(
         select(envelopes.c.hash).where(envelopes.c.payment_id == payment_id, envelopes.c.n == n)
     )
     return list(rows)
 
 
-_SUBMITTED = text(
+_RECORD_SUBMISSION = text(
     f"""
     WITH submission AS (
         INSERT INTO submissions (hash, status, detail) VALUES (:hash, :status, :detail)
@@ -162,12 +168,12 @@ _SUBMITTED = text(
 )
 
 
-async def note_submission(
+async def record_submission(
     connection: AsyncConnection, attempt: Attempt, answer: SendAnswer
 ) -> None:
-    """Record what a send was answered; the payment is submitted from the first one on."""
+    """Record the answer to a send; the first one moves the payment to submitted."""
     await connection.execute(
-        _SUBMITTED,
+        _RECORD_SUBMISSION,
         {
             "hash": attempt.newest_hash,
             "status": answer.status,

@@ -1,4 +1,4 @@
-"""Limits in the database: what is enforced, and what is spent of it."""
+"""Limits in the database: which limits are enforced, and how much of them is spent."""
 
 from dataclasses import asdict
 from datetime import date, datetime
@@ -19,8 +19,8 @@ LIMITS = (
 )
 
 
-async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> bool:
-    """Show what is enforced from now on; False when it was enforced before."""
+async def save(connection: AsyncConnection, allowed: Limits, at: datetime) -> bool:
+    """Save the limits that are enforced from now on; False when they were enforced before."""
     values = asdict(allowed)
     statement = insert(limits).values(name=NAME, set_at=at, **values)
     changed = await connection.execute(
@@ -33,17 +33,17 @@ async def keep(connection: AsyncConnection, allowed: Limits, at: datetime) -> bo
     return changed.one_or_none() is not None
 
 
-async def enforced(connection: AsyncConnection) -> Limits:
-    """Return what the settlement worker that started last enforces."""
+async def get_enforced(connection: AsyncConnection) -> Limits:
+    """Return the limits that the settlement worker which started last enforces."""
     rows = await connection.execute(select(*LIMITS).where(limits.c.name == NAME))
     row = rows.one_or_none()
     return Limits() if row is None else Limits(*row)
 
 
-async def spent(
+async def list_spent(
     connection: AsyncConnection, day: date, side: str, most: int = 10
 ) -> list[RowMapping]:
-    """Return what a day has seen leave: by treasury (payer) or payee, the most first."""
+    """Return the stroops spent on a day, by treasury (payer) or by payee, the largest first."""
     rows = await connection.execute(
         select(spending.c.account, spending.c.spent_stroops)
         .where(spending.c.day == day, spending.c.side == side, spending.c.spent_stroops > 0)

@@ -1,4 +1,4 @@
-"""Transfers made out of band, as reconciliation has read them, and those that were adopted as payments."""
+"""Out-of-band transfers, as reconciliation has read them, and the payments they were matched with."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -13,8 +13,8 @@ from domain.errors import NotFound
 from domain.settlement.manual_matches import MATCHABLE, ManualMatch, OutOfBandTransfer
 from domain.settlement.payments import PaymentStatus
 
-# Two questions about our own bytes and not one: each has an index to answer it. A transfer whose
-# break was closed with suspense is known to be something else than the payment.
+# Two conditions on our own envelopes and not one, because each uses an index. A transfer whose break
+# was closed with suspense is known not to be the payment.
 _OUT_OF_BAND = text(
     """
     SELECT p.id AS payment_id, p.number, t.position, t.kind, t.transaction_hash, t.ledger, t.closed_at,
@@ -39,9 +39,9 @@ async def find_out_of_band(
     connection: AsyncConnection, payment_ids: Sequence[str]
 ) -> list[OutOfBandTransfer]:
     """
-    Return what was paid out of band under the numbers of these payments: an adopted transfer first.
+    Return the out-of-band transfers that carry the numbers of these payments, matched ones first.
 
-    As far as reconciliation has read the chain, which is seconds ago.
+    They are as recent as reconciliation has read the chain: some seconds old.
     """
     rows = await connection.execute(_OUT_OF_BAND, {"payment_ids": list(payment_ids)})
     return [
@@ -52,21 +52,21 @@ async def find_out_of_band(
 
 async def lock(connection: AsyncConnection, payment_id: str) -> tuple[RowMapping, bool]:
     """
-    Return a payment, and whether it is in an attempt; until the transaction ends none begins.
+    Lock a payment; return it, and whether it is in an attempt. No attempt begins before the commit.
 
-    Whoever opens an attempt refers to the payment's row, and waits for this lock, or is waited for.
+    Whoever opens an attempt refers to the payment's row, so one of the two waits for the other.
     """
     await connection.execute(
         select(payments.c.id).where(payments.c.id == payment_id).with_for_update()
     )
-    rides = exists().where(allocations.c.payment_id == payments.c.id, allocations.c.live)
+    in_attempt = exists().where(allocations.c.payment_id == payments.c.id, allocations.c.live)
     rows = await connection.execute(
-        select(payments, rides.label("rides")).where(payments.c.id == payment_id)
+        select(payments, in_attempt.label("in_attempt")).where(payments.c.id == payment_id)
     )
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"payment {payment_id!r} does not exist")
-    return row, row["rides"]
+    return row, row["in_attempt"]
 
 
 async def get(connection: AsyncConnection, payment_id: str) -> RowMapping | None:
@@ -79,7 +79,7 @@ async def get(connection: AsyncConnection, payment_id: str) -> RowMapping | None
 async def match(
     connection: AsyncConnection, manual_match: ManualMatch, made: OutOfBandTransfer
 ) -> None:
-    """Confirm a payment by a transfer that was made out of band; the caller holds its lock."""
+    """Confirm a payment by a transfer that was made out of band; the caller has locked the payment."""
     await connection.execute(
         insert(manual_matches).values(
             payment_id=manual_match.payment_id,

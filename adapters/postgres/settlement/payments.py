@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.settlement.wallets import agreement_at
+from adapters.postgres.settlement.wallets import get_agreement_at
 from adapters.postgres.sla.outages import OutageContext
 from adapters.postgres.tables import allocations, attempts, payments
 from domain.errors import Conflict, NotFound
@@ -34,8 +34,8 @@ async def preview_payment(
     verdict: Verdict,
     at: datetime,
 ) -> Payment:
-    """Return what a verdict owes, to the address that its party is paid at, at an instant."""
-    agreement = await agreement_at(connection, context.agreement, at)
+    """Return the payment that a verdict owes, to the payout address of its payee at an instant."""
+    agreement = await get_agreement_at(connection, context.agreement, at)
     outage_id, correlation_id = context.outage.id, context.correlation_id
     return make_payment(network, agreement, outage_id, revision, verdict, correlation_id)
 
@@ -44,38 +44,39 @@ async def redirect_payment(
     connection: AsyncConnection, payment: Payment, bound: Agreement, at: datetime
 ) -> Payment:
     """Return a payment between the addresses that its parties have at an instant."""
-    return redirect(payment, await agreement_at(connection, bound, at))
+    return redirect(payment, await get_agreement_at(connection, bound, at))
 
 
-async def add(connection: AsyncConnection, debt: Payment, at: datetime) -> Payment:
+async def add(connection: AsyncConnection, payment: Payment, at: datetime) -> Payment:
     """
-    Owe a payment and give it its number; one already owed for this outage and revision is
-    answered instead.
+    Insert a payment and give it its number.
+
+    If one exists for this outage and revision, it is returned and nothing is inserted.
     """
     statement = insert(payments).values(
-        id=debt.id,
-        outage_id=debt.outage_id,
-        revision=debt.revision,
-        type=debt.type,
+        id=payment.id,
+        outage_id=payment.outage_id,
+        revision=payment.revision,
+        type=payment.type,
         status=PaymentStatus.PENDING,
-        amount_stroops=debt.amount_stroops,
+        amount_stroops=payment.amount_stroops,
         asset_code="USDC",
-        payer=debt.payer,
-        from_address=debt.from_address,
-        to_address=debt.to_address,
-        correlation_id=debt.correlation_id,
+        payer=payment.payer,
+        from_address=payment.from_address,
+        to_address=payment.to_address,
+        correlation_id=payment.correlation_id,
         created_at=at,
     )
-    # Setting a column to itself changes nothing, but makes the row that is there answer.
+    # Setting a column to itself changes nothing, but makes RETURNING include an existing row.
     rows = await connection.execute(
         statement.on_conflict_do_update(
             index_elements=["outage_id", "revision"], set_={"id": payments.c.id}
         ).returning(payments)
     )
-    return payment_of(rows.mappings().one())
+    return to_payment(rows.mappings().one())
 
 
-def payment_of(row: RowMapping) -> Payment:
+def to_payment(row: RowMapping) -> Payment:
     return Payment(
         id=row["id"],
         number=row["number"],
@@ -93,7 +94,7 @@ def payment_of(row: RowMapping) -> Payment:
 async def move(
     connection: AsyncConnection, payment_id: str, to: PaymentStatus, **changes: Any
 ) -> bool:
-    """Take a payment to its next status; False when it is there already."""
+    """Move a payment to its next status; False when it has that status already."""
     return await transitions.move(
         connection, transitions.PAYMENTS, {"id": payment_id}, to, **changes
     )
@@ -102,13 +103,13 @@ async def move(
 async def move_all(
     connection: AsyncConnection, payment_ids: Sequence[str], to: PaymentStatus, **changes: Any
 ) -> None:
-    """Take many payments to their next status; those that may not go there stay."""
+    """Move many payments to their next status; those for which it is not allowed do not change."""
     await connection.execute(
         transitions.PAYMENTS.update(to, **changes).where(payments.c.id.in_(payment_ids))
     )
 
 
-_LOCK = text(
+_LOCK_ATTEMPT = text(
     """
     SELECT 1 FROM attempts a JOIN allocations s ON (s.lead_payment_id, s.n) = (a.payment_id, a.n)
     WHERE s.payment_id = :payment_id AND s.live FOR UPDATE OF a
@@ -124,11 +125,11 @@ async def stop(
     dead_after: int | None = None,
 ) -> bool:
     """
-    Let a payment wait, or wait for another reason than before; no batch is to gather it.
+    Make a payment wait with a reason, which replaces an earlier one; it is in no batch until then.
 
-    One that is in an attempt is stopped by quarantine alone, or when its newest bytes are those
-    that died after the ledger `dead_after`: whatever else was found out, was found before its bytes
-    were signed, by a run that comes late. False when it was not stopped.
+    A payment that is in an attempt is stopped only by quarantine, or when its newest bytes expired
+    after the ledger `dead_after`. Any other reason was found before its bytes were signed, by a run
+    that is late. False when the payment was not stopped.
     """
     in_attempt = exists().where(
         allocations.c.payment_id == payments.c.id,
@@ -137,8 +138,8 @@ async def stop(
         attempts.c.n == allocations.c.n,
         true() if dead_after is None else attempts.c.max_ledger.is_distinct_from(dead_after),
     )
-    # Whoever stores bytes for it right now comes before this, or after.
-    await connection.execute(_LOCK, {"payment_id": payment_id})
+    # Whoever stores bytes for the payment now does so before this transaction, or after it.
+    await connection.execute(_LOCK_ATTEMPT, {"payment_id": payment_id})
     result = await connection.execute(
         transitions.PAYMENTS.update(
             status,
@@ -155,7 +156,12 @@ async def stop(
 
 
 async def confirm(connection: AsyncConnection, payment_id: str, **proof: Any) -> None:
-    """Record the proof that the money moved; a payment that cannot take it refuses the booking."""
+    """
+    Record the proof that the money moved.
+
+    Raises Conflict when another transaction confirmed the payment, IllegalTransition when its status
+    does not allow it to be confirmed.
+    """
     to, key = PaymentStatus.CONFIRMED, {"id": payment_id}
     if await transitions.move(connection, transitions.PAYMENTS, key, to, SENT, **proof):
         return
@@ -172,14 +178,14 @@ async def get(connection: AsyncConnection, payment_id: str) -> RowMapping:
     return row
 
 
-async def of_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
+async def list_by_outage(connection: AsyncConnection, outage_id: str) -> list[RowMapping]:
     rows = await connection.execute(
         select(payments).where(payments.c.outage_id == outage_id).order_by(payments.c.revision)
     )
     return list(rows.mappings())
 
 
-async def page(
+async def list_page(
     connection: AsyncConnection,
     *,
     statuses: list[PaymentStatus] | None = None,

@@ -31,10 +31,11 @@ from domain.sla.policies import Agreement
 
 async def register(connection: AsyncConnection, address: str, owner: str, at: datetime) -> bool:
     """
-    Know an account as somebody's; False when it was known as theirs already.
+    Register an account for an owner; False when it was registered for that owner already.
 
-    To register it proves nothing, so whoever did first must not keep its owner out: until it is
-    proven, the last to register it has it, and challenges given to others are void.
+    Registering proves nothing, so a first registration must not keep the true owner out: until the
+    account is proven, the last owner to register it has it, and challenges of others stop counting.
+    Raises Conflict when another owner has proven it.
     """
     adding = insert(wallets).values(address=address, owner=owner, registered_at=at)
     changed = await connection.execute(
@@ -53,11 +54,11 @@ async def register(connection: AsyncConnection, address: str, owner: str, at: da
     return False
 
 
-def _wallet(row: RowMapping) -> Wallet:
+def _to_wallet(row: RowMapping) -> Wallet:
     return Wallet(**{each.name: row[each.name] for each in fields(Wallet)})
 
 
-def _payout(row: RowMapping) -> PayoutRecord:
+def _to_payout(row: RowMapping) -> PayoutRecord:
     values = {each.name: row[each.name] for each in fields(PayoutRecord)}
     return PayoutRecord(**values | {"role": PayoutRole(row["role"])})
 
@@ -67,10 +68,10 @@ async def get(connection: AsyncConnection, address: str) -> Wallet:
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"wallet {address!r} is not registered; register it first")
-    return _wallet(row)
+    return _to_wallet(row)
 
 
-async def page(
+async def list_page(
     connection: AsyncConnection, owner: str | None, offset: int, limit: int
 ) -> list[Wallet]:
     wanted = select(wallets)
@@ -81,11 +82,11 @@ async def page(
         .offset(offset)
         .limit(limit)
     )
-    return [_wallet(row) for row in rows.mappings()]
+    return [_to_wallet(row) for row in rows.mappings()]
 
 
-async def note(connection: AsyncConnection, read: Readiness) -> None:
-    """Keep what the network said of an account; an older word does not replace a newer one."""
+async def save_readiness(connection: AsyncConnection, read: Readiness) -> None:
+    """Save what the network said of an account; an older answer does not replace a newer one."""
     await connection.execute(
         update(wallets)
         .where(
@@ -103,7 +104,7 @@ async def note(connection: AsyncConnection, read: Readiness) -> None:
     )
 
 
-async def challenge(connection: AsyncConnection, given: Challenge) -> None:
+async def save_challenge(connection: AsyncConnection, given: Challenge) -> None:
     owner = select(wallets.c.owner).where(wallets.c.address == given.address).scalar_subquery()
     await connection.execute(
         insert(wallet_challenges)
@@ -113,13 +114,15 @@ async def challenge(connection: AsyncConnection, given: Challenge) -> None:
 
 
 async def prove(
-    connection: AsyncConnection, address: str, hash_: str, at: datetime, errand: str
+    connection: AsyncConnection, address: str, hash_: str, at: datetime, request_id: str
 ) -> None:
     """
-    Use a challenge up; it was given to this account, for whom it is registered to, in time, and
-    never used before: unless this is the same errand again, whose answer was lost.
+    Use a challenge up, and record that the owner has proven the account.
+
+    Raises Conflict unless the challenge was made for this account and its present owner, has not
+    expired and was not used. The same request may use it again, because its answer may have been lost.
     """
-    # Locked first: nobody else registers it between this look and the proof.
+    # Locked first, so that nobody else registers the account between this read and the update.
     owner = (
         select(wallets.c.owner)
         .where(wallets.c.address == address)
@@ -132,10 +135,10 @@ async def prove(
             wallet_challenges.c.hash == hash_,
             wallet_challenges.c.address == address,
             wallet_challenges.c.owner == owner,
-            wallet_challenges.c.used_at.is_(None) | (wallet_challenges.c.used_by == errand),
+            wallet_challenges.c.used_at.is_(None) | (wallet_challenges.c.used_by == request_id),
             wallet_challenges.c.expires_at > at,
         )
-        .values(used_at=at, used_by=errand)
+        .values(used_at=at, used_by=request_id)
     )
     if used.rowcount != 1:
         raise Conflict(
@@ -147,8 +150,10 @@ async def prove(
     )
 
 
-async def agreement_at(connection: AsyncConnection, bound: Agreement, at: datetime) -> Agreement:
-    """Return an agreement with the addresses that its parties are paid at, at an instant."""
+async def get_agreement_at(
+    connection: AsyncConnection, bound: Agreement, at: datetime
+) -> Agreement:
+    """Return an agreement with the payout addresses of its parties at an instant."""
     rows = await connection.execute(
         select(payouts.c.role, payouts.c.address)
         .where(
@@ -168,24 +173,24 @@ async def agreement_at(connection: AsyncConnection, bound: Agreement, at: dateti
     )
 
 
-async def paid_at(
+async def get_payout_address(
     connection: AsyncConnection, agreement: str, role: PayoutRole, at: datetime
 ) -> str:
-    """Return the address that a party of an agreement is paid at, at an instant."""
-    bound = await policies.agreement(connection, agreement)
-    return str(getattr(await agreement_at(connection, bound, at), role))
+    """Return the payout address of a party of an agreement at an instant."""
+    bound = await policies.get_agreement(connection, agreement)
+    return str(getattr(await get_agreement_at(connection, bound, at), role))
 
 
-async def ask_payout(
+async def request_payout_change(
     connection: AsyncConnection, payout_id: str, wanted: Payout, by: str, at: datetime
 ) -> bool:
-    """Record a change of address, from an instant on; False when it was asked before."""
+    """Record a change of payout address from an instant on; False when it was recorded before."""
     known = await connection.scalar(
         select(agreements.c.name).where(agreements.c.name == wanted.agreement).with_for_update()
     )
     if known is None:
         raise NotFound(f"agreement {wanted.agreement!r} does not exist")
-    pending = await pending_payout(connection, wanted.agreement, wanted.role, at)
+    pending = await find_pending_payout(connection, wanted.agreement, wanted.role, at)
     if pending is not None and pending.id != payout_id:
         raise Conflict(
             f"{wanted.role} has a pending change of address to {pending.address} from "
@@ -208,17 +213,17 @@ async def ask_payout(
     return added.one_or_none() is not None
 
 
-async def pending_payout(
+async def find_pending_payout(
     connection: AsyncConnection, agreement: str, role: PayoutRole, at: datetime
 ) -> PayoutRecord | None:
     rows = await connection.execute(
-        select(payouts).where(_of(agreement, role), payouts.c.effective_at > at)
+        select(payouts).where(_is_active(agreement, role), payouts.c.effective_at > at)
     )
     row = rows.mappings().first()
-    return None if row is None else _payout(row)
+    return None if row is None else _to_payout(row)
 
 
-async def payout_history(
+async def list_payouts(
     connection: AsyncConnection, agreement: str, role: PayoutRole
 ) -> list[PayoutRecord]:
     rows = await connection.execute(
@@ -226,13 +231,13 @@ async def payout_history(
         .where(payouts.c.agreement == agreement, payouts.c.role == role)
         .order_by(payouts.c.asked_at.desc())
     )
-    return [_payout(row) for row in rows.mappings()]
+    return [_to_payout(row) for row in rows.mappings()]
 
 
 async def cancel_payout(
     connection: AsyncConnection, agreement: str, role: PayoutRole, by: str, at: datetime
 ) -> PayoutRecord:
-    pending = await pending_payout(connection, agreement, role, at)
+    pending = await find_pending_payout(connection, agreement, role, at)
     if pending is None:
         raise NotFound(f"the {role} has no pending change of address; nothing was cancelled")
     await connection.execute(
@@ -241,7 +246,7 @@ async def cancel_payout(
     return pending
 
 
-async def unsigned_to(connection: AsyncConnection, agreement: str, address: str) -> list[str]:
+async def list_unsigned_to(connection: AsyncConnection, agreement: str, address: str) -> list[str]:
     """Return an agreement's payments to an address for which nothing was signed yet."""
     rows = await connection.execute(
         select(payments.c.id)
@@ -255,7 +260,7 @@ async def unsigned_to(connection: AsyncConnection, agreement: str, address: str)
     return list(rows.scalars())
 
 
-def _of(agreement: str, role: PayoutRole) -> ColumnElement[bool]:
+def _is_active(agreement: str, role: PayoutRole) -> ColumnElement[bool]:
     return and_(
         payouts.c.agreement == agreement,
         payouts.c.role == role,

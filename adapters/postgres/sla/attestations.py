@@ -15,8 +15,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.sla.policies import policy_of
-from adapters.postgres.sla.verdicts import verdict_of
+from adapters.postgres.sla.policies import to_policy
+from adapters.postgres.sla.verdicts import to_verdict
 from adapters.postgres.tables import (
     attestations,
     contract_calls,
@@ -58,16 +58,16 @@ async def require_attestation(
 
 
 async def is_required(connection: AsyncConnection, outage_id: str, revision: int) -> bool:
-    return await _status(connection, outage_id, revision) is not None
+    return await _get_status(connection, outage_id, revision) is not None
 
 
 async def is_lacking(connection: AsyncConnection, outage_id: str, revision: int) -> bool:
     """Tell whether a verdict wants the contract's confirmation and does not have it."""
-    status = await _status(connection, outage_id, revision)
+    status = await _get_status(connection, outage_id, revision)
     return status is not None and status != AttestationStatus.ATTESTED
 
 
-async def _status(connection: AsyncConnection, outage_id: str, revision: int) -> str | None:
+async def _get_status(connection: AsyncConnection, outage_id: str, revision: int) -> str | None:
     found: str | None = await connection.scalar(
         select(attestations.c.status).where(
             attestations.c.outage_id == outage_id, attestations.c.revision == revision
@@ -121,22 +121,22 @@ async def lock(connection: AsyncConnection, attestation: Attestation) -> Case:
     if row is None:
         name = f"revision {attestation.revision} of outage {attestation.outage_id!r}"
         raise NotFound(f"{name} does not need an attestation")
-    calls = await _calls(connection, attestation)
+    calls = await _list_calls(connection, attestation)
     return Case(
         row["symbol"],
         AttestationStatus(row["attestation_status"]),
         row["problem"],
         row["correlation_id"],
         Severity(row["severity"]),
-        verdict_of(row),
-        policy_of({name.removeprefix("of_"): value for name, value in row.items()}),
+        to_verdict(row),
+        to_policy({name.removeprefix("of_"): value for name, value in row.items()}),
         calls[0] if calls else None,
         any(call["status"] in (CallStatus.REJECTED, CallStatus.LOST) for call in calls),
         len([*takewhile(lambda call: call["status"] == CallStatus.EXPIRED, calls)]),
     )
 
 
-async def _calls(connection: AsyncConnection, attestation: Attestation) -> list[RowMapping]:
+async def _list_calls(connection: AsyncConnection, attestation: Attestation) -> list[RowMapping]:
     rows = await connection.execute(
         select(contract_calls)
         .where(
@@ -148,7 +148,7 @@ async def _calls(connection: AsyncConnection, attestation: Attestation) -> list[
     return list(rows.mappings())
 
 
-async def open_call(connection: AsyncConnection, source: str) -> Call | None:
+async def find_open_call(connection: AsyncConnection, source: str) -> Call | None:
     """Return the operator's one call of which nothing is proven yet."""
     rows = await connection.execute(
         select(contract_calls).where(
@@ -156,10 +156,10 @@ async def open_call(connection: AsyncConnection, source: str) -> Call | None:
         )
     )
     row = rows.mappings().one_or_none()
-    return None if row is None else call_of(row)
+    return None if row is None else to_call(row)
 
 
-def call_of(row: RowMapping) -> Call:
+def to_call(row: RowMapping) -> Call:
     return Call(
         row["outage_id"],
         row["revision"],
@@ -203,10 +203,10 @@ async def store(
         .returning(contract_calls)
     )
     row = rows.mappings().one_or_none()
-    return None if row is None else call_of(row)
+    return None if row is None else to_call(row)
 
 
-async def bid(connection: AsyncConnection, call: Call, higher: Call) -> Call:
+async def store_bid(connection: AsyncConnection, call: Call, higher: Call) -> Call:
     """Keep a higher bid for an open call before it is sent; answers the one that is kept."""
     of_call = contract_calls.c.hash == call.hash
     await connection.execute(
@@ -216,17 +216,17 @@ async def bid(connection: AsyncConnection, call: Call, higher: Call) -> Call:
         .values(xdr=higher.envelope_xdr)
     )
     rows = await connection.execute(select(contract_calls).where(of_call))
-    return call_of(rows.mappings().one())
+    return to_call(rows.mappings().one())
 
 
-async def call_status(connection: AsyncConnection, call: Call) -> CallStatus:
+async def get_call_status(connection: AsyncConnection, call: Call) -> CallStatus:
     found = await connection.execute(
         select(contract_calls.c.status).where(contract_calls.c.hash == call.hash)
     )
     return CallStatus(found.scalar_one())
 
 
-async def note(connection: AsyncConnection, call: Call, outcome: CallOutcome) -> None:
+async def record_outcome(connection: AsyncConnection, call: Call, outcome: CallOutcome) -> None:
     """Keep what is proven of an open call; what was kept before stands."""
     with suppress(IllegalTransition):
         await transitions.move(
@@ -241,7 +241,7 @@ async def note(connection: AsyncConnection, call: Call, outcome: CallOutcome) ->
         )
 
 
-def outcome_of(call: RowMapping) -> CallOutcome:
+def to_outcome(call: RowMapping) -> CallOutcome:
     """Read back what an answered call was answered; without a contract_result, `reason` says why."""
     status, ledger, told = CallStatus(call["status"]), call["ledger"], call["result"]
     if told is None:
@@ -264,7 +264,7 @@ async def attest(
     return await transitions.move(
         connection,
         transitions.ATTESTATIONS,
-        _key(attestation),
+        _make_key(attestation),
         AttestationStatus.ATTESTED,
         problem=None,
         contract_id=call["contract_id"],
@@ -282,9 +282,14 @@ async def halt(connection: AsyncConnection, attestation: Attestation, problem: s
     """Say why the verdict cannot be paid; a halt upon a halt only says it anew."""
     to = AttestationStatus.HALTED
     await transitions.move(
-        connection, transitions.ATTESTATIONS, _key(attestation), to, again=True, problem=problem
+        connection,
+        transitions.ATTESTATIONS,
+        _make_key(attestation),
+        to,
+        again=True,
+        problem=problem,
     )
 
 
-def _key(attestation: Attestation) -> dict[str, Any]:
+def _make_key(attestation: Attestation) -> dict[str, Any]:
     return {"outage_id": attestation.outage_id, "revision": attestation.revision}

@@ -56,7 +56,7 @@ async def decide(
         return False
 
 
-async def take_up(connection: AsyncConnection, dispute_id: str, by: str, at: datetime) -> bool:
+async def start_review(connection: AsyncConnection, dispute_id: str, by: str, at: datetime) -> bool:
     """Record who has taken a dispute up; False when somebody had before."""
     said: dict[str, Any] = {"reviewed_by": by, "review_began_at": at}
     to = DisputeStatus.UNDER_REVIEW
@@ -71,7 +71,7 @@ async def get(connection: AsyncConnection, dispute_id: str) -> RowMapping:
     return row
 
 
-async def open_on(connection: AsyncConnection, outage_id: str) -> RowMapping | None:
+async def find_undecided(connection: AsyncConnection, outage_id: str) -> RowMapping | None:
     """Return the dispute of an outage that nobody has decided yet, if there is one."""
     rows = await connection.execute(
         select(disputes).where(disputes.c.outage_id == outage_id, disputes.c.status.in_(UNDECIDED))
@@ -79,7 +79,7 @@ async def open_on(connection: AsyncConnection, outage_id: str) -> RowMapping | N
     return rows.mappings().one_or_none()
 
 
-async def page(
+async def list_page(
     connection: AsyncConnection,
     *,
     outage_id: str | None = None,

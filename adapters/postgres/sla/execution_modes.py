@@ -17,7 +17,7 @@ from domain.sla.execution_modes import ExecutionMode
 NAME = "settlement"
 
 
-async def keep(connection: AsyncConnection, mode: ExecutionMode, at: datetime) -> bool:
+async def save(connection: AsyncConnection, mode: ExecutionMode, at: datetime) -> bool:
     """Say which mode holds for verdicts from now on; False when it held before."""
     statement = insert(execution_modes).values(name=NAME, contract_execution_mode=mode, set_at=at)
     changed = await connection.execute(

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.sla.policies import policy_of
+from adapters.postgres.sla.policies import to_policy
 from adapters.postgres.tables import (
     agreements,
     attestations,
@@ -108,7 +108,7 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         select(outages.c.id).where(outages.c.id == outage_id).with_for_update()
     )
     statement = (
-        _with_verdict(*(column.label(f"of_{column.name}") for column in _BINDING))
+        _select_with_verdict(*(column.label(f"of_{column.name}") for column in _BINDING))
         .join(
             policies,
             (policies.c.name == outages.c.policy)
@@ -117,11 +117,11 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         .join(agreements, agreements.c.name == outages.c.agreement)
         .where(outages.c.id == outage_id)
     )
-    row = _the((await connection.execute(statement)).mappings().one_or_none(), outage_id)
+    row = _require((await connection.execute(statement)).mappings().one_or_none(), outage_id)
     bound = {name.removeprefix("of_"): value for name, value in row.items()}
     return OutageContext(
-        outage=outage_of(row),
-        policy=policy_of(bound | {"name": row["policy"], "version": row["policy_version"]}),
+        outage=to_outage(row),
+        policy=to_policy(bound | {"name": row["policy"], "version": row["policy_version"]}),
         agreement=Agreement(
             row["agreement"], bound["bond"], bound["pool"], bound["provider"], bound["beneficiary"]
         ),
@@ -129,7 +129,7 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
         fingerprint=row["fingerprint"],
         resolved_at=row["resolved_at"],
         dispute_deadline=row["dispute_deadline"],
-        judged=verdict_of(row),
+        judged=to_verdict(row),
     )
 
 
@@ -145,18 +145,18 @@ _BINDING = (
 )
 
 
-def outage_of(row: RowMapping) -> Outage:
+def to_outage(row: RowMapping) -> Outage:
     """Rebuild what judging needs of an outage."""
     return Outage(row["id"], row["site_name"], Severity(row["severity"]), row["detected_at"])
 
 
-def _the(row: RowMapping | None, outage_id: str) -> RowMapping:
+def _require(row: RowMapping | None, outage_id: str) -> RowMapping:
     if row is None:
         raise NotFound(f"outage {outage_id!r} does not exist")
     return row
 
 
-def verdict_of(row: RowMapping) -> tuple[int, Verdict] | None:
+def to_verdict(row: RowMapping) -> tuple[int, Verdict] | None:
     if row["sla_revision"] is None:
         return None
     return row["sla_revision"], Verdict(
@@ -175,7 +175,7 @@ _ATTESTED = (
 )
 
 
-def _with_verdict(*more: Label[Any]) -> Select[Any]:
+def _select_with_verdict(*more: Label[Any]) -> Select[Any]:
     """Each outage beside the newest revision of its verdict, if it has one."""
     newest = (
         select(sla_results)
@@ -198,11 +198,11 @@ def _with_verdict(*more: Label[Any]) -> Select[Any]:
 
 
 async def get(connection: AsyncConnection, outage_id: str) -> RowMapping:
-    rows = await connection.execute(_with_verdict().where(outages.c.id == outage_id))
-    return _the(rows.mappings().one_or_none(), outage_id)
+    rows = await connection.execute(_select_with_verdict().where(outages.c.id == outage_id))
+    return _require(rows.mappings().one_or_none(), outage_id)
 
 
-async def correlation_id(connection: AsyncConnection, outage_id: str) -> str:
+async def get_correlation_id(connection: AsyncConnection, outage_id: str) -> str:
     """Return the id of the request that declared an outage: all that follows from it bears it."""
     found = await connection.execute(
         select(outages.c.correlation_id).where(outages.c.id == outage_id)
@@ -210,7 +210,7 @@ async def correlation_id(connection: AsyncConnection, outage_id: str) -> str:
     return str(found.scalar_one())
 
 
-async def page(
+async def list_page(
     connection: AsyncConnection,
     *,
     severity: str | None = None,
@@ -238,7 +238,7 @@ async def page(
         )
     column = outages.c[sort]
     rows = await connection.execute(
-        _with_verdict()
+        _select_with_verdict()
         .where(*wanted)
         .order_by(column.desc() if descending else column.asc(), outages.c.id.desc())
         .offset(offset)

@@ -14,7 +14,7 @@ from domain.sla.policies import Agreement, Policy
 from domain.sla.verdicts import Severity, Terms
 
 
-def policy_of(row: RowMapping | Mapping[str, Any]) -> Policy:
+def to_policy(row: RowMapping | Mapping[str, Any]) -> Policy:
     return Policy(
         row["name"],
         row["version"],
@@ -25,7 +25,7 @@ def policy_of(row: RowMapping | Mapping[str, Any]) -> Policy:
     )
 
 
-async def in_force(connection: AsyncConnection, name: str, at: datetime) -> Policy:
+async def get_in_force(connection: AsyncConnection, name: str, at: datetime) -> Policy:
     """Return the version of a policy that held at an instant."""
     rows = await connection.execute(
         select(policies)
@@ -36,22 +36,22 @@ async def in_force(connection: AsyncConnection, name: str, at: datetime) -> Poli
     row = rows.mappings().one_or_none()
     if row is None:
         raise Invalid("policy", f"no version of policy {name!r} holds at {at.isoformat()}")
-    return policy_of(row)
+    return to_policy(row)
 
 
-async def version(connection: AsyncConnection, name: str, number: int) -> Policy:
+async def get_version(connection: AsyncConnection, name: str, number: int) -> Policy:
     rows = await connection.execute(
         select(policies).where(policies.c.name == name, policies.c.version == number)
     )
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"version {number} of policy {name!r} does not exist")
-    return policy_of(row)
+    return to_policy(row)
 
 
-async def versions(connection: AsyncConnection) -> list[Policy]:
+async def list_versions(connection: AsyncConnection) -> list[Policy]:
     rows = await connection.execute(select(policies).order_by(policies.c.name, policies.c.version))
-    return [policy_of(row) for row in rows.mappings()]
+    return [to_policy(row) for row in rows.mappings()]
 
 
 async def publish(connection: AsyncConnection, policy: Policy) -> Policy:
@@ -63,10 +63,10 @@ async def publish(connection: AsyncConnection, policy: Policy) -> Policy:
     rows = await connection.execute(
         select(policies).where(policies.c.name == policy.name).order_by(policies.c.version)
     )
-    known = [policy_of(row) for row in rows.mappings()]
+    known = [to_policy(row) for row in rows.mappings()]
     for existing in known:
         if existing.effective_from == policy.effective_from:
-            if _same_promise(existing, policy):
+            if _has_same_content(existing, policy):
                 return existing
             raise Invalid("effective_from", f"version {existing.version} already begins then")
     added = Policy(
@@ -84,7 +84,7 @@ async def publish(connection: AsyncConnection, policy: Policy) -> Policy:
             effective_from=added.effective_from,
             dispute_window_seconds=added.dispute_window_seconds,
             decision_window_seconds=added.decision_window_seconds,
-            terms={name: _plain(terms) for name, terms in added.terms.items()},
+            terms={name: _to_json(terms) for name, terms in added.terms.items()},
             terms_hash=added.terms_hash(),
             digest=added.digest(),
         )
@@ -92,7 +92,7 @@ async def publish(connection: AsyncConnection, policy: Policy) -> Policy:
     return added
 
 
-def _plain(terms: Terms) -> dict[str, int]:
+def _to_json(terms: Terms) -> dict[str, int]:
     return {
         "threshold_minutes": terms.threshold_minutes,
         "penalty_per_minute": terms.penalty_per_minute,
@@ -100,7 +100,7 @@ def _plain(terms: Terms) -> dict[str, int]:
     }
 
 
-def _same_promise(one: Policy, other: Policy) -> bool:
+def _has_same_content(one: Policy, other: Policy) -> bool:
     return (one.dispute_window_seconds, one.decision_window_seconds, one.terms) == (
         other.dispute_window_seconds,
         other.decision_window_seconds,
@@ -108,7 +108,7 @@ def _same_promise(one: Policy, other: Policy) -> bool:
     )
 
 
-async def agreement(connection: AsyncConnection, name: str) -> Agreement:
+async def get_agreement(connection: AsyncConnection, name: str) -> Agreement:
     rows = await connection.execute(select(agreements).where(agreements.c.name == name))
     row = rows.mappings().one_or_none()
     if row is None:
@@ -116,7 +116,7 @@ async def agreement(connection: AsyncConnection, name: str) -> Agreement:
     return Agreement(**row)
 
 
-async def settle_agreement(connection: AsyncConnection, terms: Agreement) -> Agreement:
+async def add_agreement(connection: AsyncConnection, terms: Agreement) -> Agreement:
     """
     Keep who pays whom under a name, and answer what is kept: the first to say so decides, because
     a payee is changed by its owner's proof alone, and with a cool-off.
@@ -129,4 +129,4 @@ async def settle_agreement(connection: AsyncConnection, terms: Agreement) -> Agr
     }
     statement = insert(agreements).values(name=terms.name, **values)
     await connection.execute(statement.on_conflict_do_nothing(index_elements=["name"]))
-    return await agreement(connection, terms.name)
+    return await get_agreement(connection, terms.name)

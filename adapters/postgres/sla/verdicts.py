@@ -54,7 +54,7 @@ async def add(
     return result.one_or_none() is not None
 
 
-async def totals(connection: AsyncConnection) -> RowMapping:
+async def get_totals(connection: AsyncConnection) -> RowMapping:
     """Count verdicts and sum rewards and penalties over the newest revision of each outage."""
     newest = (
         select(sla_results)
@@ -74,7 +74,7 @@ async def totals(connection: AsyncConnection) -> RowMapping:
     return row.mappings().one()
 
 
-def verdict_of(row: RowMapping) -> Verdict:
+def to_verdict(row: RowMapping) -> Verdict:
     return Verdict(
         SlaStatus(row["status"]),
         PaymentType(row["payment_type"]),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from adapters.postgres.tables.metadata import Instant, metadata, xid
+from adapters.postgres.tables.metadata import Instant, make_xid_column, metadata
 
 audit_entries = Table(
     "audit_entries",
@@ -17,7 +17,7 @@ audit_entries = Table(
     # The exact bytes that were hashed, so that the proof never depends on our serialiser.
     Column("content", sa.LargeBinary, nullable=False),
     Column("hash", sa.LargeBinary, nullable=False),
-    xid(),
+    make_xid_column(),
     Index("ix_audit_entries_subject", "subject", "sequence"),
 )
 
@@ -31,7 +31,7 @@ events = Table(
     Column("outage_id", String(64), sa.ForeignKey("outages.id")),
     Column("occurred_at", Instant, nullable=False),
     Column("data", JSONB, nullable=False),
-    xid(),
+    make_xid_column(),
     Index("ix_events_outage_id", "outage_id", "sequence"),
     Index("ix_events_feed", "xid", "sequence"),
 )

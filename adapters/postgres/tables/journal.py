@@ -12,7 +12,7 @@ ENTRY_KINDS = (
 ACCOUNT_KINDS = ("asset", "liability", "expense")
 
 
-def _one_of(column: str, words: tuple[str, ...]) -> str:
+def _make_one_of(column: str, words: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(word) for word in words)})"
 
 
@@ -25,7 +25,7 @@ accounts = Table(
     # The least it may hold in its own sense; a liability is what we owe. Each part of a balance
     # is held to it alone, which only zero allows.
     Column("floor_stroops", sa.BigInteger),
-    sa.CheckConstraint(_one_of("kind", ACCOUNT_KINDS), name="kind"),
+    sa.CheckConstraint(_make_one_of("kind", ACCOUNT_KINDS), name="kind"),
     sa.CheckConstraint("floor_stroops = 0", name="floor"),
 )
 
@@ -57,7 +57,7 @@ entries = Table(
     Column("corrects", String(64), sa.ForeignKey("entries.id")),
     Column("transaction_hash", String(64)),
     Column("booked_at", Instant, nullable=False, server_default=text("now()")),
-    sa.CheckConstraint(_one_of("kind", ENTRY_KINDS), name="kind"),
+    sa.CheckConstraint(_make_one_of("kind", ENTRY_KINDS), name="kind"),
     sa.CheckConstraint(
         "payment_id IS NOT NULL OR kind IN ('adjustment', 'resolution')", name="payment"
     ),

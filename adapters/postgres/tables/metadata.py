@@ -29,11 +29,11 @@ class Xid8(UserDefinedType[str]):
         return "xid8"
 
 
-def one_of(column: str, values: Iterable[StrEnum]) -> str:
+def make_one_of(column: str, values: Iterable[StrEnum]) -> str:
     """The condition that a column has one of these values; one of NULL is met."""
     names = ", ".join(f"'{value}'" for value in sorted(values))
     return f"({column} IN ({names}))"
 
 
-def xid() -> Column[str]:
+def make_xid_column() -> Column[str]:
     return Column("xid", Xid8(), nullable=False, server_default=text("pg_current_xact_id()"))

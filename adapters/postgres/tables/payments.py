@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
 
-from adapters.postgres.tables.metadata import Instant, metadata, one_of
+from adapters.postgres.tables.metadata import Instant, make_one_of, metadata
 from domain.reasons import ReasonCode
 from domain.settlement.envelopes import SendStatus
 from domain.settlement.payments import STOPPED
@@ -43,9 +43,11 @@ payments = Table(
         "(status = 'confirmed') = (transaction_hash IS NOT NULL AND confirmed_at IS NOT NULL)",
         name="confirmed",
     ),
-    sa.CheckConstraint(one_of("status", STOPPED) + " = (reason_code IS NOT NULL)", name="stopped"),
+    sa.CheckConstraint(
+        make_one_of("status", STOPPED) + " = (reason_code IS NOT NULL)", name="stopped"
+    ),
     sa.CheckConstraint("(reason_code IS NULL) = (status_reason IS NULL)", name="status_reason"),
-    sa.CheckConstraint(one_of("reason_code", ReasonCode), name="reason_code"),
+    sa.CheckConstraint(make_one_of("reason_code", ReasonCode), name="reason_code"),
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
     Index("ix_payments_transaction_hash", "transaction_hash"),
     Index("ix_payments_pending", "number", postgresql_where=text("status = 'pending'")),
@@ -116,7 +118,7 @@ allocations = Table(
     Column("reason_code", String(40)),
     Column("reason", sa.Text),
     sa.CheckConstraint("(reason_code IS NULL) = (reason IS NULL)", name="reason"),
-    sa.CheckConstraint(one_of("reason_code", ReasonCode), name="reason_code"),
+    sa.CheckConstraint(make_one_of("reason_code", ReasonCode), name="reason_code"),
     sa.ForeignKeyConstraint(["lead_payment_id", "n"], ["attempts.payment_id", "attempts.n"]),
     sa.CheckConstraint("amount_stroops > 0", name="amount"),
     # No two transactions can ever settle one payment.
@@ -138,9 +140,9 @@ envelopes = Table(
     Column("signed_at", Instant, nullable=False, server_default=text("now()")),
     # Why these bytes pay nobody and only use up the sequence; empty for those that pay.
     Column("noop_reason", sa.Text, nullable=False, server_default=text("''")),
-    Column("voids_code", String(40)),
-    sa.CheckConstraint("(voids_code IS NULL) = (noop_reason = '')", name="noop_reason"),
-    sa.CheckConstraint(one_of("voids_code", ReasonCode), name="voids_code"),
+    Column("noop_reason_code", String(40)),
+    sa.CheckConstraint("(noop_reason_code IS NULL) = (noop_reason = '')", name="noop_reason"),
+    sa.CheckConstraint(make_one_of("noop_reason_code", ReasonCode), name="noop_reason_code"),
     Index("ix_envelopes_attempt", "payment_id", "n"),
     Index("ix_envelopes_inner_hash", "inner_hash"),
 )
@@ -153,7 +155,7 @@ submissions = Table(
     Column("status", String(20), nullable=False),
     # The result code of a refusal, or what went wrong where there was no answer.
     Column("detail", sa.Text, nullable=False, server_default=text("''")),
-    sa.CheckConstraint(one_of("status", SendStatus), name="status"),
+    sa.CheckConstraint(make_one_of("status", SendStatus), name="status"),
     Column("sent_at", Instant, nullable=False, server_default=text("now()")),
     Index("ix_submissions_hash", "hash"),
 )

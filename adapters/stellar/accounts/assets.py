@@ -10,14 +10,16 @@ from adapters.stellar.signing.soroban_transfers import Asset
 from domain.settlement.payments import Treasury
 
 
-async def troubles(nodes: Nodes, asset: Asset, treasuries: Mapping[Treasury, str]) -> list[str]:
+async def find_obstacles(
+    nodes: Nodes, asset: Asset, treasuries: Mapping[Treasury, str]
+) -> list[str]:
     """
     Say what keeps every payment from being made, by one question.
 
     Raises ChainUnavailable when the network cannot say.
     """
     addresses = sorted(set(treasuries.values()))
-    question = [_instance(asset.contract), *classic_payments.questions(addresses, asset)]
+    question = [_make_instance_key(asset.contract), *classic_payments.make_keys(addresses, asset)]
     reply = await nodes.ask(
         lambda server: server.get_ledger_entries(question), at_least=nodes.highest
     )
@@ -28,14 +30,16 @@ async def troubles(nodes: Nodes, asset: Asset, treasuries: Mapping[Treasury, str
             "the asset's contract does not exist on this network; STELLAR_USDC_ISSUER is "
             f"{asset.classic.issuer}: mend it, or have the contract deployed"
         )
-    known = classic_payments.payees(reply)
+    known = classic_payments.parse_accounts(reply)
     for treasury, address in treasuries.items():
-        if trouble := _trouble(known, asset, f"{treasury} treasury {address}", address):
+        if trouble := _find_obstacle(known, asset, f"{treasury} treasury {address}", address):
             found.append(trouble)
     return found
 
 
-def _trouble(known: classic_payments.Payees, asset: Asset, name: str, address: str) -> str:
+def _find_obstacle(
+    known: classic_payments.AccountEntries, asset: Asset, name: str, address: str
+) -> str:
     """Say what keeps a treasury from paying, if anything does."""
     if address not in known.accounts:
         return f"the {name} does not exist"
@@ -48,7 +52,7 @@ def _trouble(known: classic_payments.Payees, asset: Asset, name: str, address: s
     return ""
 
 
-def _instance(contract: str) -> xdr.LedgerKey:
+def _make_instance_key(contract: str) -> xdr.LedgerKey:
     """Return what to ask the network about a contract."""
     return xdr.LedgerKey(
         xdr.LedgerEntryType.CONTRACT_DATA,

@@ -19,11 +19,11 @@ from stellar_sdk.soroban_rpc import SendTransactionStatus as Status
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 from stellar_sdk.xdr import TransactionResultCode as Code
 
-from adapters.stellar.codes import operations, results
+from adapters.stellar.codes import operation_codes, results
 from adapters.stellar.codes.meanings import Remedy
-from adapters.stellar.codes.transactions import TRANSACTIONS
-from adapters.stellar.finality.proofs import Proofs, account_keys, address_of
-from adapters.stellar.rpc.nodes import Nodes, position
+from adapters.stellar.codes.transaction_codes import TRANSACTIONS
+from adapters.stellar.finality.quorum import Quorum, get_address, make_account_keys
+from adapters.stellar.rpc.nodes import Nodes, get_ledger_range
 from adapters.stellar.signing import fee_bumps
 from adapters.stellar.signing.keys import Keys
 from adapters.stellar.signing.soroban_transfers import BACKSTOP, LEDGERS_TO_LIVE, MIN_FEE
@@ -48,17 +48,17 @@ class ChannelAccountState:
     sponsored: bool
 
 
-async def standings(nodes: Nodes, addresses: Sequence[str]) -> dict[str, ChannelAccountState]:
+async def read_states(nodes: Nodes, addresses: Sequence[str]) -> dict[str, ChannelAccountState]:
     """Return how those accounts stand that exist, by no older a ledger than one seen before."""
     found: dict[str, ChannelAccountState] = {}
     seen = nodes.highest
     for start in range(0, len(addresses), ENTRIES_MAX):
-        question = account_keys(addresses[start : start + ENTRIES_MAX])
-        reply = await nodes.ask(partial(_entries, question), at_least=seen)
+        question = make_account_keys(addresses[start : start + ENTRIES_MAX])
+        reply = await nodes.ask(partial(_get_entries, question), at_least=seen)
         for result in reply.entries or []:
             entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
             assert entry is not None
-            found[address_of(entry)] = _standing(entry)
+            found[get_address(entry)] = _to_state(entry)
     return found
 
 
@@ -69,36 +69,36 @@ class ChannelAccounts:
         self.keys = keys
         self.fee_cap_stroops = fee_cap_stroops
 
-    async def standings(self, addresses: Sequence[str]) -> dict[str, ChannelAccountState]:
-        return await standings(self.nodes, addresses)
+    async def read_states(self, addresses: Sequence[str]) -> dict[str, ChannelAccountState]:
+        return await read_states(self.nodes, addresses)
 
     async def create(self) -> AsyncIterator[list[str]]:
         """Create what is missing; answer each time what was created by then, until nothing is."""
         wanted = list(self.keys.channels)
         end = time.monotonic() + PATIENCE_SECONDS
-        while absent := find_missing(wanted, list(await self.standings(wanted))):
+        while absent := find_missing(wanted, list(await self.read_states(wanted))):
             if time.monotonic() > end:
                 raise ChainUnavailable(f"{len(absent)} accounts are still missing; run it again")
             some = absent[:AT_ONCE_MAX]
             await self._create(some)
-            made = await self.standings(some)
+            made = await self.read_states(some)
             if made:
                 yield [address for address in some if address in made]
 
     async def _create(self, addresses: Sequence[str]) -> None:
         """Send one transaction, and wait until its sequence is consumed or it can land no more."""
         operator = self.keys.operator.public_key
-        latest = (await self.nodes.ask(position)).latest_ledger
-        standing = (await self.standings([operator])).get(operator)
+        latest = (await self.nodes.ask(get_ledger_range)).latest_ledger
+        standing = (await self.read_states([operator])).get(operator)
         if standing is None:
             raise Obstructed(f"the operator's account {operator} does not exist")
         sequence, max_ledger = standing.sequence + 1, latest + LEDGERS_TO_LIVE
         inner = self._draft(addresses, sequence, max_ledger)
         envelope = fee_bumps.wrap(inner, self.keys.fees, 0, max_ledger, self.fee_cap_stroops)
-        proofs = Proofs(self.nodes, self.passphrase)
+        proofs = Quorum(self.nodes, self.passphrase)
         send_at = latest
         while True:
-            snapshot = await proofs.snapshot([operator])
+            snapshot = await proofs.read_snapshot([operator])
             if snapshot.sequences.get(operator, 0) >= sequence:
                 break
             if snapshot.ledger >= max_ledger - 1:
@@ -106,9 +106,9 @@ class ChannelAccounts:
             if snapshot.ledger >= send_at:
                 send_at = snapshot.ledger + await self._send(envelope.xdr)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
-        found = await proofs.look_up(lambda: _one(envelope.inner_hash))
+        found = await proofs.find_inclusion(lambda: _list_hash(envelope.inner_hash))
         if found is not None and not found.succeeded:
-            _refuse(results.read(found.result_xdr))
+            _refuse(results.parse(found.result_xdr))
 
     def _draft(
         self, addresses: Sequence[str], sequence: int, max_ledger: int
@@ -138,8 +138,8 @@ class ChannelAccounts:
         except Exception:
             return 0  # unknown; what the ledger shows decides
         if response.error_result_xdr is not None:
-            result = results.read(response.error_result_xdr)
-            if results.meaning(result).remedy is Remedy.PAGE:
+            result = results.parse(response.error_result_xdr)
+            if results.get_meaning(result).remedy is Remedy.PAGE:
                 _refuse(result)
         taken = response.status in (Status.PENDING, Status.DUPLICATE)
         return AGAIN_AFTER_LEDGERS if taken else 1
@@ -147,26 +147,26 @@ class ChannelAccounts:
 
 def _refuse(result: results.Result) -> None:
     """Raise what only we can mend; that accounts exist by now is no trouble."""
-    codes = [code for code in result.operations if code.value]
-    found = [operations.meaning(code) for code in codes]
+    codes = [code for code in result.operation_codes if code.value]
+    found = [operation_codes.get_meaning(code) for code in codes]
     if result.code is not Code.txFAILED:
         found.append(TRANSACTIONS[result.code])
     for meaning in found:
         if meaning.remedy is Remedy.PAGE:
-            raise Obstructed(f"{meaning.sentence} ({results.names(result)})")
+            raise Obstructed(f"{meaning.sentence} ({results.format_codes(result)})")
 
 
-async def _entries(
+async def _get_entries(
     question: list[xdr.LedgerKey], server: SorobanServerAsync
 ) -> GetLedgerEntriesResponse:
     return await server.get_ledger_entries(question)
 
 
-async def _one(hash_: str) -> list[str]:
+async def _list_hash(hash_: str) -> list[str]:
     return [hash_]
 
 
-def _standing(entry: xdr.AccountEntry) -> ChannelAccountState:
+def _to_state(entry: xdr.AccountEntry) -> ChannelAccountState:
     first = entry.ext.v1
     second = first.ext.v2 if first else None
     sponsored = second is not None and second.num_sponsored.uint32 > 0

@@ -26,14 +26,14 @@ QUESTION = xdr.LedgerKey(
 )
 
 
-class Freezes:
+class FrozenKeys:
     def __init__(self, nodes: Nodes, asset: Asset) -> None:
         self.nodes = nodes
         self.asset = asset
         self._keys: frozenset[bytes] = frozenset()
         self._as_of = -FRESH_LEDGERS - 1
 
-    async def among(self, addresses: Iterable[str]) -> list[str]:
+    async def find_frozen(self, addresses: Iterable[str]) -> list[str]:
         """
         Return those of the accounts that are frozen, or whose trustline for the asset is.
 
@@ -43,16 +43,16 @@ class Freezes:
         asked = list(dict.fromkeys(addresses))
         if self.nodes.highest - self._as_of > FRESH_LEDGERS:
             await self._read()
-        elif any(map(self.knows, asked)):
+        elif any(map(self.is_frozen, asked)):
             # Nobody is refused from memory: with all refused, nothing would tell that time passes.
             await self._read()
-        return [address for address in asked if self.knows(address)]
+        return [address for address in asked if self.is_frozen(address)]
 
-    def knows(self, address: str) -> bool:
+    def is_frozen(self, address: str) -> bool:
         """Tell whether an account was frozen when that was read last."""
         if not self._keys:
             return False
-        keys = classic_payments.questions([address], self.asset)
+        keys = classic_payments.make_keys([address], self.asset)
         return any(key.to_xdr_bytes() in self._keys for key in keys)
 
     async def _read(self) -> None:
@@ -65,10 +65,10 @@ class Freezes:
             if found is None:  # or it was cancelled
                 self._as_of = before
         if found is not None:
-            self._as_of, self._keys = found.latest_ledger, _keys(found)
+            self._as_of, self._keys = found.latest_ledger, _parse_keys(found)
 
 
-def _keys(reply: GetLedgerEntriesResponse) -> frozenset[bytes]:
+def _parse_keys(reply: GetLedgerEntriesResponse) -> frozenset[bytes]:
     found: set[bytes] = set()
     for result in reply.entries or []:
         setting = xdr.LedgerEntryData.from_xdr(result.xdr).config_setting

@@ -38,8 +38,8 @@ class WalletAccounts:
         self.operator = operator
 
     async def read(self, address: str) -> Readiness:
-        reply = await self._ask(address)
-        payees = classic_payments.payees(reply)
+        reply = await self._read_entries(address)
+        payees = classic_payments.parse_accounts(reply)
         line = payees.lines.get(address)
         return Readiness(
             address,
@@ -86,7 +86,7 @@ class WalletAccounts:
             ) from None
         if read.client_account_id != proof.address:
             raise Invalid("transaction_xdr", "this challenge was given for another wallet")
-        threshold, signers = await self._signers(proof.address)
+        threshold, signers = await self._read_signers(proof.address)
         try:
             web_auth.verify_challenge_transaction_threshold(
                 proof.transaction_xdr,
@@ -103,9 +103,9 @@ class WalletAccounts:
             ) from None
         return read.transaction.hash_hex()
 
-    async def _signers(self, address: str) -> tuple[int, list[Ed25519PublicKeySigner]]:
+    async def _read_signers(self, address: str) -> tuple[int, list[Ed25519PublicKeySigner]]:
         """Return what the network wants of who acts for an account; of one that does not exist, its key."""
-        reply = await self._ask(address)
+        reply = await self._read_entries(address)
         for result in reply.entries or []:
             account = xdr.LedgerEntryData.from_xdr(result.xdr).account
             if account is not None:
@@ -118,18 +118,18 @@ class WalletAccounts:
                 return max(medium, 1), signers
         return 1, [Ed25519PublicKeySigner(address, 1)]
 
-    async def _ask(self, address: str) -> GetLedgerEntriesResponse:
-        question = classic_payments.questions([address], self.asset)
-        return await self.nodes.ask(partial(_entries, question), at_least=self.nodes.highest)
+    async def _read_entries(self, address: str) -> GetLedgerEntriesResponse:
+        question = classic_payments.make_keys([address], self.asset)
+        return await self.nodes.ask(partial(_get_entries, question), at_least=self.nodes.highest)
 
 
-async def _entries(
+async def _get_entries(
     question: list[xdr.LedgerKey], server: SorobanServerAsync
 ) -> GetLedgerEntriesResponse:
     return await server.get_ledger_entries(question)
 
 
-async def befriend(friendbot_url: str, address: str) -> None:
+async def fund_account(friendbot_url: str, address: str) -> None:
     """Ask a test network's friendbot for an account; one that exists stays as it is."""
     async with httpx.AsyncClient(timeout=FRIENDBOT_SECONDS, trust_env=False) as client:
         try:

@@ -26,7 +26,7 @@ class Meaning:
     # What a payment that waits for it is told to be waiting for.
     reason_code: ReasonCode = ReasonCode.TRANSFER_REFUSED
 
-    def why(self, name: str) -> Reason:
+    def to_reason(self, name: str) -> Reason:
         """The reason of a payment that met this, with the network's own name for it."""
         return Reason(self.reason_code, f"{self.sentence} ({name})")
 

@@ -10,10 +10,10 @@ from stellar_sdk.soroban_rpc import SendTransactionResponse
 from stellar_sdk.xdr import BumpSequenceResultCode, SCErrorCode, SCErrorType
 from stellar_sdk.xdr import TransactionResultCode as Code
 
-from adapters.stellar.codes import contracts, operations
-from adapters.stellar.codes.contracts import THE_ASSET, Callee
+from adapters.stellar.codes import contract_errors, operation_codes
+from adapters.stellar.codes.contract_errors import THE_ASSET, Callee
 from adapters.stellar.codes.meanings import Meaning, Remedy, page
-from adapters.stellar.codes.transactions import SENDS, TRANSACTIONS
+from adapters.stellar.codes.transaction_codes import SENDS, TRANSACTIONS
 from domain.settlement.envelopes import SendAnswer, SendStatus
 
 _CONTRACT_ERROR = re.compile(r"Error\(Contract, #([0-9]+)\)")
@@ -25,11 +25,11 @@ class Result:
     """What became of a transaction in a ledger; of a fee bump, of the transaction inside."""
 
     code: Code
-    operations: list[IntEnum]
+    operation_codes: list[IntEnum]
     fee_stroops: int
 
     @property
-    def decides(self) -> bool:
+    def is_applied(self) -> bool:
         """
         Tell whether it was applied, with or without effect.
 
@@ -38,37 +38,37 @@ class Result:
         return self.code in (Code.txSUCCESS, Code.txFAILED)
 
     @property
-    def noop_reason(self) -> bool:
+    def is_noop(self) -> bool:
         """Tell whether it was applied and moved nothing: all it did is to use up its sequence."""
-        return bool(self.operations) and all(
-            isinstance(code, BumpSequenceResultCode) for code in self.operations
+        return bool(self.operation_codes) and all(
+            isinstance(code, BumpSequenceResultCode) for code in self.operation_codes
         )
 
 
-def read(result_xdr: str) -> Result:
+def parse(result_xdr: str) -> Result:
     """Read a result as the network gives it."""
     whole = xdr.TransactionResult.from_xdr(result_xdr)
     code, found = whole.result.code, whole.result.results
     if whole.result.inner_result_pair is not None:
         inner = whole.result.inner_result_pair.result.result
         code, found = inner.code, inner.results
-    codes = [_operation_code(operation) for operation in found or []]
+    codes = [_get_operation_code(operation) for operation in found or []]
     return Result(code, codes, whole.fee_charged.int64)
 
 
-def meaning(result: Result, trap: "Trap | None" = None) -> Meaning:
+def get_meaning(result: Result, trap: "Trap | None" = None) -> Meaning:
     """Say what became of one transfer, by the most telling of its codes."""
     if result.code is not Code.txFAILED:
         return TRANSACTIONS[result.code]
     if trap is not None:
         return trap.meaning
-    failed = [code for code in result.operations if code.value]
-    return operations.meaning(failed[0]) if failed else TRANSACTIONS[result.code]
+    failed = [code for code in result.operation_codes if code.value]
+    return operation_codes.get_meaning(failed[0]) if failed else TRANSACTIONS[result.code]
 
 
-def names(result: Result, trap: "Trap | None" = None) -> str:
+def format_codes(result: Result, trap: "Trap | None" = None) -> str:
     """Name the codes of a result, as the network writes them."""
-    failed = dict.fromkeys(code.name for code in result.operations if code.value)
+    failed = dict.fromkeys(code.name for code in result.operation_codes if code.value)
     return " ".join([result.code.name, *failed, *([trap.name] if trap else [])])
 
 
@@ -80,7 +80,7 @@ class Trap:
     meaning: Meaning
 
 
-def trap(diagnostics: Sequence[str], contract: str, callee: Callee = THE_ASSET) -> Trap | None:
+def find_trap(diagnostics: Sequence[str], contract: str, callee: Callee = THE_ASSET) -> Trap | None:
     """Find among what a node logged of a failed call the error of the contract or its host."""
     for text in diagnostics:
         event = xdr.DiagnosticEvent.from_xdr(text).event
@@ -90,46 +90,46 @@ def trap(diagnostics: Sequence[str], contract: str, callee: Callee = THE_ASSET) 
         topics = event.body.v0.topics if event.body.v0 else []
         for topic in topics[1:]:
             if ours and topic.error is not None:
-                return _trap(topic.error, callee)
+                return _to_trap(topic.error, callee)
     return None
 
 
-def simulated(error: str, callee: Callee = THE_ASSET) -> Trap:
+def parse_simulation_error(error: str, callee: Callee = THE_ASSET) -> Trap:
     """Read why a call that was tried out ended in an error."""
     number = _CONTRACT_ERROR.search(error)
     if number is not None:
-        return _of_contract(int(number[1]), callee)
+        return _to_contract_trap(int(number[1]), callee)
     host = _HOST_ERROR.search(error)
     if host is not None:
-        kinds = {_word(kind.name, "SCE_"): kind for kind in SCErrorType}
-        codes = {_word(code.name, "SCEC_"): code for code in SCErrorCode}
+        kinds = {_to_title(kind.name, "SCE_"): kind for kind in SCErrorType}
+        codes = {_to_title(code.name, "SCEC_"): code for code in SCErrorCode}
         if host[1] in kinds and host[2] in codes:
-            return Trap(host[0], callee.of_trial(kinds[host[1]], codes[host[2]]))
+            return Trap(host[0], callee.get_simulation_meaning(kinds[host[1]], codes[host[2]]))
     first = error.strip().splitlines()[0] if error.strip() else "no reason given"
     return Trap(first, page("the network refuses the call"))
 
 
-def answer(response: SendTransactionResponse) -> SendAnswer:
+def to_send_answer(response: SendTransactionResponse) -> SendAnswer:
     """Read an answer to a send for the record: its status, and the result code of an error."""
     status = SendStatus(response.status.value)
     if response.error_result_xdr is None:
         return SendAnswer(status)
-    return SendAnswer(status, _refusal(response.error_result_xdr).name)
+    return SendAnswer(status, _get_code(response.error_result_xdr).name)
 
 
-def alarm(response: SendTransactionResponse) -> str:
+def find_alarm(response: SendTransactionResponse) -> str:
     """Say what somebody of ours must mend before these bytes are taken; nothing if nobody must."""
     found = SENDS[response.status]
     if response.error_result_xdr is not None:
-        found = TRANSACTIONS[_refusal(response.error_result_xdr)]
+        found = TRANSACTIONS[_get_code(response.error_result_xdr)]
     return found.sentence if found.remedy is Remedy.PAGE else ""
 
 
-def _refusal(result_xdr: str) -> Code:
-    return read(result_xdr).code
+def _get_code(result_xdr: str) -> Code:
+    return parse(result_xdr).code
 
 
-def _operation_code(operation: xdr.OperationResult) -> IntEnum:
+def _get_operation_code(operation: xdr.OperationResult) -> IntEnum:
     if operation.tr is None:
         return operation.code
     # One of its fields is set: the result of its own kind of operation.
@@ -140,17 +140,17 @@ def _operation_code(operation: xdr.OperationResult) -> IntEnum:
     return operation.code
 
 
-def _trap(error: xdr.SCError, callee: Callee) -> Trap:
+def _to_trap(error: xdr.SCError, callee: Callee) -> Trap:
     if error.type is SCErrorType.SCE_CONTRACT and error.contract_code is not None:
-        return _of_contract(error.contract_code.uint32, callee)
+        return _to_contract_trap(error.contract_code.uint32, callee)
     code = error.code or SCErrorCode.SCEC_INTERNAL_ERROR
-    name = f"Error({_word(error.type.name, 'SCE_')}, {_word(code.name, 'SCEC_')})"
-    return Trap(name, contracts.of_host(error.type, code))
+    name = f"Error({_to_title(error.type.name, 'SCE_')}, {_to_title(code.name, 'SCEC_')})"
+    return Trap(name, contract_errors.get_host_meaning(error.type, code))
 
 
-def _of_contract(number: int, callee: Callee) -> Trap:
-    return Trap(f"#{number}", callee.meaning(number))
+def _to_contract_trap(number: int, callee: Callee) -> Trap:
+    return Trap(f"#{number}", callee.get_meaning(number))
 
 
-def _word(name: str, prefix: str) -> str:
+def _to_title(name: str, prefix: str) -> str:
     return name.removeprefix(prefix).title().replace("_", "")

@@ -11,7 +11,7 @@ from stellar_sdk.operation import InvokeHostFunction
 from stellar_sdk.xdr import OperationResultCode as Operation
 from stellar_sdk.xdr import PaymentResultCode as Code
 
-from adapters.stellar.codes import operations
+from adapters.stellar.codes import operation_codes
 from adapters.stellar.codes.meanings import Meaning
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing import classic_payments
@@ -20,16 +20,16 @@ from adapters.stellar.signing.soroban_transfers import Asset
 Movement = tuple[str, str, int]  # from, to, stroops
 
 
-async def blame(nodes: Nodes, asset: Asset, movement: Movement) -> Meaning | None:
+async def attribute_failure(nodes: Nodes, asset: Asset, movement: Movement) -> Meaning | None:
     """Return what keeps a movement from being made as things stand, or None if nothing does."""
     payer, payee, _ = movement
-    question = classic_payments.questions([payer, payee], asset)
+    question = classic_payments.make_keys([payer, payee], asset)
     reply = await nodes.ask(lambda server: server.get_ledger_entries(question))
-    code = _code(classic_payments.payees(reply), movement)
-    return None if code is None else operations.meaning(code)
+    code = _find_code(classic_payments.parse_accounts(reply), movement)
+    return None if code is None else operation_codes.get_meaning(code)
 
 
-def _code(found: classic_payments.Payees, movement: Movement) -> IntEnum | None:
+def _find_code(found: classic_payments.AccountEntries, movement: Movement) -> IntEnum | None:
     """Name the obstacle as a payment operation would."""
     payer, payee, stroops = movement
     if payer not in found.accounts:
@@ -50,7 +50,7 @@ def _code(found: classic_payments.Payees, movement: Movement) -> IntEnum | None:
     return Code.PAYMENT_LINE_FULL if line.room_stroops < stroops else None
 
 
-def movement_of(envelope_xdr: str, passphrase: str) -> Movement | None:
+def parse_movement(envelope_xdr: str, passphrase: str) -> Movement | None:
     """Read back from signed bytes what the contract was asked to move; None from a batch."""
     envelope = TransactionBuilder.from_xdr(envelope_xdr, passphrase)
     if isinstance(envelope, FeeBumpTransactionEnvelope):
@@ -62,10 +62,10 @@ def movement_of(envelope_xdr: str, passphrase: str) -> Movement | None:
     if call is None or len(call.args) != 3:
         return None
     payer, payee, amount = call.args
-    return _plain(payer), _plain(payee), scval.from_int128(amount)
+    return _to_account_id(payer), _to_account_id(payee), scval.from_int128(amount)
 
 
-def _plain(value: object) -> str:
+def _to_account_id(value: object) -> str:
     """An account's own address, without the number in a muxed one."""
     address = scval.from_address(value).address  # type: ignore[arg-type]
     if StrKey.is_valid_med25519_public_key(address):

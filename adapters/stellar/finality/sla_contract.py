@@ -27,8 +27,8 @@ from stellar_sdk.soroban_rpc import (
 )
 
 from adapters.stellar.finality import contract_results, submissions
-from adapters.stellar.finality.proofs import Proofs
-from adapters.stellar.rpc.nodes import Nodes, position
+from adapters.stellar.finality.quorum import Quorum
+from adapters.stellar.rpc.nodes import Nodes, get_ledger_range
 from adapters.stellar.signing import fee_bumps, soroban_transfers
 from adapters.stellar.signing.fee_bumps import FEE_CAP_STROOPS
 from adapters.stellar.signing.soroban_transfers import BACKSTOP, LEDGERS_TO_LIVE, MIN_FEE
@@ -47,7 +47,7 @@ from domain.sla.verdicts import Severity, Terms
 WATCH_SECONDS, LOOK_EVERY_SECONDS = 8.0, 0.5
 
 
-class Calculator:
+class SlaContract:
     """One deployed SLA contract, called by one operator."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Calculator:
                 f"STELLAR_SLA_CONTRACT is {contract!r}, which is not a contract id (C...)"
             )
         self.nodes = nodes
-        self.proofs = Proofs(nodes, passphrase)
+        self.quorum = Quorum(nodes, passphrase)
         self.passphrase = passphrase
         self.contract = contract
         self.operator = operator
@@ -94,7 +94,7 @@ class Calculator:
                 f"{self._name} takes calls from {operator}, but STELLAR_OPERATOR_SEED is the seed "
                 f"of {self.source}"
             )
-        config, told = await self.config(), await self._read("get_config_version_hash")
+        config, told = await self.read_config(), await self._read("get_config_version_hash")
         if terms_hash(config) != told:
             raise ContractMismatch(
                 f"{self._name} says that its config has the hash {told}, but it has "
@@ -107,7 +107,7 @@ class Calculator:
                 f"have its admin set a retention limit of at most {RETENTION_MAX}"
             )
 
-    async def config(self) -> dict[Severity, Terms]:
+    async def read_config(self) -> dict[Severity, Terms]:
         """Read the terms the contract calculates by."""
         snapshot = await self._read("get_config_snapshot")
         config = {row["severity"]: Terms(**row["config"]) for row in snapshot["entries"]}
@@ -124,9 +124,9 @@ class Calculator:
         Raises ContractRefused when the contract would refuse, Obstructed while it is paused or
         costs more than the cap, ChainUnavailable when the network cannot say.
         """
-        config = await self.config()
+        config = await self.read_config()
         # Never as of a ledger older than one already seen: a sequence too low would be refused.
-        _, consumed = await self._sequence(at_least=self.nodes.highest)
+        _, consumed = await self._read_sequence(at_least=self.nodes.highest)
         if consumed is None:
             raise Obstructed(f"the operator's account {self.source} does not exist")
         arguments = [
@@ -136,9 +136,9 @@ class Calculator:
             scval.to_uint32(mttr_minutes),
         ]
         drafted = self._draft("calculate_sla", arguments, consumed)
-        tried = await self._simulated(drafted)
+        tried = await self._simulate(drafted)
         for result in tried.results or []:
-            contract_results.contract_result(result.xdr)  # what cannot be read is not paid for
+            contract_results.parse_result(result.xdr)  # what cannot be read is not paid for
         max_ledger = soroban_transfers.assemble(drafted, tried)
         drafted.sign(self.operator)
         cap = self.fee_cap_stroops
@@ -157,17 +157,17 @@ class Calculator:
         """Send stored bytes; the answer is a note, and proves nothing."""
         return await submissions.send(self.nodes, call.envelope_xdr)
 
-    async def raised(self, call: Call, answer: SendAnswer) -> Call | None:
+    async def raise_bid(self, call: Call, answer: SendAnswer) -> Call | None:
         """Bid more around the same call, if its place in a ledger costs more by now."""
-        stored = fee_bumps.kept(call.envelope_xdr, call.max_ledger, self.passphrase)
+        stored = fee_bumps.parse_stored(call.envelope_xdr, call.max_ledger, self.passphrase)
         try:
-            passed = (await self.nodes.ask(position)).latest_ledger
+            passed = (await self.nodes.ask(get_ledger_range)).latest_ledger
         except ChainUnavailable:
             return None  # nobody knows how long it has waited: the same bytes again
         passed -= call.max_ledger - LEDGERS_TO_LIVE
-        if not calls_for_a_raise([answer], fee_bumps.raises(stored, self.passphrase), passed):
+        if not calls_for_a_raise([answer], fee_bumps.count_raises(stored, self.passphrase), passed):
             return None
-        higher = fee_bumps.raised(stored, self.fees, self.fee_cap_stroops, self.passphrase)
+        higher = fee_bumps.raise_bid(stored, self.fees, self.fee_cap_stroops, self.passphrase)
         return None if higher is None else replace(call, envelope_xdr=higher.xdr)
 
     async def watch(self, call: Call, reason: str = "") -> CallOutcome:
@@ -180,7 +180,7 @@ class Calculator:
         end = loop.time() + WATCH_SECONDS
         while True:
             try:
-                found = await self._landed(call) or await self._proven(call)
+                found = await self._find_result(call) or await self._prove(call)
                 if found is not None:
                     return found
             except Exception as error:
@@ -189,51 +189,51 @@ class Calculator:
                 return CallOutcome(CallStatus.OPEN, reason=reason)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
-    async def _landed(self, call: Call, at_least: int = 0) -> CallOutcome | None:
+    async def _find_result(self, call: Call, at_least: int = 0) -> CallOutcome | None:
         found = await self.nodes.ask(
             lambda server: server.get_transaction(call.hash), at_least=at_least
         )
-        return None if found.status is GetTransactionStatus.NOT_FOUND else self._outcome(found)
+        return None if found.status is GetTransactionStatus.NOT_FOUND else self._to_outcome(found)
 
-    async def _proven(self, call: Call) -> CallOutcome | None:
+    async def _prove(self, call: Call) -> CallOutcome | None:
         """Read the operator's sequence: one consistent snapshot tells open, dead and consumed."""
-        latest, consumed = await self._sequence()
+        latest, consumed = await self._read_sequence()
         if consumed is not None and consumed < call.sequence:
             dead = latest >= call.max_ledger - 1
             return CallOutcome(CallStatus.EXPIRED, latest) if dead else None
         # Consumed. A node looks for the transaction before it reads how far its memory goes, so
         # only a second look can tell that it is not there.
         for _ in range(2):
-            found = await self._landed(call, at_least=latest)
+            found = await self._find_result(call, at_least=latest)
             if found is not None:
                 return found
         return CallOutcome(
             CallStatus.LOST, latest, reason="no node knows what consumed the sequence"
         )
 
-    def _outcome(self, found: GetTransactionResponse) -> CallOutcome | None:
+    def _to_outcome(self, found: GetTransactionResponse) -> CallOutcome | None:
         ledger = found.ledger or 0
         if found.status is GetTransactionStatus.FAILED:
-            trap = contract_results.failure(found, self.contract)
+            trap = contract_results.find_failure(found, self.contract)
             if trap is None:
                 return None
-            submissions.alarm(trap.meaning, f"a call of {self._name}")
+            submissions.log_alarm(trap.meaning, f"a call of {self._name}")
             reason = f"{trap.meaning.sentence} ({trap.name})"
             return CallOutcome(CallStatus.FAILED, ledger, reason=reason)
         try:
-            contract_result, fresh = contract_results.answer(found, self.contract)
+            contract_result, fresh = contract_results.parse_answer(found, self.contract)
         except ContractRefused as error:  # it landed all the same: what it left is for a person
             return CallOutcome(CallStatus.ANSWERED, ledger, reason=str(error))
         return CallOutcome(CallStatus.ANSWERED, ledger, contract_result, fresh)
 
-    async def _sequence(self, at_least: int = 0) -> tuple[int, int | None]:
+    async def _read_sequence(self, at_least: int = 0) -> tuple[int, int | None]:
         """Return the ledger of one snapshot and the operator's last consumed sequence in it."""
-        snapshot = await self.proofs.snapshot([self.source], at_least=at_least)
+        snapshot = await self.quorum.read_snapshot([self.source], at_least=at_least)
         return snapshot.ledger, snapshot.sequences.get(self.source)
 
     async def _read(self, function: str) -> Any:
         """Ask a view; nothing is sent."""
-        simulation = await self._simulated(self._draft(function, [], 0))
+        simulation = await self._simulate(self._draft(function, [], 0))
         assert simulation.results is not None
         return scval.to_native(simulation.results[0].xdr)
 
@@ -248,10 +248,10 @@ class Calculator:
         builder.set_ledger_bounds(0, 0)
         return builder.build()
 
-    async def _simulated(self, drafted: TransactionEnvelope) -> SimulateTransactionResponse:
+    async def _simulate(self, drafted: TransactionEnvelope) -> SimulateTransactionResponse:
         simulation = await self.nodes.ask(lambda server: server.simulate_transaction(drafted))
         if simulation.error is not None:
-            raise contract_results.refusal(self._name, simulation.error)
+            raise contract_results.to_error(self._name, simulation.error)
         return simulation
 
     @property

@@ -18,15 +18,15 @@ async def send(nodes: Nodes, envelope_xdr: str, first: Node | None = None) -> Se
     """
     try:
         response = await nodes.send(envelope_xdr, first)
-        if trouble := results.alarm(response):
+        if trouble := results.find_alarm(response):
             log.error("ALARM: %s: %s", response.hash, trouble)
-        return results.answer(response)
+        return results.to_send_answer(response)
     except Exception as error:
         # Its text may quote what was sent.
         return SendAnswer(SendStatus.UNKNOWN, type(error).__name__)
 
 
-def alarm(found: Meaning, subject: str) -> None:
+def log_alarm(found: Meaning, subject: str) -> None:
     """Tell operators what only they can mend."""
     if found.remedy is Remedy.PAGE:
         log.error("ALARM: %s: %s", subject, found.sentence)

@@ -25,7 +25,7 @@ from domain.errors import ChainUnavailable
 
 log = logging.getLogger(__name__)
 Reply = TypeVar("Reply")
-Question = Callable[[SorobanServerAsync], Awaitable[Reply]]
+Call = Callable[[SorobanServerAsync], Awaitable[Reply]]
 
 # Two behind is common right after a ledger closes; more is a node in trouble.
 LAG_MAX_LEDGERS = 3
@@ -52,19 +52,19 @@ class Node:
     failures: int = 0
     rests_until: float = 0.0
     # A sentence that says why it is not asked at all.
-    left_out: str = ""
+    excluded_reason: str = ""
 
     @property
-    def rests(self) -> bool:
+    def is_resting(self) -> bool:
         return time.monotonic() < self.rests_until
 
     @property
-    def lags(self) -> bool:
+    def is_lagging(self) -> bool:
         return self.lag > LAG_MAX_LEDGERS
 
     @property
-    def fit(self) -> bool:
-        return not (self.left_out or self.rests or self.lags)
+    def is_healthy(self) -> bool:
+        return not (self.excluded_reason or self.is_resting or self.is_lagging)
 
 
 class Nodes:
@@ -78,7 +78,7 @@ class Nodes:
         self._sent: OrderedDict[bytes, Node] = OrderedDict()
 
     @classmethod
-    def at(cls, urls: str) -> "Nodes":
+    def from_urls(cls, urls: str) -> "Nodes":
         """The nodes of a comma-separated list."""
         distinct = dict.fromkeys(url.strip() for url in urls.split(","))
         return cls(
@@ -97,40 +97,42 @@ class Nodes:
 
     @property
     def usable(self) -> list[Node]:
-        return [node for node in self.all if not node.left_out]
+        return [node for node in self.all if not node.excluded_reason]
 
     @property
     def highest(self) -> int:
         """The highest ledger that is known, or that any node which may be asked has shown."""
         return max([self.known, *(node.highest for node in self.usable)])
 
-    def leave_out(self, node: Node, why: str) -> None:
+    def exclude(self, node: Node, why: str) -> None:
         """
         Ask a node no longer, or again when there is no reason not to.
 
         Nothing of what it has shown counts any more: the others do not lag behind another chain.
         """
-        node.left_out, node.highest = why, 0
+        node.excluded_reason, node.highest = why, 0
         highest = self.highest
         for other in self.usable:
             other.lag = min(other.lag, max(0, highest - other.ledger))
 
-    def best(self) -> Node:
+    def choose_best(self) -> Node:
         """The node to follow: well, and as far as any. Raises ChainUnavailable if none may be."""
         known = self.usable
         if not known:
             raise ChainUnavailable(
                 "no RPC node is usable: all of them were excluded; see the lines with ALARM"
             )
-        return min(known, key=lambda node: (node.rests, node.lags, node.failures, -node.ledger))
+        return min(
+            known, key=lambda node: (node.is_resting, node.is_lagging, node.failures, -node.ledger)
+        )
 
-    async def ask(self, question: Question[Reply], *, at_least: int = 0) -> Reply:
+    async def ask(self, question: Call[Reply], *, at_least: int = 0) -> Reply:
         """
         Ask nodes in turn until one answers, as of a ledger no older than `at_least`.
 
         Raises ChainUnavailable when none does.
         """
-        order = self._order()
+        order = self._list_in_order()
         trouble = "none may be asked"
         for place, node in enumerate(order):
             last = place == len(order) - 1
@@ -146,7 +148,7 @@ class Nodes:
         raise ChainUnavailable(f"no RPC node answers: {trouble}")
 
     async def ask_node(
-        self, node: Node, question: Question[Reply], seconds: float = CALL_SECONDS
+        self, node: Node, question: Call[Reply], seconds: float = CALL_SECONDS
     ) -> Reply:
         """Ask one node, and remember how it did; what it raises is the caller's."""
         highest = self.highest
@@ -155,15 +157,15 @@ class Nodes:
                 reply = await question(node.server)
         except SorobanRpcErrorResponse as error:
             if error.code not in ABOUT_THE_QUESTION:
-                self._failed(node, error)
+                self._record_failure(node, error)
             raise
         except Exception as error:
-            self._failed(node, error)
+            self._record_failure(node, error)
             raise
         node.failures, node.rests_until = 0, 0.0
         ledger = getattr(reply, "latest_ledger", None)
         if ledger is not None:
-            self._reached(node, ledger, highest)
+            self._record_ledger(node, ledger, highest)
         return reply
 
     async def send(self, envelope_xdr: str, first: Node | None = None) -> SendTransactionResponse:
@@ -174,48 +176,52 @@ class Nodes:
         """
         key = hashlib.sha256(envelope_xdr.encode()).digest()
         before = self._sent.pop(key, None)
-        node = self._next(before) if before is not None else self._fit_or_any(first)
+        node = self._choose_next(before) if before is not None else self._choose(first)
         self._sent[key] = node
         if len(self._sent) > SENT_MAX:
             self._sent.popitem(last=False)
         return await self.ask_node(node, lambda server: server.send_transaction(envelope_xdr))
 
-    def _order(self) -> list[Node]:
+    def _list_in_order(self) -> list[Node]:
         """Everyone who may be asked: first the fit, each in turn; then those that lag or rest."""
         turn = next(self._turns)
         known = self.usable
         turned = known[turn % len(known) :] + known[: turn % len(known)] if known else []
-        return sorted(turned, key=lambda node: (node.rests, node.lag if node.lags else 0))
+        return sorted(
+            turned, key=lambda node: (node.is_resting, node.lag if node.is_lagging else 0)
+        )
 
-    def _fit_or_any(self, wanted: Node | None) -> Node:
-        return wanted if wanted is not None and wanted.fit else self.best()
+    def _choose(self, wanted: Node | None) -> Node:
+        return wanted if wanted is not None and wanted.is_healthy else self.choose_best()
 
-    def _next(self, before: Node) -> Node:
+    def _choose_next(self, before: Node) -> Node:
         place = self.all.index(before)
-        others = [node for node in self.all[place + 1 :] + self.all[:place] if not node.left_out]
-        fit = [node for node in others if node.fit]
-        if fit or before.fit:
+        others = [
+            node for node in self.all[place + 1 :] + self.all[:place] if not node.excluded_reason
+        ]
+        fit = [node for node in others if node.is_healthy]
+        if fit or before.is_healthy:
             return next(iter(fit), before)
-        return others[0] if others else self.best()
+        return others[0] if others else self.choose_best()
 
-    def _failed(self, node: Node, error: Exception) -> None:
+    def _record_failure(self, node: Node, error: Exception) -> None:
         rest = min(REST_SECONDS_MIN * 2 ** min(node.failures, 10), REST_SECONDS_MAX)
         node.failures += 1
         node.rests_until = time.monotonic() + rest
         if node.failures == 1:
             log.warning("%s does not answer: %s", node.name, type(error).__name__)
 
-    def _reached(self, node: Node, ledger: int, highest_before: int) -> None:
+    def _record_ledger(self, node: Node, ledger: int, highest_before: int) -> None:
         """Note where a node is; it lags behind what was known before it was asked."""
-        lagged = node.lags
+        lagged = node.is_lagging
         node.ledger, node.lag = ledger, max(0, highest_before - ledger)
-        if not node.left_out:
+        if not node.excluded_reason:
             node.highest = max(node.highest, ledger)
-        if node.lags and not lagged:
+        if node.is_lagging and not lagged:
             log.warning("%s is %d ledgers behind", node.name, node.lag)
 
 
-async def position(server: SorobanServerAsync) -> GetTransactionResponse:
+async def get_ledger_range(server: SorobanServerAsync) -> GetTransactionResponse:
     """
     Ask which ledgers a node knows, and when they closed.
 

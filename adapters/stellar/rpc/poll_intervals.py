@@ -28,20 +28,20 @@ class PollInterval:
         self._newest = 0
         self._looks = 0
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Nobody has looked for a while: the next ledger shown may have closed long ago."""
         self._newest = self._looks = 0
 
-    def wait(self, ledger: int, now: float) -> float:
+    def get_wait_seconds(self, ledger: int, now: float) -> float:
         """Return the seconds to wait, now that a look has shown that this ledger is the newest."""
         if ledger > self._newest:
             # A node that lags may show again what another has shown.
             if self._newest and (not self._seen or ledger > self._seen[-1][0]):
                 self._seen.append((ledger, now))
             self._newest, self._looks = ledger, 0
-            if (early := self._before_next(now)) > LOOK_EVERY_SECONDS:
+            if (early := self._get_seconds_to_next(now)) > LOOK_EVERY_SECONDS:
                 return min(early, WAIT_SECONDS_MAX)
-        steps = STEPS if self._in_step else STEPS_LOST
+        steps = STEPS if self._is_synchronised else STEPS_LOST
         step = steps[min(self._looks, len(steps) - 1)]
         self._looks += 1
         return LOOK_EVERY_SECONDS * step
@@ -53,13 +53,13 @@ class PollInterval:
         return median((ended - began) / (last - first) for (first, began), (last, ended) in pairs)
 
     @property
-    def _in_step(self) -> bool:
+    def _is_synchronised(self) -> bool:
         """Tell whether it is known when ledgers close: seen more than once, and not long ago."""
         return len(self._seen) > 1 and self._newest - self._seen[-1][0] <= LEDGERS_KEPT
 
-    def _before_next(self, now: float) -> float:
+    def _get_seconds_to_next(self, now: float) -> float:
         """How long it takes to a little before the next ledger is due; 0 if nobody knows."""
-        if not self._in_step:
+        if not self._is_synchronised:
             return 0.0
         last, seen_at = self._seen[-1]
         seconds = self._seconds

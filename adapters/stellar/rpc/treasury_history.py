@@ -23,7 +23,7 @@ from stellar_sdk.soroban_rpc import (
     GetHealthResponse,
 )
 
-from adapters.stellar.rpc.identities import Identity
+from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import Node, Nodes
 from domain.accounting.reconciliation import ChainPage, ChainTransfer, Extent
 from domain.errors import ChainUnavailable
@@ -47,15 +47,15 @@ class TreasuryHistory:
         self, nodes: Nodes, passphrase: str, usdc_issuer: str, treasuries: Sequence[str]
     ) -> None:
         self.nodes = nodes
-        self.identity = Identity(nodes, passphrase)
+        self.identity = NetworkMonitor(nodes, passphrase)
         self.contract = SdkAsset("USDC", usdc_issuer).contract_id(passphrase)
-        self.filters = [_filter(self.contract, address) for address in treasuries]
+        self.filters = [_make_filter(self.contract, address) for address in treasuries]
         self.established = False
 
     async def close(self) -> None:
         await self.nodes.close()
 
-    async def survey(self, known: NetworkState | None) -> NetworkState:
+    async def verify_network(self, known: NetworkState | None) -> NetworkState:
         """
         Make sure, before anything is read, that this is the network the book has seen.
 
@@ -66,20 +66,20 @@ class TreasuryHistory:
             self.established = True
             return standing
         self.identity.known = known
-        found = await self.identity.survey()
+        found = await self.identity.recheck()
         if found is None:
             raise ChainUnavailable(
                 "no RPC node of the network that the database belongs to answers"
             )
         return found
 
-    async def extent(self) -> Extent:
+    async def get_extent(self) -> Extent:
         """
         Return the ledgers that any node can tell about.
 
         What one node has forgotten another may still have, so all of them are asked.
         """
-        healths = await asyncio.gather(*map(self._health, self.nodes.usable))
+        healths = await asyncio.gather(*map(self._get_health, self.nodes.usable))
         told = [health for health in healths if health is not None]
         if not told:
             raise ChainUnavailable("no RPC node answers")
@@ -89,30 +89,32 @@ class TreasuryHistory:
             len(told) == len(self.nodes.all),
         )
 
-    async def _health(self, node: Node) -> GetHealthResponse | None:
+    async def _get_health(self, node: Node) -> GetHealthResponse | None:
         try:
             return await self.nodes.ask_node(node, lambda server: server.get_health())
         except Exception:
             return None  # the nodes have noted it
 
-    async def pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
+    async def read_pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
         """Page from a ledger on, up to the newest. What cannot be read ends it, and is not kept."""
         cursor: str | None = None
         while True:
             try:
                 answer = await self._ask(first_ledger, cursor)
-                page = self._read(answer)
+                page = self._parse_page(answer)
             except ChainUnavailable:
                 raise
             except Exception as error:
-                raise ChainUnavailable(_unread("cannot tell of transfers", error)) from error
+                raise ChainUnavailable(
+                    _describe_error("cannot tell of transfers", error)
+                ) from error
             yield page
             if page.ledger >= answer.latest_ledger or answer.cursor == cursor:
                 return
             cursor = answer.cursor
 
     async def _ask(self, first_ledger: int, cursor: str | None) -> GetEventsResponse:
-        begun = first_ledger if cursor is None else _ledger(cursor)
+        begun = first_ledger if cursor is None else _parse_ledger(cursor)
         return await self.nodes.ask(
             lambda server: server.get_events(
                 start_ledger=None if cursor else first_ledger,
@@ -123,13 +125,13 @@ class TreasuryHistory:
             at_least=begun,
         )
 
-    def _read(self, answer: GetEventsResponse) -> ChainPage:
-        transfers = tuple(self._transfer(event) for event in answer.events)
+    def _parse_page(self, answer: GetEventsResponse) -> ChainPage:
+        transfers = tuple(self._parse_transfer(event) for event in answer.events)
         if len(transfers) >= PAGE_SIZE:
             # More of the last ledger may follow.
             return ChainPage(transfers, transfers[-1].ledger - 1, None)
         # The cursor of a page that is not full is the end of what was searched.
-        searched = min(_ledger(answer.cursor), answer.latest_ledger)
+        searched = min(_parse_ledger(answer.cursor), answer.latest_ledger)
         if transfers and searched < transfers[-1].ledger:
             raise ValueError("the cursor is before the page's own events")
         closed = None
@@ -137,27 +139,27 @@ class TreasuryHistory:
             closed = datetime.fromtimestamp(answer.latest_Ledger_close_time, UTC)
         return ChainPage(transfers, searched, closed)
 
-    def _transfer(self, event: EventInfo) -> ChainTransfer:
+    def _parse_transfer(self, event: EventInfo) -> ChainTransfer:
         topics: list[Any] = [scval.to_native(topic) for topic in event.topic]
         kind = str(topics[0])
         if event.contract_id != self.contract or kind not in PARTIES:
             raise ValueError("an event that was not asked for")
         payer, payee = PARTIES[kind]
-        amount, number = _moved(scval.to_native(event.value))
+        amount, number = _parse_amount(scval.to_native(event.value))
         return ChainTransfer(
             event.id,
             kind,
             event.transaction_hash,
             event.ledger,
             event.ledger_close_at.astimezone(UTC),
-            None if payer is None else _address(topics[payer]),
-            None if payee is None else _address(topics[payee]),
+            None if payer is None else _parse_address(topics[payer]),
+            None if payee is None else _parse_address(topics[payee]),
             number,
             amount,
         )
 
 
-def _ledger(cursor: str) -> int:
+def _parse_ledger(cursor: str) -> int:
     """A cursor begins with the network's number for a place: its upper half is the ledger."""
     return int(cursor.partition("-")[0]) >> 32
 
@@ -166,25 +168,25 @@ def connect(
     rpc_urls: str, passphrase: str, usdc_issuer: str, treasuries: Sequence[str]
 ) -> TreasuryHistory:
     """Read through the nodes of a comma-separated list."""
-    return TreasuryHistory(Nodes.at(rpc_urls), passphrase, usdc_issuer, treasuries)
+    return TreasuryHistory(Nodes.from_urls(rpc_urls), passphrase, usdc_issuer, treasuries)
 
 
-def _filter(contract: str, address: str) -> EventFilter:
+def _make_filter(contract: str, address: str) -> EventFilter:
     """Ask for every movement from or to one account."""
     party = scval.to_address(address).to_xdr()
     patterns: list[list[str]] = [
-        [_word("transfer"), party, ANY, ANY],
-        [_word("transfer"), ANY, party, ANY],
-        *([_word(kind), party, ANY] for kind in ("mint", "burn", "clawback")),
+        [_encode_symbol("transfer"), party, ANY, ANY],
+        [_encode_symbol("transfer"), ANY, party, ANY],
+        *([_encode_symbol(kind), party, ANY] for kind in ("mint", "burn", "clawback")),
     ]
     return EventFilter(type=EventFilterType.CONTRACT, contractIds=[contract], topics=patterns)
 
 
-def _word(name: str) -> str:
+def _encode_symbol(name: str) -> str:
     return scval.to_symbol(name).to_xdr()
 
 
-def _moved(value: Any) -> tuple[int, int | None]:
+def _parse_amount(value: Any) -> tuple[int, int | None]:
     """Return the amount, and the muxed number if there is one: a memo of text is no number."""
     number = None
     if isinstance(value, dict):
@@ -194,13 +196,13 @@ def _moved(value: Any) -> tuple[int, int | None]:
     return value, number if isinstance(number, int) else None
 
 
-def _address(party: Any) -> str:
+def _parse_address(party: Any) -> str:
     if not isinstance(party, Address):
         raise TypeError("an event without its parties")
     text = party.address
     return MuxedAccount.from_account(text).account_id if text.startswith("M") else text
 
 
-def _unread(what: str, error: Exception) -> str:
+def _describe_error(what: str, error: Exception) -> str:
     """Name an error without its text, which may quote anything."""
     return f"the RPC node {what}: {type(error).__name__}"

@@ -13,12 +13,12 @@ from stellar_sdk import Account, Keypair, StrKey, TransactionBuilder, Transactio
 from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
 from stellar_sdk.xdr import PaymentResultCode as Code
 
-from adapters.stellar.codes.operations import meaning
+from adapters.stellar.codes.operation_codes import get_meaning
 from adapters.stellar.signing.soroban_transfers import (
     BACKSTOP,
     MIN_FEE,
     Asset,
-    muxed,
+    make_muxed_address,
 )
 from domain.money import decimal
 from domain.reasons import Reason
@@ -38,7 +38,7 @@ def draft(
     builder = TransactionBuilder(Account(channel, sequence - 1), asset.passphrase, MIN_FEE)
     for transfer in transfers:
         builder.append_payment_op(
-            muxed(transfer),
+            make_muxed_address(transfer),
             asset.classic,
             decimal(transfer.amount_stroops),
             source=transfer.from_address,
@@ -48,7 +48,7 @@ def draft(
     return builder.build()
 
 
-def failing(result_xdr: str) -> list[FailedOperation]:
+def list_failed_operations(result_xdr: str) -> list[FailedOperation]:
     """Return every operation of a failed batch that could not be applied, with its code."""
     result = xdr.TransactionResult.from_xdr(result_xdr).result
     if result.inner_result_pair is not None:
@@ -60,7 +60,7 @@ def failing(result_xdr: str) -> list[FailedOperation]:
         paid = operation.tr.payment_result if operation.tr else None
         code = operation.code if paid is None else paid.code
         if code.value:  # success is 0 in both enumerations
-            found.append(FailedOperation(index, meaning(code).why(code.name)))
+            found.append(FailedOperation(index, get_meaning(code).to_reason(code.name)))
     return found
 
 
@@ -74,14 +74,14 @@ class TrustlineState:
 
 
 @dataclass(frozen=True, slots=True)
-class Payees:
+class AccountEntries:
     """Accounts and trustlines of payees, as of one ledger."""
 
     ledger: int
     accounts: frozenset[str]
     lines: Mapping[str, TrustlineState]
 
-    def obstacles(self, transfers: Sequence[Transfer]) -> dict[int, Reason]:
+    def find_obstacles(self, transfers: Sequence[Transfer]) -> dict[int, Reason]:
         """Say for each transfer, by number, why it cannot be made; nothing for those that can."""
         found = {}
         room = {address: line.room_stroops for address, line in self.lines.items()}
@@ -98,11 +98,13 @@ class Payees:
             else:
                 room[payee] -= transfer.amount_stroops
                 continue
-            found[transfer.number] = Reason(meaning(code).reason_code, meaning(code).sentence)
+            found[transfer.number] = Reason(
+                get_meaning(code).reason_code, get_meaning(code).sentence
+            )
         return found
 
 
-def questions(payees: Sequence[str], asset: Asset) -> list[xdr.LedgerKey]:
+def make_keys(payees: Sequence[str], asset: Asset) -> list[xdr.LedgerKey]:
     """Return what to ask the network about payees: an account and a trustline each."""
     line = asset.classic.to_trust_line_asset_xdr_object()
     keys = []
@@ -119,19 +121,19 @@ def questions(payees: Sequence[str], asset: Asset) -> list[xdr.LedgerKey]:
     return keys
 
 
-def payees(reply: GetLedgerEntriesResponse) -> Payees:
+def parse_accounts(reply: GetLedgerEntriesResponse) -> AccountEntries:
     """Read what the network said about payees."""
     accounts, lines = set(), {}
     for result in reply.entries or []:
         entry = xdr.LedgerEntryData.from_xdr(result.xdr)
         if entry.account is not None:
-            accounts.add(_address(entry.account.account_id))
+            accounts.add(_to_address(entry.account.account_id))
         elif entry.trust_line is not None:
-            lines[_address(entry.trust_line.account_id)] = _line(entry.trust_line)
-    return Payees(reply.latest_ledger, frozenset(accounts), lines)
+            lines[_to_address(entry.trust_line.account_id)] = _to_trustline(entry.trust_line)
+    return AccountEntries(reply.latest_ledger, frozenset(accounts), lines)
 
 
-def _line(entry: xdr.TrustLineEntry) -> TrustlineState:
+def _to_trustline(entry: xdr.TrustLineEntry) -> TrustlineState:
     liabilities = entry.ext.v1.liabilities if entry.ext.v1 else None
     buying = liabilities.buying.int64 if liabilities else 0
     selling = liabilities.selling.int64 if liabilities else 0
@@ -140,6 +142,6 @@ def _line(entry: xdr.TrustLineEntry) -> TrustlineState:
     return TrustlineState(room, entry.balance.int64 - selling, bool(authorised))
 
 
-def _address(account: xdr.AccountID) -> str:
+def _to_address(account: xdr.AccountID) -> str:
     assert account.account_id.ed25519 is not None
     return StrKey.encode_ed25519_public_key(account.account_id.ed25519.uint256)

@@ -29,7 +29,7 @@ def wrap(
     noop_reason: Reason | None = None,
 ) -> Envelope:
     """Bid for newly signed bytes; the fee account pays, and pays no more than the cap."""
-    bid = bid_of(inner)
+    bid = get_bid(inner)
     rate = first_rate(times_signed, bid, cap_stroops)
     if rate * len(inner.transaction.operations) < bid.fee_stroops - bid.resource_fee_stroops:
         raise Obstructed(
@@ -37,22 +37,26 @@ def wrap(
             "raise STELLAR_FEE_CAP_STROOPS, or wait until it asks less",
             ReasonCode.FEE_CAP_TOO_LOW,
         )
-    return _bumped(inner, fees, rate, max_ledger, noop_reason)
+    return _build(inner, fees, rate, max_ledger, noop_reason)
 
 
-def raised(stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str) -> Envelope | None:
+def raise_bid(
+    stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str
+) -> Envelope | None:
     """Bid more for stored bytes, or None at the top of the ladder."""
     bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
-    rate = raised_rate(bid_of(inner, stored.fee_stroops), cap_stroops)
+    rate = raised_rate(get_bid(inner, stored.fee_stroops), cap_stroops)
     if rate is None:
         return None
-    noop_reason = Reason(stored.voids_code, stored.noop_reason) if stored.voids_code else None
-    return _bumped(inner, fees, rate, stored.max_ledger, noop_reason)
+    noop_reason = (
+        Reason(stored.noop_reason_code, stored.noop_reason) if stored.noop_reason_code else None
+    )
+    return _build(inner, fees, rate, stored.max_ledger, noop_reason)
 
 
-def kept(envelope_xdr: str, max_ledger: int, passphrase: str) -> Envelope:
+def parse_stored(envelope_xdr: str, max_ledger: int, passphrase: str) -> Envelope:
     """Read stored bytes back."""
     bumped = TransactionBuilder.from_xdr(envelope_xdr, passphrase)
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
@@ -61,20 +65,20 @@ def kept(envelope_xdr: str, max_ledger: int, passphrase: str) -> Envelope:
     return Envelope(bumped.hash_hex(), envelope_xdr, fee, max_ledger, inner.hash_hex())
 
 
-def raises(stored: Envelope, passphrase: str) -> int:
+def count_raises(stored: Envelope, passphrase: str) -> int:
     """Return how often more was bid than at first, by what is bid now."""
     bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
-    return raises_of(bid_of(inner, stored.fee_stroops))
+    return raises_of(get_bid(inner, stored.fee_stroops))
 
 
-def outer_hash(envelope_xdr: str, passphrase: str) -> str:
+def get_outer_hash(envelope_xdr: str, passphrase: str) -> str:
     """Return the hash under which the chain shows an envelope."""
     return TransactionBuilder.from_xdr(envelope_xdr, passphrase).hash_hex()
 
 
-def bid_of(inner: TransactionEnvelope, fee_stroops: int | None = None) -> Bid:
+def get_bid(inner: TransactionEnvelope, fee_stroops: int | None = None) -> Bid:
     """What an envelope around this transaction bids; without a fee, what the transaction itself does."""
     transaction = inner.transaction
     data = transaction.soroban_data
@@ -83,7 +87,7 @@ def bid_of(inner: TransactionEnvelope, fee_stroops: int | None = None) -> Bid:
     return Bid(len(transaction.operations), resource_fee, fee)
 
 
-def _bumped(
+def _build(
     inner: TransactionEnvelope,
     fees: Keypair,
     rate: int,

@@ -22,7 +22,7 @@ class Keys:
     operator: Keypair = field(repr=False)
 
 
-def keys(
+def load_keys(
     *,
     bond_seed: str,
     pool_seed: str,
@@ -40,7 +40,7 @@ def keys(
         ("STELLAR_OPERATOR_SEED", operator_seed),
     ):
         _check(name, seed)
-    derived = channel_keypairs(channels_seed, channels)
+    derived = derive_channel_keypairs(channels_seed, channels)
     return Keys(
         {
             Treasury.BOND: Keypair.from_secret(bond_seed),
@@ -59,13 +59,13 @@ def _check(name: str, seed: str) -> None:
         raise SystemExit(f"Cannot start. {name} is not a Stellar seed (S...)") from None
 
 
-def channel_addresses(master_seed: str, count: int) -> list[str]:
+def derive_channel_addresses(master_seed: str, count: int) -> list[str]:
     """Return the channels' addresses, for those who sign nothing."""
     _check("STELLAR_CHANNELS_SEED", master_seed)
-    return [keypair.public_key for keypair in channel_keypairs(master_seed, count)]
+    return [keypair.public_key for keypair in derive_channel_keypairs(master_seed, count)]
 
 
-def channel_keypairs(master_seed: str, count: int) -> list[Keypair]:
+def derive_channel_keypairs(master_seed: str, count: int) -> list[Keypair]:
     """Derive `count` channel keys, so that one secret is kept instead of dozens."""
     master = Keypair.from_secret(master_seed).raw_secret_key()
     return [

@@ -16,7 +16,7 @@ from stellar_sdk import Asset as SdkAsset
 from stellar_sdk.operation import InvokeHostFunction
 from stellar_sdk.soroban_rpc import SimulateTransactionResponse
 
-from adapters.stellar.codes.results import simulated
+from adapters.stellar.codes.results import parse_simulation_error
 from domain.errors import Obstructed
 from domain.reasons import ReasonCode
 from domain.settlement.allocations import Transfer
@@ -47,7 +47,7 @@ def draft(
         "transfer",
         [
             scval.to_address(transfer.from_address),
-            scval.to_address(muxed(transfer)),
+            scval.to_address(make_muxed_address(transfer)),
             scval.to_int128(transfer.amount_stroops),
         ],
         source=transfer.from_address,
@@ -61,8 +61,8 @@ def draft(
 def assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionResponse) -> int:
     """Put footprint, fees, authorisation and ledger bound into a draft; return the bound."""
     if simulation.error is not None:
-        refused = simulated(simulation.error)
-        why = refused.meaning.why(refused.name)
+        refused = parse_simulation_error(simulation.error)
+        why = refused.meaning.to_reason(refused.name)
         raise Obstructed(why.sentence, why.code)
     if simulation.transaction_data is None or simulation.min_resource_fee is None:
         raise Obstructed("the network's simulation returned no resources")
@@ -82,7 +82,7 @@ def assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionRespon
     return max_ledger
 
 
-def muxed(transfer: Transfer) -> str:
+def make_muxed_address(transfer: Transfer) -> str:
     """Return the payee's address with the transfer's number in it: the join of chain and book."""
     if not StrKey.is_valid_ed25519_public_key(transfer.to_address):
         raise Obstructed(

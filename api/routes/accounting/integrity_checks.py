@@ -1,4 +1,4 @@
-"""/integrity-checks: whether the book keeps its invariants, as the last inspection by the clock found it."""
+"""/integrity-checks: whether the journal keeps its invariants, as the last scheduled check found it."""
 
 from datetime import datetime
 
@@ -22,7 +22,7 @@ class InvariantView(BaseModel):
 
 
 class IntegrityCheckView(BaseModel):
-    """`checked_at` is null before the first inspection, and `clean` then too: nobody has looked."""
+    """`checked_at` and `clean` are null before the first check."""
 
     checked_at: datetime | None
     took_ms: int | None
@@ -46,7 +46,7 @@ class ViolationView(BaseModel):
 
 @router.get("")
 async def get_integrity_check(database: Database, caller: Caller) -> IntegrityCheckView:
-    """Tell when the whole journal was last inspected, and which of its invariants are broken."""
+    """Show when the whole journal was last checked, and which invariants are violated."""
     async with database.autocommit() as connection:
         last = await integrity_checks.get_newest(connection)
         counts = await integrity_checks.count_unresolved(connection)
@@ -73,9 +73,9 @@ async def list_violations(
     overdue: bool | None = None,
     unresolved: bool | None = None,
 ) -> PageView[ViolationView]:
-    """List what integrity_checks found, newest first; `unresolved` leaves out, or shows, what is mended."""
+    """List violations, newest first; `unresolved` shows only those that stand, or only those resolved."""
     async with database.autocommit() as connection:
-        rows, total = await integrity_checks.page(
+        rows, total = await integrity_checks.list_page(
             connection,
             invariant=invariant,
             overdue=overdue,

@@ -38,7 +38,7 @@ class OwnerBody(Body):
 
 
 class CloseBreakBody(Body):
-    """`suspense` books the difference into suspense; `none` when there is nothing to book."""
+    """`suspense` posts the difference to suspense; `none` when there is nothing to post."""
 
     note: str = Field(min_length=1, max_length=NOTE_MAX)
     adjustment: AdjustmentKind
@@ -96,8 +96,8 @@ class BreakView(BaseModel):
 async def get_reconciliation(database: Database, caller: Caller) -> StatusView:
     """Tell how far journal and chain were compared, and what is open between them."""
     async with database.autocommit() as connection:
-        run = await reconciliation.last_run(connection)
-        counts = await breaks.open_by_kind(connection)
+        run = await reconciliation.get_last_run(connection)
+        counts = await breaks.count_open_by_kind(connection)
     if run is None:
         return StatusView(
             as_of=None,
@@ -134,7 +134,7 @@ async def list_breaks(
     now = datetime.now(UTC)
     before = None if older_than_seconds is None else now - timedelta(seconds=older_than_seconds)
     async with database.autocommit() as connection:
-        rows, total = await breaks.page(
+        rows, total = await breaks.list_page(
             connection,
             kind=kind,
             status=status,

@@ -10,8 +10,9 @@ from adapters import temporal
 from api import commands
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running
+from api.payment_views import PaymentView
 from api.responses import problems
-from api.views import PageView, PaymentView
+from api.views import PageView
 from domain.settlement.approvals import APPROVERS, NOTE_MAX
 from services.settlement.approvals.approve_payment import ApprovePayment
 from services.settlement.approvals.approve_payment import approve_payment as approve
@@ -32,7 +33,7 @@ class ApprovalBody(Body):
 
 
 class ApprovalView(BaseModel):
-    """One person's word; void once withdrawn, or once the payment is to be made differently."""
+    """One person's approval; void once withdrawn, or once the payment is to be made differently."""
 
     approver: str
     note: str

@@ -62,9 +62,9 @@ class LimitsView(BaseModel):
 async def get_limits(database: Database, caller: Caller) -> LimitsView:
     day = datetime.now(UTC).date()
     async with database.autocommit() as connection:
-        allowed = await limits.enforced(connection)
-        payers = await limits.spent(connection, day, "payer")
-        payees = await limits.spent(connection, day, "payee")
+        allowed = await limits.get_enforced(connection)
+        payers = await limits.list_spent(connection, day, "payer")
+        payees = await limits.list_spent(connection, day, "payee")
     return LimitsView(
         cap_per_payment=AmountView.of(allowed.cap_per_payment),
         cap_per_day=AmountView.of(allowed.cap_per_day),

@@ -50,15 +50,15 @@ async def match_transfer(
     """
     wanted = AdoptTransferRequest(body.transaction_hash, body.note, asked)
     await commands.match_transfer(engine, payment_id, wanted, update_id)
-    adopted = await show_manual_match(payment_id, engine.database, admin)
-    assert adopted is not None, "it was adopted above"
-    return adopted
+    matched = await show_manual_match(payment_id, engine.database, admin)
+    assert matched is not None, "it was matched above"
+    return matched
 
 
 @router.get("/{payment_id}/manual-match")
 async def show_manual_match(
     payment_id: PaymentId, database: Database, caller: Caller
 ) -> ManualMatchView | None:
-    """Show the transfer that was adopted as a payment; null for one that the engine made, or owes."""
+    """Show the transfer that was matched with a payment; null for one that the engine made, or still owes."""
     found = await read_manual_match(database, payment_id)
     return None if found is None else ManualMatchView.model_validate(asdict(found))

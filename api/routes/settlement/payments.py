@@ -10,8 +10,9 @@ from adapters.postgres.accounting import journal, payment_traces
 from adapters.postgres.settlement import payments
 from api.bodies import Text
 from api.dependencies import Caller, Database, Paging
+from api.payment_views import PAYMENT_STATES, PaymentView
 from api.responses import problems
-from api.views import PAYMENT_STATES, PageView, PaymentView
+from api.views import PageView
 from domain.sla.verdicts import PaymentType
 
 router = APIRouter(prefix="/payments", tags=["payments"])
@@ -49,7 +50,7 @@ async def list_payments(
 ) -> PageView[PaymentView]:
     """List payments, newest first; both dates are inclusive."""
     async with database.autocommit() as connection:
-        rows, total = await payments.page(
+        rows, total = await payments.list_page(
             connection,
             statuses=None if status is None else PAYMENT_STATES[status],
             type_=type,
@@ -73,7 +74,7 @@ async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
     async with database.autocommit() as connection:
         return [
             BalanceView(account=row["account"], balance_stroops=str(row["balance_stroops"]))
-            for row in await journal.balances(connection)
+            for row in await journal.list_balances(connection)
         ]
 
 
@@ -91,7 +92,7 @@ async def explain_payment(
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment_id)
         tried = await payment_traces.list_attempts(connection, payment_id)
-        booked = await journal.of_payment(connection, payment_id)
+        booked = await journal.list_by_payment(connection, payment_id)
     return PaymentTraceView(
         payment=PaymentView.of(dict(row)),
         attempts=[dict(attempt) for attempt in tried],

@@ -1,6 +1,5 @@
-"""/wallets and /agreements: accounts of others, proven by their owners, and where parties are paid."""
+"""/wallets: accounts of others, proven by their owners."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,28 +9,20 @@ from pydantic import BaseModel, Field
 from adapters.postgres.settlement import wallets
 from api import wallet_commands
 from api.bodies import Body, Text
-from api.dependencies import Admin, Asked, Caller, Database, Paging, Running
+from api.dependencies import Asked, Caller, Database, Paging, Running
 from api.responses import problems
 from domain.errors import Conflict
 from domain.money import decimal
 from domain.settlement.wallets import (
-    Payout,
-    PayoutRole,
     SignedChallenge,
     Wallet,
     check_address,
-    effective_at,
 )
-from services.settlement.payouts.cancel_payout import CancelPayout
-from services.settlement.payouts.cancel_payout import cancel_payout as cancel
-from services.settlement.payouts.change_payout import ChangePayout
-from services.settlement.payouts.change_payout import change_payout as change
 from services.settlement.wallets.register_wallet import RegisterWallet
 from services.settlement.wallets.register_wallet import register_wallet as register
 
 router = APIRouter(tags=["wallets"])
 Address = Annotated[Text, Path(max_length=100)]
-AgreementName = Annotated[Text, Path(max_length=100)]
 
 
 class RegistrationBody(Body):
@@ -45,12 +36,8 @@ class ProofBody(Body):
     transaction_xdr: Text = Field(max_length=20_000)
 
 
-class PayoutBody(Body):
-    address: Text = Field(max_length=100)
-
-
 class WalletView(BaseModel):
-    """What is known of an account; what it can take is the network's word, as of `ledger`."""
+    """What is known of an account; what it can receive was read from the network at `ledger`."""
 
     address: str
     owner: str
@@ -90,18 +77,6 @@ class ChallengeView(BaseModel):
     expires_at: datetime
 
 
-class PayoutView(BaseModel):
-    agreement: str
-    role: PayoutRole
-    address: str
-    asked_by: str
-    asked_at: datetime
-    effective_at: datetime
-    cancelled_at: datetime | None = None
-    cancelled_by: str | None = None
-    approvals_voided: list[str] = Field(default_factory=list)
-
-
 @router.post("/wallets", status_code=201, responses=problems(409))
 async def register_wallet(
     body: RegistrationBody, engine: Running, caller: Caller, asked: Asked, response: Response
@@ -120,7 +95,7 @@ async def list_wallets(
     database: Database, caller: Caller, paging: Paging, owner: Text | None = None
 ) -> list[WalletView]:
     async with database.autocommit() as connection:
-        found = await wallets.page(connection, owner, paging.offset, paging.size)
+        found = await wallets.list_page(connection, owner, paging.offset, paging.size)
     return [WalletView.of(wallet) for wallet in found]
 
 
@@ -168,55 +143,6 @@ async def fund_wallet(address: Address, engine: Running, caller: Caller) -> Wall
     await _known(engine.database, address)
     await wallet_commands.fund_wallet(engine, address)
     return await get_wallet(address, engine.database, caller)
-
-
-@router.get("/agreements/{agreement}/payouts/{role}")
-async def list_payouts(
-    agreement: AgreementName, role: PayoutRole, database: Database, caller: Caller
-) -> list[PayoutView]:
-    """List the changes of a party's address, newest first."""
-    async with database.autocommit() as connection:
-        changes = await wallets.payout_history(connection, agreement, role)
-    return [PayoutView.model_validate(asdict(each)) for each in changes]
-
-
-@router.put("/agreements/{agreement}/payouts/{role}", responses=problems(404, 409))
-async def change_payout(
-    agreement: AgreementName,
-    role: PayoutRole,
-    body: PayoutBody,
-    engine: Running,
-    admin: Admin,
-    asked: Asked,
-) -> PayoutView:
-    """
-    Pay a party at another, proven address, once the cool-off has passed; what is approved for
-    it and not signed yet has to be approved anew.
-    """
-    address, at = check_address(body.address), datetime.now(UTC)
-    read = await wallet_commands.read_wallet(engine, address)
-    wanted = Payout(
-        agreement, role, address, effective_at(at, engine.settings.payout_cool_off_hours)
-    )
-    voided = await change(engine.database, ChangePayout(wanted, read, asked, at))
-    return PayoutView(
-        agreement=agreement,
-        role=role,
-        address=address,
-        asked_by=asked.actor,
-        asked_at=at,
-        effective_at=wanted.effective_at,
-        approvals_voided=voided,
-    )
-
-
-@router.delete("/agreements/{agreement}/payouts/{role}", status_code=204, responses=problems(404))
-async def cancel_payout(
-    agreement: AgreementName, role: PayoutRole, engine: Running, admin: Admin, asked: Asked
-) -> None:
-    """Call a change of address off while it cools off."""
-    wanted = CancelPayout(agreement, role, asked, datetime.now(UTC))
-    await cancel(engine.database, wanted)
 
 
 async def _known(database: Database, address: str) -> None:

@@ -85,7 +85,7 @@ async def list_disputes(
     status: DisputeStatus | None = None,
 ) -> PageView[DisputeView]:
     async with database.autocommit() as connection:
-        rows, total = await disputes.page(
+        rows, total = await disputes.list_page(
             connection,
             outage_id=outage_id,
             status=status,

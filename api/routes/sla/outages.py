@@ -11,8 +11,9 @@ from adapters.postgres.sla import outages, policies
 from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
 from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
+from api.payment_views import PaymentView
 from api.responses import problems
-from api.views import STATES, AttestationView, OutageView, PageView, PaymentView, SlaView
+from api.views import STATES, AttestationView, OutageView, PageView, SlaView
 from domain.errors import Conflict, Invalid
 from domain.sla.outages import (
     Amendment,
@@ -74,14 +75,14 @@ async def declare_outage(
 async def _check(
     database: Book, outage: Outage, policy_name: str, resolution: Resolution | None
 ) -> None:
-    """Refuse before anything begins: what a life refuses, it has already been started for."""
+    """Refuse before anything begins: a workflow that refuses has already been started."""
     now = datetime.now(UTC)
     check_outage(outage, now)
     if resolution is not None:
         check_resolution(outage, resolution, now)
     if resolution is not None or outage.policy is not None:
         async with database.autocommit() as connection:
-            policy = await policies.in_force(connection, policy_name, outage.detected_at)
+            policy = await policies.get_in_force(connection, policy_name, outage.detected_at)
         if resolution is not None:
             payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
 
@@ -110,7 +111,7 @@ async def list_outages(
         statuses = [lifecycle]
     field, descending = _sorting(sort or sort_field, sort_order)
     async with database.autocommit() as connection:
-        rows, total = await outages.page(
+        rows, total = await outages.list_page(
             connection,
             severity=severity,
             statuses=statuses,
@@ -149,7 +150,7 @@ async def amend_outage(
         row = await outages.get(connection, outage_id)
     if row["status"] == OutageStatus.DECLARED:
         if resolution is not None:
-            check_resolution(outages.outage_of(row), resolution, datetime.now(UTC))
+            check_resolution(outages.to_outage(row), resolution, datetime.now(UTC))
     elif body.timed():
         raise Conflict(f"outage {outage_id!r} is {row['status']}; its times can no longer change")
     else:

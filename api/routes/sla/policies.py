@@ -106,7 +106,7 @@ class DashboardView(BaseModel):
 
 async def _in_force(database: Book, name: str) -> Policy:
     async with database.autocommit() as connection:
-        return await policies.in_force(connection, name, datetime.now(UTC))
+        return await policies.get_in_force(connection, name, datetime.now(UTC))
 
 
 @router.post("/preview")
@@ -127,7 +127,7 @@ async def get_config(engine: Running, caller: Caller) -> dict[Severity, TermsBod
 @router.get("/policies")
 async def list_policies(database: Database, caller: Caller) -> list[PolicyView]:
     async with database.autocommit() as connection:
-        return [PolicyView.of(policy) for policy in await policies.versions(connection)]
+        return [PolicyView.of(policy) for policy in await policies.list_versions(connection)]
 
 
 @router.post("/policies", status_code=201)
@@ -150,13 +150,13 @@ async def get_policy(
     caller: Caller,
 ) -> PolicyView:
     async with database.autocommit() as connection:
-        return PolicyView.of(await policies.version(connection, name, version))
+        return PolicyView.of(await policies.get_version(connection, name, version))
 
 
 @router.get("/analytics/dashboard")
 async def dashboard(database: Database, caller: Caller) -> DashboardView:
     async with database.autocommit() as connection:
-        totals = await verdicts.totals(connection)
+        totals = await verdicts.get_totals(connection)
     rewards, penalties = int(totals["rewards_stroops"]), int(totals["penalties_stroops"])
     return DashboardView(
         total_outages=totals["outages"],

@@ -80,7 +80,9 @@ async def _refuse_in_doubt(connection: AsyncConnection, found: Break) -> None:
     if found.kind is not BreakKind.MISSING_IN_JOURNAL or found.payment_id is None:
         return
     payment = await payments.get(connection, found.payment_id)
-    if payment["transaction_hash"] is None and not await breaks.is_by_own_bytes(connection, found):
+    if payment["transaction_hash"] is None and not await breaks.is_own_transaction(
+        connection, found
+    ):
         raise Conflict(
             f"payment {found.payment_id} is not paid: adopt this transfer as the payment first, with POST"
             f" /payments/{found.payment_id}/manual-match, or close it with suspense to have it made as well"
@@ -96,7 +98,7 @@ async def _refuse_twice(connection: AsyncConnection, found: Break) -> None:
     payment = await payments.get(connection, found.payment_id)
     if payment["transaction_hash"] == found.transaction_hash:
         raise Conflict("the transfer was confirmed meanwhile; close the break with closing none")
-    if payment["transaction_hash"] is None and await breaks.is_by_own_bytes(connection, found):
+    if payment["transaction_hash"] is None and await breaks.is_own_transaction(connection, found):
         raise Conflict(
             "the engine's own bytes made this transfer, and the settlement worker books it when it"
             " confirms the payment; close it with none"

@@ -46,7 +46,7 @@ async def _resolve(
     closing = await journal.get(connection, closed.entry_id or "")
     entry = make_resolution_entry(resolution, closing, closed.found.treasury)
     await journal.post_entry(connection, entry)
-    await break_resolutions.keep(connection, resolution, entry)
+    await break_resolutions.save(connection, resolution, entry)
     facts = {
         "break_id": resolution.break_id,
         "outcome": resolution.outcome,

@@ -55,14 +55,14 @@ async def inspect_journal(database: Database, command: InspectJournal) -> Inspec
         found = await invariants.check(connection, command.overdue, NAMED_MAX)
         took = timedelta(seconds=time.monotonic() - began)
         named = merge_by_subject(found)
-        new = await integrity_checks.keep_violations(
+        new = await integrity_checks.save_violations(
             connection, named, complete_kinds(found), order.at
         )
         await _tell(connection, new, order)
         if command.stops:
             await _halt(connection, new, order)
         late = sum(each.overdue for each in named.values())
-        await integrity_checks.keep(connection, order.at, took, len(named) - late, late)
+        await integrity_checks.save(connection, order.at, took, len(named) - late, late)
         untold = await webhooks.list_undispatched(connection)
     return Inspected(CheckIntegrityResult(True, len(named) - late, late, len(new), untold), new)
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events, webhooks
 from adapters.postgres.accounting import breaks, reconciliation
-from adapters.postgres.database import Database, make_room
+from adapters.postgres.database import Database, allow_long_reads
 from domain.accounting.breaks import Break
 from domain.accounting.reconciliation import (
     Comparison,
@@ -42,22 +42,22 @@ class Compared:
 async def compare_chain(database: Database, command: CompareChain) -> Compared:
     run = command.run
     async with database.transaction() as connection:
-        await make_room(connection)
+        await allow_long_reads(connection)
         await breaks.lock(connection)
-        reading = await reconciliation.cursor(connection)
+        reading = await reconciliation.get_cursor(connection)
         if reading is None:
             return Compared(Comparison(0, 0, 0, 0, 0, []))
-        payers = await reconciliation.treasuries(connection) | dict(command.treasuries)
-        suspects = await reconciliation.suspects(connection, reading, payers)
+        payers = await reconciliation.get_treasuries(connection) | dict(command.treasuries)
+        suspects = await reconciliation.list_suspects(connection, reading, payers)
         judged = [judge(suspect, reading["ledger"]) for suspect in suspects]
         found = [each for each in judged if each is not None]
-        found += [gap.as_break() for gap in await reconciliation.gaps(connection)]
-        new = await breaks.keep(connection, found, run.at)
+        found += [gap.as_break() for gap in await reconciliation.list_gaps(connection)]
+        new = await breaks.save(connection, found, run.at)
         await _tell(connection, new, run)
         if command.stops:
             await _halt(connection, new, run)
         comparison = await _comparison(connection, reading, payers, suspects, new)
-        await reconciliation.keep_run(connection, run.at, reading, comparison)
+        await reconciliation.save_run(connection, run.at, reading, comparison)
     return Compared(comparison, new)
 
 
@@ -68,14 +68,14 @@ async def _comparison(
     suspects: Sequence[Suspect],
     new: Sequence[Break],
 ) -> Comparison:
-    count, stroops = await reconciliation.outflows(connection, reading, payers)
+    count, stroops = await reconciliation.sum_outflows(connection, reading, payers)
     unexplained = [each.chain.transfer for each in suspects if each.chain is not None]
     return Comparison(
         reading["ledger"],
         count - len(unexplained),
         stroops - sum(transfer.amount_stroops for transfer in unexplained),
         len(new),
-        sum((await breaks.open_by_kind(connection)).values()),
+        sum((await breaks.count_open_by_kind(connection)).values()),
         await webhooks.list_undispatched(connection),
     )
 

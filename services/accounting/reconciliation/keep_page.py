@@ -7,4 +7,4 @@ from domain.accounting.reconciliation import ChainPage, Start
 
 async def keep_page(database: Database, passphrase: str, begin: Start, page: ChainPage) -> None:
     async with database.transaction() as connection:
-        await reconciliation.keep(connection, passphrase, begin, page)
+        await reconciliation.save_page(connection, passphrase, begin, page)

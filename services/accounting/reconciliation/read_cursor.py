@@ -20,8 +20,8 @@ class ChainCursor:
 
 async def read_cursor(database: Database) -> ChainCursor:
     async with database.transaction() as connection:
-        row = await reconciliation.cursor(connection)
-        booked = await reconciliation.first_booked_ledger(connection)
+        row = await reconciliation.get_cursor(connection)
+        booked = await reconciliation.get_first_booked_ledger(connection)
     if row is None:
         return ChainCursor(None, None, booked)
     return ChainCursor(row["ledger"], row["passphrase"], booked)

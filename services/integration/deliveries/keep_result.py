@@ -12,4 +12,4 @@ async def keep_result(
 ) -> None:
     """A delivery that succeeded never goes back."""
     async with database.transaction() as connection:
-        await webhooks.note(connection, result, status, at)
+        await webhooks.record_result(connection, result, status, at)

@@ -20,7 +20,7 @@ async def read_feed(database: Database, after: str, limit: int) -> Feed:
     """Read on from a cursor; it stays the same while nothing new has happened."""
     cursor = events.Cursor.parse(after)
     async with database.autocommit() as connection:
-        rows = await events.after(connection, cursor, limit)
+        rows = await events.list_after(connection, cursor, limit)
     if rows:
         cursor = events.Cursor(rows[-1]["transaction"], rows[-1]["sequence"])
     return Feed([dict(row) for row in rows], str(cursor))

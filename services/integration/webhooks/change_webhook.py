@@ -24,7 +24,7 @@ class ChangeWebhook:
 async def change_webhook(database: Database, command: ChangeWebhook) -> None:
     webhook_id, changes, request = command.webhook_id, dict(command.changes), command.request
     async with database.transaction() as connection:
-        await webhooks.change(connection, webhook_id, changes)
+        await webhooks.update_subscription(connection, webhook_id, changes)
         subject, key = f"webhook/{webhook_id}", request.correlation_id
         await events.publish(
             connection,

@@ -30,7 +30,7 @@ async def approve_payment(database: Database, command: ApprovePayment) -> list[s
     check_role(approver)
     async with database.transaction() as connection:
         standing = await approvals.lock(connection, payment_id)
-        above = (await limits.enforced(connection)).approval_above
+        above = (await limits.get_enforced(connection)).approval_above
         approval = approve(standing, approver, command.note, above)
         await approvals.add(connection, approval, at)
         facts = evidence.of_payment(standing.payment) | {

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, limits, payments
-from adapters.postgres.settlement.payments import payment_of
+from adapters.postgres.settlement.payments import to_payment
 from domain.settlement.approvals import digest
 
 
@@ -28,8 +28,8 @@ async def list_approval_requests(
 ) -> tuple[list[ApprovalRequest], int]:
     """Return a page of the payments that wait for approval, oldest first, and how many there are."""
     async with database.autocommit() as connection:
-        above = (await limits.enforced(connection)).approval_above
-        rows, total = await approvals.waiting(connection, above, offset, limit)
+        above = (await limits.get_enforced(connection)).approval_above
+        rows, total = await approvals.list_waiting(connection, above, offset, limit)
         return await _requests(connection, rows), total
 
 
@@ -40,9 +40,9 @@ async def get_approval_request(database: Database, payment_id: str) -> ApprovalR
 
 
 async def _requests(connection: AsyncConnection, rows: list[RowMapping]) -> list[ApprovalRequest]:
-    owed = [payment_of(row) for row in rows]
+    owed = [to_payment(row) for row in rows]
     makers = await approvals.find_makers(connection, owed)
-    given = await approvals.of_payments(connection, [payment.id for payment in owed])
+    given = await approvals.list_by_payment(connection, [payment.id for payment in owed])
     return [
         ApprovalRequest(
             dict(row),

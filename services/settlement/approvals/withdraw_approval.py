@@ -25,7 +25,7 @@ async def withdraw_approval(database: Database, command: WithdrawApproval) -> No
     payment_id, approver, at = command.payment_id, command.approver, command.at
     async with database.transaction() as connection:
         standing = await approvals.lock(connection, payment_id)
-        admitted_at = await approvals.admitted_at(connection, payment_id)
+        admitted_at = await approvals.get_admitted_at(connection, payment_id)
         check_withdrawal(standing, approver, admitted_at, at)
         await approvals.withdraw(connection, payment_id, approver.name, at)
         facts = {"payment_id": payment_id, "approver": approver.name}

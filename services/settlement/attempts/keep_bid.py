@@ -9,4 +9,4 @@ from domain.settlement.envelopes import Envelope
 async def keep_bid(database: Database, held: Reservation, higher: Envelope) -> Envelope:
     """Return the highest bid that is kept, by whichever run."""
     async with database.autocommit() as connection:
-        return await envelopes.bid(connection, held, higher)
+        return await envelopes.store_bid(connection, held, higher)

@@ -8,4 +8,4 @@ from domain.settlement.envelopes import SendAnswer
 
 async def keep_submission(database: Database, attempt: Attempt, answer: SendAnswer) -> None:
     async with database.autocommit() as connection:
-        await envelopes.note_submission(connection, attempt, answer)
+        await envelopes.record_submission(connection, attempt, answer)

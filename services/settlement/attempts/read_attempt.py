@@ -22,13 +22,13 @@ class Bids:
 async def read_bids(database: Database, attempt: Attempt) -> Bids:
     async with database.autocommit() as connection:
         held = await attempts.get_attempt(connection, attempt.payment_id, attempt.n)
-        return Bids(held, *await envelopes.bids(connection, attempt))
+        return Bids(held, *await envelopes.get_bids(connection, attempt))
 
 
 async def read_hashes(database: Database, attempt: Attempt) -> list[str]:
     """Return every inner hash ever signed for an attempt."""
     async with database.autocommit() as connection:
-        return await envelopes.hashes(connection, attempt.payment_id, attempt.n)
+        return await envelopes.list_inner_hashes(connection, attempt.payment_id, attempt.n)
 
 
 async def read_proof(database: Database, attempt: Attempt) -> Observation | None:
@@ -37,8 +37,8 @@ async def read_proof(database: Database, attempt: Attempt) -> Observation | None
     any node: that a transfer was made by bytes of ours.
     """
     async with database.autocommit() as connection:
-        ours = await envelopes.outer_hashes(connection, attempt.payment_id, attempt.n)
-        seen = await reconciliation.transfer_of(connection, ours)
+        ours = await envelopes.list_outer_hashes(connection, attempt.payment_id, attempt.n)
+        seen = await reconciliation.find_transfer(connection, ours)
     if seen is None:
         return None
     return Observation(

@@ -38,7 +38,7 @@ async def fail_batch(
             return FailBatchResult(out, again, await called_for_within(connection, batch, out))
         obstacles = _obstacles(observed, found, transfers)
         out = find_at_fault(transfers, obstacles)
-        await allocations.blame(connection, batch, out)
+        await allocations.record_faults(connection, batch, out)
         survivors = [transfer for transfer in transfers if transfer.number not in obstacles]
         await payments.move_all(connection, list(members), PaymentStatus.PENDING)
         deliveries = await park_within(connection, members, out, observed.at)

@@ -28,7 +28,7 @@ async def keep_batch_envelope(
         # others: what is stored for it pays those who ride in it.
         if (
             stored is envelope
-            and envelope.voids_code is None
+            and envelope.noop_reason_code is None
             and current_transfers != list(transfers)
         ):
             raise TryAgain(f"batch {batch.id} has other payments by now; read it again")

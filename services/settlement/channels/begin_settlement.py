@@ -26,8 +26,8 @@ async def begin_settlement(database: Database, command: BeginSettlement) -> None
     """Keep channels and mode; only a change of the mode is written to the audit trail."""
     mode, at = command.mode, command.at
     async with database.transaction() as connection:
-        await attempts.keep_channels(connection, dict(command.sequences))
-        if not await execution_modes.keep(connection, mode, at):
+        await attempts.save_channels(connection, dict(command.sequences))
+        if not await execution_modes.save(connection, mode, at):
             return
         by, facts = by_engine("settlement-worker-start"), {"contract_execution_mode": mode}
         await events.publish(

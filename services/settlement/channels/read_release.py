@@ -11,4 +11,6 @@ async def read_release(database: Database, address: str) -> list[str]:
     async with database.autocommit() as connection:
         trail = await audit.read_trail(connection, f"channel/{address}")
         served = [leaf["evidence"]["payments"] for leaf in trail if leaf["action"] == RELEASED]
-        return await channels.waiting(connection, address, served[-1] if served else [])
+        return await channels.list_waiting_workflows(
+            connection, address, served[-1] if served else []
+        )

@@ -58,7 +58,7 @@ async def _end_attempt(
             f"channel {given.channel} was changed by another process meanwhile; read it again"
         )
     if given.sequence < served.attempt.sequence:
-        await attempts.leave_sequence(connection, served.attempt)
+        await attempts.release_sequence(connection, served.attempt)
 
 
 async def _given_back(connection: AsyncConnection, served: QuarantinedAttempt) -> list[Entry]:

@@ -14,7 +14,7 @@ from domain.settlement.limits import Limits
 async def set_limits(database: Database, allowed: Limits, at: datetime) -> None:
     """Keep the limits; only a change is written to the audit trail."""
     async with database.transaction() as connection:
-        if not await limits.keep(connection, allowed, at):
+        if not await limits.save(connection, allowed, at):
             return
         caps = {name: None if cap is None else str(cap) for name, cap in asdict(allowed).items()}
         by = by_engine("settlement-worker-start")

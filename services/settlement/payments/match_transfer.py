@@ -6,7 +6,7 @@ from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import manual_matches
-from adapters.postgres.settlement.payments import payment_of
+from adapters.postgres.settlement.payments import to_payment
 from domain import evidence
 from domain.accounting.journal import make_settled_entries
 from domain.audit import make_audit_entry
@@ -31,7 +31,7 @@ async def match_transfer(database: Database, adopting: AdoptTransferInput) -> No
     payment_id, asked = adopting.payment.id, adopting.asked
     async with database.transaction() as connection:
         row, rides = await manual_matches.lock(connection, payment_id)
-        payment = payment_of(row)
+        payment = to_payment(row)
         made = await _made(connection, payment, asked.transaction_hash)
         if made.matched:
             return

@@ -34,9 +34,9 @@ async def change_payout(database: Database, command: ChangePayout) -> list[str]:
     async with database.transaction() as connection:
         proven_at = (await wallets.get(connection, address)).proven_at
         check_payout(proven_at, command.readiness)
-        before = await wallets.paid_at(connection, agreement, role, at)
-        await wallets.ask_payout(connection, key, payout, command.request.actor, at)
-        unsigned = await wallets.unsigned_to(connection, agreement, before)
+        before = await wallets.get_payout_address(connection, agreement, role, at)
+        await wallets.request_payout_change(connection, key, payout, command.request.actor, at)
+        unsigned = await wallets.list_unsigned_to(connection, agreement, before)
         reason = f"the {role} of {agreement} is to be paid at another address"
         voided = await void_approvals_within(connection, unsigned, reason, at)
         facts = {

@@ -7,4 +7,4 @@ from domain.settlement.wallets import Challenge
 
 async def keep_challenge(database: Database, given: Challenge) -> None:
     async with database.autocommit() as connection:
-        await wallets.challenge(connection, given)
+        await wallets.save_challenge(connection, given)

@@ -8,4 +8,4 @@ from domain.settlement.wallets import Readiness
 async def keep_readiness(database: Database, read: Readiness) -> None:
     """An older word does not replace a newer one."""
     async with database.autocommit() as connection:
-        await wallets.note(connection, read)
+        await wallets.save_readiness(connection, read)

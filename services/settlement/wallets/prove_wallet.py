@@ -29,7 +29,7 @@ async def prove_wallet(database: Database, command: ProveWallet) -> None:
     facts = {"address": read.address, "challenge": hash_, "ledger": read.ledger}
     async with database.transaction() as connection:
         await wallets.prove(connection, read.address, hash_, at, command.workflow_id)
-        await wallets.note(connection, read)
+        await wallets.save_readiness(connection, read)
         subject, by = f"wallet/{read.address}", by_engine(hash_)
         await events.publish(
             connection, make_audit_entry(subject, "wallet.proven", by, at, facts, hash_)

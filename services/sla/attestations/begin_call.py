@@ -31,7 +31,7 @@ async def begin_call(database: Database, attestation: Attestation, source: str) 
         answered = case.call is not None and case.call["status"] == CallStatus.ANSWERED
         if case.status is AttestationStatus.ATTESTED or answered:
             return None
-        known = await attestations.open_call(connection, source)
+        known = await attestations.find_open_call(connection, source)
     return CallOrder(
         case.symbol, case.severity, case.verdict.mttr_minutes, case.times_expired, known
     )

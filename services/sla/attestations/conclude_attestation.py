@@ -86,14 +86,14 @@ def _leaf(
 
 
 def _facts(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
-    outcome = attestations.outcome_of(call)
+    outcome = attestations.to_outcome(call)
     facts = evidence.of_attestation(attestation, call["contract_id"], call["hash"], outcome)
     return facts | {"config_snapshot": call["config_snapshot"]}
 
 
 def _problem(case: Case, call: RowMapping) -> str:
     """Say what keeps the contract's answer from confirming the verdict; empty when nothing does."""
-    outcome = attestations.outcome_of(call)
+    outcome = attestations.to_outcome(call)
     if outcome.contract_result is None:
         return outcome.reason
     found = differences(

@@ -14,4 +14,4 @@ async def keep_call(
     """
     async with database.transaction() as connection:
         stored = await attestations.store(connection, attestation, signed)
-        return stored or await attestations.open_call(connection, signed.source)
+        return stored or await attestations.find_open_call(connection, signed.source)

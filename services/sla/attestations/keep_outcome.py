@@ -7,4 +7,4 @@ from domain.sla.attestations import Call, CallOutcome
 
 async def keep_outcome(database: Database, call: Call, outcome: CallOutcome) -> None:
     async with database.transaction() as connection:
-        await attestations.note(connection, call, outcome)
+        await attestations.record_outcome(connection, call, outcome)

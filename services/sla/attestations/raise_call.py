@@ -8,4 +8,4 @@ from domain.sla.attestations import Call
 async def raise_call(database: Database, call: Call, higher: Call) -> Call:
     """Return the bid that is kept, by whichever run."""
     async with database.transaction() as connection:
-        return await attestations.bid(connection, call, higher)
+        return await attestations.store_bid(connection, call, higher)

@@ -27,7 +27,7 @@ async def file_dispute(database: Database, filing: FileDisputeInput) -> FileDisp
     }
     async with database.transaction() as connection:
         await outages.lock(connection, dispute.outage_id)
-        known = await disputes.open_on(connection, dispute.outage_id)
+        known = await disputes.find_undecided(connection, dispute.outage_id)
         if known is not None:
             return await _standing(connection, known)
         await outages.move(connection, dispute.outage_id, OutageStatus.DISPUTED)

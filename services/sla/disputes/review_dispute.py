@@ -17,7 +17,7 @@ async def review_dispute(database: Database, reviewing: ReviewDisputeInput) -> N
     dispute_id, by, at = reviewing.review.dispute_id, reviewing.review.request, reviewing.at
     async with database.transaction() as connection:
         await outages.lock(connection, reviewing.outage_id)
-        if not await disputes.take_up(connection, dispute_id, by.actor, at):
+        if not await disputes.start_review(connection, dispute_id, by.actor, at):
             known = await disputes.get(connection, dispute_id)
             if known["reviewed_by"] != by.actor:
                 raise Conflict(

@@ -17,7 +17,7 @@ async def read_timeline(database: Database, outage_id: str) -> list[dict[str, An
     async with database.autocommit() as connection:
         await outages.get(connection, outage_id)
         trail = await audit.read_trail(connection, f"outage/{outage_id}")
-        deliveries = await webhooks.of_outage(connection, outage_id)
+        deliveries = await webhooks.list_by_outage(connection, outage_id)
     items = [_of_entry(leaf) for leaf in trail]
     items += [_of_delivery(dict(delivery)) for delivery in deliveries]
     return sorted(items, key=lambda item: str(item["at"]))

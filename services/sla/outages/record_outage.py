@@ -18,7 +18,7 @@ async def record_outage(database: Database, declaring: RecordOutageInput) -> Rec
     declaration, at = declaring.declaration, declaring.at
     outage, request = declaration.outage, declaration.request
     async with database.transaction() as connection:
-        policy = await policies.in_force(connection, declaration.policy, outage.detected_at)
+        policy = await policies.get_in_force(connection, declaration.policy, outage.detected_at)
         created = await outages.add(connection, declaration, policy, at)
         if not created:
             policy = (await _known(connection, declaration)).policy

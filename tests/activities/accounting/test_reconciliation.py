@@ -78,13 +78,13 @@ async def faults(stack: Stack, *wanted: dict[str, Any]) -> None:
 
 async def kept(book: Database, hash_: str) -> list[Any]:
     async with book.autocommit() as connection:
-        rows = await reconciliation.transfers(connection)
+        rows = await reconciliation.list_transfers(connection)
     return [row for row in rows if row["transaction_hash"] == hash_]
 
 
 async def all_kept(book: Database) -> list[tuple[str, int, int]]:
     async with book.autocommit() as connection:
-        rows = await reconciliation.transfers(connection)
+        rows = await reconciliation.list_transfers(connection)
     return sorted(
         (row["transaction_hash"], int(row["number"]), row["amount_stroops"])
         for row in rows
@@ -218,7 +218,7 @@ async def test_a_node_that_lags_is_waited_for(
     await faults(resting)
     assert await reader.reads() >= before
     async with book.autocommit() as connection:
-        assert await reconciliation.gaps(connection) == []
+        assert await reconciliation.list_gaps(connection) == []
 
 
 async def test_a_chain_that_was_reset_is_no_history(
@@ -254,7 +254,7 @@ async def test_what_the_node_forgot_before_it_was_read_is_a_finding(
     before = await reader.reads()
 
     async def far_enough() -> bool:
-        return await rail.latest_ledger() > before + 12
+        return await rail.get_latest_ledger() > before + 12
 
     await eventually(far_enough, "some ledgers have closed")
     await faults(resting, {"kind": "short_retention", "value": 4})
@@ -265,8 +265,8 @@ async def test_what_the_node_forgot_before_it_was_read_is_a_finding(
     assert first.new_breaks >= 1
     assert again.new_breaks == 0
     async with book.autocommit() as connection:
-        (gap,) = await reconciliation.gaps(connection)
-        rows, _ = await breaks.page(
+        (gap,) = await reconciliation.list_gaps(connection)
+        rows, _ = await breaks.list_page(
             connection,
             kind=BreakKind.HISTORY_GAP,
             status="open",

@@ -213,7 +213,7 @@ async def dead_together(
     assert attempt is not None
 
     async def dead() -> bool:
-        return await rail.latest_ledger() > attempt.max_ledger
+        return await rail.get_latest_ledger() > attempt.max_ledger
 
     await eventually(dead, "the bytes are dead")
     return steps, batch, attempt

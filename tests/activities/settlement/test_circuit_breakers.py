@@ -20,7 +20,7 @@ from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import batches, circuit_breakers
 from adapters.postgres.tables import channels
-from adapters.stellar.finality.sla_contract import Calculator
+from adapters.stellar.finality.sla_contract import SlaContract
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.errors import TryAgain
@@ -92,7 +92,7 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     await eventually(heard, "another worker hears of it", FRESH_SECONDS + 1)
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
-        feed = await events.after(connection, events.Cursor(), 10_000)
+        feed = await events.list_after(connection, events.Cursor(), 10_000)
     assert (last["action"], last["actor"]) == ("circuit_breaker.opened", "engine")
     told = [row for row in feed if row["type"] == "settlement.circuit_breaker_opened"]
     assert told[-1]["data"]["reason"] == reason
@@ -231,7 +231,7 @@ class Unasked:
         self.watched += 1
         return CallOutcome(CallStatus.OPEN)
 
-    async def raised(self, *_asked: Any) -> None:
+    async def raise_bid(self, *_asked: Any) -> None:
         return None
 
 
@@ -250,7 +250,7 @@ async def test_answers_to_calls_of_the_contract_open_it(
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=1))
     gate = SigningGate(database, circuit_breaker=switch)
-    steps = AttestationActivitiesImpl(database, cast(Calculator, Refusing()), gate)
+    steps = AttestationActivitiesImpl(database, cast(SlaContract, Refusing()), gate)
     attestation = await judged(database)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
     assert await steps.execute_call(OwnCall(sent)) is CallStatus.OPEN
@@ -269,7 +269,7 @@ async def test_the_contract_is_not_called_while_it_is_open(
 ) -> None:
     switch, contract = CircuitBreaker(database), Unasked()
     steps = AttestationActivitiesImpl(
-        database, cast(Calculator, contract), SigningGate(database, circuit_breaker=switch)
+        database, cast(SlaContract, contract), SigningGate(database, circuit_breaker=switch)
     )
     attestation = await judged(database)
     await switch.trip("odd", CORRELATION)

@@ -244,7 +244,7 @@ async def test_a_new_address_voids_what_is_not_signed_and_nothing_else(
             reason = "the address changed"
             assert await void_approvals_within(connection, ids, reason, NOW) == expected
     async with database.autocommit() as connection:
-        given = await approvals.of_payments(connection, ids)
+        given = await approvals.list_by_payment(connection, ids)
     assert [row["voided_reason"] for row in given[unsigned.id]] == ["the address changed"]
     assert [row["voided_reason"] for row in given[signed.id]] == [None]
     await back_to_pending(database, signed)

@@ -123,7 +123,7 @@ async def test_what_nobody_has_sent_or_is_not_what_is_owed_is_refused(
 async def test_what_the_engine_may_pay_itself_is_refused(book: Database, rail: Rail) -> None:
     payment = await payment_owed(book)
     async with book.transaction() as connection:
-        await attempts.keep_channels(connection, dict.fromkeys(rail.channels, 7))
+        await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))
         assert await attempts.reserve(connection, payment.id, rail.channels) is not None
     await find_out_of_band(book, payment, HASH)
     error = await refused(book, rail, adopting(payment))

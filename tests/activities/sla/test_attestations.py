@@ -25,7 +25,7 @@ from adapters.postgres.tables import (
     payments,
     sla_results,
 )
-from adapters.stellar.finality.sla_contract import Calculator
+from adapters.stellar.finality.sla_contract import SlaContract
 from domain.errors import Conflict, ContractMismatch, NotFound
 from domain.settlement.payments import OwePaymentInput
 from domain.sla.attestations import (
@@ -64,12 +64,12 @@ from tests.testkit.settlement.payment_factory import make_owe_input
 
 
 @pytest.fixture
-def steps(api: httpx.AsyncClient, database: Database, calculator: Calculator) -> Any:
+def steps(api: httpx.AsyncClient, database: Database, calculator: SlaContract) -> Any:
     return AttestationActivitiesImpl(database, calculator)
 
 
 async def test_a_word_whose_every_step_runs_twice_is_asked_for_once(
-    steps: AttestationActivitiesImpl, database: Database, calculator: Calculator
+    steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judged(database)
     call = await prepared(steps, attestation)
@@ -132,7 +132,7 @@ async def pay_anyway(database: Database, outage_id: str) -> None:
 
 
 async def test_what_the_contract_remembers_unasked_confirms_nothing(
-    steps: AttestationActivitiesImpl, database: Database, calculator: Calculator
+    steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judged(database)
     stranger = ContractClient(
@@ -181,7 +181,7 @@ async def test_one_unit_is_enough_to_halt(
 
 
 async def test_what_the_contract_would_refuse_is_halted_without_a_call(
-    steps: AttestationActivitiesImpl, database: Database, calculator: Calculator
+    steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judged(database)
     stranger = ContractClient(

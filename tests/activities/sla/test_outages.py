@@ -123,7 +123,7 @@ async def test_what_several_runs_of_a_step_do_at_once_is_booked_once(
     async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
         return Agreement(bound.name, bound.bond, bound.pool, bound.beneficiary, bound.provider)
 
-    monkeypatch.setattr("adapters.postgres.settlement.payments.agreement_at", elsewhere)
+    monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
     await _thrice(steps.owe_payment, settling)
     kinds = [Counter(row[0] for row in await booked(database, outage_id, n)) for n in (1, 2)]
     assert kinds == [
@@ -162,7 +162,7 @@ async def test_who_asked_to_be_paid_elsewhere_meanwhile_is_owed_there(
     async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
         return Agreement(bound.name, bound.bond, bound.pool, bound.provider, bound.provider)
 
-    monkeypatch.setattr("adapters.postgres.settlement.payments.agreement_at", elsewhere)
+    monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
     for _ in range(2):
         payment = await steps.owe_payment(settling)
     new_payee = f"payable:{payment.to_address}"
@@ -190,7 +190,7 @@ async def test_nothing_is_owed_but_what_the_newest_verdict_says(database: Databa
         with pytest.raises(Conflict, match=why):
             await steps.owe_payment(replace(settling, payment=other))
     async with database.autocommit() as connection:
-        assert await payments.of_outage(connection, outage_id) == []
+        assert await payments.list_of_outage(connection, outage_id) == []
 
 
 async def test_what_was_judged_before_verdicts_were_accrued_is_accrued_when_owed(

@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from adapters.postgres.database import Database, dialect_url
+from adapters.postgres.database import Database, make_dialect_url
 from adapters.postgres.tables import metadata
 from devstack.environment.stack import Stack
 from domain.errors import Refused, Unavailable
@@ -30,7 +30,7 @@ async def _write(database: Database, statements: Sequence[str]) -> None:
 
 
 def test_the_migrations_make_exactly_the_tables_the_code_speaks_of(stack: Stack) -> None:
-    engine = create_engine(dialect_url(stack.environment["DATABASE_URL"]))
+    engine = create_engine(make_dialect_url(stack.environment["DATABASE_URL"]))
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()

@@ -19,7 +19,7 @@ from adapters.postgres import transitions
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
 from adapters.postgres.tables import metadata
-from adapters.postgres.transitions import MACHINES, Machine
+from adapters.postgres.transitions import MACHINES, StateMachine
 from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import BreakStatus
@@ -60,7 +60,7 @@ def _value(column: sa.Column[Any]) -> Any:
     return NAME
 
 
-def _fitting(machine: Machine[Any], status: StrEnum) -> dict[str, Any]:
+def _fitting(machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
     """What the table's own rules want of a row in this status."""
     if machine is transitions.BREAKS and status is BreakStatus.CLOSED:
         return {"closed_at": sa.func.now(), "closed_by": "x", "note": "x", "adjustment": "none"}
@@ -82,7 +82,7 @@ def _fitting(machine: Machine[Any], status: StrEnum) -> dict[str, Any]:
     }
 
 
-async def _insert(connection: Any, machine: Machine[Any], status: StrEnum) -> dict[str, Any]:
+async def _insert(connection: Any, machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
     """A row in this status, whatever its table refers to; returns the key it has."""
     wanted = {
         column.name: _value(column)
@@ -99,13 +99,13 @@ async def _insert(connection: Any, machine: Machine[Any], status: StrEnum) -> di
     return {column.name: values[column.name] for column in machine.table.primary_key}
 
 
-async def _row(connection: Any, machine: Machine[Any]) -> dict[str, Any]:
+async def _row(connection: Any, machine: StateMachine[Any]) -> dict[str, Any]:
     return dict((await connection.execute(sa.select(machine.table))).mappings().one())
 
 
 @pytest.mark.parametrize(("machine", "now", "to"), PAIRS)
 async def test_every_pair_is_allowed_or_refused_as_the_table_says(
-    book: Database, machine: Machine[Any], now: StrEnum, to: StrEnum
+    book: Database, machine: StateMachine[Any], now: StrEnum, to: StrEnum
 ) -> None:
     changes = _fitting(machine, to)
     async with book.engine.connect() as connection, connection.begin() as transaction:

@@ -8,17 +8,17 @@ import pytest
 from stellar_sdk import xdr
 from stellar_sdk.soroban_rpc import GetTransactionStatus, SendTransactionStatus
 
-from adapters.stellar.codes import contracts, operations, transactions
+from adapters.stellar.codes import contract_errors, operation_codes, transaction_codes
 from adapters.stellar.codes.meanings import Meaning, Remedy
 
 ROOT = Path(__file__).parents[3]
 SUFFIX = "ResultCode"
 TABLES = [
-    (xdr.TransactionResultCode, transactions.TRANSACTIONS),
-    (SendTransactionStatus, transactions.SENDS),
-    (xdr.SCErrorType, contracts.HOST),
-    (xdr.SCErrorCode, contracts.HOST_CODES),
-    *operations.FAMILIES.items(),
+    (xdr.TransactionResultCode, transaction_codes.TRANSACTIONS),
+    (SendTransactionStatus, transaction_codes.SENDS),
+    (xdr.SCErrorType, contract_errors.HOST),
+    (xdr.SCErrorCode, contract_errors.HOST_CODES),
+    *operation_codes.FAMILIES.items(),
 ]
 
 # Operations that nothing here ever signs. A family that is in neither list fails the tests.
@@ -45,7 +45,7 @@ def test_a_transaction_is_found_in_one_of_three_states() -> None:
 
 def test_every_kind_of_operation_is_known_or_never_sent() -> None:
     every = {name for name in dir(xdr) if name.endswith(SUFFIX)} - {f"Transaction{SUFFIX}"}
-    known = {kind.__name__ for kind in operations.FAMILIES}
+    known = {kind.__name__ for kind in operation_codes.FAMILIES}
     never = {name + SUFFIX for name in NEVER_SENT}
     assert known & never == set()
     assert known | never == every
@@ -56,8 +56,8 @@ def test_every_kind_of_operation_is_known_or_never_sent() -> None:
 
 
 def test_the_contracts_numbers_have_no_gap() -> None:
-    assert sorted(contracts.ASSET) == list(range(1, 16))
-    assert sorted(contracts.CALCULATOR) == list(range(1, 20))
+    assert sorted(contract_errors.ASSET) == list(range(1, 16))
+    assert sorted(contract_errors.CALCULATOR) == list(range(1, 20))
 
 
 def test_nothing_outside_the_table_says_what_a_code_means() -> None:
@@ -101,7 +101,7 @@ def test_every_meaning_is_a_sentence_and_success_is_the_only_good_end() -> None:
 
 def test_no_answer_to_a_send_ends_anything() -> None:
     """Whatever a node says of bytes it was sent, only a ledger can end them."""
-    assert {found.remedy for found in transactions.SENDS.values()} == {Remedy.RETRY}
+    assert {found.remedy for found in transaction_codes.SENDS.values()} == {Remedy.RETRY}
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_no_answer_to_a_send_ends_anything() -> None:
     ],
 )
 def test_the_payee_s_troubles_are_told_from_ours(code: IntEnum, remedy: Remedy) -> None:
-    assert operations.meaning(code).remedy is remedy
+    assert operation_codes.get_meaning(code).remedy is remedy

@@ -31,11 +31,11 @@ async def test_what_the_signer_lacks_is_told_and_keeps_nobody_from_being_served(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     async with database.transaction() as connection:
-        await networks.remember(connection, NetworkState("Elsewhere", 27, 1, datetime.now(UTC)))
-        await networks.note_trouble(connection, "Elsewhere", "the fee account is short")
+        await networks.save_state(connection, NetworkState("Elsewhere", 27, 1, datetime.now(UTC)))
+        await networks.save_trouble(connection, "Elsewhere", "the fee account is short")
     answer = await api.get("/health/readiness")
     async with database.autocommit() as connection:
-        await networks.note_trouble(connection, "Elsewhere", "")
+        await networks.save_trouble(connection, "Elsewhere", "")
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
     assert "a person must act" in answer.json()["parts"]["settlement"]
     assert (await api.get("/health/readiness")).json()["parts"]["settlement"] == "ok"

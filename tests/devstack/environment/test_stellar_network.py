@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from stellar_sdk import Keypair
 
-from adapters.stellar.signing.keys import channel_keypairs
+from adapters.stellar.signing.keys import derive_channel_keypairs
 from devstack.environment.keypairs import CHANNELS
 from devstack.environment.stellar_network import PASSPHRASE, StellarNetwork
 from devstack.processes import ports
@@ -35,7 +35,7 @@ async def test_the_genesis_funds_everyone(network: StellarNetwork, tmp_path: Pat
     known = network.environment
     for name, usdc in {"BOND": 10**18, "POOL": 10**18, "PROVIDER": 0, "BENEFICIARY": 0}.items():
         assert accounts[known[f"STELLAR_{name}_ADDRESS"]]["usdc_stroops"] == usdc
-    channels = channel_keypairs(network.seeds["STELLAR_CHANNELS_SEED"], CHANNELS)
+    channels = derive_channel_keypairs(network.seeds["STELLAR_CHANNELS_SEED"], CHANNELS)
     assert all(accounts[each.public_key]["usdc_stroops"] is None for each in channels)
     assert all(each["native_stroops"] > 0 for each in accounts.values())
     assert len(accounts) == 4 + 3 + CHANNELS

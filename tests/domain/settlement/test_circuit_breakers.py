@@ -6,7 +6,7 @@ from enum import IntEnum
 import pytest
 
 from adapters.stellar.codes.meanings import Meaning, Remedy
-from adapters.stellar.codes.transactions import ALARMING, TRANSACTIONS
+from adapters.stellar.codes.transaction_codes import ALARMING, TRANSACTIONS
 from domain.errors import Invalid
 from domain.settlement.circuit_breakers import CircuitBreakerLimits, FailureCounter, check_reason
 from tests.testkit.reasons import answered

@@ -78,7 +78,7 @@ async def test_anyone_can_compute_the_hash_of_an_entry_again(
     items = [item for item in answer.json()["items"] if item["leaf_hash"]]
     assert [item["step"] for item in items] == ["outage.declared", "outage.amended"]
     hashes = [item["leaf_hash"] for item in items]
-    document = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+    document = (Path(__file__).parents[3] / "docs" / "audit.md").read_text()
     (python,) = re.findall(r"```python\n(.+?)```", document, re.DOTALL)
     (javascript,) = re.findall(r"```javascript\n(.+?)```", document, re.DOTALL)
     copied = tmp_path / "copied.py"

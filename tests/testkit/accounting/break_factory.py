@@ -39,7 +39,7 @@ class TreasuryIntruder:
         for number, amount in sums:
             payee = to or self.beneficiary
             if number is not None:
-                payee = soroban_transfers.muxed(self._transfer(number, amount, payee))
+                payee = soroban_transfers.make_muxed_address(self._transfer(number, amount, payee))
             builder.append_payment_op(payee, self.rail.asset.classic, decimal(amount))
         return await self._land(builder.add_time_bounds(0, 0).build())
 

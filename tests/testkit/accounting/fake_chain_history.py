@@ -37,13 +37,13 @@ class FakeChainHistory:
         self.closed_at = BEGAN  # the newest ledger
         self.ledgers_a_page = 10**9
 
-    async def survey(self, known: NetworkState | None) -> NetworkState:
+    async def verify_network(self, known: NetworkState | None) -> NetworkState:
         return NetworkState(self.identity.passphrase, 23, self.extent_told.latest, BEGAN)
 
-    async def extent(self) -> Extent:
+    async def get_extent(self) -> Extent:
         return self.extent_told
 
-    async def pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
+    async def read_pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
         if self.silent:
             raise ChainUnavailable("no RPC node answers")
         latest = self.extent_told.latest

@@ -106,7 +106,9 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
     ),
     "a payment by bytes that pay nobody": (
         *("settlements_authorised", pay(SETTLED)),
-        [f"UPDATE envelopes SET noop_reason = 'why' WHERE payment_id = '{pay(SETTLED)}'"],
+        [
+            f"UPDATE envelopes SET noop_reason = 'why', noop_reason_code = 'payee_missing' WHERE payment_id = '{pay(SETTLED)}'"
+        ],
     ),
     "a reservation whose bytes are lost": (
         *("settlements_authorised", pay(IN_FLIGHT)),
@@ -181,7 +183,7 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
         [
             (
                 "INSERT INTO breaks (id, kind, subject, detail, journal_stroops, chain_stroops, found_at,"
-                " last_seen_at, status, closed_at, closed_by, note, closing, entry_id)"
+                " last_seen_at, status, closed_at, closed_by, note, adjustment, entry_id)"
                 " VALUES ('brk_x', 'unexpected_outflow', 'x', 'x', 0, 1, now(), now(), 'closed', now(), 'ada',"
                 f" 'x', 'suspense', '{ent(SETTLED, 'settlement')}')"
             )

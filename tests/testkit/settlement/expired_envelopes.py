@@ -24,7 +24,7 @@ async def dead(rail: Rail, steps: PaymentActivitiesImpl, payment: Payment) -> At
 
 async def past(rail: Rail, attempt: Attempt) -> None:
     async def look() -> bool:
-        return await rail.latest_ledger() > attempt.max_ledger
+        return await rail.get_latest_ledger() > attempt.max_ledger
 
     await eventually(look, "the bytes are dead")
 

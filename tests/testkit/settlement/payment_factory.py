@@ -12,7 +12,7 @@ from adapters.postgres.settlement import payments
 from adapters.postgres.sla import outages
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing.keys import keys
+from adapters.stellar.signing.keys import load_keys
 from devstack.environment.stack import Stack
 from domain.requests import Request
 from domain.settlement.payments import OwePaymentInput, Payment, make_payment
@@ -32,10 +32,10 @@ def open_rail(stack: Stack) -> Rail:
     seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
     environment = stack.environment
     return Rail(
-        Nodes.at(environment["STELLAR_RPC_URL"]),
+        Nodes.from_urls(environment["STELLAR_RPC_URL"]),
         environment["STELLAR_NETWORK_PASSPHRASE"],
         environment["STELLAR_USDC_ISSUER"],
-        keys(
+        load_keys(
             bond_seed=seeds["bond"],
             pool_seed=seeds["pool"],
             channels_seed=seeds["channels"],

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.accounting import invariants, journal
 from adapters.postgres.database import Database
-from adapters.postgres.sla.policies import settle_agreement
+from adapters.postgres.sla.policies import add_agreement
 from devstack.bench import seed_payments
 from domain.accounting.integrity_checks import Violation
 from domain.accounting.journal import SLOTS, make_reservation, make_settlement
@@ -218,7 +218,7 @@ async def scratch(server_url: str) -> AsyncIterator[Database]:
         database = Database(url, connections_max=12)
         try:
             async with database.transaction() as connection:
-                await settle_agreement(
+                await add_agreement(
                     connection, Agreement("default", "GBOND", "GPOOL", "GPROVIDER", "GBENEFICIARY")
                 )
             yield database

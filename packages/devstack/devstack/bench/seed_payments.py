@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
-from adapters.postgres.settlement.payments import payment_of
+from adapters.postgres.settlement.payments import to_payment
 from domain.accounting.journal import make_accrual
 from domain.settlement.payments import Payment
 
@@ -54,7 +54,7 @@ async def owe(database: Database, run: str, count: int, *, telling: bool = False
         rows = await connection.execute(
             _OWE, {"run": run, "count": count, "at": at, "telling": telling}
         )
-        payments = [payment_of(row) for row in rows.mappings()]
+        payments = [to_payment(row) for row in rows.mappings()]
         for start in range(0, len(payments), 500):
             await journal.post_entry(connection, *map(make_accrual, payments[start : start + 500]))
     return payments

@@ -27,7 +27,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import batches
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing.keys import keys
+from adapters.stellar.signing.keys import load_keys
 from devstack.bench import seed_payments
 from domain.errors import TryAgain
 from domain.settlement.attempts import (
@@ -232,10 +232,10 @@ async def open_house(
     seeds = json.loads((directory / "stellar-keys.json").read_text())["seeds"]
     rpc_url = environment["STELLAR_RPC_URL"]
     rail = Rail(
-        Nodes.at(rpc_url),
+        Nodes.from_urls(rpc_url),
         environment["STELLAR_NETWORK_PASSPHRASE"],
         environment["STELLAR_USDC_ISSUER"],
-        keys(
+        load_keys(
             **{f"{name}_seed": seeds[name] for name in SEEDS},
             channels=int(environment["STELLAR_CHANNELS"]),
         ),

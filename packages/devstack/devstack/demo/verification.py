@@ -77,7 +77,7 @@ async def _compared(
         return DemoProof(False, f"{story.id}: the chain calls its payment {found.get('status')}")
     chains = await load_chains()
     amount, hash_ = int(payment["amount_stroops"]), payment["transaction_hash"]
-    owed = chains.Transfer(payment["from_address"], payment["to_address"], amount)
+    owed = chains.DecodedTransfer(payment["from_address"], payment["to_address"], amount)
     made = chains.transfers(found)
     if chains.fingerprint(found["envelopeXdr"], environment["STELLAR_NETWORK_PASSPHRASE"]) != hash_:
         return DemoProof(False, f"{story.id}: the chain's transaction does not hash to {hash_}")

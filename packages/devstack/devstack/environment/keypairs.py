@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stellar_sdk import Keypair, StrKey
 
-from adapters.stellar.signing.keys import channel_keypairs
+from adapters.stellar.signing.keys import derive_channel_keypairs
 from devstack.processes.data_dir import write_private
 
 CHANNELS = 40
@@ -26,7 +26,7 @@ def draw() -> dict[str, dict[str, object]]:
     addresses: dict[str, object] = {name: pair.public_key for name, pair in pairs.items()}
     addresses["issuer"] = Keypair.random().public_key
     addresses["channels"] = [
-        channel.public_key for channel in channel_keypairs(master.secret, CHANNELS)
+        channel.public_key for channel in derive_channel_keypairs(master.secret, CHANNELS)
     ]
     addresses["sla_contract"] = _contract_id(pairs["admin"])
     seeds: dict[str, object] = {name: pair.secret for name, pair in pairs.items()}

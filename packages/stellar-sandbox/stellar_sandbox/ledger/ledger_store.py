@@ -59,7 +59,10 @@ class StoreUnusable(ValueError):
 class LedgerStore:
     def __init__(self, path: Path | None) -> None:
         target = ":memory:" if path is None else str(path / "stellar.sqlite")
-        self._db = sqlite3.connect(target, timeout=2.0, isolation_level=None)
+        # The garbage collector may close it, in whatever thread it runs.
+        self._db = sqlite3.connect(
+            target, timeout=2.0, isolation_level=None, check_same_thread=False
+        )
         # Closes a network in memory that nobody closed: Python warns of it from 3.13 on.
         weakref.finalize(self, self._db.close)
         try:

@@ -178,7 +178,7 @@ class Obligations(RuleBasedStateMachine):
         for payment, at in zip(self.payments, self.at, strict=True):
             left = Counter[str]()
             async with self.database.autocommit() as connection:
-                for row in await journal.of_payment(connection, payment.id):
+                for row in await journal.list_by_payment(connection, payment.id):
                     left[row["account"].partition(":")[0]] += row["amount_stroops"]
             expected = {} if at in ("nowhere", "reversed") else {at: -payment.amount_stroops}
             held = {name: amount for name, amount in left.items() if amount and name != "expense"}
@@ -247,7 +247,8 @@ async def test_many_book_between_the_same_accounts_and_none_waits_for_ever(
         assert await write(lives) == 0
     async with scratch.autocommit() as connection:
         held = {
-            row["account"]: row["balance_stroops"] for row in await journal.balances(connection)
+            row["account"]: row["balance_stroops"]
+            for row in await journal.list_balances(connection)
         }
     assert held["payable:GALL"] == held["reserved:GALL"] == 0
     assert await find_violations(scratch) == []
@@ -268,7 +269,7 @@ async def test_a_wrong_entry_is_taken_back_and_put_right_once(scratch: Database)
         "there is no such entry"
     )
     async with scratch.autocommit() as connection:
-        rows = await journal.of_payment(connection, payment.id)
+        rows = await journal.list_by_payment(connection, payment.id)
     assert (
         sum(row["amount_stroops"] for row in rows if row["account"].startswith("payable:")) == -500
     )
@@ -283,7 +284,8 @@ async def test_slots_spread_the_balance_and_add_up(scratch: Database) -> None:
         )
         parts = {row.slot: row.amount_stroops for row in rows}
         held = {
-            row["account"]: row["balance_stroops"] for row in await journal.balances(connection)
+            row["account"]: row["balance_stroops"]
+            for row in await journal.list_balances(connection)
         }
     assert len(parts) > SLOTS // 2
     assert sum(parts.values()) == held["payable:GSPREAD"] == -640

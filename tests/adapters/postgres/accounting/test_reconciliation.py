@@ -17,7 +17,7 @@ from activities.accounting.reconciliation import READ_FOR_SECONDS
 from adapters.postgres import webhooks
 from adapters.postgres.accounting import reconciliation
 from adapters.postgres.database import Database
-from adapters.postgres.sla.policies import settle_agreement
+from adapters.postgres.sla.policies import add_agreement
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import BreakKind
 from domain.accounting.reconciliation import Extent, Gap
@@ -64,7 +64,7 @@ async def gapped(stack: Stack) -> AsyncIterator[Database]:
 
 async def gaps(book: Database) -> list[Gap]:
     async with book.autocommit() as connection:
-        return await reconciliation.gaps(connection)
+        return await reconciliation.list_gaps(connection)
 
 
 async def test_a_gap_that_grew_before_reading_went_on_is_told_as_long_as_it_is(
@@ -136,7 +136,7 @@ async def test_money_from_wherever_an_address_can_be_is_read(book: Database) -> 
     )
     assert await listener.reads() == 100
     async with book.autocommit() as connection:
-        (kept,) = await reconciliation.transfers(connection)
+        (kept,) = await reconciliation.list_transfers(connection)
     assert kept["from_address"] == claimable
 
 
@@ -169,7 +169,7 @@ async def test_what_was_read_of_one_network_is_not_continued_on_another(book: Da
     ):
         await stranger.reads()
     async with book.autocommit() as connection:
-        reading = await reconciliation.cursor(connection)
+        reading = await reconciliation.get_cursor(connection)
     assert reading is not None
     assert reading["ledger"] == 100
 
@@ -199,7 +199,7 @@ async def test_what_an_earlier_agreement_paid_is_compared_with_its_own_treasurie
     """Other treasuries are another agreement: what the old ones paid is still in the journal."""
     async with book.transaction() as connection:
         older = Agreement("older", "GOLDBOND", "GOLDPOOL", "GPROVIDER", PAYEE)
-        await settle_agreement(connection, older)
+        await add_agreement(connection, older)
     payment = await payment_owed(book, from_address="GOLDBOND")
     await confirmed(book, payment, HASH, 50)
     listener = ReconciliationDriver(book)
@@ -297,13 +297,13 @@ async def test_a_large_book_is_given_the_time_it_takes(
 ) -> None:
     """The join reads everything, so it grows with the journal; no other statement may take as long."""
     limits, listener = [], ReconciliationDriver(book)
-    suspects = reconciliation.suspects
+    suspects = reconciliation.list_suspects
 
     async def asked(connection: AsyncConnection, *scope: Any) -> Any:
         limits.append(await connection.scalar(text("SHOW statement_timeout")))
         return await suspects(connection, *scope)
 
-    monkeypatch.setattr(reconciliation, "suspects", asked)
+    monkeypatch.setattr(reconciliation, "list_suspects", asked)
     await listener.reads()
     await listener.compares()
     async with book.autocommit() as connection:

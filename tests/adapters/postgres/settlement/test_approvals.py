@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx
 from sqlalchemy import select, text
 
-from activities.settlement.limits import Gate
+from activities.settlement.limits import SigningGate
 from activities.settlement.payments import PaymentActivitiesImpl
 from activities.sla.disputes import DisputeActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
@@ -149,7 +149,7 @@ async def test_who_lost_an_approval_since_leaves_before_the_signature(
 ) -> None:
     """It was withdrawn while the payment waited for its batch: nobody but the gate has to know."""
     payment, other = [await payment_owed(database, "LOST", minutes) for minutes in (25, 20)]
-    gate = Gate(database, Limits(approval_above=payment.amount_stroops - 1))
+    gate = SigningGate(database, Limits(approval_above=payment.amount_stroops - 1))
     lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     for name in ("ada", "bob"):
         await approved(database, payment, name)

@@ -15,7 +15,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, batches, manual_matches
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
-from domain.accounting.breaks import AdjustmentKind, Closing
+from domain.accounting.breaks import AdjustmentKind, BreakClosure
 from domain.accounting.journal import make_settled_entries
 from domain.accounting.reconciliation import Extent
 from domain.errors import Conflict, TryAgain
@@ -67,7 +67,7 @@ async def made_for(book: Database, payment: Payment) -> list[OutOfBandTransfer]:
 
 async def know_channels(book: Database, rail: Rail) -> None:
     async with book.transaction() as connection:
-        await attempts.keep_channels(connection, dict.fromkeys(rail.channels, 7))
+        await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))
 
 
 async def test_a_transfer_under_its_number_is_known_by_what_it_is(
@@ -307,5 +307,5 @@ async def test_of_two_transfers_by_hand_each_is_asked_about(
 
 
 async def closed(book: Database, break_id: str, kind: AdjustmentKind) -> None:
-    closing = Closing(kind, "looked at", "ada", datetime.now(UTC))
+    closing = BreakClosure(kind, "looked at", "ada", datetime.now(UTC))
     await close_break(book, CloseBreak(break_id, closing, Request("ada", "corr")))

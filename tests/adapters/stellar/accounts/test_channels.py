@@ -10,15 +10,15 @@ from stellar_sdk.soroban_rpc import SendTransactionResponse
 
 from adapters.stellar.accounts import channels
 from adapters.stellar.accounts.channels import AT_ONCE_MAX, ChannelAccounts
-from adapters.stellar.finality.proofs import Proofs, Snapshot
+from adapters.stellar.finality.quorum import Quorum, Snapshot
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing.keys import channel_keypairs
+from adapters.stellar.signing.keys import derive_channel_keypairs
 from domain.errors import Obstructed
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PASSPHRASE
 from tests.adapters.stellar.conftest import CHANNELS, FEES, KEYS, MASTER, OPERATOR, plan
 
-FIFTY = {pair.public_key: pair for pair in channel_keypairs(MASTER.secret, 50)}
+FIFTY = {pair.public_key: pair for pair in derive_channel_keypairs(MASTER.secret, 50)}
 NEW = [address for address in FIFTY if address not in CHANNELS]
 CAP = 50_000_000
 
@@ -61,7 +61,7 @@ async def test_missing_accounts_are_created_and_sponsored(
     async with beating(box):
         assert sorted(await created(accounts)) == sorted(NEW)
         assert await created(accounts) == []
-    standings = await accounts.standings(list(FIFTY))
+    standings = await accounts.read_states(list(FIFTY))
     assert len(standings) == 50
     assert all(standings[each].sponsored for each in NEW)
     assert {standings[each].balance_stroops for each in NEW} == {0}
@@ -113,20 +113,20 @@ async def test_bytes_that_were_taken_are_sent_again_after_some_ledgers(
 ) -> None:
     sent: list[int] = []
     looks: list[int] = []
-    send, snapshot = Nodes.send, Proofs.snapshot
+    send, snapshot = Nodes.send, Quorum.read_snapshot
 
     async def counting(self: Nodes, envelope_xdr: str) -> SendTransactionResponse:
         sent.append(box.network.ledger.last_closed.sequence)
         return await send(self, envelope_xdr)
 
-    async def looking(self: Proofs, asked: Sequence[str]) -> Snapshot:
+    async def looking(self: Quorum, asked: Sequence[str]) -> Snapshot:
         looks.append(box.network.ledger.last_closed.sequence)
         if len(looks) % 10 == 0:
             box.close_ledger()
         return await snapshot(self, asked)
 
     monkeypatch.setattr(Nodes, "send", counting)
-    monkeypatch.setattr(Proofs, "snapshot", looking)
+    monkeypatch.setattr(Quorum, "read_snapshot", looking)
     plan(box, {"kind": "dropped_transaction", "method": "sendTransaction", "times": 2})
     assert len(await anext(accounts.create())) == AT_ONCE_MAX
     assert [ledger - sent[0] for ledger in sent] == [0, 5, 10]

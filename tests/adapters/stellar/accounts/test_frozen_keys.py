@@ -7,7 +7,7 @@ import pytest
 from stellar_sdk import Keypair
 
 from adapters.stellar.accounts import frozen_keys
-from adapters.stellar.accounts.frozen_keys import FRESH_LEDGERS, Freezes
+from adapters.stellar.accounts.frozen_keys import FRESH_LEDGERS, FrozenKeys
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing import classic_payments
 from domain.errors import Obstructed
@@ -42,7 +42,7 @@ async def test_nothing_is_signed_that_touches_what_is_frozen(
 
     plan(box)
     pass_by(box)
-    await rail.latest_ledger()
+    await rail.get_latest_ledger()
     await signed(rail, classic=together)
 
 
@@ -52,7 +52,7 @@ async def test_a_void_touches_no_payee(box: StellarSandbox, nodes: Nodes) -> Non
     assert (await rail.sign_noop(ADDRESS, 1, 0, because("frozen"))).noop_reason == "frozen"
     plan(box, {"kind": "frozen_key", "address": ADDRESS})
     pass_by(box)
-    await rail.latest_ledger()
+    await rail.get_latest_ledger()
     with pytest.raises(Obstructed, match=f"have frozen {ADDRESS}"):
         await rail.sign_noop(ADDRESS, 1, 0, because("frozen"))
 
@@ -72,25 +72,25 @@ async def test_one_question_serves_the_payments_of_some_ledgers(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     asset = rail_of(box, nodes).asset
-    known = Freezes(nodes, asset)
-    assert await known.among(EVERYBODY) == []
+    known = FrozenKeys(nodes, asset)
+    assert await known.find_frozen(EVERYBODY) == []
     plan(box, {"kind": "frozen_key", "address": PAYER.public_key})
     asked = box.network.calls.total()
     assert asked > 0
-    assert await known.among(EVERYBODY) == []
+    assert await known.find_frozen(EVERYBODY) == []
     assert box.network.calls.total() == asked
     pass_by(box)
-    await rail_of(box, nodes).latest_ledger()
-    assert await known.among(EVERYBODY) == [PAYER.public_key]
+    await rail_of(box, nodes).get_latest_ledger()
+    assert await known.find_frozen(EVERYBODY) == [PAYER.public_key]
 
 
 async def test_of_many_who_ask_at_once_one_reads_it(box: StellarSandbox, nodes: Nodes) -> None:
-    known = Freezes(nodes, rail_of(box, nodes).asset)
-    await known.among(EVERYBODY)
+    known = FrozenKeys(nodes, rail_of(box, nodes).asset)
+    await known.find_frozen(EVERYBODY)
     pass_by(box)
-    await rail_of(box, nodes).latest_ledger()
+    await rail_of(box, nodes).get_latest_ledger()
     before = box.network.calls.total()
-    await asyncio.gather(*(known.among(EVERYBODY) for _ in range(20)))
+    await asyncio.gather(*(known.find_frozen(EVERYBODY) for _ in range(20)))
     assert box.network.calls.total() == before + 1
 
 
@@ -113,22 +113,22 @@ async def test_a_channel_known_to_be_frozen_is_given_to_nobody(
     with pytest.raises(Obstructed, match=ADDRESS):
         await signed(rail)
     assert set(rail.channels) == set(CHANNELS) - {ADDRESS}
-    assert set(await rail.channel_sequences()) == set(CHANNELS)  # it is there all the same
+    assert set(await rail.read_channel_sequences()) == set(CHANNELS)  # it is there all the same
     plan(box)
     await signed(rail)
     assert set(rail.channels) == set(CHANNELS)
 
 
 async def test_what_no_node_can_say_counts_as_known_last(box: StellarSandbox, nodes: Nodes) -> None:
-    known = Freezes(nodes, rail_of(box, nodes).asset)
+    known = FrozenKeys(nodes, rail_of(box, nodes).asset)
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
-    assert await known.among(EVERYBODY) == [SHOP.public_key]
+    assert await known.find_frozen(EVERYBODY) == [SHOP.public_key]
     pass_by(box)
-    await rail_of(box, nodes).latest_ledger()
+    await rail_of(box, nodes).get_latest_ledger()
     plan(box, {"kind": "internal_error", "method": "getLedgerEntries"})
-    assert await known.among(EVERYBODY) == [SHOP.public_key]
+    assert await known.find_frozen(EVERYBODY) == [SHOP.public_key]
     plan(box)  # and is asked for again as soon as somebody needs it
-    assert await known.among(EVERYBODY) == []
+    assert await known.find_frozen(EVERYBODY) == []
 
 
 async def test_a_frozen_trustline_is_enough(
@@ -136,11 +136,11 @@ async def test_a_frozen_trustline_is_enough(
 ) -> None:
     """The box freezes an account with all it has; validators may freeze a single entry."""
     rail = rail_of(box, nodes)
-    _, line = classic_payments.questions([SHOP.public_key], rail.asset)
+    _, line = classic_payments.make_keys([SHOP.public_key], rail.asset)
     await rail.sign([owed()], SettlementRail.CLASSIC, ADDRESS, 1, 0)
     only = frozenset({line.to_xdr_bytes()})
-    monkeypatch.setattr(frozen_keys, "_keys", lambda _reply: only)
+    monkeypatch.setattr(frozen_keys, "_parse_keys", lambda _reply: only)
     pass_by(box)
-    await rail.latest_ledger()
+    await rail.get_latest_ledger()
     with pytest.raises(Obstructed, match=f"have frozen {SHOP.public_key}"):
         await rail.sign([owed()], SettlementRail.CLASSIC, ADDRESS, 1, 0)

@@ -13,7 +13,7 @@ from stellar_sdk.sep import stellar_web_authentication as web_auth
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar.accounts import wallets
-from adapters.stellar.accounts.wallets import HOME_DOMAIN, WalletAccounts, befriend
+from adapters.stellar.accounts.wallets import HOME_DOMAIN, WalletAccounts, fund_account
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.soroban_transfers import Asset
 from domain.errors import ChainUnavailable, Conflict, Invalid
@@ -231,7 +231,7 @@ async def test_a_friendbot_that_funds_an_account_or_has_done_so_is_believed(
     friendbot: Callable[[int, str], None], status: int, text: str
 ) -> None:
     friendbot(status, text)
-    await befriend("http://friendbot", ALICE.public_key)
+    await fund_account("http://friendbot", ALICE.public_key)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -242,7 +242,7 @@ async def test_a_friendbot_that_is_too_busy_is_asked_again(
     with pytest.raises(
         ChainUnavailable, match=f"the friendbot answered {status}; repeat the request"
     ):
-        await befriend("http://friendbot", ALICE.public_key)
+        await fund_account("http://friendbot", ALICE.public_key)
 
 
 @pytest.mark.parametrize("status", [302, 400, 403, 404])
@@ -253,4 +253,4 @@ async def test_a_friendbot_that_refuses_funds_nobody(
     with pytest.raises(
         Conflict, match=f"the friendbot did not fund the account; it answered {status}"
     ):
-        await befriend("http://friendbot", ALICE.public_key)
+        await fund_account("http://friendbot", ALICE.public_key)

@@ -122,7 +122,7 @@ async def test_a_batch_names_each_operation_that_failed_in_words(
     ]
     seen = await landed(box, rail, await signed(rail, *transfers, classic=True))
     assert seen.outcome is AttemptOutcome.FAILED_RETRY
-    assert [(fault.index, fault.reason) for fault in seen.failing] == [
+    assert [(fault.index, fault.reason.sentence) for fault in seen.failing] == [
         (1, "the payee's account does not exist (PAYMENT_NO_DESTINATION)"),
         (2, "the payee has no trustline for the asset (PAYMENT_NO_TRUST)"),
     ]
@@ -135,7 +135,7 @@ async def test_a_failure_that_says_nothing_is_tried_out_again(
     """Some nodes log nothing of failed calls; the next attempt is tried out first, and is told."""
     rail = rail_of(box, nodes)
     attempt = await signed(rail)
-    monkeypatch.setattr(results, "trap", lambda *_: None)
+    monkeypatch.setattr(results, "find_trap", lambda *_: None)
     plan(box, {"kind": "removed_trustline", "address": SHOP.public_key})
     seen = await landed(box, rail, attempt)
     assert seen.outcome is AttemptOutcome.FAILED_RETRY
@@ -150,14 +150,14 @@ async def test_a_transaction_that_was_not_applied_proves_nothing_by_itself(
     rail = rail_of(box, nodes)
     attempt = await signed(rail)
     plan(box, {"kind": "removed_trustline", "address": SHOP.public_key})
-    read = results.read
+    read = results.parse
 
     def as_unapplied(result_xdr: str) -> results.Result:
         return replace(read(result_xdr), code=xdr.TransactionResultCode.txBAD_SEQ)
 
     seen = await landed(box, rail, attempt)
     assert seen.outcome is AttemptOutcome.FAILED_BLOCKED
-    monkeypatch.setattr(results, "read", as_unapplied)
+    monkeypatch.setattr(results, "parse", as_unapplied)
     monkeypatch.setattr("adapters.stellar.rail.WATCH_SECONDS", 0.01)
     seen = await landed(box, rail, attempt)
     assert seen.outcome is AttemptOutcome.FOREIGN
@@ -184,9 +184,9 @@ def answered(code: xdr.TransactionResultCode | None, **changes: Any) -> SendTran
 def test_a_refusal_that_only_we_can_mend_is_an_alarm() -> None:
     Code = xdr.TransactionResultCode
     short = answered(Code.txINSUFFICIENT_BALANCE)
-    assert results.answer(short) == "ERROR txINSUFFICIENT_BALANCE"
-    assert results.alarm(short) == "the fee account is short of XLM"
-    assert results.alarm(answered(Code.txBAD_SEQ)) == results.alarm(answered(None)) == ""
+    assert str(results.to_send_answer(short)) == "ERROR txINSUFFICIENT_BALANCE"
+    assert results.find_alarm(short) == "the fee account is short of XLM"
+    assert results.find_alarm(answered(Code.txBAD_SEQ)) == results.find_alarm(answered(None)) == ""
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_refusal_that_only_we_can_mend_is_an_alarm() -> None:
     ],
 )
 def test_what_a_trial_says_is_read(error: str, name: str, remedy: Remedy) -> None:
-    trap = results.simulated(error)
+    trap = results.parse_simulation_error(error)
     assert (trap.name, trap.meaning.remedy) == (name, remedy)
 
 
@@ -213,8 +213,8 @@ async def test_a_trial_that_may_go_better_is_repeated(
     box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rail = rail_of(box, nodes)
-    internal = results.simulated("Error(Storage, InternalError)")
-    monkeypatch.setattr(results, "simulated", lambda _: internal)
+    internal = results.parse_simulation_error("Error(Storage, InternalError)")
+    monkeypatch.setattr(results, "parse_simulation_error", lambda _: internal)
     with pytest.raises(ChainUnavailable, match="the network had an error of its own"):
         await signed(rail, owed(STRANGER.public_key))
     await rail.close()

@@ -32,7 +32,7 @@ def struct(**changes: xdr.SCVal | None) -> xdr.SCVal:
 
 
 def test_what_the_contract_returns_is_read() -> None:
-    assert contract_results.contract_result(struct()) == ContractResult(
+    assert contract_results.parse_result(struct()) == ContractResult(
         "oA", "viol", 20, 15, -500, "pen", "poor", 2**64 - 1, 7
     )
 
@@ -57,12 +57,12 @@ def test_what_the_contract_returns_is_read() -> None:
 )
 def test_what_is_no_result_is_refused(told: xdr.SCVal) -> None:
     with pytest.raises(ContractRefused, match="no result that this engine can read"):
-        contract_results.contract_result(told)
+        contract_results.parse_result(told)
 
 
 def test_the_sentence_is_bounded_whatever_is_returned() -> None:
     with pytest.raises(ContractRefused) as refused:
-        contract_results.contract_result(struct(amount=scval.to_string("9" * 60_000)))
+        contract_results.parse_result(struct(amount=scval.to_string("9" * 60_000)))
     assert len(str(refused.value)) < contract_results.SHOWN_MAX + 200
 
 
@@ -72,4 +72,4 @@ def test_a_ledger_that_cannot_be_read_is_refused_with_a_sentence(meta: str | Non
     with pytest.raises(
         ContractRefused, match="the result of the contract call in the ledger cannot be read"
     ):
-        contract_results.answer(found, "C")
+        contract_results.parse_answer(found, "C")

@@ -11,7 +11,7 @@ from stellar_sdk.client.response import Response
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar import rail as rails
-from adapters.stellar.finality import proofs as proofs_module
+from adapters.stellar.finality import quorum as proofs_module
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc import nodes as nodes_module
 from adapters.stellar.rpc.nodes import Node, Nodes
@@ -173,7 +173,7 @@ async def test_a_node_that_hangs_keeps_the_others_from_nothing(
     await rail.send(attempt.envelope_xdr)
     box.close_ledger()
     async with asyncio.timeout(2):
-        assert not await rail.is_dead(attempt)
+        assert not await rail.is_expired(attempt)
     hung.rests_until = 0.0
     async with asyncio.timeout(2):
         assert await outcomes(rail, attempt, 1) == ["succeeded"]
@@ -188,7 +188,7 @@ async def test_a_channel_that_is_gone_proves_nothing_and_a_person_must_look(
     attempt = await signed(rail)
     box.network.change_entries([], [("account", ADDRESS)])
     box.close_ledger(30)
-    assert not await rail.is_dead(attempt)
+    assert not await rail.is_expired(attempt)
     seen = await observe(rail, attempt)
     assert (seen.outcome, seen.reason) == (AttemptOutcome.FOREIGN, "the channel account is gone")
     await rail.close()

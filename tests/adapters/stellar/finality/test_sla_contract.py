@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from stellar_sdk import scval, xdr
 
-from adapters.stellar.codes import contracts
+from adapters.stellar.codes import contract_errors
 from adapters.stellar.codes.meanings import Remedy
 from adapters.stellar.finality import sla_contract as calculators
-from adapters.stellar.finality.contract_results import refusal
-from adapters.stellar.finality.proofs import account_keys, address_of
-from adapters.stellar.finality.sla_contract import Calculator
+from adapters.stellar.finality.contract_results import to_error
+from adapters.stellar.finality.quorum import get_address, make_account_keys
+from adapters.stellar.finality.sla_contract import SlaContract
 from adapters.stellar.rpc.nodes import Node, Nodes
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
@@ -34,6 +34,7 @@ from stellar_sandbox.ledger import xdr_codec
 from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
 from stellar_sandbox.testing.contract_client import PEOPLE, LocalClient
+from tests.testkit.reasons import answered
 
 ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
 OPENED = contract_state.build_initial_state(ADMIN.public_key, OPERATOR.public_key, 100)
@@ -53,8 +54,8 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calculators, "LOOK_EVERY_SECONDS", 0.01)
 
 
-def calculator(counter: LocalClient) -> Calculator:
-    return Calculator(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES)
+def calculator(counter: LocalClient) -> SlaContract:
+    return SlaContract(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES)
 
 
 def nodes(counter: LocalClient) -> Nodes:
@@ -103,7 +104,7 @@ async def test_a_contract_that_hashes_otherwise_is_refused(counter: LocalClient)
 
 async def test_what_is_no_contract_is_refused(counter: LocalClient) -> None:
     with pytest.raises(ContractMismatch, match="not a contract id"):
-        Calculator(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR, FEES)
+        SlaContract(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR, FEES)
     counter.contract = instance_storage.derive_contract_id("never deployed")
     with pytest.raises(ContractMismatch, match="is STELLAR_SLA_CONTRACT deployed on this network"):
         await calculator(counter).check()
@@ -135,7 +136,7 @@ async def carried(counter: LocalClient, call: Call) -> CallOutcome:
     beat = asyncio.create_task(closing())
     try:
         made = calculator(counter)
-        return await made.watch(call, await made.send(call))
+        return await made.watch(call, str(await made.send(call)))
     finally:
         beat.cancel()
         with suppress(asyncio.CancelledError):
@@ -222,8 +223,10 @@ async def test_other_minutes_under_the_same_name_are_for_a_person(counter: Local
 
 
 def test_every_refusal_of_the_contract_has_a_meaning() -> None:
-    assert set(contracts.CALCULATOR) == {int(each) for each in SLAError}
-    waited = [code for code, found in contracts.CALCULATOR.items() if found.remedy is Remedy.BLOCK]
+    assert set(contract_errors.CALCULATOR) == {int(each) for each in SLAError}
+    waited = [
+        code for code, found in contract_errors.CALCULATOR.items() if found.remedy is Remedy.BLOCK
+    ]
     assert waited == [SLAError.CONTRACT_PAUSED]
 
 
@@ -245,7 +248,7 @@ def test_every_refusal_of_the_contract_has_a_meaning() -> None:
     ],
 )
 def test_what_a_trial_of_a_call_says_is_read(error: str, kind: type, sentence: str) -> None:
-    refused = refusal("it", f"HostError: {error}" if error.startswith("Error") else error)
+    refused = to_error("it", f"HostError: {error}" if error.startswith("Error") else error)
     assert type(refused) is kind
     assert str(refused).startswith("it refuses: ")
     assert sentence in str(refused)
@@ -256,15 +259,15 @@ async def test_a_busy_network_is_outbid_around_the_same_call(counter: LocalClien
     fees, operator = await balances(counter)
     start_fault_plan(counter.network, [Fault("surge_fee", value=30_000)], 1)
     bids = [call]
-    while "INSUFFICIENT_FEE" in (answer := await made.send(bids[-1])):
-        higher = await made.raised(bids[-1], answer)
+    while (answer := await made.send(bids[-1])).outbid:
+        higher = await made.raise_bid(bids[-1], answer)
         assert higher is not None
         bids.append(higher)
     assert len(bids) == 3  # 1,000, 10,000 and 100,000 stroops an operation
     assert {(bid.hash, bid.sequence, bid.max_ledger) for bid in bids} == {
         (call.hash, call.sequence, call.max_ledger)
     }
-    assert await made.raised(bids[-1], answer) is None  # taken: nothing more to bid
+    assert await made.raise_bid(bids[-1], answer) is None  # taken: nothing more to bid
     outcome = await carried(counter, bids[-1])
     assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, True)
     assert (await counter.view("get_stats"))["total_calculations"] == 1
@@ -276,28 +279,29 @@ async def test_a_busy_network_is_outbid_around_the_same_call(counter: LocalClien
 
 async def balances(counter: LocalClient) -> list[int]:
     """What the fee account and the operator hold, in stroops of XLM."""
-    keys = account_keys([FEES.public_key, OPERATOR.public_key])
+    keys = make_account_keys([FEES.public_key, OPERATOR.public_key])
     found: dict[str, int] = {}
     for each in (await counter.server.get_ledger_entries(keys)).entries or []:
         entry = xdr.LedgerEntryData.from_xdr(each.xdr).account
         assert entry is not None
-        found[address_of(entry)] = entry.balance.int64
+        found[get_address(entry)] = entry.balance.int64
     return [found[FEES.public_key], found[OPERATOR.public_key]]
 
 
 async def test_a_call_that_ledgers_pass_by_is_outbid(counter: LocalClient) -> None:
     call, made = await signed(counter), calculator(counter)
+    pending = answered("PENDING")
     for _ in range(LEDGERS_TO_A_RAISE - 1):
         counter.network.close_ledger()
-    assert await made.raised(call, "PENDING") is None
+    assert await made.raise_bid(call, pending) is None
     counter.network.close_ledger()
-    higher = await made.raised(call, "PENDING")
+    higher = await made.raise_bid(call, pending)
     assert higher is not None
     # Having bid more, it is given as many ledgers again.
-    assert await made.raised(higher, "PENDING") is None
+    assert await made.raise_bid(higher, pending) is None
 
 
 async def test_a_call_is_not_outbid_beyond_the_cap(counter: LocalClient) -> None:
-    made = Calculator(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES, 1)
+    made = SlaContract(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES, 1)
     with pytest.raises(Obstructed, match="raise STELLAR_FEE_CAP_STROOPS"):
         await made.sign_call("oA", Severity.HIGH, 5)

@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from adapters.stellar.rpc.identities import Identity
-from adapters.stellar.rpc.nodes import Node, Nodes, position
+from adapters.stellar.rpc.network_monitor import NetworkMonitor
+from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.networks import NetworkState
 from stellar_sandbox.client import StellarSandbox
@@ -22,19 +22,19 @@ async def test_every_node_must_serve_the_network_we_sign_for(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     with pytest.raises(ChainMismatch, match=r"node 1 serves 'Standalone .* not 'Another network'"):
-        await Identity(nodes, "Another network").establish(None)
+        await NetworkMonitor(nodes, "Another network").establish(None)
 
 
 async def test_nodes_of_different_protocols_are_refused(box: StellarSandbox, nodes: Nodes) -> None:
     plan(box, {"kind": "protocol_upgrade", "node": 2, "value": 28})
     with pytest.raises(ChainMismatch, match="node 3: 28"):
-        await Identity(nodes, PASSPHRASE).establish(None)
+        await NetworkMonitor(nodes, PASSPHRASE).establish(None)
 
 
 async def test_unreachable_nodes_are_waited_for_and_one_that_answers_is_enough(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
-    identity = Identity(nodes, PASSPHRASE)
+    identity = NetworkMonitor(nodes, PASSPHRASE)
     plan(box, {"kind": "node_down"})
     with pytest.raises(ChainUnavailable):
         await identity.establish(None)
@@ -47,27 +47,27 @@ async def test_unreachable_nodes_are_waited_for_and_one_that_answers_is_enough(
     # Nobody knows yet which network it serves.
     assert nodes.all[0] not in nodes.usable
     plan(box)
-    await identity.survey()
+    await identity.recheck()
     assert len(nodes.usable) == 3
 
 
 async def test_a_network_that_was_reset_is_refused(box: StellarSandbox, nodes: Nodes) -> None:
     box.close_ledger(50)
-    known = await Identity(nodes, PASSPHRASE).establish(None)
+    known = await NetworkMonitor(nodes, PASSPHRASE).establish(None)
     reset = world()
     reset.clock.now = box.clock.now + 60
     reset.close_ledger(3)
     with pytest.raises(ChainMismatch, match="was reset: ledger"):
-        await Identity(nodes_of(reset), PASSPHRASE).establish(known)
+        await NetworkMonitor(nodes_of(reset), PASSPHRASE).establish(known)
     reset.network.close()
 
 
 async def test_nodes_that_only_lag_are_no_other_network(box: StellarSandbox, nodes: Nodes) -> None:
     box.close_ledger(20)
-    known = await Identity(nodes, PASSPHRASE).establish(None)
+    known = await NetworkMonitor(nodes, PASSPHRASE).establish(None)
     again = nodes_of(box)
     plan(box, {"kind": "lagging_node", "value": 10})
-    assert await Identity(again, PASSPHRASE).establish(known) == known
+    assert await NetworkMonitor(again, PASSPHRASE).establish(known) == known
     assert again.highest == known.ledger
 
 
@@ -75,14 +75,14 @@ async def test_a_node_of_a_chain_that_went_backwards_is_left_out_while_we_run(
     box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
     box.close_ledger(50)
-    identity = Identity(nodes, PASSPHRASE)
+    identity = NetworkMonitor(nodes, PASSPHRASE)
     await identity.establish(None)
     reset = world()
     reset.clock.now = box.clock.now + 60
     reset.close_ledger(3)
     nodes.all[1].server = nodes_of(reset).all[1].server
     with caplog.at_level(logging.ERROR):
-        await identity.survey()
+        await identity.recheck()
     assert nodes.all[1] not in nodes.usable
     assert "ALARM: node 2 is left out" in caplog.text
     reset.network.close()
@@ -98,17 +98,17 @@ async def test_a_node_moved_to_another_network_leaves_no_number_behind(
     moved = world("Another network")
     moved.close_ledger(200)
     nodes.all[2].server = nodes_of(moved).all[2].server
-    await nodes.ask_node(nodes.all[2], position)
-    standing = await rail.identity.survey()
-    assert [node.left_out[:6] for node in nodes.all] == ["", "", "serves"]
+    await nodes.ask_node(nodes.all[2], get_ledger_range)
+    standing = await rail.identity.recheck()
+    assert [node.excluded_reason[:6] for node in nodes.all] == ["", "", "serves"]
     assert [node.lag for node in nodes.all[:2]] == [0, 0]
-    assert set(await rail.channel_sequences()) == set(CHANNELS)
+    assert set(await rail.read_channel_sequences()) == set(CHANNELS)
     assert standing is not None
     assert standing.ledger == nodes.highest == box.network.ledger.last_closed.sequence
     # Answers that were on their way when it was left out, and those of later surveys.
-    await nodes.ask_node(nodes.all[2], position)
-    await rail.identity.survey()
-    assert set(await rail.channel_sequences()) == set(CHANNELS)
+    await nodes.ask_node(nodes.all[2], get_ledger_range)
+    await rail.identity.recheck()
+    assert set(await rail.read_channel_sequences()) == set(CHANNELS)
     await rail.close()
     moved.network.close()
 
@@ -117,7 +117,7 @@ async def test_a_node_moved_while_it_is_asked_teaches_the_book_nothing(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     """Its ledger is believed only if it serves our network after it has named the ledger."""
-    identity = Identity(nodes, PASSPHRASE)
+    identity = NetworkMonitor(nodes, PASSPHRASE)
     await identity.establish(None)
     moved = world("Another network")
     moved.close_ledger(200)
@@ -130,7 +130,7 @@ async def test_a_node_moved_while_it_is_asked_teaches_the_book_nothing(
 
     moving.get_transaction = get_transaction
     nodes.all[2].server = cast(SorobanServerAsync, moving)
-    standing = await identity.survey()
+    standing = await identity.recheck()
     assert standing is not None
     assert standing.ledger == nodes.highest == box.network.ledger.last_closed.sequence
     moved.network.close()
@@ -139,15 +139,15 @@ async def test_a_node_moved_while_it_is_asked_teaches_the_book_nothing(
 async def test_a_protocol_upgrade_is_an_alarm_and_the_new_rules_are_known(
     box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    identity = Identity(nodes, PASSPHRASE)
+    identity = NetworkMonitor(nodes, PASSPHRASE)
     await identity.establish(None)
     # One node goes ahead: it is left out until the others have followed.
     plan(box, {"kind": "protocol_upgrade", "node": 0, "value": 28})
-    await identity.survey()
-    assert nodes.all[0].left_out == "serves protocol 28, others 27"
+    await identity.recheck()
+    assert nodes.all[0].excluded_reason == "serves protocol 28, others 27"
     plan(box, {"kind": "protocol_upgrade", "value": 28})
     with caplog.at_level(logging.ERROR):
-        standing = await identity.survey()
+        standing = await identity.recheck()
     assert standing is not None
     assert standing.protocol_version == 28
     assert "the network went from protocol 27 to 28" in caplog.text
@@ -159,7 +159,7 @@ async def test_a_network_under_other_rules_than_the_book_knows_is_told_at_start(
 ) -> None:
     known = NetworkState(PASSPHRASE, 26, 1, datetime(2026, 1, 1, tzinfo=UTC))
     with caplog.at_level(logging.ERROR):
-        found = await Identity(nodes, PASSPHRASE).establish(known)
+        found = await NetworkMonitor(nodes, PASSPHRASE).establish(known)
     assert "the network went from protocol 26 to 27" in caplog.text
     assert found == replace(found, protocol_version=27)
 
@@ -167,9 +167,9 @@ async def test_a_network_under_other_rules_than_the_book_knows_is_told_at_start(
 async def test_nodes_that_all_fell_silent_leave_what_is_known(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
-    identity = Identity(nodes, PASSPHRASE)
+    identity = NetworkMonitor(nodes, PASSPHRASE)
     standing = await identity.establish(None)
     plan(box, {"kind": "node_down"})
-    assert await identity.survey() is None
+    assert await identity.recheck() is None
     assert identity.known == standing
-    assert all(isinstance(node, Node) and not node.left_out for node in nodes.all)
+    assert all(isinstance(node, Node) and not node.excluded_reason for node in nodes.all)

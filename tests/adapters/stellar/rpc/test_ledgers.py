@@ -9,9 +9,9 @@ from stellar_sdk.exceptions import SorobanRpcErrorResponse
 from stellar_sdk.soroban_rpc import GetTransactionsResponse
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from adapters.stellar.rpc import ledgers, poll_intervals
-from adapters.stellar.rpc.ledgers import LedgerWatch
-from adapters.stellar.rpc.nodes import Node, Nodes, position
+from adapters.stellar.rpc import poll_intervals, transaction_watcher
+from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
+from adapters.stellar.rpc.transaction_watcher import TransactionWatcher
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet
 from tests.adapters.stellar.conftest import CHANNELS, plan
@@ -21,15 +21,15 @@ PAIRS = list(CHANNELS.values())
 
 
 @pytest.fixture
-async def watch(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LedgerWatch]:
+async def watch(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TransactionWatcher]:
     monkeypatch.setattr(poll_intervals, "LOOK_EVERY_SECONDS", 0.01)
-    monkeypatch.setattr(ledgers, "LOOK_AGAIN_SECONDS", 0.02)
-    made = LedgerWatch(nodes)
+    monkeypatch.setattr(transaction_watcher, "LOOK_AGAIN_SECONDS", 0.02)
+    made = TransactionWatcher(nodes)
     yield made
     await made.close()
 
 
-async def followed(watch: LedgerWatch) -> int:
+async def followed(watch: TransactionWatcher) -> int:
     """The number of the node that the watch follows, once it reads from one."""
 
     async def look() -> bool:
@@ -42,7 +42,7 @@ async def followed(watch: LedgerWatch) -> int:
 
 @pytest.mark.parametrize("kind", ["node_down", "bad_gateway", "garbage", "lagging_node"])
 async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
-    box: StellarSandbox, watch: LedgerWatch, desk: Wallet, kind: str
+    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet, kind: str
 ) -> None:
     box.close_ledger(10)
     envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
@@ -61,25 +61,25 @@ async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
             box.close_ledger()
         box.close_ledger(5)
         # What another node was seen to know is what a lagging one is measured by.
-        await watch.nodes.ask_node(watch.nodes.all[place - 1], position)
+        await watch.nodes.ask_node(watch.nodes.all[place - 1], get_ledger_range)
         for landing in landings[1:]:
             assert (await asyncio.wait_for(landing, 5)).succeeded
         assert await followed(watch) != place
 
 
 async def test_a_page_a_ledger_whatever_the_number_of_payments(
-    box: StellarSandbox, watch: LedgerWatch, desk: Wallet, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The calls of a watch at rest do not depend on how many wait."""
     asked = 0
-    page = LedgerWatch._page
+    page = TransactionWatcher._read_page
 
-    async def counting(self: LedgerWatch, node: Node) -> GetTransactionsResponse:
+    async def counting(self: TransactionWatcher, node: Node) -> GetTransactionsResponse:
         nonlocal asked
         asked += 1
         return await page(self, node)
 
-    monkeypatch.setattr(LedgerWatch, "_page", counting)
+    monkeypatch.setattr(TransactionWatcher, "_read_page", counting)
     monkeypatch.setattr(poll_intervals, "LOOK_EVERY_SECONDS", 0.1)
     envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
     with ExitStack() as stack:
@@ -94,33 +94,33 @@ async def test_a_page_a_ledger_whatever_the_number_of_payments(
 
 
 async def test_nodes_that_are_left_out_are_not_followed_until_one_is_taken_back(
-    box: StellarSandbox, watch: LedgerWatch, desk: Wallet
+    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet
 ) -> None:
     for node in watch.nodes.all:
-        node.left_out = "it serves another network"
+        node.excluded_reason = "it serves another network"
     envelope = desk.build_payment(PAIRS[0], 1)
     with watch.expect(envelope.hash_hex(), 1) as seen:
         await desk.send(envelope)
         box.close_ledger()
         await asyncio.sleep(0.1)
         assert watch.node is None
-        watch.nodes.all[1].left_out = ""
+        watch.nodes.all[1].excluded_reason = ""
         assert (await asyncio.wait_for(seen, 5)).succeeded
         assert await followed(watch) == 1
 
 
 async def test_a_node_that_refuses_the_question_is_not_pestered(
-    watch: LedgerWatch, monkeypatch: pytest.MonkeyPatch
+    watch: TransactionWatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
 
-    async def refusing(self: LedgerWatch, node: Node) -> GetTransactionsResponse:
+    async def refusing(self: TransactionWatcher, node: Node) -> GetTransactionsResponse:
         nonlocal asked
         asked += 1
         raise SorobanRpcErrorResponse(-32600, "start ledger must be within the range")
 
-    monkeypatch.setattr(LedgerWatch, "_page", refusing)
-    monkeypatch.setattr(ledgers, "LOOK_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(TransactionWatcher, "_read_page", refusing)
+    monkeypatch.setattr(transaction_watcher, "LOOK_AGAIN_SECONDS", 0.1)
     # Another node is known to be further on.
     watch.node = watch.nodes.all[0]
     watch.nodes.all[1].ledger = 9
@@ -130,7 +130,7 @@ async def test_a_node_that_refuses_the_question_is_not_pestered(
 
 
 async def test_a_cursor_that_goes_back_or_is_none_is_not_taken(
-    box: StellarSandbox, watch: LedgerWatch, desk: Wallet, monkeypatch: pytest.MonkeyPatch
+    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node that has told all tells its last ledger again, and past that names a cursor of 0."""
     asked: list[str | None] = []

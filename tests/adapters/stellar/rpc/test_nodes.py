@@ -4,11 +4,12 @@ import pytest
 from stellar_sdk.soroban_rpc import GetNetworkResponse
 
 from adapters.stellar.finality import submissions
-from adapters.stellar.rpc.nodes import LAG_MAX_LEDGERS, Nodes, position
+from adapters.stellar.rpc.nodes import LAG_MAX_LEDGERS, Nodes, get_ledger_range
 from domain.errors import ChainUnavailable
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet
 from tests.adapters.stellar.conftest import CHANNELS, plan
+from tests.testkit.reasons import answered
 
 CHANNEL = next(iter(CHANNELS.values()))
 
@@ -21,7 +22,7 @@ async def test_a_question_that_one_node_fails_is_answered_by_the_next(
         answer = await nodes.ask(lambda server: server.get_network())
         assert isinstance(answer, GetNetworkResponse)
     assert [node.failures for node in nodes.all] == [1, 0, 0]  # it rests, and is not asked again
-    assert nodes.all[0].rests
+    assert nodes.all[0].is_resting
 
 
 async def test_a_node_that_has_rested_is_asked_again(box: StellarSandbox, nodes: Nodes) -> None:
@@ -30,7 +31,7 @@ async def test_a_node_that_has_rested_is_asked_again(box: StellarSandbox, nodes:
     nodes.all[0].rests_until = 0.0
     for _ in range(3):
         await nodes.ask(lambda server: server.get_network())
-    assert nodes.all[0].fit
+    assert nodes.all[0].is_healthy
     assert nodes.all[0].failures == 0
 
 
@@ -52,11 +53,11 @@ async def test_a_node_far_behind_is_not_asked_while_another_is_ahead(
 ) -> None:
     box.close_ledger(20)
     plan(box, {"kind": "lagging_node", "node": 1, "value": 9})
-    await nodes.ask_node(nodes.all[0], position)
-    await nodes.ask_node(nodes.all[1], position)
+    await nodes.ask_node(nodes.all[0], get_ledger_range)
+    await nodes.ask_node(nodes.all[1], get_ledger_range)
     assert nodes.all[1].lag == 9 > LAG_MAX_LEDGERS
     for _ in range(6):
-        assert (await nodes.ask(position)).latest_ledger == nodes.highest
+        assert (await nodes.ask(get_ledger_range)).latest_ledger == nodes.highest
     assert nodes.best() is not nodes.all[1]
 
 
@@ -64,12 +65,12 @@ async def test_an_answer_older_than_what_is_needed_is_no_answer(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     box.close_ledger(20)
-    seen = (await nodes.ask(position)).latest_ledger
+    seen = (await nodes.ask(get_ledger_range)).latest_ledger
     plan(box, {"kind": "lagging_node", "value": 2})
     with pytest.raises(ChainUnavailable, match=f"behind {seen}"):
-        await nodes.ask(position, at_least=seen)
+        await nodes.ask(get_ledger_range, at_least=seen)
     box.close_ledger(2)
-    assert (await nodes.ask(position, at_least=seen)).latest_ledger == seen
+    assert (await nodes.ask(get_ledger_range, at_least=seen)).latest_ledger == seen
 
 
 async def test_the_same_bytes_go_to_another_node_each_time(
@@ -102,17 +103,19 @@ async def test_nodes_that_are_left_out_are_neither_asked_nor_sent_to(
     envelope = desk.build_payment(CHANNEL, 1).to_xdr()
     await nodes.send(envelope, nodes.all[0])
     for node in nodes.all:
-        node.left_out = "it serves another network"
-    assert (await submissions.send(nodes, envelope)) == "UNKNOWN ChainUnavailable"
-    assert (
-        await submissions.send(nodes, desk.build_payment(CHANNEL, 2).to_xdr(), nodes.all[1])
-    ) == ("UNKNOWN ChainUnavailable")
+        node.excluded_reason = "it serves another network"
+    unavailable = answered("UNKNOWN ChainUnavailable")
+    assert await submissions.send(nodes, envelope) == unavailable
+    other = desk.build_payment(CHANNEL, 2).to_xdr()
+    assert await submissions.send(nodes, other, nodes.all[1]) == unavailable
     with pytest.raises(ChainUnavailable, match="none may be asked"):
-        await nodes.ask(position)
+        await nodes.ask(get_ledger_range)
     assert [len(node.queue.envelopes) for node in box.network.nodes] == [1, 0, 0]
 
 
 def test_a_name_shows_the_host_and_nothing_else() -> None:
-    found = Nodes.at("https://rpc.example/v1/secret-key, http://two.example:8000/?key=secret")
+    found = Nodes.from_urls(
+        "https://rpc.example/v1/secret-key, http://two.example:8000/?key=secret"
+    )
     assert [node.name for node in found.all] == ["node 1 (rpc.example)", "node 2 (two.example)"]
     assert "secret" not in repr(found.all)

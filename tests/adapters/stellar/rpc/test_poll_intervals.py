@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from stellar_sdk.soroban_rpc import GetTransactionsResponse
 
-from adapters.stellar.rpc import ledgers
-from adapters.stellar.rpc.ledgers import LedgerWatch
+from adapters.stellar.rpc import transaction_watcher
 from adapters.stellar.rpc.nodes import Node, Nodes
 from adapters.stellar.rpc.poll_intervals import PollInterval
+from adapters.stellar.rpc.transaction_watcher import TransactionWatcher
 from stellar_sandbox.client import StellarSandbox
 
 LEDGERS = 60
@@ -42,22 +42,22 @@ async def played(
 ) -> tuple[list[int], list[float]]:
     """Watch a network; return the pages asked for each ledger, and how late each was seen."""
     film, pages, late = Film(box, between), dict[int, int](), dict[int, float]()
-    page = LedgerWatch._page
+    page = TransactionWatcher._read_page
 
-    async def counting(self: LedgerWatch, node: Node) -> GetTransactionsResponse:
+    async def counting(self: TransactionWatcher, node: Node) -> GetTransactionsResponse:
         found = await page(self, node)
         ledger = found.latest_ledger
         pages[ledger] = pages.get(ledger, 0) + 1
         late.setdefault(ledger, film.now - film.closed_at.get(ledger, film.now))
         return found
 
-    monkeypatch.setattr(LedgerWatch, "_page", counting)
+    monkeypatch.setattr(TransactionWatcher, "_read_page", counting)
     clock = SimpleNamespace(monotonic=lambda: film.now)
-    monkeypatch.setattr(ledgers, "time", clock, raising=False)
+    monkeypatch.setattr(transaction_watcher, "time", clock, raising=False)
     monkeypatch.setattr(
-        ledgers, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": film.sleep})
+        transaction_watcher, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": film.sleep})
     )
-    watch = LedgerWatch(nodes)
+    watch = TransactionWatcher(nodes)
     with watch.expect("00" * 32, 1):
         while len(film.closed_at) < LEDGERS:
             await asyncio.sleep(0)
@@ -110,7 +110,7 @@ async def test_a_network_that_stood_still_is_followed_at_its_pace_again(
 def test_a_node_that_lags_may_show_a_ledger_again() -> None:
     pace = PollInterval()
     for ledger, now in ((8, 0.0), (9, 1.0), (10, 2.0)):
-        assert pace.wait(ledger, now) > 0
-    pace.begin()  # another node is followed, and it is behind
+        assert pace.get_wait_seconds(ledger, now) > 0
+    pace.reset()  # another node is followed, and it is behind
     for ledger, now in ((9, 2.5), (10, 3.2), (11, 3.4), (12, 4.0)):
-        assert pace.wait(ledger, now) > 0
+        assert pace.get_wait_seconds(ledger, now) > 0

@@ -19,7 +19,7 @@ from api.routes.accounting.break_resolutions import (
 from devstack.environment.stack import Stack
 from domain.access import Principal, Role
 from domain.accounting.break_resolutions import BreakResolutionOutcome
-from domain.accounting.breaks import AdjustmentKind, BreakKind, Closing
+from domain.accounting.breaks import AdjustmentKind, BreakClosure, BreakKind
 from domain.accounting.reconciliation import Extent
 from domain.errors import Conflict, Invalid, NotFound
 from domain.requests import Request
@@ -56,7 +56,7 @@ async def unexpected_outflow(book: Database, listener: ReconciliationDriver) -> 
 async def close(
     book: Database, break_id: str, kind: AdjustmentKind = AdjustmentKind.SUSPENSE
 ) -> None:
-    closing = Closing(kind, "looked at", "ada", datetime.now(UTC))
+    closing = BreakClosure(kind, "looked at", "ada", datetime.now(UTC))
     await close_break(book, CloseBreak(break_id, closing, Request("ada", "corr")))
 
 

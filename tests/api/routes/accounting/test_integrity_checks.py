@@ -39,8 +39,8 @@ async def find(book: Database, at: datetime, *found: Violation) -> None:
     late = sum(each.overdue for each in found)
     async with book.transaction() as connection:
         by_id = {each.id: each for each in found}
-        await integrity_checks.keep_violations(connection, by_id, complete_kinds(found), at)
-        await integrity_checks.keep(connection, at, timedelta(seconds=2), len(found) - late, late)
+        await integrity_checks.save_violations(connection, by_id, complete_kinds(found), at)
+        await integrity_checks.save(connection, at, timedelta(seconds=2), len(found) - late, late)
 
 
 async def listed(book: Database, **wanted: bool | Invariant) -> list[ViolationView]:

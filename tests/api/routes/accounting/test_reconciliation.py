@@ -1,4 +1,4 @@
-"""Closing a break: what is booked leaves the treasury in the journal as it is on the chain, and once."""
+"""BreakClosure a break: what is booked leaves the treasury in the journal as it is on the chain, and once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,9 +14,9 @@ from api.routes.accounting.reconciliation import OwnerBody, assign_break
 from devstack.environment.stack import Stack
 from domain.accounting.breaks import (
     AdjustmentKind,
+    BreakClosure,
     BreakKind,
     BreakRecord,
-    Closing,
 )
 from domain.accounting.reconciliation import GRACE_LEDGERS, Extent
 from domain.errors import Conflict, Invalid
@@ -64,13 +64,13 @@ async def found(book: Database, listener: ReconciliationDriver) -> dict[str, str
 async def close(
     book: Database, break_id: str, kind: AdjustmentKind, who: str = "ada"
 ) -> BreakRecord:
-    closing = Closing(kind, "looked at", who, datetime.now(UTC))
+    closing = BreakClosure(kind, "looked at", who, datetime.now(UTC))
     return await close_break(book, CloseBreak(break_id, closing, Request(who, "corr")))
 
 
 async def held(book: Database) -> dict[str, int]:
     async with book.autocommit() as connection:
-        rows = await journal.balances(connection)
+        rows = await journal.list_balances(connection)
     return {row["account"]: int(row["balance_stroops"]) for row in rows if row["balance_stroops"]}
 
 
@@ -158,7 +158,7 @@ async def test_what_entries_imagine_goes_to_suspense_once(
     assert after["suspense:reconciliation"] == -payment.amount_stroops
     assert after.get("treasury:bond", 0) == -(await on_chain(book)) == 0
     async with book.autocommit() as connection:
-        assert sum((await breaks.open_by_kind(connection)).values()) == 0
+        assert sum((await breaks.count_open_by_kind(connection)).values()) == 0
 
 
 async def test_two_who_close_a_break_at_once_close_it_once_and_it_is_known_who(

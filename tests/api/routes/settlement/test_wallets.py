@@ -193,7 +193,7 @@ async def test_only_an_admin_changes_where_money_goes(
 ) -> None:
     key_ = unique("key-of-an-engineer")
     async with database.transaction() as connection:
-        await access.keep(connection, unique("kim"), Role.ENGINEER, key_)
+        await access.save_key(connection, unique("kim"), Role.ENGINEER, key_)
     async with httpx.AsyncClient(
         base_url=f"{stack.url}/api/v1", headers={"X-API-Key": key_}, trust_env=False
     ) as kim:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from stellar_sdk.soroban_rpc import GetTransactionsResponse
 
 from adapters.stellar.codes import results
-from adapters.stellar.rpc.nodes import Node, Nodes, position
+from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
 from adapters.stellar.rpc.poll_intervals import PollInterval
 
 log = logging.getLogger(__name__)
@@ -43,10 +43,10 @@ class LedgerInclusion:
     @property
     def paid(self) -> bool:
         """Tell whether money moved; a void is applied as well, and pays nobody."""
-        return self.succeeded and not results.read(self.result_xdr).noop_reason
+        return self.succeeded and not results.parse(self.result_xdr).is_noop
 
 
-class LedgerWatch:
+class TransactionWatcher:
     """Tells whoever waits for a transaction hash as soon as it is seen in a ledger."""
 
     def __init__(self, nodes: Nodes) -> None:
@@ -59,7 +59,7 @@ class LedgerWatch:
         # Where the node that is followed goes on: after a transaction, or from a ledger it has shown.
         self.cursor: int | None = None
         self.shown = 0
-        self.pace = PollInterval()
+        self.poll_interval = PollInterval()
         self.task: asyncio.Task[None] | None = None
 
     @contextmanager
@@ -70,8 +70,8 @@ class LedgerWatch:
             seen.set_result(self.recent[hash_])
         self.waiting[hash_] = seen
         if self.task is None or self.task.done():
-            self._begin_anew()
-            self.pace.begin()
+            self._restart()
+            self.poll_interval.reset()
             self.next_ledger = since_ledger
             self.task = asyncio.create_task(self._run())
         try:
@@ -86,14 +86,14 @@ class LedgerWatch:
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
             try:
-                page = await self._page(node)
+                page = await self._read_page(node)
             except Exception as error:
                 # Whatever went wrong says nothing about any payment: look again, elsewhere.
                 log.warning("cannot read ledgers from %s: %s", node.name, type(error).__name__)
-                self._begin_anew()
+                self._restart()
                 # In no hurry, unless there is another that may well answer.
                 other = self._follow()
-                if other is None or other is node or not other.fit:
+                if other is None or other is node or not other.is_healthy:
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
             for transaction in page.transactions:
@@ -105,12 +105,14 @@ class LedgerWatch:
                     transaction.created_at,
                     tuple(transaction.diagnostic_events_xdr or ()),
                 )
-                self._land(transaction.transaction_hash, landing)
-            if not (self._turned(page) and len(page.transactions) >= PAGE_SIZE):
+                self._record(transaction.transaction_hash, landing)
+            if not (self._advance(page) and len(page.transactions) >= PAGE_SIZE):
                 # All of them were told; the last is told again to whoever begins anew.
                 self.shown = page.latest_ledger
                 self.next_ledger = max(self.next_ledger, page.latest_ledger)
-                await asyncio.sleep(self.pace.wait(page.latest_ledger, time.monotonic()))
+                await asyncio.sleep(
+                    self.poll_interval.get_wait_seconds(page.latest_ledger, time.monotonic())
+                )
 
     def _follow(self) -> Node | None:
         """
@@ -118,17 +120,17 @@ class LedgerWatch:
 
         None while all nodes are left out: what a wrong network tells is not waited for.
         """
-        if self.node is None or not self.node.fit:
-            best = self.nodes.best() if self.nodes.usable else None
+        if self.node is None or not self.node.is_healthy:
+            best = self.nodes.choose_best() if self.nodes.usable else None
             if best is not self.node:
                 self.node = best
-                self._begin_anew()
+                self._restart()
         return self.node
 
-    def _begin_anew(self) -> None:
+    def _restart(self) -> None:
         self.cursor, self.shown = None, 0
 
-    def _turned(self, page: GetTransactionsResponse) -> bool:
+    def _advance(self, page: GetTransactionsResponse) -> bool:
         """
         Go on after the last transaction that was told, and tell whether that was news.
 
@@ -140,7 +142,7 @@ class LedgerWatch:
         self.cursor = int(page.cursor)
         return True
 
-    def _land(self, hash_: str, landing: LedgerInclusion) -> None:
+    def _record(self, hash_: str, landing: LedgerInclusion) -> None:
         self.next_ledger = max(self.next_ledger, landing.ledger)
         self.recent[hash_] = landing
         if len(self.recent) > RECENT_MAX:
@@ -149,10 +151,10 @@ class LedgerWatch:
         if future is not None and not future.done():
             future.set_result(landing)
 
-    async def _page(self, node: Node) -> GetTransactionsResponse:
+    async def _read_page(self, node: Node) -> GetTransactionsResponse:
         cursor, start = self.cursor, self.shown
         if cursor is None and not start:
-            place = await self.nodes.ask_node(node, position, PAGE_SECONDS)
+            place = await self.nodes.ask_node(node, get_ledger_range, PAGE_SECONDS)
             # A payment resumed after days may be older than what the node still keeps.
             newest, oldest = place.latest_ledger, place.oldest_ledger
             start = max(min(self.next_ledger or newest, newest), oldest)

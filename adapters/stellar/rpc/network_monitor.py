@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.stellar.rpc.nodes import Node, Nodes, position
+from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.networks import NetworkState, agreed, check
 
@@ -23,10 +23,10 @@ class NodeIdentity:
     """What a node says of its network; what is wrong with it, if anything is."""
 
     standing: NetworkState
-    trouble: str = ""
+    problem: str = ""
 
 
-class Identity:
+class NetworkMonitor:
     """The network that the nodes must serve, and what it is known to have been."""
 
     def __init__(self, nodes: Nodes, passphrase: str) -> None:
@@ -45,31 +45,31 @@ class Identity:
         if not answers:
             raise ChainUnavailable("no RPC node answers")
         for node, answer in answers.items():
-            if answer.trouble:
-                raise ChainMismatch(f"{node.name} {answer.trouble}; check STELLAR_RPC_URL")
+            if answer.problem:
+                raise ChainMismatch(f"{node.name} {answer.problem}; check STELLAR_RPC_URL")
         versions = {node.name: answer.standing.protocol_version for node, answer in answers.items()}
         if len(set(versions.values())) > 1:
             shown = ", ".join(f"{name}: {version}" for name, version in versions.items())
             raise ChainMismatch(f"the RPC nodes serve different protocol versions ({shown})")
         standing = self._learn(answers)
         for node in self.nodes.all:
-            self.nodes.leave_out(node, "" if node in answers else SILENT)
+            self.nodes.exclude(node, "" if node in answers else SILENT)
         return standing
 
-    async def survey(self) -> NetworkState | None:
+    async def recheck(self) -> NetworkState | None:
         """Ask every node again, and leave out those that disagree; None when none answers."""
         answers = await self._ask_all()
-        sound = {node: answer for node, answer in answers.items() if not answer.trouble}
+        sound = {node: answer for node, answer in answers.items() if not answer.problem}
         version = agreed(
             {node.name: answer.standing.protocol_version for node, answer in sound.items()}
             or {"": 0}
         )
         for node, answer in answers.items():
-            trouble = answer.trouble
+            trouble = answer.problem
             if not trouble and answer.standing.protocol_version != version:
                 trouble = f"serves protocol {answer.standing.protocol_version}, others {version}"
             self._leave_out(node, trouble)
-        used = {node: answer for node, answer in sound.items() if not node.left_out}
+        used = {node: answer for node, answer in sound.items() if not node.excluded_reason}
         return self._learn(used) if used else None
 
     def _learn(self, answers: dict[Node, NodeIdentity]) -> NetworkState:
@@ -94,12 +94,12 @@ class Identity:
         return self.known
 
     def _leave_out(self, node: Node, trouble: str) -> None:
-        if trouble and trouble != node.left_out:
+        if trouble and trouble != node.excluded_reason:
             log.error("ALARM: %s is left out: it %s", node.name, trouble)
-        if node.left_out and not trouble:
+        if node.excluded_reason and not trouble:
             log.warning("%s is asked again", node.name)
-        if trouble != node.left_out:
-            self.nodes.leave_out(node, trouble)
+        if trouble != node.excluded_reason:
+            self.nodes.exclude(node, trouble)
 
     async def _ask_all(self) -> dict[Node, NodeIdentity]:
         answers = await asyncio.gather(*(self._ask(node) for node in self.nodes.all))
@@ -112,7 +112,7 @@ class Identity:
     async def _ask(self, node: Node) -> NodeIdentity | None:
         try:
             # In this order: its ledger is of our network if it still serves it afterwards.
-            place = await self.nodes.ask_node(node, position)
+            place = await self.nodes.ask_node(node, get_ledger_range)
             network = await self.nodes.ask_node(node, lambda server: server.get_network())
             if network.passphrase != self.passphrase:
                 return NodeIdentity(
@@ -127,9 +127,9 @@ class Identity:
         standing = NetworkState(
             network.passphrase, network.protocol_version, place.latest_ledger, closed_at
         )
-        return NodeIdentity(standing, self._backwards(standing))
+        return NodeIdentity(standing, self._find_regression(standing))
 
-    def _backwards(self, found: NetworkState) -> str:
+    def _find_regression(self, found: NetworkState) -> str:
         try:
             check(self.known, found)
         except ChainMismatch as error:

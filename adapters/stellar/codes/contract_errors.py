@@ -86,7 +86,7 @@ HOST_CODES: Mapping[SCErrorCode, Meaning | None] = {
 }
 
 
-def of_host(kind: SCErrorType, code: SCErrorCode) -> Meaning:
+def get_host_meaning(kind: SCErrorType, code: SCErrorCode) -> Meaning:
     """Return what an error of the contract's host means."""
     return HOST_CODES[code] or HOST[kind]
 
@@ -115,16 +115,16 @@ class Callee:
     unknown: Meaning
     tried: Tried
 
-    def meaning(self, number: int) -> Meaning:
+    def get_meaning(self, number: int) -> Meaning:
         return self.numbers.get(number, self.unknown)
 
-    def of_trial(self, kind: SCErrorType, code: SCErrorCode) -> Meaning:
+    def get_simulation_meaning(self, kind: SCErrorType, code: SCErrorCode) -> Meaning:
         """
         Return what the host means that refuses a call which was only tried out.
 
         It met the state as it is, so that it would meet the same again: a person must look.
         """
-        found = self.tried.get((kind, code)) or of_host(kind, code)
+        found = self.tried.get((kind, code)) or get_host_meaning(kind, code)
         lasting = found.remedy is Remedy.RETRY and code is not SCErrorCode.SCEC_INTERNAL_ERROR
         return page(found.sentence) if lasting else found
 

@@ -124,6 +124,6 @@ FAMILIES: Mapping[type[IntEnum], Codes] = {
 NEVER = page("an operation that this engine never signs")
 
 
-def meaning(code: IntEnum) -> Meaning:
+def get_meaning(code: IntEnum) -> Meaning:
     """Return what an operation's code means."""
     return FAMILIES.get(type(code), {}).get(code, NEVER)

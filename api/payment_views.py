@@ -1,0 +1,90 @@
+"""What callers see of a payment."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from api.views import number
+from domain.reasons import ReasonCode
+from domain.settlement.payments import Payment, PaymentStatus
+from domain.sla.verdicts import PaymentType
+
+
+class PaymentView(BaseModel):
+    """`amount` is a magnitude in USDC; `state` is exact, `status` is what the frontend shows."""
+
+    id: str
+    number: int
+    outage_id: str
+    revision: int
+    type: PaymentType
+    status: str
+    state: PaymentStatus
+    amount: int | float
+    amount_stroops: str
+    asset_code: str
+    from_address: str
+    to_address: str
+    transaction_hash: str | None
+    ledger: int | None
+    # Why it is on hold, blocked or quarantined: the code for programs, and the sentence for people.
+    reason_code: ReasonCode | None
+    status_reason: str | None
+    created_at: datetime | None
+    confirmed_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "PaymentView":
+        state = PaymentStatus(row["status"])
+        return cls.model_validate(
+            {
+                **row,
+                "status": payment_status(state),
+                "state": state,
+                "amount": number(row["amount_stroops"]),
+                "amount_stroops": str(row["amount_stroops"]),
+            }
+        )
+
+    @classmethod
+    def planned(cls, payment: Payment) -> "PaymentView":
+        """Show what will be paid once the dispute window has passed."""
+        return cls(
+            id=payment.id,
+            number=payment.number,
+            outage_id=payment.outage_id,
+            revision=payment.revision,
+            type=payment.type,
+            status="pending",
+            state=PaymentStatus.PENDING,
+            amount=number(payment.amount_stroops),
+            amount_stroops=str(payment.amount_stroops),
+            asset_code="USDC",
+            from_address=payment.from_address,
+            to_address=payment.to_address,
+            transaction_hash=None,
+            ledger=None,
+            reason_code=None,
+            status_reason=None,
+            created_at=None,
+            confirmed_at=None,
+        )
+
+
+PAYMENT_STATES = {
+    "pending": [
+        PaymentStatus.PENDING,
+        PaymentStatus.ON_HOLD,
+        PaymentStatus.PREPARED,
+        PaymentStatus.SUBMITTED,
+    ],
+    "confirmed": [PaymentStatus.CONFIRMED],
+    "completed": [PaymentStatus.CONFIRMED],
+    "failed": [PaymentStatus.BLOCKED, PaymentStatus.QUARANTINED],
+}
+
+
+def payment_status(state: PaymentStatus) -> str:
+    return next(status for status, states in PAYMENT_STATES.items() if state in states)

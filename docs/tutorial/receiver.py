@@ -1,0 +1,40 @@
+"""A webhook receiver for the tutorial: prints each event whose signature is genuine, and refuses the others.
+
+python3 docs/tutorial/receiver.py PORT SECRET
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PORT, SECRET = int(sys.argv[1]), sys.argv[2]
+
+
+def is_genuine(headers, body):
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    digest = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    fresh = abs(time.time() - int(headers["webhook-timestamp"])) <= 300
+    signatures = headers["webhook-signature"].split()
+    return fresh and any(hmac.compare_digest("v1," + digest, each) for each in signatures)
+
+
+class Receiver(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        genuine = is_genuine(self.headers, body)
+        if genuine:
+            event = json.loads(body)
+            print("verified", event["type"], event["data"], flush=True)
+        self.send_response(204 if genuine else 401)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+ThreadingHTTPServer(("127.0.0.1", PORT), Receiver).serve_forever()
