@@ -22,7 +22,7 @@ from domain.settlement.payments import (
     Payment,
     Receipt,
 )
-from domain.sla import disputes, outages
+from domain.sla import disputes, outage_rules, outages
 from domain.sla.disputes import Dispute, DisputeDecision, FileDisputeResult
 from domain.sla.outages import (
     Declaration,
@@ -190,7 +190,7 @@ class OutageWorkflow(Disputed):
         allowed = outages.AMENDABLE_WHILE_DECLARED if self.is_open() else outages.AMENDABLE_ALWAYS
         for field in sorted(set(amendment.changes) - allowed):
             refuse(Conflict(f"{field}: may not be changed while the outage is {self.status}"))
-        check(lambda: outages.check_amended(self.outage, amendment.changes, workflow.now()))
+        check(lambda: outage_rules.check_amended(self.outage, amendment.changes, workflow.now()))
 
     @workflow.update(description="The service is back: judge the SLA")
     async def resolve(self, resolution: Resolution) -> JudgeOutageResult:
@@ -200,7 +200,7 @@ class OutageWorkflow(Disputed):
     def check_resolve(self, resolution: Resolution) -> None:
         if not self.is_open():
             refuse(Conflict(f"outage {self.outage.id!r} is {self.status} and cannot be resolved"))
-        check(lambda: outages.check_resolution(self.outage, resolution, workflow.now()))
+        check(lambda: outage_rules.check_resolution(self.outage, resolution, workflow.now()))
 
     @workflow.update(description="Object to the verdict")
     async def file_dispute(self, dispute: Dispute) -> FileDisputeResult:
@@ -255,6 +255,7 @@ class OutageWorkflow(Disputed):
                 return self.note(f"cancellation ignored: the outage is {self.status}")
             cancelling = outages.CancelOutageInput(self.outage.id, cancellation, workflow.now())
             try:
+                check(lambda: outage_rules.check_cancellation(cancellation))
                 closure = await run_activity(OutageActivities.cancel_outage, cancelling)
             except ApplicationError as error:  # out of a signal it would end the whole workflow
                 return self.note(f"cancellation ignored: {error.message}")

@@ -4,7 +4,7 @@ Outages in the database.
 Writes say whether they changed anything, because Temporal may run an activity twice.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -54,9 +54,7 @@ async def add(
             affected_services=outage.affected_services,
             affected_subscribers=outage.affected_subscribers,
             assigned_to=outage.assigned_to,
-            location=None
-            if location is None
-            else {"latitude": location.latitude, "longitude": location.longitude},
+            location=None if location is None else asdict(location),
             detected_at=outage.detected_at,
             declared_at=at,
             fingerprint=declaration.fingerprint,

@@ -15,6 +15,7 @@ from api.payment_views import PaymentView
 from api.responses import problems
 from api.views import STATES, AttestationView, OutageView, PageView, SlaView
 from domain.errors import Conflict, Invalid
+from domain.sla.outage_rules import check_instant, check_resolution
 from domain.sla.outages import (
     Amendment,
     Cancellation,
@@ -22,8 +23,6 @@ from domain.sla.outages import (
     Outage,
     OutageStatus,
     Resolution,
-    check_outage,
-    check_resolution,
 )
 from domain.sla.verdicts import Severity, judge, payable
 from services.sla.outages.read_timeline import read_timeline
@@ -77,7 +76,7 @@ async def _check(
 ) -> None:
     """Refuse before anything begins: a workflow that refuses has already been started."""
     now = datetime.now(UTC)
-    check_outage(outage, now)
+    check_instant("detected_at", outage.detected_at, now)
     if resolution is not None:
         check_resolution(outage, resolution, now)
     if resolution is not None or outage.policy is not None:

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
@@ -23,7 +22,7 @@ from domain.errors import Conflict
 from domain.events import EventType, event
 from domain.requests import Request
 from domain.settlement.payments import JudgeOutageResult, Payment, payment_id
-from domain.sla.disputes import DecideDisputeInput, DisputeDecision, DisputeStatus
+from domain.sla.disputes import DecideDisputeInput, DisputeDecision, DisputeRecord, DisputeStatus
 from domain.sla.verdicts import Verdict, judge
 
 
@@ -47,7 +46,7 @@ async def decide_dispute(
 async def _decide(
     connection: AsyncConnection,
     context: OutageContext,
-    dispute: RowMapping,
+    dispute: DisputeRecord,
     deciding: DecideDisputeInput,
     network: str,
     *,
@@ -58,7 +57,7 @@ async def _decide(
     status, note = _decision(decision)
     decided = await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
     # A decision recorded by a run whose answer was lost stands, whatever is ruled now.
-    revision, verdict = _verdict(context, dispute["revision"], decision if decided else None)
+    revision, verdict = _verdict(context, dispute.revision, decision if decided else None)
     facts = {
         "dispute_id": deciding.dispute_id,
         "outage_id": outage_id,
@@ -71,11 +70,11 @@ async def _decide(
     }
     deliveries = await events.publish(
         connection,
-        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute["id"]),
-        event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
+        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute.id),
+        event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute.id),
     )
     debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
-    if decided and revision > dispute["revision"]:
+    if decided and revision > dispute.revision:
         await _judge_again(connection, context, verdict, debt, by, at, network)
         if requires_attestation or await execution_modes.requires_attestation(connection):
             await attestations.require_attestation(connection, outage_id, revision, at)

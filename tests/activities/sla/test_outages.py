@@ -190,7 +190,7 @@ async def test_nothing_is_owed_but_what_the_newest_verdict_says(database: Databa
         with pytest.raises(Conflict, match=why):
             await steps.owe_payment(replace(settling, payment=other))
     async with database.autocommit() as connection:
-        assert await payments.list_of_outage(connection, outage_id) == []
+        assert await payments.list_by_outage(connection, outage_id) == []
 
 
 async def test_what_was_judged_before_verdicts_were_accrued_is_accrued_when_owed(
