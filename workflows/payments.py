@@ -31,9 +31,9 @@ from domain.settlement.attempts import (
     PreparePaymentResult,
 )
 from domain.settlement.manual_matches import (
-    AdoptTransferInput,
-    AdoptTransferRequest,
-    check_adoption_request,
+    MatchTransferInput,
+    MatchTransferRequest,
+    check_match_request,
 )
 from domain.settlement.payments import (
     BlockPaymentInput,
@@ -74,7 +74,7 @@ class PaymentActivities(AttemptActivities):
 
     @activity.defn
     @abstractmethod
-    async def match_transfer(self, adopting: AdoptTransferInput) -> None:
+    async def match_transfer(self, adopting: MatchTransferInput) -> None:
         """A person says that a transfer made out of band is the payment: confirm it, and post it."""
 
     @activity.defn
@@ -214,15 +214,15 @@ class PaymentWorkflow(AttemptWorkflowBase):
         self.continue_as_new_if_long()
 
     @workflow.update(description="A transfer that was made out of band is this payment")
-    async def adopt(self, asked: AdoptTransferRequest) -> None:
-        adopting = AdoptTransferInput(self.payment, asked, workflow.now())
+    async def adopt(self, asked: MatchTransferRequest) -> None:
+        adopting = MatchTransferInput(self.payment, asked, workflow.now())
         await run_activity(PaymentActivities.match_transfer, adopting)
         self.note(f"{asked.request.actor} adopted transaction {asked.transaction_hash}")
         self.retry_requested = True  # and finds that it is paid
 
     @adopt.validator
-    def check_adopt(self, asked: AdoptTransferRequest) -> None:
-        check(lambda: check_adoption_request(asked))
+    def check_adopt(self, asked: MatchTransferRequest) -> None:
+        check(lambda: check_match_request(asked))
         if self.on_its_way:
             refuse(
                 Conflict(

@@ -33,13 +33,13 @@ from domain.settlement.batches import (
 from domain.settlement.envelopes import Envelope
 from domain.settlement.payments import PaymentStatus
 from services.settlement.attempts.release_reservation import release_reservation
-from services.settlement.batches.begin_batch import begin_batch
 from services.settlement.batches.confirm_batch import confirm_batch
 from services.settlement.batches.fail_batch import fail_batch
-from services.settlement.batches.keep_batch_envelope import keep_batch_envelope
+from services.settlement.batches.form_batch import form_batch
 from services.settlement.batches.quarantine_batch import quarantine_batch
 from services.settlement.batches.read_batch import read_batch, read_preparation
 from services.settlement.batches.stop_batch import StopBatch, stop_batch
+from services.settlement.batches.store_batch_envelope import store_batch_envelope
 from workflows.batches import BatchActivities
 
 LOOK_EVERY_SECONDS = 0.2
@@ -69,7 +69,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
             if await self.gate.get_send_obstacle() is None:
                 reach("before_reserve")
                 now, ours = datetime.now(UTC), self.rail.channels
-                batch = await begin_batch(self.database, self.plan, ours, now)
+                batch = await form_batch(self.database, self.plan, ours, now)
             if batch is not None:
                 reach("after_reserve")
                 found.append(batch)
@@ -129,7 +129,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
         reach("after_sign")
         # Committed before the first byte leaves the process.
-        stored = await keep_batch_envelope(self.database, batch, held, envelope, transfers)
+        stored = await store_batch_envelope(self.database, batch, held, envelope, transfers)
         reach("after_store")
         attempt = attempt_of(held, stored, resumed=stored is not envelope)
         return await read_preparation(self.database, batch, Prepared(attempt))

@@ -9,7 +9,7 @@ from adapters.postgres.settlement import manual_matches
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import OnHold
 from domain.settlement.limits import (
-    NONE,
+    NO_LIMITS,
     Admission,
     Limits,
     find_hold,
@@ -30,7 +30,7 @@ class SigningGate:
     def __init__(
         self,
         database: Database,
-        allowed: Limits = NONE,
+        allowed: Limits = NO_LIMITS,
         circuit_breaker: CircuitBreaker | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:

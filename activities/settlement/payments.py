@@ -24,18 +24,18 @@ from domain.settlement.attempts import (
     PreparePaymentResult,
     SettlementRail,
 )
-from domain.settlement.manual_matches import AdoptTransferInput, OutOfBandTransfer
+from domain.settlement.manual_matches import MatchTransferInput, OutOfBandTransfer
 from domain.settlement.payments import BlockPaymentInput, Payment, Receipt
 from services.settlement.attempts.release_reservation import release_reservation
-from services.settlement.batches.join_batching import join_batching
+from services.settlement.batches.mark_ready import mark_ready
 from services.settlement.payments.confirm_payment import confirm_payment
 from services.settlement.payments.fail_attempt import fail_attempt
-from services.settlement.payments.keep_envelope import keep_envelope
 from services.settlement.payments.match_transfer import match_transfer
 from services.settlement.payments.quarantine_payment import quarantine_payment
 from services.settlement.payments.read_receipt import read_receipt
 from services.settlement.payments.reserve_channel import reserve_channel
 from services.settlement.payments.stop_payment import stop_payment
+from services.settlement.payments.store_envelope import store_envelope
 from workflows.payments import PaymentActivities
 
 
@@ -95,7 +95,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
             return await self._give_back(held, Blocked(error.reason))
         reach("after_sign")
         # Committed before the first byte leaves the process.
-        stored = await keep_envelope(self.database, payment, held, envelope)
+        stored = await store_envelope(self.database, payment, held, envelope)
         reach("after_store")
         return Prepared(attempt_of(held, stored, resumed=stored is not envelope))
 
@@ -104,7 +104,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     ) -> Reservation | InBatch | AwaitingChannel | Blocked:
         """Reserve a (channel, sequence); or say what the payment waits for instead."""
         if self.batches_payments:
-            held = await join_batching(self.database, payment.id, wanted=made is None)
+            held = await mark_ready(self.database, payment.id, wanted=made is None)
             if held is not None:
                 return held
             if made is not None:
@@ -141,7 +141,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         return receipt
 
     @activity.defn
-    async def match_transfer(self, adopting: AdoptTransferInput) -> None:
+    async def match_transfer(self, adopting: MatchTransferInput) -> None:
         await match_transfer(self.database, adopting)
 
     @activity.defn

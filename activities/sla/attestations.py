@@ -24,11 +24,11 @@ from domain.sla.attestations import (
     OwnCall,
     PrepareCallResult,
 )
-from services.sla.attestations.begin_call import begin_call
 from services.sla.attestations.conclude_attestation import conclude_attestation
-from services.sla.attestations.keep_call import keep_call
-from services.sla.attestations.keep_outcome import keep_outcome
+from services.sla.attestations.plan_call import plan_call
 from services.sla.attestations.raise_call import raise_call
+from services.sla.attestations.record_outcome import record_outcome
+from services.sla.attestations.store_call import store_call
 from workflows.attestations import AttestationActivities
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class AttestationActivitiesImpl(AttestationActivities):
     @activity.defn
     async def prepare_call(self, attestation: Attestation) -> PrepareCallResult:
         calculator = self.calculator
-        order = await begin_call(self.database, attestation, calculator.source)
+        order = await plan_call(self.database, attestation, calculator.source)
         if order is None:
             return CallAnswered()
         if order.open_call is not None:
@@ -69,7 +69,7 @@ class AttestationActivitiesImpl(AttestationActivities):
         except ContractRefused as error:
             return CallRefused(str(error))
         # Committed before the first byte leaves the process.
-        call = await keep_call(self.database, attestation, signed)
+        call = await store_call(self.database, attestation, signed)
         if call is None:
             raise ChainUnavailable(
                 "the RPC node is behind the operator's last call; it is asked again"
@@ -85,7 +85,7 @@ class AttestationActivitiesImpl(AttestationActivities):
         answer, call = await self._send(turn.call)
         outcome = await self.calculator.watch(call, str(answer))
         if outcome.status is not CallStatus.OPEN:
-            await keep_outcome(self.database, call, outcome)
+            await record_outcome(self.database, call, outcome)
         if outcome.status is CallStatus.LOST:
             log.error("ALARM: call %s: %s", call.hash, outcome.reason)
         return outcome.status

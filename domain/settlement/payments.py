@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from domain.digests import derived_id
+from domain.digests import derive_id
 from domain.errors import Conflict
 from domain.reasons import Reason
 from domain.sla.policies import Agreement
-from domain.sla.verdicts import PaymentType, Verdict, payable
+from domain.sla.verdicts import PaymentType, Verdict, compute_payable
 
 
 class PaymentStatus(StrEnum):
@@ -176,9 +176,9 @@ class CloseOutageInput:
     at: datetime
 
 
-def payment_id(network: str, agreement: str, outage_id: str, revision: int) -> str:
+def derive_payment_id(network: str, agreement: str, outage_id: str, revision: int) -> str:
     """One payment per network, agreement, outage and revision of its verdict, for ever."""
-    return derived_id("pay", network, agreement, outage_id, str(revision))
+    return derive_id("pay", network, agreement, outage_id, str(revision))
 
 
 def make_payment(
@@ -196,12 +196,12 @@ def make_payment(
     penalty = verdict.payment_type is PaymentType.PENALTY
     from_address, to_address = _find_addresses(verdict.payment_type, agreement)
     return Payment(
-        id=payment_id(network, agreement.name, outage_id, revision),
+        id=derive_payment_id(network, agreement.name, outage_id, revision),
         number=0,
         outage_id=outage_id,
         revision=revision,
         type=verdict.payment_type,
-        amount_stroops=payable(verdict),
+        amount_stroops=compute_payable(verdict),
         payer=Treasury.BOND if penalty else Treasury.POOL,
         from_address=from_address,
         to_address=to_address,
@@ -215,10 +215,10 @@ def check_payment(payment: Payment, revision: int, verdict: Verdict) -> None:
         raise Conflict(
             f"revision {payment.revision} is not the newest verdict of outage {payment.outage_id!r}"
         )
-    if (payment.type, payment.amount_stroops) != (verdict.payment_type, payable(verdict)):
+    if (payment.type, payment.amount_stroops) != (verdict.payment_type, compute_payable(verdict)):
         raise Conflict(
             f"payment {payment.id} is a {payment.type} of {payment.amount_stroops} stroops, and the "
-            f"verdict owes a {verdict.payment_type} of {payable(verdict)}"
+            f"verdict owes a {verdict.payment_type} of {compute_payable(verdict)}"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.digests import INTEGER_MAX
 from domain.errors import Invalid
-from domain.sla.outages import Cancellation, Outage, Resolution, amended
+from domain.sla.outages import Cancellation, Outage, Resolution, apply_amendment
 from domain.sla.verdicts import MTTR_MINUTES_MAX
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -105,7 +105,7 @@ def check_resolution(outage: Outage, resolution: Resolution, now: datetime) -> N
     resolution.get_times(outage)
 
 
-def check_amended(outage: Outage, changes: dict[str, Any], now: datetime) -> None:
+def check_amendment(outage: Outage, changes: dict[str, Any], now: datetime) -> None:
     """Hold a corrected outage to the rules of a declared one."""
     _check_texts({name: changes.get(name) for name in ("root_cause", "resolution_notes")})
-    check_outage(amended(outage, changes), now)
+    check_outage(apply_amendment(outage, changes), now)

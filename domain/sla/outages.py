@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from domain.digests import fingerprint
+from domain.digests import compute_fingerprint
 from domain.errors import Invalid
 from domain.requests import Request
 from domain.sla.verdicts import (
     Severity,
-    mttr_minutes,
+    compute_mttr_minutes,
 )
 
 
@@ -69,7 +69,7 @@ class Outage:
 
     def fingerprint(self) -> str:
         """Two declarations with the same fingerprint are one and the same outage."""
-        return fingerprint(self)
+        return compute_fingerprint(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Resolution:
         """Return the instant of repair and the MTTR that will be judged; a stated MTTR wins."""
         if self.mttr_minutes is None:
             assert self.resolved_at is not None, "checked by check_resolution"
-            return self.resolved_at, mttr_minutes(outage.detected_at, self.resolved_at)
+            return self.resolved_at, compute_mttr_minutes(outage.detected_at, self.resolved_at)
         if self.resolved_at is not None:
             return self.resolved_at, self.mttr_minutes
         try:
@@ -198,7 +198,7 @@ class CancelOutageInput:
     at: datetime
 
 
-def amended(outage: Outage, changes: dict[str, Any]) -> Outage:
+def apply_amendment(outage: Outage, changes: dict[str, Any]) -> Outage:
     """Return the outage with a correction applied; fields an outage does not have are left out."""
     known = {name: value for name, value in changes.items() if name in Outage.__slots__}
     if "severity" in known:

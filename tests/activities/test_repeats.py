@@ -21,6 +21,7 @@ from activities.sla.disputes import DisputeActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts as reservations
+from adapters.postgres.settlement import channels as channel_rows
 from adapters.postgres.settlement import envelopes, payments
 from adapters.postgres.tables import attempts, audit_entries, channels, events, postings
 from adapters.stellar.rail import Rail
@@ -51,7 +52,7 @@ from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOuta
 from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import unique
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.payment_factory import make_owe_input
 from tests.testkit.settlement.preparations import get_attempt
 
@@ -111,7 +112,7 @@ async def count(database: Database, statement: Any) -> int:
         return await connection.scalar(statement) or 0
 
 
-async def test_a_life_whose_every_step_runs_twice_is_settled_once(
+async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     outage_id = unique("TWICE")
@@ -136,7 +137,7 @@ async def test_a_life_whose_every_step_runs_twice_is_settled_once(
     assert moved[payment.number] == 1
 
 
-async def test_a_paid_payment_can_never_be_attempted_again(
+async def test_a_confirmed_payment_can_never_be_attempted_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """The database itself refuses, whatever the code above it believes."""
@@ -164,7 +165,7 @@ async def owed(database: Database, prefix: str) -> Payment:
     return await steps.owe_payment(await make_owe_input(database, outage_id))
 
 
-async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
+async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
     database: Database, rail: Rail
 ) -> None:
     """A place in line, and nothing taken; those who wait for longer come first."""
@@ -182,7 +183,7 @@ async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
         asked = [await steps.prepare_payment(payment) for payment in (first, second)]
         async with database.autocommit() as connection:
             ahead = [
-                (await reservations.get_queue_position(connection, p.number, rail.channels)).ahead
+                (await channel_rows.get_queue_position(connection, p.number, rail.channels)).ahead
                 for p in (first, second)
             ]
     finally:
@@ -197,7 +198,7 @@ async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
     get_attempt(await steps.prepare_payment(first))
 
 
-async def test_a_run_that_was_overtaken_takes_nothing_away(
+async def test_an_overtaken_run_releases_nothing(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """One run finds an obstacle, and meanwhile another has stored bytes: those stay the payment's."""
@@ -215,7 +216,7 @@ async def test_a_run_that_was_overtaken_takes_nothing_away(
     await paid(steps, payment)
 
 
-async def test_bytes_for_a_channel_that_was_given_back_are_not_stored(
+async def test_an_envelope_for_a_released_channel_is_not_stored(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owed(database, "GIVEN-BACK")
@@ -237,7 +238,7 @@ async def test_bytes_for_a_channel_that_was_given_back_are_not_stored(
     await paid(PaymentActivitiesImpl(database, rail), payment)
 
 
-async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
+async def test_a_quarantined_payment_proven_paid_is_confirmed(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owed(database, "FOUND")
@@ -246,7 +247,7 @@ async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
     await steps.submit_payment(attempt)
     async with database.autocommit() as connection:
         assert await payments.stop(
-            connection, payment.id, PaymentStatus.QUARANTINED, because("unknown bytes")
+            connection, payment.id, PaymentStatus.QUARANTINED, make_reason("unknown bytes")
         )
     observation = await steps.observe_payment(attempt)
     receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
@@ -255,7 +256,7 @@ async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
 
 
-async def test_a_payment_that_landed_was_sent_though_nobody_noted_it(
+async def test_an_unrecorded_send_that_lands_confirms_the_payment(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
@@ -270,7 +271,7 @@ async def test_a_payment_that_landed_was_sent_though_nobody_noted_it(
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
 
 
-async def test_a_dispute_whose_every_step_runs_twice_is_ruled_on_once(
+async def test_a_dispute_whose_every_activity_runs_twice_is_decided_once(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     outage_id = unique("RULED")

@@ -166,7 +166,7 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, temporal: Client
 ) -> None:
     steps = PaymentActivitiesImpl(database, rail)
-    payment = await payment_factory.payment_owed(database, "RELEASED")
+    payment = await payment_factory.owe_payment(database, "RELEASED")
     attempt = await quarantined(database, steps, payment, sent=False)
     code, said = await released(stack, attempt)
     assert code != 0
@@ -204,7 +204,7 @@ async def test_what_was_paid_after_all_is_not_released_to_be_paid_again(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     steps = PaymentActivitiesImpl(database, rail)
-    payment = await payment_factory.payment_owed(database, "PAID-AFTER-ALL")
+    payment = await payment_factory.owe_payment(database, "PAID-AFTER-ALL")
     attempt = await quarantined(database, steps, payment, sent=True)
     code, said = await released(stack, attempt)
     assert code != 0
@@ -224,10 +224,10 @@ async def test_a_foreign_sequence_is_released_once_nodes_agree(
 ) -> None:
     """The channel's next sequence is used by a batch nobody stored: somebody has the seed."""
     steps = PaymentActivitiesImpl(database, rail)
-    payment = await payment_factory.payment_owed(database, "STOLEN")
+    payment = await payment_factory.owe_payment(database, "STOLEN")
     attempt = await quarantined(database, steps, payment, sent=False)
     thief = payment_factory.open_rail(stack)
-    other = await payment_factory.payment_owed(database, "THIEF")
+    other = await payment_factory.owe_payment(database, "THIEF")
     stolen = await thief.sign(
         [make_single_transfer(other)],
         SettlementRail.SOROBAN,

@@ -27,7 +27,7 @@ DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
-async def judged(
+async def judge_for_attestation(
     database: Database, minutes: int = 25, *, requires_attestation: bool = True
 ) -> Attestation:
     """Judge an outage whose verdict wants the contract's confirmation."""
@@ -43,13 +43,13 @@ async def judged(
     return Attestation(outage_id, 1)
 
 
-async def prepared(steps: AttestationActivitiesImpl, attestation: Attestation) -> Call:
+async def prepare_call(steps: AttestationActivitiesImpl, attestation: Attestation) -> Call:
     turn = await steps.prepare_call(attestation)
     assert isinstance(turn, OwnCall)
     return turn.call
 
 
-async def rows(database: Database, table: Any, attestation: Attestation) -> list[Any]:
+async def list_rows(database: Database, table: Any, attestation: Attestation) -> list[Any]:
     async with database.autocommit() as connection:
         found = await connection.execute(
             select(table).where(
@@ -60,12 +60,12 @@ async def rows(database: Database, table: Any, attestation: Attestation) -> list
         return list(found)
 
 
-async def count(database: Database, statement: Any) -> int:
+async def count_rows(database: Database, statement: Any) -> int:
     async with database.autocommit() as connection:
         return await connection.scalar(statement) or 0
 
 
-async def attested(steps: AttestationActivitiesImpl, attestation: Attestation) -> None:
+async def attest_verdict(steps: AttestationActivitiesImpl, attestation: Attestation) -> None:
     assert await executed(steps, attestation) is CallStatus.ANSWERED
     concluding = ConcludeAttestationInput(attestation, "", NOW)
     assert isinstance(await steps.conclude_attestation(concluding), Attested)

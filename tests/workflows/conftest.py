@@ -38,18 +38,16 @@ from domain.sla.outages import (
     RecordOutageInput,
     RecordOutageResult,
 )
-from domain.sla.verdicts import Severity, Terms, Verdict, judge, payable
+from domain.sla.verdicts import Severity, Terms, Verdict, compute_payable, judge
 from tests.workflows.fake_activities import (
-    DETECTED,
     FakeAttestationActivities,
-    FakeBatchActivities,
     FakeIntegrityCheckActivities,
     FakeReconciliationActivities,
     FakeWalletActivities,
     FakeWebhookActivities,
-    payment,
     steps_of,
 )
+from tests.workflows.fake_payment_activities import DETECTED, FakeBatchActivities, build_payment
 from worker.error_interceptor import ErrorInterceptor
 from worker.main import WORKFLOWS
 from worker.workflow_sandbox import strict_sandbox
@@ -179,7 +177,7 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
         return settling.payment
 
     def _owed(self, outage_id: str, revision: int, verdict: Verdict) -> Payment:
-        owed = payment(f"pay-{outage_id}", payable(verdict))
+        owed = build_payment(f"pay-{outage_id}", compute_payable(verdict))
         return replace(owed, outage_id=outage_id, revision=revision, type=verdict.payment_type)
 
     @activity.defn

@@ -39,12 +39,12 @@ from domain.sla.attestations import (
     OwnCall,
     PrepareCallResult,
 )
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 from tests.workflows.fake_activities import DETECTED
 
 ATTEMPT = Attempt("pay-1", 1, "GCHANNEL", 7, 100, "hash", "xdr", False)
 CALL = Call("OUT-1", 1, 1, "GOPERATOR", 7, 100, "hash", "xdr")
-REASON = because("the payee has no trustline")
+REASON = make_reason("the payee has no trustline")
 PREPARE_PAYMENT = [
     Prepared(ATTEMPT),
     AlreadyPaid(Receipt("pay-1", "hash", 42, 7, DETECTED, ["dlv-1"])),

@@ -23,10 +23,11 @@ from domain.settlement.attempts import (
     OnHold,
     Prepared,
 )
-from domain.settlement.manual_matches import AdoptTransferRequest
+from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import Receipt
-from tests.testkit.reasons import because
-from tests.workflows.conftest import DETECTED, LIMIT_SECONDS, FakeActivities, down, payment, until
+from tests.testkit.reasons import make_reason
+from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, down, until
+from tests.workflows.fake_payment_activities import DETECTED, build_payment
 from workflows.payments import PaymentWorkflow
 
 Life = WorkflowHandle[PaymentWorkflow, Receipt]
@@ -35,7 +36,7 @@ HOUR = timedelta(hours=1)
 
 async def begun(environment: WorkflowEnvironment, name: str) -> Life:
     return await environment.client.start_workflow(
-        PaymentWorkflow.run, payment(name), id=f"payment/{name}", task_queue="settlement"
+        PaymentWorkflow.run, build_payment(name), id=f"payment/{name}", task_queue="settlement"
     )
 
 
@@ -97,8 +98,8 @@ async def test_a_held_payment_looks_again_when_it_was_told_to_and_says_so_once(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     past = DETECTED  # the instant to look again has come already
-    steps.payments.holds = [OnHold(because("the day is used up"), past)] * 3
-    steps.payments.holds.append(OnHold(because("another day is used up"), past))
+    steps.payments.holds = [OnHold(make_reason("the day is used up"), past)] * 3
+    steps.payments.holds.append(OnHold(make_reason("another day is used up"), past))
     receipt = await (await begun(environment, "on_hold")).result()
     assert {receipt.transaction_hash} == set(steps.payments.sent)  # a step may run twice
     # A step may run twice; what it says is not said in between.
@@ -124,7 +125,7 @@ async def test_a_held_payment_goes_on_at_once_when_told(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     far = DETECTED.replace(year=2126)
-    steps.payments.holds = [OnHold(because("waits for approval"), far)]
+    steps.payments.holds = [OnHold(make_reason("waits for approval"), far)]
     with environment.with_time_skipping_disabled():
         life = await begun(environment, "approved")
         await until(
@@ -213,10 +214,10 @@ async def test_ever_longer_passes_between_transactions_that_fail(
     assert all(least <= pause < least + 30 for least, pause in zip(shortest, pauses, strict=True))
 
 
-BY_HAND = AdoptTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
+BY_HAND = MatchTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
 
 
-async def refused(life: Life, asked: AdoptTransferRequest) -> ApplicationError:
+async def refused(life: Life, asked: MatchTransferRequest) -> ApplicationError:
     """Ask a payment to take a transfer for itself, and return why it would not."""
     with pytest.raises(WorkflowUpdateFailedError) as failed:
         await life.execute_update(PaymentWorkflow.adopt, asked)
@@ -228,10 +229,10 @@ async def refused(life: Life, asked: AdoptTransferRequest) -> ApplicationError:
 async def test_whatever_it_waits_for_it_takes_a_transfer_by_hand_for_itself(
     environment: WorkflowEnvironment, steps: FakeActivities, waits: str
 ) -> None:
-    far, held = DETECTED.replace(year=2126), because("above the cap")
+    far, held = DETECTED.replace(year=2126), make_reason("above the cap")
     steps.payments.holds = {
         "on_hold": [OnHold(held, far)],
-        "blocked": [Blocked(because("no trustline"))],
+        "blocked": [Blocked(make_reason("no trustline"))],
         "gathered": [InBatch()],
         "in line": [AwaitingChannel(far)],
     }[waits]
@@ -253,7 +254,7 @@ async def test_whatever_it_waits_for_it_takes_a_transfer_by_hand_for_itself(
 async def test_what_is_not_the_payment_is_refused_and_it_waits_on(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
-    steps.payments.holds = [Blocked(because("no trustline"))]
+    steps.payments.holds = [Blocked(make_reason("no trustline"))]
     strange = Invalid("transaction_hash", "is not what it owes")
     steps.payments.troubles["match_transfer"] = lambda: strange
     with environment.with_time_skipping_disabled():

@@ -9,7 +9,7 @@ from adapters.postgres import webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, attempts
 from adapters.postgres.settlement.attempts import Reservation
-from domain.events import EventType, event_id
+from domain.events import EventType, derive_event_id
 from domain.settlement.allocations import Transfer
 from domain.settlement.attempts import Prepared
 from domain.settlement.batches import (
@@ -43,18 +43,18 @@ async def read_preparation(
     """Say how far a batch has come, and who was taken out of it by this run or another."""
     async with database.autocommit() as connection:
         out = await allocations.list_removed(connection, batch)
-        deliveries = await called_for_within(connection, batch, out)
+        deliveries = await find_removal_deliveries_within(connection, batch, out)
         again = await allocations.list_withdrawn(connection, batch)
     return PrepareBatchResult(state, out, deliveries, again)
 
 
-async def called_for_within(
+async def find_removal_deliveries_within(
     connection: AsyncConnection, batch: Batch, out: Sequence[RemovedPayment]
 ) -> list[str]:
     """Return the deliveries that an earlier run of a step called for."""
     outages = await allocations.get_outage_ids(connection, batch)
     told = [
-        event_id(
+        derive_event_id(
             EventType.PAYMENT_BLOCKED,
             outages[item.payment_id],
             item.payment_id,

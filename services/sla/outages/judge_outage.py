@@ -16,10 +16,10 @@ from adapters.postgres.sla import (
     verdicts,
 )
 from adapters.postgres.sla.outages import OutageContext
-from domain import evidence
+from domain import payloads
 from domain.audit import make_audit_entry
-from domain.digests import instant
-from domain.events import Event, EventType, event, event_id
+from domain.digests import format_instant
+from domain.events import Event, EventType, derive_event_id, make_event
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla.outages import JudgeOutageInput, OutageStatus
 from domain.sla.verdicts import (
@@ -36,7 +36,7 @@ async def judge_outage(
     async with database.transaction() as connection:
         context = await outages.lock(connection, judging.outage_id)
         if context.judged is not None:
-            return await _read_standing(connection, context, network, judging.at)
+            return await _read_recorded(connection, context, network, judging.at)
         return await _judge(
             connection, context, judging, network, requires_attestation=requires_attestation
         )
@@ -65,18 +65,18 @@ async def _judge(
     attest = requires_attestation or await execution_modes.requires_attestation(connection)
     if attest:
         await attestations.require_attestation(connection, outage.id, 1, at)
-    facts = evidence.of_verdict(outage, 1, verdict, policy, resolved_at, basis)
-    facts["dispute_deadline"] = instant(deadline)
+    facts = payloads.describe_verdict(outage, 1, verdict, policy, resolved_at, basis)
+    facts["dispute_deadline"] = format_instant(deadline)
     deliveries = await events.publish(
         connection,
         make_audit_entry(f"outage/{outage.id}", "outage.judged", resolution.request, at, facts),
-        *_judged(outage.id, verdict, at, facts),
+        *_make_events(outage.id, verdict, at, facts),
     )
     await journal.accrue(connection, debt)
     return JudgeOutageResult(outage.id, 1, verdict, debt, resolved_at, deadline, deliveries, attest)
 
 
-async def _read_standing(
+async def _read_recorded(
     connection: AsyncConnection, context: OutageContext, network: str, at: datetime
 ) -> JudgeOutageResult:
     """Read back a judgement that was recorded by a run whose answer was lost: it stands."""
@@ -86,7 +86,7 @@ async def _read_standing(
     outage_id, (revision, verdict) = context.outage.id, context.judged
     kinds = (EventType.OUTAGE_RESOLVED, EventType.SLA_BREACHED)
     deliveries = await webhooks.find_deliveries(
-        connection, *(event_id(kind, outage_id) for kind in kinds)
+        connection, *(derive_event_id(kind, outage_id) for kind in kinds)
     )
     ended, deadline = context.resolved_at, context.dispute_deadline
     attest = await attestations.is_required(connection, outage_id, revision)
@@ -96,8 +96,10 @@ async def _read_standing(
     )
 
 
-def _judged(outage_id: str, verdict: Verdict, at: datetime, facts: dict[str, Any]) -> list[Event]:
-    happened = [event(EventType.OUTAGE_RESOLVED, outage_id, at, facts)]
+def _make_events(
+    outage_id: str, verdict: Verdict, at: datetime, facts: dict[str, Any]
+) -> list[Event]:
+    happened = [make_event(EventType.OUTAGE_RESOLVED, outage_id, at, facts)]
     if verdict.status is SlaStatus.VIOLATED:
-        happened.append(event(EventType.SLA_BREACHED, outage_id, at, facts))
+        happened.append(make_event(EventType.SLA_BREACHED, outage_id, at, facts))
     return happened

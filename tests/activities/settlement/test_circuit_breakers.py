@@ -44,9 +44,9 @@ from domain.sla.attestations import (
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import eventually, unique
-from tests.testkit.attestation_scenario import ASKER, judged
-from tests.testkit.reasons import answered
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.attestation_scenario import ASKER, judge_for_attestation
+from tests.testkit.reasons import parse_answer
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 CORRELATION = "corr-breaker"
@@ -62,7 +62,7 @@ async def closed(api: httpx.AsyncClient) -> AsyncIterator[None]:
     assert (await api.get("/payments/circuit-breaker")).json()["is_open"] is False
 
 
-async def test_it_opens_once_pages_and_holds_what_is_new(
+async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
     api: httpx.AsyncClient, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     paged: list[list[str]] = []
@@ -70,7 +70,7 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     async def page(deliveries: list[str]) -> None:
         paged.append(deliveries)
 
-    payment, reason = await payment_owed(database), unique("odd")
+    payment, reason = await owe_payment(database), unique("odd")
     switch, other = CircuitBreaker(database, page=page), CircuitBreaker(database, page=page)
     assert await other.reason() is None
     with caplog.at_level(logging.ERROR):
@@ -99,16 +99,16 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     assert told[-1]["outage_id"] is None
 
 
-async def test_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:
+async def test_refused_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=2))
     for answer in ("ERROR txBAD_AUTH", "PENDING", "UNKNOWN ReadTimeout"):
-        await switch.record_answer(answered(answer), CORRELATION)
+        await switch.record_answer(parse_answer(answer), CORRELATION)
         assert await switch.reason() is None
-    await switch.record_answer(answered("ERROR txBAD_AUTH"), CORRELATION)
+    await switch.record_answer(parse_answer("ERROR txBAD_AUTH"), CORRELATION)
     assert "refused for what only we can mend" in (await switch.reason() or "")
 
 
-async def test_switching_it_where_it_stands_changes_nothing(
+async def test_switching_to_the_present_state_changes_nothing(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     async with database.autocommit() as connection:
@@ -129,12 +129,12 @@ async def close(database: Database, switch: CircuitBreaker) -> None:
     switch.forget()
 
 
-async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_observed(
+async def test_signed_envelopes_are_not_sent_while_it_is_open_and_sent_ones_are_observed(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database)
     steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
-    sent, unsent = await payment_owed(database), await payment_owed(database)
+    sent, unsent = await owe_payment(database), await owe_payment(database)
     first = get_attempt(await steps.prepare_payment(sent))
     second = get_attempt(await steps.prepare_payment(unsent))
     await steps.submit_payment(first)
@@ -165,7 +165,7 @@ async def test_a_quarantine_opens_it(
 ) -> None:
     switch = CircuitBreaker(database)
     steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
-    payment = await payment_owed(database)
+    payment = await owe_payment(database)
     attempt = get_attempt(await steps.prepare_payment(payment))
     await steps.submit_payment(attempt)
     foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
@@ -187,7 +187,7 @@ async def test_a_send_without_an_answer_is_counted(
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(unknowns=2))
     steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
-    attempt = get_attempt(await steps.prepare_payment(await payment_owed(database)))
+    attempt = get_attempt(await steps.prepare_payment(await owe_payment(database)))
     broken = replace(attempt, envelope_xdr="not an envelope")
     assert (await steps.submit_payment(broken)).status is SendStatus.UNKNOWN
     assert await switch.reason() is None
@@ -195,13 +195,13 @@ async def test_a_send_without_an_answer_is_counted(
     assert "2 sends within 10 minutes" in (await switch.reason() or "")
 
 
-async def test_no_batch_is_gathered_or_signed_while_it_is_open(
+async def test_no_batch_is_formed_or_signed_while_it_is_open(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database)
     gate, plan = SigningGate(database, circuit_breaker=switch), Plan(SettlementRail.CLASSIC, 0)
     lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
-    payment = await payment_owed(database)
+    payment = await owe_payment(database)
     assert isinstance(await lives.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         batch = await batches.form_batch(
@@ -212,7 +212,7 @@ async def test_no_batch_is_gathered_or_signed_while_it_is_open(
     steps = BatchActivitiesImpl(database, rail, plan, gate)
     waiting = await steps.prepare_batch(batch)
     assert str(get_reason(waiting)) == "not sent, the circuit breaker is open: odd"
-    held = await lives.prepare_payment(await payment_owed(database))
+    held = await lives.prepare_payment(await owe_payment(database))
     assert str(get_reason(held)) == "the circuit breaker is open: odd"
     await close(database, switch)
     attempt = get_attempt(await steps.prepare_batch(batch))
@@ -239,19 +239,19 @@ class Refusing(Unasked):
     """A contract whose calls the network refuses for what only we can mend."""
 
     async def send(self, call: Call) -> SendAnswer:
-        return answered("ERROR txBAD_AUTH")
+        return parse_answer("ERROR txBAD_AUTH")
 
     async def watch(self, call: Call, reason: str) -> CallOutcome:
         return CallOutcome(CallStatus.OPEN)
 
 
-async def test_answers_to_calls_of_the_contract_open_it(
+async def test_answers_to_contract_calls_open_it(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=1))
     gate = SigningGate(database, circuit_breaker=switch)
     steps = AttestationActivitiesImpl(database, cast(SlaContract, Refusing()), gate)
-    attestation = await judged(database)
+    attestation = await judge_for_attestation(database)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
     assert await steps.execute_call(OwnCall(sent)) is CallStatus.OPEN
     assert "refused for what only we can mend" in (await switch.reason() or "")
@@ -271,7 +271,7 @@ async def test_the_contract_is_not_called_while_it_is_open(
     steps = AttestationActivitiesImpl(
         database, cast(SlaContract, contract), SigningGate(database, circuit_breaker=switch)
     )
-    attestation = await judged(database)
+    attestation = await judge_for_attestation(database)
     await switch.trip("odd", CORRELATION)
     with pytest.raises(TryAgain, match="the circuit breaker is open: odd"):
         await steps.prepare_call(attestation)

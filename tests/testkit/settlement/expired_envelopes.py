@@ -15,28 +15,30 @@ from tests.testkit.settlement.payment_factory import NOW
 from tests.testkit.settlement.preparations import get_attempt
 
 
-async def dead(rail: Rail, steps: PaymentActivitiesImpl, payment: Payment) -> Attempt:
+async def let_expire(rail: Rail, steps: PaymentActivitiesImpl, payment: Payment) -> Attempt:
     """Sign a payment and let its bytes die before they are sent."""
     attempt = get_attempt(await steps.prepare_payment(payment))
-    await past(rail, attempt)
+    await wait_until_expired(rail, attempt)
     return attempt
 
 
-async def past(rail: Rail, attempt: Attempt) -> None:
+async def wait_until_expired(rail: Rail, attempt: Attempt) -> None:
     async def look() -> bool:
         return await rail.get_latest_ledger() > attempt.max_ledger
 
     await eventually(look, "the bytes are dead")
 
 
-def parking(
+def make_block_input(
     payment: Payment, why: PreparePaymentResult, status: PaymentStatus
 ) -> BlockPaymentInput:
     assert isinstance(why, OnHold | Blocked)
     return BlockPaymentInput(payment, why.reason, NOW, status, why.dead_after)
 
 
-async def settle(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> None:
+async def settle_after_expiry(
+    steps: PaymentActivitiesImpl, payment: Payment, died: Attempt
+) -> None:
     """Go on with the pair of the bytes that died."""
     attempt = get_attempt(await steps.prepare_payment(payment))
     assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)

@@ -1,0 +1,110 @@
+"""After a release: who is told to go on, and whether the channel is used again."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import update
+from temporalio.service import RPCStatusCode
+
+from adapters.postgres.tables import channels
+from devstack.environment.stack import Stack
+from domain.errors import Conflict, Unavailable
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    Observation,
+    ObservedAttempt,
+)
+from tests.simulation.properties import ScratchDatabase, make_scratch_database
+from tests.simulation.workflow_driver import play_temporal
+from tests.testkit.settlement.channel_release_scenario import CHANNELS, Scene, scene
+
+
+@pytest.fixture(scope="module")
+def book(stack: Stack) -> Iterator[ScratchDatabase]:
+    with pytest.MonkeyPatch.context() as patch:
+        play_temporal(patch)
+        with make_scratch_database(stack.environment["DATABASE_URL"]) as made:
+            yield made
+
+
+def test_who_could_not_be_told_is_named_and_told_by_asking_again(
+    book: ScratchDatabase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The release stands, and without a word to its life the payment would wait for hours."""
+
+    async def told(here: Scene, attempt: Attempt) -> None:
+        with pytest.raises(Unavailable, match="again"):
+            await here.release(attempt)
+        assert await here.status() == "pending"
+
+    with scene(book) as here:
+        attempt, life = book.loop.run(here.dead()), f"payment/{here.payment.id}"
+        here.temporal.trouble = RPCStatusCode.UNAVAILABLE
+        book.loop.run(told(here, attempt))
+        assert f"could not tell {life}" in capsys.readouterr().out
+        here.temporal.trouble = None
+        book.loop.run(here.release(attempt))
+        assert here.temporal.signalled == [life]
+        assert f"told {life} to go on" in capsys.readouterr().out
+
+
+def test_a_payment_that_nobody_lives_for_is_named(
+    book: ScratchDatabase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with scene(book) as here:
+        attempt = book.loop.run(here.dead())
+        here.temporal.trouble = RPCStatusCode.NOT_FOUND
+        book.loop.run(here.release(attempt))
+        assert f"nobody lives as payment/{here.payment.id}" in capsys.readouterr().out
+
+
+def test_a_payment_that_proves_paid_is_not_said_to_be_told_when_it_was_not(
+    book: ScratchDatabase,
+) -> None:
+    async def told(here: Scene) -> str:
+        attempt = await here.sent()
+        await here.quarantine(attempt, Observation(AttemptOutcome.FOREIGN, reason="unknown"))
+        here.temporal.trouble = RPCStatusCode.UNAVAILABLE
+        with pytest.raises(Conflict) as refused:
+            await here.release(attempt)
+        return str(refused.value)
+
+    with scene(book) as here:
+        said = book.loop.run(told(here))
+        assert "the money moved, in transaction" in said
+        assert "could not be told" in said
+
+
+def test_a_channel_whose_key_nobody_holds_stays_out_of_use(
+    book: ScratchDatabase, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The seed was replaced, as it has to be: a payment given to the old channel could not be signed."""
+
+    async def told(here: Scene) -> None:
+        attempt = await here.dead()
+        replaced = [address for address in CHANNELS if address != attempt.channel]
+        await here.release(attempt, channels=replaced)
+        assert "stays out of use" in capsys.readouterr().out
+        assert await here.status() == "pending"
+        await here.release(attempt, channels=replaced)
+        assert here.temporal.signalled == [f"payment/{here.payment.id}"] * 2
+        await here.world.close_circuit_breaker()
+        async with book.database.transaction() as connection:
+            # Among those in use, it would be the next.
+            this = channels.c.address == attempt.channel
+            await connection.execute(update(channels).where(this).values(used_at=None))
+        again = await here.prepared()
+        assert again.channel != attempt.channel
+        await here.world.steps.submit_payment(again)
+        here.world.close_ledgers(2)
+        seen = await here.world.steps.observe_payment(again)
+        await here.world.steps.confirm_payment(
+            ObservedAttempt(here.payment, again, seen, datetime.now(UTC))
+        )
+        with pytest.raises(Conflict, match="stays out of use"):
+            await here.release(attempt, channels=replaced)
+
+    with scene(book) as here:
+        book.loop.run(told(here))
