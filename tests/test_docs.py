@@ -23,7 +23,8 @@ from domain.events import EventType
 from domain.reasons import ReasonCode
 from domain.settlement.payments import STOPPED
 from domain.sla.disputes import DisputeDecision
-from domain.sla.outages import Cancellation, Resolution, check_resolution
+from domain.sla.outage_rules import check_resolution
+from domain.sla.outages import Cancellation, Resolution
 from domain.webhooks import encode_secret, make_headers
 from tests.domain.sla.test_outages import NOW, OUTAGE
 

@@ -7,6 +7,7 @@ The stand-ins remember what they were asked; the domain's own rules fill in the 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from temporalio.worker import Worker
 
 from devstack.environment.temporal import SEARCH_ATTRIBUTES, binary
 from domain.requests import Request
-from domain.settlement.payments import CloseOutageInput, OwePaymentInput, Payment
+from domain.settlement.payments import CloseOutageInput, JudgeOutageResult, OwePaymentInput, Payment
 from domain.sla.disputes import (
     DecideDisputeInput,
     FileDisputeInput,
@@ -32,13 +33,12 @@ from domain.sla.outages import (
     CloseOutageResult,
     Declaration,
     JudgeOutageInput,
-    JudgeOutageResult,
     Outage,
     OutageStatus,
     RecordOutageInput,
     RecordOutageResult,
 )
-from domain.sla.verdicts import Severity, Terms, judge
+from domain.sla.verdicts import Severity, Terms, Verdict, compute_payable, judge
 from tests.workflows.fake_activities import (
     FakeAttestationActivities,
     FakeIntegrityCheckActivities,
@@ -128,10 +128,12 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
         sent = self._note("judge_outage")
         resolved_at, mttr = judging.resolution.get_times(outage(judging.outage_id))
         deadline = judging.at + timedelta(seconds=judging.dispute_window_seconds)
+        verdict = judge(TERMS, mttr)
         self.judgement = JudgeOutageResult(
             judging.outage_id,
             1,
-            judge(TERMS, mttr),
+            verdict,
+            self._owed(judging.outage_id, 1, verdict),
             resolved_at,
             deadline,
             sent,
@@ -161,6 +163,7 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
             before.outage_id,
             2,
             verdict,
+            self._owed(before.outage_id, 2, verdict),
             before.resolved_at,
             before.dispute_deadline,
             sent,
@@ -171,9 +174,11 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
     @activity.defn
     async def owe_payment(self, settling: OwePaymentInput) -> Payment:
         self._note("owe_payment")
-        assert self.judgement is not None
-        verdict = self.judgement.verdict
-        return build_payment(f"pay-{settling.outage_id}", abs(verdict.amount_stroops))
+        return settling.payment
+
+    def _owed(self, outage_id: str, revision: int, verdict: Verdict) -> Payment:
+        owed = build_payment(f"pay-{outage_id}", compute_payable(verdict))
+        return replace(owed, outage_id=outage_id, revision=revision, type=verdict.payment_type)
 
     @activity.defn
     async def close_outage(self, closing: CloseOutageInput) -> CloseOutageResult:
