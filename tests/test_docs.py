@@ -222,6 +222,32 @@ def test_no_page_speaks_the_old_dialect(page: Path) -> None:
     assert found == []
 
 
+def test_every_file_that_a_page_names_exists() -> None:
+    named = r"`((?:\w[\w.-]*/)+[\w-]+\.(?:py|sql|sh|json|yml|md))`"
+    missing = [
+        (page.name, path)
+        for page in _pages()
+        for path in re.findall(named, page.read_text())
+        if "NAME" not in path
+        and not any((folder / path).exists() for folder in (ROOT, page.parent, DOCS))
+    ]
+    assert missing == []
+
+
+def test_the_architecture_names_every_workflow_and_every_layer() -> None:
+    text = _read("docs/architecture.md")
+    defined = {
+        name
+        for path in (ROOT / "workflows").glob("*.py")
+        for name in re.findall(r"^@workflow\.defn\nclass (\w+)", path.read_text(), re.MULTILINE)
+    }
+    assert defined
+    assert set(re.findall(r"`(\w+Workflow)`", text)) == defined
+    layers = set(re.findall(r"^(\w+)/ ", text, re.MULTILINE))
+    code = {each.parent.name for each in ROOT.glob("*/__init__.py")}
+    assert layers == code | {"packages", "tests", "findings"}
+
+
 def test_every_make_target_that_a_document_or_a_hook_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", _read("Makefile"), re.MULTILINE))
     for name in ("README.md", "CONTRIBUTING.md", ".pre-commit-config.yaml", ".ci/run"):
