@@ -24,7 +24,7 @@ from domain.reasons import ReasonCode
 from domain.settlement.payments import STOPPED
 from domain.sla.disputes import DisputeDecision
 from domain.sla.outages import Cancellation, Resolution, check_resolution
-from domain.webhooks import encode_secret, headers
+from domain.webhooks import encode_secret, make_headers
 from tests.domain.sla.test_outages import NOW, OUTAGE
 
 ROOT = Path(__file__).parents[1]
@@ -201,7 +201,7 @@ def test_the_verifier_a_subscriber_copies_works(tmp_path: Path) -> None:
     copied.write_text(code)
     genuine = runpy.run_path(str(copied))["genuine"]
     secret, now = encode_secret(bytes(32)), int(time.time())
-    sent = headers(secret, "evt_1", now, b"{}")
+    sent = make_headers(secret, "evt_1", now, b"{}")
     assert genuine(secret, sent, b"{}")
     assert not genuine(secret, sent, b"{ }")
-    assert not genuine(secret, headers(secret, "evt_1", now - 400, b"{}"), b"{}")
+    assert not genuine(secret, make_headers(secret, "evt_1", now - 400, b"{}"), b"{}")

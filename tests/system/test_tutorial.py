@@ -66,9 +66,9 @@ def test_every_command_of_the_tutorial_works(
     script = "\n".join(["set -eu", *commands])
     ended = subprocess.run(
         ["sh", "-c", script],
+        check=False,
         cwd=folder,
         env=environment,
-        check=False,
         capture_output=True,
         text=True,
         timeout=180,

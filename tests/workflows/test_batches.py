@@ -9,13 +9,21 @@ from temporalio.testing import WorkflowEnvironment
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    InBatch,
     Observation,
-    PreparePaymentResult,
+    Prepared,
 )
-from domain.settlement.batches import Batch, PrepareBatchResult, RemovedPayment
+from domain.settlement.batches import (
+    Batch,
+    EmptyBatch,
+    ObstructedBatch,
+    PrepareBatchResult,
+    RemovedPayment,
+)
 from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun, play_temporal
-from tests.testkit.reasons import because
-from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, payment
+from tests.testkit.reasons import make_reason
+from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities
+from tests.workflows.fake_payment_activities import build_payment
 from workflows.batches import BatchWorkflow
 
 
@@ -23,7 +31,7 @@ async def test_an_obstacle_is_looked_at_again_after_a_minute_and_said_once(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.payments.left = [
-        PrepareBatchResult(None, obstacle=because("the circuit breaker is open"))
+        PrepareBatchResult(ObstructedBatch(make_reason("the circuit breaker is open")))
     ] * 3
     steps.payments.settled = ["obstructed"]
     life = await environment.client.start_workflow(
@@ -47,19 +55,19 @@ async def test_who_was_left_out_before_is_not_parked_for_it_again(
 ) -> None:
     """A batch tells whom it left out whenever it is prepared; by then that may be long mended."""
     play_temporal(monkeypatch)
-    life = WorkflowRun(payment("left-out"))
-    life.answer(PreparePaymentResult(None, in_batch=True))
+    life = WorkflowRun(build_payment("left-out"))
+    life.answer(InBatch())
     for _ in range(2):
-        life.hear("removed", because("the payee has no trustline"))
+        life.hear("removed_from_batch", make_reason("the payee has no trustline"))
     life.answer(None)
     assert life.asks is not None
     assert (life.asks.step, life.asks.message.reason) == (
         "block_payment",
-        because("the payee has no trustline"),
+        make_reason("the payee has no trustline"),
     )
     life.answer([])
     life.answer(None)  # an hour, or a word
-    life.answer(PreparePaymentResult(None, in_batch=True))
+    life.answer(InBatch())
     life.answer(None)
     assert life.asks.step == "prepare_payment"
 
@@ -69,10 +77,14 @@ async def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.Monkey
     play_temporal(monkeypatch)
     life = BatchWorkflowRun(Batch("limited", 1))
     attempt = Attempt("limited", 1, "G", 7, 100, "hash", "xdr", False)
-    out = [RemovedPayment("gone", because("the payee has no trustline"))]
-    life.answer(PrepareBatchResult(attempt, out, withdrawn=["limited"]))
+    out = [RemovedPayment("gone", make_reason("the payee has no trustline"))]
+    life.answer(PrepareBatchResult(Prepared(attempt), out, withdrawn=["limited"]))
     assert life.asks is not None
-    assert life.asks.message == ("gone", "removed", because("the payee has no trustline"))
+    assert life.asks.message == (
+        "gone",
+        "removed_from_batch",
+        make_reason("the payee has no trustline"),
+    )
     life.answer(None)
     assert life.asks.message == ("limited", "retry")
     life.answer(None)
@@ -86,10 +98,10 @@ async def test_a_life_about_to_end_goes_on_when_its_name_is_given_once_more(
     play_temporal(monkeypatch)
     life = BatchWorkflowRun(Batch("again", 1))
     life.hear("gathered")
-    life.answer(PrepareBatchResult(None))
+    life.answer(PrepareBatchResult(EmptyBatch()))
     assert life.asks is not None
     assert life.asks.step == "prepare_batch"
-    life.answer(PrepareBatchResult(None))
+    life.answer(PrepareBatchResult(EmptyBatch()))
     assert (life.asks, life.receipt) == (None, 0)
 
 

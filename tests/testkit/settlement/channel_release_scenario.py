@@ -34,6 +34,7 @@ from tests.simulation.world import (
     POOL,
     SimulatedWorld,
 )
+from tests.testkit.settlement.preparations import get_attempt
 
 TREASURIES = {BOND.public_key: Treasury.BOND, POOL.public_key: Treasury.POOL}
 CHANNELS = [key.public_key for key in CHANNEL_KEYS]
@@ -42,10 +43,10 @@ FORGOTTEN = "consumed in ledgers that no node remembers"
 
 
 class FakeTemporalClient:
-    """Stands in for Temporal: who is told to go on."""
+    """Stands in for Temporal: which workflows are signalled to go on."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.signalled: list[str] = []
         self.trouble: RPCStatusCode | None = None
 
     def get_workflow_handle(self, name: str) -> "FakeWorkflowHandle":
@@ -53,15 +54,15 @@ class FakeTemporalClient:
 
 
 class FakeWorkflowHandle:
-    def __init__(self, lives: FakeTemporalClient, name: str) -> None:
-        self.lives = lives
+    def __init__(self, temporal: FakeTemporalClient, name: str) -> None:
+        self.temporal = temporal
         self.name = name
 
     async def signal(self, signal: str, **_: Any) -> None:
         assert signal == "retry"
-        if self.lives.trouble is not None:
-            raise RPCError("no", self.lives.trouble, b"")
-        self.lives.told.append(self.name)
+        if self.temporal.trouble is not None:
+            raise RPCError("no", self.temporal.trouble, b"")
+        self.temporal.signalled.append(self.name)
 
 
 class Scene:
@@ -69,7 +70,7 @@ class Scene:
 
     def __init__(self, book: ScratchDatabase) -> None:
         self.book = book
-        self.lives = FakeTemporalClient()
+        self.temporal = FakeTemporalClient()
         self.world = SimulatedWorld(book.database, PaymentActivitiesImpl)
 
     async def begin(self) -> None:
@@ -88,9 +89,7 @@ class Scene:
         return self.world.lives[0].payment
 
     async def prepared(self) -> Attempt:
-        preparation = await self.world.steps.prepare_payment(self.payment)
-        assert preparation.attempt is not None
-        return preparation.attempt
+        return get_attempt(await self.world.steps.prepare_payment(self.payment))
 
     async def quarantine(self, attempt: Attempt, seen: Observation) -> None:
         observed = ObservedAttempt(self.payment, attempt, seen, datetime.now(UTC))
@@ -135,7 +134,7 @@ class Scene:
     async def release(
         self, attempt: Attempt, evidence: str = "", channels: Sequence[str] = CHANNELS
     ) -> None:
-        client = cast(Client, self.lives)
+        client = cast(Client, self.temporal)
         context = ReleaseContext(
             self.book.database, self.world.rail.nodes, PASSPHRASE, client, channels
         )

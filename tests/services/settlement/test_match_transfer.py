@@ -10,18 +10,19 @@ from sqlalchemy import text
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts, manual_matches, payments
+from adapters.postgres.settlement import attempts, channels, manual_matches, payments
 from adapters.stellar.rail import Rail
 from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
 from domain.accounting.reconciliation import Extent
 from domain.errors import ApexError, Conflict, Invalid
 from domain.requests import Request
-from domain.settlement.manual_matches import AdoptTransferInput, AdoptTransferRequest
+from domain.settlement.manual_matches import MatchTransferInput, MatchTransferRequest
 from domain.settlement.payments import Payment, PaymentStatus
-from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, told
-from tests.testkit.reasons import because
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, make_transfer
+from tests.testkit.reasons import make_reason
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_receipt
 
 HASH, OTHER = "bb" * 32, "cc" * 32
 ASKER = Request("ada", "corr-manual_match")
@@ -39,15 +40,17 @@ async def find_out_of_band(book: Database, payment: Payment, hash_: str, less: i
     """Somebody sends what a payment owes, or less than that, and reconciliation reads it."""
     listener = ReconciliationDriver(book)
     place = next(PLACES)
-    listener.teller.transfers = [
-        told(hash_, place, payment.number, payment.amount_stroops - less, payment.to_address)
+    listener.fake_history.transfers = [
+        make_transfer(
+            hash_, place, payment.number, payment.amount_stroops - less, payment.to_address
+        )
     ]
-    listener.teller.extent_told = Extent(1, place + 500)
-    await listener.reads()
+    listener.fake_history.known_extent = Extent(1, place + 500)
+    await listener.read_chain()
 
 
-def adopting(payment: Payment, hash_: str = HASH) -> AdoptTransferInput:
-    return AdoptTransferInput(payment, AdoptTransferRequest(hash_, "ticket 7", ASKER), NOW)
+def adopting(payment: Payment, hash_: str = HASH) -> MatchTransferInput:
+    return MatchTransferInput(payment, MatchTransferRequest(hash_, "ticket 7", ASKER), NOW)
 
 
 async def written(book: Database, payment: Payment) -> dict[str, Any]:
@@ -75,15 +78,15 @@ NOTHING = {"transaction_hash": None, "matched_by": None, "told": [], "posted": 0
 @pytest.mark.parametrize(
     "status", [PaymentStatus.PENDING, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED]
 )
-async def test_it_is_confirmed_and_posted_once_however_often_it_is_asked(
+async def test_a_repeated_manual_match_confirms_and_posts_once(
     book: Database, rail: Rail, status: PaymentStatus
 ) -> None:
-    payment, steps = await payment_owed(book), PaymentActivitiesImpl(book, rail)
+    payment, steps = await owe_payment(book), PaymentActivitiesImpl(book, rail)
     hash_ = f"{payment.number:064x}"
     await find_out_of_band(book, payment, hash_)
     if status is not PaymentStatus.PENDING:
         async with book.transaction() as connection:
-            assert await payments.stop(connection, payment.id, status, because("it waits"))
+            assert await payments.stop(connection, payment.id, status, make_reason("it waits"))
     for _ in range(2):
         await steps.match_transfer(adopting(payment, hash_))
         assert await written(book, payment) == {
@@ -95,12 +98,11 @@ async def test_it_is_confirmed_and_posted_once_however_often_it_is_asked(
             "posted": 1,
         }
     # Which its own workflow finds when it looks again.
-    receipt = (await steps.prepare_payment(payment)).receipt
-    assert receipt is not None
+    receipt = get_receipt(await steps.prepare_payment(payment))
     assert (receipt.transaction_hash, receipt.amount_stroops) == (hash_, payment.amount_stroops)
 
 
-async def refused(book: Database, rail: Rail, wanted: AdoptTransferInput) -> ApexError:
+async def refused(book: Database, rail: Rail, wanted: MatchTransferInput) -> ApexError:
     before = await written(book, wanted.payment)
     with pytest.raises(ApexError) as error:
         await PaymentActivitiesImpl(book, rail).match_transfer(wanted)
@@ -108,10 +110,8 @@ async def refused(book: Database, rail: Rail, wanted: AdoptTransferInput) -> Ape
     return error.value
 
 
-async def test_what_nobody_has_sent_or_is_not_what_is_owed_is_refused(
-    book: Database, rail: Rail
-) -> None:
-    payment = await payment_owed(book)
+async def test_a_missing_or_differing_transfer_is_refused(book: Database, rail: Rail) -> None:
+    payment = await owe_payment(book)
     error = await refused(book, rail, adopting(payment))
     assert "reconciliation has read no transfer" in str(error)
     await find_out_of_band(book, payment, OTHER, less=1)
@@ -120,18 +120,18 @@ async def test_what_nobody_has_sent_or_is_not_what_is_owed_is_refused(
     assert (await written(book, payment)).items() >= NOTHING.items()
 
 
-async def test_what_the_engine_may_pay_itself_is_refused(book: Database, rail: Rail) -> None:
-    payment = await payment_owed(book)
+async def test_a_payment_the_engine_may_pay_itself_is_refused(book: Database, rail: Rail) -> None:
+    payment = await owe_payment(book)
     async with book.transaction() as connection:
-        await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))
+        await channels.save(connection, dict.fromkeys(rail.channels, 7))
         assert await attempts.reserve(connection, payment.id, rail.channels) is not None
     await find_out_of_band(book, payment, HASH)
     error = await refused(book, rail, adopting(payment))
     assert (isinstance(error, Conflict), "bytes of its own" in str(error)) == (True, True)
 
 
-async def test_what_is_paid_is_paid(book: Database, rail: Rail) -> None:
-    payment, steps = await payment_owed(book), PaymentActivitiesImpl(book, rail)
+async def test_a_confirmed_payment_is_not_matched_again(book: Database, rail: Rail) -> None:
+    payment, steps = await owe_payment(book), PaymentActivitiesImpl(book, rail)
     first, second = f"{payment.number:064x}", f"{payment.number:063x}f"
     for hash_ in (first, second):
         await find_out_of_band(book, payment, hash_)
