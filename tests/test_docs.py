@@ -26,6 +26,7 @@ from domain.sla.disputes import DisputeDecision
 from domain.sla.outages import Cancellation, Resolution, check_resolution
 from domain.webhooks import encode_secret, make_headers
 from tests.domain.sla.test_outages import NOW, OUTAGE
+from tests.test_pages import OF_THE_PAST, find_pages
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -113,6 +114,42 @@ def test_every_route_is_explained() -> None:
         for method in operations
     }
     assert _first_cells("docs/api.md") == served
+
+
+def _present() -> list[tuple[str, str]]:
+    """Every page of what is true today, with its text; the Stellar sandbox has routes of its own."""
+    others = OF_THE_PAST | {ROOT / "packages" / "stellar-sandbox" / "README.md"}
+    return [(page.name, page.read_text()) for page in find_pages() if page not in others]
+
+
+def test_every_route_that_a_page_names_is_served() -> None:
+    served = {
+        (method.upper(), re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))))
+        for path, operations in create_app().openapi()["paths"].items()
+        for method in operations
+    }
+    unknown = [
+        (name, method, path)
+        for name, text in _present()
+        for method, path in re.findall(
+            r"\b(GET|POST|PUT|PATCH|DELETE) [\"`]?(?:\$API)?(/[\w/{}$.-]*[\w}])", text
+        )
+        if path not in ("/faults", "/calls")  # the Stellar sandbox's
+        and not any(
+            method == known and template.fullmatch("/api/v1" + path.removeprefix("/api/v1"))
+            for known, template in served
+        )
+    ]
+    assert unknown == []
+
+
+def test_every_command_and_setting_that_a_page_names_exists() -> None:
+    kinds = "STELLAR|SETTLEMENT|CIRCUIT_BREAKER|RECONCILIATION|INTEGRITY_CHECK|SLA|API|TEMPORAL|LOG"
+    for name, text in _present():
+        commands = set(re.findall(r"(?<![\w/.-])apexchainx ([a-z]+)", text))
+        assert commands <= set(find_commands()), name
+        settings = set(re.findall(rf"\b(?:{kinds})_[A-Z_]*[A-Z]\b(?!\*|\.md)", text))
+        assert settings <= NAMES | OTHERS, name
 
 
 def test_every_decision_is_listed() -> None:

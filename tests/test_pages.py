@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
 
-def _pages() -> list[Path]:
+def find_pages() -> list[Path]:
     """What a person may read: all documents, and those of the packages."""
     packages = (ROOT / "packages").glob("*/README.md")
     return [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "findings" / "README.md", *packages]
@@ -31,7 +31,7 @@ def _anchors(page: Path) -> set[str]:
 def test_no_link_leads_nowhere() -> None:
     broken = [
         (str(page.relative_to(ROOT)), target.name, anchor)
-        for page in _pages()
+        for page in find_pages()
         for target, anchor in _links(page)
         if not target.exists() or (anchor and anchor not in _anchors(target))
     ]
@@ -48,7 +48,7 @@ def test_every_page_can_be_reached(start: str) -> None:
         if page not in reached:
             reached.add(page)
             waiting += [target for target, _ in _links(page) if target.suffix == ".md"]
-    assert [page for page in _pages() if page not in reached] == []
+    assert [page for page in find_pages() if page not in reached] == []
 
 
 # Words that the project once used for what the field has a word for; the decisions' index translates them.
@@ -82,7 +82,7 @@ GLOSSARY = DOCS / "glossary.md"
 
 
 @pytest.mark.parametrize(
-    "page", sorted(set(_pages()) - OF_THE_PAST - {GLOSSARY}), ids=lambda page: page.name
+    "page", sorted(set(find_pages()) - OF_THE_PAST - {GLOSSARY}), ids=lambda page: page.name
 )
 def test_no_page_speaks_the_old_dialect(page: Path) -> None:
     pattern = re.compile(rf"\b(?:{'|'.join(DIALECT)})\b", re.IGNORECASE)
@@ -95,7 +95,7 @@ def test_every_file_that_a_page_names_exists() -> None:
     named = r"`((?:\w[\w.-]*/)+[\w-]+\.(?:py|sql|sh|json|yml|md))`"
     missing = [
         (page.name, path)
-        for page in _pages()
+        for page in find_pages()
         for path in re.findall(named, page.read_text())
         if "NAME" not in path
         and not any((folder / path).exists() for folder in (ROOT, page.parent, DOCS))
