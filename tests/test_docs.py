@@ -18,6 +18,7 @@ from adapters.settings import AnalyticsSettings, ApiSettings, SettlementSettings
 from api.app import create_app
 from api.problems import STATUSES
 from cli.main import find_commands
+from devstack.replay.outage_records import sift
 from domain import errors
 from domain.events import EventType
 from domain.reasons import ReasonCode
@@ -230,6 +231,13 @@ def test_the_signals_an_operator_copies_are_understood() -> None:
     decision = value_to_type(DisputeDecision, rule)
     assert (decision.upheld, decision.mttr_minutes) == (True, 8)
     assert value_to_type(Cancellation, cancel).reason == "planned work"
+
+
+def test_the_record_a_person_copies_can_be_replayed() -> None:
+    (block,) = re.findall(r"```json\n(.+?)```", _read("docs/how-to/replay-outages.md"), re.DOTALL)
+    possible, refused = sift(json.loads(block), None, NOW.replace(year=2027))
+    assert refused == []
+    assert [each.outage.site_name for each in possible.values()] == ["Tower 7"]
 
 
 def test_the_verifier_a_subscriber_copies_works(tmp_path: Path) -> None:
