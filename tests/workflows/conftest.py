@@ -14,11 +14,13 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from devstack.environment.temporal import SEARCH_ATTRIBUTES, binary
 from domain.requests import Request
+from domain.settlement.manual_matches import AdoptTransferRequest
 from domain.settlement.payments import CloseOutageInput, OwePaymentInput, Payment
 from domain.sla.disputes import (
     DecideDisputeInput,
@@ -56,7 +58,7 @@ from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
 from workflows.integrity_checks import IntegrityCheckActivities
 from workflows.outages import OutageActivities, OutageWorkflow
-from workflows.payments import PaymentActivities
+from workflows.payments import PaymentActivities, PaymentWorkflow
 from workflows.reconciliation import ReconciliationActivities
 from workflows.wallets import WalletActivities
 from workflows.webhooks import WebhookActivities
@@ -253,6 +255,22 @@ async def reaches(
 ) -> None:
     """Wait until an outage stands at a status."""
     await until(lambda: handle.query(OutageWorkflow.state), lambda found: found == status)
+
+
+async def adopt_transfer(handle: WorkflowHandle[Any, Any], asked: AdoptTransferRequest) -> None:
+    """
+    Send the update adopt; send it again, as callers of the API do, where the server says not ready.
+
+    It says so when the workflow would end by the update and another event arrives meanwhile.
+    """
+    while True:
+        try:
+            return await handle.execute_update(
+                PaymentWorkflow.adopt, asked, id=asked.transaction_hash
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
 
 
 async def until(look: Callable[[], Awaitable[Any]], wanted: Callable[[Any], bool]) -> None:

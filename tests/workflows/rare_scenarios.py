@@ -18,7 +18,7 @@ from domain.settlement.batches import (
 from domain.settlement.envelopes import SendAnswer, SendStatus
 from domain.settlement.manual_matches import AdoptTransferRequest
 from tests.testkit.reasons import answered, because
-from tests.workflows.conftest import down
+from tests.workflows.conftest import adopt_transfer, down
 from tests.workflows.fake_payment_activities import DETECTED
 from tests.workflows.time_skipping_server import Kept, Stage, keeps
 from workflows.batches import BatchingWorkflow, BatchWorkflow
@@ -66,7 +66,7 @@ async def adopted(stage: Stage) -> Kept:
     with stage.environment.with_time_skipping_disabled():
         life = await stage.pay("adopted")
     async with stage.waiting(life, "held: above the cap"):
-        await life.execute_update(PaymentWorkflow.adopt, find_out_of_band)
+        await adopt_transfer(life, find_out_of_band)
     await life.result()
     return {"payment-adopted": life}
 

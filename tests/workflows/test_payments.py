@@ -22,7 +22,7 @@ from domain.settlement.attempts import (
 from domain.settlement.manual_matches import AdoptTransferRequest
 from domain.settlement.payments import Receipt
 from tests.testkit.reasons import because
-from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, down, until
+from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, adopt_transfer, down, until
 from tests.workflows.fake_payment_activities import DETECTED, build_payment
 from workflows.payments import PaymentWorkflow
 
@@ -246,7 +246,7 @@ async def test_whatever_it_waits_for_it_takes_a_transfer_by_hand_for_itself(
             return steps.payments.asked.count("prepare_payment")
 
         await until(asked, lambda times: times == 1)
-        await life.execute_update(PaymentWorkflow.adopt, BY_HAND)
+        await adopt_transfer(life, BY_HAND)
         receipt = await life.result()
     assert receipt.transaction_hash == BY_HAND.transaction_hash
     assert steps.payments.sent == []
