@@ -1,4 +1,4 @@
-"""What may happen to payments and batches but seldom does; each scene answers the lives to keep."""
+"""What may happen to payments and batches but seldom does; each scene returns the workflows to keep."""
 
 from datetime import timedelta
 
@@ -29,259 +29,272 @@ FOREIGN, OPEN = Observation(AttemptOutcome.FOREIGN), Observation(AttemptOutcome.
 OUTBID = answered("ERROR txINSUFFICIENT_FEE")
 
 
-@keeps("payment-bumped")
-async def bumped(stage: Stage) -> Kept:
-    """The fee is too low twice: said by an answer, and by the ledgers that pass."""
-    steps = stage.steps.payments
-    steps.answers = [OUTBID, answered("PENDING"), OUTBID]
-    steps.bids, steps.observations = ["bid-1", "bid-2"], [OPEN] * 2
-    life = await stage.pay("bumped")
-    await life.result()
-    return {"payment-bumped": life}
+@keeps("payment-fee-raised")
+async def raise_fee(stage: Stage) -> Kept:
+    """The fee is too low twice: a node says so, and ledgers close without it."""
+    fakes = stage.activities.payments
+    fakes.answers = [OUTBID, answered("PENDING"), OUTBID]
+    fakes.bids, fakes.observations = ["bid-1", "bid-2"], [OPEN] * 2
+    handle = await stage.pay("bumped")
+    await handle.result()
+    return {"payment-fee-raised": handle}
 
 
-@keeps("payment-held")
-async def held(stage: Stage) -> Kept:
-    """Over a limit for a while, then waiting for two people."""
-    steps = stage.steps.payments
-    steps.holds = [PreparePaymentResult(None, because("the day is used up"), again_at=DETECTED)] * 2
-    steps.holds.append(
+@keeps("payment-on-hold")
+async def hold_payment(stage: Stage) -> Kept:
+    """Above the limit of the day for a while, then waiting for two approvals."""
+    fakes = stage.activities.payments
+    fakes.holds = [PreparePaymentResult(None, because("the day is used up"), again_at=DETECTED)] * 2
+    fakes.holds.append(
         PreparePaymentResult(None, because("waits for approval by 2 people"), again_at=FAR)
     )
     with stage.environment.with_time_skipping_disabled():
-        life = await stage.pay("on_hold")
-    async with stage.waiting(life, "held: waits for approval"):
-        await life.signal(PaymentWorkflow.retry)
-    await life.result()
-    return {"payment-held": life}
+        handle = await stage.pay("on_hold")
+    async with stage.waiting(handle, ": waits for approval"):
+        await handle.signal(PaymentWorkflow.retry)
+    await handle.result()
+    return {"payment-on-hold": handle}
 
 
-@keeps("payment-adopted")
-async def adopted(stage: Stage) -> Kept:
-    """Held, it was paid out of band, and a person says so."""
-    stage.steps.payments.holds = [
+@keeps("payment-matched-manually")
+async def match_manually(stage: Stage) -> Kept:
+    """On hold, it was paid out of band, and a person says so."""
+    stage.activities.payments.holds = [
         PreparePaymentResult(None, because("above the cap"), again_at=FAR)
     ]
-    find_out_of_band = AdoptTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
+    transfer = AdoptTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
     with stage.environment.with_time_skipping_disabled():
-        life = await stage.pay("adopted")
-    async with stage.waiting(life, "held: above the cap"):
-        await adopt_transfer(life, find_out_of_band)
-    await life.result()
-    return {"payment-adopted": life}
+        handle = await stage.pay("adopted")
+    async with stage.waiting(handle, ": above the cap"):
+        await adopt_transfer(handle, transfer)
+    await handle.result()
+    return {"payment-matched-manually": handle}
 
 
-@keeps("payment-stopped")
-async def stopped(stage: Stage) -> Kept:
+@keeps("payment-circuit-breaker-open")
+async def open_circuit_breaker(stage: Stage) -> Kept:
     """The circuit breaker is open before anything is signed, and again before it is sent."""
-    steps = stage.steps.payments
-    steps.holds = [PreparePaymentResult(None, because("the circuit breaker is open"), again_at=FAR)]
+    fakes = stage.activities.payments
+    fakes.holds = [PreparePaymentResult(None, because("the circuit breaker is open"), again_at=FAR)]
     unsent = SendAnswer(SendStatus.NOT_SENT, "not sent, the circuit breaker is open")
-    steps.answers, steps.observations = [unsent] * 2, [OPEN] * 2
+    fakes.answers, fakes.observations = [unsent] * 2, [OPEN] * 2
     with stage.environment.with_time_skipping_disabled():
-        life = await stage.pay("stopped")
-    async with stage.waiting(life, "held: the circuit breaker is open"):
-        await life.signal(PaymentWorkflow.retry)
-    await life.result()
-    return {"payment-stopped": life}
+        handle = await stage.pay("stopped")
+    async with stage.waiting(handle, ": the circuit breaker is open"):
+        await handle.signal(PaymentWorkflow.retry)
+    await handle.result()
+    return {"payment-circuit-breaker-open": handle}
 
 
-@keeps("payment-queued")
-async def queued(stage: Stage) -> Kept:
-    """In line for a channel: it asks again by itself, and then because it was told to."""
-    steps = stage.steps.payments
+@keeps("payment-waits-for-channel")
+async def wait_for_channel(stage: Stage) -> Kept:
+    """No channel is free: it asks again by itself, twice."""
+    fakes = stage.activities.payments
     soon = (DETECTED.replace(year=year) for year in (2226, 2326))
-    steps.holds = [PreparePaymentResult(None, again_at=at, queued=True) for at in soon]
-    life = await stage.pay("queued")
-    await life.result()
-    return {"payment-queued": life}
+    fakes.holds = [PreparePaymentResult(None, again_at=at, queued=True) for at in soon]
+    handle = await stage.pay("queued")
+    await handle.result()
+    return {"payment-waits-for-channel": handle}
 
 
-@keeps("payment-parked")
-async def parked(stage: Stage) -> Kept:
-    """Tried again once told, once after an hour, once after the chain has refused it for good."""
-    steps = stage.steps.payments
-    steps.obstacles = ["the payee has no trustline"] * 2
-    steps.observations = [
+@keeps("payment-blocked")
+async def block_payment(stage: Stage) -> Kept:
+    """Blocked three times: tried again by a signal, after an hour, and after the chain refused it for good."""
+    fakes = stage.activities.payments
+    fakes.obstacles = ["the payee has no trustline"] * 2
+    fakes.observations = [
         Observation(AttemptOutcome.EXPIRED),
         Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED"),
         Observation(AttemptOutcome.FAILED_BLOCKED, reason="the issuer has frozen it"),
     ]
     with stage.environment.with_time_skipping_disabled():
-        life = await stage.pay("blocked")
-    async with stage.waiting(life, "blocked: "):
-        await life.signal(PaymentWorkflow.retry)
+        handle = await stage.pay("blocked")
+    async with stage.waiting(handle, "blocked: "):
+        await handle.signal(PaymentWorkflow.retry)
     for times in (2, 3):
-        await stage.noted(life, "blocked: ", times)
-        await stage.environment.fast_forward(life, timedelta(hours=1))
-    await life.result()
-    return {"payment-parked": life}
+        await stage.noted(handle, "blocked: ", times)
+        await stage.environment.fast_forward(handle, timedelta(hours=1))
+    await handle.result()
+    return {"payment-blocked": handle}
 
 
 @keeps("payment-quarantined")
-async def quarantined(stage: Stage) -> Kept:
-    """Unknown bytes, a person's word, the same again; then ours are found after all."""
-    steps = stage.steps.payments
-    steps.observations = [FOREIGN]
+async def quarantine_payment(stage: Stage) -> Kept:
+    """Unknown bytes, a person's signal, the same again; then its own bytes are found after all."""
+    fakes = stage.activities.payments
+    fakes.observations = [FOREIGN]
     with stage.environment.with_time_skipping_disabled():
-        life = await stage.pay("quarantined")
-    async with stage.waiting(life, "quarantined: "):
-        steps.observations = [FOREIGN]
-        await life.signal(PaymentWorkflow.retry)
-        await stage.noted(life, "quarantined: ", 2)
-        await life.signal(PaymentWorkflow.retry)
-    await life.result()
-    return {"payment-quarantined": life}
+        handle = await stage.pay("quarantined")
+    async with stage.waiting(handle, "quarantined: "):
+        fakes.observations = [FOREIGN]
+        await handle.signal(PaymentWorkflow.retry)
+        await stage.noted(handle, "quarantined: ", 2)
+        await handle.signal(PaymentWorkflow.retry)
+    await handle.result()
+    return {"payment-quarantined": handle}
 
 
-@keeps("payment-voided")
-async def voided(stage: Stage) -> Kept:
-    """Bytes died that no payment can follow: a no-op transaction uses up their sequence, and the payee must act."""
-    steps, said = stage.steps.payments, "the payee has no trustline"
-    void = Attempt("voided", 1, "GCHANNEL", 7, 200, "hash-void", "xdr", False, noop_reason=said)
-    steps.holds = [
-        PreparePaymentResult(void),
+@keeps("payment-no-op-transaction")
+async def use_no_op_transaction(stage: Stage) -> Kept:
+    """Bytes expired that no payment can follow: a no-op transaction uses up their sequence, and the payee must act."""
+    fakes, said = stage.activities.payments, "the payee has no trustline"
+    noop = Attempt("voided", 1, "GCHANNEL", 7, 200, "hash-noop", "xdr", False, noop_reason=said)
+    fakes.holds = [
+        PreparePaymentResult(noop),
         PreparePaymentResult(None, because(said), dead_after=200),
     ]
-    steps.observations = [Observation(AttemptOutcome.FAILED_BLOCKED, reason=said)]
-    life = await stage.pay("voided")
-    await life.result()
-    return {"payment-voided": life}
+    fakes.observations = [Observation(AttemptOutcome.FAILED_BLOCKED, reason=said)]
+    handle = await stage.pay("voided")
+    await handle.result()
+    return {"payment-no-op-transaction": handle}
 
 
-@keeps("payment-outlasted")
-async def outlasted(stage: Stage) -> Kept:
-    """Every node is down for an hour, and then the chain refuses for a while what it is sent."""
-    steps = stage.steps.payments
-    steps.troubles["prepare_payment"] = down
-    steps.observations = [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")] * 3
+@keeps("payment-nodes-down")
+async def survive_nodes_down(stage: Stage) -> Kept:
+    """Every node is down for an hour, and then the transactions fail for a while."""
+    fakes = stage.activities.payments
+    fakes.troubles["prepare_payment"] = down
+    fakes.observations = [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")] * 3
     with stage.environment.with_time_skipping_disabled():
-        life = await stage.pay("outlasted")
-        await stage.noted(life, "cannot prepare payment: ")
-        await stage.environment.fast_forward(life, timedelta(hours=1))
-        steps.troubles.clear()
-    await stage.environment.fast_forward(life, None)
-    await life.result()
-    return {"payment-outlasted": life}
+        handle = await stage.pay("outlasted")
+        await stage.noted(handle, "cannot prepare payment: ")
+        await stage.environment.fast_forward(handle, timedelta(hours=1))
+        fakes.troubles.clear()
+    await stage.environment.fast_forward(handle, None)
+    await handle.result()
+    return {"payment-nodes-down": handle}
 
 
-@keeps("payment-looked-at")
-async def looked_at_again(stage: Stage) -> Kept:
-    """Unknown bytes, and nobody comes: it looks by itself, until ours are found."""
-    stage.steps.payments.observations = [FOREIGN] * 3
-    life = await stage.pay("looked-at")
-    await life.result()
-    return {"payment-looked-at": life}
+@keeps("payment-quarantine-rechecked")
+async def recheck_quarantine(stage: Stage) -> Kept:
+    """Unknown bytes, and nobody signals: it looks again by itself, until its own bytes are found."""
+    stage.activities.payments.observations = [FOREIGN] * 3
+    handle = await stage.pay("looked-at")
+    await handle.result()
+    return {"payment-quarantine-rechecked": handle}
 
 
-@keeps("payment-started-over")
-async def started_over(stage: Stage) -> Kept:
-    """So long in the way that its history has exponential_backoff: the rest of it is another run."""
-    stage.steps.payments.obstacles = ["the payee has no trustline"] * 60
-    life = await stage.pay("long")
-    first = (await life.describe()).run_id
-    await life.result()
-    assert (await life.describe()).run_id != first
-    return {"payment-started-over": stage.client.get_workflow_handle(life.id, run_id=first)}
+@keeps("payment-continued-as-new")
+async def continue_as_new(stage: Stage) -> Kept:
+    """Blocked for so long that its history has grown long: it continues as new."""
+    stage.activities.payments.obstacles = ["the payee has no trustline"] * 60
+    handle = await stage.pay("long")
+    first = (await handle.describe()).run_id
+    await handle.result()
+    assert (await handle.describe()).run_id != first
+    return {"payment-continued-as-new": stage.client.get_workflow_handle(handle.id, run_id=first)}
 
 
-@keeps("payment-gathered")
-async def gathered(stage: Stage) -> Kept:
-    """Waits for a batch: it is left out of one, looked for after a while, and woken by another."""
-    stage.steps.payments.in_batch = 3
+@keeps("payment-in-batch")
+async def wait_in_batch(stage: Stage) -> Kept:
+    """Waits for a batch: it is removed from one, checks by itself after a while, and is signalled by another."""
+    stage.activities.payments.in_batch = 3
     with stage.environment.with_time_skipping_disabled():
-        life = await stage.pay("gathered")
-    async with stage.waiting(life, "ready; waits"):
-        for _ in range(2):  # told more than once, the second word goes stale
-            await life.signal(
+        handle = await stage.pay("gathered")
+    async with stage.waiting(handle, "ready; waits"):
+        for _ in range(2):  # signalled more than once, the second one is stale
+            await handle.signal(
                 PaymentWorkflow.removed_from_batch, because("the payee has no trustline")
             )
-        await stage.noted(life, "blocked: ")
-        await life.signal(PaymentWorkflow.retry)
-    await stage.noted(life, "ready; waits", 2)
-    await stage.environment.fast_forward(life, timedelta(minutes=10))
-    await stage.noted(life, "ready; waits", 3)
-    await life.signal(PaymentWorkflow.retry)
-    await life.result()
-    return {"payment-gathered": life}
+        await stage.noted(handle, "blocked: ")
+        await handle.signal(PaymentWorkflow.retry)
+    await stage.noted(handle, "ready; waits", 2)
+    await stage.environment.fast_forward(handle, timedelta(minutes=10))
+    await stage.noted(handle, "ready; waits", 3)
+    await handle.signal(PaymentWorkflow.retry)
+    await handle.result()
+    return {"payment-in-batch": handle}
 
 
-@keeps("batch-removed")
-async def batched(stage: Stage) -> Kept:
-    """One payment is left out at first and one by the chain; the rest is tried again and settled."""
-    steps = stage.steps.payments
+@keeps("batch-member-removed")
+async def remove_member(stage: Stage) -> Kept:
+    """One member is removed before signing and one by the chain; the rest is tried again and settled."""
+    fakes = stage.activities.payments
     first = Attempt("pay-a", 1, "GCHANNEL", 7, 100, "hash-0", "xdr", False)
-    steps.left = [
+    fakes.left = [
         PrepareBatchResult(
             first, [RemovedPayment("pay-b", because("no trustline"))], ["dlv-batched-1"]
         )
     ]
-    steps.observations = [OPEN, Observation(AttemptOutcome.EXPIRED)]
-    steps.observations += [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")]
+    fakes.observations = [OPEN, Observation(AttemptOutcome.EXPIRED)]
+    fakes.observations += [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")]
     again = Batch("pay-a", 2, resubmitted=True)
-    steps.removals = [
+    fakes.removals = [
         FailBatchResult([RemovedPayment("pay-c", because("no account"))], again, ["dlv-batched-2"])
     ]
-    steps.settled = ["pay-a", "pay-d"]
-    steps.in_batch, names = 2, ("pay-a", "pay-b", "pay-c")
+    fakes.settled = ["pay-a", "pay-d"]
+    fakes.in_batch, names = 2, ("pay-a", "pay-b", "pay-c")
     with stage.environment.with_time_skipping_disabled():
-        for name in names[:2]:  # the others have no life of their own
+        for name in names[:2]:  # the others have no workflow of their own
             await stage.pay(name)
-        life = await stage.begin(BatchWorkflow.run, Batch("pay-a", 1), "batch/pay-a/1")
-        await life.result()
-    return {"batch-removed": life}
+        handle = await stage.begin(BatchWorkflow.run, Batch("pay-a", 1), "batch/pay-a/1")
+        await handle.result()
+    return {"batch-member-removed": handle}
 
 
-@keeps("batch-quarantined", "batch-emptied", "batch-undone")
-async def batches_in_trouble(stage: Stage) -> Kept:
-    """Unknown bytes and a person's word; a bid too low; nobody left to settle for."""
-    steps = stage.steps.payments
-    steps.observations = [FOREIGN]
+@keeps("batch-quarantined", "batch-all-members-removed", "batch-failed-on-chain")
+async def fail_batches(stage: Stage) -> Kept:
+    """Unknown bytes and a person's signal; a bid too low; no member left to settle."""
+    fakes = stage.activities.payments
+    fakes.observations = [FOREIGN]
     with stage.environment.with_time_skipping_disabled():
-        life = await stage.begin(BatchWorkflow.run, Batch("pay-q", 1), "batch/pay-q/1")
-    async with stage.waiting(life, "quarantined: "):
-        steps.answers, steps.bids = [OUTBID], ["bid-q"]
-        await life.signal(BatchWorkflow.retry)
-        await life.result()
-    steps.left = [PrepareBatchResult(None, [RemovedPayment("pay-z", because("frozen"))])]
+        handle = await stage.begin(BatchWorkflow.run, Batch("pay-q", 1), "batch/pay-q/1")
+    async with stage.waiting(handle, "quarantined: "):
+        fakes.answers, fakes.bids = [OUTBID], ["bid-q"]
+        await handle.signal(BatchWorkflow.retry)
+        await handle.result()
+    fakes.left = [PrepareBatchResult(None, [RemovedPayment("pay-z", because("frozen"))])]
     emptied = await stage.begin(BatchWorkflow.run, Batch("pay-z", 1), "batch/pay-z/1")
     await emptied.result()
-    steps.observations = [Observation(AttemptOutcome.FAILED_BLOCKED, reason="txFAILED")]
-    steps.removals = [FailBatchResult([RemovedPayment("pay-y", because("frozen"))], None, [])]
+    fakes.observations = [Observation(AttemptOutcome.FAILED_BLOCKED, reason="txFAILED")]
+    fakes.removals = [FailBatchResult([RemovedPayment("pay-y", because("frozen"))], None, [])]
     undone = await stage.begin(BatchWorkflow.run, Batch("pay-y", 1), "batch/pay-y/1")
     await undone.result()
-    return {"batch-quarantined": life, "batch-emptied": emptied, "batch-undone": undone}
+    return {
+        "batch-quarantined": handle,
+        "batch-all-members-removed": emptied,
+        "batch-failed-on-chain": undone,
+    }
 
 
-@keeps("batch-gathered-anew")
-async def reformed(stage: Stage) -> Kept:
-    """An obstacle, and others are gathered under the name meanwhile."""
-    stage.steps.payments.left = [
+@keeps("batch-reformed")
+async def reform_batch(stage: Stage) -> Kept:
+    """Nothing can be signed, and a batch of the same name is formed meanwhile."""
+    stage.activities.payments.left = [
         PrepareBatchResult(None, obstacle=because("the treasury is short"))
     ]
     with stage.environment.with_time_skipping_disabled():
-        life = await stage.begin(BatchWorkflow.run, Batch("pay-n", 1), "batch/pay-n/1")
-    async with stage.waiting(life, "nothing can be signed: "):
-        await life.signal(BatchWorkflow.batch_reformed)
-        await life.signal(BatchWorkflow.retry)
-    await life.result()
-    return {"batch-gathered-anew": life}
+        handle = await stage.begin(BatchWorkflow.run, Batch("pay-n", 1), "batch/pay-n/1")
+    async with stage.waiting(handle, "nothing can be signed: "):
+        await handle.signal(BatchWorkflow.batch_reformed)
+        await handle.signal(BatchWorkflow.retry)
+    await handle.result()
+    return {"batch-reformed": handle}
 
 
-@keeps("gathering-ended")
-async def gathering(stage: Stage) -> Kept:
-    """Two batches at once, one that has a life already, and then nobody batches_payments any more."""
+@keeps("batching-ended")
+async def form_batches(stage: Stage) -> Kept:
+    """Two batches at once, one whose workflow runs already, and then nothing is left to batch."""
     one, two, three = (Batch(f"pay-{n}", 1) for n in (1, 2, 3))
-    stage.steps.payments.formed_batches = [[one, two], [], [two, three], None]
-    life = await stage.begin(BatchingWorkflow.run, None, "batching")
-    await life.result()
-    return {"gathering-ended": life}
+    stage.activities.payments.formed_batches = [[one, two], [], [two, three], None]
+    handle = await stage.begin(BatchingWorkflow.run, None, "batching")
+    await handle.result()
+    return {"batching-ended": handle}
 
 
 SCENES = [
-    *(bumped, held, adopted, stopped, queued, parked, quarantined, gathered),
-    *(voided, outlasted, looked_at_again),
-    *(batched, batches_in_trouble, reformed, gathering),
+    *(
+        raise_fee,
+        hold_payment,
+        match_manually,
+        open_circuit_breaker,
+        wait_for_channel,
+        block_payment,
+        quarantine_payment,
+        wait_in_batch,
+    ),
+    *(use_no_op_transaction, survive_nodes_down, recheck_quarantine),
+    *(remove_member, fail_batches, reform_batch, form_batches),
 ]
-# On a server that has lives start over when their histories are still short.
-LONG_SCENES = [started_over]
+# On a server that suggests continue-as-new while histories are still short.
+LONG_SCENES = [continue_as_new]

@@ -22,7 +22,7 @@ from tests.workflows.conftest import (
     until,
 )
 from tests.workflows.test_outages import declared
-from tests.workflows.time_skipping_server import Handle, Stage, told
+from tests.workflows.time_skipping_server import Handle, Stage, read_timeline
 from workflows.batches import BatchWorkflow
 from workflows.outages import OutageWorkflow
 
@@ -70,12 +70,15 @@ async def outlasts(stage: Stage, life: Handle, why: str) -> None:
     before = await events(life)
     await later(stage, life, timedelta(hours=4))
     assert await events(life) - before < EVENTS_A_DAY_MAX * 4 / 24
-    await until(lambda: said(life), lambda told: told == f"{why}; trying again in 10 minutes")
+    await until(
+        lambda: said(life),
+        lambda details: details == f"{why}; trying again in 10 minutes",
+    )
 
 
 @pytest.mark.parametrize("step", ["prepare_payment", "raise_fee"])
 async def test_a_payment_outlasts_a_network_that_is_down_for_days(stage: Stage, step: str) -> None:
-    steps = stage.steps.payments
+    steps = stage.activities.payments
     steps.troubles[step] = down
     steps.observations = [Observation(AttemptOutcome.OPEN)] * 2
     with stage.environment.with_time_skipping_disabled():
@@ -85,18 +88,20 @@ async def test_a_payment_outlasts_a_network_that_is_down_for_days(stage: Stage, 
     await later(stage, life)
     receipt = await life.result()
     assert [receipt.transaction_hash] == list(dict.fromkeys(steps.sent))
-    assert f"can {step.replace('_', ' ')} again" in await told(life)
+    assert f"can {step.replace('_', ' ')} again" in await read_timeline(life)
 
 
 async def test_whoever_asked_is_answered_when_the_book_is_back(stage: Stage) -> None:
     """However long it takes: nothing is refused because a part is down."""
-    book, environment = stage.steps.outages, stage.environment
+    book, environment = stage.activities.outages, stage.environment
     book.troubles["amend_outage"] = down
     with environment.with_time_skipping_disabled():
         life = await declared(stage.client, "kept-waiting")
         amendment = Amendment(ASKER, {"site_name": "Mast 8"})
         asked = asyncio.create_task(life.execute_update(OutageWorkflow.amend, amendment))
-        await until(lambda: said(life), lambda told: "cannot amend outage: every" in told)
+        await until(
+            lambda: said(life), lambda details: "cannot amend outage: every" in details
+        )
         await later(stage, life, timedelta(hours=1))
         assert not asked.done()
         del book.troubles["amend_outage"]
@@ -106,7 +111,7 @@ async def test_whoever_asked_is_answered_when_the_book_is_back(stage: Stage) -> 
 
 
 async def test_what_is_refused_for_months_is_asked_ever_more_seldom(stage: Stage) -> None:
-    steps = stage.steps.payments
+    steps = stage.activities.payments
     steps.troubles["confirm_payment"] = lambda: Conflict("it was booked as another")
     with stage.environment.with_time_skipping_disabled():
         life = await stage.pay("refused")
@@ -116,7 +121,7 @@ async def test_what_is_refused_for_months_is_asked_ever_more_seldom(stage: Stage
         steps.troubles.clear()
     await later(stage, life)
     await life.result()
-    assert (await told(life)).count("cannot go on: it was booked as another") == 1
+    assert (await read_timeline(life)).count("cannot go on: it was booked as another") == 1
 
 
 @pytest.mark.parametrize("step", ["prepare_payment", "prepare_batch"])
@@ -125,7 +130,7 @@ async def test_a_life_that_has_waited_for_long_starts_over_and_pays_once(step: s
         short = "limit.historyCount.suggestContinueAsNew=100"
         environment = await stack.enter_async_context(await time_skipping(short, skips=10_000))
         stage = await staged(stack, environment)
-        steps = stage.steps.payments
+        steps = stage.activities.payments
         steps.troubles[step] = down
         steps.settled = ["long"]
         with environment.with_time_skipping_disabled():
@@ -149,7 +154,7 @@ async def test_a_batch_that_may_have_been_followed_does_not_start_over() -> None
         short = "limit.historyCount.suggestContinueAsNew=100"
         environment = await stack.enter_async_context(await time_skipping(short, skips=10_000))
         stage = await staged(stack, environment)
-        steps = stage.steps.payments
+        steps = stage.activities.payments
         steps.observations = [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")]
         steps.troubles["fail_batch"] = down
         steps.removals = [FailBatchResult([], Batch("followed", 2, resubmitted=True), [])]
