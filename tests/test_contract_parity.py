@@ -15,21 +15,21 @@ from hypothesis import strategies as st
 from stellar_sdk import scval, xdr
 
 from domain.errors import Invalid
-from domain.sla.attestations import ContractResult, differences, symbol
+from domain.sla.attestations import ContractResult, find_differences, make_symbol
 from domain.sla.policies import (
     BEGINNING_OF_TIME,
     Policy,
     TermsRefused,
     check_terms,
-    terms_hash,
+    hash_terms,
 )
-from domain.sla.verdicts import CONTRACT_WORDS, MTTR_MINUTES_MAX, Severity, Terms, judge
+from domain.sla.verdicts import CONTRACT_SYMBOLS, MTTR_MINUTES_MAX, Severity, Terms, judge
 from stellar_sandbox.calculator import contract_state
 from stellar_sandbox.calculator.sla_config import DEFAULTS
 from stellar_sandbox.calculator.sla_config import SLAConfig as Chained
 from stellar_sandbox.testing.contract_client import PEOPLE, ContractCallFailed, LocalClient
 from tests.testkit import sla_vectors
-from tests.testkit.contract_client import argument
+from tests.testkit.contract_client import parse_argument
 
 ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
 # Values that vectors write as lists, in the order of the contract's own declarations.
@@ -74,9 +74,9 @@ def locally(terms: Terms, mttr: int) -> dict[str, Any]:
     except Invalid as error:
         return {"error": getattr(error, "contract_code", None)}
     return {
-        "status": CONTRACT_WORDS[verdict.status],
-        "payment_type": CONTRACT_WORDS[verdict.payment_type],
-        "rating": CONTRACT_WORDS[verdict.rating],
+        "status": CONTRACT_SYMBOLS[verdict.status],
+        "payment_type": CONTRACT_SYMBOLS[verdict.payment_type],
+        "rating": CONTRACT_SYMBOLS[verdict.rating],
         "amount": str(verdict.amount),
         "threshold_minutes": str(verdict.threshold_minutes),
     }
@@ -93,11 +93,11 @@ async def on_chain(counter: LocalClient, severity: str, mttr: int) -> dict[str, 
 
 
 async def test_every_published_calculation_is_the_same_here_and_there(counter: LocalClient) -> None:
-    published = sla_vectors.vectors("compute")
+    published = sla_vectors.list_vectors("compute")
     assert len(published) >= 278
     standard = {name: Terms(*terms) for name, terms in DEFAULTS.items()}
     for vector in published:
-        severity, terms = vector["severity"], sla_vectors.terms(vector["config"])
+        severity, terms = vector["severity"], sla_vectors.parse_terms(vector["config"])
         custom = {} if severity in standard else {severity: terms}
         config = standard if custom else standard | {severity: terms}
         counter.deploy(kept(config, custom))
@@ -108,23 +108,23 @@ async def test_every_published_calculation_is_the_same_here_and_there(counter: L
 
 
 async def test_every_published_hash_is_the_same_here_and_there(counter: LocalClient) -> None:
-    published = sla_vectors.vectors("config_hash")
+    published = sla_vectors.list_vectors("config_hash")
     assert len(published) >= 22
     for vector in published:
-        config = {name: sla_vectors.terms(each) for name, each in vector["configs"].items()}
+        config = {name: sla_vectors.parse_terms(each) for name, each in vector["configs"].items()}
         counter.deploy(kept(config))
         assert str(await counter.view("get_config_version_hash")) == vector["config_version_hash"]
-        ours = terms_hash({Severity(name): terms for name, terms in config.items()})
+        ours = hash_terms({Severity(name): terms for name, terms in config.items()})
         assert str(ours) == vector["config_version_hash"], vector["id"]
 
 
 async def test_every_published_validation_is_the_same_here_and_there(counter: LocalClient) -> None:
-    published = sla_vectors.vectors("validate")
+    published = sla_vectors.list_vectors("validate")
     assert len(published) >= 69
     for vector in published:
         custom, severity = vector["scope"] == "custom", vector["severity"]
         wanted = vector["expected_error"] and vector["expected_error"]["code"]
-        terms = sla_vectors.terms(vector)
+        terms = sla_vectors.parse_terms(vector)
         # Neighbours that leave the order of penalties alone: bounds are what is published here.
         penalty = min(max(terms.penalty_per_minute, 1), 10_000)
         around = {name: Terms(10, penalty, 100_000) for name in DEFAULTS}
@@ -162,7 +162,7 @@ async def _set(counter: LocalClient, function: str, severity: str, terms: Terms)
 async def test_every_published_sequence_of_calls_goes_the_same_way(
     counter: LocalClient, place: int
 ) -> None:
-    published = sla_vectors.vectors("sequences")
+    published = sla_vectors.list_vectors("sequences")
     assert len(published) == 12
     sequence = published[place]
     counter.deploy()
@@ -183,7 +183,7 @@ async def _step(counter: LocalClient, step: dict[str, Any]) -> tuple[Any, list[A
     caller = arguments[0].get("addr") if arguments else None
     by = PEOPLE[caller] if caller else None
     try:
-        answer = await counter.call(step["call"], *map(argument, arguments), by=by)
+        answer = await counter.call(step["call"], *map(parse_argument, arguments), by=by)
     except ContractCallFailed as error:
         return {"error": error.code}, []
     events = [{"topics": plain(topics), "data": plain(data)} for topics, data in answer.events]
@@ -251,7 +251,7 @@ async def test_any_config_and_any_minutes_are_judged_the_same_here_and_there(
             assert await _set(counter, "set_config", each, wide) is None
         for each in reversed(Severity):
             assert await _set(counter, "set_config", each, policy.terms[each]) is None
-        name = symbol("OUT-1", 1)
+        name = make_symbol("OUT-1", 1)
         answer = await counter.call(
             "calculate_sla",
             scval.to_address(OPERATOR.public_key),
@@ -262,7 +262,7 @@ async def test_any_config_and_any_minutes_are_judged_the_same_here_and_there(
         )
         verdict = judge(policy.terms[severity], mttr)
         contract_result = ContractResult(**answer.value)
-        assert differences(name, verdict, policy, contract_result, policy.terms) == []
+        assert find_differences(name, verdict, policy, contract_result, policy.terms) == []
         assert [topics[0] for topics, _ in answer.events] == ["sla_calc", "set_int"]
     finally:
         await counter.close()
@@ -271,7 +271,7 @@ async def test_any_config_and_any_minutes_are_judged_the_same_here_and_there(
 async def test_every_published_sample_is_the_same_on_the_wire(counter: LocalClient) -> None:
     counter.clock.now = 1_790_000_000
     counter.deploy(kept({name: Terms(*terms) for name, terms in DEFAULTS.items()}))
-    for sample in sla_vectors.vectors("xdr"):
+    for sample in sla_vectors.list_vectors("xdr"):
         result, severity = sample["result"], sample["severity"]
         arguments = [
             scval.to_address(OPERATOR.public_key),

@@ -12,7 +12,6 @@ from sqlalchemy import select, text, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.settlement.batches import BatchActivitiesImpl
-from activities.settlement.limits import SigningGate
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import (
@@ -28,9 +27,9 @@ from domain.errors import TryAgain
 from domain.reasons import ReasonCode
 from domain.settlement.attempts import (
     AttemptOutcome,
+    InBatch,
     Observation,
     ObservedAttempt,
-    PreparePaymentResult,
     SettlementRail,
 )
 from domain.settlement.batches import (
@@ -39,21 +38,19 @@ from domain.settlement.batches import (
     ObservedBatch,
     Plan,
 )
-from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
-from services.settlement.approvals.void_approvals import void_approvals_within
 from tests.activities.settlement.test_circuit_breakers import close
-from tests.activities.settlement.test_limits import approved
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
-    gathered,
-    landed,
-    on_chain,
-    patiently,
-    states,
+    count_credits,
+    form_batch,
+    read_statuses,
+    run_until_accepted,
+    submit_batch,
 )
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt
 
 FOREIGN = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
 LATER = NOW.replace(year=2100)
@@ -67,7 +64,7 @@ async def next_in_turn(database: Database, channel: str) -> None:
             await connection.execute(update(channels).where(wanted).values(used_at=used_at))
 
 
-async def test_bytes_signed_for_others_are_not_stored_for_a_batch_of_the_same_name(
+async def test_an_envelope_of_other_members_is_not_stored_for_a_batch_of_the_same_id(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,
@@ -75,8 +72,8 @@ async def test_bytes_signed_for_others_are_not_stored_for_a_batch_of_the_same_na
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Signed, and before they are stored another run leaves all out and another batch is begun."""
-    lead_payment_id, gone, other = [await payment_owed(database, "NAME") for _ in range(3)]
-    steps, batch = await gathered(database, rail, CLASSIC, lead_payment_id, gone)
+    lead_payment_id, gone, other = [await owe_payment(database, "NAME") for _ in range(3)]
+    steps, batch = await form_batch(database, rail, CLASSIC, lead_payment_id, gone)
     sign, lives = rail.sign, PaymentActivitiesImpl(database, rail, batches_payments=True)
 
     async def overtaken(*asked: Any) -> Any:
@@ -88,13 +85,13 @@ async def test_bytes_signed_for_others_are_not_stored_for_a_batch_of_the_same_na
     monkeypatch.setattr(rail, "sign", overtaken)
     with pytest.raises(TryAgain):
         await steps.prepare_batch(batch)
-    await steps.confirm_batch(await landed(steps, batch))
-    assert await states(database, lead_payment_id, gone, other) == [
+    await steps.confirm_batch(await submit_batch(steps, batch))
+    assert await read_statuses(database, lead_payment_id, gone, other) == [
         ("confirmed", None),
         ("pending", None),
         ("confirmed", None),
     ]
-    assert await on_chain(stack, lead_payment_id, gone, other) == [1, 0, 1]
+    assert await count_credits(stack, lead_payment_id, gone, other) == [1, 0, 1]
 
 
 async def begun_anew(
@@ -116,7 +113,7 @@ async def begun_anew(
         assert await attempts.release(connection, emptied)
     await next_in_turn(database, held.channel)
     for payment in after:
-        assert (await lives.prepare_payment(payment)).in_batch
+        assert isinstance(await lives.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         again = await batches.form_batch(connection, CLASSIC, LATER, lives.rail.channels)
         assert again == batch
@@ -125,13 +122,12 @@ async def begun_anew(
     assert (found.channel, found.sequence) == (held.channel, held.sequence)
 
 
-async def test_who_is_stopped_while_bytes_are_stored_for_it_is_not_stopped(
+async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment = await payment_owed(database, "STOPPED")
+    payment = await owe_payment(database, "STOPPED")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await steps.submit_payment(attempt)
 
     async def stop() -> bool:
@@ -140,7 +136,7 @@ async def test_who_is_stopped_while_bytes_are_stored_for_it_is_not_stopped(
                 connection,
                 payment.id,
                 PaymentStatus.BLOCKED,
-                because("found late"),
+                make_reason("found late"),
                 attempt.max_ledger,
             )
 
@@ -153,7 +149,7 @@ async def test_who_is_stopped_while_bytes_are_stored_for_it_is_not_stopped(
         stopping = asyncio.create_task(stop())
         await waits_for_a_lock(database, stopping)
     assert await stopping is False
-    assert await states(database, payment) == [("submitted", None)]
+    assert await read_statuses(database, payment) == [("submitted", None)]
 
 
 async def waits_for_a_lock(database: Database, task: "asyncio.Task[bool]") -> None:
@@ -168,27 +164,26 @@ async def waits_for_a_lock(database: Database, task: "asyncio.Task[bool]") -> No
             await asyncio.sleep(0.02)
 
 
-async def test_who_was_stopped_with_bytes_that_land_is_confirmed(
+async def test_a_blocked_payment_whose_envelope_lands_is_confirmed(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     """Whatever the book says of it: the chain has paid, and nothing keeps that from being booked."""
-    owed = [await payment_owed(database, "TRUTH") for _ in range(2)]
-    steps, batch = await gathered(database, rail, CLASSIC, *owed)
-    observed = await landed(steps, batch)
+    owed = [await owe_payment(database, "TRUTH") for _ in range(2)]
+    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
+    observed = await submit_batch(steps, batch)
     async with database.autocommit() as connection:
         late = {"reason_code": ReasonCode.PAYEE_MISSING, "status_reason": "late"}
         await payments.move(connection, owed[0].id, PaymentStatus.BLOCKED, **late)
     await steps.confirm_batch(observed)
-    assert await states(database, *owed) == [("confirmed", None)] * 2
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
 
 
-async def test_who_comes_late_quarantines_no_channel_that_was_released(
+async def test_a_late_run_does_not_quarantine_a_released_channel(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment = await payment_owed(database, "RELEASED")
+    payment = await owe_payment(database, "RELEASED")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     observed = ObservedAttempt(payment, attempt, FOREIGN, NOW)
     await steps.quarantine_payment(observed)
     assert await quarantined(database, attempt.channel)
@@ -205,7 +200,7 @@ async def test_who_comes_late_quarantines_no_channel_that_was_released(
     assert await steps.quarantine_payment(observed) == []
     assert not await quarantined(database, attempt.channel)
     assert await steps.gate.circuit_breaker.reason() is None
-    assert [status for status, _ in await states(database, payment)] == ["pending"]
+    assert [status for status, _ in await read_statuses(database, payment)] == ["pending"]
 
 
 async def quarantined(database: Database, channel: str) -> bool:
@@ -217,14 +212,13 @@ async def quarantined(database: Database, channel: str) -> bool:
         )
 
 
-async def test_survivors_are_not_put_on_a_channel_in_quarantine(
+async def test_remaining_members_get_no_quarantined_channel(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """Thought to be used by strangers, and then found to have failed by our own bytes."""
-    owed = [await payment_owed(database, "SURVIVOR") for _ in range(2)]
-    steps, batch = await gathered(database, rail, CLASSIC, *owed)
-    attempt = (await patiently(steps.prepare_batch, batch)).attempt
-    assert attempt is not None
+    owed = [await owe_payment(database, "SURVIVOR") for _ in range(2)]
+    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
+    attempt = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
     await steps.quarantine_batch(ObservedBatch(batch, attempt, FOREIGN, NOW))
     failed = Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")
     ejection = await steps.fail_batch(ObservedBatch(batch, attempt, failed, NOW))
@@ -240,11 +234,11 @@ async def test_survivors_are_not_put_on_a_channel_in_quarantine(
 
 
 @pytest.mark.parametrize("plan", [Plan(SettlementRail.SOROBAN, 0), CLASSIC])
-async def test_a_batch_under_way_is_lived_for_whatever_the_settings_say_by_now(
+async def test_a_batch_under_way_goes_on_whatever_the_settings_are(
     api: httpx.AsyncClient, database: Database, rail: Rail, plan: Plan
 ) -> None:
-    payment = await payment_owed(database, "SETTINGS")
-    _, batch = await gathered(database, rail, CLASSIC, payment)
+    payment = await owe_payment(database, "SETTINGS")
+    _, batch = await form_batch(database, rail, CLASSIC, payment)
     steps = BatchActivitiesImpl(database, rail, plan)
     found = await ActivityEnvironment().run(steps.form_batches, FormBatchesInput(first=True))
     assert found is not None
@@ -252,64 +246,5 @@ async def test_a_batch_under_way_is_lived_for_whatever_the_settings_say_by_now(
     if not plan.batches_payments:
         again = await ActivityEnvironment().run(steps.form_batches, FormBatchesInput(first=False))
         assert again is None
-    await steps.confirm_batch(await landed(steps, batch))
-    assert await states(database, payment) == [("confirmed", None)]
-
-
-class Voiding(SigningGate):
-    """Right after it has let a payment go, its payee's address is changed."""
-
-    asked = 0
-
-    async def find_hold(self, payment: Payment) -> PreparePaymentResult | None:
-        answer = await super().find_hold(payment)
-        self.asked += 1
-        if self.asked == 1:
-            async with self.database.transaction() as connection:
-                voided = await void_approvals_within(connection, [payment.id], "changed", NOW)
-            assert payment.id in voided
-        return answer
-
-
-async def test_approvals_that_are_voided_before_the_channel_is_reserved_do_not_count(
-    api: httpx.AsyncClient, database: Database, rail: Rail
-) -> None:
-    payment = await payment_owed(database, "VOIDED")
-    for approver in ("ada", "bob"):
-        await approved(database, payment, approver)
-    gate = Voiding(database, Limits(approval_above=1))
-    why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
-    assert why.attempt is None
-    assert "waits for approval" in why.why
-    async with database.autocommit() as connection:
-        assert await attempts.get_reservation(connection, payment.id) is None
-
-
-async def test_approvals_of_a_payment_that_waits_with_dead_bytes_are_voided_like_any_other(
-    api: httpx.AsyncClient, database: Database, rail: Rail
-) -> None:
-    """It can be signed again; while it is being signed for the first time it is too late."""
-    payment = await payment_owed(database, "DEAD-APPROVED")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
-    held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
-    for status, given, expected in (
-        (PaymentStatus.PREPARED, {}, []),
-        (PaymentStatus.ON_HOLD, held, [payment.id]),
-    ):
-        await approved(database, payment, f"ada-{status}")
-        async with database.transaction() as connection:
-            await payments.move(connection, payment.id, status, **given)
-            assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected
-    gate = SigningGate(database, Limits(approval_above=1))
-    why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
-    assert (why.attempt, why.dead_after) == (None, attempt.max_ledger)
-    assert "waits for approval" in why.why
-    async with database.transaction() as connection:
-        await payments.move(connection, payment.id, PaymentStatus.PREPARED)
-    resumed = (await steps.prepare_payment(payment)).attempt
-    assert resumed is not None
-    await steps.submit_payment(resumed)
-    seen = await steps.observe_payment(resumed)
-    await steps.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))
+    await steps.confirm_batch(await submit_batch(steps, batch))
+    assert await read_statuses(database, payment) == [("confirmed", None)]

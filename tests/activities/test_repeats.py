@@ -21,6 +21,7 @@ from activities.sla.disputes import DisputeActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts as reservations
+from adapters.postgres.settlement import channels as channel_rows
 from adapters.postgres.settlement import envelopes, payments
 from adapters.postgres.tables import attempts, audit_entries, channels, events, postings
 from adapters.stellar.rail import Rail
@@ -28,7 +29,13 @@ from devstack.environment.stack import Stack
 from domain.errors import TryAgain
 from domain.requests import Request
 from domain.settlement.allocations import make_single_transfer
-from domain.settlement.attempts import AttemptOutcome, ObservedAttempt, SettlementRail
+from domain.settlement.attempts import (
+    AlreadyPaid,
+    AttemptOutcome,
+    AwaitingChannel,
+    ObservedAttempt,
+    SettlementRail,
+)
 from domain.settlement.payments import (
     CloseOutageInput,
     OwePaymentInput,
@@ -46,7 +53,8 @@ from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOuta
 from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import unique
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
+from tests.testkit.settlement.preparations import get_attempt
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
@@ -83,11 +91,8 @@ async def judged(database: Database, outage_id: str, minutes: int) -> OutageActi
 
 async def paid(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     """Make a payment as its workflow does, each step twice, and then the whole of it again."""
-    preparation = await steps.prepare_payment(payment)
-    attempt = preparation.attempt
-    assert attempt is not None
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
+    again = get_attempt(await steps.prepare_payment(payment))
     assert again.envelope_xdr == attempt.envelope_xdr
     for _ in range(2):
         await steps.submit_payment(attempt)
@@ -98,9 +103,7 @@ async def paid(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     receipt = await twice(
         steps.confirm_payment, ObservedAttempt(payment, attempt, observation, NOW)
     )
-    lost = await steps.prepare_payment(payment)
-    assert lost.attempt is None
-    assert lost.receipt == receipt
+    assert await steps.prepare_payment(payment) == AlreadyPaid(receipt)
     return receipt
 
 
@@ -109,7 +112,7 @@ async def count(database: Database, statement: Any) -> int:
         return await connection.scalar(statement) or 0
 
 
-async def test_a_life_whose_every_step_runs_twice_is_settled_once(
+async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     outage_id = unique("TWICE")
@@ -134,7 +137,7 @@ async def test_a_life_whose_every_step_runs_twice_is_settled_once(
     assert moved[payment.number] == 1
 
 
-async def test_a_paid_payment_can_never_be_attempted_again(
+async def test_a_confirmed_payment_can_never_be_attempted_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """The database itself refuses, whatever the code above it believes."""
@@ -162,7 +165,7 @@ async def owed(database: Database, prefix: str) -> Payment:
     return await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
 
 
-async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
+async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
     database: Database, rail: Rail
 ) -> None:
     """A place in line, and nothing taken; those who wait for longer come first."""
@@ -180,7 +183,7 @@ async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
         asked = [await steps.prepare_payment(payment) for payment in (first, second)]
         async with database.autocommit() as connection:
             ahead = [
-                (await reservations.get_queue_position(connection, p.number, rail.channels)).ahead
+                (await channel_rows.get_queue_position(connection, p.number, rail.channels)).ahead
                 for p in (first, second)
             ]
     finally:
@@ -189,14 +192,13 @@ async def test_who_finds_every_channel_busy_is_told_when_to_ask_again(
                 update(channels).where(channels.c.address.in_(idle)).values(quarantined=False)
             )
     assert ahead[1] == ahead[0] + 1
-    assert [(each.attempt, each.queued) for each in asked] == [(None, True)] * 2
-    assert all(each.again_at is not None for each in asked)
+    assert all(isinstance(each, AwaitingChannel) for each in asked)
     async with database.autocommit() as connection:
         assert (await payments.get(connection, first.id))["status"] == "pending"
-    assert (await steps.prepare_payment(first)).attempt is not None
+    get_attempt(await steps.prepare_payment(first))
 
 
-async def test_a_run_that_was_overtaken_takes_nothing_away(
+async def test_an_overtaken_run_releases_nothing(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """One run finds an obstacle, and meanwhile another has stored bytes: those stay the payment's."""
@@ -204,8 +206,7 @@ async def test_a_run_that_was_overtaken_takes_nothing_away(
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     async with database.autocommit() as connection:
         await reservations.release(connection, stale)
         held = await reservations.reserve(connection, payment.id, rail.channels)
@@ -215,7 +216,7 @@ async def test_a_run_that_was_overtaken_takes_nothing_away(
     await paid(steps, payment)
 
 
-async def test_bytes_for_a_channel_that_was_given_back_are_not_stored(
+async def test_an_envelope_for_a_released_channel_is_not_stored(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owed(database, "GIVEN-BACK")
@@ -237,17 +238,16 @@ async def test_bytes_for_a_channel_that_was_given_back_are_not_stored(
     await paid(PaymentActivitiesImpl(database, rail), payment)
 
 
-async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
+async def test_a_quarantined_payment_proven_paid_is_confirmed(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owed(database, "FOUND")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await steps.submit_payment(attempt)
     async with database.autocommit() as connection:
         assert await payments.stop(
-            connection, payment.id, PaymentStatus.QUARANTINED, because("unknown bytes")
+            connection, payment.id, PaymentStatus.QUARANTINED, make_reason("unknown bytes")
         )
     observation = await steps.observe_payment(attempt)
     receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
@@ -256,14 +256,13 @@ async def test_a_quarantined_payment_that_proves_paid_is_confirmed(
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
 
 
-async def test_a_payment_that_landed_was_sent_though_nobody_noted_it(
+async def test_an_unrecorded_send_that_lands_confirms_the_payment(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
     payment = await owed(database, "UNNOTED")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await rail.send(attempt.envelope_xdr)
     observation = await steps.observe_payment(attempt)
     receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
@@ -272,7 +271,7 @@ async def test_a_payment_that_landed_was_sent_though_nobody_noted_it(
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
 
 
-async def test_a_dispute_whose_every_step_runs_twice_is_ruled_on_once(
+async def test_a_dispute_whose_every_activity_runs_twice_is_decided_once(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     outage_id = unique("RULED")

@@ -29,7 +29,7 @@ def _line(record: logging.LogRecord) -> dict[str, Any]:
     return line
 
 
-def test_a_line_bears_what_is_bound_and_what_was_given() -> None:
+def test_a_line_carries_the_bound_and_the_given_fields() -> None:
     with logs.replace_context(correlation_id="corr-1", outage_id="OUT-1"):
         logs.bind(payment_id="pay_1", outage_id=None)
         line = _line(_record("paid %s", "it", status=200))
@@ -46,7 +46,7 @@ def test_a_line_bears_what_is_bound_and_what_was_given() -> None:
     assert "correlation_id" not in _line(_record("later"))
 
 
-def test_what_is_no_id_is_not_bound() -> None:
+def test_a_malformed_id_is_not_bound() -> None:
     with logs.replace_context(outage_id="a b\n", payment_id="x" * 101):
         assert logs.get_context() == {}
 
@@ -62,7 +62,7 @@ async def test_each_task_has_a_context_of_its_own() -> None:
         assert logs.get_context() == {"correlation_id": "of-all"}
 
 
-def test_a_line_of_the_workflow_server_says_which_workflow_it_is_about() -> None:
+def test_a_line_of_temporal_names_its_workflow() -> None:
     about = {"workflow_id": "attestation/OUT-1/2", "attempt": 3, "activity_type": "prepare_call"}
     line = _line(_record("failed", temporal_activity=about))
     assert line["workflow_id"] == "attestation/OUT-1/2"
@@ -70,7 +70,7 @@ def test_a_line_of_the_workflow_server_says_which_workflow_it_is_about() -> None
 
 
 @pytest.mark.parametrize("kind", [JsonFormatter, ConsoleFormatter])
-def test_nothing_leaves_unredacted(kind: type[JsonFormatter | ConsoleFormatter]) -> None:
+def test_every_line_is_redacted(kind: type[JsonFormatter | ConsoleFormatter]) -> None:
     try:
         raise ValueError("with planted-secret")
     except ValueError:
@@ -83,7 +83,7 @@ def test_nothing_leaves_unredacted(kind: type[JsonFormatter | ConsoleFormatter])
     assert text.count("***") == 6  # once in the line of source that the traceback shows
 
 
-def test_a_line_for_a_person_is_read_from_left_to_right() -> None:
+def test_a_line_for_people_reads_from_left_to_right() -> None:
     with logs.replace_context(correlation_id="corr-1"):
         text = ConsoleFormatter(REDACTOR).format(_record("paid %s", "it"))
     assert text == (

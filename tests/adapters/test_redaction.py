@@ -15,7 +15,7 @@ ENVIRONMENT = {
 REDACT = Redactor(find_secrets(ENVIRONMENT)).redact
 
 
-def test_the_secrets_of_a_process_are_found_by_their_variables() -> None:
+def test_the_secrets_of_a_process_are_found_by_their_variable_names() -> None:
     known = find_secrets(ENVIRONMENT)
     assert known == {"planted-seed", "planted-key", "pl%40nted-pw", "pl@nted-pw"}
     # A value of a few letters stands in innocent words as well.
@@ -42,7 +42,7 @@ def test_the_secrets_of_a_process_are_found_by_their_variables() -> None:
         ("no account ada.lovelace@example.com", "ada.lovelace"),
     ],
 )
-def test_what_has_the_shape_of_a_secret_is_taken_out(line: str, secret: str) -> None:
+def test_text_in_the_shape_of_a_secret_is_redacted(line: str, secret: str) -> None:
     assert secret in line
     assert secret not in REDACT(line)
 
@@ -56,11 +56,11 @@ def test_what_has_the_shape_of_a_secret_is_taken_out(line: str, secret: str) -> 
         "outage 'OUT-1' is closed; it can no longer be changed",
     ],
 )
-def test_an_innocent_line_stays_as_it_is(line: str) -> None:
+def test_a_line_without_secrets_is_unchanged(line: str) -> None:
     assert REDACT(line) == line
 
 
-def test_where_a_url_leads_is_still_seen() -> None:
+def test_the_host_of_a_url_stays_visible() -> None:
     assert REDACT("POST https://hooks.example:8443/a/b?c=d failed") == (
         "POST https://hooks.example:8443/*** failed"
     )

@@ -65,12 +65,12 @@ def test_each_worker_starts_in_a_complete_environment(kind: type[WorkerSettings]
     assert load(kind).database_url == WORLD["DATABASE_URL"]
 
 
-def test_the_api_starts_where_there_is_no_seed(no_seeds: None) -> None:
+def test_the_api_starts_without_a_seed(no_seeds: None) -> None:
     assert load(ApiSettings).database_url == WORLD["DATABASE_URL"]
 
 
 @pytest.mark.parametrize("name", SEEDS)
-def test_a_process_that_signs_nothing_refuses_a_seed(
+def test_a_process_that_does_not_sign_refuses_a_seed(
     monkeypatch: pytest.MonkeyPatch, no_seeds: None, name: str
 ) -> None:
     refuse_seeds()
@@ -144,7 +144,7 @@ CROOKED = [
 
 @pytest.mark.parametrize("name", LIMITS)
 @pytest.mark.parametrize("wrong", CROOKED)
-def test_a_limit_is_a_plain_decimal_or_nothing(
+def test_a_limit_is_a_plain_decimal_or_empty(
     monkeypatch: pytest.MonkeyPatch, name: str, wrong: str
 ) -> None:
     monkeypatch.setenv(name, wrong)
@@ -157,7 +157,7 @@ def test_a_limit_is_a_plain_decimal_or_nothing(
 
 
 @pytest.mark.parametrize("name", LIMITS)
-def test_a_limit_is_read_to_the_stroop(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_limit_is_parsed_to_the_stroop(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     field = name.lower()
     assert getattr(load(SettlementSettings), field) is None
     for text, stroops in (("2500", 25_000_000_000), ("0.0000001", 1), ("12.5", 125_000_000)):
@@ -181,7 +181,7 @@ CROOKED = ["1e3", "NaN", "Infinity", "٣٢", "3_2", " 32 ", "32.0", "-1", str(2*
 
 @pytest.mark.parametrize("crooked", CROOKED)
 @pytest.mark.parametrize(("kind", "name"), NUMBERS, ids=lambda given: str(given))
-def test_a_number_is_whole_and_plain(
+def test_a_number_is_a_plain_integer(
     monkeypatch: pytest.MonkeyPatch,
     kind: type[CommonSettings],
     name: str,
@@ -202,7 +202,7 @@ NEVER_ZERO = [
 
 
 @pytest.mark.parametrize(("kind", "name"), NEVER_ZERO, ids=lambda given: str(given))
-def test_what_must_not_be_zero_is_refused(
+def test_zero_is_refused_where_it_makes_no_sense(
     monkeypatch: pytest.MonkeyPatch, kind: type[CommonSettings], name: str
 ) -> None:
     monkeypatch.setenv(name, "0")
@@ -232,7 +232,7 @@ NO_ADDRESS = [
 
 @pytest.mark.parametrize("wrong", NO_ADDRESS)
 @pytest.mark.parametrize(("kind", "name"), ADDRESSES, ids=lambda given: str(given))
-def test_an_address_is_whole_and_right(
+def test_a_malformed_address_is_refused(
     monkeypatch: pytest.MonkeyPatch,
     kind: type[CommonSettings],
     name: str,
@@ -257,7 +257,7 @@ def test_an_address_is_whole_and_right(
 @pytest.mark.parametrize(
     "kind", [ApiSettings, WorkerSettings, AnalyticsSettings, SettlementSettings]
 )
-def test_a_networks_name_and_its_passphrase_mean_the_same(
+def test_the_name_and_the_passphrase_of_a_network_mean_the_same(
     monkeypatch: pytest.MonkeyPatch,
     kind: type[CommonSettings],
     network: str,
@@ -271,7 +271,7 @@ def test_a_networks_name_and_its_passphrase_mean_the_same(
         load(kind)
 
 
-def test_a_changed_payout_cools_off_where_money_is_real(
+def test_a_changed_payout_has_a_cool_off_on_the_public_network(
     monkeypatch: pytest.MonkeyPatch, no_seeds: None
 ) -> None:
     monkeypatch.setenv("PAYOUT_COOL_OFF_HOURS", "0")
@@ -284,7 +284,7 @@ def test_a_changed_payout_cools_off_where_money_is_real(
     assert load(ApiSettings).payout_cool_off_hours == 1
 
 
-def test_nothing_is_given_away_on_the_public_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_friendbot_is_refused_on_the_public_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STELLAR_FRIENDBOT_URL", "friendbot")
     with pytest.raises(SystemExit, match="STELLAR_FRIENDBOT_URL: "):
         load(SettlementSettings)

@@ -22,7 +22,7 @@ from tests.testkit.webhook_receiver import WebhookReceiver
         "https://localhost/",
     ],
 )
-async def test_the_inside_of_our_network_is_out_of_reach(url: str) -> None:
+async def test_an_internal_address_is_refused(url: str) -> None:
     with pytest.raises(Invalid, match="url: must not lead to a private address"):
         await check_url(url, allow_private=False)
 
@@ -38,7 +38,7 @@ async def test_the_inside_of_our_network_is_out_of_reach(url: str) -> None:
         ("//93.184.215.14/", "must be http"),
     ],
 )
-async def test_a_url_that_is_none_is_refused(url: str, complaint: str) -> None:
+async def test_a_malformed_url_is_refused(url: str, complaint: str) -> None:
     with pytest.raises(Invalid, match=complaint):
         await check_url(url, allow_private=False)
 
@@ -47,7 +47,7 @@ async def test_a_public_address_is_accepted() -> None:
     await check_url("https://93.184.215.14/hook", allow_private=False)
 
 
-async def test_a_redirect_is_an_answer_and_not_followed() -> None:
+async def test_a_redirect_is_not_followed() -> None:
     async with WebhookReceiver(answers=[302]) as receiver:
         subscribers = Subscribers(allow_private=True)
         assert await subscribers.post(receiver.url, b"{}", {}) == 302
@@ -55,7 +55,7 @@ async def test_a_redirect_is_an_answer_and_not_followed() -> None:
     assert len(receiver.received) == 1
 
 
-async def test_the_address_is_looked_at_again_before_every_post() -> None:
+async def test_the_address_is_checked_again_before_every_post() -> None:
     """A name may lead elsewhere by then."""
     async with WebhookReceiver() as receiver:
         subscribers = Subscribers(allow_private=False)

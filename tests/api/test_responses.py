@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from api.app import create_app
 from api.responses import Problem
 from domain import errors
-from tests.testkit.problem_checker import check_problem, declared
+from tests.testkit.problem_checker import check_problem, find_declared_errors
 
 DOCUMENT: dict[str, Any] = create_app().openapi()
 OPERATIONS = [
@@ -61,10 +61,10 @@ def test_the_examples_are_errors_that_exist() -> None:
 
 
 def test_only_an_admins_routes_answer_that_a_role_may_not() -> None:
-    found = declared("POST", "/api/v1/webhooks")
+    found = find_declared_errors("POST", "/api/v1/webhooks")
     assert found is not None
     assert 403 in found[1]
-    plain = declared("GET", "/api/v1/outages")
+    plain = find_declared_errors("GET", "/api/v1/outages")
     assert plain is not None
     assert 403 not in plain[1]
 

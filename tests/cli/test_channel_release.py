@@ -11,20 +11,20 @@ from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.settlement.attempts import Attempt, AttemptOutcome, Observation
-from domain.settlement.batches import Batch, ObservedBatch
+from domain.settlement.batches import Batch, EmptyBatch, ObservedBatch
 from domain.settlement.payments import Payment
 from tests.cli.test_channels import close_circuit_breaker, released
 from tests.testkit.api_client import eventually
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
     NETTED,
-    gathered,
-    landed,
-    on_chain,
-    patiently,
-    states,
+    count_credits,
+    form_batch,
+    read_statuses,
+    run_until_accepted,
+    submit_batch,
 )
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from workflows.batches import BatchWorkflow
 from workflows.payments import PaymentWorkflow
 
@@ -38,7 +38,7 @@ async def _breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
 
 async def quarantined(steps: BatchActivitiesImpl, batch: Batch, *, sent: bool) -> Attempt:
     """A batch whose channel somebody believes to be used by unknown bytes."""
-    attempt: Attempt | None = (await patiently(steps.prepare_batch, batch)).attempt
+    attempt: Attempt | None = (await run_until_accepted(steps.prepare_batch, batch)).attempt
     assert attempt is not None
     if sent:
         await steps.submit_payment(attempt)
@@ -78,15 +78,15 @@ async def test_nobody_in_a_batch_is_released_while_the_money_may_move_and_then_a
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, temporal: Client
 ) -> None:
     """The circuit breaker kept the bytes from being sent, so that nobody is even submitted."""
-    owed = [await payment_owed(database, "RELEASE", minutes) for minutes in (25, 30, 5)]
-    steps, batch = await gathered(database, rail, NETTED, *owed)
+    owed = [await owe_payment(database, "RELEASE", minutes) for minutes in (25, 30, 5)]
+    steps, batch = await form_batch(database, rail, NETTED, *owed)
     attempt = await quarantined(steps, batch, sent=False)
     reason = "consumed by bytes we do not know"
-    assert await states(database, *owed) == [("quarantined", reason)] * 3
+    assert await read_statuses(database, *owed) == [("quarantined", reason)] * 3
     code, said = await released(stack, attempt)
     assert code != 0
     assert f"the money may still move until ledger {attempt.max_ledger}" in said
-    assert await states(database, *owed) == [("quarantined", reason)] * 3
+    assert await read_statuses(database, *owed) == [("quarantined", reason)] * 3
 
     async def dead() -> bool:
         return await rail.get_latest_ledger() >= attempt.max_ledger
@@ -101,14 +101,14 @@ async def test_nobody_in_a_batch_is_released_while_the_money_may_move_and_then_a
         said
     )
     assert await told_to_retry(temporal, names) == names
-    assert [status for status, _ in await states(database, *owed)] == ["pending"] * 3
-    assert (await steps.prepare_batch(batch)).attempt is None
+    assert [status for status, _ in await read_statuses(database, *owed)] == ["pending"] * 3
+    assert (await steps.prepare_batch(batch)).state == EmptyBatch()
 
     await close_circuit_breaker(api)
-    steps, again = await gathered(database, rail, CLASSIC, *owed)
-    await steps.confirm_batch(await landed(steps, again))
-    assert await states(database, *owed) == [("confirmed", None)] * 3
-    assert await on_chain(stack, *owed) == [1, 1, 1]
+    steps, again = await form_batch(database, rail, CLASSIC, *owed)
+    await steps.confirm_batch(await submit_batch(steps, again))
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 3
+    assert await count_credits(stack, *owed) == [1, 1, 1]
 
 
 async def test_what_is_left_of_a_batch_is_told_by_the_name_of_the_whole(
@@ -116,14 +116,14 @@ async def test_what_is_left_of_a_batch_is_told_by_the_name_of_the_whole(
 ) -> None:
     """Survivors are lived for by the life of the batch that failed: it has to hear that they are paid."""
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
-    penalty, reward = [await payment_owed(database, "LEFT", minutes) for minutes in (25, 5)]
-    steps, batch = await gathered(database, rail, CLASSIC, penalty, reward)
-    await patiently(steps.prepare_batch, batch)
+    penalty, reward = [await owe_payment(database, "LEFT", minutes) for minutes in (25, 5)]
+    steps, batch = await form_batch(database, rail, CLASSIC, penalty, reward)
+    await run_until_accepted(steps.prepare_batch, batch)
     url = stack.environment["STELLAR_RPC_URL"]
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as chain:
         fault = {"kind": "removed_trustline", "address": payee}
         (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
-        ejection = await steps.fail_batch(await landed(steps, batch))
+        ejection = await steps.fail_batch(await submit_batch(steps, batch))
         (await chain.post("/faults", json={"faults": []})).raise_for_status()
     assert ejection.again is not None
     attempt = await quarantined(steps, ejection.again, sent=True)
@@ -135,7 +135,7 @@ async def test_what_is_left_of_a_batch_is_told_by_the_name_of_the_whole(
 
     seen = await steps.observe_payment(attempt)
     await steps.confirm_batch(ObservedBatch(ejection.again, attempt, seen, NOW))
-    assert await states(database, reward) == [("confirmed", None)]
+    assert await read_statuses(database, reward) == [("confirmed", None)]
     code, said = await released(stack, attempt)
     assert (code, "no attempt is open on it" in said) == (0, True), said
-    assert await on_chain(stack, penalty, reward) == [0, 1]
+    assert await count_credits(stack, penalty, reward) == [0, 1]

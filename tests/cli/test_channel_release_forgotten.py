@@ -19,8 +19,9 @@ from domain.settlement.attempts import (
 )
 from tests.cli.test_channels import close_circuit_breaker, released, state
 from tests.testkit.api_client import eventually
-from tests.testkit.settlement.batch_factory import on_chain, states
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.batch_factory import count_credits, read_statuses
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt
 
 FORGET = {"kind": "short_retention", "value": 2}
 
@@ -50,10 +51,9 @@ async def test_what_was_paid_while_nobody_looked_is_not_released_and_is_confirme
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The signer was away for longer than nodes remember; reconciliation was not."""
-    payment = await payment_owed(database, "FORGOTTEN")
+    payment = await owe_payment(database, "FORGOTTEN")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await rail.send(attempt.envelope_xdr)
     await eventually(seen_on_chain(database, attempt), "reconciliation has read it", 60)
     foreign = Observation(
@@ -72,8 +72,8 @@ async def test_what_was_paid_while_nobody_looked_is_not_released_and_is_confirme
         (await chain.post("/faults", json={"faults": []})).raise_for_status()
     assert (observed.outcome, observed.hash) == (AttemptOutcome.SUCCEEDED, attempt.envelope_hash)
     await steps.confirm_payment(ObservedAttempt(payment, attempt, observed, NOW))
-    assert await states(database, payment) == [("confirmed", None)]
-    assert await on_chain(stack, payment) == [1]
+    assert await read_statuses(database, payment) == [("confirmed", None)]
+    assert await count_credits(stack, payment) == [1]
     assert (await released(stack, attempt))[0] == 0
 
 

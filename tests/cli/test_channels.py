@@ -23,12 +23,14 @@ from domain.settlement.attempts import (
     AttemptOutcome,
     Observation,
     ObservedAttempt,
+    OnHold,
     SettlementRail,
 )
 from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import eventually
 from tests.testkit.settlement import payment_factory
+from tests.testkit.settlement.preparations import get_attempt
 from tests.worker.test_settlement import environment as surroundings
 
 LATER = 4  # channels more than the box begins with
@@ -104,8 +106,7 @@ async def quarantined(
     database: Database, steps: PaymentActivitiesImpl, payment: Payment, *, sent: bool
 ) -> Attempt:
     """A payment whose channel somebody believes to be used by unknown bytes."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     async with database.autocommit() as connection:
         await records.move(connection, payment.id, PaymentStatus.SUBMITTED)
     if sent:
@@ -147,11 +148,10 @@ async def paid_once(
     """A released payment begins anew, with other bytes, and moves once."""
     steps = PaymentActivitiesImpl(database, rail)
     assert await state(database, payment) == "pending"
-    assert (await steps.prepare_payment(payment)).attempt is None  # the circuit breaker holds it
+    assert isinstance(await steps.prepare_payment(payment), OnHold)  # the circuit breaker holds it
     await close_circuit_breaker(api)
     steps = PaymentActivitiesImpl(database, rail)
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(payment))
     assert again.hash != attempt.hash
     await steps.submit_payment(again)
     seen = await steps.observe_payment(again)
@@ -166,7 +166,7 @@ async def test_nothing_is_released_while_the_money_may_move_and_then_it_is(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, temporal: Client
 ) -> None:
     steps = PaymentActivitiesImpl(database, rail)
-    payment = await payment_factory.payment_owed(database, "RELEASED")
+    payment = await payment_factory.owe_payment(database, "RELEASED")
     attempt = await quarantined(database, steps, payment, sent=False)
     code, said = await released(stack, attempt)
     assert code != 0
@@ -204,7 +204,7 @@ async def test_what_was_paid_after_all_is_not_released_to_be_paid_again(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     steps = PaymentActivitiesImpl(database, rail)
-    payment = await payment_factory.payment_owed(database, "PAID-AFTER-ALL")
+    payment = await payment_factory.owe_payment(database, "PAID-AFTER-ALL")
     attempt = await quarantined(database, steps, payment, sent=True)
     code, said = await released(stack, attempt)
     assert code != 0
@@ -224,10 +224,10 @@ async def test_a_foreign_sequence_is_released_once_nodes_agree(
 ) -> None:
     """The channel's next sequence is used by a batch nobody stored: somebody has the seed."""
     steps = PaymentActivitiesImpl(database, rail)
-    payment = await payment_factory.payment_owed(database, "STOLEN")
+    payment = await payment_factory.owe_payment(database, "STOLEN")
     attempt = await quarantined(database, steps, payment, sent=False)
     thief = payment_factory.open_rail(stack)
-    other = await payment_factory.payment_owed(database, "THIEF")
+    other = await payment_factory.owe_payment(database, "THIEF")
     stolen = await thief.sign(
         [make_single_transfer(other)],
         SettlementRail.SOROBAN,

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
 from tests.testkit import stacks
-from tests.testkit.accounting.ledger_corruptions import AWAY, BREAKS
+from tests.testkit.accounting.ledger_corruptions import CORRUPTIONS, WITHOUT_GUARDS
 from tests.testkit.api_client import settled
 
 
@@ -49,7 +49,7 @@ async def test_the_book_of_real_lives_is_clean(stack: Stack, api: httpx.AsyncCli
 
 
 async def test_a_broken_book_is_told_by_its_ids_and_by_the_exit_code(stack: Stack) -> None:
-    invariant, subject, statements = BREAKS["an amount that was changed"]
+    invariant, subject, statements = CORRUPTIONS["an amount that was changed"]
     async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
         await seed_journal.write(database, 2_000)
         url = database.engine.url.set(drivername="postgresql")
@@ -58,7 +58,7 @@ async def test_a_broken_book_is_told_by_its_ids_and_by_the_exit_code(stack: Stac
         assert late.code == 0, "what waits is no break"
         assert "OVERDUE" in late.out
         async with database.transaction() as connection:
-            for statement in (AWAY, *statements):
+            for statement in (WITHOUT_GUARDS, *statements):
                 await connection.execute(text(statement))
         told = await apexchainx("journal", "check", **where)
         found = json.loads((await apexchainx("journal", "check", "--json", **where)).out)

@@ -18,8 +18,9 @@ from domain.settlement.attempts import Attempt, AttemptOutcome, ObservedAttempt
 from domain.settlement.payments import BlockPaymentInput, Payment
 from tests.cli.test_channels import close_circuit_breaker, quarantined, released
 from tests.testkit.api_client import eventually, settled
-from tests.testkit.reasons import because
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.reasons import make_reason
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt
 
 
 async def explain(stack: Stack, *arguments: str) -> tuple[int | None, str]:
@@ -67,17 +68,16 @@ async def test_a_paid_payment_is_told_by_whatever_name_it_has(
 async def test_a_payment_that_failed_was_parked_and_tried_again_is_told_whole(
     stack: Stack, database: Database, api: httpx.AsyncClient, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
-    payment = await payment_owed(database, "TOLD")
+    payment = await owe_payment(database, "TOLD")
     steps = PaymentActivitiesImpl(database, rail)
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     frozen = {"kind": "frozen_trustline", "address": payee}
-    preparation = await steps.prepare_payment(payment)
-    assert preparation.attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     (await chain.post("/faults", json={"faults": [frozen]})).raise_for_status()
-    first = await seen(steps, payment, preparation.attempt)
+    first = await seen(steps, payment, attempt)
     assert first.observation.outcome is not AttemptOutcome.SUCCEEDED
     await steps.fail_attempt(first)
-    await steps.block_payment(BlockPaymentInput(payment, because("the payee is frozen"), NOW))
+    await steps.block_payment(BlockPaymentInput(payment, make_reason("the payee is frozen"), NOW))
     code, told = await explain(stack, payment.id)
     assert code == 0, told
     assert told.splitlines()[-1] == (
@@ -85,8 +85,7 @@ async def test_a_payment_that_failed_was_parked_and_tried_again_is_told_whole(
     )
 
     (await chain.post("/faults", json={"faults": []})).raise_for_status()
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(payment))
     assert "On its way: 1000 USDC are signed" in (await explain(stack, payment.id))[1]
     second = await seen(steps, payment, again)
     await steps.confirm_payment(second)
@@ -113,7 +112,7 @@ async def test_who_released_it_from_quarantine_and_why_is_told(
     stack: Stack, database: Database, api: httpx.AsyncClient, rail: Rail
 ) -> None:
     steps = PaymentActivitiesImpl(database, rail)
-    payment, other = [await payment_owed(database, prefix) for prefix in ("TOLD-OF", "NOT-TOLD")]
+    payment, other = [await owe_payment(database, prefix) for prefix in ("TOLD-OF", "NOT-TOLD")]
     attempt = await quarantined(database, steps, payment, sent=False)
     await close_circuit_breaker(api)
 
@@ -135,8 +134,7 @@ async def test_who_released_it_from_quarantine_and_why_is_told(
         this = channels.c.address == attempt.channel
         await connection.execute(update(channels).where(this).values(used_at=None))
         await connection.execute(update(channels).where(~this).values(used_at=func.now()))
-    again = (await PaymentActivitiesImpl(database, rail).prepare_payment(other)).attempt
-    assert again is not None
+    again = get_attempt(await PaymentActivitiesImpl(database, rail).prepare_payment(other))
     assert again.channel == attempt.channel
     assert "channel.released" not in (await explain(stack, other.id))[1]
 

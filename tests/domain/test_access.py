@@ -3,7 +3,7 @@
 from domain.access import Principal, Role
 
 
-def test_powers() -> None:
+def test_an_admin_has_the_powers_of_every_role() -> None:
     admin, engineer = Principal("a", Role.ADMIN), Principal("e", Role.ENGINEER)
     finance = Principal("f", Role.FINANCE)
     assert all(admin.may(role) for role in Role)

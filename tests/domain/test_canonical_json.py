@@ -63,7 +63,7 @@ plain = st.recursive(
 
 
 @pytest.mark.parametrize(("bits", "written"), NUMBERS.items())
-def test_a_number_is_written_as_the_rfc_writes_it(bits: str, written: str) -> None:
+def test_numbers_are_written_as_in_the_rfc(bits: str, written: str) -> None:
     (value,) = struct.unpack(">d", bytes.fromhex(bits))
     assert encode(value).decode() == written
 
@@ -84,7 +84,7 @@ def test_the_sample_of_the_rfc() -> None:
     )
 
 
-def test_names_are_sorted_as_the_rfc_sorts_them() -> None:
+def test_names_are_sorted_as_in_the_rfc() -> None:
     """Section 3.2.3: by UTF-16 code units, which puts an emoji before a Hebrew presentation form."""
     content = {
         "\u20ac": "Euro Sign",
@@ -107,7 +107,7 @@ def test_names_are_sorted_as_the_rfc_sorts_them() -> None:
 
 
 @given(plain)
-def test_what_is_written_reads_back_and_is_written_the_same_again(content: Any) -> None:
+def test_written_json_round_trips(content: Any) -> None:
     # A large double is written without a point; a reader has to take it for a double again.
     read = json.loads(encode(content), parse_int=float)
     assert read == content
@@ -115,7 +115,7 @@ def test_what_is_written_reads_back_and_is_written_the_same_again(content: Any) 
 
 
 @pytest.mark.parametrize("name", ["a", "é", "\U0001f600", "\x00", "\x7f", "\u2028", '"', "\\"])
-def test_a_string_is_escaped_only_where_it_must_be(name: str) -> None:
+def test_strings_are_escaped_only_where_required(name: str) -> None:
     must = {"\x00": '"\\u0000"', '"': '"\\""', "\\": '"\\\\"'}
     assert encode(name).decode() == must.get(name, f'"{name}"')
 
@@ -135,12 +135,12 @@ def test_a_string_is_escaped_only_where_it_must_be(name: str) -> None:
         b"bytes",
     ],
 )
-def test_what_has_no_canonical_form_is_refused(content: Any) -> None:
+def test_values_without_a_canonical_form_are_refused(content: Any) -> None:
     with pytest.raises(NotCanonical):
         encode(content)
 
 
-def test_the_largest_integers_are_the_last_that_every_language_holds() -> None:
+def test_integers_beyond_53_bits_are_refused() -> None:
     assert encode([INTEGER_MAX, -INTEGER_MAX]) == b"[9007199254740991,-9007199254740991]"
 
 

@@ -12,7 +12,7 @@ PRODUCTION = ("api", "workflows", "activities", "worker", "domain", "adapters", 
 ALL = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
 
 
-def test_every_error_is_of_exactly_one_kind() -> None:
+def test_every_error_has_exactly_one_kind() -> None:
     kinds = (Refused, TryAgain, Stop)
     for each in set(ALL) - {ApexError}:
         assert sum(issubclass(each, kind) for kind in kinds) == 1, each
@@ -23,7 +23,7 @@ def test_every_error_has_a_code_of_its_own() -> None:
     assert len(set(codes)) == len(codes)
 
 
-def test_the_tree_at_the_top_of_the_file_names_every_error() -> None:
+def test_the_module_docstring_names_every_error() -> None:
     drawn = errors.__doc__ or ""
     assert [each.__name__ for each in ALL if each.__name__ not in drawn] == []
 
@@ -38,11 +38,11 @@ def _made(package: str) -> set[str]:
     }
 
 
-def test_every_error_is_raised_by_somebody() -> None:
+def test_every_error_is_raised_somewhere() -> None:
     made = set[str]().union(*map(_made, PRODUCTION))
     leaves = [each for each in ALL if not each.__subclasses__()]
     assert [each.__name__ for each in leaves if each.__name__ not in made] == []
 
 
-def test_an_invalid_field_is_named_in_the_sentence() -> None:
+def test_the_message_names_the_invalid_field() -> None:
     assert str(Invalid("site_name", "must not be empty")) == "site_name: must not be empty"

@@ -11,7 +11,7 @@ from domain.webhooks import (
     TOLERANCE_SECONDS,
     decode_secret,
     encode_secret,
-    headers,
+    make_headers,
     sign,
     verify,
 )
@@ -38,10 +38,10 @@ def test_the_published_vector_is_reproduced() -> None:
     st.integers(0, 2**40),
     st.binary(max_size=200),
 )
-def test_whatever_is_sent_verifies(raw: bytes, message_id: str, at: int, body: bytes) -> None:
+def test_every_signed_delivery_verifies(raw: bytes, message_id: str, at: int, body: bytes) -> None:
     secret = encode_secret(raw)
     assert decode_secret(secret) == raw
-    sent = headers(secret, message_id, at, body)
+    sent = make_headers(secret, message_id, at, body)
     assert verify(secret, sent, body, at)
     assert not verify(secret, sent, body + b" ", at)
     assert verify(SECRET, sent, body, at) is (raw == decode_secret(SECRET))
@@ -77,13 +77,13 @@ def test_a_missing_header_is_refused(missing: str) -> None:
     assert verify(SECRET, rest, BODY, AT) is False
 
 
-def test_the_right_token_is_found_among_others() -> None:
+def test_a_valid_signature_is_found_among_others() -> None:
     crowd = f"v1,{'A' * 43}= v1a,xyz broken {SIGNATURE} v1"
     assert verify(SECRET, RECEIVED | {"webhook-signature": crowd}, BODY, AT)
 
 
 @pytest.mark.parametrize("apart", [TOLERANCE_SECONDS, -TOLERANCE_SECONDS])
-def test_clocks_may_differ_by_five_minutes_and_no_more(apart: int) -> None:
+def test_a_timestamp_may_differ_by_five_minutes_and_no_more(apart: int) -> None:
     beyond = apart + (1 if apart > 0 else -1)
     assert verify(SECRET, RECEIVED, BODY, AT + apart)
     assert not verify(SECRET, RECEIVED, BODY, AT + beyond)
@@ -96,7 +96,7 @@ def test_a_weak_or_oversized_secret_is_refused(size: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "secret", base64.b64encode(bytes(32)).decode(), "whsec_*"])
-def test_what_is_no_secret_is_refused(text: str) -> None:
+def test_a_malformed_secret_is_refused(text: str) -> None:
     with pytest.raises(Invalid) as refusal:
         decode_secret(text)
     assert refusal.value.field == "secret"

@@ -22,7 +22,7 @@ def written() -> dict[Path, str]:
     return write_baseline.render()
 
 
-def test_what_is_committed_is_what_would_be_written(written: dict[Path, str]) -> None:
+def test_the_committed_baseline_is_up_to_date(written: dict[Path, str]) -> None:
     stale = [path.name for path, text in written.items() if path.read_text() != text]
     assert stale == [], (
         "A table or an .sql file was changed: run `make baseline` and commit what it writes"
@@ -54,12 +54,12 @@ def test_the_same_sources_always_give_the_same_bytes(written: dict[Path, str]) -
     assert again.stdout == written[write_baseline.MIGRATION]
 
 
-def test_every_table_is_in_it(written: dict[Path, str]) -> None:
+def test_the_baseline_contains_every_table(written: dict[Path, str]) -> None:
     made = written[write_baseline.MIGRATION].count("op.create_table(")
     assert made == len(metadata.tables)
 
 
-def test_another_text_of_a_guard_is_another_revision(
+def test_a_changed_guard_changes_the_revision(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A database is known by what made it: no two baselines share a revision."""
@@ -72,7 +72,7 @@ def test_another_text_of_a_guard_is_another_revision(
     assert write_baseline.hash_contents("tables") != before
 
 
-def test_every_trigger_that_does_not_fit_the_form_is_named() -> None:
+def test_every_malformed_trigger_is_named() -> None:
     guard = write_baseline._parse_trigger(
         "CREATE TRIGGER t BEFORE DELETE OR TRUNCATE ON x FOR EACH STATEMENT EXECUTE FUNCTION f()"
     )
@@ -83,7 +83,7 @@ def test_every_trigger_that_does_not_fit_the_form_is_named() -> None:
         )
 
 
-def test_an_integrity_check_knows_every_trigger_and_every_function_behind_one() -> None:
+def test_the_integrity_check_knows_every_trigger_and_its_function() -> None:
     declared = {guard.name for guard in write_baseline.read_guards()}
     assert {name for _, name, *_ in guards.GUARDS} == declared
     assert set(guards.BODIES) == {guard.function for guard in write_baseline.read_guards()}
@@ -91,7 +91,7 @@ def test_an_integrity_check_knows_every_trigger_and_every_function_behind_one() 
     assert unused == set(), "a function that no trigger calls"
 
 
-def test_there_is_no_way_back_before_the_baseline() -> None:
+def test_the_baseline_cannot_be_downgraded() -> None:
     baseline = ScriptDirectory.from_config(config("")).get_revision(guards.REVISION)
     with pytest.raises(NotImplementedError, match="nothing before the baseline; restore a backup"):
         baseline.module.downgrade()

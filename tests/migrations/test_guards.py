@@ -19,11 +19,15 @@ from domain.accounting.journal import (
     make_reversal,
     make_settlement,
 )
+from domain.accounting.reconciliation import Extent
 from domain.settlement.payments import Payment
 from tests.testkit import stacks
 from tests.testkit.accounting.break_factory import tamper
-from tests.testkit.accounting.fake_chain_history import confirmed
-from tests.testkit.settlement.payment_factory import payment_owed
+from tests.testkit.accounting.fake_chain_history import (
+    ReconciliationDriver,
+    store_confirmation,
+)
+from tests.testkit.settlement.payment_factory import owe_payment
 
 HASH = "aa" * 32
 
@@ -32,7 +36,7 @@ HASH = "aa" * 32
 async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
     """A book with one payment that was made, and all that proves it."""
     async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
-        payment = await payment_owed(database)
+        payment = await owe_payment(database)
         await tamper(
             database,
             "INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)"
@@ -49,7 +53,7 @@ async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
             " last_seen_at, status, closed_at, closed_by, note, adjustment)"
             " VALUES ('brk', 'unexpected_outflow', 'x', 'x', 0, 1, now(), now(), 'closed', now(), 'ada', 'x', 'none')",
         )
-        await confirmed(database, payment, HASH, 7)
+        await store_confirmation(database, payment, HASH, 7)
         yield database, payment
 
 
@@ -67,7 +71,7 @@ async def write(database: Database, *statements: str) -> None:
     ],
 )
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "TRUNCATE {} CASCADE"])
-async def test_nothing_is_taken_away(
+async def test_no_row_of_a_protected_table_can_be_deleted(
     paid: tuple[Database, Payment], table: str, statement: str
 ) -> None:
     with pytest.raises(IntegrityError, match="never changed"):
@@ -88,21 +92,21 @@ async def test_nothing_is_taken_away(
         "UPDATE breaks SET closed_by = 'bob'",
     ],
 )
-async def test_the_proof_of_a_payment_is_never_changed(
+async def test_the_proof_of_a_payment_cannot_be_changed(
     paid: tuple[Database, Payment], statement: str
 ) -> None:
     with pytest.raises(IntegrityError, match=r"never changed|stays as it was closed"):
         await write(paid[0], statement)
 
 
-async def test_what_is_owed_is_not_turned_to_another_payee(paid: tuple[Database, Payment]) -> None:
+async def test_the_payee_of_a_posted_debt_cannot_be_changed(paid: tuple[Database, Payment]) -> None:
     """Before anything was signed, when no entry would yet refuse it."""
-    owed = await payment_owed(paid[0])
+    owed = await owe_payment(paid[0])
     with pytest.raises(IntegrityError, match="never changed"):
         await write(paid[0], f"UPDATE payments SET to_address = 'GTHIEF' WHERE id = '{owed.id}'")
 
 
-async def test_tables_of_the_same_name_do_not_hide_what_is_booked(
+async def test_temporary_tables_do_not_hide_the_journal_from_its_guards(
     paid: tuple[Database, Payment],
 ) -> None:
     """A temporary table is found first: a trigger that looks there sees nothing wrong."""
@@ -118,7 +122,7 @@ async def test_tables_of_the_same_name_do_not_hide_what_is_booked(
         )
 
 
-async def test_looking_early_spares_nobody_the_look_at_the_end(
+async def test_checking_constraints_early_does_not_skip_the_check_at_commit(
     paid: tuple[Database, Payment],
 ) -> None:
     with pytest.raises(IntegrityError, match="another number of postings"):
@@ -133,7 +137,7 @@ async def test_looking_early_spares_nobody_the_look_at_the_end(
         )
 
 
-async def test_an_entry_of_another_day_takes_no_more_postings(
+async def test_a_committed_entry_takes_no_more_postings(
     paid: tuple[Database, Payment],
 ) -> None:
     entry = make_accrual(paid[1])
@@ -151,11 +155,11 @@ def _half(entry: Entry) -> Entry:
     return Entry(entry.id, entry.kind, entry.payment_id, postings, corrects=entry.corrects)
 
 
-async def test_an_entry_is_taken_back_whole_by_its_own_and_never_when_the_chain_has_moved(
+async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_of_a_settlement(
     paid: tuple[Database, Payment],
 ) -> None:
     database, payment = paid
-    owed, other = await payment_owed(database), await payment_owed(database)
+    owed, other = await owe_payment(database), await owe_payment(database)
     back = make_reversal(make_accrual(owed))
     settled = make_settlement(payment, HASH)
     wrong = [
@@ -175,3 +179,33 @@ async def test_an_entry_is_taken_back_whole_by_its_own_and_never_when_the_chain_
                 await journal.post_entry(connection, entry)
     async with database.transaction() as connection:
         assert await journal.post_entry(connection, back)
+
+
+@pytest.fixture(scope="module")
+async def gapped(stack: Stack) -> AsyncIterator[Database]:
+    """A book that has read some ledgers, and lost others."""
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+        listener = ReconciliationDriver(database)
+        for extent in (Extent(5, 100), Extent(200, 300)):
+            listener.fake_history.known_extent = extent
+            await listener.read_chain()
+        yield database
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "TRUNCATE chain_transfers CASCADE",
+        "TRUNCATE chain_gaps",
+        "DELETE FROM chain_gaps",
+        "DELETE FROM chain_cursor",
+        "UPDATE chain_cursor SET ledger = ledger - 1",
+        "UPDATE chain_cursor SET first_ledger = 1",
+        "UPDATE chain_gaps SET last_ledger = last_ledger - 1",
+    ],
+)
+async def test_stored_transfers_cannot_be_deleted(gapped: Database, statement: str) -> None:
+    """It is proof that nothing moved: without it, a payment may be made again that was made."""
+    with pytest.raises(IntegrityError, match="never changed"):
+        async with gapped.transaction() as connection:
+            await connection.execute(text(statement))

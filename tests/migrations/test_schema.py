@@ -40,16 +40,16 @@ async def read(database: Database, statement: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in await connection.execute(text(statement))]
 
 
-async def test_the_migrations_and_the_tables_agree(stack: Stack) -> None:
+async def test_the_migrations_make_the_tables_the_code_declares(stack: Stack) -> None:
     await asyncio.to_thread(check, stack.environment["DATABASE_URL"])
 
 
-async def test_every_function_is_what_its_file_says_and_there_is_no_other(new: Database) -> None:
+async def test_every_function_equals_its_file_and_there_is_no_other(new: Database) -> None:
     found = await read(new, f"SELECT proname, prosrc FROM pg_proc WHERE {OURS}")
     assert dict(found) == write_baseline.read_functions()
 
 
-async def test_every_trigger_is_what_its_file_says_and_there_is_no_other(new: Database) -> None:
+async def test_every_trigger_equals_its_file_and_there_is_no_other(new: Database) -> None:
     found = await read(
         new,
         "SELECT pg_get_triggerdef(t.oid, true), tgenabled FROM pg_trigger t"
@@ -59,19 +59,19 @@ async def test_every_trigger_is_what_its_file_says_and_there_is_no_other(new: Da
     assert sorted(found) == sorted((said, "O") for said in write_baseline.read_triggers())
 
 
-async def test_every_guard_looks_at_the_journals_own_tables(new: Database) -> None:
+async def test_every_guard_has_a_fixed_search_path(new: Database) -> None:
     """Whatever calls itself like one of them: each function keeps the path it was made with."""
     found = await read(new, f"SELECT proname, proconfig::text FROM pg_proc WHERE {OURS}")
     paths = {name: path for name, path in found if name in guards.BODIES}
     assert paths == dict.fromkeys(guards.BODIES, '{"search_path=public, pg_temp"}')
 
 
-async def test_the_guards_are_known_up_to_the_last_migration(database: Database) -> None:
+async def test_the_guard_digests_are_those_of_the_newest_revision(database: Database) -> None:
     """An integrity check leaves a book alone that was made by a migration it does not know."""
     assert await read(database, "SELECT version_num FROM alembic_version") == [(guards.REVISION,)]
 
 
-async def test_the_first_policies_are_what_the_domain_computes(new: Database) -> None:
+async def test_the_seeded_policies_carry_the_computed_digests(new: Database) -> None:
     kept = {}
     async with new.autocommit() as connection:
         for name in ("standard", "sandbox"):
@@ -85,7 +85,7 @@ async def test_the_first_policies_are_what_the_domain_computes(new: Database) ->
     assert sorted(stored) == sorted(computed), "write what is computed into migrations/sql/seed.sql"
 
 
-async def test_settlement_is_not_stopped_from_the_start(new: Database) -> None:
+async def test_the_circuit_breaker_is_closed_in_a_new_database(new: Database) -> None:
     assert await read(new, "SELECT name, is_open FROM circuit_breakers") == [("settlement", False)]
 
 
@@ -93,7 +93,7 @@ async def test_migrating_again_changes_nothing(stack: Stack) -> None:
     await asyncio.to_thread(upgrade, stack.environment["DATABASE_URL"])
 
 
-async def test_a_database_of_another_build_is_refused_with_what_to_do(stack: Stack) -> None:
+async def test_a_database_of_another_baseline_is_refused_with_what_to_do(stack: Stack) -> None:
     async with seed_journal.scratch(stack.environment["DATABASE_URL"]) as other:
         async with other.transaction() as connection:
             await connection.execute(text("UPDATE alembic_version SET version_num = '0026'"))
@@ -130,9 +130,7 @@ async def book_one_side(database: Database) -> None:
         await connection.execute(ONE_SIDED)
 
 
-async def test_an_entry_that_does_not_balance_is_refused(
-    api: httpx.AsyncClient, database: Database
-) -> None:
+async def test_an_unbalanced_entry_is_refused(api: httpx.AsyncClient, database: Database) -> None:
     outage_id = await declare(api, policy=AT_ONCE)
     await resolve(api, outage_id)
     await eventually(lambda: _paid(api, outage_id), "the outage is paid")
@@ -146,7 +144,7 @@ async def _paid(api: httpx.AsyncClient, outage_id: str) -> bool:
 
 
 @pytest.mark.parametrize("table", ["entries", "postings", "audit_entries", "events", "sla_results"])
-async def test_nothing_in_the_book_is_ever_changed(
+async def test_no_row_of_the_journal_can_be_changed(
     stack: Stack, database: Database, table: str
 ) -> None:
     with pytest.raises(IntegrityError, match="never changed"):

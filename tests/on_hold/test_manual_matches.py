@@ -15,11 +15,11 @@ from devstack.environment.stack import Stack
 from tests.testkit.accounting.break_factory import TreasuryIntruder
 from tests.testkit.api_client import eventually, lifecycle
 from tests.testkit.settlement.approval_client import (
-    BREAKER,
-    approve,
-    moved,
-    outage,
-    payment_of,
+    CIRCUIT_BREAKER,
+    approve_payment,
+    count_transfers,
+    declare_resolved_outage,
+    wait_for_payment,
 )
 from tests.testkit.settlement.payment_factory import open_rail
 
@@ -45,7 +45,7 @@ async def break_of(admin: httpx.AsyncClient, payment: dict[str, Any]) -> dict[st
 
     seen = await eventually(found, "the out-of-band transfer is found", 60)
     closing = {"action": "close", "reason": "it was sent by hand, on purpose"}
-    (await admin.post(BREAKER, json=closing)).raise_for_status()
+    (await admin.post(CIRCUIT_BREAKER, json=closing)).raise_for_status()
     return seen
 
 
@@ -65,12 +65,17 @@ async def standing(stack: Stack, payment_id: str) -> str:
     return story.standing
 
 
-async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
+async def matched_by(client: httpx.AsyncClient, outage_id: str) -> list[str]:
+    timeline = (await client.get(f"/outages/{outage_id}/timeline")).json()["items"]
+    return [each["actor"] for each in timeline if each["step"] == "payment.matched_manually"]
+
+
+async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
 ) -> None:
     admin = people["admin"]
-    outage_id = await outage(people["kim"], ABOVE_THE_CAP)
-    payment = await payment_of(admin, outage_id, "on_hold")
+    outage_id = await declare_resolved_outage(people["kim"], ABOVE_THE_CAP)
+    payment = await wait_for_payment(admin, outage_id, "on_hold")
     assert payment["status_reason"].endswith("or settle it outside of the engine")
     hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]))
     seen = await break_of(admin, payment)
@@ -79,9 +84,8 @@ async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
     early = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
     assert early.status_code == 409
     assert f"payment {payment['id']} is not paid: adopt this transfer" in early.json()["detail"]
-    assert (
-        await people["ada"].post(manual_match, json=body | {"transaction_hash": hash_})
-    ).status_code == 403
+    by_finance = await people["ada"].post(manual_match, json=body | {"transaction_hash": hash_})
+    assert by_finance.status_code == 403
     other = await admin.post(manual_match, json=body | {"transaction_hash": "0" * 64})
     assert other.status_code == 422
     assert (await admin.get(manual_match)).json() is None
@@ -93,37 +97,34 @@ async def test_what_was_settled_by_hand_is_adopted_and_its_outage_closes(
     again = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
     assert again.json() == adopted.json() == (await admin.get(manual_match)).json()
 
-    assert (await moved(limited))[payment["number"]] == 1
-    paid = await payment_of(admin, outage_id, "confirmed")
+    assert (await count_transfers(limited))[payment["number"]] == 1
+    paid = await wait_for_payment(admin, outage_id, "confirmed")
     assert paid["transaction_hash"] == hash_
     assert await standing(limited, payment["id"]) == (
         f"Paid: 5200 USDC reached {payment['to_address']} in ledger {adopted.json()['ledger']}, "
         f"by transaction {hash_}, which was made out of band and adopted by admin."
     )
-    told = (await admin.get(f"/outages/{outage_id}/timeline")).json()["items"]
-    assert [each["actor"] for each in told if each["step"] == "payment.matched_manually"] == [
-        "admin"
-    ]
+    assert await matched_by(admin, outage_id) == ["admin"]
     closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
     assert closed.status_code == 200
     assert await broken(limited) == []
 
 
-async def test_what_was_sent_by_hand_and_is_not_the_payment_is_kept_apart(
+async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
     limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
 ) -> None:
     admin = people["admin"]
-    outage_id = await outage(people["kim"], ABOVE_APPROVAL)
-    payment = await payment_of(admin, outage_id, "on_hold")
+    outage_id = await declare_resolved_outage(people["kim"], ABOVE_APPROVAL)
+    payment = await wait_for_payment(admin, outage_id, "on_hold")
     hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]) - 1)
     seen = await break_of(admin, payment)
     for name in ("ada", "bob"):
-        assert (await approve(people[name], payment["id"])).status_code == 201
+        assert (await approve_payment(people[name], payment["id"])).status_code == 201
 
     # It may go by every limit, and does not: it may have been paid.
-    stopped = await payment_of(admin, outage_id, "blocked")
+    stopped = await wait_for_payment(admin, outage_id, "blocked")
     assert stopped["status_reason"].startswith(f"transaction {hash_} carries its number")
-    assert (await moved(limited))[payment["number"]] == 1
+    assert (await count_transfers(limited))[payment["number"]] == 1
     refused = await admin.post(
         f"/payments/{payment['id']}/manual-match",
         json={"transaction_hash": hash_, "note": "nearly"},
@@ -134,5 +135,5 @@ async def test_what_was_sent_by_hand_and_is_not_the_payment_is_kept_apart(
     closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=SUSPENSE)
     assert closed.status_code == 200, closed.text
     await lifecycle(admin, outage_id, "closed", 60)
-    assert (await moved(limited))[payment["number"]] == 2
+    assert (await count_transfers(limited))[payment["number"]] == 2
     assert await broken(limited) == []

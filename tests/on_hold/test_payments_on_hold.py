@@ -11,11 +11,11 @@ import httpx
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import eventually, lifecycle
 from tests.testkit.settlement.approval_client import (
-    BREAKER,
-    approve,
-    moved,
-    outage,
-    payment_of,
+    CIRCUIT_BREAKER,
+    approve_payment,
+    count_transfers,
+    declare_resolved_outage,
+    wait_for_payment,
 )
 
 
@@ -25,7 +25,7 @@ async def refusals(
     """Who may not approve: an engineer, the maker, and whoever has approved."""
     found = []
     for name in ("kim", "eve", "ada"):
-        answer = await approve(people[name], payment_id)
+        answer = await approve_payment(people[name], payment_id)
         found.append((name, answer.status_code, answer.json()["detail"]))
     return found
 
@@ -35,16 +35,16 @@ async def queued(client: httpx.AsyncClient) -> list[str]:
     return [item["payment"]["id"] for item in page["items"]]
 
 
-async def test_a_reward_above_the_limit_settles_after_two_people_and_not_before(
+async def test_a_reward_above_the_limit_settles_after_two_approvals_and_not_before(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
-    outage_id = await outage(people["eve"], 5)  # she resolves it: 1500 USDC
-    payment = await payment_of(people["admin"], outage_id, "on_hold")
+    outage_id = await declare_resolved_outage(people["eve"], 5)  # she resolves it: 1500 USDC
+    payment = await wait_for_payment(people["admin"], outage_id, "on_hold")
     id_, number = payment["id"], payment["number"]
     assert payment["status"] == "pending"
     assert payment["status_reason"] == "1500 USDC waits for approval by 2 people, 0 have approved"
 
-    first = await approve(people["ada"], id_, note="seen the tower")
+    first = await approve_payment(people["ada"], id_, note="seen the tower")
     assert first.status_code == 201, first.text
     assert await refusals(people, id_) == [
         ("kim", 403, "approving a payment needs the role finance or admin"),
@@ -61,27 +61,30 @@ async def test_a_reward_above_the_limit_settles_after_two_people_and_not_before(
     assert (given["approver"], given["note"]) == ("ada", "seen the tower")
     assert given["digest"] == shown["digest"]
     assert id_ in await queued(people["bob"])
-    assert (await moved(limited))[number] == 0
+    assert (await count_transfers(limited))[number] == 0
     assert (await people["bob"].get(f"/payments/{id_}/trace")).json()["attempts"] == []
 
-    assert (await approve(people["bob"], id_)).status_code == 201
+    assert (await approve_payment(people["bob"], id_)).status_code == 201
     await lifecycle(people["admin"], outage_id, "closed", 20)
-    assert (await moved(limited))[number] == 1
+    assert (await count_transfers(limited))[number] == 1
     assert id_ not in await queued(people["bob"])
     timeline = (await people["admin"].get(f"/outages/{outage_id}/timeline")).json()["items"]
     acted = [item["actor"] for item in timeline if item["step"] == "payment.approved"]
     assert acted == ["ada", "bob"]
 
 
-async def test_what_is_paid_is_past_approving_and_past_withdrawing(
+async def test_a_confirmed_payment_takes_no_approval_and_no_withdrawal(
     people: dict[str, httpx.AsyncClient],
 ) -> None:
-    outage_id = await outage(people["eve"], 5)
-    payment = await payment_of(people["admin"], outage_id, "on_hold")
+    outage_id = await declare_resolved_outage(people["eve"], 5)
+    payment = await wait_for_payment(people["admin"], outage_id, "on_hold")
     for name in ("ada", "bob"):
-        assert (await approve(people[name], payment["id"])).status_code == 201
+        assert (await approve_payment(people[name], payment["id"])).status_code == 201
     await lifecycle(people["admin"], outage_id, "closed", 20)
-    for late in (await approve(people["admin"], payment["id"]), await withdraw(people, payment)):
+    for late in (
+        await approve_payment(people["admin"], payment["id"]),
+        await withdraw(people, payment),
+    ):
         assert late.status_code == 409
         assert "is confirmed" in late.json()["detail"]
 
@@ -90,45 +93,45 @@ async def withdraw(people: dict[str, httpx.AsyncClient], payment: dict[str, Any]
     return await people["ada"].delete(f"/payments/{payment['id']}/approvals")
 
 
-async def test_an_approval_that_was_withdrawn_does_not_count(
+async def test_a_withdrawn_approval_does_not_count(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
-    outage_id = await outage(people["eve"], 5)
-    payment = await payment_of(people["admin"], outage_id, "on_hold")
+    outage_id = await declare_resolved_outage(people["eve"], 5)
+    payment = await wait_for_payment(people["admin"], outage_id, "on_hold")
     assert (await withdraw(people, payment)).status_code == 409
-    assert (await approve(people["ada"], payment["id"])).status_code == 201
+    assert (await approve_payment(people["ada"], payment["id"])).status_code == 201
     gone = await withdraw(people, payment)
     assert gone.status_code == 200
     assert gone.json()["approvals"][0]["voided_reason"] == "withdrawn"
-    assert (await approve(people["bob"], payment["id"])).status_code == 201
+    assert (await approve_payment(people["bob"], payment["id"])).status_code == 201
 
     async def told() -> bool:
         shown = (await people["admin"].get(f"/payments/{payment['id']}")).json()
         return str(shown["status_reason"]).endswith("1 has approved")
 
     await eventually(told, "the payment says who is missing")
-    assert (await moved(limited))[payment["number"]] == 0
-    assert (await approve(people["ada"], payment["id"])).status_code == 201
+    assert (await count_transfers(limited))[payment["number"]] == 0
+    assert (await approve_payment(people["ada"], payment["id"])).status_code == 201
     await lifecycle(people["admin"], outage_id, "closed", 20)
-    assert (await moved(limited))[payment["number"]] == 1
+    assert (await count_transfers(limited))[payment["number"]] == 1
 
 
-async def test_what_is_above_the_cap_is_held_whoever_approves(
+async def test_a_payment_above_the_cap_stays_on_hold_whoever_approves(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
-    outage_id = await outage(people["kim"], 15 + 51)
-    payment = await payment_of(people["kim"], outage_id, "on_hold")
+    outage_id = await declare_resolved_outage(people["kim"], 15 + 51)
+    payment = await wait_for_payment(people["kim"], outage_id, "on_hold")
     assert payment["status_reason"] == (
         "5100 USDC is above the cap of 5000 USDC a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
         "or settle it outside of the engine"
     )
     for name in ("ada", "bob"):
-        assert (await approve(people[name], payment["id"])).status_code == 201
-    assert (await payment_of(people["kim"], outage_id, "on_hold"))["transaction_hash"] is None
-    assert (await moved(limited))[payment["number"]] == 0
+        assert (await approve_payment(people[name], payment["id"])).status_code == 201
+    assert (await wait_for_payment(people["kim"], outage_id, "on_hold"))["transaction_hash"] is None
+    assert (await count_transfers(limited))[payment["number"]] == 0
 
 
-async def test_what_is_below_every_limit_needs_nobody_and_is_counted(
+async def test_a_payment_below_every_limit_needs_no_approval_and_is_counted(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     def used(shown: dict[str, Any], side: str, account: str) -> int:
@@ -142,7 +145,7 @@ async def test_what_is_below_every_limit_needs_nobody_and_is_counted(
     assert before["cap_per_payment"]["amount"] == 5000
     assert before["approval_above"]["amount"] == 1200
     assert before["cap_per_payee_per_day"] is None
-    await lifecycle(people["kim"], await outage(people["kim"], 25), "closed", 20)
+    await lifecycle(people["kim"], await declare_resolved_outage(people["kim"], 25), "closed", 20)
     after = (await people["kim"].get("/payments/limits")).json()
     assert used(after, "treasuries", bond) - used(before, "treasuries", bond) == 10_000_000_000
     assert used(after, "payees", payee) - used(before, "payees", payee) == 10_000_000_000
@@ -152,48 +155,52 @@ async def test_what_is_below_every_limit_needs_nobody_and_is_counted(
     assert [each["left"] for each in after["payees"]] == [None] * len(after["payees"])
 
 
-async def test_only_an_admin_switches_the_breaker_and_says_why(
+async def test_only_an_admin_may_switch_the_circuit_breaker_and_must_give_a_reason(
     people: dict[str, httpx.AsyncClient],
 ) -> None:
     for name in ("ada", "kim"):
-        answer = await people[name].post(BREAKER, json={"action": "open", "reason": "odd"})
+        answer = await people[name].post(CIRCUIT_BREAKER, json={"action": "open", "reason": "odd"})
         assert answer.status_code == 403
     for body in ({"action": "open"}, {"action": "open", "reason": " "}, {"action": "trip"}):
-        assert (await people["admin"].post(BREAKER, json=body)).status_code == 422
-    again = await people["admin"].post(BREAKER, json={"action": "close", "reason": "to be sure"})
+        assert (await people["admin"].post(CIRCUIT_BREAKER, json=body)).status_code == 422
+    again = await people["admin"].post(
+        CIRCUIT_BREAKER, json={"action": "close", "reason": "to be sure"}
+    )
     assert again.json()["detail"] == "the circuit breaker is closed already"
-    assert (await people["kim"].get(BREAKER)).json()["is_open"] is False
+    assert (await people["kim"].get(CIRCUIT_BREAKER)).json()["is_open"] is False
 
 
-async def test_the_breaker_stops_what_is_new_while_what_was_sent_is_observed(
+async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observed(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     admin = people["admin"]
     before = len(await everything(admin))
-    early = await asyncio.gather(*(outage(admin, 25) for _ in range(6)))
+    early = await asyncio.gather(*(declare_resolved_outage(admin, 25) for _ in range(6)))
     sent = [
-        (await payment_of(admin, outage_id, "submitted", "confirmed"))["number"]
+        (await wait_for_payment(admin, outage_id, "submitted", "confirmed"))["number"]
         for outage_id in early
     ]
-    opened = await admin.post(BREAKER, json={"action": "open", "reason": "something is odd"})
+    opened = await admin.post(
+        CIRCUIT_BREAKER, json={"action": "open", "reason": "something is odd"}
+    )
     assert (opened.json()["is_open"], opened.json()["changed_by"]) == (True, "admin")
     await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
-    late = await asyncio.gather(*(outage(admin, 25) for _ in range(4)))
-    held = [await payment_of(admin, outage_id, "on_hold") for outage_id in late]
+    late = await asyncio.gather(*(declare_resolved_outage(admin, 25) for _ in range(4)))
+    held = [await wait_for_payment(admin, outage_id, "on_hold") for outage_id in late]
     assert {payment["status_reason"] for payment in held} == {
         "the circuit breaker is open: something is odd"
     }
     for outage_id in early:
         await lifecycle(admin, outage_id, "closed", 30)
-    chain = await moved(limited)
+    chain = await count_transfers(limited)
     assert [chain[number] for number in sent] == [1] * len(sent)
     assert [chain[payment["number"]] for payment in held] == [0] * len(held)
 
-    closed = await admin.post(BREAKER, json={"action": "close", "reason": "it was not odd"})
+    closed = await admin.post(CIRCUIT_BREAKER, json={"action": "close", "reason": "it was not odd"})
     assert closed.json()["is_open"] is False
     for outage_id in late:
         await lifecycle(admin, outage_id, "closed", 30)
-    chain = await moved(limited)
+    chain = await count_transfers(limited)
     assert [chain[payment["number"]] for payment in held] == [1] * len(held)
     feed = (await everything(admin))[before:]
     told = [item for item in feed if item["type"].startswith("settlement.circuit_breaker")]

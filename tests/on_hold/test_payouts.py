@@ -7,29 +7,31 @@ import httpx
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import eventually, lifecycle
 from tests.testkit.settlement.approval_client import (
-    BREAKER,
-    approve,
-    moved,
-    outage,
-    payment_of,
+    CIRCUIT_BREAKER,
+    approve_payment,
+    count_transfers,
+    declare_resolved_outage,
+    wait_for_payment,
 )
-from tests.testkit.settlement.wallet_client import beneficiary_of, proven
+from tests.testkit.settlement.wallet_client import load_beneficiary, prove_wallet
 
 
-async def test_a_changed_payout_address_voids_what_was_approved_under_the_old_one(
+async def test_a_changed_payout_address_voids_earlier_approvals(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     """Approved by two, and not yet signed: both must look again, and the old address is paid."""
     admin, where = people["admin"], "/agreements/default/payouts/provider"
-    owner = beneficiary_of(limited)
+    owner = load_beneficiary(limited)
     elsewhere = owner.public_key
-    await proven(admin, owner)
-    await admin.post(BREAKER, json={"action": "open", "reason": "nothing is signed for now"})
+    await prove_wallet(admin, owner)
+    await admin.post(
+        CIRCUIT_BREAKER, json={"action": "open", "reason": "nothing is signed for now"}
+    )
     await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
-    outage_id = await outage(people["eve"], 5)
-    payment = await payment_of(admin, outage_id, "on_hold")
+    outage_id = await declare_resolved_outage(people["eve"], 5)
+    payment = await wait_for_payment(admin, outage_id, "on_hold")
     for name in ("ada", "bob"):
-        assert (await approve(people[name], payment["id"])).status_code == 201
+        assert (await approve_payment(people[name], payment["id"])).status_code == 201
 
     asked = await admin.put(where, json={"address": elsewhere})
     assert asked.status_code == 200, asked.text
@@ -38,21 +40,21 @@ async def test_a_changed_payout_address_voids_what_was_approved_under_the_old_on
     assert {each["voided_reason"] for each in shown["approvals"]} == {
         "the provider of default is to be paid at another address"
     }
-    await admin.post(BREAKER, json={"action": "close", "reason": "go on"})
+    await admin.post(CIRCUIT_BREAKER, json={"action": "close", "reason": "go on"})
 
     await waits_anew(admin, payment["id"])
-    assert (await moved(limited))[payment["number"]] == 0
+    assert (await count_transfers(limited))[payment["number"]] == 0
     # Another admin than who asked calls it off; the audit trail names both.
     assert (await people["ada"].delete(where)).status_code == 403
     assert (await people["root"].delete(where)).status_code == 204
     (change,) = (await admin.get(where)).json()
     assert (change["asked_by"], change["cancelled_by"]) == ("admin", "root")
     for name in ("ada", "bob"):
-        assert (await approve(people[name], payment["id"])).status_code == 201
+        assert (await approve_payment(people[name], payment["id"])).status_code == 201
     await lifecycle(admin, outage_id, "closed", 60)
-    paid = await payment_of(admin, outage_id, "confirmed")
+    paid = await wait_for_payment(admin, outage_id, "confirmed")
     assert paid["to_address"] == limited.environment["STELLAR_PROVIDER_ADDRESS"]
-    assert (await moved(limited))[payment["number"]] == 1
+    assert (await count_transfers(limited))[payment["number"]] == 1
 
 
 async def waits_anew(client: httpx.AsyncClient, payment_id: str) -> None:

@@ -59,7 +59,7 @@ def test_only_use_cases_open_transactions() -> None:
         "async with database.engine.begin() as connection: pass",
     ],
 )
-def test_a_transaction_is_recognised(source: str) -> None:
+def test_an_opened_transaction_is_recognised(source: str) -> None:
     wrapped = f"async def run():\n    {source}\n"
     assert _opens_transaction(wrapped)
     assert not _opens_transaction(
@@ -67,7 +67,7 @@ def test_a_transaction_is_recognised(source: str) -> None:
     )
 
 
-def test_no_adapter_publishes() -> None:
+def test_no_adapter_publishes_events_or_audit_entries() -> None:
     """What is written beside a row to the audit trail is a use case's to say."""
     publishing = {
         _name(path)
@@ -94,7 +94,7 @@ def _use_cases() -> Iterator[tuple[Path, list[ast.AsyncFunctionDef]]]:
             )
 
 
-def test_a_file_is_one_use_case() -> None:
+def test_a_file_holds_one_use_case() -> None:
     """It bears the file's name and takes the database; what others share takes their connection."""
     wrong = []
     for path, functions in _use_cases():
@@ -112,7 +112,7 @@ def test_a_file_is_one_use_case() -> None:
     assert wrong == []
 
 
-def test_a_use_case_is_at_most_one_transaction() -> None:
+def test_a_use_case_opens_at_most_one_transaction() -> None:
     opened = {
         f"{_name(path)} {function.name}": count
         for path, functions in _use_cases()

@@ -259,7 +259,9 @@ async def test_a_worker_refuses_to_start_with_a_contract_that_does_not_fit(
 
 
 async def test_published_calculations_are_the_same_over_the_port(admin: ContractClient) -> None:
-    published = [vector for vector in sla_vectors.vectors("compute") if vector["kind"] == "default"]
+    published = [
+        vector for vector in sla_vectors.list_vectors("compute") if vector["kind"] == "default"
+    ]
     for vector in published[::7]:
         arguments = [scval.to_symbol("A"), scval.to_symbol(vector["severity"])]
         minutes = scval.to_uint32(vector["mttr_minutes"])

@@ -16,7 +16,7 @@ from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from tests.conftest import KEY
 from tests.testkit.accounting.break_factory import UNKNOWN_HASH, TreasuryIntruder, tamper
-from tests.testkit.accounting.fake_chain_history import confirmed
+from tests.testkit.accounting.fake_chain_history import store_confirmation
 from tests.testkit.api_client import (
     AT_ONCE,
     TERMS,
@@ -25,7 +25,7 @@ from tests.testkit.api_client import (
     lifecycle,
     resolve,
 )
-from tests.testkit.settlement.payment_factory import open_rail, payment_owed
+from tests.testkit.settlement.payment_factory import open_rail, owe_payment
 from tests.testkit.stacks import Stacks
 
 LIVES = 200
@@ -103,11 +103,11 @@ async def test_each_kind_of_planted_break_is_found_within_a_minute(reconciled: S
 async def plant(
     stack: Stack, database: Database, planter: TreasuryIntruder, penalties: list[dict[str, Any]]
 ) -> None:
-    imagined = await payment_owed(database, "IMAGINED")
-    unknown = await payment_owed(database, "UNKNOWN")
+    imagined = await owe_payment(database, "IMAGINED")
+    unknown = await owe_payment(database, "UNKNOWN")
     numbers = await numbers_of(database)
     ledger = await planter.rail.get_latest_ledger()
-    await confirmed(database, imagined, UNKNOWN_HASH, ledger)
+    await store_confirmation(database, imagined, UNKNOWN_HASH, ledger)
     await planter.send(unknown.number, unknown.amount_stroops)
     await tamper(
         database,

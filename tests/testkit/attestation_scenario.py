@@ -11,9 +11,12 @@ from adapters.postgres.database import Database
 from domain.requests import Request
 from domain.sla.attestations import (
     Attestation,
+    Attested,
     Call,
     CallStatus,
     ConcludeAttestationInput,
+    OtherCall,
+    OwnCall,
 )
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import Severity
@@ -24,7 +27,7 @@ DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
-async def judged(
+async def judge_for_attestation(
     database: Database, minutes: int = 25, *, requires_attestation: bool = True
 ) -> Attestation:
     """Judge an outage whose verdict wants the contract's confirmation."""
@@ -40,14 +43,13 @@ async def judged(
     return Attestation(outage_id, 1)
 
 
-async def prepared(steps: AttestationActivitiesImpl, attestation: Attestation) -> Call:
+async def prepare_call(steps: AttestationActivitiesImpl, attestation: Attestation) -> Call:
     turn = await steps.prepare_call(attestation)
-    assert turn.call is not None
-    assert turn.mine
+    assert isinstance(turn, OwnCall)
     return turn.call
 
 
-async def rows(database: Database, table: Any, attestation: Attestation) -> list[Any]:
+async def list_rows(database: Database, table: Any, attestation: Attestation) -> list[Any]:
     async with database.autocommit() as connection:
         found = await connection.execute(
             select(table).where(
@@ -58,14 +60,19 @@ async def rows(database: Database, table: Any, attestation: Attestation) -> list
         return list(found)
 
 
-async def count(database: Database, statement: Any) -> int:
+async def count_rows(database: Database, statement: Any) -> int:
     async with database.autocommit() as connection:
         return await connection.scalar(statement) or 0
 
 
-async def attested(steps: AttestationActivitiesImpl, attestation: Attestation) -> None:
+async def attest_verdict(steps: AttestationActivitiesImpl, attestation: Attestation) -> None:
+    assert await executed(steps, attestation) is CallStatus.ANSWERED
+    concluding = ConcludeAttestationInput(attestation, "", NOW)
+    assert isinstance(await steps.conclude_attestation(concluding), Attested)
+
+
+async def executed(steps: AttestationActivitiesImpl, attestation: Attestation) -> CallStatus:
+    """See the call through that is next for an attestation."""
     turn = await steps.prepare_call(attestation)
-    assert await steps.execute_call(turn) is CallStatus.ANSWERED
-    assert (
-        await steps.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
-    ).attested
+    assert isinstance(turn, OwnCall | OtherCall)
+    return await steps.execute_call(turn)

@@ -9,7 +9,7 @@ from stellar_sdk import scval, xdr
 from stellar_sandbox.testing.contract_client import PEOPLE
 
 
-def argument(tagged: dict[str, Any]) -> xdr.SCVal:
+def parse_argument(tagged: dict[str, Any]) -> xdr.SCVal:
     """An argument as the vectors write it: {"u32": 25}, {"addr": "admin"}."""
     ((kind, value),) = tagged.items()
     match kind:

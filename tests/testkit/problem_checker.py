@@ -14,28 +14,28 @@ OF_NO_ROUTE = {404, 405}
 
 
 @cache
-def _routes() -> list[tuple[str, re.Pattern[str], str, frozenset[int]]]:
+def _list_routes() -> list[tuple[str, re.Pattern[str], str, frozenset[int]]]:
     """Method, path, template and declared errors of each operation; plain paths before templates."""
     document = create_app().openapi()
     found = [
-        (method.upper(), _pattern(path), path, _errors(operation))
+        (method.upper(), _compile_pattern(path), path, _list_errors(operation))
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     ]
     return sorted(found, key=lambda each: each[2].count("{"))
 
 
-def _pattern(path: str) -> re.Pattern[str]:
+def _compile_pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{[a-z_]+\}", "[^/]+", path))
 
 
-def _errors(operation: dict[str, Any]) -> frozenset[int]:
+def _list_errors(operation: dict[str, Any]) -> frozenset[int]:
     return frozenset(int(status) for status in operation["responses"] if int(status) >= 400)
 
 
-def declared(method: str, path: str) -> tuple[str, frozenset[int]] | None:
+def find_declared_errors(method: str, path: str) -> tuple[str, frozenset[int]] | None:
     """Return the template and the declared errors of the route that serves a request."""
-    for verb, pattern, template, errors in _routes():
+    for verb, pattern, template, errors in _list_routes():
         if verb == method and pattern.fullmatch(path):
             return template, errors
     return None
@@ -46,7 +46,7 @@ async def check_problem(response: httpx.Response) -> None:
     status, request = response.status_code, response.request
     if status < 400:
         return
-    found = declared(request.method, request.url.path)
+    found = find_declared_errors(request.method, request.url.path)
     if found is None:
         assert status in OF_NO_ROUTE, f"{status} by no route: {request.method} {request.url.path}"
     else:

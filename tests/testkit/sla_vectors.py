@@ -11,17 +11,17 @@ PATH = Path(__file__).parents[1] / "data" / "sla-vectors.json"
 
 
 @cache
-def read() -> Any:
+def read_vectors() -> Any:
     """Return all of them, by kind."""
     return json.loads(PATH.read_text())
 
 
-def vectors(kind: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = read()[kind]
+def list_vectors(kind: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = read_vectors()[kind]
     return found
 
 
-def terms(config: dict[str, Any]) -> Terms:
+def parse_terms(config: dict[str, Any]) -> Terms:
     """Numbers beyond 53 bits are written as strings there."""
     return Terms(
         config["threshold_minutes"], int(config["penalty_per_minute"]), int(config["reward_base"])

@@ -21,7 +21,7 @@ from worker.main import main
 from worker.workflow_sandbox import keep_bytecode
 
 
-def live(order: str) -> None:
+def run_worker(order: str) -> None:
     """Be a settlement worker, in the forked process."""
     if order != "none":
         arm_to_die(order)
@@ -29,7 +29,7 @@ def live(order: str) -> None:
         runner.run(main(["settlement", "webhooks"], load(WorkerSettings)))
 
 
-def run() -> None:
+def serve() -> None:
     keep_bytecode()
     print("ready", flush=True)
     order = sys.stdin.readline().strip()
@@ -38,7 +38,7 @@ def run() -> None:
         if pid == 0:
             sys.stdin.close()
             try:
-                live(order)
+                run_worker(order)
             finally:
                 os._exit(3)
         if order == "none":
@@ -52,4 +52,4 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    run()
+    serve()

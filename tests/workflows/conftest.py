@@ -20,7 +20,7 @@ from temporalio.worker import Worker
 
 from devstack.environment.temporal import SEARCH_ATTRIBUTES, binary
 from domain.requests import Request
-from domain.settlement.manual_matches import AdoptTransferRequest
+from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import CloseOutageInput, OwePaymentInput, Payment
 from domain.sla.disputes import (
     DecideDisputeInput,
@@ -257,7 +257,7 @@ async def reaches(
     await until(lambda: handle.query(OutageWorkflow.state), lambda found: found == status)
 
 
-async def adopt_transfer(handle: WorkflowHandle[Any, Any], asked: AdoptTransferRequest) -> None:
+async def adopt_transfer(handle: WorkflowHandle[Any, Any], asked: MatchTransferRequest) -> None:
     """
     Send the update adopt; send it again, as callers of the API do, where the server says not ready.
 

@@ -6,18 +6,23 @@ from domain.requests import Request
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    AwaitingChannel,
+    Blocked,
     Observation,
-    PreparePaymentResult,
+    OnHold,
+    Prepared,
 )
 from domain.settlement.batches import (
     Batch,
+    EmptyBatch,
     FailBatchResult,
+    ObstructedBatch,
     PrepareBatchResult,
     RemovedPayment,
 )
 from domain.settlement.envelopes import SendAnswer, SendStatus
-from domain.settlement.manual_matches import AdoptTransferRequest
-from tests.testkit.reasons import answered, because
+from domain.settlement.manual_matches import MatchTransferRequest
+from tests.testkit.reasons import make_reason, parse_answer
 from tests.workflows.conftest import adopt_transfer, down
 from tests.workflows.fake_payment_activities import DETECTED
 from tests.workflows.time_skipping_server import Kept, Stage, keeps
@@ -26,14 +31,14 @@ from workflows.payments import PaymentWorkflow
 
 FAR = DETECTED.replace(year=2126)
 FOREIGN, OPEN = Observation(AttemptOutcome.FOREIGN), Observation(AttemptOutcome.OPEN)
-OUTBID = answered("ERROR txINSUFFICIENT_FEE")
+OUTBID = parse_answer("ERROR txINSUFFICIENT_FEE")
 
 
 @keeps("payment-fee-raised")
 async def raise_fee(stage: Stage) -> Kept:
     """The fee is too low twice: a node says so, and ledgers close without it."""
     fakes = stage.activities.payments
-    fakes.answers = [OUTBID, answered("PENDING"), OUTBID]
+    fakes.answers = [OUTBID, parse_answer("PENDING"), OUTBID]
     fakes.bids, fakes.observations = ["bid-1", "bid-2"], [OPEN] * 2
     handle = await stage.pay("bumped")
     await handle.result()
@@ -44,13 +49,11 @@ async def raise_fee(stage: Stage) -> Kept:
 async def hold_payment(stage: Stage) -> Kept:
     """Above the limit of the day for a while, then waiting for two approvals."""
     fakes = stage.activities.payments
-    fakes.holds = [PreparePaymentResult(None, because("the day is used up"), again_at=DETECTED)] * 2
-    fakes.holds.append(
-        PreparePaymentResult(None, because("waits for approval by 2 people"), again_at=FAR)
-    )
+    fakes.holds = [OnHold(make_reason("the day is used up"), DETECTED)] * 2
+    fakes.holds.append(OnHold(make_reason("waits for approval by 2 people"), FAR))
     with stage.environment.with_time_skipping_disabled():
         handle = await stage.pay("on_hold")
-    async with stage.waiting(handle, ": waits for approval"):
+    async with stage.waiting(handle, "on hold: waits for approval"):
         await handle.signal(PaymentWorkflow.retry)
     await handle.result()
     return {"payment-on-hold": handle}
@@ -59,13 +62,11 @@ async def hold_payment(stage: Stage) -> Kept:
 @keeps("payment-matched-manually")
 async def match_manually(stage: Stage) -> Kept:
     """On hold, it was paid out of band, and a person says so."""
-    stage.activities.payments.holds = [
-        PreparePaymentResult(None, because("above the cap"), again_at=FAR)
-    ]
-    transfer = AdoptTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
+    stage.activities.payments.holds = [OnHold(make_reason("above the cap"), FAR)]
+    transfer = MatchTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
     with stage.environment.with_time_skipping_disabled():
         handle = await stage.pay("adopted")
-    async with stage.waiting(handle, ": above the cap"):
+    async with stage.waiting(handle, "on hold: above the cap"):
         await adopt_transfer(handle, transfer)
     await handle.result()
     return {"payment-matched-manually": handle}
@@ -75,12 +76,12 @@ async def match_manually(stage: Stage) -> Kept:
 async def open_circuit_breaker(stage: Stage) -> Kept:
     """The circuit breaker is open before anything is signed, and again before it is sent."""
     fakes = stage.activities.payments
-    fakes.holds = [PreparePaymentResult(None, because("the circuit breaker is open"), again_at=FAR)]
+    fakes.holds = [OnHold(make_reason("the circuit breaker is open"), FAR)]
     unsent = SendAnswer(SendStatus.NOT_SENT, "not sent, the circuit breaker is open")
     fakes.answers, fakes.observations = [unsent] * 2, [OPEN] * 2
     with stage.environment.with_time_skipping_disabled():
         handle = await stage.pay("stopped")
-    async with stage.waiting(handle, ": the circuit breaker is open"):
+    async with stage.waiting(handle, "on hold: the circuit breaker is open"):
         await handle.signal(PaymentWorkflow.retry)
     await handle.result()
     return {"payment-circuit-breaker-open": handle}
@@ -91,7 +92,7 @@ async def wait_for_channel(stage: Stage) -> Kept:
     """No channel is free: it asks again by itself, twice."""
     fakes = stage.activities.payments
     soon = (DETECTED.replace(year=year) for year in (2226, 2326))
-    fakes.holds = [PreparePaymentResult(None, again_at=at, queued=True) for at in soon]
+    fakes.holds = [AwaitingChannel(at) for at in soon]
     handle = await stage.pay("queued")
     await handle.result()
     return {"payment-waits-for-channel": handle}
@@ -140,8 +141,8 @@ async def use_no_op_transaction(stage: Stage) -> Kept:
     fakes, said = stage.activities.payments, "the payee has no trustline"
     noop = Attempt("voided", 1, "GCHANNEL", 7, 200, "hash-noop", "xdr", False, noop_reason=said)
     fakes.holds = [
-        PreparePaymentResult(noop),
-        PreparePaymentResult(None, because(said), dead_after=200),
+        Prepared(noop),
+        Blocked(make_reason(said), dead_after=200),
     ]
     fakes.observations = [Observation(AttemptOutcome.FAILED_BLOCKED, reason=said)]
     handle = await stage.pay("voided")
@@ -194,7 +195,7 @@ async def wait_in_batch(stage: Stage) -> Kept:
     async with stage.waiting(handle, "ready; waits"):
         for _ in range(2):  # signalled more than once, the second one is stale
             await handle.signal(
-                PaymentWorkflow.removed_from_batch, because("the payee has no trustline")
+                PaymentWorkflow.removed_from_batch, make_reason("the payee has no trustline")
             )
         await stage.noted(handle, "blocked: ")
         await handle.signal(PaymentWorkflow.retry)
@@ -213,14 +214,18 @@ async def remove_member(stage: Stage) -> Kept:
     first = Attempt("pay-a", 1, "GCHANNEL", 7, 100, "hash-0", "xdr", False)
     fakes.left = [
         PrepareBatchResult(
-            first, [RemovedPayment("pay-b", because("no trustline"))], ["dlv-batched-1"]
+            Prepared(first),
+            [RemovedPayment("pay-b", make_reason("no trustline"))],
+            ["dlv-batched-1"],
         )
     ]
     fakes.observations = [OPEN, Observation(AttemptOutcome.EXPIRED)]
     fakes.observations += [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")]
     again = Batch("pay-a", 2, resubmitted=True)
     fakes.removals = [
-        FailBatchResult([RemovedPayment("pay-c", because("no account"))], again, ["dlv-batched-2"])
+        FailBatchResult(
+            [RemovedPayment("pay-c", make_reason("no account"))], again, ["dlv-batched-2"]
+        )
     ]
     fakes.settled = ["pay-a", "pay-d"]
     fakes.in_batch, names = 2, ("pay-a", "pay-b", "pay-c")
@@ -243,11 +248,13 @@ async def fail_batches(stage: Stage) -> Kept:
         fakes.answers, fakes.bids = [OUTBID], ["bid-q"]
         await handle.signal(BatchWorkflow.retry)
         await handle.result()
-    fakes.left = [PrepareBatchResult(None, [RemovedPayment("pay-z", because("frozen"))])]
+    fakes.left = [
+        PrepareBatchResult(EmptyBatch(), [RemovedPayment("pay-z", make_reason("frozen"))])
+    ]
     emptied = await stage.begin(BatchWorkflow.run, Batch("pay-z", 1), "batch/pay-z/1")
     await emptied.result()
     fakes.observations = [Observation(AttemptOutcome.FAILED_BLOCKED, reason="txFAILED")]
-    fakes.removals = [FailBatchResult([RemovedPayment("pay-y", because("frozen"))], None, [])]
+    fakes.removals = [FailBatchResult([RemovedPayment("pay-y", make_reason("frozen"))], None, [])]
     undone = await stage.begin(BatchWorkflow.run, Batch("pay-y", 1), "batch/pay-y/1")
     await undone.result()
     return {
@@ -261,7 +268,7 @@ async def fail_batches(stage: Stage) -> Kept:
 async def reform_batch(stage: Stage) -> Kept:
     """Nothing can be signed, and a batch of the same name is formed meanwhile."""
     stage.activities.payments.left = [
-        PrepareBatchResult(None, obstacle=because("the treasury is short"))
+        PrepareBatchResult(ObstructedBatch(make_reason("the treasury is short")))
     ]
     with stage.environment.with_time_skipping_disabled():
         handle = await stage.begin(BatchWorkflow.run, Batch("pay-n", 1), "batch/pay-n/1")

@@ -9,12 +9,19 @@ from temporalio.testing import WorkflowEnvironment
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    InBatch,
     Observation,
-    PreparePaymentResult,
+    Prepared,
 )
-from domain.settlement.batches import Batch, PrepareBatchResult, RemovedPayment
+from domain.settlement.batches import (
+    Batch,
+    EmptyBatch,
+    ObstructedBatch,
+    PrepareBatchResult,
+    RemovedPayment,
+)
 from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun, play_temporal
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities
 from tests.workflows.fake_payment_activities import build_payment
 from workflows.batches import BatchWorkflow
@@ -24,7 +31,7 @@ async def test_a_batch_obstacle_is_checked_every_minute_and_noted_once(
     environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
     fakes.payments.left = [
-        PrepareBatchResult(None, obstacle=because("the circuit breaker is open"))
+        PrepareBatchResult(ObstructedBatch(make_reason("the circuit breaker is open")))
     ] * 3
     fakes.payments.settled = ["obstructed"]
     handle = await environment.client.start_workflow(
@@ -49,18 +56,18 @@ async def test_a_stale_removal_does_not_block_a_payment_again(
     """A batch signals the removal whenever it is prepared; by then its cause may be long mended."""
     play_temporal(monkeypatch)
     handle = WorkflowRun(build_payment("left-out"))
-    handle.answer(PreparePaymentResult(None, in_batch=True))
+    handle.answer(InBatch())
     for _ in range(2):
-        handle.hear("removed_from_batch", because("the payee has no trustline"))
+        handle.hear("removed_from_batch", make_reason("the payee has no trustline"))
     handle.answer(None)
     assert handle.asks is not None
     assert (handle.asks.step, handle.asks.message.reason) == (
         "block_payment",
-        because("the payee has no trustline"),
+        make_reason("the payee has no trustline"),
     )
     handle.answer([])
     handle.answer(None)  # an hour, or a signal
-    handle.answer(PreparePaymentResult(None, in_batch=True))
+    handle.answer(InBatch())
     handle.answer(None)
     assert handle.asks.step == "prepare_payment"
 
@@ -70,13 +77,13 @@ async def test_a_withdrawn_member_is_signalled_to_retry(monkeypatch: pytest.Monk
     play_temporal(monkeypatch)
     handle = BatchWorkflowRun(Batch("limited", 1))
     attempt = Attempt("limited", 1, "G", 7, 100, "hash", "xdr", False)
-    out = [RemovedPayment("gone", because("the payee has no trustline"))]
-    handle.answer(PrepareBatchResult(attempt, out, withdrawn=["limited"]))
+    out = [RemovedPayment("gone", make_reason("the payee has no trustline"))]
+    handle.answer(PrepareBatchResult(Prepared(attempt), out, withdrawn=["limited"]))
     assert handle.asks is not None
     assert handle.asks.message == (
         "gone",
         "removed_from_batch",
-        because("the payee has no trustline"),
+        make_reason("the payee has no trustline"),
     )
     handle.answer(None)
     assert handle.asks.message == ("limited", "retry")
@@ -90,11 +97,11 @@ async def test_an_emptied_batch_goes_on_when_it_is_reformed(
     """All its members had been removed; by the time it learns so, the first of them leads a new batch."""
     play_temporal(monkeypatch)
     handle = BatchWorkflowRun(Batch("again", 1))
-    handle.hear("batch_reformed")
-    handle.answer(PrepareBatchResult(None))
+    handle.hear("gathered")
+    handle.answer(PrepareBatchResult(EmptyBatch()))
     assert handle.asks is not None
     assert handle.asks.step == "prepare_batch"
-    handle.answer(PrepareBatchResult(None))
+    handle.answer(PrepareBatchResult(EmptyBatch()))
     assert (handle.asks, handle.receipt) == (None, 0)
 
 

@@ -16,12 +16,16 @@ from domain.requests import Request
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    AwaitingChannel,
+    Blocked,
+    InBatch,
     Observation,
-    PreparePaymentResult,
+    OnHold,
+    Prepared,
 )
-from domain.settlement.manual_matches import AdoptTransferRequest
+from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import Receipt
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, adopt_transfer, down, until
 from tests.workflows.fake_payment_activities import DETECTED, build_payment
 from workflows.payments import PaymentWorkflow
@@ -94,12 +98,8 @@ async def test_a_payment_on_hold_checks_again_at_the_given_time_and_notes_it_onc
     environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
     past = DETECTED  # the instant to look again has come already
-    fakes.payments.holds = [
-        PreparePaymentResult(None, because("the day is used up"), again_at=past)
-    ] * 3
-    fakes.payments.holds.append(
-        PreparePaymentResult(None, because("another day is used up"), again_at=past)
-    )
+    fakes.payments.holds = [OnHold(make_reason("the day is used up"), past)] * 3
+    fakes.payments.holds.append(OnHold(make_reason("another day is used up"), past))
     receipt = await (await begun(environment, "on_hold")).result()
     assert {receipt.transaction_hash} == set(fakes.payments.sent)  # a step may run twice
     # A step may run twice; what it says is not said in between.
@@ -112,10 +112,7 @@ async def test_a_payment_on_hold_checks_again_at_the_given_time_and_notes_it_onc
 async def test_a_payment_without_a_free_channel_waits_by_a_timer(
     environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
-    fakes.payments.holds = [
-        PreparePaymentResult(None, again_at=DETECTED.replace(year=year), queued=True)
-        for year in (2226, 2326)
-    ]
+    fakes.payments.holds = [AwaitingChannel(DETECTED.replace(year=year)) for year in (2226, 2326)]
     handle = await begun(environment, "queued")
     receipt = await handle.result()
     assert {receipt.transaction_hash} == set(fakes.payments.sent)  # a step may run twice
@@ -128,11 +125,11 @@ async def test_a_payment_on_hold_goes_on_at_once_when_signalled(
     environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
     far = DETECTED.replace(year=2126)
-    fakes.payments.holds = [PreparePaymentResult(None, because("waits for approval"), again_at=far)]
+    fakes.payments.holds = [OnHold(make_reason("waits for approval"), far)]
     with environment.with_time_skipping_disabled():
         handle = await begun(environment, "approved")
         await until(
-            lambda: handle.query(PaymentWorkflow.timeline), lambda lines: "held: " in str(lines)
+            lambda: handle.query(PaymentWorkflow.timeline), lambda lines: "on hold: " in str(lines)
         )
         assert fakes.payments.sent == []
         await handle.signal(PaymentWorkflow.retry)
@@ -178,7 +175,7 @@ async def test_a_quarantined_payment_is_checked_again_in_case_a_signal_was_lost(
     environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
     attempt = Attempt("looked-at", 1, "GCHANNEL", 7, 100, "hash-1", "xdr", True)
-    fakes.payments.holds = [PreparePaymentResult(attempt)] * 30
+    fakes.payments.holds = [Prepared(attempt)] * 30
     fakes.payments.observations = [Observation(AttemptOutcome.FOREIGN)] * 8
     handle = await begun(environment, "looked-at")
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -217,10 +214,10 @@ async def test_failed_transactions_are_followed_after_growing_pauses(
     assert all(least <= pause < least + 30 for least, pause in zip(shortest, pauses, strict=True))
 
 
-BY_HAND = AdoptTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
+BY_HAND = MatchTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
 
 
-async def refused(handle: Handle, asked: AdoptTransferRequest) -> ApplicationError:
+async def refused(handle: Handle, asked: MatchTransferRequest) -> ApplicationError:
     """Ask a payment to take a transfer for itself, and return why it would not."""
     with pytest.raises(WorkflowUpdateFailedError) as failed:
         await handle.execute_update(PaymentWorkflow.adopt, asked)
@@ -232,12 +229,12 @@ async def refused(handle: Handle, asked: AdoptTransferRequest) -> ApplicationErr
 async def test_a_waiting_payment_takes_an_out_of_band_transfer(
     environment: WorkflowEnvironment, fakes: FakeActivities, waits: str
 ) -> None:
-    far, held = DETECTED.replace(year=2126), because("above the cap")
+    far, held = DETECTED.replace(year=2126), make_reason("above the cap")
     fakes.payments.holds = {
-        "on_hold": [PreparePaymentResult(None, held, again_at=far)],
-        "blocked": [PreparePaymentResult(None, because("no trustline"))],
-        "gathered": [PreparePaymentResult(None, in_batch=True)],
-        "in line": [PreparePaymentResult(None, again_at=far, queued=True)],
+        "on_hold": [OnHold(held, far)],
+        "blocked": [Blocked(make_reason("no trustline"))],
+        "gathered": [InBatch()],
+        "in line": [AwaitingChannel(far)],
     }[waits]
     with environment.with_time_skipping_disabled():
         handle = await begun(environment, f"adopted-{waits}")
@@ -257,7 +254,7 @@ async def test_a_waiting_payment_takes_an_out_of_band_transfer(
 async def test_a_transfer_that_does_not_match_is_refused_and_the_payment_waits_on(
     environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
-    fakes.payments.holds = [PreparePaymentResult(None, because("no trustline"))]
+    fakes.payments.holds = [Blocked(make_reason("no trustline"))]
     strange = Invalid("transaction_hash", "is not what it owes")
     fakes.payments.troubles["match_transfer"] = lambda: strange
     with environment.with_time_skipping_disabled():

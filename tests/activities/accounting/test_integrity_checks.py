@@ -16,11 +16,11 @@ from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegri
 from domain.accounting.invariants import Invariant
 from tests.testkit import stacks
 from tests.testkit.accounting.ledger_corruptions import (
-    AWAY,
-    BREAKS,
+    CORRUPTIONS,
     IN_FLIGHT,
     OWED,
-    pay,
+    WITHOUT_GUARDS,
+    make_payment_id,
 )
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ TOLD = "SELECT type, data ->> 'subject' AS subject FROM events WHERE type LIKE '
 
 OWED_ONLY = "WHERE payment_id IN (SELECT id FROM payments WHERE status = 'pending')"
 # One for each promise; that each break of it is found is shown beside the check itself.
-PLANTED = {invariant: planted for planted, (invariant, _, _) in BREAKS.items()}
+PLANTED = {invariant: planted for planted, (invariant, _, _) in CORRUPTIONS.items()}
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def book(stack: Stack) -> AsyncIterator[Database]:
 async def write(book: Database, *statements: str) -> None:
     """As somebody does who passes by the guards."""
     async with book.transaction() as connection:
-        for statement in (AWAY, *statements):
+        for statement in (WITHOUT_GUARDS, *statements):
             await connection.execute(text(statement))
 
 
@@ -65,7 +65,7 @@ async def stopped(book: Database) -> str | None:
     return state.reason if state.is_open else None
 
 
-async def test_a_book_that_is_right_is_told_to_nobody(book: Database) -> None:
+async def test_a_correct_journal_raises_no_event(book: Database) -> None:
     assert await inspect(book) == CheckIntegrityResult(True, 0, 0, 0, [])
     assert await read(book, TOLD) == []
     assert await stopped(book) is None
@@ -73,10 +73,10 @@ async def test_a_book_that_is_right_is_told_to_nobody(book: Database) -> None:
 
 
 @pytest.mark.parametrize("planted", PLANTED.values())
-async def test_a_broken_promise_is_told_once_and_opens_the_breaker(
+async def test_a_violated_invariant_raises_one_event_and_opens_the_circuit_breaker(
     book: Database, planted: str
 ) -> None:
-    invariant, subject, statements = BREAKS[planted]
+    invariant, subject, statements = CORRUPTIONS[planted]
     await write(book, *statements)
     first = await inspect(book)
     assert first.new == first.broken > 0
@@ -95,17 +95,17 @@ async def test_a_broken_promise_is_told_once_and_opens_the_breaker(
     assert await stopped(book) is None
 
 
-async def test_the_same_order_twice_tells_once(book: Database) -> None:
+async def test_the_same_integrity_check_twice_raises_one_event(book: Database) -> None:
     """A worker that dies before it has answered is asked again."""
-    await write(book, *BREAKS["an amount that was changed"][2])
+    await write(book, *CORRUPTIONS["an amount that was changed"][2])
     first = await inspect(book)
     assert first.looked
     assert (await inspect(book)).new == 0
     assert len(await read(book, TOLD)) == first.new
 
 
-async def test_what_is_mended_and_comes_back_is_told_again(book: Database) -> None:
-    late = f"UPDATE entries SET booked_at = now() - interval '25 h' WHERE payment_id = '{pay(IN_FLIGHT)}'"
+async def test_a_violation_that_comes_back_raises_another_event(book: Database) -> None:
+    late = f"UPDATE entries SET booked_at = now() - interval '25 h' WHERE payment_id = '{make_payment_id(IN_FLIGHT)}'"
     day = timedelta(hours=24)
     await write(book, late)
     assert (await inspect(book, 0, day)).overdue == 1
@@ -117,20 +117,20 @@ async def test_what_is_mended_and_comes_back_is_told_again(book: Database) -> No
     await write(book, late)
     assert (await inspect(book, 3, day)).new == 1
     assert await read(book, mended) == [(True, NOW + timedelta(minutes=3))]
-    assert await read(book, TOLD) == [("ledger.obligation_overdue", pay(IN_FLIGHT))] * 2
+    assert await read(book, TOLD) == [("ledger.obligation_overdue", make_payment_id(IN_FLIGHT))] * 2
     assert await stopped(book) is None, "what waits breaks nothing"
 
 
-async def test_the_breaker_is_left_alone_if_asked(book: Database) -> None:
-    await write(book, *BREAKS["an amount that was changed"][2])
+async def test_the_circuit_breaker_stays_closed_where_the_setting_says_so(book: Database) -> None:
+    await write(book, *CORRUPTIONS["an amount that was changed"][2])
     assert (await inspect(book, stops=False)).new > 0
     assert await stopped(book) is None
 
 
-async def test_too_many_to_name_are_neither_forgotten_nor_mended(
+async def test_violations_beyond_the_named_maximum_are_neither_forgotten_nor_resolved(
     book: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("activities.integrity_checks.NAMED_MAX", 2)
+    monkeypatch.setattr("services.accounting.integrity.run_integrity_check.NAMED_MAX", 2)
     moment = timedelta(microseconds=1)
     await write(book, f"UPDATE entries SET booked_at = now() - interval '1 h' {OWED_ONLY}")
     first = await inspect(book, 0, moment)
@@ -143,25 +143,25 @@ async def test_too_many_to_name_are_neither_forgotten_nor_mended(
     assert (await inspect(book, 1, moment)).new == 1
     assert await read(book, "SELECT count(*), count(resolved_at) FROM violations") == [(3, 0)]
     # Once all can be named again, what is not found is mended.
-    monkeypatch.setattr("activities.integrity_checks.NAMED_MAX", 1000)
+    monkeypatch.setattr("services.accounting.integrity.run_integrity_check.NAMED_MAX", 1000)
     await inspect(book, 2, moment)
     assert await read(book, "SELECT subject FROM violations WHERE resolved_at IS NOT NULL") == [
         (paid,)
     ]
 
 
-async def test_a_large_book_rests(book: Database) -> None:
+async def test_a_large_journal_is_checked_less_often(book: Database) -> None:
     await inspect(book)
     await write(
         book,
         "UPDATE integrity_checks SET took_ms = 60000",
-        *BREAKS["an amount that was changed"][2],
+        *CORRUPTIONS["an amount that was changed"][2],
     )
     assert await inspect(book, 9) == CheckIntegrityResult(looked=False)
     assert (await inspect(book, 10)).broken > 0
 
 
-async def test_the_guards_of_another_version_are_not_judged(book: Database) -> None:
+async def test_the_guards_of_another_version_are_not_checked(book: Database) -> None:
     """In the middle of an upgrade a worker of the old version must not stop settlement."""
     await write(
         book,
@@ -177,12 +177,12 @@ async def test_the_guards_of_another_version_are_not_judged(book: Database) -> N
     ]
 
 
-async def test_deliveries_that_nobody_began_are_begun(book: Database) -> None:
+async def test_undispatched_deliveries_are_started(book: Database) -> None:
     hook = "INSERT INTO webhooks (id, url, events, secret) VALUES ('whk_1', 'https://x.example', '[\"ledger.obligation_overdue\"]', 's')"
     await write(book, hook)
     await write(
         book,
-        f"UPDATE entries SET booked_at = now() - interval '2 h' WHERE payment_id = '{pay(OWED)}'",
+        f"UPDATE entries SET booked_at = now() - interval '2 h' WHERE payment_id = '{make_payment_id(OWED)}'",
     )
     late = timedelta(hours=1)
     first = await inspect(book, 0, late)

@@ -92,16 +92,16 @@ async def all_kept(book: Database) -> list[tuple[str, int, int]]:
     )
 
 
-async def test_a_hundred_payments_in_a_transaction_cost_one_page(
+async def test_a_hundred_payments_in_one_transaction_cost_one_page(
     resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     """Classic payments and their muxed numbers, up to the largest there is, all by events."""
     reader = readers()
-    await reader.reads()
+    await reader.read_chain()
     reader.calls.clear()
     planter = TreasuryIntruder(resting, rail)
     hash_ = await planter.send_all([(2**62 + n, 1000 + n) for n in range(BULK)])
-    await reader.reads()
+    await reader.read_chain()
     assert reader.calls == {"get_network": 1, "get_health": 1, "get_events": 1}
     found = await kept(book, hash_)
     assert sorted((int(row["number"]), row["amount_stroops"]) for row in found) == [
@@ -111,7 +111,7 @@ async def test_a_hundred_payments_in_a_transaction_cost_one_page(
     assert len({row["position"] for row in found}) == BULK
 
 
-async def test_reading_goes_on_after_a_restart_and_readers_do_not_disturb_each_other(
+async def test_reading_resumes_after_a_restart_and_two_readers_keep_each_transfer_once(
     resting: Stack,
     book: Database,
     rail: Rail,
@@ -123,9 +123,9 @@ async def test_reading_goes_on_after_a_restart_and_readers_do_not_disturb_each_o
     planter = TreasuryIntruder(resting, rail)
     for start in range(3):
         await planter.send_all([(2**61 + 10 * start + n, 5 + n) for n in range(10)])
-        await asyncio.gather(*(readers().reads() for _ in range(3)))
+        await asyncio.gather(*(readers().read_chain() for _ in range(3)))
     await planter.invoke(2**60, 77)
-    await asyncio.gather(*(readers().reads() for _ in range(3)))
+    await asyncio.gather(*(readers().read_chain() for _ in range(3)))
     seen = await witness_of(resting)
     assert await all_kept(book) == seen
     # The number that fits no muxed id of ours is there as well.
@@ -141,7 +141,7 @@ async def witness_of(stack: Stack) -> list[tuple[str, int, int]]:
     )
 
 
-async def test_a_page_that_was_read_but_not_kept_is_read_again(
+async def test_a_page_that_was_not_stored_is_read_again(
     resting: Stack,
     book: Database,
     rail: Rail,
@@ -150,14 +150,14 @@ async def test_a_page_that_was_read_but_not_kept_is_read_again(
 ) -> None:
     """The worker dies between the transfers and the cursor: neither is there, so nothing is lost."""
     reader = readers()
-    await reader.reads()
+    await reader.read_chain()
     hash_ = await TreasuryIntruder(resting, rail).send(2**59, 9)
     with monkeypatch.context() as patch:
         patch.setattr(reconciliation, "upsert", killed_at("chain_cursor", reconciliation.upsert))
         with pytest.raises(SystemError):
-            await reader.reads()
+            await reader.read_chain()
     assert await kept(book, hash_) == []
-    await readers().reads()
+    await readers().read_chain()
     assert len(await kept(book, hash_)) == 1
 
 
@@ -171,28 +171,28 @@ def killed_at(table: str, upsert: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 @pytest.mark.parametrize("kind", ["garbage", "bad_gateway", "internal_error", "node_down"])
-async def test_a_node_that_talks_nonsense_moves_nothing(
+async def test_a_node_with_malformed_answers_moves_no_cursor(
     resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader], kind: str
 ) -> None:
     reader = readers()
-    before = await reader.reads()
+    before = await reader.read_chain()
     hash_ = await TreasuryIntruder(resting, rail).send(2**58, 11)
     await faults(resting, {"kind": kind, "method": "getEvents"})
     with pytest.raises(ChainUnavailable):
-        await reader.reads()
+        await reader.read_chain()
     await faults(resting)
     assert await kept(book, hash_) == []
-    assert (await reader.compares()).ledger == before
-    assert await reader.reads() > before
+    assert (await reader.compare_journal()).ledger == before
+    assert await reader.read_chain() > before
     assert len(await kept(book, hash_)) == 1
 
 
-async def test_events_without_sense_are_not_kept(
+async def test_malformed_events_are_not_stored(
     resting: Stack, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     """JSON that can be read, of something that was not asked for."""
     reader = readers()
-    await reader.reads()
+    await reader.read_chain()
     await TreasuryIntruder(resting, rail).send(2**57, 11)
     server = reader.steps.history.nodes.all[0].server
     ask = server.get_events
@@ -205,63 +205,63 @@ async def test_events_without_sense_are_not_kept(
 
     server.get_events = mangled  # type: ignore[method-assign]
     with pytest.raises(ChainUnavailable, match="cannot tell of transfers"):
-        await reader.reads()
+        await reader.read_chain()
 
 
 async def test_a_node_that_lags_is_waited_for(
     resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     reader = readers()
-    before = await reader.reads()
+    before = await reader.read_chain()
     await faults(resting, {"kind": "lagging_node", "value": 20})
-    assert await reader.reads() == before
+    assert await reader.read_chain() == before
     await faults(resting)
-    assert await reader.reads() >= before
+    assert await reader.read_chain() >= before
     async with book.autocommit() as connection:
         assert await reconciliation.list_gaps(connection) == []
 
 
-async def test_a_chain_that_was_reset_is_no_history(
+async def test_a_reset_network_is_refused(
     book: Database, readers: Callable[[], CountingReader]
 ) -> None:
     """Neither to a worker that starts nor to one that has read before."""
     running, starting = readers(), readers()
-    before = await running.reads()
+    before = await running.read_chain()
     async with book.autocommit() as connection:
         known = (await connection.execute(select(rows_of_networks))).mappings().one()
         # A longer chain that ended years ago.
         longer = {"ledger": 10**9, "closed_at": datetime(2020, 1, 1, tzinfo=UTC)}
         await connection.execute(update(rows_of_networks).values(longer))
         with pytest.raises(ChainMismatch, match="was reset"):
-            await starting.reads()
+            await starting.read_chain()
         with pytest.raises(ChainUnavailable, match="of the network that the database belongs to"):
-            await running.reads()
+            await running.read_chain()
         await connection.execute(update(rows_of_networks).values(known))
-    assert await running.reads() >= before <= known["ledger"]
+    assert await running.read_chain() >= before <= known["ledger"]
 
 
 async def test_another_network_is_refused(resting: Stack, book: Database) -> None:
     stranger = open_reader(resting, book, passphrase="Public Global Stellar Network")
     with pytest.raises(ChainMismatch):
-        await stranger.reads()
+        await stranger.read_chain()
     await stranger.steps.history.close()
 
 
-async def test_what_the_node_forgot_before_it_was_read_is_a_finding(
+async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
     resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     reader = readers()
-    before = await reader.reads()
+    before = await reader.read_chain()
 
     async def far_enough() -> bool:
         return await rail.get_latest_ledger() > before + 12
 
     await eventually(far_enough, "some ledgers have closed")
     await faults(resting, {"kind": "short_retention", "value": 4})
-    after = await reader.reads()
+    after = await reader.read_chain()
     await faults(resting)
     assert after > before + 8
-    first, again = await reader.compares(), await readers().compares()
+    first, again = await reader.compare_journal(), await readers().compare_journal()
     assert first.new_breaks >= 1
     assert again.new_breaks == 0
     async with book.autocommit() as connection:
@@ -276,7 +276,7 @@ async def test_what_the_node_forgot_before_it_was_read_is_a_finding(
             limit=10,
         )
     assert gap.first == before + 1
-    assert [row["subject"] for row in rows] == [f"ledgers/{gap.first}-{gap.last}"]
+    assert [row.found.subject for row in rows] == [f"ledgers/{gap.first}-{gap.last}"]
 
 
 async def test_two_comparisons_at_once_find_each_break_once(
@@ -284,8 +284,8 @@ async def test_two_comparisons_at_once_find_each_break_once(
 ) -> None:
     await TreasuryIntruder(resting, rail).send(None, 13)
     one, two = readers(), readers()
-    await one.reads()
-    found = await asyncio.gather(one.compares(), two.compares())
+    await one.read_chain()
+    found = await asyncio.gather(one.compare_journal(), two.compare_journal())
     assert min(each.new_breaks for each in found) == 0
     assert sum(each.new_breaks for each in found) >= 1
     async with book.autocommit() as connection:

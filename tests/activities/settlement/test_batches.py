@@ -24,67 +24,69 @@ from domain.errors import TryAgain
 from domain.settlement.attempts import AttemptOutcome, Observation, SettlementRail
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import eventually
+from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
     NETTED,
-    gathered,
-    keys_of,
-    landed,
-    on_chain,
-    patiently,
-    states,
+    count_credits,
+    form_batch,
+    read_statuses,
+    run_until_accepted,
+    select_keys,
+    submit_batch,
 )
-from tests.testkit.settlement.expired_envelopes import past
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.expired_envelopes import wait_until_expired
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason, get_receipt
 
 FAR_OFF = NOW.replace(year=2100)
 Patch = pytest.MonkeyPatch
 
 
-async def test_payments_of_a_batch_are_each_settled_once(
+async def test_each_payment_of_a_batch_is_settled_once(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    owed = [await payment_owed(database, "BATCH", minutes) for minutes in (5, 25, 40)]
-    steps, batch = await gathered(database, rail, CLASSIC, *owed)
-    observed = await landed(steps, batch)
+    owed = [await owe_payment(database, "BATCH", minutes) for minutes in (5, 25, 40)]
+    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
+    observed = await submit_batch(steps, batch)
     assert observed.observation.outcome is AttemptOutcome.SUCCEEDED
     settled = await steps.confirm_batch(observed)
     assert sorted(settled) == sorted(payment.id for payment in owed)
     assert await steps.confirm_batch(observed) == settled
 
-    assert await states(database, *owed) == [("confirmed", None)] * 3
-    assert await on_chain(stack, *owed) == [1, 1, 1]
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 3
+    assert await count_credits(stack, *owed) == [1, 1, 1]
     lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
-    receipts = [(await lives.prepare_payment(payment)).receipt for payment in owed]
-    assert len({receipt.transaction_hash for receipt in receipts if receipt}) == 1
-    assert [receipt.amount_stroops for receipt in receipts if receipt] == [
+    receipts = [get_receipt(await lives.prepare_payment(payment)) for payment in owed]
+    assert len({receipt.transaction_hash for receipt in receipts}) == 1
+    assert [receipt.amount_stroops for receipt in receipts] == [
         payment.amount_stroops for payment in owed
     ]
 
 
-async def test_who_cannot_be_paid_is_left_out_before_anything_is_signed(
+async def test_a_payee_that_cannot_be_paid_is_removed_before_signing(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     nobody = Keypair.random().public_key
-    stranger = await payment_owed(database, "NOBODY", to_address=nobody)
-    untrusting = await payment_owed(database, "NOLINE", to_address=rail.keys.fees.public_key)
-    fine = await payment_owed(database, "FINE")
-    steps, batch = await gathered(database, rail, CLASSIC, stranger, untrusting, fine)
-    preparation = await patiently(steps.prepare_batch, batch)
-    assert {out.payment_id: out.reason for out in preparation.removed} == {
+    stranger = await owe_payment(database, "NOBODY", to_address=nobody)
+    untrusting = await owe_payment(database, "NOLINE", to_address=rail.keys.fees.public_key)
+    fine = await owe_payment(database, "FINE")
+    steps, batch = await form_batch(database, rail, CLASSIC, stranger, untrusting, fine)
+    preparation = await run_until_accepted(steps.prepare_batch, batch)
+    assert {out.payment_id: str(out.reason) for out in preparation.removed} == {
         stranger.id: "the payee's account does not exist",
         untrusting.id: "the payee has no trustline for the asset",
     }
-    await steps.confirm_batch(await landed(steps, batch))
-    assert [status for status, _ in await states(database, stranger, untrusting, fine)] == [
+    await steps.confirm_batch(await submit_batch(steps, batch))
+    assert [status for status, _ in await read_statuses(database, stranger, untrusting, fine)] == [
         "blocked",
         "blocked",
         "confirmed",
     ]
-    assert await on_chain(stack, stranger, untrusting, fine) == [0, 0, 1]
+    assert await count_credits(stack, stranger, untrusting, fine) == [0, 0, 1]
 
 
-async def test_a_failed_batch_ejects_who_is_at_fault_and_pays_the_rest(
+async def test_a_failed_batch_removes_the_member_at_fault_and_pays_the_rest(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,
@@ -93,35 +95,35 @@ async def test_a_failed_batch_ejects_who_is_at_fault_and_pays_the_rest(
 ) -> None:
     """The trustline goes after the signature: the ledger takes the sequence, and moves nothing."""
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
-    rewards = [await payment_owed(database, "REST", 5) for _ in range(2)]
-    penalty = await payment_owed(database, "FAULT", 25)
-    steps, batch = await gathered(database, rail, CLASSIC, *rewards, penalty)
-    assert (await patiently(steps.prepare_batch, batch)).attempt is not None
+    rewards = [await owe_payment(database, "REST", 5) for _ in range(2)]
+    penalty = await owe_payment(database, "FAULT", 25)
+    steps, batch = await form_batch(database, rail, CLASSIC, *rewards, penalty)
+    assert (await run_until_accepted(steps.prepare_batch, batch)).attempt is not None
     fault = {"kind": "removed_trustline", "address": payee}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
-    observed = await landed(steps, batch)
+    observed = await submit_batch(steps, batch)
     assert observed.observation.outcome is not AttemptOutcome.SUCCEEDED
     ejection = await steps.fail_batch(observed)
     assert [out.payment_id for out in ejection.removed] == [penalty.id]
     assert ejection.again is not None
     assert await steps.fail_batch(observed) == ejection
 
-    rest = await landed(steps, ejection.again)
+    rest = await submit_batch(steps, ejection.again)
     assert rest.attempt.channel == observed.attempt.channel
     assert rest.attempt.sequence == observed.attempt.sequence + 1
     assert sorted(await steps.confirm_batch(rest)) == sorted(payment.id for payment in rewards)
-    found = await states(database, *rewards, penalty)
+    found = await read_statuses(database, *rewards, penalty)
     assert [status for status, _ in found] == ["confirmed", "confirmed", "blocked"]
     assert "trustline" in str(found[-1][1]).lower() or "NO_TRUST" in str(found[-1][1])
-    assert await on_chain(stack, *rewards, penalty) == [1, 1, 0]
+    assert await count_credits(stack, *rewards, penalty) == [1, 1, 0]
 
 
-async def test_debts_between_the_same_two_are_one_transfer_and_each_share_is_proven(
+async def test_netted_payments_are_one_transfer_and_each_allocation_is_proven(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    owed = [await payment_owed(database, "NET", minutes) for minutes in (25, 30, 35)]
-    steps, batch = await gathered(database, rail, NETTED, *owed)
-    observed = await landed(steps, batch)
+    owed = [await owe_payment(database, "NET", minutes) for minutes in (25, 30, 35)]
+    steps, batch = await form_batch(database, rail, NETTED, *owed)
+    observed = await submit_batch(steps, batch)
     await steps.confirm_batch(observed)
     seen = [
         transfer
@@ -140,14 +142,14 @@ async def test_debts_between_the_same_two_are_one_transfer_and_each_share_is_pro
         assert story["payment"]["transaction_hash"] == observed.observation.hash
 
 
-async def test_a_batch_that_meets_an_open_breaker_is_neither_sent_nor_signed_anew(
+async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breaker_is_open(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     """Prepared and not submitted: its bytes die, and once it is closed others take their place."""
-    owed = [await payment_owed(database, "BREAKER", minutes) for minutes in (5, 25)]
+    owed = [await owe_payment(database, "BREAKER", minutes) for minutes in (5, 25)]
     gate = SigningGate(database)
-    steps, batch = await gathered(database, rail, CLASSIC, *owed, gate=gate)
-    attempt = (await patiently(steps.prepare_batch, batch)).attempt
+    steps, batch = await form_batch(database, rail, CLASSIC, *owed, gate=gate)
+    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
     assert attempt is not None
     await gate.circuit_breaker.trip("odd", "corr-batches")
     assert str(await steps.submit_payment(attempt)) == "not sent, the circuit breaker is open: odd"
@@ -159,23 +161,24 @@ async def test_a_batch_that_meets_an_open_breaker_is_neither_sent_nor_signed_ane
 
     assert (await eventually(proven, "the bytes are dead", 60)).outcome is AttemptOutcome.EXPIRED
     waiting = await steps.prepare_batch(batch)
-    assert (waiting.attempt, waiting.why) == (None, "not sent, the circuit breaker is open: odd")
-    assert await states(database, *owed) == [("on_hold", waiting.why)] * 2
+    sentence = get_reason(waiting).sentence
+    assert sentence == "not sent, the circuit breaker is open: odd"
+    assert await read_statuses(database, *owed) == [("on_hold", sentence)] * 2
     await api.post("/payments/circuit-breaker", json={"action": "close", "reason": "seen to"})
     gate.circuit_breaker.forget()
-    observed = await landed(steps, batch)
+    observed = await submit_batch(steps, batch)
     assert observed.attempt.hash != attempt.hash
     await steps.confirm_batch(observed)
-    assert await states(database, *owed) == [("confirmed", None)] * 2
-    assert await on_chain(stack, *owed) == [1, 1]
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
+    assert await count_credits(stack, *owed) == [1, 1]
 
 
-async def test_bytes_are_not_stored_for_a_batch_that_lost_a_rider(
+async def test_an_envelope_is_not_stored_for_a_batch_that_lost_a_member(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """Otherwise whoever was left out could be paid by these bytes, and again by others."""
-    owed = [await payment_owed(database, "RACE") for _ in range(2)]
-    _, batch = await gathered(database, rail, CLASSIC, *owed)
+    owed = [await owe_payment(database, "RACE") for _ in range(2)]
+    _, batch = await form_batch(database, rail, CLASSIC, *owed)
     async with database.autocommit() as connection:
         stale = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
         _, transfers = await allocations.get_members(connection, batch)
@@ -183,22 +186,21 @@ async def test_bytes_are_not_stored_for_a_batch_that_lost_a_rider(
         signed = await rail.sign(
             transfers, SettlementRail.CLASSIC, stale.channel, stale.sequence, 0
         )
-        out = {owed[1].id: "gone"}
+        out = {owed[1].id: make_reason("gone")}
         assert await allocations.remove_members(connection, stale, out)
         assert not await allocations.remove_members(connection, stale, out)
         with pytest.raises(TryAgain):
             await envelopes.store(connection, stale, signed)
 
 
-async def test_a_busy_network_is_outbid_with_the_same_transaction(
+async def test_a_higher_fee_is_bid_for_the_same_transaction_on_a_busy_network(
     api: httpx.AsyncClient, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
     surge = {"kind": "surge_fee", "value": 30_000}
     (await chain.post("/faults", json={"faults": [surge]})).raise_for_status()
-    payment = await payment_owed(database, "SURGE")
+    payment = await owe_payment(database, "SURGE")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     answers, bids = [], [attempt]
     while (answer := await steps.submit_payment(bids[-1])).outbid:
         answers.append(answer)
@@ -210,26 +212,26 @@ async def test_a_busy_network_is_outbid_with_the_same_transaction(
     assert (await steps.observe_payment(bids[-1])).outcome is AttemptOutcome.SUCCEEDED
 
 
-async def test_a_batch_only_takes_a_channel_whose_key_is_held(
+async def test_a_batch_takes_only_a_channel_with_a_known_key(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
-    owed = [await payment_owed(database, "BATCH-KEYS") for _ in range(3)]
-    steps, batch = await gathered(database, rail, CLASSIC, owed[0])
-    used = await landed(steps, batch)
+    owed = [await owe_payment(database, "BATCH-KEYS") for _ in range(3)]
+    steps, batch = await form_batch(database, rail, CLASSIC, owed[0])
+    used = await submit_batch(steps, batch)
     await steps.confirm_batch(used)
     # Any other would have its turn before the one that was used last.
-    monkeypatch.setattr(rail, "keys", keys_of(rail, only=used.attempt.channel))
-    steps, batch = await gathered(database, rail, CLASSIC, *owed[1:])
-    observed = await landed(steps, batch)
+    monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.attempt.channel))
+    steps, batch = await form_batch(database, rail, CLASSIC, *owed[1:])
+    observed = await submit_batch(steps, batch)
     assert observed.attempt.channel == used.attempt.channel
     async with database.transaction() as connection:
-        none = keys_of(rail, without=used.attempt.channel).channels
+        none = select_keys(rail, without=used.attempt.channel).channels
         assert await batches.form_batch(connection, CLASSIC, FAR_OFF, list(none)) is None
     await steps.confirm_batch(observed)
-    assert await on_chain(stack, *owed) == [1, 1, 1]
+    assert await count_credits(stack, *owed) == [1, 1, 1]
 
 
-async def test_the_rest_of_a_failed_batch_waits_when_the_key_of_its_channel_is_gone(
+async def test_the_rest_of_a_failed_batch_waits_when_the_channel_key_is_missing(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,
@@ -237,63 +239,62 @@ async def test_the_rest_of_a_failed_batch_waits_when_the_key_of_its_channel_is_g
     chain: httpx.AsyncClient,
     monkeypatch: Patch,
 ) -> None:
-    fine, fault = [await payment_owed(database, "REST-KEYS", minutes) for minutes in (5, 25)]
-    steps, batch = await gathered(database, rail, CLASSIC, fine, fault)
-    assert (await patiently(steps.prepare_batch, batch)).attempt is not None
+    fine, fault = [await owe_payment(database, "REST-KEYS", minutes) for minutes in (5, 25)]
+    steps, batch = await form_batch(database, rail, CLASSIC, fine, fault)
+    assert (await run_until_accepted(steps.prepare_batch, batch)).attempt is not None
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     plan = {"faults": [{"kind": "removed_trustline", "address": payee}]}
     (await chain.post("/faults", json=plan)).raise_for_status()
-    observed = await landed(steps, batch)
-    monkeypatch.setattr(rail, "keys", keys_of(rail, without=observed.attempt.channel))
+    observed = await submit_batch(steps, batch)
+    monkeypatch.setattr(rail, "keys", select_keys(rail, without=observed.attempt.channel))
     ejection = await steps.fail_batch(observed)
     assert ejection.again is None
     assert [out.payment_id for out in ejection.removed] == [fault.id]
-    steps, rest = await gathered(database, rail, CLASSIC)
-    await steps.confirm_batch(await landed(steps, rest))
-    assert await on_chain(stack, fine, fault) == [1, 0]
+    steps, rest = await form_batch(database, rail, CLASSIC)
+    await steps.confirm_batch(await submit_batch(steps, rest))
+    assert await count_credits(stack, fine, fault) == [1, 0]
 
 
-async def test_a_batch_that_needs_a_signature_of_a_key_that_is_gone_waits_for_it(
+async def test_a_batch_that_needs_a_missing_key_waits_for_it(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
-    owed = [await payment_owed(database, "BATCH-GONE") for _ in range(2)]
-    steps, batch = await gathered(database, rail, CLASSIC, *owed)
-    attempt = (await patiently(steps.prepare_batch, batch)).attempt
+    owed = [await owe_payment(database, "BATCH-GONE") for _ in range(2)]
+    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
+    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
     assert attempt is not None
-    monkeypatch.setattr(rail, "keys", keys_of(rail, without=attempt.channel))
+    monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
     # What is signed is sent and watched as ever.
-    assert (await steps.prepare_batch(batch)).attempt == replace(attempt, resumed=True)
-    await past(rail, attempt)
-    stuck = await steps.prepare_batch(batch)
-    assert stuck.attempt is None
-    assert "STELLAR_CHANNELS" in stuck.why
-    assert await states(database, *owed) == [("blocked", stuck.why)] * 2
+    assert get_attempt(await steps.prepare_batch(batch)) == replace(attempt, resumed=True)
+    await wait_until_expired(rail, attempt)
+    sentence = get_reason(await steps.prepare_batch(batch)).sentence
+    assert "STELLAR_CHANNELS" in sentence
+    assert await read_statuses(database, *owed) == [("blocked", sentence)] * 2
     monkeypatch.undo()
-    await steps.confirm_batch(await landed(steps, batch))
-    assert await states(database, *owed) == [("confirmed", None)] * 2
-    assert await on_chain(stack, *owed) == [1, 1]
+    await steps.confirm_batch(await submit_batch(steps, batch))
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
+    assert await count_credits(stack, *owed) == [1, 1]
 
 
-async def test_one_frozen_by_the_validators_does_not_hold_up_a_batch(
+async def test_a_member_frozen_by_the_validators_does_not_stop_its_batch(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
-    fine, frozen = await payment_owed(database, "WARM", 5), await payment_owed(database, "FROZEN")
-    steps, batch = await gathered(database, rail, CLASSIC, fine, frozen)
-    attempt = (await patiently(steps.prepare_batch, batch)).attempt
+    fine, frozen = await owe_payment(database, "WARM", 5), await owe_payment(database, "FROZEN")
+    steps, batch = await form_batch(database, rail, CLASSIC, fine, frozen)
+    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
     assert attempt is not None
     fault = {"kind": "frozen_key", "address": frozen.to_address}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
-    await past(rail, attempt)
-    void = await landed(steps, batch)
+    await wait_until_expired(rail, attempt)
+    void = await submit_batch(steps, batch)
     why = f"the network's validators have frozen {frozen.to_address}"
     assert (void.attempt.noop_reason, void.observation.outcome) == (
         why,
         AttemptOutcome.FAILED_BLOCKED,
     )
     ejection = await steps.fail_batch(void)
-    assert [(out.payment_id, out.reason) for out in ejection.removed] == [(frozen.id, why)]
+    assert [(out.payment_id, str(out.reason)) for out in ejection.removed] == [(frozen.id, why)]
     assert await steps.fail_batch(void) == ejection
     assert ejection.again is not None
-    assert await steps.confirm_batch(await landed(steps, ejection.again)) == [fine.id]
-    assert await states(database, fine, frozen) == [("confirmed", None), ("blocked", why)]
-    assert await on_chain(stack, fine, frozen) == [1, 0]
+    assert await steps.confirm_batch(await submit_batch(steps, ejection.again)) == [fine.id]
+    assert await read_statuses(database, fine, frozen) == [("confirmed", None), ("blocked", why)]
+    assert await count_credits(stack, fine, frozen) == [1, 0]

@@ -27,6 +27,7 @@ from domain.errors import TryAgain
 from domain.requests import Request
 from domain.settlement.attempts import (
     AttemptOutcome,
+    InBatch,
     Observation,
     ObservedAttempt,
     SettlementRail,
@@ -38,14 +39,15 @@ from domain.sla.attestations import (
     Call,
     CallOutcome,
     CallStatus,
-    PrepareCallResult,
+    OwnCall,
 )
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import eventually, unique
-from tests.testkit.attestation_scenario import ASKER, judged
-from tests.testkit.reasons import answered
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.attestation_scenario import ASKER, judge_for_attestation
+from tests.testkit.reasons import parse_answer
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 CORRELATION = "corr-breaker"
 
@@ -60,7 +62,7 @@ async def closed(api: httpx.AsyncClient) -> AsyncIterator[None]:
     assert (await api.get("/payments/circuit-breaker")).json()["is_open"] is False
 
 
-async def test_it_opens_once_pages_and_holds_what_is_new(
+async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
     api: httpx.AsyncClient, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     paged: list[list[str]] = []
@@ -68,7 +70,7 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     async def page(deliveries: list[str]) -> None:
         paged.append(deliveries)
 
-    payment, reason = await payment_owed(database), unique("odd")
+    payment, reason = await owe_payment(database), unique("odd")
     switch, other = CircuitBreaker(database, page=page), CircuitBreaker(database, page=page)
     assert await other.reason() is None
     with caplog.at_level(logging.ERROR):
@@ -81,8 +83,7 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     door = SigningGate(database, circuit_breaker=switch)
     held = await door.find_hold(payment)
     assert held is not None
-    assert held.why == f"the circuit breaker is open: {reason}"
-    assert held.again_at is not None
+    assert held.reason.sentence == f"the circuit breaker is open: {reason}"
     assert str(await door.get_send_obstacle()) == f"not sent, the circuit breaker is open: {reason}"
 
     async def heard() -> bool:
@@ -98,16 +99,16 @@ async def test_it_opens_once_pages_and_holds_what_is_new(
     assert told[-1]["outage_id"] is None
 
 
-async def test_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:
+async def test_refused_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=2))
     for answer in ("ERROR txBAD_AUTH", "PENDING", "UNKNOWN ReadTimeout"):
-        await switch.record_answer(answered(answer), CORRELATION)
+        await switch.record_answer(parse_answer(answer), CORRELATION)
         assert await switch.reason() is None
-    await switch.record_answer(answered("ERROR txBAD_AUTH"), CORRELATION)
+    await switch.record_answer(parse_answer("ERROR txBAD_AUTH"), CORRELATION)
     assert "refused for what only we can mend" in (await switch.reason() or "")
 
 
-async def test_switching_it_where_it_stands_changes_nothing(
+async def test_switching_to_the_present_state_changes_nothing(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     async with database.autocommit() as connection:
@@ -128,16 +129,14 @@ async def close(database: Database, switch: CircuitBreaker) -> None:
     switch.forget()
 
 
-async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_observed(
+async def test_signed_envelopes_are_not_sent_while_it_is_open_and_sent_ones_are_observed(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database)
     steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
-    sent, unsent = await payment_owed(database), await payment_owed(database)
-    first = (await steps.prepare_payment(sent)).attempt
-    second = (await steps.prepare_payment(unsent)).attempt
-    assert first is not None
-    assert second is not None
+    sent, unsent = await owe_payment(database), await owe_payment(database)
+    first = get_attempt(await steps.prepare_payment(sent))
+    second = get_attempt(await steps.prepare_payment(unsent))
     await steps.submit_payment(first)
     await switch.trip("odd", CORRELATION)
     for attempt in (first, second):
@@ -146,8 +145,7 @@ async def test_signed_bytes_are_not_sent_while_it_is_open_and_what_was_sent_is_o
         )
         assert await steps.raise_fee(attempt) == attempt
     # Bytes that may be on their way are still answered, so that they are watched.
-    again = (await steps.prepare_payment(sent)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(sent))
     assert again.hash == first.hash
     seen = await steps.observe_payment(first)
     assert seen.outcome is AttemptOutcome.SUCCEEDED
@@ -167,9 +165,8 @@ async def test_a_quarantine_opens_it(
 ) -> None:
     switch = CircuitBreaker(database)
     steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
-    payment = await payment_owed(database)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    payment = await owe_payment(database)
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await steps.submit_payment(attempt)
     foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
     await steps.quarantine_payment(ObservedAttempt(payment, attempt, foreign, NOW))
@@ -190,8 +187,7 @@ async def test_a_send_without_an_answer_is_counted(
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(unknowns=2))
     steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
-    attempt = (await steps.prepare_payment(await payment_owed(database))).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(await owe_payment(database)))
     broken = replace(attempt, envelope_xdr="not an envelope")
     assert (await steps.submit_payment(broken)).status is SendStatus.UNKNOWN
     assert await switch.reason() is None
@@ -199,14 +195,14 @@ async def test_a_send_without_an_answer_is_counted(
     assert "2 sends within 10 minutes" in (await switch.reason() or "")
 
 
-async def test_no_batch_is_gathered_or_signed_while_it_is_open(
+async def test_no_batch_is_formed_or_signed_while_it_is_open(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database)
     gate, plan = SigningGate(database, circuit_breaker=switch), Plan(SettlementRail.CLASSIC, 0)
     lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
-    payment = await payment_owed(database)
-    assert (await lives.prepare_payment(payment)).in_batch
+    payment = await owe_payment(database)
+    assert isinstance(await lives.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         batch = await batches.form_batch(
             connection, plan, datetime.now(UTC) + timedelta(hours=1), rail.channels
@@ -215,12 +211,11 @@ async def test_no_batch_is_gathered_or_signed_while_it_is_open(
     await switch.trip("odd", CORRELATION)
     steps = BatchActivitiesImpl(database, rail, plan, gate)
     waiting = await steps.prepare_batch(batch)
-    assert (waiting.attempt, waiting.why) == (None, "not sent, the circuit breaker is open: odd")
-    held = await lives.prepare_payment(await payment_owed(database))
-    assert (held.in_batch, held.why) == (False, "the circuit breaker is open: odd")
+    assert str(get_reason(waiting)) == "not sent, the circuit breaker is open: odd"
+    held = await lives.prepare_payment(await owe_payment(database))
+    assert str(get_reason(held)) == "the circuit breaker is open: odd"
     await close(database, switch)
-    attempt = (await steps.prepare_batch(batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_batch(batch))
     await steps.submit_payment(attempt)
     assert (await steps.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
 
@@ -244,21 +239,21 @@ class Refusing(Unasked):
     """A contract whose calls the network refuses for what only we can mend."""
 
     async def send(self, call: Call) -> SendAnswer:
-        return answered("ERROR txBAD_AUTH")
+        return parse_answer("ERROR txBAD_AUTH")
 
     async def watch(self, call: Call, reason: str) -> CallOutcome:
         return CallOutcome(CallStatus.OPEN)
 
 
-async def test_answers_to_calls_of_the_contract_open_it(
+async def test_answers_to_contract_calls_open_it(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=1))
     gate = SigningGate(database, circuit_breaker=switch)
     steps = AttestationActivitiesImpl(database, cast(SlaContract, Refusing()), gate)
-    attestation = await judged(database)
+    attestation = await judge_for_attestation(database)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
-    assert await steps.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
+    assert await steps.execute_call(OwnCall(sent)) is CallStatus.OPEN
     assert "refused for what only we can mend" in (await switch.reason() or "")
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
@@ -276,10 +271,10 @@ async def test_the_contract_is_not_called_while_it_is_open(
     steps = AttestationActivitiesImpl(
         database, cast(SlaContract, contract), SigningGate(database, circuit_breaker=switch)
     )
-    attestation = await judged(database)
+    attestation = await judge_for_attestation(database)
     await switch.trip("odd", CORRELATION)
     with pytest.raises(TryAgain, match="the circuit breaker is open: odd"):
         await steps.prepare_call(attestation)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
-    assert await steps.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
+    assert await steps.execute_call(OwnCall(sent)) is CallStatus.OPEN
     assert contract.watched == 1

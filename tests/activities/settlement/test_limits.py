@@ -20,12 +20,12 @@ from adapters.postgres.settlement import approvals, payments
 from adapters.postgres.tables import authorisations, spending
 from adapters.postgres.tables import payments as book
 from devstack.environment.stack import Stack
-from domain.money import stroops
-from domain.settlement.approvals import Approval, digest
+from domain.money import convert_to_stroops
+from domain.settlement.approvals import Approval, compute_digest
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
 from services.settlement.approvals.void_approvals import void_approvals_within
-from tests.testkit.settlement.payment_factory import ASKER, NOW, payment_owed
+from tests.testkit.settlement.payment_factory import ASKER, NOW, owe_payment
 
 MAKER, ADA, BOB = ASKER.actor, "ada", "bob"
 DAYS = iter(range(1, 1000))
@@ -46,23 +46,23 @@ def another_day() -> datetime:
 
 async def owed(database: Database, minutes: int = 5) -> Payment:
     """A payment that no workflow is about to make: by default a reward of 1500 USDC."""
-    return await payment_owed(database, "GATE", minutes)
+    return await owe_payment(database, "GATE", minutes)
 
 
 async def approved(database: Database, payment: Payment, approver: str, maker: str = MAKER) -> None:
     async with database.transaction() as connection:
-        given = Approval(payment.id, approver, ["somebody", maker], digest(payment), "")
+        given = Approval(payment.id, approver, ["somebody", maker], compute_digest(payment), "")
         await approvals.add(connection, given, NOW)
 
 
 def gate(database: Database, now: datetime, **limits: int) -> SigningGate:
-    allowed = {name: stroops(units) for name, units in limits.items()}
+    allowed = {name: convert_to_stroops(units) for name, units in limits.items()}
     return SigningGate(database, Limits(**allowed), now=lambda: now)
 
 
 async def verdict(gate: SigningGate, payment: Payment) -> str:
     held = await gate.find_hold(payment)
-    return "goes" if held is None else held.why
+    return "goes" if held is None else held.reason.sentence
 
 
 async def spent(database: Database, now: datetime) -> dict[str, Decimal]:
@@ -74,7 +74,7 @@ async def spent(database: Database, now: datetime) -> dict[str, Decimal]:
 
 
 @pytest.mark.parametrize("cap", ["cap_per_day", "cap_per_payee_per_day"])
-async def test_of_fifty_at_once_exactly_those_that_fit_are_let_go(
+async def test_of_fifty_concurrent_payments_exactly_those_that_fit_are_admitted(
     api: httpx.AsyncClient, wide: Database, cap: str
 ) -> None:
     owing = await asyncio.gather(*(owed(wide) for _ in range(50)))
@@ -87,10 +87,14 @@ async def test_of_fifty_at_once_exactly_those_that_fit_are_let_go(
     let_go = [pair for pair in zip(answers[::2], answers[1::2], strict=True) if "goes" in pair]
     assert len(let_go) == 17
     assert set(let_go) == {("goes", "goes")}
-    assert await spent(wide, now) == dict.fromkeys(["payer", "payee"], stroops(1500 * 17))
+    assert await spent(wide, now) == dict.fromkeys(
+        ["payer", "payee"], convert_to_stroops(1500 * 17)
+    )
 
 
-async def test_payments_both_ways_wait_in_no_ring(api: httpx.AsyncClient, wide: Database) -> None:
+async def test_payments_in_both_directions_do_not_deadlock(
+    api: httpx.AsyncClient, wide: Database
+) -> None:
     """Rewards and penalties share neither treasury nor payee; the order of locks is the same."""
     owing = await asyncio.gather(*(owed(wide, 25 if n % 2 else 5) for n in range(30)))
     crossed = [
@@ -101,7 +105,7 @@ async def test_payments_both_ways_wait_in_no_ring(api: httpx.AsyncClient, wide: 
     assert set(answers) == {"goes"}
 
 
-async def test_a_payment_counts_once_on_the_day_it_is_last_let_go(
+async def test_a_payment_counts_once_on_the_day_it_is_last_admitted(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     """Those that could not be made for days do not leave together on a day that has room for one."""
@@ -109,13 +113,17 @@ async def test_a_payment_counts_once_on_the_day_it_is_last_let_go(
     tomorrow = another_day()
     for _ in range(2):
         assert await verdict(gate(database, today, cap_per_day=1500), payment) == "goes"
-    assert await spent(database, today) == dict.fromkeys(["payer", "payee"], stroops(1500))
+    assert await spent(database, today) == dict.fromkeys(
+        ["payer", "payee"], convert_to_stroops(1500)
+    )
     other = await owed(database)
     assert "is used up" in await verdict(gate(database, today, cap_per_day=1500), other)
     assert await verdict(gate(database, tomorrow, cap_per_day=1500), other) == "goes"
     assert "is used up" in await verdict(gate(database, tomorrow, cap_per_day=1500), payment)
     assert await verdict(gate(database, tomorrow, cap_per_day=3000), payment) == "goes"
-    assert await spent(database, tomorrow) == dict.fromkeys(["payer", "payee"], stroops(3000))
+    assert await spent(database, tomorrow) == dict.fromkeys(
+        ["payer", "payee"], convert_to_stroops(3000)
+    )
     assert await spent(database, today) == dict.fromkeys(["payer", "payee"], Decimal(0))
 
 
@@ -132,13 +140,13 @@ async def test_a_payment_to_another_payee_counts_for_that_payee(
             select(spending.c.account, spending.c.spent_stroops).where(spending.c.day == now.date())
         )
         assert {row.account: row.spent_stroops for row in rows} == {
-            payment.from_address: stroops(1500),
-            payment.to_address: stroops(1500),
-            elsewhere.to_address: stroops(1500),
+            payment.from_address: convert_to_stroops(1500),
+            payment.to_address: convert_to_stroops(1500),
+            elsewhere.to_address: convert_to_stroops(1500),
         }
 
 
-async def test_what_is_held_leaves_nothing_behind(
+async def test_a_payment_put_on_hold_is_not_counted(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment, now = await owed(database), another_day()
@@ -154,9 +162,7 @@ async def test_what_is_held_leaves_nothing_behind(
     assert row["status"] == "pending"
 
 
-async def test_a_limit_is_reached_and_not_only_approached(
-    api: httpx.AsyncClient, database: Database
-) -> None:
+async def test_a_limit_can_be_used_in_full(api: httpx.AsyncClient, database: Database) -> None:
     payment = await owed(database)
     exact = gate(
         database, another_day(), cap_per_payment=1500, cap_per_day=1500, approval_above=1500
@@ -164,7 +170,7 @@ async def test_a_limit_is_reached_and_not_only_approached(
     assert await verdict(exact, payment) == "goes"
 
 
-async def test_with_no_limit_and_a_closed_breaker_the_database_is_asked_nothing(
+async def test_without_limits_and_with_the_circuit_breaker_closed_the_database_is_not_asked(
     api: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payment, door = await owed(database), SigningGate(database)
@@ -175,7 +181,7 @@ async def test_with_no_limit_and_a_closed_breaker_the_database_is_asked_nothing(
     assert await door.get_send_obstacle() is None
 
 
-async def test_two_people_approve_and_then_it_goes(
+async def test_a_payment_is_admitted_after_two_approvals(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment, door = await owed(database), gate(database, another_day(), approval_above=1499)
@@ -188,9 +194,9 @@ async def test_two_people_approve_and_then_it_goes(
 
 
 @pytest.mark.parametrize(
-    "change", [{"to_address": "G" + "C" * 55}, {"amount_stroops": stroops(1501)}]
+    "change", [{"to_address": "G" + "C" * 55}, {"amount_stroops": convert_to_stroops(1501)}]
 )
-async def test_an_approval_is_of_the_payment_as_it_stood(
+async def test_an_approval_covers_only_the_payment_as_it_stood(
     api: httpx.AsyncClient, database: Database, change: dict[str, object]
 ) -> None:
     payment, door = await owed(database), gate(database, another_day(), approval_above=1499)
@@ -203,7 +209,7 @@ async def test_an_approval_is_of_the_payment_as_it_stood(
     assert "1 has approved" in await verdict(door, payment)
 
 
-async def test_the_database_itself_refuses_what_may_not_be(
+async def test_the_database_refuses_invalid_approvals_and_sums(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment = await owed(database)
@@ -211,7 +217,7 @@ async def test_the_database_itself_refuses_what_may_not_be(
         await approved(database, payment, MAKER)
 
 
-async def test_a_payment_never_counts_for_an_earlier_day_again(
+async def test_a_payment_never_moves_back_to_an_earlier_day(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment, other, today = (
@@ -230,7 +236,7 @@ async def test_a_payment_never_counts_for_an_earlier_day_again(
     assert "cap" in await verdict(ahead, other)
 
 
-async def test_a_new_address_voids_what_is_not_signed_and_nothing_else(
+async def test_a_new_address_voids_approvals_of_unsigned_payments_only(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     unsigned, signed = await owed(database), await owed(database)
@@ -258,7 +264,7 @@ async def back_to_pending(database: Database, payment: Payment) -> None:
 
 
 @pytest.mark.parametrize("status", ["prepared", "submitted"])
-async def test_what_is_signed_goes_on_whatever_the_limits_have_become(
+async def test_a_signed_payment_goes_on_whatever_the_limits_are(
     api: httpx.AsyncClient, database: Database, status: str
 ) -> None:
     payment, now = await owed(database), another_day()
@@ -270,7 +276,7 @@ async def test_what_is_signed_goes_on_whatever_the_limits_have_become(
     await back_to_pending(database, payment)
 
 
-async def test_what_was_withdrawn_is_no_approval_any_more(
+async def test_a_withdrawn_approval_admits_nothing(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment = await owed(database)

@@ -25,19 +25,21 @@ from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    Blocked,
     ObservedAttempt,
-    PreparePaymentResult,
+    OnHold,
 )
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
-from tests.testkit.reasons import because
-from tests.testkit.settlement.batch_factory import on_chain, states
+from tests.testkit.reasons import make_reason
+from tests.testkit.settlement.batch_factory import count_credits, read_statuses
 from tests.testkit.settlement.expired_envelopes import (
-    dead,
-    parking,
-    past,
-    settle,
+    let_expire,
+    make_block_input,
+    settle_after_expiry,
+    wait_until_expired,
 )
-from tests.testkit.settlement.payment_factory import NOW, payment_owed
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 
 async def remove(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
@@ -57,9 +59,8 @@ async def story(database: Database, payment: Payment) -> PaymentTrace:
 
 async def voided(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> Attempt:
     """Sign again, each run twice: nobody can be paid, so that it is a void of the same pair."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
-    assert (await steps.prepare_payment(payment)).attempt == replace(attempt, resumed=True)
+    attempt = get_attempt(await steps.prepare_payment(payment))
+    assert get_attempt(await steps.prepare_payment(payment)) == replace(attempt, resumed=True)
     assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)
     assert "trustline" in attempt.noop_reason
     assert attempt.hash != died.hash
@@ -76,12 +77,12 @@ async def served(database: Database, attempt: Attempt) -> str | None:
 
 
 @pytest.mark.parametrize("sent", [False, True])
-async def test_a_payment_whose_bytes_died_gives_its_channel_back_by_a_void(
+async def test_a_payment_with_an_expired_envelope_returns_its_channel_by_a_no_op(
     stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient, sent: bool
 ) -> None:
-    payment = await payment_owed(database, "DEAD-VOID", 25)
+    payment = await owe_payment(database, "DEAD-VOID", 25)
     steps = PaymentActivitiesImpl(database, rail)
-    died = await dead(rail, steps, payment)
+    died = await let_expire(rail, steps, payment)
     if sent:
         await steps.submit_payment(died)  # too late to be taken by any ledger
     await remove(chain, stack)
@@ -97,39 +98,38 @@ async def test_a_payment_whose_bytes_died_gives_its_channel_back_by_a_void(
         payment, Reason(ReasonCode.PAYEE_NO_TRUSTLINE, void.noop_reason), NOW
     )
     await steps.block_payment(parked)
-    assert await states(database, payment) == [("blocked", void.noop_reason)]
-    assert await on_chain(stack, payment) == [0]
+    assert await read_statuses(database, payment) == [("blocked", void.noop_reason)]
+    assert await count_credits(stack, payment) == [0]
     told = await story(database, payment)
     assert told.standing.endswith("1000 USDC are owed, and none moved.")
     await mend(chain)
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(payment))
     assert (again.n, again.noop_reason) == (void.n + 1, "")
-    await settle(steps, payment, again)
-    assert await on_chain(stack, payment) == [1]
+    await settle_after_expiry(steps, payment, again)
+    assert await count_credits(stack, payment) == [1]
 
 
-async def test_a_void_that_died_as_well_is_followed_by_the_payment_once_it_can_be_made(
+async def test_an_expired_no_op_is_followed_by_the_payment_once_it_can_be_made(
     stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
-    payment = await payment_owed(database, "DEAD-TWICE", 25)
+    payment = await owe_payment(database, "DEAD-TWICE", 25)
     steps = PaymentActivitiesImpl(database, rail)
-    died = await dead(rail, steps, payment)
+    died = await let_expire(rail, steps, payment)
     await remove(chain, stack)
     void = await voided(steps, payment, died)
-    await past(rail, void)
+    await wait_until_expired(rail, void)
     await mend(chain)
-    await settle(steps, payment, void)
-    assert await states(database, payment) == [("confirmed", None)]
-    assert await on_chain(stack, payment) == [1]
+    await settle_after_expiry(steps, payment, void)
+    assert await read_statuses(database, payment) == [("confirmed", None)]
+    assert await count_credits(stack, payment) == [1]
 
 
-async def test_more_is_bid_for_a_void_too(
+async def test_a_higher_fee_is_bid_for_a_no_op_as_well(
     stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
-    payment = await payment_owed(database, "DEAD-BID", 25)
+    payment = await owe_payment(database, "DEAD-BID", 25)
     steps = PaymentActivitiesImpl(database, rail)
-    died = await dead(rail, steps, payment)
+    died = await let_expire(rail, steps, payment)
     await remove(chain, stack, {"kind": "surge_fee", "value": 15_000})
     void = await voided(steps, payment, died)
     assert (await steps.submit_payment(void)).outbid
@@ -143,7 +143,7 @@ async def test_more_is_bid_for_a_void_too(
 
 
 @pytest.mark.parametrize("sent", [False, True])
-async def test_where_no_void_can_be_signed_a_payment_is_parked_until_it_can_be_signed_again(
+async def test_a_payment_is_blocked_while_no_no_op_can_be_signed(
     stack: Stack,
     database: Database,
     rail: Rail,
@@ -151,82 +151,81 @@ async def test_where_no_void_can_be_signed_a_payment_is_parked_until_it_can_be_s
     monkeypatch: pytest.MonkeyPatch,
     sent: bool,
 ) -> None:
-    payment = await payment_owed(database, "DEAD-ALONE", 25)
+    payment = await owe_payment(database, "DEAD-ALONE", 25)
     steps = PaymentActivitiesImpl(database, rail)
-    died = await dead(rail, steps, payment)
+    died = await let_expire(rail, steps, payment)
     if sent:
         await steps.submit_payment(died)
     await remove(chain, stack)
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)
     why = await steps.prepare_payment(payment)
-    told = await steps.block_payment(parking(payment, why, PaymentStatus.BLOCKED))
-    assert await states(database, payment) == [("blocked", why.why)]
-    assert "raise STELLAR_FEE_CAP_STROOPS" in why.why
-    assert await steps.block_payment(parking(payment, why, PaymentStatus.BLOCKED)) == told
+    told = await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
+    assert await read_statuses(database, payment) == [("blocked", get_reason(why).sentence)]
+    assert "raise STELLAR_FEE_CAP_STROOPS" in get_reason(why).sentence
+    assert await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED)) == told
     await mend(chain)
     monkeypatch.undo()
-    await settle(steps, payment, died)
-    assert await states(database, payment) == [("confirmed", None)]
-    assert await on_chain(stack, payment) == [1]
+    await settle_after_expiry(steps, payment, died)
+    assert await read_statuses(database, payment) == [("confirmed", None)]
+    assert await count_credits(stack, payment) == [1]
 
 
-async def test_a_payment_whose_bytes_died_is_held_while_the_breaker_is_open(
+async def test_a_payment_with_an_expired_envelope_is_on_hold_while_the_circuit_breaker_is_open(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment = await payment_owed(database, "DEAD-HELD", 25)
+    payment = await owe_payment(database, "DEAD-HELD", 25)
     steps = PaymentActivitiesImpl(database, rail, Stopped(database))
-    died = await dead(rail, PaymentActivitiesImpl(database, rail), payment)
+    died = await let_expire(rail, PaymentActivitiesImpl(database, rail), payment)
     why = await steps.prepare_payment(payment)
-    assert why.again_at is not None
-    await steps.block_payment(parking(payment, why, PaymentStatus.ON_HOLD))
-    assert await states(database, payment) == [("on_hold", why.why)]
-    await settle(PaymentActivitiesImpl(database, rail), payment, died)
-    assert await states(database, payment) == [("confirmed", None)]
+    assert isinstance(why, OnHold)
+    await steps.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
+    assert await read_statuses(database, payment) == [("on_hold", why.reason.sentence)]
+    await settle_after_expiry(PaymentActivitiesImpl(database, rail), payment, died)
+    assert await read_statuses(database, payment) == [("confirmed", None)]
 
 
 class Stopped(SigningGate):
     """The circuit breaker is open for whoever asks here."""
 
-    async def pause(self) -> PreparePaymentResult:
-        return PreparePaymentResult(None, because("the circuit breaker is open"), again_at=NOW)
+    async def pause(self) -> OnHold:
+        return OnHold(make_reason("the circuit breaker is open"), NOW)
 
 
-async def test_who_comes_late_parks_nothing_that_was_signed_again(
+async def test_a_late_run_does_not_block_a_payment_that_was_signed_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """A run found that nothing can follow the dead bytes; by the time it says so, others did."""
-    payment = await payment_owed(database, "DEAD-LATE", 25)
+    payment = await owe_payment(database, "DEAD-LATE", 25)
     steps = PaymentActivitiesImpl(database, rail)
-    died = await dead(rail, steps, payment)
-    late = BlockPaymentInput(payment, because("no trustline"), NOW, dead_after=died.max_ledger)
-    assert (await steps.prepare_payment(payment)).attempt is not None
+    died = await let_expire(rail, steps, payment)
+    late = BlockPaymentInput(payment, make_reason("no trustline"), NOW, dead_after=died.max_ledger)
+    get_attempt(await steps.prepare_payment(payment))
     assert await steps.block_payment(late) == []
-    assert await states(database, payment) == [("prepared", None)]
-    await settle(steps, payment, died)
+    assert await read_statuses(database, payment) == [("prepared", None)]
+    await settle_after_expiry(steps, payment, died)
 
 
-async def test_who_finds_an_obstacle_while_another_signs_looks_again(
+async def test_a_run_that_finds_an_obstacle_while_another_signs_looks_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment = await payment_owed(database, "DEAD-RACE", 25)
+    payment = await owe_payment(database, "DEAD-RACE", 25)
     steps = PaymentActivitiesImpl(database, rail)
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
     assert stale is not None
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     with pytest.raises(TryAgain):
-        await steps._given_back(stale, PreparePaymentResult(None, because("no trustline")))
-    resumed = (await steps.prepare_payment(payment)).attempt
+        await steps._give_back(stale, Blocked(make_reason("no trustline")))
+    resumed = get_attempt(await steps.prepare_payment(payment))
     assert resumed == replace(attempt, resumed=True)
-    await settle(steps, payment, attempt)
+    await settle_after_expiry(steps, payment, attempt)
 
 
-async def test_a_payment_that_was_only_reserved_for_gives_its_channel_back_while_the_breaker_is_open(
+async def test_an_unsigned_reservation_is_released_while_the_circuit_breaker_is_open(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """The signer died before it signed; by the time it is back, nothing may be signed."""
-    payment = await payment_owed(database, "RESERVED", 25)
+    payment = await owe_payment(database, "RESERVED", 25)
     async with database.autocommit() as connection:
         held = await reservations.reserve(connection, payment.id, rail.channels)
     assert held is not None
@@ -234,18 +233,19 @@ async def test_a_payment_that_was_only_reserved_for_gives_its_channel_back_while
     steps = PaymentActivitiesImpl(database, rail, gate)
     await gate.circuit_breaker.trip("odd", "corr-reserved")
     why = await steps.prepare_payment(payment)
-    await steps.block_payment(parking(payment, why, PaymentStatus.ON_HOLD))
-    assert await states(database, payment) == [("on_hold", "the circuit breaker is open: odd")]
+    await steps.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
+    assert await read_statuses(database, payment) == [
+        ("on_hold", "the circuit breaker is open: odd")
+    ]
     async with database.autocommit() as connection:
         assert await reservations.get_reservation(connection, payment.id) is None
     await api.post("/payments/circuit-breaker", json={"action": "close", "reason": "seen to"})
     gate.circuit_breaker.forget()
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
-    await settle(steps, payment, again)
+    again = get_attempt(await steps.prepare_payment(payment))
+    await settle_after_expiry(steps, payment, again)
 
 
-async def test_a_payee_frozen_by_the_validators_waits_without_a_channel(
+async def test_a_frozen_payee_waits_without_a_channel(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,
@@ -253,15 +253,13 @@ async def test_a_payee_frozen_by_the_validators_waits_without_a_channel(
     chain: httpx.AsyncClient,
 ) -> None:
     """Its bytes are refused for ever: signed anew again and again, they would tell nobody."""
-    payment, steps = await payment_owed(database, "FROZEN"), PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    payment, steps = await owe_payment(database, "FROZEN"), PaymentActivitiesImpl(database, rail)
+    attempt = get_attempt(await steps.prepare_payment(payment))
     fault = {"kind": "frozen_key", "address": payment.to_address}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
     assert str(await steps.submit_payment(attempt)) == "ERROR txFROZEN_KEY_ACCESSED"
-    await past(rail, attempt)
-    void = (await steps.prepare_payment(payment)).attempt
-    assert void is not None
+    await wait_until_expired(rail, attempt)
+    void = get_attempt(await steps.prepare_payment(payment))
     why = f"the network's validators have frozen {payment.to_address}"
     assert (void.sequence, void.noop_reason) == (attempt.sequence, why)
     await steps.submit_payment(void)
@@ -271,11 +269,11 @@ async def test_a_payee_frozen_by_the_validators_waits_without_a_channel(
     assert await served(database, void) is None
     # Tried again while it lasts, nothing is signed at all.
     again = await steps.prepare_payment(payment)
-    assert (again.attempt, again.why, again.dead_after) == (None, why, None)
+    assert isinstance(again, Blocked)
+    assert (again.reason.sentence, again.dead_after) == (why, None)
 
     await mend(chain)
-    await past(rail, void)  # by then, what was frozen is read anew
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
-    await settle(steps, payment, attempt)
-    assert await on_chain(stack, payment) == [1]
+    await wait_until_expired(rail, void)  # by then, what was frozen is read anew
+    attempt = get_attempt(await steps.prepare_payment(payment))
+    await settle_after_expiry(steps, payment, attempt)
+    assert await count_credits(stack, payment) == [1]

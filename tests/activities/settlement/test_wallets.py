@@ -11,7 +11,7 @@ from adapters.stellar.accounts.wallets import WalletAccounts
 from domain.errors import Conflict
 
 
-async def test_where_there_is_no_friendbot_nobody_is_asked(database: Database) -> None:
+async def test_without_a_friendbot_funding_is_refused(database: Database) -> None:
     steps = WalletActivitiesImpl(database, cast(WalletAccounts, None), None)
     with pytest.raises(Conflict, match="only a test network has a friendbot"):
         await steps.fund_wallet(Keypair.random().public_key)

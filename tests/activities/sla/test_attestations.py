@@ -30,9 +30,14 @@ from domain.errors import Conflict, ContractMismatch, NotFound
 from domain.settlement.payments import OwePaymentInput
 from domain.sla.attestations import (
     Attestation,
+    Attested,
+    CallAnswered,
+    CallRefused,
     CallStatus,
     ConcludeAttestationInput,
-    symbol,
+    Halted,
+    OwnCall,
+    make_symbol,
 )
 from domain.sla.disputes import (
     DecideDisputeInput,
@@ -48,11 +53,12 @@ from tests.testkit.api_client import unique
 from tests.testkit.attestation_scenario import (
     ASKER,
     NOW,
-    attested,
-    count,
-    judged,
-    prepared,
-    rows,
+    attest_verdict,
+    count_rows,
+    executed,
+    judge_for_attestation,
+    list_rows,
+    prepare_call,
 )
 
 
@@ -61,39 +67,38 @@ def steps(api: httpx.AsyncClient, database: Database, calculator: SlaContract) -
     return AttestationActivitiesImpl(database, calculator)
 
 
-async def test_a_word_whose_every_step_runs_twice_is_asked_for_once(
+async def test_an_attestation_whose_every_activity_runs_twice_calls_the_contract_once(
     steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
-    attestation = await judged(database)
-    call = await prepared(steps, attestation)
-    assert await prepared(steps, attestation) == call  # died after the bytes were stored
+    attestation = await judge_for_attestation(database)
+    call = await prepare_call(steps, attestation)
+    assert await prepare_call(steps, attestation) == call  # died after the bytes were stored
     # Sent, and died before anything of it was noted.
     await calculator.nodes.send(call.envelope_xdr)
     turn = await steps.prepare_call(attestation)
-    assert turn.call == call
+    assert turn == OwnCall(call)
     for _ in range(2):
         assert await steps.execute_call(turn) is CallStatus.ANSWERED
-    assert (await steps.prepare_call(attestation)).call is None
+    assert await steps.prepare_call(attestation) == CallAnswered()
     concluding = ConcludeAttestationInput(attestation, "", NOW)
     first = await steps.conclude_attestation(concluding)
-    assert first.attested
-    assert first.transaction_hash == call.hash
+    assert first == Attested(call.hash, [])
     assert await steps.conclude_attestation(concluding) == first
-    assert (await steps.prepare_call(attestation)).call is None
+    assert await steps.prepare_call(attestation) == CallAnswered()
 
-    (made,) = await rows(database, contract_calls, attestation)
+    (made,) = await list_rows(database, contract_calls, attestation)
     assert (made.status, made.fresh, made.result["amount"]) == ("answered", True, "-1000")
-    (kept,) = await rows(database, attestations, attestation)
+    (kept,) = await list_rows(database, attestations, attestation)
     assert (kept.status, kept.transaction_hash) == ("attested", call.hash)
     leaf = audit_entries.c.action == "sla.attested"
     subject = audit_entries.c.subject == f"outage/{attestation.outage_id}"
-    assert await count(database, select(func.count()).where(leaf, subject)) == 1
+    assert await count_rows(database, select(func.count()).where(leaf, subject)) == 1
 
 
-async def test_nothing_is_owed_before_the_contract_agrees(
+async def test_nothing_is_owed_before_the_contract_attests(
     steps: AttestationActivitiesImpl, database: Database
 ) -> None:
-    attestation = await judged(database)
+    attestation = await judge_for_attestation(database)
     outages = OutageActivitiesImpl(database, "sandbox")
     settling = OwePaymentInput(attestation.outage_id, 1, NOW)
     with pytest.raises(Conflict, match="has not confirmed revision 1 yet"):
@@ -101,7 +106,7 @@ async def test_nothing_is_owed_before_the_contract_agrees(
     # The database itself refuses, whatever the code above it believes.
     with pytest.raises(IntegrityError, match="is not attested"):
         await pay_anyway(database, attestation.outage_id)
-    await attested(steps, attestation)
+    await attest_verdict(steps, attestation)
     assert (await outages.owe_payment(settling)).amount_stroops == 10_000_000_000
 
 
@@ -125,78 +130,77 @@ async def pay_anyway(database: Database, outage_id: str) -> None:
         )
 
 
-async def test_what_the_contract_remembers_unasked_confirms_nothing(
+async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
     steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
-    attestation = await judged(database)
+    attestation = await judge_for_attestation(database)
     stranger = ContractClient(
         calculator.nodes.all[0].server, calculator.contract, calculator.operator
     )
     await stranger.call(
         "calculate_sla",
         scval.to_address(calculator.source),
-        scval.to_symbol(symbol(attestation.outage_id, 1)),
+        scval.to_symbol(make_symbol(attestation.outage_id, 1)),
         scval.to_symbol("critical"),
         scval.to_uint32(25),
     )
-    turn = await steps.prepare_call(attestation)
-    assert await steps.execute_call(turn) is CallStatus.ANSWERED
+    assert await executed(steps, attestation) is CallStatus.ANSWERED
     concluding = ConcludeAttestationInput(attestation, "", NOW)
     halted = await steps.conclude_attestation(concluding)
-    assert not halted.attested
+    assert isinstance(halted, Halted)
     assert UNEXPLAINED in halted.problem
     assert await steps.conclude_attestation(concluding) == halted
     told = select(func.count()).where(
         events.c.outage_id == attestation.outage_id, events.c.type == "attestation.halted"
     )
-    assert await count(database, told) == 1
+    assert await count_rows(database, told) == 1
     # Asked again, its memory is explained: by the call just made.
-    await attested(steps, attestation)
+    await attest_verdict(steps, attestation)
 
 
-async def test_one_unit_is_enough_to_halt(
+async def test_a_difference_of_one_unit_halts(
     steps: AttestationActivitiesImpl, database: Database
 ) -> None:
-    attestation = await judged(database)
-    turn = await steps.prepare_call(attestation)
-    assert await steps.execute_call(turn) is CallStatus.ANSWERED
+    attestation = await judge_for_attestation(database)
+    assert await executed(steps, attestation) is CallStatus.ANSWERED
     async with database.transaction() as connection:
-        (made,) = await rows(database, contract_calls, attestation)
+        (made,) = await list_rows(database, contract_calls, attestation)
         await connection.execute(
             update(contract_calls)
             .where(contract_calls.c.hash == made.hash)
             .values(result=made.result | {"amount": "-1001"})
         )
     halted = await steps.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
+    assert isinstance(halted, Halted)
     assert halted.problem == (
         "parity error: amount_stroops is -10010000000 there and -10000000000 here"
     )
-    (kept,) = await rows(database, attestations, attestation)
+    (kept,) = await list_rows(database, attestations, attestation)
     assert (kept.status, kept.problem) == ("halted", halted.problem)
 
 
-async def test_what_the_contract_would_refuse_is_halted_without_a_call(
+async def test_a_call_the_contract_would_refuse_halts_unsent(
     steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
-    attestation = await judged(database)
+    attestation = await judge_for_attestation(database)
     stranger = ContractClient(
         calculator.nodes.all[0].server, calculator.contract, calculator.operator
     )
     await stranger.call(
         "calculate_sla",
         scval.to_address(calculator.source),
-        scval.to_symbol(symbol(attestation.outage_id, 1)),
+        scval.to_symbol(make_symbol(attestation.outage_id, 1)),
         scval.to_symbol("critical"),
         scval.to_uint32(26),
     )
     turn = await steps.prepare_call(attestation)
-    assert turn.call is None
+    assert isinstance(turn, CallRefused)
     assert "(#13)" in turn.problem
     concluding = ConcludeAttestationInput(attestation, turn.problem, NOW)
     halted = await steps.conclude_attestation(concluding)
-    assert not halted.attested
+    assert isinstance(halted, Halted)
     assert await steps.conclude_attestation(concluding) == halted
-    assert await rows(database, contract_calls, attestation) == []
+    assert await list_rows(database, contract_calls, attestation) == []
 
 
 async def test_a_worker_in_local_mode_says_that_it_calls_no_contract(
@@ -207,7 +211,7 @@ async def test_a_worker_in_local_mode_says_that_it_calls_no_contract(
         await local.prepare_call(Attestation("any", 1))
 
 
-async def test_a_verdict_judged_in_local_mode_wants_no_word(
+async def test_a_verdict_judged_in_local_mode_wants_no_attestation(
     steps: AttestationActivitiesImpl, database: Database
 ) -> None:
     async with database.autocommit() as connection:
@@ -223,14 +227,16 @@ async def test_a_verdict_judged_in_local_mode_wants_no_word(
         await steps.prepare_call(Attestation(unasked or "nobody", 1))
 
 
-async def test_who_judges_goes_by_what_the_settlement_worker_said_last(database: Database) -> None:
+async def test_judging_follows_the_latest_execution_mode_of_the_settlement_worker(
+    database: Database,
+) -> None:
     outages, disputes = (
         OutageActivitiesImpl(database, "sandbox"),
         DisputeActivitiesImpl(database, "sandbox"),
     )
     await set_mode(database, ExecutionMode.SOROBAN)
     try:
-        first = await judged(database, requires_attestation=False)
+        first = await judge_for_attestation(database, requires_attestation=False)
         dispute = Dispute(unique("dsp"), first.outage_id, "measured wrongly", ASKER)
         await disputes.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
         decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)

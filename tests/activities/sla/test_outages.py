@@ -15,7 +15,7 @@ from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.accounting import invariants, journal
 from adapters.postgres.database import Database
 from domain.accounting.integrity_checks import has_violation
-from domain.settlement.payments import OwePaymentInput, payment_id
+from domain.settlement.payments import OwePaymentInput, derive_payment_id
 from domain.sla.disputes import (
     DecideDisputeInput,
     Dispute,
@@ -36,7 +36,7 @@ from tests.testkit.settlement.payment_factory import (
     ASKER,
     DETECTED,
     NOW,
-    judged,
+    judge_outage,
 )
 
 BOOKED = text(
@@ -46,12 +46,12 @@ BOOKED = text(
 
 
 async def booked(database: Database, outage_id: str, revision: int) -> list[tuple[Any, ...]]:
-    wanted = {"id": payment_id("sandbox", "default", outage_id, revision)}
+    wanted = {"id": derive_payment_id("sandbox", "default", outage_id, revision)}
     async with database.autocommit() as connection:
         return [tuple(row) for row in await connection.execute(BOOKED, wanted)]
 
 
-async def test_only_the_first_run_says_that_it_declared_the_outage(database: Database) -> None:
+async def test_only_the_first_run_reports_a_new_outage(database: Database) -> None:
     steps, outage_id = OutageActivitiesImpl(database, "sandbox"), unique("TWICE")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaring = RecordOutageInput(Declaration(outage, ASKER, "standard", "default"), NOW)
@@ -71,11 +71,11 @@ def accounts(rows: list[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
     return [(kind, account.partition(":G")[0], amount) for kind, account, amount in rows]
 
 
-async def test_a_verdict_is_owed_when_judged_and_taken_back_when_another_takes_its_place(
+async def test_a_verdict_is_accrued_when_judged_and_reversed_when_replaced(
     database: Database,
 ) -> None:
     outage_id = unique("ACCRUED")
-    await judged(database, outage_id, 25)
+    await judge_outage(database, outage_id, 25)
     owed = 1000 * 10**7
     first = [("accrual", "expense:penalty", owed), ("accrual", "payable", -owed)]
     assert accounts(await booked(database, outage_id, 1)) == first
@@ -97,7 +97,7 @@ async def test_a_verdict_is_owed_when_judged_and_taken_back_when_another_takes_i
     await assert_kept(database)
 
 
-async def test_what_several_runs_of_a_step_do_at_once_is_booked_once(
+async def test_concurrent_runs_of_an_activity_post_once(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Judged, decided and owed, each by three at the same time; the payee moves in between."""
@@ -134,9 +134,9 @@ async def _thrice(step: Callable[[Any], Awaitable[Any]], message: Any) -> None:
     assert all(other == first for other in others)
 
 
-async def test_a_dispute_that_changes_nothing_leaves_what_is_owed(database: Database) -> None:
+async def test_a_rejected_dispute_leaves_the_accrual(database: Database) -> None:
     outage_id = unique("STANDS")
-    await judged(database, outage_id, 25)
+    await judge_outage(database, outage_id, 25)
     before = await booked(database, outage_id, 1)
     steps = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
@@ -146,11 +146,11 @@ async def test_a_dispute_that_changes_nothing_leaves_what_is_owed(database: Data
     await assert_kept(database)
 
 
-async def test_who_asked_to_be_paid_elsewhere_meanwhile_is_owed_there(
+async def test_a_payout_address_changed_meanwhile_is_owed_instead(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outage_id = unique("MOVED")
-    steps = await judged(database, outage_id, 25)
+    steps = await judge_outage(database, outage_id, 25)
     ((_, expense, owed), (_, old_payee, _)) = await booked(database, outage_id, 1)
 
     async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
@@ -171,7 +171,7 @@ async def test_who_asked_to_be_paid_elsewhere_meanwhile_is_owed_there(
     await assert_kept(database)
 
 
-async def test_what_was_judged_before_verdicts_were_accrued_is_accrued_when_owed(
+async def test_a_verdict_without_an_accrual_is_accrued_when_owed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unknown(*_: Any) -> None:
@@ -180,7 +180,7 @@ async def test_what_was_judged_before_verdicts_were_accrued_is_accrued_when_owed
     outage_id = unique("OLDER")
     with monkeypatch.context() as patch:
         patch.setattr(journal, "accrue", unknown)
-        steps = await judged(database, outage_id, 25)
+        steps = await judge_outage(database, outage_id, 25)
     assert await booked(database, outage_id, 1) == []
     await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
     assert [kind for kind, *_ in await booked(database, outage_id, 1)] == ["accrual"] * 2

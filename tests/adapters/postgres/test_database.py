@@ -29,7 +29,7 @@ async def _write(database: Database, statements: Sequence[str]) -> None:
             await connection.execute(text(statement))
 
 
-def test_the_migrations_make_exactly_the_tables_the_code_speaks_of(stack: Stack) -> None:
+def test_the_migrations_make_exactly_the_tables_of_the_code(stack: Stack) -> None:
     engine = create_engine(make_dialect_url(stack.environment["DATABASE_URL"]))
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -38,7 +38,7 @@ def test_the_migrations_make_exactly_the_tables_the_code_speaks_of(stack: Stack)
 
 @pytest.mark.parametrize("table", IMMUTABLE)
 @pytest.mark.parametrize("change", ["DELETE FROM {}", "UPDATE {} SET {}"])
-async def test_what_is_written_is_never_changed(
+async def test_append_only_rows_cannot_be_changed(
     database: Database, table: str, change: str
 ) -> None:
     column = next(iter(metadata.tables[table].primary_key.columns)).name
@@ -48,9 +48,7 @@ async def test_what_is_written_is_never_changed(
     assert "rows are never changed" in await _refusal(database, statement)
 
 
-async def test_an_entry_that_does_not_balance_is_refused_at_commit(
-    api: object, database: Database
-) -> None:
+async def test_an_unbalanced_entry_is_refused_at_commit(api: object, database: Database) -> None:
     payment = (await settled(api))["payment"]["id"]  # type: ignore[arg-type]
     complaint = await _refusal(
         database,
@@ -61,13 +59,13 @@ async def test_an_entry_that_does_not_balance_is_refused_at_commit(
     assert "entry ent_x does not balance" in complaint
 
 
-async def test_what_the_database_cannot_hold_is_refused_for_good(database: Database) -> None:
+async def test_a_value_the_database_cannot_store_is_not_retried(database: Database) -> None:
     with pytest.raises(Refused, match="the database cannot hold this value"):
         async with database.transaction() as connection:
             await connection.execute(text("SELECT CAST(:value AS text)"), {"value": "a\x00b"})
 
 
-async def test_a_database_that_is_away_is_unavailable() -> None:
+async def test_an_unreachable_database_is_reported_as_unavailable() -> None:
     nowhere = Database("postgresql://u:p@127.0.0.1:1/x")
     with pytest.raises(Unavailable, match="the database does not answer"):
         async with nowhere.transaction():

@@ -28,7 +28,7 @@ from domain.reasons import ReasonCode
 from domain.settlement.manual_matches import MATCHABLE
 from domain.settlement.payments import SENT, STOPPED, PaymentStatus
 from domain.sla.attestations import AttestationStatus
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 
 ROOT = Path(__file__).parents[3]
 PRODUCTION = ("api", "workflows", "activities", "worker", "domain", "adapters", "cli", "migrations")
@@ -72,7 +72,7 @@ def _fitting(machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
         return proof | read | {"attested_at": sa.func.now(), "problem": None}
     if machine is not transitions.PAYMENTS:
         return {}
-    reason = because("the payee has no trustline", ReasonCode.PAYEE_NO_TRUSTLINE)
+    reason = make_reason("the payee has no trustline", ReasonCode.PAYEE_NO_TRUSTLINE)
     stopped, paid = status in STOPPED, status is PaymentStatus.CONFIRMED
     return {
         "reason_code": reason.code if stopped else None,
@@ -104,7 +104,7 @@ async def _row(connection: Any, machine: StateMachine[Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("machine", "now", "to"), PAIRS)
-async def test_every_pair_is_allowed_or_refused_as_the_table_says(
+async def test_every_pair_of_statuses_is_allowed_or_refused_as_the_table_says(
     book: Database, machine: StateMachine[Any], now: StrEnum, to: StrEnum
 ) -> None:
     changes = _fitting(machine, to)
@@ -124,8 +124,8 @@ async def test_every_pair_is_allowed_or_refused_as_the_table_says(
             # By the SQL of statements that do more than this, too.
             moved = await connection.execute(
                 text(
-                    f"UPDATE {machine.table.name} SET {machine.assignment(to)}"
-                    f" WHERE {machine.condition(to)}"
+                    f"UPDATE {machine.table.name} SET {machine.make_assignment(to)}"
+                    f" WHERE {machine.make_condition(to)}"
                 )
             )
             assert moved.rowcount == 0
@@ -134,7 +134,7 @@ async def test_every_pair_is_allowed_or_refused_as_the_table_says(
 
 
 @pytest.mark.parametrize("now", sorted(PaymentStatus))
-async def test_only_what_was_sent_is_booked_and_only_what_was_not_is_adopted(
+async def test_only_sent_payments_are_confirmed_and_only_unsent_ones_are_matched(
     book: Database, now: PaymentStatus
 ) -> None:
     to, changes = PaymentStatus.CONFIRMED, _fitting(transitions.PAYMENTS, PaymentStatus.CONFIRMED)
@@ -154,18 +154,18 @@ async def test_only_what_was_sent_is_booked_and_only_what_was_not_is_adopted(
             await transaction.rollback()
 
 
-async def test_nobody_widens_what_the_table_allows(book: Database) -> None:
+async def test_a_caller_cannot_widen_the_table(book: Database) -> None:
     with pytest.raises(AssertionError, match="the table allows no such move"):
-        transitions.PAYMENTS.sources(PaymentStatus.CONFIRMED, {PaymentStatus.PREPARED})
+        transitions.PAYMENTS.list_sources(PaymentStatus.CONFIRMED, {PaymentStatus.PREPARED})
 
 
-async def test_what_is_not_there_is_not_moved(book: Database) -> None:
+async def test_a_missing_row_is_not_moved(book: Database) -> None:
     async with book.transaction() as connection:
         with pytest.raises(NotFound, match="there is no payment nothing"):
             await payments.move(connection, "nothing", PaymentStatus.PREPARED)
 
 
-async def test_what_goes_on_has_no_reason_any_more(book: Database) -> None:
+async def test_a_payment_that_goes_on_has_no_reason(book: Database) -> None:
     async with book.engine.connect() as connection, connection.begin() as transaction:
         key = await _insert(connection, transitions.PAYMENTS, PaymentStatus.QUARANTINED)
         assert await payments.move(connection, key["id"], PaymentStatus.PENDING)
@@ -183,7 +183,7 @@ async def test_what_goes_on_has_no_reason_any_more(book: Database) -> None:
         {"status": "prepared"},
     ],
 )
-async def test_a_payment_waits_for_a_reason_of_the_closed_set(
+async def test_a_waiting_payment_has_a_known_reason_code(
     book: Database, changes: dict[str, Any]
 ) -> None:
     async with book.engine.connect() as connection, connection.begin() as transaction:
@@ -193,7 +193,7 @@ async def test_a_payment_waits_for_a_reason_of_the_closed_set(
         await transaction.rollback()
 
 
-async def test_what_another_has_confirmed_is_not_confirmed_again(book: Database) -> None:
+async def test_a_confirmed_payment_is_not_confirmed_again(book: Database) -> None:
     async with book.engine.connect() as connection, connection.begin() as transaction:
         key = await _insert(connection, transitions.PAYMENTS, PaymentStatus.CONFIRMED)
         proof = {"ledger": 9, "confirmed_at": sa.func.now()}
@@ -203,7 +203,7 @@ async def test_what_another_has_confirmed_is_not_confirmed_again(book: Database)
         await transaction.rollback()
 
 
-def test_every_status_that_moves_has_a_table() -> None:
+def test_every_status_column_has_a_transition_table() -> None:
     having = {table.name for table in metadata.sorted_tables if "status" in table.columns}
     # What the verdict is, and what a send was answered, never changes: triggers keep both.
     assert having - {machine.table.name for machine in MACHINES} == {"sla_results", "submissions"}
@@ -259,11 +259,11 @@ def strays(source: str) -> list[int]:
         'insert(payments).on_conflict_do_update(set_={"status": to})',
     ],
 )
-def test_an_update_past_the_table_would_be_found(source: str) -> None:
+def test_an_update_of_a_status_elsewhere_is_detected(source: str) -> None:
     assert set(strays(source)) == {1}
 
 
-def test_no_module_updates_a_status_by_another_way() -> None:
+def test_no_module_updates_a_status_outside_transitions() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{line}"
         for package in PRODUCTION
@@ -275,7 +275,7 @@ def test_no_module_updates_a_status_by_another_way() -> None:
     assert found == set()
 
 
-async def test_no_function_of_the_database_does_either(book: Database) -> None:
+async def test_no_database_function_updates_a_status(book: Database) -> None:
     async with book.autocommit() as connection:
         rows = await connection.execute(
             text("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace")

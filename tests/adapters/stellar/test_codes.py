@@ -38,12 +38,12 @@ def test_every_code_has_a_meaning(codes: type[IntEnum], table: dict[IntEnum, Mea
     assert set(table) == set(codes)
 
 
-def test_a_transaction_is_found_in_one_of_three_states() -> None:
+def test_every_transaction_status_is_known() -> None:
     """Proofs tell these apart themselves; a fourth would have to be thought about there."""
     assert {each.name for each in GetTransactionStatus} == {"SUCCESS", "FAILED", "NOT_FOUND"}
 
 
-def test_every_kind_of_operation_is_known_or_never_sent() -> None:
+def test_every_operation_is_known_or_never_sent() -> None:
     every = {name for name in dir(xdr) if name.endswith(SUFFIX)} - {f"Transaction{SUFFIX}"}
     known = {kind.__name__ for kind in operation_codes.FAMILIES}
     never = {name + SUFFIX for name in NEVER_SENT}
@@ -55,12 +55,12 @@ def test_every_kind_of_operation_is_known_or_never_sent() -> None:
     assert kinds - families == {"createpassiveselloffer"}  # has those of a sell offer
 
 
-def test_the_contracts_numbers_have_no_gap() -> None:
+def test_the_contract_codes_have_no_gap() -> None:
     assert sorted(contract_errors.ASSET) == list(range(1, 16))
     assert sorted(contract_errors.CALCULATOR) == list(range(1, 20))
 
 
-def test_nothing_outside_the_table_says_what_a_code_means() -> None:
+def test_no_code_is_interpreted_outside_the_table() -> None:
     """No second list: elsewhere a code of the network is at most named."""
     codes = {code.name for kind, _ in TABLES for code in kind} - {"SUCCESS", "ERROR", "FAILED"}
     listed = [
@@ -88,7 +88,7 @@ def _names(node: ast.AST) -> set[str]:
     return words | {str(each.value) for each in inside if isinstance(each, ast.Constant)}
 
 
-def test_every_meaning_is_a_sentence_and_success_is_the_only_good_end() -> None:
+def test_every_meaning_is_a_sentence_and_only_success_is_success() -> None:
     meanings = [(code, found) for _, table in TABLES for code, found in table.items() if found]
     for code, found in meanings:
         assert found.sentence == found.sentence.strip(" .")
@@ -99,7 +99,7 @@ def test_every_meaning_is_a_sentence_and_success_is_the_only_good_end() -> None:
             assert not code.name.endswith("_SUCCESS"), code
 
 
-def test_no_answer_to_a_send_ends_anything() -> None:
+def test_no_answer_to_a_send_is_final() -> None:
     """Whatever a node says of bytes it was sent, only a ledger can end them."""
     assert {found.remedy for found in transaction_codes.SENDS.values()} == {Remedy.RETRY}
 
@@ -118,5 +118,5 @@ def test_no_answer_to_a_send_ends_anything() -> None:
         (xdr.ManageDataResultCode.MANAGE_DATA_LOW_RESERVE, Remedy.PAGE),
     ],
 )
-def test_the_payee_s_troubles_are_told_from_ours(code: IntEnum, remedy: Remedy) -> None:
+def test_faults_of_the_payee_are_distinguished_from_ours(code: IntEnum, remedy: Remedy) -> None:
     assert operation_codes.get_meaning(code).remedy is remedy

@@ -6,7 +6,7 @@ from domain.accounting.breaks import (
     SUSPENSE,
     Break,
     BreakKind,
-    Moved,
+    MoneyMoved,
     make_adjustment,
 )
 from domain.settlement.payments import Treasury
@@ -15,8 +15,8 @@ FOUND = Break(BreakKind.AMOUNT_DIFFERS, "transfer/1", "said for people", treasur
 BOND, POOL, RIGHT = "treasury:bond", "treasury:pool", "payable:GRIGHT"
 
 
-def sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> Moved:
-    return Moved(treasury, payee, stroops)
+def sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> MoneyMoved:
+    return MoneyMoved(treasury, payee, stroops)
 
 
 @pytest.mark.parametrize(
@@ -33,21 +33,21 @@ def sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> Moved:
         ([sent(100)], sent(100, treasury="pool"), {BOND: 100, POOL: -100}),
     ],
 )
-def test_the_difference_of_entries_and_chain_goes_to_suspense(
-    booked: list[Moved], moved: Moved | None, wanted: dict[str, int]
+def test_the_difference_between_entries_and_chain_goes_to_suspense(
+    booked: list[MoneyMoved], moved: MoneyMoved | None, wanted: dict[str, int]
 ) -> None:
     entry = make_adjustment(FOUND, booked, moved)
     assert entry is not None
     assert {posting.account: posting.amount_stroops for posting in entry.postings} == wanted
 
 
-def test_where_nothing_differs_there_is_nothing_to_book() -> None:
+def test_no_difference_makes_no_adjustment() -> None:
     assert make_adjustment(FOUND, [sent(5)], sent(5)) is None
     assert make_adjustment(FOUND, [sent(2), sent(3)], sent(5)) is None
     assert make_adjustment(Break(BreakKind.HISTORY_GAP, "ledgers/1-2", "lost"), [], None) is None
 
 
-def test_a_break_has_one_id_however_often_it_is_found() -> None:
+def test_a_break_found_again_has_the_same_id() -> None:
     again = Break(FOUND.kind, FOUND.subject, "said otherwise", chain_stroops=31)
     assert FOUND.id == again.id
     assert FOUND.id != Break(BreakKind.DUPLICATE, FOUND.subject, FOUND.detail).id

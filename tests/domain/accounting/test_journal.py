@@ -12,7 +12,7 @@ from domain.accounting.journal import (
     AccountKind,
     Entry,
     Posting,
-    account,
+    make_account,
     make_accrual,
     make_correction,
     make_release,
@@ -52,7 +52,7 @@ def balances(entries: Iterable[Entry]) -> dict[str, int]:
 
 
 @given(payments)
-def test_what_is_owed_and_then_paid_leaves_nothing_owed(payment: Payment) -> None:
+def test_a_settled_accrual_leaves_nothing_payable(payment: Payment) -> None:
     life = [
         make_accrual(payment),
         make_reservation(payment, 1),
@@ -66,7 +66,7 @@ def test_what_is_owed_and_then_paid_leaves_nothing_owed(payment: Payment) -> Non
 
 
 @given(payments)
-def test_what_is_reserved_and_given_back_is_owed_as_before(payment: Payment) -> None:
+def test_a_released_reservation_is_payable_again(payment: Payment) -> None:
     life = [
         make_accrual(payment),
         make_reservation(payment, 1),
@@ -78,12 +78,12 @@ def test_what_is_reserved_and_given_back_is_owed_as_before(payment: Payment) -> 
 
 
 @given(payments)
-def test_what_is_reversed_never_was(payment: Payment) -> None:
+def test_a_reversal_leaves_every_account_at_zero(payment: Payment) -> None:
     assert balances([make_accrual(payment), make_reversal(make_accrual(payment))]) == {}
 
 
 @given(payments)
-def test_the_same_fact_is_the_same_entry(payment: Payment) -> None:
+def test_the_same_fact_makes_the_same_entry(payment: Payment) -> None:
     payload = [
         make_accrual(payment),
         make_reservation(payment, 1),
@@ -104,14 +104,14 @@ def test_the_same_fact_is_the_same_entry(payment: Payment) -> None:
     assert payload[0].slot in range(SLOTS)
 
 
-def test_an_entry_that_does_not_balance_cannot_be_written_down() -> None:
+def test_an_unbalanced_entry_cannot_be_made() -> None:
     with pytest.raises(AssertionError, match="unbalanced"):
         Entry("ent_1", "accrual", "pay_1", (Posting("a", 1), Posting("b", -2)))
 
 
-def test_what_we_owe_has_a_floor_and_what_the_chain_holds_has_none() -> None:
-    assert account("payable:GTO").kind is AccountKind.LIABILITY
-    assert account("payable:GTO").floor_stroops == 0
-    assert account("treasury:bond").floor_stroops is None
+def test_payable_accounts_have_a_floor_and_chain_accounts_have_none() -> None:
+    assert make_account("payable:GTO").kind is AccountKind.LIABILITY
+    assert make_account("payable:GTO").floor_stroops == 0
+    assert make_account("treasury:bond").floor_stroops is None
     with pytest.raises(KeyError):
-        account("elsewhere:GTO")
+        make_account("elsewhere:GTO")

@@ -15,8 +15,8 @@ from domain.accounting.reconciliation import (
     JournalSide,
     Start,
     Suspect,
-    judge,
-    start,
+    classify_suspect,
+    find_start,
 )
 from domain.settlement.payments import Treasury
 
@@ -30,15 +30,15 @@ JOURNAL = JournalSide(7, "aa", "pay_7", 500, 500, Treasury.BOND, "GBOND", "GPAYE
 
 
 def kind_of(journal: JournalSide | None, chain: ChainSide | None) -> BreakKind | None:
-    found = judge(Suspect(journal, chain), LEDGER)
+    found = classify_suspect(Suspect(journal, chain), LEDGER)
     return None if found is None else found.kind
 
 
-def test_what_is_the_same_on_both_sides_is_no_break() -> None:
+def test_equal_payment_and_transfer_are_no_break() -> None:
     assert kind_of(JOURNAL, CHAIN) is None
 
 
-def test_what_only_the_book_says_is_missing_on_the_chain() -> None:
+def test_a_payment_without_a_transfer_is_missing_on_chain() -> None:
     assert kind_of(JOURNAL, None) is BreakKind.MISSING_ON_CHAIN
 
 
@@ -51,7 +51,7 @@ def test_what_only_the_book_says_is_missing_on_the_chain() -> None:
         (0, False, BreakKind.MISSING_IN_JOURNAL),
     ],
 )
-def test_our_own_bytes_are_given_time_to_be_booked_and_others_are_not(
+def test_only_our_own_envelopes_get_time_to_be_posted(
     age: int, ours: bool, wanted: BreakKind | None
 ) -> None:
     seen = replace(SEEN, ledger=LEDGER - age)
@@ -67,12 +67,12 @@ def test_our_own_bytes_are_given_time_to_be_booked_and_others_are_not(
         replace(JOURNAL, from_address="GOTHER"),
     ],
 )
-def test_amount_shares_payee_and_payer_must_be_the_same(journal: JournalSide) -> None:
+def test_amount_allocations_payee_and_payer_must_match(journal: JournalSide) -> None:
     assert kind_of(journal, CHAIN) is BreakKind.AMOUNT_DIFFERS
 
 
-def test_somebody_else_was_paid_so_the_payee_is_owed_again() -> None:
-    found = judge(Suspect(replace(JOURNAL, to_address="GRIGHT"), CHAIN), LEDGER)
+def test_a_payment_to_another_payee_leaves_the_payee_owed() -> None:
+    found = classify_suspect(Suspect(replace(JOURNAL, to_address="GRIGHT"), CHAIN), LEDGER)
     assert found is not None
     assert found.owed_to == "GRIGHT"
 
@@ -89,15 +89,15 @@ def test_somebody_else_was_paid_so_the_payee_is_owed_again() -> None:
         (JOURNAL, None, False),
     ],
 )
-def test_money_gone_by_a_hand_that_is_not_ours_is_strange(
+def test_a_transfer_the_engine_did_not_sign_is_unexpected(
     journal: JournalSide | None, chain: ChainSide | None, unexplained: bool
 ) -> None:
-    found = judge(Suspect(journal, chain), LEDGER)
+    found = classify_suspect(Suspect(journal, chain), LEDGER)
     assert found is not None
     assert found.unexplained is unexplained
 
 
-def test_a_second_transfer_of_a_number_or_of_a_payment_is_a_duplicate_at_once() -> None:
+def test_a_second_transfer_of_a_number_or_payment_is_a_duplicate_at_once() -> None:
     assert kind_of(None, replace(CHAIN, nth=2)) is BreakKind.DUPLICATE
     assert kind_of(None, replace(CHAIN, paid_otherwise=True)) is BreakKind.DUPLICATE
 
@@ -111,7 +111,7 @@ def test_a_second_transfer_of_a_number_or_of_a_payment_is_a_duplicate_at_once() 
         (replace(SEEN, kind="clawback", to_address=None), "pay_7"),
     ],
 )
-def test_what_carries_no_number_of_ours_is_an_orphan(
+def test_a_transfer_without_a_payment_number_is_an_unexpected_outflow(
     seen: ChainTransfer, payment_id: str | None
 ) -> None:
     chain = replace(CHAIN, transfer=seen, payment_id=payment_id)
@@ -131,7 +131,7 @@ def test_what_carries_no_number_of_ours_is_an_orphan(
         (100, 100, 500, Start(500, Gap(101, 499))),
     ],
 )
-def test_reading_goes_on_where_it_stopped_and_says_what_was_lost(
+def test_reading_resumes_at_the_cursor_and_reports_gaps(
     read: int | None, booked: int | None, oldest: int, wanted: Start
 ) -> None:
-    assert start(read, booked, Extent(oldest, 900)) == wanted
+    assert find_start(read, booked, Extent(oldest, 900)) == wanted

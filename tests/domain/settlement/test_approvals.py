@@ -12,7 +12,7 @@ from domain.settlement.approvals import (
     ApprovalContext,
     approve,
     check_withdrawal,
-    digest,
+    compute_digest,
     needs_approval,
 )
 from domain.settlement.payments import Payment, PaymentStatus, Treasury
@@ -27,10 +27,10 @@ STANDING = ApprovalContext(PAYMENT, PaymentStatus.ON_HOLD, ("dan", "eve"), froze
 ABOVE = 12_000_000_000
 
 
-def test_an_approval_says_who_and_what() -> None:
+def test_an_approval_names_its_approver_and_the_digest() -> None:
     given = approve(STANDING, ADA, "seen", ABOVE)
     assert (given.payment_id, given.approver, given.makers) == ("pay_1", "ada", ("dan", "eve"))
-    assert given.digest == digest(PAYMENT)
+    assert given.digest == compute_digest(PAYMENT)
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_an_approval_says_who_and_what() -> None:
         {"to_address": "GTHIEF"},
     ],
 )
-def test_another_payment_has_another_digest(change: dict[str, object]) -> None:
-    assert digest(replace(PAYMENT, **change)) != digest(PAYMENT)  # type: ignore[arg-type]
+def test_the_digest_changes_with_every_field_of_the_payment(change: dict[str, object]) -> None:
+    assert compute_digest(replace(PAYMENT, **change)) != compute_digest(PAYMENT)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("role", "may"), [(Role.ADMIN, True), (Role.FINANCE, True), (Role.ENGINEER, False)]
 )
-def test_only_finance_and_admins_approve(role: Role, may: bool) -> None:
+def test_only_finance_and_admins_may_approve(role: Role, may: bool) -> None:
     who = Principal("ada", role)
     if may:
         approve(STANDING, who, "", ABOVE)
@@ -59,21 +59,21 @@ def test_only_finance_and_admins_approve(role: Role, may: bool) -> None:
             approve(STANDING, who, "", ABOVE)
 
 
-def test_the_preparer_is_no_approver_whatever_the_role() -> None:
+def test_a_maker_may_not_approve_whatever_the_role() -> None:
     for role in (Role.ADMIN, Role.FINANCE):
         for name in ("dan", "eve"):
             with pytest.raises(Forbidden, match=f"{name} caused payment pay_1"):
                 approve(STANDING, Principal(name, role), "", ABOVE)
 
 
-def test_nobody_approves_twice() -> None:
+def test_nobody_may_approve_twice() -> None:
     with pytest.raises(Conflict, match="ada has approved"):
         approve(replace(STANDING, approvers={"ada"}), ADA, "", ABOVE)
     approve(replace(STANDING, approvers={"bob"}), ADA, "", ABOVE)
 
 
 @pytest.mark.parametrize("status", set(PaymentStatus) - UNSIGNED)
-def test_what_is_signed_is_past_approving_and_past_withdrawing(status: PaymentStatus) -> None:
+def test_a_signed_payment_takes_no_approval_and_no_withdrawal(status: PaymentStatus) -> None:
     signed = replace(STANDING, status=status, approvers={"bob"})
     with pytest.raises(Conflict, match=f"pay_1 is {status}"):
         approve(signed, ADA, "", ABOVE)
@@ -81,7 +81,7 @@ def test_what_is_signed_is_past_approving_and_past_withdrawing(status: PaymentSt
         check_withdrawal(signed, Principal("bob", Role.FINANCE), None, NOW)
 
 
-def test_what_needs_no_approval_takes_none() -> None:
+def test_a_payment_that_needs_no_approval_takes_none() -> None:
     for above in (None, PAYMENT.amount_stroops, PAYMENT.amount_stroops + 1):
         assert not needs_approval(PAYMENT, above)
         with pytest.raises(Conflict, match="1500 USDC needs no approval"):
@@ -89,13 +89,13 @@ def test_what_needs_no_approval_takes_none() -> None:
     assert needs_approval(PAYMENT, PAYMENT.amount_stroops - 1)
 
 
-def test_a_note_has_an_end() -> None:
+def test_a_note_has_a_maximum_length() -> None:
     approve(STANDING, ADA, "x" * 300, ABOVE)
     with pytest.raises(Invalid, match="note: "):
         approve(STANDING, ADA, "x" * 301, ABOVE)
 
 
-def test_one_withdraws_only_what_one_gave_and_not_while_it_is_being_signed() -> None:
+def test_only_the_approver_may_withdraw_and_only_before_signing() -> None:
     approved = replace(STANDING, approvers={"ada"})
     check_withdrawal(approved, ADA, None, NOW)
     check_withdrawal(approved, ADA, NOW - timedelta(minutes=1), NOW)

@@ -25,9 +25,11 @@ NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
         (0, 0, LOOK_WITHIN_SECONDS),
     ],
 )
-def test_the_farther_behind_the_later_it_asks(ahead: int, channels: int, seconds: float) -> None:
+def test_a_payment_farther_back_in_the_queue_asks_later(
+    ahead: int, channels: int, seconds: float
+) -> None:
     assert (QueuePosition(ahead, channels).next_check(NOW) - NOW).total_seconds() == seconds
 
 
-def test_what_is_missing_keeps_its_order() -> None:
+def test_missing_channels_keep_their_order() -> None:
     assert find_missing(["a", "b", "c"], ["b"]) == ["a", "c"]

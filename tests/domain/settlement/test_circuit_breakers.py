@@ -9,44 +9,44 @@ from adapters.stellar.codes.meanings import Meaning, Remedy
 from adapters.stellar.codes.transaction_codes import ALARMING, TRANSACTIONS
 from domain.errors import Invalid
 from domain.settlement.circuit_breakers import CircuitBreakerLimits, FailureCounter, check_reason
-from tests.testkit.reasons import answered
+from tests.testkit.reasons import parse_answer
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def test_one_refusal_too_many_within_the_window_opens_it() -> None:
+def test_one_refusal_above_the_threshold_within_the_window_opens_it() -> None:
     watch = FailureCounter(CircuitBreakerLimits(alarms=3), ALARMING)
-    assert watch.record_answer(answered("ERROR txBAD_AUTH"), NOON) is None
-    assert watch.record_answer(answered("ERROR txNO_ACCOUNT"), NOON + MINUTE) is None
-    assert watch.record_answer(answered("ERROR txBAD_AUTH"), NOON + 2 * MINUTE) == (
+    assert watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON) is None
+    assert watch.record_answer(parse_answer("ERROR txNO_ACCOUNT"), NOON + MINUTE) is None
+    assert watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON + 2 * MINUTE) == (
         "3 sends within 10 minutes were refused for what only we can mend, the last one ERROR txBAD_AUTH"
     )
 
 
-def test_it_counts_anew_once_it_has_opened() -> None:
+def test_counting_restarts_after_it_opened() -> None:
     watch = FailureCounter(CircuitBreakerLimits(alarms=1), ALARMING)
-    assert watch.record_answer(answered("ERROR txBAD_AUTH"), NOON)
-    assert watch.record_answer(answered("ERROR txBAD_AUTH"), NOON + MINUTE)
+    assert watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON)
+    assert watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON + MINUTE)
     watch = FailureCounter(CircuitBreakerLimits(alarms=2), ALARMING)
     record_answer = [
-        watch.record_answer(answered("ERROR txBAD_AUTH"), NOON) is not None for _ in range(4)
+        watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON) is not None for _ in range(4)
     ]
     assert record_answer == [False, True, False, True]
 
 
-def test_what_was_long_ago_is_forgotten() -> None:
+def test_refusals_outside_the_window_are_forgotten() -> None:
     watch = FailureCounter(CircuitBreakerLimits(alarms=2, window=10 * MINUTE), ALARMING)
-    assert watch.record_answer(answered("ERROR txBAD_AUTH"), NOON) is None
-    assert watch.record_answer(answered("ERROR txBAD_AUTH"), NOON + 10 * MINUTE) is None
-    assert watch.record_answer(answered("ERROR txBAD_AUTH"), NOON + 19 * MINUTE) is not None
+    assert watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON) is None
+    assert watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON + 10 * MINUTE) is None
+    assert watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON + 19 * MINUTE) is not None
 
 
-def test_unknown_answers_have_a_measure_of_their_own() -> None:
+def test_unknown_answers_have_a_threshold_of_their_own() -> None:
     watch = FailureCounter(CircuitBreakerLimits(alarms=1, unknowns=2), ALARMING)
-    assert watch.record_answer(answered("UNKNOWN ReadTimeout"), NOON) is None
+    assert watch.record_answer(parse_answer("UNKNOWN ReadTimeout"), NOON) is None
     assert "with no answer to tell" in (
-        watch.record_answer(answered("UNKNOWN ClientError"), NOON) or ""
+        watch.record_answer(parse_answer("UNKNOWN ClientError"), NOON) or ""
     )
 
 
@@ -61,25 +61,27 @@ def test_unknown_answers_have_a_measure_of_their_own() -> None:
         "ERROR txINSUFFICIENT_FEE",
     ],
 )
-def test_what_happens_to_honest_payments_is_no_alarm(answer: str) -> None:
+def test_ordinary_failures_do_not_count(answer: str) -> None:
     watch = FailureCounter(CircuitBreakerLimits(alarms=1, unknowns=1), ALARMING)
-    assert [watch.record_answer(answered(answer), NOON) for _ in range(100)] == [None] * 100
+    assert [watch.record_answer(parse_answer(answer), NOON) for _ in range(100)] == [None] * 100
 
 
-def test_no_measure_is_no_alarm() -> None:
+def test_without_a_threshold_it_never_opens() -> None:
     watch = FailureCounter(CircuitBreakerLimits(), ALARMING)
-    assert not any(watch.record_answer(answered("ERROR txBAD_AUTH"), NOON) for _ in range(100))
-    assert not any(watch.record_answer(answered("UNKNOWN ReadTimeout"), NOON) for _ in range(100))
+    assert not any(watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON) for _ in range(100))
+    assert not any(
+        watch.record_answer(parse_answer("UNKNOWN ReadTimeout"), NOON) for _ in range(100)
+    )
 
 
 @pytest.mark.parametrize(("code", "meaning"), list(TRANSACTIONS.items()))
-def test_what_pages_is_an_alarm_and_nothing_else(code: IntEnum, meaning: Meaning) -> None:
+def test_only_alarm_codes_page(code: IntEnum, meaning: Meaning) -> None:
     watch = FailureCounter(CircuitBreakerLimits(alarms=1), ALARMING)
-    record_answer = watch.record_answer(answered(f"ERROR {code.name}"), NOON) is not None
+    record_answer = watch.record_answer(parse_answer(f"ERROR {code.name}"), NOON) is not None
     assert record_answer == (meaning.remedy is Remedy.PAGE)
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 301])
-def test_a_reason_says_something(reason: str) -> None:
+def test_an_empty_reason_is_refused(reason: str) -> None:
     with pytest.raises(Invalid, match="reason: must be 1 to 300"):
         check_reason(reason)

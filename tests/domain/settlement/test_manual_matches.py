@@ -21,7 +21,7 @@ MADE = OutOfBandTransfer(
 
 
 @pytest.mark.parametrize("status", MATCHABLE)
-def test_exactly_what_is_owed_is_the_payment(status: PaymentStatus) -> None:
+def test_a_transfer_of_exactly_what_is_owed_matches(status: PaymentStatus) -> None:
     check_manual_match(OWED, status, False, MADE)
 
 
@@ -34,7 +34,7 @@ def test_exactly_what_is_owed_is_the_payment(status: PaymentStatus) -> None:
         ({"from_address": "GPOOL"}, "its payer is GPOOL and not GBOND"),
     ],
 )
-def test_what_differs_is_named(changes: dict[str, object], told: str) -> None:
+def test_each_differing_field_is_named(changes: dict[str, object], told: str) -> None:
     with pytest.raises(Invalid) as refused:
         check_manual_match(OWED, PaymentStatus.ON_HOLD, False, replace(MADE, **changes))  # type: ignore[arg-type]
     assert told in str(refused.value)
@@ -42,11 +42,11 @@ def test_what_differs_is_named(changes: dict[str, object], told: str) -> None:
 
 
 @pytest.mark.parametrize("status", sorted(set(PaymentStatus) - MATCHABLE))
-def test_what_the_engine_may_have_sent_is_not_adopted(status: PaymentStatus) -> None:
+def test_a_payment_the_engine_may_have_sent_is_not_matched(status: PaymentStatus) -> None:
     with pytest.raises(Conflict, match=f"payment pay_1 is {status}"):
         check_manual_match(OWED, status, False, MADE)
 
 
-def test_what_holds_a_channel_is_not_adopted() -> None:
+def test_a_payment_that_has_a_channel_is_not_matched() -> None:
     with pytest.raises(Conflict, match="may have bytes of its own"):
         check_manual_match(OWED, PaymentStatus.BLOCKED, True, MADE)

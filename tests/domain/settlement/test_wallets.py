@@ -14,13 +14,13 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 @given(st.binary(min_size=32, max_size=32))
-def test_every_account_the_library_writes_is_accepted(raw: bytes) -> None:
+def test_every_address_of_the_library_is_accepted(raw: bytes) -> None:
     address = StrKey.encode_ed25519_public_key(raw)
     assert check_address(address) == address
 
 
 @given(st.integers(0, 55), st.sampled_from(LETTERS))
-def test_one_wrong_character_is_found(place: int, letter: str) -> None:
+def test_one_wrong_character_is_refused(place: int, letter: str) -> None:
     mistyped = GOOD[:place] + letter + GOOD[place + 1 :]
     if mistyped != GOOD:
         assert not StrKey.is_valid_ed25519_public_key(mistyped)
@@ -29,7 +29,7 @@ def test_one_wrong_character_is_found(place: int, letter: str) -> None:
 
 
 @given(st.text(max_size=60))
-def test_whatever_else_is_refused_as_the_library_refuses_it(text: str) -> None:
+def test_other_text_is_refused_exactly_as_the_library_does(text: str) -> None:
     if not StrKey.is_valid_ed25519_public_key(text):
         with pytest.raises(Invalid):
             check_address(text)
@@ -53,7 +53,7 @@ SEED = Keypair.from_raw_ed25519_seed(b"x" * 32).secret
         (SEED, "secret seed"),
     ],
 )
-def test_what_is_wrong_is_said(text: str, said: str) -> None:
+def test_the_error_says_what_is_wrong_with_an_address(text: str, said: str) -> None:
     with pytest.raises(Invalid, match=said) as refused:
         check_address(text, "to_address")
     assert refused.value.field == "to_address"
@@ -74,12 +74,14 @@ def readiness(**changes: bool | int) -> Readiness:
         ({"room_stroops": 0}, "limit is reached"),
     ],
 )
-def test_an_account_that_cannot_be_paid_is_no_payout(changes: dict[str, bool], said: str) -> None:
+def test_an_account_that_cannot_be_paid_is_refused_as_payout(
+    changes: dict[str, bool], said: str
+) -> None:
     with pytest.raises(Conflict, match=said):
         check_payout(NOW, readiness(**changes))
     check_payout(NOW, readiness())
 
 
-def test_an_account_nobody_has_proven_to_hold_is_no_payout() -> None:
+def test_an_unproven_account_is_refused_as_payout() -> None:
     with pytest.raises(Conflict, match="no owner has proven"):
         check_payout(None, readiness())

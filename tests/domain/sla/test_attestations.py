@@ -8,9 +8,9 @@ import pytest
 
 from domain.sla.attestations import (
     ContractResult,
-    differences,
-    parity_problem,
-    symbol,
+    describe_parity_error,
+    find_differences,
+    make_symbol,
 )
 from domain.sla.policies import BEGINNING_OF_TIME, Policy
 from domain.sla.verdicts import Severity, Terms, judge
@@ -29,12 +29,12 @@ SAID = ContractResult(
 
 
 def found(contract_result: ContractResult, terms: dict[Severity, Terms] = TERMS) -> list[str]:
-    return differences("oA", VERDICT, POLICY, contract_result, terms)
+    return find_differences("oA", VERDICT, POLICY, contract_result, terms)
 
 
-def test_the_same_word_differs_in_nothing() -> None:
+def test_the_same_verdict_has_no_differences() -> None:
     assert found(SAID) == []
-    assert parity_problem([]) == ""
+    assert describe_parity_error([]) == ""
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def test_the_same_word_differs_in_nothing() -> None:
         ({"rating": "good"}, "rating is good there and poor here"),
     ],
 )
-def test_any_other_word_is_named(change: dict[str, Any], sentence: str) -> None:
+def test_every_differing_field_is_named(change: dict[str, Any], sentence: str) -> None:
     assert found(replace(SAID, **change)) == [sentence]
-    assert parity_problem([sentence]) == f"parity error: {sentence}"
+    assert describe_parity_error([sentence]) == f"parity error: {sentence}"
 
 
 def test_another_config_is_named_by_its_hash_and_by_its_terms() -> None:
@@ -66,20 +66,20 @@ def test_another_config_is_named_by_its_hash_and_by_its_terms() -> None:
     assert len(named) == 2
 
 
-def test_a_config_that_changed_between_looking_and_asking_is_named() -> None:
+def test_a_config_that_changed_before_the_call_is_named() -> None:
     assert found(SAID, TERMS | {Severity.LOW: Terms(121, 10, 600)})[0] == (
         "its config changed while it was asked"
     )
 
 
-def test_a_verdict_has_one_name_and_the_contract_can_spell_it() -> None:
-    names = {symbol(outage, revision) for outage in ("OUT-1", "OUT-2") for revision in (1, 2)}
+def test_a_verdict_has_one_name_that_is_a_contract_make_symbol() -> None:
+    names = {make_symbol(outage, revision) for outage in ("OUT-1", "OUT-2") for revision in (1, 2)}
     assert len(names) == 4
     assert all(re.fullmatch(r"o[0-9a-f]{31}", name) for name in names)
-    assert symbol("OUT-1", 1) in names
+    assert make_symbol("OUT-1", 1) in names
 
 
-def test_numbers_that_json_would_round_are_kept_as_text() -> None:
+def test_numbers_that_json_would_round_are_strings() -> None:
     kept = SAID.json()
     assert (kept["amount"], kept["config_version_hash"]) == ("-1000", "1417728228875630226")
     assert kept["mttr_minutes"] == 25

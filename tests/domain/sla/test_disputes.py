@@ -17,12 +17,12 @@ ASKED = Request("ops", "corr")
 
 
 @pytest.mark.parametrize("reason", ["x", "x" * REASON_MAX])
-def test_a_reason_is_given(reason: str) -> None:
+def test_a_dispute_with_a_reason_is_accepted(reason: str) -> None:
     check_dispute(Dispute("dsp_1", "OUT-1", reason, ASKED))
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * (REASON_MAX + 1)])
-def test_no_reason_or_a_novel_is_refused(reason: str) -> None:
+def test_a_missing_or_overlong_reason_is_refused(reason: str) -> None:
     with pytest.raises(Invalid) as refusal:
         check_dispute(Dispute("dsp_1", "OUT-1", reason, ASKED))
     assert refusal.value.field == "reason"
@@ -37,7 +37,7 @@ def test_no_reason_or_a_novel_is_refused(reason: str) -> None:
         DisputeDecision("dsp_1", False, ASKED, "x" * NOTE_MAX),
     ],
 )
-def test_good_rulings(decision: DisputeDecision) -> None:
+def test_valid_decisions_are_accepted(decision: DisputeDecision) -> None:
     check_decision(decision)
 
 
@@ -50,7 +50,7 @@ def test_good_rulings(decision: DisputeDecision) -> None:
         (DisputeDecision("dsp_1", False, ASKED, mttr_minutes=5), "mttr_minutes"),
     ],
 )
-def test_bad_rulings_are_refused(decision: DisputeDecision, field: str) -> None:
+def test_invalid_decisions_are_refused(decision: DisputeDecision, field: str) -> None:
     with pytest.raises(Invalid) as refusal:
         check_decision(decision)
     assert refusal.value.field == field

@@ -15,8 +15,8 @@ from domain.sla.outages import (
     Location,
     Outage,
     Resolution,
-    amended,
-    check_amended,
+    apply_amendment,
+    check_amendment,
     check_outage,
     check_resolution,
 )
@@ -28,17 +28,17 @@ OUTAGE = Outage("OUT-1", "Tower 7", Severity.HIGH, START)
 ASKED = Request("ops", "corr")
 
 
-def test_a_plain_outage_passes() -> None:
+def test_a_plain_outage_is_accepted() -> None:
     check_outage(OUTAGE, NOW)
 
 
 @pytest.mark.parametrize("id_", ["A", "OUT-1738310400000", "a.b_c:d-e", "x" * 64])
-def test_good_ids(id_: str) -> None:
+def test_valid_ids_are_accepted(id_: str) -> None:
     check_outage(replace(OUTAGE, id=id_), NOW)
 
 
 @pytest.mark.parametrize("id_", ["", "x" * 65, "-x", "a b", "a/b", "é", "a\n", "a\x00", "٣"])
-def test_ids_that_no_url_or_workflow_could_carry_are_refused(id_: str) -> None:
+def test_ids_that_no_url_or_workflow_id_can_carry_are_refused(id_: str) -> None:
     assert _field({"id": id_}) == "id"
 
 
@@ -59,7 +59,7 @@ def test_ids_that_no_url_or_workflow_could_carry_are_refused(id_: str) -> None:
         ({"detected_at": NOW + CLOCK_SKEW + timedelta(seconds=1)}, "detected_at"),
     ],
 )
-def test_what_cannot_be_is_refused(change: dict[str, Any], field: str) -> None:
+def test_an_impossible_outage_is_refused(change: dict[str, Any], field: str) -> None:
     assert _field(change) == field
 
 
@@ -69,7 +69,7 @@ def _field(change: dict[str, Any]) -> str:
     return refusal.value.field
 
 
-def test_clocks_may_disagree_a_little() -> None:
+def test_a_detection_slightly_in_the_future_is_accepted() -> None:
     check_outage(replace(OUTAGE, detected_at=NOW + CLOCK_SKEW), NOW)
 
 
@@ -94,7 +94,7 @@ def test_an_impossible_end_is_refused(resolution: Resolution, field: str) -> Non
     assert refusal.value.field == field
 
 
-def test_the_end_is_measured_unless_it_is_stated() -> None:
+def test_the_mttr_is_measured_unless_it_is_stated() -> None:
     end = START + timedelta(minutes=15, seconds=59)
     check_resolution(OUTAGE, Resolution(ASKED, end), NOW)
     assert Resolution(ASKED, end).get_times(OUTAGE) == (end, 15)
@@ -103,7 +103,7 @@ def test_the_end_is_measured_unless_it_is_stated() -> None:
     assert stated == (START + timedelta(minutes=7), 7)
 
 
-def test_one_outage_has_one_fingerprint_and_any_change_another() -> None:
+def test_the_fingerprint_changes_with_every_field() -> None:
     changes: list[dict[str, Any]] = [
         {"id": "OUT-2"},
         {"site_name": "Tower 8"},
@@ -119,18 +119,20 @@ def test_one_outage_has_one_fingerprint_and_any_change_another() -> None:
     assert replace(OUTAGE).fingerprint() == OUTAGE.fingerprint()
 
 
-def test_a_correction_reads_plain_json() -> None:
+def test_an_amendment_reads_plain_json() -> None:
     place = {"latitude": 51.5, "longitude": -0.1}
-    corrected = amended(OUTAGE, {"severity": "low", "location": place, "root_cause": "fibre cut"})
+    corrected = apply_amendment(
+        OUTAGE, {"severity": "low", "location": place, "root_cause": "fibre cut"}
+    )
     assert corrected == replace(OUTAGE, severity=Severity.LOW, location=Location(51.5, -0.1))
 
 
-def test_a_correction_is_held_to_the_rules_of_a_declaration() -> None:
+def test_an_amendment_obeys_the_rules_of_a_declaration() -> None:
     with pytest.raises(Invalid, match="site_name: must not be empty"):
-        check_amended(OUTAGE, {"site_name": " "}, NOW)
+        check_amendment(OUTAGE, {"site_name": " "}, NOW)
 
 
-def test_what_a_verdict_rests_on_may_not_be_corrected_after_it() -> None:
+def test_what_a_verdict_rests_on_cannot_be_amended_after_it() -> None:
     assert AMENDABLE_ALWAYS < AMENDABLE_WHILE_DECLARED
     assert not AMENDABLE_ALWAYS & {"severity", "site_name", "affected_services"}
     assert not AMENDABLE_WHILE_DECLARED & {"id", "detected_at", "policy"}

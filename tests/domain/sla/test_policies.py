@@ -12,9 +12,9 @@ from domain.sla.policies import (
     WINDOW_SECONDS_MAX,
     Policy,
     TermsRefused,
-    check,
+    check_policy,
     check_terms,
-    terms_hash,
+    hash_terms,
 )
 from domain.sla.verdicts import Severity, Terms
 from tests.testkit import sla_vectors
@@ -61,37 +61,40 @@ def _code(severity: str, terms: Terms, *, custom: bool = False) -> int | None:
         ("", Terms(15, 100, 750), 11),
     ],
 )
-def test_the_contracts_bounds(severity: str, terms: Terms, code: int | None) -> None:
+def test_terms_obey_the_bounds_of_the_contract(
+    severity: str, terms: Terms, code: int | None
+) -> None:
     assert _code(severity, terms) == code
 
 
-def test_a_severity_of_ones_own_knows_only_the_general_bounds() -> None:
+def test_a_custom_severity_has_only_the_general_bounds() -> None:
     assert _code("vip", Terms(1440, 1, 2), custom=True) is None
     assert _code("vip", Terms(1441, 1, 2), custom=True) == 8
     assert _code("critical", Terms(15, 100, 750), custom=True) == 11
 
 
-def test_the_hash_of_the_default_terms_is_the_contracts() -> None:
-    assert terms_hash(DEFAULTS) == 1417728228875630226
+def test_the_hash_of_the_default_terms_equals_the_contracts() -> None:
+    assert hash_terms(DEFAULTS) == 1417728228875630226
     assert STANDARD.terms_hash() == 1417728228875630226
 
 
-def test_the_hash_does_not_depend_on_the_order_of_writing() -> None:
-    assert terms_hash(dict(reversed(DEFAULTS.items()))) == terms_hash(DEFAULTS)
+def test_the_terms_hash_does_not_depend_on_order() -> None:
+    assert hash_terms(dict(reversed(DEFAULTS.items()))) == hash_terms(DEFAULTS)
 
 
 def test_every_published_hash_is_reproduced() -> None:
-    published = sla_vectors.vectors("config_hash")
+    published = sla_vectors.list_vectors("config_hash")
     assert len(published) >= 22
     for vector in published:
         terms = {
-            Severity(name): sla_vectors.terms(each) for name, each in vector["configs"].items()
+            Severity(name): sla_vectors.parse_terms(each)
+            for name, each in vector["configs"].items()
         }
-        assert str(terms_hash(terms)) == vector["config_version_hash"], vector["id"]
+        assert str(hash_terms(terms)) == vector["config_version_hash"], vector["id"]
 
 
 def test_every_published_validation_is_reproduced() -> None:
-    published = sla_vectors.vectors("validate")
+    published = sla_vectors.list_vectors("validate")
     assert len(published) >= 69
     for vector in published:
         assert _verdict_on(vector) == vector["expected_error"], vector["id"]
@@ -99,13 +102,13 @@ def test_every_published_validation_is_reproduced() -> None:
 
 def _verdict_on(vector: dict[str, Any]) -> dict[str, Any] | None:
     custom = vector["scope"] == "custom"
-    code = _code(vector["severity"], sla_vectors.terms(vector), custom=custom)
-    names = sla_vectors.read()["meta"]["errors"]
+    code = _code(vector["severity"], sla_vectors.parse_terms(vector), custom=custom)
+    names = sla_vectors.read_vectors()["meta"]["errors"]
     return None if code is None else {"code": code, "name": names[str(code)]}
 
 
-def test_a_good_policy_passes() -> None:
-    check(STANDARD)
+def test_a_valid_policy_is_accepted() -> None:
+    check_policy(STANDARD)
 
 
 @pytest.mark.parametrize(
@@ -129,15 +132,13 @@ def test_a_good_policy_passes() -> None:
         ({"decision_window_seconds": -1}, "decision_window_seconds"),
     ],
 )
-def test_a_bad_policy_is_refused_by_the_name_of_its_field(
-    change: dict[str, Any], field: str
-) -> None:
+def test_an_invalid_policy_is_refused_naming_the_field(change: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        check(replace(STANDARD, **change))
+        check_policy(replace(STANDARD, **change))
     assert refusal.value.field == field
 
 
-def test_the_digest_commits_to_every_word_of_the_promise() -> None:
+def test_the_digest_changes_with_every_field_of_the_policy() -> None:
     changes: list[dict[str, Any]] = [
         {"name": "other"},
         {"version": 2},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.errors import Invalid
 from domain.sla.verdicts import (
-    CONTRACT_WORDS,
+    CONTRACT_SYMBOLS,
     MTTR_MINUTES_MAX,
     PaymentType,
     PenaltyOverflow,
@@ -19,9 +19,9 @@ from domain.sla.verdicts import (
     SlaStatus,
     Terms,
     Verdict,
+    compute_mttr_minutes,
+    compute_payable,
     judge,
-    mttr_minutes,
-    payable,
 )
 from tests.testkit import sla_vectors
 
@@ -45,7 +45,7 @@ I128_MAX = 2**127 - 1
 
 
 @pytest.mark.parametrize(("severity", "ends", "amounts", "per_minute"), BOUNDARIES)
-def test_each_tier_ends_at_the_minute_the_agreement_says(
+def test_each_reward_tier_ends_at_its_minute(
     severity: Severity, ends: tuple[int, ...], amounts: tuple[int, ...], per_minute: int
 ) -> None:
     starts = (0, ends[0] + 1, ends[1] + 1)
@@ -61,22 +61,22 @@ def test_each_tier_ends_at_the_minute_the_agreement_says(
         assert verdict.payment_type is PaymentType.PENALTY
 
 
-def test_the_longest_outage_there_can_be_is_still_judged() -> None:
+def test_the_longest_possible_outage_is_judged() -> None:
     assert judge(DEFAULTS[Severity.CRITICAL], 2**32 - 1).amount == -429_496_728_000
 
 
 @pytest.mark.parametrize(("base", "amount"), [(1, 1), (3, 4), (333, 499)])
-def test_half_a_unit_is_rounded_down_against_the_payee(base: int, amount: int) -> None:
+def test_half_a_unit_is_rounded_down(base: int, amount: int) -> None:
     assert judge(Terms(100, 1, base), 60).amount == amount
 
 
-def test_a_threshold_of_nothing_is_met_only_by_nothing() -> None:
+def test_a_threshold_of_zero_is_met_only_by_zero_minutes() -> None:
     assert judge(Terms(0, 1, 10), 0).rating is Rating.EXCEPTIONAL
     assert judge(Terms(0, 1, 10), 1).amount == -1
 
 
 @pytest.mark.parametrize("mttr", [-1, MTTR_MINUTES_MAX + 1])
-def test_minutes_that_the_contract_cannot_hold_are_refused(mttr: int) -> None:
+def test_minutes_beyond_32_bits_are_refused(mttr: int) -> None:
     with pytest.raises(Invalid, match="mttr_minutes: must be between") as refusal:
         judge(DEFAULTS[Severity.LOW], mttr)
     assert refusal.value.field == "mttr_minutes"
@@ -97,7 +97,7 @@ def test_a_reward_beyond_the_contract_is_error_15(reward: int) -> None:
 
 
 @given(promises, minutes)
-def test_money_always_moves_and_its_sign_says_which_way(terms: Terms, mttr: int) -> None:
+def test_the_sign_of_the_amount_says_penalty_or_reward(terms: Terms, mttr: int) -> None:
     verdict = judge(terms, mttr)
     assert verdict.amount != 0
     assert (verdict.amount > 0) == (verdict.payment_type is PaymentType.REWARD)
@@ -111,7 +111,7 @@ def test_a_longer_repair_never_earns_more(terms: Terms, mttr: int) -> None:
 
 
 @given(promises, st.integers(0, 1440))
-def test_the_tiers_can_be_told_without_a_division(terms: Terms, mttr: int) -> None:
+def test_the_tiers_follow_without_division(terms: Terms, mttr: int) -> None:
     if mttr > terms.threshold_minutes:
         return
     expected = Rating.GOOD
@@ -122,29 +122,29 @@ def test_the_tiers_can_be_told_without_a_division(terms: Terms, mttr: int) -> No
     assert judge(terms, mttr).rating is expected
 
 
-def test_minutes_are_the_whole_ones_that_have_passed() -> None:
+def test_minutes_are_completed_whole_minutes() -> None:
     start = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    assert mttr_minutes(start, start + timedelta(minutes=15, seconds=59)) == 15
-    assert mttr_minutes(start, start + timedelta(minutes=16)) == 16
-    assert mttr_minutes(start, start + timedelta(microseconds=1)) == 0
+    assert compute_mttr_minutes(start, start + timedelta(minutes=15, seconds=59)) == 15
+    assert compute_mttr_minutes(start, start + timedelta(minutes=16)) == 16
+    assert compute_mttr_minutes(start, start + timedelta(microseconds=1)) == 0
     elsewhere = start.astimezone(timezone(timedelta(hours=5, minutes=45)))
-    assert mttr_minutes(elsewhere, start + timedelta(minutes=1)) == 1
+    assert compute_mttr_minutes(elsewhere, start + timedelta(minutes=1)) == 1
 
 
-def test_what_is_payable_is_positive_and_in_stroops() -> None:
-    assert payable(judge(DEFAULTS[Severity.CRITICAL], 25)) == 1000 * 10_000_000
-    assert payable(judge(DEFAULTS[Severity.CRITICAL], 8)) == 1125 * 10_000_000
+def test_the_payable_amount_is_positive_and_in_stroops() -> None:
+    assert compute_payable(judge(DEFAULTS[Severity.CRITICAL], 25)) == 1000 * 10_000_000
+    assert compute_payable(judge(DEFAULTS[Severity.CRITICAL], 8)) == 1125 * 10_000_000
 
 
-def test_what_no_balance_can_hold_is_refused() -> None:
+def test_an_amount_beyond_64_bits_is_refused() -> None:
     verdict = judge(Terms(1, 10_000, 100_000), MTTR_MINUTES_MAX)
     with pytest.raises(Invalid, match="more than a Stellar balance can hold"):
-        payable(verdict)
+        compute_payable(verdict)
 
 
 @pytest.fixture
 def published(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    return sla_vectors.vectors(request.param)
+    return sla_vectors.list_vectors(request.param)
 
 
 @pytest.mark.parametrize("published", ["compute"], indirect=True)
@@ -156,16 +156,18 @@ def test_every_published_vector_is_reproduced(published: list[dict[str, Any]]) -
 
 def _outcome(vector: dict[str, Any]) -> tuple[dict[str, Any] | None, int | None]:
     try:
-        return _in_words(judge(sla_vectors.terms(vector["config"]), vector["mttr_minutes"])), None
+        return _in_words(
+            judge(sla_vectors.parse_terms(vector["config"]), vector["mttr_minutes"])
+        ), None
     except (PenaltyOverflow, RewardOverflow) as refusal:
         return None, refusal.contract_code
 
 
 def _in_words(verdict: Verdict) -> dict[str, Any]:
     return {
-        "status": CONTRACT_WORDS[verdict.status],
-        "payment_type": CONTRACT_WORDS[verdict.payment_type],
-        "rating": CONTRACT_WORDS[verdict.rating],
+        "status": CONTRACT_SYMBOLS[verdict.status],
+        "payment_type": CONTRACT_SYMBOLS[verdict.payment_type],
+        "rating": CONTRACT_SYMBOLS[verdict.rating],
         "amount": str(verdict.amount),
         "threshold_minutes": verdict.threshold_minutes,
     }

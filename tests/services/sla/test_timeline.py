@@ -13,11 +13,11 @@ from sqlalchemy import select
 
 from adapters.postgres.database import Database
 from adapters.postgres.tables import audit_entries
-from domain.audit import leaf_hash
+from domain.audit import hash_leaf
 from tests.testkit.api_client import declare, settled
 
 
-async def test_a_settled_outage_tells_its_whole_story(api: httpx.AsyncClient) -> None:
+async def test_the_timeline_of_a_settled_outage_is_complete(api: httpx.AsyncClient) -> None:
     outage = await settled(api)
     items = (await api.get(f"/outages/{outage['id']}/timeline")).json()["items"]
     steps = [item["step"] for item in items if item["leaf_hash"]]
@@ -36,7 +36,7 @@ async def test_a_settled_outage_tells_its_whole_story(api: httpx.AsyncClient) ->
     assert items[3]["evidence"]["transaction_hash"] == outage["payment"]["transaction_hash"]
 
 
-async def test_each_step_can_be_held_against_the_trail(
+async def test_each_item_can_be_checked_against_the_audit_trail(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     outage = await settled(api)
@@ -48,22 +48,22 @@ async def test_each_step_can_be_held_against_the_trail(
             .where(audit_entries.c.subject == subject)
             .order_by(audit_entries.c.sequence)
         )
-        hashes = [leaf_hash(content).hex() for content in leaves]
+        hashes = [hash_leaf(content).hex() for content in leaves]
     assert [item["leaf_hash"] for item in items if item["leaf_hash"]] == hashes
 
 
-async def test_an_outage_just_declared_has_one_step(api: httpx.AsyncClient) -> None:
+async def test_the_timeline_of_a_new_outage_has_one_item(api: httpx.AsyncClient) -> None:
     outage_id = await declare(api)
     story = (await api.get(f"/outages/{outage_id}/timeline")).json()
     assert (story["outage_id"], len(story["items"])) == (outage_id, 1)
     assert story["items"][0]["evidence"]["policy_digest"]
 
 
-async def test_there_is_no_story_of_nothing(api: httpx.AsyncClient) -> None:
+async def test_an_unknown_outage_has_no_timeline(api: httpx.AsyncClient) -> None:
     assert (await api.get("/outages/nothing/timeline")).status_code == 404
 
 
-async def test_anyone_can_compute_the_hash_of_an_entry_again(
+async def test_the_documented_code_recomputes_the_hash_of_an_audit_entry(
     api: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     """By the lines that docs/audit.md gives a reader, in Python and, where there is node, JavaScript."""

@@ -21,10 +21,10 @@ class CountingReader:
     steps: ReconciliationActivitiesImpl
     calls: Counter[str]
 
-    async def reads(self) -> int:
+    async def read_chain(self) -> int:
         return await self.steps.read_chain(ReconciliationRun(datetime.now(UTC)))
 
-    async def compares(self) -> Comparison:
+    async def compare_journal(self) -> Comparison:
         return await self.steps.compare_journal(ReconciliationRun(datetime.now(UTC)))
 
 
@@ -43,11 +43,11 @@ def open_reader(stack: Stack, book: Database, passphrase: str | None = None) -> 
     calls: Counter[str] = Counter()
     server = history.nodes.all[0].server
     for name in ("get_network", "get_health", "get_events"):
-        setattr(server, name, counted(calls, getattr(server, name)))
+        setattr(server, name, count_calls(calls, getattr(server, name)))
     return CountingReader(ReconciliationActivitiesImpl(book, history, ours), calls)
 
 
-def counted(
+def count_calls(
     calls: Counter[str], ask: Callable[..., Coroutine[Any, Any, Any]]
 ) -> Callable[..., Coroutine[Any, Any, Any]]:
     async def counting(*args: Any, **kwargs: Any) -> Any:

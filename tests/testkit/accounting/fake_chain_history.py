@@ -31,22 +31,22 @@ class FakeChainHistory:
 
     def __init__(self, passphrase: str = "a network of this test") -> None:
         self.identity = SimpleNamespace(passphrase=passphrase)
-        self.extent_told = Extent(1, 1)
+        self.known_extent = Extent(1, 1)
         self.transfers: list[ChainTransfer] = []
-        self.silent = False
+        self.unavailable = False
         self.closed_at = BEGAN  # the newest ledger
         self.ledgers_a_page = 10**9
 
     async def verify_network(self, known: NetworkState | None) -> NetworkState:
-        return NetworkState(self.identity.passphrase, 23, self.extent_told.latest, BEGAN)
+        return NetworkState(self.identity.passphrase, 23, self.known_extent.latest, BEGAN)
 
     async def get_extent(self) -> Extent:
-        return self.extent_told
+        return self.known_extent
 
     async def read_pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
-        if self.silent:
+        if self.unavailable:
             raise ChainUnavailable("no RPC node answers")
-        latest = self.extent_told.latest
+        latest = self.known_extent.latest
         for start in range(first_ledger, latest + 1, self.ledgers_a_page):
             last = min(start + self.ledgers_a_page - 1, latest)
             told = [each for each in self.transfers if start <= each.ledger <= last]
@@ -57,19 +57,21 @@ class ReconciliationDriver:
     """Reads what a teller says, and holds a book against it."""
 
     def __init__(self, book: Database, teller: FakeChainHistory | None = None) -> None:
-        self.teller = teller or FakeChainHistory()
-        told: Any = self.teller
+        self.fake_history = teller or FakeChainHistory()
+        told: Any = self.fake_history
         history = cast(TreasuryHistory, told)
         self.steps = ReconciliationActivitiesImpl(book, history, {PAYER: Treasury.BOND})
 
-    async def reads(self) -> int:
+    async def read_chain(self) -> int:
         return await self.steps.read_chain(ReconciliationRun(datetime.now(UTC)))
 
-    async def compares(self) -> Comparison:
+    async def compare_journal(self) -> Comparison:
         return await self.steps.compare_journal(ReconciliationRun(datetime.now(UTC)))
 
 
-async def confirmed(book: Database, payment: Payment, hash_: str, ledger_number: int) -> None:
+async def store_confirmation(
+    book: Database, payment: Payment, hash_: str, ledger_number: int
+) -> None:
     """The book says that a payment was made, by row and by entries, whoever made it."""
     statement = (
         "UPDATE payments SET status = 'confirmed', transaction_hash = :hash, ledger = :ledger,"
@@ -80,7 +82,9 @@ async def confirmed(book: Database, payment: Payment, hash_: str, ledger_number:
         await ledger.post_entries(connection, make_settled_entries(payment, hash_, 1, payment.id))
 
 
-def told(hash_: str, ledger: int, number: int | None, stroops: int, to: str) -> ChainTransfer:
+def make_transfer(
+    hash_: str, ledger: int, number: int | None, stroops: int, to: str
+) -> ChainTransfer:
     """A transfer from the payer; its place is made of its hash, so each has one."""
     place = f"{ledger << 32:019d}-{hash_[:10]}"
     return ChainTransfer(place, "transfer", hash_, ledger, BEGAN, PAYER, to, number, stroops)

@@ -4,10 +4,10 @@ from tests.testkit.accounting.ledger_corruptions import (
     IN_FLIGHT,
     OWED,
     SETTLED,
-    copy,
-    ent,
-    pay,
-    payee,
+    copy_entry,
+    make_entry_id,
+    make_payee,
+    make_payment_id,
 )
 
 # Whoever may change entries can make every balance fit them.
@@ -25,28 +25,28 @@ FITTED = [
 ]
 
 
-def _guarded(occasion: str) -> list[str]:
+def _replace_guard(occasion: str) -> list[str]:
     return [
         "DROP TRIGGER entries_are_immutable ON entries",
         f"CREATE TRIGGER entries_are_immutable BEFORE {occasion} EXECUTE FUNCTION refuse_change()",
     ]
 
 
-def _about(amount: str, **changes: str) -> list[str]:
+def _copy_accrual(amount: str, **changes: str) -> list[str]:
     """SQL that books an accrual's postings, or their opposites, once more."""
     new = changes.pop("new")
-    booked = copy(ent(OWED, "accrual"), new, **changes)
+    booked = copy_entry(make_entry_id(OWED, "accrual"), new, **changes)
     return [*booked, f"UPDATE postings SET amount_stroops = {amount} WHERE entry_id = '{new}'"]
 
 
 FORGERIES: dict[str, tuple[str, str, list[str]]] = {
     "a guard that never looks": (
         *("journal_append_only", "entries_are_immutable"),
-        _guarded("UPDATE OR DELETE ON entries FOR EACH STATEMENT WHEN (false)"),
+        _replace_guard("UPDATE OR DELETE ON entries FOR EACH STATEMENT WHEN (false)"),
     ),
     "a guard of one column": (
         *("journal_append_only", "entries_are_immutable"),
-        _guarded("DELETE OR UPDATE OF booked_at ON entries FOR EACH STATEMENT"),
+        _replace_guard("DELETE OR UPDATE OF booked_at ON entries FOR EACH STATEMENT"),
     ),
     "a guard of another mind": (
         *("journal_append_only", "accounts_are_immutable"),
@@ -89,48 +89,48 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
     "an entry that puts itself right": (
         *("journal_append_only", "ent_x"),
         [
-            *_about("amount_stroops", new="ent_x", kind="'correction'", corrects="'ent_x'"),
-            *_about("-amount_stroops", new="ent_y", kind="'reversal'", corrects="'ent_x'"),
+            *_copy_accrual("amount_stroops", new="ent_x", kind="'correction'", corrects="'ent_x'"),
+            *_copy_accrual("-amount_stroops", new="ent_y", kind="'reversal'", corrects="'ent_x'"),
         ],
     ),
     "a release of what was never reserved": (
         *("journal_append_only", "ent_x"),
-        [*_about("-amount_stroops", new="ent_x", kind="'release'", corrects="id"), *FITTED],
+        [*_copy_accrual("-amount_stroops", new="ent_x", kind="'release'", corrects="id"), *FITTED],
     ),
     "a payment by bytes that nobody signed": (
-        *("settlements_authorised", pay(SETTLED)),
+        *("settlements_authorised", make_payment_id(SETTLED)),
         [
-            f"UPDATE entries SET transaction_hash = 'x' WHERE id = '{ent(SETTLED, 'settlement')}'",
-            f"UPDATE payments SET transaction_hash = 'x' WHERE id = '{pay(SETTLED)}'",
+            f"UPDATE entries SET transaction_hash = 'x' WHERE id = '{make_entry_id(SETTLED, 'settlement')}'",
+            f"UPDATE payments SET transaction_hash = 'x' WHERE id = '{make_payment_id(SETTLED)}'",
         ],
     ),
     "a payment by bytes that pay nobody": (
-        *("settlements_authorised", pay(SETTLED)),
+        *("settlements_authorised", make_payment_id(SETTLED)),
         [
-            f"UPDATE envelopes SET noop_reason = 'why', noop_reason_code = 'payee_missing' WHERE payment_id = '{pay(SETTLED)}'"
+            f"UPDATE envelopes SET noop_reason = 'why', noop_reason_code = 'payee_missing' WHERE payment_id = '{make_payment_id(SETTLED)}'"
         ],
     ),
     "a reservation whose bytes are lost": (
-        *("settlements_authorised", pay(IN_FLIGHT)),
-        [f"DELETE FROM envelopes WHERE payment_id = '{pay(IN_FLIGHT)}'"],
+        *("settlements_authorised", make_payment_id(IN_FLIGHT)),
+        [f"DELETE FROM envelopes WHERE payment_id = '{make_payment_id(IN_FLIGHT)}'"],
     ),
     "a debt in another currency": (
-        *("obligation_lifecycle", pay(OWED)),
+        *("obligation_lifecycle", make_payment_id(OWED)),
         [
-            f"UPDATE entries SET currency = 'EURC' WHERE payment_id = '{pay(OWED)}'",
+            f"UPDATE entries SET currency = 'EURC' WHERE payment_id = '{make_payment_id(OWED)}'",
             *FITTED,
         ],
     ),
     "a floor that was taken away": (
-        *("no_overdraft", f"payable:{payee(OWED)} USDC"),
-        [f"UPDATE accounts SET floor_stroops = NULL WHERE name = 'payable:{payee(OWED)}'"],
+        *("no_overdraft", f"payable:{make_payee(OWED)} USDC"),
+        [f"UPDATE accounts SET floor_stroops = NULL WHERE name = 'payable:{make_payee(OWED)}'"],
     ),
     "a debt that is called a possession": (
-        *("no_overdraft", f"payable:{payee(OWED)} USDC"),
+        *("no_overdraft", f"payable:{make_payee(OWED)} USDC"),
         [
             (
                 "UPDATE accounts SET kind = 'asset', floor_stroops = NULL"
-                f" WHERE name = 'payable:{payee(OWED)}'"
+                f" WHERE name = 'payable:{make_payee(OWED)}'"
             )
         ],
     ),
@@ -154,13 +154,13 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
         ],
     ),
     "an manual_match of what the engine paid itself": (
-        *("settlements_authorised", pay(SETTLED)),
+        *("settlements_authorised", make_payment_id(SETTLED)),
         [
             (
                 "INSERT INTO chain_transfers SELECT 'x', 'transfer', transaction_hash, 1, now(),"
-                f" from_address, to_address, number, amount_stroops FROM payments WHERE id = '{pay(SETTLED)}'"
+                f" from_address, to_address, number, amount_stroops FROM payments WHERE id = '{make_payment_id(SETTLED)}'"
             ),
-            f"INSERT INTO manual_matches VALUES ('{pay(SETTLED)}', 'x', 'ada', 'x', now())",
+            f"INSERT INTO manual_matches VALUES ('{make_payment_id(SETTLED)}', 'x', 'ada', 'x', now())",
         ],
     ),
     "a clearing of nothing": (
@@ -185,7 +185,7 @@ FORGERIES: dict[str, tuple[str, str, list[str]]] = {
                 "INSERT INTO breaks (id, kind, subject, detail, journal_stroops, chain_stroops, found_at,"
                 " last_seen_at, status, closed_at, closed_by, note, adjustment, entry_id)"
                 " VALUES ('brk_x', 'unexpected_outflow', 'x', 'x', 0, 1, now(), now(), 'closed', now(), 'ada',"
-                f" 'x', 'suspense', '{ent(SETTLED, 'settlement')}')"
+                f" 'x', 'suspense', '{make_entry_id(SETTLED, 'settlement')}')"
             )
         ],
     ),

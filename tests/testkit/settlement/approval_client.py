@@ -15,16 +15,18 @@ from tests.testkit.api_client import (
     unique,
 )
 
-BREAKER = "/payments/circuit-breaker"
+CIRCUIT_BREAKER = "/payments/circuit-breaker"
 
 
-async def outage(client: httpx.AsyncClient, minutes: float) -> str:
+async def declare_resolved_outage(client: httpx.AsyncClient, minutes: float) -> str:
     outage_id = await declare(client, id=unique("HELD"), policy=AT_ONCE)
     await resolve(client, outage_id, minutes)
     return outage_id
 
 
-async def payment_of(client: httpx.AsyncClient, outage_id: str, *states: str) -> dict[str, Any]:
+async def wait_for_payment(
+    client: httpx.AsyncClient, outage_id: str, *states: str
+) -> dict[str, Any]:
     """Wait until an outage's payment is in one of these states."""
 
     async def look() -> dict[str, Any] | None:
@@ -34,10 +36,12 @@ async def payment_of(client: httpx.AsyncClient, outage_id: str, *states: str) ->
     return await eventually(look, f"the payment of {outage_id} is {' or '.join(states)}", 60)
 
 
-async def moved(stack: Stack) -> Counter[int]:
+async def count_transfers(stack: Stack) -> Counter[int]:
     seen = await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
     return Counter(transfer.number for transfer in seen)
 
 
-async def approve(client: httpx.AsyncClient, payment_id: str, **body: Any) -> httpx.Response:
+async def approve_payment(
+    client: httpx.AsyncClient, payment_id: str, **body: Any
+) -> httpx.Response:
     return await client.post(f"/payments/{payment_id}/approvals", json=body)

@@ -18,17 +18,18 @@ from adapters.stellar.rail import Rail
 from adapters.stellar.signing.keys import Keys
 from devstack.environment.stack import Stack
 from domain.errors import TryAgain
-from domain.settlement.attempts import SettlementRail
+from domain.settlement.attempts import InBatch, SettlementRail
 from domain.settlement.batches import Batch, ObservedBatch, Plan
 from domain.settlement.payments import Payment
 from tests.testkit.accounting import chain_history
 from tests.testkit.settlement.payment_factory import NOW
+from tests.testkit.settlement.preparations import get_attempt
 
 CLASSIC = Plan(SettlementRail.CLASSIC, 0)
 NETTED = Plan(SettlementRail.CLASSIC, 3600)
 
 
-async def patiently(step: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
+async def run_until_accepted(step: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
     """Run a step as its life does: again, whenever it asks for that."""
     for _ in range(10):
         try:
@@ -38,38 +39,36 @@ async def patiently(step: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
     raise AssertionError(f"{step} never came to an end")
 
 
-async def gathered(
+async def form_batch(
     database: Database, rail: Rail, plan: Plan, *owed: Payment, gate: SigningGate | None = None
 ) -> tuple[BatchActivitiesImpl, Batch]:
     """Make payments ready, each twice, and take them together."""
     steps = PaymentActivitiesImpl(database, rail, batches_payments=True)
     for payment in [*owed, *owed]:
-        assert (await steps.prepare_payment(payment)).in_batch
+        assert isinstance(await steps.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         # As seen an hour later, so that every window has passed.
-        batch = await batches.form_batch(connection, plan, _later(), rail.channels)
+        batch = await batches.form_batch(connection, plan, _get_time_after_windows(), rail.channels)
     assert batch is not None
     return BatchActivitiesImpl(database, rail, plan, gate), batch
 
 
-def _later() -> datetime:
+def _get_time_after_windows() -> datetime:
     return datetime.now(UTC) + timedelta(hours=2)
 
 
-async def landed(steps: BatchActivitiesImpl, batch: Batch) -> ObservedBatch:
+async def submit_batch(steps: BatchActivitiesImpl, batch: Batch) -> ObservedBatch:
     """Sign, send and watch, each step twice."""
-    preparation = await patiently(steps.prepare_batch, batch)
-    again = await steps.prepare_batch(batch)
-    assert preparation.attempt is not None
-    assert again.attempt is not None
-    assert again.attempt.envelope_xdr == preparation.attempt.envelope_xdr
+    attempt = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
+    again = get_attempt(await steps.prepare_batch(batch))
+    assert again.envelope_xdr == attempt.envelope_xdr
     for _ in range(2):
-        await steps.submit_payment(preparation.attempt)
-    observation = await steps.observe_payment(preparation.attempt)
-    return ObservedBatch(batch, preparation.attempt, observation, NOW)
+        await steps.submit_payment(attempt)
+    observation = await steps.observe_payment(attempt)
+    return ObservedBatch(batch, attempt, observation, NOW)
 
 
-def keys_of(rail: Rail, *, only: str = "", without: str = "") -> Keys:
+def select_keys(rail: Rail, *, only: str = "", without: str = "") -> Keys:
     """What is held of a rail's keys when others were lost."""
     held = {
         address: pair
@@ -79,7 +78,7 @@ def keys_of(rail: Rail, *, only: str = "", without: str = "") -> Keys:
     return replace(rail.keys, channels=held)
 
 
-async def states(database: Database, *owed: Payment) -> list[tuple[str, str | None]]:
+async def read_statuses(database: Database, *owed: Payment) -> list[tuple[str, str | None]]:
     async with database.autocommit() as connection:
         found = await connection.execute(
             select(rows_of_payments).where(rows_of_payments.c.id.in_([p.id for p in owed]))
@@ -88,7 +87,7 @@ async def states(database: Database, *owed: Payment) -> list[tuple[str, str | No
     return [(rows[payment.id].status, rows[payment.id].status_reason) for payment in owed]
 
 
-async def on_chain(stack: Stack, *owed: Payment) -> list[int]:
+async def count_credits(stack: Stack, *owed: Payment) -> list[int]:
     """Return how often the chain credited each payment's number."""
     seen = Counter(
         t.number for t in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])

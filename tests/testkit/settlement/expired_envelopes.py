@@ -2,39 +2,45 @@
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.stellar.rail import Rail
-from domain.settlement.attempts import Attempt, ObservedAttempt, PreparePaymentResult
+from domain.settlement.attempts import (
+    Attempt,
+    Blocked,
+    ObservedAttempt,
+    OnHold,
+    PreparePaymentResult,
+)
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from tests.testkit.api_client import eventually
 from tests.testkit.settlement.payment_factory import NOW
+from tests.testkit.settlement.preparations import get_attempt
 
 
-async def dead(rail: Rail, steps: PaymentActivitiesImpl, payment: Payment) -> Attempt:
+async def let_expire(rail: Rail, steps: PaymentActivitiesImpl, payment: Payment) -> Attempt:
     """Sign a payment and let its bytes die before they are sent."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
-
-    await past(rail, attempt)
+    attempt = get_attempt(await steps.prepare_payment(payment))
+    await wait_until_expired(rail, attempt)
     return attempt
 
 
-async def past(rail: Rail, attempt: Attempt) -> None:
+async def wait_until_expired(rail: Rail, attempt: Attempt) -> None:
     async def look() -> bool:
         return await rail.get_latest_ledger() > attempt.max_ledger
 
     await eventually(look, "the bytes are dead")
 
 
-def parking(
+def make_block_input(
     payment: Payment, why: PreparePaymentResult, status: PaymentStatus
 ) -> BlockPaymentInput:
-    assert why.obstacle is not None
-    return BlockPaymentInput(payment, why.obstacle, NOW, status, why.dead_after)
+    assert isinstance(why, OnHold | Blocked)
+    return BlockPaymentInput(payment, why.reason, NOW, status, why.dead_after)
 
 
-async def settle(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> None:
+async def settle_after_expiry(
+    steps: PaymentActivitiesImpl, payment: Payment, died: Attempt
+) -> None:
     """Go on with the pair of the bytes that died."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)
     await steps.submit_payment(attempt)
     observation = await steps.observe_payment(attempt)

@@ -45,7 +45,7 @@ def open_rail(stack: Stack) -> Rail:
     )
 
 
-async def judged(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
+async def judge_outage(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
     """Declare and judge an outage that lasted so many minutes."""
     steps = OutageActivitiesImpl(database, "sandbox")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
@@ -56,15 +56,15 @@ async def judged(database: Database, outage_id: str, minutes: int) -> OutageActi
     return steps
 
 
-async def payment_owed(
+async def owe_payment(
     database: Database, prefix: str = "OWED", minutes: int = 25, **changes: Any
 ) -> Payment:
     """Owe a payment for an outage of its own; `changes` are made to what the agreement says."""
     outage_id = unique(prefix)
-    steps = await judged(database, outage_id, minutes)
+    steps = await judge_outage(database, outage_id, minutes)
     if not changes:
         return await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
-    agreement = Agreement("default", **await _parties(database))
+    agreement = Agreement("default", **await _read_parties(database))
     debt = make_payment("sandbox", agreement, outage_id, 1, judge(TERMS, minutes), "corr-owing")
     async with database.transaction() as connection:
         payment = await payments.add(connection, replace(debt, **changes), NOW)
@@ -72,7 +72,7 @@ async def payment_owed(
     return payment
 
 
-async def _parties(database: Database) -> dict[str, str]:
+async def _read_parties(database: Database) -> dict[str, str]:
     async with database.autocommit() as connection:
         rows = await connection.exec_driver_sql(
             "SELECT bond, pool, provider, beneficiary FROM agreements WHERE name = 'default'"

@@ -15,14 +15,14 @@ from domain.accounting.integrity_checks import NAMED_MAX, Violation, has_violati
 from domain.accounting.invariants import Invariant
 from tests.testkit import stacks
 from tests.testkit.accounting.ledger_corruptions import (
-    AWAY,
-    BREAKS,
+    CORRUPTIONS,
     IN_FLIGHT,
     OWED,
-    copy,
-    ent,
-    pay,
-    verdict,
+    WITHOUT_GUARDS,
+    copy_entry,
+    insert_verdict,
+    make_entry_id,
+    make_payment_id,
 )
 from tests.testkit.accounting.ledger_forgeries import FITTED, FORGERIES
 
@@ -38,7 +38,7 @@ async def clean(stack: Stack) -> AsyncIterator[Database]:
 
 async def _plant(connection: AsyncConnection, statements: list[str]) -> None:
     # Indexes and triggers are there for good; only this transaction writes past them.
-    for statement in (AWAY, *statements):
+    for statement in (WITHOUT_GUARDS, *statements):
         await connection.execute(text(statement))
 
 
@@ -49,13 +49,13 @@ async def _found(database: Database, statements: list[str]) -> list[Violation]:
         return await invariants.check(connection)
 
 
-async def test_a_clean_book_is_clean(clean: Database) -> None:
+async def test_a_clean_journal_has_no_violations(clean: Database) -> None:
     assert await _found(clean, []) == []
 
 
-@pytest.mark.parametrize("planted", BREAKS)
-async def test_a_planted_break_is_named(clean: Database, planted: str) -> None:
-    invariant, subject, statements = BREAKS[planted]
+@pytest.mark.parametrize("planted", CORRUPTIONS)
+async def test_a_corrupted_journal_names_the_violation(clean: Database, planted: str) -> None:
+    invariant, subject, statements = CORRUPTIONS[planted]
     violations = await _found(clean, statements)
     assert has_violation(violations)
     named = {(str(violation.invariant), violation.subject) for violation in violations}
@@ -64,32 +64,34 @@ async def test_a_planted_break_is_named(clean: Database, planted: str) -> None:
 
 
 @pytest.mark.parametrize("forged", FORGERIES)
-async def test_what_hides_is_named_and_nothing_else(clean: Database, forged: str) -> None:
+async def test_a_forged_journal_names_the_violation_and_nothing_else(
+    clean: Database, forged: str
+) -> None:
     invariant, subject, statements = FORGERIES[forged]
     violations = await _found(clean, statements)
     assert subject in {violation.subject for violation in violations}, violations
     assert {str(violation.invariant) for violation in violations} == {invariant}, violations
 
 
-async def test_every_promise_can_be_seen_broken() -> None:
-    assert {invariant for invariant, _, _ in BREAKS.values()} == set(Invariant)
+async def test_every_invariant_has_a_corruption() -> None:
+    assert {invariant for invariant, _, _ in CORRUPTIONS.values()} == set(Invariant)
 
 
-async def test_what_waits_for_too_long_is_told_and_breaks_nothing(clean: Database) -> None:
+async def test_an_overdue_obligation_is_reported_and_is_no_violation(clean: Database) -> None:
     days_ago = "UPDATE entries SET booked_at = now() - interval '{}' WHERE payment_id = '{}'"
     violations = await _found(
         clean,
         [
-            days_ago.format("25 h", pay(IN_FLIGHT)),
+            days_ago.format("25 h", make_payment_id(IN_FLIGHT)),
             (
                 f"UPDATE envelopes SET signed_at = now() - interval '26 h'"
-                f" WHERE payment_id = '{pay(IN_FLIGHT)}'"
+                f" WHERE payment_id = '{make_payment_id(IN_FLIGHT)}'"
             ),
-            days_ago.format("23 h", pay(OWED)),
+            days_ago.format("23 h", make_payment_id(OWED)),
         ],
     )
     assert [(violation.subject, violation.overdue) for violation in violations] == [
-        (pay(IN_FLIGHT), True)
+        (make_payment_id(IN_FLIGHT), True)
     ]
     assert not has_violation(violations)
     async with clean.transaction() as connection:
@@ -98,9 +100,12 @@ async def test_what_waits_for_too_long_is_told_and_breaks_nothing(clean: Databas
     assert not has_violation(late)
 
 
-async def test_a_verdict_whose_time_is_over_and_that_nobody_pays_is_told(clean: Database) -> None:
+async def test_an_unpaid_verdict_after_its_window_is_reported(clean: Database) -> None:
     """Its outage lost its life: no payment was ever made of it, and none waits."""
-    judged = [verdict(OWED, 2, "pay_x"), *copy(ent(OWED, "accrual"), "ent_x", "'pay_x'")]
+    judged = [
+        insert_verdict(OWED, 2, "pay_x"),
+        *copy_entry(make_entry_id(OWED, "accrual"), "ent_x", "'pay_x'"),
+    ]
     five = "UPDATE postings SET amount_stroops = 5 * sign(amount_stroops) WHERE entry_id = 'ent_x'"
     ended = "UPDATE outages SET dispute_deadline = now() - interval '{} h' WHERE id = 'OUT-{}'"
     disputed = (
@@ -113,7 +118,7 @@ async def test_a_verdict_whose_time_is_over_and_that_nobody_pays_is_told(clean: 
         assert not has_violation(violations)
 
 
-async def test_many_breaks_are_named_in_part_and_counted(clean: Database) -> None:
+async def test_many_violations_are_named_in_part_and_counted(clean: Database) -> None:
     violations = await _found(
         clean, ["UPDATE payments SET status = 'pending', transaction_hash = NULL WHERE number < 91"]
     )

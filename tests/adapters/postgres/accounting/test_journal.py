@@ -210,7 +210,7 @@ async def _in_thread(work: type[Obligations]) -> None:
     await asyncio.to_thread(run_state_machine_as_test, work, settings=plan)
 
 
-async def test_any_sequence_leaves_every_promise_whole(machine: type[Obligations]) -> None:
+async def test_any_sequence_of_postings_keeps_every_invariant(machine: type[Obligations]) -> None:
     await _in_thread(machine)
     whats = ("make_accrual", "make_reservation", "release", "settlement", "reversal")
     for what in whats:
@@ -219,7 +219,7 @@ async def test_any_sequence_leaves_every_promise_whole(machine: type[Obligations
         assert machine.met[f"refused {what}"], f"no {what} was ever refused"
 
 
-async def test_many_book_between_the_same_accounts_and_none_waits_for_ever(
+async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
     scratch: Database,
 ) -> None:
     """Each books overlapping lives in an order of its own: no deadlock, and nothing twice."""
@@ -254,7 +254,7 @@ async def test_many_book_between_the_same_accounts_and_none_waits_for_ever(
     assert await find_violations(scratch) == []
 
 
-async def test_a_wrong_entry_is_taken_back_and_put_right_once(scratch: Database) -> None:
+async def test_a_wrong_entry_is_reversed_and_corrected_once(scratch: Database) -> None:
     payment = await owe(scratch, 500)
     wrong = make_accrual(payment)
     right = make_correction(wrong, tuple(wrong.postings))
@@ -275,7 +275,7 @@ async def test_a_wrong_entry_is_taken_back_and_put_right_once(scratch: Database)
     )
 
 
-async def test_slots_spread_the_balance_and_add_up(scratch: Database) -> None:
+async def test_balance_slots_are_spread_and_add_up(scratch: Database) -> None:
     owed = [await owe(scratch, 10, "GSPREAD") for _ in range(64)]
     assert await book(scratch, *map(make_accrual, owed))
     async with scratch.autocommit() as connection:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from stellar_sdk import StrKey
 
@@ -29,10 +28,10 @@ from tests.testkit.accounting.fake_chain_history import (
     PAYER,
     FakeChainHistory,
     ReconciliationDriver,
-    confirmed,
-    told,
+    make_transfer,
+    store_confirmation,
 )
-from tests.testkit.settlement.payment_factory import payment_owed
+from tests.testkit.settlement.payment_factory import owe_payment
 
 HASH, PAYEE = "dd" * 32, "GBENEFICIARY"
 MANY = 6_000
@@ -51,48 +50,37 @@ async def book(stack: Stack) -> AsyncIterator[Database]:
         yield database
 
 
-@pytest.fixture(scope="module")
-async def gapped(stack: Stack) -> AsyncIterator[Database]:
-    """A book that has read some ledgers, and lost others."""
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
-        listener = ReconciliationDriver(database)
-        for extent in (Extent(5, 100), Extent(200, 300)):
-            listener.teller.extent_told = extent
-            await listener.reads()
-        yield database
-
-
 async def gaps(book: Database) -> list[Gap]:
     async with book.autocommit() as connection:
         return await reconciliation.list_gaps(connection)
 
 
-async def test_a_gap_that_grew_before_reading_went_on_is_told_as_long_as_it_is(
+async def test_a_gap_that_grew_is_reported_in_full(
     book: Database,
 ) -> None:
     """What lies between is neither read nor lost otherwise, and would count as seen to be empty."""
     listener = ReconciliationDriver(book)
-    teller = listener.teller
-    teller.extent_told = Extent(1, 100)
-    assert await listener.reads() == 100
-    teller.extent_told, teller.silent = Extent(500, 600), True
+    teller = listener.fake_history
+    teller.known_extent = Extent(1, 100)
+    assert await listener.read_chain() == 100
+    teller.known_extent, teller.unavailable = Extent(500, 600), True
     with pytest.raises(ChainUnavailable):
-        await listener.reads()
-    teller.extent_told, teller.silent = Extent(520, 620), False
-    assert await listener.reads() == 620
+        await listener.read_chain()
+    teller.known_extent, teller.unavailable = Extent(520, 620), False
+    assert await listener.read_chain() == 620
     assert await gaps(book) == [Gap(101, 519)]
 
 
-async def test_what_another_node_still_had_when_reading_went_on_is_no_gap(book: Database) -> None:
+async def test_ledgers_another_node_remembers_are_no_gap(book: Database) -> None:
     listener = ReconciliationDriver(book)
-    teller = listener.teller
-    teller.extent_told = Extent(1, 100)
-    await listener.reads()
-    teller.extent_told, teller.silent = Extent(500, 600), True
+    teller = listener.fake_history
+    teller.known_extent = Extent(1, 100)
+    await listener.read_chain()
+    teller.known_extent, teller.unavailable = Extent(500, 600), True
     with pytest.raises(ChainUnavailable):
-        await listener.reads()
-    teller.extent_told, teller.silent = Extent(1, 610), False
-    assert await listener.reads() == 610
+        await listener.read_chain()
+    teller.known_extent, teller.unavailable = Extent(1, 610), False
+    assert await listener.read_chain() == 610
     assert await gaps(book) == []
 
 
@@ -106,133 +94,116 @@ async def circuit_breaker_is_open(book: Database) -> bool:
         return bool(await connection.scalar(text("SELECT is_open FROM circuit_breakers")))
 
 
-async def test_who_makes_a_treasury_send_nothing_stops_nobody(book: Database) -> None:
+async def test_a_transfer_of_nothing_stops_no_payment(book: Database) -> None:
     """
     The asset's contract asks no leave to spend nothing: `transfer_from` of 0 is anybody's to call, and
     tells of a transfer out of the treasury.
     """
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
-    nothing = told("aa" * 32, 50, None, 0, "GSTRANGER")
-    listener.teller.transfers += [nothing, replace(nothing, position="burn", kind="burn")]
-    await listener.reads()
-    compared = await listener.compares()
+    listener.fake_history.known_extent = Extent(1, 100)
+    nothing = make_transfer("aa" * 32, 50, None, 0, "GSTRANGER")
+    listener.fake_history.transfers += [nothing, replace(nothing, position="burn", kind="burn")]
+    await listener.read_chain()
+    compared = await listener.compare_journal()
     assert (compared.new_breaks, compared.matched) == (0, 0)
     assert not await circuit_breaker_is_open(book)
-    listener.teller.transfers.append(told("bb" * 32, 101, None, 1, "GSTRANGER"))
-    listener.teller.extent_told = Extent(1, 101)
-    await listener.reads()
-    assert (await listener.compares()).new_breaks == 1
+    listener.fake_history.transfers.append(make_transfer("bb" * 32, 101, None, 1, "GSTRANGER"))
+    listener.fake_history.known_extent = Extent(1, 101)
+    await listener.read_chain()
+    assert (await listener.compare_journal()).new_breaks == 1
     assert await circuit_breaker_is_open(book)
 
 
-async def test_money_from_wherever_an_address_can_be_is_read(book: Database) -> None:
+async def test_transfers_between_every_kind_of_address_are_read(book: Database) -> None:
     """What a claimable balance held comes from an address longer than an account's."""
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
+    listener.fake_history.known_extent = Extent(1, 100)
     claimable = StrKey.encode_claimable_balance(bytes(33))
-    listener.teller.transfers.append(
-        replace(told("aa" * 32, 50, None, 7, PAYER), from_address=claimable)
+    listener.fake_history.transfers.append(
+        replace(make_transfer("aa" * 32, 50, None, 7, PAYER), from_address=claimable)
     )
-    assert await listener.reads() == 100
+    assert await listener.read_chain() == 100
     async with book.autocommit() as connection:
         (kept,) = await reconciliation.list_transfers(connection)
     assert kept["from_address"] == claimable
 
 
-async def test_thousands_of_breaks_at_once_are_all_found(book: Database) -> None:
+async def test_thousands_of_new_breaks_are_all_found(book: Database) -> None:
     """A treasury's seed is used by somebody in a hurry, or a node tells of nothing at all."""
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
-    listener.teller.transfers += [
-        told(f"{n:064x}"[::-1], 50, None, 1 + n, "GSTRANGER") for n in range(MANY)
+    listener.fake_history.known_extent = Extent(1, 100)
+    listener.fake_history.transfers += [
+        make_transfer(f"{n:064x}"[::-1], 50, None, 1 + n, "GSTRANGER") for n in range(MANY)
     ]
     async with book.transaction() as connection:
         await connection.execute(SUBSCRIBED)
-    await listener.reads()
-    first, again = await listener.compares(), await listener.compares()
+    await listener.read_chain()
+    first, again = await listener.compare_journal(), await listener.compare_journal()
     # One run can begin so many lives, and answer with so many names.
     assert len(first.deliveries) == len(again.deliveries) == webhooks.DISPATCHED_MAX
     assert (first.new_breaks, first.open_breaks) == (MANY, MANY)
     assert (again.new_breaks, again.open_breaks) == (0, MANY)
 
 
-async def test_what_was_read_of_one_network_is_not_continued_on_another(book: Database) -> None:
+async def test_the_cursor_of_one_network_is_not_used_on_another(book: Database) -> None:
     """The book is put on another network: its ledgers bear the same numbers, and tell of others."""
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
-    await listener.reads()
+    listener.fake_history.known_extent = Extent(1, 100)
+    await listener.read_chain()
     stranger = ReconciliationDriver(book, FakeChainHistory("another network"))
-    stranger.teller.extent_told = Extent(1, 900)
+    stranger.fake_history.known_extent = Extent(1, 900)
     with pytest.raises(
         ChainMismatch, match="the transfers read are of network 'a network of this test'"
     ):
-        await stranger.reads()
+        await stranger.read_chain()
     async with book.autocommit() as connection:
         reading = await reconciliation.get_cursor(connection)
     assert reading is not None
     assert reading["ledger"] == 100
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "TRUNCATE chain_transfers CASCADE",
-        "TRUNCATE chain_gaps",
-        "DELETE FROM chain_gaps",
-        "DELETE FROM chain_cursor",
-        "UPDATE chain_cursor SET ledger = ledger - 1",
-        "UPDATE chain_cursor SET first_ledger = 1",
-        "UPDATE chain_gaps SET last_ledger = last_ledger - 1",
-    ],
-)
-async def test_what_was_read_is_not_forgotten(gapped: Database, statement: str) -> None:
-    """It is proof that nothing moved: without it, a payment may be made again that was made."""
-    with pytest.raises(IntegrityError, match="never changed"):
-        async with gapped.transaction() as connection:
-            await connection.execute(text(statement))
-
-
-async def test_what_an_earlier_agreement_paid_is_compared_with_its_own_treasuries(
+async def test_payments_of_an_earlier_agreement_are_compared_with_its_treasuries(
     book: Database,
 ) -> None:
     """Other treasuries are another agreement: what the old ones paid is still in the journal."""
     async with book.transaction() as connection:
         older = Agreement("older", "GOLDBOND", "GOLDPOOL", "GPROVIDER", PAYEE)
         await add_agreement(connection, older)
-    payment = await payment_owed(book, from_address="GOLDBOND")
-    await confirmed(book, payment, HASH, 50)
+    payment = await owe_payment(book, from_address="GOLDBOND")
+    await store_confirmation(book, payment, HASH, 50)
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
-    sent = told(HASH, 50, payment.number, payment.amount_stroops, PAYEE)
-    listener.teller.transfers.append(replace(sent, from_address="GOLDBOND"))
-    await listener.reads()
-    compared = await listener.compares()
+    listener.fake_history.known_extent = Extent(1, 100)
+    sent = make_transfer(HASH, 50, payment.number, payment.amount_stroops, PAYEE)
+    listener.fake_history.transfers.append(replace(sent, from_address="GOLDBOND"))
+    await listener.read_chain()
+    compared = await listener.compare_journal()
     assert (compared.new_breaks, compared.matched) == (0, 1)
 
 
-async def test_a_payment_of_a_ledger_that_never_was_is_missed(book: Database) -> None:
+async def test_a_payment_of_a_ledger_that_does_not_exist_is_missing_on_chain(
+    book: Database,
+) -> None:
     """It says that it was made in a ledger to come, and long before the newest that was read."""
-    payment = await payment_owed(book)
-    await confirmed(book, payment, HASH, 10**9)
-    ahead = await payment_owed(book)
-    await confirmed(book, ahead, "cc" * 32, 101)
+    payment = await owe_payment(book)
+    await store_confirmation(book, payment, HASH, 10**9)
+    ahead = await owe_payment(book)
+    await store_confirmation(book, ahead, "cc" * 32, 101)
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
-    await listener.reads()
+    listener.fake_history.known_extent = Extent(1, 100)
+    await listener.read_chain()
     # The book is ahead of the reading by a ledger, as it often is.
-    assert (await listener.compares()).new_breaks == 0
-    listener.teller.extent_told = Extent(1, 102)
-    listener.teller.closed_at = datetime.now(UTC) + timedelta(hours=1)
-    sent = told("cc" * 32, 101, ahead.number, ahead.amount_stroops, PAYEE)
-    listener.teller.transfers.append(sent)
-    await listener.reads()
-    assert (await listener.compares()).new_breaks == 1
+    assert (await listener.compare_journal()).new_breaks == 0
+    listener.fake_history.known_extent = Extent(1, 102)
+    listener.fake_history.closed_at = datetime.now(UTC) + timedelta(hours=1)
+    sent = make_transfer("cc" * 32, 101, ahead.number, ahead.amount_stroops, PAYEE)
+    listener.fake_history.transfers.append(sent)
+    await listener.read_chain()
+    assert (await listener.compare_journal()).new_breaks == 1
 
 
-async def test_each_of_those_netted_together_is_looked_at(book: Database) -> None:
+async def test_each_member_of_a_netted_transfer_is_compared(book: Database) -> None:
     """One transfer pays two; one of the two rows says that somebody else was paid."""
-    first, second = await payment_owed(book), await payment_owed(book)
+    first, second = await owe_payment(book), await owe_payment(book)
     for payment in (first, second):
         allocation = (
             "INSERT INTO allocations (lead_payment_id, n, payment_id, number, amount_stroops)"
@@ -244,45 +215,45 @@ async def test_each_of_those_netted_together_is_looked_at(book: Database) -> Non
             "amount": payment.amount_stroops,
         }
         await tamper(book, allocation, id=payment.id, **values)
-        await confirmed(book, payment, HASH, 50)
+        await store_confirmation(book, payment, HASH, 50)
     listener = ReconciliationDriver(book)
-    listener.teller.extent_told = Extent(1, 100)
+    listener.fake_history.known_extent = Extent(1, 100)
     total = first.amount_stroops + second.amount_stroops
-    listener.teller.transfers.append(told(HASH, 50, first.number, total, PAYEE))
-    await listener.reads()
-    assert (await listener.compares()).new_breaks == 0
+    listener.fake_history.transfers.append(make_transfer(HASH, 50, first.number, total, PAYEE))
+    await listener.read_chain()
+    assert (await listener.compare_journal()).new_breaks == 0
     # The second is paid once more, alone, and by bytes of the engine's own: nobody waits for that.
-    again = told("ee" * 32, 101, second.number, second.amount_stroops, PAYEE)
+    again = make_transfer("ee" * 32, 101, second.number, second.amount_stroops, PAYEE)
     signed = (
         "INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)"
         " VALUES (:hash, :hash, :id, 2, 'A', 100, 1)"
     )
     await tamper(book, signed, hash=again.transaction_hash, id=second.id)
-    listener.teller.transfers.append(again)
-    listener.teller.extent_told = Extent(1, 101)
-    await listener.reads()
-    assert (await listener.compares()).new_breaks == 1
+    listener.fake_history.transfers.append(again)
+    listener.fake_history.known_extent = Extent(1, 101)
+    await listener.read_chain()
+    assert (await listener.compare_journal()).new_breaks == 1
     assert await kinds(book) == [BreakKind.DUPLICATE]
     later = "UPDATE payments SET to_address = 'GZOE' WHERE id = :id"
     await tamper(book, later, id=second.id)
-    assert (await listener.compares()).new_breaks == 1
+    assert (await listener.compare_journal()).new_breaks == 1
 
 
-async def test_a_slow_node_does_not_keep_what_is_there_waiting(
+async def test_a_slow_node_does_not_delay_the_comparison(
     book: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each page takes its time; what was read is compared, and the next run reads on."""
     listener, clock = ReconciliationDriver(book), count(step=READ_FOR_SECONDS * 0.4)
     passing = SimpleNamespace(monotonic=lambda: next(clock))
     monkeypatch.setattr("activities.accounting.reconciliation.time", passing)
-    listener.teller.extent_told, listener.teller.ledgers_a_page = Extent(1, 100), 10
-    listener.teller.transfers.append(told(HASH, 5, None, 7, "GSTRANGER"))
-    assert await listener.reads() == 30
-    assert (await listener.compares()).new_breaks == 1
-    assert await listener.reads() == 60
+    listener.fake_history.known_extent, listener.fake_history.ledgers_a_page = Extent(1, 100), 10
+    listener.fake_history.transfers.append(make_transfer(HASH, 5, None, 7, "GSTRANGER"))
+    assert await listener.read_chain() == 30
+    assert (await listener.compare_journal()).new_breaks == 1
+    assert await listener.read_chain() == 60
 
 
-async def test_who_made_a_transfer_is_asked_of_an_index(book: Database) -> None:
+async def test_the_lookup_of_a_transfer_uses_an_index(book: Database) -> None:
     """Asked of all that was ever signed, once for each transfer, the answer came too late to be any."""
     asked = reconciliation.SUSPECTS.text
     scope = {"first_ledger": 1, "ledger": 100, "closed_at": None, "treasuries": [PAYER]}
@@ -292,7 +263,7 @@ async def test_who_made_a_transfer_is_asked_of_an_index(book: Database) -> None:
         assert "Seq Scan on envelopes" not in "\n".join(plan)
 
 
-async def test_a_large_book_is_given_the_time_it_takes(
+async def test_comparing_a_large_journal_has_no_statement_timeout(
     book: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The join reads everything, so it grows with the journal; no other statement may take as long."""
@@ -304,8 +275,8 @@ async def test_a_large_book_is_given_the_time_it_takes(
         return await suspects(connection, *scope)
 
     monkeypatch.setattr(reconciliation, "list_suspects", asked)
-    await listener.reads()
-    await listener.compares()
+    await listener.read_chain()
+    await listener.compare_journal()
     async with book.autocommit() as connection:
         limits.append(await connection.scalar(text("SHOW statement_timeout")))
     assert limits == ["5min", "15s"]

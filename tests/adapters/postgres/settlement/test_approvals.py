@@ -11,16 +11,26 @@ from activities.settlement.payments import PaymentActivitiesImpl
 from activities.sla.disputes import DisputeActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import approvals, attempts, channels
+from adapters.postgres.settlement import (
+    approvals,
+    attempts,
+    channels,
+    payments,
+)
 from adapters.postgres.tables import payments as book
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.reasons import ReasonCode
 from domain.requests import Request
-from domain.settlement.approvals import Approval, digest
-from domain.settlement.attempts import PreparePaymentResult
+from domain.settlement.approvals import Approval, compute_digest
+from domain.settlement.attempts import (
+    Blocked,
+    InBatch,
+    ObservedAttempt,
+    OnHold,
+)
 from domain.settlement.limits import Limits
-from domain.settlement.payments import OwePaymentInput, PaymentStatus
+from domain.settlement.payments import OwePaymentInput, Payment, PaymentStatus
 from domain.sla.disputes import (
     DecideDisputeInput,
     Dispute,
@@ -40,19 +50,24 @@ from domain.sla.verdicts import Severity
 from services.settlement.approvals.void_approvals import void_approvals_within
 from tests.activities.settlement.test_limits import approved
 from tests.testkit.api_client import eventually, unique
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
-    gathered,
-    landed,
-    on_chain,
-    patiently,
+    count_credits,
+    form_batch,
+    run_until_accepted,
+    submit_batch,
 )
-from tests.testkit.settlement.expired_envelopes import dead, parking, settle
-from tests.testkit.settlement.payment_factory import DETECTED, NOW, payment_owed
+from tests.testkit.settlement.expired_envelopes import (
+    let_expire,
+    make_block_input,
+    settle_after_expiry,
+)
+from tests.testkit.settlement.payment_factory import DETECTED, NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 
-async def test_whoever_had_a_hand_in_the_verdict_prepared_the_payment(
+async def test_everyone_with_a_hand_in_the_verdict_is_a_maker(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     outage_id, dispute_id = unique("HANDS"), unique("dsp")
@@ -81,8 +96,10 @@ async def test_whoever_had_a_hand_in_the_verdict_prepared_the_payment(
     assert (standing.payment, standing.approvers) == (payment, set())
 
 
-async def test_what_holds_a_channel_is_taken(api: httpx.AsyncClient, database: Database) -> None:
-    payment = await payment_owed(database)
+async def test_a_payment_with_a_channel_is_being_signed(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    payment = await owe_payment(database)
     async with database.transaction() as connection:
         ours = [channel.address for channel in await channels.list_all(connection)]
         held = await attempts.reserve(connection, payment.id, ours)
@@ -92,27 +109,25 @@ async def test_what_holds_a_channel_is_taken(api: httpx.AsyncClient, database: D
         assert not (await approvals.lock(connection, payment.id)).taken
 
 
-async def test_a_payment_held_with_dead_bytes_is_not_being_signed(
+async def test_a_payment_on_hold_with_an_expired_envelope_is_not_being_signed(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment, steps = await payment_owed(database), PaymentActivitiesImpl(database, rail)
-    died = await dead(rail, steps, payment)
+    payment, steps = await owe_payment(database), PaymentActivitiesImpl(database, rail)
+    died = await let_expire(rail, steps, payment)
     async with database.transaction() as connection:
         assert (await approvals.lock(connection, payment.id)).taken
     # As while the circuit breaker is open: nothing replaces what died.
-    why = PreparePaymentResult(
-        None, because("the circuit breaker is open"), dead_after=died.max_ledger
-    )
-    await steps.block_payment(parking(payment, why, PaymentStatus.ON_HOLD))
+    why = Blocked(make_reason("the circuit breaker is open"), dead_after=died.max_ledger)
+    await steps.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
     async with database.transaction() as connection:  # approvers may change their minds
         assert not (await approvals.lock(connection, payment.id)).taken
-    await settle(steps, payment, died)
+    await settle_after_expiry(steps, payment, died)
 
 
-async def test_whoever_waits_for_a_payment_sees_the_channel_it_was_given_meanwhile(
+async def test_whoever_waits_for_the_lock_sees_the_channel_reserved_meanwhile(
     api: httpx.AsyncClient, database: Database
 ) -> None:
-    payment = await payment_owed(database)
+    payment = await owe_payment(database)
 
     async def voided() -> list[str]:
         async with database.transaction() as connection:
@@ -123,7 +138,7 @@ async def test_whoever_waits_for_a_payment_sees_the_channel_it_was_given_meanwhi
             return (await approvals.lock(connection, payment.id)).taken
 
     async with database.transaction() as connection:
-        approval = Approval(payment.id, "ada", ["tester"], digest(payment), "")
+        approval = Approval(payment.id, "ada", ["tester"], compute_digest(payment), "")
         await approvals.add(connection, approval, NOW)
     async with database.transaction() as connection:
         await connection.execute(select(book.c.id).where(book.c.id == payment.id).with_for_update())
@@ -145,27 +160,83 @@ async def blocked(database: Database, many: int) -> bool:
     return bool(waiting == many)
 
 
-async def test_who_lost_an_approval_since_leaves_before_the_signature(
+async def test_a_member_that_lost_an_approval_leaves_before_signing(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     """It was withdrawn while the payment waited for its batch: nobody but the gate has to know."""
-    payment, other = [await payment_owed(database, "LOST", minutes) for minutes in (25, 20)]
+    payment, other = [await owe_payment(database, "LOST", minutes) for minutes in (25, 20)]
     gate = SigningGate(database, Limits(approval_above=payment.amount_stroops - 1))
     lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     for name in ("ada", "bob"):
         await approved(database, payment, name)
-    assert (await lives.prepare_payment(payment)).in_batch
+    assert isinstance(await lives.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         await approvals.withdraw(connection, payment.id, "ada", NOW)
-    steps, batch = await gathered(database, rail, CLASSIC, other, gate=gate)
-    gone = await patiently(steps.prepare_batch, batch)
+    steps, batch = await form_batch(database, rail, CLASSIC, other, gate=gate)
+    gone = await run_until_accepted(steps.prepare_batch, batch)
     assert gone.withdrawn == [payment.id]
     held = await lives.prepare_payment(payment)
-    assert held.obstacle is not None
-    assert held.obstacle.code is ReasonCode.APPROVAL_REQUIRED
-    await steps.confirm_batch(await landed(steps, batch))
-    assert await on_chain(stack, payment, other) == [0, 1]
+    assert get_reason(held).code is ReasonCode.APPROVAL_REQUIRED
+    await steps.confirm_batch(await submit_batch(steps, batch))
+    assert await count_credits(stack, payment, other) == [0, 1]
     await approved(database, payment, "cyd")
-    _, again = await gathered(database, rail, CLASSIC, payment, gate=gate)
-    await steps.confirm_batch(await landed(steps, again))
-    assert await on_chain(stack, payment, other) == [1, 1]
+    _, again = await form_batch(database, rail, CLASSIC, payment, gate=gate)
+    await steps.confirm_batch(await submit_batch(steps, again))
+    assert await count_credits(stack, payment, other) == [1, 1]
+
+
+class Voiding(SigningGate):
+    """Right after it has let a payment go, its payee's address is changed."""
+
+    asked = 0
+
+    async def find_hold(self, payment: Payment) -> OnHold | None:
+        answer = await super().find_hold(payment)
+        self.asked += 1
+        if self.asked == 1:
+            async with self.database.transaction() as connection:
+                voided = await void_approvals_within(connection, [payment.id], "changed", NOW)
+            assert payment.id in voided
+        return answer
+
+
+async def test_approvals_voided_before_the_reservation_do_not_count(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    payment = await owe_payment(database, "VOIDED")
+    for approver in ("ada", "bob"):
+        await approved(database, payment, approver)
+    gate = Voiding(database, Limits(approval_above=1))
+    why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
+    assert "waits for approval" in get_reason(why).sentence
+    async with database.autocommit() as connection:
+        assert await attempts.get_reservation(connection, payment.id) is None
+
+
+async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    """It can be signed again; while it is being signed for the first time it is too late."""
+    payment = await owe_payment(database, "DEAD-APPROVED")
+    steps = PaymentActivitiesImpl(database, rail)
+    attempt = get_attempt(await steps.prepare_payment(payment))
+    held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
+    for status, given, expected in (
+        (PaymentStatus.PREPARED, {}, []),
+        (PaymentStatus.ON_HOLD, held, [payment.id]),
+    ):
+        await approved(database, payment, f"ada-{status}")
+        async with database.transaction() as connection:
+            await payments.move(connection, payment.id, status, **given)
+            assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected
+    gate = SigningGate(database, Limits(approval_above=1))
+    why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
+    assert isinstance(why, OnHold)
+    assert why.dead_after == attempt.max_ledger
+    assert "waits for approval" in why.reason.sentence
+    async with database.transaction() as connection:
+        await payments.move(connection, payment.id, PaymentStatus.PREPARED)
+    resumed = get_attempt(await steps.prepare_payment(payment))
+    await steps.submit_payment(resumed)
+    seen = await steps.observe_payment(resumed)
+    await steps.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))

@@ -76,7 +76,7 @@ async def test_missing_accounts_are_created_and_sponsored(
     assert fees.balance < fees_before.balance
 
 
-async def test_a_run_that_died_midway_is_taken_up(
+async def test_an_interrupted_run_is_resumed(
     box: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
     async with beating(box):
@@ -96,7 +96,7 @@ async def test_two_runs_at_once_create_each_account_once(
     assert operator.num_sponsoring == 2 * len(NEW)
 
 
-async def test_it_goes_on_while_answers_are_lost(
+async def test_creation_continues_while_answers_are_lost(
     box: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
     kinds = ("reset_after", "bad_gateway", "internal_error", "dropped_transaction")
@@ -108,7 +108,7 @@ async def test_it_goes_on_while_answers_are_lost(
     assert operator.num_sponsoring == 2 * len(NEW)
 
 
-async def test_bytes_that_were_taken_are_sent_again_after_some_ledgers(
+async def test_accepted_bytes_are_sent_again_after_some_ledgers(
     box: StellarSandbox, accounts: ChannelAccounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
@@ -142,7 +142,7 @@ async def test_bytes_that_were_taken_are_sent_again_after_some_ledgers(
     assert [ledger - sent[0] for ledger in sent] == list(range(len(sent)))
 
 
-async def test_an_operator_that_cannot_pay_the_reserves_is_told(
+async def test_an_operator_that_cannot_pay_the_reserves_is_refused(
     box: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
     operator = box.read_account(OPERATOR.public_key)
@@ -153,7 +153,7 @@ async def test_an_operator_that_cannot_pay_the_reserves_is_told(
             await created(accounts)
 
 
-async def test_a_fee_account_that_cannot_pay_is_told(
+async def test_a_fee_account_that_cannot_pay_is_refused(
     box: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
     fees = box.read_account(FEES.public_key)

@@ -17,7 +17,7 @@ from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PAYER, SHOP
 from tests.adapters.stellar.codes.test_results import ADDRESS, owed, signed
 from tests.adapters.stellar.conftest import CHANNELS, FEES, plan, rail_of
-from tests.testkit.reasons import because
+from tests.testkit.reasons import make_reason
 
 EVERYBODY = [PAYER.public_key, SHOP.public_key, FEES.public_key, *CHANNELS]
 
@@ -29,7 +29,7 @@ def pass_by(box: StellarSandbox, ledgers: int = FRESH_LEDGERS + 1) -> None:
 
 @pytest.mark.parametrize("frozen", [SHOP.public_key, PAYER.public_key, FEES.public_key, ADDRESS])
 @pytest.mark.parametrize("together", [False, True])
-async def test_nothing_is_signed_that_touches_what_is_frozen(
+async def test_no_transfer_touching_a_frozen_key_is_signed(
     box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, frozen: str, together: bool
 ) -> None:
     rail = rail_of(box, nodes)
@@ -46,29 +46,29 @@ async def test_nothing_is_signed_that_touches_what_is_frozen(
     await signed(rail, classic=together)
 
 
-async def test_a_void_touches_no_payee(box: StellarSandbox, nodes: Nodes) -> None:
+async def test_a_no_op_transaction_touches_no_payee(box: StellarSandbox, nodes: Nodes) -> None:
     rail = rail_of(box, nodes)
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
-    assert (await rail.sign_noop(ADDRESS, 1, 0, because("frozen"))).noop_reason == "frozen"
+    assert (await rail.sign_noop(ADDRESS, 1, 0, make_reason("frozen"))).noop_reason == "frozen"
     plan(box, {"kind": "frozen_key", "address": ADDRESS})
     pass_by(box)
     await rail.get_latest_ledger()
     with pytest.raises(Obstructed, match=f"have frozen {ADDRESS}"):
-        await rail.sign_noop(ADDRESS, 1, 0, because("frozen"))
+        await rail.sign_noop(ADDRESS, 1, 0, make_reason("frozen"))
 
 
-async def test_of_a_batch_those_are_named_who_are_frozen(box: StellarSandbox, nodes: Nodes) -> None:
+async def test_the_frozen_members_of_a_batch_are_named(box: StellarSandbox, nodes: Nodes) -> None:
     rail, other = rail_of(box, nodes), Keypair.random().public_key
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
     transfers = [owed(number=7), owed(other, number=8), owed(PAYER.public_key, number=9)]
     frozen = f"the network's validators have frozen {SHOP.public_key}"
-    assert await rail.obstacles(transfers) == {
+    assert await rail.find_obstacles(transfers) == {
         7: Reason(ReasonCode.ACCOUNT_FROZEN, frozen),
         8: Reason(ReasonCode.PAYEE_MISSING, "the payee's account does not exist"),
     }
 
 
-async def test_one_question_serves_the_payments_of_some_ledgers(
+async def test_one_read_serves_the_payments_of_some_ledgers(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     asset = rail_of(box, nodes).asset
@@ -84,7 +84,7 @@ async def test_one_question_serves_the_payments_of_some_ledgers(
     assert await known.find_frozen(EVERYBODY) == [PAYER.public_key]
 
 
-async def test_of_many_who_ask_at_once_one_reads_it(box: StellarSandbox, nodes: Nodes) -> None:
+async def test_concurrent_payments_share_one_read(box: StellarSandbox, nodes: Nodes) -> None:
     known = FrozenKeys(nodes, rail_of(box, nodes).asset)
     await known.find_frozen(EVERYBODY)
     pass_by(box)
@@ -94,7 +94,7 @@ async def test_of_many_who_ask_at_once_one_reads_it(box: StellarSandbox, nodes: 
     assert box.network.calls.total() == before + 1
 
 
-async def test_nobody_is_refused_from_memory(box: StellarSandbox, nodes: Nodes) -> None:
+async def test_a_refusal_is_never_served_from_the_cache(box: StellarSandbox, nodes: Nodes) -> None:
     """With nothing else going on, no answer would tell that ledgers have closed since."""
     rail = rail_of(box, nodes)
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
@@ -104,9 +104,7 @@ async def test_nobody_is_refused_from_memory(box: StellarSandbox, nodes: Nodes) 
     await signed(rail)
 
 
-async def test_a_channel_known_to_be_frozen_is_given_to_nobody(
-    box: StellarSandbox, nodes: Nodes
-) -> None:
+async def test_a_frozen_channel_is_not_reserved(box: StellarSandbox, nodes: Nodes) -> None:
     rail = rail_of(box, nodes)
     assert set(rail.channels) == set(CHANNELS)
     plan(box, {"kind": "frozen_key", "address": ADDRESS})
@@ -119,7 +117,9 @@ async def test_a_channel_known_to_be_frozen_is_given_to_nobody(
     assert set(rail.channels) == set(CHANNELS)
 
 
-async def test_what_no_node_can_say_counts_as_known_last(box: StellarSandbox, nodes: Nodes) -> None:
+async def test_the_last_known_keys_count_while_no_node_answers(
+    box: StellarSandbox, nodes: Nodes
+) -> None:
     known = FrozenKeys(nodes, rail_of(box, nodes).asset)
     plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
     assert await known.find_frozen(EVERYBODY) == [SHOP.public_key]
@@ -131,7 +131,7 @@ async def test_what_no_node_can_say_counts_as_known_last(box: StellarSandbox, no
     assert await known.find_frozen(EVERYBODY) == []
 
 
-async def test_a_frozen_trustline_is_enough(
+async def test_a_frozen_trustline_is_enough_to_refuse(
     box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The box freezes an account with all it has; validators may freeze a single entry."""

@@ -50,7 +50,7 @@ async def share_out(box: StellarSandbox, owner: Keypair, **options: int | Signer
     assert box.close_ledger().applied
 
 
-async def test_an_account_that_can_be_paid(accounts: WalletAccounts) -> None:
+async def test_a_payable_account_has_no_obstacle(accounts: WalletAccounts) -> None:
     read = await accounts.read(SHOP.public_key)
     assert (read.funded, read.trustline, read.authorised, read.obstacle) == (True, True, True, "")
     assert read.ready
@@ -64,7 +64,7 @@ async def test_an_account_that_can_be_paid(accounts: WalletAccounts) -> None:
         ("frozen_trustline", (True, True, False), "has not authorised the account, or has frozen"),
     ],
 )
-async def test_what_the_network_says_stands_in_the_way(
+async def test_each_obstacle_on_the_network_is_reported(
     accounts: WalletAccounts,
     box: StellarSandbox,
     fault: str,
@@ -78,7 +78,7 @@ async def test_what_the_network_says_stands_in_the_way(
     assert not read.ready
 
 
-async def test_an_account_that_does_not_exist_and_one_without_a_trustline(
+async def test_a_missing_account_and_a_missing_trustline_are_reported(
     accounts: WalletAccounts,
 ) -> None:
     nobody = await accounts.read(derive_keypair("nobody").public_key)
@@ -87,7 +87,7 @@ async def test_an_account_that_does_not_exist_and_one_without_a_trustline(
     assert (bare.funded, bare.obstacle) == (True, "the account has no trustline for the asset")
 
 
-async def test_who_holds_the_key_proves_it_before_the_account_exists(
+async def test_a_wallet_is_proven_before_its_account_exists(
     accounts: WalletAccounts,
 ) -> None:
     given = accounts.challenge(ALICE.public_key)
@@ -111,7 +111,7 @@ async def test_who_holds_the_key_proves_it_before_the_account_exists(
         ((SHOP, ALICE, MALLORY), False),
     ],
 )
-async def test_of_an_account_that_several_act_for_enough_must_sign(
+async def test_a_multisig_account_needs_enough_signatures(
     accounts: WalletAccounts, box: StellarSandbox, signers: tuple[Keypair, ...], proven: bool
 ) -> None:
     """Its medium threshold, read from the network; whoever is a stranger to it spoils the proof."""
@@ -127,7 +127,7 @@ async def test_of_an_account_that_several_act_for_enough_must_sign(
             await accounts.check(proof)
 
 
-async def test_a_master_key_that_was_given_up_proves_nothing(
+async def test_a_disabled_master_key_proves_nothing(
     accounts: WalletAccounts, box: StellarSandbox
 ) -> None:
     signer = Signer.ed25519_public_key(ALICE.public_key, 1)
@@ -185,7 +185,7 @@ def altered(nonce: bytes = b"0" * 64) -> str:
         ("no base64 at all", "it is unreadable"),
     ],
 )
-async def test_what_is_no_challenge_of_ours_is_refused_with_the_reason(
+async def test_a_foreign_challenge_is_refused_with_the_reason(
     accounts: WalletAccounts, text: str, why: str
 ) -> None:
     answer = text if why == "it is unreadable" else signed(text, ALICE)
@@ -227,7 +227,7 @@ def friendbot(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
         (400, '{"extras": {"result_codes": {"operations": ["op_already_exists"]}}}'),
     ],
 )
-async def test_a_friendbot_that_funds_an_account_or_has_done_so_is_believed(
+async def test_a_funded_account_is_accepted_from_the_friendbot(
     friendbot: Callable[[int, str], None], status: int, text: str
 ) -> None:
     friendbot(status, text)
@@ -235,7 +235,7 @@ async def test_a_friendbot_that_funds_an_account_or_has_done_so_is_believed(
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-async def test_a_friendbot_that_is_too_busy_is_asked_again(
+async def test_a_busy_friendbot_is_asked_again(
     friendbot: Callable[[int, str], None], status: int
 ) -> None:
     friendbot(status, "rate limit exceeded: already funded too many")
@@ -246,7 +246,7 @@ async def test_a_friendbot_that_is_too_busy_is_asked_again(
 
 
 @pytest.mark.parametrize("status", [302, 400, 403, 404])
-async def test_a_friendbot_that_refuses_funds_nobody(
+async def test_a_friendbot_that_refuses_is_an_error(
     friendbot: Callable[[int, str], None], status: int
 ) -> None:
     friendbot(status, "no")

@@ -59,7 +59,7 @@ async def landed(box: StellarSandbox, rail: Rail, attempt: Attempt) -> Observati
         ("frozen_trustline", "the issuer has not authorised the payee, or has frozen it"),
     ],
 )
-async def test_a_payee_who_cannot_be_paid_is_waited_for(
+async def test_a_payee_that_cannot_be_paid_blocks_its_payment(
     box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
 ) -> None:
     rail = rail_of(box, nodes)
@@ -97,9 +97,7 @@ async def test_a_treasury_that_cannot_pay_is_an_alarm(
     await rail.close()
 
 
-async def test_the_number_for_too_little_and_too_much_is_told_apart(
-    box: StellarSandbox, nodes: Nodes
-) -> None:
+async def test_too_little_and_too_much_are_told_apart(box: StellarSandbox, nodes: Nodes) -> None:
     rail = rail_of(box, nodes)
     with pytest.raises(Obstructed, match=r"the treasury is short \(#10\)"):
         await signed(rail, owed(stroops=ALL_THERE_IS + 1))
@@ -111,7 +109,7 @@ async def test_the_number_for_too_little_and_too_much_is_told_apart(
     await rail.close()
 
 
-async def test_a_batch_names_each_operation_that_failed_in_words(
+async def test_a_failed_batch_names_each_failed_operation(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     rail = rail_of(box, nodes)
@@ -129,7 +127,7 @@ async def test_a_batch_names_each_operation_that_failed_in_words(
     await rail.close()
 
 
-async def test_a_failure_that_says_nothing_is_tried_out_again(
+async def test_an_unexplained_failure_is_simulated_again(
     box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some nodes log nothing of failed calls; the next attempt is tried out first, and is told."""
@@ -181,7 +179,7 @@ def answered(code: xdr.TransactionResultCode | None, **changes: Any) -> SendTran
     return SendTransactionResponse.model_validate(fields | changes)
 
 
-def test_a_refusal_that_only_we_can_mend_is_an_alarm() -> None:
+def test_a_refusal_that_only_the_operator_can_fix_is_an_alarm() -> None:
     Code = xdr.TransactionResultCode
     short = answered(Code.txINSUFFICIENT_BALANCE)
     assert str(results.to_send_answer(short)) == "ERROR txINSUFFICIENT_BALANCE"
@@ -204,12 +202,12 @@ def test_a_refusal_that_only_we_can_mend_is_an_alarm() -> None:
         ("", "no reason given", Remedy.PAGE),
     ],
 )
-def test_what_a_trial_says_is_read(error: str, name: str, remedy: Remedy) -> None:
+def test_the_result_of_a_simulation_is_read(error: str, name: str, remedy: Remedy) -> None:
     trap = results.parse_simulation_error(error)
     assert (trap.name, trap.meaning.remedy) == (name, remedy)
 
 
-async def test_a_trial_that_may_go_better_is_repeated(
+async def test_a_simulation_that_may_succeed_later_is_repeated(
     box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rail = rail_of(box, nodes)
@@ -220,7 +218,7 @@ async def test_a_trial_that_may_go_better_is_repeated(
     await rail.close()
 
 
-async def test_an_asset_without_a_contract_parks_the_payment_and_is_an_alarm(
+async def test_an_asset_without_a_contract_blocks_the_payment_and_is_an_alarm(
     box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
     rail = Rail(nodes, box.network.passphrase, STRANGER.public_key, KEYS)

@@ -31,7 +31,7 @@ def struct(**changes: xdr.SCVal | None) -> xdr.SCVal:
     return scval.to_struct(kept)
 
 
-def test_what_the_contract_returns_is_read() -> None:
+def test_the_result_of_the_contract_is_read() -> None:
     assert contract_results.parse_result(struct()) == ContractResult(
         "oA", "viol", 20, 15, -500, "pen", "poor", 2**64 - 1, 7
     )
@@ -55,19 +55,19 @@ def test_what_the_contract_returns_is_read() -> None:
         xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE),
     ],
 )
-def test_what_is_no_result_is_refused(told: xdr.SCVal) -> None:
+def test_a_malformed_result_is_refused(told: xdr.SCVal) -> None:
     with pytest.raises(ContractRefused, match="no result that this engine can read"):
         contract_results.parse_result(told)
 
 
-def test_the_sentence_is_bounded_whatever_is_returned() -> None:
+def test_the_error_message_is_bounded_whatever_is_returned() -> None:
     with pytest.raises(ContractRefused) as refused:
         contract_results.parse_result(struct(amount=scval.to_string("9" * 60_000)))
     assert len(str(refused.value)) < contract_results.SHOWN_MAX + 200
 
 
 @pytest.mark.parametrize("meta", [None, "", "AAAA", "not base64!"])
-def test_a_ledger_that_cannot_be_read_is_refused_with_a_sentence(meta: str | None) -> None:
+def test_an_unreadable_ledger_is_refused_with_a_message(meta: str | None) -> None:
     found = cast(GetTransactionResponse, cast(Any, SimpleNamespace(result_meta_xdr=meta)))
     with pytest.raises(
         ContractRefused, match="the result of the contract call in the ledger cannot be read"

@@ -63,7 +63,7 @@ async def stolen(box: StellarSandbox, desk: Wallet) -> None:
     box.close_ledger()
 
 
-async def test_unknown_bytes_are_foreign_once_two_nodes_say_so(
+async def test_unknown_bytes_are_foreign_once_two_nodes_agree(
     box: StellarSandbox, nodes: Nodes, desk: Wallet
 ) -> None:
     rail = rail_of(box, nodes)
@@ -98,7 +98,7 @@ async def test_one_node_alone_is_asked_three_times_with_later_ledgers(
 
 
 @pytest.mark.parametrize("count", [1, 3])
-async def test_a_memory_that_lags_behind_the_accounts_is_no_witness(
+async def test_a_history_behind_the_account_snapshot_proves_nothing(
     box: StellarSandbox, count: int
 ) -> None:
     """It shows the sequence consumed and cannot find by what: by us, as it turns out."""
@@ -114,7 +114,7 @@ async def test_a_memory_that_lags_behind_the_accounts_is_no_witness(
     await rail.close()
 
 
-async def test_a_memory_that_began_too_late_is_said_to(
+async def test_a_history_that_begins_too_late_is_reported(
     box: StellarSandbox, nodes: Nodes, desk: Wallet
 ) -> None:
     rail = rail_of(box, nodes)
@@ -131,7 +131,7 @@ async def test_a_memory_that_began_too_late_is_said_to(
     await rail.close()
 
 
-async def test_a_snapshot_that_is_old_still_proves_an_attempt_dead(
+async def test_an_old_snapshot_still_proves_an_attempt_expired(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     """What can never land after one ledger can never land after a later one."""
@@ -160,7 +160,7 @@ class Hung(BaseAsyncClient):
     async def close(self) -> None: ...
 
 
-async def test_a_node_that_hangs_keeps_the_others_from_nothing(
+async def test_a_hanging_node_does_not_block_the_others(
     box: StellarSandbox, desk: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Listed first, and asked first."""
@@ -180,7 +180,7 @@ async def test_a_node_that_hangs_keeps_the_others_from_nothing(
     await rail.close()
 
 
-async def test_a_channel_that_is_gone_proves_nothing_and_a_person_must_look(
+async def test_a_missing_channel_account_proves_nothing_and_needs_a_person(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     """Merged or removed: what its sequence said is lost with it."""

@@ -1,28 +1,18 @@
 """The engine's side of the SLA contract: what it refuses to start with, and what becomes of a call."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from stellar_sdk import scval, xdr
+from stellar_sdk import scval
 
 from adapters.stellar.codes import contract_errors
 from adapters.stellar.codes.meanings import Remedy
-from adapters.stellar.finality import sla_contract as calculators
 from adapters.stellar.finality.contract_results import to_error
-from adapters.stellar.finality.quorum import get_address, make_account_keys
 from adapters.stellar.finality.sla_contract import SlaContract
-from adapters.stellar.rpc.nodes import Node, Nodes
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
-from domain.settlement.envelopes import LEDGERS_TO_A_RAISE
 from domain.sla.attestations import (
-    Call,
-    CallOutcome,
     CallStatus,
-    SignedCall,
 )
 from domain.sla.verdicts import Severity
 from stellar_sandbox.calculator import contract_state, instance_storage
@@ -31,38 +21,13 @@ from stellar_sandbox.calculator.contract_errors import SLAError
 from stellar_sandbox.contracts.host import ContractCall
 from stellar_sandbox.faults.fault_plan import Fault
 from stellar_sandbox.ledger import xdr_codec
-from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
-from stellar_sandbox.testing.contract_client import PEOPLE, LocalClient
-from tests.testkit.reasons import answered
-
-ADMIN, OPERATOR = PEOPLE["admin"], PEOPLE["operator"]
-OPENED = contract_state.build_initial_state(ADMIN.public_key, OPERATOR.public_key, 100)
+from stellar_sandbox.testing.contract_client import LocalClient
+from tests.adapters.stellar.finality.conftest import ADMIN, OPENED, OPERATOR
+from tests.adapters.stellar.finality.sla_calls import calculator, carried, nodes, signed
 
 
-@pytest.fixture
-async def counter() -> AsyncIterator[LocalClient]:
-    made = LocalClient(1_790_000_000)
-    made.deploy(OPENED)
-    yield made
-    await made.close()
-
-
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calculators, "WATCH_SECONDS", 1.0)
-    monkeypatch.setattr(calculators, "LOOK_EVERY_SECONDS", 0.01)
-
-
-def calculator(counter: LocalClient) -> SlaContract:
-    return SlaContract(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES)
-
-
-def nodes(counter: LocalClient) -> Nodes:
-    return Nodes([Node("node 1", counter.server)])
-
-
-async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: LocalClient) -> None:
+async def test_our_own_ready_contract_is_accepted(counter: LocalClient) -> None:
     await calculator(counter).check()
 
 
@@ -77,7 +42,7 @@ async def test_a_contract_that_is_ours_and_ready_is_accepted(counter: LocalClien
         (replace(OPENED, retention=None), "keeps up to 1000 results"),
     ],
 )
-async def test_a_contract_that_is_not_fit_is_refused_with_a_sentence(
+async def test_an_unfit_contract_is_refused_with_a_message(
     counter: LocalClient, book: contract_state.ContractState | None, sentence: str
 ) -> None:
     counter.deploy(book)
@@ -94,7 +59,7 @@ class Liar(SlaCalculator):
         return super().invoke(call)
 
 
-async def test_a_contract_that_hashes_otherwise_is_refused(counter: LocalClient) -> None:
+async def test_a_contract_with_another_hash_is_refused(counter: LocalClient) -> None:
     liar = Liar(instance_storage.derive_contract_id("liar"))
     counter.network.deploy(instance_storage.encode_instance(liar.contract, OPENED), liar)
     counter.contract = liar.contract
@@ -102,7 +67,7 @@ async def test_a_contract_that_hashes_otherwise_is_refused(counter: LocalClient)
         await calculator(counter).check()
 
 
-async def test_what_is_no_contract_is_refused(counter: LocalClient) -> None:
+async def test_a_missing_contract_is_refused(counter: LocalClient) -> None:
     with pytest.raises(ContractMismatch, match="not a contract id"):
         SlaContract(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR, FEES)
     counter.contract = instance_storage.derive_contract_id("never deployed")
@@ -110,7 +75,7 @@ async def test_what_is_no_contract_is_refused(counter: LocalClient) -> None:
         await calculator(counter).check()
 
 
-async def test_a_network_that_does_not_answer_is_asked_again(counter: LocalClient) -> None:
+async def test_an_unreachable_network_is_asked_again(counter: LocalClient) -> None:
     counter.network.faults.replace([Fault("node_down")], 1)
     with pytest.raises(ChainUnavailable):
         await calculator(counter).check()
@@ -118,32 +83,7 @@ async def test_a_network_that_does_not_answer_is_asked_again(counter: LocalClien
         await calculator(counter).sign_call("oA", Severity.HIGH, 5)
 
 
-async def signed(counter: LocalClient, name: str = "oA", minutes: int = 20) -> Call:
-    made: SignedCall = await calculator(counter).sign_call(name, Severity.CRITICAL, minutes)
-    return Call(
-        name, 1, 1, made.source, made.sequence, made.max_ledger, made.hash, made.envelope_xdr
-    )
-
-
-async def carried(counter: LocalClient, call: Call) -> CallOutcome:
-    """See a call through while ledgers close."""
-
-    async def closing() -> None:
-        while True:
-            await asyncio.sleep(0.05)
-            counter.network.close_ledger()
-
-    beat = asyncio.create_task(closing())
-    try:
-        made = calculator(counter)
-        return await made.watch(call, str(await made.send(call)))
-    finally:
-        beat.cancel()
-        with suppress(asyncio.CancelledError):
-            await beat
-
-
-async def test_a_call_is_answered_once_however_often_it_is_made(counter: LocalClient) -> None:
+async def test_a_repeated_call_is_answered_once(counter: LocalClient) -> None:
     call = await signed(counter)
     outcome = await carried(counter, call)
     assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, True)
@@ -153,7 +93,7 @@ async def test_a_call_is_answered_once_however_often_it_is_made(counter: LocalCl
     assert (await counter.view("get_stats"))["total_calculations"] == 1
 
 
-async def test_what_the_contract_remembers_is_told_apart_from_what_is_new(
+async def test_a_stored_result_is_distinguished_from_a_new_one(
     counter: LocalClient,
 ) -> None:
     await carried(counter, await signed(counter))
@@ -164,33 +104,33 @@ async def test_what_the_contract_remembers_is_told_apart_from_what_is_new(
 
 
 @pytest.mark.parametrize("kind", ["accept_then_timeout", "reset_after", "internal_error"])
-async def test_an_answer_that_never_came_proves_nothing(counter: LocalClient, kind: str) -> None:
+async def test_a_lost_answer_proves_nothing(counter: LocalClient, kind: str) -> None:
     call = await signed(counter)
     counter.network.faults.replace([Fault(kind, method="sendTransaction")], 1)
     assert (await carried(counter, call)).status is CallStatus.ANSWERED
 
 
-async def test_a_call_that_came_too_late_is_proven_dead(counter: LocalClient) -> None:
+async def test_an_expired_call_is_proven_expired(counter: LocalClient) -> None:
     call = await signed(counter)
     for _ in range(LEDGERS_TO_LIVE + 1):
         counter.network.close_ledger()
     assert (await carried(counter, call)).status is CallStatus.EXPIRED
 
 
-async def test_a_call_nobody_has_seen_is_open(counter: LocalClient) -> None:
+async def test_an_unseen_call_is_open(counter: LocalClient) -> None:
     call = await signed(counter)
     counter.network.faults.replace([Fault("node_down")], 1)
     outcome = await calculator(counter).watch(call, "UNKNOWN ChainUnavailable")
     assert (outcome.status, outcome.reason) == (CallStatus.OPEN, "cannot look: ChainUnavailable")
 
 
-async def test_a_sequence_that_something_else_consumed_is_lost(counter: LocalClient) -> None:
+async def test_a_call_whose_sequence_was_consumed_is_lost(counter: LocalClient) -> None:
     call = await signed(counter)
     await carried(counter, await signed(counter, "oB"))
     assert (await carried(counter, call)).status is CallStatus.LOST
 
 
-async def test_an_answer_in_the_ledger_that_cannot_be_read_is_said_to_be(
+async def test_an_unreadable_answer_in_the_ledger_is_reported(
     counter: LocalClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = await signed(counter)
@@ -204,7 +144,7 @@ async def test_an_answer_in_the_ledger_that_cannot_be_read_is_said_to_be(
         await signed(counter, "oB")  # and what is not yet signed is not paid for
 
 
-async def test_a_call_that_a_contract_refuses_in_a_ledger_failed(counter: LocalClient) -> None:
+async def test_a_call_refused_in_a_ledger_has_failed(counter: LocalClient) -> None:
     call = await signed(counter)
     await counter.call(
         "pause", scval.to_address(ADMIN.public_key), scval.to_string("now"), by=ADMIN
@@ -216,7 +156,7 @@ async def test_a_call_that_a_contract_refuses_in_a_ledger_failed(counter: LocalC
         await signed(counter)
 
 
-async def test_other_minutes_under_the_same_name_are_for_a_person(counter: LocalClient) -> None:
+async def test_other_minutes_under_the_same_name_need_a_person(counter: LocalClient) -> None:
     await carried(counter, await signed(counter))
     with pytest.raises(ContractRefused, match=r"from other minutes or terms \(#13\)"):
         await signed(counter, minutes=21)
@@ -247,61 +187,8 @@ def test_every_refusal_of_the_contract_has_a_meaning() -> None:
         ("the moon is full\nand more", ContractRefused, "refuses the call (the moon is full)"),
     ],
 )
-def test_what_a_trial_of_a_call_says_is_read(error: str, kind: type, sentence: str) -> None:
+def test_the_simulation_of_a_call_is_read(error: str, kind: type, sentence: str) -> None:
     refused = to_error("it", f"HostError: {error}" if error.startswith("Error") else error)
     assert type(refused) is kind
     assert str(refused).startswith("it refuses: ")
     assert sentence in str(refused)
-
-
-async def test_a_busy_network_is_outbid_around_the_same_call(counter: LocalClient) -> None:
-    call, made = await signed(counter), calculator(counter)
-    fees, operator = await balances(counter)
-    start_fault_plan(counter.network, [Fault("surge_fee", value=30_000)], 1)
-    bids = [call]
-    while (answer := await made.send(bids[-1])).outbid:
-        higher = await made.raise_bid(bids[-1], answer)
-        assert higher is not None
-        bids.append(higher)
-    assert len(bids) == 3  # 1,000, 10,000 and 100,000 stroops an operation
-    assert {(bid.hash, bid.sequence, bid.max_ledger) for bid in bids} == {
-        (call.hash, call.sequence, call.max_ledger)
-    }
-    assert await made.raise_bid(bids[-1], answer) is None  # taken: nothing more to bid
-    outcome = await carried(counter, bids[-1])
-    assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, True)
-    assert (await counter.view("get_stats"))["total_calculations"] == 1
-    # The fee account has paid, and the operator nothing.
-    after = await balances(counter)
-    assert after[0] < fees - 30_000
-    assert after[1] == operator
-
-
-async def balances(counter: LocalClient) -> list[int]:
-    """What the fee account and the operator hold, in stroops of XLM."""
-    keys = make_account_keys([FEES.public_key, OPERATOR.public_key])
-    found: dict[str, int] = {}
-    for each in (await counter.server.get_ledger_entries(keys)).entries or []:
-        entry = xdr.LedgerEntryData.from_xdr(each.xdr).account
-        assert entry is not None
-        found[get_address(entry)] = entry.balance.int64
-    return [found[FEES.public_key], found[OPERATOR.public_key]]
-
-
-async def test_a_call_that_ledgers_pass_by_is_outbid(counter: LocalClient) -> None:
-    call, made = await signed(counter), calculator(counter)
-    pending = answered("PENDING")
-    for _ in range(LEDGERS_TO_A_RAISE - 1):
-        counter.network.close_ledger()
-    assert await made.raise_bid(call, pending) is None
-    counter.network.close_ledger()
-    higher = await made.raise_bid(call, pending)
-    assert higher is not None
-    # Having bid more, it is given as many ledgers again.
-    assert await made.raise_bid(higher, pending) is None
-
-
-async def test_a_call_is_not_outbid_beyond_the_cap(counter: LocalClient) -> None:
-    made = SlaContract(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES, 1)
-    with pytest.raises(Obstructed, match="raise STELLAR_FEE_CAP_STROOPS"):
-        await made.sign_call("oA", Severity.HIGH, 5)

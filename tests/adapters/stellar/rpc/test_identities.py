@@ -62,7 +62,7 @@ async def test_a_network_that_was_reset_is_refused(box: StellarSandbox, nodes: N
     reset.network.close()
 
 
-async def test_nodes_that_only_lag_are_no_other_network(box: StellarSandbox, nodes: Nodes) -> None:
+async def test_lagging_nodes_are_the_same_network(box: StellarSandbox, nodes: Nodes) -> None:
     box.close_ledger(20)
     known = await NetworkMonitor(nodes, PASSPHRASE).establish(None)
     again = nodes_of(box)
@@ -71,7 +71,7 @@ async def test_nodes_that_only_lag_are_no_other_network(box: StellarSandbox, nod
     assert again.highest == known.ledger
 
 
-async def test_a_node_of_a_chain_that_went_backwards_is_left_out_while_we_run(
+async def test_a_node_whose_ledgers_went_backwards_is_left_out(
     box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
     box.close_ledger(50)
@@ -88,7 +88,7 @@ async def test_a_node_of_a_chain_that_went_backwards_is_left_out_while_we_run(
     reset.network.close()
 
 
-async def test_a_node_moved_to_another_network_leaves_no_number_behind(
+async def test_a_node_moved_to_another_network_leaves_no_ledger_number(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     """It is far ahead, and asked for ledgers before anybody asks which network they are of."""
@@ -113,7 +113,7 @@ async def test_a_node_moved_to_another_network_leaves_no_number_behind(
     moved.network.close()
 
 
-async def test_a_node_moved_while_it_is_asked_teaches_the_book_nothing(
+async def test_a_node_moved_during_a_request_stores_nothing(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     """Its ledger is believed only if it serves our network after it has named the ledger."""
@@ -136,7 +136,7 @@ async def test_a_node_moved_while_it_is_asked_teaches_the_book_nothing(
     moved.network.close()
 
 
-async def test_a_protocol_upgrade_is_an_alarm_and_the_new_rules_are_known(
+async def test_a_protocol_upgrade_is_an_alarm_and_is_stored(
     box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
     identity = NetworkMonitor(nodes, PASSPHRASE)
@@ -154,7 +154,7 @@ async def test_a_protocol_upgrade_is_an_alarm_and_the_new_rules_are_known(
     assert len(nodes.usable) == 3
 
 
-async def test_a_network_under_other_rules_than_the_book_knows_is_told_at_start(
+async def test_another_protocol_than_the_stored_one_is_reported_at_start(
     box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
     known = NetworkState(PASSPHRASE, 26, 1, datetime(2026, 1, 1, tzinfo=UTC))
@@ -164,7 +164,7 @@ async def test_a_network_under_other_rules_than_the_book_knows_is_told_at_start(
     assert found == replace(found, protocol_version=27)
 
 
-async def test_nodes_that_all_fell_silent_leave_what_is_known(
+async def test_unreachable_nodes_leave_the_stored_state_unchanged(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     identity = NetworkMonitor(nodes, PASSPHRASE)

@@ -67,7 +67,7 @@ async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
         assert await followed(watch) != place
 
 
-async def test_a_page_a_ledger_whatever_the_number_of_payments(
+async def test_a_ledger_costs_one_page_whatever_the_number_of_payments(
     box: StellarSandbox, watch: TransactionWatcher, desk: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The calls of a watch at rest do not depend on how many wait."""
@@ -93,7 +93,7 @@ async def test_a_page_a_ledger_whatever_the_number_of_payments(
     assert asked <= 3
 
 
-async def test_nodes_that_are_left_out_are_not_followed_until_one_is_taken_back(
+async def test_excluded_nodes_are_not_followed_until_one_is_readmitted(
     box: StellarSandbox, watch: TransactionWatcher, desk: Wallet
 ) -> None:
     for node in watch.nodes.all:
@@ -109,7 +109,7 @@ async def test_nodes_that_are_left_out_are_not_followed_until_one_is_taken_back(
         assert await followed(watch) == 1
 
 
-async def test_a_node_that_refuses_the_question_is_not_pestered(
+async def test_a_node_that_refuses_a_request_is_not_asked_at_once_again(
     watch: TransactionWatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
@@ -129,7 +129,7 @@ async def test_a_node_that_refuses_the_question_is_not_pestered(
     assert asked <= 4
 
 
-async def test_a_cursor_that_goes_back_or_is_none_is_not_taken(
+async def test_a_cursor_that_goes_back_or_is_missing_is_refused(
     box: StellarSandbox, watch: TransactionWatcher, desk: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A node that has told all tells its last ledger again, and past that names a cursor of 0."""

@@ -9,12 +9,12 @@ from domain.errors import ChainUnavailable
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet
 from tests.adapters.stellar.conftest import CHANNELS, plan
-from tests.testkit.reasons import answered
+from tests.testkit.reasons import parse_answer
 
 CHANNEL = next(iter(CHANNELS.values()))
 
 
-async def test_a_question_that_one_node_fails_is_answered_by_the_next(
+async def test_a_request_that_one_node_fails_is_answered_by_the_next(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     plan(box, {"kind": "node_down", "node": 0})
@@ -25,7 +25,7 @@ async def test_a_question_that_one_node_fails_is_answered_by_the_next(
     assert nodes.all[0].is_resting
 
 
-async def test_a_node_that_has_rested_is_asked_again(box: StellarSandbox, nodes: Nodes) -> None:
+async def test_a_node_is_asked_again_after_its_backoff(box: StellarSandbox, nodes: Nodes) -> None:
     plan(box, {"kind": "node_down", "node": 0, "times": 1})
     await nodes.ask(lambda server: server.get_network())
     nodes.all[0].rests_until = 0.0
@@ -35,9 +35,7 @@ async def test_a_node_that_has_rested_is_asked_again(box: StellarSandbox, nodes:
     assert nodes.all[0].failures == 0
 
 
-async def test_a_failing_node_is_left_alone_for_longer_and_longer(
-    box: StellarSandbox, nodes: Nodes
-) -> None:
+async def test_the_backoff_of_a_failing_node_grows(box: StellarSandbox, nodes: Nodes) -> None:
     plan(box, {"kind": "node_down"})
     rests = []
     for _ in range(8):
@@ -48,7 +46,7 @@ async def test_a_failing_node_is_left_alone_for_longer_and_longer(
     assert nodes.all[0].failures == 8
 
 
-async def test_a_node_far_behind_is_not_asked_while_another_is_ahead(
+async def test_a_lagging_node_is_not_asked_while_another_is_ahead(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     box.close_ledger(20)
@@ -58,12 +56,10 @@ async def test_a_node_far_behind_is_not_asked_while_another_is_ahead(
     assert nodes.all[1].lag == 9 > LAG_MAX_LEDGERS
     for _ in range(6):
         assert (await nodes.ask(get_ledger_range)).latest_ledger == nodes.highest
-    assert nodes.best() is not nodes.all[1]
+    assert nodes.choose_best() is not nodes.all[1]
 
 
-async def test_an_answer_older_than_what_is_needed_is_no_answer(
-    box: StellarSandbox, nodes: Nodes
-) -> None:
+async def test_an_answer_older_than_required_is_refused(box: StellarSandbox, nodes: Nodes) -> None:
     box.close_ledger(20)
     seen = (await nodes.ask(get_ledger_range)).latest_ledger
     plan(box, {"kind": "lagging_node", "value": 2})
@@ -97,14 +93,14 @@ async def test_bytes_are_not_sent_to_a_node_that_is_known_to_be_down(
     assert [len(node.queue.envelopes) for node in box.network.nodes] == [1, 1, 0]
 
 
-async def test_nodes_that_are_left_out_are_neither_asked_nor_sent_to(
+async def test_excluded_nodes_are_neither_asked_nor_sent_to(
     box: StellarSandbox, nodes: Nodes, desk: Wallet
 ) -> None:
     envelope = desk.build_payment(CHANNEL, 1).to_xdr()
     await nodes.send(envelope, nodes.all[0])
     for node in nodes.all:
         node.excluded_reason = "it serves another network"
-    unavailable = answered("UNKNOWN ChainUnavailable")
+    unavailable = parse_answer("UNKNOWN ChainUnavailable")
     assert await submissions.send(nodes, envelope) == unavailable
     other = desk.build_payment(CHANNEL, 2).to_xdr()
     assert await submissions.send(nodes, other, nodes.all[1]) == unavailable
@@ -113,7 +109,7 @@ async def test_nodes_that_are_left_out_are_neither_asked_nor_sent_to(
     assert [len(node.queue.envelopes) for node in box.network.nodes] == [1, 0, 0]
 
 
-def test_a_name_shows_the_host_and_nothing_else() -> None:
+def test_the_name_of_a_node_shows_only_its_host() -> None:
     found = Nodes.from_urls(
         "https://rpc.example/v1/secret-key, http://two.example:8000/?key=secret"
     )

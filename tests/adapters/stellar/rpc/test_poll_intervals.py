@@ -68,7 +68,7 @@ async def played(
     ]
 
 
-async def test_a_ledger_of_five_seconds_takes_two_pages(
+async def test_a_ledger_every_five_seconds_takes_two_pages(
     box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages, late = await played(box, nodes, monkeypatch, lambda: 5.0)
@@ -78,7 +78,7 @@ async def test_a_ledger_of_five_seconds_takes_two_pages(
     assert max(late) <= 0.3
 
 
-async def test_ledgers_of_the_public_network_are_never_regular(
+async def test_irregular_ledgers_of_the_public_network_are_followed(
     box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(7)
@@ -89,7 +89,7 @@ async def test_ledgers_of_the_public_network_are_never_regular(
 
 
 @pytest.mark.parametrize("seconds", [0.25, 1.0])
-async def test_ledgers_of_a_network_in_a_box_are_seen_as_soon_as_ever(
+async def test_fast_ledgers_of_the_sandbox_are_seen_at_once(
     box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     pages, late = await played(box, nodes, monkeypatch, lambda: seconds)
@@ -97,7 +97,7 @@ async def test_ledgers_of_a_network_in_a_box_are_seen_as_soon_as_ever(
     assert max(pages) <= 4
 
 
-async def test_a_network_that_stood_still_is_followed_at_its_pace_again(
+async def test_the_interval_recovers_after_a_standstill(
     box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gaps = iter([1.0] * 20 + [600.0] + [1.0] * 100)

@@ -26,8 +26,12 @@ from domain.requests import Request
 from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.api.routes.accounting.test_reconciliation import found, held
 from tests.testkit import stacks
-from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, confirmed, told
-from tests.testkit.settlement.payment_factory import payment_owed
+from tests.testkit.accounting.fake_chain_history import (
+    ReconciliationDriver,
+    make_transfer,
+    store_confirmation,
+)
+from tests.testkit.settlement.payment_factory import owe_payment
 
 STRANGER = "GSTRANGER"
 LOST = 30_000_000
@@ -43,13 +47,13 @@ async def book(stack: Stack) -> AsyncIterator[Database]:
 @pytest.fixture
 def listener(book: Database) -> ReconciliationDriver:
     made = ReconciliationDriver(book)
-    made.teller.extent_told = Extent(1, 1000)
+    made.fake_history.known_extent = Extent(1, 1000)
     return made
 
 
 async def unexpected_outflow(book: Database, listener: ReconciliationDriver) -> str:
     """Money that left without a number; its break."""
-    listener.teller.transfers.append(told("bb" * 32, 500, None, LOST, STRANGER))
+    listener.fake_history.transfers.append(make_transfer("bb" * 32, 500, None, LOST, STRANGER))
     return (await found(book, listener))[BreakKind.UNEXPECTED_OUTFLOW]
 
 
@@ -135,8 +139,8 @@ async def test_what_left_nothing_in_suspense_is_not_cleared(
 
 async def test_a_gain_is_not_a_loss(book: Database, listener: ReconciliationDriver) -> None:
     """The book had paid what the chain never moved: that is still owed to somebody."""
-    payment = await payment_owed(book)
-    await confirmed(book, payment, "cc" * 32, 500)
+    payment = await owe_payment(book)
+    await store_confirmation(book, payment, "cc" * 32, 500)
     break_id = (await found(book, listener))[BreakKind.MISSING_ON_CHAIN]
     await close(book, break_id)
     before = await held(book)

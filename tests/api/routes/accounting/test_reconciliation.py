@@ -27,10 +27,10 @@ from tests.testkit.accounting.break_factory import tamper
 from tests.testkit.accounting.fake_chain_history import (
     PAYER,
     ReconciliationDriver,
-    confirmed,
-    told,
+    make_transfer,
+    store_confirmation,
 )
-from tests.testkit.settlement.payment_factory import payment_owed
+from tests.testkit.settlement.payment_factory import owe_payment
 
 LATEST = 1000
 OURS, THEIRS = "aa" * 32, "bb" * 32
@@ -46,14 +46,14 @@ async def book(stack: Stack) -> AsyncIterator[Database]:
 @pytest.fixture
 def listener(book: Database) -> ReconciliationDriver:
     made = ReconciliationDriver(book)
-    made.teller.extent_told = Extent(1, LATEST)
+    made.fake_history.known_extent = Extent(1, LATEST)
     return made
 
 
 async def found(book: Database, listener: ReconciliationDriver) -> dict[str, str]:
     """Read and compare; the breaks that are open, by kind."""
-    await listener.reads()
-    await listener.compares()
+    await listener.read_chain()
+    await listener.compare_journal()
     async with book.autocommit() as connection:
         rows = await connection.execute(
             text("SELECT kind, id FROM breaks WHERE status = 'open' ORDER BY kind")
@@ -84,14 +84,14 @@ async def test_a_transfer_that_becomes_a_duplicate_is_booked_once(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     """A stranger pays first; then the engine pays too, and both carry the payment's number."""
-    payment = await payment_owed(book)
+    payment = await owe_payment(book)
     number, amount = payment.number, payment.amount_stroops
-    listener.teller.transfers.append(told(THEIRS, 500, number, amount, PAYEE))
+    listener.fake_history.transfers.append(make_transfer(THEIRS, 500, number, amount, PAYEE))
     first = await found(book, listener)
     await close(book, first[BreakKind.MISSING_IN_JOURNAL], AdjustmentKind.SUSPENSE)
-    await confirmed(book, payment, OURS, 600)
-    listener.teller.extent_told = Extent(1, LATEST + 1)
-    listener.teller.transfers.append(told(OURS, LATEST + 1, number, amount, PAYEE))
+    await store_confirmation(book, payment, OURS, 600)
+    listener.fake_history.known_extent = Extent(1, LATEST + 1)
+    listener.fake_history.transfers.append(make_transfer(OURS, LATEST + 1, number, amount, PAYEE))
     again = await found(book, listener)
     assert set(again) == {BreakKind.DUPLICATE}
     with pytest.raises(Conflict, match=first[BreakKind.MISSING_IN_JOURNAL]):
@@ -104,7 +104,7 @@ async def test_what_the_worker_will_book_is_not_booked_by_hand(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     """Its own bytes paid, and it was away for longer than it is given to come back."""
-    payment = await payment_owed(book)
+    payment = await owe_payment(book)
     await tamper(
         book,
         "INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)"
@@ -112,13 +112,13 @@ async def test_what_the_worker_will_book_is_not_booked_by_hand(
         hash=OURS,
         id=payment.id,
     )
-    listener.teller.transfers.append(
-        told(OURS, LATEST - GRACE_LEDGERS, payment.number, payment.amount_stroops, PAYEE)
+    listener.fake_history.transfers.append(
+        make_transfer(OURS, LATEST - GRACE_LEDGERS, payment.number, payment.amount_stroops, PAYEE)
     )
     (break_id,) = (await found(book, listener)).values()
     with pytest.raises(Conflict, match="the engine's own bytes"):
         await close(book, break_id, AdjustmentKind.SUSPENSE)
-    await confirmed(book, payment, OURS, LATEST - GRACE_LEDGERS)
+    await store_confirmation(book, payment, OURS, LATEST - GRACE_LEDGERS)
     with pytest.raises(Conflict, match="the transfer was confirmed meanwhile"):
         await close(book, break_id, AdjustmentKind.SUSPENSE)
     await close(book, break_id, AdjustmentKind.NONE)
@@ -129,9 +129,11 @@ async def test_a_row_that_was_changed_moves_no_money_when_its_break_is_closed(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     """The entries say what the chain says; only the row beside them does not."""
-    payment = await payment_owed(book)
-    await confirmed(book, payment, OURS, 500)
-    listener.teller.transfers.append(told(OURS, 500, payment.number, payment.amount_stroops, PAYEE))
+    payment = await owe_payment(book)
+    await store_confirmation(book, payment, OURS, 500)
+    listener.fake_history.transfers.append(
+        make_transfer(OURS, 500, payment.number, payment.amount_stroops, PAYEE)
+    )
     await tamper(
         book,
         "UPDATE payments SET amount_stroops = amount_stroops + 1, to_address = 'GTHIEF'"
@@ -149,8 +151,8 @@ async def test_a_row_that_was_changed_moves_no_money_when_its_break_is_closed(
 async def test_what_entries_imagine_goes_to_suspense_once(
     book: Database, listener: ReconciliationDriver
 ) -> None:
-    payment = await payment_owed(book)
-    await confirmed(book, payment, OURS, 500)
+    payment = await owe_payment(book)
+    await store_confirmation(book, payment, OURS, 500)
     (break_id,) = (await found(book, listener)).values()
     closed = await close(book, break_id, AdjustmentKind.SUSPENSE)
     assert await close(book, break_id, AdjustmentKind.SUSPENSE) == closed
@@ -164,7 +166,7 @@ async def test_what_entries_imagine_goes_to_suspense_once(
 async def test_two_who_close_a_break_at_once_close_it_once_and_it_is_known_who(
     book: Database, listener: ReconciliationDriver
 ) -> None:
-    listener.teller.transfers.append(told(THEIRS, 500, None, 7, "GSTRANGER"))
+    listener.fake_history.transfers.append(make_transfer(THEIRS, 500, None, 7, "GSTRANGER"))
     (break_id,) = (await found(book, listener)).values()
     await assign_break(break_id, OwnerBody(owner="Ada"), book, Request("bob", "corr"))
     said = await asyncio.gather(

@@ -30,11 +30,11 @@ from tests.testkit.api_client import (
     unique,
 )
 from tests.testkit.settlement.wallet_client import (
-    beneficiary_of,
-    challenge,
-    proven,
-    registered,
-    signed,
+    load_beneficiary,
+    prove_wallet,
+    register_wallet,
+    request_challenge,
+    sign_challenge,
 )
 
 PROVIDER_PAYOUT = "/agreements/default/payouts/provider"
@@ -42,16 +42,16 @@ PROVIDER_PAYOUT = "/agreements/default/payouts/provider"
 
 @pytest.fixture(scope="module")
 def beneficiary(stack: Stack) -> Keypair:
-    return beneficiary_of(stack)
+    return load_beneficiary(stack)
 
 
 async def test_what_an_account_can_take_is_read_from_the_network(
     api: httpx.AsyncClient, beneficiary: Keypair
 ) -> None:
-    able = await registered(api, beneficiary.public_key)
+    able = await register_wallet(api, beneficiary.public_key)
     assert (able["funded"], able["trustline_ready"], able["usable"]) == (True, True, True)
     assert able["ledger"] > 0
-    nobody = await registered(api, Keypair.random().public_key)
+    nobody = await register_wallet(api, Keypair.random().public_key)
     assert (nobody["funded"], nobody["trustline_ready"], nobody["usable"]) == (False, False, False)
 
 
@@ -78,8 +78,8 @@ async def test_an_owner_proves_to_hold_an_account_and_a_challenge_is_used_once(
     api: httpx.AsyncClient, stack: Stack
 ) -> None:
     owner = Keypair.random()
-    assert (await registered(api, owner.public_key))["proven_at"] is None
-    answer = signed(await challenge(api, owner.public_key), owner)
+    assert (await register_wallet(api, owner.public_key))["proven_at"] is None
+    answer = sign_challenge(await request_challenge(api, owner.public_key), owner)
     where = f"/wallets/{owner.public_key}/proofs"
     first = await api.post(where, json={"transaction_xdr": answer})
     assert first.status_code == 201, first.text
@@ -91,16 +91,16 @@ async def test_an_owner_proves_to_hold_an_account_and_a_challenge_is_used_once(
 
 async def test_nobody_else_can_prove_it(api: httpx.AsyncClient, stack: Stack) -> None:
     owner, other = Keypair.random(), Keypair.random()
-    await registered(api, owner.public_key)
-    await registered(api, other.public_key)
-    given = await challenge(api, owner.public_key)
+    await register_wallet(api, owner.public_key)
+    await register_wallet(api, other.public_key)
+    given = await request_challenge(api, owner.public_key)
     where = f"/wallets/{owner.public_key}/proofs"
     public = "Public Global Stellar Network ; September 2015"
     for wrong in (
         given["transaction_xdr"],
-        signed(given, other),
-        signed(given, owner, passphrase=public),
-        signed(await challenge(api, other.public_key), owner, other),
+        sign_challenge(given, other),
+        sign_challenge(given, owner, passphrase=public),
+        sign_challenge(await request_challenge(api, other.public_key), owner, other),
         "AAAA",
     ):
         refused = await api.post(where, json={"transaction_xdr": wrong})
@@ -124,12 +124,12 @@ async def test_to_register_a_wallet_first_does_not_keep_its_owner_out(
 
     assert await register("Mallory") == 201
     assert await register("Alice") == 201
-    answer = signed(await challenge(api, address), owner)
+    answer = sign_challenge(await request_challenge(api, address), owner)
     assert await register("Mallory") == 201
     late = await prove(answer)
     assert (late.status_code, "as it is registered now" in late.json()["detail"]) == (409, True)
     assert await register("Alice") == 201
-    answer = signed(await challenge(api, address), owner)
+    answer = sign_challenge(await request_challenge(api, address), owner)
     assert (await prove(answer)).json()["owner"] == "Alice"
     assert await register("Mallory") == 409
     assert await register("Alice") == 200
@@ -142,8 +142,8 @@ async def test_a_challenge_that_has_expired_or_was_never_given_is_refused(
 ) -> None:
     owner = Keypair.random()
     address, where = owner.public_key, f"/wallets/{owner.public_key}/proofs"
-    await registered(api, address)
-    given = await challenge(api, address)
+    await register_wallet(api, address)
+    given = await request_challenge(api, address)
     async with database.autocommit() as connection:
         gone = update(wallet_challenges).where(wallet_challenges.c.address == address)
         await connection.execute(gone.values(expires_at=func.now()))
@@ -155,7 +155,7 @@ async def test_a_challenge_that_has_expired_or_was_never_given_is_refused(
         ours.secret, address, HOME_DOMAIN, HOME_DOMAIN, passphrase
     )
     for each in (given, given | {"transaction_xdr": forged}):
-        refused = await api.post(where, json={"transaction_xdr": signed(each, owner)})
+        refused = await api.post(where, json={"transaction_xdr": sign_challenge(each, owner)})
         assert refused.status_code == 409, refused.text
         assert "expired, or was not given" in refused.json()["detail"]
     assert (await api.get(f"/wallets/{address}")).json()["proven_at"] is None
@@ -165,9 +165,9 @@ async def test_a_challenge_answered_twice_at_once_is_used_once(
     api: httpx.AsyncClient, stack: Stack
 ) -> None:
     owner = Keypair.random()
-    await registered(api, owner.public_key)
+    await register_wallet(api, owner.public_key)
     body = {
-        "transaction_xdr": signed(await challenge(api, owner.public_key), owner),
+        "transaction_xdr": sign_challenge(await request_challenge(api, owner.public_key), owner),
     }
     where = f"/wallets/{owner.public_key}/proofs"
     answers = await asyncio.gather(*(api.post(where, json=body) for _ in range(4)))
@@ -204,7 +204,7 @@ async def test_only_an_admin_changes_where_money_goes(
 
 async def test_a_friendbot_funds_an_account_on_a_test_network(api: httpx.AsyncClient) -> None:
     address = Keypair.random().public_key
-    assert not (await registered(api, address))["funded"]
+    assert not (await register_wallet(api, address))["funded"]
     funded = await api.post(f"/wallets/{address}/fund")
     assert funded.status_code == 200, funded.text
     assert (funded.json()["funded"], funded.json()["trustline_ready"]) == (True, False)
@@ -221,11 +221,11 @@ async def test_a_payout_address_is_proven_and_cools_off(
 ) -> None:
     where = PROVIDER_PAYOUT
     stranger = Keypair.random().public_key
-    await registered(api, stranger)
+    await register_wallet(api, stranger)
     refused = await api.put(where, json={"address": stranger})
     assert (refused.status_code, "no owner has proven" in refused.json()["detail"]) == (409, True)
 
-    await proven(api, beneficiary)
+    await prove_wallet(api, beneficiary)
     asked = await api.put(where, json={"address": beneficiary.public_key})
     assert asked.status_code == 200, asked.text
     try:
@@ -245,7 +245,7 @@ async def test_a_payout_address_is_proven_and_cools_off(
 async def test_of_two_changes_at_once_one_is_made(
     api: httpx.AsyncClient, database: Database, beneficiary: Keypair
 ) -> None:
-    await proven(api, beneficiary)
+    await prove_wallet(api, beneficiary)
     body = {"address": beneficiary.public_key}
     try:
         both = await asyncio.gather(*(api.put(PROVIDER_PAYOUT, json=body) for _ in range(2)))
@@ -261,7 +261,7 @@ async def test_of_two_changes_at_once_one_is_made(
 async def test_after_the_cool_off_money_goes_to_the_new_address(
     api: httpx.AsyncClient, stack: Stack, database: Database, beneficiary: Keypair, temporal: Client
 ) -> None:
-    await proven(api, beneficiary)
+    await prove_wallet(api, beneficiary)
     where = PROVIDER_PAYOUT
     assert (await api.put(where, json={"address": beneficiary.public_key})).status_code == 200
     async with database.autocommit() as connection:

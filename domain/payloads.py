@@ -1,0 +1,101 @@
+"""
+The facts that events tell and audit entries keep: plain JSON, amounts as strings of stroops.
+
+Anyone can recompute a verdict from these: the instants, the severity, the terms' digest.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from domain.digests import format_instant
+from domain.settlement.payments import Payment
+from domain.sla.attestations import Attestation, CallOutcome
+from domain.sla.outages import Outage
+from domain.sla.policies import Policy
+from domain.sla.verdicts import Verdict
+
+
+def describe_outage(outage: Outage, policy: Policy) -> dict[str, Any]:
+    return {
+        "outage_id": outage.id,
+        "site_name": outage.site_name,
+        "severity": outage.severity,
+        "detected_at": format_instant(outage.detected_at),
+        "fingerprint": outage.fingerprint(),
+        **describe_policy(policy),
+    }
+
+
+def describe_policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "policy": policy.name,
+        "policy_version": policy.version,
+        "policy_digest": policy.digest(),
+    }
+
+
+def describe_verdict(
+    outage: Outage,
+    revision: int,
+    verdict: Verdict,
+    policy: Policy,
+    resolved_at: datetime,
+    basis: str,
+) -> dict[str, Any]:
+    """Everything the verdict rests on, and the verdict; `basis` is measured, stated or ruled."""
+    return {
+        "outage_id": outage.id,
+        "revision": revision,
+        "severity": outage.severity,
+        "detected_at": format_instant(outage.detected_at),
+        "resolved_at": format_instant(resolved_at),
+        "mttr_minutes": verdict.mttr_minutes,
+        "mttr_basis": basis,
+        "threshold_minutes": verdict.threshold_minutes,
+        "sla_status": verdict.status,
+        "payment_type": verdict.payment_type,
+        "rating": verdict.rating,
+        "amount_stroops": str(verdict.amount_stroops),
+        **describe_policy(policy),
+    }
+
+
+def describe_attestation(
+    attestation: Attestation, contract: str, hash_: str, outcome: CallOutcome
+) -> dict[str, Any]:
+    """Where the contract's answer stands on the chain, and the answer itself."""
+    return {
+        "outage_id": attestation.outage_id,
+        "revision": attestation.revision,
+        "contract_id": contract,
+        "transaction_hash": hash_,
+        "ledger": outcome.ledger,
+        "fresh": outcome.fresh,
+        "result": outcome.contract_result.json() if outcome.contract_result else None,
+    }
+
+
+def describe_receipt(
+    transaction_hash: str, ledger: int, fee_stroops: int, confirmed_at: datetime
+) -> dict[str, Any]:
+    """Where a payment stands on the chain, and what it cost."""
+    return {
+        "transaction_hash": transaction_hash,
+        "ledger": ledger,
+        "fee_stroops": str(fee_stroops),
+        "confirmed_at": format_instant(confirmed_at),
+    }
+
+
+def describe_payment(payment: Payment) -> dict[str, Any]:
+    return {
+        "payment_id": payment.id,
+        "payment_number": payment.number,
+        "outage_id": payment.outage_id,
+        "revision": payment.revision,
+        "type": payment.type,
+        "amount_stroops": str(payment.amount_stroops),
+        "asset_code": "USDC",
+        "from_address": payment.from_address,
+        "to_address": payment.to_address,
+    }

@@ -1,0 +1,10 @@
+"""Keep what a page of the chain told, how far it goes, and what was lost before it, together."""
+
+from adapters.postgres.accounting import reconciliation
+from adapters.postgres.database import Database
+from domain.accounting.reconciliation import ChainPage, Start
+
+
+async def store_page(database: Database, passphrase: str, begin: Start, page: ChainPage) -> None:
+    async with database.transaction() as connection:
+        await reconciliation.save_page(connection, passphrase, begin, page)

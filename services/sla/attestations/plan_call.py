@@ -1,0 +1,37 @@
+"""Whose call to the SLA contract is next: one's own, or the one that is in the way."""
+
+from dataclasses import dataclass
+
+from adapters.postgres.database import Database
+from adapters.postgres.sla import attestations
+from domain.sla.attestations import (
+    Attestation,
+    AttestationStatus,
+    Call,
+    CallStatus,
+)
+from domain.sla.verdicts import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrder:
+    """What to ask the contract, and the operator's open call, which has to be seen through first."""
+
+    symbol: str
+    severity: Severity
+    mttr_minutes: int
+    times_expired: int
+    open_call: Call | None
+
+
+async def plan_call(database: Database, attestation: Attestation, source: str) -> CallOrder | None:
+    """None when the contract has answered already: there is nothing to ask."""
+    async with database.transaction() as connection:
+        case = await attestations.lock(connection, attestation)
+        answered = case.call is not None and case.call["status"] == CallStatus.ANSWERED
+        if case.status is AttestationStatus.ATTESTED or answered:
+            return None
+        known = await attestations.find_open_call(connection, source)
+    return CallOrder(
+        case.symbol, case.severity, case.verdict.mttr_minutes, case.times_expired, known
+    )

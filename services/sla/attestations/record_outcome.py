@@ -1,0 +1,10 @@
+"""Keep what is proven of a call; what was kept before stands."""
+
+from adapters.postgres.database import Database
+from adapters.postgres.sla import attestations
+from domain.sla.attestations import Call, CallOutcome
+
+
+async def record_outcome(database: Database, call: Call, outcome: CallOutcome) -> None:
+    async with database.transaction() as connection:
+        await attestations.record_outcome(connection, call, outcome)

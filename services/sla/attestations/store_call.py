@@ -1,0 +1,17 @@
+"""Keep a signed call to the SLA contract before the first byte of it leaves the process."""
+
+from adapters.postgres.database import Database
+from adapters.postgres.sla import attestations
+from domain.sla.attestations import Attestation, Call, SignedCall
+
+
+async def store_call(
+    database: Database, attestation: Attestation, signed: SignedCall
+) -> Call | None:
+    """
+    Return the call that is to be seen through: this one, or one that another run has open. None
+    when this sequence was used before: these bytes are never sent.
+    """
+    async with database.transaction() as connection:
+        stored = await attestations.store(connection, attestation, signed)
+        return stored or await attestations.find_open_call(connection, signed.source)

@@ -1,0 +1,140 @@
+"""A person says that a transfer made out of band is the payment: all of it is written down, once, or nothing."""
+
+import itertools
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from activities.settlement.payments import PaymentActivitiesImpl
+from adapters.postgres.audit import read_trail
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import attempts, channels, manual_matches, payments
+from adapters.stellar.rail import Rail
+from devstack.bench import seed_journal
+from devstack.environment.stack import Stack
+from domain.accounting.reconciliation import Extent
+from domain.errors import ApexError, Conflict, Invalid
+from domain.requests import Request
+from domain.settlement.manual_matches import MatchTransferInput, MatchTransferRequest
+from domain.settlement.payments import Payment, PaymentStatus
+from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, make_transfer
+from tests.testkit.reasons import make_reason
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_receipt
+
+HASH, OTHER = "bb" * 32, "cc" * 32
+ASKER = Request("ada", "corr-manual_match")
+# The chain goes on between two reads of it.
+PLACES = itertools.count(1000, 1000)
+
+
+@pytest.fixture(scope="module")
+async def book(stack: Stack) -> AsyncIterator[Database]:
+    async with seed_journal.scratch(stack.environment["DATABASE_URL"]) as database:
+        yield database
+
+
+async def find_out_of_band(book: Database, payment: Payment, hash_: str, less: int = 0) -> None:
+    """Somebody sends what a payment owes, or less than that, and reconciliation reads it."""
+    listener = ReconciliationDriver(book)
+    place = next(PLACES)
+    listener.fake_history.transfers = [
+        make_transfer(
+            hash_, place, payment.number, payment.amount_stroops - less, payment.to_address
+        )
+    ]
+    listener.fake_history.known_extent = Extent(1, place + 500)
+    await listener.read_chain()
+
+
+def adopting(payment: Payment, hash_: str = HASH) -> MatchTransferInput:
+    return MatchTransferInput(payment, MatchTransferRequest(hash_, "ticket 7", ASKER), NOW)
+
+
+async def written(book: Database, payment: Payment) -> dict[str, Any]:
+    async with book.autocommit() as connection:
+        row = await payments.get(connection, payment.id)
+        known = await manual_matches.get(connection, payment.id)
+        leaves = await read_trail(connection, f"outage/{payment.outage_id}")
+        posted = await connection.scalar(
+            text("SELECT count(*) FROM entries WHERE payment_id = :id AND kind = 'settlement'"),
+            {"id": payment.id},
+        )
+    return {
+        "status": row["status"],
+        "transaction_hash": row["transaction_hash"],
+        "reason_code": row["reason_code"],
+        "matched_by": known and known["matched_by"],
+        "told": [leaf["actor"] for leaf in leaves if leaf["action"] == "payment.matched_manually"],
+        "posted": posted,
+    }
+
+
+NOTHING = {"transaction_hash": None, "matched_by": None, "told": [], "posted": 0}
+
+
+@pytest.mark.parametrize(
+    "status", [PaymentStatus.PENDING, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED]
+)
+async def test_a_repeated_manual_match_confirms_and_posts_once(
+    book: Database, rail: Rail, status: PaymentStatus
+) -> None:
+    payment, steps = await owe_payment(book), PaymentActivitiesImpl(book, rail)
+    hash_ = f"{payment.number:064x}"
+    await find_out_of_band(book, payment, hash_)
+    if status is not PaymentStatus.PENDING:
+        async with book.transaction() as connection:
+            assert await payments.stop(connection, payment.id, status, make_reason("it waits"))
+    for _ in range(2):
+        await steps.match_transfer(adopting(payment, hash_))
+        assert await written(book, payment) == {
+            "status": "confirmed",
+            "transaction_hash": hash_,
+            "reason_code": None,
+            "matched_by": "ada",
+            "told": ["ada"],
+            "posted": 1,
+        }
+    # Which its own workflow finds when it looks again.
+    receipt = get_receipt(await steps.prepare_payment(payment))
+    assert (receipt.transaction_hash, receipt.amount_stroops) == (hash_, payment.amount_stroops)
+
+
+async def refused(book: Database, rail: Rail, wanted: MatchTransferInput) -> ApexError:
+    before = await written(book, wanted.payment)
+    with pytest.raises(ApexError) as error:
+        await PaymentActivitiesImpl(book, rail).match_transfer(wanted)
+    assert await written(book, wanted.payment) == before
+    return error.value
+
+
+async def test_a_missing_or_differing_transfer_is_refused(book: Database, rail: Rail) -> None:
+    payment = await owe_payment(book)
+    error = await refused(book, rail, adopting(payment))
+    assert "reconciliation has read no transfer" in str(error)
+    await find_out_of_band(book, payment, OTHER, less=1)
+    error = await refused(book, rail, adopting(payment, OTHER))
+    assert (isinstance(error, Invalid), "its amount is" in str(error)) == (True, True)
+    assert (await written(book, payment)).items() >= NOTHING.items()
+
+
+async def test_a_payment_the_engine_may_pay_itself_is_refused(book: Database, rail: Rail) -> None:
+    payment = await owe_payment(book)
+    async with book.transaction() as connection:
+        await channels.save(connection, dict.fromkeys(rail.channels, 7))
+        assert await attempts.reserve(connection, payment.id, rail.channels) is not None
+    await find_out_of_band(book, payment, HASH)
+    error = await refused(book, rail, adopting(payment))
+    assert (isinstance(error, Conflict), "bytes of its own" in str(error)) == (True, True)
+
+
+async def test_a_confirmed_payment_is_not_matched_again(book: Database, rail: Rail) -> None:
+    payment, steps = await owe_payment(book), PaymentActivitiesImpl(book, rail)
+    first, second = f"{payment.number:064x}", f"{payment.number:063x}f"
+    for hash_ in (first, second):
+        await find_out_of_band(book, payment, hash_)
+    await steps.match_transfer(adopting(payment, first))
+    error = await refused(book, rail, adopting(payment, second))
+    assert str(error) == f"payment {payment.id} is confirmed by {first}"

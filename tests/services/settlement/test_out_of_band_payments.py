@@ -1,0 +1,119 @@
+"""Nothing is signed beside a payment that was made out of band."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.payments import PaymentActivitiesImpl
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import attempts, batches
+from adapters.stellar.rail import Rail
+from devstack.environment.stack import Stack
+from domain.accounting.reconciliation import Extent
+from domain.errors import TryAgain
+from domain.settlement.attempts import Blocked, InBatch
+from domain.settlement.batches import Plan
+from domain.settlement.manual_matches import OutOfBandTransfer
+from domain.settlement.payments import PaymentStatus
+from tests.testkit import stacks
+from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
+from tests.testkit.settlement.batch_factory import CLASSIC, NETTED
+from tests.testkit.settlement.expired_envelopes import (
+    let_expire,
+    make_block_input,
+    settle_after_expiry,
+)
+from tests.testkit.settlement.out_of_band import (
+    THEIRS,
+    list_out_of_band,
+    send_out_of_band,
+    store_channels,
+)
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
+
+LATER = NOW.replace(year=2100)
+
+
+@pytest.fixture
+async def book(stack: Stack) -> AsyncIterator[Database]:
+    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+        yield database
+
+
+@pytest.fixture
+def listener(book: Database) -> ReconciliationDriver:
+    made = ReconciliationDriver(book)
+    made.fake_history.known_extent = Extent(1, 1000)
+    return made
+
+
+async def test_nothing_is_signed_beside_an_out_of_band_payment(
+    book: Database, listener: ReconciliationDriver, rail: Rail
+) -> None:
+    payment, steps = await owe_payment(book), PaymentActivitiesImpl(book, rail)
+    await store_channels(book, rail)
+    await send_out_of_band(listener, payment)
+    (made,) = await list_out_of_band(book, payment)
+    for _ in range(2):
+        assert await steps.prepare_payment(payment) == Blocked(made.obstacle)
+    async with book.autocommit() as connection:
+        assert await attempts.get_reservation(connection, payment.id) is None
+        assert await connection.scalar(text("SELECT count(*) FROM envelopes")) == 0
+
+
+@pytest.mark.parametrize("plan", [CLASSIC, NETTED])
+async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
+    book: Database, listener: ReconciliationDriver, rail: Rail, plan: Plan
+) -> None:
+    await store_channels(book, rail)
+    owed = [await owe_payment(book), await owe_payment(book, minutes=5)]
+    alone = PaymentActivitiesImpl(book, rail, batches_payments=True)
+    for payment in owed:
+        assert isinstance(await alone.prepare_payment(payment), InBatch)
+    async with book.transaction() as connection:
+        batch = await batches.form_batch(connection, plan, LATER, rail.channels)
+    assert batch is not None
+    await send_out_of_band(listener, owed[0])
+    # The scratch book's payees do not exist on the chain: whoever is at fault for that is not asked here.
+    steps = BatchActivitiesImpl(book, rail, plan)
+    steps.rail = Untroubled(rail)  # type: ignore[assignment]
+    with pytest.raises(TryAgain, match="goes on without 1 payments"):
+        await steps.prepare_batch(batch)
+    (made,) = await list_out_of_band(book, owed[0])
+    # Its own life finds out why, and it is not made ready again.
+    assert await alone.prepare_payment(owed[0]) == Blocked(made.obstacle)
+
+
+class Untroubled:
+    """A rail that finds no fault with any payee."""
+
+    def __init__(self, rail: Rail) -> None:
+        self.channels = rail.channels
+
+    async def find_obstacles(self, transfers: object) -> dict[int, str]:
+        return {}
+
+
+async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment(
+    database: Database, rail: Rail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the real chain: its channel is kept for the void that follows."""
+    payment, steps = await owe_payment(database), PaymentActivitiesImpl(database, rail)
+    died = await let_expire(rail, steps, payment)
+    made = OutOfBandTransfer(
+        *(payment.id, payment.number, "9", "transfer", THEIRS, 1, NOW),
+        *(payment.from_address, payment.to_address, payment.amount_stroops, False),
+    )
+
+    async def find_out_of_band(*payment_ids: str) -> dict[str, OutOfBandTransfer]:
+        return {payment.id: made}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps.gate, "find_out_of_band", find_out_of_band)
+        why = await steps.prepare_payment(payment)
+        assert why == Blocked(made.obstacle, dead_after=died.max_ledger)
+        await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
+    # Had it been something else, the payment goes on where it stopped.
+    await settle_after_expiry(steps, payment, died)

@@ -1,0 +1,35 @@
+"""Out-of-band payments: sent by somebody else, and read by reconciliation."""
+
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import channels, manual_matches
+from adapters.stellar.rail import Rail
+from domain.accounting.reconciliation import Extent
+from domain.settlement.manual_matches import OutOfBandTransfer
+from domain.settlement.payments import Payment
+from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, make_transfer
+
+THEIRS = "bb" * 32
+
+
+async def send_out_of_band(
+    listener: ReconciliationDriver, payment: Payment, hash_: str = THEIRS
+) -> None:
+    """Somebody sends what a payment owes, and reconciliation reads it."""
+    to, stroops = payment.to_address, payment.amount_stroops
+    listener.fake_history.transfers = [
+        make_transfer(
+            hash_, listener.fake_history.known_extent.latest + 500, payment.number, stroops, to
+        )
+    ]
+    listener.fake_history.known_extent = Extent(1, listener.fake_history.known_extent.latest + 1000)
+    await listener.read_chain()
+
+
+async def list_out_of_band(book: Database, payment: Payment) -> list[OutOfBandTransfer]:
+    async with book.autocommit() as connection:
+        return await manual_matches.find_out_of_band(connection, [payment.id])
+
+
+async def store_channels(book: Database, rail: Rail) -> None:
+    async with book.transaction() as connection:
+        await channels.save(connection, dict.fromkeys(rail.channels, 7))
