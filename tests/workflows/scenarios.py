@@ -24,7 +24,7 @@ from domain.sla.outages import (
     OutageStatus,
 )
 from domain.webhooks import Delivery
-from tests.workflows import rare_scenarios
+from tests.workflows import batch_scenarios, payment_scenarios
 from tests.workflows.conftest import ASKER, FakeActivities, reaches, time_skipping
 from tests.workflows.test_outages import IN_TIME, LATE, declared
 from tests.workflows.time_skipping_server import (
@@ -207,13 +207,14 @@ async def run_wallet_requests(stage: Stage) -> Kept:
 
 SCENE_SECONDS = 60
 SCENES: list[Scene] = [
-    *rare_scenarios.SCENES,
+    *payment_scenarios.SCENES,
+    *batch_scenarios.SCENES,
     *(halt_attestation, terminate_attestation, dispute, ask_by_signals, refuse_settlement),
     *(abandon_delivery, reconcile, check_integrity, run_wallet_requests),
 ]
 
 
-NAMES = frozenset[str]().union(*(scene.names for scene in [*SCENES, *rare_scenarios.LONG_SCENES]))
+NAMES = frozenset[str]().union(*(scene.names for scene in [*SCENES, *payment_scenarios.LONG_SCENES]))
 SHORT_HISTORIES = "limit.historyCount.suggestContinueAsNew=100"
 
 
@@ -222,7 +223,7 @@ async def play(keep: Callable[[str, Handle], Awaitable[None]]) -> None:
     async with await time_skipping() as environment:
         await _play(SCENES, environment, keep)
     async with await time_skipping(SHORT_HISTORIES, skips=10_000) as environment:
-        await _play(rare_scenarios.LONG_SCENES, environment, keep)
+        await _play(payment_scenarios.LONG_SCENES, environment, keep)
 
 
 async def _play(
