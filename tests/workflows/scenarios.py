@@ -214,7 +214,9 @@ SCENES: list[Scene] = [
 ]
 
 
-NAMES = frozenset[str]().union(*(scene.names for scene in [*SCENES, *payment_scenarios.LONG_SCENES]))
+NAMES = frozenset[str]().union(
+    *(scene.names for scene in [*SCENES, *payment_scenarios.LONG_SCENES])
+)
 SHORT_HISTORIES = "limit.historyCount.suggestContinueAsNew=100"
 
 

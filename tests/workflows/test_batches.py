@@ -55,40 +55,40 @@ async def test_a_stale_removal_does_not_block_a_payment_again(
 ) -> None:
     """A batch signals the removal whenever it is prepared; by then its cause may be long mended."""
     play_temporal(monkeypatch)
-    handle = WorkflowRun(build_payment("left-out"))
-    handle.answer(InBatch())
+    run = WorkflowRun(build_payment("left-out"))
+    run.answer(InBatch())
     for _ in range(2):
-        handle.hear("removed_from_batch", make_reason("the payee has no trustline"))
-    handle.answer(None)
-    assert handle.asks is not None
-    assert (handle.asks.step, handle.asks.message.reason) == (
+        run.receive("removed_from_batch", make_reason("the payee has no trustline"))
+    run.answer(None)
+    assert run.command is not None
+    assert (run.command.step, run.command.message.reason) == (
         "block_payment",
         make_reason("the payee has no trustline"),
     )
-    handle.answer([])
-    handle.answer(None)  # an hour, or a signal
-    handle.answer(InBatch())
-    handle.answer(None)
-    assert handle.asks.step == "prepare_payment"
+    run.answer([])
+    run.answer(None)  # an hour, or a signal
+    run.answer(InBatch())
+    run.answer(None)
+    assert run.command.step == "prepare_payment"
 
 
 async def test_a_withdrawn_member_is_signalled_to_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above a limit by now: it is not blocked by the batch, but asks by itself."""
     play_temporal(monkeypatch)
-    handle = BatchWorkflowRun(Batch("limited", 1))
+    run = BatchWorkflowRun(Batch("limited", 1))
     attempt = Attempt("limited", 1, "G", 7, 100, "hash", "xdr", False)
     out = [RemovedPayment("gone", make_reason("the payee has no trustline"))]
-    handle.answer(PrepareBatchResult(Prepared(attempt), out, withdrawn=["limited"]))
-    assert handle.asks is not None
-    assert handle.asks.message == (
+    run.answer(PrepareBatchResult(Prepared(attempt), out, withdrawn=["limited"]))
+    assert run.command is not None
+    assert run.command.message == (
         "gone",
         "removed_from_batch",
         make_reason("the payee has no trustline"),
     )
-    handle.answer(None)
-    assert handle.asks.message == ("limited", "retry")
-    handle.answer(None)
-    assert handle.asks.step == "submit_payment"
+    run.answer(None)
+    assert run.command.message == ("limited", "retry")
+    run.answer(None)
+    assert run.command.step == "submit_payment"
 
 
 async def test_an_emptied_batch_goes_on_when_it_is_reformed(
@@ -96,13 +96,13 @@ async def test_an_emptied_batch_goes_on_when_it_is_reformed(
 ) -> None:
     """All its members had been removed; by the time it learns so, the first of them leads a new batch."""
     play_temporal(monkeypatch)
-    handle = BatchWorkflowRun(Batch("again", 1))
-    handle.hear("gathered")
-    handle.answer(PrepareBatchResult(EmptyBatch()))
-    assert handle.asks is not None
-    assert handle.asks.step == "prepare_batch"
-    handle.answer(PrepareBatchResult(EmptyBatch()))
-    assert (handle.asks, handle.receipt) == (None, 0)
+    run = BatchWorkflowRun(Batch("again", 1))
+    run.receive("batch_reformed")
+    run.answer(PrepareBatchResult(EmptyBatch()))
+    assert run.command is not None
+    assert run.command.step == "prepare_batch"
+    run.answer(PrepareBatchResult(EmptyBatch()))
+    assert (run.command, run.receipt) == (None, 0)
 
 
 async def test_a_quarantined_batch_is_checked_again_in_case_a_signal_was_lost(
