@@ -8,7 +8,7 @@ import pytest
 
 from tests import tiers
 from tests.simulation.recorded_schedules import read_schedules
-from tests.simulation.runs import FAULTY
+from tests.simulation.runs import ALL_FAULTY_SIGNERS
 from tests.tiers import DURATIONS, TESTS, TIERS, Spent, Tier
 
 TIER = Tier(cpu_seconds=100, test_seconds=10)
@@ -54,4 +54,4 @@ def test_what_is_on_record_is_within_its_budget() -> None:
 
 
 def test_a_schedule_is_on_record_for_each_faulty_signer_and_for_no_other() -> None:
-    assert read_schedules().keys() == {faulty.__name__ for faulty in FAULTY}
+    assert read_schedules().keys() == {faulty.__name__ for faulty in ALL_FAULTY_SIGNERS}
