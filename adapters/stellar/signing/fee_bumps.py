@@ -15,7 +15,7 @@ from domain.settlement.envelopes import (
     compute_raised_rate,
 )
 from domain.settlement.envelopes import (
-    count_raises as count_bid_raises,
+    infer_raises as count_bid_raises,
 )
 
 # 5 XLM: a transfer costs a thousandth of it.

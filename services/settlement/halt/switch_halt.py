@@ -51,7 +51,7 @@ async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -
             f"circuit_breaker.{action}",
             by,
             at,
-            facts,
+            payload,
             format_instant(at),
         ),
         make_event(kind, None, at, payload, format_instant(at)),

@@ -32,8 +32,8 @@ async def match_transfer(database: Database, matching: MatchTransferInput) -> No
     async with database.transaction() as connection:
         row, in_attempt = await manual_matches.lock(connection, payment_id)
         payment = to_payment(row)
-        made = await _find_transfer(connection, payment, asked.transaction_hash)
-        if made.matched:
+        transfer = await _find_transfer(connection, payment, asked.transaction_hash)
+        if transfer.matched:
             return
         if row["transaction_hash"] is not None:
             raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")

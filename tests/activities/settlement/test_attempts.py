@@ -16,7 +16,7 @@ from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.settlement.attempts import AwaitingChannel, Blocked, Prepared
 from domain.settlement.payments import PaymentStatus
-from tests.testkit.settlement.batch_factory import read_statuses, select_keys
+from tests.testkit.settlement.batch_factory import count_credits, read_statuses, select_keys
 from tests.testkit.settlement.expired_envelopes import (
     let_expire,
     make_block_input,
