@@ -44,6 +44,7 @@ class Invalid(Refused):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
+        self.rule = message
 
 
 class NotFound(Refused):

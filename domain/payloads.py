@@ -10,18 +10,19 @@ from typing import Any
 from domain.digests import format_instant
 from domain.settlement.payments import Payment
 from domain.sla.attestations import Attestation, CallOutcome
-from domain.sla.outages import Outage
+from domain.sla.outages import Declaration, Outage
 from domain.sla.policies import Policy
 from domain.sla.verdicts import Verdict
 
 
-def describe_outage(outage: Outage, policy: Policy) -> dict[str, Any]:
+def describe_declaration(declaration: Declaration, policy: Policy) -> dict[str, Any]:
+    outage = declaration.outage
     return {
         "outage_id": outage.id,
         "site_name": outage.site_name,
         "severity": outage.severity,
         "detected_at": format_instant(outage.detected_at),
-        "fingerprint": outage.fingerprint(),
+        "fingerprint": declaration.fingerprint,
         **describe_policy(policy),
     }
 

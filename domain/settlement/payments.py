@@ -9,11 +9,12 @@ consumed that sequence, so any number of sends can move the money at most once.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from domain.digests import derive_id
+from domain.errors import Conflict
 from domain.reasons import Reason
 from domain.sla.policies import Agreement
 from domain.sla.verdicts import PaymentType, Verdict, compute_payable
@@ -141,11 +142,27 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class OwePaymentInput:
-    """Ask for the payment that the latest revision of a verdict owes."""
+class JudgeOutageResult:
+    """
+    A verdict on record, and the payment it will owe. `revision` counts from 1 and grows when a
+    dispute changes the verdict; with `attest`, the SLA contract must confirm it before it is paid.
+    """
 
     outage_id: str
     revision: int
+    verdict: Verdict
+    payment: Payment
+    resolved_at: datetime
+    dispute_deadline: datetime
+    deliveries: list[str]
+    attest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OwePaymentInput:
+    """Ask to owe the payment of the newest verdict on an outage, as it came with the judgement."""
+
+    payment: Payment
     at: datetime
 
 
@@ -177,6 +194,7 @@ def make_payment(
     sponsor pool to the provider. The number is 0 until the database has given one.
     """
     penalty = verdict.payment_type is PaymentType.PENALTY
+    from_address, to_address = _find_addresses(verdict.payment_type, agreement)
     return Payment(
         id=derive_payment_id(network, agreement.name, outage_id, revision),
         number=0,
@@ -185,7 +203,32 @@ def make_payment(
         type=verdict.payment_type,
         amount_stroops=compute_payable(verdict),
         payer=Treasury.BOND if penalty else Treasury.POOL,
-        from_address=agreement.bond if penalty else agreement.pool,
-        to_address=agreement.beneficiary if penalty else agreement.provider,
+        from_address=from_address,
+        to_address=to_address,
         correlation_id=correlation_id,
     )
+
+
+def check_payment(payment: Payment, revision: int, verdict: Verdict) -> None:
+    """Refuse to owe anything but what the newest verdict on the outage says."""
+    if payment.revision != revision:
+        raise Conflict(
+            f"revision {payment.revision} is not the newest verdict of outage {payment.outage_id!r}"
+        )
+    if (payment.type, payment.amount_stroops) != (verdict.payment_type, compute_payable(verdict)):
+        raise Conflict(
+            f"payment {payment.id} is a {payment.type} of {payment.amount_stroops} stroops, and the "
+            f"verdict owes a {verdict.payment_type} of {compute_payable(verdict)}"
+        )
+
+
+def redirect(payment: Payment, agreement: Agreement) -> Payment:
+    """Return the payment between the addresses that the agreement names by now."""
+    from_address, to_address = _find_addresses(payment.type, agreement)
+    return replace(payment, from_address=from_address, to_address=to_address)
+
+
+def _find_addresses(type_: PaymentType, agreement: Agreement) -> tuple[str, str]:
+    if type_ is PaymentType.PENALTY:
+        return agreement.bond, agreement.beneficiary
+    return agreement.pool, agreement.provider

@@ -55,6 +55,25 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True)
+class DisputeRecord:
+    """A dispute as it is on record, with whoever reviewed and decided it."""
+
+    id: str
+    outage_id: str
+    revision: int
+    status: DisputeStatus
+    reason: str
+    filed_by: str
+    created_at: datetime
+    decision_deadline: datetime
+    reviewed_by: str | None
+    review_began_at: datetime | None
+    decided_by: str | None
+    decided_at: datetime | None
+    resolution_note: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DisputeDecision:
     """
     The answer to a dispute. Upheld with `mttr_minutes`, the outage is judged again by it;

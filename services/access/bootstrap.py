@@ -23,6 +23,6 @@ def check_agreement(wanted: Agreement, kept: Agreement) -> None:
             raise Conflict(
                 f"STELLAR_{role.upper()}_ADDRESS is {said}, and agreement {kept.name!r} has {known} "
                 f"as its {role}; set it to that. A payee is changed with "
-                f"PUT /api/v1/wallets/agreements/{{name}}/payouts/{{role}}, by proof and after a cool-off; other "
+                f"PUT /api/v1/agreements/{{name}}/payouts/{{role}}, by proof and after a cool-off; other "
                 "treasuries are another agreement: SLA_AGREEMENT"
             )

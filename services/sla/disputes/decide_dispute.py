@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
@@ -22,10 +21,9 @@ from domain.audit import make_audit_entry, make_engine_request
 from domain.errors import Conflict
 from domain.events import EventType, make_event
 from domain.requests import Request
-from domain.settlement.payments import derive_payment_id
-from domain.sla.disputes import DecideDisputeInput, DisputeDecision, DisputeStatus
-from domain.sla.outages import JudgeOutageResult
-from domain.sla.verdicts import Verdict, compute_payable, judge
+from domain.settlement.payments import JudgeOutageResult, Payment, derive_payment_id
+from domain.sla.disputes import DecideDisputeInput, DisputeDecision, DisputeRecord, DisputeStatus
+from domain.sla.verdicts import Verdict, judge
 
 
 async def decide_dispute(
@@ -48,7 +46,7 @@ async def decide_dispute(
 async def _decide(
     connection: AsyncConnection,
     context: OutageContext,
-    dispute: RowMapping,
+    dispute: DisputeRecord,
     deciding: DecideDisputeInput,
     network: str,
     *,
@@ -58,8 +56,8 @@ async def _decide(
     by = decision.request if decision else make_engine_request(context.correlation_id)
     status, note = _describe_decision(decision)
     decided = await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
-    # A decision recorded by a run whose answer was lost is final, whatever is decided now.
-    revision, verdict = _choose_verdict(context, dispute["revision"], decision if decided else None)
+    # A decision recorded by a run whose answer was lost stands, whatever is ruled now.
+    revision, verdict = _choose_verdict(context, dispute.revision, decision if decided else None)
     payload = {
         "dispute_id": deciding.dispute_id,
         "outage_id": outage_id,
@@ -72,33 +70,36 @@ async def _decide(
     }
     deliveries = await events.publish(
         connection,
-        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, payload, dispute["id"]),
-        make_event(EventType.DISPUTE_RESOLVED, outage_id, at, payload, dispute["id"]),
+        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, payload, dispute.id),
+        make_event(EventType.DISPUTE_RESOLVED, outage_id, at, payload, dispute.id),
     )
-    if decided and revision > dispute["revision"]:
-        await _judge_again(connection, context, revision, verdict, by, at, network)
+    debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
+    if decided and revision > dispute.revision:
+        await _judge_again(connection, context, verdict, debt, by, at, network)
         if requires_attestation or await execution_modes.requires_attestation(connection):
             await attestations.require_attestation(connection, outage_id, revision, at)
     attest = await attestations.is_required(connection, outage_id, revision)
     assert context.resolved_at is not None
     assert context.dispute_deadline is not None
     ended, deadline = context.resolved_at, context.dispute_deadline
-    return JudgeOutageResult(outage_id, revision, verdict, ended, deadline, deliveries, attest)
+    return JudgeOutageResult(
+        outage_id, revision, verdict, debt, ended, deadline, deliveries, attest
+    )
 
 
 async def _judge_again(
     connection: AsyncConnection,
     context: OutageContext,
-    revision: int,
     verdict: Verdict,
+    debt: Payment,
     by: Request,
     at: datetime,
     network: str,
 ) -> None:
     """Put the new verdict on record, and what it owes in the place of what the last one did."""
     outage, policy = context.outage, context.policy
+    revision = debt.revision
     assert context.resolved_at is not None
-    debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
     await verdicts.add(connection, outage, revision, verdict, "decided", policy, at, debt.id)
     payload = payloads.describe_verdict(
         outage, revision, verdict, policy, context.resolved_at, "decided"
@@ -123,6 +124,4 @@ def _choose_verdict(
         raise Conflict(f"outage {context.outage.id!r} has no verdict to decide a dispute about")
     if decision is None or decision.mttr_minutes is None or context.judged[0] > disputed:
         return context.judged
-    verdict = judge(context.policy.terms[context.outage.severity], decision.mttr_minutes)
-    compute_payable(verdict)  # refused now, not when the money is due
-    return disputed + 1, verdict
+    return disputed + 1, judge(context.policy.terms[context.outage.severity], decision.mttr_minutes)

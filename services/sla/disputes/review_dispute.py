@@ -19,9 +19,9 @@ async def review_dispute(database: Database, reviewing: ReviewDisputeInput) -> N
         await outages.lock(connection, reviewing.outage_id)
         if not await disputes.start_review(connection, dispute_id, by.actor, at):
             known = await disputes.get(connection, dispute_id)
-            if known["reviewed_by"] != by.actor:
+            if known.reviewed_by != by.actor:
                 raise Conflict(
-                    f"dispute {dispute_id} is under review by {known['reviewed_by']} already"
+                    f"dispute {dispute_id} is under review by {known.reviewed_by} already"
                 )
             return
         payload = {"dispute_id": dispute_id, "reviewed_by": by.actor}

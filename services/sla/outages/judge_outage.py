@@ -20,11 +20,11 @@ from domain import payloads
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.events import Event, EventType, derive_event_id, make_event
-from domain.sla.outages import JudgeOutageInput, JudgeOutageResult, OutageStatus
+from domain.settlement.payments import JudgeOutageResult
+from domain.sla.outages import JudgeOutageInput, OutageStatus
 from domain.sla.verdicts import (
     SlaStatus,
     Verdict,
-    compute_payable,
     judge,
 )
 
@@ -36,7 +36,7 @@ async def judge_outage(
     async with database.transaction() as connection:
         context = await outages.lock(connection, judging.outage_id)
         if context.judged is not None:
-            return await _read_recorded(connection, context)
+            return await _read_recorded(connection, context, network, judging.at)
         return await _judge(
             connection, context, judging, network, requires_attestation=requires_attestation
         )
@@ -55,7 +55,6 @@ async def _judge(
     deadline = at + timedelta(seconds=judging.dispute_window_seconds)
     resolved_at, mttr = resolution.get_times(outage)
     verdict = judge(policy.terms[outage.severity], mttr)
-    compute_payable(verdict)  # refused now, not when the money is due
     basis = "measured" if resolution.mttr_minutes is None else "stated"
     times = {"resolved_at": resolved_at, "dispute_deadline": deadline}
     await outages.move(
@@ -74,11 +73,13 @@ async def _judge(
         *_make_events(outage.id, verdict, at, payload),
     )
     await journal.accrue(connection, debt)
-    return JudgeOutageResult(outage.id, 1, verdict, resolved_at, deadline, deliveries, attest)
+    return JudgeOutageResult(outage.id, 1, verdict, debt, resolved_at, deadline, deliveries, attest)
 
 
-async def _read_recorded(connection: AsyncConnection, context: OutageContext) -> JudgeOutageResult:
-    """Read back a judgement that was recorded by a run whose answer was lost."""
+async def _read_recorded(
+    connection: AsyncConnection, context: OutageContext, network: str, at: datetime
+) -> JudgeOutageResult:
+    """Read back a judgement that was recorded by a run whose answer was lost: it stands."""
     assert context.judged is not None
     assert context.resolved_at is not None
     assert context.dispute_deadline is not None
@@ -89,7 +90,10 @@ async def _read_recorded(connection: AsyncConnection, context: OutageContext) ->
     )
     ended, deadline = context.resolved_at, context.dispute_deadline
     attest = await attestations.is_required(connection, outage_id, revision)
-    return JudgeOutageResult(outage_id, revision, verdict, ended, deadline, deliveries, attest)
+    debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
+    return JudgeOutageResult(
+        outage_id, revision, verdict, debt, ended, deadline, deliveries, attest
+    )
 
 
 def _make_events(

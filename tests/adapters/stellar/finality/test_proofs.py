@@ -190,5 +190,8 @@ async def test_a_missing_channel_account_proves_nothing_and_needs_a_person(
     box.close_ledger(30)
     assert not await rail.is_expired(attempt)
     seen = await observe(rail, attempt)
-    assert (seen.outcome, seen.reason) == (AttemptOutcome.FOREIGN, "the channel account is gone")
+    assert (seen.outcome, seen.reason) == (
+        AttemptOutcome.FOREIGN,
+        "the channel account does not exist any more",
+    )
     await rail.close()

@@ -84,7 +84,7 @@ async def test_a_node_whose_ledgers_went_backwards_is_left_out(
     with caplog.at_level(logging.ERROR):
         await identity.recheck()
     assert nodes.all[1] not in nodes.usable
-    assert "ALARM: node 2 is left out" in caplog.text
+    assert "ALARM: node 2 is excluded" in caplog.text
     reset.network.close()
 
 
