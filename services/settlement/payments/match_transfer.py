@@ -37,10 +37,10 @@ async def match_transfer(database: Database, matching: MatchTransferInput) -> No
             return
         if row["transaction_hash"] is not None:
             raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
-        check_manual_match(payment, row["status"], in_attempt, made)
+        check_manual_match(payment, row["status"], in_attempt, transfer)
         by, at = asked.request, matching.at
-        manual_match = ManualMatch(payment_id, made.position, by.actor, asked.note, at)
-        await _book(connection, payment, manual_match, made, by)
+        manual_match = ManualMatch(payment_id, transfer.position, by.actor, asked.note, at)
+        await _book(connection, payment, manual_match, transfer, by)
 
 
 async def _find_transfer(

@@ -90,7 +90,7 @@ def _make_audit_entry(
     attestation = concluding.attestation
     by, subject = make_engine_request(case.correlation_id), f"outage/{attestation.outage_id}"
     return make_audit_entry(
-        subject, action, by, concluding.at, facts, str(attestation.revision), *key
+        subject, action, by, concluding.at, payload, str(attestation.revision), *key
     )
 
 
