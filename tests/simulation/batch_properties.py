@@ -47,7 +47,7 @@ AT_FAULT = st.sampled_from(
 
 
 class BatchesExactlyOnce(BatchChecks):
-    """A signer, a network, payments that go together, and everything that can happen to them."""
+    """A signer, a network, payments in batches, and everything that can happen to them."""
 
     signer: ClassVar[type[BatchActivitiesImpl]] = BatchActivitiesImpl
 
@@ -99,7 +99,7 @@ class BatchesExactlyOnce(BatchChecks):
 
     @rule()
     def form_batches_again(self) -> None:
-        """A gathering that starts over gives batches under way a second run beside the first."""
+        """A batching workflow that starts anew starts a second workflow of batches that are under way."""
         self.book.met["duplicate batch workflow"] += 1
         self.do(self.world.form_batches(again=True))
 
@@ -126,7 +126,7 @@ class BatchesExactlyOnce(BatchChecks):
         down=st.sampled_from([0, 1, 30]),
     )
     def crash_at_point(self, which: int, point: str, tries: int, kept: float, down: int) -> None:
-        """Go on until the signer dies at the point, or for so many steps; it is away for a while."""
+        """Advance until the signer dies at the point, or so many times; it is away for a while."""
         died = not self.do(self.world.form_batches(crash_at=point))
         for _ in range(tries):
             if died:
@@ -154,7 +154,7 @@ class BatchesExactlyOnce(BatchChecks):
 
     @rule(address=PAYEES, found=st.booleans())
     def close_or_reopen_payee(self, address: str, found: bool) -> None:
-        """Or find one again."""
+        """Close the account of a payee, or open it again."""
         if found:
             self.world.reopen_payee(address)
         else:
@@ -163,7 +163,7 @@ class BatchesExactlyOnce(BatchChecks):
 
     @rule(address=PAYEES, found=st.booleans())
     def remove_before_signing(self, address: str, found: bool) -> None:
-        """Who is gone before the signature is left out, and may be back at once."""
+        """Remove a payee before the signature; the account may be back at once."""
         for run in self.world.runs:
             self.do(self.world.advance(run))
         self.world.close_payee(address)
