@@ -37,7 +37,7 @@ def book(stack: Stack) -> Iterator[ScratchDatabase]:
 def test_bytes_signed_while_others_were_proven_dead_are_not_called_dead(
     book: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The proof takes its time; the payment's life may sign again on the same sequence meanwhile."""
+    """The proof takes its time; the payment's workflow may sign again on the same sequence meanwhile."""
 
     async def told(here: Scene) -> str:
         attempt = await here.dead()
@@ -69,7 +69,7 @@ def test_bytes_signed_while_others_were_proven_dead_are_not_called_dead(
         )
 
 
-def test_what_the_book_saw_paid_is_not_paid_again_though_nodes_forgot(
+def test_a_transfer_that_reconciliation_read_is_not_repeated_though_nodes_forgot(
     book: ScratchDatabase,
 ) -> None:
     async def told(here: Scene, attempt: Attempt) -> str:
@@ -90,7 +90,7 @@ def test_what_the_book_saw_paid_is_not_paid_again_though_nodes_forgot(
         assert book.loop.run(here.status()) == "quarantined"
 
 
-def test_what_strange_bytes_paid_is_not_paid_again(book: ScratchDatabase) -> None:
+def test_a_payment_made_by_unknown_bytes_is_not_paid_again(book: ScratchDatabase) -> None:
     """Whoever holds our seeds has paid it by bytes we never stored, on another channel."""
 
     async def told(here: Scene) -> tuple[str, str]:
@@ -121,7 +121,7 @@ def test_what_strange_bytes_paid_is_not_paid_again(book: ScratchDatabase) -> Non
         assert book.loop.run(here.status()) == "quarantined"
 
 
-def test_forgotten_ledgers_that_the_book_has_read_show_that_nothing_moved(
+def test_ledgers_that_reconciliation_has_read_prove_that_nothing_moved(
     book: ScratchDatabase,
 ) -> None:
     async def told(here: Scene) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def test_forgotten_ledgers_that_the_book_has_read_show_that_nothing_moved(
 
 @pytest.mark.parametrize("landed", [True, False])
 @pytest.mark.parametrize("reads", ["nothing", "too little", "with a gap"])
-def test_what_nobody_remembers_is_released_by_nobodys_silence(
+def test_forgotten_ledgers_without_evidence_do_not_release_a_channel(
     book: ScratchDatabase, reads: str, landed: bool
 ) -> None:
     """Whether it was paid or not, nothing here can tell: a person has to look elsewhere."""

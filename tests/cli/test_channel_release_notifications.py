@@ -1,4 +1,4 @@
-"""After a release: who is told to go on, and whether the channel is used again."""
+"""After a release: which workflows are signalled to go on, and whether the channel is used again."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -29,10 +29,10 @@ def book(stack: Stack) -> Iterator[ScratchDatabase]:
             yield made
 
 
-def test_who_could_not_be_told_is_named_and_told_by_asking_again(
+def test_a_workflow_that_could_not_be_signalled_is_named_and_signalled_by_the_next_run(
     book: ScratchDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The release stands, and without a word to its life the payment would wait for hours."""
+    """The release stands, and without a signal to its workflow the payment would wait for hours."""
 
     async def told(here: Scene, attempt: Attempt) -> None:
         with pytest.raises(Unavailable, match="again"):
@@ -50,7 +50,7 @@ def test_who_could_not_be_told_is_named_and_told_by_asking_again(
         assert f"signalled {life} to go on" in capsys.readouterr().out
 
 
-def test_a_payment_that_nobody_lives_for_is_named(
+def test_a_payment_without_a_workflow_is_named(
     book: ScratchDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with scene(book) as here:
@@ -60,7 +60,7 @@ def test_a_payment_that_nobody_lives_for_is_named(
         assert f"no workflow payment/{here.payment.id} runs" in capsys.readouterr().out
 
 
-def test_a_payment_that_proves_paid_is_not_said_to_be_told_when_it_was_not(
+def test_a_paid_payment_is_not_said_to_be_signalled_when_it_was_not(
     book: ScratchDatabase,
 ) -> None:
     async def told(here: Scene) -> str:

@@ -255,5 +255,5 @@ async def test_a_foreign_sequence_is_released_once_nodes_agree(
             )
         return number == other.number
 
-    # Money that nothing of ours explains: the circuit breaker is opened by who compares the books, too.
+    # Money that nothing of ours explains: reconciliation opens the circuit breaker, too.
     await eventually(missed, "the theft is found", 60)

@@ -240,7 +240,7 @@ async def test_an_outage_that_the_contract_denies_is_halted_until_it_is_mended(
 async def test_a_worker_refuses_to_start_with_a_contract_that_does_not_fit(
     contracted: Stack, changes: dict[str, str], sentence: str
 ) -> None:
-    """And says in a sentence what is wrong, without a word of any seed."""
+    """And says in a sentence what is wrong, without any part of a seed."""
     seeds = json.loads((contracted.directory.path / "stellar-keys.json").read_text())["seeds"]
     named = {f"STELLAR_{each.upper()}_SEED": seeds[each] for each in SEEDS}
     environment = os.environ | contracted.environment | named

@@ -56,7 +56,7 @@ def history_of_outages() -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def crashing(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
-    """The book is inspected all the time: it keeps its promises at every moment, not only in the end."""
+    """The journal is checked all the time: it keeps its invariants at every moment, not only in the end."""
     settings = {"INTEGRITY_CHECK_EVERY_SECONDS": "1"}
     # With the database as users have it: the one test that kills it keeps their settings.
     async with stacks.running(

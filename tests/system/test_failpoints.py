@@ -39,7 +39,7 @@ from tests.testkit.stacks import Stacks
 from workflows.payments import PaymentWorkflow
 
 KILLS = int(os.environ.get("KILLS", "2"))
-# New lives a death: those that were under way wait until Temporal gives their task up.
+# New payments a death: those that were under way wait until Temporal gives their task up.
 LIVES = 4
 # A dead worker's task is given to the next one after this long, and not after ten seconds.
 TASK_TIMEOUT = timedelta(seconds=2)
@@ -48,7 +48,7 @@ MORE_SECONDS = 10
 # Deaths in a row, so that what they leave behind does not take all channels.
 BOUT = 8
 REST_SECONDS = 240
-# Told more often, a life would do little else than listen.
+# Signalled more often, a workflow would do little else.
 RETRY_SECONDS = 2
 REMOVED = {"kind": "removed_trustline"}
 # What a point needs the network to do, so that it is reached at all.
@@ -178,7 +178,7 @@ async def plan(chain: httpx.AsyncClient, *faults: dict[str, Any]) -> None:
 async def kill_at(
     point: str, signer: Signers, client: Client, database: Database, times: int
 ) -> str:
-    """Owe payments, and more of them, until the signer dies at a point of one of their lives."""
+    """Owe payments, and more of them, until the signer dies at a point of one of them."""
     death = asyncio.create_task(signer.die(f"{point}:{random.randint(1, times)}"))
     while not death.done():
         await begin(client, await seed_payments.owe(database, f"{point}-{uuid4().hex[:8]}", LIVES))
@@ -233,7 +233,7 @@ async def killed(
 
 
 async def recover(signer: Signers, client: Client, database: Database) -> None:
-    """A signer lives while the network is well: all that the dead left behind comes to its end."""
+    """Run a signer on a network without faults: all that the dead left behind comes to its end."""
     signer.live()
     try:
         await eventually(lambda: rested(client, database), "all are paid", REST_SECONDS)
@@ -242,7 +242,7 @@ async def recover(signer: Signers, client: Client, database: Database) -> None:
 
 
 async def rested(client: Client, database: Database) -> bool:
-    """Tell whether every payment is confirmed; what is blocked is told to try again."""
+    """Return whether every payment is confirmed; signal what is blocked to try again."""
     async with database.autocommit() as connection:
         found = await connection.execute(
             select(payments.c.id, payments.c.status).where(payments.c.status != "confirmed")
@@ -279,7 +279,7 @@ _SETTLED_MEMBERS = text(
 
 
 async def check(database: Database, url: str) -> list[chain_history.HistoryTransfer]:
-    """The chain's own history and the book say the same, payment by payment."""
+    """Check that the chain's own history and the journal agree, payment by payment."""
     async with database.autocommit() as connection:
         rows = (await connection.execute(select(payments))).all()
         ridden = (await connection.execute(_SETTLED_MEMBERS)).all()

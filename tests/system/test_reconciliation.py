@@ -44,7 +44,7 @@ async def reconciled(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
 
 
 async def settle_many(api: httpx.AsyncClient) -> list[dict[str, Any]]:
-    """Whole lives, half of them penalties and half rewards; returns their payments."""
+    """Settle whole outages, half of them penalties and half rewards; return their payments."""
     policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "decision_window_seconds": 1}
     (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
     outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(LIVES)]

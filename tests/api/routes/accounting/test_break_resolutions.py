@@ -138,7 +138,7 @@ async def test_what_left_nothing_in_suspense_is_not_cleared(
 
 
 async def test_a_gain_is_not_a_loss(book: Database, listener: ReconciliationDriver) -> None:
-    """The book had paid what the chain never moved: that is still owed to somebody."""
+    """The journal had paid what the chain never moved: that is still owed to somebody."""
     payment = await owe_payment(book)
     await store_confirmation(book, payment, "cc" * 32, 500)
     break_id = (await found(book, listener))[BreakKind.MISSING_ON_CHAIN]

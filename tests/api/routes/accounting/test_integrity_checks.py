@@ -47,7 +47,7 @@ async def listed(book: Database, **wanted: bool | Invariant) -> list[ViolationVi
     return (await list_violations(book, ADA, Page(1, 50), **wanted)).items  # type: ignore[arg-type]
 
 
-async def test_the_book_is_inspected_without_being_asked(api: httpx.AsyncClient) -> None:
+async def test_the_integrity_check_runs_on_a_schedule(api: httpx.AsyncClient) -> None:
     async def inspected() -> bool:
         return (await api.get("/integrity-checks")).json()["checked_at"] is not None
 
@@ -61,7 +61,7 @@ async def test_the_book_is_inspected_without_being_asked(api: httpx.AsyncClient)
     assert (await api.get("/integrity-checks/violations")).status_code == 200
 
 
-async def test_a_book_that_nobody_looked_at_is_not_called_clean(book: Database) -> None:
+async def test_an_unchecked_journal_is_not_reported_clean(book: Database) -> None:
     shown = await get_integrity_check(book, ADA)
     assert (shown.checked_at, shown.clean) == (None, None)
 

@@ -1,4 +1,4 @@
-"""BreakClosure a break: what is booked leaves the treasury in the journal as it is on the chain, and once."""
+"""Closing a break posts its difference once, so that the treasury stands in the journal as on the chain."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -80,10 +80,10 @@ async def on_chain(book: Database) -> int:
         return int(await connection.scalar(text(statement), {"payer": PAYER}) or 0)
 
 
-async def test_a_transfer_that_becomes_a_duplicate_is_booked_once(
+async def test_a_transfer_that_becomes_a_duplicate_is_posted_once(
     book: Database, listener: ReconciliationDriver
 ) -> None:
-    """A stranger pays first; then the engine pays too, and both carry the payment's number."""
+    """Somebody else pays first; then the engine pays too, and both carry the payment's number."""
     payment = await owe_payment(book)
     number, amount = payment.number, payment.amount_stroops
     listener.fake_history.transfers.append(make_transfer(THEIRS, 500, number, amount, PAYEE))
@@ -100,7 +100,7 @@ async def test_a_transfer_that_becomes_a_duplicate_is_booked_once(
     assert (await held(book))["treasury:bond"] == -(await on_chain(book)) == -2 * amount
 
 
-async def test_what_the_worker_will_book_is_not_booked_by_hand(
+async def test_a_break_that_the_worker_will_post_is_not_closed_by_a_person(
     book: Database, listener: ReconciliationDriver
 ) -> None:
     """Its own bytes paid, and it was away for longer than it is given to come back."""
