@@ -91,9 +91,9 @@ async def api(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture(scope="session")
 async def database(stack: Stack) -> AsyncIterator[Database]:
     """The database of record itself, for what the API does not show."""
-    book = Database(stack.environment["DATABASE_URL"], connections_max=4)
-    yield book
-    await book.close()
+    opened = Database(stack.environment["DATABASE_URL"], connections_max=4)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture(scope="module")

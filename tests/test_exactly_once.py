@@ -70,6 +70,6 @@ def test_a_faulty_signer_is_detected(stack: Stack, faulty: type) -> None:
             if RECORDS:
                 write_schedule(name, machine.latest)
         else:
-            honest = type(f"Honest{name}", (machine.__base__,), {"book": machine.book})
+            honest = type(f"Honest{name}", (machine.__base__,), {"scratch": machine.scratch})
             assert find_failure(honest, recorded) is None, "the schedule itself, not the signer"
     check_failure(name, wrong)

@@ -14,11 +14,11 @@ ROUNDS_TO_REST = 16
 class BatchChecks(Recorded):
     """Checks the chain and the journal of a world of batches."""
 
-    book: ClassVar[ScratchDatabase]
+    scratch: ClassVar[ScratchDatabase]
     world: BatchWorld
 
     def do(self, work: Any) -> Any:
-        return self.book.loop.run(work)
+        return self.scratch.loop.run(work)
 
     def check_credits(self) -> None:
         """Check that each payment was credited at most once, and never more or less than is owed."""
@@ -74,7 +74,7 @@ class BatchChecks(Recorded):
         return ends <= {"quarantined"} or (turn > 3 and ends <= {"quarantined", "blocked"})
 
     async def read_fates(self) -> dict[str, Any]:
-        async with self.book.database.autocommit() as connection:
+        async with self.scratch.database.autocommit() as connection:
             ids = [run.payment.id for run in self.world.runs]
             return {row.id: row for row in await connection.execute(FATES, {"ids": ids})}
 
@@ -83,7 +83,7 @@ class BatchChecks(Recorded):
         credited, fates = self.world.read_credits_by_payment(), await self.read_fates()
         for run in self.world.runs:
             row, seen = fates[run.payment.id], credited[run.payment.id]
-            self.book.met[row.status] += 1
+            self.scratch.met[row.status] += 1
             taken = {(channel, sequence) for channel, sequence, live, _ in row.pairs or [] if live}
             if taken & self.world.foreign:
                 assert row.status == "quarantined", f"went on after unknown bytes: {row}"
@@ -104,13 +104,13 @@ class BatchChecks(Recorded):
 
     def check_cause(self, run: WorkflowRun, code: str | None) -> None:
         if run.payment.to_address in self.world.gone:
-            self.book.met["blocked: payee gone"] += 1
+            self.scratch.met["blocked: payee gone"] += 1
             return
         assert code == ReasonCode.TREASURY_UNDERFUNDED, f"blocked for ever: {code}"
 
     async def check_allocations(self) -> None:
         """Check that the allocations of each transfer sum to what the chain has moved."""
-        async with self.book.database.autocommit() as connection:
+        async with self.scratch.database.autocommit() as connection:
             ids = [run.payment.id for run in self.world.runs]
             rows = await connection.execute(TRANSFERS, {"ids": ids})
             booked = {(row.transaction_hash, row.number): row.amount for row in rows}

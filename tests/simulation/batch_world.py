@@ -47,7 +47,7 @@ FATES = text(
     FROM payments p WHERE p.id = ANY(:ids)
     """
 )
-# What each transfer of a transaction is made of, as the book has it.
+# What each transfer of a transaction is made of, as the journal has it.
 TRANSFERS = text(
     """
     SELECT p.transaction_hash, s.number, sum(s.amount_stroops) AS amount

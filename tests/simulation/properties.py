@@ -98,19 +98,19 @@ async def _agree(database: Database, *parties: str) -> None:
 class ExactlyOnce(Recorded):
     """A signer, a network and some payments, and everything that can happen to them."""
 
-    book: ClassVar[ScratchDatabase]
+    scratch: ClassVar[ScratchDatabase]
     signer: ClassVar[type[PaymentActivitiesImpl]] = PaymentActivitiesImpl
 
     def do(self, work: Any) -> Any:
-        return self.book.loop.run(work)
+        return self.scratch.loop.run(work)
 
     @initialize(payments=st.integers(1, PAYMENTS_MAX))
     def owe_payments(self, payments: int) -> None:
-        self.world = SimulatedWorld(self.book.database, self.signer)
-        run = f"{next(self.book.schedules)}-{uuid4().hex[:8]}"
+        self.world = SimulatedWorld(self.scratch.database, self.signer)
+        run = f"{next(self.scratch.schedules)}-{uuid4().hex[:8]}"
         # Nothing an earlier schedule used, and room for many transactions.
         self.do(self.world.begin(time_ns() >> 8, run, payments))
-        self.book.met["schedules"] += 1
+        self.scratch.met["schedules"] += 1
 
     def get_run(self, which: int) -> WorkflowRun:
         return self.world.runs[which % len(self.world.runs)]
@@ -129,7 +129,7 @@ class ExactlyOnce(Recorded):
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1))
     def run_activity_twice(self, which: int) -> None:
-        self.book.met["overlap"] += 1
+        self.scratch.met["overlap"] += 1
         self.do(self.world.advance(self.get_run(which), runs=2))
         self.check_credits()
 
@@ -144,8 +144,8 @@ class ExactlyOnce(Recorded):
         """Advance until the signer dies at the point, or so many times; it is away for a while."""
         for _ in range(tries):
             if not self.do(self.world.advance(self.get_run(which), crash_at=point)):
-                self.book.met["crash"] += 1
-                self.book.met[f"crash {point}"] += 1
+                self.scratch.met["crash"] += 1
+                self.scratch.met[f"crash {point}"] += 1
                 break
             self.world.close_ledgers(1)
         self.world.close_ledgers(down)
@@ -173,7 +173,7 @@ class ExactlyOnce(Recorded):
         # A plan counts down what is left of a fault, so each has its own.
         self.world.plan([Fault(**fields(fault)) for fault in faults], seed)
         for fault in faults:
-            self.book.met[f"fault {fault.kind}"] += 1
+            self.scratch.met[f"fault {fault.kind}"] += 1
         self.check_credits()
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1))
@@ -184,7 +184,7 @@ class ExactlyOnce(Recorded):
     @rule(which=st.integers(0, CHANNELS - 1), rare=st.integers(0, 1))
     def use_channel_elsewhere(self, which: int, rare: int) -> None:
         if rare == 0:
-            self.book.met["foreign"] += 1
+            self.scratch.met["foreign"] += 1
             self.do(self.world.use_channel(CHANNEL_KEYS[which]))
             self.check_credits()
 
@@ -223,9 +223,9 @@ class ExactlyOnce(Recorded):
 
     async def check_settled(self) -> None:
         """Check that nothing is lost, and that journal and chain agree."""
-        self.book.met["no-op"] += bool(self.world.noop_reason)
+        self.scratch.met["no-op"] += bool(self.world.noop_reason)
         credits = self.world.read_credits()
-        async with self.book.database.autocommit() as connection:
+        async with self.scratch.database.autocommit() as connection:
             found = await connection.execute(
                 text(
                     """
@@ -243,7 +243,7 @@ class ExactlyOnce(Recorded):
             rows = {row.id: row for row in found}
         for run in self.world.runs:
             row, seen = rows[run.payment.id], credits.get(run.payment.number, [])
-            self.book.met[row.status] += 1
+            self.scratch.met[row.status] += 1
             taken = {(channel, sequence) for channel, sequence, *_ in row.pairs or []}
             if taken & self.world.foreign:
                 assert row.status == "quarantined", f"went on after unknown bytes: {row}"

@@ -92,12 +92,12 @@ def _played(
     command: str,
     drawn_from: int | None,
 ) -> ScratchDatabase:
-    with make_scratch_database(stack.environment["DATABASE_URL"]) as book:
-        machine = type(f"Real{kind.__name__}", (kind,), {"book": book})
+    with make_scratch_database(stack.environment["DATABASE_URL"]) as scratch:
+        machine = type(f"Real{kind.__name__}", (kind,), {"scratch": scratch})
         play(machine, schedules, command, drawn_from=drawn_from)
-        assert book.loop.run(find_violations(book.database)) == []
-        print(f"\n{book.describe_met()}")
-        return book
+        assert scratch.loop.run(find_violations(scratch.database)) == []
+        print(f"\n{scratch.describe_met()}")
+        return scratch
 
 
 @contextmanager
@@ -106,11 +106,11 @@ def play_signer(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | Batch
     kind = BatchesExactlyOnce if faulty in FAULTY_BATCH_SIGNERS else ExactlyOnce
     with (
         pytest.MonkeyPatch.context() as patch,
-        make_scratch_database(stack.environment["DATABASE_URL"]) as book,
+        make_scratch_database(stack.environment["DATABASE_URL"]) as scratch,
     ):
         play_temporal(patch)
         patch_batching(patch)
-        yield type(faulty.__name__, (kind,), {"book": book, "signer": faulty})
+        yield type(faulty.__name__, (kind,), {"scratch": scratch, "signer": faulty})
 
 
 def search(machine: type[ExactlyOnce | BatchesExactlyOnce], command: str) -> Exception:

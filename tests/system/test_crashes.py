@@ -133,8 +133,8 @@ async def test_every_process_is_killed_and_nobody_is_paid_twice(
     seen = await chain_history.transfers(crashing.environment["STELLAR_RPC_URL"])
     assert max(Counter(transfer.number for transfer in seen).values()) == 1
     chain = {(t.hash, t.number, t.amount_stroops, t.payer, t.payee) for t in seen}
-    book = {
+    scratch = {
         (r.transaction_hash, r.number, r.amount_stroops, r.from_address, r.to_address) for r in rows
     }
-    assert chain == book
-    assert len(book) == OUTAGES
+    assert chain == scratch
+    assert len(scratch) == OUTAGES

@@ -36,7 +36,7 @@ FOUND_WITHIN_SECONDS = 60
 async def reconciled(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
     """
     A stack of its own, at its own pace: ledgers of a second, a comparison every 15 seconds. What is
-    planted breaks the book too, and here it is reconciliation that shall stop it.
+    planted corrupts the journal too, and here it is reconciliation that shall stop it.
     """
     settings = {"INTEGRITY_CHECK_OPENS_CIRCUIT_BREAKER": "false"}
     async with stacks.running(tmp_path / "data", ledger_seconds=1.0, settings=settings) as stack:
@@ -182,11 +182,11 @@ async def nothing_more_leaves(api: httpx.AsyncClient) -> None:
 async def closed_into_suspense(api: httpx.AsyncClient) -> None:
     """Each break's difference leaves the treasury in the journal as it left it on the chain."""
 
-    async def books() -> dict[str, int]:
+    async def balances() -> dict[str, int]:
         rows = (await api.get("/payments/ledger")).json()
         return {row["account"]: int(row["balance_stroops"]) for row in rows}
 
-    before, moved = await books(), 0
+    before, moved = await balances(), 0
     for each in await breaks(api):
         path = f"/reconciliation/breaks/{each['id']}"
         (await api.post(f"{path}/owner", json={"owner": "Ada"})).raise_for_status()
@@ -199,7 +199,7 @@ async def closed_into_suspense(api: httpx.AsyncClient) -> None:
         assert (closed.json()["entry_id"] is None) == nothing
         assert (await api.post(f"{path}/close", json=body)).json() == closed.json()
         moved += 0 if nothing else int(each["chain_stroops"]) - int(each["journal_stroops"])
-    after = await books()
+    after = await balances()
     assert after["suspense:reconciliation"] == moved
     assert after["treasury:bond"] == before["treasury:bond"] - moved
     assert sum(after.values()) == 0

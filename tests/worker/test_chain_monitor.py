@@ -162,7 +162,7 @@ async def test_a_network_that_was_reset_stops_the_worker(
         async with database.autocommit() as connection:
             return await networks.get_state(connection, passphrase) is not None
 
-    await eventually(known, "the running worker has told the book of its network")
+    await eventually(known, "the running worker has recorded its network")
     async with database.autocommit() as connection:
         before = await networks.get_state(connection, passphrase)
         assert before is not None
