@@ -38,7 +38,6 @@ from domain.settlement.attempts import (
 )
 from domain.settlement.payments import (
     CloseOutageInput,
-    OwePaymentInput,
     Payment,
     PaymentStatus,
     Receipt,
@@ -54,6 +53,7 @@ from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import unique
 from tests.testkit.reasons import make_reason
+from tests.testkit.settlement.payment_factory import make_owe_input
 from tests.testkit.settlement.preparations import get_attempt
 
 Message = TypeVar("Message")
@@ -117,7 +117,7 @@ async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
 ) -> None:
     outage_id = unique("TWICE")
     steps = await judged(database, outage_id, 25)
-    payment = await twice(steps.owe_payment, OwePaymentInput(outage_id, 1, NOW))
+    payment = await twice(steps.owe_payment, await make_owe_input(database, outage_id))
     receipt = await paid(PaymentActivitiesImpl(database, rail), payment)
     await twice(steps.close_outage, CloseOutageInput(outage_id, receipt, "corr-repeats", NOW))
 
@@ -132,7 +132,7 @@ async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
     assert tried == 1
     assert await count(database, select(func.sum(postings.c.amount_stroops))) == 0
     moved = Counter(
-        t.number for t in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+        t.number for t in await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
     )
     assert moved[payment.number] == 1
 
@@ -143,7 +143,7 @@ async def test_a_confirmed_payment_can_never_be_attempted_again(
     """The database itself refuses, whatever the code above it believes."""
     outage_id = unique("PAID")
     steps = await judged(database, outage_id, 5)
-    payment = await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    payment = await steps.owe_payment(await make_owe_input(database, outage_id))
     await paid(PaymentActivitiesImpl(database, rail), payment)
     with pytest.raises(IntegrityError, match="uq_attempts_one_live"):
         await attempt_again(database, payment.id)
@@ -162,7 +162,7 @@ async def attempt_again(database: Database, payment_id: str) -> None:
 async def owed(database: Database, prefix: str) -> Payment:
     outage_id = unique(prefix)
     steps = await judged(database, outage_id, 5)
-    return await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    return await steps.owe_payment(await make_owe_input(database, outage_id))
 
 
 async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(

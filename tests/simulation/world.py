@@ -22,7 +22,7 @@ from adapters.postgres.settlement import channels as channel_rows
 from adapters.postgres.settlement import payments
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
-from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from adapters.stellar.signing.keys import Keys
 from devstack.bench import seed_payments
 from domain.errors import TryAgain
@@ -35,7 +35,7 @@ from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.rpc.transaction_methods import render_transaction
 from tests.simulation.workflow_driver import Command, WorkflowRun
-from tests.testkit.accounting.chain_history import transfers_of
+from tests.testkit.accounting.chain_history import list_transfers_of
 
 PASSPHRASE = "Standalone ApexChainx Schedules ; 2026"
 CHANNELS, NODES = 3, 3
@@ -132,7 +132,7 @@ class SimulatedWorld:
     def start_signer(self) -> None:
         asked = Nodes(
             [
-                Node(
+                RpcNode(
                     f"node {index}", SorobanServerAsync("http://box", self.box.create_client(index))
                 )
                 for index in range(NODES)
@@ -236,7 +236,7 @@ class SimulatedWorld:
                 orjson.dumps(render_transaction(record, record.hash.hex(), {}, "0"))
             )
             if shown["status"] == "SUCCESS":
-                for transfer in transfers_of(shown):
+                for transfer in list_transfers_of(shown):
                     self.credits.setdefault(transfer.number, []).append(
                         (transfer.hash, transfer.amount_stroops)
                     )

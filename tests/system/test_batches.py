@@ -56,7 +56,7 @@ async def test_outages_are_settled_in_batches_and_each_allocation_once(batching:
 
     chain = {
         (seen.hash, seen.number): seen.amount_stroops
-        for seen in await chain_history.transfers(batching.environment["STELLAR_RPC_URL"])
+        for seen in await chain_history.list_transfers(batching.environment["STELLAR_RPC_URL"])
     }
     assert allocations(stories) == chain
     # Penalties and rewards go different ways, so there are at least two; far fewer than payments.

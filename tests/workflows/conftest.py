@@ -7,6 +7,7 @@ The fakes remember what they were asked; the domain's own rules fill in the answ
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,10 +19,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
-from devstack.environment.temporal import SEARCH_ATTRIBUTES, binary
+from devstack.environment.temporal import SEARCH_ATTRIBUTES, find_binary
 from domain.requests import Request
 from domain.settlement.manual_matches import MatchTransferRequest
-from domain.settlement.payments import CloseOutageInput, OwePaymentInput, Payment
+from domain.settlement.payments import CloseOutageInput, JudgeOutageResult, OwePaymentInput, Payment
 from domain.sla.disputes import (
     DecideDisputeInput,
     FileDisputeInput,
@@ -34,13 +35,12 @@ from domain.sla.outages import (
     CloseOutageResult,
     Declaration,
     JudgeOutageInput,
-    JudgeOutageResult,
     Outage,
     OutageStatus,
     RecordOutageInput,
     RecordOutageResult,
 )
-from domain.sla.verdicts import Severity, Terms, judge
+from domain.sla.verdicts import Severity, Terms, Verdict, compute_payable, judge
 from tests.workflows.fake_activities import (
     FakeAttestationActivities,
     FakeIntegrityCheckActivities,
@@ -130,10 +130,12 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
         sent = self._note("judge_outage")
         resolved_at, mttr = judging.resolution.get_times(outage(judging.outage_id))
         deadline = judging.at + timedelta(seconds=judging.dispute_window_seconds)
+        verdict = judge(TERMS, mttr)
         self.judgement = JudgeOutageResult(
             judging.outage_id,
             1,
-            judge(TERMS, mttr),
+            verdict,
+            self._owed(judging.outage_id, 1, verdict),
             resolved_at,
             deadline,
             sent,
@@ -163,6 +165,7 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
             before.outage_id,
             2,
             verdict,
+            self._owed(before.outage_id, 2, verdict),
             before.resolved_at,
             before.dispute_deadline,
             sent,
@@ -173,9 +176,11 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
     @activity.defn
     async def owe_payment(self, settling: OwePaymentInput) -> Payment:
         self._note("owe_payment")
-        assert self.judgement is not None
-        verdict = self.judgement.verdict
-        return build_payment(f"pay-{settling.outage_id}", abs(verdict.amount_stroops))
+        return settling.payment
+
+    def _owed(self, outage_id: str, revision: int, verdict: Verdict) -> Payment:
+        owed = build_payment(f"pay-{outage_id}", compute_payable(verdict))
+        return replace(owed, outage_id=outage_id, revision=revision, type=verdict.payment_type)
 
     @activity.defn
     async def close_outage(self, closing: CloseOutageInput) -> CloseOutageResult:
@@ -194,7 +199,7 @@ async def time_skipping(*more: str, skips: int = 0) -> WorkflowEnvironment:
         arguments += ["--search-attribute", f"{name}={kind}"]
     return await WorkflowEnvironment.start_time_skipping_v2(
         ts_config=TimeSkippingConfig(max_session_skip_count=skips),
-        dev_server_existing_path=str(binary()),
+        dev_server_existing_path=str(find_binary()),
         dev_server_extra_args=arguments,
     )
 

@@ -14,13 +14,13 @@ from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
 from domain.errors import Conflict
+from domain.settlement.payments import JudgeOutageResult
 from domain.settlement.wallets import SignedChallenge
 from domain.sla.attestations import Call, CallStatus
 from domain.sla.disputes import Dispute, DisputeDecision, Review
 from domain.sla.outages import (
     Amendment,
     Cancellation,
-    JudgeOutageResult,
     OutageStatus,
 )
 from domain.webhooks import Delivery

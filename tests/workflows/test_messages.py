@@ -95,7 +95,7 @@ def find_unions(hint: Any, seen: set[Any]) -> Iterator[tuple[Any, ...]]:
 def find_activities() -> Iterator[Any]:
     for module in pkgutil.iter_modules(workflows.__path__):
         for kind in vars(importlib.import_module(f"workflows.{module.name}")).values():
-            if str(getattr(kind, "__module__", "")).startswith("workflows."):
+            if isinstance(kind, type) and kind.__module__ == f"workflows.{module.name}":
                 for name in getattr(kind, "__abstractmethods__", ()):
                     yield getattr(kind, name)
 

@@ -7,16 +7,15 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
 from adapters.postgres.database import Database as Book
-from adapters.postgres.settlement import wallets
 from adapters.postgres.sla import outages, policies
 from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
 from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
 from api.payment_views import PaymentView
-from api.responses import problems
+from api.responses import declare_problems
 from api.views import STATES, AttestationView, OutageView, PageView, SlaView
 from domain.errors import Conflict, Invalid
-from domain.settlement.payments import make_payment
+from domain.sla.outage_rules import check_instant, check_resolution
 from domain.sla.outages import (
     Amendment,
     Cancellation,
@@ -24,8 +23,6 @@ from domain.sla.outages import (
     Outage,
     OutageStatus,
     Resolution,
-    check_outage,
-    check_resolution,
 )
 from domain.sla.verdicts import Severity, compute_payable, judge
 from services.sla.outages.read_timeline import read_timeline
@@ -49,7 +46,7 @@ class TimelineView(BaseModel):
     items: list[dict[str, Any]]
 
 
-@router.post("", status_code=201, responses=problems(404, 409))
+@router.post("", status_code=201, responses=declare_problems(404, 409))
 async def declare_outage(
     body: OutageBody, response: Response, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
@@ -79,7 +76,7 @@ async def _check(
 ) -> None:
     """Refuse before anything begins: a workflow that refuses has already been started."""
     now = datetime.now(UTC)
-    check_outage(outage, now)
+    check_instant("detected_at", outage.detected_at, now)
     if resolution is not None:
         check_resolution(outage, resolution, now)
     if resolution is not None or outage.policy is not None:
@@ -137,12 +134,12 @@ def _sorting(field: str | None, order: str | None) -> tuple[str, bool]:
     return name, descending
 
 
-@router.get("/{outage_id}", responses=problems(404))
+@router.get("/{outage_id}", responses=declare_problems(404))
 async def get_outage(outage_id: OutageId, engine: Running, caller: Caller) -> OutageView:
     return await _show(engine, outage_id)
 
 
-@router.put("/{outage_id}", responses=problems(404, 409))
+@router.put("/{outage_id}", responses=declare_problems(404, 409))
 async def amend_outage(
     outage_id: OutageId, body: AmendBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
@@ -164,7 +161,7 @@ async def amend_outage(
     return await _show(engine, outage_id)
 
 
-@router.post("/{outage_id}/resolve", responses=problems(404, 409))
+@router.post("/{outage_id}/resolve", responses=declare_problems(404, 409))
 async def resolve_outage(
     outage_id: OutageId, body: ResolveBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> ResolvedView:
@@ -172,27 +169,17 @@ async def resolve_outage(
     judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
-        bound = await policies.get_agreement(connection, row["agreement"])
-        agreement = await wallets.get_agreement_at(connection, bound, datetime.now(UTC))
-    payment = make_payment(
-        engine.settings.stellar_network,
-        agreement,
-        outage_id,
-        judgement.revision,
-        judgement.verdict,
-        asked.correlation_id,
-    )
     # Asked again much later, the newest verdict may be another than the one answered.
     newest = row["sla_revision"] == judgement.revision
     attestation = AttestationView.of(dict(row)) if newest else None
     return ResolvedView(
         outage=OutageView.of(dict(row)),
         sla=SlaView.of(judgement.verdict, judgement.revision, attestation),
-        payment=PaymentView.planned(payment),
+        payment=PaymentView.planned(judgement.payment),
     )
 
 
-@router.post("/{outage_id}/cancel", status_code=202, responses=problems(404, 409))
+@router.post("/{outage_id}/cancel", status_code=202, responses=declare_problems(404, 409))
 async def cancel_outage(
     outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked
 ) -> OutageView:
@@ -201,7 +188,7 @@ async def cancel_outage(
     return await _show(engine, outage_id)
 
 
-@router.get("/{outage_id}/timeline", responses=problems(404))
+@router.get("/{outage_id}/timeline", responses=declare_problems(404))
 async def get_timeline(outage_id: OutageId, database: Database, caller: Caller) -> TimelineView:
     """Show every recorded step of an outage: audit entries, verdicts, payments, deliveries."""
     return TimelineView(outage_id=outage_id, items=await read_timeline(database, outage_id))
