@@ -98,7 +98,7 @@ async def database(stack: Stack) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="module")
 async def rail(stack: Stack) -> AsyncIterator[Rail]:
-    """What signs, for tests that take the steps of a payment themselves."""
+    """The rail, for tests that run the activities of a payment themselves."""
     rail = open_rail(stack)
     yield rail
     await rail.close()

@@ -74,7 +74,7 @@ async def told_to_retry(temporal: Client, names: list[str]) -> list[str]:
     return told
 
 
-async def test_nobody_in_a_batch_is_released_while_the_money_may_move_and_then_all_are(
+async def test_a_batch_is_released_whole_and_only_when_its_money_cannot_move(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, temporal: Client
 ) -> None:
     """The circuit breaker kept the bytes from being sent, so that nobody is even submitted."""

@@ -180,7 +180,7 @@ def test_what_an_archive_showed_releases_it_and_is_written_down(scratch: Scratch
         assert scratch.loop.run(here.status()) == "pending"
 
 
-def test_money_that_bears_its_number_and_left_no_treasury_of_ours_hinders_nothing(
+def test_a_transfer_with_its_number_from_a_foreign_account_does_not_prevent_the_release(
     scratch: ScratchDatabase,
 ) -> None:
     """Anybody may send a treasury something under any number, or send back what was paid before."""

@@ -77,7 +77,7 @@ def test_a_paid_payment_is_not_said_to_be_signalled_when_it_was_not(
         assert "could not be signalled" in said
 
 
-def test_a_channel_whose_key_nobody_holds_stays_out_of_use(
+def test_a_channel_without_its_key_stays_out_of_use(
     scratch: ScratchDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The seed was replaced, as it has to be: a payment given to the old channel could not be signed."""

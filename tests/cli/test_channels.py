@@ -74,7 +74,7 @@ async def test_missing_channels_are_created_and_listed(
     assert said.count("key not held") == begun
 
 
-async def test_who_only_looks_needs_no_seed_that_moves_money(
+async def test_listing_channels_needs_no_treasury_seed(
     api: httpx.AsyncClient, stack: Stack
 ) -> None:
     """The addresses of the channels follow from their own seed."""

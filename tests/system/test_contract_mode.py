@@ -131,7 +131,9 @@ async def test_an_outage_is_judged_attested_and_settled(
     await database.close()
 
 
-async def test_many_outages_take_turns(office: httpx.AsyncClient, admin: ContractClient) -> None:
+async def test_attestations_of_many_outages_take_turns(
+    office: httpx.AsyncClient, admin: ContractClient
+) -> None:
     names = [await declare(office, policy=AT_ONCE) for _ in range(6)]
     for minutes, name in enumerate(names):
         await resolve(office, name, 1 + minutes * 9)
@@ -172,7 +174,7 @@ def node_of(stack: Stack) -> str:
     return stack.environment["STELLAR_RPC_URL"].split(",")[0]
 
 
-async def test_a_verdict_given_anew_is_attested_under_a_name_of_its_own(
+async def test_a_new_revision_is_attested_under_a_name_of_its_own(
     office: httpx.AsyncClient,
 ) -> None:
     name = await declare(office, policy="an-hour")
@@ -190,7 +192,7 @@ async def test_a_verdict_given_anew_is_attested_under_a_name_of_its_own(
     assert verdict["attestation"]["symbol"] != first
 
 
-async def test_an_outage_that_the_contract_denies_is_halted_until_it_is_mended(
+async def test_a_verdict_that_the_contract_denies_is_not_paid_until_the_terms_agree(
     office: httpx.AsyncClient, contracted: Stack, admin: ContractClient
 ) -> None:
     await set_high(admin, 51)

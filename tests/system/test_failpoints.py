@@ -200,7 +200,7 @@ async def test_a_signer_killed_at_any_point_neither_pays_twice_nor_loses_a_payme
 
 
 @pytest.mark.parametrize("unsigned", [TOGETHER], indirect=True)
-async def test_a_signer_killed_with_a_batch_in_hand_neither_pays_twice_nor_loses_a_payment(
+async def test_a_signer_killed_during_a_batch_neither_pays_twice_nor_loses_a_payment(
     unsigned: Stack, tmp_path: Path
 ) -> None:
     # One batch at a time reaches a point, and not each of its payments.

@@ -26,7 +26,7 @@ async def bench(stack: Stack, *arguments: str) -> dict[str, Any]:
     return told
 
 
-async def test_lifecycles_are_measured_beside_bare_ones(
+async def test_lifecycles_are_measured_beside_the_baseline(
     stack: Stack, api: httpx.AsyncClient
 ) -> None:
     subscribed = (await api.get("/webhooks")).json()
