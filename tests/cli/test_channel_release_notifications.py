@@ -40,14 +40,14 @@ def test_a_workflow_that_could_not_be_signalled_is_named_and_signalled_by_the_ne
         assert await here.status() == "pending"
 
     with scene(scratch) as here:
-        attempt, life = scratch.loop.run(here.dead()), f"payment/{here.payment.id}"
+        attempt, workflow_id = scratch.loop.run(here.dead()), f"payment/{here.payment.id}"
         here.temporal.trouble = RPCStatusCode.UNAVAILABLE
         scratch.loop.run(told(here, attempt))
-        assert f"could not signal {life}" in capsys.readouterr().out
+        assert f"could not signal {workflow_id}" in capsys.readouterr().out
         here.temporal.trouble = None
         scratch.loop.run(here.release(attempt))
-        assert here.temporal.signalled == [life]
-        assert f"signalled {life} to go on" in capsys.readouterr().out
+        assert here.temporal.signalled == [workflow_id]
+        assert f"signalled {workflow_id} to go on" in capsys.readouterr().out
 
 
 def test_a_payment_without_a_workflow_is_named(

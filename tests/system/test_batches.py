@@ -1,5 +1,5 @@
 """
-Whole lives whose payments are settled together: classic batches, netted, with the signer killed
+Whole outages whose payments are settled in batches: classic, netted, with the signer killed
 while they are under way. The chain's own history is the witness.
 """
 

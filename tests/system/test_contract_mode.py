@@ -213,11 +213,11 @@ async def test_a_verdict_that_the_contract_denies_is_not_paid_until_the_terms_ag
     told = [item for item in events if item["type"] == "attestation.halted"]
     assert [item["data"]["outage_id"] for item in told] == [name]
     temporal = await Client.connect(contracted.environment["TEMPORAL_ADDRESS"])
-    life: Any = temporal.get_workflow_handle(f"outage/{name}")
+    handle: Any = temporal.get_workflow_handle(f"outage/{name}")
 
     async def noted() -> bool:
-        story = await life.query("timeline")
-        return story[-1]["what"] == f"nothing is paid: {problem}"
+        timeline = await handle.query("timeline")
+        return timeline[-1]["what"] == f"nothing is paid: {problem}"
 
     await eventually(noted, "operators see why")
 

@@ -1,5 +1,5 @@
 """
-The signer dies by SIGKILL at every named point of a payment's life, alone and in a batch, again and
+The signer dies by SIGKILL at every named point of a payment's way, alone and in a batch, again and
 again: no payment is made twice and none is lost. Real worker processes, a real Temporal server, the
 chain over its port.
 
@@ -40,7 +40,7 @@ from workflows.payments import PaymentWorkflow
 
 KILLS = int(os.environ.get("KILLS", "2"))
 # New payments a death: those that were under way wait until Temporal gives their task up.
-LIVES = 4
+PAYMENTS_PER_DEATH = 4
 # A dead worker's task is given to the next one after this long, and not after ten seconds.
 TASK_TIMEOUT = timedelta(seconds=2)
 DEATH_SECONDS = 120
@@ -94,7 +94,7 @@ class Signers:
 
     async def die(self, order: str) -> str:
         """Start one that is killed at a point; return how it ended."""
-        self.live(order)
+        self.start(order)
         assert self.process.stdout is not None
         async with asyncio.timeout(DEATH_SECONDS):
             while line := (await self.process.stdout.readline()).decode().strip():
@@ -102,7 +102,7 @@ class Signers:
                     return line
         raise AssertionError("whoever starts the signers has died; its log tells why")
 
-    def live(self, order: str = "none") -> None:
+    def start(self, order: str = "none") -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{order}\n".encode())
 
@@ -181,7 +181,10 @@ async def kill_at(
     """Owe payments, and more of them, until the signer dies at a point of one of them."""
     death = asyncio.create_task(signer.die(f"{point}:{random.randint(1, times)}"))
     while not death.done():
-        await begin(client, await seed_payments.owe(database, f"{point}-{uuid4().hex[:8]}", LIVES))
+        await begin(
+            client,
+            await seed_payments.owe(database, f"{point}-{uuid4().hex[:8]}", PAYMENTS_PER_DEATH),
+        )
         await asyncio.wait([death], timeout=MORE_SECONDS)
         if not death.done():
             await rested(client, database)
@@ -234,7 +237,7 @@ async def killed(
 
 async def recover(signer: Signers, client: Client, database: Database) -> None:
     """Run a signer on a network without faults: all that the dead left behind comes to its end."""
-    signer.live()
+    signer.start()
     try:
         await eventually(lambda: rested(client, database), "all are paid", REST_SECONDS)
     except AssertionError as late:

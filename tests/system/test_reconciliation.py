@@ -28,7 +28,7 @@ from tests.testkit.api_client import (
 from tests.testkit.settlement.payment_factory import open_rail, owe_payment
 from tests.testkit.stacks import Stacks
 
-LIVES = 200
+OUTAGES = 200
 FOUND_WITHIN_SECONDS = 60
 
 
@@ -47,7 +47,7 @@ async def settle_many(api: httpx.AsyncClient) -> list[dict[str, Any]]:
     """Settle whole outages, half of them penalties and half rewards; return their payments."""
     policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "decision_window_seconds": 1}
     (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
-    outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(LIVES)]
+    outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(OUTAGES)]
     for index, outage_id in enumerate(outage_ids):
         await resolve(api, outage_id, 5 if index % 2 else 25)
     # One after the other: two hundred who look at once keep the stack from its work.
@@ -79,7 +79,7 @@ async def test_each_kind_of_planted_break_is_found_within_a_minute(reconciled: S
         penalties = await settle_many(api)
 
         async def all_match() -> bool:
-            return bool((await status(api))["matched_transfers"] == LIVES)
+            return bool((await status(api))["matched_transfers"] == OUTAGES)
 
         await eventually(all_match, "every payment is matched", 60)
         assert await breaks(api) == []
@@ -142,7 +142,7 @@ async def seen_once(api: httpx.AsyncClient) -> None:
 
     await eventually(seen_again, "the breaks are seen again", 60)
     assert Counter(each["kind"] for each in await breaks(api)) == Counter(KINDS)
-    assert (await status(api))["matched_transfers"] == LIVES - 1
+    assert (await status(api))["matched_transfers"] == OUTAGES - 1
 
 
 async def all_are_told(stack: Stack, api: httpx.AsyncClient) -> None:
