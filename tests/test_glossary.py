@@ -65,11 +65,10 @@ def spread(names_by_file: dict[str, str]) -> set[str]:
     return {f"{file}: {name}" for file, names in names_by_file.items() for name in names.split()}
 
 
-
 # What is left of before, by file: these two lists only ever become shorter.
 # Names of the old dialect.
 DIALECT_LEFT = spread(
- {
+    {
         "activities/settlement/attempts.py": "silence",
         "activities/settlement/batches.py": "gathering silence",
         "activities/settlement/payments.py": "adopting parking",
@@ -88,7 +87,7 @@ DIALECT_LEFT = spread(
 )
 # Public functions that do not begin with a verb.
 VERBS_LACKING = spread(
- {
+    {
         "activities/settlement/attempts.py": "attempt_of",
         "adapters/stellar/codes/meanings.py": "page terminal",
         "packages/devstack/devstack/processes/parent_death.py": "prctl",
@@ -103,6 +102,7 @@ VERBS_LACKING = spread(
         "workflows/search_attributes.py": "at_start",
     }
 )
+
 
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text())

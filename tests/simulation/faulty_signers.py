@@ -1,5 +1,5 @@
 """
-What other submitters do wrong, done here on purpose: the check must find each of them.
+Mistakes of other submitters, made here on purpose: the checks must find each of them.
 
 Each is a signer that differs from the real one in a single decision.
 """
@@ -136,7 +136,7 @@ class AcceptedMeansPaid(PaymentActivitiesImpl):
 
 
 class NoopMeansPaid(PaymentActivitiesImpl):
-    """A void that a ledger shows as applied is taken for the payment that it stands in for."""
+    """A no-op transaction that a ledger shows as applied is taken for the payment that it replaces."""
 
     async def observe_payment(self, attempt: Attempt) -> Observation:
         seen = await super().observe_payment(attempt)
@@ -146,7 +146,7 @@ class NoopMeansPaid(PaymentActivitiesImpl):
 
 
 class DeadBytesSayNothing(PaymentActivitiesImpl):
-    """Whose bytes died, and who cannot be signed again, waits as if it were on its way."""
+    """A payment whose bytes expired, and that cannot be signed again, waits as if it were under way."""
 
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
         preparation = await super().prepare_payment(payment)

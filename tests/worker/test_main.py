@@ -1,4 +1,4 @@
-"""Each queue's worker serves every step that its lives may ask for: one that nobody serves hangs its caller."""
+"""Each queue's worker serves every activity that its workflows may run: one that nobody serves hangs its caller."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -28,7 +28,7 @@ def declared(*kinds: type) -> set[str]:
     return {name for kind in kinds for name in getattr(kind, "__abstractmethods__", ())}
 
 
-def test_every_step_of_settlement_is_served() -> None:
+def test_every_activity_of_settlement_is_served() -> None:
     duty = _settlements(
         PaymentActivitiesImpl(NOTHING, NOTHING),
         BatchActivitiesImpl(NOTHING, NOTHING, NOTHING),
@@ -40,7 +40,7 @@ def test_every_step_of_settlement_is_served() -> None:
     )
 
 
-def test_every_step_of_an_outage_is_served() -> None:
+def test_every_activity_of_an_outage_is_served() -> None:
     settings = SimpleNamespace(
         contract_execution_mode=ExecutionMode.LOCAL, stellar_network="sandbox"
     )
