@@ -86,7 +86,7 @@ async def test_a_person_who_ends_the_attestation_settles_nothing(
     await environment.client.get_workflow_handle("attestation/ended/1").terminate("by hand")
     assert await life.result() is OutageStatus.CLOSED
     assert steps.attestations.asked.count("conclude_attestation") == 2
-    assert any("was ended; asking the contract again" in line for line in await notes(life))
+    assert any("ended without a result; it is started again" in line for line in await notes(life))
 
 
 async def test_a_verdict_given_anew_is_attested_under_its_own_name(

@@ -248,7 +248,7 @@ async def test_whatever_it_waits_for_it_takes_a_transfer_by_hand_for_itself(
     assert receipt.transaction_hash == BY_HAND.transaction_hash
     assert steps.payments.sent == []
     told = [entry.what for entry in await life.query(PaymentWorkflow.timeline)]
-    assert f"admin adopted transaction {BY_HAND.transaction_hash}" in told
+    assert f"admin matched transaction {BY_HAND.transaction_hash}" in told
 
 
 async def test_what_is_not_the_payment_is_refused_and_it_waits_on(
@@ -280,7 +280,7 @@ async def test_while_its_own_bytes_are_on_their_way_nothing_is_adopted(
 
         await until(sent, bool)
         error = await refused(life, BY_HAND)
-        assert (error.type, "bytes of its own on their way" in error.message) == ("conflict", True)
+        assert (error.type, "has signed bytes" in error.message) == ("conflict", True)
         steps.payments.troubles.clear()
     assert (await life.result()).transaction_hash == "hash-1"
     assert steps.payments.adopted == ""

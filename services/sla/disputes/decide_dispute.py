@@ -1,6 +1,7 @@
 """Decide a dispute once, and judge the outage again where the decision says so."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -56,18 +57,10 @@ async def _decide(
     by = decision.request if decision else make_engine_request(context.correlation_id)
     status, note = _describe_decision(decision)
     decided = await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
-    # A decision recorded by a run whose answer was lost stands, whatever is ruled now.
+    # A decision recorded by a run whose answer was lost stands, whatever is decided now.
     revision, verdict = _choose_verdict(context, dispute.revision, decision if decided else None)
-    facts = {
-        "dispute_id": deciding.dispute_id,
-        "outage_id": outage_id,
-        "status": status,
-        "note": note,
-        "revision": revision,
-        "sla_status": verdict.status,
-        "mttr_minutes": verdict.mttr_minutes,
-        "amount_stroops": str(verdict.amount_stroops),
-    }
+    facts: dict[str, Any] = {"dispute_id": dispute.id, "outage_id": outage_id, "status": status, "note": note}
+    facts |= _describe_verdict(revision, verdict)
     deliveries = await events.publish(
         connection,
         make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute.id),
@@ -114,6 +107,15 @@ def _describe_decision(decision: DisputeDecision | None) -> tuple[DisputeStatus,
     if decision is None:
         return DisputeStatus.EXPIRED, "nobody decided in time; the verdict stands"
     return (DisputeStatus.RESOLVED if decision.upheld else DisputeStatus.REJECTED), decision.note
+
+
+def _describe_verdict(revision: int, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "revision": revision,
+        "sla_status": verdict.status,
+        "mttr_minutes": verdict.mttr_minutes,
+        "amount_stroops": str(verdict.amount_stroops),
+    }
 
 
 def _choose_verdict(
