@@ -97,7 +97,7 @@ async def test_a_life_about_to_end_goes_on_when_its_name_is_given_once_more(
     """All its members had left; by the time it learns so, the first of them leads a new batch."""
     play_temporal(monkeypatch)
     life = BatchWorkflowRun(Batch("again", 1))
-    life.hear("gathered")
+    life.hear("batch_reformed")
     life.answer(PrepareBatchResult(EmptyBatch()))
     assert life.asks is not None
     assert life.asks.step == "prepare_batch"
