@@ -15,7 +15,7 @@ from adapters.settings import WorkerSettings, load
 from adapters.temporal import QUEUES
 from domain.errors import ApexError
 from worker.main import main
-from worker.workflow_sandbox import keep_bytecode
+from worker.workflow_sandbox import compile_workflows
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def run() -> int:
     temporal.forward_logs()
     # The sandbox loads workflow modules anew for every run: much short-lived garbage, which the
     # default thresholds would look through far too often.
-    keep_bytecode()
+    compile_workflows()
     if order := os.environ.get("FAILPOINT"):
         arm_to_die(order)
     gc.freeze()

@@ -50,7 +50,7 @@ from tests.workflows.fake_activities import (
 from tests.workflows.fake_payment_activities import DETECTED, FakeBatchActivities, build_payment
 from worker.error_interceptor import ErrorInterceptor
 from worker.main import WORKFLOWS
-from worker.workflow_sandbox import strict_sandbox
+from worker.workflow_sandbox import make_strict_sandbox
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
@@ -238,7 +238,7 @@ class FakeActivities:
                 workflows=lives,
                 activities=taken[queue],
                 interceptors=[ErrorInterceptor()],
-                workflow_runner=strict_sandbox(),
+                workflow_runner=make_strict_sandbox(),
             )
             for queue, lives in WORKFLOWS.items()
         ]
