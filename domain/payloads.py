@@ -1,5 +1,5 @@
 """
-The facts that events tell and audit entries keep: plain JSON, amounts as strings of stroops.
+Payloads of events and audit entries: plain JSON, amounts as strings of stroops.
 
 Anyone can recompute a verdict from these: the instants, the severity, the terms' digest.
 """
@@ -43,7 +43,7 @@ def describe_verdict(
     resolved_at: datetime,
     basis: str,
 ) -> dict[str, Any]:
-    """Everything the verdict rests on, and the verdict; `basis` is measured, stated or ruled."""
+    """Return the verdict and everything it rests on; `basis` is measured, stated or decided."""
     return {
         "outage_id": outage.id,
         "revision": revision,
@@ -64,7 +64,7 @@ def describe_verdict(
 def describe_attestation(
     attestation: Attestation, contract: str, hash_: str, outcome: CallOutcome
 ) -> dict[str, Any]:
-    """Where the contract's answer stands on the chain, and the answer itself."""
+    """Return the contract's answer, and the transaction and ledger that hold it."""
     return {
         "outage_id": attestation.outage_id,
         "revision": attestation.revision,
@@ -79,7 +79,7 @@ def describe_attestation(
 def describe_receipt(
     transaction_hash: str, ledger: int, fee_stroops: int, confirmed_at: datetime
 ) -> dict[str, Any]:
-    """Where a payment stands on the chain, and what it cost."""
+    """Return the transaction and ledger that prove a payment, and its fee."""
     return {
         "transaction_hash": transaction_hash,
         "ledger": ledger,

@@ -39,7 +39,7 @@ def run() -> int:
             runner.run(main(queues, settings))
     except ApexError as error:
         log.critical("the worker cannot go on: %s", error)
-        # Its last line, plain: whoever started it by hand, or under a supervisor, is shown this.
+        # The last line is plain text: a terminal or a supervisor shows it to whoever started the worker.
         print(f"Cannot go on: {logs.redact(str(error))}", file=sys.stderr)
         return 1
     return 0

@@ -74,7 +74,7 @@ class PaymentActivities(AttemptActivities):
 
     @activity.defn
     @abstractmethod
-    async def match_transfer(self, adopting: MatchTransferInput) -> None:
+    async def match_transfer(self, matching: MatchTransferInput) -> None:
         """Confirm the payment by a transfer that was made out of band, and post it."""
 
     @activity.defn
@@ -84,7 +84,7 @@ class PaymentActivities(AttemptActivities):
 
     @activity.defn
     @abstractmethod
-    async def block_payment(self, parking: BlockPaymentInput) -> list[str]:
+    async def block_payment(self, blocking: BlockPaymentInput) -> list[str]:
         """Record why the payment waits: it is on hold, or blocked until somebody acts."""
 
     @activity.defn
@@ -188,9 +188,9 @@ class PaymentWorkflow(AttemptWorkflowBase):
 
     async def await_unblocked(self, reason: Reason, dead_after: int | None = None) -> None:
         """Block the payment until somebody sends retry, or an hour has passed."""
-        parking = BlockPaymentInput(self.payment, reason, workflow.now(), dead_after=dead_after)
+        blocking = BlockPaymentInput(self.payment, reason, workflow.now(), dead_after=dead_after)
         await start_deliveries(
-            await self.run_until_accepted(PaymentActivities.block_payment, parking)
+            await self.run_until_accepted(PaymentActivities.block_payment, blocking)
         )
         self.note(f"blocked: {reason}; send the signal retry when it is fixed")
         self.hold_reason = None
@@ -215,8 +215,8 @@ class PaymentWorkflow(AttemptWorkflowBase):
 
     @workflow.update(description="A transfer that was made out of band is this payment")
     async def adopt(self, asked: MatchTransferRequest) -> None:
-        adopting = MatchTransferInput(self.payment, asked, workflow.now())
-        await run_activity(PaymentActivities.match_transfer, adopting)
+        matching = MatchTransferInput(self.payment, asked, workflow.now())
+        await run_activity(PaymentActivities.match_transfer, matching)
         self.note(f"{asked.request.actor} matched transaction {asked.transaction_hash}")
         self.retry_requested = True  # prepare_payment then finds that it is paid
 

@@ -141,8 +141,8 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         return receipt
 
     @activity.defn
-    async def match_transfer(self, adopting: MatchTransferInput) -> None:
-        await match_transfer(self.database, adopting)
+    async def match_transfer(self, matching: MatchTransferInput) -> None:
+        await match_transfer(self.database, matching)
 
     @activity.defn
     async def fail_attempt(self, observed: ObservedAttempt) -> None:
@@ -150,8 +150,8 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         reach("after_fail")
 
     @activity.defn
-    async def block_payment(self, parking: BlockPaymentInput) -> list[str]:
-        deliveries = await stop_payment(self.database, parking)
+    async def block_payment(self, blocking: BlockPaymentInput) -> list[str]:
+        deliveries = await stop_payment(self.database, blocking)
         reach("after_block")
         return deliveries
 

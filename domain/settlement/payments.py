@@ -1,8 +1,8 @@
 """
 A payment owed because of an outage.
 
-    reserved -> prepared -> submitted -> confirmed
-        \\-> held (a limit)            \\-> parked (waits for a person or for the payee)
+    pending -> prepared -> submitted -> confirmed
+        \\-> on hold (a limit)        \\-> blocked (waits for a person or for the payee)
 
 The exactly-once token is (channel, sequence): one payment keeps its pair until the network has
 consumed that sequence, so any number of sends can move the money at most once.
@@ -32,7 +32,7 @@ class PaymentStatus(StrEnum):
 
 TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     # bytes signed and stored; or a limit stops it; or the payee cannot be paid as things stand; or
-    # a transfer made out of band is adopted
+    # a transfer made out of band is matched
     PaymentStatus.PENDING: frozenset(
         {
             PaymentStatus.PREPARED,
@@ -42,7 +42,7 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
         }
     ),
     # the limit lets it pass; or its own bytes, which one node called dead, are in a ledger after all;
-    # or a foreign sequence where they died; or a transfer made out of band is adopted
+    # or a foreign sequence where they died; or a transfer made out of band is matched
     PaymentStatus.ON_HOLD: frozenset(
         {
             PaymentStatus.PREPARED,
@@ -74,7 +74,7 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
         }
     ),
     PaymentStatus.CONFIRMED: frozenset(),
-    # the reason is gone; a limit may stop it now; or as what is held
+    # the reason is gone; a limit may stop it now; or as one on hold
     PaymentStatus.BLOCKED: frozenset(
         {
             PaymentStatus.PREPARED,
@@ -103,7 +103,7 @@ class Treasury(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One transfer owed. `number` is its muxed id on the chain: the join between chain and book."""
+    """One transfer owed. `number` is its muxed id on the chain: the join between chain and journal."""
 
     id: str
     number: int
@@ -120,8 +120,8 @@ class Payment:
 @dataclass(frozen=True, slots=True)
 class BlockPaymentInput:
     """
-    Why a payment waits, and since when: parked for somebody to act, or held by a limit. With
-    `dead_after` it rides with bytes that are proven dead, for that was their last ledger.
+    Why a payment waits, and since when: blocked until somebody acts, or on hold by a limit. With
+    `dead_after` its bytes are proven dead, for that was their last ledger.
     """
 
     payment: Payment
@@ -168,7 +168,7 @@ class OwePaymentInput:
 
 @dataclass(frozen=True, slots=True)
 class CloseOutageInput:
-    """The last step of an outage: its payment is on the chain."""
+    """Close an outage: its payment is on the chain."""
 
     outage_id: str
     receipt: Receipt
@@ -177,7 +177,7 @@ class CloseOutageInput:
 
 
 def derive_payment_id(network: str, agreement: str, outage_id: str, revision: int) -> str:
-    """One payment per network, agreement, outage and revision of its verdict, for ever."""
+    """Return the id of the one payment of a network, agreement, outage and revision of its verdict."""
     return derive_id("pay", network, agreement, outage_id, str(revision))
 
 
@@ -190,7 +190,7 @@ def make_payment(
     correlation_id: str,
 ) -> Payment:
     """
-    Say what a verdict owes: a penalty goes from the bond to the beneficiary, a reward from the
+    Return what a verdict owes: a penalty goes from the bond to the beneficiary, a reward from the
     sponsor pool to the provider. The number is 0 until the database has given one.
     """
     penalty = verdict.payment_type is PaymentType.PENALTY

@@ -1,4 +1,4 @@
-"""What a dispute is: an objection to a verdict, filed inside the window, decided once."""
+"""Disputes: objections to a verdict, filed inside the dispute window and decided once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ class DisputeDecision:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Somebody takes a dispute up, to rule on it; the time to decide goes on running."""
+    """A person takes a dispute up to decide it; the time to decide goes on running."""
 
     dispute_id: str
     request: Request

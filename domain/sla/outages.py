@@ -1,5 +1,5 @@
 """
-What an outage is, the states it passes through, and the messages that move it.
+Outages: their content, their states, and the messages that change them.
 
     declared -> disputable -> [disputed] -> settling -> closed
            \\-> cancelled
@@ -32,7 +32,7 @@ class OutageStatus(StrEnum):
 TRANSITIONS: Mapping[OutageStatus, frozenset[OutageStatus]] = {
     # the service is back and the SLA is judged; or it was never an outage
     OutageStatus.DECLARED: frozenset({OutageStatus.DISPUTABLE, OutageStatus.CANCELLED}),
-    # somebody objects; or the window passes in silence
+    # somebody objects; or the dispute window ends without an objection
     OutageStatus.DISPUTABLE: frozenset({OutageStatus.DISPUTED, OutageStatus.SETTLING}),
     # a decision was given, or the time to give one ran out
     OutageStatus.DISPUTED: frozenset({OutageStatus.SETTLING}),
@@ -68,7 +68,7 @@ class Outage:
     policy: str | None = None
 
     def fingerprint(self) -> str:
-        """Two declarations with the same fingerprint are one and the same outage."""
+        """Return the digest of the declaration; the same one declared again is the same outage."""
         return compute_fingerprint(self)
 
 
@@ -101,7 +101,7 @@ class Resolution:
     resolution_notes: str | None = None
 
     def get_notes(self) -> dict[str, str]:
-        """Return what the resolver said about the cause and the repair."""
+        """Return the cause and the notes that the resolver gave."""
         said = {"root_cause": self.root_cause, "resolution_notes": self.resolution_notes}
         return {name: text for name, text in said.items() if text is not None}
 
@@ -119,7 +119,7 @@ class Resolution:
 
 
 # What may still be corrected: everything but the identity until the outage is resolved,
-# only the story afterwards, because the verdict rests on the rest.
+# afterwards only what does not bear on the verdict.
 AMENDABLE_WHILE_DECLARED = frozenset(
     {"site_name", "site_id", "severity", "description", "affected_services"}
     | {"affected_subscribers", "assigned_to", "location", "root_cause", "resolution_notes"}
@@ -143,7 +143,7 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class RecordOutageResult:
-    """The outage is safely in the journal and bound to a policy version."""
+    """The outage is on record and bound to a policy version."""
 
     created: bool
     fingerprint: str
@@ -167,7 +167,7 @@ class TimelineEntry:
     what: str
 
 
-# What each step is told: the message, and the workflow's clock, so that a step run twice
+# The input of each activity: the message, and the time of the workflow, so that an activity run twice
 # writes the same instant twice.
 @dataclass(frozen=True, slots=True)
 class RecordOutageInput:

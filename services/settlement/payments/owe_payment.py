@@ -1,4 +1,4 @@
-"""Owe what the last verdict on an outage says, once nobody may dispute it any more."""
+"""Owe what the last verdict on an outage says, once its dispute window has ended."""
 
 from adapters.postgres import events
 from adapters.postgres.accounting import journal
@@ -32,12 +32,13 @@ async def owe_payment(database: Database, settling: OwePaymentInput) -> Payment:
         payment = await payments.add(connection, debt, at)
         await outages.move(connection, outage_id, OutageStatus.SETTLING)
         await journal.accrue(connection, payment)
-        request, facts = (
+        request, payload = (
             make_engine_request(payment.correlation_id),
             payloads.describe_payment(payment),
         )
         subject = f"outage/{outage_id}"
         await events.publish(
-            connection, make_audit_entry(subject, "payment.owed", request, at, facts, str(revision))
+            connection,
+            make_audit_entry(subject, "payment.owed", request, at, payload, str(revision)),
         )
     return payment

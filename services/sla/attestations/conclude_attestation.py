@@ -1,4 +1,4 @@
-"""Hold the contract's answer to the verdict: it is attested, or halted with what differs."""
+"""Compare the contract's answer with the verdict: it is attested, or halted with what differs."""
 
 from typing import Any
 
@@ -49,8 +49,10 @@ async def conclude_attestation(
             await attestations.reject(connection, answered)
             return await _halt(connection, concluding, case, problem)
         await attestations.attest(connection, attestation, answered, concluding.at)
-        facts = _make_payload(attestation, answered)
-        await events.publish(connection, _make_audit_entry(concluding, case, "sla.attested", facts))
+        payload = _make_payload(attestation, answered)
+        await events.publish(
+            connection, _make_audit_entry(concluding, case, "sla.attested", payload)
+        )
     return Attested(answered["hash"], [])
 
 
@@ -62,18 +64,18 @@ async def _halt(
 ) -> Halted:
     attestation, at = concluding.attestation, concluding.at
     await attestations.halt(connection, attestation, problem)
-    facts: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "outage_id": attestation.outage_id,
         "revision": attestation.revision,
         "problem": problem,
     }
     if case.call is not None and case.call["result"] is not None:
-        facts |= _make_payload(attestation, case.call)
+        payload |= _make_payload(attestation, case.call)
     key = (str(attestation.revision), problem)  # halted again by the same problem is no news
     deliveries = await events.publish(
         connection,
-        _make_audit_entry(concluding, case, "sla.halted", facts, problem),
-        make_event(EventType.ATTESTATION_HALTED, attestation.outage_id, at, facts, *key),
+        _make_audit_entry(concluding, case, "sla.halted", payload, problem),
+        make_event(EventType.ATTESTATION_HALTED, attestation.outage_id, at, payload, *key),
     )
     return Halted(problem, deliveries)
 
@@ -82,20 +84,20 @@ def _make_audit_entry(
     concluding: ConcludeAttestationInput,
     case: AttestationCase,
     action: str,
-    facts: dict[str, Any],
+    payload: dict[str, Any],
     *key: str,
 ) -> AuditEntry:
     attestation = concluding.attestation
     by, subject = make_engine_request(case.correlation_id), f"outage/{attestation.outage_id}"
     return make_audit_entry(
-        subject, action, by, concluding.at, facts, str(attestation.revision), *key
+        subject, action, by, concluding.at, payload, str(attestation.revision), *key
     )
 
 
 def _make_payload(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
     outcome = attestations.to_outcome(call)
-    facts = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
-    return facts | {"config_snapshot": call["config_snapshot"]}
+    payload = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
+    return payload | {"config_snapshot": call["config_snapshot"]}
 
 
 def _find_problem(case: AttestationCase, call: RowMapping) -> str:

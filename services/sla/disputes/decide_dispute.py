@@ -30,7 +30,7 @@ from domain.sla.verdicts import Verdict, judge
 async def decide_dispute(
     database: Database, deciding: DecideDisputeInput, network: str, *, requires_attestation: bool
 ) -> JudgeOutageResult:
-    """Return the verdict that holds after the decision, with the deliveries that tell of it."""
+    """Return the verdict that holds after the decision, with the deliveries that announce it."""
     async with database.transaction() as connection:
         context = await outages.lock(connection, deciding.outage_id)
         dispute = await disputes.get(connection, deciding.dispute_id)
@@ -57,14 +57,13 @@ async def _decide(
     by = decision.request if decision else make_engine_request(context.correlation_id)
     status, note = _describe_decision(decision)
     decided = await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
-    # A decision recorded by a run whose answer was lost stands, whatever is decided now.
+    # A decision recorded by a run whose answer was lost is final, whatever is decided now.
     revision, verdict = _choose_verdict(context, dispute.revision, decision if decided else None)
-    facts: dict[str, Any] = {"dispute_id": dispute.id, "outage_id": outage_id, "status": status, "note": note}
-    facts |= _describe_verdict(revision, verdict)
+    payload = _make_payload(deciding, status, note, revision, verdict)
     deliveries = await events.publish(
         connection,
-        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute.id),
-        make_event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute.id),
+        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, payload, dispute.id),
+        make_event(EventType.DISPUTE_RESOLVED, outage_id, at, payload, dispute.id),
     )
     debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
     if decided and revision > dispute.revision:
@@ -78,6 +77,21 @@ async def _decide(
     return JudgeOutageResult(
         outage_id, revision, verdict, debt, ended, deadline, deliveries, attest
     )
+
+
+def _make_payload(
+    deciding: DecideDisputeInput, status: DisputeStatus, note: str, revision: int, verdict: Verdict
+) -> dict[str, Any]:
+    return {
+        "dispute_id": deciding.dispute_id,
+        "outage_id": deciding.outage_id,
+        "status": status,
+        "note": note,
+        "revision": revision,
+        "sla_status": verdict.status,
+        "mttr_minutes": verdict.mttr_minutes,
+        "amount_stroops": str(verdict.amount_stroops),
+    }
 
 
 async def _judge_again(
@@ -94,11 +108,11 @@ async def _judge_again(
     revision = debt.revision
     assert context.resolved_at is not None
     await verdicts.add(connection, outage, revision, verdict, "decided", policy, at, debt.id)
-    facts = payloads.describe_verdict(
+    payload = payloads.describe_verdict(
         outage, revision, verdict, policy, context.resolved_at, "decided"
     )
-    told = make_audit_entry(f"outage/{outage.id}", "outage.judged", by, at, facts, str(revision))
-    await events.publish(connection, told)
+    entry = make_audit_entry(f"outage/{outage.id}", "outage.judged", by, at, payload, str(revision))
+    await events.publish(connection, entry)
     replaced = derive_payment_id(network, context.agreement.name, outage.id, revision - 1)
     await journal.replace_accrual(connection, debt, replaced)
 
@@ -107,15 +121,6 @@ def _describe_decision(decision: DisputeDecision | None) -> tuple[DisputeStatus,
     if decision is None:
         return DisputeStatus.EXPIRED, "nobody decided in time; the verdict stands"
     return (DisputeStatus.RESOLVED if decision.upheld else DisputeStatus.REJECTED), decision.note
-
-
-def _describe_verdict(revision: int, verdict: Verdict) -> dict[str, Any]:
-    return {
-        "revision": revision,
-        "sla_status": verdict.status,
-        "mttr_minutes": verdict.mttr_minutes,
-        "amount_stroops": str(verdict.amount_stroops),
-    }
 
 
 def _choose_verdict(

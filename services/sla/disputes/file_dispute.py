@@ -17,7 +17,7 @@ from domain.sla.outages import OutageStatus
 async def file_dispute(database: Database, filing: FileDisputeInput) -> FileDisputeResult:
     dispute, at = filing.dispute, filing.at
     deadline = at + timedelta(seconds=filing.decision_window_seconds)
-    facts = {
+    payload = {
         "dispute_id": dispute.id,
         "outage_id": dispute.outage_id,
         "revision": filing.revision,
@@ -34,8 +34,8 @@ async def file_dispute(database: Database, filing: FileDisputeInput) -> FileDisp
         subject = f"outage/{dispute.outage_id}"
         deliveries = await events.publish(
             connection,
-            make_audit_entry(subject, "dispute.filed", dispute.request, at, facts, dispute.id),
-            make_event(EventType.DISPUTE_OPENED, dispute.outage_id, at, facts, dispute.id),
+            make_audit_entry(subject, "dispute.filed", dispute.request, at, payload, dispute.id),
+            make_event(EventType.DISPUTE_OPENED, dispute.outage_id, at, payload, dispute.id),
         )
     return FileDisputeResult(dispute.id, deadline, deliveries)
 

@@ -32,7 +32,7 @@ from domain.sla.verdicts import (
 async def judge_outage(
     database: Database, judging: JudgeOutageInput, network: str, *, requires_attestation: bool
 ) -> JudgeOutageResult:
-    """Judge once; a repeated run answers what stands. `requires_attestation`: it waits for the contract's confirmation."""
+    """Judge once; a repeated run returns the recorded verdict. With `requires_attestation` it waits for the contract."""
     async with database.transaction() as connection:
         context = await outages.lock(connection, judging.outage_id)
         if context.judged is not None:
@@ -65,12 +65,12 @@ async def _judge(
     attest = requires_attestation or await execution_modes.requires_attestation(connection)
     if attest:
         await attestations.require_attestation(connection, outage.id, 1, at)
-    facts = payloads.describe_verdict(outage, 1, verdict, policy, resolved_at, basis)
-    facts["dispute_deadline"] = format_instant(deadline)
+    payload = payloads.describe_verdict(outage, 1, verdict, policy, resolved_at, basis)
+    payload["dispute_deadline"] = format_instant(deadline)
     deliveries = await events.publish(
         connection,
-        make_audit_entry(f"outage/{outage.id}", "outage.judged", resolution.request, at, facts),
-        *_make_events(outage.id, verdict, at, facts),
+        make_audit_entry(f"outage/{outage.id}", "outage.judged", resolution.request, at, payload),
+        *_make_events(outage.id, verdict, at, payload),
     )
     await journal.accrue(connection, debt)
     return JudgeOutageResult(outage.id, 1, verdict, debt, resolved_at, deadline, deliveries, attest)
@@ -97,9 +97,9 @@ async def _read_recorded(
 
 
 def _make_events(
-    outage_id: str, verdict: Verdict, at: datetime, facts: dict[str, Any]
+    outage_id: str, verdict: Verdict, at: datetime, payload: dict[str, Any]
 ) -> list[Event]:
-    happened = [make_event(EventType.OUTAGE_RESOLVED, outage_id, at, facts)]
+    happened = [make_event(EventType.OUTAGE_RESOLVED, outage_id, at, payload)]
     if verdict.status is SlaStatus.VIOLATED:
-        happened.append(make_event(EventType.SLA_BREACHED, outage_id, at, facts))
+        happened.append(make_event(EventType.SLA_BREACHED, outage_id, at, payload))
     return happened

@@ -1,4 +1,4 @@
-"""The story of one outage, gathered from the audit trail and what the receivers answered."""
+"""Read the timeline of one outage from the audit trail and the webhook deliveries."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,15 +18,15 @@ async def read_timeline(database: Database, outage_id: str) -> list[dict[str, An
         await outages.get(connection, outage_id)
         trail = await audit.read_trail(connection, f"outage/{outage_id}")
         deliveries = await webhooks.list_by_outage(connection, outage_id)
-    items = [_describe_entry(leaf) for leaf in trail]
+    items = [_describe_entry(entry) for entry in trail]
     items += [_describe_delivery(dict(delivery)) for delivery in deliveries]
     return sorted(items, key=lambda item: str(item["at"]))
 
 
-def _describe_entry(leaf: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     same = ("at", "actor", "correlation_id", "evidence", "subject")
-    named = {"step": leaf["action"], "entry_id": leaf["id"], "leaf_hash": leaf["hash"]}
-    return {name: leaf[name] for name in same} | named
+    named = {"step": entry["action"], "entry_id": entry["id"], "leaf_hash": entry["hash"]}
+    return {name: entry[name] for name in same} | named
 
 
 def _describe_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:

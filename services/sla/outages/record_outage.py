@@ -22,11 +22,11 @@ async def record_outage(database: Database, declaring: RecordOutageInput) -> Rec
         created = await outages.add(connection, declaration, policy, at)
         if not created:
             policy = (await _get_recorded(connection, declaration)).policy
-        facts = payloads.describe_declaration(declaration, policy)
+        payload = payloads.describe_declaration(declaration, policy)
         deliveries = await events.publish(
             connection,
-            make_audit_entry(f"outage/{outage.id}", "outage.declared", request, at, facts),
-            make_event(EventType.OUTAGE_CREATED, outage.id, at, facts),
+            make_audit_entry(f"outage/{outage.id}", "outage.declared", request, at, payload),
+            make_event(EventType.OUTAGE_CREATED, outage.id, at, payload),
         )
     return RecordOutageResult(
         created,

@@ -83,7 +83,7 @@ async def test_a_violated_invariant_raises_one_event_and_opens_the_circuit_break
     told = await read(book, TOLD)
     assert ("ledger.invariant_violated", subject) in told
     assert len(told) == first.new
-    assert (await stopped(book) or "").startswith("the book is not ")
+    assert (await stopped(book) or "").startswith("invariant ")
     found = await read(book, "SELECT invariant, subject FROM violations WHERE resolved_at IS NULL")
     assert (invariant, subject) in found
 

@@ -26,6 +26,7 @@ from domain.errors import ChainMismatch, ChainUnavailable
 from tests.testkit.accounting import chain_history
 from tests.testkit.accounting.break_factory import TreasuryIntruder
 from tests.testkit.accounting.counting_reader import CountingReader, open_reader
+from tests.testkit.accounting.recorded_transfers import list_transfers
 from tests.testkit.api_client import eventually
 from tests.testkit.settlement.payment_factory import open_rail
 from tests.testkit.stacks import Stacks
@@ -78,13 +79,13 @@ async def faults(stack: Stack, *wanted: dict[str, Any]) -> None:
 
 async def kept(book: Database, hash_: str) -> list[Any]:
     async with book.autocommit() as connection:
-        rows = await reconciliation.list_transfers(connection)
+        rows = await list_transfers(connection)
     return [row for row in rows if row["transaction_hash"] == hash_]
 
 
 async def all_kept(book: Database) -> list[tuple[str, int, int]]:
     async with book.autocommit() as connection:
-        rows = await reconciliation.list_transfers(connection)
+        rows = await list_transfers(connection)
     return sorted(
         (row["transaction_hash"], int(row["number"]), row["amount_stroops"])
         for row in rows
@@ -136,7 +137,7 @@ async def witness_of(stack: Stack) -> list[tuple[str, int, int]]:
     bond = stack.environment["STELLAR_BOND_ADDRESS"]
     return sorted(
         (seen.hash, seen.number, seen.amount_stroops)
-        for seen in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+        for seen in await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
         if seen.payer == bond
     )
 

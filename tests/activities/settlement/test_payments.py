@@ -91,7 +91,7 @@ async def test_a_payment_with_an_expired_envelope_returns_its_channel_by_a_no_op
     await steps.submit_payment(void)
     for seen in (await steps.observe_payment(void), await steps.observe_payment(died)):
         assert seen.outcome is AttemptOutcome.FAILED_BLOCKED, seen
-        assert seen.reason in (void.noop_reason, "a void used up its sequence")
+        assert seen.reason in (void.noop_reason, "a no-op transaction used up its sequence")
         await steps.fail_attempt(ObservedAttempt(payment, void, seen, NOW))
     assert await served(database, void) is None
     parked = BlockPaymentInput(
