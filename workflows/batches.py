@@ -51,7 +51,7 @@ class BatchActivities(AttemptActivities):
 
     @activity.defn
     @abstractmethod
-    async def form_batches(self, gathering: FormBatchesInput) -> list[Batch] | None:
+    async def form_batches(self, forming: FormBatchesInput) -> list[Batch] | None:
         """Wait for payments that are ready, and reserve for them; None when batching is off."""
 
     @activity.defn

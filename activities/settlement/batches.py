@@ -55,8 +55,8 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         self.plan = plan
 
     @activity.defn
-    async def form_batches(self, gathering: FormBatchesInput) -> list[Batch] | None:
-        if gathering.first or activity.info().attempt > 1:
+    async def form_batches(self, forming: FormBatchesInput) -> list[Batch] | None:
+        if forming.first or activity.info().attempt > 1:
             async with self.database.autocommit() as connection:
                 if lost := await batches.list_open(connection):
                     return lost
