@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from sqlalchemy import text
 
-from activities.settlement.attempts import attempt_of
+from activities.settlement.attempts import make_attempt
 from activities.settlement.batches import BatchActivitiesImpl
 from adapters.postgres.accounting import journal
 from adapters.postgres.settlement import (
@@ -94,7 +94,7 @@ class SignsForWhoIsLeftOut(BatchActivitiesImpl):
             now = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
             assert now is not None
             stored = await envelopes.store(connection, now, self.signed_first[batch.id][0])
-        return replace(preparation, state=Prepared(attempt_of(now, stored, resumed=False)))
+        return replace(preparation, state=Prepared(make_attempt(now, stored, resumed=False)))
 
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
         """Count only the failed operations of payments that are still in the batch."""

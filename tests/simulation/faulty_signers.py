@@ -7,7 +7,7 @@ Each is a signer that differs from the real one in a single decision.
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from activities.settlement.attempts import attempt_of
+from activities.settlement.attempts import make_attempt
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.failpoints import reach
 from adapters.postgres.settlement import attempts, envelopes
@@ -107,7 +107,7 @@ class StoredAfterSending(PaymentActivitiesImpl):
         reach("after_sign")
         async with self.database.autocommit() as connection:
             stored = await envelopes.store(connection, held, envelope)
-        return Prepared(attempt_of(held, stored, resumed=False))
+        return Prepared(make_attempt(held, stored, resumed=False))
 
 
 class UnknownBytesMeanRetry(PaymentActivitiesImpl):

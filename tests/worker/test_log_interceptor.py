@@ -13,7 +13,7 @@ from domain.settlement.attempts import Attempt
 from domain.settlement.payments import BlockPaymentInput, Payment, Treasury
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import PaymentType, Severity
-from worker.log_interceptor import subjects_of
+from worker.log_interceptor import find_subjects
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 OUTAGE = Outage("OUT-1", "Tower 7", Severity.HIGH, NOON)
@@ -49,7 +49,7 @@ ATTEMPT = Attempt("pay_1", 1, "GCHANNEL", 7, 9, "hash", "xdr", resumed=False)
 def test_the_input_of_an_activity_says_what_it_is_about(
     content: object, known: dict[str, str]
 ) -> None:
-    assert subjects_of([content]) == known
+    assert find_subjects([content]) == known
 
 
 def test_a_workflow_started_by_a_request_logs_its_id_and_subject() -> None:

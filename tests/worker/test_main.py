@@ -8,7 +8,7 @@ from activities.settlement.payments import PaymentActivitiesImpl
 from activities.settlement.wallets import WalletActivitiesImpl
 from activities.sla.attestations import AttestationActivitiesImpl
 from domain.sla.execution_modes import ExecutionMode
-from worker.main import QueueSpec, _records, _settlements
+from worker.main import QueueSpec, _build_outages_spec, _build_settlement_spec
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
@@ -20,8 +20,8 @@ from workflows.wallets import WalletActivities
 NOTHING = cast(Any, SimpleNamespace())
 
 
-def served(duty: QueueSpec) -> set[str]:
-    return {step.__name__ for step in duty.activities}
+def served(build_queue_spec: QueueSpec) -> set[str]:
+    return {step.__name__ for step in build_queue_spec.activities}
 
 
 def declared(*kinds: type) -> set[str]:
@@ -29,13 +29,13 @@ def declared(*kinds: type) -> set[str]:
 
 
 def test_every_activity_of_settlement_is_served() -> None:
-    duty = _settlements(
+    build_queue_spec = _build_settlement_spec(
         PaymentActivitiesImpl(NOTHING, NOTHING),
         BatchActivitiesImpl(NOTHING, NOTHING, NOTHING),
         AttestationActivitiesImpl(NOTHING, None),
         WalletActivitiesImpl(NOTHING, NOTHING, None),
     )
-    assert served(duty) == declared(
+    assert served(build_queue_spec) == declared(
         PaymentActivities, BatchActivities, AttestationActivities, WalletActivities
     )
 
@@ -44,5 +44,5 @@ def test_every_activity_of_an_outage_is_served() -> None:
     settings = SimpleNamespace(
         contract_execution_mode=ExecutionMode.LOCAL, stellar_network="sandbox"
     )
-    duty = _records(cast(Any, settings), NOTHING)
-    assert served(duty) == declared(OutageActivities, DisputeActivities)
+    build_queue_spec = _build_outages_spec(cast(Any, settings), NOTHING)
+    assert served(build_queue_spec) == declared(OutageActivities, DisputeActivities)

@@ -79,7 +79,7 @@ async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
     # The scratch book's payees do not exist on the chain: whoever is at fault for that is not asked here.
     steps = BatchActivitiesImpl(book, rail, plan)
     steps.rail = Untroubled(rail)  # type: ignore[assignment]
-    with pytest.raises(TryAgain, match="goes on without 1 payments"):
+    with pytest.raises(TryAgain, match="continues without 1 payments"):
         await steps.prepare_batch(batch)
     (made,) = await list_out_of_band(book, owed[0])
     # Its own life finds out why, and it is not made ready again.

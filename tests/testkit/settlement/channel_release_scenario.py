@@ -120,7 +120,9 @@ class Scene:
         """The signer is away for longer than any node remembers, and finds what it cannot explain."""
         self.world.close_ledgers(40)
         self.world.plan([Fault("short_retention", value=RETENTION)], 0)
-        seen = await self.world.rail.observe(attempt, lambda: self.world.steps.signed(attempt))
+        seen = await self.world.rail.observe(
+            attempt, lambda: self.world.steps.list_signed_hashes(attempt)
+        )
         assert (seen.outcome, seen.reason) == (AttemptOutcome.FOREIGN, FORGOTTEN)
         await self.quarantine(attempt, seen)
 
