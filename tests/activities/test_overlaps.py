@@ -38,7 +38,7 @@ from domain.settlement.batches import (
     Plan,
 )
 from domain.settlement.payments import Payment, PaymentStatus
-from tests.activities.settlement.test_circuit_breakers import close
+from tests.activities.settlement.test_circuit_breakers import close_circuit_breaker
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
@@ -54,7 +54,7 @@ FOREIGN = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do no
 LATER = NOW.replace(year=2100)
 
 
-async def next_in_turn(database: Database, channel: str) -> None:
+async def make_next_channel(database: Database, channel: str) -> None:
     """Let this channel be the next that is taken."""
     async with database.autocommit() as connection:
         for address, used_at in ((channels.c.address != channel, NOW), (None, None)):
@@ -77,7 +77,7 @@ async def test_an_envelope_of_other_members_is_not_stored_for_a_batch_of_the_sam
     async def overtaken(*asked: Any) -> Any:
         signed = await sign(*asked)
         monkeypatch.setattr(rail, "sign", sign)
-        await begun_anew(database, lives, batch, [lead_payment_id, gone], [lead_payment_id, other])
+        await form_again(database, lives, batch, [lead_payment_id, gone], [lead_payment_id, other])
         return signed
 
     monkeypatch.setattr(rail, "sign", overtaken)
@@ -92,7 +92,7 @@ async def test_an_envelope_of_other_members_is_not_stored_for_a_batch_of_the_sam
     assert await count_credits(stack, lead_payment_id, gone, other) == [1, 0, 1]
 
 
-async def begun_anew(
+async def form_again(
     database: Database,
     lives: PaymentActivitiesImpl,
     batch: Batch,
@@ -109,7 +109,7 @@ async def begun_anew(
         emptied = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
         assert emptied is not None
         assert await attempts.release(connection, emptied)
-    await next_in_turn(database, held.channel)
+    await make_next_channel(database, held.channel)
     for payment in after:
         assert (await lives.prepare_payment(payment)).in_batch
     async with database.transaction() as connection:
@@ -146,12 +146,12 @@ async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
             {"id": payment.id},
         )
         stopping = asyncio.create_task(stop())
-        await waits_for_a_lock(database, stopping)
+        await wait_for_lock(database, stopping)
     assert await stopping is False
     assert await read_statuses(database, payment) == [("submitted", None)]
 
 
-async def waits_for_a_lock(database: Database, task: "asyncio.Task[bool]") -> None:
+async def wait_for_lock(database: Database, task: "asyncio.Task[bool]") -> None:
     async with asyncio.timeout(10):
         while not task.done():
             async with database.autocommit() as connection:
@@ -186,7 +186,7 @@ async def test_a_late_run_does_not_quarantine_a_released_channel(
     assert attempt is not None
     observed = ObservedAttempt(payment, attempt, FOREIGN, NOW)
     await steps.quarantine_payment(observed)
-    assert await quarantined(database, attempt.channel)
+    assert await is_quarantined(database, attempt.channel)
     released = Observation(AttemptOutcome.FAILED_RETRY, reason="released")
     await steps.fail_attempt(ObservedAttempt(payment, attempt, released, NOW))
     async with database.transaction() as connection:
@@ -196,14 +196,14 @@ async def test_a_late_run_does_not_quarantine_a_released_channel(
             .values(quarantined=False, sequence=attempt.sequence - 1)
         )
         await attempts.release_sequence(connection, attempt)
-    await close(database, steps.gate.circuit_breaker)
+    await close_circuit_breaker(database, steps.gate.circuit_breaker)
     assert await steps.quarantine_payment(observed) == []
-    assert not await quarantined(database, attempt.channel)
+    assert not await is_quarantined(database, attempt.channel)
     assert await steps.gate.circuit_breaker.reason() is None
     assert [status for status, _ in await read_statuses(database, payment)] == ["pending"]
 
 
-async def quarantined(database: Database, channel: str) -> bool:
+async def is_quarantined(database: Database, channel: str) -> bool:
     async with database.autocommit() as connection:
         return bool(
             await connection.scalar(
@@ -231,7 +231,7 @@ async def test_remaining_members_get_no_quarantined_channel(
             .values(quarantined=False, sequence=attempt.sequence - 1)
         )
         await attempts.release_sequence(connection, attempt)
-    await close(database, steps.gate.circuit_breaker)
+    await close_circuit_breaker(database, steps.gate.circuit_breaker)
 
 
 @pytest.mark.parametrize("plan", [Plan(SettlementRail.SOROBAN, 0), CLASSIC])

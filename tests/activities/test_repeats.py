@@ -55,7 +55,7 @@ DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
-async def twice(step: Callable[[Message], Awaitable[Answer]], message: Any) -> Answer:
+async def run_twice(step: Callable[[Message], Awaitable[Answer]], message: Any) -> Answer:
     """Run a step, lose its answer, and run it again when the clock has moved on."""
     first = await step(message)
     later = (
@@ -69,19 +69,19 @@ async def twice(step: Callable[[Message], Awaitable[Answer]], message: Any) -> A
     return again
 
 
-async def judged(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
+async def judge_outage(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
     """Declare and judge an outage, each step twice."""
     steps = OutageActivitiesImpl(database, "sandbox")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaration = Declaration(outage, ASKER, "standard", "default")
-    recorded = await twice(steps.record_outage, RecordOutageInput(declaration, NOW))
+    recorded = await run_twice(steps.record_outage, RecordOutageInput(declaration, NOW))
     assert recorded.policy_version == 1
     resolution = Resolution(ASKER, DETECTED + timedelta(minutes=minutes))
-    await twice(steps.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
+    await run_twice(steps.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
     return steps
 
 
-async def paid(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
+async def pay(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     """Make a payment as its workflow does, each step twice, and then the whole of it again."""
     preparation = await steps.prepare_payment(payment)
     attempt = preparation.attempt
@@ -95,7 +95,7 @@ async def paid(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     assert observation.outcome is AttemptOutcome.SUCCEEDED
     resumed = await steps.observe_payment(replace(attempt, resumed=True))
     assert resumed.outcome is AttemptOutcome.SUCCEEDED
-    receipt = await twice(
+    receipt = await run_twice(
         steps.confirm_payment, ObservedAttempt(payment, attempt, observation, NOW)
     )
     lost = await steps.prepare_payment(payment)
@@ -104,7 +104,7 @@ async def paid(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     return receipt
 
 
-async def count(database: Database, statement: Any) -> int:
+async def count_rows(database: Database, statement: Any) -> int:
     async with database.autocommit() as connection:
         return await connection.scalar(statement) or 0
 
@@ -113,21 +113,25 @@ async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     outage_id = unique("TWICE")
-    steps = await judged(database, outage_id, 25)
-    payment = await twice(steps.owe_payment, OwePaymentInput(outage_id, 1, NOW))
-    receipt = await paid(PaymentActivitiesImpl(database, rail), payment)
-    await twice(steps.close_outage, CloseOutageInput(outage_id, receipt, "corr-repeats", NOW))
+    steps = await judge_outage(database, outage_id, 25)
+    payment = await run_twice(steps.owe_payment, OwePaymentInput(outage_id, 1, NOW))
+    receipt = await pay(PaymentActivitiesImpl(database, rail), payment)
+    await run_twice(steps.close_outage, CloseOutageInput(outage_id, receipt, "corr-repeats", NOW))
 
-    leaves = await count(
+    leaves = await count_rows(
         database,
         select(func.count()).where(audit_entries.c.subject == f"outage/{outage_id}"),
     )
     assert leaves == 5  # declared, judged, owed, confirmed, closed
-    happened = await count(database, select(func.count()).where(events.c.outage_id == outage_id))
+    happened = await count_rows(
+        database, select(func.count()).where(events.c.outage_id == outage_id)
+    )
     assert happened == 5  # created, resolved, breached, processed, closed
-    tried = await count(database, select(func.count()).where(attempts.c.payment_id == payment.id))
+    tried = await count_rows(
+        database, select(func.count()).where(attempts.c.payment_id == payment.id)
+    )
     assert tried == 1
-    assert await count(database, select(func.sum(postings.c.amount_stroops))) == 0
+    assert await count_rows(database, select(func.sum(postings.c.amount_stroops))) == 0
     moved = Counter(
         t.number for t in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
     )
@@ -139,14 +143,14 @@ async def test_a_confirmed_payment_can_never_be_attempted_again(
 ) -> None:
     """The database itself refuses, whatever the code above it believes."""
     outage_id = unique("PAID")
-    steps = await judged(database, outage_id, 5)
+    steps = await judge_outage(database, outage_id, 5)
     payment = await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
-    await paid(PaymentActivitiesImpl(database, rail), payment)
+    await pay(PaymentActivitiesImpl(database, rail), payment)
     with pytest.raises(IntegrityError, match="uq_attempts_one_live"):
-        await attempt_again(database, payment.id)
+        await add_attempt(database, payment.id)
 
 
-async def attempt_again(database: Database, payment_id: str) -> None:
+async def add_attempt(database: Database, payment_id: str) -> None:
     async with database.transaction() as connection:
         channel = await connection.scalar(select(channels.c.address).limit(1))
         await connection.execute(
@@ -156,9 +160,9 @@ async def attempt_again(database: Database, payment_id: str) -> None:
         )
 
 
-async def owed(database: Database, prefix: str) -> Payment:
+async def owe(database: Database, prefix: str) -> Payment:
     outage_id = unique(prefix)
-    steps = await judged(database, outage_id, 5)
+    steps = await judge_outage(database, outage_id, 5)
     return await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
 
 
@@ -167,7 +171,7 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
 ) -> None:
     """A place in line, and nothing taken; those who wait for longer come first."""
     steps = PaymentActivitiesImpl(database, rail)
-    first, second = await owed(database, "FIRST"), await owed(database, "SECOND")
+    first, second = await owe(database, "FIRST"), await owe(database, "SECOND")
     async with database.autocommit() as connection:
         free = await connection.execute(
             select(channels.c.address).where(channels.c.payment_id.is_(None))
@@ -200,7 +204,7 @@ async def test_an_overtaken_run_releases_nothing(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """One run finds an obstacle, and meanwhile another has stored bytes: those stay the payment's."""
-    payment = await owed(database, "OVERTAKEN")
+    payment = await owe(database, "OVERTAKEN")
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
     steps = PaymentActivitiesImpl(database, rail)
@@ -212,13 +216,13 @@ async def test_an_overtaken_run_releases_nothing(
     assert (held.channel, held.sequence) == (attempt.channel, attempt.sequence)
     assert held.envelope is not None
     assert held.envelope.inner_hash == attempt.hash
-    await paid(steps, payment)
+    await pay(steps, payment)
 
 
 async def test_an_envelope_for_a_released_channel_is_not_stored(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment = await owed(database, "GIVEN-BACK")
+    payment = await owe(database, "GIVEN-BACK")
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
         signed = await rail.sign(
@@ -234,13 +238,13 @@ async def test_an_envelope_for_a_released_channel_is_not_stored(
         assert held.channel != stale.channel
         with pytest.raises(TryAgain):
             await envelopes.store(connection, stale, signed)
-    await paid(PaymentActivitiesImpl(database, rail), payment)
+    await pay(PaymentActivitiesImpl(database, rail), payment)
 
 
 async def test_a_quarantined_payment_proven_paid_is_confirmed(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment = await owed(database, "FOUND")
+    payment = await owe(database, "FOUND")
     steps = PaymentActivitiesImpl(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
@@ -260,7 +264,7 @@ async def test_an_unrecorded_send_that_lands_confirms_the_payment(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
-    payment = await owed(database, "UNNOTED")
+    payment = await owe(database, "UNNOTED")
     steps = PaymentActivitiesImpl(database, rail)
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
@@ -276,16 +280,16 @@ async def test_a_dispute_whose_every_activity_runs_twice_is_decided_once(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     outage_id = unique("RULED")
-    await judged(database, outage_id, 25)
+    await judge_outage(database, outage_id, 25)
     steps = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
-    filed = await twice(steps.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
+    filed = await run_twice(steps.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
     # Another objection, whose predecessor's answer was lost, finds the one on record.
     other = FileDisputeInput(replace(dispute, id=unique("dsp")), 1, 60, NOW)
     assert (await steps.file_dispute(other)).dispute_id == filed.dispute_id
 
     decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
-    ruled = await twice(
+    ruled = await run_twice(
         steps.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW)
     )
     assert (ruled.revision, ruled.verdict.amount) == (2, 1500)

@@ -53,7 +53,7 @@ def no_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def as_given(monkeypatch: pytest.MonkeyPatch, kind: type[CommonSettings]) -> None:
+def remove_seeds(monkeypatch: pytest.MonkeyPatch, kind: type[CommonSettings]) -> None:
     """The environment of the API has no seed."""
     if kind is ApiSettings:
         for name in SEEDS:
@@ -102,7 +102,7 @@ def test_a_process_that_does_not_sign_refuses_a_seed(
 def test_a_wrong_variable_is_named(
     monkeypatch: pytest.MonkeyPatch, kind: type[WorkerSettings], name: str, value: str | None
 ) -> None:
-    as_given(monkeypatch, kind)
+    remove_seeds(monkeypatch, kind)
     monkeypatch.setenv(name, value or "")  # empty is as good as absent
     with pytest.raises(SystemExit) as end:
         load(kind)
@@ -187,7 +187,7 @@ def test_a_number_is_a_plain_integer(
     name: str,
     crooked: str,
 ) -> None:
-    as_given(monkeypatch, kind)
+    remove_seeds(monkeypatch, kind)
     monkeypatch.setenv(name, crooked)
     with pytest.raises(SystemExit, match=f"Cannot start. {name}: "):
         load(kind)
@@ -238,7 +238,7 @@ def test_a_malformed_address_is_refused(
     name: str,
     wrong: str,
 ) -> None:
-    as_given(monkeypatch, kind)
+    remove_seeds(monkeypatch, kind)
     monkeypatch.setenv(name, wrong)
     with pytest.raises(SystemExit, match=f"Cannot start. {name}: ") as refused:
         load(kind)
@@ -264,7 +264,7 @@ def test_the_name_and_the_passphrase_of_a_network_mean_the_same(
     passphrase: str,
     sentence: str,
 ) -> None:
-    as_given(monkeypatch, kind)
+    remove_seeds(monkeypatch, kind)
     monkeypatch.setenv("STELLAR_NETWORK", network)
     monkeypatch.setenv("STELLAR_NETWORK_PASSPHRASE", passphrase)
     with pytest.raises(SystemExit, match=f"STELLAR_NETWORK_PASSPHRASE: .*{sentence}"):

@@ -55,7 +55,7 @@ MACHINES: dict[str, tuple[Table, StrEnum, set[StrEnum]]] = {
 }
 
 
-def _reached(table: Table, begin: StrEnum) -> set[StrEnum]:
+def _find_reachable(table: Table, begin: StrEnum) -> set[StrEnum]:
     found, new = {begin}, {begin}
     while new:
         new = {to for state in new for to in table[state]} - found
@@ -67,7 +67,7 @@ def _reached(table: Table, begin: StrEnum) -> set[StrEnum]:
 def test_every_status_is_in_the_table_and_reachable(noun: str) -> None:
     table, begin, ends = MACHINES[noun]
     assert set(table) == set(type(begin))
-    assert _reached(table, begin) == set(table)
+    assert _find_reachable(table, begin) == set(table)
     assert {state for state, nexts in table.items() if not nexts} == ends
     assert all(state not in nexts for state, nexts in table.items())
 

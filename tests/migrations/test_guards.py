@@ -148,7 +148,7 @@ async def test_a_committed_entry_takes_no_more_postings(
         )
 
 
-def _half(entry: Entry) -> Entry:
+def _reverse_half(entry: Entry) -> Entry:
     debit, credit = entry.postings
     amount = debit.amount_stroops // 2
     postings = (Posting(debit.account, amount), Posting(credit.account, -amount))
@@ -163,7 +163,7 @@ async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_o
     back = make_reversal(make_accrual(owed))
     settled = make_settlement(payment, HASH)
     wrong = [
-        (_half(back), "is not the opposite of"),
+        (_reverse_half(back), "is not the opposite of"),
         (Entry(back.id, "reversal", other.id, back.postings, corrects=back.corrects), "another"),
         (Entry("ent_a", "reversal", owed.id, back.postings, corrects="ent_a"), "about itself"),
         (Entry("ent_b", "release", owed.id, back.postings, corrects=back.corrects), "a release of"),

@@ -125,7 +125,7 @@ ONE_SIDED = text(
 )
 
 
-async def book_one_side(database: Database) -> None:
+async def post_one_side(database: Database) -> None:
     async with database.transaction() as connection:
         await connection.execute(ONE_SIDED)
 
@@ -133,12 +133,12 @@ async def book_one_side(database: Database) -> None:
 async def test_an_unbalanced_entry_is_refused(api: httpx.AsyncClient, database: Database) -> None:
     outage_id = await declare(api, policy=AT_ONCE)
     await resolve(api, outage_id)
-    await eventually(lambda: _paid(api, outage_id), "the outage is paid")
+    await eventually(lambda: _has_payment(api, outage_id), "the outage is paid")
     with pytest.raises(IntegrityError, match="does not balance"):
-        await book_one_side(database)
+        await post_one_side(database)
 
 
-async def _paid(api: httpx.AsyncClient, outage_id: str) -> bool:
+async def _has_payment(api: httpx.AsyncClient, outage_id: str) -> bool:
     listed = await api.get("/payments", params={"outage_id": outage_id})
     return bool(listed.json()["items"])
 
@@ -148,9 +148,9 @@ async def test_no_row_of_the_journal_can_be_changed(
     stack: Stack, database: Database, table: str
 ) -> None:
     with pytest.raises(IntegrityError, match="never changed"):
-        await empty(database, table)
+        await delete_all(database, table)
 
 
-async def empty(database: Database, table: str) -> None:
+async def delete_all(database: Database, table: str) -> None:
     async with database.transaction() as connection:
         await connection.execute(text(f"DELETE FROM {table}"))

@@ -36,7 +36,7 @@ async def planter(limited: Stack) -> AsyncIterator[TreasuryIntruder]:
     await rail.close()
 
 
-async def break_of(admin: httpx.AsyncClient, payment: dict[str, Any]) -> dict[str, Any]:
+async def wait_for_break(admin: httpx.AsyncClient, payment: dict[str, Any]) -> dict[str, Any]:
     """Wait until reconciliation has found what was sent by hand, and let money move again."""
 
     async def found() -> dict[str, Any] | None:
@@ -49,7 +49,7 @@ async def break_of(admin: httpx.AsyncClient, payment: dict[str, Any]) -> dict[st
     return seen
 
 
-async def broken(stack: Stack) -> list[str]:
+async def list_violations(stack: Stack) -> list[str]:
     book = Database(stack.environment["DATABASE_URL"], connections_max=1)
     async with book.transaction() as connection:
         found = await invariants.check(connection)
@@ -57,7 +57,7 @@ async def broken(stack: Stack) -> list[str]:
     return [f"{each.invariant}: {each.detail}" for each in found if not each.overdue]
 
 
-async def standing(stack: Stack, payment_id: str) -> str:
+async def describe_standing(stack: Stack, payment_id: str) -> str:
     book = Database(stack.environment["DATABASE_URL"], connections_max=1)
     async with book.autocommit() as connection:
         story = await payment_traces.load_trace(connection, payment_id)
@@ -65,7 +65,7 @@ async def standing(stack: Stack, payment_id: str) -> str:
     return story.standing
 
 
-async def matched_by(client: httpx.AsyncClient, outage_id: str) -> list[str]:
+async def list_matchers(client: httpx.AsyncClient, outage_id: str) -> list[str]:
     timeline = (await client.get(f"/outages/{outage_id}/timeline")).json()["items"]
     return [each["actor"] for each in timeline if each["step"] == "payment.matched_manually"]
 
@@ -78,7 +78,7 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     payment = await wait_for_payment(admin, outage_id, "on_hold")
     assert payment["status_reason"].endswith("or settle it outside of the engine")
     hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]))
-    seen = await break_of(admin, payment)
+    seen = await wait_for_break(admin, payment)
 
     manual_match, body = f"/payments/{payment['id']}/manual-match", {"note": "ticket 7"}
     early = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
@@ -100,14 +100,14 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     assert (await count_transfers(limited))[payment["number"]] == 1
     paid = await wait_for_payment(admin, outage_id, "confirmed")
     assert paid["transaction_hash"] == hash_
-    assert await standing(limited, payment["id"]) == (
+    assert await describe_standing(limited, payment["id"]) == (
         f"Paid: 5200 USDC reached {payment['to_address']} in ledger {adopted.json()['ledger']}, "
         f"by transaction {hash_}, which was made out of band and adopted by admin."
     )
-    assert await matched_by(admin, outage_id) == ["admin"]
+    assert await list_matchers(admin, outage_id) == ["admin"]
     closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
     assert closed.status_code == 200
-    assert await broken(limited) == []
+    assert await list_violations(limited) == []
 
 
 async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
@@ -117,7 +117,7 @@ async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
     outage_id = await declare_resolved_outage(people["kim"], ABOVE_APPROVAL)
     payment = await wait_for_payment(admin, outage_id, "on_hold")
     hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]) - 1)
-    seen = await break_of(admin, payment)
+    seen = await wait_for_break(admin, payment)
     for name in ("ada", "bob"):
         assert (await approve_payment(people[name], payment["id"])).status_code == 201
 
@@ -136,4 +136,4 @@ async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
     assert closed.status_code == 200, closed.text
     await lifecycle(admin, outage_id, "closed", 60)
     assert (await count_transfers(limited))[payment["number"]] == 2
-    assert await broken(limited) == []
+    assert await list_violations(limited) == []

@@ -19,7 +19,7 @@ from tests.testkit.settlement.approval_client import (
 )
 
 
-async def refusals(
+async def collect_refusals(
     people: dict[str, httpx.AsyncClient], payment_id: str
 ) -> list[tuple[str, int, str]]:
     """Who may not approve: an engineer, the maker, and whoever has approved."""
@@ -30,7 +30,7 @@ async def refusals(
     return found
 
 
-async def queued(client: httpx.AsyncClient) -> list[str]:
+async def list_queued(client: httpx.AsyncClient) -> list[str]:
     page = (await client.get("/payments/approvals")).json()
     return [item["payment"]["id"] for item in page["items"]]
 
@@ -46,7 +46,7 @@ async def test_a_reward_above_the_limit_settles_after_two_approvals_and_not_befo
 
     first = await approve_payment(people["ada"], id_, note="seen the tower")
     assert first.status_code == 201, first.text
-    assert await refusals(people, id_) == [
+    assert await collect_refusals(people, id_) == [
         ("kim", 403, "approving a payment needs the role finance or admin"),
         (
             "eve",
@@ -60,14 +60,14 @@ async def test_a_reward_above_the_limit_settles_after_two_approvals_and_not_befo
     (given,) = shown["approvals"]
     assert (given["approver"], given["note"]) == ("ada", "seen the tower")
     assert given["digest"] == shown["digest"]
-    assert id_ in await queued(people["bob"])
+    assert id_ in await list_queued(people["bob"])
     assert (await count_transfers(limited))[number] == 0
     assert (await people["bob"].get(f"/payments/{id_}/trace")).json()["attempts"] == []
 
     assert (await approve_payment(people["bob"], id_)).status_code == 201
     await lifecycle(people["admin"], outage_id, "closed", 20)
     assert (await count_transfers(limited))[number] == 1
-    assert id_ not in await queued(people["bob"])
+    assert id_ not in await list_queued(people["bob"])
     timeline = (await people["admin"].get(f"/outages/{outage_id}/timeline")).json()["items"]
     acted = [item["actor"] for item in timeline if item["step"] == "payment.approved"]
     assert acted == ["ada", "bob"]
@@ -83,13 +83,15 @@ async def test_a_confirmed_payment_takes_no_approval_and_no_withdrawal(
     await lifecycle(people["admin"], outage_id, "closed", 20)
     for late in (
         await approve_payment(people["admin"], payment["id"]),
-        await withdraw(people, payment),
+        await withdraw_approval(people, payment),
     ):
         assert late.status_code == 409
         assert "is confirmed" in late.json()["detail"]
 
 
-async def withdraw(people: dict[str, httpx.AsyncClient], payment: dict[str, Any]) -> httpx.Response:
+async def withdraw_approval(
+    people: dict[str, httpx.AsyncClient], payment: dict[str, Any]
+) -> httpx.Response:
     return await people["ada"].delete(f"/payments/{payment['id']}/approvals")
 
 
@@ -98,9 +100,9 @@ async def test_a_withdrawn_approval_does_not_count(
 ) -> None:
     outage_id = await declare_resolved_outage(people["eve"], 5)
     payment = await wait_for_payment(people["admin"], outage_id, "on_hold")
-    assert (await withdraw(people, payment)).status_code == 409
+    assert (await withdraw_approval(people, payment)).status_code == 409
     assert (await approve_payment(people["ada"], payment["id"])).status_code == 201
-    gone = await withdraw(people, payment)
+    gone = await withdraw_approval(people, payment)
     assert gone.status_code == 200
     assert gone.json()["approvals"][0]["voided_reason"] == "withdrawn"
     assert (await approve_payment(people["bob"], payment["id"])).status_code == 201
@@ -174,7 +176,7 @@ async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observ
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     admin = people["admin"]
-    before = len(await everything(admin))
+    before = len(await list_events(admin))
     early = await asyncio.gather(*(declare_resolved_outage(admin, 25) for _ in range(6)))
     sent = [
         (await wait_for_payment(admin, outage_id, "submitted", "confirmed"))["number"]
@@ -202,7 +204,7 @@ async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observ
         await lifecycle(admin, outage_id, "closed", 30)
     chain = await count_transfers(limited)
     assert [chain[payment["number"]] for payment in held] == [1] * len(held)
-    feed = (await everything(admin))[before:]
+    feed = (await list_events(admin))[before:]
     told = [item for item in feed if item["type"].startswith("settlement.circuit_breaker")]
     assert [(item["type"], item["data"]["reason"], item["outage_id"]) for item in told] == [
         ("settlement.circuit_breaker_opened", "something is odd", None),
@@ -210,7 +212,7 @@ async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observ
     ]
 
 
-async def everything(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+async def list_events(client: httpx.AsyncClient) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor = "0-0"
     while True:

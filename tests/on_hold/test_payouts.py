@@ -42,7 +42,7 @@ async def test_a_changed_payout_address_voids_earlier_approvals(
     }
     await admin.post(CIRCUIT_BREAKER, json={"action": "close", "reason": "go on"})
 
-    await waits_anew(admin, payment["id"])
+    await wait_for_missing_approvals(admin, payment["id"])
     assert (await count_transfers(limited))[payment["number"]] == 0
     # Another admin than who asked calls it off; the audit trail names both.
     assert (await people["ada"].delete(where)).status_code == 403
@@ -57,7 +57,7 @@ async def test_a_changed_payout_address_voids_earlier_approvals(
     assert (await count_transfers(limited))[payment["number"]] == 1
 
 
-async def waits_anew(client: httpx.AsyncClient, payment_id: str) -> None:
+async def wait_for_missing_approvals(client: httpx.AsyncClient, payment_id: str) -> None:
     async def waits() -> bool:
         told = (await client.get(f"/payments/{payment_id}")).json()["status_reason"]
         return str(told).endswith("waits for approval by 2 people, 0 have approved")

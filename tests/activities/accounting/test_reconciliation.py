@@ -70,19 +70,19 @@ async def readers(resting: Stack, book: Database) -> AsyncIterator[Callable[[], 
         await history.close()
 
 
-async def faults(stack: Stack, *wanted: dict[str, Any]) -> None:
+async def plan_faults(stack: Stack, *wanted: dict[str, Any]) -> None:
     url = stack.environment["STELLAR_RPC_URL"]
     async with httpx.AsyncClient(base_url=url, trust_env=False) as chain:
         (await chain.post("/faults", json={"faults": list(wanted)})).raise_for_status()
 
 
-async def kept(book: Database, hash_: str) -> list[Any]:
+async def list_stored(book: Database, hash_: str) -> list[Any]:
     async with book.autocommit() as connection:
         rows = await reconciliation.list_transfers(connection)
     return [row for row in rows if row["transaction_hash"] == hash_]
 
 
-async def all_kept(book: Database) -> list[tuple[str, int, int]]:
+async def list_all_stored(book: Database) -> list[tuple[str, int, int]]:
     async with book.autocommit() as connection:
         rows = await reconciliation.list_transfers(connection)
     return sorted(
@@ -103,7 +103,7 @@ async def test_a_hundred_payments_in_one_transaction_cost_one_page(
     hash_ = await planter.send_all([(2**62 + n, 1000 + n) for n in range(BULK)])
     await reader.read_chain()
     assert reader.calls == {"get_network": 1, "get_health": 1, "get_events": 1}
-    found = await kept(book, hash_)
+    found = await list_stored(book, hash_)
     assert sorted((int(row["number"]), row["amount_stroops"]) for row in found) == [
         (2**62 + n, 1000 + n) for n in range(BULK)
     ]
@@ -126,13 +126,13 @@ async def test_reading_resumes_after_a_restart_and_two_readers_keep_each_transfe
         await asyncio.gather(*(readers().read_chain() for _ in range(3)))
     await planter.invoke(2**60, 77)
     await asyncio.gather(*(readers().read_chain() for _ in range(3)))
-    seen = await witness_of(resting)
-    assert await all_kept(book) == seen
+    seen = await read_chain_history(resting)
+    assert await list_all_stored(book) == seen
     # The number that fits no muxed id of ours is there as well.
     assert len(seen) >= 31
 
 
-async def witness_of(stack: Stack) -> list[tuple[str, int, int]]:
+async def read_chain_history(stack: Stack) -> list[tuple[str, int, int]]:
     bond = stack.environment["STELLAR_BOND_ADDRESS"]
     return sorted(
         (seen.hash, seen.number, seen.amount_stroops)
@@ -153,15 +153,17 @@ async def test_a_page_that_was_not_stored_is_read_again(
     await reader.read_chain()
     hash_ = await TreasuryIntruder(resting, rail).send(2**59, 9)
     with monkeypatch.context() as patch:
-        patch.setattr(reconciliation, "upsert", killed_at("chain_cursor", reconciliation.upsert))
+        patch.setattr(
+            reconciliation, "upsert", fail_at_table("chain_cursor", reconciliation.upsert)
+        )
         with pytest.raises(SystemError):
             await reader.read_chain()
-    assert await kept(book, hash_) == []
+    assert await list_stored(book, hash_) == []
     await readers().read_chain()
-    assert len(await kept(book, hash_)) == 1
+    assert len(await list_stored(book, hash_)) == 1
 
 
-def killed_at(table: str, upsert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def fail_at_table(table: str, upsert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def writing(wanted: Any) -> Any:
         if wanted.name == table:
             raise SystemError("killed")
@@ -177,14 +179,14 @@ async def test_a_node_with_malformed_answers_moves_no_cursor(
     reader = readers()
     before = await reader.read_chain()
     hash_ = await TreasuryIntruder(resting, rail).send(2**58, 11)
-    await faults(resting, {"kind": kind, "method": "getEvents"})
+    await plan_faults(resting, {"kind": kind, "method": "getEvents"})
     with pytest.raises(ChainUnavailable):
         await reader.read_chain()
-    await faults(resting)
-    assert await kept(book, hash_) == []
+    await plan_faults(resting)
+    assert await list_stored(book, hash_) == []
     assert (await reader.compare_journal()).ledger == before
     assert await reader.read_chain() > before
-    assert len(await kept(book, hash_)) == 1
+    assert len(await list_stored(book, hash_)) == 1
 
 
 async def test_malformed_events_are_not_stored(
@@ -213,9 +215,9 @@ async def test_a_node_that_lags_is_waited_for(
 ) -> None:
     reader = readers()
     before = await reader.read_chain()
-    await faults(resting, {"kind": "lagging_node", "value": 20})
+    await plan_faults(resting, {"kind": "lagging_node", "value": 20})
     assert await reader.read_chain() == before
-    await faults(resting)
+    await plan_faults(resting)
     assert await reader.read_chain() >= before
     async with book.autocommit() as connection:
         assert await reconciliation.list_gaps(connection) == []
@@ -257,9 +259,9 @@ async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
         return await rail.get_latest_ledger() > before + 12
 
     await eventually(far_enough, "some ledgers have closed")
-    await faults(resting, {"kind": "short_retention", "value": 4})
+    await plan_faults(resting, {"kind": "short_retention", "value": 4})
     after = await reader.read_chain()
-    await faults(resting)
+    await plan_faults(resting)
     assert after > before + 8
     first, again = await reader.compare_journal(), await readers().compare_journal()
     assert first.new_breaks >= 1

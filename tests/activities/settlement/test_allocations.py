@@ -38,11 +38,11 @@ FAR_OFF = NOW.replace(year=2100)
 ONE_TRANSFER = Plan(SettlementRail.SOROBAN, 3600)
 
 
-async def faults(chain: httpx.AsyncClient, *planned: dict[str, str]) -> None:
+async def plan_faults(chain: httpx.AsyncClient, *planned: dict[str, str]) -> None:
     (await chain.post("/faults", json={"faults": list(planned)})).raise_for_status()
 
 
-def removed(stack: Stack, payee: str = "BENEFICIARY") -> dict[str, str]:
+def make_trustline_fault(stack: Stack, payee: str = "BENEFICIARY") -> dict[str, str]:
     address = stack.environment[f"STELLAR_{payee}_ADDRESS"]
     return {"kind": "removed_trustline", "address": address}
 
@@ -55,7 +55,7 @@ async def test_a_removed_lead_member_leads_another_batch(
     chain: httpx.AsyncClient,
 ) -> None:
     """While the first is still under way, and however it ends."""
-    await faults(chain, removed(stack))
+    await plan_faults(chain, make_trustline_fault(stack))
     lead_payment_id = await owe_payment(database, "OUT_OF_BAND_LEAD", 25)
     other = await owe_payment(database, "OTHER", 5)
     steps, first = await form_batch(database, rail, CLASSIC, lead_payment_id, other)
@@ -64,7 +64,7 @@ async def test_a_removed_lead_member_leads_another_batch(
         lead_payment_id.id,
         [lead_payment_id.id],
     )
-    await faults(chain)
+    await plan_faults(chain)
     _, second = await form_batch(database, rail, CLASSIC, lead_payment_id)
     assert (second.lead_payment_id, second.n) == (lead_payment_id.id, first.n + 1)
     for batch in (first, second):
@@ -99,14 +99,14 @@ async def test_when_all_members_are_at_fault_all_are_blocked_and_the_batch_ends(
     owed = [await owe_payment(database, "ALL", minutes) for minutes in (25, 30)]
     steps, batch = await form_batch(database, rail, CLASSIC, *owed)
     await run_until_accepted(steps.prepare_batch, batch)
-    await faults(chain, removed(stack))
+    await plan_faults(chain, make_trustline_fault(stack))
     observed = await submit_batch(steps, batch)
     for _ in range(2):
         ejection = await steps.fail_batch(observed)
         assert ejection.again is None
         assert [out.payment_id for out in ejection.removed] == [each.id for each in owed]
     assert [status for status, _ in await read_statuses(database, *owed)] == ["blocked"] * 2
-    await faults(chain)
+    await plan_faults(chain)
     steps, again = await form_batch(database, rail, CLASSIC, *owed)
     await steps.confirm_batch(await submit_batch(steps, again))
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
@@ -126,7 +126,7 @@ async def test_members_of_a_batch_that_failed_twice_wait_for_the_next_window(
     third = await owe_payment(database, "TWICE", to_address=pool)
     steps, batch = await form_batch(database, rail, CLASSIC, first, second, third)
     await run_until_accepted(steps.prepare_batch, batch)
-    await faults(chain, removed(stack))
+    await plan_faults(chain, make_trustline_fault(stack))
     ejection = await steps.fail_batch(await submit_batch(steps, batch))
     assert [out.payment_id for out in ejection.removed] == [first.id]
     rest = ejection.again
@@ -135,14 +135,14 @@ async def test_members_of_a_batch_that_failed_twice_wait_for_the_next_window(
         assert rest in await batches.list_open(connection)
 
     await run_until_accepted(steps.prepare_batch, rest)
-    await faults(chain, removed(stack, "PROVIDER"))
+    await plan_faults(chain, make_trustline_fault(stack, "PROVIDER"))
     forgetful = Batch(rest.lead_payment_id, rest.n)
     again = await steps.fail_batch(await submit_batch(steps, forgetful))
     assert again.again is None
     assert [out.payment_id for out in again.removed] == [second.id]
     found = await read_statuses(database, first, second, third)
     assert [status for status, _ in found] == ["blocked", "blocked", "pending"]
-    await faults(chain)
+    await plan_faults(chain)
     steps, last = await form_batch(database, rail, CLASSIC, first, second)
     await steps.confirm_batch(await submit_batch(steps, last))
     assert await count_credits(stack, first, second, third) == [1, 1, 1]
@@ -206,7 +206,7 @@ async def test_a_payment_on_hold_or_blocked_joins_no_batch(
     assert await read_statuses(database, payment) == [("confirmed", None)]
 
 
-async def dead_together(
+async def let_expire_together(
     database: Database, rail: Rail, *owed: Payment
 ) -> tuple[BatchActivitiesImpl, Batch, Attempt]:
     """Net payments into one transfer, and let the bytes of it die unsent."""
@@ -229,8 +229,8 @@ async def test_an_expired_envelope_with_no_payable_member_is_followed_by_a_no_op
     chain: httpx.AsyncClient,
 ) -> None:
     owed = [await owe_payment(database, "VOID", minutes) for minutes in (25, 30)]
-    steps, batch, died = await dead_together(database, rail, *owed)
-    await faults(chain, removed(stack))
+    steps, batch, died = await let_expire_together(database, rail, *owed)
+    await plan_faults(chain, make_trustline_fault(stack))
     observed = await submit_batch(steps, batch)
     void = observed.attempt
     assert (void.channel, void.sequence) == (died.channel, died.sequence)
@@ -245,7 +245,7 @@ async def test_an_expired_envelope_with_no_payable_member_is_followed_by_a_no_op
         }
     assert await read_statuses(database, *owed) == [("blocked", why)] * 2
     assert await count_credits(stack, *owed) == [0, 0]
-    await faults(chain)
+    await plan_faults(chain)
     steps, again = await form_batch(database, rail, ONE_TRANSFER, *owed)
     await steps.confirm_batch(await submit_batch(steps, again))
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
@@ -261,7 +261,7 @@ async def test_members_of_an_expired_envelope_that_cannot_be_followed_wait_toget
 ) -> None:
     """Nobody may leave once bytes were signed; it is no reason to ask again and again."""
     owed = [await owe_payment(database, "DEAD", minutes) for minutes in (25, 30)]
-    steps, batch, _ = await dead_together(database, rail, *owed)
+    steps, batch, _ = await let_expire_together(database, rail, *owed)
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)  # not even a void can be signed
     stuck = await run_until_accepted(steps.prepare_batch, batch)
     assert stuck.attempt is None

@@ -117,12 +117,12 @@ async def test_switching_to_the_present_state_changes_nothing(
         assert await circuit_breakers.get_state(connection) == before
 
 
-async def on_chain(stack: Stack, number: int) -> int:
+async def is_on_chain(stack: Stack, number: int) -> int:
     seen = await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
     return sum(transfer.number == number for transfer in seen)
 
 
-async def close(database: Database, switch: CircuitBreaker) -> None:
+async def close_circuit_breaker(database: Database, switch: CircuitBreaker) -> None:
     by = Request("tester", CORRELATION)
     await switch_halt(database, SwitchHalt(False, "mended", by, datetime.now(UTC)))
     switch.forget()
@@ -152,14 +152,14 @@ async def test_signed_envelopes_are_not_sent_while_it_is_open_and_sent_ones_are_
     seen = await steps.observe_payment(first)
     assert seen.outcome is AttemptOutcome.SUCCEEDED
     await steps.confirm_payment(ObservedAttempt(sent, first, seen, NOW))
-    assert await on_chain(stack, unsent.number) == 0
+    assert await is_on_chain(stack, unsent.number) == 0
 
-    await close(database, switch)
+    await close_circuit_breaker(database, switch)
     assert str(await steps.submit_payment(second)) == "PENDING"
     seen = await steps.observe_payment(second)
     assert seen.outcome is AttemptOutcome.SUCCEEDED
     await steps.confirm_payment(ObservedAttempt(unsent, second, seen, NOW))
-    assert [await on_chain(stack, each.number) for each in (sent, unsent)] == [1, 1]
+    assert [await is_on_chain(stack, each.number) for each in (sent, unsent)] == [1, 1]
 
 
 async def test_a_quarantine_opens_it(
@@ -182,7 +182,7 @@ async def test_a_quarantine_opens_it(
         await connection.execute(
             update(channels).where(channels.c.address == attempt.channel).values(quarantined=False)
         )
-    assert await on_chain(stack, payment.number) == 1
+    assert await is_on_chain(stack, payment.number) == 1
 
 
 async def test_a_send_without_an_answer_is_counted(
@@ -218,14 +218,14 @@ async def test_no_batch_is_formed_or_signed_while_it_is_open(
     assert (waiting.attempt, waiting.why) == (None, "not sent, the circuit breaker is open: odd")
     held = await lives.prepare_payment(await owe_payment(database))
     assert (held.in_batch, held.why) == (False, "the circuit breaker is open: odd")
-    await close(database, switch)
+    await close_circuit_breaker(database, switch)
     attempt = (await steps.prepare_batch(batch)).attempt
     assert attempt is not None
     await steps.submit_payment(attempt)
     assert (await steps.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
 
 
-class Unasked:
+class UncalledContract:
     """A contract that nobody may call; what was sent before is still watched for."""
 
     source = "GNOBODY"
@@ -240,7 +240,7 @@ class Unasked:
         return None
 
 
-class Refusing(Unasked):
+class RefusingContract(UncalledContract):
     """A contract whose calls the network refuses for what only we can mend."""
 
     async def send(self, call: Call) -> SendAnswer:
@@ -255,7 +255,7 @@ async def test_answers_to_contract_calls_open_it(
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=1))
     gate = SigningGate(database, circuit_breaker=switch)
-    steps = AttestationActivitiesImpl(database, cast(SlaContract, Refusing()), gate)
+    steps = AttestationActivitiesImpl(database, cast(SlaContract, RefusingContract()), gate)
     attestation = await judge_for_attestation(database)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
     assert await steps.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
@@ -272,7 +272,7 @@ async def test_answers_to_contract_calls_open_it(
 async def test_the_contract_is_not_called_while_it_is_open(
     api: httpx.AsyncClient, database: Database
 ) -> None:
-    switch, contract = CircuitBreaker(database), Unasked()
+    switch, contract = CircuitBreaker(database), UncalledContract()
     steps = AttestationActivitiesImpl(
         database, cast(SlaContract, contract), SigningGate(database, circuit_breaker=switch)
     )

@@ -40,22 +40,22 @@ from tests.testkit.settlement.expired_envelopes import (
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
 
 
-async def remove(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
+async def remove_trustline(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     plan = {"faults": [{"kind": "removed_trustline", "address": payee}, *more]}
     (await chain.post("/faults", json=plan)).raise_for_status()
 
 
-async def mend(chain: httpx.AsyncClient) -> None:
+async def clear_faults(chain: httpx.AsyncClient) -> None:
     (await chain.post("/faults", json={"faults": []})).raise_for_status()
 
 
-async def story(database: Database, payment: Payment) -> PaymentTrace:
+async def read_trace(database: Database, payment: Payment) -> PaymentTrace:
     async with database.autocommit() as connection:
         return await payment_traces.load_trace(connection, payment.id)
 
 
-async def voided(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> Attempt:
+async def sign_noop(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> Attempt:
     """Sign again, each run twice: nobody can be paid, so that it is a void of the same pair."""
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None
@@ -66,7 +66,7 @@ async def voided(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) 
     return attempt
 
 
-async def served(database: Database, attempt: Attempt) -> str | None:
+async def find_served_payment(database: Database, attempt: Attempt) -> str | None:
     """Whom a channel serves."""
     async with database.autocommit() as connection:
         found: str | None = await connection.scalar(
@@ -84,24 +84,26 @@ async def test_a_payment_with_an_expired_envelope_returns_its_channel_by_a_no_op
     died = await let_expire(rail, steps, payment)
     if sent:
         await steps.submit_payment(died)  # too late to be taken by any ledger
-    await remove(chain, stack)
-    void = await voided(steps, payment, died)
-    assert (await story(database, payment)).standing.startswith("Given up for now: the payee has")
+    await remove_trustline(chain, stack)
+    void = await sign_noop(steps, payment, died)
+    assert (await read_trace(database, payment)).standing.startswith(
+        "Given up for now: the payee has"
+    )
     await steps.submit_payment(void)
     for seen in (await steps.observe_payment(void), await steps.observe_payment(died)):
         assert seen.outcome is AttemptOutcome.FAILED_BLOCKED, seen
         assert seen.reason in (void.noop_reason, "a void used up its sequence")
         await steps.fail_attempt(ObservedAttempt(payment, void, seen, NOW))
-    assert await served(database, void) is None
+    assert await find_served_payment(database, void) is None
     parked = BlockPaymentInput(
         payment, Reason(ReasonCode.PAYEE_NO_TRUSTLINE, void.noop_reason), NOW
     )
     await steps.block_payment(parked)
     assert await read_statuses(database, payment) == [("blocked", void.noop_reason)]
     assert await count_credits(stack, payment) == [0]
-    told = await story(database, payment)
+    told = await read_trace(database, payment)
     assert told.standing.endswith("1000 USDC are owed, and none moved.")
-    await mend(chain)
+    await clear_faults(chain)
     again = (await steps.prepare_payment(payment)).attempt
     assert again is not None
     assert (again.n, again.noop_reason) == (void.n + 1, "")
@@ -115,10 +117,10 @@ async def test_an_expired_no_op_is_followed_by_the_payment_once_it_can_be_made(
     payment = await owe_payment(database, "DEAD-TWICE", 25)
     steps = PaymentActivitiesImpl(database, rail)
     died = await let_expire(rail, steps, payment)
-    await remove(chain, stack)
-    void = await voided(steps, payment, died)
+    await remove_trustline(chain, stack)
+    void = await sign_noop(steps, payment, died)
     await wait_until_expired(rail, void)
-    await mend(chain)
+    await clear_faults(chain)
     await settle_after_expiry(steps, payment, void)
     assert await read_statuses(database, payment) == [("confirmed", None)]
     assert await count_credits(stack, payment) == [1]
@@ -130,8 +132,8 @@ async def test_a_higher_fee_is_bid_for_a_no_op_as_well(
     payment = await owe_payment(database, "DEAD-BID", 25)
     steps = PaymentActivitiesImpl(database, rail)
     died = await let_expire(rail, steps, payment)
-    await remove(chain, stack, {"kind": "surge_fee", "value": 15_000})
-    void = await voided(steps, payment, died)
+    await remove_trustline(chain, stack, {"kind": "surge_fee", "value": 15_000})
+    void = await sign_noop(steps, payment, died)
     assert (await steps.submit_payment(void)).outbid
     higher = await steps.raise_fee(void)
     assert (higher.hash, higher.noop_reason) == (void.hash, void.noop_reason)
@@ -139,7 +141,7 @@ async def test_a_higher_fee_is_bid_for_a_no_op_as_well(
     await steps.submit_payment(higher)
     seen = await steps.observe_payment(higher)
     assert (seen.outcome, seen.reason) == (AttemptOutcome.FAILED_BLOCKED, void.noop_reason)
-    await mend(chain)
+    await clear_faults(chain)
 
 
 @pytest.mark.parametrize("sent", [False, True])
@@ -156,14 +158,14 @@ async def test_a_payment_is_blocked_while_no_no_op_can_be_signed(
     died = await let_expire(rail, steps, payment)
     if sent:
         await steps.submit_payment(died)
-    await remove(chain, stack)
+    await remove_trustline(chain, stack)
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)
     why = await steps.prepare_payment(payment)
     told = await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
     assert await read_statuses(database, payment) == [("blocked", why.why)]
     assert "raise STELLAR_FEE_CAP_STROOPS" in why.why
     assert await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED)) == told
-    await mend(chain)
+    await clear_faults(chain)
     monkeypatch.undo()
     await settle_after_expiry(steps, payment, died)
     assert await read_statuses(database, payment) == [("confirmed", None)]
@@ -174,7 +176,7 @@ async def test_a_payment_with_an_expired_envelope_is_on_hold_while_the_circuit_b
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owe_payment(database, "DEAD-HELD", 25)
-    steps = PaymentActivitiesImpl(database, rail, Stopped(database))
+    steps = PaymentActivitiesImpl(database, rail, PausedGate(database))
     died = await let_expire(rail, PaymentActivitiesImpl(database, rail), payment)
     why = await steps.prepare_payment(payment)
     assert why.again_at is not None
@@ -184,7 +186,7 @@ async def test_a_payment_with_an_expired_envelope_is_on_hold_while_the_circuit_b
     assert await read_statuses(database, payment) == [("confirmed", None)]
 
 
-class Stopped(SigningGate):
+class PausedGate(SigningGate):
     """The circuit breaker is open for whoever asks here."""
 
     async def pause(self) -> PreparePaymentResult:
@@ -270,12 +272,12 @@ async def test_a_frozen_payee_waits_without_a_channel(
     seen = await steps.observe_payment(void)
     assert (seen.outcome, seen.reason) == (AttemptOutcome.FAILED_BLOCKED, why)
     await steps.fail_attempt(ObservedAttempt(payment, void, seen, NOW))
-    assert await served(database, void) is None
+    assert await find_served_payment(database, void) is None
     # Tried again while it lasts, nothing is signed at all.
     again = await steps.prepare_payment(payment)
     assert (again.attempt, again.why, again.dead_after) == (None, why, None)
 
-    await mend(chain)
+    await clear_faults(chain)
     await wait_until_expired(rail, void)  # by then, what was frozen is read anew
     attempt = (await steps.prepare_payment(payment)).attempt
     assert attempt is not None

@@ -45,7 +45,7 @@ BOOKED = text(
 )
 
 
-async def booked(database: Database, outage_id: str, revision: int) -> list[tuple[Any, ...]]:
+async def list_posted(database: Database, outage_id: str, revision: int) -> list[tuple[Any, ...]]:
     wanted = {"id": payment_id("sandbox", "default", outage_id, revision)}
     async with database.autocommit() as connection:
         return [tuple(row) for row in await connection.execute(BOOKED, wanted)]
@@ -66,7 +66,7 @@ async def assert_kept(database: Database) -> None:
     assert not has_violation(violations), violations
 
 
-def accounts(rows: list[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
+def list_accounts(rows: list[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
     """Without the payees' addresses."""
     return [(kind, account.partition(":G")[0], amount) for kind, account, amount in rows]
 
@@ -78,7 +78,7 @@ async def test_a_verdict_is_accrued_when_judged_and_reversed_when_replaced(
     await judge_outage(database, outage_id, 25)
     owed = 1000 * 10**7
     first = [("accrual", "expense:penalty", owed), ("accrual", "payable", -owed)]
-    assert accounts(await booked(database, outage_id, 1)) == first
+    assert list_accounts(await list_posted(database, outage_id, 1)) == first
     await assert_kept(database)
 
     steps = DisputeActivitiesImpl(database, "sandbox")
@@ -88,9 +88,9 @@ async def test_a_verdict_is_accrued_when_judged_and_reversed_when_replaced(
     for _ in range(2):
         await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, decision, NOW))
     taken_back = [("reversal", "expense:penalty", -owed), ("reversal", "payable", owed)]
-    assert accounts(await booked(database, outage_id, 1)) == first + taken_back
+    assert list_accounts(await list_posted(database, outage_id, 1)) == first + taken_back
     reward = 1500 * 10**7
-    assert accounts(await booked(database, outage_id, 2)) == [
+    assert list_accounts(await list_posted(database, outage_id, 2)) == [
         ("accrual", "expense:reward", reward),
         ("accrual", "payable", -reward),
     ]
@@ -108,19 +108,21 @@ async def test_concurrent_runs_of_an_activity_post_once(
         RecordOutageInput(Declaration(outage, ASKER, "standard", "default"), NOW)
     )
     resolution = Resolution(ASKER, DETECTED + timedelta(minutes=25))
-    await _thrice(steps.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
+    await _run_thrice(steps.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
     disputes = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
-    await _thrice(disputes.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
+    await _run_thrice(disputes.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
-    await _thrice(disputes.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW))
+    await _run_thrice(
+        disputes.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW)
+    )
 
     async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
         return Agreement(bound.name, bound.bond, bound.pool, bound.beneficiary, bound.provider)
 
     monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
-    await _thrice(steps.owe_payment, OwePaymentInput(outage_id, 2, NOW))
-    kinds = [Counter(row[0] for row in await booked(database, outage_id, n)) for n in (1, 2)]
+    await _run_thrice(steps.owe_payment, OwePaymentInput(outage_id, 2, NOW))
+    kinds = [Counter(row[0] for row in await list_posted(database, outage_id, n)) for n in (1, 2)]
     assert kinds == [
         {"accrual": 2, "reversal": 2},
         {"accrual": 2, "reversal": 2, "correction": 2},
@@ -128,7 +130,7 @@ async def test_concurrent_runs_of_an_activity_post_once(
     await assert_kept(database)
 
 
-async def _thrice(step: Callable[[Any], Awaitable[Any]], message: Any) -> None:
+async def _run_thrice(step: Callable[[Any], Awaitable[Any]], message: Any) -> None:
     async with asyncio.timeout(30):
         first, *others = await asyncio.gather(*(step(message) for _ in range(3)))
     assert all(other == first for other in others)
@@ -137,12 +139,12 @@ async def _thrice(step: Callable[[Any], Awaitable[Any]], message: Any) -> None:
 async def test_a_rejected_dispute_leaves_the_accrual(database: Database) -> None:
     outage_id = unique("STANDS")
     await judge_outage(database, outage_id, 25)
-    before = await booked(database, outage_id, 1)
+    before = await list_posted(database, outage_id, 1)
     steps = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
     await steps.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, None, NOW))
-    assert await booked(database, outage_id, 1) == before
+    assert await list_posted(database, outage_id, 1) == before
     await assert_kept(database)
 
 
@@ -151,7 +153,7 @@ async def test_a_payout_address_changed_meanwhile_is_owed_instead(
 ) -> None:
     outage_id = unique("MOVED")
     steps = await judge_outage(database, outage_id, 25)
-    ((_, expense, owed), (_, old_payee, _)) = await booked(database, outage_id, 1)
+    ((_, expense, owed), (_, old_payee, _)) = await list_posted(database, outage_id, 1)
 
     async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
         return Agreement(bound.name, bound.bond, bound.pool, bound.provider, bound.provider)
@@ -161,7 +163,7 @@ async def test_a_payout_address_changed_meanwhile_is_owed_instead(
         payment = await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
     new_payee = f"payable:{payment.to_address}"
     assert new_payee != old_payee
-    assert sorted(await booked(database, outage_id, 1)) == sorted(
+    assert sorted(await list_posted(database, outage_id, 1)) == sorted(
         [
             *(("accrual", expense, owed), ("accrual", old_payee, -owed)),
             *(("reversal", expense, -owed), ("reversal", old_payee, owed)),
@@ -181,7 +183,7 @@ async def test_a_verdict_without_an_accrual_is_accrued_when_owed(
     with monkeypatch.context() as patch:
         patch.setattr(journal, "accrue", unknown)
         steps = await judge_outage(database, outage_id, 25)
-    assert await booked(database, outage_id, 1) == []
+    assert await list_posted(database, outage_id, 1) == []
     await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
-    assert [kind for kind, *_ in await booked(database, outage_id, 1)] == ["accrual"] * 2
+    assert [kind for kind, *_ in await list_posted(database, outage_id, 1)] == ["accrual"] * 2
     await assert_kept(database)

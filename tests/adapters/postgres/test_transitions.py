@@ -47,7 +47,7 @@ async def book(stack: Stack) -> AsyncIterator[Database]:
         yield database
 
 
-def _value(column: sa.Column[Any]) -> Any:
+def _make_value(column: sa.Column[Any]) -> Any:
     """Anything that the column's type takes."""
     if isinstance(column.type, JSONB):
         return {}
@@ -60,7 +60,7 @@ def _value(column: sa.Column[Any]) -> Any:
     return NAME
 
 
-def _fitting(machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
+def _make_fitting_values(machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
     """What the table's own rules want of a row in this status."""
     if machine is transitions.BREAKS and status is BreakStatus.CLOSED:
         return {"closed_at": sa.func.now(), "closed_by": "x", "note": "x", "adjustment": "none"}
@@ -85,21 +85,21 @@ def _fitting(machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
 async def _insert(connection: Any, machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
     """A row in this status, whatever its table refers to; returns the key it has."""
     wanted = {
-        column.name: _value(column)
+        column.name: _make_value(column)
         for column in machine.table.columns
         if not column.nullable
         and column.server_default is None
         # A number of its own.
         and column.identity is None
     }
-    values = wanted | _fitting(machine, status) | {"status": status}
+    values = wanted | _make_fitting_values(machine, status) | {"status": status}
     # What it refers to does not exist: no trigger looks, but every rule of the table holds.
     await connection.execute(text("SET LOCAL session_replication_role = replica"))
     await connection.execute(machine.table.insert().values(**values))
     return {column.name: values[column.name] for column in machine.table.primary_key}
 
 
-async def _row(connection: Any, machine: StateMachine[Any]) -> dict[str, Any]:
+async def _read_row(connection: Any, machine: StateMachine[Any]) -> dict[str, Any]:
     return dict((await connection.execute(sa.select(machine.table))).mappings().one())
 
 
@@ -107,20 +107,20 @@ async def _row(connection: Any, machine: StateMachine[Any]) -> dict[str, Any]:
 async def test_every_pair_of_statuses_is_allowed_or_refused_as_the_table_says(
     book: Database, machine: StateMachine[Any], now: StrEnum, to: StrEnum
 ) -> None:
-    changes = _fitting(machine, to)
+    changes = _make_fitting_values(machine, to)
     async with book.engine.connect() as connection, connection.begin() as transaction:
         key = await _insert(connection, machine, now)
-        before = await _row(connection, machine)
+        before = await _read_row(connection, machine)
         if to in machine.transitions[now]:
             assert await transitions.move(connection, machine, key, to, **changes) is True
-            assert (await _row(connection, machine))["status"] == to
+            assert (await _read_row(connection, machine))["status"] == to
         elif now is to:
             assert await transitions.move(connection, machine, key, to, **changes) is False
-            assert await _row(connection, machine) == before
+            assert await _read_row(connection, machine) == before
         else:
             with pytest.raises(IllegalTransition, match=f"is {now} and may not become {to}"):
                 await transitions.move(connection, machine, key, to, **changes)
-            assert await _row(connection, machine) == before
+            assert await _read_row(connection, machine) == before
             # By the SQL of statements that do more than this, too.
             moved = await connection.execute(
                 text(
@@ -129,7 +129,7 @@ async def test_every_pair_of_statuses_is_allowed_or_refused_as_the_table_says(
                 )
             )
             assert moved.rowcount == 0
-            assert await _row(connection, machine) == before
+            assert await _read_row(connection, machine) == before
         await transaction.rollback()
 
 
@@ -137,7 +137,10 @@ async def test_every_pair_of_statuses_is_allowed_or_refused_as_the_table_says(
 async def test_only_sent_payments_are_confirmed_and_only_unsent_ones_are_matched(
     book: Database, now: PaymentStatus
 ) -> None:
-    to, changes = PaymentStatus.CONFIRMED, _fitting(transitions.PAYMENTS, PaymentStatus.CONFIRMED)
+    to, changes = (
+        PaymentStatus.CONFIRMED,
+        _make_fitting_values(transitions.PAYMENTS, PaymentStatus.CONFIRMED),
+    )
     for only in (SENT, MATCHABLE):
         async with book.engine.connect() as connection, connection.begin() as transaction:
             key = await _insert(connection, transitions.PAYMENTS, now)
@@ -150,7 +153,7 @@ async def test_only_sent_payments_are_confirmed_and_only_unsent_ones_are_matched
                     await transitions.move(
                         connection, transitions.PAYMENTS, key, to, only, **changes
                     )
-                assert (await _row(connection, transitions.PAYMENTS))["status"] == now
+                assert (await _read_row(connection, transitions.PAYMENTS))["status"] == now
             await transaction.rollback()
 
 
@@ -169,7 +172,7 @@ async def test_a_payment_that_goes_on_has_no_reason(book: Database) -> None:
     async with book.engine.connect() as connection, connection.begin() as transaction:
         key = await _insert(connection, transitions.PAYMENTS, PaymentStatus.QUARANTINED)
         assert await payments.move(connection, key["id"], PaymentStatus.PENDING)
-        row = await _row(connection, transitions.PAYMENTS)
+        row = await _read_row(connection, transitions.PAYMENTS)
         assert (row["reason_code"], row["status_reason"]) == (None, None)
         await transaction.rollback()
 
@@ -217,7 +220,7 @@ _SQL = re.compile(
 _STATUS = re.compile(r"(?<![.\w])status\s*=", re.IGNORECASE)
 
 
-def _texts(node: ast.AST) -> Iterator[str]:
+def _list_texts(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
@@ -227,11 +230,11 @@ def _texts(node: ast.AST) -> Iterator[str]:
         )
 
 
-def strays(source: str) -> list[int]:
+def find_status_updates(source: str) -> list[int]:
     """The lines of a module on which it updates a status by itself."""
     found = []
     for node in ast.walk(ast.parse(source)):
-        for said in _texts(node):
+        for said in _list_texts(node):
             if any(_STATUS.search(match["set"]) for match in _SQL.finditer(said)):
                 found.append(node.lineno)
         if not isinstance(node, ast.Call):
@@ -260,7 +263,7 @@ def strays(source: str) -> list[int]:
     ],
 )
 def test_an_update_of_a_status_elsewhere_is_detected(source: str) -> None:
-    assert set(strays(source)) == {1}
+    assert set(find_status_updates(source)) == {1}
 
 
 def test_no_module_updates_a_status_outside_transitions() -> None:
@@ -270,7 +273,7 @@ def test_no_module_updates_a_status_outside_transitions() -> None:
         for path in sorted((ROOT / package).rglob("*.py"))
         # What was before the first release is one baseline; later migrations move by hand once.
         if path.parent.name != "versions" and path != ROOT / "adapters/postgres/transitions.py"
-        for line in strays(path.read_text())
+        for line in find_status_updates(path.read_text())
     }
     assert found == set()
 

@@ -30,7 +30,7 @@ CHANNELS = {pair.public_key: pair for pair in derive_channel_keypairs(MASTER.sec
 KEYS = Keys({Treasury.BOND: PAYER, Treasury.POOL: PAYER}, CHANNELS, FEES, OPERATOR)
 
 
-def world(passphrase: str = PASSPHRASE) -> StellarSandbox:
+def build_sandbox(passphrase: str = PASSPHRASE) -> StellarSandbox:
     def row(address: str, usdc: int | None) -> dict[str, Any]:
         return {"address": address, "native_stroops": 1_000 * XLM, "usdc_stroops": usdc}
 
@@ -44,7 +44,7 @@ def world(passphrase: str = PASSPHRASE) -> StellarSandbox:
     return StellarSandbox(Genesis.parse(document))
 
 
-def nodes_of(box: StellarSandbox, count: int = 3) -> Nodes:
+def build_nodes(box: StellarSandbox, count: int = 3) -> Nodes:
     """The nodes of a network in memory, as the engine sees them."""
     return Nodes(
         [
@@ -57,24 +57,24 @@ def nodes_of(box: StellarSandbox, count: int = 3) -> Nodes:
     )
 
 
-def rail_of(box: StellarSandbox, nodes: Nodes) -> Rail:
+def build_rail(box: StellarSandbox, nodes: Nodes) -> Rail:
     return Rail(nodes, box.network.passphrase, ISSUER.public_key, KEYS)
 
 
-def plan(box: StellarSandbox, *faults: dict[str, Any], seed: int = 1) -> None:
+def plan_faults(box: StellarSandbox, *faults: dict[str, Any], seed: int = 1) -> None:
     start_fault_plan(box.network, *parse_fault_plan({"seed": seed, "faults": list(faults)}))
 
 
 @pytest.fixture
 def box() -> Iterator[StellarSandbox]:
-    made = world()
+    made = build_sandbox()
     yield made
     made.network.close()
 
 
 @pytest.fixture
 def nodes(box: StellarSandbox) -> Nodes:
-    return nodes_of(box)
+    return build_nodes(box)
 
 
 @pytest.fixture

@@ -28,12 +28,14 @@ SAID = ContractResult(
 )
 
 
-def found(contract_result: ContractResult, terms: dict[Severity, Terms] = TERMS) -> list[str]:
+def find_differences(
+    contract_result: ContractResult, terms: dict[Severity, Terms] = TERMS
+) -> list[str]:
     return differences("oA", VERDICT, POLICY, contract_result, terms)
 
 
 def test_the_same_verdict_has_no_differences() -> None:
-    assert found(SAID) == []
+    assert find_differences(SAID) == []
     assert parity_problem([]) == ""
 
 
@@ -51,14 +53,14 @@ def test_the_same_verdict_has_no_differences() -> None:
     ],
 )
 def test_every_differing_field_is_named(change: dict[str, Any], sentence: str) -> None:
-    assert found(replace(SAID, **change)) == [sentence]
+    assert find_differences(replace(SAID, **change)) == [sentence]
     assert parity_problem([sentence]) == f"parity error: {sentence}"
 
 
 def test_another_config_is_named_by_its_hash_and_by_its_terms() -> None:
     other = TERMS | {Severity.LOW: Terms(121, 10, 600)}
     said = replace(SAID, config_version_hash=7153445019748508645)
-    named = found(said, other)
+    named = find_differences(said, other)
     assert (
         named[0] == "config_version_hash is 7153445019748508645 there and 1417728228875630226 here"
     )
@@ -67,7 +69,7 @@ def test_another_config_is_named_by_its_hash_and_by_its_terms() -> None:
 
 
 def test_a_config_that_changed_before_the_call_is_named() -> None:
-    assert found(SAID, TERMS | {Severity.LOW: Terms(121, 10, 600)})[0] == (
+    assert find_differences(SAID, TERMS | {Severity.LOW: Terms(121, 10, 600)})[0] == (
         "its config changed while it was asked"
     )
 

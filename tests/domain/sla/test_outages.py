@@ -39,7 +39,7 @@ def test_valid_ids_are_accepted(id_: str) -> None:
 
 @pytest.mark.parametrize("id_", ["", "x" * 65, "-x", "a b", "a/b", "é", "a\n", "a\x00", "٣"])
 def test_ids_that_no_url_or_workflow_id_can_carry_are_refused(id_: str) -> None:
-    assert _field({"id": id_}) == "id"
+    assert _find_invalid_field({"id": id_}) == "id"
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_ids_that_no_url_or_workflow_id_can_carry_are_refused(id_: str) -> None:
     ],
 )
 def test_an_impossible_outage_is_refused(change: dict[str, Any], field: str) -> None:
-    assert _field(change) == field
+    assert _find_invalid_field(change) == field
 
 
-def _field(change: dict[str, Any]) -> str:
+def _find_invalid_field(change: dict[str, Any]) -> str:
     with pytest.raises(Invalid) as refusal:
         check_outage(replace(OUTAGE, **change), NOW)
     return refusal.value.field

@@ -35,7 +35,7 @@ async def book(stack: Stack) -> AsyncIterator[Database]:
         yield database
 
 
-async def find_out_of_band(book: Database, payment: Payment, hash_: str, less: int = 0) -> None:
+async def send_out_of_band(book: Database, payment: Payment, hash_: str, less: int = 0) -> None:
     """Somebody sends what a payment owes, or less than that, and reconciliation reads it."""
     listener = ReconciliationDriver(book)
     place = next(PLACES)
@@ -48,11 +48,11 @@ async def find_out_of_band(book: Database, payment: Payment, hash_: str, less: i
     await listener.read_chain()
 
 
-def adopting(payment: Payment, hash_: str = HASH) -> AdoptTransferInput:
+def make_match_input(payment: Payment, hash_: str = HASH) -> AdoptTransferInput:
     return AdoptTransferInput(payment, AdoptTransferRequest(hash_, "ticket 7", ASKER), NOW)
 
 
-async def written(book: Database, payment: Payment) -> dict[str, Any]:
+async def read_written(book: Database, payment: Payment) -> dict[str, Any]:
     async with book.autocommit() as connection:
         row = await payments.get(connection, payment.id)
         known = await manual_matches.get(connection, payment.id)
@@ -82,13 +82,13 @@ async def test_a_repeated_manual_match_confirms_and_posts_once(
 ) -> None:
     payment, steps = await owe_payment(book), PaymentActivitiesImpl(book, rail)
     hash_ = f"{payment.number:064x}"
-    await find_out_of_band(book, payment, hash_)
+    await send_out_of_band(book, payment, hash_)
     if status is not PaymentStatus.PENDING:
         async with book.transaction() as connection:
             assert await payments.stop(connection, payment.id, status, make_reason("it waits"))
     for _ in range(2):
-        await steps.match_transfer(adopting(payment, hash_))
-        assert await written(book, payment) == {
+        await steps.match_transfer(make_match_input(payment, hash_))
+        assert await read_written(book, payment) == {
             "status": "confirmed",
             "transaction_hash": hash_,
             "reason_code": None,
@@ -102,22 +102,22 @@ async def test_a_repeated_manual_match_confirms_and_posts_once(
     assert (receipt.transaction_hash, receipt.amount_stroops) == (hash_, payment.amount_stroops)
 
 
-async def refused(book: Database, rail: Rail, wanted: AdoptTransferInput) -> ApexError:
-    before = await written(book, wanted.payment)
+async def assert_refused(book: Database, rail: Rail, wanted: AdoptTransferInput) -> ApexError:
+    before = await read_written(book, wanted.payment)
     with pytest.raises(ApexError) as error:
         await PaymentActivitiesImpl(book, rail).match_transfer(wanted)
-    assert await written(book, wanted.payment) == before
+    assert await read_written(book, wanted.payment) == before
     return error.value
 
 
 async def test_a_missing_or_differing_transfer_is_refused(book: Database, rail: Rail) -> None:
     payment = await owe_payment(book)
-    error = await refused(book, rail, adopting(payment))
+    error = await assert_refused(book, rail, make_match_input(payment))
     assert "reconciliation has read no transfer" in str(error)
-    await find_out_of_band(book, payment, OTHER, less=1)
-    error = await refused(book, rail, adopting(payment, OTHER))
+    await send_out_of_band(book, payment, OTHER, less=1)
+    error = await assert_refused(book, rail, make_match_input(payment, OTHER))
     assert (isinstance(error, Invalid), "its amount is" in str(error)) == (True, True)
-    assert (await written(book, payment)).items() >= NOTHING.items()
+    assert (await read_written(book, payment)).items() >= NOTHING.items()
 
 
 async def test_a_payment_the_engine_may_pay_itself_is_refused(book: Database, rail: Rail) -> None:
@@ -125,8 +125,8 @@ async def test_a_payment_the_engine_may_pay_itself_is_refused(book: Database, ra
     async with book.transaction() as connection:
         await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))
         assert await attempts.reserve(connection, payment.id, rail.channels) is not None
-    await find_out_of_band(book, payment, HASH)
-    error = await refused(book, rail, adopting(payment))
+    await send_out_of_band(book, payment, HASH)
+    error = await assert_refused(book, rail, make_match_input(payment))
     assert (isinstance(error, Conflict), "bytes of its own" in str(error)) == (True, True)
 
 
@@ -134,7 +134,7 @@ async def test_a_confirmed_payment_is_not_matched_again(book: Database, rail: Ra
     payment, steps = await owe_payment(book), PaymentActivitiesImpl(book, rail)
     first, second = f"{payment.number:064x}", f"{payment.number:063x}f"
     for hash_ in (first, second):
-        await find_out_of_band(book, payment, hash_)
-    await steps.match_transfer(adopting(payment, first))
-    error = await refused(book, rail, adopting(payment, second))
+        await send_out_of_band(book, payment, hash_)
+    await steps.match_transfer(make_match_input(payment, first))
+    error = await assert_refused(book, rail, make_match_input(payment, second))
     assert str(error) == f"payment {payment.id} is confirmed by {first}"

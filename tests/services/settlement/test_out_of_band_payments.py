@@ -78,7 +78,7 @@ async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
     await send_out_of_band(listener, owed[0])
     # The scratch book's payees do not exist on the chain: whoever is at fault for that is not asked here.
     steps = BatchActivitiesImpl(book, rail, plan)
-    steps.rail = Untroubled(rail)  # type: ignore[assignment]
+    steps.rail = FaultlessRail(rail)  # type: ignore[assignment]
     with pytest.raises(TryAgain, match="goes on without 1 payments"):
         await steps.prepare_batch(batch)
     (made,) = await list_out_of_band(book, owed[0])
@@ -86,7 +86,7 @@ async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
     assert await alone.prepare_payment(owed[0]) == PreparePaymentResult(None, made.obstacle)
 
 
-class Untroubled:
+class FaultlessRail:
     """A rail that finds no fault with any payee."""
 
     def __init__(self, rail: Rail) -> None:

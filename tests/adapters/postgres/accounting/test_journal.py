@@ -61,7 +61,7 @@ _PAYMENT = text(
 )
 
 
-async def owe(database: Database, amount: int, payee: str = "") -> Payment:
+async def make_payment_alone(database: Database, amount: int, payee: str = "") -> Payment:
     """A payment alone, whose outage is nobody's concern here; by default to a payee of its own."""
     number = next(NUMBERS)
     name, payee = f"pay_{number}", payee or f"G{number}"
@@ -73,7 +73,7 @@ async def owe(database: Database, amount: int, payee: str = "") -> Payment:
     )
 
 
-async def book(database: Database, *entries: Entry) -> bool:
+async def post(database: Database, *entries: Entry) -> bool:
     """Book in a transaction; False when the database refused it."""
     try:
         async with database.transaction() as connection:
@@ -95,7 +95,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
         yield database
 
 
-class Obligations(RuleBasedStateMachine):
+class ObligationMachine(RuleBasedStateMachine):
     """A model of three payments beside the book: where each one's money is."""
 
     url: ClassVar[str]
@@ -105,7 +105,9 @@ class Obligations(RuleBasedStateMachine):
 
     @initialize(amounts=st.lists(st.integers(1, 10**15), min_size=PAYMENTS, max_size=PAYMENTS))
     def begin(self, amounts: list[int]) -> None:
-        self.payments = [self.loop.run(owe(self.database, amount)) for amount in amounts]
+        self.payments = [
+            self.loop.run(make_payment_alone(self.database, amount)) for amount in amounts
+        ]
         self.at = ["nowhere"] * PAYMENTS
         self.tries = [0] * PAYMENTS
         self.booked: list[Entry] = []
@@ -114,7 +116,7 @@ class Obligations(RuleBasedStateMachine):
         """Book the same once or by several at a time; it is taken once, or refused for good."""
 
         async def at_once() -> list[bool]:
-            return await asyncio.gather(*(book(self.database, *entries) for _ in range(times)))
+            return await asyncio.gather(*(post(self.database, *entries) for _ in range(times)))
 
         taken = any(self.loop.run(at_once()))
         assert taken == allowed, f"{what} was {'taken' if taken else 'refused'}"
@@ -189,16 +191,16 @@ class Obligations(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def machine(stack: Stack, scratch: Database) -> Iterator[type[Obligations]]:
+def machine(stack: Stack, scratch: Database) -> Iterator[type[ObligationMachine]]:
     url = scratch.engine.url.render_as_string(hide_password=False)
     with asyncio.Runner() as loop:
         database = Database(url, connections_max=4)
         parts = {"url": url, "loop": loop, "database": database, "met": Counter()}
-        yield type("Played", (Obligations,), parts)
+        yield type("Played", (ObligationMachine,), parts)
         loop.run(database.close())
 
 
-async def _in_thread(work: type[Obligations]) -> None:
+async def _run_in_thread(work: type[ObligationMachine]) -> None:
     plan = settings(
         max_examples=60,
         stateful_step_count=25,
@@ -210,8 +212,10 @@ async def _in_thread(work: type[Obligations]) -> None:
     await asyncio.to_thread(run_state_machine_as_test, work, settings=plan)
 
 
-async def test_any_sequence_of_postings_keeps_every_invariant(machine: type[Obligations]) -> None:
-    await _in_thread(machine)
+async def test_any_sequence_of_postings_keeps_every_invariant(
+    machine: type[ObligationMachine],
+) -> None:
+    await _run_in_thread(machine)
     whats = ("make_accrual", "make_reservation", "release", "settlement", "reversal")
     for what in whats:
         assert machine.met[what], f"no {what} was ever drawn"
@@ -223,7 +227,7 @@ async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
     scratch: Database,
 ) -> None:
     """Each books overlapping lives in an order of its own: no deadlock, and nothing twice."""
-    owed = [await owe(scratch, 1 + number, "GALL") for number in range(ROUNDS * 4)]
+    owed = [await make_payment_alone(scratch, 1 + number, "GALL") for number in range(ROUNDS * 4)]
     assert len({make_accrual(payment).slot for payment in owed}) > 1
     dice = random.Random(7)
     lives = [
@@ -239,7 +243,7 @@ async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
         refused = 0
         for start in range(0, len(order), 4):
             together = [entry for life in order[start : start + 4] for entry in life]
-            refused += not await book(scratch, *dice.sample(together, len(together)))
+            refused += not await post(scratch, *dice.sample(together, len(together)))
         return refused
 
     async with asyncio.timeout(60):
@@ -255,17 +259,17 @@ async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
 
 
 async def test_a_wrong_entry_is_reversed_and_corrected_once(scratch: Database) -> None:
-    payment = await owe(scratch, 500)
+    payment = await make_payment_alone(scratch, 500)
     wrong = make_accrual(payment)
     right = make_correction(wrong, tuple(wrong.postings))
-    assert await book(scratch, wrong)
-    assert await book(scratch, make_reversal(wrong), right)
-    assert await book(scratch, make_reversal(wrong), right)
+    assert await post(scratch, wrong)
+    assert await post(scratch, make_reversal(wrong), right)
+    assert await post(scratch, make_reversal(wrong), right)
     another = Entry(
         "ent_y", "reversal", payment.id, make_reversal(wrong).postings, corrects=wrong.id
     )
-    assert not await book(scratch, another), "an entry is taken back once"
-    assert not await book(scratch, make_reversal(make_reservation(payment, 9))), (
+    assert not await post(scratch, another), "an entry is taken back once"
+    assert not await post(scratch, make_reversal(make_reservation(payment, 9))), (
         "there is no such entry"
     )
     async with scratch.autocommit() as connection:
@@ -276,8 +280,8 @@ async def test_a_wrong_entry_is_reversed_and_corrected_once(scratch: Database) -
 
 
 async def test_balance_slots_are_spread_and_add_up(scratch: Database) -> None:
-    owed = [await owe(scratch, 10, "GSPREAD") for _ in range(64)]
-    assert await book(scratch, *map(make_accrual, owed))
+    owed = [await make_payment_alone(scratch, 10, "GSPREAD") for _ in range(64)]
+    assert await post(scratch, *map(make_accrual, owed))
     async with scratch.autocommit() as connection:
         rows = await connection.execute(
             text("SELECT slot, amount_stroops FROM balances WHERE account = 'payable:GSPREAD'")

@@ -50,7 +50,7 @@ async def book(stack: Stack) -> AsyncIterator[Database]:
         yield database
 
 
-async def gaps(book: Database) -> list[Gap]:
+async def list_gaps(book: Database) -> list[Gap]:
     async with book.autocommit() as connection:
         return await reconciliation.list_gaps(connection)
 
@@ -68,7 +68,7 @@ async def test_a_gap_that_grew_is_reported_in_full(
         await listener.read_chain()
     teller.known_extent, teller.unavailable = Extent(520, 620), False
     assert await listener.read_chain() == 620
-    assert await gaps(book) == [Gap(101, 519)]
+    assert await list_gaps(book) == [Gap(101, 519)]
 
 
 async def test_ledgers_another_node_remembers_are_no_gap(book: Database) -> None:
@@ -81,15 +81,15 @@ async def test_ledgers_another_node_remembers_are_no_gap(book: Database) -> None
         await listener.read_chain()
     teller.known_extent, teller.unavailable = Extent(1, 610), False
     assert await listener.read_chain() == 610
-    assert await gaps(book) == []
+    assert await list_gaps(book) == []
 
 
-async def kinds(book: Database) -> list[str]:
+async def list_kinds(book: Database) -> list[str]:
     async with book.autocommit() as connection:
         return list(await connection.scalars(text("SELECT kind FROM breaks ORDER BY kind")))
 
 
-async def circuit_breaker_is_open(book: Database) -> bool:
+async def is_circuit_breaker_open(book: Database) -> bool:
     async with book.autocommit() as connection:
         return bool(await connection.scalar(text("SELECT is_open FROM circuit_breakers")))
 
@@ -106,12 +106,12 @@ async def test_a_transfer_of_nothing_stops_no_payment(book: Database) -> None:
     await listener.read_chain()
     compared = await listener.compare_journal()
     assert (compared.new_breaks, compared.matched) == (0, 0)
-    assert not await circuit_breaker_is_open(book)
+    assert not await is_circuit_breaker_open(book)
     listener.fake_history.transfers.append(make_transfer("bb" * 32, 101, None, 1, "GSTRANGER"))
     listener.fake_history.known_extent = Extent(1, 101)
     await listener.read_chain()
     assert (await listener.compare_journal()).new_breaks == 1
-    assert await circuit_breaker_is_open(book)
+    assert await is_circuit_breaker_open(book)
 
 
 async def test_transfers_between_every_kind_of_address_are_read(book: Database) -> None:
@@ -233,7 +233,7 @@ async def test_each_member_of_a_netted_transfer_is_compared(book: Database) -> N
     listener.fake_history.known_extent = Extent(1, 101)
     await listener.read_chain()
     assert (await listener.compare_journal()).new_breaks == 1
-    assert await kinds(book) == [BreakKind.DUPLICATE]
+    assert await list_kinds(book) == [BreakKind.DUPLICATE]
     later = "UPDATE payments SET to_address = 'GZOE' WHERE id = :id"
     await tamper(book, later, id=second.id)
     assert (await listener.compare_journal()).new_breaks == 1

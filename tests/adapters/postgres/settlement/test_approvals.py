@@ -46,7 +46,7 @@ from domain.sla.outages import (
 )
 from domain.sla.verdicts import Severity
 from services.settlement.approvals.void_approvals import void_approvals_within
-from tests.activities.settlement.test_limits import approved
+from tests.activities.settlement.test_limits import approve
 from tests.testkit.api_client import eventually, unique
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
@@ -142,7 +142,7 @@ async def test_whoever_waits_for_the_lock_sees_the_channel_reserved_meanwhile(
     async with database.transaction() as connection:
         await connection.execute(select(book.c.id).where(book.c.id == payment.id).with_for_update())
         waiting = [asyncio.create_task(each) for each in (voided(), taken())]
-        await eventually(lambda: blocked(database, 2), "both wait for the payment")
+        await eventually(lambda: are_waiting(database, 2), "both wait for the payment")
         ours = [channel.address for channel in await channels.list_all(connection)]
         held = await attempts.reserve(connection, payment.id, ours)
         assert held is not None
@@ -151,7 +151,7 @@ async def test_whoever_waits_for_the_lock_sees_the_channel_reserved_meanwhile(
         await attempts.release(connection, held)
 
 
-async def blocked(database: Database, many: int) -> bool:
+async def are_waiting(database: Database, many: int) -> bool:
     async with database.autocommit() as connection:
         waiting = await connection.scalar(
             text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
@@ -167,7 +167,7 @@ async def test_a_member_that_lost_an_approval_leaves_before_signing(
     gate = SigningGate(database, Limits(approval_above=payment.amount_stroops - 1))
     lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     for name in ("ada", "bob"):
-        await approved(database, payment, name)
+        await approve(database, payment, name)
     assert (await lives.prepare_payment(payment)).in_batch
     async with database.transaction() as connection:
         await approvals.withdraw(connection, payment.id, "ada", NOW)
@@ -179,13 +179,13 @@ async def test_a_member_that_lost_an_approval_leaves_before_signing(
     assert held.obstacle.code is ReasonCode.APPROVAL_REQUIRED
     await steps.confirm_batch(await submit_batch(steps, batch))
     assert await count_credits(stack, payment, other) == [0, 1]
-    await approved(database, payment, "cyd")
+    await approve(database, payment, "cyd")
     _, again = await form_batch(database, rail, CLASSIC, payment, gate=gate)
     await steps.confirm_batch(await submit_batch(steps, again))
     assert await count_credits(stack, payment, other) == [1, 1]
 
 
-class Voiding(SigningGate):
+class VoidingGate(SigningGate):
     """Right after it has let a payment go, its payee's address is changed."""
 
     asked = 0
@@ -205,8 +205,8 @@ async def test_approvals_voided_before_the_reservation_do_not_count(
 ) -> None:
     payment = await owe_payment(database, "VOIDED")
     for approver in ("ada", "bob"):
-        await approved(database, payment, approver)
-    gate = Voiding(database, Limits(approval_above=1))
+        await approve(database, payment, approver)
+    gate = VoidingGate(database, Limits(approval_above=1))
     why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
     assert why.attempt is None
     assert "waits for approval" in why.why
@@ -227,7 +227,7 @@ async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
         (PaymentStatus.PREPARED, {}, []),
         (PaymentStatus.ON_HOLD, held, [payment.id]),
     ):
-        await approved(database, payment, f"ada-{status}")
+        await approve(database, payment, f"ada-{status}")
         async with database.transaction() as connection:
             await payments.move(connection, payment.id, status, **given)
             assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected

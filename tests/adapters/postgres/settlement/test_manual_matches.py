@@ -193,8 +193,8 @@ async def test_a_transfer_closed_as_something_else_blocks_nothing(
     async with book.autocommit() as connection:
         break_id = await connection.scalar(text("SELECT id FROM breaks"))
     with pytest.raises(Conflict, match="is not paid: adopt this transfer"):
-        await closed(book, break_id, AdjustmentKind.NONE)
-    await closed(book, break_id, AdjustmentKind.SUSPENSE)
+        await close(book, break_id, AdjustmentKind.NONE)
+    await close(book, break_id, AdjustmentKind.SUSPENSE)
     assert await list_out_of_band(book, payment) == []
 
 
@@ -210,10 +210,10 @@ async def test_each_of_two_out_of_band_transfers_needs_a_decision(
         found = (await connection.execute(text("SELECT kind, id FROM breaks"))).all()
     assert {row.kind for row in found} == {"missing_in_journal", "duplicate"}
     for left, row in zip((1, 0), found, strict=True):
-        await closed(book, row.id, AdjustmentKind.SUSPENSE)
+        await close(book, row.id, AdjustmentKind.SUSPENSE)
         assert len(await list_out_of_band(book, payment)) == left
 
 
-async def closed(book: Database, break_id: str, kind: AdjustmentKind) -> None:
+async def close(book: Database, break_id: str, kind: AdjustmentKind) -> None:
     closing = BreakClosure(kind, "looked at", "ada", datetime.now(UTC))
     await close_break(book, CloseBreak(break_id, closing, Request("ada", "corr")))

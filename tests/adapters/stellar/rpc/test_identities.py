@@ -15,7 +15,13 @@ from domain.errors import ChainMismatch, ChainUnavailable
 from domain.networks import NetworkState
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PASSPHRASE
-from tests.adapters.stellar.conftest import CHANNELS, nodes_of, plan, rail_of, world
+from tests.adapters.stellar.conftest import (
+    CHANNELS,
+    build_nodes,
+    build_rail,
+    build_sandbox,
+    plan_faults,
+)
 
 
 async def test_every_node_must_serve_the_network_we_sign_for(
@@ -26,7 +32,7 @@ async def test_every_node_must_serve_the_network_we_sign_for(
 
 
 async def test_nodes_of_different_protocols_are_refused(box: StellarSandbox, nodes: Nodes) -> None:
-    plan(box, {"kind": "protocol_upgrade", "node": 2, "value": 28})
+    plan_faults(box, {"kind": "protocol_upgrade", "node": 2, "value": 28})
     with pytest.raises(ChainMismatch, match="node 3: 28"):
         await NetworkMonitor(nodes, PASSPHRASE).establish(None)
 
@@ -35,10 +41,10 @@ async def test_unreachable_nodes_are_waited_for_and_one_that_answers_is_enough(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     identity = NetworkMonitor(nodes, PASSPHRASE)
-    plan(box, {"kind": "node_down"})
+    plan_faults(box, {"kind": "node_down"})
     with pytest.raises(ChainUnavailable):
         await identity.establish(None)
-    plan(box, {"kind": "node_down", "node": 0})
+    plan_faults(box, {"kind": "node_down", "node": 0})
     standing = await identity.establish(None)
     assert (standing.ledger, standing.protocol_version) == (
         box.network.ledger.last_closed.sequence,
@@ -46,7 +52,7 @@ async def test_unreachable_nodes_are_waited_for_and_one_that_answers_is_enough(
     )
     # Nobody knows yet which network it serves.
     assert nodes.all[0] not in nodes.usable
-    plan(box)
+    plan_faults(box)
     await identity.recheck()
     assert len(nodes.usable) == 3
 
@@ -54,19 +60,19 @@ async def test_unreachable_nodes_are_waited_for_and_one_that_answers_is_enough(
 async def test_a_network_that_was_reset_is_refused(box: StellarSandbox, nodes: Nodes) -> None:
     box.close_ledger(50)
     known = await NetworkMonitor(nodes, PASSPHRASE).establish(None)
-    reset = world()
+    reset = build_sandbox()
     reset.clock.now = box.clock.now + 60
     reset.close_ledger(3)
     with pytest.raises(ChainMismatch, match="was reset: ledger"):
-        await NetworkMonitor(nodes_of(reset), PASSPHRASE).establish(known)
+        await NetworkMonitor(build_nodes(reset), PASSPHRASE).establish(known)
     reset.network.close()
 
 
 async def test_lagging_nodes_are_the_same_network(box: StellarSandbox, nodes: Nodes) -> None:
     box.close_ledger(20)
     known = await NetworkMonitor(nodes, PASSPHRASE).establish(None)
-    again = nodes_of(box)
-    plan(box, {"kind": "lagging_node", "value": 10})
+    again = build_nodes(box)
+    plan_faults(box, {"kind": "lagging_node", "value": 10})
     assert await NetworkMonitor(again, PASSPHRASE).establish(known) == known
     assert again.highest == known.ledger
 
@@ -77,10 +83,10 @@ async def test_a_node_whose_ledgers_went_backwards_is_left_out(
     box.close_ledger(50)
     identity = NetworkMonitor(nodes, PASSPHRASE)
     await identity.establish(None)
-    reset = world()
+    reset = build_sandbox()
     reset.clock.now = box.clock.now + 60
     reset.close_ledger(3)
-    nodes.all[1].server = nodes_of(reset).all[1].server
+    nodes.all[1].server = build_nodes(reset).all[1].server
     with caplog.at_level(logging.ERROR):
         await identity.recheck()
     assert nodes.all[1] not in nodes.usable
@@ -93,11 +99,11 @@ async def test_a_node_moved_to_another_network_leaves_no_ledger_number(
 ) -> None:
     """It is far ahead, and asked for ledgers before anybody asks which network they are of."""
     box.close_ledger(5)
-    rail = rail_of(box, nodes)
+    rail = build_rail(box, nodes)
     await rail.identity.establish(None)
-    moved = world("Another network")
+    moved = build_sandbox("Another network")
     moved.close_ledger(200)
-    nodes.all[2].server = nodes_of(moved).all[2].server
+    nodes.all[2].server = build_nodes(moved).all[2].server
     await nodes.ask_node(nodes.all[2], get_ledger_range)
     standing = await rail.identity.recheck()
     assert [node.excluded_reason[:6] for node in nodes.all] == ["", "", "serves"]
@@ -119,9 +125,9 @@ async def test_a_node_moved_during_a_request_stores_nothing(
     """Its ledger is believed only if it serves our network after it has named the ledger."""
     identity = NetworkMonitor(nodes, PASSPHRASE)
     await identity.establish(None)
-    moved = world("Another network")
+    moved = build_sandbox("Another network")
     moved.close_ledger(200)
-    ours, theirs = nodes.all[2].server, nodes_of(moved).all[2].server
+    ours, theirs = nodes.all[2].server, build_nodes(moved).all[2].server
     moving = SimpleNamespace(get_network=ours.get_network)
 
     async def get_transaction(hash_: str) -> object:
@@ -142,10 +148,10 @@ async def test_a_protocol_upgrade_is_an_alarm_and_is_stored(
     identity = NetworkMonitor(nodes, PASSPHRASE)
     await identity.establish(None)
     # One node goes ahead: it is left out until the others have followed.
-    plan(box, {"kind": "protocol_upgrade", "node": 0, "value": 28})
+    plan_faults(box, {"kind": "protocol_upgrade", "node": 0, "value": 28})
     await identity.recheck()
     assert nodes.all[0].excluded_reason == "serves protocol 28, others 27"
-    plan(box, {"kind": "protocol_upgrade", "value": 28})
+    plan_faults(box, {"kind": "protocol_upgrade", "value": 28})
     with caplog.at_level(logging.ERROR):
         standing = await identity.recheck()
     assert standing is not None
@@ -169,7 +175,7 @@ async def test_unreachable_nodes_leave_the_stored_state_unchanged(
 ) -> None:
     identity = NetworkMonitor(nodes, PASSPHRASE)
     standing = await identity.establish(None)
-    plan(box, {"kind": "node_down"})
+    plan_faults(box, {"kind": "node_down"})
     assert await identity.recheck() is None
     assert identity.known == standing
     assert all(isinstance(node, Node) and not node.excluded_reason for node in nodes.all)

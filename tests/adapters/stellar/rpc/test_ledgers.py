@@ -14,7 +14,7 @@ from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
 from adapters.stellar.rpc.transaction_watcher import TransactionWatcher
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet
-from tests.adapters.stellar.conftest import CHANNELS, plan
+from tests.adapters.stellar.conftest import CHANNELS, plan_faults
 from tests.testkit.api_client import eventually
 
 PAIRS = list(CHANNELS.values())
@@ -29,7 +29,7 @@ async def watch(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     await made.close()
 
 
-async def followed(watch: TransactionWatcher) -> int:
+async def find_followed_node(watch: TransactionWatcher) -> int:
     """The number of the node that the watch follows, once it reads from one."""
 
     async def look() -> bool:
@@ -50,12 +50,12 @@ async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
         landings = [
             stack.enter_context(watch.expect(envelope.hash_hex(), 1)) for envelope in envelopes
         ]
-        place = await followed(watch)
+        place = await find_followed_node(watch)
         await watch.nodes.all[place - 1].server.send_transaction(envelopes[0])
         box.close_ledger()
         assert (await asyncio.wait_for(landings[0], 5)).succeeded
         # It fails in the very ledgers that take the other payments, of which it tells nothing.
-        plan(box, {"kind": kind, "node": place, "value": 8})
+        plan_faults(box, {"kind": kind, "node": place, "value": 8})
         for envelope in envelopes[1:]:
             await watch.nodes.all[place - 1].server.send_transaction(envelope)
             box.close_ledger()
@@ -64,7 +64,7 @@ async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
         await watch.nodes.ask_node(watch.nodes.all[place - 1], get_ledger_range)
         for landing in landings[1:]:
             assert (await asyncio.wait_for(landing, 5)).succeeded
-        assert await followed(watch) != place
+        assert await find_followed_node(watch) != place
 
 
 async def test_a_ledger_costs_one_page_whatever_the_number_of_payments(
@@ -106,7 +106,7 @@ async def test_excluded_nodes_are_not_followed_until_one_is_readmitted(
         assert watch.node is None
         watch.nodes.all[1].excluded_reason = ""
         assert (await asyncio.wait_for(seen, 5)).succeeded
-        assert await followed(watch) == 1
+        assert await find_followed_node(watch) == 1
 
 
 async def test_a_node_that_refuses_a_request_is_not_asked_at_once_again(

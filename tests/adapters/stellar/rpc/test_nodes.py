@@ -8,7 +8,7 @@ from adapters.stellar.rpc.nodes import LAG_MAX_LEDGERS, Nodes, get_ledger_range
 from domain.errors import ChainUnavailable
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet
-from tests.adapters.stellar.conftest import CHANNELS, plan
+from tests.adapters.stellar.conftest import CHANNELS, plan_faults
 from tests.testkit.reasons import parse_answer
 
 CHANNEL = next(iter(CHANNELS.values()))
@@ -17,7 +17,7 @@ CHANNEL = next(iter(CHANNELS.values()))
 async def test_a_request_that_one_node_fails_is_answered_by_the_next(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
-    plan(box, {"kind": "node_down", "node": 0})
+    plan_faults(box, {"kind": "node_down", "node": 0})
     for _ in range(6):
         answer = await nodes.ask(lambda server: server.get_network())
         assert isinstance(answer, GetNetworkResponse)
@@ -26,7 +26,7 @@ async def test_a_request_that_one_node_fails_is_answered_by_the_next(
 
 
 async def test_a_node_is_asked_again_after_its_backoff(box: StellarSandbox, nodes: Nodes) -> None:
-    plan(box, {"kind": "node_down", "node": 0, "times": 1})
+    plan_faults(box, {"kind": "node_down", "node": 0, "times": 1})
     await nodes.ask(lambda server: server.get_network())
     nodes.all[0].rests_until = 0.0
     for _ in range(3):
@@ -36,7 +36,7 @@ async def test_a_node_is_asked_again_after_its_backoff(box: StellarSandbox, node
 
 
 async def test_the_backoff_of_a_failing_node_grows(box: StellarSandbox, nodes: Nodes) -> None:
-    plan(box, {"kind": "node_down"})
+    plan_faults(box, {"kind": "node_down"})
     rests = []
     for _ in range(8):
         with pytest.raises(ChainUnavailable):
@@ -50,7 +50,7 @@ async def test_a_lagging_node_is_not_asked_while_another_is_ahead(
     box: StellarSandbox, nodes: Nodes
 ) -> None:
     box.close_ledger(20)
-    plan(box, {"kind": "lagging_node", "node": 1, "value": 9})
+    plan_faults(box, {"kind": "lagging_node", "node": 1, "value": 9})
     await nodes.ask_node(nodes.all[0], get_ledger_range)
     await nodes.ask_node(nodes.all[1], get_ledger_range)
     assert nodes.all[1].lag == 9 > LAG_MAX_LEDGERS
@@ -62,7 +62,7 @@ async def test_a_lagging_node_is_not_asked_while_another_is_ahead(
 async def test_an_answer_older_than_required_is_refused(box: StellarSandbox, nodes: Nodes) -> None:
     box.close_ledger(20)
     seen = (await nodes.ask(get_ledger_range)).latest_ledger
-    plan(box, {"kind": "lagging_node", "value": 2})
+    plan_faults(box, {"kind": "lagging_node", "value": 2})
     with pytest.raises(ChainUnavailable, match=f"behind {seen}"):
         await nodes.ask(get_ledger_range, at_least=seen)
     box.close_ledger(2)
@@ -84,7 +84,7 @@ async def test_the_same_bytes_go_to_another_node_each_time(
 async def test_bytes_are_not_sent_to_a_node_that_is_known_to_be_down(
     box: StellarSandbox, nodes: Nodes, desk: Wallet
 ) -> None:
-    plan(box, {"kind": "node_down", "node": 2})
+    plan_faults(box, {"kind": "node_down", "node": 2})
     envelope = desk.build_payment(CHANNEL, 1).to_xdr()
     with pytest.raises(Exception, match="reset"):
         await nodes.send(envelope, nodes.all[2])
