@@ -2,7 +2,7 @@
 The contract and the engine's own judge say the same, to the unit, or this fails.
 
 Each published vector and call sequence goes through both: the judge as a function, the contract as
-signed transactions of the SDK on a chain in a box. Neither allocations a line with the other.
+signed transactions of the SDK on a chain in a box. The two share no code.
 """
 
 from collections.abc import AsyncIterator
@@ -23,13 +23,7 @@ from domain.sla.policies import (
     check_terms,
     terms_hash,
 )
-from domain.sla.verdicts import (
-    CONTRACT_WORDS,
-    MTTR_MINUTES_MAX,
-    Severity,
-    Terms,
-    judge,
-)
+from domain.sla.verdicts import CONTRACT_WORDS, MTTR_MINUTES_MAX, Severity, Terms, judge
 from stellar_sandbox.calculator import contract_state
 from stellar_sandbox.calculator.sla_config import DEFAULTS
 from stellar_sandbox.calculator.sla_config import SLAConfig as Chained

@@ -143,7 +143,7 @@ def test_every_command_of_the_readme_exists_and_every_command_is_there() -> None
 def test_no_link_leads_nowhere() -> None:
     broken = [
         (page.name, link)
-        for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "violations" / "README.md"]
+        for page in [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "findings" / "README.md"]
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
         if "://" not in link and not (page.parent / link).exists()
     ]
@@ -159,16 +159,16 @@ def test_every_make_target_that_a_document_or_a_hook_names_exists() -> None:
 
 
 def test_every_finding_is_listed_and_can_be_run() -> None:
-    scripts = {path.name for path in (ROOT / "violations").glob("*.sh")}
+    scripts = {path.name for path in (ROOT / "findings").glob("*.sh")}
     assert (
-        set(re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", _read("violations/README.md"), re.MULTILINE))
+        set(re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", _read("findings/README.md"), re.MULTILINE))
         == scripts
     )
     for name in scripts:
-        text = _read(f"violations/{name}")
+        text = _read(f"findings/{name}")
         assert re.search(r"^# Software: \S+ \d+\.\d+", text, re.MULTILINE), name
         assert re.search(r"pip install .*==", text), f"{name} pins nothing"
-        assert os.access(ROOT / "violations" / name, os.X_OK), name
+        assert os.access(ROOT / "findings" / name, os.X_OK), name
 
 
 def test_the_license_is_the_whole_text_that_is_claimed() -> None:

@@ -112,7 +112,7 @@ class BreakRecord:
     last_seen_at: datetime
     status: BreakStatus
     owner: str | None
-    closing: AdjustmentKind | None
+    adjustment: AdjustmentKind | None
     closed_at: datetime | None
     closed_by: str | None
     note: str | None
@@ -121,7 +121,7 @@ class BreakRecord:
     def is_closed_by(self, closing: BreakClosure) -> bool:
         """Whether this very closing closed it."""
         said = (closing.kind, closing.note, closing.closed_by)
-        return (self.closing, self.note, self.closed_by) == said
+        return (self.adjustment, self.note, self.closed_by) == said
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def test_what_the_book_saw_paid_is_not_paid_again_though_nodes_forgot(
         assert f"the money moved, in transaction {hash_} of ledger " in said
         assert "must not be made again" in said
         assert "will be confirmed" in said
-        assert here.workflow_ids.told == [f"payment/{here.payment.id}"]
+        assert here.temporal.signalled == [f"payment/{here.payment.id}"]
         assert book.loop.run(here.status()) == "quarantined"
 
 
@@ -156,7 +156,7 @@ def test_what_nobody_remembers_is_released_by_nobodys_silence(
         with pytest.raises(Conflict) as refused:
             await here.release(attempt)
         assert await here.status() == "quarantined"
-        assert here.workflow_ids.told == []
+        assert here.temporal.signalled == []
         assert attempt.envelope_hash in str(refused.value)
         return str(refused.value)
 

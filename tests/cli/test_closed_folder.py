@@ -22,7 +22,7 @@ SCRIPT = """
 import ctypes, sys
 from pathlib import Path
 assert ctypes.CDLL(None).prctl(28, ctypes.c_ulong(1 << 6), 0, 0, 0) == 0
-from sandbox import placement
+from devstack.environment import placement
 placement.ROOTS = (Path(sys.argv.pop(1)),)
 from cli.main import main
 main()

@@ -1,4 +1,4 @@
-"""`apexchainx ledger check` on a real book, and on one that somebody wrote to past its guards."""
+"""`apexchainx journal check` on a real book, and on one that somebody wrote to past its guards."""
 
 import asyncio
 import json
@@ -38,11 +38,11 @@ async def test_the_book_of_real_lives_is_clean(stack: Stack, api: httpx.AsyncCli
     await settled(api, 25)
     await settled(api, 5)
     directory = ("--data-dir", str(stack.directory.path))
-    told = await apexchainx("ledger", "check", *directory)
+    told = await apexchainx("journal", "check", *directory)
     assert told.code == 0, told
-    assert "clean, looked at in" in told.out
-    assert "BROKEN" not in told.out
-    found = json.loads((await apexchainx("ledger", "check", "--json", *directory)).out)
+    assert "clean, checked in" in told.out
+    assert "VIOLATED" not in told.out
+    found = json.loads((await apexchainx("journal", "check", "--json", *directory)).out)
     assert found["clean"] is True
     # Other tests judge outages that have no life, and that nobody will ever pay: these are overdue.
     assert [each for each in found["violations"] if not each["overdue"]] == []
@@ -54,17 +54,17 @@ async def test_a_broken_book_is_told_by_its_ids_and_by_the_exit_code(stack: Stac
         await seed_journal.write(database, 2_000)
         url = database.engine.url.set(drivername="postgresql")
         where = {"DATABASE_URL": url.render_as_string(hide_password=False)}
-        late = await apexchainx("ledger", "check", "--overdue-hours", "0", **where)
+        late = await apexchainx("journal", "check", "--overdue-hours", "0", **where)
         assert late.code == 0, "what waits is no break"
         assert "OVERDUE" in late.out
         async with database.transaction() as connection:
             for statement in (WITHOUT_GUARDS, *statements):
                 await connection.execute(text(statement))
-        told = await apexchainx("ledger", "check", **where)
-        found = json.loads((await apexchainx("ledger", "check", "--json", **where)).out)
+        told = await apexchainx("journal", "check", **where)
+        found = json.loads((await apexchainx("journal", "check", "--json", **where)).out)
     assert told.code == 1
-    assert f"BROKEN {invariant}:  {subject}" in told.out
-    assert told.out.rstrip().splitlines()[-1].startswith("broken, looked at in")
+    assert f"VIOLATED {invariant}:  {subject}" in told.out
+    assert told.out.rstrip().splitlines()[-1].startswith("violated, checked in")
     assert not found["clean"]
     assert (invariant, subject) in {
         (each["invariant"], each["subject"]) for each in found["violations"]
@@ -73,6 +73,6 @@ async def test_a_broken_book_is_told_by_its_ids_and_by_the_exit_code(stack: Stac
 
 async def test_a_database_that_is_away_is_one_sentence() -> None:
     nowhere = "postgresql://u:p@127.0.0.1:1/x"
-    told = await apexchainx("ledger", "check", DATABASE_URL=nowhere)
+    told = await apexchainx("journal", "check", DATABASE_URL=nowhere)
     assert (told.code, told.out) == (1, "")
     assert told.err == "apexchainx: the database does not answer; repeat the request\n"

@@ -17,7 +17,7 @@ def key(
     stack: Stack, patch: pytest.MonkeyPatch, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     patch.setenv("DATABASE_URL", stack.environment["DATABASE_URL"])
-    command = [sys.executable, "-m", "cli.main", "key", *arguments]
+    command = [sys.executable, "-m", "cli.main", "keys", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 

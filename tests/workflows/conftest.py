@@ -40,16 +40,14 @@ from domain.sla.outages import (
 )
 from domain.sla.verdicts import Severity, Terms, judge
 from tests.workflows.fake_activities import (
-    DETECTED,
     FakeAttestationActivities,
-    FakeBatchActivities,
     FakeIntegrityCheckActivities,
     FakeReconciliationActivities,
     FakeWalletActivities,
     FakeWebhookActivities,
-    payment,
     steps_of,
 )
+from tests.workflows.fake_payment_activities import DETECTED, FakeBatchActivities, build_payment
 from worker.error_interceptor import ErrorInterceptor
 from worker.main import WORKFLOWS
 from worker.workflow_sandbox import strict_sandbox
@@ -175,7 +173,7 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
         self._note("owe_payment")
         assert self.judgement is not None
         verdict = self.judgement.verdict
-        return payment(f"pay-{settling.outage_id}", abs(verdict.amount_stroops))
+        return build_payment(f"pay-{settling.outage_id}", abs(verdict.amount_stroops))
 
     @activity.defn
     async def close_outage(self, closing: CloseOutageInput) -> CloseOutageResult:

@@ -18,7 +18,8 @@ from domain.settlement.batches import (
 from domain.settlement.envelopes import SendAnswer, SendStatus
 from domain.settlement.manual_matches import AdoptTransferRequest
 from tests.testkit.reasons import make_reason, parse_answer
-from tests.workflows.conftest import DETECTED, down
+from tests.workflows.conftest import down
+from tests.workflows.fake_payment_activities import DETECTED
 from tests.workflows.time_skipping_server import Kept, Stage, keeps
 from workflows.batches import BatchingWorkflow, BatchWorkflow
 from workflows.payments import PaymentWorkflow

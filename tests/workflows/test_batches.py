@@ -15,7 +15,8 @@ from domain.settlement.attempts import (
 from domain.settlement.batches import Batch, PrepareBatchResult, RemovedPayment
 from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun, play_temporal
 from tests.testkit.reasons import make_reason
-from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, payment
+from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities
+from tests.workflows.fake_payment_activities import build_payment
 from workflows.batches import BatchWorkflow
 
 
@@ -47,10 +48,10 @@ async def test_who_was_left_out_before_is_not_parked_for_it_again(
 ) -> None:
     """A batch tells whom it left out whenever it is prepared; by then that may be long mended."""
     play_temporal(monkeypatch)
-    life = WorkflowRun(payment("left-out"))
+    life = WorkflowRun(build_payment("left-out"))
     life.answer(PreparePaymentResult(None, in_batch=True))
     for _ in range(2):
-        life.hear("removed", make_reason("the payee has no trustline"))
+        life.hear("removed_from_batch", make_reason("the payee has no trustline"))
     life.answer(None)
     assert life.asks is not None
     assert (life.asks.step, life.asks.message.reason) == (
@@ -72,7 +73,11 @@ async def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.Monkey
     out = [RemovedPayment("gone", make_reason("the payee has no trustline"))]
     life.answer(PrepareBatchResult(attempt, out, withdrawn=["limited"]))
     assert life.asks is not None
-    assert life.asks.message == ("gone", "removed", make_reason("the payee has no trustline"))
+    assert life.asks.message == (
+        "gone",
+        "removed_from_batch",
+        make_reason("the payee has no trustline"),
+    )
     life.answer(None)
     assert life.asks.message == ("limited", "retry")
     life.answer(None)
@@ -85,7 +90,7 @@ async def test_a_life_about_to_end_goes_on_when_its_name_is_given_once_more(
     """All its members had left; by the time it learns so, the first of them leads a new batch."""
     play_temporal(monkeypatch)
     life = BatchWorkflowRun(Batch("again", 1))
-    life.hear("gathered")
+    life.hear("batch_reformed")
     life.answer(PrepareBatchResult(None))
     assert life.asks is not None
     assert life.asks.step == "prepare_batch"

@@ -23,7 +23,8 @@ from domain.sla.outages import (
     OutageStatus,
     Resolution,
 )
-from tests.workflows.conftest import ASKER, DETECTED, FakeActivities, declaration, outage, reaches
+from tests.workflows.conftest import ASKER, FakeActivities, declaration, outage, reaches
+from tests.workflows.fake_payment_activities import DETECTED
 from workflows.outages import OutageWorkflow
 
 Life = WorkflowHandle[OutageWorkflow, OutageStatus | None]

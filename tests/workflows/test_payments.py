@@ -22,7 +22,8 @@ from domain.settlement.attempts import (
 from domain.settlement.manual_matches import AdoptTransferRequest
 from domain.settlement.payments import Receipt
 from tests.testkit.reasons import make_reason
-from tests.workflows.conftest import DETECTED, LIMIT_SECONDS, FakeActivities, down, payment, until
+from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, down, until
+from tests.workflows.fake_payment_activities import DETECTED, build_payment
 from workflows.payments import PaymentWorkflow
 
 Life = WorkflowHandle[PaymentWorkflow, Receipt]
@@ -31,7 +32,7 @@ HOUR = timedelta(hours=1)
 
 async def begun(environment: WorkflowEnvironment, name: str) -> Life:
     return await environment.client.start_workflow(
-        PaymentWorkflow.run, payment(name), id=f"payment/{name}", task_queue="settlement"
+        PaymentWorkflow.run, build_payment(name), id=f"payment/{name}", task_queue="settlement"
     )
 
 

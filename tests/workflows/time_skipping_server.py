@@ -8,7 +8,8 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from tests.workflows.conftest import FakeActivities, payment, until
+from tests.workflows.conftest import FakeActivities, until
+from tests.workflows.fake_payment_activities import build_payment
 from workflows.payments import PaymentWorkflow
 from workflows.runtime import WorkflowBase
 
@@ -30,7 +31,7 @@ class Stage:
         return await self.client.start_workflow(run, args=arguments, id=id, task_queue=queue)
 
     async def pay(self, name: str) -> Handle:
-        return await self.begin(PaymentWorkflow.run, payment(name), f"payment/{name}")
+        return await self.begin(PaymentWorkflow.run, build_payment(name), f"payment/{name}")
 
     @asynccontextmanager
     async def waiting(self, life: Handle, for_what: str) -> AsyncIterator[None]:

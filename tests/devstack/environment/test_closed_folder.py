@@ -21,7 +21,8 @@ SCRIPT = """
 import asyncio, ctypes, sys
 from pathlib import Path
 import psycopg
-from sandbox import placement, ports
+from devstack.environment import placement
+from devstack.processes import ports
 from devstack.environment.postgres import Postgres, binary
 from devstack.processes.child_processes import Process
 

@@ -21,12 +21,12 @@ PATIENT = "import time; print('ready', flush=True); time.sleep(600)"
 # Starts one child, tells its process id, and waits to be killed.
 PARENT = """
 import asyncio, sys, pathlib
-from sandbox import processes
-processes.WATCHED_BY_PIPE = sys.argv[2] == "pipe"
+from devstack.processes import child_processes
+child_processes.WATCHED_BY_PIPE = sys.argv[2] == "pipe"
 async def main():
     command = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(600)"]
-    program = processes.Program("child", command, processes.says_ready)
-    child = processes.Process(program, pathlib.Path(sys.argv[1]))
+    program = child_processes.Program("child", command, child_processes.says_ready)
+    child = child_processes.Process(program, pathlib.Path(sys.argv[1]))
     await child.start()
     print(child.pid, flush=True)
     await asyncio.sleep(600)

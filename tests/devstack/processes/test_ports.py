@@ -47,7 +47,7 @@ def test_no_wish_is_a_free_port() -> None:
 
 def test_a_port_that_another_process_gave_out_is_not_given_out_again() -> None:
     """Two runs of the suite, or two workers of one, start their stacks at the same time."""
-    code = "from sandbox import ports; print(ports.free(), flush=True); input()"
+    code = "from devstack.processes import ports; print(ports.free(), flush=True); input()"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -62,7 +62,7 @@ def test_a_port_that_another_process_gave_out_is_not_given_out_again() -> None:
 def test_a_wish_is_granted_for_a_port_that_its_holder_passed_on() -> None:
     """A test draws a port and hands it to `apexchainx up --port`, which is another process."""
     port = ports.free()
-    code = f"from sandbox import ports; print(ports.choose({port}, '--port'))"
+    code = f"from devstack.processes import ports; print(ports.choose({port}, '--port'))"
     command = [sys.executable, "-c", code]
     chosen = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(chosen.stdout) == port

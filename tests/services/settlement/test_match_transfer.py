@@ -113,7 +113,7 @@ async def assert_refused(book: Database, rail: Rail, wanted: AdoptTransferInput)
 async def test_a_missing_or_differing_transfer_is_refused(book: Database, rail: Rail) -> None:
     payment = await owe_payment(book)
     error = await assert_refused(book, rail, make_match_input(payment))
-    assert "reconciliation has read no transfer" in str(error)
+    assert "reconciliation has not read a transfer" in str(error)
     await send_out_of_band(book, payment, OTHER, less=1)
     error = await assert_refused(book, rail, make_match_input(payment, OTHER))
     assert (isinstance(error, Invalid), "its amount is" in str(error)) == (True, True)

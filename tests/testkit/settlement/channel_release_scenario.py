@@ -42,10 +42,10 @@ FORGOTTEN = "consumed in ledgers that no node remembers"
 
 
 class FakeTemporalClient:
-    """Stands in for Temporal: who is told to go on."""
+    """Stands in for Temporal: which workflows are signalled to go on."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.signalled: list[str] = []
         self.trouble: RPCStatusCode | None = None
 
     def get_workflow_handle(self, name: str) -> "FakeWorkflowHandle":
@@ -53,15 +53,15 @@ class FakeTemporalClient:
 
 
 class FakeWorkflowHandle:
-    def __init__(self, lives: FakeTemporalClient, name: str) -> None:
-        self.lives = lives
+    def __init__(self, temporal: FakeTemporalClient, name: str) -> None:
+        self.temporal = temporal
         self.name = name
 
     async def signal(self, signal: str, **_: Any) -> None:
         assert signal == "retry"
-        if self.lives.trouble is not None:
-            raise RPCError("no", self.lives.trouble, b"")
-        self.lives.told.append(self.name)
+        if self.temporal.trouble is not None:
+            raise RPCError("no", self.temporal.trouble, b"")
+        self.temporal.signalled.append(self.name)
 
 
 class Scene:
@@ -69,7 +69,7 @@ class Scene:
 
     def __init__(self, book: ScratchDatabase) -> None:
         self.book = book
-        self.lives = FakeTemporalClient()
+        self.temporal = FakeTemporalClient()
         self.world = SimulatedWorld(book.database, PaymentActivitiesImpl)
 
     async def begin(self) -> None:
@@ -135,7 +135,7 @@ class Scene:
     async def release(
         self, attempt: Attempt, evidence: str = "", channels: Sequence[str] = CHANNELS
     ) -> None:
-        client = cast(Client, self.lives)
+        client = cast(Client, self.temporal)
         context = ReleaseContext(
             self.book.database, self.world.rail.nodes, PASSPHRASE, client, channels
         )

@@ -114,9 +114,9 @@ async def test_what_was_said_of_it_stands(book: Database, listener: Reconciliati
     break_id = await unexpected_outflow(book, listener)
     await close(book, break_id)
     await clear(book, break_id, BreakResolutionOutcome.WRITTEN_OFF)
-    with pytest.raises(Conflict, match="was cleared by ada: written_off"):
+    with pytest.raises(Conflict, match="was resolved by ada: written_off"):
         await clear(book, break_id, BreakResolutionOutcome.RECOVERED)
-    with pytest.raises(Conflict, match="was cleared by ada: written_off"):
+    with pytest.raises(Conflict, match="was resolved by ada: written_off"):
         await clear(book, break_id, BreakResolutionOutcome.WRITTEN_OFF, "bob")
     for statement in ("DELETE FROM break_resolutions", "UPDATE break_resolutions SET note = 'y'"):
         with pytest.raises(IntegrityError):

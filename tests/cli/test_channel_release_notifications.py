@@ -41,12 +41,12 @@ def test_who_could_not_be_told_is_named_and_told_by_asking_again(
 
     with scene(book) as here:
         attempt, life = book.loop.run(here.dead()), f"payment/{here.payment.id}"
-        here.workflow_ids.trouble = RPCStatusCode.UNAVAILABLE
+        here.temporal.trouble = RPCStatusCode.UNAVAILABLE
         book.loop.run(told(here, attempt))
         assert f"could not tell {life}" in capsys.readouterr().out
-        here.workflow_ids.trouble = None
+        here.temporal.trouble = None
         book.loop.run(here.release(attempt))
-        assert here.workflow_ids.told == [life]
+        assert here.temporal.signalled == [life]
         assert f"told {life} to go on" in capsys.readouterr().out
 
 
@@ -55,7 +55,7 @@ def test_a_payment_that_nobody_lives_for_is_named(
 ) -> None:
     with scene(book) as here:
         attempt = book.loop.run(here.dead())
-        here.workflow_ids.trouble = RPCStatusCode.NOT_FOUND
+        here.temporal.trouble = RPCStatusCode.NOT_FOUND
         book.loop.run(here.release(attempt))
         assert f"nobody lives as payment/{here.payment.id}" in capsys.readouterr().out
 
@@ -66,7 +66,7 @@ def test_a_payment_that_proves_paid_is_not_said_to_be_told_when_it_was_not(
     async def told(here: Scene) -> str:
         attempt = await here.sent()
         await here.quarantine(attempt, Observation(AttemptOutcome.FOREIGN, reason="unknown"))
-        here.workflow_ids.trouble = RPCStatusCode.UNAVAILABLE
+        here.temporal.trouble = RPCStatusCode.UNAVAILABLE
         with pytest.raises(Conflict) as refused:
             await here.release(attempt)
         return str(refused.value)
@@ -89,7 +89,7 @@ def test_a_channel_whose_key_nobody_holds_stays_out_of_use(
         assert "stays out of use" in capsys.readouterr().out
         assert await here.status() == "pending"
         await here.release(attempt, channels=replaced)
-        assert here.workflow_ids.told == [f"payment/{here.payment.id}"] * 2
+        assert here.temporal.signalled == [f"payment/{here.payment.id}"] * 2
         await here.world.close_circuit_breaker()
         async with book.database.transaction() as connection:
             # Among those in use, it would be the next.

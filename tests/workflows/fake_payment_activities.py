@@ -1,0 +1,181 @@
+"""Fakes of the activities that settle a payment or a batch: they record what was asked and answer what a test lined up."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from domain.settlement.attempts import (
+    Attempt,
+    AttemptOutcome,
+    Observation,
+    ObservedAttempt,
+    PreparePaymentResult,
+)
+from domain.settlement.batches import (
+    Batch,
+    FailBatchResult,
+    FormBatchesInput,
+    ObservedBatch,
+    PrepareBatchResult,
+)
+from domain.settlement.envelopes import SendAnswer, SendStatus
+from domain.settlement.manual_matches import AdoptTransferInput
+from domain.settlement.payments import (
+    BlockPaymentInput,
+    Payment,
+    PaymentStatus,
+    Receipt,
+    Treasury,
+)
+from domain.sla.verdicts import PaymentType
+from tests.testkit.reasons import make_reason
+from workflows.batches import BatchActivities
+from workflows.payments import PaymentActivities
+
+DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def build_payment(payment_id: str, amount_stroops: int = 7_500_000_000) -> Payment:
+    return Payment(
+        *(payment_id, 1, "OUT-1", 1, PaymentType.REWARD, amount_stroops),
+        *(Treasury.POOL, "GPOOL", "GPROVIDER", "corr-1"),
+    )
+
+
+class ActivityLog:
+    """The activities that ran, and the failure of each one that is in trouble."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.troubles: dict[str, Callable[[], Exception]] = {}
+
+    def _ask(self, what: str) -> None:
+        self.asked.append(what)
+        if (trouble := self.troubles.get(what.split()[0])) is not None:
+            raise trouble()
+
+
+class FakePaymentActivities(ActivityLog, PaymentActivities):
+    """A chain that shows whatever the test has lined up; in the end every payment succeeds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.obstacles: list[str] = []
+        self.holds: list[PreparePaymentResult] = []
+        self.in_batch = 0
+        self.answers: list[SendAnswer] = []
+        self.bids: list[str] = []
+        self.observations: list[Observation] = []
+        self.sent: list[str] = []
+        self.adopted = ""
+        # Signed and not known to be dead: a step that runs again answers the same bytes.
+        self.stored: dict[str, Attempt] = {}
+
+    @activity.defn
+    async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
+        self._ask("prepare_payment")
+        if self.adopted:
+            amount = payment.amount_stroops
+            return PreparePaymentResult(
+                None, receipt=Receipt(payment.id, self.adopted, 9, amount, DETECTED, [])
+            )
+        if self.obstacles:
+            return PreparePaymentResult(None, make_reason(self.obstacles.pop(0)))
+        if self.holds:
+            return self.holds.pop(0)
+        if self.in_batch:
+            self.in_batch -= 1
+            return PreparePaymentResult(None, in_batch=True)
+        n = self.asked.count("prepare_payment")
+        fresh = Attempt(payment.id, n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False)
+        return PreparePaymentResult(self.stored.setdefault(payment.id, fresh))
+
+    @activity.defn
+    async def submit_payment(self, attempt: Attempt) -> SendAnswer:
+        self._ask("submit_payment")
+        self.sent.append(attempt.newest_hash)
+        return self.answers.pop(0) if self.answers else SendAnswer(SendStatus.PENDING)
+
+    @activity.defn
+    async def observe_payment(self, attempt: Attempt) -> Observation:
+        self._ask("observe_payment")
+        if not self.observations:
+            return Observation(AttemptOutcome.SUCCEEDED, 42, DETECTED)
+        seen = self.observations.pop(0)
+        if seen.outcome is not AttemptOutcome.OPEN:
+            self.stored.pop(attempt.payment_id, None)
+        return seen
+
+    @activity.defn
+    async def raise_fee(self, attempt: Attempt) -> Attempt:
+        self._ask("raise_fee")
+        return replace(attempt, envelope_hash=self.bids.pop(0)) if self.bids else attempt
+
+    @activity.defn
+    async def confirm_payment(self, observed: ObservedAttempt) -> Receipt:
+        self._ask("confirm_payment")
+        amount = observed.payment.amount_stroops
+        return Receipt(observed.payment.id, observed.attempt.hash, 42, amount, DETECTED, [])
+
+    @activity.defn
+    async def match_transfer(self, adopting: AdoptTransferInput) -> None:
+        self._ask(f"match_transfer {adopting.asked.transaction_hash}")
+        self.adopted = adopting.asked.transaction_hash
+
+    @activity.defn
+    async def fail_attempt(self, observed: ObservedAttempt) -> None:
+        self._ask("fail_attempt")
+
+    @activity.defn
+    async def block_payment(self, parking: BlockPaymentInput) -> list[str]:
+        step = "block_payment" if parking.status is PaymentStatus.BLOCKED else "hold_payment"
+        self._ask(f"{step} {parking.reason}")
+        return [f"dlv-parked-{parking.payment.id}"]
+
+    @activity.defn
+    async def quarantine_payment(self, observed: ObservedAttempt) -> list[str]:
+        self._ask("quarantine_payment")
+        return []
+
+
+class FakeBatchActivities(FakePaymentActivities, BatchActivities):
+    """The same chain, for payments that are settled together; `left` is prepared first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.formed_batches: list[list[Batch] | None] = []
+        self.left: list[PrepareBatchResult] = []
+        self.removals: list[FailBatchResult] = []
+        self.settled: list[str] = []
+
+    @activity.defn
+    async def form_batches(self, gathering: FormBatchesInput) -> list[Batch] | None:
+        self._ask("form_batches first" if gathering.first else "form_batches")
+        return self.formed_batches.pop(0) if self.formed_batches else None
+
+    @activity.defn
+    async def prepare_batch(self, batch: Batch) -> PrepareBatchResult:
+        self._ask("prepare_batch")
+        if self.left:
+            return self.left.pop(0)
+        n = self.asked.count("prepare_batch")
+        return PrepareBatchResult(
+            Attempt(batch.lead_payment_id, batch.n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False)
+        )
+
+    @activity.defn
+    async def confirm_batch(self, observed: ObservedBatch) -> list[str]:
+        self._ask("confirm_batch")
+        return self.settled
+
+    @activity.defn
+    async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
+        self._ask("fail_batch")
+        return self.removals.pop(0)
+
+    @activity.defn
+    async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:
+        self._ask("quarantine_batch")
+        return []
