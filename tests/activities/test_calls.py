@@ -18,7 +18,7 @@ from devstack.environment.stack import Stack
 from domain.errors import ContractRefused
 from domain.sla.attestations import CallStatus, ConcludeAttestationInput, symbol
 from stellar_sandbox.testing.contract_client import ContractClient
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 from tests.testkit.attestation_scenario import (
     NOW,
     attest_verdict,
@@ -103,7 +103,7 @@ async def test_a_call_whose_sequence_was_consumed_is_lost_and_made_anew(
     stranger = ContractClient(
         calculator.nodes.all[0].server, calculator.contract, calculator.operator
     )
-    named = [scval.to_symbol(symbol(unique("other"), 1)), scval.to_symbol("critical")]
+    named = [scval.to_symbol(symbol(make_unique_id("other"), 1)), scval.to_symbol("critical")]
     source = scval.to_address(calculator.source)
     await stranger.call("calculate_sla", source, *named, scval.to_uint32(25))
     assert await steps.execute_call(await steps.prepare_call(attestation)) is CallStatus.LOST

@@ -45,7 +45,7 @@ from domain.sla.disputes import (
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 from tests.testkit.reasons import make_reason
 
 Message = TypeVar("Message")
@@ -112,7 +112,7 @@ async def count_rows(database: Database, statement: Any) -> int:
 async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    outage_id = unique("TWICE")
+    outage_id = make_unique_id("TWICE")
     steps = await judge_outage(database, outage_id, 25)
     payment = await run_twice(steps.owe_payment, OwePaymentInput(outage_id, 1, NOW))
     receipt = await pay(PaymentActivitiesImpl(database, rail), payment)
@@ -142,7 +142,7 @@ async def test_a_confirmed_payment_can_never_be_attempted_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """The database itself refuses, whatever the code above it believes."""
-    outage_id = unique("PAID")
+    outage_id = make_unique_id("PAID")
     steps = await judge_outage(database, outage_id, 5)
     payment = await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
     await pay(PaymentActivitiesImpl(database, rail), payment)
@@ -161,7 +161,7 @@ async def add_attempt(database: Database, payment_id: str) -> None:
 
 
 async def owe(database: Database, prefix: str) -> Payment:
-    outage_id = unique(prefix)
+    outage_id = make_unique_id(prefix)
     steps = await judge_outage(database, outage_id, 5)
     return await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
 
@@ -279,13 +279,13 @@ async def test_an_unrecorded_send_that_lands_confirms_the_payment(
 async def test_a_dispute_whose_every_activity_runs_twice_is_decided_once(
     api: httpx.AsyncClient, database: Database
 ) -> None:
-    outage_id = unique("RULED")
+    outage_id = make_unique_id("RULED")
     await judge_outage(database, outage_id, 25)
     steps = DisputeActivitiesImpl(database, "sandbox")
-    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
+    dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
     filed = await run_twice(steps.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
     # Another objection, whose predecessor's answer was lost, finds the one on record.
-    other = FileDisputeInput(replace(dispute, id=unique("dsp")), 1, 60, NOW)
+    other = FileDisputeInput(replace(dispute, id=make_unique_id("dsp")), 1, 60, NOW)
     assert (await steps.file_dispute(other)).dispute_id == filed.dispute_id
 
     decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)

@@ -14,7 +14,7 @@ from domain.settlement.attempts import Attempt, AttemptOutcome, Observation
 from domain.settlement.batches import Batch, ObservedBatch
 from domain.settlement.payments import Payment
 from tests.cli.test_channels import close_circuit_breaker, released
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
     NETTED,
@@ -91,7 +91,7 @@ async def test_nobody_in_a_batch_is_released_while_the_money_may_move_and_then_a
     async def dead() -> bool:
         return await rail.get_latest_ledger() >= attempt.max_ledger
 
-    await eventually(dead, "the bytes are dead", 60)
+    await wait_until(dead, "the bytes are dead", 60)
     names = await waiting_lives(temporal, batch, *owed)
     code, said = await released(stack, attempt)
     assert code == 0, said

@@ -35,7 +35,7 @@ HASH = "aa" * 32
 @pytest.fixture(scope="module")
 async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
     """A book with one payment that was made, and all that proves it."""
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         payment = await owe_payment(database)
         await tamper(
             database,
@@ -184,7 +184,7 @@ async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_o
 @pytest.fixture(scope="module")
 async def gapped(stack: Stack) -> AsyncIterator[Database]:
     """A book that has read some ledgers, and lost others."""
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         listener = ReconciliationDriver(database)
         for extent in (Extent(5, 100), Extent(200, 300)):
             listener.fake_history.known_extent = extent

@@ -20,9 +20,9 @@ from migrations.run import check, upgrade
 from tests.migrations import write_baseline
 from tests.testkit.api_client import (
     AT_ONCE,
-    declare,
-    eventually,
-    resolve,
+    declare_outage,
+    resolve_outage,
+    wait_until,
 )
 
 OURS = "pronamespace = current_schema()::regnamespace"
@@ -131,9 +131,9 @@ async def post_one_side(database: Database) -> None:
 
 
 async def test_an_unbalanced_entry_is_refused(api: httpx.AsyncClient, database: Database) -> None:
-    outage_id = await declare(api, policy=AT_ONCE)
-    await resolve(api, outage_id)
-    await eventually(lambda: _has_payment(api, outage_id), "the outage is paid")
+    outage_id = await declare_outage(api, policy=AT_ONCE)
+    await resolve_outage(api, outage_id)
+    await wait_until(lambda: _has_payment(api, outage_id), "the outage is paid")
     with pytest.raises(IntegrityError, match="does not balance"):
         await post_one_side(database)
 

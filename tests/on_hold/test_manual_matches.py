@@ -13,7 +13,7 @@ from adapters.postgres.accounting import invariants, payment_traces
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from tests.testkit.accounting.break_factory import TreasuryIntruder
-from tests.testkit.api_client import eventually, lifecycle
+from tests.testkit.api_client import wait_for_lifecycle, wait_until
 from tests.testkit.settlement.approval_client import (
     CIRCUIT_BREAKER,
     approve_payment,
@@ -43,7 +43,7 @@ async def wait_for_break(admin: httpx.AsyncClient, payment: dict[str, Any]) -> d
         listed = (await admin.get("/reconciliation/breaks", params={"status": "open"})).json()
         return next((each for each in listed["items"] if each["payment_id"] == payment["id"]), None)
 
-    seen = await eventually(found, "the out-of-band transfer is found", 60)
+    seen = await wait_until(found, "the out-of-band transfer is found", 60)
     closing = {"action": "close", "reason": "it was sent by hand, on purpose"}
     (await admin.post(CIRCUIT_BREAKER, json=closing)).raise_for_status()
     return seen
@@ -93,7 +93,7 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     adopted = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
     assert adopted.status_code == 201, adopted.text
     assert (adopted.json()["matched_by"], adopted.json()["note"]) == ("admin", "ticket 7")
-    await lifecycle(admin, outage_id, "closed", 20)
+    await wait_for_lifecycle(admin, outage_id, "closed", 20)
     again = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
     assert again.json() == adopted.json() == (await admin.get(manual_match)).json()
 
@@ -134,6 +134,6 @@ async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
 
     closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=SUSPENSE)
     assert closed.status_code == 200, closed.text
-    await lifecycle(admin, outage_id, "closed", 60)
+    await wait_for_lifecycle(admin, outage_id, "closed", 60)
     assert (await count_transfers(limited))[payment["number"]] == 2
     assert await list_violations(limited) == []

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from devstack.environment.stack import Stack
-from tests.testkit.api_client import eventually, lifecycle
+from tests.testkit.api_client import wait_for_lifecycle, wait_until
 from tests.testkit.settlement.approval_client import (
     CIRCUIT_BREAKER,
     approve_payment,
@@ -65,7 +65,7 @@ async def test_a_reward_above_the_limit_settles_after_two_approvals_and_not_befo
     assert (await people["bob"].get(f"/payments/{id_}/trace")).json()["attempts"] == []
 
     assert (await approve_payment(people["bob"], id_)).status_code == 201
-    await lifecycle(people["admin"], outage_id, "closed", 20)
+    await wait_for_lifecycle(people["admin"], outage_id, "closed", 20)
     assert (await count_transfers(limited))[number] == 1
     assert id_ not in await list_queued(people["bob"])
     timeline = (await people["admin"].get(f"/outages/{outage_id}/timeline")).json()["items"]
@@ -80,7 +80,7 @@ async def test_a_confirmed_payment_takes_no_approval_and_no_withdrawal(
     payment = await wait_for_payment(people["admin"], outage_id, "on_hold")
     for name in ("ada", "bob"):
         assert (await approve_payment(people[name], payment["id"])).status_code == 201
-    await lifecycle(people["admin"], outage_id, "closed", 20)
+    await wait_for_lifecycle(people["admin"], outage_id, "closed", 20)
     for late in (
         await approve_payment(people["admin"], payment["id"]),
         await withdraw_approval(people, payment),
@@ -111,10 +111,10 @@ async def test_a_withdrawn_approval_does_not_count(
         shown = (await people["admin"].get(f"/payments/{payment['id']}")).json()
         return str(shown["status_reason"]).endswith("1 has approved")
 
-    await eventually(told, "the payment says who is missing")
+    await wait_until(told, "the payment says who is missing")
     assert (await count_transfers(limited))[payment["number"]] == 0
     assert (await approve_payment(people["ada"], payment["id"])).status_code == 201
-    await lifecycle(people["admin"], outage_id, "closed", 20)
+    await wait_for_lifecycle(people["admin"], outage_id, "closed", 20)
     assert (await count_transfers(limited))[payment["number"]] == 1
 
 
@@ -147,7 +147,9 @@ async def test_a_payment_below_every_limit_needs_no_approval_and_is_counted(
     assert before["cap_per_payment"]["amount"] == 5000
     assert before["approval_above"]["amount"] == 1200
     assert before["cap_per_payee_per_day"] is None
-    await lifecycle(people["kim"], await declare_resolved_outage(people["kim"], 25), "closed", 20)
+    await wait_for_lifecycle(
+        people["kim"], await declare_resolved_outage(people["kim"], 25), "closed", 20
+    )
     after = (await people["kim"].get("/payments/limits")).json()
     assert used(after, "treasuries", bond) - used(before, "treasuries", bond) == 10_000_000_000
     assert used(after, "payees", payee) - used(before, "payees", payee) == 10_000_000_000
@@ -193,7 +195,7 @@ async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observ
         "the circuit breaker is open: something is odd"
     }
     for outage_id in early:
-        await lifecycle(admin, outage_id, "closed", 30)
+        await wait_for_lifecycle(admin, outage_id, "closed", 30)
     chain = await count_transfers(limited)
     assert [chain[number] for number in sent] == [1] * len(sent)
     assert [chain[payment["number"]] for payment in held] == [0] * len(held)
@@ -201,7 +203,7 @@ async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observ
     closed = await admin.post(CIRCUIT_BREAKER, json={"action": "close", "reason": "it was not odd"})
     assert closed.json()["is_open"] is False
     for outage_id in late:
-        await lifecycle(admin, outage_id, "closed", 30)
+        await wait_for_lifecycle(admin, outage_id, "closed", 30)
     chain = await count_transfers(limited)
     assert [chain[payment["number"]] for payment in held] == [1] * len(held)
     feed = (await list_events(admin))[before:]

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 
 from devstack.environment.stack import Stack
-from tests.testkit.api_client import eventually, lifecycle
+from tests.testkit.api_client import wait_for_lifecycle, wait_until
 from tests.testkit.settlement.approval_client import (
     CIRCUIT_BREAKER,
     approve_payment,
@@ -51,7 +51,7 @@ async def test_a_changed_payout_address_voids_earlier_approvals(
     assert (change["asked_by"], change["cancelled_by"]) == ("admin", "root")
     for name in ("ada", "bob"):
         assert (await approve_payment(people[name], payment["id"])).status_code == 201
-    await lifecycle(admin, outage_id, "closed", 60)
+    await wait_for_lifecycle(admin, outage_id, "closed", 60)
     paid = await wait_for_payment(admin, outage_id, "confirmed")
     assert paid["to_address"] == limited.environment["STELLAR_PROVIDER_ADDRESS"]
     assert (await count_transfers(limited))[payment["number"]] == 1
@@ -62,4 +62,4 @@ async def wait_for_missing_approvals(client: httpx.AsyncClient, payment_id: str)
         told = (await client.get(f"/payments/{payment_id}")).json()["status_reason"]
         return str(told).endswith("waits for approval by 2 people, 0 have approved")
 
-    await eventually(waits, "it waits for approval anew", 90)
+    await wait_until(waits, "it waits for approval anew", 90)

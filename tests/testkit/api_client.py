@@ -24,43 +24,47 @@ TERMS = {
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def unique(prefix: str = "OUT") -> str:
+def make_unique_id(prefix: str = "OUT") -> str:
     return f"{prefix}-{uuid4().hex[:12]}"
 
 
-def at(minutes: float = 0) -> str:
+def format_time_after(minutes: float = 0) -> str:
     """An instant, so many minutes after the outages of these tests begin."""
     return (START + timedelta(minutes=minutes)).isoformat()
 
 
-def outage(**changes: Any) -> dict[str, Any]:
+def build_outage(**changes: Any) -> dict[str, Any]:
     """The JSON of a critical outage whose dispute window stays open."""
     declared = {
-        "id": unique(),
+        "id": make_unique_id(),
         "site_name": "Tower 7",
         "severity": "critical",
-        "detected_at": at(),
+        "detected_at": format_time_after(),
         "policy": STANDARD,
     }
     return declared | changes
 
 
-async def declare(api: httpx.AsyncClient, **changes: Any) -> str:
+async def declare_outage(api: httpx.AsyncClient, **changes: Any) -> str:
     """Declare an outage and return its id."""
-    answer = await api.post("/outages", json=outage(**changes))
+    answer = await api.post("/outages", json=build_outage(**changes))
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 
 
-async def resolve(api: httpx.AsyncClient, outage_id: str, minutes: float = 25) -> dict[str, Any]:
+async def resolve_outage(
+    api: httpx.AsyncClient, outage_id: str, minutes: float = 25
+) -> dict[str, Any]:
     """End an outage so many minutes after it began; by default a penalty of 1000 USDC."""
-    answer = await api.post(f"/outages/{outage_id}/resolve", json={"resolved_at": at(minutes)})
+    answer = await api.post(
+        f"/outages/{outage_id}/resolve", json={"resolved_at": format_time_after(minutes)}
+    )
     assert answer.status_code == 200, answer.text
     judged: dict[str, Any] = answer.json()
     return judged
 
 
-async def eventually(
+async def wait_until(
     look: Callable[[], Awaitable[Found | None]], what: str, limit: float = 30
 ) -> Found:
     """Look until something is found, and fail with `what` when the limit has passed."""
@@ -74,7 +78,7 @@ async def eventually(
         pause = min(pause * 1.4, 0.3)
 
 
-async def lifecycle(
+async def wait_for_lifecycle(
     api: httpx.AsyncClient, outage_id: str, wanted: str, limit: float = 30
 ) -> dict[str, Any]:
     """Wait until an outage has reached a point of its life, and return it."""
@@ -83,13 +87,15 @@ async def lifecycle(
         shown: dict[str, Any] = (await api.get(f"/outages/{outage_id}")).json()
         return shown if shown["lifecycle"] == wanted else None
 
-    return await eventually(look, f"outage {outage_id} is {wanted}", limit)
+    return await wait_until(look, f"outage {outage_id} is {wanted}", limit)
 
 
-async def settled(api: httpx.AsyncClient, minutes: float = 25, **changes: Any) -> dict[str, Any]:
+async def settle_outage(
+    api: httpx.AsyncClient, minutes: float = 25, **changes: Any
+) -> dict[str, Any]:
     """An outage that went all the way, and its payment as `payment`."""
-    outage_id = await declare(api, **{"policy": AT_ONCE} | changes)
-    await resolve(api, outage_id, minutes)
-    closed = await lifecycle(api, outage_id, "closed")
+    outage_id = await declare_outage(api, **{"policy": AT_ONCE} | changes)
+    await resolve_outage(api, outage_id, minutes)
+    closed = await wait_for_lifecycle(api, outage_id, "closed")
     found = await api.get("/payments", params={"outage_id": outage_id})
     return closed | {"payment": found.json()["items"][0]}

@@ -17,7 +17,7 @@ from domain.sla.attestations import (
 )
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import Severity
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 
 ASKER = Request("tester", "corr-requires_attestation")
 DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -28,7 +28,7 @@ async def judge_for_attestation(
     database: Database, minutes: int = 25, *, requires_attestation: bool = True
 ) -> Attestation:
     """Judge an outage whose verdict wants the contract's confirmation."""
-    outage_id = unique("WORD")
+    outage_id = make_unique_id("WORD")
     outages = OutageActivitiesImpl(database, "sandbox", requires_attestation=requires_attestation)
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaration = Declaration(outage, ASKER, "standard", "default")

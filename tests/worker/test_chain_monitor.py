@@ -28,7 +28,7 @@ from tests.adapters.stellar.conftest import (
     build_sandbox,
     plan_faults,
 )
-from tests.testkit.api_client import eventually, unique
+from tests.testkit.api_client import make_unique_id, wait_until
 from tests.worker.test_settlement import environment, refusal
 from worker import chain_monitor
 from worker.chain_monitor import ChainMonitor
@@ -38,7 +38,7 @@ SIX = {pair.public_key: pair for pair in derive_channel_keypairs(MASTER.secret, 
 
 @pytest.fixture
 async def box() -> AsyncIterator[StellarSandbox]:
-    made = build_sandbox(unique("A network of its own"))
+    made = build_sandbox(make_unique_id("A network of its own"))
     yield made
     made.network.close()
 
@@ -169,7 +169,7 @@ async def test_a_network_that_was_reset_stops_the_worker(
         async with database.autocommit() as connection:
             return await networks.get_state(connection, passphrase) is not None
 
-    await eventually(known, "the running worker has told the book of its network")
+    await wait_until(known, "the running worker has told the book of its network")
     async with database.autocommit() as connection:
         before = await networks.get_state(connection, passphrase)
         assert before is not None

@@ -35,7 +35,7 @@ PLANTED = {invariant: planted for planted, (invariant, _, _) in CORRUPTIONS.item
 
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         await seed_journal.write(database, 2_000)
         yield database
 

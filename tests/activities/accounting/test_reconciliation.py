@@ -26,7 +26,7 @@ from domain.errors import ChainMismatch, ChainUnavailable
 from tests.testkit.accounting import chain_history
 from tests.testkit.accounting.break_factory import TreasuryIntruder
 from tests.testkit.accounting.counting_reader import CountingReader, open_reader
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.payment_factory import open_rail
 from tests.testkit.stacks import Stacks
 
@@ -37,7 +37,7 @@ BULK = 100
 async def resting(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A stack whose schedules run once an hour."""
     settings = {"RECONCILIATION_EVERY_SECONDS": "3600", "INTEGRITY_CHECK_EVERY_SECONDS": "3600"}
-    async with stacks.running(tmp_path_factory.mktemp("resting"), settings=settings) as stack:
+    async with stacks.start(tmp_path_factory.mktemp("resting"), settings=settings) as stack:
         yield stack
 
 
@@ -258,7 +258,7 @@ async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
     async def far_enough() -> bool:
         return await rail.get_latest_ledger() > before + 12
 
-    await eventually(far_enough, "some ledgers have closed")
+    await wait_until(far_enough, "some ledgers have closed")
     await plan_faults(resting, {"kind": "short_retention", "value": 4})
     after = await reader.read_chain()
     await plan_faults(resting)

@@ -21,7 +21,7 @@ from domain.settlement.attempts import Attempt, SettlementRail
 from domain.settlement.batches import Batch, Plan
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
-from tests.testkit.api_client import eventually, unique
+from tests.testkit.api_client import make_unique_id, wait_until
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
@@ -151,7 +151,7 @@ async def test_members_of_a_batch_that_failed_twice_wait_for_the_next_window(
 async def test_a_batch_takes_at_most_a_hundred_and_the_rest_is_next(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    owed = await seed_payments.owe(database, unique("cap"), 101)
+    owed = await seed_payments.owe(database, make_unique_id("cap"), 101)
     steps, batch = await form_batch(database, rail, CLASSIC, *owed)
     async with database.transaction() as connection:
         members, transfers = await allocations.get_members(connection, batch)
@@ -217,7 +217,7 @@ async def let_expire_together(
     async def dead() -> bool:
         return await rail.get_latest_ledger() > attempt.max_ledger
 
-    await eventually(dead, "the bytes are dead")
+    await wait_until(dead, "the bytes are dead")
     return steps, batch, attempt
 
 

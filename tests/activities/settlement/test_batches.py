@@ -23,7 +23,7 @@ from devstack.environment.stack import Stack
 from domain.errors import TryAgain
 from domain.settlement.attempts import AttemptOutcome, Observation, SettlementRail
 from tests.testkit.accounting import chain_history
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
@@ -158,7 +158,7 @@ async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breake
         seen = await steps.observe_payment(attempt)
         return None if seen.outcome is AttemptOutcome.OPEN else seen
 
-    assert (await eventually(proven, "the bytes are dead", 60)).outcome is AttemptOutcome.EXPIRED
+    assert (await wait_until(proven, "the bytes are dead", 60)).outcome is AttemptOutcome.EXPIRED
     waiting = await steps.prepare_batch(batch)
     assert (waiting.attempt, waiting.why) == (None, "not sent, the circuit breaker is open: odd")
     assert await read_statuses(database, *owed) == [("on_hold", waiting.why)] * 2

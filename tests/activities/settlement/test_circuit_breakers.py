@@ -42,7 +42,7 @@ from domain.sla.attestations import (
 )
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 from tests.testkit.accounting import chain_history
-from tests.testkit.api_client import eventually, unique
+from tests.testkit.api_client import make_unique_id, wait_until
 from tests.testkit.attestation_scenario import ASKER, judge_for_attestation
 from tests.testkit.reasons import parse_answer
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
@@ -68,7 +68,7 @@ async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
     async def page(deliveries: list[str]) -> None:
         paged.append(deliveries)
 
-    payment, reason = await owe_payment(database), unique("odd")
+    payment, reason = await owe_payment(database), make_unique_id("odd")
     switch, other = CircuitBreaker(database, page=page), CircuitBreaker(database, page=page)
     assert await other.reason() is None
     with caplog.at_level(logging.ERROR):
@@ -88,7 +88,7 @@ async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
     async def heard() -> bool:
         return await other.reason() == reason
 
-    await eventually(heard, "another worker hears of it", FRESH_SECONDS + 1)
+    await wait_until(heard, "another worker hears of it", FRESH_SECONDS + 1)
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
         feed = await events.list_after(connection, events.Cursor(), 10_000)

@@ -44,7 +44,7 @@ from domain.sla.execution_modes import ExecutionMode
 from services.settlement.channels.begin_settlement import BeginSettlement, begin_settlement
 from services.sla.attestations.conclude_attestation import UNEXPLAINED
 from stellar_sandbox.testing.contract_client import ContractClient
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 from tests.testkit.attestation_scenario import (
     ASKER,
     NOW,
@@ -109,7 +109,7 @@ async def pay_anyway(database: Database, outage_id: str) -> None:
     async with database.transaction() as connection:
         await connection.execute(
             payments.insert().values(
-                id=unique("pay"),
+                id=make_unique_id("pay"),
                 outage_id=outage_id,
                 revision=1,
                 type="penalty",
@@ -233,7 +233,7 @@ async def test_judging_follows_the_latest_execution_mode_of_the_settlement_worke
     await set_mode(database, ExecutionMode.SOROBAN)
     try:
         first = await judge_for_attestation(database, requires_attestation=False)
-        dispute = Dispute(unique("dsp"), first.outage_id, "measured wrongly", ASKER)
+        dispute = Dispute(make_unique_id("dsp"), first.outage_id, "measured wrongly", ASKER)
         await disputes.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
         decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
         again = await disputes.decide_dispute(

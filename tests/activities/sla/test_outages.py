@@ -31,7 +31,7 @@ from domain.sla.outages import (
 )
 from domain.sla.policies import Agreement
 from domain.sla.verdicts import Severity
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 from tests.testkit.settlement.payment_factory import (
     ASKER,
     DETECTED,
@@ -52,7 +52,7 @@ async def list_posted(database: Database, outage_id: str, revision: int) -> list
 
 
 async def test_only_the_first_run_reports_a_new_outage(database: Database) -> None:
-    steps, outage_id = OutageActivitiesImpl(database, "sandbox"), unique("TWICE")
+    steps, outage_id = OutageActivitiesImpl(database, "sandbox"), make_unique_id("TWICE")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaring = RecordOutageInput(Declaration(outage, ASKER, "standard", "default"), NOW)
     first, again = [await steps.record_outage(declaring) for _ in range(2)]
@@ -74,7 +74,7 @@ def list_accounts(rows: list[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
 async def test_a_verdict_is_accrued_when_judged_and_reversed_when_replaced(
     database: Database,
 ) -> None:
-    outage_id = unique("ACCRUED")
+    outage_id = make_unique_id("ACCRUED")
     await judge_outage(database, outage_id, 25)
     owed = 1000 * 10**7
     first = [("accrual", "expense:penalty", owed), ("accrual", "payable", -owed)]
@@ -82,7 +82,7 @@ async def test_a_verdict_is_accrued_when_judged_and_reversed_when_replaced(
     await assert_kept(database)
 
     steps = DisputeActivitiesImpl(database, "sandbox")
-    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
+    dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
     await steps.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
     for _ in range(2):
@@ -101,7 +101,7 @@ async def test_concurrent_runs_of_an_activity_post_once(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Judged, decided and owed, each by three at the same time; the payee moves in between."""
-    outage_id = unique("ATONCE")
+    outage_id = make_unique_id("ATONCE")
     steps = OutageActivitiesImpl(database, "sandbox")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     await steps.record_outage(
@@ -110,7 +110,7 @@ async def test_concurrent_runs_of_an_activity_post_once(
     resolution = Resolution(ASKER, DETECTED + timedelta(minutes=25))
     await _run_thrice(steps.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
     disputes = DisputeActivitiesImpl(database, "sandbox")
-    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
+    dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
     await _run_thrice(disputes.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
     await _run_thrice(
@@ -137,11 +137,11 @@ async def _run_thrice(step: Callable[[Any], Awaitable[Any]], message: Any) -> No
 
 
 async def test_a_rejected_dispute_leaves_the_accrual(database: Database) -> None:
-    outage_id = unique("STANDS")
+    outage_id = make_unique_id("STANDS")
     await judge_outage(database, outage_id, 25)
     before = await list_posted(database, outage_id, 1)
     steps = DisputeActivitiesImpl(database, "sandbox")
-    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
+    dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
     await steps.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, None, NOW))
     assert await list_posted(database, outage_id, 1) == before
@@ -151,7 +151,7 @@ async def test_a_rejected_dispute_leaves_the_accrual(database: Database) -> None
 async def test_a_payout_address_changed_meanwhile_is_owed_instead(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outage_id = unique("MOVED")
+    outage_id = make_unique_id("MOVED")
     steps = await judge_outage(database, outage_id, 25)
     ((_, expense, owed), (_, old_payee, _)) = await list_posted(database, outage_id, 1)
 
@@ -179,7 +179,7 @@ async def test_a_verdict_without_an_accrual_is_accrued_when_owed(
     async def unknown(*_: Any) -> None:
         """As an older engine judged."""
 
-    outage_id = unique("OLDER")
+    outage_id = make_unique_id("OLDER")
     with monkeypatch.context() as patch:
         patch.setattr(journal, "accrue", unknown)
         steps = await judge_outage(database, outage_id, 25)

@@ -12,7 +12,7 @@ from adapters.postgres.database import Database, make_dialect_url
 from adapters.postgres.tables import metadata
 from devstack.environment.stack import Stack
 from domain.errors import Refused, Unavailable
-from tests.testkit.api_client import settled
+from tests.testkit.api_client import settle_outage
 
 IMMUTABLE = ("entries", "postings", "audit_entries", "events", "sla_results", "policies")
 
@@ -49,7 +49,7 @@ async def test_append_only_rows_cannot_be_changed(
 
 
 async def test_an_unbalanced_entry_is_refused_at_commit(api: object, database: Database) -> None:
-    payment = (await settled(api))["payment"]["id"]  # type: ignore[arg-type]
+    payment = (await settle_outage(api))["payment"]["id"]  # type: ignore[arg-type]
     complaint = await _find_refusal(
         database,
         f"INSERT INTO entries (id, kind, payment_id, currency, lines, slot)"

@@ -38,7 +38,7 @@ LATER = NOW.replace(year=2100)
 
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

@@ -15,7 +15,7 @@ from devstack.environment.stack import Stack
 from domain.money import decimal
 from domain.settlement.allocations import Allocation, Transfer
 from domain.settlement.payments import Treasury
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 
 UNKNOWN_HASH = "f" * 64
 
@@ -75,7 +75,7 @@ class TreasuryIntruder:
             assert found.status is not GetTransactionStatus.FAILED, found
             return found.status is GetTransactionStatus.SUCCESS
 
-        await eventually(landed, "the planted transfer is in a ledger")
+        await wait_until(landed, "the planted transfer is in a ledger")
         return hash_
 
 

@@ -4,7 +4,7 @@ from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.stellar.rail import Rail
 from domain.settlement.attempts import Attempt, ObservedAttempt, PreparePaymentResult
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.payment_factory import NOW
 
 
@@ -21,7 +21,7 @@ async def wait_until_expired(rail: Rail, attempt: Attempt) -> None:
     async def look() -> bool:
         return await rail.get_latest_ledger() > attempt.max_ledger
 
-    await eventually(look, "the bytes are dead")
+    await wait_until(look, "the bytes are dead")
 
 
 def make_block_input(

@@ -18,7 +18,7 @@ from domain.settlement.payments import OwePaymentInput, Payment, make_payment
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.policies import Agreement
 from domain.sla.verdicts import Severity, Terms, judge
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 
 ASKER = Request("tester", "corr-owing")
 DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ async def owe_payment(
     database: Database, prefix: str = "OWED", minutes: int = 25, **changes: Any
 ) -> Payment:
     """Owe a payment for an outage of its own; `changes` are made to what the agreement says."""
-    outage_id = unique(prefix)
+    outage_id = make_unique_id(prefix)
     steps = await judge_outage(database, outage_id, minutes)
     if not changes:
         return await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))

@@ -31,7 +31,7 @@ POSTINGS = 2_000
 
 @pytest.fixture(scope="module")
 async def clean(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         await seed_journal.write(database, POSTINGS)
         yield database
 

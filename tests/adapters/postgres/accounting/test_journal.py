@@ -91,7 +91,7 @@ async def find_violations(database: Database) -> list[str]:
 
 @pytest.fixture(scope="module")
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

@@ -46,7 +46,7 @@ SUBSCRIBED = text(
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
     """A book of a test's own, whose chain begins with it."""
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

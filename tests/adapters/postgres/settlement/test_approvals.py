@@ -47,7 +47,7 @@ from domain.sla.outages import (
 from domain.sla.verdicts import Severity
 from services.settlement.approvals.void_approvals import void_approvals_within
 from tests.activities.settlement.test_limits import approve
-from tests.testkit.api_client import eventually, unique
+from tests.testkit.api_client import make_unique_id, wait_until
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
@@ -67,7 +67,7 @@ from tests.testkit.settlement.payment_factory import DETECTED, NOW, owe_payment
 async def test_everyone_with_a_hand_in_the_verdict_is_a_maker(
     api: httpx.AsyncClient, database: Database
 ) -> None:
-    outage_id, dispute_id = unique("HANDS"), unique("dsp")
+    outage_id, dispute_id = make_unique_id("HANDS"), make_unique_id("dsp")
     by = {name: Request(name, f"corr-{name}") for name in ("dan", "amy", "rex", "joe", "zoe")}
     steps, disputes = (
         OutageActivitiesImpl(database, "sandbox"),
@@ -142,7 +142,7 @@ async def test_whoever_waits_for_the_lock_sees_the_channel_reserved_meanwhile(
     async with database.transaction() as connection:
         await connection.execute(select(book.c.id).where(book.c.id == payment.id).with_for_update())
         waiting = [asyncio.create_task(each) for each in (voided(), taken())]
-        await eventually(lambda: are_waiting(database, 2), "both wait for the payment")
+        await wait_until(lambda: are_waiting(database, 2), "both wait for the payment")
         ours = [channel.address for channel in await channels.list_all(connection)]
         held = await attempts.reserve(connection, payment.id, ours)
         assert held is not None

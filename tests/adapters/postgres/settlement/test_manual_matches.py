@@ -23,7 +23,7 @@ from services.accounting.breaks.close_break import CloseBreak, close_break
 from tests.testkit import stacks
 from tests.testkit.accounting.break_factory import tamper
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.out_of_band import (
     THEIRS,
     list_out_of_band,
@@ -37,7 +37,7 @@ OURS = "aa" * 32
 
 @pytest.fixture
 async def book(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
@@ -126,7 +126,7 @@ async def test_a_reservation_and_a_manual_match_exclude_each_other(
                     )
                 )
 
-        await eventually(waits, "the reservation waits")
+        await wait_until(waits, "the reservation waits")
         await manual_matches.match(
             connection, ManualMatch(payment.id, made.position, "ada", "x", NOW), made
         )

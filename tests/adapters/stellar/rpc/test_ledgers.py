@@ -15,7 +15,7 @@ from adapters.stellar.rpc.transaction_watcher import TransactionWatcher
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet
 from tests.adapters.stellar.conftest import CHANNELS, plan_faults
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 
 PAIRS = list(CHANNELS.values())
 
@@ -35,7 +35,7 @@ async def find_followed_node(watch: TransactionWatcher) -> int:
     async def look() -> bool:
         return watch.cursor is not None or watch.shown > 0
 
-    await eventually(look, "the watch reads from a node")
+    await wait_until(look, "the watch reads from a node")
     assert watch.node is not None
     return watch.nodes.all.index(watch.node)
 
