@@ -70,31 +70,34 @@ async def test_an_envelope_of_other_members_is_not_stored_for_a_batch_of_the_sam
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Signed, and before they are stored another run leaves all out and another batch is begun."""
-    lead_payment_id, gone, other = [await owe_payment(database, "NAME") for _ in range(3)]
-    steps, batch = await form_batch(database, rail, CLASSIC, lead_payment_id, gone)
-    sign, lives = rail.sign, PaymentActivitiesImpl(database, rail, batches_payments=True)
+    lead, gone, other = [await owe_payment(database, "NAME") for _ in range(3)]
+    activities, batch = await form_batch(database, rail, CLASSIC, lead, gone)
+    sign, payment_activities = (
+        rail.sign,
+        PaymentActivitiesImpl(database, rail, batches_payments=True),
+    )
 
     async def overtaken(*asked: Any) -> Any:
         signed = await sign(*asked)
         monkeypatch.setattr(rail, "sign", sign)
-        await form_again(database, lives, batch, [lead_payment_id, gone], [lead_payment_id, other])
+        await form_again(database, payment_activities, batch, [lead, gone], [lead, other])
         return signed
 
     monkeypatch.setattr(rail, "sign", overtaken)
     with pytest.raises(TryAgain):
-        await steps.prepare_batch(batch)
-    await steps.confirm_batch(await submit_batch(steps, batch))
-    assert await read_statuses(database, lead_payment_id, gone, other) == [
+        await activities.prepare_batch(batch)
+    await activities.confirm_batch(await submit_batch(activities, batch))
+    assert await read_statuses(database, lead, gone, other) == [
         ("confirmed", None),
         ("pending", None),
         ("confirmed", None),
     ]
-    assert await count_credits(stack, lead_payment_id, gone, other) == [1, 0, 1]
+    assert await count_credits(stack, lead, gone, other) == [1, 0, 1]
 
 
 async def form_again(
     database: Database,
-    lives: PaymentActivitiesImpl,
+    payment_activities: PaymentActivitiesImpl,
     batch: Batch,
     before: list[Payment],
     after: list[Payment],
@@ -111,9 +114,11 @@ async def form_again(
         assert await attempts.release(connection, emptied)
     await make_next_channel(database, held.channel)
     for payment in after:
-        assert (await lives.prepare_payment(payment)).in_batch
+        assert (await payment_activities.prepare_payment(payment)).in_batch
     async with database.transaction() as connection:
-        again = await batches.form_batch(connection, CLASSIC, LATER, lives.rail.channels)
+        again = await batches.form_batch(
+            connection, CLASSIC, LATER, payment_activities.rail.channels
+        )
         assert again == batch
         found = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
     assert found is not None
@@ -124,10 +129,10 @@ async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owe_payment(database, "STOPPED")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
-    await steps.submit_payment(attempt)
+    await activities.submit_payment(attempt)
 
     async def stop() -> bool:
         async with database.transaction() as connection:
@@ -168,12 +173,12 @@ async def test_a_blocked_payment_whose_envelope_lands_is_confirmed(
 ) -> None:
     """Whatever the book says of it: the chain has paid, and nothing keeps that from being booked."""
     owed = [await owe_payment(database, "TRUTH") for _ in range(2)]
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    observed = await submit_batch(steps, batch)
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
+    observed = await submit_batch(activities, batch)
     async with database.autocommit() as connection:
         late = {"reason_code": ReasonCode.PAYEE_MISSING, "status_reason": "late"}
         await payments.move(connection, owed[0].id, PaymentStatus.BLOCKED, **late)
-    await steps.confirm_batch(observed)
+    await activities.confirm_batch(observed)
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
 
 
@@ -181,14 +186,14 @@ async def test_a_late_run_does_not_quarantine_a_released_channel(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owe_payment(database, "RELEASED")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
     observed = ObservedAttempt(payment, attempt, FOREIGN, NOW)
-    await steps.quarantine_payment(observed)
+    await activities.quarantine_payment(observed)
     assert await is_quarantined(database, attempt.channel)
     released = Observation(AttemptOutcome.FAILED_RETRY, reason="released")
-    await steps.fail_attempt(ObservedAttempt(payment, attempt, released, NOW))
+    await activities.fail_attempt(ObservedAttempt(payment, attempt, released, NOW))
     async with database.transaction() as connection:
         await connection.execute(
             update(channels)
@@ -196,10 +201,10 @@ async def test_a_late_run_does_not_quarantine_a_released_channel(
             .values(quarantined=False, sequence=attempt.sequence - 1)
         )
         await attempts.release_sequence(connection, attempt)
-    await close_circuit_breaker(database, steps.gate.circuit_breaker)
-    assert await steps.quarantine_payment(observed) == []
+    await close_circuit_breaker(database, activities.gate.circuit_breaker)
+    assert await activities.quarantine_payment(observed) == []
     assert not await is_quarantined(database, attempt.channel)
-    assert await steps.gate.circuit_breaker.reason() is None
+    assert await activities.gate.circuit_breaker.reason() is None
     assert [status for status, _ in await read_statuses(database, payment)] == ["pending"]
 
 
@@ -217,13 +222,13 @@ async def test_remaining_members_get_no_quarantined_channel(
 ) -> None:
     """Thought to be used by strangers, and then found to have failed by our own bytes."""
     owed = [await owe_payment(database, "SURVIVOR") for _ in range(2)]
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
+    attempt = (await run_until_accepted(activities.prepare_batch, batch)).attempt
     assert attempt is not None
-    await steps.quarantine_batch(ObservedBatch(batch, attempt, FOREIGN, NOW))
+    await activities.quarantine_batch(ObservedBatch(batch, attempt, FOREIGN, NOW))
     failed = Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")
-    ejection = await steps.fail_batch(ObservedBatch(batch, attempt, failed, NOW))
-    assert ejection.again is None
+    failure = await activities.fail_batch(ObservedBatch(batch, attempt, failed, NOW))
+    assert failure.again is None
     async with database.autocommit() as connection:
         await connection.execute(
             update(channels)
@@ -231,7 +236,7 @@ async def test_remaining_members_get_no_quarantined_channel(
             .values(quarantined=False, sequence=attempt.sequence - 1)
         )
         await attempts.release_sequence(connection, attempt)
-    await close_circuit_breaker(database, steps.gate.circuit_breaker)
+    await close_circuit_breaker(database, activities.gate.circuit_breaker)
 
 
 @pytest.mark.parametrize("plan", [Plan(SettlementRail.SOROBAN, 0), CLASSIC])
@@ -240,12 +245,14 @@ async def test_a_batch_under_way_goes_on_whatever_the_settings_are(
 ) -> None:
     payment = await owe_payment(database, "SETTINGS")
     _, batch = await form_batch(database, rail, CLASSIC, payment)
-    steps = BatchActivitiesImpl(database, rail, plan)
-    found = await ActivityEnvironment().run(steps.form_batches, FormBatchesInput(first=True))
+    activities = BatchActivitiesImpl(database, rail, plan)
+    found = await ActivityEnvironment().run(activities.form_batches, FormBatchesInput(first=True))
     assert found is not None
     assert batch in found
     if not plan.batches_payments:
-        again = await ActivityEnvironment().run(steps.form_batches, FormBatchesInput(first=False))
+        again = await ActivityEnvironment().run(
+            activities.form_batches, FormBatchesInput(first=False)
+        )
         assert again is None
-    await steps.confirm_batch(await submit_batch(steps, batch))
+    await activities.confirm_batch(await submit_batch(activities, batch))
     assert await read_statuses(database, payment) == [("confirmed", None)]

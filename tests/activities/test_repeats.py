@@ -71,34 +71,34 @@ async def run_twice(step: Callable[[Message], Awaitable[Answer]], message: Any) 
 
 async def judge_outage(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
     """Declare and judge an outage, each step twice."""
-    steps = OutageActivitiesImpl(database, "sandbox")
+    activities = OutageActivitiesImpl(database, "sandbox")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaration = Declaration(outage, ASKER, "standard", "default")
-    recorded = await run_twice(steps.record_outage, RecordOutageInput(declaration, NOW))
+    recorded = await run_twice(activities.record_outage, RecordOutageInput(declaration, NOW))
     assert recorded.policy_version == 1
     resolution = Resolution(ASKER, DETECTED + timedelta(minutes=minutes))
-    await run_twice(steps.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
-    return steps
+    await run_twice(activities.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
+    return activities
 
 
-async def pay(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
+async def pay(activities: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     """Make a payment as its workflow does, each step twice, and then the whole of it again."""
-    preparation = await steps.prepare_payment(payment)
+    preparation = await activities.prepare_payment(payment)
     attempt = preparation.attempt
     assert attempt is not None
-    again = (await steps.prepare_payment(payment)).attempt
+    again = (await activities.prepare_payment(payment)).attempt
     assert again is not None
     assert again.envelope_xdr == attempt.envelope_xdr
     for _ in range(2):
-        await steps.submit_payment(attempt)
-    observation = await steps.observe_payment(attempt)
+        await activities.submit_payment(attempt)
+    observation = await activities.observe_payment(attempt)
     assert observation.outcome is AttemptOutcome.SUCCEEDED
-    resumed = await steps.observe_payment(replace(attempt, resumed=True))
+    resumed = await activities.observe_payment(replace(attempt, resumed=True))
     assert resumed.outcome is AttemptOutcome.SUCCEEDED
     receipt = await run_twice(
-        steps.confirm_payment, ObservedAttempt(payment, attempt, observation, NOW)
+        activities.confirm_payment, ObservedAttempt(payment, attempt, observation, NOW)
     )
-    lost = await steps.prepare_payment(payment)
+    lost = await activities.prepare_payment(payment)
     assert lost.attempt is None
     assert lost.receipt == receipt
     return receipt
@@ -113,10 +113,12 @@ async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     outage_id = make_unique_id("TWICE")
-    steps = await judge_outage(database, outage_id, 25)
-    payment = await run_twice(steps.owe_payment, OwePaymentInput(outage_id, 1, NOW))
+    activities = await judge_outage(database, outage_id, 25)
+    payment = await run_twice(activities.owe_payment, OwePaymentInput(outage_id, 1, NOW))
     receipt = await pay(PaymentActivitiesImpl(database, rail), payment)
-    await run_twice(steps.close_outage, CloseOutageInput(outage_id, receipt, "corr-repeats", NOW))
+    await run_twice(
+        activities.close_outage, CloseOutageInput(outage_id, receipt, "corr-repeats", NOW)
+    )
 
     leaves = await count_rows(
         database,
@@ -143,8 +145,8 @@ async def test_a_confirmed_payment_can_never_be_attempted_again(
 ) -> None:
     """The database itself refuses, whatever the code above it believes."""
     outage_id = make_unique_id("PAID")
-    steps = await judge_outage(database, outage_id, 5)
-    payment = await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    activities = await judge_outage(database, outage_id, 5)
+    payment = await activities.owe_payment(OwePaymentInput(outage_id, 1, NOW))
     await pay(PaymentActivitiesImpl(database, rail), payment)
     with pytest.raises(IntegrityError, match="uq_attempts_one_live"):
         await add_attempt(database, payment.id)
@@ -162,15 +164,15 @@ async def add_attempt(database: Database, payment_id: str) -> None:
 
 async def owe(database: Database, prefix: str) -> Payment:
     outage_id = make_unique_id(prefix)
-    steps = await judge_outage(database, outage_id, 5)
-    return await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    activities = await judge_outage(database, outage_id, 5)
+    return await activities.owe_payment(OwePaymentInput(outage_id, 1, NOW))
 
 
 async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
     database: Database, rail: Rail
 ) -> None:
     """A place in line, and nothing taken; those who wait for longer come first."""
-    steps = PaymentActivitiesImpl(database, rail)
+    activities = PaymentActivitiesImpl(database, rail)
     first, second = await owe(database, "FIRST"), await owe(database, "SECOND")
     async with database.autocommit() as connection:
         free = await connection.execute(
@@ -181,7 +183,7 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
             update(channels).where(channels.c.address.in_(idle)).values(quarantined=True)
         )
     try:
-        asked = [await steps.prepare_payment(payment) for payment in (first, second)]
+        asked = [await activities.prepare_payment(payment) for payment in (first, second)]
         async with database.autocommit() as connection:
             ahead = [
                 (await reservations.get_queue_position(connection, p.number, rail.channels)).ahead
@@ -197,7 +199,7 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
     assert all(each.again_at is not None for each in asked)
     async with database.autocommit() as connection:
         assert (await payments.get(connection, first.id))["status"] == "pending"
-    assert (await steps.prepare_payment(first)).attempt is not None
+    assert (await activities.prepare_payment(first)).attempt is not None
 
 
 async def test_an_overtaken_run_releases_nothing(
@@ -207,8 +209,8 @@ async def test_an_overtaken_run_releases_nothing(
     payment = await owe(database, "OVERTAKEN")
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
     async with database.autocommit() as connection:
         await reservations.release(connection, stale)
@@ -216,7 +218,7 @@ async def test_an_overtaken_run_releases_nothing(
     assert (held.channel, held.sequence) == (attempt.channel, attempt.sequence)
     assert held.envelope is not None
     assert held.envelope.inner_hash == attempt.hash
-    await pay(steps, payment)
+    await pay(activities, payment)
 
 
 async def test_an_envelope_for_a_released_channel_is_not_stored(
@@ -245,16 +247,16 @@ async def test_a_quarantined_payment_proven_paid_is_confirmed(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owe(database, "FOUND")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
-    await steps.submit_payment(attempt)
+    await activities.submit_payment(attempt)
     async with database.autocommit() as connection:
         assert await payments.stop(
             connection, payment.id, PaymentStatus.QUARANTINED, make_reason("unknown bytes")
         )
-    observation = await steps.observe_payment(attempt)
-    receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
+    observation = await activities.observe_payment(attempt)
+    receipt = await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment.id)
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
@@ -265,12 +267,12 @@ async def test_an_unrecorded_send_that_lands_confirms_the_payment(
 ) -> None:
     """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
     payment = await owe(database, "UNNOTED")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
     await rail.send(attempt.envelope_xdr)
-    observation = await steps.observe_payment(attempt)
-    receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
+    observation = await activities.observe_payment(attempt)
+    receipt = await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment.id)
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
@@ -281,18 +283,20 @@ async def test_a_dispute_whose_every_activity_runs_twice_is_decided_once(
 ) -> None:
     outage_id = make_unique_id("RULED")
     await judge_outage(database, outage_id, 25)
-    steps = DisputeActivitiesImpl(database, "sandbox")
+    activities = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
-    filed = await run_twice(steps.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
+    filed = await run_twice(activities.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
     # Another objection, whose predecessor's answer was lost, finds the one on record.
     other = FileDisputeInput(replace(dispute, id=make_unique_id("dsp")), 1, 60, NOW)
-    assert (await steps.file_dispute(other)).dispute_id == filed.dispute_id
+    assert (await activities.file_dispute(other)).dispute_id == filed.dispute_id
 
     decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
     ruled = await run_twice(
-        steps.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW)
+        activities.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW)
     )
     assert (ruled.revision, ruled.verdict.amount) == (2, 1500)
     harsher = replace(decision, mttr_minutes=200)
-    stands = await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, harsher, NOW))
+    stands = await activities.decide_dispute(
+        DecideDisputeInput(outage_id, dispute.id, harsher, NOW)
+    )
     assert stands.verdict == ruled.verdict

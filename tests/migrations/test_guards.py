@@ -185,10 +185,10 @@ async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_o
 async def gapped(stack: Stack) -> AsyncIterator[Database]:
     """A book that has read some ledgers, and lost others."""
     async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
-        listener = ReconciliationDriver(database)
+        driver = ReconciliationDriver(database)
         for extent in (Extent(5, 100), Extent(200, 300)):
-            listener.fake_history.known_extent = extent
-            await listener.read_chain()
+            driver.fake_history.known_extent = extent
+            await driver.read_chain()
         yield database
 
 

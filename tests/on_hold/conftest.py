@@ -38,12 +38,12 @@ async def limited(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> A
 @pytest.fixture(scope="package")
 async def people(limited: Stack) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
     """Everybody's own client; `admin` has published a policy that settles at once."""
-    book = Database(limited.environment["DATABASE_URL"], connections_max=1)
+    scratch = Database(limited.environment["DATABASE_URL"], connections_max=1)
     keys = {"admin": KEY} | {name: f"key-of-{name}-for-the-limits" for name in PEOPLE}
-    async with book.transaction() as connection:
+    async with scratch.transaction() as connection:
         for name, role in PEOPLE.items():
             await access.save_key(connection, name, role, keys[name])
-    await book.close()
+    await scratch.close()
     found = {
         name: httpx.AsyncClient(
             base_url=f"{limited.url}/api/v1",

@@ -30,7 +30,7 @@ SUSPENSE = {"note": "it was something else", "adjustment": "suspense"}
 
 
 @pytest.fixture
-async def planter(limited: Stack) -> AsyncIterator[TreasuryIntruder]:
+async def intruder(limited: Stack) -> AsyncIterator[TreasuryIntruder]:
     rail = open_rail(limited)
     yield TreasuryIntruder(limited, rail)
     await rail.close()
@@ -50,19 +50,19 @@ async def wait_for_break(admin: httpx.AsyncClient, payment: dict[str, Any]) -> d
 
 
 async def list_violations(stack: Stack) -> list[str]:
-    book = Database(stack.environment["DATABASE_URL"], connections_max=1)
-    async with book.transaction() as connection:
+    scratch = Database(stack.environment["DATABASE_URL"], connections_max=1)
+    async with scratch.transaction() as connection:
         found = await invariants.check(connection)
-    await book.close()
+    await scratch.close()
     return [f"{each.invariant}: {each.detail}" for each in found if not each.overdue]
 
 
 async def describe_standing(stack: Stack, payment_id: str) -> str:
-    book = Database(stack.environment["DATABASE_URL"], connections_max=1)
-    async with book.autocommit() as connection:
-        story = await payment_traces.load_trace(connection, payment_id)
-    await book.close()
-    return story.standing
+    scratch = Database(stack.environment["DATABASE_URL"], connections_max=1)
+    async with scratch.autocommit() as connection:
+        trace = await payment_traces.load_trace(connection, payment_id)
+    await scratch.close()
+    return trace.standing
 
 
 async def list_matchers(client: httpx.AsyncClient, outage_id: str) -> list[str]:
@@ -71,13 +71,13 @@ async def list_matchers(client: httpx.AsyncClient, outage_id: str) -> list[str]:
 
 
 async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
-    limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
+    limited: Stack, people: dict[str, httpx.AsyncClient], intruder: TreasuryIntruder
 ) -> None:
     admin = people["admin"]
     outage_id = await declare_resolved_outage(people["kim"], ABOVE_THE_CAP)
     payment = await wait_for_payment(admin, outage_id, "on_hold")
     assert payment["status_reason"].endswith("or settle it outside of the engine")
-    hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]))
+    hash_ = await intruder.send(payment["number"], int(payment["amount_stroops"]))
     seen = await wait_for_break(admin, payment)
 
     manual_match, body = f"/payments/{payment['id']}/manual-match", {"note": "ticket 7"}
@@ -111,12 +111,12 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
 
 
 async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
-    limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
+    limited: Stack, people: dict[str, httpx.AsyncClient], intruder: TreasuryIntruder
 ) -> None:
     admin = people["admin"]
     outage_id = await declare_resolved_outage(people["kim"], ABOVE_APPROVAL)
     payment = await wait_for_payment(admin, outage_id, "on_hold")
-    hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]) - 1)
+    hash_ = await intruder.send(payment["number"], int(payment["amount_stroops"]) - 1)
     seen = await wait_for_break(admin, payment)
     for name in ("ada", "bob"):
         assert (await approve_payment(people[name], payment["id"])).status_code == 201

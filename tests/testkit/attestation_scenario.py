@@ -40,8 +40,8 @@ async def judge_for_attestation(
     return Attestation(outage_id, 1)
 
 
-async def prepare_call(steps: AttestationActivitiesImpl, attestation: Attestation) -> Call:
-    turn = await steps.prepare_call(attestation)
+async def prepare_call(activities: AttestationActivitiesImpl, attestation: Attestation) -> Call:
+    turn = await activities.prepare_call(attestation)
     assert turn.call is not None
     assert turn.mine
     return turn.call
@@ -63,9 +63,9 @@ async def count_rows(database: Database, statement: Any) -> int:
         return await connection.scalar(statement) or 0
 
 
-async def attest_verdict(steps: AttestationActivitiesImpl, attestation: Attestation) -> None:
-    turn = await steps.prepare_call(attestation)
-    assert await steps.execute_call(turn) is CallStatus.ANSWERED
+async def attest_verdict(activities: AttestationActivitiesImpl, attestation: Attestation) -> None:
+    turn = await activities.prepare_call(attestation)
+    assert await activities.execute_call(turn) is CallStatus.ANSWERED
     assert (
-        await steps.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
+        await activities.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
     ).attested

@@ -42,7 +42,7 @@ async def resting(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> A
 
 
 @pytest.fixture(scope="module")
-async def book(resting: Stack) -> AsyncIterator[Database]:
+async def scratch(resting: Stack) -> AsyncIterator[Database]:
     opened = Database(resting.environment["DATABASE_URL"], connections_max=4)
     yield opened
     await opened.close()
@@ -56,13 +56,13 @@ async def rail(resting: Stack) -> AsyncIterator[Rail]:
 
 
 @pytest.fixture
-async def readers(resting: Stack, book: Database) -> AsyncIterator[Callable[[], CountingReader]]:
+async def readers(resting: Stack, scratch: Database) -> AsyncIterator[Callable[[], CountingReader]]:
     """Make workers, each with a memory of its own, as after a restart."""
     opened: list[treasury_history.TreasuryHistory] = []
 
     def make() -> CountingReader:
-        reader = open_reader(resting, book)
-        opened.append(reader.steps.history)
+        reader = open_reader(resting, scratch)
+        opened.append(reader.activities.history)
         return reader
 
     yield make
@@ -76,14 +76,14 @@ async def plan_faults(stack: Stack, *wanted: dict[str, Any]) -> None:
         (await chain.post("/faults", json={"faults": list(wanted)})).raise_for_status()
 
 
-async def list_stored(book: Database, hash_: str) -> list[Any]:
-    async with book.autocommit() as connection:
+async def list_stored(scratch: Database, hash_: str) -> list[Any]:
+    async with scratch.autocommit() as connection:
         rows = await reconciliation.list_transfers(connection)
     return [row for row in rows if row["transaction_hash"] == hash_]
 
 
-async def list_all_stored(book: Database) -> list[tuple[str, int, int]]:
-    async with book.autocommit() as connection:
+async def list_all_stored(scratch: Database) -> list[tuple[str, int, int]]:
+    async with scratch.autocommit() as connection:
         rows = await reconciliation.list_transfers(connection)
     return sorted(
         (row["transaction_hash"], int(row["number"]), row["amount_stroops"])
@@ -93,41 +93,41 @@ async def list_all_stored(book: Database) -> list[tuple[str, int, int]]:
 
 
 async def test_a_hundred_payments_in_one_transaction_cost_one_page(
-    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+    resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     """Classic payments and their muxed numbers, up to the largest there is, all by events."""
     reader = readers()
     await reader.read_chain()
     reader.calls.clear()
-    planter = TreasuryIntruder(resting, rail)
-    hash_ = await planter.send_all([(2**62 + n, 1000 + n) for n in range(BULK)])
+    intruder = TreasuryIntruder(resting, rail)
+    hash_ = await intruder.send_all([(2**62 + n, 1000 + n) for n in range(BULK)])
     await reader.read_chain()
     assert reader.calls == {"get_network": 1, "get_health": 1, "get_events": 1}
-    found = await list_stored(book, hash_)
+    found = await list_stored(scratch, hash_)
     assert sorted((int(row["number"]), row["amount_stroops"]) for row in found) == [
         (2**62 + n, 1000 + n) for n in range(BULK)
     ]
-    assert {row["to_address"] for row in found} == {planter.beneficiary}
+    assert {row["to_address"] for row in found} == {intruder.beneficiary}
     assert len({row["position"] for row in found}) == BULK
 
 
 async def test_reading_resumes_after_a_restart_and_two_readers_keep_each_transfer_once(
     resting: Stack,
-    book: Database,
+    scratch: Database,
     rail: Rail,
     readers: Callable[[], CountingReader],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Small pages, several readers at once, each new one without a memory: as the witness saw it."""
     monkeypatch.setattr(treasury_history, "PAGE_SIZE", 7)
-    planter = TreasuryIntruder(resting, rail)
+    intruder = TreasuryIntruder(resting, rail)
     for start in range(3):
-        await planter.send_all([(2**61 + 10 * start + n, 5 + n) for n in range(10)])
+        await intruder.send_all([(2**61 + 10 * start + n, 5 + n) for n in range(10)])
         await asyncio.gather(*(readers().read_chain() for _ in range(3)))
-    await planter.invoke(2**60, 77)
+    await intruder.invoke(2**60, 77)
     await asyncio.gather(*(readers().read_chain() for _ in range(3)))
     seen = await read_chain_history(resting)
-    assert await list_all_stored(book) == seen
+    assert await list_all_stored(scratch) == seen
     # The number that fits no muxed id of ours is there as well.
     assert len(seen) >= 31
 
@@ -143,7 +143,7 @@ async def read_chain_history(stack: Stack) -> list[tuple[str, int, int]]:
 
 async def test_a_page_that_was_not_stored_is_read_again(
     resting: Stack,
-    book: Database,
+    scratch: Database,
     rail: Rail,
     readers: Callable[[], CountingReader],
     monkeypatch: pytest.MonkeyPatch,
@@ -158,9 +158,9 @@ async def test_a_page_that_was_not_stored_is_read_again(
         )
         with pytest.raises(SystemError):
             await reader.read_chain()
-    assert await list_stored(book, hash_) == []
+    assert await list_stored(scratch, hash_) == []
     await readers().read_chain()
-    assert len(await list_stored(book, hash_)) == 1
+    assert len(await list_stored(scratch, hash_)) == 1
 
 
 def fail_at_table(table: str, upsert: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -174,7 +174,7 @@ def fail_at_table(table: str, upsert: Callable[[Any], Any]) -> Callable[[Any], A
 
 @pytest.mark.parametrize("kind", ["garbage", "bad_gateway", "internal_error", "node_down"])
 async def test_a_node_with_malformed_answers_moves_no_cursor(
-    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader], kind: str
+    resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader], kind: str
 ) -> None:
     reader = readers()
     before = await reader.read_chain()
@@ -183,10 +183,10 @@ async def test_a_node_with_malformed_answers_moves_no_cursor(
     with pytest.raises(ChainUnavailable):
         await reader.read_chain()
     await plan_faults(resting)
-    assert await list_stored(book, hash_) == []
+    assert await list_stored(scratch, hash_) == []
     assert (await reader.compare_journal()).ledger == before
     assert await reader.read_chain() > before
-    assert len(await list_stored(book, hash_)) == 1
+    assert len(await list_stored(scratch, hash_)) == 1
 
 
 async def test_malformed_events_are_not_stored(
@@ -196,7 +196,7 @@ async def test_malformed_events_are_not_stored(
     reader = readers()
     await reader.read_chain()
     await TreasuryIntruder(resting, rail).send(2**57, 11)
-    server = reader.steps.history.nodes.all[0].server
+    server = reader.activities.history.nodes.all[0].server
     ask = server.get_events
 
     async def mangled(*args: Any, **kwargs: Any) -> GetEventsResponse:
@@ -211,7 +211,7 @@ async def test_malformed_events_are_not_stored(
 
 
 async def test_a_node_that_lags_is_waited_for(
-    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+    resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     reader = readers()
     before = await reader.read_chain()
@@ -219,17 +219,17 @@ async def test_a_node_that_lags_is_waited_for(
     assert await reader.read_chain() == before
     await plan_faults(resting)
     assert await reader.read_chain() >= before
-    async with book.autocommit() as connection:
+    async with scratch.autocommit() as connection:
         assert await reconciliation.list_gaps(connection) == []
 
 
 async def test_a_reset_network_is_refused(
-    book: Database, readers: Callable[[], CountingReader]
+    scratch: Database, readers: Callable[[], CountingReader]
 ) -> None:
     """Neither to a worker that starts nor to one that has read before."""
     running, starting = readers(), readers()
     before = await running.read_chain()
-    async with book.autocommit() as connection:
+    async with scratch.autocommit() as connection:
         known = (await connection.execute(select(rows_of_networks))).mappings().one()
         # A longer chain that ended years ago.
         longer = {"ledger": 10**9, "closed_at": datetime(2020, 1, 1, tzinfo=UTC)}
@@ -242,15 +242,15 @@ async def test_a_reset_network_is_refused(
     assert await running.read_chain() >= before <= known["ledger"]
 
 
-async def test_another_network_is_refused(resting: Stack, book: Database) -> None:
-    stranger = open_reader(resting, book, passphrase="Public Global Stellar Network")
+async def test_another_network_is_refused(resting: Stack, scratch: Database) -> None:
+    stranger = open_reader(resting, scratch, passphrase="Public Global Stellar Network")
     with pytest.raises(ChainMismatch):
         await stranger.read_chain()
-    await stranger.steps.history.close()
+    await stranger.activities.history.close()
 
 
 async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
-    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+    resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     reader = readers()
     before = await reader.read_chain()
@@ -266,7 +266,7 @@ async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
     first, again = await reader.compare_journal(), await readers().compare_journal()
     assert first.new_breaks >= 1
     assert again.new_breaks == 0
-    async with book.autocommit() as connection:
+    async with scratch.autocommit() as connection:
         (gap,) = await reconciliation.list_gaps(connection)
         rows, _ = await breaks.list_page(
             connection,
@@ -282,7 +282,7 @@ async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
 
 
 async def test_two_comparisons_at_once_find_each_break_once(
-    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+    resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     await TreasuryIntruder(resting, rail).send(None, 13)
     one, two = readers(), readers()
@@ -290,10 +290,10 @@ async def test_two_comparisons_at_once_find_each_break_once(
     found = await asyncio.gather(one.compare_journal(), two.compare_journal())
     assert min(each.new_breaks for each in found) == 0
     assert sum(each.new_breaks for each in found) >= 1
-    async with book.autocommit() as connection:
+    async with scratch.autocommit() as connection:
         rows = await connection.execute(rows_of_breaks.select())
         subjects: Sequence[str] = [f"{row.kind} {row.subject}" for row in rows]
     assert len(subjects) == len(set(subjects))
     assert (
-        await one.steps.compare_journal(ReconciliationRun(datetime.now(UTC) + timedelta(1)))
+        await one.activities.compare_journal(ReconciliationRun(datetime.now(UTC) + timedelta(1)))
     ).new_breaks == 0

@@ -56,21 +56,21 @@ async def test_a_removed_lead_member_leads_another_batch(
 ) -> None:
     """While the first is still under way, and however it ends."""
     await plan_faults(chain, make_trustline_fault(stack))
-    lead_payment_id = await owe_payment(database, "OUT_OF_BAND_LEAD", 25)
+    lead = await owe_payment(database, "LEAD", 25)
     other = await owe_payment(database, "OTHER", 5)
-    steps, first = await form_batch(database, rail, CLASSIC, lead_payment_id, other)
-    preparation = await run_until_accepted(steps.prepare_batch, first)
+    activities, first = await form_batch(database, rail, CLASSIC, lead, other)
+    preparation = await run_until_accepted(activities.prepare_batch, first)
     assert (first.lead_payment_id, [out.payment_id for out in preparation.removed]) == (
-        lead_payment_id.id,
-        [lead_payment_id.id],
+        lead.id,
+        [lead.id],
     )
     await plan_faults(chain)
-    _, second = await form_batch(database, rail, CLASSIC, lead_payment_id)
-    assert (second.lead_payment_id, second.n) == (lead_payment_id.id, first.n + 1)
+    _, second = await form_batch(database, rail, CLASSIC, lead)
+    assert (second.lead_payment_id, second.n) == (lead.id, first.n + 1)
     for batch in (first, second):
-        await steps.confirm_batch(await submit_batch(steps, batch))
-    assert await read_statuses(database, lead_payment_id, other) == [("confirmed", None)] * 2
-    assert await count_credits(stack, lead_payment_id, other) == [1, 1]
+        await activities.confirm_batch(await submit_batch(activities, batch))
+    assert await read_statuses(database, lead, other) == [("confirmed", None)] * 2
+    assert await count_credits(stack, lead, other) == [1, 1]
 
 
 async def test_a_member_at_fault_again_is_blocked_again_and_its_batch_of_one_ends(
@@ -78,11 +78,11 @@ async def test_a_member_at_fault_again_is_blocked_again_and_its_batch_of_one_end
 ) -> None:
     payment = await owe_payment(database, "NOBODY", to_address=Keypair.random().public_key)
     for _ in range(2):
-        steps, batch = await form_batch(database, rail, CLASSIC, payment)
-        preparation = await run_until_accepted(steps.prepare_batch, batch)
+        activities, batch = await form_batch(database, rail, CLASSIC, payment)
+        preparation = await run_until_accepted(activities.prepare_batch, batch)
         assert preparation.attempt is None
         assert [out.payment_id for out in preparation.removed] == [payment.id]
-        assert (await steps.prepare_batch(batch)).attempt is None
+        assert (await activities.prepare_batch(batch)).attempt is None
         expected = [("blocked", "the payee's account does not exist")]
         assert await read_statuses(database, payment) == expected
         async with database.autocommit() as connection:
@@ -97,18 +97,18 @@ async def test_when_all_members_are_at_fault_all_are_blocked_and_the_batch_ends(
     chain: httpx.AsyncClient,
 ) -> None:
     owed = [await owe_payment(database, "ALL", minutes) for minutes in (25, 30)]
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    await run_until_accepted(steps.prepare_batch, batch)
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
+    await run_until_accepted(activities.prepare_batch, batch)
     await plan_faults(chain, make_trustline_fault(stack))
-    observed = await submit_batch(steps, batch)
+    observed = await submit_batch(activities, batch)
     for _ in range(2):
-        ejection = await steps.fail_batch(observed)
-        assert ejection.again is None
-        assert [out.payment_id for out in ejection.removed] == [each.id for each in owed]
+        failure = await activities.fail_batch(observed)
+        assert failure.again is None
+        assert [out.payment_id for out in failure.removed] == [each.id for each in owed]
     assert [status for status, _ in await read_statuses(database, *owed)] == ["blocked"] * 2
     await plan_faults(chain)
-    steps, again = await form_batch(database, rail, CLASSIC, *owed)
-    await steps.confirm_batch(await submit_batch(steps, again))
+    activities, again = await form_batch(database, rail, CLASSIC, *owed)
+    await activities.confirm_batch(await submit_batch(activities, again))
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
     assert await count_credits(stack, *owed) == [1, 1]
 
@@ -124,27 +124,27 @@ async def test_members_of_a_batch_that_failed_twice_wait_for_the_next_window(
     pool = stack.environment["STELLAR_POOL_ADDRESS"]
     first, second = [await owe_payment(database, "TWICE", minutes) for minutes in (25, 5)]
     third = await owe_payment(database, "TWICE", to_address=pool)
-    steps, batch = await form_batch(database, rail, CLASSIC, first, second, third)
-    await run_until_accepted(steps.prepare_batch, batch)
+    activities, batch = await form_batch(database, rail, CLASSIC, first, second, third)
+    await run_until_accepted(activities.prepare_batch, batch)
     await plan_faults(chain, make_trustline_fault(stack))
-    ejection = await steps.fail_batch(await submit_batch(steps, batch))
-    assert [out.payment_id for out in ejection.removed] == [first.id]
-    rest = ejection.again
+    failure = await activities.fail_batch(await submit_batch(activities, batch))
+    assert [out.payment_id for out in failure.removed] == [first.id]
+    rest = failure.again
     assert rest is not None
     async with database.autocommit() as connection:
         assert rest in await batches.list_open(connection)
 
-    await run_until_accepted(steps.prepare_batch, rest)
+    await run_until_accepted(activities.prepare_batch, rest)
     await plan_faults(chain, make_trustline_fault(stack, "PROVIDER"))
     forgetful = Batch(rest.lead_payment_id, rest.n)
-    again = await steps.fail_batch(await submit_batch(steps, forgetful))
+    again = await activities.fail_batch(await submit_batch(activities, forgetful))
     assert again.again is None
     assert [out.payment_id for out in again.removed] == [second.id]
     found = await read_statuses(database, first, second, third)
     assert [status for status, _ in found] == ["blocked", "blocked", "pending"]
     await plan_faults(chain)
-    steps, last = await form_batch(database, rail, CLASSIC, first, second)
-    await steps.confirm_batch(await submit_batch(steps, last))
+    activities, last = await form_batch(database, rail, CLASSIC, first, second)
+    await activities.confirm_batch(await submit_batch(activities, last))
     assert await count_credits(stack, first, second, third) == [1, 1, 1]
 
 
@@ -152,7 +152,7 @@ async def test_a_batch_takes_at_most_a_hundred_and_the_rest_is_next(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     owed = await seed_payments.owe(database, make_unique_id("cap"), 101)
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
     async with database.transaction() as connection:
         members, transfers = await allocations.get_members(connection, batch)
         assert (len(members), len(transfers)) == (100, 100)
@@ -160,7 +160,7 @@ async def test_a_batch_takes_at_most_a_hundred_and_the_rest_is_next(
         assert rest is not None
         assert len((await allocations.get_members(connection, rest))[0]) == 1
     for each in (batch, rest):
-        await steps.confirm_batch(await submit_batch(steps, each))
+        await activities.confirm_batch(await submit_batch(activities, each))
     assert await count_credits(stack, *owed) == [1] * 101
 
 
@@ -172,16 +172,16 @@ async def test_a_member_above_a_limit_leaves_before_signing(
     assert small.amount_stroops < large.amount_stroops
     other = await owe_payment(database, "LIMIT-OTHER", 5)
     gate = SigningGate(database, Limits(cap_per_payment=large.amount_stroops - 1))
-    steps, batch = await form_batch(database, rail, NETTED, small, large, other, gate=gate)
-    gone = await run_until_accepted(steps.prepare_batch, batch)
+    activities, batch = await form_batch(database, rail, NETTED, small, large, other, gate=gate)
+    gone = await run_until_accepted(activities.prepare_batch, batch)
     assert gone.attempt is not None
     assert sorted(gone.withdrawn) == sorted([small.id, large.id])
     assert gone.removed == []
-    lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
-    assert "above the cap" in (await lives.prepare_payment(large)).why
+    payment_activities = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
+    assert "above the cap" in (await payment_activities.prepare_payment(large)).why
     _, rest = await form_batch(database, rail, NETTED, gate=gate)
     for each in (batch, rest):
-        await steps.confirm_batch(await submit_batch(steps, each))
+        await activities.confirm_batch(await submit_batch(activities, each))
     assert await count_credits(stack, small, large, other) == [1, 0, 1]
     assert [status for status, _ in await read_statuses(database, small, other)] == [
         "confirmed"
@@ -193,16 +193,16 @@ async def test_a_payment_on_hold_or_blocked_joins_no_batch(
 ) -> None:
     """Ready for a batch, and then stopped by what its life found out at a later look."""
     payment = await owe_payment(database, "HELD")
-    lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
-    assert (await lives.prepare_payment(payment)).in_batch
+    payment_activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
+    assert (await payment_activities.prepare_payment(payment)).in_batch
     async with database.transaction() as connection:
         await payments.stop(
             connection, payment.id, PaymentStatus.ON_HOLD, make_reason("above the cap")
         )
         assert await batches.form_batch(connection, CLASSIC, FAR_OFF, rail.channels) is None
-    assert (await lives.prepare_payment(payment)).in_batch
-    steps, batch = await form_batch(database, rail, CLASSIC)
-    await steps.confirm_batch(await submit_batch(steps, batch))
+    assert (await payment_activities.prepare_payment(payment)).in_batch
+    activities, batch = await form_batch(database, rail, CLASSIC)
+    await activities.confirm_batch(await submit_batch(activities, batch))
     assert await read_statuses(database, payment) == [("confirmed", None)]
 
 
@@ -210,15 +210,15 @@ async def let_expire_together(
     database: Database, rail: Rail, *owed: Payment
 ) -> tuple[BatchActivitiesImpl, Batch, Attempt]:
     """Net payments into one transfer, and let the bytes of it die unsent."""
-    steps, batch = await form_batch(database, rail, ONE_TRANSFER, *owed)
-    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
+    activities, batch = await form_batch(database, rail, ONE_TRANSFER, *owed)
+    attempt = (await run_until_accepted(activities.prepare_batch, batch)).attempt
     assert attempt is not None
 
     async def dead() -> bool:
         return await rail.get_latest_ledger() > attempt.max_ledger
 
     await wait_until(dead, "the bytes are dead")
-    return steps, batch, attempt
+    return activities, batch, attempt
 
 
 async def test_an_expired_envelope_with_no_payable_member_is_followed_by_a_no_op_and_all_are_blocked(
@@ -229,25 +229,25 @@ async def test_an_expired_envelope_with_no_payable_member_is_followed_by_a_no_op
     chain: httpx.AsyncClient,
 ) -> None:
     owed = [await owe_payment(database, "VOID", minutes) for minutes in (25, 30)]
-    steps, batch, died = await let_expire_together(database, rail, *owed)
+    activities, batch, expired = await let_expire_together(database, rail, *owed)
     await plan_faults(chain, make_trustline_fault(stack))
-    observed = await submit_batch(steps, batch)
-    void = observed.attempt
-    assert (void.channel, void.sequence) == (died.channel, died.sequence)
+    observed = await submit_batch(activities, batch)
+    noop = observed.attempt
+    assert (noop.channel, noop.sequence) == (expired.channel, expired.sequence)
     why = "the payee has no trustline for the asset"
-    assert void.noop_reason.startswith(why)
+    assert noop.noop_reason.startswith(why)
     for _ in range(2):
-        ejection = await steps.fail_batch(observed)
-        assert ejection.again is None
+        failure = await activities.fail_batch(observed)
+        assert failure.again is None
         # As the network says of each, once it is asked whose fault it was.
-        assert {out.payment_id: str(out.reason) for out in ejection.removed} == {
+        assert {out.payment_id: str(out.reason) for out in failure.removed} == {
             each.id: why for each in owed
         }
     assert await read_statuses(database, *owed) == [("blocked", why)] * 2
     assert await count_credits(stack, *owed) == [0, 0]
     await plan_faults(chain)
-    steps, again = await form_batch(database, rail, ONE_TRANSFER, *owed)
-    await steps.confirm_batch(await submit_batch(steps, again))
+    activities, again = await form_batch(database, rail, ONE_TRANSFER, *owed)
+    await activities.confirm_batch(await submit_batch(activities, again))
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
     assert await count_credits(stack, *owed) == [1, 0]
 
@@ -261,9 +261,9 @@ async def test_members_of_an_expired_envelope_that_cannot_be_followed_wait_toget
 ) -> None:
     """Nobody may leave once bytes were signed; it is no reason to ask again and again."""
     owed = [await owe_payment(database, "DEAD", minutes) for minutes in (25, 30)]
-    steps, batch, _ = await let_expire_together(database, rail, *owed)
+    activities, batch, _ = await let_expire_together(database, rail, *owed)
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)  # not even a void can be signed
-    stuck = await run_until_accepted(steps.prepare_batch, batch)
+    stuck = await run_until_accepted(activities.prepare_batch, batch)
     assert stuck.attempt is None
     assert "STELLAR_FEE_CAP_STROOPS" in stuck.why
     assert stuck.removed == []
@@ -275,10 +275,10 @@ async def test_members_of_an_expired_envelope_that_cannot_be_followed_wait_toget
             )
         )
         assert "payment.blocked" in list(told)
-    parked = await read_statuses(database, *owed)
-    assert parked == [("blocked", stuck.why)] * 2
+    blocked = await read_statuses(database, *owed)
+    assert blocked == [("blocked", stuck.why)] * 2
     monkeypatch.undo()
-    await steps.confirm_batch(await submit_batch(steps, batch))
+    await activities.confirm_batch(await submit_batch(activities, batch))
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
     # One transfer, under the lower number.
     assert await count_credits(stack, *owed) == [1, 0]

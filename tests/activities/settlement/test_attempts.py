@@ -43,33 +43,33 @@ async def test_only_channels_with_a_known_key_are_taken(
 ) -> None:
     """The book knows more of them as free: those of a seed that was replaced, or of a larger count."""
     first, second, third = [await owe_payment(database, "HELD-KEYS") for _ in range(3)]
-    steps = PaymentActivitiesImpl(database, rail)
-    used = (await steps.prepare_payment(first)).attempt
+    activities = PaymentActivitiesImpl(database, rail)
+    used = (await activities.prepare_payment(first)).attempt
     assert used is not None
-    await settle_after_expiry(steps, first, used)
+    await settle_after_expiry(activities, first, used)
     # Any other would have its turn before the one that was used last.
     monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.channel))
-    attempt = (await steps.prepare_payment(second)).attempt
+    attempt = (await activities.prepare_payment(second)).attempt
     assert attempt is not None
     assert attempt.channel == used.channel
-    waiting = await steps.prepare_payment(third)
+    waiting = await activities.prepare_payment(third)
     assert (waiting.attempt, waiting.queued) == (None, True)
-    await settle_after_expiry(steps, second, attempt)
-    await settle_after_expiry(steps, third, replace(attempt, sequence=attempt.sequence + 1))
+    await settle_after_expiry(activities, second, attempt)
+    await settle_after_expiry(activities, third, replace(attempt, sequence=attempt.sequence + 1))
 
 
 async def test_an_envelope_on_a_channel_without_a_key_is_observed_to_its_end(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     payment = await owe_payment(database, "KEY-GONE")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
-    assert await steps.prepare_payment(payment) == PreparePaymentResult(
+    assert await activities.prepare_payment(payment) == PreparePaymentResult(
         replace(attempt, resumed=True)
     )
-    await settle_after_expiry(steps, payment, attempt)
+    await settle_after_expiry(activities, payment, attempt)
     assert await count_credits(stack, payment) == [1]
 
 
@@ -81,44 +81,44 @@ async def test_a_payment_that_needs_a_missing_key_is_blocked_until_the_key_is_ba
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     payment = await owe_payment(database, "KEY-NEEDED")
-    steps = PaymentActivitiesImpl(database, rail)
-    died = await let_expire(rail, steps, payment)
-    monkeypatch.setattr(rail, "keys", select_keys(rail, without=died.channel))
-    why = await steps.prepare_payment(payment)
-    assert (why.attempt, why.dead_after) == (None, died.max_ledger)
-    assert f"the settlement worker has no signing seed for channel {died.channel}" in why.why
+    activities = PaymentActivitiesImpl(database, rail)
+    expired = await let_expire(rail, activities, payment)
+    monkeypatch.setattr(rail, "keys", select_keys(rail, without=expired.channel))
+    why = await activities.prepare_payment(payment)
+    assert (why.attempt, why.dead_after) == (None, expired.max_ledger)
+    assert f"the settlement worker has no signing seed for channel {expired.channel}" in why.why
     assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in why.why
     assert f"ALARM: {why.why}" in caplog.text
-    await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
+    await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
     assert await read_statuses(database, payment) == [("blocked", why.why)]
     monkeypatch.undo()
-    await settle_after_expiry(steps, payment, died)
+    await settle_after_expiry(activities, payment, expired)
 
 
 async def test_an_unsigned_reservation_is_released_when_the_channel_key_is_missing(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     payment = await owe_payment(database, "KEY-UNUSED")
-    steps = PaymentActivitiesImpl(database, rail)
+    activities = PaymentActivitiesImpl(database, rail)
     async with database.autocommit() as connection:
         held = await reservations.reserve(connection, payment.id, rail.channels)
     assert held is not None
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=held.channel))
-    assert "STELLAR_CHANNELS" in (await steps.prepare_payment(payment)).why
-    attempt = (await steps.prepare_payment(payment)).attempt
+    assert "STELLAR_CHANNELS" in (await activities.prepare_payment(payment)).why
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
     assert attempt.channel != held.channel
-    await settle_after_expiry(steps, payment, attempt)
+    await settle_after_expiry(activities, payment, attempt)
 
 
 async def test_a_treasury_without_a_key_pays_nothing(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     payment = await owe_payment(database, "KEY-OTHER")
-    steps = PaymentActivitiesImpl(database, rail)
+    activities = PaymentActivitiesImpl(database, rail)
     another = {treasury: Keypair.random() for treasury in rail.keys.treasuries}
     monkeypatch.setattr(rail, "keys", replace(rail.keys, treasuries=another))
-    why = await steps.prepare_payment(payment)
+    why = await activities.prepare_payment(payment)
     assert (why.attempt, why.why) == (
         None,
         f"the settlement worker has no signing seed for {payment.from_address}",
@@ -126,9 +126,9 @@ async def test_a_treasury_without_a_key_pays_nothing(
     async with database.autocommit() as connection:  # nothing was signed, and no channel is taken
         assert await reservations.get_reservation(connection, payment.id) is None
     monkeypatch.undo()
-    attempt = (await steps.prepare_payment(payment)).attempt
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
-    await settle_after_expiry(steps, payment, attempt)
+    await settle_after_expiry(activities, payment, attempt)
 
 
 async def test_an_unrecorded_send_that_lands_confirms_the_batch(
@@ -136,17 +136,17 @@ async def test_an_unrecorded_send_that_lands_confirms_the_batch(
 ) -> None:
     """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
     owed = [await owe_payment(database, "UNNOTED", minutes) for minutes in (5, 25)]
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
+    attempt = (await run_until_accepted(activities.prepare_batch, batch)).attempt
     assert attempt is not None
     await rail.send(attempt.envelope_xdr)
-    seen = await steps.observe_payment(attempt)
+    seen = await activities.observe_payment(attempt)
     assert seen.outcome is AttemptOutcome.SUCCEEDED
-    await steps.confirm_batch(ObservedBatch(batch, attempt, seen, NOW))
+    await activities.confirm_batch(ObservedBatch(batch, attempt, seen, NOW))
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
-    lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
+    payment_activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
     for payment in owed:
-        receipt = (await lives.prepare_payment(payment)).receipt
+        receipt = (await payment_activities.prepare_payment(payment)).receipt
         assert receipt is not None
         assert receipt.transaction_hash == seen.hash
     async with database.autocommit() as connection:

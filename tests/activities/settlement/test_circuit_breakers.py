@@ -132,33 +132,36 @@ async def test_signed_envelopes_are_not_sent_while_it_is_open_and_sent_ones_are_
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database)
-    steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
+    activities = PaymentActivitiesImpl(
+        database, rail, SigningGate(database, circuit_breaker=switch)
+    )
     sent, unsent = await owe_payment(database), await owe_payment(database)
-    first = (await steps.prepare_payment(sent)).attempt
-    second = (await steps.prepare_payment(unsent)).attempt
+    first = (await activities.prepare_payment(sent)).attempt
+    second = (await activities.prepare_payment(unsent)).attempt
     assert first is not None
     assert second is not None
-    await steps.submit_payment(first)
+    await activities.submit_payment(first)
     await switch.trip("odd", CORRELATION)
     for attempt in (first, second):
         assert (
-            str(await steps.submit_payment(attempt)) == "not sent, the circuit breaker is open: odd"
+            str(await activities.submit_payment(attempt))
+            == "not sent, the circuit breaker is open: odd"
         )
-        assert await steps.raise_fee(attempt) == attempt
+        assert await activities.raise_fee(attempt) == attempt
     # Bytes that may be on their way are still answered, so that they are watched.
-    again = (await steps.prepare_payment(sent)).attempt
+    again = (await activities.prepare_payment(sent)).attempt
     assert again is not None
     assert again.hash == first.hash
-    seen = await steps.observe_payment(first)
+    seen = await activities.observe_payment(first)
     assert seen.outcome is AttemptOutcome.SUCCEEDED
-    await steps.confirm_payment(ObservedAttempt(sent, first, seen, NOW))
+    await activities.confirm_payment(ObservedAttempt(sent, first, seen, NOW))
     assert await is_on_chain(stack, unsent.number) == 0
 
     await close_circuit_breaker(database, switch)
-    assert str(await steps.submit_payment(second)) == "PENDING"
-    seen = await steps.observe_payment(second)
+    assert str(await activities.submit_payment(second)) == "PENDING"
+    seen = await activities.observe_payment(second)
     assert seen.outcome is AttemptOutcome.SUCCEEDED
-    await steps.confirm_payment(ObservedAttempt(unsent, second, seen, NOW))
+    await activities.confirm_payment(ObservedAttempt(unsent, second, seen, NOW))
     assert [await is_on_chain(stack, each.number) for each in (sent, unsent)] == [1, 1]
 
 
@@ -166,18 +169,20 @@ async def test_a_quarantine_opens_it(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database)
-    steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
+    activities = PaymentActivitiesImpl(
+        database, rail, SigningGate(database, circuit_breaker=switch)
+    )
     payment = await owe_payment(database)
-    attempt = (await steps.prepare_payment(payment)).attempt
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
-    await steps.submit_payment(attempt)
+    await activities.submit_payment(attempt)
     foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
-    await steps.quarantine_payment(ObservedAttempt(payment, attempt, foreign, NOW))
+    await activities.quarantine_payment(ObservedAttempt(payment, attempt, foreign, NOW))
     assert await switch.reason() == (
         f"payment {payment.id} is quarantined: bytes we do not know used channel {attempt.channel}"
     )
-    seen = await steps.observe_payment(attempt)
-    await steps.confirm_payment(ObservedAttempt(payment, attempt, seen, NOW))
+    seen = await activities.observe_payment(attempt)
+    await activities.confirm_payment(ObservedAttempt(payment, attempt, seen, NOW))
     async with database.autocommit() as connection:  # the stack keeps all of its channels
         await connection.execute(
             update(channels).where(channels.c.address == attempt.channel).values(quarantined=False)
@@ -189,13 +194,15 @@ async def test_a_send_without_an_answer_is_counted(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(unknowns=2))
-    steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
-    attempt = (await steps.prepare_payment(await owe_payment(database))).attempt
+    activities = PaymentActivitiesImpl(
+        database, rail, SigningGate(database, circuit_breaker=switch)
+    )
+    attempt = (await activities.prepare_payment(await owe_payment(database))).attempt
     assert attempt is not None
     broken = replace(attempt, envelope_xdr="not an envelope")
-    assert (await steps.submit_payment(broken)).status is SendStatus.UNKNOWN
+    assert (await activities.submit_payment(broken)).status is SendStatus.UNKNOWN
     assert await switch.reason() is None
-    await steps.submit_payment(broken)
+    await activities.submit_payment(broken)
     assert "2 sends within 10 minutes" in (await switch.reason() or "")
 
 
@@ -204,25 +211,25 @@ async def test_no_batch_is_formed_or_signed_while_it_is_open(
 ) -> None:
     switch = CircuitBreaker(database)
     gate, plan = SigningGate(database, circuit_breaker=switch), Plan(SettlementRail.CLASSIC, 0)
-    lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
+    payment_activities = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     payment = await owe_payment(database)
-    assert (await lives.prepare_payment(payment)).in_batch
+    assert (await payment_activities.prepare_payment(payment)).in_batch
     async with database.transaction() as connection:
         batch = await batches.form_batch(
             connection, plan, datetime.now(UTC) + timedelta(hours=1), rail.channels
         )
     assert batch is not None
     await switch.trip("odd", CORRELATION)
-    steps = BatchActivitiesImpl(database, rail, plan, gate)
-    waiting = await steps.prepare_batch(batch)
+    activities = BatchActivitiesImpl(database, rail, plan, gate)
+    waiting = await activities.prepare_batch(batch)
     assert (waiting.attempt, waiting.why) == (None, "not sent, the circuit breaker is open: odd")
-    held = await lives.prepare_payment(await owe_payment(database))
+    held = await payment_activities.prepare_payment(await owe_payment(database))
     assert (held.in_batch, held.why) == (False, "the circuit breaker is open: odd")
     await close_circuit_breaker(database, switch)
-    attempt = (await steps.prepare_batch(batch)).attempt
+    attempt = (await activities.prepare_batch(batch)).attempt
     assert attempt is not None
-    await steps.submit_payment(attempt)
-    assert (await steps.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
+    await activities.submit_payment(attempt)
+    assert (await activities.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
 
 
 class UncalledContract:
@@ -255,10 +262,10 @@ async def test_answers_to_contract_calls_open_it(
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=1))
     gate = SigningGate(database, circuit_breaker=switch)
-    steps = AttestationActivitiesImpl(database, cast(SlaContract, RefusingContract()), gate)
+    activities = AttestationActivitiesImpl(database, cast(SlaContract, RefusingContract()), gate)
     attestation = await judge_for_attestation(database)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
-    assert await steps.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
+    assert await activities.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
     assert "refused for what only we can mend" in (await switch.reason() or "")
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
@@ -273,13 +280,13 @@ async def test_the_contract_is_not_called_while_it_is_open(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     switch, contract = CircuitBreaker(database), UncalledContract()
-    steps = AttestationActivitiesImpl(
+    activities = AttestationActivitiesImpl(
         database, cast(SlaContract, contract), SigningGate(database, circuit_breaker=switch)
     )
     attestation = await judge_for_attestation(database)
     await switch.trip("odd", CORRELATION)
     with pytest.raises(TryAgain, match="the circuit breaker is open: odd"):
-        await steps.prepare_call(attestation)
+        await activities.prepare_call(attestation)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
-    assert await steps.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
+    assert await activities.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
     assert contract.watched == 1

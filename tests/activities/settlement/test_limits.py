@@ -18,7 +18,7 @@ from activities.settlement.limits import SigningGate
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, payments
 from adapters.postgres.tables import authorisations, spending
-from adapters.postgres.tables import payments as book
+from adapters.postgres.tables import payments as scratch
 from devstack.environment.stack import Stack
 from domain.money import stroops
 from domain.settlement.approvals import Approval, digest
@@ -34,9 +34,9 @@ DAYS = iter(range(1, 1000))
 @pytest.fixture(scope="module")
 async def wide(stack: Stack) -> AsyncIterator[Database]:
     """A pool wide enough for many to ask at the same moment."""
-    book = Database(stack.environment["DATABASE_URL"], connections_max=25)
-    yield book
-    await book.close()
+    scratch = Database(stack.environment["DATABASE_URL"], connections_max=25)
+    yield scratch
+    await scratch.close()
 
 
 def choose_day() -> datetime:
@@ -255,7 +255,7 @@ async def test_a_new_address_voids_approvals_of_unsigned_payments_only(
 async def move_back_to_pending(database: Database, payment: Payment) -> None:
     """The book of all tests stays true: nothing was reserved for what only looked signed."""
     async with database.transaction() as connection:
-        pending = update(book).where(book.c.id == payment.id).values(status="pending")
+        pending = update(scratch).where(scratch.c.id == payment.id).values(status="pending")
         await connection.execute(pending)
 
 
@@ -265,7 +265,9 @@ async def test_a_signed_payment_goes_on_whatever_the_limits_are(
 ) -> None:
     payment, now = await owe(database), choose_day()
     async with database.transaction() as connection:
-        await connection.execute(update(book).where(book.c.id == payment.id).values(status=status))
+        await connection.execute(
+            update(scratch).where(scratch.c.id == payment.id).values(status=status)
+        )
     door = make_gate(database, now, cap_per_payment=1, cap_per_day=1, approval_above=1)
     assert await describe_hold(door, payment) == "goes"
     assert await read_spent(database, now) == {}

@@ -57,29 +57,29 @@ from tests.testkit.attestation_scenario import (
 
 
 @pytest.fixture
-def steps(api: httpx.AsyncClient, database: Database, calculator: SlaContract) -> Any:
+def activities(api: httpx.AsyncClient, database: Database, calculator: SlaContract) -> Any:
     return AttestationActivitiesImpl(database, calculator)
 
 
 async def test_an_attestation_whose_every_activity_runs_twice_calls_the_contract_once(
-    steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
+    activities: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judge_for_attestation(database)
-    call = await prepare_call(steps, attestation)
-    assert await prepare_call(steps, attestation) == call  # died after the bytes were stored
+    call = await prepare_call(activities, attestation)
+    assert await prepare_call(activities, attestation) == call  # died after the bytes were stored
     # Sent, and died before anything of it was noted.
     await calculator.nodes.send(call.envelope_xdr)
-    turn = await steps.prepare_call(attestation)
+    turn = await activities.prepare_call(attestation)
     assert turn.call == call
     for _ in range(2):
-        assert await steps.execute_call(turn) is CallStatus.ANSWERED
-    assert (await steps.prepare_call(attestation)).call is None
+        assert await activities.execute_call(turn) is CallStatus.ANSWERED
+    assert (await activities.prepare_call(attestation)).call is None
     concluding = ConcludeAttestationInput(attestation, "", NOW)
-    first = await steps.conclude_attestation(concluding)
+    first = await activities.conclude_attestation(concluding)
     assert first.attested
     assert first.transaction_hash == call.hash
-    assert await steps.conclude_attestation(concluding) == first
-    assert (await steps.prepare_call(attestation)).call is None
+    assert await activities.conclude_attestation(concluding) == first
+    assert (await activities.prepare_call(attestation)).call is None
 
     (made,) = await list_rows(database, contract_calls, attestation)
     assert (made.status, made.fresh, made.result["amount"]) == ("answered", True, "-1000")
@@ -91,7 +91,7 @@ async def test_an_attestation_whose_every_activity_runs_twice_calls_the_contract
 
 
 async def test_nothing_is_owed_before_the_contract_attests(
-    steps: AttestationActivitiesImpl, database: Database
+    activities: AttestationActivitiesImpl, database: Database
 ) -> None:
     attestation = await judge_for_attestation(database)
     outages = OutageActivitiesImpl(database, "sandbox")
@@ -101,7 +101,7 @@ async def test_nothing_is_owed_before_the_contract_attests(
     # The database itself refuses, whatever the code above it believes.
     with pytest.raises(IntegrityError, match="is not attested"):
         await pay_anyway(database, attestation.outage_id)
-    await attest_verdict(steps, attestation)
+    await attest_verdict(activities, attestation)
     assert (await outages.owe_payment(settling)).amount_stroops == 10_000_000_000
 
 
@@ -126,7 +126,7 @@ async def pay_anyway(database: Database, outage_id: str) -> None:
 
 
 async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
-    steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
+    activities: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judge_for_attestation(database)
     stranger = ContractClient(
@@ -139,27 +139,27 @@ async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
         scval.to_symbol("critical"),
         scval.to_uint32(25),
     )
-    turn = await steps.prepare_call(attestation)
-    assert await steps.execute_call(turn) is CallStatus.ANSWERED
+    turn = await activities.prepare_call(attestation)
+    assert await activities.execute_call(turn) is CallStatus.ANSWERED
     concluding = ConcludeAttestationInput(attestation, "", NOW)
-    halted = await steps.conclude_attestation(concluding)
+    halted = await activities.conclude_attestation(concluding)
     assert not halted.attested
     assert UNEXPLAINED in halted.problem
-    assert await steps.conclude_attestation(concluding) == halted
+    assert await activities.conclude_attestation(concluding) == halted
     told = select(func.count()).where(
         events.c.outage_id == attestation.outage_id, events.c.type == "attestation.halted"
     )
     assert await count_rows(database, told) == 1
     # Asked again, its memory is explained: by the call just made.
-    await attest_verdict(steps, attestation)
+    await attest_verdict(activities, attestation)
 
 
 async def test_a_difference_of_one_unit_halts(
-    steps: AttestationActivitiesImpl, database: Database
+    activities: AttestationActivitiesImpl, database: Database
 ) -> None:
     attestation = await judge_for_attestation(database)
-    turn = await steps.prepare_call(attestation)
-    assert await steps.execute_call(turn) is CallStatus.ANSWERED
+    turn = await activities.prepare_call(attestation)
+    assert await activities.execute_call(turn) is CallStatus.ANSWERED
     async with database.transaction() as connection:
         (made,) = await list_rows(database, contract_calls, attestation)
         await connection.execute(
@@ -167,7 +167,7 @@ async def test_a_difference_of_one_unit_halts(
             .where(contract_calls.c.hash == made.hash)
             .values(result=made.result | {"amount": "-1001"})
         )
-    halted = await steps.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
+    halted = await activities.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
     assert halted.problem == (
         "parity error: amount_stroops is -10010000000 there and -10000000000 here"
     )
@@ -176,7 +176,7 @@ async def test_a_difference_of_one_unit_halts(
 
 
 async def test_a_call_the_contract_would_refuse_halts_unsent(
-    steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
+    activities: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judge_for_attestation(database)
     stranger = ContractClient(
@@ -189,13 +189,13 @@ async def test_a_call_the_contract_would_refuse_halts_unsent(
         scval.to_symbol("critical"),
         scval.to_uint32(26),
     )
-    turn = await steps.prepare_call(attestation)
+    turn = await activities.prepare_call(attestation)
     assert turn.call is None
     assert "(#13)" in turn.problem
     concluding = ConcludeAttestationInput(attestation, turn.problem, NOW)
-    halted = await steps.conclude_attestation(concluding)
+    halted = await activities.conclude_attestation(concluding)
     assert not halted.attested
-    assert await steps.conclude_attestation(concluding) == halted
+    assert await activities.conclude_attestation(concluding) == halted
     assert await list_rows(database, contract_calls, attestation) == []
 
 
@@ -208,7 +208,7 @@ async def test_a_worker_in_local_mode_says_that_it_calls_no_contract(
 
 
 async def test_a_verdict_judged_in_local_mode_wants_no_attestation(
-    steps: AttestationActivitiesImpl, database: Database
+    activities: AttestationActivitiesImpl, database: Database
 ) -> None:
     async with database.autocommit() as connection:
         unasked = await connection.scalar(
@@ -220,7 +220,7 @@ async def test_a_verdict_judged_in_local_mode_wants_no_attestation(
             .where(attestations.c.outage_id.is_(None))
         )
     with pytest.raises(NotFound, match="does not need an attestation"):
-        await steps.prepare_call(Attestation(unasked or "nobody", 1))
+        await activities.prepare_call(Attestation(unasked or "nobody", 1))
 
 
 async def test_judging_follows_the_latest_execution_mode_of_the_settlement_worker(

@@ -52,10 +52,10 @@ async def list_posted(database: Database, outage_id: str, revision: int) -> list
 
 
 async def test_only_the_first_run_reports_a_new_outage(database: Database) -> None:
-    steps, outage_id = OutageActivitiesImpl(database, "sandbox"), make_unique_id("TWICE")
+    activities, outage_id = OutageActivitiesImpl(database, "sandbox"), make_unique_id("TWICE")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaring = RecordOutageInput(Declaration(outage, ASKER, "standard", "default"), NOW)
-    first, again = [await steps.record_outage(declaring) for _ in range(2)]
+    first, again = [await activities.record_outage(declaring) for _ in range(2)]
     assert (first.created, again.created) == (True, False)
     assert replace(again, created=True) == first
 
@@ -81,12 +81,12 @@ async def test_a_verdict_is_accrued_when_judged_and_reversed_when_replaced(
     assert list_accounts(await list_posted(database, outage_id, 1)) == first
     await assert_kept(database)
 
-    steps = DisputeActivitiesImpl(database, "sandbox")
+    activities = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
-    await steps.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
+    await activities.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
     for _ in range(2):
-        await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, decision, NOW))
+        await activities.decide_dispute(DecideDisputeInput(outage_id, dispute.id, decision, NOW))
     taken_back = [("reversal", "expense:penalty", -owed), ("reversal", "payable", owed)]
     assert list_accounts(await list_posted(database, outage_id, 1)) == first + taken_back
     reward = 1500 * 10**7
@@ -102,13 +102,13 @@ async def test_concurrent_runs_of_an_activity_post_once(
 ) -> None:
     """Judged, decided and owed, each by three at the same time; the payee moves in between."""
     outage_id = make_unique_id("ATONCE")
-    steps = OutageActivitiesImpl(database, "sandbox")
+    activities = OutageActivitiesImpl(database, "sandbox")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
-    await steps.record_outage(
+    await activities.record_outage(
         RecordOutageInput(Declaration(outage, ASKER, "standard", "default"), NOW)
     )
     resolution = Resolution(ASKER, DETECTED + timedelta(minutes=25))
-    await _run_thrice(steps.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
+    await _run_thrice(activities.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
     disputes = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
     await _run_thrice(disputes.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
@@ -121,7 +121,7 @@ async def test_concurrent_runs_of_an_activity_post_once(
         return Agreement(bound.name, bound.bond, bound.pool, bound.beneficiary, bound.provider)
 
     monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
-    await _run_thrice(steps.owe_payment, OwePaymentInput(outage_id, 2, NOW))
+    await _run_thrice(activities.owe_payment, OwePaymentInput(outage_id, 2, NOW))
     kinds = [Counter(row[0] for row in await list_posted(database, outage_id, n)) for n in (1, 2)]
     assert kinds == [
         {"accrual": 2, "reversal": 2},
@@ -140,10 +140,10 @@ async def test_a_rejected_dispute_leaves_the_accrual(database: Database) -> None
     outage_id = make_unique_id("STANDS")
     await judge_outage(database, outage_id, 25)
     before = await list_posted(database, outage_id, 1)
-    steps = DisputeActivitiesImpl(database, "sandbox")
+    activities = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
-    await steps.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
-    await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, None, NOW))
+    await activities.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
+    await activities.decide_dispute(DecideDisputeInput(outage_id, dispute.id, None, NOW))
     assert await list_posted(database, outage_id, 1) == before
     await assert_kept(database)
 
@@ -152,7 +152,7 @@ async def test_a_payout_address_changed_meanwhile_is_owed_instead(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outage_id = make_unique_id("MOVED")
-    steps = await judge_outage(database, outage_id, 25)
+    activities = await judge_outage(database, outage_id, 25)
     ((_, expense, owed), (_, old_payee, _)) = await list_posted(database, outage_id, 1)
 
     async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
@@ -160,7 +160,7 @@ async def test_a_payout_address_changed_meanwhile_is_owed_instead(
 
     monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
     for _ in range(2):
-        payment = await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+        payment = await activities.owe_payment(OwePaymentInput(outage_id, 1, NOW))
     new_payee = f"payable:{payment.to_address}"
     assert new_payee != old_payee
     assert sorted(await list_posted(database, outage_id, 1)) == sorted(
@@ -182,8 +182,8 @@ async def test_a_verdict_without_an_accrual_is_accrued_when_owed(
     outage_id = make_unique_id("OLDER")
     with monkeypatch.context() as patch:
         patch.setattr(journal, "accrue", unknown)
-        steps = await judge_outage(database, outage_id, 25)
+        activities = await judge_outage(database, outage_id, 25)
     assert await list_posted(database, outage_id, 1) == []
-    await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    await activities.owe_payment(OwePaymentInput(outage_id, 1, NOW))
     assert [kind for kind, *_ in await list_posted(database, outage_id, 1)] == ["accrual"] * 2
     await assert_kept(database)

@@ -42,7 +42,7 @@ NAME = "walked"
 
 
 @pytest.fixture(scope="module")
-async def book(stack: Stack) -> AsyncIterator[Database]:
+async def scratch(stack: Stack) -> AsyncIterator[Database]:
     async with seed_journal.scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
@@ -105,10 +105,10 @@ async def _read_row(connection: Any, machine: StateMachine[Any]) -> dict[str, An
 
 @pytest.mark.parametrize(("machine", "now", "to"), PAIRS)
 async def test_every_pair_of_statuses_is_allowed_or_refused_as_the_table_says(
-    book: Database, machine: StateMachine[Any], now: StrEnum, to: StrEnum
+    scratch: Database, machine: StateMachine[Any], now: StrEnum, to: StrEnum
 ) -> None:
     changes = _make_fitting_values(machine, to)
-    async with book.engine.connect() as connection, connection.begin() as transaction:
+    async with scratch.engine.connect() as connection, connection.begin() as transaction:
         key = await _insert(connection, machine, now)
         before = await _read_row(connection, machine)
         if to in machine.transitions[now]:
@@ -135,14 +135,14 @@ async def test_every_pair_of_statuses_is_allowed_or_refused_as_the_table_says(
 
 @pytest.mark.parametrize("now", sorted(PaymentStatus))
 async def test_only_sent_payments_are_confirmed_and_only_unsent_ones_are_matched(
-    book: Database, now: PaymentStatus
+    scratch: Database, now: PaymentStatus
 ) -> None:
     to, changes = (
         PaymentStatus.CONFIRMED,
         _make_fitting_values(transitions.PAYMENTS, PaymentStatus.CONFIRMED),
     )
     for only in (SENT, MATCHABLE):
-        async with book.engine.connect() as connection, connection.begin() as transaction:
+        async with scratch.engine.connect() as connection, connection.begin() as transaction:
             key = await _insert(connection, transitions.PAYMENTS, now)
             if now in only:
                 assert await transitions.move(
@@ -157,19 +157,19 @@ async def test_only_sent_payments_are_confirmed_and_only_unsent_ones_are_matched
             await transaction.rollback()
 
 
-async def test_a_caller_cannot_widen_the_table(book: Database) -> None:
+async def test_a_caller_cannot_widen_the_table(scratch: Database) -> None:
     with pytest.raises(AssertionError, match="the table allows no such move"):
         transitions.PAYMENTS.sources(PaymentStatus.CONFIRMED, {PaymentStatus.PREPARED})
 
 
-async def test_a_missing_row_is_not_moved(book: Database) -> None:
-    async with book.transaction() as connection:
+async def test_a_missing_row_is_not_moved(scratch: Database) -> None:
+    async with scratch.transaction() as connection:
         with pytest.raises(NotFound, match="there is no payment nothing"):
             await payments.move(connection, "nothing", PaymentStatus.PREPARED)
 
 
-async def test_a_payment_that_goes_on_has_no_reason(book: Database) -> None:
-    async with book.engine.connect() as connection, connection.begin() as transaction:
+async def test_a_payment_that_goes_on_has_no_reason(scratch: Database) -> None:
+    async with scratch.engine.connect() as connection, connection.begin() as transaction:
         key = await _insert(connection, transitions.PAYMENTS, PaymentStatus.QUARANTINED)
         assert await payments.move(connection, key["id"], PaymentStatus.PENDING)
         row = await _read_row(connection, transitions.PAYMENTS)
@@ -187,17 +187,17 @@ async def test_a_payment_that_goes_on_has_no_reason(book: Database) -> None:
     ],
 )
 async def test_a_waiting_payment_has_a_known_reason_code(
-    book: Database, changes: dict[str, Any]
+    scratch: Database, changes: dict[str, Any]
 ) -> None:
-    async with book.engine.connect() as connection, connection.begin() as transaction:
+    async with scratch.engine.connect() as connection, connection.begin() as transaction:
         await _insert(connection, transitions.PAYMENTS, PaymentStatus.BLOCKED)
         with pytest.raises(sa.exc.IntegrityError, match="ck_payments_"):
             await connection.execute(transitions.PAYMENTS.table.update().values(**changes))
         await transaction.rollback()
 
 
-async def test_a_confirmed_payment_is_not_confirmed_again(book: Database) -> None:
-    async with book.engine.connect() as connection, connection.begin() as transaction:
+async def test_a_confirmed_payment_is_not_confirmed_again(scratch: Database) -> None:
+    async with scratch.engine.connect() as connection, connection.begin() as transaction:
         key = await _insert(connection, transitions.PAYMENTS, PaymentStatus.CONFIRMED)
         proof = {"ledger": 9, "confirmed_at": sa.func.now()}
         await payments.confirm(connection, key["id"], transaction_hash="aa" * 32, **proof)
@@ -278,8 +278,8 @@ def test_no_module_updates_a_status_outside_transitions() -> None:
     assert found == set()
 
 
-async def test_no_database_function_updates_a_status(book: Database) -> None:
-    async with book.autocommit() as connection:
+async def test_no_database_function_updates_a_status(scratch: Database) -> None:
+    async with scratch.autocommit() as connection:
         rows = await connection.execute(
             text("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
         )

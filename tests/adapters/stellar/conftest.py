@@ -44,40 +44,40 @@ def build_sandbox(passphrase: str = PASSPHRASE) -> StellarSandbox:
     return StellarSandbox(Genesis.parse(document))
 
 
-def build_nodes(box: StellarSandbox, count: int = 3) -> Nodes:
+def build_nodes(sandbox: StellarSandbox, count: int = 3) -> Nodes:
     """The nodes of a network in memory, as the engine sees them."""
     return Nodes(
         [
             Node(
                 f"node {index + 1}",
-                SorobanServerAsync("http://in-process", box.create_client(index)),
+                SorobanServerAsync("http://in-process", sandbox.create_client(index)),
             )
             for index in range(count)
         ]
     )
 
 
-def build_rail(box: StellarSandbox, nodes: Nodes) -> Rail:
-    return Rail(nodes, box.network.passphrase, ISSUER.public_key, KEYS)
+def build_rail(sandbox: StellarSandbox, nodes: Nodes) -> Rail:
+    return Rail(nodes, sandbox.network.passphrase, ISSUER.public_key, KEYS)
 
 
-def plan_faults(box: StellarSandbox, *faults: dict[str, Any], seed: int = 1) -> None:
-    start_fault_plan(box.network, *parse_fault_plan({"seed": seed, "faults": list(faults)}))
+def plan_faults(sandbox: StellarSandbox, *faults: dict[str, Any], seed: int = 1) -> None:
+    start_fault_plan(sandbox.network, *parse_fault_plan({"seed": seed, "faults": list(faults)}))
 
 
 @pytest.fixture
-def box() -> Iterator[StellarSandbox]:
+def sandbox() -> Iterator[StellarSandbox]:
     made = build_sandbox()
     yield made
     made.network.close()
 
 
 @pytest.fixture
-def nodes(box: StellarSandbox) -> Nodes:
-    return build_nodes(box)
+def nodes(sandbox: StellarSandbox) -> Nodes:
+    return build_nodes(sandbox)
 
 
 @pytest.fixture
-def desk(box: StellarSandbox) -> Wallet:
+def wallet(sandbox: StellarSandbox) -> Wallet:
     """Somebody else who pays out of the same pocket, on channels of ours if need be."""
-    return Wallet(SorobanServerAsync("http://in-process", box.create_client()))
+    return Wallet(SorobanServerAsync("http://in-process", sandbox.create_client()))

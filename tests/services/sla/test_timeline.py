@@ -20,8 +20,8 @@ from tests.testkit.api_client import declare_outage, settle_outage
 async def test_the_timeline_of_a_settled_outage_is_complete(api: httpx.AsyncClient) -> None:
     outage = await settle_outage(api)
     items = (await api.get(f"/outages/{outage['id']}/timeline")).json()["items"]
-    steps = [item["step"] for item in items if item["leaf_hash"]]
-    assert steps == [
+    activities = [item["step"] for item in items if item["leaf_hash"]]
+    assert activities == [
         "outage.declared",
         "outage.judged",
         "payment.owed",
@@ -54,9 +54,9 @@ async def test_each_item_can_be_checked_against_the_audit_trail(
 
 async def test_the_timeline_of_a_new_outage_has_one_item(api: httpx.AsyncClient) -> None:
     outage_id = await declare_outage(api)
-    story = (await api.get(f"/outages/{outage_id}/timeline")).json()
-    assert (story["outage_id"], len(story["items"])) == (outage_id, 1)
-    assert story["items"][0]["evidence"]["policy_digest"]
+    trace = (await api.get(f"/outages/{outage_id}/timeline")).json()
+    assert (trace["outage_id"], len(trace["items"])) == (outage_id, 1)
+    assert trace["items"][0]["evidence"]["policy_digest"]
 
 
 async def test_an_unknown_outage_has_no_timeline(api: httpx.AsyncClient) -> None:

@@ -56,29 +56,29 @@ class FakeChainHistory:
 class ReconciliationDriver:
     """Reads what a teller says, and holds a book against it."""
 
-    def __init__(self, book: Database, teller: FakeChainHistory | None = None) -> None:
-        self.fake_history = teller or FakeChainHistory()
+    def __init__(self, database: Database, fake_history: FakeChainHistory | None = None) -> None:
+        self.fake_history = fake_history or FakeChainHistory()
         told: Any = self.fake_history
         history = cast(TreasuryHistory, told)
-        self.steps = ReconciliationActivitiesImpl(book, history, {PAYER: Treasury.BOND})
+        self.activities = ReconciliationActivitiesImpl(database, history, {PAYER: Treasury.BOND})
 
     async def read_chain(self) -> int:
-        return await self.steps.read_chain(ReconciliationRun(datetime.now(UTC)))
+        return await self.activities.read_chain(ReconciliationRun(datetime.now(UTC)))
 
     async def compare_journal(self) -> Comparison:
-        return await self.steps.compare_journal(ReconciliationRun(datetime.now(UTC)))
+        return await self.activities.compare_journal(ReconciliationRun(datetime.now(UTC)))
 
 
 async def store_confirmation(
-    book: Database, payment: Payment, hash_: str, ledger_number: int
+    database: Database, payment: Payment, hash_: str, ledger_number: int
 ) -> None:
     """The book says that a payment was made, by row and by entries, whoever made it."""
     statement = (
         "UPDATE payments SET status = 'confirmed', transaction_hash = :hash, ledger = :ledger,"
         " confirmed_at = now() WHERE id = :id"
     )
-    await tamper(book, statement, id=payment.id, hash=hash_, ledger=ledger_number)
-    async with book.transaction() as connection:
+    await tamper(database, statement, id=payment.id, hash=hash_, ledger=ledger_number)
+    async with database.transaction() as connection:
         await ledger.post_entries(connection, make_settled_entries(payment, hash_, 1, payment.id))
 
 

@@ -42,9 +42,9 @@ async def form_batch(
     database: Database, rail: Rail, plan: Plan, *owed: Payment, gate: SigningGate | None = None
 ) -> tuple[BatchActivitiesImpl, Batch]:
     """Make payments ready, each twice, and take them together."""
-    steps = PaymentActivitiesImpl(database, rail, batches_payments=True)
+    activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
     for payment in [*owed, *owed]:
-        assert (await steps.prepare_payment(payment)).in_batch
+        assert (await activities.prepare_payment(payment)).in_batch
     async with database.transaction() as connection:
         # As seen an hour later, so that every window has passed.
         batch = await batches.form_batch(connection, plan, _get_time_after_windows(), rail.channels)
@@ -56,16 +56,16 @@ def _get_time_after_windows() -> datetime:
     return datetime.now(UTC) + timedelta(hours=2)
 
 
-async def submit_batch(steps: BatchActivitiesImpl, batch: Batch) -> ObservedBatch:
+async def submit_batch(activities: BatchActivitiesImpl, batch: Batch) -> ObservedBatch:
     """Sign, send and watch, each step twice."""
-    preparation = await run_until_accepted(steps.prepare_batch, batch)
-    again = await steps.prepare_batch(batch)
+    preparation = await run_until_accepted(activities.prepare_batch, batch)
+    again = await activities.prepare_batch(batch)
     assert preparation.attempt is not None
     assert again.attempt is not None
     assert again.attempt.envelope_xdr == preparation.attempt.envelope_xdr
     for _ in range(2):
-        await steps.submit_payment(preparation.attempt)
-    observation = await steps.observe_payment(preparation.attempt)
+        await activities.submit_payment(preparation.attempt)
+    observation = await activities.observe_payment(preparation.attempt)
     return ObservedBatch(batch, preparation.attempt, observation, NOW)
 
 

@@ -8,9 +8,9 @@ from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.payment_factory import NOW
 
 
-async def let_expire(rail: Rail, steps: PaymentActivitiesImpl, payment: Payment) -> Attempt:
+async def let_expire(rail: Rail, activities: PaymentActivitiesImpl, payment: Payment) -> Attempt:
     """Sign a payment and let its bytes die before they are sent."""
-    attempt = (await steps.prepare_payment(payment)).attempt
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
 
     await wait_until_expired(rail, attempt)
@@ -32,12 +32,12 @@ def make_block_input(
 
 
 async def settle_after_expiry(
-    steps: PaymentActivitiesImpl, payment: Payment, died: Attempt
+    activities: PaymentActivitiesImpl, payment: Payment, expired: Attempt
 ) -> None:
     """Go on with the pair of the bytes that died."""
-    attempt = (await steps.prepare_payment(payment)).attempt
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
-    assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)
-    await steps.submit_payment(attempt)
-    observation = await steps.observe_payment(attempt)
-    await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
+    assert (attempt.channel, attempt.sequence) == (expired.channel, expired.sequence)
+    await activities.submit_payment(attempt)
+    observation = await activities.observe_payment(attempt)
+    await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))

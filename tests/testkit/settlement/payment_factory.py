@@ -47,13 +47,13 @@ def open_rail(stack: Stack) -> Rail:
 
 async def judge_outage(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
     """Declare and judge an outage that lasted so many minutes."""
-    steps = OutageActivitiesImpl(database, "sandbox")
+    activities = OutageActivitiesImpl(database, "sandbox")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaration = Declaration(outage, ASKER, "standard", "default")
-    await steps.record_outage(RecordOutageInput(declaration, NOW))
+    await activities.record_outage(RecordOutageInput(declaration, NOW))
     resolution = Resolution(ASKER, DETECTED + timedelta(minutes=minutes))
-    await steps.judge_outage(JudgeOutageInput(outage_id, resolution, 60, NOW))
-    return steps
+    await activities.judge_outage(JudgeOutageInput(outage_id, resolution, 60, NOW))
+    return activities
 
 
 async def owe_payment(
@@ -61,9 +61,9 @@ async def owe_payment(
 ) -> Payment:
     """Owe a payment for an outage of its own; `changes` are made to what the agreement says."""
     outage_id = make_unique_id(prefix)
-    steps = await judge_outage(database, outage_id, minutes)
+    activities = await judge_outage(database, outage_id, minutes)
     if not changes:
-        return await steps.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+        return await activities.owe_payment(OwePaymentInput(outage_id, 1, NOW))
     agreement = Agreement("default", **await _read_parties(database))
     debt = make_payment("sandbox", agreement, outage_id, 1, judge(TERMS, minutes), "corr-owing")
     async with database.transaction() as connection:

@@ -230,7 +230,7 @@ async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
     owed = [await make_payment_alone(scratch, 1 + number, "GALL") for number in range(ROUNDS * 4)]
     assert len({make_accrual(payment).slot for payment in owed}) > 1
     dice = random.Random(7)
-    lives = [
+    payment_activities = [
         [
             make_accrual(payment),
             *make_released_entries(payment, 1, payment.id),
@@ -247,8 +247,13 @@ async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
         return refused
 
     async with asyncio.timeout(60):
-        await asyncio.gather(*(write(dice.sample(lives, len(lives))) for _ in range(WRITERS)))
-        assert await write(lives) == 0
+        await asyncio.gather(
+            *(
+                write(dice.sample(payment_activities, len(payment_activities)))
+                for _ in range(WRITERS)
+            )
+        )
+        assert await write(payment_activities) == 0
     async with scratch.autocommit() as connection:
         held = {
             row["account"]: row["balance_stroops"]

@@ -17,7 +17,7 @@ from adapters.postgres.settlement import (
     channels,
     payments,
 )
-from adapters.postgres.tables import payments as book
+from adapters.postgres.tables import payments as payments_table
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.reasons import ReasonCode
@@ -69,24 +69,24 @@ async def test_everyone_with_a_hand_in_the_verdict_is_a_maker(
 ) -> None:
     outage_id, dispute_id = make_unique_id("HANDS"), make_unique_id("dsp")
     by = {name: Request(name, f"corr-{name}") for name in ("dan", "amy", "rex", "joe", "zoe")}
-    steps, disputes = (
+    activities, disputes = (
         OutageActivitiesImpl(database, "sandbox"),
         DisputeActivitiesImpl(database, "sandbox"),
     )
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
-    await steps.record_outage(
+    await activities.record_outage(
         RecordOutageInput(Declaration(outage, by["dan"], "standard", "default"), NOW)
     )
     amendment = Amendment(by["amy"], {"site_name": "Mast 8"})
-    await steps.amend_outage(AmendOutageInput(outage_id, amendment, "1", NOW))
+    await activities.amend_outage(AmendOutageInput(outage_id, amendment, "1", NOW))
     resolution = Resolution(by["rex"], DETECTED + timedelta(minutes=25))
-    await steps.judge_outage(JudgeOutageInput(outage_id, resolution, 60, NOW))
+    await activities.judge_outage(JudgeOutageInput(outage_id, resolution, 60, NOW))
     # Who complains decides nothing; who rules decides what is paid.
     dispute = Dispute(dispute_id, outage_id, "measured wrongly", by["joe"])
     await disputes.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute_id, True, by["zoe"], "it was 5", 5)
     await disputes.decide_dispute(DecideDisputeInput(outage_id, dispute_id, decision, NOW))
-    payment = await steps.owe_payment(OwePaymentInput(outage_id, 2, NOW))
+    payment = await activities.owe_payment(OwePaymentInput(outage_id, 2, NOW))
     async with database.transaction() as connection:
         standing = await approvals.lock(connection, payment.id)
     assert standing.makers == ["dan", "amy", "rex", "zoe"]
@@ -109,18 +109,18 @@ async def test_a_payment_with_a_channel_is_being_signed(
 async def test_a_payment_on_hold_with_an_expired_envelope_is_not_being_signed(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment, steps = await owe_payment(database), PaymentActivitiesImpl(database, rail)
-    died = await let_expire(rail, steps, payment)
+    payment, activities = await owe_payment(database), PaymentActivitiesImpl(database, rail)
+    expired = await let_expire(rail, activities, payment)
     async with database.transaction() as connection:
         assert (await approvals.lock(connection, payment.id)).taken
     # As while the circuit breaker is open: nothing replaces what died.
     why = PreparePaymentResult(
-        None, make_reason("the circuit breaker is open"), dead_after=died.max_ledger
+        None, make_reason("the circuit breaker is open"), dead_after=expired.max_ledger
     )
-    await steps.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
+    await activities.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
     async with database.transaction() as connection:  # approvers may change their minds
         assert not (await approvals.lock(connection, payment.id)).taken
-    await settle_after_expiry(steps, payment, died)
+    await settle_after_expiry(activities, payment, expired)
 
 
 async def test_whoever_waits_for_the_lock_sees_the_channel_reserved_meanwhile(
@@ -140,7 +140,9 @@ async def test_whoever_waits_for_the_lock_sees_the_channel_reserved_meanwhile(
         approval = Approval(payment.id, "ada", ["tester"], digest(payment), "")
         await approvals.add(connection, approval, NOW)
     async with database.transaction() as connection:
-        await connection.execute(select(book.c.id).where(book.c.id == payment.id).with_for_update())
+        await connection.execute(
+            select(payments_table.c.id).where(payments_table.c.id == payment.id).with_for_update()
+        )
         waiting = [asyncio.create_task(each) for each in (voided(), taken())]
         await wait_until(lambda: are_waiting(database, 2), "both wait for the payment")
         ours = [channel.address for channel in await channels.list_all(connection)]
@@ -165,23 +167,23 @@ async def test_a_member_that_lost_an_approval_leaves_before_signing(
     """It was withdrawn while the payment waited for its batch: nobody but the gate has to know."""
     payment, other = [await owe_payment(database, "LOST", minutes) for minutes in (25, 20)]
     gate = SigningGate(database, Limits(approval_above=payment.amount_stroops - 1))
-    lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
+    payment_activities = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     for name in ("ada", "bob"):
         await approve(database, payment, name)
-    assert (await lives.prepare_payment(payment)).in_batch
+    assert (await payment_activities.prepare_payment(payment)).in_batch
     async with database.transaction() as connection:
         await approvals.withdraw(connection, payment.id, "ada", NOW)
-    steps, batch = await form_batch(database, rail, CLASSIC, other, gate=gate)
-    gone = await run_until_accepted(steps.prepare_batch, batch)
+    activities, batch = await form_batch(database, rail, CLASSIC, other, gate=gate)
+    gone = await run_until_accepted(activities.prepare_batch, batch)
     assert gone.withdrawn == [payment.id]
-    held = await lives.prepare_payment(payment)
+    held = await payment_activities.prepare_payment(payment)
     assert held.obstacle is not None
     assert held.obstacle.code is ReasonCode.APPROVAL_REQUIRED
-    await steps.confirm_batch(await submit_batch(steps, batch))
+    await activities.confirm_batch(await submit_batch(activities, batch))
     assert await count_credits(stack, payment, other) == [0, 1]
     await approve(database, payment, "cyd")
     _, again = await form_batch(database, rail, CLASSIC, payment, gate=gate)
-    await steps.confirm_batch(await submit_batch(steps, again))
+    await activities.confirm_batch(await submit_batch(activities, again))
     assert await count_credits(stack, payment, other) == [1, 1]
 
 
@@ -219,8 +221,8 @@ async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
 ) -> None:
     """It can be signed again; while it is being signed for the first time it is too late."""
     payment = await owe_payment(database, "DEAD-APPROVED")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = (await activities.prepare_payment(payment)).attempt
     assert attempt is not None
     held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
     for status, given, expected in (
@@ -237,8 +239,8 @@ async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
     assert "waits for approval" in why.why
     async with database.transaction() as connection:
         await payments.move(connection, payment.id, PaymentStatus.PREPARED)
-    resumed = (await steps.prepare_payment(payment)).attempt
+    resumed = (await activities.prepare_payment(payment)).attempt
     assert resumed is not None
-    await steps.submit_payment(resumed)
-    seen = await steps.observe_payment(resumed)
-    await steps.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))
+    await activities.submit_payment(resumed)
+    seen = await activities.observe_payment(resumed)
+    await activities.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))

@@ -38,16 +38,18 @@ def sign_challenge(text: str, *signers: Keypair, passphrase: str = PASSPHRASE) -
     return envelope.to_xdr()
 
 
-async def set_signers(box: StellarSandbox, owner: Keypair, **options: int | Signer) -> None:
+async def set_signers(sandbox: StellarSandbox, owner: Keypair, **options: int | Signer) -> None:
     """Let an account's owner change who acts for it."""
-    known = box.read_account(owner.public_key)
+    known = sandbox.read_account(owner.public_key)
     assert known is not None
     source = Account(owner.public_key, known.sequence)
     builder = TransactionBuilder(source, PASSPHRASE, base_fee=10_000).add_time_bounds(0, 0)
     envelope = builder.append_operation(SetOptions(**options)).build()  # type: ignore[arg-type]
     envelope.sign(owner)
-    await SorobanServerAsync("http://in-process", box.create_client()).send_transaction(envelope)
-    assert box.close_ledger().applied
+    await SorobanServerAsync("http://in-process", sandbox.create_client()).send_transaction(
+        envelope
+    )
+    assert sandbox.close_ledger().applied
 
 
 async def test_a_payable_account_has_no_obstacle(accounts: WalletAccounts) -> None:
@@ -66,12 +68,12 @@ async def test_a_payable_account_has_no_obstacle(accounts: WalletAccounts) -> No
 )
 async def test_each_obstacle_on_the_network_is_reported(
     accounts: WalletAccounts,
-    box: StellarSandbox,
+    sandbox: StellarSandbox,
     fault: str,
     flags: tuple[bool, bool, bool],
     obstacle: str,
 ) -> None:
-    plan_faults(box, {"kind": fault, "address": SHOP.public_key})
+    plan_faults(sandbox, {"kind": fault, "address": SHOP.public_key})
     read = await accounts.read(SHOP.public_key)
     assert (read.funded, read.trustline, read.authorised) == flags
     assert obstacle in read.obstacle
@@ -112,12 +114,12 @@ async def test_a_wallet_is_proven_before_its_account_exists(
     ],
 )
 async def test_a_multisig_account_needs_enough_signatures(
-    accounts: WalletAccounts, box: StellarSandbox, signers: tuple[Keypair, ...], proven: bool
+    accounts: WalletAccounts, sandbox: StellarSandbox, signers: tuple[Keypair, ...], proven: bool
 ) -> None:
     """Its medium threshold, read from the network; whoever is a stranger to it spoils the proof."""
     for other in (ALICE, BOB):
-        await set_signers(box, SHOP, signer=Signer.ed25519_public_key(other.public_key, 1))
-    await set_signers(box, SHOP, low_threshold=1, med_threshold=2, high_threshold=3)
+        await set_signers(sandbox, SHOP, signer=Signer.ed25519_public_key(other.public_key, 1))
+    await set_signers(sandbox, SHOP, low_threshold=1, med_threshold=2, high_threshold=3)
     given = accounts.challenge(SHOP.public_key)
     proof = SignedChallenge(SHOP.public_key, sign_challenge(given.transaction_xdr, *signers))
     if proven:
@@ -128,10 +130,10 @@ async def test_a_multisig_account_needs_enough_signatures(
 
 
 async def test_a_disabled_master_key_proves_nothing(
-    accounts: WalletAccounts, box: StellarSandbox
+    accounts: WalletAccounts, sandbox: StellarSandbox
 ) -> None:
     signer = Signer.ed25519_public_key(ALICE.public_key, 1)
-    await set_signers(box, SHOP, signer=signer, master_weight=0)
+    await set_signers(sandbox, SHOP, signer=signer, master_weight=0)
     given = accounts.challenge(SHOP.public_key)
     with pytest.raises(Conflict):
         await accounts.check(

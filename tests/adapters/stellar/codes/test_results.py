@@ -43,12 +43,12 @@ async def sign(rail: Rail, *transfers: Transfer, classic: bool = False) -> Attem
     )
 
 
-async def submit(box: StellarSandbox, rail: Rail, attempt: Attempt) -> Observation:
+async def submit(sandbox: StellarSandbox, rail: Rail, attempt: Attempt) -> Observation:
     async def hashes() -> list[str]:
         return [attempt.hash]
 
     await rail.send(attempt.envelope_xdr)
-    box.close_ledger()
+    sandbox.close_ledger()
     return await rail.observe(attempt, hashes)
 
 
@@ -60,12 +60,12 @@ async def submit(box: StellarSandbox, rail: Rail, attempt: Attempt) -> Observati
     ],
 )
 async def test_a_payee_that_cannot_be_paid_blocks_its_payment(
-    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
+    sandbox: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
 ) -> None:
-    rail = build_rail(box, nodes)
+    rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
-    plan_faults(box, {"kind": fault, "address": SHOP.public_key})
-    seen = await submit(box, rail, attempt)
+    plan_faults(sandbox, {"kind": fault, "address": SHOP.public_key})
+    seen = await submit(sandbox, rail, attempt)
     assert seen.outcome is AttemptOutcome.FAILED_BLOCKED
     assert seen.reason.startswith(f"{told} (txFAILED INVOKE_HOST_FUNCTION_TRAPPED #1")
     with pytest.raises(Obstructed, match=told):
@@ -82,13 +82,13 @@ async def test_a_payee_that_cannot_be_paid_blocks_its_payment(
     ],
 )
 async def test_a_treasury_that_cannot_pay_is_an_alarm(
-    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
+    sandbox: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, fault: str, told: str
 ) -> None:
-    rail = build_rail(box, nodes)
+    rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
-    plan_faults(box, {"kind": fault, "address": PAYER.public_key})
+    plan_faults(sandbox, {"kind": fault, "address": PAYER.public_key})
     with caplog.at_level(logging.ERROR):
-        seen = await submit(box, rail, attempt)
+        seen = await submit(sandbox, rail, attempt)
         assert (seen.outcome, seen.reason.split(" (")[0]) == (AttemptOutcome.FAILED_BLOCKED, told)
         with pytest.raises(Obstructed, match=told):
             await sign(rail)
@@ -97,8 +97,10 @@ async def test_a_treasury_that_cannot_pay_is_an_alarm(
     await rail.close()
 
 
-async def test_too_little_and_too_much_are_told_apart(box: StellarSandbox, nodes: Nodes) -> None:
-    rail = build_rail(box, nodes)
+async def test_too_little_and_too_much_are_told_apart(
+    sandbox: StellarSandbox, nodes: Nodes
+) -> None:
+    rail = build_rail(sandbox, nodes)
     with pytest.raises(Obstructed, match=r"the treasury is short \(#10\)"):
         await sign(rail, make_transfer(stroops=ALL_THERE_IS + 1))
     with pytest.raises(Obstructed, match="the payee's account does not exist"):
@@ -110,15 +112,15 @@ async def test_too_little_and_too_much_are_told_apart(box: StellarSandbox, nodes
 
 
 async def test_a_failed_batch_names_each_failed_operation(
-    box: StellarSandbox, nodes: Nodes
+    sandbox: StellarSandbox, nodes: Nodes
 ) -> None:
-    rail = build_rail(box, nodes)
+    rail = build_rail(sandbox, nodes)
     transfers = [
         make_transfer(number=1),
         make_transfer(STRANGER.public_key, number=2),
         make_transfer(FEES.public_key, number=3),
     ]
-    seen = await submit(box, rail, await sign(rail, *transfers, classic=True))
+    seen = await submit(sandbox, rail, await sign(rail, *transfers, classic=True))
     assert seen.outcome is AttemptOutcome.FAILED_RETRY
     assert [(fault.index, fault.reason.sentence) for fault in seen.failing] == [
         (1, "the payee's account does not exist (PAYMENT_NO_DESTINATION)"),
@@ -128,36 +130,36 @@ async def test_a_failed_batch_names_each_failed_operation(
 
 
 async def test_an_unexplained_failure_is_simulated_again(
-    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some nodes log nothing of failed calls; the next attempt is tried out first, and is told."""
-    rail = build_rail(box, nodes)
+    rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
     monkeypatch.setattr(results, "find_trap", lambda *_: None)
-    plan_faults(box, {"kind": "removed_trustline", "address": SHOP.public_key})
-    seen = await submit(box, rail, attempt)
+    plan_faults(sandbox, {"kind": "removed_trustline", "address": SHOP.public_key})
+    seen = await submit(sandbox, rail, attempt)
     assert seen.outcome is AttemptOutcome.FAILED_RETRY
     assert seen.reason == "the contract refused the call (txFAILED INVOKE_HOST_FUNCTION_TRAPPED)"
     await rail.close()
 
 
 async def test_a_transaction_that_was_not_applied_proves_nothing_by_itself(
-    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ledger may hold it although it did not consume its sequence: the account tells."""
-    rail = build_rail(box, nodes)
+    rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
-    plan_faults(box, {"kind": "removed_trustline", "address": SHOP.public_key})
+    plan_faults(sandbox, {"kind": "removed_trustline", "address": SHOP.public_key})
     read = results.parse
 
     def as_unapplied(result_xdr: str) -> results.Result:
         return replace(read(result_xdr), code=xdr.TransactionResultCode.txBAD_SEQ)
 
-    seen = await submit(box, rail, attempt)
+    seen = await submit(sandbox, rail, attempt)
     assert seen.outcome is AttemptOutcome.FAILED_BLOCKED
     monkeypatch.setattr(results, "parse", as_unapplied)
     monkeypatch.setattr("adapters.stellar.rail.WATCH_SECONDS", 0.01)
-    seen = await submit(box, rail, attempt)
+    seen = await submit(sandbox, rail, attempt)
     assert seen.outcome is AttemptOutcome.FOREIGN
     await rail.close()
 
@@ -212,9 +214,9 @@ def test_the_result_of_a_simulation_is_read(error: str, name: str, remedy: Remed
 
 
 async def test_a_simulation_that_may_succeed_later_is_repeated(
-    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rail = build_rail(box, nodes)
+    rail = build_rail(sandbox, nodes)
     internal = results.parse_simulation_error("Error(Storage, InternalError)")
     monkeypatch.setattr(results, "parse_simulation_error", lambda _: internal)
     with pytest.raises(ChainUnavailable, match="the network had an error of its own"):
@@ -223,9 +225,9 @@ async def test_a_simulation_that_may_succeed_later_is_repeated(
 
 
 async def test_an_asset_without_a_contract_blocks_the_payment_and_is_an_alarm(
-    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
+    sandbox: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rail = Rail(nodes, box.network.passphrase, STRANGER.public_key, KEYS)
+    rail = Rail(nodes, sandbox.network.passphrase, STRANGER.public_key, KEYS)
     with (
         caplog.at_level(logging.ERROR),
         pytest.raises(Obstructed, match=r"no contract for the asset.*STELLAR_USDC_ISSUER"),

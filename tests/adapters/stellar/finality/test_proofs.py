@@ -57,21 +57,21 @@ async def observe_outcomes(rail: Rail, attempt: Attempt, times: int) -> list[str
     return [(await observe(rail, attempt)).outcome.value for _ in range(times)]
 
 
-async def steal_sequence(box: StellarSandbox, desk: Wallet) -> None:
+async def steal_sequence(sandbox: StellarSandbox, wallet: Wallet) -> None:
     """Somebody who has the channel's key uses its next sequence."""
-    await desk.send(desk.build_payment(PAIR, 1))
-    box.close_ledger()
+    await wallet.send(wallet.build_payment(PAIR, 1))
+    sandbox.close_ledger()
 
 
 async def test_unknown_bytes_are_foreign_once_two_nodes_agree(
-    box: StellarSandbox, nodes: Nodes, desk: Wallet
+    sandbox: StellarSandbox, nodes: Nodes, wallet: Wallet
 ) -> None:
-    rail = build_rail(box, nodes)
+    rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
-    await steal_sequence(box, desk)
-    plan_faults(box, *({"kind": "node_down", "node": index} for index in (1, 2)))
+    await steal_sequence(sandbox, wallet)
+    plan_faults(sandbox, *({"kind": "node_down", "node": index} for index in (1, 2)))
     assert await observe_outcomes(rail, attempt, 4) == ["open"] * 4
-    plan_faults(box, {"kind": "node_down", "node": 1})
+    plan_faults(sandbox, {"kind": "node_down", "node": 1})
     for node in nodes.all:
         node.rests_until = 0.0
     seen = await observe(rail, attempt)
@@ -83,64 +83,66 @@ async def test_unknown_bytes_are_foreign_once_two_nodes_agree(
 
 
 async def test_one_node_alone_is_asked_three_times_with_later_ledgers(
-    box: StellarSandbox, desk: Wallet
+    sandbox: StellarSandbox, wallet: Wallet
 ) -> None:
-    rail = build_rail(box, build_nodes(box, 1))
+    rail = build_rail(sandbox, build_nodes(sandbox, 1))
     attempt = await sign(rail)
-    await steal_sequence(box, desk)
+    await steal_sequence(sandbox, wallet)
     # However often it is asked about the same ledger, it is one witness of one moment.
     assert await observe_outcomes(rail, attempt, 3) == ["open"] * 3
-    box.close_ledger()
+    sandbox.close_ledger()
     assert await observe_outcomes(rail, attempt, 2) == ["open"] * 2
-    box.close_ledger()
+    sandbox.close_ledger()
     assert await observe_outcomes(rail, attempt, 1) == ["foreign"]
     await rail.close()
 
 
 @pytest.mark.parametrize("count", [1, 3])
 async def test_a_history_behind_the_account_snapshot_proves_nothing(
-    box: StellarSandbox, count: int
+    sandbox: StellarSandbox, count: int
 ) -> None:
     """It shows the sequence consumed and cannot find by what: by us, as it turns out."""
-    rail = build_rail(box, build_nodes(box, count))
+    rail = build_rail(sandbox, build_nodes(sandbox, count))
     attempt = await sign(rail)
-    plan_faults(box, {"kind": "lagging_history", "value": 5})
+    plan_faults(sandbox, {"kind": "lagging_history", "value": 5})
     await rail.send(attempt.envelope_xdr)
     for _ in range(4):
-        box.close_ledger()
+        sandbox.close_ledger()
         assert await observe_outcomes(rail, attempt, 1) == ["open"]
-    box.close_ledger(2)
+    sandbox.close_ledger(2)
     assert await observe_outcomes(rail, attempt, 1) == ["succeeded"]
     await rail.close()
 
 
 async def test_a_history_that_begins_too_late_is_reported(
-    box: StellarSandbox, nodes: Nodes, desk: Wallet
+    sandbox: StellarSandbox, nodes: Nodes, wallet: Wallet
 ) -> None:
-    rail = build_rail(box, nodes)
+    rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
     await rail.send(attempt.envelope_xdr)
-    box.close_ledger(30)
-    plan_faults(box, {"kind": "short_retention", "value": 2})
+    sandbox.close_ledger(30)
+    plan_faults(sandbox, {"kind": "short_retention", "value": 2})
     seen = await observe(rail, attempt)
     assert seen.outcome is AttemptOutcome.FOREIGN
     assert seen.reason == "consumed in ledgers that no node remembers"
     # One node that kept its memory is enough to know better.
-    plan_faults(box, *({"kind": "short_retention", "node": index, "value": 2} for index in (0, 1)))
+    plan_faults(
+        sandbox, *({"kind": "short_retention", "node": index, "value": 2} for index in (0, 1))
+    )
     assert await observe_outcomes(rail, attempt, 1) == ["succeeded"]
     await rail.close()
 
 
 async def test_an_old_snapshot_still_proves_an_attempt_expired(
-    box: StellarSandbox, nodes: Nodes
+    sandbox: StellarSandbox, nodes: Nodes
 ) -> None:
     """What can never land after one ledger can never land after a later one."""
-    rail = build_rail(box, nodes)
+    rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
-    box.close_ledger(attempt.max_ledger - 1 - box.network.ledger.last_closed.sequence)
-    plan_faults(box, {"kind": "lagging_node", "value": 1})
+    sandbox.close_ledger(attempt.max_ledger - 1 - sandbox.network.ledger.last_closed.sequence)
+    plan_faults(sandbox, {"kind": "lagging_node", "value": 1})
     assert await observe_outcomes(rail, attempt, 3) == ["open"] * 3
-    box.close_ledger()
+    sandbox.close_ledger()
     assert await observe_outcomes(rail, attempt, 3) == ["expired"] * 3
     await rail.close()
 
@@ -161,17 +163,17 @@ class HangingClient(BaseAsyncClient):
 
 
 async def test_a_hanging_node_does_not_block_the_others(
-    box: StellarSandbox, desk: Wallet, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Listed first, and asked first."""
     hung = Node("hung", SorobanServerAsync("http://hung", HangingClient()))
     monkeypatch.setattr(nodes_module, "READ_SECONDS", 0.2)
     monkeypatch.setattr(proofs_module, "READ_SECONDS", 0.2)
-    rail = build_rail(box, Nodes([hung, *build_nodes(box, 2).all]))
+    rail = build_rail(sandbox, Nodes([hung, *build_nodes(sandbox, 2).all]))
     attempt = await sign(rail)
     hung.rests_until = 0.0
     await rail.send(attempt.envelope_xdr)
-    box.close_ledger()
+    sandbox.close_ledger()
     async with asyncio.timeout(2):
         assert not await rail.is_expired(attempt)
     hung.rests_until = 0.0
@@ -181,13 +183,13 @@ async def test_a_hanging_node_does_not_block_the_others(
 
 
 async def test_a_missing_channel_account_proves_nothing_and_needs_a_person(
-    box: StellarSandbox, nodes: Nodes
+    sandbox: StellarSandbox, nodes: Nodes
 ) -> None:
     """Merged or removed: what its sequence said is lost with it."""
-    rail = build_rail(box, nodes)
+    rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
-    box.network.change_entries([], [("account", ADDRESS)])
-    box.close_ledger(30)
+    sandbox.network.change_entries([], [("account", ADDRESS)])
+    sandbox.close_ledger(30)
     assert not await rail.is_expired(attempt)
     seen = await observe(rail, attempt)
     assert (seen.outcome, seen.reason) == (AttemptOutcome.FOREIGN, "the channel account is gone")

@@ -37,7 +37,7 @@ async def test_our_own_ready_contract_is_accepted(counter: LocalClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("book", "sentence"),
+    ("state", "sentence"),
     [
         (None, "is not ready: it says 'noinit'"),
         (replace(OPENED, version=0), "is not ready: it says 'migrate'"),
@@ -48,9 +48,9 @@ async def test_our_own_ready_contract_is_accepted(counter: LocalClient) -> None:
     ],
 )
 async def test_an_unfit_contract_is_refused_with_a_message(
-    counter: LocalClient, book: contract_state.ContractState | None, sentence: str
+    counter: LocalClient, state: contract_state.ContractState | None, sentence: str
 ) -> None:
-    counter.deploy(book)
+    counter.deploy(state)
     with pytest.raises(ContractMismatch, match=sentence):
         await connect_contract(counter).check()
 

@@ -42,24 +42,24 @@ async def find_followed_node(watch: TransactionWatcher) -> int:
 
 @pytest.mark.parametrize("kind", ["node_down", "bad_gateway", "garbage", "lagging_node"])
 async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
-    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet, kind: str
+    sandbox: StellarSandbox, watch: TransactionWatcher, wallet: Wallet, kind: str
 ) -> None:
-    box.close_ledger(10)
-    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
+    sandbox.close_ledger(10)
+    envelopes = [wallet.build_payment(pair, 1) for pair in PAIRS]
     with ExitStack() as stack:
         landings = [
             stack.enter_context(watch.expect(envelope.hash_hex(), 1)) for envelope in envelopes
         ]
         place = await find_followed_node(watch)
         await watch.nodes.all[place - 1].server.send_transaction(envelopes[0])
-        box.close_ledger()
+        sandbox.close_ledger()
         assert (await asyncio.wait_for(landings[0], 5)).succeeded
         # It fails in the very ledgers that take the other payments, of which it tells nothing.
-        plan_faults(box, {"kind": kind, "node": place, "value": 8})
+        plan_faults(sandbox, {"kind": kind, "node": place, "value": 8})
         for envelope in envelopes[1:]:
             await watch.nodes.all[place - 1].server.send_transaction(envelope)
-            box.close_ledger()
-        box.close_ledger(5)
+            sandbox.close_ledger()
+        sandbox.close_ledger(5)
         # What another node was seen to know is what a lagging one is measured by.
         await watch.nodes.ask_node(watch.nodes.all[place - 1], get_ledger_range)
         for landing in landings[1:]:
@@ -68,7 +68,10 @@ async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
 
 
 async def test_a_ledger_costs_one_page_whatever_the_number_of_payments(
-    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox,
+    watch: TransactionWatcher,
+    wallet: Wallet,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The calls of a watch at rest do not depend on how many wait."""
     asked = 0
@@ -81,27 +84,27 @@ async def test_a_ledger_costs_one_page_whatever_the_number_of_payments(
 
     monkeypatch.setattr(TransactionWatcher, "_read_page", counting)
     monkeypatch.setattr(poll_intervals, "LOOK_EVERY_SECONDS", 0.1)
-    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
+    envelopes = [wallet.build_payment(pair, 1) for pair in PAIRS]
     with ExitStack() as stack:
         landings = [
             stack.enter_context(watch.expect(envelope.hash_hex(), 1)) for envelope in envelopes
         ]
         for envelope in envelopes:
-            await desk.send(envelope)
-        box.close_ledger()
+            await wallet.send(envelope)
+        sandbox.close_ledger()
         await asyncio.wait_for(asyncio.gather(*landings), 5)
     assert asked <= 3
 
 
 async def test_excluded_nodes_are_not_followed_until_one_is_readmitted(
-    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet
+    sandbox: StellarSandbox, watch: TransactionWatcher, wallet: Wallet
 ) -> None:
     for node in watch.nodes.all:
         node.excluded_reason = "it serves another network"
-    envelope = desk.build_payment(PAIRS[0], 1)
+    envelope = wallet.build_payment(PAIRS[0], 1)
     with watch.expect(envelope.hash_hex(), 1) as seen:
-        await desk.send(envelope)
-        box.close_ledger()
+        await wallet.send(envelope)
+        sandbox.close_ledger()
         await asyncio.sleep(0.1)
         assert watch.node is None
         watch.nodes.all[1].excluded_reason = ""
@@ -130,7 +133,10 @@ async def test_a_node_that_refuses_a_request_is_not_asked_at_once_again(
 
 
 async def test_a_cursor_that_goes_back_or_is_missing_is_refused(
-    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox,
+    watch: TransactionWatcher,
+    wallet: Wallet,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A node that has told all tells its last ledger again, and past that names a cursor of 0."""
     asked: list[str | None] = []
@@ -156,12 +162,12 @@ async def test_a_cursor_that_goes_back_or_is_missing_is_refused(
             self, start_ledger, cursor, limit
         ),
     )
-    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
+    envelopes = [wallet.build_payment(pair, 1) for pair in PAIRS]
     with ExitStack() as stack:
         for envelope in envelopes:
             seen = stack.enter_context(watch.expect(envelope.hash_hex(), 1))
-            await desk.send(envelope)
-            box.close_ledger()
+            await wallet.send(envelope)
+            sandbox.close_ledger()
             assert (await asyncio.wait_for(seen, 5)).succeeded
             await asyncio.sleep(0.1)
     taken = [int(cursor) for cursor in asked if cursor is not None]
