@@ -262,22 +262,6 @@ async def test_a_quarantined_payment_proven_paid_is_confirmed(
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
 
 
-async def test_an_unrecorded_send_that_lands_confirms_the_payment(
-    api: httpx.AsyncClient, database: Database, rail: Rail
-) -> None:
-    """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
-    payment = await owe(database, "UNNOTED")
-    activities = PaymentActivitiesImpl(database, rail)
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
-    await rail.send(attempt.envelope_xdr)
-    observation = await activities.observe_payment(attempt)
-    receipt = await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
-    async with database.autocommit() as connection:
-        row = await payments.get(connection, payment.id)
-    assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
-
-
 async def test_a_dispute_whose_every_activity_runs_twice_is_decided_once(
     api: httpx.AsyncClient, database: Database
 ) -> None:

@@ -3,8 +3,6 @@ Many payments by one transaction, on the real database and the real chain: each 
 whoever cannot be paid holds up nobody else, and every share can be proven by itself.
 """
 
-from dataclasses import replace
-
 import httpx
 import pytest
 from stellar_sdk import Keypair
@@ -15,7 +13,6 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import (
     allocations,
     attempts,
-    batches,
     envelopes,
 )
 from adapters.stellar.rail import Rail
@@ -32,14 +29,10 @@ from tests.testkit.settlement.batch_factory import (
     form_batch,
     read_statuses,
     run_until_accepted,
-    select_keys,
     submit_batch,
 )
 from tests.testkit.settlement.expired_envelopes import wait_until_expired
-from tests.testkit.settlement.payment_factory import NOW, owe_payment
-
-FAR_OFF = NOW.replace(year=2100)
-Patch = pytest.MonkeyPatch
+from tests.testkit.settlement.payment_factory import owe_payment
 
 
 async def test_each_payment_of_a_batch_is_settled_once(
@@ -212,70 +205,6 @@ async def test_a_higher_fee_is_bid_for_the_same_transaction_on_a_busy_network(
     assert len({bid.hash for bid in bids}) == 1
     assert len({bid.newest_hash for bid in bids}) == len(bids)
     assert (await activities.observe_payment(bids[-1])).outcome is AttemptOutcome.SUCCEEDED
-
-
-async def test_a_batch_takes_only_a_channel_with_a_known_key(
-    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
-) -> None:
-    owed = [await owe_payment(database, "BATCH-KEYS") for _ in range(3)]
-    activities, batch = await form_batch(database, rail, CLASSIC, owed[0])
-    used = await submit_batch(activities, batch)
-    await activities.confirm_batch(used)
-    # Any other would have its turn before the one that was used last.
-    monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.attempt.channel))
-    activities, batch = await form_batch(database, rail, CLASSIC, *owed[1:])
-    observed = await submit_batch(activities, batch)
-    assert observed.attempt.channel == used.attempt.channel
-    async with database.transaction() as connection:
-        none = select_keys(rail, without=used.attempt.channel).channels
-        assert await batches.form_batch(connection, CLASSIC, FAR_OFF, list(none)) is None
-    await activities.confirm_batch(observed)
-    assert await count_credits(stack, *owed) == [1, 1, 1]
-
-
-async def test_the_rest_of_a_failed_batch_waits_when_the_channel_key_is_missing(
-    api: httpx.AsyncClient,
-    stack: Stack,
-    database: Database,
-    rail: Rail,
-    chain: httpx.AsyncClient,
-    monkeypatch: Patch,
-) -> None:
-    fine, fault = [await owe_payment(database, "REST-KEYS", minutes) for minutes in (5, 25)]
-    activities, batch = await form_batch(database, rail, CLASSIC, fine, fault)
-    assert (await run_until_accepted(activities.prepare_batch, batch)).attempt is not None
-    payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
-    plan = {"faults": [{"kind": "removed_trustline", "address": payee}]}
-    (await chain.post("/faults", json=plan)).raise_for_status()
-    observed = await submit_batch(activities, batch)
-    monkeypatch.setattr(rail, "keys", select_keys(rail, without=observed.attempt.channel))
-    failure = await activities.fail_batch(observed)
-    assert failure.again is None
-    assert [out.payment_id for out in failure.removed] == [fault.id]
-    activities, rest = await form_batch(database, rail, CLASSIC)
-    await activities.confirm_batch(await submit_batch(activities, rest))
-    assert await count_credits(stack, fine, fault) == [1, 0]
-
-
-async def test_a_batch_that_needs_a_missing_key_waits_for_it(
-    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
-) -> None:
-    owed = [await owe_payment(database, "BATCH-GONE") for _ in range(2)]
-    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = (await run_until_accepted(activities.prepare_batch, batch)).attempt
-    assert attempt is not None
-    monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
-    # What is signed is sent and watched as ever.
-    assert (await activities.prepare_batch(batch)).attempt == replace(attempt, resumed=True)
-    await wait_until_expired(rail, attempt)
-    stuck = await activities.prepare_batch(batch)
-    assert stuck.attempt is None
-    assert "STELLAR_CHANNELS" in stuck.why
-    assert await read_statuses(database, *owed) == [("blocked", stuck.why)] * 2
-    monkeypatch.undo()
-    await activities.confirm_batch(await submit_batch(activities, batch))
-    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
-    assert await count_credits(stack, *owed) == [1, 1]
 
 
 async def test_a_member_frozen_by_the_validators_does_not_stop_its_batch(
