@@ -14,12 +14,12 @@ from adapters import logs
 from adapters.postgres.database import Database
 from adapters.postgres.webhooks import PendingDelivery
 from adapters.subscribers import Subscribers
-from domain.digests import instant
+from domain.digests import format_instant
 from domain.errors import Refused
-from domain.webhooks import Delivery, DeliveryResult, DeliveryStatus, headers
+from domain.webhooks import Delivery, DeliveryResult, DeliveryStatus, make_headers
 from services.integration.deliveries.abandon_delivery import abandon_delivery
-from services.integration.deliveries.keep_result import keep_result
 from services.integration.deliveries.read_delivery import read_delivery
+from services.integration.deliveries.record_result import record_result
 from workflows.webhooks import WebhookActivities
 
 GONE = 410
@@ -46,7 +46,7 @@ class WebhookActivitiesImpl(WebhookActivities):
         host = {"host": urlsplit(parcel.url).hostname}
         log.info("delivery attempted", extra={**host, **answered})
         status = DeliveryStatus.SUCCESS if result.delivered else DeliveryStatus.PENDING
-        await keep_result(self.database, result, status, datetime.now(UTC))
+        await record_result(self.database, result, status, datetime.now(UTC))
         if not result.delivered:
             gone = result.response_code == GONE
             raise ApplicationError(result.problem, type="not_delivered", non_retryable=gone)
@@ -58,9 +58,13 @@ class WebhookActivitiesImpl(WebhookActivities):
 
     async def _post(self, parcel: PendingDelivery, delivery_id: str) -> DeliveryResult:
         body = orjson.dumps(
-            {"type": parcel.type, "timestamp": instant(parcel.occurred_at), "data": parcel.data}
+            {
+                "type": parcel.type,
+                "timestamp": format_instant(parcel.occurred_at),
+                "data": parcel.data,
+            }
         )
-        signed = headers(parcel.secret, parcel.event_id, int(time.time()), body)
+        signed = make_headers(parcel.secret, parcel.event_id, int(time.time()), body)
         attempt = activity.info().attempt
         try:
             code = await self.subscribers.post(parcel.url, body, signed)

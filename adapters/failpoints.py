@@ -1,8 +1,7 @@
 """
-Named points at which a test lets this process die, so that every row of the payment protocol is
-proven under SIGKILL and not only argued.
+Failpoints: named lines at which a test kills this process, to prove every step of the payment protocol.
 
-Unarmed, which is always so outside tests, reaching a point costs one comparison.
+Outside tests none is armed, and reaching one costs one comparison.
 """
 
 import os
@@ -10,7 +9,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 
-# In the order of a payment's life, alone or in a batch. What has happened when each is reached:
+# In the order of a payment's protocol, alone or in a batch; the comment says what has happened by then.
 POINTS = (
     "before_reserve",  # nothing
     "after_reserve",  # a channel and a sequence are reserved, nothing is signed
@@ -21,10 +20,10 @@ POINTS = (
     "before_observe",  # nothing more
     "after_observe",  # the proof is seen, not booked
     "in_booking",  # booked, not committed
-    "after_book",  # committed, the answer is lost
+    "after_book",  # committed, the result is lost
     "in_failing",  # a failed attempt is closed, not committed
-    "after_fail",  # committed, the answer is lost
-    "after_block",  # parked, or left out of a batch, the answer is lost
+    "after_fail",  # committed, the result is lost
+    "after_block",  # blocked, or removed from a batch; the result is lost
     "after_raise_sign",  # a higher bid is signed, not stored
     "after_raise_store",  # stored, not sent
 )
@@ -33,22 +32,24 @@ _armed: Callable[[str], None] | None = None
 
 
 def reach(point: str) -> None:
-    """Say that a point is reached; nothing happens unless a test has armed it."""
+    """Mark that a failpoint is reached; nothing happens unless a test has armed it."""
     if _armed is not None:
         _armed(point)
 
 
 def arm(strike: Callable[[str], None] | None) -> None:
-    """Call `strike` with every point reached from now on; None disarms."""
+    """Call `strike` with every failpoint reached from now on; None disarms them."""
     global _armed
     _armed = strike
 
 
 def arm_to_die(order: str) -> None:
-    """Read "after_store:3": this process is killed when it reaches the point the third time."""
+    """Arm by a text such as "after_store:3": the process dies when it reaches the point the third time."""
     point, _, count = order.partition(":")
     if point not in POINTS or not (count or "1").isdigit():
-        raise SystemExit(f"Cannot start. FAILPOINT={order!r} names none of {', '.join(POINTS)}")
+        raise SystemExit(
+            f"Cannot start. FAILPOINT={order!r} is not NAME or NAME:COUNT with a name of {', '.join(POINTS)}"
+        )
     reached: Counter[str] = Counter()
 
     def strike(here: str) -> None:

@@ -1,8 +1,8 @@
 """
-Structured logs: one JSON object a line, which says whose request and whose money it is about.
+Structured logs: one JSON object a line, with the ids of the request, the outage and the payment.
 
-`bind` puts the correlation id, the outage and the payment into the context of the current task;
-every line written there, by whatever library, bears them. Nothing leaves unredacted.
+`bind` adds the correlation id, the outage and the payment to the context of the current task; every
+line logged there, by any library, has these fields. Every line is redacted.
 """
 
 import logging
@@ -23,18 +23,18 @@ from adapters.redaction import Redactor, find_secrets
 LogFormat = Literal["json", "console"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 SUBJECTS = ("correlation_id", "outage_id", "payment_id")
-# What a caller may put into a line under these names: never a sentence, never a line break.
+# Values that a caller may put into a line under these names: never a sentence, never a line break.
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,100}", re.ASCII)
 _NOTHING: dict[str, Any] = {}
 _context: ContextVar[dict[str, Any]] = ContextVar("log_context", default=_NOTHING)
-# What the standard library puts on every record; the rest was given by whoever logged.
+# Attributes that the standard library sets on every record; the others come from whoever logged.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# Said by our own lines already, or not worth a line for each call.
+# Our own lines say the same already, or a line for each call is not useful.
 _QUIET = ("httpx", "httpcore", "asyncio", "uvicorn.access", "stellar_sdk")
 
 
 def bind(**fields: Any) -> None:
-    """Add fields to every later line of this task; None, and ids no id looks like, are left out."""
+    """Add fields to every later line of this task; None and malformed ids are left out."""
     known = {
         name: value
         for name, value in fields.items()
@@ -45,7 +45,7 @@ def bind(**fields: Any) -> None:
 
 @contextmanager
 def replace_context(**fields: Any) -> Iterator[None]:
-    """Begin anew with these fields, and give back on leaving what was bound before."""
+    """Replace all bound fields by these inside the block; the earlier ones return at its end."""
     before = _context.set(_NOTHING)
     try:
         bind(**fields)
@@ -55,12 +55,12 @@ def replace_context(**fields: Any) -> Iterator[None]:
 
 
 def get_context() -> dict[str, Any]:
-    """What lines of this task bear now."""
+    """Return the fields that lines of this task have now."""
     return dict(_context.get())
 
 
 def parse_workflow_id(workflow_id: str) -> dict[str, str]:
-    """Tell from a workflow's id which outage or payment it is about."""
+    """Return the outage or payment that a workflow's id names."""
     kind, _, rest = workflow_id.partition("/")
     if kind == "payment":
         return {"payment_id": rest}
@@ -70,10 +70,10 @@ def parse_workflow_id(workflow_id: str) -> dict[str, str]:
 
 
 def _collect_fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Everything a line says besides its text and its exception."""
+    """Return all fields of a line besides its text and its exception."""
     extras = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     found = dict(_context.get())
-    # The SDK's loggers know their workflow or activity, also where no context of ours reaches.
+    # The SDK's loggers know their workflow or activity even where our context is not set.
     known = extras.pop("temporal_workflow", None) or extras.pop("temporal_activity", None) or {}
     extras.pop("temporal_activity", None)
     extras.pop("temporal_log", None)
@@ -91,12 +91,12 @@ class _Redacting(logging.Formatter):
         self.redactor = redactor
 
     def clean(self, value: Any) -> Any:
-        """Redact all that is text; numbers and truths stay what they are."""
+        """Redact text; numbers and booleans do not change."""
         if value is None or isinstance(value, bool | int | float):
             return value
         return self.redactor.redact(str(value))
 
-    def parts(self, record: logging.LogRecord) -> dict[str, Any]:
+    def make_line(self, record: logging.LogRecord) -> dict[str, Any]:
         moment = datetime.fromtimestamp(record.created, UTC)
         line: dict[str, Any] = {
             "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
@@ -115,14 +115,14 @@ class JsonFormatter(_Redacting):
     """One JSON object a line, for machines that collect logs."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return orjson.dumps(self.parts(record)).decode()
+        return orjson.dumps(self.make_line(record)).decode()
 
 
 class ConsoleFormatter(_Redacting):
-    """The same for a person at a terminal."""
+    """One line of text with the same fields, for a person at a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = self.parts(record)
+        line = self.make_line(record)
         head = [str(line.pop(name)) for name in ("timestamp", "level", "logger", "event")]
         exception = line.pop("exception", None)
         tail = [f"{name}={value}" for name, value in line.items() if value is not None]
@@ -132,7 +132,7 @@ class ConsoleFormatter(_Redacting):
 
 
 def redact(text: str) -> str:
-    """For the few sentences that a process prints outside its log."""
+    """Redact a sentence that a process prints outside its log."""
     return Redactor(find_secrets(os.environ)).redact(text)
 
 
@@ -142,7 +142,7 @@ def make_formatter(kind: LogFormat) -> logging.Formatter:
 
 
 def configure(kind: LogFormat, level: LogLevel) -> None:
-    """Send the lines of every logger of this process to standard error, in one form."""
+    """Send the lines of every logger of this process to standard error, in one format."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(make_formatter(kind))
     root = logging.getLogger()
@@ -157,9 +157,9 @@ def configure(kind: LogFormat, level: LogLevel) -> None:
 def _log_uncaught(
     kind: type[BaseException], error: BaseException, traceback: TracebackType | None
 ) -> None:
-    """What ends a process is a line like any other: its traceback may hold a secret."""
+    """Log the exception that ends the process, so that its traceback is redacted too."""
     if issubclass(kind, KeyboardInterrupt):
         return
     logging.getLogger("uncaught").critical(
-        "the process ends by an error", exc_info=(kind, error, traceback)
+        "the process ends because of an error", exc_info=(kind, error, traceback)
     )

@@ -1,4 +1,4 @@
-"""What no log line may hold: keys, seeds, passwords, where a webhook goes, what a caller sent."""
+"""Redaction of log lines: keys, seeds, passwords, paths of URLs, and values that a caller sent."""
 
 import re
 from collections.abc import Mapping
@@ -6,20 +6,20 @@ from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 HIDDEN = "***"
-# Short values stand in innocent words as well; whoever has such a password has other troubles.
+# Shorter values also occur in harmless words, so that they are not redacted.
 SECRET_CHARACTERS_MIN = 6
 SHORT_MAX = 100
 _SECRET_NAME = re.compile(r"(_SEED|_KEY|_PASSWORD|_SECRET|_TOKEN)$|^PGPASSWORD$")
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
-    # what the database says of a row: its values are a caller's
+    # the database's messages about a row, whose values a caller sent
     (re.compile(r"\[parameters: .*?\](?=\n|$)", re.DOTALL), f"[parameters: {HIDDEN}]"),
     (
         re.compile(r"DETAIL:.*?(?=\nCONTEXT:|\nHINT:|\n\[SQL:|\nThe above|\Z)", re.DOTALL),
         f"DETAIL: {HIDDEN}",
     ),
-    # what a validator says of a body
+    # a validator's message about a body
     (re.compile(r"input_value=.*?(?=, input_type=)", re.DOTALL), f"input_value={HIDDEN}"),
-    # user and password of any URL, then all of a web address but its host: keys stand in paths too
+    # user and password of any URL, then everything of a web address but its host: paths may hold keys
     (re.compile(r"(?<=://)[^\s/@'\"]*@"), f"{HIDDEN}@"),
     (re.compile(r"(https?://[^\s/?#'\"<>)]+)[/?#][^\s'\"<>)]*"), r"\1/" + HIDDEN),
     (re.compile(r"\bS[A-Z2-7]{55}\b"), f"S{HIDDEN}"),
@@ -37,7 +37,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def find_secrets(environment: Mapping[str, str]) -> frozenset[str]:
-    """Return the secret values that a process was started with, by the names of their variables."""
+    """Return the secret values of environment variables, which are known by the variables' names."""
     found = {value for name, value in environment.items() if _SECRET_NAME.search(name)}
     for name, value in environment.items():
         if name.endswith("_URL"):
@@ -46,7 +46,7 @@ def find_secrets(environment: Mapping[str, str]) -> frozenset[str]:
 
 
 def _find_passwords(url: str) -> set[str]:
-    """The password of a URL as it is written, and as it is meant."""
+    """Return the password of a URL, as it is written and decoded."""
     try:
         password = urlsplit(url).password
     except ValueError:
@@ -55,13 +55,13 @@ def _find_passwords(url: str) -> set[str]:
 
 
 class Redactor:
-    """Takes out of a text the secrets this process knows, and whatever has the shape of one."""
+    """Redacts in a text the secrets of this process, and everything that has the shape of a secret."""
 
     def __init__(self, secrets: frozenset[str] = frozenset()) -> None:
-        # The longest first: one may be the beginning of another.
-        words = sorted(secrets, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, words))) if words else None
-        # The ids and names of a line stand in many lines.
+        # The longest first, because one secret may begin with another.
+        ordered = sorted(secrets, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        # Short texts such as ids and names recur in many lines.
         self._short = lru_cache(maxsize=4096)(self._cleaned)
 
     def redact(self, text: str) -> str:

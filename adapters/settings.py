@@ -46,7 +46,7 @@ def _stroops(text: Any) -> Any:
     if text is None:
         return None
     try:
-        return money.parse(str(text), "")
+        return money.parse_amount(str(text), "")
     except Invalid as error:
         raise ValueError(str(error).removeprefix(": ")) from None
 

@@ -1,4 +1,4 @@
-"""Our subscribers' servers. No other file posts to a stranger's URL."""
+"""The HTTP client for webhook receivers: the only file that posts to a URL chosen by a caller."""
 
 import asyncio
 import ipaddress
@@ -15,7 +15,7 @@ TIMEOUT = httpx.Timeout(15, connect=5)
 class Subscribers:
     def __init__(self, *, allow_private: bool) -> None:
         self.allow_private = allow_private
-        # A redirect could lead a signed event anywhere, so none is followed.
+        # A redirect could send a signed event to any address, so none is followed.
         self.client = httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False, trust_env=False)
 
     async def post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
@@ -29,7 +29,11 @@ class Subscribers:
 
 
 async def check_url(url: str, *, allow_private: bool) -> None:
-    """Refuse a receiver that is not plain HTTP(S), or that lives inside our own network."""
+    """
+    Check that a receiver's URL is plain HTTP(S) and leads to a public address.
+
+    Raises Invalid when it is not; `allow_private` permits private addresses and http://.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -48,7 +52,7 @@ async def check_url(url: str, *, allow_private: bool) -> None:
             parts.hostname, port or 443, type=socket.SOCK_STREAM
         )
     except OSError:
-        raise Invalid("url", f"the host {parts.hostname!r} is not known") from None
+        raise Invalid("url", f"the host {parts.hostname!r} has no address") from None
     for *_, address in found:
         if not ipaddress.ip_address(address[0]).is_global:
             raise Invalid("url", "must not lead to a private address")

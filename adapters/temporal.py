@@ -1,4 +1,4 @@
-"""The workflow server: connecting, the names of its task queues, and what is begun from outside."""
+"""The client of the Temporal server: connecting, task queues, starting deliveries, the log header."""
 
 import asyncio
 import logging
@@ -37,12 +37,16 @@ from domain.webhooks import Delivery
 log = logging.getLogger(__name__)
 START_WITHIN = timedelta(seconds=10)
 QUEUES = ("outages", "settlement", "webhooks", "analytics")
-# Carries what a workflow was begun for; its worker hands it on to all that the workflow starts.
+# Carries the ids that log lines of a workflow bear; its worker passes it on to all that it starts.
 LOG_HEADER = "log-context"
 
 
 async def connect(address: str, namespace: str, *, lazy: bool = False) -> Client:
-    """Connect; lazily, the first call connects, so that a process can start before the server."""
+    """
+    Connect to Temporal; with `lazy`, the first call connects, so a process can start before the server.
+
+    Raises Unavailable when the server does not answer.
+    """
     try:
         return await Client.connect(
             address, namespace=namespace, lazy=lazy, interceptors=[_SendLogContext()]
@@ -53,8 +57,10 @@ async def connect(address: str, namespace: str, *, lazy: bool = False) -> Client
 
 async def start_deliveries(client: Client, ids: list[str]) -> None:
     """
-    Begin the life of each delivery of an event that no workflow published. What cannot be begun
-    stays on record as pending, and is said here; the change it tells of is made either way.
+    Start the workflow of each delivery of an event that no workflow published.
+
+    A delivery whose workflow cannot be started stays pending in the database and is logged; the change
+    that its event reports is committed in either case.
     """
     await asyncio.gather(*(_start_delivery(client, delivery_id) for delivery_id in ids))
 
@@ -71,24 +77,26 @@ async def _start_delivery(client: Client, delivery_id: str) -> None:
                 rpc_timeout=START_WITHIN,
             )
     except RPCError as error:
-        log.error("delivery %s is pending, for Temporal does not answer: %s", delivery_id, error)
+        log.error(
+            "delivery %s stays pending, because Temporal does not answer: %s", delivery_id, error
+        )
 
 
 def forward_logs() -> None:
-    """Let the SDK's own lines, Python's and Rust's, pass through our formatter; before connecting."""
+    """Send the SDK's own log lines, Python's and Rust's, to our formatter; call it before connecting."""
     forwarding = LogForwardingConfig(
         logging.getLogger("temporalio"), append_log_fields_to_message=False
     )
     filters = TelemetryFilter(core_level="WARN", other_level="ERROR")
     telemetry = TelemetryConfig(logging=LoggingConfig(filters, forwarding))
     Runtime.set_default(Runtime(telemetry=telemetry))
-    # What they would append to each message stands in fields of its own.
+    # They would append these to each message; our formatter has fields for them.
     activity.logger.activity_info_on_message = False
     workflow.logger.workflow_info_on_message = False
 
 
 def read_log_header(headers: Mapping[str, Payload]) -> dict[str, str]:
-    """Read what a workflow was begun for; a header that nobody of ours wrote says nothing."""
+    """Return the log ids in a workflow's header; empty when there is no such header, or it is not ours."""
     if LOG_HEADER not in headers:
         return {}
     with suppress(orjson.JSONDecodeError):

@@ -14,7 +14,7 @@ from adapters.postgres.settlement import manual_matches, payments
 from adapters.postgres.sla import outages
 from api.dependencies import ANSWER_WITHIN, Engine
 from domain.errors import Conflict
-from domain.settlement.manual_matches import AdoptTransferRequest
+from domain.settlement.manual_matches import MatchTransferRequest
 from domain.sla.disputes import (
     Dispute,
     DisputeDecision,
@@ -126,7 +126,7 @@ async def retry_payment(engine: Engine, payment_id: str) -> None:
 
 
 async def match_transfer(
-    engine: Engine, payment_id: str, asked: AdoptTransferRequest, update_id: str
+    engine: Engine, payment_id: str, asked: MatchTransferRequest, update_id: str
 ) -> None:
     """Have a payment take a transfer made out of band for itself; one that has is answered once more."""
     handle = engine.temporal.get_workflow_handle(f"payment/{payment_id}")
@@ -138,7 +138,7 @@ async def match_transfer(
         await _explain_payment(engine, payment_id, asked)
 
 
-async def _explain_payment(engine: Engine, payment_id: str, asked: AdoptTransferRequest) -> None:
+async def _explain_payment(engine: Engine, payment_id: str, asked: MatchTransferRequest) -> None:
     """Answer for a payment without a workflow from the database: it was made, matched, or needs a person."""
     async with engine.database.autocommit() as connection:
         row = await payments.get(connection, payment_id)

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from domain.money import decimal
+from domain.money import format_amount
 from domain.sla.attestations import AttestationStatus
 from domain.sla.outages import OutageStatus
 from domain.sla.verdicts import (
@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 
 def number(amount_stroops: int) -> int | float:
     """Show stroops as a JSON number of at most 7 decimals; `amount_stroops` is the exact one."""
-    text = decimal(amount_stroops)
+    text = format_amount(amount_stroops)
     return float(text) if "." in text else int(text)
 
 

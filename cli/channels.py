@@ -21,7 +21,7 @@ from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.keys import derive_channel_addresses
 from cli.channel_release import ReleaseContext, ReleaseRequest, release
 from domain.errors import ApexError
-from domain.money import decimal
+from domain.money import format_amount
 from domain.settlement.channels import Channel
 from worker.settlement import held_keys
 
@@ -115,5 +115,5 @@ def _cells(
         state = f"serves {known.payment_id}" if known.payment_id else "free"
         if known.quarantined:
             state = f"QUARANTINED, {state}"
-    balance = decimal(standing.balance_stroops)
+    balance = format_amount(standing.balance_stroops)
     return str(standing.sequence), balance, "yes" if standing.sponsored else "no", state + kept

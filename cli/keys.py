@@ -13,7 +13,7 @@ from domain.access import Role
 from domain.errors import ApexError
 from domain.requests import Request
 from migrations.run import url_from_environment
-from services.access.create_key import GiveKey, give_key
+from services.access.create_key import CreateKey, create_key
 
 # One spelling of a name, so that one person cannot be two.
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}", re.ASCII)
@@ -40,6 +40,6 @@ def command(
 async def _keep(url: str, name: str, role: Role, key: str) -> None:
     database, by = Database(url, connections_max=1), Request("operator", "command-line")
     try:
-        await give_key(database, GiveKey(name, role, key, by, datetime.now(UTC)))
+        await create_key(database, CreateKey(name, role, key, by, datetime.now(UTC)))
     finally:
         await database.close()

@@ -22,7 +22,7 @@ from domain.accounting.payment_traces import (
     TraceEvent,
 )
 from domain.errors import ApexError
-from domain.money import decimal
+from domain.money import format_amount
 from services.settlement.payments.trace_payment import trace_payment
 
 # What a trace event shows beside its name, where it has it.
@@ -144,13 +144,13 @@ def _posting(posting: TracedPosting) -> str:
     about = f", about {posting.corrects}" if posting.corrects else ""
     return (
         f"  {_at(posting.at)}  {posting.kind:<11}  {posting.account:<65}  "
-        f"{decimal(posting.amount_stroops):>14}  {decimal(posting.running_stroops):>14}"
+        f"{format_amount(posting.amount_stroops):>14}  {format_amount(posting.running_stroops):>14}"
         f"  {posting.entry_id}{about}"
     )
 
 
 def _money(amount_stroops: int, owed: TracedPayment) -> str:
-    return f"{decimal(amount_stroops)} {owed.asset_code}"
+    return f"{format_amount(amount_stroops)} {owed.asset_code}"
 
 
 def _at(moment: datetime | None) -> str:

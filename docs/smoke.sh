@@ -27,6 +27,6 @@ while [ "$(ask GET "/outages/$id" | field "['lifecycle']")" != closed ]; do
 done
 payment=$(ask GET "/payments?outage_id=$id" | field "['items'][0]['id']")
 paid=$(ask GET "/payments/$payment")
-fact() { echo "$paid" | field "['$1']"; }
-echo "$(fact amount) $(fact asset_code) in transaction $(fact transaction_hash), ledger $(fact ledger)"
-echo "the whole story: apexchainx payments explain $payment"
+value() { echo "$paid" | field "['$1']"; }
+echo "$(value amount) $(value asset_code) in transaction $(value transaction_hash), ledger $(value ledger)"
+echo "every step of it: apexchainx payments explain $payment"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.digests import canonical, derived_id
+from domain.digests import canonicalize, derive_id
 from domain.requests import Request
 
 
@@ -23,21 +23,21 @@ class AuditEntry:
 
     def content(self) -> bytes:
         """Return the exact bytes that are hashed and kept."""
-        return canonical(self)
+        return canonicalize(self)
 
 
 def make_audit_entry(
     subject: str, action: str, by: Request, at: datetime, evidence: dict[str, Any], *key: str
 ) -> AuditEntry:
     """Make a leaf whose id is the same however often the same step is repeated."""
-    id_ = derived_id("aud", subject, action, *key)
+    id_ = derive_id("aud", subject, action, *key)
     return AuditEntry(id_, subject, action, by.actor, by.correlation_id, at, evidence)
 
 
-def by_engine(correlation_id: str) -> Request:
+def make_engine_request(correlation_id: str) -> Request:
     """What the engine does by itself is done on behalf of the request that began it."""
     return Request("engine", correlation_id)
 
 
-def leaf_hash(content: bytes) -> bytes:
+def hash_leaf(content: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + content).digest()

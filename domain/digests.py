@@ -24,47 +24,51 @@ class NotCanonical(ValueError):
 def encode(content: Any) -> bytes:
     """Return the canonical bytes of null, truths, numbers, strings, and lists and dicts of them."""
     try:
-        return _text(content).encode()
+        return _encode_value(content).encode()
     except UnicodeEncodeError as error:
         raise NotCanonical(f"a string holds half a surrogate pair: {error.reason}") from None
 
 
-def _text(value: Any) -> str:
+def _encode_value(value: Any) -> str:
     if isinstance(value, str):
         return encode_basestring(value)
     if value is None or value is True or value is False:
         return _LITERALS[value]
     if isinstance(value, int):
-        return _integer(value)
+        return _encode_integer(value)
     if isinstance(value, float):
-        return _double(value)
+        return _encode_double(value)
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(_text, value))}]"
+        return f"[{','.join(map(_encode_value, value))}]"
     if isinstance(value, dict):
-        return _object(value)
+        return _encode_object(value)
     raise NotCanonical(f"a {type(value).__name__} is no JSON value; convert it to a string")
 
 
-def _object(members: dict[Any, Any]) -> str:
+def _encode_object(members: dict[Any, Any]) -> str:
     for name in members:
         if not isinstance(name, str):
             raise NotCanonical(f"the member name {name!r} is not a string")
     # Only outside of ASCII does the order of code units differ from that of characters.
-    names = sorted(members) if all(map(str.isascii, members)) else sorted(members, key=_code_units)
-    return f"{{{','.join(f'{encode_basestring(name)}:{_text(members[name])}' for name in names)}}}"
+    names = (
+        sorted(members)
+        if all(map(str.isascii, members))
+        else sorted(members, key=_encode_code_units)
+    )
+    return f"{{{','.join(f'{encode_basestring(name)}:{_encode_value(members[name])}' for name in names)}}}"
 
 
-def _code_units(name: str) -> bytes:
+def _encode_code_units(name: str) -> bytes:
     return name.encode("utf-16-be", "surrogatepass")
 
 
-def _integer(value: int) -> str:
+def _encode_integer(value: int) -> str:
     if abs(value) > INTEGER_MAX:
         raise NotCanonical(f"{value} is beyond 2^53 - 1 and loses digits elsewhere; send a string")
     return str(value)
 
 
-def _double(value: float) -> str:
+def _encode_double(value: float) -> str:
     """Write a double as ECMAScript's Number::toString does: the shortest digits that read back."""
     if not math.isfinite(value):
         raise NotCanonical(f"{value} is no JSON number")
@@ -77,10 +81,10 @@ def _double(value: float) -> str:
     digits = (whole + fraction).lstrip("0")
     leading = len(whole + fraction) - len(digits)
     point = len(whole) - leading + int(exponent or 0)
-    return sign + _laid_out(digits.rstrip("0"), point)
+    return sign + _place_point(digits.rstrip("0"), point)
 
 
-def _laid_out(digits: str, point: int) -> str:
+def _place_point(digits: str, point: int) -> str:
     """Place the decimal point after `point` digits: plainly from 1e-7 up to 1e21, else with an e."""
     if len(digits) <= point <= 21:
         return digits.ljust(point, "0")
@@ -92,39 +96,39 @@ def _laid_out(digits: str, point: int) -> str:
     return f"{digits[0]}{fraction}e{point - 1:+d}"
 
 
-def instant(moment: datetime) -> str:
+def format_instant(moment: datetime) -> str:
     """Write a UTC instant the one way it is written in evidence: 2026-01-31T12:00:00.000000Z."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _plain(value: Any) -> Any:
+def _convert_to_json(value: Any) -> Any:
     if isinstance(value, datetime):
-        return instant(value)
+        return format_instant(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, dict):
-        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+        return {str(_convert_to_json(key)): _convert_to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_convert_to_json(item) for item in value]
     return value
 
 
-def canonical(content: Any) -> bytes:
+def canonicalize(content: Any) -> bytes:
     """
     Return the RFC 8785 canonical JSON of a dataclass or plain value, so that any language can
     recompute a hash of it. Instants are RFC 3339 strings of one form, amounts strings of stroops.
     """
     if is_dataclass(content) and not isinstance(content, type):
         content = asdict(content)
-    return encode(_plain(content))
+    return encode(_convert_to_json(content))
 
 
-def fingerprint(content: Any) -> str:
+def compute_fingerprint(content: Any) -> str:
     """Return the SHA-256 of the canonical JSON, in hex."""
-    return hashlib.sha256(canonical(content)).hexdigest()
+    return hashlib.sha256(canonicalize(content)).hexdigest()
 
 
-def derived_id(prefix: str, *parts: str) -> str:
+def derive_id(prefix: str, *parts: str) -> str:
     """Return a stable id such as evt_9f...: the same parts always give the same id."""
     digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
     return f"{prefix}_{digest[:24]}"

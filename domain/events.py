@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from domain.digests import derived_id
+from domain.digests import derive_id
 
 
 class EventType(StrEnum):
@@ -43,12 +43,12 @@ class Event:
     data: dict[str, Any]
 
 
-def event(
+def make_event(
     type_: EventType, outage_id: str | None, occurred_at: datetime, data: dict[str, Any], *key: str
 ) -> Event:
     """Make an event whose id is the same however often the same step is repeated."""
-    return Event(event_id(type_, outage_id, *key), type_, outage_id, occurred_at, data)
+    return Event(derive_event_id(type_, outage_id, *key), type_, outage_id, occurred_at, data)
 
 
-def event_id(type_: EventType, outage_id: str | None, *key: str) -> str:
-    return derived_id("evt", outage_id or "", type_, *key)
+def derive_event_id(type_: EventType, outage_id: str | None, *key: str) -> str:
+    return derive_id("evt", outage_id or "", type_, *key)

@@ -11,12 +11,12 @@ STROOPS_MAX = 2**63 - 1
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,11})(?:\.([0-9]{1,7}))?", re.ASCII)
 
 
-def stroops(units: int) -> int:
+def convert_to_stroops(units: int) -> int:
     """Return `units` whole units of the asset as stroops, sign kept."""
     return units * STROOPS_PER_UNIT
 
 
-def parse(text: str, field: str = "amount") -> int:
+def parse_amount(text: str, field: str = "amount") -> int:
     """Read a plain decimal such as "12.5" as stroops; refuse everything else, never round."""
     match = _AMOUNT.fullmatch(text)
     if match is None:
@@ -28,7 +28,7 @@ def parse(text: str, field: str = "amount") -> int:
     return amount
 
 
-def decimal(amount_stroops: int) -> str:
+def format_amount(amount_stroops: int) -> str:
     """Write stroops as a plain decimal without trailing zeros: 125000000 is "12.5"."""
     sign = "-" if amount_stroops < 0 else ""
     whole, fraction = divmod(abs(amount_stroops), STROOPS_PER_UNIT)

@@ -22,7 +22,7 @@ class NetworkState:
     closed_at: datetime
 
 
-def check(known: NetworkState | None, found: NetworkState) -> None:
+def check_network(known: NetworkState | None, found: NetworkState) -> None:
     """
     Refuse a network that has gone backwards since the book saw it.
 
@@ -37,7 +37,7 @@ def check(known: NetworkState | None, found: NetworkState) -> None:
     )
 
 
-def agreed(versions: Mapping[str, int]) -> int:
+def choose_protocol(versions: Mapping[str, int]) -> int:
     """
     Return the protocol that most nodes serve; of two as common, the later, since a network only
     ever moves to later ones.

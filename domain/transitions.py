@@ -17,6 +17,6 @@ def check_transition(
         raise IllegalTransition(f"{what} is {now} and may not become {to}")
 
 
-def sources(table: Mapping[State, frozenset[State]], to: State) -> list[State]:
+def list_sources(table: Mapping[State, frozenset[State]], to: State) -> list[State]:
     """Return the states from which `to` can be reached in one move."""
     return [state for state, nexts in table.items() if to in nexts]

@@ -74,7 +74,7 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(digest).decode()
 
 
-def headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+def make_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
     return {
         "content-type": "application/json",
         "webhook-id": message_id,

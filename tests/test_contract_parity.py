@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from stellar_sdk import scval, xdr
 
 from domain.errors import Invalid
-from domain.sla.attestations import ContractResult, differences, symbol
+from domain.sla.attestations import ContractResult, find_differences, make_symbol
 from domain.sla.policies import (
     BEGINNING_OF_TIME,
     Policy,
     TermsRefused,
     check_terms,
-    terms_hash,
+    hash_terms,
 )
-from domain.sla.verdicts import CONTRACT_WORDS, MTTR_MINUTES_MAX, Severity, Terms, judge
+from domain.sla.verdicts import CONTRACT_SYMBOLS, MTTR_MINUTES_MAX, Severity, Terms, judge
 from stellar_sandbox.calculator import contract_state
 from stellar_sandbox.calculator.sla_config import DEFAULTS
 from stellar_sandbox.calculator.sla_config import SLAConfig as Chained
@@ -74,9 +74,9 @@ def locally(terms: Terms, mttr: int) -> dict[str, Any]:
     except Invalid as error:
         return {"error": getattr(error, "contract_code", None)}
     return {
-        "status": CONTRACT_WORDS[verdict.status],
-        "payment_type": CONTRACT_WORDS[verdict.payment_type],
-        "rating": CONTRACT_WORDS[verdict.rating],
+        "status": CONTRACT_SYMBOLS[verdict.status],
+        "payment_type": CONTRACT_SYMBOLS[verdict.payment_type],
+        "rating": CONTRACT_SYMBOLS[verdict.rating],
         "amount": str(verdict.amount),
         "threshold_minutes": str(verdict.threshold_minutes),
     }
@@ -114,7 +114,7 @@ async def test_every_published_hash_is_the_same_here_and_there(counter: LocalCli
         config = {name: sla_vectors.parse_terms(each) for name, each in vector["configs"].items()}
         counter.deploy(kept(config))
         assert str(await counter.view("get_config_version_hash")) == vector["config_version_hash"]
-        ours = terms_hash({Severity(name): terms for name, terms in config.items()})
+        ours = hash_terms({Severity(name): terms for name, terms in config.items()})
         assert str(ours) == vector["config_version_hash"], vector["id"]
 
 
@@ -251,7 +251,7 @@ async def test_any_config_and_any_minutes_are_judged_the_same_here_and_there(
             assert await _set(counter, "set_config", each, wide) is None
         for each in reversed(Severity):
             assert await _set(counter, "set_config", each, policy.terms[each]) is None
-        name = symbol("OUT-1", 1)
+        name = make_symbol("OUT-1", 1)
         answer = await counter.call(
             "calculate_sla",
             scval.to_address(OPERATOR.public_key),
@@ -262,7 +262,7 @@ async def test_any_config_and_any_minutes_are_judged_the_same_here_and_there(
         )
         verdict = judge(policy.terms[severity], mttr)
         contract_result = ContractResult(**answer.value)
-        assert differences(name, verdict, policy, contract_result, policy.terms) == []
+        assert find_differences(name, verdict, policy, contract_result, policy.terms) == []
         assert [topics[0] for topics, _ in answer.events] == ["sla_calc", "set_int"]
     finally:
         await counter.close()

@@ -29,7 +29,7 @@ async def test_the_smoke_script_settles_and_shows_the_proof(stack: Stack) -> Non
     code, said = await smoke(stack.url, KEY)
     assert code == 0, said
     assert "USDC in transaction" in said
-    assert "the whole story: apexchainx payments explain pay_" in said
+    assert "every step of it: apexchainx payments explain pay_" in said
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the script asks with curl")

@@ -12,7 +12,7 @@ from adapters.stellar.accounts import assets
 from adapters.stellar.accounts.channels import ChannelAccounts
 from adapters.stellar.rail import Rail
 from domain.errors import ChainUnavailable, TryAgain
-from domain.money import decimal
+from domain.money import format_amount
 from domain.networks import NetworkState
 from domain.settlement.channels import find_missing
 
@@ -104,8 +104,8 @@ class ChainMonitor:
         wanted = FEES_FOR * self.rail.fee_cap_stroops
         if found.balance_stroops < wanted:
             return (
-                f"the fee account {address} holds {decimal(found.balance_stroops)} XLM; "
-                f"give it {decimal(wanted)} at least"
+                f"the fee account {address} holds {format_amount(found.balance_stroops)} XLM; "
+                f"give it {format_amount(wanted)} at least"
             )
         return ""
 

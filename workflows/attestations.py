@@ -11,16 +11,23 @@ in the way sees that one through, and then takes its own turn.
 
 from abc import ABC, abstractmethod
 from datetime import timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
 
 from domain.sla.attestations import (
     Attestation,
+    Attested,
+    CallAnswered,
+    CallRefused,
     CallStatus,
     ConcludeAttestationInput,
     ConcludeAttestationResult,
+    Halted,
+    OpenCall,
+    OtherCall,
+    OwnCall,
     PrepareCallResult,
 )
 from domain.sla.outages import JudgeOutageResult
@@ -45,7 +52,7 @@ class AttestationActivities(ABC):
 
     @activity.defn
     @abstractmethod
-    async def execute_call(self, turn: PrepareCallResult) -> CallStatus:
+    async def execute_call(self, turn: OpenCall) -> CallStatus:
         """Send the stored bytes, watch for them in a ledger, and note what is proven."""
 
     @activity.defn
@@ -75,10 +82,14 @@ class AttestationWorkflow(WorkflowBase):
                 AttestationActivities.conclude_attestation, concluding
             )
             await start_deliveries(conclusion.deliveries)
-            if conclusion.attested:
-                self.note(f"attested by {conclusion.transaction_hash}")
-                return conclusion.transaction_hash
-            await self.await_retry(conclusion.problem)
+            match conclusion:
+                case Attested(transaction_hash):
+                    self.note(f"attested by {transaction_hash}")
+                    return transaction_hash
+                case Halted(problem):
+                    await self.await_retry(problem)
+                case _:
+                    assert_never(conclusion)
 
     async def call_until_answered(self) -> str:
         """Call the contract until it is proven what it said; return why it would not, if so."""
@@ -87,16 +98,26 @@ class AttestationWorkflow(WorkflowBase):
             turn = await self.run_until_accepted(
                 AttestationActivities.prepare_call, self.attestation
             )
-            if turn.call is None:
-                return turn.problem
-            whose = "" if turn.mine else f" of outage {turn.call.outage_id}, which is in the way"
-            self.note(f"watching for the call {turn.call.hash}{whose}")
+            match turn:
+                case CallAnswered():
+                    return ""
+                case CallRefused(problem):
+                    return problem
+                case OwnCall(call):
+                    self.note(f"watching for the call {call.hash}")
+                case OtherCall(call):
+                    self.note(
+                        f"watching for the call {call.hash} of outage {call.outage_id}, "
+                        "which is in the way"
+                    )
+                case _:
+                    assert_never(turn)
             status = await self.run_until_accepted(
                 AttestationActivities.execute_call, turn, CARRY_TIMEOUT
             )
-            if turn.mine and status is CallStatus.ANSWERED:
+            if isinstance(turn, OwnCall) and status is CallStatus.ANSWERED:
                 continue
-            if not turn.mine and status is not CallStatus.OPEN:
+            if isinstance(turn, OtherCall) and status is not CallStatus.OPEN:
                 # In a long queue everybody would wake up for every turn.
                 pause = min(timedelta(seconds=waits), QUEUE_PAUSE_MAX)
                 waits += 1

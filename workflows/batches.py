@@ -15,17 +15,20 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from typing import assert_never
 
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from domain.reasons import Reason
-from domain.settlement.attempts import AttemptOutcome
+from domain.settlement.attempts import AttemptOutcome, Prepared
 from domain.settlement.batches import (
     Batch,
+    EmptyBatch,
     FailBatchResult,
     FormBatchesInput,
     ObservedBatch,
+    ObstructedBatch,
     PrepareBatchResult,
     RemovedPayment,
 )
@@ -91,14 +94,19 @@ class BatchWorkflow(AttemptWorkflowBase):
             )
             await self.notify_removed(preparation.removed, preparation.deliveries)
             await asyncio.gather(*map(self.signal_retry, preparation.withdrawn))
-            if preparation.obstacle is not None:
-                await self.await_obstacle_removed(preparation.obstacle)
-                continue
-            if preparation.attempt is None and self.reformed:
-                continue
-            if preparation.attempt is None:
-                return 0
-            attempt, observation = await self.submit_until_final(preparation.attempt)
+            match preparation.state:
+                case Prepared(attempt):
+                    pass
+                case ObstructedBatch(reason):
+                    await self.await_obstacle_removed(reason)
+                    continue
+                case EmptyBatch():
+                    if self.reformed:
+                        continue
+                    return 0
+                case _:
+                    assert_never(preparation.state)
+            attempt, observation = await self.submit_until_final(attempt)
             observed = ObservedBatch(batch, attempt, observation, workflow.now())
             match observation.outcome:
                 case AttemptOutcome.SUCCEEDED:

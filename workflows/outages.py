@@ -14,7 +14,7 @@ from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 
 from domain.errors import Conflict
-from domain.money import decimal
+from domain.money import format_amount
 from domain.settlement.payments import (
     CloseOutageInput,
     OwePaymentInput,
@@ -135,7 +135,7 @@ class OutageWorkflow(Disputed):
         assert self.judgement is not None
         settling = OwePaymentInput(self.outage.id, self.judgement.revision, workflow.now())
         payment = await self.run_until_accepted(OutageActivities.owe_payment, settling)
-        owed = f"{payment.type} of {decimal(payment.amount_stroops)} USDC"
+        owed = f"{payment.type} of {format_amount(payment.amount_stroops)} USDC"
         self.reach(OutageStatus.SETTLING, f"paying a {owed}")
         return await workflow.execute_child_workflow(
             PaymentWorkflow.run,
@@ -182,7 +182,7 @@ class OutageWorkflow(Disputed):
                 self.outage.id, amendment, request.id, workflow.now()
             )
             await run_activity(OutageActivities.amend_outage, amending)
-            self.outage = outages.amended(self.outage, amendment.changes)
+            self.outage = outages.apply_amendment(self.outage, amendment.changes)
             self.note(f"amended: {', '.join(sorted(amendment.changes))}")
 
     @amend.validator
@@ -190,7 +190,7 @@ class OutageWorkflow(Disputed):
         allowed = outages.AMENDABLE_WHILE_DECLARED if self.is_open() else outages.AMENDABLE_ALWAYS
         for field in sorted(set(amendment.changes) - allowed):
             refuse(Conflict(f"{field}: may not be changed while the outage is {self.status}"))
-        check(lambda: outages.check_amended(self.outage, amendment.changes, workflow.now()))
+        check(lambda: outages.check_amendment(self.outage, amendment.changes, workflow.now()))
 
     @workflow.update(description="The service is back: judge the SLA")
     async def resolve(self, resolution: Resolution) -> JudgeOutageResult:

@@ -12,21 +12,28 @@ life only waits for the batch it rides in: workflows/batches.py.
 
 from abc import abstractmethod
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from temporalio import activity, workflow
 
 from domain.errors import Conflict
 from domain.reasons import Reason
 from domain.settlement.attempts import (
+    AlreadyPaid,
     Attempt,
     AttemptOutcome,
+    AwaitingChannel,
+    Blocked,
+    InBatch,
     ObservedAttempt,
+    OnHold,
+    Prepared,
     PreparePaymentResult,
 )
 from domain.settlement.manual_matches import (
-    AdoptTransferInput,
-    AdoptTransferRequest,
-    check_adoption_request,
+    MatchTransferInput,
+    MatchTransferRequest,
+    check_match_request,
 )
 from domain.settlement.payments import (
     BlockPaymentInput,
@@ -67,7 +74,7 @@ class PaymentActivities(AttemptActivities):
 
     @activity.defn
     @abstractmethod
-    async def match_transfer(self, adopting: AdoptTransferInput) -> None:
+    async def match_transfer(self, adopting: MatchTransferInput) -> None:
         """A person says that a transfer made out of band is the payment: confirm it, and post it."""
 
     @activity.defn
@@ -110,49 +117,45 @@ class PaymentWorkflow(AttemptWorkflowBase):
             self.retry_requested = False
             self.removals.clear()  # of a batch that was, and told more than once
             preparation = await self.run_until_accepted(PaymentActivities.prepare_payment, payment)
-            if preparation.receipt is not None:
-                return preparation.receipt
-            attempt = await self.await_ready(preparation)
-            if attempt is None:
-                continue
-            self.hold_reason = None  # held anew, it says so anew
-            self.on_its_way = True
-            attempt, observation = await self.submit_until_final(attempt)
-            self.on_its_way = observation.outcome is AttemptOutcome.SUCCEEDED
-            observed = ObservedAttempt(payment, attempt, observation, workflow.now())
-            match observed.observation.outcome:
-                case AttemptOutcome.SUCCEEDED:
-                    return await self.run_until_accepted(
-                        PaymentActivities.confirm_payment, observed
-                    )
-                case AttemptOutcome.EXPIRED:
-                    self.note("expired unused; signing again for the same sequence")
-                case AttemptOutcome.FAILED_RETRY:
-                    await self.run_until_accepted(PaymentActivities.fail_attempt, observed)
-                    await self.back_off()
-                case AttemptOutcome.FAILED_BLOCKED:
-                    await self.run_until_accepted(PaymentActivities.fail_attempt, observed)
-                    await self.await_unblocked(observation.why)
+            match preparation:
+                case AlreadyPaid(receipt):
+                    return receipt
+                case Prepared(attempt):
+                    if (paid := await self.pay(attempt)) is not None:
+                        return paid
+                case InBatch():
+                    await self.await_batch()
+                case AwaitingChannel(check_at):
+                    await self.await_channel(check_at)
+                case OnHold():
+                    await self.await_release(preparation)
+                case Blocked(reason, dead_after):
+                    await self.await_unblocked(reason, dead_after)
                 case _:
-                    await self.await_quarantine_review(
-                        PaymentActivities.quarantine_payment, attempt, observed
-                    )
+                    assert_never(preparation)
 
-    async def await_ready(self, preparation: PreparePaymentResult) -> Attempt | None:
-        """Return what is to be sent; or wait for what stands in its way, to ask again."""
-        if preparation.in_batch:
-            await self.await_batch()
-        elif preparation.queued and preparation.again_at is not None:
-            await self.await_channel(preparation.again_at)
-        elif preparation.attempt is not None:
-            return preparation.attempt
-        elif preparation.obstacle is not None and preparation.again_at is not None:
-            await self.await_release(
-                preparation.obstacle, preparation.again_at, preparation.dead_after
-            )
-        else:
-            assert preparation.obstacle is not None
-            await self.await_unblocked(preparation.obstacle, preparation.dead_after)
+    async def pay(self, attempt: Attempt) -> Receipt | None:
+        """Send the stored bytes until they are final; None when nothing moved, or nothing is proven."""
+        self.hold_reason = None  # put on hold anew, the payment says so anew
+        self.on_its_way = True
+        attempt, observation = await self.submit_until_final(attempt)
+        self.on_its_way = observation.outcome is AttemptOutcome.SUCCEEDED
+        observed = ObservedAttempt(self.payment, attempt, observation, workflow.now())
+        match observation.outcome:
+            case AttemptOutcome.SUCCEEDED:
+                return await self.run_until_accepted(PaymentActivities.confirm_payment, observed)
+            case AttemptOutcome.EXPIRED:
+                self.note("expired unused; signing again for the same sequence")
+            case AttemptOutcome.FAILED_RETRY:
+                await self.run_until_accepted(PaymentActivities.fail_attempt, observed)
+                await self.back_off()
+            case AttemptOutcome.FAILED_BLOCKED:
+                await self.run_until_accepted(PaymentActivities.fail_attempt, observed)
+                await self.await_unblocked(observation.why)
+            case _:
+                await self.await_quarantine_review(
+                    PaymentActivities.quarantine_payment, attempt, observed
+                )
         return None
 
     async def back_off(self) -> None:
@@ -174,13 +177,13 @@ class PaymentWorkflow(AttemptWorkflowBase):
             await self.await_unblocked(self.removals.pop())
         self.continue_as_new_if_long()
 
-    async def await_channel(self, again_at: datetime) -> None:
+    async def await_channel(self, check_at: datetime) -> None:
         """
         Wait in line for a channel: by a timer, and not inside a step, because thousands who tried
         a step again and again would take the room of those who have a channel and must give it back.
         """
         workflow.set_current_details("in line: every channel serves another payment")
-        await self.wait_until(again_at, lambda: self.retry_requested, "in line for a channel")
+        await self.wait_until(check_at, lambda: self.retry_requested, "in line for a channel")
         self.continue_as_new_if_long()
 
     async def await_unblocked(self, reason: Reason, dead_after: int | None = None) -> None:
@@ -196,32 +199,30 @@ class PaymentWorkflow(AttemptWorkflowBase):
         self.failures = 0
         self.continue_as_new_if_long()
 
-    async def await_release(
-        self, reason: Reason, again_at: datetime, dead_after: int | None
-    ) -> None:
-        """Wait for a limit to let it pass; a word that came since it was asked counts."""
-        if reason != self.hold_reason:
-            parking = BlockPaymentInput(
-                self.payment, reason, workflow.now(), PaymentStatus.ON_HOLD, dead_after
+    async def await_release(self, hold: OnHold) -> None:
+        """Wait for a limit to let the payment pass; a retry that came since it was asked counts."""
+        if hold.reason != self.hold_reason:
+            blocking = BlockPaymentInput(
+                self.payment, hold.reason, workflow.now(), PaymentStatus.ON_HOLD, hold.dead_after
             )
             await start_deliveries(
-                await self.run_until_accepted(PaymentActivities.block_payment, parking)
+                await self.run_until_accepted(PaymentActivities.block_payment, blocking)
             )
-            self.note(f"held: {reason}")
-            self.hold_reason = reason
-        await self.wait_until(again_at, lambda: self.retry_requested, "on_hold")
+            self.note(f"on hold: {hold.reason}")
+            self.hold_reason = hold.reason
+        await self.wait_until(hold.check_at, lambda: self.retry_requested, "on_hold")
         self.continue_as_new_if_long()
 
     @workflow.update(description="A transfer that was made out of band is this payment")
-    async def adopt(self, asked: AdoptTransferRequest) -> None:
-        adopting = AdoptTransferInput(self.payment, asked, workflow.now())
+    async def adopt(self, asked: MatchTransferRequest) -> None:
+        adopting = MatchTransferInput(self.payment, asked, workflow.now())
         await run_activity(PaymentActivities.match_transfer, adopting)
         self.note(f"{asked.request.actor} adopted transaction {asked.transaction_hash}")
         self.retry_requested = True  # and finds that it is paid
 
     @adopt.validator
-    def check_adopt(self, asked: AdoptTransferRequest) -> None:
-        check(lambda: check_adoption_request(asked))
+    def check_adopt(self, asked: MatchTransferRequest) -> None:
+        check(lambda: check_match_request(asked))
         if self.on_its_way:
             refuse(
                 Conflict(

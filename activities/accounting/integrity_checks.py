@@ -8,7 +8,7 @@ from temporalio import activity
 
 from adapters.postgres.database import Database
 from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegrityResult, Violation
-from services.accounting.integrity.run_integrity_check import InspectJournal, inspect_journal
+from services.accounting.integrity.run_integrity_check import RunIntegrityCheck, run_integrity_check
 from workflows.integrity_checks import IntegrityCheckActivities
 
 log = logging.getLogger(__name__)
@@ -23,8 +23,8 @@ class IntegrityCheckActivitiesImpl(IntegrityCheckActivities):
 
     @activity.defn
     async def check_integrity(self, order: CheckIntegrityInput) -> CheckIntegrityResult:
-        wanted = InspectJournal(order, self.overdue, self.stops)
-        inspected = await inspect_journal(self.database, wanted)
+        wanted = RunIntegrityCheck(order, self.overdue, self.stops)
+        inspected = await run_integrity_check(self.database, wanted)
         if inspected.obstacle:
             log.info("not inspected: %s", inspected.obstacle)
         _alarm(inspected.new)

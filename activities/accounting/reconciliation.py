@@ -10,12 +10,12 @@ from adapters.postgres import networks
 from adapters.postgres.database import Database
 from adapters.stellar.rpc.treasury_history import TreasuryHistory
 from domain.accounting.breaks import Break
-from domain.accounting.reconciliation import Comparison, ReconciliationRun, start
+from domain.accounting.reconciliation import Comparison, ReconciliationRun, find_start
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.settlement.payments import Treasury
 from services.accounting.reconciliation.compare_chain import CompareChain, compare_chain
-from services.accounting.reconciliation.keep_page import keep_page
 from services.accounting.reconciliation.read_cursor import read_cursor
+from services.accounting.reconciliation.store_page import store_page
 from workflows.reconciliation import ReconciliationActivities
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
             raise ChainMismatch(
                 f"the transfers read are of network {cursor.passphrase!r}, not {network!r}; check STELLAR_RPC_URL"
             )
-        begin = start(read, cursor.first_booked, extent)
+        begin = find_start(read, cursor.first_booked, extent)
         if begin.gap is not None and not extent.all_heard:
             # Ledgers are given up only when nobody has them.
             raise ChainUnavailable(
@@ -60,7 +60,7 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
             return read or 0  # nothing new, or a node that lags: it is asked again
         count, end = 0, time.monotonic() + READ_FOR_SECONDS
         async for page in self.history.read_pages(begin.ledger):
-            await keep_page(self.database, network, begin, page)
+            await store_page(self.database, network, begin, page)
             read, count = max(page.ledger, read or 0), count + 1
             if count >= PAGES_MAX or time.monotonic() > end:
                 break

@@ -22,11 +22,11 @@ from domain.settlement.envelopes import (
     Envelope,
     SendAnswer,
     SendStatus,
-    calls_for_a_raise,
+    needs_raise,
 )
-from services.settlement.attempts.keep_bid import keep_bid
-from services.settlement.attempts.keep_submission import keep_submission
 from services.settlement.attempts.read_attempt import read_bids, read_hashes, read_proof
+from services.settlement.attempts.record_submission import record_submission
+from services.settlement.attempts.store_bid import store_bid
 from workflows.attempts import AttemptActivities
 
 
@@ -42,7 +42,7 @@ class AttemptActivitiesImpl(AttemptActivities):
             return SendAnswer(SendStatus.NOT_SENT, silence.sentence)
         answer = await self.rail.send(attempt.envelope_xdr)
         reach("after_send")
-        await keep_submission(self.database, attempt, answer)
+        await record_submission(self.database, attempt, answer)
         await self.gate.circuit_breaker.record_answer(answer, attempt.payment_id)
         reach("after_note")
         return answer
@@ -68,14 +68,14 @@ class AttemptActivitiesImpl(AttemptActivities):
             return attempt_of(held, held.envelope, resumed=True)
         signed_at_ledger = attempt.max_ledger - LEDGERS_TO_LIVE
         passed = await self.rail.get_latest_ledger() - signed_at_ledger
-        if not calls_for_a_raise(bids.answers, bids.raises, passed):
+        if not needs_raise(bids.answers, bids.raises, passed):
             return attempt
         higher = self.rail.raise_bid(held.envelope)
         if higher is None:
             return attempt
         reach("after_raise_sign")
         # Kept before it is sent, as all bytes are.
-        highest = await keep_bid(self.database, held, higher)
+        highest = await store_bid(self.database, held, higher)
         reach("after_raise_store")
         return attempt_of(held, highest, resumed=True)
 

@@ -19,25 +19,27 @@ from adapters.stellar.rail import Rail
 from domain.errors import Obstructed, TryAgain
 from domain.reasons import Reason
 from domain.settlement.allocations import Transfer
-from domain.settlement.attempts import Attempt
+from domain.settlement.attempts import Attempt, Prepared
 from domain.settlement.batches import (
     Batch,
+    EmptyBatch,
     FailBatchResult,
     FormBatchesInput,
     ObservedBatch,
+    ObstructedBatch,
     Plan,
     PrepareBatchResult,
 )
 from domain.settlement.envelopes import Envelope
 from domain.settlement.payments import PaymentStatus
 from services.settlement.attempts.release_reservation import release_reservation
-from services.settlement.batches.begin_batch import begin_batch
 from services.settlement.batches.confirm_batch import confirm_batch
 from services.settlement.batches.fail_batch import fail_batch
-from services.settlement.batches.keep_batch_envelope import keep_batch_envelope
+from services.settlement.batches.form_batch import form_batch
 from services.settlement.batches.quarantine_batch import quarantine_batch
 from services.settlement.batches.read_batch import read_batch, read_preparation
 from services.settlement.batches.stop_batch import StopBatch, stop_batch
+from services.settlement.batches.store_batch_envelope import store_batch_envelope
 from workflows.batches import BatchActivities
 
 LOOK_EVERY_SECONDS = 0.2
@@ -67,7 +69,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
             if await self.gate.get_send_obstacle() is None:
                 reach("before_reserve")
                 now, ours = datetime.now(UTC), self.rail.channels
-                batch = await begin_batch(self.database, self.plan, ours, now)
+                batch = await form_batch(self.database, self.plan, ours, now)
             if batch is not None:
                 reach("after_reserve")
                 found.append(batch)
@@ -83,12 +85,12 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         record = await read_batch(self.database, batch)
         held, members, transfers = record.reservation, record.members, record.transfers
         if held is None or held.succeeded:
-            return await read_preparation(self.database, batch, None)
+            return await read_preparation(self.database, batch, EmptyBatch())
         times_signed = 0
         if held.envelope is not None:
             attempt = attempt_of(held, held.envelope, resumed=True)
             if not await self.rail.is_expired(attempt):
-                return await read_preparation(self.database, batch, attempt)
+                return await read_preparation(self.database, batch, Prepared(attempt))
             times_signed = len(await self.signed(attempt))
         elif transfers and (obstacles := await self.rail.find_obstacles(transfers)):
             await remove_obstructed(self.database, held, transfers, obstacles)
@@ -96,7 +98,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         if transfers and (silence := await self.gate.get_send_obstacle()):
             if held.envelope is not None:
                 return await self._stuck(batch, held.envelope, silence, PaymentStatus.ON_HOLD)
-            return await read_preparation(self.database, batch, None, silence)
+            return await read_preparation(self.database, batch, ObstructedBatch(silence))
         if held.envelope is not None and (made := await self.gate.find_out_of_band(*members)):
             why = next(iter(made.values())).obstacle
             return await self._stuck(batch, held.envelope, why, PaymentStatus.BLOCKED)
@@ -114,7 +116,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         async with self.database.autocommit() as connection:
             rail = await allocations.get_rail(connection, batch)
         if not transfers:
-            emptied = await read_preparation(self.database, batch, None)
+            emptied = await read_preparation(self.database, batch, EmptyBatch())
             await release_reservation(self.database, held)
             return emptied
         try:
@@ -127,10 +129,10 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
         reach("after_sign")
         # Committed before the first byte leaves the process.
-        stored = await keep_batch_envelope(self.database, batch, held, envelope, transfers)
+        stored = await store_batch_envelope(self.database, batch, held, envelope, transfers)
         reach("after_store")
         attempt = attempt_of(held, stored, resumed=stored is not envelope)
-        return await read_preparation(self.database, batch, attempt)
+        return await read_preparation(self.database, batch, Prepared(attempt))
 
     async def _stuck(
         self, batch: Batch, dead: Envelope, obstacle: Reason, status: PaymentStatus
@@ -141,7 +143,7 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         """
         stop = StopBatch(batch, obstacle, status, dead.max_ledger, datetime.now(UTC))
         deliveries = await stop_batch(self.database, stop)
-        prepared = await read_preparation(self.database, batch, None, obstacle)
+        prepared = await read_preparation(self.database, batch, ObstructedBatch(obstacle))
         return replace(prepared, deliveries=[*prepared.deliveries, *deliveries])
 
     @activity.defn

@@ -7,9 +7,9 @@ from activities.settlement.circuit_breakers import CircuitBreaker
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import manual_matches
 from domain.reasons import Reason, ReasonCode
-from domain.settlement.attempts import PreparePaymentResult
+from domain.settlement.attempts import OnHold
 from domain.settlement.limits import (
-    NONE,
+    NO_LIMITS,
     Admission,
     Limits,
     find_hold,
@@ -30,7 +30,7 @@ class SigningGate:
     def __init__(
         self,
         database: Database,
-        allowed: Limits = NONE,
+        allowed: Limits = NO_LIMITS,
         circuit_breaker: CircuitBreaker | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
@@ -39,7 +39,7 @@ class SigningGate:
         self.circuit_breaker = circuit_breaker or CircuitBreaker(database)
         self.now = now
 
-    async def find_hold(self, payment: Payment) -> PreparePaymentResult | None:
+    async def find_hold(self, payment: Payment) -> OnHold | None:
         """
         Ask before anything is reserved: None lets the payment go, and counts it once, on the day
         it is first let go. One that was signed before always goes on: it must be observed.
@@ -51,12 +51,7 @@ class SigningGate:
         answer = await admit_payment(self.database, payment, self.allowed, now.date())
         if stopped and answer.admission is not Admission.CIRCUIT_BREAKER:
             self.circuit_breaker.forget()  # the book knows better: it was closed a moment ago
-        held = find_hold(self.allowed, payment, answer, now)
-        return (
-            None
-            if held is None
-            else PreparePaymentResult(None, held.reason, again_at=held.again_at)
-        )
+        return find_hold(self.allowed, payment, answer, now)
 
     async def find_out_of_band(self, *payment_ids: str) -> dict[str, OutOfBandTransfer]:
         """Ask before new bytes are signed: who pays a payment by hand leaves nothing to be paid."""
@@ -64,13 +59,10 @@ class SigningGate:
             made = await manual_matches.find_out_of_band(connection, payment_ids)
         return {each.payment_id: each for each in reversed(made)}
 
-    async def pause(self) -> PreparePaymentResult | None:
+    async def pause(self) -> OnHold | None:
         """Ask before new bytes are signed: an open circuit breaker holds those that replace dead ones too."""
         reason = await self.circuit_breaker.reason()
-        if reason is None:
-            return None
-        held = hold_while_open(reason, self.now())
-        return PreparePaymentResult(None, held.reason, again_at=held.again_at)
+        return None if reason is None else hold_while_open(reason, self.now())
 
     async def get_send_obstacle(self) -> Reason | None:
         """Ask before stored bytes are sent: while the circuit breaker is open none are, only observed."""

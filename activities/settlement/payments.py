@@ -13,19 +13,29 @@ from adapters.postgres.settlement.attempts import Reservation
 from adapters.stellar.rail import Rail
 from domain.errors import Obstructed, TryAgain
 from domain.settlement.allocations import make_single_transfer
-from domain.settlement.attempts import ObservedAttempt, PreparePaymentResult, SettlementRail
-from domain.settlement.manual_matches import AdoptTransferInput, OutOfBandTransfer
+from domain.settlement.attempts import (
+    AlreadyPaid,
+    AwaitingChannel,
+    Blocked,
+    InBatch,
+    ObservedAttempt,
+    OnHold,
+    Prepared,
+    PreparePaymentResult,
+    SettlementRail,
+)
+from domain.settlement.manual_matches import MatchTransferInput, OutOfBandTransfer
 from domain.settlement.payments import BlockPaymentInput, Payment, Receipt
 from services.settlement.attempts.release_reservation import release_reservation
-from services.settlement.batches.join_batching import join_batching
+from services.settlement.batches.mark_ready import mark_ready
 from services.settlement.payments.confirm_payment import confirm_payment
 from services.settlement.payments.fail_attempt import fail_attempt
-from services.settlement.payments.keep_envelope import keep_envelope
 from services.settlement.payments.match_transfer import match_transfer
 from services.settlement.payments.quarantine_payment import quarantine_payment
 from services.settlement.payments.read_receipt import read_receipt
 from services.settlement.payments.reserve_channel import reserve_channel
 from services.settlement.payments.stop_payment import stop_payment
+from services.settlement.payments.store_envelope import store_envelope
 from workflows.payments import PaymentActivities
 
 
@@ -47,79 +57,75 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
         made = (await self.gate.find_out_of_band(payment.id)).get(payment.id)
         if made is not None and made.matched:
-            return PreparePaymentResult(None, receipt=await read_receipt(self.database, payment))
-        if (held_back := await self.gate.find_hold(payment)) is not None:
-            return await self._kept_out(payment, held_back)
+            return AlreadyPaid(await read_receipt(self.database, payment))
+        if (hold := await self.gate.find_hold(payment)) is not None:
+            return await self._stop_unreserved(payment, hold)
         reach("before_reserve")
-        held = await self._reserved(payment, made)
-        if isinstance(held, PreparePaymentResult):
+        held = await self._reserve(payment, made)
+        if not isinstance(held, Reservation):
             return held
         reach("after_reserve")
         if held.succeeded:
-            return PreparePaymentResult(None, receipt=await read_receipt(self.database, payment))
+            return AlreadyPaid(await read_receipt(self.database, payment))
         if held.batched:
-            return PreparePaymentResult(None, in_batch=True)
+            return InBatch()
         times_signed = 0
         if held.envelope is not None:
             attempt = attempt_of(held, held.envelope, resumed=True)
             if not await self.rail.is_expired(attempt):
-                return PreparePaymentResult(attempt)
+                return Prepared(attempt)
             times_signed = len(await self.signed(attempt))
-        return await self._signed_anew(payment, held, times_signed)
+        return await self._sign_anew(payment, held, times_signed)
 
-    async def _signed_anew(
+    async def _sign_anew(
         self, payment: Payment, held: Reservation, times_signed: int
     ) -> PreparePaymentResult:
         # Asked again now that it is reserved for: an approval that was voided before does not count
         # any more, and none is voided from now on.
-        if (stopped := await self.gate.find_hold(payment) or await self.gate.pause()) is not None:
-            return await self._given_back(held, stopped)
-        # And it was reserved before this is read: whoever adopts a transfer sees one or the other.
+        if (hold := await self.gate.find_hold(payment) or await self.gate.pause()) is not None:
+            return await self._give_back(held, hold)
+        # And it was reserved before this is read: whoever matches a transfer sees one or the other.
         if made := await self.gate.find_out_of_band(payment.id):
-            return await self._given_back(
-                held, PreparePaymentResult(None, made[payment.id].obstacle)
-            )
+            return await self._give_back(held, Blocked(made[payment.id].obstacle))
         try:
             envelope = await self.sign(
                 held, [make_single_transfer(payment)], SettlementRail.SOROBAN, times_signed
             )
         except Obstructed as error:
-            return await self._given_back(held, PreparePaymentResult(None, error.reason))
+            return await self._give_back(held, Blocked(error.reason))
         reach("after_sign")
         # Committed before the first byte leaves the process.
-        stored = await keep_envelope(self.database, payment, held, envelope)
+        stored = await store_envelope(self.database, payment, held, envelope)
         reach("after_store")
-        return PreparePaymentResult(attempt_of(held, stored, resumed=stored is not envelope))
+        return Prepared(attempt_of(held, stored, resumed=stored is not envelope))
 
-    async def _reserved(
+    async def _reserve(
         self, payment: Payment, made: OutOfBandTransfer | None
-    ) -> Reservation | PreparePaymentResult:
+    ) -> Reservation | InBatch | AwaitingChannel | Blocked:
         """Reserve a (channel, sequence); or say what the payment waits for instead."""
         if self.batches_payments:
-            held = await join_batching(self.database, payment.id, wanted=made is None)
+            held = await mark_ready(self.database, payment.id, wanted=made is None)
             if held is not None:
                 return held
             if made is not None:
-                return PreparePaymentResult(None, made.obstacle)
-            return PreparePaymentResult(None, in_batch=True)
+                return Blocked(made.obstacle)
+            return InBatch()
         found = await reserve_channel(self.database, payment, self.rail.channels)
         if isinstance(found, Reservation):
             return found
-        return PreparePaymentResult(None, again_at=found.next_check(self.gate.now()), queued=True)
+        return AwaitingChannel(found.next_check(self.gate.now()))
 
-    async def _kept_out(self, payment: Payment, why: PreparePaymentResult) -> PreparePaymentResult:
-        """A limit stops it; what a run that died had reserved for it, others may have."""
+    async def _stop_unreserved(self, payment: Payment, why: OnHold) -> OnHold | Blocked:
+        """Answer the limit that stops it; what a run that died had reserved for it, others may have."""
         async with self.database.autocommit() as connection:
             held = await attempts.get_reservation(connection, payment.id)
         if held is None or held.batched:
             return why
         # Had it bytes that may still land, nobody would have been asked whether it may go.
-        return await self._given_back(held, why)
+        return await self._give_back(held, why)
 
-    async def _given_back(
-        self, held: Reservation, why: PreparePaymentResult
-    ) -> PreparePaymentResult:
-        """Nothing can be signed now: others may have the channel, unless bytes died on it."""
+    async def _give_back(self, held: Reservation, why: OnHold | Blocked) -> OnHold | Blocked:
+        """Let others have the channel, for nothing can be signed now, unless bytes died on it."""
         if held.envelope is not None:
             return replace(why, dead_after=held.envelope.max_ledger)
         if not await release_reservation(self.database, held):
@@ -135,7 +141,7 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         return receipt
 
     @activity.defn
-    async def match_transfer(self, adopting: AdoptTransferInput) -> None:
+    async def match_transfer(self, adopting: MatchTransferInput) -> None:
         await match_transfer(self.database, adopting)
 
     @activity.defn

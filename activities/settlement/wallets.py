@@ -8,9 +8,9 @@ from adapters.postgres.database import Database
 from adapters.stellar.accounts.wallets import WalletAccounts, fund_account
 from domain.errors import Conflict
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
-from services.settlement.wallets.keep_challenge import keep_challenge
-from services.settlement.wallets.keep_readiness import keep_readiness
 from services.settlement.wallets.prove_wallet import ProveWallet, prove_wallet
+from services.settlement.wallets.record_readiness import record_readiness
+from services.settlement.wallets.store_challenge import store_challenge
 from workflows.wallets import WalletActivities
 
 
@@ -25,13 +25,13 @@ class WalletActivitiesImpl(WalletActivities):
     @activity.defn
     async def read_wallet(self, address: str) -> Readiness:
         read = await self.accounts.read(address)
-        await keep_readiness(self.database, read)
+        await record_readiness(self.database, read)
         return read
 
     @activity.defn
     async def challenge_wallet(self, address: str) -> Challenge:
         given = self.accounts.challenge(address)
-        await keep_challenge(self.database, given)
+        await store_challenge(self.database, given)
         return given
 
     @activity.defn

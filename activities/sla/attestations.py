@@ -14,16 +14,21 @@ from domain.settlement.envelopes import SendAnswer, SendStatus
 from domain.sla.attestations import (
     Attestation,
     Call,
+    CallAnswered,
+    CallRefused,
     CallStatus,
     ConcludeAttestationInput,
     ConcludeAttestationResult,
+    OpenCall,
+    OtherCall,
+    OwnCall,
     PrepareCallResult,
 )
-from services.sla.attestations.begin_call import begin_call
 from services.sla.attestations.conclude_attestation import conclude_attestation
-from services.sla.attestations.keep_call import keep_call
-from services.sla.attestations.keep_outcome import keep_outcome
+from services.sla.attestations.plan_call import plan_call
 from services.sla.attestations.raise_call import raise_call
+from services.sla.attestations.record_outcome import record_outcome
+from services.sla.attestations.store_call import store_call
 from workflows.attestations import AttestationActivities
 
 log = logging.getLogger(__name__)
@@ -50,43 +55,42 @@ class AttestationActivitiesImpl(AttestationActivities):
     @activity.defn
     async def prepare_call(self, attestation: Attestation) -> PrepareCallResult:
         calculator = self.calculator
-        order = await begin_call(self.database, attestation, calculator.source)
+        order = await plan_call(self.database, attestation, calculator.source)
         if order is None:
-            return PrepareCallResult(None)
-        if (known := order.open_call) is not None:
-            return PrepareCallResult(known, mine=_of(attestation, known))
-        if (held_back := await self.gate.pause()) is not None:
-            raise TryAgain(held_back.why)
+            return CallAnswered()
+        if order.open_call is not None:
+            return _own_or_other(attestation, order.open_call)
+        if (hold := await self.gate.pause()) is not None:
+            raise TryAgain(hold.reason.sentence)
         try:
             signed = await calculator.sign_call(
                 order.symbol, order.severity, order.mttr_minutes, order.times_expired
             )
         except ContractRefused as error:
-            return PrepareCallResult(None, problem=str(error))
+            return CallRefused(str(error))
         # Committed before the first byte leaves the process.
-        known = await keep_call(self.database, attestation, signed)
-        if known is None:
+        call = await store_call(self.database, attestation, signed)
+        if call is None:
             raise ChainUnavailable(
                 "the RPC node is behind the operator's last call; it is asked again"
             )
-        return PrepareCallResult(known, mine=_of(attestation, known))
+        return _own_or_other(attestation, call)
 
     @activity.defn
-    async def execute_call(self, turn: PrepareCallResult) -> CallStatus:
-        assert turn.call is not None
-        if not turn.mine:
-            status = await self._ended(turn.call)
+    async def execute_call(self, turn: OpenCall) -> CallStatus:
+        if isinstance(turn, OtherCall):
+            status = await self._await_end(turn.call)
             if status is not CallStatus.OPEN:
                 return status
-        answer, call = await self._sent(turn.call)
+        answer, call = await self._send(turn.call)
         outcome = await self.calculator.watch(call, str(answer))
         if outcome.status is not CallStatus.OPEN:
-            await keep_outcome(self.database, call, outcome)
+            await record_outcome(self.database, call, outcome)
         if outcome.status is CallStatus.LOST:
             log.error("ALARM: call %s: %s", call.hash, outcome.reason)
         return outcome.status
 
-    async def _sent(self, call: Call) -> tuple[SendAnswer, Call]:
+    async def _send(self, call: Call) -> tuple[SendAnswer, Call]:
         """Send the stored bytes; and more bid for their place, while that is what they lack."""
         while True:
             if (silence := await self.gate.get_send_obstacle()) is not None:
@@ -109,8 +113,8 @@ class AttestationActivitiesImpl(AttestationActivities):
     ) -> ConcludeAttestationResult:
         return await conclude_attestation(self.database, concluding)
 
-    async def _ended(self, call: Call) -> CallStatus:
-        """Wait a while for whoever made this call to see it through."""
+    async def _await_end(self, call: Call) -> CallStatus:
+        """Wait a while for the attestation that made this call to see it through."""
         loop = asyncio.get_running_loop()
         end = loop.time() + PATIENCE_SECONDS
         while True:
@@ -121,5 +125,6 @@ class AttestationActivitiesImpl(AttestationActivities):
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
-def _of(attestation: Attestation, call: Call) -> bool:
-    return (call.outage_id, call.revision) == (attestation.outage_id, attestation.revision)
+def _own_or_other(attestation: Attestation, call: Call) -> OpenCall:
+    own = (call.outage_id, call.revision) == (attestation.outage_id, attestation.revision)
+    return OwnCall(call) if own else OtherCall(call)

@@ -1,4 +1,4 @@
-"""API keys in the database: only their digests."""
+"""API keys in the database, which holds only their SHA-256 digests."""
 
 import hashlib
 
@@ -11,13 +11,13 @@ from domain.access import Principal, Role
 
 
 def hash_key(key: str) -> bytes:
-    # A key is 256 random bits or was chosen by an operator; it is never a person's password,
-    # so a fast hash is enough to keep a stolen table useless.
+    # A key is 256 random bits or chosen by an operator, never a person's password. So a fast hash is
+    # enough to make a stolen table useless.
     return hashlib.sha256(key.encode()).digest()
 
 
 async def save_key(connection: AsyncConnection, name: str, role: Role, key: str) -> None:
-    """Make `key` the key of `name`, replacing an earlier one."""
+    """Save `key` as the key of `name`; it replaces an earlier one."""
     values = {"role": role, "digest": hash_key(key)}
     statement = insert(api_keys).values(name=name, **values)
     await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))

@@ -1,4 +1,4 @@
-"""Reading the audit trail; `events.publish` writes it, in the transaction of each change."""
+"""Read the audit trail; `events.publish` writes it, in the transaction of each change."""
 
 from typing import Any
 

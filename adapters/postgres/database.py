@@ -12,12 +12,12 @@ from domain.errors import Refused, Unavailable
 
 
 def make_dialect_url(url: str) -> URL:
-    """Accept the plain postgresql:// of every other tool; this engine speaks psycopg 3."""
+    """Turn a plain postgresql:// URL, as other tools take it, into one for psycopg 3."""
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
-# Enough to hash a million rows in memory, and time to do it.
-_ROOM = (
+# Enough memory to hash a million rows, and time to do it.
+_LONG_READ_SETTINGS = (
     "SET LOCAL work_mem = '128MB'",
     "SET LOCAL statement_timeout = '300s'",
     "SET LOCAL jit = off",
@@ -25,13 +25,13 @@ _ROOM = (
 
 
 async def allow_long_reads(connection: AsyncConnection) -> None:
-    """Let a transaction read all of the journal, which takes more than any other statement may."""
-    for setting in _ROOM:
+    """Give a transaction the memory and time to read the whole journal: more than other statements get."""
+    for setting in _LONG_READ_SETTINGS:
         await connection.execute(text(setting))
 
 
 async def take_snapshot(connection: AsyncConnection) -> None:
-    """Let a transaction, before its first question, read all of it as of one moment."""
+    """Let a transaction read everything as of one moment; call this before its first statement."""
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
 
 
@@ -43,7 +43,7 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_recycle=1800,
-            # An error is logged, and what a caller wrote has no place in a log.
+            # Errors are logged, and a log must not contain what a caller sent.
             hide_parameters=True,
             connect_args={
                 "connect_timeout": 5,
@@ -55,20 +55,20 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Commit on the way out, roll back on any error."""
+        """Open a transaction: commit at the end of the block, roll back on any error."""
         with _translate_errors():
             async with self.engine.begin() as connection:
                 yield connection
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection]:
-        """Each statement is a transaction of its own: for reads, and for what one statement does."""
+        """Open a connection on which each statement is a transaction: for reads and single writes."""
         with _translate_errors():
             async with self.committing.connect() as connection:
                 yield connection
 
     async def ping(self) -> None:
-        """Make sure that it answers."""
+        """Check that the database answers; raises Unavailable when it does not."""
         async with self.autocommit() as connection:
             await connection.execute(text("SELECT 1"))
 
@@ -78,11 +78,11 @@ class Database:
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Say in our own words that the database does not answer."""
+    """Turn the driver's errors into Refused and Unavailable."""
     try:
         yield
     except DataError as error:
-        # It would fail the same way for ever, and a step that fails is tried for ever.
+        # It would fail the same way each time, and Temporal would retry the activity for ever.
         raise Refused(f"the database cannot hold this value: {error.orig}") from error
     except (OperationalError, InterfaceError, TimeoutError) as error:
         raise Unavailable("the database does not answer; repeat the request") from error

@@ -1,6 +1,6 @@
 """
-The transactional outbox: the audit entry, the events and their deliveries of one change are
-written in the transaction of the change itself, and only once however often it is repeated.
+The transactional outbox: the audit entry, the events and the deliveries of a change are written in
+the transaction of that change, once, however often it is repeated.
 """
 
 import re
@@ -12,74 +12,74 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.tables import events
-from domain.audit import AuditEntry, leaf_hash
-from domain.digests import instant
+from domain.audit import AuditEntry, hash_leaf
+from domain.digests import format_instant
 from domain.errors import Invalid
 from domain.events import Event
 
-# One round trip: the audit entries; of each that is new, the events; and a delivery of each to every
-# active subscription that wants it. The last line answers what an earlier run of the step wrote.
+# One round trip: the audit entries; the events of each new one; and a delivery of each event to every
+# active subscription for its type. The last line returns what an earlier run of the activity wrote.
 _PUBLISH = text(
     """
-    WITH leaf AS (
+    WITH entry AS (
         INSERT INTO audit_entries (id, subject, action, recorded_at, content, hash)
         SELECT * FROM unnest(
             CAST(:ids AS text[]), CAST(:subjects AS text[]), CAST(:actions AS text[]),
             CAST(:instants AS timestamptz[]), CAST(:contents AS bytea[]), CAST(:hashes AS bytea[])
         )
         ON CONFLICT (id) DO NOTHING RETURNING id
-    ), happened AS (
+    ), published AS (
         INSERT INTO events (id, type, outage_id, occurred_at, data)
         SELECT e.id, e.type, e.outage_id, e.occurred_at, e.data
-        FROM leaf JOIN jsonb_to_recordset(:events) AS e (
+        FROM entry JOIN jsonb_to_recordset(:events) AS e (
             entry_id text, id text, type text, outage_id text, occurred_at timestamptz, data jsonb
-        ) ON e.entry_id = leaf.id
+        ) ON e.entry_id = entry.id
         RETURNING id, type
-    ), called_for AS (
+    ), delivery AS (
         INSERT INTO deliveries (id, event_id, webhook_id, status)
-        SELECT 'dlv_' || substr(encode(sha256((h.id || w.id)::bytea), 'hex'), 1, 24),
-               h.id, w.id, 'pending'
-        FROM happened h JOIN webhooks w ON w.active AND w.events @> to_jsonb(h.type)
+        SELECT 'dlv_' || substr(encode(sha256((p.id || w.id)::bytea), 'hex'), 1, 24),
+               p.id, w.id, 'pending'
+        FROM published p JOIN webhooks w ON w.active AND w.events @> to_jsonb(p.type)
         RETURNING id
     )
-    SELECT id FROM called_for
+    SELECT id FROM delivery
     UNION ALL SELECT id FROM deliveries WHERE event_id = ANY(:event_ids)
     """
 ).bindparams(bindparam("events", type_=JSONB))
 
 
-async def publish(connection: AsyncConnection, leaf: AuditEntry, *happened: Event) -> list[str]:
-    """Write the leaf and the events; return the ids of the deliveries they call for."""
-    return await publish_all(connection, [(leaf, happened)])
+async def publish(connection: AsyncConnection, entry: AuditEntry, *published: Event) -> list[str]:
+    """Write an audit entry and its events; return the ids of the deliveries they call for."""
+    return await publish_all(connection, [(entry, published)])
 
 
 async def publish_all(
-    connection: AsyncConnection, told: Sequence[tuple[AuditEntry, Sequence[Event]]]
+    connection: AsyncConnection, changes: Sequence[tuple[AuditEntry, Sequence[Event]]]
 ) -> list[str]:
-    """Write many leaves, each with its events; return the ids of the deliveries they call for."""
-    contents = [leaf.content() for leaf, _ in told]
+    """Write audit entries, each with its events; return the ids of the deliveries they call for."""
+    contents = [entry.content() for entry, _ in changes]
     rows = await connection.execute(
         _PUBLISH,
         {
-            "ids": [leaf.id for leaf, _ in told],
-            "subjects": [leaf.subject for leaf, _ in told],
-            "actions": [leaf.action for leaf, _ in told],
-            "instants": [leaf.at for leaf, _ in told],
+            "ids": [entry.id for entry, _ in changes],
+            "subjects": [entry.subject for entry, _ in changes],
+            "actions": [entry.action for entry, _ in changes],
+            "instants": [entry.at for entry, _ in changes],
             "contents": contents,
-            "hashes": [leaf_hash(content) for content in contents],
+            "hashes": [hash_leaf(content) for content in contents],
             "events": [
                 {
-                    "entry_id": leaf.id,
+                    "entry_id": entry.id,
                     "id": event.id,
                     "type": event.type,
                     "outage_id": event.outage_id,
-                    "occurred_at": instant(event.occurred_at),
+                    "occurred_at": format_instant(event.occurred_at),
                     "data": event.data,
                 }
-                for leaf, happened in told
-                for event in happened
+                for entry, published in changes
+                for event in published
             ],
-            "event_ids": [event.id for _, happened in told for event in happened],
+            "event_ids": [event.id for _, published in changes for event in published],
         },
     )
     return list(rows.scalars())
@@ -119,8 +119,10 @@ _FEED = text(
 
 async def list_after(connection: AsyncConnection, cursor: Cursor, limit: int) -> list[RowMapping]:
     """
-    Page through all events. Those of transactions still open, and later ones, wait for the
-    next page, so that a reader who follows the cursor never skips an event.
+    Return one page of all events after a cursor.
+
+    Events of transactions that are still open, and later events, are left for the next page, so that
+    a reader who follows the cursor never misses one.
     """
     rows = await connection.execute(
         _FEED,

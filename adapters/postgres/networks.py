@@ -1,4 +1,4 @@
-"""What the book knows of a network: how far it was seen to have come, and under which rules."""
+"""Networks in the database: the newest ledger seen of each, and its protocol version."""
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -9,7 +9,7 @@ from domain.networks import NetworkState
 
 
 async def get_state(connection: AsyncConnection, passphrase: str) -> NetworkState | None:
-    """Return what was last remembered of a network, by any process."""
+    """Return the state of a network that any process saved last; None if none did."""
     found = await connection.execute(
         select(
             networks.c.passphrase,
@@ -23,30 +23,30 @@ async def get_state(connection: AsyncConnection, passphrase: str) -> NetworkStat
 
 
 async def save_trouble(connection: AsyncConnection, passphrase: str, trouble: str) -> None:
-    """Say what a person must mend on a network; nothing, when all is well."""
+    """Save what a person must repair on a network; an empty text means that nothing is wrong."""
     await connection.execute(
         update(networks).where(networks.c.passphrase == passphrase).values(trouble=trouble or None)
     )
 
 
 async def list_troubles(connection: AsyncConnection) -> list[str]:
-    """Return what must be mended, of every network this book is settled on."""
+    """Return what a person must repair, of every network in the database."""
     statement = select(networks.c.trouble).where(networks.c.trouble.is_not(None))
     return list(await connection.scalars(statement.order_by(networks.c.passphrase)))
 
 
-async def save_state(connection: AsyncConnection, standing: NetworkState) -> None:
-    """Note how far a network has come; what is older than the book is no news."""
+async def save_state(connection: AsyncConnection, state: NetworkState) -> None:
+    """Save the newest ledger of a network; an older one than the database has changes nothing."""
     values = {
-        "protocol_version": standing.protocol_version,
-        "ledger": standing.ledger,
-        "closed_at": standing.closed_at,
+        "protocol_version": state.protocol_version,
+        "ledger": state.ledger,
+        "closed_at": state.closed_at,
     }
-    statement = insert(networks).values(passphrase=standing.passphrase, **values)
+    statement = insert(networks).values(passphrase=state.passphrase, **values)
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=["passphrase"],
             set_=values,
-            where=networks.c.ledger <= standing.ledger,
+            where=networks.c.ledger <= state.ledger,
         )
     )

@@ -1,7 +1,7 @@
 """
-The one way a status changes in the database: by the table of transitions that its noun has in the domain.
+State transitions in the database: the only way a status changes, by the transition table in the domain.
 
-Whoever updates a status by another way is found by tests/adapters/postgres/test_transitions.py.
+tests/adapters/postgres/test_transitions.py fails when a status is updated in another way.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +19,7 @@ from domain.accounting import breaks
 from domain.errors import IllegalTransition, NotFound, TryAgain
 from domain.settlement import attempts, payments
 from domain.sla import attestations, disputes, outages
-from domain.transitions import check_transition, sources
+from domain.transitions import check_transition, list_sources
 
 State = TypeVar("State", bound=StrEnum)
 
@@ -27,23 +27,26 @@ State = TypeVar("State", bound=StrEnum)
 @dataclass(frozen=True, slots=True)
 class StateMachine(Generic[State]):
     """
-    A table whose `status` moves as the domain says. What it `forgets` is emptied by every move that
-    does not say it anew: the reason of the status before.
+    A table whose `status` changes as the domain's transition table allows.
+
+    Every transition sets the columns named in `cleared` to NULL, unless it gives them a value: they
+    hold the reason of the status before.
     """
 
     noun: str
     table: Table
     transitions: Mapping[State, frozenset[State]]
-    forgets: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
 
-    def sources(
+    def list_sources(
         self, to: State, only: Collection[State] | None = None, *, again: bool = False
     ) -> list[State]:
         """
-        Return the states from which a row may move: `only` narrows them, and never widens; with
-        `again`, a row that is there already may be written anew.
+        Return the states from which a row may move to `to`.
+
+        `only` narrows them and never adds any; with `again`, a row in that state may be written again.
         """
-        allowed = sources(self.transitions, to)
+        allowed = list_sources(self.transitions, to)
         if only is not None:
             assert set(only) <= set(allowed), f"{self.noun}: the table allows no such move"
             allowed = [state for state in allowed if state in only]
@@ -57,24 +60,24 @@ class StateMachine(Generic[State]):
         again: bool = False,
         **changes: Any,
     ) -> Update:
-        """Move all rows that the caller's conditions name and the table lets go."""
-        forgotten = dict.fromkeys(self.forgets)
+        """Return an UPDATE of all rows that may move; the caller adds which rows are meant."""
+        cleared = dict.fromkeys(self.cleared)
         return (
             update(self.table)
-            .where(self.table.c.status.in_(self.sources(to, only, again=again)))
-            .values(**(forgotten | changes | {"status": to}))
+            .where(self.table.c.status.in_(self.list_sources(to, only, again=again)))
+            .values(**(cleared | changes | {"status": to}))
         )
 
-    def assignment(self, to: State) -> str:
-        """The move as SQL, to stand behind SET; always together with `condition`."""
-        return ", ".join([f"status = '{to}'", *(f"{name} = NULL" for name in self.forgets)])
+    def make_assignment(self, to: State) -> str:
+        """Return the transition as SQL to stand after SET; use it only together with `make_condition`."""
+        return ", ".join([f"status = '{to}'", *(f"{name} = NULL" for name in self.cleared)])
 
-    def condition(self, to: State, only: Collection[State] | None = None) -> str:
-        """The rows that may make the move as SQL, to stand behind WHERE."""
-        names = ", ".join(f"'{state}'" for state in self.sources(to, only))
+    def make_condition(self, to: State, only: Collection[State] | None = None) -> str:
+        """Return the condition that a row may make the transition, as SQL to stand after WHERE."""
+        names = ", ".join(f"'{state}'" for state in self.list_sources(to, only))
         return f"{self.table.name}.status IN ({names})" if names else "false"
 
-    def named(self, key: Mapping[str, Any]) -> ColumnElement[bool]:
+    def make_key_condition(self, key: Mapping[str, Any]) -> ColumnElement[bool]:
         return and_(sa.true(), *(self.table.c[name] == value for name, value in key.items()))
 
 
@@ -104,13 +107,13 @@ async def move(
     **changes: Any,
 ) -> bool:
     """
-    Take one row, by its key, to its next status; False when it is there already.
+    Move one row, by its key, to its next status; False when it has that status already.
 
-    Raises IllegalTransition when the table, or `only`, does not let it go there from where it is, and
-    NotFound when there is no such row: nothing was changed then.
+    Raises IllegalTransition when the transition table, or `only`, does not allow it, and NotFound when
+    there is no such row; nothing has changed then.
     """
     moved = await connection.execute(
-        machine.update(to, only, again=again, **changes).where(machine.named(key))
+        machine.update(to, only, again=again, **changes).where(machine.make_key_condition(key))
     )
     if moved.rowcount == 1:
         return True
@@ -124,9 +127,11 @@ async def refuse(
     to: State,
     only: Collection[State] | None = None,
 ) -> bool:
-    """Say why a row was not moved; False when it is where it was to go."""
+    """Raise the reason why a row did not move; return False when it has the new status already."""
     name = f"{machine.noun} {'/'.join(str(value) for value in key.values())}"
-    found = await connection.scalar(select(machine.table.c.status).where(machine.named(key)))
+    found = await connection.scalar(
+        select(machine.table.c.status).where(machine.make_key_condition(key))
+    )
     if found is None:
         raise NotFound(f"there is no {name}")
     now = type(to)(found)
@@ -134,5 +139,5 @@ async def refuse(
         return False
     check_transition(name, machine.transitions, now, to)
     if only is not None and now not in only:
-        raise IllegalTransition(f"{name} is {now} and may not become {to} by this")
+        raise IllegalTransition(f"{name} is {now} and may not become {to} by this operation")
     raise TryAgain(f"{name} was changed by another process meanwhile; read it again")

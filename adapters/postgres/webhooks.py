@@ -1,4 +1,4 @@
-"""Subscriptions and deliveries in the database."""
+"""Webhook subscriptions and their deliveries in the database."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from domain.errors import IllegalTransition, NotFound
 from domain.events import EventType
 from domain.webhooks import DeliveryResult, DeliveryStatus
 
-# Events that no life of an outage publishes; as many are begun by one run, the others by the next.
+# Deliveries that one run of the schedule starts; the next run starts the others.
 DISPATCHED_MAX = 500
+# Events that are published outside the workflows of outages and payments.
 _DISPATCHED_BY_SCHEDULE = (
     *(EventType.BREAK_FOUND, EventType.BREAK_CLOSED, EventType.CIRCUIT_BREAKER_OPENED),
     *(EventType.INVARIANT_VIOLATED, EventType.OBLIGATION_OVERDUE),
@@ -25,7 +26,7 @@ _DISPATCHED_BY_SCHEDULE = (
 
 @dataclass(frozen=True, slots=True)
 class PendingDelivery:
-    """All that is needed to post one delivery. The secret stays out of every repr."""
+    """All that is needed to post one delivery. Its secret is hidden in every repr."""
 
     url: str
     secret: "Secret"
@@ -38,7 +39,7 @@ class PendingDelivery:
 
 
 class Secret(str):
-    """Text that must not be shown."""
+    """A text whose repr hides it."""
 
     def __repr__(self) -> str:
         return "'**********'"
@@ -84,13 +85,13 @@ async def update_subscription(
 
 
 async def unsubscribe(connection: AsyncConnection, webhook_id: str) -> None:
-    """Send nothing more; what was delivered stays on record, and the secret is forgotten."""
+    """End a subscription and delete its secret; its deliveries stay on record."""
     ended = {"active": False, "deleted_at": func.now(), "secret": ""}
     await update_subscription(connection, webhook_id, ended)
 
 
 async def load_delivery(connection: AsyncConnection, delivery_id: str) -> PendingDelivery | None:
-    """Return what to post, or None when the subscription is gone."""
+    """Return what to post for a delivery; None when there is no such delivery."""
     rows = await connection.execute(
         select(
             webhooks.c.url,
@@ -124,7 +125,7 @@ async def load_delivery(connection: AsyncConnection, delivery_id: str) -> Pendin
 async def record_result(
     connection: AsyncConnection, result: DeliveryResult, status: DeliveryStatus, at: datetime
 ) -> None:
-    """Record the newest attempt; one that was overtaken by its end is not recorded."""
+    """Record the newest attempt to deliver; nothing is recorded when the delivery has ended already."""
     with suppress(IllegalTransition):
         await transitions.move(
             connection,
@@ -140,7 +141,7 @@ async def record_result(
 
 
 async def abandon(connection: AsyncConnection, delivery_id: str) -> DeliveryStatus:
-    """Give a delivery up that the receiver never took; answers how it ended, which may be otherwise."""
+    """Give up a delivery; return the status it ended with, which is SUCCESS if it was delivered before."""
     try:
         await transitions.move(
             connection, transitions.DELIVERIES, {"id": delivery_id}, DeliveryStatus.FAILED
@@ -184,8 +185,9 @@ async def find_deliveries(connection: AsyncConnection, *event_ids: str) -> list[
 
 async def list_undispatched(connection: AsyncConnection) -> list[str]:
     """
-    Return deliveries that scheduled work calls for and nobody has begun, whoever found what they tell:
-    the oldest first, and as many as one run can begin.
+    Return pending deliveries of events that only the schedule dispatches and nobody has started.
+
+    The oldest come first, and no more than one run can start.
     """
     rows = await connection.execute(
         select(deliveries.c.id)

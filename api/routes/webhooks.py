@@ -12,7 +12,7 @@ from adapters.subscribers import check_url
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Database, Running
 from api.responses import problems
-from domain.digests import derived_id
+from domain.digests import derive_id
 from domain.events import EventType
 from domain.webhooks import DeliveryStatus, decode_secret, encode_secret
 from services.integration.webhooks.change_webhook import ChangeWebhook
@@ -80,7 +80,7 @@ async def create_webhook(
     await check_url(body.url, allow_private=engine.settings.webhook_allow_private)
     secret = body.secret or encode_secret(secrets.token_bytes(32))
     encode_secret(decode_secret(secret))
-    webhook_id = derived_id("whk", secrets.token_hex(16))
+    webhook_id = derive_id("whk", secrets.token_hex(16))
     wanted = CreateWebhook(webhook_id, body.url, body.events, secret, asked, datetime.now(UTC))
     await create(engine.database, wanted)
     names = [str(name) for name in body.events]

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from domain.accounting.breaks import SUSPENSE
 from domain.accounting.journal import Entry, EntryKind, Posting
-from domain.digests import derived_id
+from domain.digests import derive_id
 from domain.errors import Conflict, Invalid
 from domain.settlement.payments import Treasury
 
@@ -54,7 +54,7 @@ def make_resolution_entry(
         raise Conflict(
             f"break {resolution.break_id} left nothing in suspense; there is nothing to clear"
         )
-    lost = _in_suspense(closing)
+    lost = _sum_suspense(closing)
     if lost <= 0:
         raise Invalid(
             "outcome",
@@ -65,7 +65,7 @@ def make_resolution_entry(
         f"treasury:{treasury}" if resolution.outcome is BreakResolutionOutcome.RECOVERED else LOSSES
     )
     return Entry(
-        derived_id("ent", resolution.break_id, EntryKind.RESOLUTION),
+        derive_id("ent", resolution.break_id, EntryKind.RESOLUTION),
         EntryKind.RESOLUTION,
         closing.payment_id,
         (Posting(back, lost), Posting(SUSPENSE, -lost)),
@@ -75,8 +75,8 @@ def make_resolution_entry(
 
 def get_resolved_stroops(entry: Entry) -> int:
     """How many stroops a resolution takes out of suspense."""
-    return -_in_suspense(entry)
+    return -_sum_suspense(entry)
 
 
-def _in_suspense(entry: Entry) -> int:
+def _sum_suspense(entry: Entry) -> int:
     return sum(each.amount_stroops for each in entry.postings if each.account == SUSPENSE)

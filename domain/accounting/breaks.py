@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from domain.accounting.journal import Entry, Posting
-from domain.digests import derived_id
+from domain.digests import derive_id
 from domain.settlement.payments import Treasury
 
 NOTE_MAX, OWNER_MAX = 1000, 100
@@ -75,7 +75,7 @@ class Break:
 
     @property
     def id(self) -> str:
-        return derived_id("brk", self.kind, self.subject)
+        return derive_id("brk", self.kind, self.subject)
 
     def payload(self) -> dict[str, Any]:
         """What an event and an audit entry say of it; amounts in stroops, as text."""
@@ -125,7 +125,7 @@ class BreakRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MoneyMoved:
     """Money that left a treasury for a payee, as entries of the journal say it, or as the chain does."""
 
     treasury: str
@@ -133,7 +133,9 @@ class Moved:
     stroops: int
 
 
-def make_adjustment(found: Break, booked: Sequence[Moved], sent: Moved | None) -> Entry | None:
+def make_adjustment(
+    found: Break, booked: Sequence[MoneyMoved], sent: MoneyMoved | None
+) -> Entry | None:
     """
     Take the difference into suspense; None when there is none.
 
@@ -153,6 +155,4 @@ def make_adjustment(found: Break, booked: Sequence[Moved], sent: Moved | None) -
     postings = tuple(Posting(account, amount) for account, amount in amounts.items() if amount)
     if not postings:
         return None
-    return Entry(
-        derived_id("ent", found.id, "adjustment"), "adjustment", found.payment_id, postings
-    )
+    return Entry(derive_id("ent", found.id, "adjustment"), "adjustment", found.payment_id, postings)

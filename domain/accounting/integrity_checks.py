@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from domain.accounting.invariants import INVARIANT_DESCRIPTIONS, Invariant
-from domain.digests import derived_id
+from domain.digests import derive_id
 from domain.events import EventType
 
 # As many of one kind are named; the rest are counted.
@@ -40,7 +40,7 @@ class Violation:
     @property
     def id(self) -> str:
         kind = "overdue" if self.overdue else "broken"
-        return derived_id("vio", self.invariant, kind, self.subject)
+        return derive_id("vio", self.invariant, kind, self.subject)
 
     @property
     def event_type(self) -> EventType:
@@ -87,7 +87,7 @@ def is_due(last: datetime, took: timedelta, now: datetime) -> bool:
     return now - last >= took * PAUSES_PER_CHECK
 
 
-def complete_kinds(violations: Sequence[Violation]) -> set[tuple[Invariant, bool]]:
+def list_complete_kinds(violations: Sequence[Violation]) -> set[tuple[Invariant, bool]]:
     """Every kind of violation, by promise and whether it is overdue, of which each one is named."""
     kinds = {(invariant, late) for invariant in Invariant for late in (False, True)}
     return kinds - {(each.invariant, each.overdue) for each in violations if each.unnamed}

@@ -20,7 +20,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.digests import derived_id
+from domain.digests import derive_id
 from domain.settlement.payments import Payment
 
 CURRENCY = "USDC"
@@ -70,7 +70,7 @@ class Account:
     floor_stroops: int | None
 
 
-def account(name: str, currency: str = CURRENCY) -> Account:
+def make_account(name: str, currency: str = CURRENCY) -> Account:
     kind = KINDS[name.partition(":")[0]]
     return Account(name, currency, kind, None if kind is AccountKind.ASSET else 0)
 
@@ -104,25 +104,25 @@ class Entry:
 
     @property
     def accounts(self) -> list[Account]:
-        return [account(posting.account, self.currency) for posting in self.postings]
+        return [make_account(posting.account, self.currency) for posting in self.postings]
 
 
-def _move(payment: Payment, debit: str, credit: str) -> tuple[Posting, ...]:
+def _make_postings(payment: Payment, debit: str, credit: str) -> tuple[Posting, ...]:
     amount = payment.amount_stroops
     return (Posting(debit, amount), Posting(credit, -amount))
 
 
-def accrual_id(payment_id: str) -> str:
-    return derived_id("ent", payment_id, "accrual")
+def derive_accrual_id(payment_id: str) -> str:
+    return derive_id("ent", payment_id, "accrual")
 
 
 def make_accrual(payment: Payment) -> Entry:
     """The verdict is judged: unless another takes its place, the amount is owed to the payee."""
     return Entry(
-        accrual_id(payment.id),
+        derive_accrual_id(payment.id),
         EntryKind.ACCRUAL,
         payment.id,
-        _move(payment, f"expense:{payment.type}", f"payable:{payment.to_address}"),
+        _make_postings(payment, f"expense:{payment.type}", f"payable:{payment.to_address}"),
     )
 
 
@@ -133,10 +133,10 @@ def make_reservation(payment: Payment, n: int, lead_payment_id: str = "") -> Ent
     `lead_payment_id` and `n` name the attempt; a payment that is tried by itself leads its own.
     """
     return Entry(
-        derived_id("ent", payment.id, "reservation", lead_payment_id or payment.id, str(n)),
+        derive_id("ent", payment.id, "reservation", lead_payment_id or payment.id, str(n)),
         EntryKind.RESERVATION,
         payment.id,
-        _move(payment, f"payable:{payment.to_address}", f"reserved:{payment.to_address}"),
+        _make_postings(payment, f"payable:{payment.to_address}", f"reserved:{payment.to_address}"),
     )
 
 
@@ -148,10 +148,10 @@ def make_release(payment: Payment, n: int, lead_payment_id: str = "") -> Entry:
 def make_settlement(payment: Payment, transaction_hash: str) -> Entry:
     """The chain has moved the money: nothing is owed any more. Once for each payment, for ever."""
     return Entry(
-        derived_id("ent", payment.id, "settlement", transaction_hash),
+        derive_id("ent", payment.id, "settlement", transaction_hash),
         EntryKind.SETTLEMENT,
         payment.id,
-        _move(payment, f"reserved:{payment.to_address}", f"treasury:{payment.payer}"),
+        _make_postings(payment, f"reserved:{payment.to_address}", f"treasury:{payment.payer}"),
         transaction_hash=transaction_hash,
     )
 
@@ -185,7 +185,7 @@ def make_reversal(entry: Entry) -> Entry:
 def make_correction(entry: Entry, postings: tuple[Posting, ...]) -> Entry:
     """What a reversed entry should have said."""
     return Entry(
-        derived_id("ent", entry.id, EntryKind.CORRECTION),
+        derive_id("ent", entry.id, EntryKind.CORRECTION),
         EntryKind.CORRECTION,
         entry.payment_id,
         postings,
@@ -196,7 +196,7 @@ def make_correction(entry: Entry, postings: tuple[Posting, ...]) -> Entry:
 
 def _take_back(entry: Entry, kind: EntryKind) -> Entry:
     return Entry(
-        derived_id("ent", entry.id, kind),
+        derive_id("ent", entry.id, kind),
         kind,
         entry.payment_id,
         tuple(Posting(posting.account, -posting.amount_stroops) for posting in entry.postings),

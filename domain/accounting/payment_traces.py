@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from domain.accounting.journal import EntryKind
-from domain.digests import instant
-from domain.money import decimal
+from domain.digests import format_instant
+from domain.money import format_amount
 from domain.settlement.attempts import AttemptStatus
 from domain.settlement.payments import PaymentStatus
 
@@ -124,7 +124,7 @@ class PaymentTrace:
     @property
     def standing(self) -> str:
         """Where the payment stands, in one sentence."""
-        money = f"{decimal(self.owed.amount_stroops)} {self.owed.asset_code}"
+        money = f"{format_amount(self.owed.amount_stroops)} {self.owed.asset_code}"
         last = self.tries[-1] if self.tries else None
         reason = self.owed.status_reason or "no reason is known"
         match PaymentStatus(self.owed.status):
@@ -156,9 +156,7 @@ class PaymentTrace:
                 return f"On hold by a limit: {reason}; {self._bound(money)}."
         if last is not None and last.status == AttemptStatus.FAILED:
             return f"TracedPayment: attempt {last.n} had no effect ({last.reason}), and another follows."
-        return (
-            f"TracedPayment: {money} wait to be signed for since {instant(self.owed.created_at)}."
-        )
+        return f"TracedPayment: {money} wait to be signed for since {format_instant(self.owed.created_at)}."
 
     @property
     def _out_of_band(self) -> str:

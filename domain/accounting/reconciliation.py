@@ -21,7 +21,7 @@ GRACE_LEDGERS = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ObservedTransaction:
     """A transaction that moved money, as it was read from the chain."""
 
     transaction_hash: str
@@ -91,7 +91,7 @@ class Start:
     gap: Gap | None
 
 
-def start(read_ledger: int | None, journal_ledger: int | None, extent: Extent) -> Start:
+def find_start(read_ledger: int | None, journal_ledger: int | None, extent: Extent) -> Start:
     """
     Say where reading goes on.
 
@@ -162,29 +162,33 @@ class Comparison:
     deliveries: list[str]
 
 
-def judge(suspect: Suspect, ledger: int) -> Break | None:
+def classify_suspect(suspect: Suspect, ledger: int) -> Break | None:
     """Say what kind of break it is, or None when it is none (yet) as of a ledger read in full."""
     journal, chain = suspect.journal, suspect.chain
     if chain is None:
-        return None if journal is None else _missing_on_chain(journal)
+        return None if journal is None else _make_missing_break(journal)
     if chain.payment_id is None or chain.transfer.kind != "transfer":
-        return _outflow(chain, BreakKind.UNEXPECTED_OUTFLOW, _describe_unexplained(chain.transfer))
+        return _make_outflow_break(
+            chain, BreakKind.UNEXPECTED_OUTFLOW, _describe_unexplained(chain.transfer)
+        )
     if chain.nth > 1:
-        return _outflow(chain, BreakKind.DUPLICATE, "another transfer carries the same number")
+        return _make_outflow_break(
+            chain, BreakKind.DUPLICATE, "another transfer carries the same number"
+        )
     if journal is None:
         if chain.paid_otherwise:
             paid = "its payment was made together with others, by a transfer of another number"
-            return _outflow(chain, BreakKind.DUPLICATE, paid)
+            return _make_outflow_break(chain, BreakKind.DUPLICATE, paid)
         if chain.ours and chain.transfer.ledger > ledger - GRACE_LEDGERS:
             return None
         sender = "our own bytes" if chain.ours else "bytes we never stored"
-        return _outflow(
+        return _make_outflow_break(
             chain, BreakKind.MISSING_IN_JOURNAL, f"paid by {sender}, and not confirmed on record"
         )
-    return _differing(journal, chain)
+    return _find_difference(journal, chain)
 
 
-def _missing_on_chain(journal: JournalSide) -> Break:
+def _make_missing_break(journal: JournalSide) -> Break:
     return Break(
         BreakKind.MISSING_ON_CHAIN,
         f"payment/{journal.number}/{journal.transaction_hash}",
@@ -197,7 +201,7 @@ def _missing_on_chain(journal: JournalSide) -> Break:
     )
 
 
-def _outflow(chain: ChainSide, kind: BreakKind, detail: str) -> Break:
+def _make_outflow_break(chain: ChainSide, kind: BreakKind, detail: str) -> Break:
     seen = chain.transfer
     return Break(
         kind,
@@ -220,7 +224,7 @@ def _describe_unexplained(transfer: ChainTransfer) -> str:
     return f"a transfer out of a treasury with the number {transfer.number}, never given to any"
 
 
-def _differing(journal: JournalSide, chain: ChainSide) -> Break | None:
+def _find_difference(journal: JournalSide, chain: ChainSide) -> Break | None:
     seen, said = chain.transfer, []
     if journal.amount_stroops != seen.amount_stroops:
         said.append(

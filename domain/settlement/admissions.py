@@ -65,12 +65,12 @@ def check_alone(limits: Limits, payment: Payment, case: AdmissionCase) -> Admiss
     return None
 
 
-def counted_day(today: date, authorised: Authorisation | None) -> date:
+def choose_day(today: date, authorised: Authorisation | None) -> date:
     """Return the day that a payment counts for, once it is admitted today."""
     return today if authorised is None else max(today, authorised.day)
 
 
-def charges(payment: Payment, day: date, authorised: Authorisation | None) -> list[Charge]:
+def compute_charges(payment: Payment, day: date, authorised: Authorisation | None) -> list[Charge]:
     """Return how the sums move when a payment is admitted; nothing when it is counted so already."""
     amount, payer, payee = payment.amount_stroops, payment.from_address, payment.to_address
     anew = authorised is None or authorised.day != day

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.access import Principal, Role
-from domain.digests import fingerprint
+from domain.digests import compute_fingerprint
 from domain.errors import Conflict, Forbidden, Invalid
-from domain.money import decimal
+from domain.money import format_amount
 from domain.settlement.payments import Payment, PaymentStatus
 
 APPROVERS = 2
@@ -49,9 +49,9 @@ class ApprovalContext:
     taken: bool = False
 
 
-def digest(payment: Payment) -> str:
+def compute_digest(payment: Payment) -> str:
     """Return the SHA-256 of what is approved: which payment, how much, from whom and to whom."""
-    return fingerprint(
+    return compute_fingerprint(
         {
             "payment_id": payment.id,
             "number": payment.number,
@@ -87,13 +87,13 @@ def approve(
         raise Conflict(f"payment {payment.id} is {standing.status}; there is nothing to approve")
     if not needs_approval(payment, approval_above):
         raise Conflict(
-            f"payment {payment.id} of {decimal(payment.amount_stroops)} USDC needs no approval"
+            f"payment {payment.id} of {format_amount(payment.amount_stroops)} USDC needs no approval"
         )
     if who.name in standing.approvers:
         raise Conflict(
             f"{who.name} has approved payment {payment.id}; a second person must approve it as well"
         )
-    return Approval(payment.id, who.name, standing.makers, digest(payment), note)
+    return Approval(payment.id, who.name, standing.makers, compute_digest(payment), note)
 
 
 def check_withdrawal(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.payments import Payment, Receipt
@@ -111,25 +112,59 @@ class ObservedAttempt:
     at: datetime
 
 
+# What preparing a payment can come to. Each carries its `kind`, by which it is told apart again
+# after it has been JSON: the types of a union are tried in turn.
 @dataclass(frozen=True, slots=True)
-class PreparePaymentResult:
+class Prepared:
+    """The bytes are signed and stored; send them."""
+
+    attempt: Attempt
+    kind: Literal["prepared"] = "prepared"
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyPaid:
+    """The payment was made before, and only the memory of it was lost."""
+
+    receipt: Receipt
+    kind: Literal["already_paid"] = "already_paid"
+
+
+@dataclass(frozen=True, slots=True)
+class InBatch:
+    """The payment is settled together with others, by a batch."""
+
+    kind: Literal["in_batch"] = "in_batch"
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingChannel:
+    """Every channel serves another payment; it is worth asking again at `check_at`."""
+
+    check_at: datetime
+    kind: Literal["awaiting_channel"] = "awaiting_channel"
+
+
+@dataclass(frozen=True, slots=True)
+class OnHold:
     """
-    Signed and stored bytes; or the obstacle that must go before any can be signed; or, when the
-    payment was made before and only the memory of it was lost, the receipt; or it is settled
-    together with others, by a batch. With `again_at` the obstacle is a limit, which is worth
-    another look by then; `queued` if it is only that every channel serves another payment. With
-    `dead_after`, the obstacle keeps others from being signed for bytes that died after that ledger.
+    A limit stops the payment; it is worth asking again at `check_at`. With `dead_after`, the payment
+    has bytes that are proven dead, for that was their last ledger, and that none may follow now.
     """
 
-    attempt: Attempt | None
-    obstacle: Reason | None = None
-    receipt: Receipt | None = None
-    in_batch: bool = False
-    again_at: datetime | None = None
-    queued: bool = False
+    reason: Reason
+    check_at: datetime
     dead_after: int | None = None
+    kind: Literal["on_hold"] = "on_hold"
 
-    @property
-    def why(self) -> str:
-        """The sentence on what stands in the way; empty when nothing does."""
-        return "" if self.obstacle is None else self.obstacle.sentence
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Somebody must change something before the payment can be made; `dead_after` as in OnHold."""
+
+    reason: Reason
+    dead_after: int | None = None
+    kind: Literal["blocked"] = "blocked"
+
+
+PreparePaymentResult = Prepared | AlreadyPaid | InBatch | AwaitingChannel | OnHold | Blocked

@@ -12,10 +12,11 @@ when nothing was signed yet or the network has proven that it failed.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from domain.reasons import Reason
 from domain.settlement.allocations import Transfer, net_payments, transfer_each
-from domain.settlement.attempts import Attempt, Observation, SettlementRail
+from domain.settlement.attempts import Attempt, Observation, Prepared, SettlementRail
 from domain.settlement.payments import Payment
 
 # The most operations the network takes in one transaction.
@@ -91,22 +92,31 @@ class RemovedPayment:
 
 
 @dataclass(frozen=True, slots=True)
+class ObstructedBatch:
+    """Something must change before anything can be signed for the batch."""
+
+    reason: Reason
+    kind: Literal["obstructed"] = "obstructed"
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyBatch:
+    """Nothing is left to send."""
+
+    kind: Literal["empty"] = "empty"
+
+
+@dataclass(frozen=True, slots=True)
 class PrepareBatchResult:
     """
-    Signed and stored bytes, or None when nothing is left to send, or when an obstacle must go
-    before anything can be signed; who was left out, and who must be let go anew.
+    How far the batch has come; which payments were removed from it because they cannot be made, and
+    which were withdrawn because a limit stops them by now.
     """
 
-    attempt: Attempt | None
+    state: Prepared | ObstructedBatch | EmptyBatch
     removed: list[RemovedPayment] = field(default_factory=list)
     deliveries: list[str] = field(default_factory=list)
-    obstacle: Reason | None = None
     withdrawn: list[str] = field(default_factory=list)
-
-    @property
-    def why(self) -> str:
-        """The sentence on what stands in the way; empty when nothing does."""
-        return "" if self.obstacle is None else self.obstacle.sentence
 
 
 @dataclass(frozen=True, slots=True)

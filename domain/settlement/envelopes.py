@@ -88,13 +88,13 @@ class Bid:
         return rate * (self.operations + 1) + self.resource_fee_stroops
 
 
-def first_rate(times_signed: int, bid: Bid, cap_stroops: int) -> int:
+def compute_first_rate(times_signed: int, bid: Bid, cap_stroops: int) -> int:
     """Return what to bid for new bytes: more than for those that died before them."""
     highest = (cap_stroops - bid.resource_fee_stroops) // (bid.operations + 1)
     return min(FIRST_BID << min(times_signed, 20), highest)
 
 
-def raised_rate(bid: Bid, cap_stroops: int) -> int | None:
+def compute_raised_rate(bid: Bid, cap_stroops: int) -> int | None:
     """
     Return the next rate up the ladder, or None at its end.
 
@@ -106,7 +106,7 @@ def raised_rate(bid: Bid, cap_stroops: int) -> int | None:
     return rate if rate > bid.rate else None
 
 
-def raises_of(bid: Bid) -> int:
+def count_raises(bid: Bid) -> int:
     """Return how many rungs up the ladder a bid stands, where nobody has counted the raises."""
     rung, rate = 0, FIRST_BID
     while rate < bid.rate:
@@ -114,9 +114,7 @@ def raises_of(bid: Bid) -> int:
     return rung
 
 
-def calls_for_a_raise(
-    answers: Sequence[SendAnswer], raises: int, ledgers_since_signed: int
-) -> bool:
+def needs_raise(answers: Sequence[SendAnswer], raises: int, ledgers_since_signed: int) -> bool:
     """
     Tell whether the newest bid is too low: the network says so, or has let it pass by for longer
     than a queue remembers.

@@ -9,9 +9,10 @@ from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 
-from domain.money import decimal
+from domain.money import format_amount
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.approvals import APPROVERS
+from domain.settlement.attempts import OnHold
 from domain.settlement.payments import Payment
 
 DAY = timedelta(days=1)
@@ -36,7 +37,7 @@ class Limits:
         return any(limit is not None for limit in astuple(self))
 
 
-NONE = Limits()
+NO_LIMITS = Limits()
 
 
 class Admission(StrEnum):
@@ -59,24 +60,14 @@ class AdmissionResult:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LimitHold:
-    """Why a payment waits, which stays the same while it does; and until when."""
-
-    reason: Reason
-    again_at: datetime
-
-
-def hold_while_open(reason: str, now: datetime) -> LimitHold:
+def hold_while_open(reason: str, now: datetime) -> OnHold:
     sentence = f"the circuit breaker is open: {reason}"
-    return LimitHold(
-        Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, sentence), now + CIRCUIT_BREAKER_RECHECK
-    )
+    return OnHold(Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, sentence), now + CIRCUIT_BREAKER_RECHECK)
 
 
 def find_hold(
     limits: Limits, payment: Payment, answer: AdmissionResult, now: datetime
-) -> LimitHold | None:
+) -> OnHold | None:
     """Return what holds a payment; None when it may go, or has gone."""
     match answer.admission:
         case Admission.ADMITTED | Admission.SIGNED:
@@ -84,58 +75,56 @@ def find_hold(
         case Admission.CIRCUIT_BREAKER:
             return hold_while_open(answer.detail, now)
         case Admission.APPROVAL:
-            sentence = _unapproved(payment, int(answer.detail))
-            return LimitHold(
-                Reason(ReasonCode.APPROVAL_REQUIRED, sentence), now + APPROVAL_LOOK_AGAIN
-            )
+            sentence = _describe_missing_approvals(payment, int(answer.detail))
+            return OnHold(Reason(ReasonCode.APPROVAL_REQUIRED, sentence), now + APPROVAL_LOOK_AGAIN)
         case Admission.CAP_PER_PAYMENT:
             assert limits.cap_per_payment is not None
             sentence = (
-                f"{_usdc(payment.amount_stroops)} is above the cap of "
-                f"{_usdc(limits.cap_per_payment)} a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
+                f"{_format_usdc(payment.amount_stroops)} is above the cap of "
+                f"{_format_usdc(limits.cap_per_payment)} a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
                 "or settle it outside of the engine"
             )
-            return LimitHold(Reason(ReasonCode.CAP_PER_PAYMENT, sentence), now + LOOK_AGAIN)
+            return OnHold(Reason(ReasonCode.CAP_PER_PAYMENT, sentence), now + LOOK_AGAIN)
         case Admission.CAP_PER_DAY:
             from_ = f"from {payment.from_address}"
             code, name = ReasonCode.CAP_PER_DAY, "SETTLEMENT_CAP_PER_DAY"
-            return _day_spent(payment, limits.cap_per_day, from_, code, name, now)
+            return _hold_for_day(payment, limits.cap_per_day, from_, code, name, now)
         case Admission.CAP_PER_PAYEE_PER_DAY:
             cap, name = limits.cap_per_payee_per_day, "SETTLEMENT_CAP_PER_PAYEE_PER_DAY"
             code, to = ReasonCode.CAP_PER_PAYEE_PER_DAY, f"to {payment.to_address}"
-            return _day_spent(payment, cap, to, code, name, now)
+            return _hold_for_day(payment, cap, to, code, name, now)
 
 
-def _unapproved(payment: Payment, approved: int) -> str:
+def _describe_missing_approvals(payment: Payment, approved: int) -> str:
     has = "has" if approved == 1 else "have"
     return (
-        f"{_usdc(payment.amount_stroops)} waits for approval by {APPROVERS} people, "
+        f"{_format_usdc(payment.amount_stroops)} waits for approval by {APPROVERS} people, "
         f"{approved} {has} approved"
     )
 
 
-def _day_spent(
+def _hold_for_day(
     payment: Payment, cap: int | None, whose: str, code: ReasonCode, name: str, now: datetime
-) -> LimitHold:
+) -> OnHold:
     assert cap is not None
     if payment.amount_stroops > cap:  # no other day helps
         sentence = (
-            f"{_usdc(payment.amount_stroops)} is more than the cap of {_usdc(cap)} a day {whose}: "
+            f"{_format_usdc(payment.amount_stroops)} is more than the cap of {_format_usdc(cap)} a day {whose}: "
             f"raise {name}"
         )
-        return LimitHold(Reason(code, sentence), now + LOOK_AGAIN)
+        return OnHold(Reason(code, sentence), now + LOOK_AGAIN)
     sentence = (
-        f"the cap of {_usdc(cap)} a day {whose} is used up for {now.astimezone(UTC).date()}; "
+        f"the cap of {_format_usdc(cap)} a day {whose} is used up for {now.astimezone(UTC).date()}; "
         f"it goes on tomorrow (UTC), or when {name} is raised"
     )
-    return LimitHold(
-        Reason(code, sentence), min(now + LOOK_AGAIN, _midnight_after(now) + PAST_MIDNIGHT)
+    return OnHold(
+        Reason(code, sentence), min(now + LOOK_AGAIN, _find_next_midnight(now) + PAST_MIDNIGHT)
     )
 
 
-def _midnight_after(now: datetime) -> datetime:
+def _find_next_midnight(now: datetime) -> datetime:
     return datetime.combine(now.astimezone(UTC).date() + DAY, time(), UTC)
 
 
-def _usdc(amount_stroops: int) -> str:
-    return f"{decimal(amount_stroops)} USDC"
+def _format_usdc(amount_stroops: int) -> str:
+    return f"{format_amount(amount_stroops)} USDC"

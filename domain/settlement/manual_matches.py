@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.errors import Conflict, Invalid
-from domain.money import decimal
+from domain.money import format_amount
 from domain.reasons import Reason, ReasonCode
 from domain.requests import Request
 from domain.settlement.payments import Payment, PaymentStatus
@@ -51,7 +51,7 @@ class OutOfBandTransfer:
 
 
 @dataclass(frozen=True, slots=True)
-class AdoptTransferRequest:
+class MatchTransferRequest:
     """A person says that a transaction made out of band is the payment, and how that came about."""
 
     transaction_hash: str
@@ -60,9 +60,9 @@ class AdoptTransferRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class AdoptTransferInput:
+class MatchTransferInput:
     payment: Payment
-    asked: AdoptTransferRequest
+    asked: MatchTransferRequest
     at: datetime
 
 
@@ -77,7 +77,7 @@ class ManualMatch:
     at: datetime
 
 
-def check_adoption_request(asked: AdoptTransferRequest) -> None:
+def check_match_request(asked: MatchTransferRequest) -> None:
     if not _HASH.fullmatch(asked.transaction_hash):
         raise Invalid("transaction_hash", "must be 64 hexadecimal digits in lower case")
     if not 1 <= len(asked.note.strip()) <= NOTE_MAX:
@@ -94,7 +94,11 @@ def check_manual_match(payment: Payment, status: str, rides: bool, made: OutOfBa
     differs = [
         f"{what} is {is_} and not {owed}"
         for what, is_, owed in (
-            ("its amount", decimal(made.amount_stroops), decimal(payment.amount_stroops)),
+            (
+                "its amount",
+                format_amount(made.amount_stroops),
+                format_amount(payment.amount_stroops),
+            ),
             ("its payee", made.to_address, payment.to_address),
             ("its payer", made.from_address, payment.from_address),
             ("what it is", made.kind, "transfer"),

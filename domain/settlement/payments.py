@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.digests import derived_id
+from domain.digests import derive_id
 from domain.reasons import Reason
 from domain.sla.policies import Agreement
-from domain.sla.verdicts import PaymentType, Verdict, payable
+from domain.sla.verdicts import PaymentType, Verdict, compute_payable
 
 
 class PaymentStatus(StrEnum):
@@ -159,9 +159,9 @@ class CloseOutageInput:
     at: datetime
 
 
-def payment_id(network: str, agreement: str, outage_id: str, revision: int) -> str:
+def derive_payment_id(network: str, agreement: str, outage_id: str, revision: int) -> str:
     """One payment per network, agreement, outage and revision of its verdict, for ever."""
-    return derived_id("pay", network, agreement, outage_id, str(revision))
+    return derive_id("pay", network, agreement, outage_id, str(revision))
 
 
 def make_payment(
@@ -178,12 +178,12 @@ def make_payment(
     """
     penalty = verdict.payment_type is PaymentType.PENALTY
     return Payment(
-        id=payment_id(network, agreement.name, outage_id, revision),
+        id=derive_payment_id(network, agreement.name, outage_id, revision),
         number=0,
         outage_id=outage_id,
         revision=revision,
         type=verdict.payment_type,
-        amount_stroops=payable(verdict),
+        amount_stroops=compute_payable(verdict),
         payer=Treasury.BOND if penalty else Treasury.POOL,
         from_address=agreement.bond if penalty else agreement.pool,
         to_address=agreement.beneficiary if penalty else agreement.provider,

@@ -156,6 +156,6 @@ def check_payout(proven_at: datetime | None, readiness: Readiness) -> None:
         raise Conflict(f"{readiness.address} cannot be paid: {readiness.obstacle}")
 
 
-def effective_at(now: datetime, cool_off_hours: int) -> datetime:
+def compute_effective_at(now: datetime, cool_off_hours: int) -> datetime:
     """A stolen key must not redirect money before somebody notices."""
     return now + timedelta(hours=cool_off_hours)

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
-from domain.digests import fingerprint
+from domain.digests import compute_fingerprint
 from domain.money import STROOPS_PER_UNIT
-from domain.sla.policies import Policy, terms_hash
+from domain.sla.policies import Policy, hash_terms
 from domain.sla.verdicts import (
-    CONTRACT_WORDS,
+    CONTRACT_SYMBOLS,
     Severity,
     Terms,
     Verdict,
@@ -131,16 +131,40 @@ class CallOutcome:
     reason: str = ""
 
 
+# What preparing a call can come to; `kind` tells them apart again after they have been JSON.
 @dataclass(frozen=True, slots=True)
-class PrepareCallResult:
-    """
-    The call to see through next: one's own, or the one that is in the way. None when one's own
-    is answered; or when the contract would refuse it, and `problem` says why.
-    """
+class OwnCall:
+    """The attestation's own call is signed and stored: see it through."""
 
-    call: Call | None
-    mine: bool = False
-    problem: str = ""
+    call: Call
+    kind: Literal["own"] = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherCall:
+    """The call of another attestation is in the way: see it through first."""
+
+    call: Call
+    kind: Literal["other"] = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """The contract has answered the attestation's own call: there is nothing to ask."""
+
+    kind: Literal["answered"] = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRefused:
+    """The contract would refuse the call, and `problem` says why."""
+
+    problem: str
+    kind: Literal["refused"] = "refused"
+
+
+OpenCall = OwnCall | OtherCall
+PrepareCallResult = OwnCall | OtherCall | CallAnswered | CallRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,27 +175,40 @@ class ConcludeAttestationInput:
 
 
 @dataclass(frozen=True, slots=True)
-class ConcludeAttestationResult:
-    attested: bool
-    problem: str
+class Attested:
+    """The contract has confirmed the verdict."""
+
     transaction_hash: str
     deliveries: list[str]
+    kind: Literal["attested"] = "attested"
 
 
-def symbol(outage_id: str, revision: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """The contract differs or refuses, and `problem` says how: nothing is paid."""
+
+    problem: str
+    deliveries: list[str]
+    kind: Literal["halted"] = "halted"
+
+
+ConcludeAttestationResult = Attested | Halted
+
+
+def make_symbol(outage_id: str, revision: int) -> str:
     """Name a verdict as the contract can: 32 characters, each a letter or a digit."""
-    return "o" + fingerprint({"outage_id": outage_id, "revision": revision})[:31]
+    return "o" + compute_fingerprint({"outage_id": outage_id, "revision": revision})[:31]
 
 
-def config_json(config: Mapping[Severity, Terms]) -> dict[str, dict[str, int]]:
+def encode_config(config: Mapping[Severity, Terms]) -> dict[str, dict[str, int]]:
     return {str(severity): asdict(terms) for severity, terms in config.items()}
 
 
-def config_of(json: Mapping[str, Mapping[str, int]]) -> dict[Severity, Terms]:
+def decode_config(json: Mapping[str, Mapping[str, int]]) -> dict[Severity, Terms]:
     return {Severity(name): Terms(**terms) for name, terms in json.items()}
 
 
-def differences(
+def find_differences(
     name: str,
     verdict: Verdict,
     policy: Policy,
@@ -185,12 +222,12 @@ def differences(
     """
     ours = {
         "outage_id": name,
-        "status": CONTRACT_WORDS[verdict.status],
+        "status": CONTRACT_SYMBOLS[verdict.status],
         "mttr_minutes": verdict.mttr_minutes,
         "threshold_minutes": verdict.threshold_minutes,
         "amount_stroops": verdict.amount_stroops,
-        "payment_type": CONTRACT_WORDS[verdict.payment_type],
-        "rating": CONTRACT_WORDS[verdict.rating],
+        "payment_type": CONTRACT_SYMBOLS[verdict.payment_type],
+        "rating": CONTRACT_SYMBOLS[verdict.rating],
         "config_version_hash": policy.terms_hash(),
     }
     theirs = asdict(contract_result) | {"amount_stroops": contract_result.amount * STROOPS_PER_UNIT}
@@ -199,7 +236,7 @@ def differences(
         for field, value in ours.items()
         if theirs[field] != value
     ]
-    if terms_hash(config) != contract_result.config_version_hash:
+    if hash_terms(config) != contract_result.config_version_hash:
         found.append("its config changed while it was asked")
     found += [
         f"terms of {severity} are {config[severity]} there and {policy.terms[severity]} here"
@@ -209,6 +246,6 @@ def differences(
     return found
 
 
-def parity_problem(found: list[str]) -> str:
+def describe_parity_error(found: list[str]) -> str:
     """Say in one sentence that contract and engine differ; empty when they do not."""
     return f"parity error: {'; '.join(found)}" if found else ""

@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from domain.digests import INTEGER_MAX, fingerprint
+from domain.digests import INTEGER_MAX, compute_fingerprint
 from domain.errors import Invalid
 from domain.requests import Request
 from domain.sla.verdicts import (
     MTTR_MINUTES_MAX,
     Severity,
     Verdict,
-    mttr_minutes,
+    compute_mttr_minutes,
 )
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -74,7 +74,7 @@ class Outage:
 
     def fingerprint(self) -> str:
         """Two declarations with the same fingerprint are one and the same outage."""
-        return fingerprint(self)
+        return compute_fingerprint(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Resolution:
         """Return the instant of repair and the MTTR that will be judged; a stated MTTR wins."""
         if self.mttr_minutes is None:
             assert self.resolved_at is not None, "checked by check_resolution"
-            return self.resolved_at, mttr_minutes(outage.detected_at, self.resolved_at)
+            return self.resolved_at, compute_mttr_minutes(outage.detected_at, self.resolved_at)
         if self.resolved_at is not None:
             return self.resolved_at, self.mttr_minutes
         try:
@@ -257,7 +257,7 @@ def check_resolution(outage: Outage, resolution: Resolution, now: datetime) -> N
     resolution.get_times(outage)
 
 
-def amended(outage: Outage, changes: dict[str, Any]) -> Outage:
+def apply_amendment(outage: Outage, changes: dict[str, Any]) -> Outage:
     """Return the outage with a correction applied; fields an outage does not have are left out."""
     known = {name: value for name, value in changes.items() if name in Outage.__slots__}
     if "severity" in known:
@@ -267,6 +267,6 @@ def amended(outage: Outage, changes: dict[str, Any]) -> Outage:
     return replace(outage, **known)
 
 
-def check_amended(outage: Outage, changes: dict[str, Any], now: datetime) -> None:
+def check_amendment(outage: Outage, changes: dict[str, Any], now: datetime) -> None:
     """Hold a corrected outage to the rules of a declared one."""
-    check_outage(amended(outage, changes), now)
+    check_outage(apply_amendment(outage, changes), now)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from domain.digests import fingerprint
+from domain.digests import compute_fingerprint
 from domain.errors import Invalid
 from domain.sla.verdicts import Severity, Terms
 
@@ -41,11 +41,11 @@ class Policy:
 
     def terms_hash(self) -> int:
         """Return the contract's 64-bit hash of the four severities' terms."""
-        return terms_hash(self.terms)
+        return hash_terms(self.terms)
 
     def digest(self) -> str:
         """Return the SHA-256 of the whole version; this, not `terms_hash`, is a commitment."""
-        return fingerprint(self)
+        return compute_fingerprint(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Agreement:
     beneficiary: str
 
 
-def terms_hash(terms: Mapping[Severity, Terms]) -> int:
+def hash_terms(terms: Mapping[Severity, Terms]) -> int:
     """Hash the terms exactly as the contract does (wrapping at 64 bits before each modulus)."""
     digest, power = 1, 1
     for severity in Severity:
@@ -130,7 +130,7 @@ def check_ordering(terms: Mapping[Severity, Terms]) -> None:
             )
 
 
-def check(policy: Policy) -> None:
+def check_policy(policy: Policy) -> None:
     """Refuse a version that breaks any rule; name the field."""
     if set(policy.terms) != set(Severity):
         raise Invalid("terms", "must hold exactly critical, high, medium and low")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.errors import Invalid
-from domain.money import STROOPS_MAX, stroops
+from domain.money import STROOPS_MAX, convert_to_stroops
 
 MTTR_MINUTES_MAX = 2**32 - 1
 _I128_MIN, _I128_MAX = -(2**127), 2**127 - 1
@@ -42,7 +42,7 @@ class Rating(StrEnum):
 
 
 # The contract's own words, for evidence that is compared with the chain.
-CONTRACT_WORDS = {
+CONTRACT_SYMBOLS = {
     SlaStatus.MET: "met",
     SlaStatus.VIOLATED: "viol",
     PaymentType.REWARD: "rew",
@@ -88,13 +88,13 @@ class Verdict:
 
     @property
     def amount_stroops(self) -> int:
-        return stroops(self.amount)
+        return convert_to_stroops(self.amount)
 
     def __str__(self) -> str:
         return f"SLA {self.status} ({self.rating}): {self.payment_type} of {abs(self.amount)} USDC"
 
 
-def mttr_minutes(detected_at: datetime, resolved_at: datetime) -> int:
+def compute_mttr_minutes(detected_at: datetime, resolved_at: datetime) -> int:
     """Return the completed whole minutes between two instants."""
     return (resolved_at - detected_at) // timedelta(minutes=1)
 
@@ -104,11 +104,11 @@ def judge(terms: Terms, mttr: int) -> Verdict:
     if not 0 <= mttr <= MTTR_MINUTES_MAX:
         raise Invalid("mttr_minutes", f"must be between 0 and {MTTR_MINUTES_MAX}, not {mttr}")
     if mttr > terms.threshold_minutes:
-        return _violated(terms, mttr)
-    return _met(terms, mttr)
+        return _judge_violated(terms, mttr)
+    return _judge_met(terms, mttr)
 
 
-def _violated(terms: Terms, mttr: int) -> Verdict:
+def _judge_violated(terms: Terms, mttr: int) -> Verdict:
     owed = (mttr - terms.threshold_minutes) * terms.penalty_per_minute
     if not _I128_MIN <= owed <= _I128_MAX or not _I128_MIN <= -owed < 0:
         raise PenaltyOverflow("mttr_minutes", "the penalty is not a negative 128-bit integer")
@@ -122,7 +122,7 @@ def _violated(terms: Terms, mttr: int) -> Verdict:
     )
 
 
-def _met(terms: Terms, mttr: int) -> Verdict:
+def _judge_met(terms: Terms, mttr: int) -> Verdict:
     # A threshold of 0 is only ever met by 0 minutes, which is the top of the scale.
     used_percent = mttr * 100 // terms.threshold_minutes if terms.threshold_minutes else 0
     if used_percent < 50:
@@ -139,7 +139,7 @@ def _met(terms: Terms, mttr: int) -> Verdict:
     )
 
 
-def payable(verdict: Verdict) -> int:
+def compute_payable(verdict: Verdict) -> int:
     """Return the stroops to move for a verdict, always positive; refuse what no balance can hold."""
     amount = abs(verdict.amount_stroops)
     if amount > STROOPS_MAX:

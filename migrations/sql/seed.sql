@@ -1,6 +1,6 @@
--- The first rows. These policies hold from the beginning of time, so that old outages can be judged:
+-- The first rows. These policies are in force from the earliest instant, so that old outages can be judged:
 -- `standard` keeps a verdict open to disputes for 24 hours, `sandbox` for 5 seconds.
--- terms_hash and digest are what domain/sla/policies.py computes; a test compares them.
+-- domain/sla/policies.py computes the same terms_hash and digest; a test compares them.
 INSERT INTO policies (name, version, effective_from, dispute_window_seconds, decision_window_seconds,
     terms, terms_hash, digest)
 SELECT name, 1, '0001-01-01T00:00:00Z', dispute_window_seconds, 1209600, '{
@@ -14,6 +14,6 @@ FROM (VALUES
     ('sandbox', 5, 'b5180d3b35b25cef8321cc1c0778bb778bc89ae3b46c7510676d29c53cd8a136')
 ) AS first (name, dispute_window_seconds, digest);
 
--- Settlement is not stopped.
+-- The circuit breaker is closed.
 INSERT INTO circuit_breakers (name, is_open, reason, changed_by, changed_at)
 VALUES ('settlement', false, 'never opened', 'engine', now());

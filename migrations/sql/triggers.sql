@@ -1,6 +1,6 @@
--- What guards each table. Every trigger stands as PostgreSQL itself tells it (pg_get_triggerdef), so that a
--- test can compare them; `make baseline` takes from here what an integrity check expects to find.
--- The functions look at the journal's own tables, whatever else bears their name: each keeps its search_path.
+-- The triggers of each table, written as pg_get_triggerdef returns them, so that a test can compare them.
+-- `make baseline` takes from here the guards that an integrity check expects.
+-- Each function sets its search_path, so that it reads these tables and not temporary ones of the same name.
 
 CREATE TRIGGER accounts_are_immutable BEFORE DELETE OR UPDATE ON accounts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

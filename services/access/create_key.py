@@ -7,12 +7,12 @@ from adapters.postgres import access, events
 from adapters.postgres.database import Database
 from domain.access import Role
 from domain.audit import make_audit_entry
-from domain.digests import instant
+from domain.digests import format_instant
 from domain.requests import Request
 
 
 @dataclass(frozen=True, slots=True)
-class GiveKey:
+class CreateKey:
     name: str
     role: Role
     key: str = field(repr=False)
@@ -20,7 +20,7 @@ class GiveKey:
     at: datetime
 
 
-async def give_key(database: Database, command: GiveKey) -> None:
+async def create_key(database: Database, command: CreateKey) -> None:
     """Keep the digest of the key; one that the person had before is replaced."""
     name, role, at = command.name, command.role, command.at
     async with database.transaction() as connection:
@@ -28,5 +28,7 @@ async def give_key(database: Database, command: GiveKey) -> None:
         facts = {"name": name, "role": role}
         await events.publish(
             connection,
-            make_audit_entry(f"key/{name}", "key.given", command.request, at, facts, instant(at)),
+            make_audit_entry(
+                f"key/{name}", "key.given", command.request, at, facts, format_instant(at)
+            ),
         )

@@ -27,6 +27,7 @@ from domain.errors import TryAgain
 from domain.reasons import ReasonCode
 from domain.settlement.attempts import (
     AttemptOutcome,
+    InBatch,
     Observation,
     ObservedAttempt,
     SettlementRail,
@@ -49,6 +50,7 @@ from tests.testkit.settlement.batch_factory import (
     submit_batch,
 )
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt
 
 FOREIGN = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
 LATER = NOW.replace(year=2100)
@@ -114,7 +116,7 @@ async def form_again(
         assert await attempts.release(connection, emptied)
     await make_next_channel(database, held.channel)
     for payment in after:
-        assert (await payment_activities.prepare_payment(payment)).in_batch
+        assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         again = await batches.form_batch(
             connection, CLASSIC, LATER, payment_activities.rail.channels
@@ -130,8 +132,7 @@ async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
 ) -> None:
     payment = await owe_payment(database, "STOPPED")
     activities = PaymentActivitiesImpl(database, rail)
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     await activities.submit_payment(attempt)
 
     async def stop() -> bool:
@@ -187,8 +188,7 @@ async def test_a_late_run_does_not_quarantine_a_released_channel(
 ) -> None:
     payment = await owe_payment(database, "RELEASED")
     activities = PaymentActivitiesImpl(database, rail)
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     observed = ObservedAttempt(payment, attempt, FOREIGN, NOW)
     await activities.quarantine_payment(observed)
     assert await is_quarantined(database, attempt.channel)
@@ -223,8 +223,7 @@ async def test_remaining_members_get_no_quarantined_channel(
     """Thought to be used by strangers, and then found to have failed by our own bytes."""
     owed = [await owe_payment(database, "SURVIVOR") for _ in range(2)]
     activities, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = (await run_until_accepted(activities.prepare_batch, batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
     await activities.quarantine_batch(ObservedBatch(batch, attempt, FOREIGN, NOW))
     failed = Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")
     failure = await activities.fail_batch(ObservedBatch(batch, attempt, failed, NOW))

@@ -21,6 +21,7 @@ from activities.sla.disputes import DisputeActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts as reservations
+from adapters.postgres.settlement import channels as channel_rows
 from adapters.postgres.settlement import envelopes, payments
 from adapters.postgres.tables import attempts, audit_entries, channels, events, postings
 from adapters.stellar.rail import Rail
@@ -28,7 +29,13 @@ from devstack.environment.stack import Stack
 from domain.errors import TryAgain
 from domain.requests import Request
 from domain.settlement.allocations import make_single_transfer
-from domain.settlement.attempts import AttemptOutcome, ObservedAttempt, SettlementRail
+from domain.settlement.attempts import (
+    AlreadyPaid,
+    AttemptOutcome,
+    AwaitingChannel,
+    ObservedAttempt,
+    SettlementRail,
+)
 from domain.settlement.payments import (
     CloseOutageInput,
     OwePaymentInput,
@@ -47,6 +54,7 @@ from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import make_unique_id
 from tests.testkit.reasons import make_reason
+from tests.testkit.settlement.preparations import get_attempt
 
 Message = TypeVar("Message")
 Answer = TypeVar("Answer")
@@ -83,11 +91,8 @@ async def judge_outage(database: Database, outage_id: str, minutes: int) -> Outa
 
 async def pay(activities: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     """Make a payment as its workflow does, each step twice, and then the whole of it again."""
-    preparation = await activities.prepare_payment(payment)
-    attempt = preparation.attempt
-    assert attempt is not None
-    again = (await activities.prepare_payment(payment)).attempt
-    assert again is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    again = get_attempt(await activities.prepare_payment(payment))
     assert again.envelope_xdr == attempt.envelope_xdr
     for _ in range(2):
         await activities.submit_payment(attempt)
@@ -98,9 +103,7 @@ async def pay(activities: PaymentActivitiesImpl, payment: Payment) -> Receipt:
     receipt = await run_twice(
         activities.confirm_payment, ObservedAttempt(payment, attempt, observation, NOW)
     )
-    lost = await activities.prepare_payment(payment)
-    assert lost.attempt is None
-    assert lost.receipt == receipt
+    assert await activities.prepare_payment(payment) == AlreadyPaid(receipt)
     return receipt
 
 
@@ -186,7 +189,7 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
         asked = [await activities.prepare_payment(payment) for payment in (first, second)]
         async with database.autocommit() as connection:
             ahead = [
-                (await reservations.get_queue_position(connection, p.number, rail.channels)).ahead
+                (await channel_rows.get_queue_position(connection, p.number, rail.channels)).ahead
                 for p in (first, second)
             ]
     finally:
@@ -195,11 +198,10 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
                 update(channels).where(channels.c.address.in_(idle)).values(quarantined=False)
             )
     assert ahead[1] == ahead[0] + 1
-    assert [(each.attempt, each.queued) for each in asked] == [(None, True)] * 2
-    assert all(each.again_at is not None for each in asked)
+    assert all(isinstance(each, AwaitingChannel) for each in asked)
     async with database.autocommit() as connection:
         assert (await payments.get(connection, first.id))["status"] == "pending"
-    assert (await activities.prepare_payment(first)).attempt is not None
+    get_attempt(await activities.prepare_payment(first))
 
 
 async def test_an_overtaken_run_releases_nothing(
@@ -210,8 +212,7 @@ async def test_an_overtaken_run_releases_nothing(
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
     activities = PaymentActivitiesImpl(database, rail)
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     async with database.autocommit() as connection:
         await reservations.release(connection, stale)
         held = await reservations.reserve(connection, payment.id, rail.channels)
@@ -248,8 +249,7 @@ async def test_a_quarantined_payment_proven_paid_is_confirmed(
 ) -> None:
     payment = await owe(database, "FOUND")
     activities = PaymentActivitiesImpl(database, rail)
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     await activities.submit_payment(attempt)
     async with database.autocommit() as connection:
         assert await payments.stop(

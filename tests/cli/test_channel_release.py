@@ -11,7 +11,7 @@ from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.settlement.attempts import Attempt, AttemptOutcome, Observation
-from domain.settlement.batches import Batch, ObservedBatch
+from domain.settlement.batches import Batch, EmptyBatch, ObservedBatch
 from domain.settlement.payments import Payment
 from tests.cli.test_channels import close_circuit_breaker, released
 from tests.testkit.api_client import wait_until
@@ -100,7 +100,7 @@ async def test_nobody_in_a_batch_is_released_while_the_money_may_move_and_then_a
     assert (code, [name for name in names if f"told {name} to go on" in said]) == (0, names), said
     assert await told_to_retry(temporal, names) == names
     assert [status for status, _ in await read_statuses(database, *owed)] == ["pending"] * 3
-    assert (await steps.prepare_batch(batch)).attempt is None
+    assert (await steps.prepare_batch(batch)).state == EmptyBatch()
 
     await close_circuit_breaker(api)
     steps, again = await form_batch(database, rail, CLASSIC, *owed)

@@ -21,6 +21,7 @@ from tests.cli.test_channels import close_circuit_breaker, released, state
 from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.batch_factory import count_credits, read_statuses
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt
 
 FORGET = {"kind": "short_retention", "value": 2}
 
@@ -52,8 +53,7 @@ async def test_what_was_paid_while_nobody_looked_is_not_released_and_is_confirme
     """The signer was away for longer than nodes remember; reconciliation was not."""
     payment = await owe_payment(database, "FORGOTTEN")
     steps = PaymentActivitiesImpl(database, rail)
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     await rail.send(attempt.envelope_xdr)
     await wait_until(seen_on_chain(database, attempt), "reconciliation has read it", 60)
     foreign = Observation(

@@ -23,12 +23,14 @@ from domain.settlement.attempts import (
     AttemptOutcome,
     Observation,
     ObservedAttempt,
+    OnHold,
     SettlementRail,
 )
 from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import wait_until
 from tests.testkit.settlement import payment_factory
+from tests.testkit.settlement.preparations import get_attempt
 from tests.worker.test_settlement import environment as surroundings
 
 LATER = 4  # channels more than the box begins with
@@ -104,8 +106,7 @@ async def quarantined(
     database: Database, steps: PaymentActivitiesImpl, payment: Payment, *, sent: bool
 ) -> Attempt:
     """A payment whose channel somebody believes to be used by unknown bytes."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     async with database.autocommit() as connection:
         await records.move(connection, payment.id, PaymentStatus.SUBMITTED)
     if sent:
@@ -147,11 +148,10 @@ async def paid_once(
     """A released payment begins anew, with other bytes, and moves once."""
     steps = PaymentActivitiesImpl(database, rail)
     assert await state(database, payment) == "pending"
-    assert (await steps.prepare_payment(payment)).attempt is None  # the circuit breaker holds it
+    assert isinstance(await steps.prepare_payment(payment), OnHold)  # the circuit breaker holds it
     await close_circuit_breaker(api)
     steps = PaymentActivitiesImpl(database, rail)
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(payment))
     assert again.hash != attempt.hash
     await steps.submit_payment(again)
     seen = await steps.observe_payment(again)

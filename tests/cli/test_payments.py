@@ -20,6 +20,7 @@ from tests.cli.test_channels import close_circuit_breaker, quarantined, released
 from tests.testkit.api_client import settle_outage, wait_until
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt
 
 
 async def explain(stack: Stack, *arguments: str) -> tuple[int | None, str]:
@@ -71,10 +72,9 @@ async def test_a_payment_that_failed_was_parked_and_tried_again_is_told_whole(
     steps = PaymentActivitiesImpl(database, rail)
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     frozen = {"kind": "frozen_trustline", "address": payee}
-    preparation = await steps.prepare_payment(payment)
-    assert preparation.attempt is not None
+    attempt = get_attempt(await steps.prepare_payment(payment))
     (await chain.post("/faults", json={"faults": [frozen]})).raise_for_status()
-    first = await seen(steps, payment, preparation.attempt)
+    first = await seen(steps, payment, attempt)
     assert first.observation.outcome is not AttemptOutcome.SUCCEEDED
     await steps.fail_attempt(first)
     await steps.block_payment(BlockPaymentInput(payment, make_reason("the payee is frozen"), NOW))
@@ -85,8 +85,7 @@ async def test_a_payment_that_failed_was_parked_and_tried_again_is_told_whole(
     )
 
     (await chain.post("/faults", json={"faults": []})).raise_for_status()
-    again = (await steps.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await steps.prepare_payment(payment))
     assert "On its way: 1000 USDC are signed" in (await explain(stack, payment.id))[1]
     second = await seen(steps, payment, again)
     await steps.confirm_payment(second)
@@ -135,8 +134,7 @@ async def test_who_released_it_from_quarantine_and_why_is_told(
         this = channels.c.address == attempt.channel
         await connection.execute(update(channels).where(this).values(used_at=None))
         await connection.execute(update(channels).where(~this).values(used_at=func.now()))
-    again = (await PaymentActivitiesImpl(database, rail).prepare_payment(other)).attempt
-    assert again is not None
+    again = get_attempt(await PaymentActivitiesImpl(database, rail).prepare_payment(other))
     assert again.channel == attempt.channel
     assert "channel.released" not in (await explain(stack, other.id))[1]
 

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from domain.audit import by_engine, leaf_hash, make_audit_entry
+from domain.audit import hash_leaf, make_audit_entry, make_engine_request
 from domain.requests import Request
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -20,26 +20,32 @@ def test_anyone_can_compute_the_hash_of_an_audit_entry() -> None:
         b'"subject":"outage/OUT-1"}'
     )
     assert written.content() == content
-    assert leaf_hash(content) == hashlib.sha256(b"\x00" + content).digest()
+    assert hash_leaf(content) == hashlib.sha256(b"\x00" + content).digest()
     # The empty leaf of RFC 6962's own test data.
     empty = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
-    assert leaf_hash(b"").hex() == empty
+    assert hash_leaf(b"").hex() == empty
 
 
 def test_a_repeated_action_makes_the_same_audit_entry_and_another_action_another() -> None:
-    first = make_audit_entry("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "key")
-    again = make_audit_entry("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "key")
+    first = make_audit_entry(
+        "outage/OUT-1", "outage.amended", make_engine_request("corr"), NOON, {}, "key"
+    )
+    again = make_audit_entry(
+        "outage/OUT-1", "outage.amended", make_engine_request("corr"), NOON, {}, "key"
+    )
     later = make_audit_entry(
-        "outage/OUT-1", "outage.amended", by_engine("c"), NOON + timedelta(1), {}, "key"
+        "outage/OUT-1", "outage.amended", make_engine_request("c"), NOON + timedelta(1), {}, "key"
     )
     assert first == again
     assert later.id == first.id
     assert (
-        make_audit_entry("outage/OUT-1", "outage.amended", by_engine("corr"), NOON, {}, "k2").id
+        make_audit_entry(
+            "outage/OUT-1", "outage.amended", make_engine_request("corr"), NOON, {}, "k2"
+        ).id
         != first.id
     )
     assert replace(first, subject="outage/OUT-2").content() != first.content()
 
 
 def test_the_engine_acts_under_the_correlation_id_of_the_request() -> None:
-    assert by_engine("corr") == Request("engine", "corr")
+    assert make_engine_request("corr") == Request("engine", "corr")

@@ -2,19 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 
-from domain.events import EventType, event
+from domain.events import EventType, make_event
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def test_the_event_id_is_derived_from_the_fact_alone() -> None:
-    first = event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON, {"n": 1}, "pay_1")
-    later = event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON + timedelta(1), {"n": 2}, "pay_1")
+    first = make_event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON, {"n": 1}, "pay_1")
+    later = make_event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON + timedelta(1), {"n": 2}, "pay_1")
     assert later.id == first.id
     others = {
-        event(EventType.PAYMENT_BLOCKED, "OUT-1", NOON, {}, "pay_1").id,
-        event(EventType.PAYMENT_PROCESSED, "OUT-2", NOON, {}, "pay_1").id,
-        event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON, {}, "pay_2").id,
+        make_event(EventType.PAYMENT_BLOCKED, "OUT-1", NOON, {}, "pay_1").id,
+        make_event(EventType.PAYMENT_PROCESSED, "OUT-2", NOON, {}, "pay_1").id,
+        make_event(EventType.PAYMENT_PROCESSED, "OUT-1", NOON, {}, "pay_2").id,
     }
     assert len(others | {first.id}) == 4
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.errors import ChainMismatch
-from domain.networks import NetworkState, agreed, check
+from domain.networks import NetworkState, check_network, choose_protocol
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 KNOWN = NetworkState("Test", 27, 1_000, NOON)
@@ -21,14 +21,14 @@ def make_state(ledger: int, seconds: int) -> NetworkState:
     ids=["as known", "further", "a node behind", "a node far behind"],
 )
 def test_a_node_behind_on_the_same_network_is_accepted(found: NetworkState) -> None:
-    check(KNOWN, found)
-    check(None, found)
+    check_network(KNOWN, found)
+    check_network(None, found)
 
 
 @pytest.mark.parametrize("found", [make_state(5, 60), make_state(999, 1)])
 def test_fewer_ledgers_closed_later_are_another_network(found: NetworkState) -> None:
     with pytest.raises(ChainMismatch, match=f"was reset: ledger {found.ledger}"):
-        check(KNOWN, found)
+        check_network(KNOWN, found)
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,6 @@ def test_fewer_ledgers_closed_later_are_another_network(found: NetworkState) -> 
 def test_the_protocol_is_that_of_most_nodes_and_of_two_the_higher(
     versions: list[int], agreed_on: int
 ) -> None:
-    assert agreed({f"node {n}": version for n, version in enumerate(versions)}) == agreed_on
+    assert (
+        choose_protocol({f"node {n}": version for n, version in enumerate(versions)}) == agreed_on
+    )

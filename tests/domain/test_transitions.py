@@ -18,7 +18,7 @@ from domain.sla import attestations, disputes, outages
 from domain.sla.attestations import AttestationStatus, CallStatus
 from domain.sla.disputes import DisputeStatus
 from domain.sla.outages import OutageStatus
-from domain.transitions import check_transition, sources
+from domain.transitions import check_transition, list_sources
 from domain.webhooks import DeliveryStatus
 
 Table = Mapping[Any, frozenset[Any]]
@@ -79,31 +79,33 @@ def test_a_transition_is_allowed_or_refused_as_the_table_says(noun: str) -> None
         for to in table:
             if to in table[now]:
                 check_transition("it", table, now, to)
-                assert now in sources(table, to)
+                assert now in list_sources(table, to)
             else:
-                assert now not in sources(table, to)
+                assert now not in list_sources(table, to)
                 with pytest.raises(IllegalTransition, match=f"it is {now} and may not become {to}"):
                     check_transition("it", table, now, to)
 
 
 def test_a_payment_is_confirmed_only_after_it_was_sent() -> None:
     """Or adopted, which only what the engine has not sent can be."""
-    confirmable = set(sources(payments.TRANSITIONS, PaymentStatus.CONFIRMED))
+    confirmable = set(list_sources(payments.TRANSITIONS, PaymentStatus.CONFIRMED))
     assert {PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED} == payments.SENT
     assert confirmable == payments.SENT | MATCHABLE
     assert payments.SENT.isdisjoint(MATCHABLE)
     # With the circuit breaker open what is signed is not sent, and its channel may still be used by others;
     # what is on hold or blocked may have been signed, and keep a channel where its bytes died.
-    assert PaymentStatus.PENDING not in sources(payments.TRANSITIONS, PaymentStatus.QUARANTINED)
+    assert PaymentStatus.PENDING not in list_sources(
+        payments.TRANSITIONS, PaymentStatus.QUARANTINED
+    )
     # Bytes that one node called dead may be in a ledger after all.
     signed = {PaymentStatus.PREPARED, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED}
-    assert set(sources(payments.TRANSITIONS, PaymentStatus.SUBMITTED)) == signed
+    assert set(list_sources(payments.TRANSITIONS, PaymentStatus.SUBMITTED)) == signed
 
 
 def test_an_outage_settles_only_after_its_dispute_window() -> None:
-    before = set(sources(outages.TRANSITIONS, OutageStatus.SETTLING))
+    before = set(list_sources(outages.TRANSITIONS, OutageStatus.SETTLING))
     assert before == {OutageStatus.DISPUTABLE, OutageStatus.DISPUTED}
-    assert sources(outages.TRANSITIONS, OutageStatus.CANCELLED) == [OutageStatus.DECLARED]
+    assert list_sources(outages.TRANSITIONS, OutageStatus.CANCELLED) == [OutageStatus.DECLARED]
 
 
 def test_an_illegal_transition_is_a_conflict() -> None:

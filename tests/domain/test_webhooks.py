@@ -11,7 +11,7 @@ from domain.webhooks import (
     TOLERANCE_SECONDS,
     decode_secret,
     encode_secret,
-    headers,
+    make_headers,
     sign,
     verify,
 )
@@ -41,7 +41,7 @@ def test_the_published_vector_is_reproduced() -> None:
 def test_every_signed_delivery_verifies(raw: bytes, message_id: str, at: int, body: bytes) -> None:
     secret = encode_secret(raw)
     assert decode_secret(secret) == raw
-    sent = headers(secret, message_id, at, body)
+    sent = make_headers(secret, message_id, at, body)
     assert verify(secret, sent, body, at)
     assert not verify(secret, sent, body + b" ", at)
     assert verify(SECRET, sent, body, at) is (raw == decode_secret(SECRET))

@@ -64,20 +64,20 @@ def downgrade() -> None:
 
 _DIGESTS = '''\
 """
-The guards as the baseline makes them: what an integrity check compares a database with.
+The guards that the baseline creates, with which an integrity check compares a database.
 
 Written by `make baseline` from migrations/sql; change those files and not this one.
 """
 
-# The migration that made them.
+# The migration that creates them.
 REVISION = "{revision}"
 
-# On what table, under what name, by what function; when, as pg_trigger.tgtype says it (1 for each row,
-# 2 before, 4 insert, 8 delete, 16 update, 32 truncate); whether it looks when all is written; whether
-# it looks only under a condition.
+# Table, name and function of each trigger; pg_trigger.tgtype (1 for each row, 2 before, 4 insert,
+# 8 delete, 16 update, 32 truncate); whether it is deferred to the end of the transaction; whether it
+# has a condition.
 GUARDS = {guards}
 
-# SHA-256 of what each function says: a guard that was given another mind still bears its name.
+# SHA-256 of the body of each function, because a changed function keeps its name.
 BODIES = {bodies}
 '''
 

@@ -99,7 +99,7 @@ class BatchWorld(SimulatedWorld):
         pool = self.box.network.ledger.root.load_trustline(POOL.public_key, GENESIS.asset)
         assert pool is not None
         self.box.network.change_entries([replace(pool, balance=POOL_STROOPS)], [])
-        owed = await seed_payments.owe(self.database, run, payments, telling=True)
+        owed = await seed_payments.owe(self.database, run, payments, distinct=True)
         self.lives = [WorkflowRun(payment) for payment in owed]
         self.start_signer()
         await self.close_circuit_breaker()

@@ -25,6 +25,7 @@ from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
     Observation,
+    Prepared,
     SettlementRail,
 )
 from domain.settlement.batches import (
@@ -75,7 +76,7 @@ class SignsForWhoIsLeftOut(BatchActivitiesImpl):
             self.signed_first[batch.id] = signed, numbers
         # The real one leaves out who cannot be paid, and signs for the rest.
         preparation = await super().prepare_batch(batch)
-        if preparation.attempt is None:
+        if not isinstance(preparation.state, Prepared):
             return preparation
         async with self.database.transaction() as connection:
             # Past the guard of what was signed, which would stop this one.
@@ -93,7 +94,7 @@ class SignsForWhoIsLeftOut(BatchActivitiesImpl):
             now = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
             assert now is not None
             stored = await envelopes.store(connection, now, self.signed_first[batch.id][0])
-        return replace(preparation, attempt=attempt_of(now, stored, resumed=False))
+        return replace(preparation, state=Prepared(attempt_of(now, stored, resumed=False)))
 
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
         """Of the operations that failed, only those are the batch's that still ride in it."""

@@ -16,7 +16,10 @@ from domain.settlement.allocations import make_single_transfer
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    Blocked,
     Observation,
+    OnHold,
+    Prepared,
     PreparePaymentResult,
     SettlementRail,
 )
@@ -104,7 +107,7 @@ class StoredAfterSending(PaymentActivitiesImpl):
         reach("after_sign")
         async with self.database.autocommit() as connection:
             stored = await envelopes.store(connection, held, envelope)
-        return PreparePaymentResult(attempt_of(held, stored, resumed=False))
+        return Prepared(attempt_of(held, stored, resumed=False))
 
 
 class UnknownBytesMeanRetry(PaymentActivitiesImpl):
@@ -146,7 +149,10 @@ class DeadBytesSayNothing(PaymentActivitiesImpl):
     """Whose bytes died, and who cannot be signed again, waits as if it were on its way."""
 
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
-        return replace(await super().prepare_payment(payment), dead_after=None)
+        preparation = await super().prepare_payment(payment)
+        if isinstance(preparation, OnHold | Blocked):
+            return replace(preparation, dead_after=None)
+        return preparation
 
 
 MUTANTS = [

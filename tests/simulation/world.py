@@ -18,7 +18,8 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters import failpoints
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts, payments
+from adapters.postgres.settlement import channels as channel_rows
+from adapters.postgres.settlement import payments
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Node, Nodes
@@ -108,7 +109,7 @@ class SimulatedWorld:
             [AccountEntry(owner, 1_000 * XLM, first_sequence) for owner in owners], []
         )
         async with self.database.transaction() as connection:
-            await attempts.save_channels(connection, dict.fromkeys(owners, first_sequence))
+            await channel_rows.save(connection, dict.fromkeys(owners, first_sequence))
             # In the same order as in any other schedule.
             for turn, owner in enumerate(owners):
                 await connection.execute(

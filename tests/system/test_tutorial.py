@@ -14,7 +14,7 @@ from devstack.processes import ports
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "tutorial" / "README.md"
-INSTALL, START = "make .venv/ready", ".venv/bin/apexchainx up"
+INSTALL, START = "make demo ARGS=--exit", ".venv/bin/apexchainx up"
 OUTSIDE = ("DATABASE_URL", "TEMPORAL_", "STELLAR_", "BOOTSTRAP_API_KEY", "APEXCHAINX_", "SLA_")
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="the tutorial asks with curl")
@@ -46,7 +46,7 @@ def environment() -> dict[str, str]:
 def commands(folder: Path, environment: dict[str, str]) -> Iterator[list[str]]:
     """What is typed in the second terminal, while the first runs the engine."""
     install, start, *rest = read_commands()
-    assert install.strip() == INSTALL  # what this suite runs in was made by it
+    assert install.strip() == INSTALL  # test_demo.py plays that demo
     assert start.startswith(START)
     engine = subprocess.Popen(
         start.split(), cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
@@ -66,6 +66,7 @@ def test_every_command_of_the_tutorial_works(
     script = "\n".join(["set -eu", *commands])
     ended = subprocess.run(
         ["sh", "-c", script],
+        check=False,
         cwd=folder,
         env=environment,
         capture_output=True,

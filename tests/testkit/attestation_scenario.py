@@ -11,9 +11,12 @@ from adapters.postgres.database import Database
 from domain.requests import Request
 from domain.sla.attestations import (
     Attestation,
+    Attested,
     Call,
     CallStatus,
     ConcludeAttestationInput,
+    OtherCall,
+    OwnCall,
 )
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import Severity
@@ -42,8 +45,7 @@ async def judge_for_attestation(
 
 async def prepare_call(activities: AttestationActivitiesImpl, attestation: Attestation) -> Call:
     turn = await activities.prepare_call(attestation)
-    assert turn.call is not None
-    assert turn.mine
+    assert isinstance(turn, OwnCall)
     return turn.call
 
 
@@ -64,8 +66,13 @@ async def count_rows(database: Database, statement: Any) -> int:
 
 
 async def attest_verdict(activities: AttestationActivitiesImpl, attestation: Attestation) -> None:
+    assert await executed(activities, attestation) is CallStatus.ANSWERED
+    concluding = ConcludeAttestationInput(attestation, "", NOW)
+    assert isinstance(await activities.conclude_attestation(concluding), Attested)
+
+
+async def executed(activities: AttestationActivitiesImpl, attestation: Attestation) -> CallStatus:
+    """See the call through that is next for an attestation."""
     turn = await activities.prepare_call(attestation)
-    assert await activities.execute_call(turn) is CallStatus.ANSWERED
-    assert (
-        await activities.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
-    ).attested
+    assert isinstance(turn, OwnCall | OtherCall)
+    return await activities.execute_call(turn)

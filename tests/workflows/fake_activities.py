@@ -14,10 +14,16 @@ from domain.errors import Conflict
 from domain.settlement.wallets import Challenge, Readiness, SignedChallenge
 from domain.sla.attestations import (
     Attestation,
+    Attested,
     Call,
+    CallAnswered,
     CallStatus,
     ConcludeAttestationInput,
     ConcludeAttestationResult,
+    Halted,
+    OpenCall,
+    OtherCall,
+    OwnCall,
     PrepareCallResult,
 )
 from domain.webhooks import Delivery, DeliveryStatus
@@ -100,17 +106,17 @@ class FakeAttestationActivities(ActivityLog, AttestationActivities):
         name = (attestation.outage_id, attestation.revision)
         self._ask(f"prepare_call {attestation.revision}")
         if name in self.answered:
-            return PrepareCallResult(None)
+            return CallAnswered()
         if self.in_the_way:
-            return PrepareCallResult(self.in_the_way.pop(0))
-        return PrepareCallResult(Call(*name, 1, "GOPERATOR", 7, 100, "hash", "xdr"), mine=True)
+            return OtherCall(self.in_the_way.pop(0))
+        return OwnCall(Call(*name, 1, "GOPERATOR", 7, 100, "hash", "xdr"))
 
     @activity.defn
-    async def execute_call(self, turn: PrepareCallResult) -> CallStatus:
-        assert turn.call is not None
-        self._ask("execute_call" if turn.mine else "help")
+    async def execute_call(self, turn: OpenCall) -> CallStatus:
+        own = isinstance(turn, OwnCall)
+        self._ask("execute_call" if own else "help")
         status = self.statuses.pop(0) if self.statuses else CallStatus.ANSWERED
-        if turn.mine and status is CallStatus.ANSWERED:
+        if own and status is CallStatus.ANSWERED:
             self.answered.add((turn.call.outage_id, turn.call.revision))
         return status
 
@@ -120,8 +126,8 @@ class FakeAttestationActivities(ActivityLog, AttestationActivities):
     ) -> ConcludeAttestationResult:
         self._ask("conclude_attestation")
         if self.problems:
-            return ConcludeAttestationResult(False, self.problems.pop(0), "", ["dlv-halted"])
-        return ConcludeAttestationResult(True, "", f"hash-{concluding.attestation.revision}", [])
+            return Halted(self.problems.pop(0), ["dlv-halted"])
+        return Attested(f"hash-{concluding.attestation.revision}", [])
 
 
 class FakeWebhookActivities(WebhookActivities):

@@ -7,10 +7,14 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from domain.settlement.attempts import (
+    AlreadyPaid,
     Attempt,
     AttemptOutcome,
+    Blocked,
+    InBatch,
     Observation,
     ObservedAttempt,
+    Prepared,
     PreparePaymentResult,
 )
 from domain.settlement.batches import (
@@ -21,7 +25,7 @@ from domain.settlement.batches import (
     PrepareBatchResult,
 )
 from domain.settlement.envelopes import SendAnswer, SendStatus
-from domain.settlement.manual_matches import AdoptTransferInput
+from domain.settlement.manual_matches import MatchTransferInput
 from domain.settlement.payments import (
     BlockPaymentInput,
     Payment,
@@ -78,19 +82,17 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
         self._ask("prepare_payment")
         if self.adopted:
             amount = payment.amount_stroops
-            return PreparePaymentResult(
-                None, receipt=Receipt(payment.id, self.adopted, 9, amount, DETECTED, [])
-            )
+            return AlreadyPaid(Receipt(payment.id, self.adopted, 9, amount, DETECTED, []))
         if self.obstacles:
-            return PreparePaymentResult(None, make_reason(self.obstacles.pop(0)))
+            return Blocked(make_reason(self.obstacles.pop(0)))
         if self.holds:
             return self.holds.pop(0)
         if self.in_batch:
             self.in_batch -= 1
-            return PreparePaymentResult(None, in_batch=True)
+            return InBatch()
         n = self.asked.count("prepare_payment")
         fresh = Attempt(payment.id, n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False)
-        return PreparePaymentResult(self.stored.setdefault(payment.id, fresh))
+        return Prepared(self.stored.setdefault(payment.id, fresh))
 
     @activity.defn
     async def submit_payment(self, attempt: Attempt) -> SendAnswer:
@@ -120,7 +122,7 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
         return Receipt(observed.payment.id, observed.attempt.hash, 42, amount, DETECTED, [])
 
     @activity.defn
-    async def match_transfer(self, adopting: AdoptTransferInput) -> None:
+    async def match_transfer(self, adopting: MatchTransferInput) -> None:
         self._ask(f"match_transfer {adopting.asked.transaction_hash}")
         self.adopted = adopting.asked.transaction_hash
 
@@ -161,9 +163,10 @@ class FakeBatchActivities(FakePaymentActivities, BatchActivities):
         if self.left:
             return self.left.pop(0)
         n = self.asked.count("prepare_batch")
-        return PrepareBatchResult(
-            Attempt(batch.lead_payment_id, batch.n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False)
+        fresh = Attempt(
+            batch.lead_payment_id, batch.n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False
         )
+        return PrepareBatchResult(Prepared(fresh))
 
     @activity.defn
     async def confirm_batch(self, observed: ObservedBatch) -> list[str]:

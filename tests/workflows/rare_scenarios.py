@@ -6,17 +6,22 @@ from domain.requests import Request
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    AwaitingChannel,
+    Blocked,
     Observation,
-    PreparePaymentResult,
+    OnHold,
+    Prepared,
 )
 from domain.settlement.batches import (
     Batch,
+    EmptyBatch,
     FailBatchResult,
+    ObstructedBatch,
     PrepareBatchResult,
     RemovedPayment,
 )
 from domain.settlement.envelopes import SendAnswer, SendStatus
-from domain.settlement.manual_matches import AdoptTransferRequest
+from domain.settlement.manual_matches import MatchTransferRequest
 from tests.testkit.reasons import make_reason, parse_answer
 from tests.workflows.conftest import down
 from tests.workflows.fake_payment_activities import DETECTED
@@ -44,15 +49,11 @@ async def bumped(stage: Stage) -> Kept:
 async def held(stage: Stage) -> Kept:
     """Over a limit for a while, then waiting for two people."""
     steps = stage.steps.payments
-    steps.holds = [
-        PreparePaymentResult(None, make_reason("the day is used up"), again_at=DETECTED)
-    ] * 2
-    steps.holds.append(
-        PreparePaymentResult(None, make_reason("waits for approval by 2 people"), again_at=FAR)
-    )
+    steps.holds = [OnHold(make_reason("the day is used up"), DETECTED)] * 2
+    steps.holds.append(OnHold(make_reason("waits for approval by 2 people"), FAR))
     with stage.environment.with_time_skipping_disabled():
         life = await stage.pay("on_hold")
-    async with stage.waiting(life, "held: waits for approval"):
+    async with stage.waiting(life, "on hold: waits for approval"):
         await life.signal(PaymentWorkflow.retry)
     await life.result()
     return {"payment-held": life}
@@ -61,13 +62,11 @@ async def held(stage: Stage) -> Kept:
 @keeps("payment-adopted")
 async def adopted(stage: Stage) -> Kept:
     """Held, it was paid out of band, and a person says so."""
-    stage.steps.payments.holds = [
-        PreparePaymentResult(None, make_reason("above the cap"), again_at=FAR)
-    ]
-    find_out_of_band = AdoptTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
+    stage.steps.payments.holds = [OnHold(make_reason("above the cap"), FAR)]
+    find_out_of_band = MatchTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
     with stage.environment.with_time_skipping_disabled():
         life = await stage.pay("adopted")
-    async with stage.waiting(life, "held: above the cap"):
+    async with stage.waiting(life, "on hold: above the cap"):
         await life.execute_update(PaymentWorkflow.adopt, find_out_of_band)
     await life.result()
     return {"payment-adopted": life}
@@ -77,14 +76,12 @@ async def adopted(stage: Stage) -> Kept:
 async def stopped(stage: Stage) -> Kept:
     """The circuit breaker is open before anything is signed, and again before it is sent."""
     steps = stage.steps.payments
-    steps.holds = [
-        PreparePaymentResult(None, make_reason("the circuit breaker is open"), again_at=FAR)
-    ]
+    steps.holds = [OnHold(make_reason("the circuit breaker is open"), FAR)]
     unsent = SendAnswer(SendStatus.NOT_SENT, "not sent, the circuit breaker is open")
     steps.answers, steps.observations = [unsent] * 2, [OPEN] * 2
     with stage.environment.with_time_skipping_disabled():
         life = await stage.pay("stopped")
-    async with stage.waiting(life, "held: the circuit breaker is open"):
+    async with stage.waiting(life, "on hold: the circuit breaker is open"):
         await life.signal(PaymentWorkflow.retry)
     await life.result()
     return {"payment-stopped": life}
@@ -95,7 +92,7 @@ async def queued(stage: Stage) -> Kept:
     """In line for a channel: it asks again by itself, and then because it was told to."""
     steps = stage.steps.payments
     soon = (DETECTED.replace(year=year) for year in (2226, 2326))
-    steps.holds = [PreparePaymentResult(None, again_at=at, queued=True) for at in soon]
+    steps.holds = [AwaitingChannel(at) for at in soon]
     life = await stage.pay("queued")
     await life.result()
     return {"payment-queued": life}
@@ -144,8 +141,8 @@ async def voided(stage: Stage) -> Kept:
     steps, said = stage.steps.payments, "the payee has no trustline"
     void = Attempt("voided", 1, "GCHANNEL", 7, 200, "hash-void", "xdr", False, noop_reason=said)
     steps.holds = [
-        PreparePaymentResult(void),
-        PreparePaymentResult(None, make_reason(said), dead_after=200),
+        Prepared(void),
+        Blocked(make_reason(said), dead_after=200),
     ]
     steps.observations = [Observation(AttemptOutcome.FAILED_BLOCKED, reason=said)]
     life = await stage.pay("voided")
@@ -217,7 +214,9 @@ async def batched(stage: Stage) -> Kept:
     first = Attempt("pay-a", 1, "GCHANNEL", 7, 100, "hash-0", "xdr", False)
     steps.left = [
         PrepareBatchResult(
-            first, [RemovedPayment("pay-b", make_reason("no trustline"))], ["dlv-batched-1"]
+            Prepared(first),
+            [RemovedPayment("pay-b", make_reason("no trustline"))],
+            ["dlv-batched-1"],
         )
     ]
     steps.observations = [OPEN, Observation(AttemptOutcome.EXPIRED)]
@@ -249,7 +248,9 @@ async def batches_in_trouble(stage: Stage) -> Kept:
         steps.answers, steps.bids = [OUTBID], ["bid-q"]
         await life.signal(BatchWorkflow.retry)
         await life.result()
-    steps.left = [PrepareBatchResult(None, [RemovedPayment("pay-z", make_reason("frozen"))])]
+    steps.left = [
+        PrepareBatchResult(EmptyBatch(), [RemovedPayment("pay-z", make_reason("frozen"))])
+    ]
     emptied = await stage.begin(BatchWorkflow.run, Batch("pay-z", 1), "batch/pay-z/1")
     await emptied.result()
     steps.observations = [Observation(AttemptOutcome.FAILED_BLOCKED, reason="txFAILED")]
@@ -263,7 +264,7 @@ async def batches_in_trouble(stage: Stage) -> Kept:
 async def reformed(stage: Stage) -> Kept:
     """An obstacle, and others are gathered under the name meanwhile."""
     stage.steps.payments.left = [
-        PrepareBatchResult(None, obstacle=make_reason("the treasury is short"))
+        PrepareBatchResult(ObstructedBatch(make_reason("the treasury is short")))
     ]
     with stage.environment.with_time_skipping_disabled():
         life = await stage.begin(BatchWorkflow.run, Batch("pay-n", 1), "batch/pay-n/1")

@@ -9,10 +9,17 @@ from temporalio.testing import WorkflowEnvironment
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    InBatch,
     Observation,
-    PreparePaymentResult,
+    Prepared,
 )
-from domain.settlement.batches import Batch, PrepareBatchResult, RemovedPayment
+from domain.settlement.batches import (
+    Batch,
+    EmptyBatch,
+    ObstructedBatch,
+    PrepareBatchResult,
+    RemovedPayment,
+)
 from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun, play_temporal
 from tests.testkit.reasons import make_reason
 from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities
@@ -24,7 +31,7 @@ async def test_an_obstacle_is_looked_at_again_after_a_minute_and_said_once(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     steps.payments.left = [
-        PrepareBatchResult(None, obstacle=make_reason("the circuit breaker is open"))
+        PrepareBatchResult(ObstructedBatch(make_reason("the circuit breaker is open")))
     ] * 3
     steps.payments.settled = ["obstructed"]
     life = await environment.client.start_workflow(
@@ -49,7 +56,7 @@ async def test_who_was_left_out_before_is_not_parked_for_it_again(
     """A batch tells whom it left out whenever it is prepared; by then that may be long mended."""
     play_temporal(monkeypatch)
     life = WorkflowRun(build_payment("left-out"))
-    life.answer(PreparePaymentResult(None, in_batch=True))
+    life.answer(InBatch())
     for _ in range(2):
         life.hear("removed_from_batch", make_reason("the payee has no trustline"))
     life.answer(None)
@@ -60,7 +67,7 @@ async def test_who_was_left_out_before_is_not_parked_for_it_again(
     )
     life.answer([])
     life.answer(None)  # an hour, or a word
-    life.answer(PreparePaymentResult(None, in_batch=True))
+    life.answer(InBatch())
     life.answer(None)
     assert life.asks.step == "prepare_payment"
 
@@ -71,7 +78,7 @@ async def test_who_must_be_let_go_anew_is_told_to_ask(monkeypatch: pytest.Monkey
     life = BatchWorkflowRun(Batch("limited", 1))
     attempt = Attempt("limited", 1, "G", 7, 100, "hash", "xdr", False)
     out = [RemovedPayment("gone", make_reason("the payee has no trustline"))]
-    life.answer(PrepareBatchResult(attempt, out, withdrawn=["limited"]))
+    life.answer(PrepareBatchResult(Prepared(attempt), out, withdrawn=["limited"]))
     assert life.asks is not None
     assert life.asks.message == (
         "gone",
@@ -90,11 +97,11 @@ async def test_a_life_about_to_end_goes_on_when_its_name_is_given_once_more(
     """All its members had left; by the time it learns so, the first of them leads a new batch."""
     play_temporal(monkeypatch)
     life = BatchWorkflowRun(Batch("again", 1))
-    life.hear("batch_reformed")
-    life.answer(PrepareBatchResult(None))
+    life.hear("gathered")
+    life.answer(PrepareBatchResult(EmptyBatch()))
     assert life.asks is not None
     assert life.asks.step == "prepare_batch"
-    life.answer(PrepareBatchResult(None))
+    life.answer(PrepareBatchResult(EmptyBatch()))
     assert (life.asks, life.receipt) == (None, 0)
 
 

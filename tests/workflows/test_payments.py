@@ -16,10 +16,14 @@ from domain.requests import Request
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    AwaitingChannel,
+    Blocked,
+    InBatch,
     Observation,
-    PreparePaymentResult,
+    OnHold,
+    Prepared,
 )
-from domain.settlement.manual_matches import AdoptTransferRequest
+from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import Receipt
 from tests.testkit.reasons import make_reason
 from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, down, until
@@ -94,12 +98,8 @@ async def test_a_held_payment_looks_again_when_it_was_told_to_and_says_so_once(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     past = DETECTED  # the instant to look again has come already
-    steps.payments.holds = [
-        PreparePaymentResult(None, make_reason("the day is used up"), again_at=past)
-    ] * 3
-    steps.payments.holds.append(
-        PreparePaymentResult(None, make_reason("another day is used up"), again_at=past)
-    )
+    steps.payments.holds = [OnHold(make_reason("the day is used up"), past)] * 3
+    steps.payments.holds.append(OnHold(make_reason("another day is used up"), past))
     receipt = await (await begun(environment, "on_hold")).result()
     assert {receipt.transaction_hash} == set(steps.payments.sent)  # a step may run twice
     # A step may run twice; what it says is not said in between.
@@ -112,10 +112,7 @@ async def test_a_held_payment_looks_again_when_it_was_told_to_and_says_so_once(
 async def test_a_payment_waits_in_line_for_a_channel_by_a_timer(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
-    steps.payments.holds = [
-        PreparePaymentResult(None, again_at=DETECTED.replace(year=year), queued=True)
-        for year in (2226, 2326)
-    ]
+    steps.payments.holds = [AwaitingChannel(DETECTED.replace(year=year)) for year in (2226, 2326)]
     life = await begun(environment, "queued")
     receipt = await life.result()
     assert {receipt.transaction_hash} == set(steps.payments.sent)  # a step may run twice
@@ -128,13 +125,11 @@ async def test_a_held_payment_goes_on_at_once_when_told(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     far = DETECTED.replace(year=2126)
-    steps.payments.holds = [
-        PreparePaymentResult(None, make_reason("waits for approval"), again_at=far)
-    ]
+    steps.payments.holds = [OnHold(make_reason("waits for approval"), far)]
     with environment.with_time_skipping_disabled():
         life = await begun(environment, "approved")
         await until(
-            lambda: life.query(PaymentWorkflow.timeline), lambda lines: "held: " in str(lines)
+            lambda: life.query(PaymentWorkflow.timeline), lambda lines: "on hold: " in str(lines)
         )
         assert steps.payments.sent == []
         await life.signal(PaymentWorkflow.retry)
@@ -180,7 +175,7 @@ async def test_a_quarantined_payment_is_looked_at_again_in_case_a_word_was_lost(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
     attempt = Attempt("looked-at", 1, "GCHANNEL", 7, 100, "hash-1", "xdr", True)
-    steps.payments.holds = [PreparePaymentResult(attempt)] * 30
+    steps.payments.holds = [Prepared(attempt)] * 30
     steps.payments.observations = [Observation(AttemptOutcome.FOREIGN)] * 8
     life = await begun(environment, "looked-at")
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -219,10 +214,10 @@ async def test_ever_longer_passes_between_transactions_that_fail(
     assert all(least <= pause < least + 30 for least, pause in zip(shortest, pauses, strict=True))
 
 
-BY_HAND = AdoptTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
+BY_HAND = MatchTransferRequest("ab" * 32, "ticket 7", Request("admin", "corr-7"))
 
 
-async def refused(life: Life, asked: AdoptTransferRequest) -> ApplicationError:
+async def refused(life: Life, asked: MatchTransferRequest) -> ApplicationError:
     """Ask a payment to take a transfer for itself, and return why it would not."""
     with pytest.raises(WorkflowUpdateFailedError) as failed:
         await life.execute_update(PaymentWorkflow.adopt, asked)
@@ -236,10 +231,10 @@ async def test_whatever_it_waits_for_it_takes_a_transfer_by_hand_for_itself(
 ) -> None:
     far, held = DETECTED.replace(year=2126), make_reason("above the cap")
     steps.payments.holds = {
-        "on_hold": [PreparePaymentResult(None, held, again_at=far)],
-        "blocked": [PreparePaymentResult(None, make_reason("no trustline"))],
-        "gathered": [PreparePaymentResult(None, in_batch=True)],
-        "in line": [PreparePaymentResult(None, again_at=far, queued=True)],
+        "on_hold": [OnHold(held, far)],
+        "blocked": [Blocked(make_reason("no trustline"))],
+        "gathered": [InBatch()],
+        "in line": [AwaitingChannel(far)],
     }[waits]
     with environment.with_time_skipping_disabled():
         life = await begun(environment, f"adopted-{waits}")
@@ -259,7 +254,7 @@ async def test_whatever_it_waits_for_it_takes_a_transfer_by_hand_for_itself(
 async def test_what_is_not_the_payment_is_refused_and_it_waits_on(
     environment: WorkflowEnvironment, steps: FakeActivities
 ) -> None:
-    steps.payments.holds = [PreparePaymentResult(None, make_reason("no trustline"))]
+    steps.payments.holds = [Blocked(make_reason("no trustline"))]
     strange = Invalid("transaction_hash", "is not what it owes")
     steps.payments.troubles["match_transfer"] = lambda: strange
     with environment.with_time_skipping_disabled():

@@ -1,4 +1,4 @@
-"""What became of the money in suspense, in the database: said once for each break."""
+"""Break resolutions in the database: what became of the money in suspense, once for each break."""
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -21,18 +21,18 @@ async def get(connection: AsyncConnection, break_id: str) -> BreakResolutionReco
     row = rows.mappings().one_or_none()
     if row is None:
         return None
-    said = BreakResolution(
+    resolution = BreakResolution(
         row["break_id"],
         BreakResolutionOutcome(row["outcome"]),
         row["note"],
         row["resolved_by"],
         row["resolved_at"],
     )
-    return BreakResolutionRecord(said, row["amount_stroops"], row["entry_id"])
+    return BreakResolutionRecord(resolution, row["amount_stroops"], row["entry_id"])
 
 
 async def save(connection: AsyncConnection, resolution: BreakResolution, entry: Entry) -> None:
-    """Write it down beside the entry that was booked; the caller holds the break's lock."""
+    """Save a resolution with the entry that was posted for it; the caller has locked the break."""
     await connection.execute(
         insert(break_resolutions).values(
             break_id=resolution.break_id,

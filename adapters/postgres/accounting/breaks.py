@@ -1,4 +1,4 @@
-"""Breaks in the database: found once, however often they are seen, and closed once."""
+"""Breaks in the database: inserted once, however often they are seen, and closed once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ from domain.accounting.breaks import (
     BreakKind,
     BreakRecord,
     BreakStatus,
-    Moved,
+    MoneyMoved,
 )
 from domain.errors import NotFound
 from domain.settlement.payments import Treasury
@@ -25,18 +25,18 @@ _COLUMNS = (
     *("id", "kind", "subject", "detail", "payment_id", "number", "transaction_hash", "treasury"),
     *("journal_stroops", "chain_stroops", "owed_to"),
 )
-# As many in one statement, which can name so many values and no more.
-_TOGETHER = 1000
+# PostgreSQL limits the number of parameters of one statement.
+_ROWS_PER_STATEMENT = 1000
 
 
 async def save(connection: AsyncConnection, found: Sequence[Break], at: datetime) -> list[Break]:
-    """Write down what was found; return those never found before."""
-    # Always in the same order, so that two runs at once wait for each other and never for ever.
+    """Save the breaks that were found; return those that were never found before."""
+    # Always in the same order, so that two runs at the same time cannot deadlock.
     ordered = sorted({each.id: each for each in found}.items())
     return [
         each
-        for start in range(0, len(ordered), _TOGETHER)
-        for each in await _save_chunk(connection, ordered[start : start + _TOGETHER], at)
+        for start in range(0, len(ordered), _ROWS_PER_STATEMENT)
+        for each in await _save_chunk(connection, ordered[start : start + _ROWS_PER_STATEMENT], at)
     ]
 
 
@@ -51,7 +51,7 @@ async def _save_chunk(
         insert(breaks).values(rows).on_conflict_do_nothing().returning(breaks.c.id)
     )
     new = set(added.scalars())
-    # In the order in which whoever closes them locks them.
+    # In the order in which closing a break locks them.
     seen = (
         select(breaks.c.id)
         .where(breaks.c.id.in_([id_ for id_, _ in ordered]), breaks.c.last_seen_at < at)
@@ -63,7 +63,7 @@ async def _save_chunk(
 
 
 async def count_open_by_kind(connection: AsyncConnection) -> dict[str, int]:
-    """Count what is open; every kind is named."""
+    """Count the open breaks by kind; every kind has a count."""
     rows = await connection.execute(
         select(breaks.c.kind, func.count().label("open"))
         .where(breaks.c.status == BreakStatus.OPEN)
@@ -73,7 +73,7 @@ async def count_open_by_kind(connection: AsyncConnection) -> dict[str, int]:
 
 
 async def get(connection: AsyncConnection, break_id: str, *, lock: bool = False) -> BreakRecord:
-    """Return a break; `lock` keeps all that is about the same subject as it is."""
+    """Return a break; with `lock`, all breaks of the same subject are locked until the commit."""
     if lock:
         subject = select(breaks.c.subject).where(breaks.c.id == break_id).scalar_subquery()
         await connection.execute(
@@ -90,7 +90,7 @@ async def get(connection: AsyncConnection, break_id: str, *, lock: bool = False)
 
 
 async def find_same_difference(connection: AsyncConnection, found: Break) -> str | None:
-    """Return the break under whose name the difference of this one's subject was booked."""
+    """Return the id of another break of the same subject whose difference has an entry, if any."""
     other: str | None = await connection.scalar(
         select(breaks.c.id).where(
             breaks.c.subject == found.subject,
@@ -109,7 +109,7 @@ async def is_own_transaction(connection: AsyncConnection, found: Break) -> bool:
     return bool(await connection.scalar(select(exists().where(named))))
 
 
-_BOOKED = text(
+_JOURNAL_SIDE = text(
     """
     SELECT substr(t.account, length('treasury:') + 1) AS treasury,
            split_part(o.account, ':', 2) AS payee, sum(o.amount_stroops) AS stroops
@@ -120,7 +120,7 @@ _BOOKED = text(
     WHERE coalesce(s.number, p.number) = :number GROUP BY 1, 2 ORDER BY 1, 2
     """
 )
-_SENT = text(
+_CHAIN_SIDE = text(
     """
     SELECT to_address, amount_stroops FROM chain_transfers
     WHERE position = :position OR transaction_hash = :hash AND number = :number
@@ -129,18 +129,20 @@ _SENT = text(
 )
 
 
-async def get_sides(connection: AsyncConnection, found: Break) -> tuple[list[Moved], Moved | None]:
-    """Return what the entries of the journal, and what the chain, say now of what a break is about."""
+async def get_sides(
+    connection: AsyncConnection, found: Break
+) -> tuple[list[MoneyMoved], MoneyMoved | None]:
+    """Return what the journal and what the chain show now for the transaction of a break."""
     about = {"hash": found.transaction_hash, "number": found.number}
     booked = []
     if found.kind in (BreakKind.MISSING_ON_CHAIN, BreakKind.AMOUNT_DIFFERS):
-        rows = await connection.execute(_BOOKED, about)
-        booked = [Moved(row.treasury, row.payee, int(row.stroops)) for row in rows]
+        rows = await connection.execute(_JOURNAL_SIDE, about)
+        booked = [MoneyMoved(row.treasury, row.payee, int(row.stroops)) for row in rows]
     position = found.subject.removeprefix("transfer/")
-    sent = (await connection.execute(_SENT, about | {"position": position})).one_or_none()
+    sent = (await connection.execute(_CHAIN_SIDE, about | {"position": position})).one_or_none()
     if sent is None or found.treasury is None:
         return booked, None
-    return booked, Moved(found.treasury, sent.to_address, sent.amount_stroops)
+    return booked, MoneyMoved(found.treasury, sent.to_address, sent.amount_stroops)
 
 
 def _to_record(row: RowMapping) -> BreakRecord:
@@ -210,21 +212,21 @@ async def assign(connection: AsyncConnection, break_id: str, owner: str) -> None
 
 
 async def close(
-    connection: AsyncConnection, break_id: str, closing: BreakClosure, entry_id: str | None
+    connection: AsyncConnection, break_id: str, closure: BreakClosure, entry_id: str | None
 ) -> None:
     await transitions.move(
         connection,
         transitions.BREAKS,
         {"id": break_id},
         BreakStatus.CLOSED,
-        closed_at=closing.at,
-        closed_by=closing.closed_by,
-        note=closing.note,
-        adjustment=closing.kind,
+        closed_at=closure.at,
+        closed_by=closure.closed_by,
+        note=closure.note,
+        adjustment=closure.kind,
         entry_id=entry_id,
     )
 
 
 async def lock(connection: AsyncConnection) -> None:
-    """One comparison at a time; held until the transaction ends."""
+    """Take the lock that lets one comparison run at a time; it is held until the transaction ends."""
     await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('reconciliation'))"))

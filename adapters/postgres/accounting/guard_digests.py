@@ -1,15 +1,15 @@
 """
-The guards as the baseline makes them: what an integrity check compares a database with.
+The guards that the baseline creates, with which an integrity check compares a database.
 
 Written by `make baseline` from migrations/sql; change those files and not this one.
 """
 
-# The migration that made them.
-REVISION = "0001_6658f886083d"
+# The migration that creates them.
+REVISION = "0001_bd074603eebc"
 
-# On what table, under what name, by what function; when, as pg_trigger.tgtype says it (1 for each row,
-# 2 before, 4 insert, 8 delete, 16 update, 32 truncate); whether it looks when all is written; whether
-# it looks only under a condition.
+# Table, name and function of each trigger; pg_trigger.tgtype (1 for each row, 2 before, 4 insert,
+# 8 delete, 16 update, 32 truncate); whether it is deferred to the end of the transaction; whether it
+# has a condition.
 GUARDS = (
     ("accounts", "accounts_are_immutable", "refuse_change", 26, False, False),
     ("accounts", "accounts_are_never_emptied", "refuse_change", 34, False, False),
@@ -53,7 +53,7 @@ GUARDS = (
     ("submissions", "submissions_are_never_emptied", "refuse_change", 34, False, False),
 )
 
-# SHA-256 of what each function says: a guard that was given another mind still bears its name.
+# SHA-256 of the body of each function, because a changed function keeps its name.
 BODIES = {
     "check_entry_balances": "2059d3424baa46b69fd329202c7c11f41bc765b37ddf0a61ef4264fdb74f1dd1",
     "check_entry_has_postings": "a7bd5578b9eedb638c66b239ee148cd301cf52d752f97790b2298eb8a8ed8c0a",

@@ -1,18 +1,18 @@
-"""How a database is compared with the guards that the baseline makes."""
+"""SQL that compares a database's triggers and functions with those that the baseline creates."""
 
 from adapters.postgres.accounting.guard_digests import BODIES, GUARDS, REVISION
 
 __all__ = ["BROKEN", "REVISION", "ROWS"]
 
-# The guards as rows of SQL; nothing in them comes from outside.
+# The expected guards as rows of SQL, all from constants of this program.
 ROWS = ", ".join(
     f"('{table}', '{name}', '{function}', {occasion}, {deferred}, {conditional},"
     f" '{BODIES[function]}')"
     for table, name, function, occasion, deferred, conditional in GUARDS
 )
 
-# What of them is not as it was made, as SQL over rows named guard. One that looks only sometimes, only at
-# some columns, or through tables that anybody can make is none.
+# SQL over rows named guard: returns every guard that is not as the baseline created it. A trigger that
+# fires only under a condition, only for some columns, or reads temporary tables guards nothing.
 BROKEN = """
     SELECT 'journal_append_only', guard.name, CASE WHEN t.oid IS NULL THEN 'the trigger is missing'
         ELSE 'the trigger is switched off or not as it was made' END

@@ -1,4 +1,4 @@
-"""Integrity checks of the journal and their violations, in the database."""
+"""Integrity checks of the journal, and the violations they found, in the database."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,19 +16,19 @@ CHECKS_KEPT = timedelta(days=7)
 
 
 async def lock(connection: AsyncConnection) -> None:
-    """One inspection at a time; held until the transaction ends."""
+    """Take the lock that lets one integrity check run at a time; it is held until the commit."""
     await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('integrity-check'))"))
 
 
 async def find_obstacle(connection: AsyncConnection, now: datetime) -> str | None:
-    """Say why the book is not to be inspected now; None when it is."""
+    """Return why no integrity check may run now; None when one may."""
     known = await connection.scalar(text("SELECT version_num FROM alembic_version"))
     if known != guards.REVISION:
-        # What another version made looks to this one like a guard that was tampered with.
+        # Guards that another version created would look like guards that somebody changed.
         return f"the database is at migration {known}, and this worker knows {guards.REVISION}"
     last = await get_newest(connection)
     if last is not None and not is_due(last["at"], timedelta(milliseconds=last["took_ms"]), now):
-        return f"the integrity check of {last['at']:%H:%M:%S} took {last['took_ms']} ms; the book rests"
+        return f"the integrity check of {last['at']:%H:%M:%S} took {last['took_ms']} ms; the next one waits"
     return None
 
 
@@ -39,8 +39,10 @@ async def save_violations(
     at: datetime,
 ) -> list[Violation]:
     """
-    Write down what was found, by id; return what did not stand before. What is not found any more is
-    mended, unless it may be among those of its kind that were too many to name.
+    Save the violations that were found, by id; return those that were not open before.
+
+    An open violation that is not found any more is resolved, unless its kind had more violations than
+    a check names: `complete_kinds` are the others.
     """
     unresolved = select(violations.c.id).where(violations.c.resolved_at.is_(None))
     known = set((await connection.execute(unresolved)).scalars())
@@ -69,7 +71,7 @@ async def _upsert(connection: AsyncConnection, found: Sequence[Violation], at: d
                 "detail": seen.excluded.detail,
                 "last_seen_at": seen.excluded.last_seen_at,
                 "resolved_at": None,
-                # It stands since it was found, or again since now.
+                # An open violation keeps the time it was found; a resolved one starts again now.
                 "found_at": case(
                     (violations.c.resolved_at.is_(None), violations.c.found_at),
                     else_=seen.excluded.found_at,
@@ -94,9 +96,9 @@ async def _upsert(connection: AsyncConnection, found: Sequence[Violation], at: d
 async def save(
     connection: AsyncConnection, at: datetime, took: timedelta, broken: int, overdue: int
 ) -> None:
-    """Write down that the book was inspected, and what it came to."""
-    kept_since = at - CHECKS_KEPT
-    await connection.execute(delete(integrity_checks).where(integrity_checks.c.at < kept_since))
+    """Save an integrity check with its counts, and delete those older than a week."""
+    oldest = at - CHECKS_KEPT
+    await connection.execute(delete(integrity_checks).where(integrity_checks.c.at < oldest))
     await connection.execute(
         insert(integrity_checks).values(
             at=at,
@@ -115,7 +117,7 @@ async def get_newest(connection: AsyncConnection) -> RowMapping | None:
 
 
 async def count_unresolved(connection: AsyncConnection) -> dict[str, int]:
-    """Count what breaks each promise now; every promise is named."""
+    """Count the open violations of each invariant; every invariant has a count."""
     rows = await connection.execute(
         select(violations.c.invariant, func.count().label("found"))
         .where(violations.c.resolved_at.is_(None), ~violations.c.overdue)
@@ -140,8 +142,8 @@ async def list_page(
     if overdue is not None:
         wanted.append(violations.c.overdue.is_(overdue))
     if unresolved is not None:
-        mended = violations.c.resolved_at
-        wanted.append(mended.is_(None) if unresolved else mended.is_not(None))
+        resolved_at = violations.c.resolved_at
+        wanted.append(resolved_at.is_(None) if unresolved else resolved_at.is_not(None))
     rows = await connection.execute(
         select(violations)
         .where(*wanted)

@@ -1,8 +1,8 @@
 """
-The invariants of the journal, each looked at over everything that was ever written, by set.
+The invariants of the journal as SQL, each checked over everything that was ever written.
 
-A rule answers with what breaks it. Rules that need the same sums are asked together, so that a
-million postings are read a few times and not thirty.
+Each rule returns its violations. Rules that need the same sums run in one statement, so that a million
+postings are read a few times and not thirty.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from adapters.postgres.database import allow_long_reads
 from domain.accounting.integrity_checks import NAMED_MAX, Violation
 from domain.accounting.invariants import Invariant
 
-_COUNTED = """
+_STATEMENT = """
 WITH {sums} found (rule, subject, detail) AS ({rules})
 SELECT rule, subject, detail, total, place FROM (
     SELECT *, count(*) OVER (PARTITION BY rule) AS total,
@@ -78,10 +78,10 @@ _BALANCES = (
     """,
 )
 
-# Closings and break_resolutions are about breaks between journal and chain, and no part of what a payment is owed.
-_LIVES = (
+# Adjustments and resolutions are about breaks between journal and chain, and no part of a payment's obligation.
+_OBLIGATIONS = (
     """
-    life AS MATERIALIZED (
+    booked AS MATERIALIZED (
         SELECT e.payment_id, max(e.booked_at) AS changed_at,
             bool_or(e.currency <> 'USDC') AS foreign_currency,
             coalesce(sum(g.amount_stroops)
@@ -94,10 +94,10 @@ _LIVES = (
             coalesce(-sum(g.amount_stroops) FILTER (WHERE g.account ^@ 'treasury:'), 0) AS paid
         FROM entries e JOIN postings g ON g.entry_id = e.id
         WHERE e.kind NOT IN ('adjustment', 'resolution') GROUP BY e.payment_id
-    ), stands AS MATERIALIZED (
-        SELECT p.id, p.status, p.amount_stroops AS amount, life.*
-        FROM payments p LEFT JOIN life ON life.payment_id = p.id
-    ), foreseen AS MATERIALIZED (
+    ), obligation AS MATERIALIZED (
+        SELECT p.id, p.status, p.amount_stroops AS amount, booked.*
+        FROM payments p LEFT JOIN booked ON booked.payment_id = p.id
+    ), judged AS MATERIALIZED (
         SELECT payment_id, outage_id, abs(amount_stroops) AS amount,
                revision = max(revision) OVER (PARTITION BY outage_id) AS newest
         FROM sla_results WHERE payment_id IS NOT NULL
@@ -109,26 +109,26 @@ _LIVES = (
         THEN format('%s stroops are owed and %s were accrued', amount, coalesce(accrued, 0))
         ELSE format('of %s stroops %s are pending, %s reserved, %s paid, %s reversed',
                     amount, pending, reserved, paid, reversed) END
-    FROM stands
+    FROM obligation
     WHERE payment_id IS NULL OR accrued <> amount
        OR pending + reserved + paid + reversed <> amount
        OR least(pending, reserved, paid, reversed) <> 0
        OR greatest(pending, reserved, paid, reversed) <> amount
     UNION ALL
     SELECT 'obligation_lifecycle', payment_id, 'it is booked in another currency than it is paid in'
-    FROM life WHERE foreign_currency
+    FROM booked WHERE foreign_currency
     UNION ALL
     SELECT 'obligation_lifecycle', id, format('it is %s and %s stroops are reserved', status, reserved)
-    FROM stands
+    FROM obligation
     WHERE status IN ('prepared', 'submitted', 'quarantined') AND reserved <> amount
        OR status IN ('pending', 'confirmed') AND reserved <> 0
     UNION ALL
     SELECT 'obligation_lifecycle', coalesce(f.payment_id, l.payment_id), CASE
-        WHEN f.payment_id IS NULL THEN 'it is booked, and no verdict foresaw it'
+        WHEN f.payment_id IS NULL THEN 'it is booked, and no verdict owes it'
         ELSE format('a verdict %s; %s of its %s stroops are pending, %s reversed', CASE
-            WHEN newest THEN 'that holds' ELSE 'that was replaced' END,
+            WHEN newest THEN 'that is the newest' ELSE 'that was replaced' END,
             coalesce(pending, 0), amount, coalesce(reversed, 0)) END
-    FROM foreseen f FULL JOIN life l ON l.payment_id = f.payment_id
+    FROM judged f FULL JOIN booked l ON l.payment_id = f.payment_id
     WHERE NOT EXISTS (
         SELECT FROM payments p WHERE p.id = coalesce(f.payment_id, l.payment_id)
     ) AND (f.payment_id IS NULL
@@ -136,23 +136,23 @@ _LIVES = (
         OR coalesce(reversed, 0) <> CASE WHEN newest THEN 0 ELSE amount END)
     UNION ALL
     SELECT 'payments_match_settlements', id, format('it is %s and %s of %s stroops are paid', status, paid, amount)
-    FROM stands WHERE paid <> CASE status WHEN 'confirmed' THEN amount ELSE 0 END
+    FROM obligation WHERE paid <> CASE status WHEN 'confirmed' THEN amount ELSE 0 END
     UNION ALL
     SELECT 'settlements_authorised', id, 'it is reserved, and no signed bytes could pay it'
-    FROM stands
+    FROM obligation
     WHERE reserved > 0 AND NOT EXISTS (
         SELECT FROM allocations s JOIN attempts a ON (a.payment_id, a.n) = (s.lead_payment_id, s.n)
         JOIN envelopes v ON (v.payment_id, v.n) = (s.lead_payment_id, s.n)
-        WHERE s.payment_id = stands.id AND s.live AND a.max_ledger IS NOT NULL
+        WHERE s.payment_id = obligation.id AND s.live AND a.max_ledger IS NOT NULL
     )
     UNION ALL
     SELECT 'overdue', id, format('%s since %s: %s stroops', status,
         to_char(changed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), pending + reserved)
-    FROM stands WHERE pending + reserved > 0 AND changed_at < now() - CAST(:overdue AS interval)
+    FROM obligation WHERE pending + reserved > 0 AND changed_at < now() - CAST(:overdue AS interval)
     UNION ALL
-    SELECT 'overdue', f.payment_id, format('judged, and never owed since %s: %s stroops',
+    SELECT 'overdue', f.payment_id, format('judged, and no payment since %s: %s stroops',
         to_char(ended AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), f.amount)
-    FROM foreseen f JOIN outages o ON o.id = f.outage_id, LATERAL (
+    FROM judged f JOIN outages o ON o.id = f.outage_id, LATERAL (
         SELECT greatest(o.dispute_deadline, max(d.decision_deadline)) AS ended
         FROM disputes d WHERE d.outage_id = o.id
     ) window_of_disputes
@@ -161,7 +161,7 @@ _LIVES = (
     """,
 )
 
-_PROOFS = (
+_SETTLEMENTS = (
     """
     settled AS MATERIALIZED (SELECT * FROM entries WHERE kind = 'settlement'),
     proven AS MATERIALIZED (
@@ -171,7 +171,7 @@ _PROOFS = (
         JOIN envelopes v ON (v.payment_id, v.n) = (s.lead_payment_id, s.n)
         LEFT JOIN settled e ON e.payment_id = s.payment_id
         WHERE s.live AND a.status = 'succeeded' GROUP BY 1, 2, 3, 4
-    ), find_out_of_band AS (
+    ), manually_matched AS (
         SELECT a.payment_id, t.transaction_hash, (p.number, p.amount_stroops, p.from_address, p.to_address)
                = (t.number, t.amount_stroops, t.from_address, t.to_address) AS owed
         FROM manual_matches a JOIN chain_transfers t USING (position) JOIN payments p ON p.id = a.payment_id
@@ -200,22 +200,22 @@ _PROOFS = (
     FROM settled e JOIN proven r ON r.payment_id = e.payment_id
     JOIN payments p ON p.id = e.payment_id WHERE r.amount_stroops <> p.amount_stroops
     UNION ALL
-    SELECT 'payments_match_settlements', coalesce(e.id, b.id), 'a closing entry and a closed break that are not of each other'
+    SELECT 'payments_match_settlements', coalesce(e.id, b.id), 'an adjustment entry and a closed break that do not belong together'
     FROM (SELECT id FROM entries WHERE kind = 'adjustment') e
     FULL JOIN (SELECT id, entry_id FROM breaks WHERE entry_id IS NOT NULL) b ON b.entry_id = e.id
     WHERE e.id IS NULL OR b.id IS NULL
     UNION ALL
-    SELECT 'payments_match_settlements', coalesce(e.id, c.break_id), 'a clearing entry and a clearing that are not of each other'
+    SELECT 'payments_match_settlements', coalesce(e.id, c.break_id), 'a resolution entry and a break resolution that do not belong together'
     FROM (SELECT id FROM entries WHERE kind = 'resolution') e FULL JOIN break_resolutions c ON c.entry_id = e.id
     WHERE e.id IS NULL OR c.break_id IS NULL
     UNION ALL
     SELECT 'settlements_authorised', e.payment_id, CASE
-        WHEN h.payment_id IS NOT NULL THEN 'it was adopted, and is not what was made out of band'
-        WHEN r.payment_id IS NULL THEN 'it is settled and no signed bytes of it were kept'
+        WHEN h.payment_id IS NOT NULL THEN 'it was matched manually, and the out-of-band transfer differs from it'
+        WHEN r.payment_id IS NULL THEN 'it is settled and none of its signed bytes are stored'
         WHEN NOT r.signed THEN format('no bytes that pay it are those of %s', e.transaction_hash)
         ELSE 'its bytes were signed after it was settled' END
     FROM settled e LEFT JOIN proven r ON r.payment_id = e.payment_id
-    LEFT JOIN find_out_of_band h ON h.payment_id = e.payment_id
+    LEFT JOIN manually_matched h ON h.payment_id = e.payment_id
     WHERE CASE WHEN h.payment_id IS NULL
           THEN r.payment_id IS NULL OR NOT r.signed OR r.signed_at > e.booked_at
           ELSE r.payment_id IS NOT NULL OR h.owed IS NOT TRUE
@@ -223,8 +223,7 @@ _PROOFS = (
     """,
 )
 
-# A guard that looks only sometimes, only at some columns, or through tables that anybody can make is none.
-_GUARDS = (
+_APPEND_ONLY = (
     f"""
     guard (on_table, name, by_function, occasion, deferred, conditional, body) AS (VALUES {guards.ROWS}
     ), taken_back AS (
@@ -238,7 +237,7 @@ _GUARDS = (
     {guards.BROKEN}
     UNION ALL
     SELECT 'journal_append_only', id, CASE
-        WHEN original IS NULL THEN 'the entry it is about does not exist, or is itself'
+        WHEN original IS NULL THEN 'the entry it corrects does not exist, or is itself'
         WHEN same THEN format('it is a %s of %s, a %s', kind, corrects, of_kind)
         ELSE format('it is about %s, of another payment or currency', corrects) END
     FROM taken_back WHERE original IS NULL OR NOT same
@@ -265,8 +264,8 @@ _GUARDS = (
 )
 
 _FAMILIES = [
-    (text(_COUNTED.format(sums=sums, rules=rules)), ":overdue" in rules)
-    for sums, rules in (_ENTRIES, _BALANCES, _LIVES, _PROOFS, _GUARDS)
+    (text(_STATEMENT.format(sums=sums, rules=rules)), ":overdue" in rules)
+    for sums, rules in (_ENTRIES, _BALANCES, _OBLIGATIONS, _SETTLEMENTS, _APPEND_ONLY)
 ]
 
 
@@ -276,18 +275,18 @@ async def check(
     named_max: int = NAMED_MAX,
 ) -> list[Violation]:
     """
-    Look at every promise, in a transaction of the caller's; an empty list is a clean book.
+    Check every invariant in the caller's transaction; an empty list means that none is violated.
 
-    What has been pending or reserved for longer than `overdue` is told beside what is broken. Of each
-    rule as many as `named_max` are named.
+    Obligations that have been pending or reserved for longer than `overdue` are returned as well. Each
+    rule returns at most `named_max` violations, and one more that counts the rest.
     """
     await allow_long_reads(connection)
     violations = list[Violation]()
     for family, asks_overdue in _FAMILIES:
-        asked: dict[str, object] = {"named_max": named_max} | (
+        parameters: dict[str, object] = {"named_max": named_max} | (
             {"overdue": overdue} if asks_overdue else {}
         )
-        for row in await connection.execute(family, asked):
+        for row in await connection.execute(family, parameters):
             late = row.rule == "overdue"
             invariant = Invariant.OBLIGATION_LIFECYCLE if late else Invariant(row.rule)
             violations.append(Violation(invariant, row.subject, row.detail, late))

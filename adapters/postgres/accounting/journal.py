@@ -11,17 +11,17 @@ from adapters.postgres.tables import entries, postings
 from domain.accounting.journal import (
     Entry,
     Posting,
-    accrual_id,
+    derive_accrual_id,
     make_accrual,
     make_correction,
     make_reversal,
 )
 from domain.settlement.payments import Payment
 
-# One statement, in an order that nobody can meet the other way round: entries by id, accounts and
-# balances by name. Each part is read by the next, so that this is the order it happens in.
-# A balance that is new is written as it shall be, and its floor looked at afterwards.
-_BOOK = text(
+# One statement that always locks in the same order, so that no two can deadlock: entries by id, accounts
+# and balances by name. Each part reads the one before it, which fixes the order of execution.
+# A new balance is inserted with its final amount, and a trigger checks its floor afterwards.
+_POST = text(
     """
     WITH wanted AS (
         SELECT * FROM unnest(
@@ -73,14 +73,16 @@ _BOOK = text(
 
 
 async def post_entry(connection: AsyncConnection, *entries: Entry) -> bool:
-    """Write entries with their postings, once; False when nothing of it was new."""
+    """Post entries, each once; False when none of them was new."""
     return await post_entries(connection, entries)
 
 
 async def accrue(connection: AsyncConnection, payment: Payment) -> None:
     """
-    Book what is owed, once. Where it was booked for another payee, who has since asked to be paid
-    elsewhere, that is taken back and put right.
+    Post the accrual of a payment, once.
+
+    If it was posted for another payee, whose payout address has changed since, it is reversed and
+    corrected.
     """
     entry = make_accrual(payment)
     if await post_entry(connection, entry):
@@ -91,11 +93,11 @@ async def accrue(connection: AsyncConnection, payment: Payment) -> None:
 
 
 async def replace_accrual(connection: AsyncConnection, payment: Payment, replaced_id: str) -> None:
-    """Book what is owed in the place of another payment, whose verdict was replaced."""
-    known = await get(connection, accrual_id(replaced_id))
-    # None: it was judged before verdicts were accrued.
-    taken_back = [] if known is None else [make_reversal(known)]
-    await post_entry(connection, *taken_back, make_accrual(payment))
+    """Post the accrual of a payment, and reverse that of the payment whose verdict it replaces."""
+    replaced = await get(connection, derive_accrual_id(replaced_id))
+    # None: the verdict that was replaced has no accrual.
+    reversals = [] if replaced is None else [make_reversal(replaced)]
+    await post_entry(connection, *reversals, make_accrual(payment))
 
 
 async def get(connection: AsyncConnection, entry_id: str) -> Entry | None:
@@ -116,31 +118,32 @@ async def get(connection: AsyncConnection, entry_id: str) -> Entry | None:
     )
 
 
-async def post_entries(connection: AsyncConnection, booked: Sequence[Entry]) -> bool:
+async def post_entries(connection: AsyncConnection, posted: Sequence[Entry]) -> bool:
     """
-    Write many entries at once; False when none was new. Balances stay locked until the transaction ends, so book late in
-    it, and all that it books together.
+    Post many entries at once; False when none was new.
+
+    Balances stay locked until the transaction ends, so post late in it, and post everything together.
     """
     lines = [
         (entry.id, line, posting)
-        for entry in booked
+        for entry in posted
         for line, posting in enumerate(entry.postings, 1)
     ]
     accounts = sorted(
-        {*chain.from_iterable(entry.accounts for entry in booked)},
+        {*chain.from_iterable(entry.accounts for entry in posted)},
         key=lambda account: (account.name, account.currency),
     )
     moved = await connection.execute(
-        _BOOK,
+        _POST,
         {
-            "ids": [entry.id for entry in booked],
-            "kinds": [entry.kind for entry in booked],
-            "payment_ids": [entry.payment_id for entry in booked],
-            "currencies": [entry.currency for entry in booked],
-            "line_counts": [len(entry.postings) for entry in booked],
-            "slots": [entry.slot for entry in booked],
-            "corrected": [entry.corrects for entry in booked],
-            "transaction_hashes": [entry.transaction_hash for entry in booked],
+            "ids": [entry.id for entry in posted],
+            "kinds": [entry.kind for entry in posted],
+            "payment_ids": [entry.payment_id for entry in posted],
+            "currencies": [entry.currency for entry in posted],
+            "line_counts": [len(entry.postings) for entry in posted],
+            "slots": [entry.slot for entry in posted],
+            "corrected": [entry.corrects for entry in posted],
+            "transaction_hashes": [entry.transaction_hash for entry in posted],
             "entry_ids": [entry_id for entry_id, _, _ in lines],
             "lines": [line for _, line, _ in lines],
             "accounts": [posting.account for _, _, posting in lines],

@@ -1,4 +1,4 @@
-"""Everything the database knows of one payment, as of one moment."""
+"""Payment traces: everything the database has of one payment, as of one moment."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,9 +23,9 @@ from domain.accounting.payment_traces import (
 from domain.errors import Invalid, NotFound
 from domain.settlement.channels import RELEASED
 
-AMONG_MAX = 5
+IDS_SHOWN_MAX = 5
 
-# By its id, its number, or a hash of any bytes it rode in; a batch has many payments.
+# By id, by number, or by the hash of any envelope it was a member of; a batch has many payments.
 _FIND = text(
     """
     SELECT id, number FROM payments
@@ -38,7 +38,7 @@ _FIND = text(
     """
 )
 
-_OWED = text(
+_PAYMENT = text(
     """
     SELECT p.id, p.number, p.type, p.status, p.amount_stroops, p.asset_code, p.payer,
            p.from_address, p.to_address, p.created_at, p.reason_code, p.status_reason,
@@ -51,8 +51,8 @@ _OWED = text(
     """
 )
 
-# Its own steps stand under its outage; that a person released it, under the channel it rode on.
-_STEPS = text(
+# Audit entries of a payment are under its outage; those of a channel's release are under the channel.
+_AUDIT_ENTRIES = text(
     """
     SELECT a.content FROM audit_entries a
     WHERE a.subject = ANY(ARRAY(
@@ -66,7 +66,7 @@ _STEPS = text(
     """
 )
 
-_TRIES = text(
+_ATTEMPTS = text(
     """
     SELECT s.lead_payment_id, s.n, a.rail, a.channel, a.sequence, a.status, a.reason, a.opened_at,
            a.members, s.number, s.amount_stroops AS allocated_stroops, s.reason AS left_out,
@@ -79,7 +79,7 @@ _TRIES = text(
     ORDER BY a.opened_at, s.lead_payment_id, s.n, e.max_ledger, e.fee_stroops, e.hash, b.id
     """
 )
-_OF_TRY = (
+_ATTEMPT_FIELDS = (
     *(
         "lead_payment_id",
         "n",
@@ -93,60 +93,65 @@ _OF_TRY = (
     ),
     *("number", "allocated_stroops", "left_out"),
 )
-_OF_SIGNED = ("hash", "inner_hash", "fee_stroops", "max_ledger", "signed_at", "noop_reason")
+_ENVELOPE_FIELDS = ("hash", "inner_hash", "fee_stroops", "max_ledger", "signed_at", "noop_reason")
 
 
 async def find_payment_id(connection: AsyncConnection, name: str) -> str:
-    """Return the id of the payment that is meant: by its id, its number or a transaction's hash."""
+    """
+    Find a payment by its id, its number or a transaction hash, and return its id.
+
+    Raises NotFound when there is none, Invalid when there are several.
+    """
     number = int(name) if name.isascii() and name.isdigit() and int(name) < 2**63 else None
     rows = (await connection.execute(_FIND, {"name": name, "number": number})).all()
     if not rows:
         raise NotFound(f"no payment has the id, number or transaction hash {name!r}")
     if len(rows) > 1:
-        some = ", ".join(row.id for row in rows[:AMONG_MAX])
-        more = f" and {len(rows) - AMONG_MAX} more" if len(rows) > AMONG_MAX else ""
+        some = ", ".join(row.id for row in rows[:IDS_SHOWN_MAX])
+        more = f" and {len(rows) - IDS_SHOWN_MAX} more" if len(rows) > IDS_SHOWN_MAX else ""
         raise Invalid("id", f"{len(rows)} payments share {name}; name one of them: {some}{more}")
     return str(rows[0].id)
 
 
 async def load_trace(connection: AsyncConnection, payment_id: str) -> PaymentTrace:
-    """Read a payment from its obligation to its proof."""
-    owed = (await connection.execute(_OWED, {"id": payment_id})).mappings().one_or_none()
-    if owed is None:
+    """Return the trace of a payment, from its verdict to its proof. Raises NotFound."""
+    payment = (await connection.execute(_PAYMENT, {"id": payment_id})).mappings().one_or_none()
+    if payment is None:
         raise NotFound(f"payment {payment_id!r} does not exist")
-    found = await connection.execute(_STEPS, {"id": payment_id, "released": RELEASED})
-    leaves = [orjson.loads(content) for content in found.scalars()]
-    tried = (await connection.execute(_TRIES, {"id": payment_id})).mappings().all()
+    found = await connection.execute(_AUDIT_ENTRIES, {"id": payment_id, "released": RELEASED})
+    entries = [orjson.loads(content) for content in found.scalars()]
+    attempted = (await connection.execute(_ATTEMPTS, {"id": payment_id})).mappings().all()
     postings = [
         {("at" if name == "booked_at" else name): value for name, value in row.items()}
         for row in await journal.list_by_payment(connection, payment_id)
     ]
     return PaymentTrace(
-        TracedPayment(**owed),
-        _to_events(leaves, payment_id),
-        _to_attempts(tried),
+        TracedPayment(**payment),
+        _to_events(entries, payment_id),
+        _to_attempts(attempted),
         add_running_sums(postings),
     )
 
 
-def _to_events(leaves: list[dict[str, Any]], payment_id: str) -> list[TraceEvent]:
+def _to_events(entries: list[dict[str, Any]], payment_id: str) -> list[TraceEvent]:
     return [
         TraceEvent(
-            datetime.fromisoformat(leaf["at"]), leaf["action"], leaf["actor"], leaf["evidence"]
+            datetime.fromisoformat(entry["at"]), entry["action"], entry["actor"], entry["evidence"]
         )
-        for leaf in leaves
-        # A channel is released for all who rode on it.
-        if payment_id in (leaf["evidence"].get("payment_id"), *leaf["evidence"].get("payments", ()))
+        for entry in entries
+        # A channel is released for all payments of its attempt.
+        if payment_id
+        in (entry["evidence"].get("payment_id"), *entry["evidence"].get("payments", ()))
     ]
 
 
 def _to_attempts(rows: Sequence[RowMapping]) -> list[TracedAttempt]:
-    tries = []
+    traced = []
     for _, of_one in groupby(rows, key=lambda row: (row["lead_payment_id"], row["n"])):
         lines = list(of_one)
-        payload = {name: lines[0][name] for name in _OF_TRY}
-        tries.append(TracedAttempt(**payload, envelopes=_to_envelopes(lines)))
-    return tries
+        values = {name: lines[0][name] for name in _ATTEMPT_FIELDS}
+        traced.append(TracedAttempt(**values, envelopes=_to_envelopes(lines)))
+    return traced
 
 
 def _to_envelopes(rows: Sequence[RowMapping]) -> list[TracedEnvelope]:
@@ -158,7 +163,9 @@ def _to_envelopes(rows: Sequence[RowMapping]) -> list[TracedEnvelope]:
         sends = [
             TracedSubmission(line["sent_at"], line["answer"]) for line in lines if line["sent_at"]
         ]
-        signed.append(TracedEnvelope(**{name: lines[0][name] for name in _OF_SIGNED}, sends=sends))
+        signed.append(
+            TracedEnvelope(**{name: lines[0][name] for name in _ENVELOPE_FIELDS}, sends=sends)
+        )
     return signed
 
 

@@ -1,8 +1,8 @@
 """
-What the chain said, how far it was read, and where the journal says otherwise.
+Reconciliation in the database: the transfers read of the chain, and where the journal differs.
 
-The two sides are joined by the database, in one statement; only what is not plainly the same
-leaves it, and domain/accounting/reconciliation.py says what each of that is.
+One statement joins both sides and returns only the rows where they are not plainly the same;
+domain/accounting/reconciliation.py decides what each of these is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from domain.accounting.reconciliation import (
     Comparison,
     Gap,
     JournalSide,
-    Seen,
+    ObservedTransaction,
     Start,
     Suspect,
 )
@@ -38,7 +38,7 @@ RUNS_KEPT = timedelta(days=7)
 
 
 async def get_cursor(connection: AsyncConnection) -> RowMapping | None:
-    """Return how far the chain was read, and of which network; None before all."""
+    """Return how far the chain was read, and of which network; None before the first page."""
     return (await connection.execute(select(chain_cursor))).mappings().one_or_none()
 
 
@@ -50,7 +50,7 @@ async def get_first_booked_ledger(connection: AsyncConnection) -> int | None:
 
 
 async def _save_gap(connection: AsyncConnection, gap: Gap) -> None:
-    """Another reader, or an earlier run, may have found it when it was shorter."""
+    """Save a gap; if an earlier run saved it when it was shorter, it grows."""
     statement = upsert(chain_gaps).values(first_ledger=gap.first, last_ledger=gap.last)
     longer = func.greatest(chain_gaps.c.last_ledger, statement.excluded.last_ledger)
     await connection.execute(
@@ -69,10 +69,10 @@ async def save_page(
     connection: AsyncConnection, passphrase: str, begin: Start, page: ChainPage
 ) -> None:
     """
-    Keep what a page told, how far it goes, and what was lost before it, together: a gap ends where
-    reading did go on, and until then a node that remembers more may come back.
+    Save the transfers of a page, the cursor after it, and the gap before it, in one transaction.
 
-    Whoever else reads at the same time writes the same facts; the cursor only ever goes on.
+    A gap is saved only when reading went on after it, because until then a node with a longer history
+    may come back. Another reader writes the same rows; the cursor never goes back.
     """
     if page.transfers:
         rows = [
@@ -104,8 +104,10 @@ async def save_page(
     )
 
 
-async def find_transfer(connection: AsyncConnection, hashes: Sequence[str]) -> Seen | None:
-    """Return what was seen of a transfer by one of these transactions."""
+async def find_transfer(
+    connection: AsyncConnection, hashes: Sequence[str]
+) -> ObservedTransaction | None:
+    """Return the transfer that one of these transactions made, if it was read."""
     found = await connection.execute(
         select(
             chain_transfers.c.transaction_hash,
@@ -116,18 +118,18 @@ async def find_transfer(connection: AsyncConnection, hashes: Sequence[str]) -> S
         .limit(1)
     )
     row = found.one_or_none()
-    return None if row is None else Seen(*row)
+    return None if row is None else ObservedTransaction(*row)
 
 
-# Two questions and not one: each has an index to answer it, for any transfer without a payment.
-_OURS = """(
+# Two conditions and not one, because each uses an index; they run for every transfer without a payment.
+_IS_OURS = """(
     EXISTS (SELECT FROM envelopes e WHERE e.hash = {hash})
     OR EXISTS (SELECT FROM envelopes e WHERE e.inner_hash = {hash})
 )"""
 
-# The journal's side is the CTE `journal`, and nothing else here knows how the journal is kept. A transfer of
-# nothing is no outflow: anybody may make a treasury send it, since there is nothing to allow. A ledger
-# beyond the newest that was read is to come, unless the payment was made well before that one closed.
+# The CTE `journal` is the journal's side, and the only part that knows the tables of payments. A transfer
+# of nothing is no outflow: anybody can make a treasury send it, since it needs no authorisation. A payment
+# in a ledger that was not read yet is left out, unless it was made well before the newest one closed.
 _SIDES = f"""
     WITH journal AS (
         SELECT coalesce(s.number, p.number)::numeric AS number, p.transaction_hash,
@@ -152,7 +154,7 @@ _SIDES = f"""
         SELECT t.*, row_number() OVER (
             PARTITION BY t.number
             ORDER BY b.number IS NULL,
-                     CASE WHEN b.number IS NULL THEN NOT {_OURS.format(hash="t.transaction_hash")} END,
+                     CASE WHEN b.number IS NULL THEN NOT {_IS_OURS.format(hash="t.transaction_hash")} END,
                      t.position
         ) AS nth
         FROM chain_transfers t
@@ -169,7 +171,7 @@ SUSPECTS = text(
            b.allocations_stroops, b.payer, b.from_address AS journal_from, b.to_address AS journal_to,
            o.*, p.id AS chain_payment_id,
            p.status = 'confirmed' AND l.number <> o.number AS paid_otherwise,
-           {_OURS.format(hash="o.transaction_hash")} AS ours
+           {_IS_OURS.format(hash="o.transaction_hash")} AS ours
     FROM journal b FULL JOIN outflow o
       ON o.number = b.number AND o.transaction_hash = b.transaction_hash AND o.nth = 1
     LEFT JOIN payments p ON p.number = o.number
@@ -186,7 +188,7 @@ SUSPECTS = text(
 async def list_suspects(
     connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
 ) -> list[Suspect]:
-    """Join journal and chain both ways; return every place where they are not plainly the same."""
+    """Join journal and chain both ways; return every row where they are not plainly the same."""
     rows = await connection.execute(SUSPECTS, _make_scope(reading, treasuries))
     return [
         Suspect(
@@ -207,7 +209,7 @@ def _make_scope(reading: RowMapping, treasuries: Mapping[str, Treasury]) -> dict
 
 
 async def get_treasuries(connection: AsyncConnection) -> dict[str, Treasury]:
-    """Return who has paid by any agreement: the journal has what earlier ones paid for ever."""
+    """Return the treasuries of all agreements, earlier ones too: the journal has their payments."""
     rows = await connection.execute(select(agreements.c.bond, agreements.c.pool))
     return {
         address: treasury
@@ -258,7 +260,7 @@ _OUTFLOWS = text(
 async def sum_outflows(
     connection: AsyncConnection, reading: RowMapping, treasuries: Mapping[str, Treasury]
 ) -> tuple[int, int]:
-    """Count and sum every transfer out of a treasury, up to the ledger read in full."""
+    """Return the number of transfers out of the treasuries and their sum in stroops, as far as read."""
     scope = {"ledger": reading["ledger"], "treasuries": list(treasuries)}
     row = (await connection.execute(_OUTFLOWS, scope)).one()
     return row.transfers, int(row.stroops)
@@ -267,7 +269,7 @@ async def sum_outflows(
 async def save_run(
     connection: AsyncConnection, at: datetime, reading: RowMapping, found: Comparison
 ) -> None:
-    """Write down that a comparison was made, up to where, and what it came to."""
+    """Save a comparison, up to which ledger it went, and its counts; delete those older than a week."""
     await connection.execute(
         delete(reconciliation_runs).where(reconciliation_runs.c.at < at - RUNS_KEPT)
     )
@@ -291,7 +293,7 @@ async def get_last_run(connection: AsyncConnection) -> RowMapping | None:
 
 
 async def list_transfers(connection: AsyncConnection, *, after: str = "") -> Sequence[RowMapping]:
-    """Return what was read of the chain, in the chain's own order."""
+    """Return the transfers that were read of the chain, in the chain's own order."""
     rows = await connection.execute(
         select(chain_transfers)
         .where(chain_transfers.c.position > after)

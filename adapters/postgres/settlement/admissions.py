@@ -19,7 +19,7 @@ from domain.settlement.admissions import (
     Charge,
     Spent,
 )
-from domain.settlement.approvals import digest
+from domain.settlement.approvals import compute_digest
 from domain.settlement.payments import Payment, PaymentStatus
 
 _LOCK = text("SELECT status FROM payments WHERE id = :payment FOR NO KEY UPDATE")
@@ -64,7 +64,7 @@ _AUTHORISE = text(
 
 async def lock(connection: AsyncConnection, payment: Payment) -> AdmissionCase:
     """Lock a payment and return what decides its admission; nobody else admits or signs it meanwhile."""
-    asked = {"payment": payment.id, "digest": digest(payment)}
+    asked = {"payment": payment.id, "digest": compute_digest(payment)}
     status = await connection.scalar(_LOCK, asked)
     if status is None:
         raise NotFound(f"payment {payment.id!r} does not exist")
@@ -97,6 +97,6 @@ async def authorise(connection: AsyncConnection, payment: Payment, day: date) ->
             "day": day,
             "payee": payment.to_address,
             "amount": payment.amount_stroops,
-            "digest": digest(payment),
+            "digest": compute_digest(payment),
         },
     )

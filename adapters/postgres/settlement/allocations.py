@@ -183,11 +183,11 @@ async def record_faults(
 
 _CONFIRM = text(
     f"""
-    UPDATE payments SET {PAYMENTS.assignment(PaymentStatus.CONFIRMED)},
+    UPDATE payments SET {PAYMENTS.make_assignment(PaymentStatus.CONFIRMED)},
            transaction_hash = :transaction_hash, ledger = :ledger, confirmed_at = :confirmed_at
     FROM allocations s
     WHERE s.lead_payment_id = :lead_payment_id AND s.n = :n AND s.live AND payments.id = s.payment_id
-      AND {PAYMENTS.condition(PaymentStatus.CONFIRMED, SENT)}
+      AND {PAYMENTS.make_condition(PaymentStatus.CONFIRMED, SENT)}
     """
 )
 

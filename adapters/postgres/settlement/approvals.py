@@ -24,7 +24,7 @@ from domain.settlement.approvals import (
     UNSIGNED,
     Approval,
     ApprovalContext,
-    digest,
+    compute_digest,
 )
 from domain.settlement.payments import Payment, PaymentStatus
 
@@ -55,7 +55,9 @@ async def lock(connection: AsyncConnection, payment_id: str) -> ApprovalContext:
     makers = await find_makers(connection, [payment])
     given = await connection.execute(
         select(approvals.c.approver).where(
-            approvals.c.payment_id == payment_id, NOT_VOIDED, approvals.c.digest == digest(payment)
+            approvals.c.payment_id == payment_id,
+            NOT_VOIDED,
+            approvals.c.digest == compute_digest(payment),
         )
     )
     status = PaymentStatus(row["status"])

@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import TextClause, func, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import TextClause, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import transitions
-from adapters.postgres.tables import attempts, channels
+from adapters.postgres.tables import attempts
 from domain.errors import NotFound
 from domain.reasons import ReasonCode
 from domain.settlement.attempts import Attempt, AttemptStatus
-from domain.settlement.channels import QueuePosition
 from domain.settlement.envelopes import Envelope
 from domain.settlement.payments import PaymentStatus
 
@@ -41,24 +39,6 @@ class Reservation:
     succeeded: bool = False
     batched: bool = False
     members: int = 1
-
-
-async def save_channels(connection: AsyncConnection, sequences: dict[str, int]) -> None:
-    """
-    Save these channel accounts, each with the last sequence that the network has consumed.
-
-    A channel in use is not changed: the end of its attempt sets its sequence.
-    """
-    for address, sequence in sequences.items():
-        statement = insert(channels).values(address=address, sequence=sequence)
-        await connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["address"],
-                set_={"sequence": sequence},
-                where=channels.c.payment_id.is_(None)
-                & (func.coalesce(channels.c.sequence, -1) < sequence),
-            )
-        )
 
 
 _ATTEMPT = """
@@ -130,26 +110,6 @@ async def reserve(
     return Reservation(payment_id, row.n, row.channel, row.sequence, None)
 
 
-_QUEUE_POSITION = text(
-    """
-    SELECT (SELECT count(*) FROM payments p
-            WHERE p.status = 'pending' AND p.number < :number AND NOT EXISTS (
-                SELECT FROM allocations s WHERE s.payment_id = p.id AND s.live
-            )) AS ahead,
-           (SELECT count(*) FROM channels
-            WHERE address = ANY(:ours) AND sequence IS NOT NULL AND NOT quarantined) AS channels
-    """
-)
-
-
-async def get_queue_position(
-    connection: AsyncConnection, number: int, ours: Sequence[str]
-) -> QueuePosition:
-    """Return how many payments wait before one without a channel, and how many channels there are."""
-    row = (await connection.execute(_QUEUE_POSITION, {"number": number, "ours": ours})).one()
-    return QueuePosition(row.ahead, row.channels)
-
-
 async def get_reservation(connection: AsyncConnection, payment_id: str) -> Reservation | None:
     """Return the attempt that a payment is a member of, alone or in a batch, unless it has failed."""
     return await _load_reservation(connection, _RESERVATION, {"payment_id": payment_id})
@@ -213,10 +173,10 @@ _FINISH = """
 _FINISHES = {
     to: text(
         _FINISH.format(
-            finished=transitions.ATTEMPTS.assignment(to),
-            unfinished=transitions.ATTEMPTS.condition(to),
-            submitted=transitions.PAYMENTS.assignment(_SUBMITTED),
-            signed=transitions.PAYMENTS.condition(_SUBMITTED),
+            finished=transitions.ATTEMPTS.make_assignment(to),
+            unfinished=transitions.ATTEMPTS.make_condition(to),
+            submitted=transitions.PAYMENTS.make_assignment(_SUBMITTED),
+            signed=transitions.PAYMENTS.make_condition(_SUBMITTED),
         )
     )
     for to in (AttemptStatus.SUCCEEDED, AttemptStatus.FAILED)
@@ -284,27 +244,3 @@ async def release_sequence(connection: AsyncConnection, dead: Attempt) -> None:
         )
         .values(sequence_unused=True)
     )
-
-
-_LOCK = text(
-    """
-    SELECT 1 FROM attempts
-    WHERE payment_id = :payment_id AND n = :n AND channel = :channel AND status = 'open' FOR UPDATE
-    """
-)
-
-
-async def quarantine(connection: AsyncConnection, attempt: Attempt) -> bool:
-    """
-    Put the channel of an attempt in quarantine, until a person releases it.
-
-    False when the attempt has ended, for example because a person released it: its channel may serve
-    another attempt by now.
-    """
-    named = {"payment_id": attempt.payment_id, "n": attempt.n, "channel": attempt.channel}
-    if (await connection.execute(_LOCK, named)).one_or_none() is None:
-        return False
-    await connection.execute(
-        update(channels).where(channels.c.address == attempt.channel).values(quarantined=True)
-    )
-    return True

@@ -12,7 +12,7 @@ from domain.settlement.allocations import Transfer
 from domain.settlement.attempts import AttemptStatus, SettlementRail
 from domain.settlement.batches import Batch, Plan
 from domain.settlement.payments import TRANSITIONS, PaymentStatus
-from domain.transitions import sources
+from domain.transitions import list_sources
 
 PAYMENTS_MAX = 1000
 
@@ -24,7 +24,7 @@ async def mark_ready(connection: AsyncConnection, payment_id: str) -> None:
         .where(
             payments.c.id == payment_id,
             payments.c.batch_ready_at.is_(None),
-            payments.c.status.in_(sources(TRANSITIONS, PaymentStatus.PREPARED)),
+            payments.c.status.in_(list_sources(TRANSITIONS, PaymentStatus.PREPARED)),
         )
         .values(batch_ready_at=func.now())
     )
@@ -68,7 +68,7 @@ async def form_batch(
         _READY,
         {
             "before": plan.window_began(now),
-            "preparable": sources(TRANSITIONS, PaymentStatus.PREPARED),
+            "preparable": list_sources(TRANSITIONS, PaymentStatus.PREPARED),
             "limit": PAYMENTS_MAX,
         },
     )

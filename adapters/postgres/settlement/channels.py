@@ -1,8 +1,9 @@
-"""Channels for operators: which payment each serves, and the release of one in quarantine."""
+"""Channels in the database: which payment each serves, and how one enters and leaves quarantine."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres.settlement import attempts, envelopes
@@ -17,6 +18,7 @@ from domain.settlement.channels import (
     ChannelRelease,
     ObservedTransfer,
     QuarantinedAttempt,
+    QueuePosition,
     list_workflow_ids,
 )
 from domain.settlement.payments import PaymentStatus
@@ -42,6 +44,44 @@ async def get(connection: AsyncConnection, address: str) -> Channel:
     if row is None:
         raise NotFound(f"the database has no channel {address}")
     return Channel(*row)
+
+
+async def save(connection: AsyncConnection, sequences: dict[str, int]) -> None:
+    """
+    Save these channel accounts, each with the last sequence that the network has consumed.
+
+    A channel in use is not changed: the end of its attempt sets its sequence.
+    """
+    for address, sequence in sequences.items():
+        statement = insert(channels).values(address=address, sequence=sequence)
+        await connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["address"],
+                set_={"sequence": sequence},
+                where=channels.c.payment_id.is_(None)
+                & (func.coalesce(channels.c.sequence, -1) < sequence),
+            )
+        )
+
+
+_QUEUE_POSITION = text(
+    """
+    SELECT (SELECT count(*) FROM payments p
+            WHERE p.status = 'pending' AND p.number < :number AND NOT EXISTS (
+                SELECT FROM allocations s WHERE s.payment_id = p.id AND s.live
+            )) AS ahead,
+           (SELECT count(*) FROM channels
+            WHERE address = ANY(:ours) AND sequence IS NOT NULL AND NOT quarantined) AS channels
+    """
+)
+
+
+async def get_queue_position(
+    connection: AsyncConnection, number: int, ours: Sequence[str]
+) -> QueuePosition:
+    """Return how many payments wait before one without a channel, and how many channels there are."""
+    row = (await connection.execute(_QUEUE_POSITION, {"number": number, "ours": ours})).one()
+    return QueuePosition(row.ahead, row.channels)
 
 
 _OPEN_ATTEMPT = text(
@@ -194,3 +234,27 @@ async def release(connection: AsyncConnection, given: ChannelRelease) -> None:
     )
     if released.rowcount != 1:
         raise Conflict(f"channel {given.channel} is not in quarantine, or serves a payment")
+
+
+_LOCK_OPEN = text(
+    """
+    SELECT 1 FROM attempts
+    WHERE payment_id = :payment_id AND n = :n AND channel = :channel AND status = 'open' FOR UPDATE
+    """
+)
+
+
+async def quarantine(connection: AsyncConnection, attempt: Attempt) -> bool:
+    """
+    Put the channel of an attempt in quarantine, until a person releases it.
+
+    False when the attempt has ended, for example because a person released it: its channel may serve
+    another attempt by now.
+    """
+    named = {"payment_id": attempt.payment_id, "n": attempt.n, "channel": attempt.channel}
+    if (await connection.execute(_LOCK_OPEN, named)).one_or_none() is None:
+        return False
+    await connection.execute(
+        update(channels).where(channels.c.address == attempt.channel).values(quarantined=True)
+    )
+    return True

@@ -36,9 +36,9 @@ _STORE = text(
         SELECT :hash, :inner_hash, payment_id, n, :xdr, :fee_stroops, :max_ledger, :noop_reason, :noop_reason_code
         FROM attempt
     ), payment AS (
-        UPDATE payments SET {PAYMENTS.assignment(PaymentStatus.PREPARED)}
+        UPDATE payments SET {PAYMENTS.make_assignment(PaymentStatus.PREPARED)}
         FROM attempt JOIN allocations s ON s.lead_payment_id = attempt.payment_id AND s.n = attempt.n AND s.live
-        WHERE payments.id = s.payment_id AND {PAYMENTS.condition(PaymentStatus.PREPARED)}
+        WHERE payments.id = s.payment_id AND {PAYMENTS.make_condition(PaymentStatus.PREPARED)}
     )
     SELECT count(*) FROM attempt
     """
@@ -161,9 +161,9 @@ _RECORD_SUBMISSION = text(
     WITH submission AS (
         INSERT INTO submissions (hash, status, detail) VALUES (:hash, :status, :detail)
     )
-    UPDATE payments SET {PAYMENTS.assignment(PaymentStatus.SUBMITTED)} FROM allocations s
+    UPDATE payments SET {PAYMENTS.make_assignment(PaymentStatus.SUBMITTED)} FROM allocations s
     WHERE s.lead_payment_id = :payment_id AND s.n = :n AND s.live
-      AND payments.id = s.payment_id AND {PAYMENTS.condition(PaymentStatus.SUBMITTED)}
+      AND payments.id = s.payment_id AND {PAYMENTS.make_condition(PaymentStatus.SUBMITTED)}
     """
 )
 

@@ -1,7 +1,7 @@
 """
-Attestations and the contract's signed calls in the database.
+Attestations and the signed calls of the SLA contract in the database.
 
-At most one call of an operator is open at a time: the index says so, not the code.
+At most one call of an operator is open at a time: a unique index enforces it.
 """
 
 from contextlib import suppress
@@ -33,8 +33,8 @@ from domain.sla.attestations import (
     CallStatus,
     ContractResult,
     SignedCall,
-    config_json,
-    symbol,
+    encode_config,
+    make_symbol,
 )
 from domain.sla.policies import Policy
 from domain.sla.verdicts import Severity, Verdict
@@ -43,13 +43,13 @@ from domain.sla.verdicts import Severity, Verdict
 async def require_attestation(
     connection: AsyncConnection, outage_id: str, revision: int, at: datetime
 ) -> None:
-    """Have a verdict wait for the contract's confirmation; from now on it cannot be paid without."""
+    """Require the contract's confirmation of a verdict; from now on it cannot be paid without it."""
     await connection.execute(
         insert(attestations)
         .values(
             outage_id=outage_id,
             revision=revision,
-            symbol=symbol(outage_id, revision),
+            symbol=make_symbol(outage_id, revision),
             status=AttestationStatus.PENDING,
             requested_at=at,
         )
@@ -62,7 +62,7 @@ async def is_required(connection: AsyncConnection, outage_id: str, revision: int
 
 
 async def is_lacking(connection: AsyncConnection, outage_id: str, revision: int) -> bool:
-    """Tell whether a verdict wants the contract's confirmation and does not have it."""
+    """Tell whether a verdict needs the contract's confirmation and does not have it yet."""
     status = await _get_status(connection, outage_id, revision)
     return status is not None and status != AttestationStatus.ATTESTED
 
@@ -77,8 +77,8 @@ async def _get_status(connection: AsyncConnection, outage_id: str, revision: int
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """All that a step needs to know of one attestation, held until it is done."""
+class AttestationCase:
+    """All that an activity needs to know of one attestation, whose row it has locked."""
 
     symbol: str
     status: AttestationStatus
@@ -89,13 +89,13 @@ class Case:
     policy: Policy
     # The newest call made for it, if there was one.
     call: RowMapping | None
-    # Whether an earlier call of ours may have left its mark in the contract's memory.
+    # Whether the contract may have stored the result of an earlier call of ours.
     remembered: bool
-    times_expired: int  # how many calls came too late, up to the newest
+    times_expired: int  # how many calls in a row expired, up to the newest
 
 
-async def lock(connection: AsyncConnection, attestation: Attestation) -> Case:
-    """Return the case, with the attestation's row locked until the transaction ends."""
+async def lock(connection: AsyncConnection, attestation: Attestation) -> AttestationCase:
+    """Lock an attestation's row until the transaction ends, and return its case. Raises NotFound."""
     rows = await connection.execute(
         select(attestations.c.symbol, attestations.c.status.label("attestation_status"))
         .add_columns(attestations.c.problem, outages.c.correlation_id, sla_results)
@@ -122,7 +122,7 @@ async def lock(connection: AsyncConnection, attestation: Attestation) -> Case:
         name = f"revision {attestation.revision} of outage {attestation.outage_id!r}"
         raise NotFound(f"{name} does not need an attestation")
     calls = await _list_calls(connection, attestation)
-    return Case(
+    return AttestationCase(
         row["symbol"],
         AttestationStatus(row["attestation_status"]),
         row["problem"],
@@ -149,7 +149,7 @@ async def _list_calls(connection: AsyncConnection, attestation: Attestation) -> 
 
 
 async def find_open_call(connection: AsyncConnection, source: str) -> Call | None:
-    """Return the operator's one call of which nothing is proven yet."""
+    """Return the operator's open call, of which nothing is proven yet; None if there is none."""
     rows = await connection.execute(
         select(contract_calls).where(
             contract_calls.c.source == source, contract_calls.c.status == CallStatus.OPEN
@@ -176,9 +176,9 @@ async def store(
     connection: AsyncConnection, attestation: Attestation, signed: SignedCall
 ) -> Call | None:
     """
-    Keep signed bytes before the first of them leaves the process.
+    Store a signed call before it is sent, and return it.
 
-    None when another call is open, or has had this sequence: then these bytes are never sent.
+    None when another call is open, or has used this sequence: then these bytes are never sent.
     """
     n = select(func.coalesce(func.max(contract_calls.c.n), 0) + 1).where(
         contract_calls.c.outage_id == attestation.outage_id,
@@ -197,7 +197,7 @@ async def store(
             hash=signed.hash,
             xdr=signed.envelope_xdr,
             max_ledger=signed.max_ledger,
-            config_snapshot=config_json(signed.config),
+            config_snapshot=encode_config(signed.config),
         )
         .on_conflict_do_nothing()
         .returning(contract_calls)
@@ -207,7 +207,7 @@ async def store(
 
 
 async def store_bid(connection: AsyncConnection, call: Call, higher: Call) -> Call:
-    """Keep a higher bid for an open call before it is sent; answers the one that is kept."""
+    """Store a higher bid for an open call before it is sent; return the bid that is stored."""
     of_call = contract_calls.c.hash == call.hash
     await connection.execute(
         update(contract_calls)
@@ -227,7 +227,7 @@ async def get_call_status(connection: AsyncConnection, call: Call) -> CallStatus
 
 
 async def record_outcome(connection: AsyncConnection, call: Call, outcome: CallOutcome) -> None:
-    """Keep what is proven of an open call; what was kept before stands."""
+    """Record what is proven of an open call; an outcome that was recorded before does not change."""
     with suppress(IllegalTransition):
         await transitions.move(
             connection,
@@ -242,16 +242,17 @@ async def record_outcome(connection: AsyncConnection, call: Call, outcome: CallO
 
 
 def to_outcome(call: RowMapping) -> CallOutcome:
-    """Read back what an answered call was answered; without a contract_result, `reason` says why."""
-    status, ledger, told = CallStatus(call["status"]), call["ledger"], call["result"]
-    if told is None:
+    """Return the recorded outcome of a call; without a contract result, `reason` says why."""
+    status, ledger, result = CallStatus(call["status"]), call["ledger"], call["result"]
+    if result is None:
         return CallOutcome(status, ledger, reason=call["reason"])
-    wide = {name: int(told[name]) for name in ("amount", "config_version_hash")}
-    return CallOutcome(status, ledger, ContractResult(**(told | wide)), bool(call["fresh"]))
+    # JSON numbers are too small for these, so that they are stored as text.
+    integers = {name: int(result[name]) for name in ("amount", "config_version_hash")}
+    return CallOutcome(status, ledger, ContractResult(**(result | integers)), bool(call["fresh"]))
 
 
 async def reject(connection: AsyncConnection, call: RowMapping) -> None:
-    """The contract answered this call, and not as the verdict says."""
+    """Record that the contract's answer to this call differs from the verdict."""
     await transitions.move(
         connection, transitions.CALLS, {"hash": call["hash"]}, CallStatus.REJECTED
     )
@@ -260,7 +261,7 @@ async def reject(connection: AsyncConnection, call: RowMapping) -> None:
 async def attest(
     connection: AsyncConnection, attestation: Attestation, call: RowMapping, at: datetime
 ) -> bool:
-    """Keep the contract's agreement, with all that proves it; False when it was kept before."""
+    """Record the contract's confirmation with its proof; False when it was recorded before."""
     return await transitions.move(
         connection,
         transitions.ATTESTATIONS,
@@ -279,7 +280,7 @@ async def attest(
 
 
 async def halt(connection: AsyncConnection, attestation: Attestation, problem: str) -> None:
-    """Say why the verdict cannot be paid; a halt upon a halt only says it anew."""
+    """Halt an attestation, with the reason why its verdict cannot be paid; a later reason replaces it."""
     to = AttestationStatus.HALTED
     await transitions.move(
         connection,

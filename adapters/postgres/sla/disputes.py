@@ -46,21 +46,23 @@ async def decide(
     at: datetime,
     note: str,
 ) -> bool:
-    """Record a decision; False when there was one before, which stands."""
-    said: dict[str, Any] = {"decided_by": decided_by, "decided_at": at, "resolution_note": note}
+    """Record a decision; False when the dispute was decided before, which does not change."""
+    changes: dict[str, Any] = {"decided_by": decided_by, "decided_at": at, "resolution_note": note}
     try:
         return await transitions.move(
-            connection, transitions.DISPUTES, {"id": dispute_id}, status, **said
+            connection, transitions.DISPUTES, {"id": dispute_id}, status, **changes
         )
     except IllegalTransition:
         return False
 
 
 async def start_review(connection: AsyncConnection, dispute_id: str, by: str, at: datetime) -> bool:
-    """Record who has taken a dispute up; False when somebody had before."""
-    said: dict[str, Any] = {"reviewed_by": by, "review_began_at": at}
+    """Record who reviews a dispute; False when its review had begun before."""
+    changes: dict[str, Any] = {"reviewed_by": by, "review_began_at": at}
     to = DisputeStatus.UNDER_REVIEW
-    return await transitions.move(connection, transitions.DISPUTES, {"id": dispute_id}, to, **said)
+    return await transitions.move(
+        connection, transitions.DISPUTES, {"id": dispute_id}, to, **changes
+    )
 
 
 async def get(connection: AsyncConnection, dispute_id: str) -> RowMapping:
@@ -72,7 +74,7 @@ async def get(connection: AsyncConnection, dispute_id: str) -> RowMapping:
 
 
 async def find_undecided(connection: AsyncConnection, outage_id: str) -> RowMapping | None:
-    """Return the dispute of an outage that nobody has decided yet, if there is one."""
+    """Return the undecided dispute of an outage; None if there is none."""
     rows = await connection.execute(
         select(disputes).where(disputes.c.outage_id == outage_id, disputes.c.status.in_(UNDECIDED))
     )

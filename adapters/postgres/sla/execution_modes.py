@@ -1,8 +1,8 @@
 """
-Whether verdicts need the SLA contract's confirmation, by the settlement worker that started last.
+The execution mode in the database: whether verdicts need the SLA contract's confirmation.
 
-Whoever judges reads it here, so that one worker in contract mode beside another that was told
-nothing of it never pays what the contract was not asked about.
+The settlement worker that started last sets it, and whoever judges reads it here. So two workers with
+different settings never pay a verdict that the contract was not asked about.
 """
 
 from datetime import datetime
@@ -18,7 +18,7 @@ NAME = "settlement"
 
 
 async def save(connection: AsyncConnection, mode: ExecutionMode, at: datetime) -> bool:
-    """Say which mode holds for verdicts from now on; False when it held before."""
+    """Save the execution mode of verdicts from now on; False when it was the same before."""
     statement = insert(execution_modes).values(name=NAME, contract_execution_mode=mode, set_at=at)
     changed = await connection.execute(
         statement.on_conflict_do_update(

@@ -1,7 +1,7 @@
 """
 Outages in the database.
 
-Writes say whether they changed anything, because Temporal may run an activity twice.
+Writes return whether they changed anything, because Temporal may run an activity twice.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ SORTABLE = {"detected_at", "severity", "status", "site_name"}
 async def add(
     connection: AsyncConnection, declaration: Declaration, policy: Policy, at: datetime
 ) -> bool:
-    """Insert a declared outage; False when the id is taken."""
+    """Insert a declared outage; False when the id exists."""
     outage = declaration.outage
     location = outage.location
     result = await connection.execute(
@@ -74,7 +74,7 @@ async def add(
 async def move(
     connection: AsyncConnection, outage_id: str, to: OutageStatus, **changes: Any
 ) -> bool:
-    """Take an outage to its next status; False when it is there already."""
+    """Move an outage to its next status; False when it has that status already."""
     return await transitions.move(connection, transitions.OUTAGES, {"id": outage_id}, to, **changes)
 
 
@@ -84,7 +84,7 @@ async def amend(connection: AsyncConnection, outage_id: str, changes: dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class OutageContext:
-    """All that a step needs to know of one outage, read in one go and held until it is done."""
+    """All that an activity needs to know of one outage, whose row it has locked."""
 
     outage: Outage
     policy: Policy
@@ -99,16 +99,16 @@ class OutageContext:
 
 async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
     """
-    Return the context, with the outage's row locked until the transaction ends.
+    Lock an outage's row until the transaction ends, and return its context. Raises NotFound.
 
-    Locked first and read afterwards: a statement that waits for a lock still sees the verdicts as
-    they were before it waited.
+    The lock is taken first and the rest is read in another statement, because a statement that waits
+    for a lock still sees the verdicts as they were before it waited.
     """
     await connection.execute(
         select(outages.c.id).where(outages.c.id == outage_id).with_for_update()
     )
     statement = (
-        _select_with_verdict(*(column.label(f"of_{column.name}") for column in _BINDING))
+        _select_with_verdict(*(column.label(f"of_{column.name}") for column in _TERMS_COLUMNS))
         .join(
             policies,
             (policies.c.name == outages.c.policy)
@@ -133,7 +133,7 @@ async def lock(connection: AsyncConnection, outage_id: str) -> OutageContext:
     )
 
 
-_BINDING = (
+_TERMS_COLUMNS = (
     policies.c.effective_from,
     policies.c.dispute_window_seconds,
     policies.c.decision_window_seconds,
@@ -146,7 +146,7 @@ _BINDING = (
 
 
 def to_outage(row: RowMapping) -> Outage:
-    """Rebuild what judging needs of an outage."""
+    """Return the outage with the fields that a verdict needs."""
     return Outage(row["id"], row["site_name"], Severity(row["severity"]), row["detected_at"])
 
 
@@ -169,14 +169,14 @@ def to_verdict(row: RowMapping) -> tuple[int, Verdict] | None:
     )
 
 
-_ATTESTED = (
+_ATTESTATION_COLUMNS = (
     *("status", "problem", "symbol", "contract_id", "transaction_hash", "ledger"),
     *("config_hash", "config_snapshot", "fresh", "attested_at"),
 )
 
 
 def _select_with_verdict(*more: Label[Any]) -> Select[Any]:
-    """Each outage beside the newest revision of its verdict, if it has one."""
+    """Select each outage with the newest revision of its verdict, and the attestation of that."""
     newest = (
         select(sla_results)
         .where(sla_results.c.outage_id == outages.c.id)
@@ -189,7 +189,7 @@ def _select_with_verdict(*more: Label[Any]) -> Select[Any]:
         for name in ("revision", "status", "payment_type", "rating", "mttr_minutes")
     ]
     columns += [newest.c[n].label(f"sla_{n}") for n in ("threshold_minutes", "amount_stroops")]
-    columns += [attestations.c[name].label(f"attestation_{name}") for name in _ATTESTED]
+    columns += [attestations.c[name].label(f"attestation_{name}") for name in _ATTESTATION_COLUMNS]
     beside = outages.outerjoin(newest, true()).outerjoin(
         attestations,
         (attestations.c.outage_id == outages.c.id) & (attestations.c.revision == newest.c.revision),
@@ -203,7 +203,7 @@ async def get(connection: AsyncConnection, outage_id: str) -> RowMapping:
 
 
 async def get_correlation_id(connection: AsyncConnection, outage_id: str) -> str:
-    """Return the id of the request that declared an outage: all that follows from it bears it."""
+    """Return the correlation id of an outage: that of the request which declared it."""
     found = await connection.execute(
         select(outages.c.correlation_id).where(outages.c.id == outage_id)
     )
@@ -228,7 +228,7 @@ async def list_page(
     if statuses is not None:
         wanted.append(outages.c.status.in_(statuses))
     if search:
-        # autoescape: a caller's % and _ are letters, not wildcards.
+        # autoescape makes % and _ in the caller's text plain characters, not wildcards.
         wanted.append(
             or_(
                 outages.c.id.icontains(search, autoescape=True),

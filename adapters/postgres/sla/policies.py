@@ -26,7 +26,7 @@ def to_policy(row: RowMapping | Mapping[str, Any]) -> Policy:
 
 
 async def get_in_force(connection: AsyncConnection, name: str, at: datetime) -> Policy:
-    """Return the version of a policy that held at an instant."""
+    """Return the version of a policy in force at an instant. Raises Invalid when there is none."""
     rows = await connection.execute(
         select(policies)
         .where(policies.c.name == name, policies.c.effective_from <= at)
@@ -35,7 +35,7 @@ async def get_in_force(connection: AsyncConnection, name: str, at: datetime) -> 
     )
     row = rows.mappings().one_or_none()
     if row is None:
-        raise Invalid("policy", f"no version of policy {name!r} holds at {at.isoformat()}")
+        raise Invalid("policy", f"no version of policy {name!r} is in force at {at.isoformat()}")
     return to_policy(row)
 
 
@@ -56,8 +56,9 @@ async def list_versions(connection: AsyncConnection) -> list[Policy]:
 
 async def publish(connection: AsyncConnection, policy: Policy) -> Policy:
     """
-    Add a policy as the next version of its name. Publishing the same content from the same
-    instant again answers the version already there; other content from it is refused.
+    Add a policy as the next version of its name, and return it.
+
+    The same content from the same instant returns the existing version; other content raises Invalid.
     """
     await connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(policy.name))))
     rows = await connection.execute(
@@ -68,7 +69,10 @@ async def publish(connection: AsyncConnection, policy: Policy) -> Policy:
         if existing.effective_from == policy.effective_from:
             if _has_same_content(existing, policy):
                 return existing
-            raise Invalid("effective_from", f"version {existing.version} already begins then")
+            raise Invalid(
+                "effective_from",
+                f"version {existing.version} already takes effect then; choose another instant",
+            )
     added = Policy(
         policy.name,
         len(known) + 1,
@@ -118,8 +122,10 @@ async def get_agreement(connection: AsyncConnection, name: str) -> Agreement:
 
 async def add_agreement(connection: AsyncConnection, terms: Agreement) -> Agreement:
     """
-    Keep who pays whom under a name, and answer what is kept: the first to say so decides, because
-    a payee is changed by its owner's proof alone, and with a cool-off.
+    Add an agreement unless its name exists, and return the one in the database.
+
+    An existing agreement is never changed here: a payee changes its payout address only with a proof
+    by the owner, and after a cool-off.
     """
     values = {
         "bond": terms.bond,

@@ -28,7 +28,7 @@ async def add(
     at: datetime,
     payment_id: str,
 ) -> bool:
-    """Keep a verdict and what it will owe; False when this revision was already there."""
+    """Insert a verdict and the id of the payment it will owe; False when this revision exists."""
     result = await connection.execute(
         insert(sla_results)
         .values(

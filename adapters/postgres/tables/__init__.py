@@ -1,4 +1,4 @@
-"""Every table: one file for each part of the journal."""
+"""Every table of the database, one file for each subject."""
 
 from adapters.postgres.tables.access import api_keys
 from adapters.postgres.tables.attestations import (

@@ -1,4 +1,4 @@
-"""Who may call. Money is bigint stroops, time is timestamptz in UTC."""
+"""API keys: who may call. Money is bigint stroops, time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, String, Table, text

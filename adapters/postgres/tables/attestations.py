@@ -1,4 +1,4 @@
-"""What the SLA contract was asked, and what it said: attestations of verdicts, and the signed calls. Time is timestamptz in UTC."""
+"""Attestations of verdicts by the SLA contract, its signed calls, and the execution mode. Time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -11,7 +11,7 @@ attestations = Table(
     metadata,
     Column("outage_id", String(64), primary_key=True),
     Column("revision", sa.Integer, primary_key=True),
-    # The verdict's name on the chain.
+    # The verdict's symbol on the chain.
     Column("symbol", String(32), nullable=False, unique=True),
     Column("status", String(20), nullable=False),
     Column("problem", sa.Text),
@@ -60,9 +60,9 @@ contract_calls = Table(
     sa.ForeignKeyConstraint(
         ["outage_id", "revision"], ["attestations.outage_id", "attestations.revision"]
     ),
-    # All calls write one entry and use one account's sequence: one at a time.
+    # All calls write one ledger entry and use one account's sequence, so one is open at a time.
     Index("uq_contract_calls_one_open", "source", unique=True, postgresql_where=OPEN),
-    # Only a call that can never land leaves its sequence to the next.
+    # Only a call that can never enter a ledger leaves its sequence to the next.
     Index(
         "uq_contract_calls_sequence",
         "source",
@@ -72,7 +72,7 @@ contract_calls = Table(
     ),
 )
 
-# The one row `settlement`: whether verdicts need the contract's confirmation, as its worker last said.
+# One row, `settlement`: whether verdicts need the contract's confirmation, as its worker last set it.
 execution_modes = Table(
     "execution_modes",
     metadata,

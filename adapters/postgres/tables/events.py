@@ -1,4 +1,4 @@
-"""What is told to others and kept as proof: audit entries, events, webhooks, deliveries. Money is bigint stroops, time is timestamptz in UTC."""
+"""Audit entries, events, webhooks and deliveries. Money is bigint stroops, time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -27,7 +27,7 @@ events = Table(
     Column("sequence", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     Column("id", String(64), nullable=False, unique=True),
     Column("type", String(50), nullable=False),
-    # What happens to the engine itself is about no outage.
+    # NULL for an event about the engine itself.
     Column("outage_id", String(64), sa.ForeignKey("outages.id")),
     Column("occurred_at", Instant, nullable=False),
     Column("data", JSONB, nullable=False),
@@ -45,7 +45,7 @@ webhooks = Table(
     Column("secret", sa.Text, nullable=False),
     Column("active", sa.Boolean, nullable=False, server_default=text("true")),
     Column("created_at", Instant, nullable=False, server_default=text("now()")),
-    # Kept, because what was delivered is part of an outage's history.
+    # A deleted webhook keeps its row, because its deliveries are part of an outage's history.
     Column("deleted_at", Instant),
 )
 

@@ -1,4 +1,4 @@
-"""That the book was inspected, and what was found. Time is timestamptz in UTC."""
+"""Integrity checks of the journal, and the violations they found. Time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -24,7 +24,7 @@ violations = Table(
     Column("overdue", sa.Boolean, nullable=False),
     Column("subject", sa.Text, nullable=False),
     Column("detail", sa.Text, nullable=False),
-    # The last time it was found without having stood before.
+    # When it was found; if it was resolved and found again, when that was.
     Column("found_at", Instant, nullable=False),
     Column("last_seen_at", Instant, nullable=False),
     Column("resolved_at", Instant),

@@ -22,8 +22,8 @@ accounts = Table(
     Column("name", String(100), primary_key=True),
     Column("currency", String(12), primary_key=True),
     Column("kind", String(20), nullable=False),
-    # The least it may hold in its own sense; a liability is what we owe. Each part of a balance
-    # is held to it alone, which only zero allows.
+    # The least it may hold, in the sign of its kind: a liability is what we owe. Each part of a
+    # balance is checked alone, which works because the only floor is zero.
     Column("floor_stroops", sa.BigInteger),
     sa.CheckConstraint(_make_one_of("kind", ACCOUNT_KINDS), name="kind"),
     sa.CheckConstraint("floor_stroops = 0", name="floor"),
@@ -34,11 +34,11 @@ balances = Table(
     metadata,
     Column("account", String(100), primary_key=True),
     Column("currency", String(12), primary_key=True),
-    # A part of the balance, so that those who book at the same time seldom wait for each other.
+    # A part of the balance, so that transactions that post at the same time seldom wait for each other.
     Column("slot", sa.SmallInteger, primary_key=True, autoincrement=False),
     Column("amount_stroops", sa.BigInteger, nullable=False),
     sa.ForeignKeyConstraint(["account", "currency"], ["accounts.name", "accounts.currency"]),
-    # The same row is written again and again: room beside it spares its index.
+    # The same row is updated again and again: free space on its page spares the index.
     postgresql_with={"fillfactor": "50"},
 )
 
@@ -47,11 +47,11 @@ entries = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("kind", String(20), nullable=False),
-    # Booked when the verdict is judged, and the payment made when it is final: no foreign key.
-    # What closes a break may have to do with no payment at all.
+    # No foreign key: an accrual is posted when the verdict is judged, and the payment inserted when
+    # it is final. The adjustment of a break may belong to no payment.
     Column("payment_id", String(64)),
     Column("currency", String(12), nullable=False),
-    # How many postings it has: none can be added later, or be lost.
+    # The number of its postings: none can be added later or be lost.
     Column("lines", sa.SmallInteger, nullable=False),
     Column("slot", sa.SmallInteger, nullable=False),
     Column("corrects", String(64), sa.ForeignKey("entries.id")),
@@ -68,7 +68,7 @@ entries = Table(
         "(transaction_hash IS NOT NULL) = (kind = 'settlement')", name="transaction_hash"
     ),
     Index("ix_entries_payment_id", "payment_id"),
-    # Owed once and paid once, whatever the code above believes.
+    # A payment is accrued once and settled once, even if the code is wrong.
     Index(
         "uq_entries_once",
         "payment_id",
@@ -76,7 +76,7 @@ entries = Table(
         unique=True,
         postgresql_where=text("kind IN ('accrual', 'settlement')"),
     ),
-    # Taken back once, whether by a release or a reversal; and put right once.
+    # An entry is taken back once, by a release or a reversal, and corrected once.
     Index(
         "uq_entries_taken_back",
         "corrects",

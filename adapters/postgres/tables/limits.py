@@ -1,4 +1,4 @@
-"""What may leave: limits, what is spent of them, who approved what, the circuit breaker. Money is whole stroops, time is timestamptz in UTC."""
+"""Limits, what is spent of them, approvals, authorisations and the circuit breaker. Money is whole stroops, time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from adapters.postgres.tables.metadata import Instant, metadata
 
-# What the settlement workers enforce, for others to see. Both tables hold the one row `settlement`.
+# The limits that settlement workers enforce, for others to read. Both tables have one row, `settlement`.
 limits = Table(
     "limits",
     metadata,
@@ -28,7 +28,7 @@ circuit_breakers = Table(
     Column("changed_at", Instant, nullable=False),
 )
 
-# Admitted to leave on a UTC day: from a treasury (payer), to a payee. A sum may outgrow a bigint.
+# Sums admitted on a UTC day, from a treasury (payer) and to a payee. A sum may be larger than a bigint.
 spending = Table(
     "spending",
     metadata,

@@ -1,4 +1,4 @@
-"""What all tables share: the names of constraints, an instant, and PostgreSQL's transaction id."""
+"""Parts that all tables share: names of constraints, the type of instants, PostgreSQL's transaction id."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -21,7 +21,7 @@ OPEN = text("status = 'open'")
 
 
 class Xid8(UserDefinedType[str]):
-    """The writing transaction's id: readers use it to see rows in commit order, without gaps."""
+    """The column type of the writing transaction's id, by which readers see rows in commit order without gaps."""
 
     cache_ok = True
 
@@ -30,7 +30,7 @@ class Xid8(UserDefinedType[str]):
 
 
 def make_one_of(column: str, values: Iterable[StrEnum]) -> str:
-    """The condition that a column has one of these values; one of NULL is met."""
+    """Return the SQL condition that a column has one of these values, or NULL."""
     names = ", ".join(f"'{value}'" for value in sorted(values))
     return f"({column} IN ({names}))"
 

@@ -1,4 +1,4 @@
-"""The networks this book has been settled on, and how far each was seen to have come."""
+"""The networks that payments were settled on, with the newest ledger seen of each."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, String, Table
@@ -10,9 +10,9 @@ networks = Table(
     metadata,
     Column("passphrase", String(200), primary_key=True),
     Column("protocol_version", sa.Integer, nullable=False),
-    # A network that shows a lower one, closed later, was reset: the book is not about it.
+    # A network that shows a lower ledger, closed later, was reset: the database does not belong to it.
     Column("ledger", sa.BigInteger, nullable=False),
     Column("closed_at", Instant, nullable=False),
-    # What a person must mend there, as the settlement worker last saw it; NULL: nothing.
+    # What a person must repair there, as the settlement worker last saw it; NULL when nothing is wrong.
     Column("trouble", sa.Text),
 )

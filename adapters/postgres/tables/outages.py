@@ -1,4 +1,4 @@
-"""What happened and what it means: policies, agreements, outages, verdicts, disputes. Money is bigint stroops, time is timestamptz in UTC."""
+"""Policies, agreements, outages, verdicts and disputes. Money is bigint stroops, time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -80,7 +80,7 @@ sla_results = Table(
     Column("policy_version", sa.Integer, nullable=False),
     Column("policy_digest", String(64), nullable=False),
     Column("judged_at", Instant, nullable=False),
-    # Of the payment that it owes once it is final.
+    # The id of the payment that it owes once it is final.
     Column("payment_id", String(64), unique=True),
     sa.CheckConstraint("amount_stroops <> 0", name="amount"),
 )
@@ -96,7 +96,7 @@ disputes = Table(
     Column("filed_by", String(200), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("decision_deadline", Instant, nullable=False),
-    # Who has taken it up, and when.
+    # Who reviews it, and since when.
     Column("reviewed_by", String(200)),
     Column("review_began_at", Instant),
     Column("decided_by", String(200)),

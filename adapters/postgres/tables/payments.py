@@ -1,4 +1,4 @@
-"""What is owed and how it is paid: payments, channels, attempts, signed bytes, their answers. Money is bigint stroops, time is timestamptz in UTC."""
+"""Payments, channels, attempts, allocations, envelopes and submissions. Money is bigint stroops, time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -14,7 +14,7 @@ payments = Table(
     "payments",
     metadata,
     Column("id", String(64), primary_key=True),
-    # The muxed id on the chain: the join between chain and book.
+    # The muxed id on the chain, which joins chain and journal.
     Column("number", sa.BigInteger, sa.Identity(always=True), unique=True, nullable=False),
     Column("outage_id", String(64), sa.ForeignKey("outages.id"), nullable=False),
     Column("revision", sa.Integer, nullable=False),
@@ -25,18 +25,18 @@ payments = Table(
     Column("payer", String(20), nullable=False),
     Column("from_address", String(56), nullable=False),
     Column("to_address", String(56), nullable=False),
-    # Many payments may go in one transaction.
+    # Not unique: one transaction may make many payments.
     Column("transaction_hash", String(64)),
     Column("ledger", sa.BigInteger),
-    # Why it is held, parked or in quarantine: what programs go by, and the sentence for people.
+    # Why it is on hold, blocked or in quarantine: a code for programs, and a sentence for people.
     Column("reason_code", String(40)),
     Column("status_reason", sa.Text),
     Column("correlation_id", String(100), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("confirmed_at", Instant),
-    # Ready to be settled together with others, since then.
+    # Since when it is ready to be put in a batch.
     Column("batch_ready_at", Instant),
-    # An outage is settled once: a later correction is an adjustment with a revision of its own.
+    # One payment for each revision: a later correction has a revision of its own.
     sa.UniqueConstraint("outage_id", "revision"),
     sa.CheckConstraint("amount_stroops > 0", name="amount"),
     sa.CheckConstraint(
@@ -64,7 +64,7 @@ channels = Table(
     Column("address", String(56), primary_key=True),
     # The last sequence known to be consumed; NULL until it was read from the network.
     Column("sequence", sa.BigInteger),
-    # Held from RESERVE until the sequence is consumed.
+    # Set from the reservation until the sequence is consumed.
     Column("payment_id", String(64), sa.ForeignKey("payments.id")),
     Column("quarantined", sa.Boolean, nullable=False, server_default=text("false")),
     Column("used_at", Instant),
@@ -73,7 +73,7 @@ channels = Table(
 attempts = Table(
     "attempts",
     metadata,
-    # The payment that leads it: the only one, or the first of a batch.
+    # The lead payment: the only one, or the first of a batch.
     Column("payment_id", String(64), sa.ForeignKey("payments.id"), primary_key=True),
     Column("n", sa.Integer, primary_key=True),
     Column("channel", String(56), sa.ForeignKey("channels.address"), nullable=False),
@@ -84,11 +84,11 @@ attempts = Table(
     Column("reason", sa.Text),
     Column("rail", String(10), nullable=False, server_default=text("'soroban'")),
     Column("batched", sa.Boolean, nullable=False, server_default=text("false")),
-    # How many payments ride in it. They may leave before anything is signed: bytes are stored only
-    # if this is still the number they were signed for.
+    # The number of its payments. Members may be removed before anything is signed: bytes are stored
+    # only if this is still the number they were signed for.
     Column("members", sa.Integer, nullable=False, server_default=text("1")),
     Column("opened_at", Instant, nullable=False, server_default=text("now()")),
-    # Released by a person: its bytes can never land, so that the next attempt uses its sequence.
+    # Released by a person: its bytes can never enter a ledger, so the next attempt uses its sequence.
     Column("sequence_unused", sa.Boolean, nullable=False, server_default=text("false")),
     Index(
         "uq_attempts_channel_sequence",
@@ -97,10 +97,10 @@ attempts = Table(
         unique=True,
         postgresql_where=text("NOT sequence_unused"),
     ),
-    # Survivors of a batch that failed: they are tried together once more, not twice.
+    # Formed of the survivors of a failed batch, which are resubmitted once and not twice.
     Column("resubmitted", sa.Boolean, nullable=False, server_default=text("false")),
-    # Only a failed attempt may be followed by another: never an open one, never a success. Whoever
-    # was left out of a batch that bears its name is held to that by its allocations alone.
+    # Only a failed attempt may be followed by another: never an open one, never a success. For the
+    # payments of a batch, the index on allocations enforces that.
     Index("uq_attempts_one_live", "payment_id", unique=True, postgresql_where=LIVE),
 )
 
@@ -110,10 +110,10 @@ allocations = Table(
     Column("lead_payment_id", String(64), primary_key=True),
     Column("n", sa.Integer, primary_key=True),
     Column("payment_id", String(64), sa.ForeignKey("payments.id"), primary_key=True),
-    # The muxed id of the transfer this payment rides in: its own, or that of those netted with it.
+    # The muxed id of the transfer: the number of this payment, or of the first one netted with it.
     Column("number", sa.BigInteger, nullable=False),
     Column("amount_stroops", sa.BigInteger, nullable=False),
-    # Until the attempt has failed, or the payment was removed from it.
+    # True until the attempt has failed, or the payment was removed from it.
     Column("live", sa.Boolean, nullable=False, server_default=text("true")),
     Column("reason_code", String(40)),
     Column("reason", sa.Text),
@@ -121,7 +121,7 @@ allocations = Table(
     sa.CheckConstraint(make_one_of("reason_code", ReasonCode), name="reason_code"),
     sa.ForeignKeyConstraint(["lead_payment_id", "n"], ["attempts.payment_id", "attempts.n"]),
     sa.CheckConstraint("amount_stroops > 0", name="amount"),
-    # No two transactions can ever settle one payment.
+    # No two transactions can settle one payment.
     Index("uq_allocations_one_live", "payment_id", unique=True, postgresql_where=text("live")),
     Index("ix_allocations_number", "number"),
 )
@@ -130,7 +130,7 @@ envelopes = Table(
     "envelopes",
     metadata,
     Column("hash", String(64), primary_key=True),
-    # Of the transaction inside the fee bump: found on the chain whichever bid carried it there.
+    # The hash of the transaction inside the fee bump, by which the chain shows it whatever the bid.
     Column("inner_hash", String(64), nullable=False),
     Column("payment_id", String(64), nullable=False),
     Column("n", sa.Integer, nullable=False),
@@ -153,7 +153,7 @@ submissions = Table(
     Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     Column("hash", String(64), sa.ForeignKey("envelopes.hash"), nullable=False),
     Column("status", String(20), nullable=False),
-    # The result code of a refusal, or what went wrong where there was no answer.
+    # The result code of a refusal, or the error when there was no answer.
     Column("detail", sa.Text, nullable=False, server_default=text("''")),
     sa.CheckConstraint(make_one_of("status", SendStatus), name="status"),
     Column("sent_at", Instant, nullable=False, server_default=text("now()")),

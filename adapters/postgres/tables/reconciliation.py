@@ -1,4 +1,4 @@
-"""What the chain said of our treasuries, and where the book says otherwise. Money is bigint stroops, time is timestamptz in UTC."""
+"""Transfers read from the chain, reconciliation runs, breaks and manual matches. Money is bigint stroops, time is timestamptz in UTC."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -8,16 +8,16 @@ from adapters.postgres.tables.metadata import OPEN, Instant, metadata
 chain_transfers = Table(
     "chain_transfers",
     metadata,
-    # The network's own name for the place of the event: ledger, transaction, operation, event.
+    # The network's id of the event: ledger, transaction, operation and event.
     Column("position", String(40), primary_key=True),
     Column("kind", String(20), nullable=False),
     Column("transaction_hash", String(64), nullable=False),
     Column("ledger", sa.BigInteger, nullable=False),
     Column("closed_at", Instant, nullable=False),
-    # An account, a contract, or what holds a claimable balance, which has a longer name.
+    # An account, a contract, or a claimable balance, whose id is longer.
     Column("from_address", String(69)),
     Column("to_address", String(69)),
-    # A muxed id has 64 bits without a sign: more than a bigint holds.
+    # A muxed id is an unsigned 64-bit number, which a bigint cannot hold.
     Column("number", sa.Numeric(20, 0)),
     Column("amount_stroops", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("transaction_hash", "position"),
@@ -39,7 +39,7 @@ chain_cursor = Table(
     # There is one chain, so there is one row.
     Column("one", sa.Boolean, primary_key=True, server_default=text("true")),
     Column("first_ledger", sa.BigInteger, nullable=False),
-    # Read in full up to here.
+    # The last ledger that was read in full.
     Column("ledger", sa.BigInteger, nullable=False),
     Column("closed_at", Instant),
     Column("passphrase", String(200)),
@@ -64,7 +64,7 @@ manual_matches = Table(
     "manual_matches",
     metadata,
     Column("payment_id", String(64), sa.ForeignKey("payments.id"), primary_key=True),
-    # One transfer is one payment.
+    # One transfer is matched with one payment.
     Column(
         "position",
         String(40),

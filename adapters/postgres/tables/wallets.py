@@ -1,4 +1,4 @@
-"""Accounts of others, the challenges they are proven by, and the addresses parties are paid at."""
+"""Wallets, the challenges that prove them, and the payout addresses of parties."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Index, String, Table, text
@@ -12,7 +12,7 @@ wallets = Table(
     Column("owner", String(200), nullable=False),
     Column("registered_at", Instant, nullable=False),
     Column("proven_at", Instant),
-    # What the network said last, and when; NULL until it was asked.
+    # The last answer of the network, and when; NULL until it was asked.
     Column("funded", sa.Boolean),
     Column("trustline", sa.Boolean),
     Column("authorised", sa.Boolean),
@@ -27,11 +27,11 @@ wallet_challenges = Table(
     metadata,
     Column("hash", String(64), primary_key=True),
     Column("address", String(56), sa.ForeignKey("wallets.address"), nullable=False),
-    # Whom it was given for: registered to another meanwhile, it is void.
+    # The owner it was made for; it does not count once the wallet has another owner.
     Column("owner", String(200), nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
-    # The errand that used it up: the same one may ask again when its answer was lost.
+    # The request that used it up: the same request may repeat when its answer was lost.
     Column("used_by", String(200)),
 )
 

@@ -33,7 +33,7 @@ from adapters.stellar.signing import fee_bumps, soroban_transfers
 from adapters.stellar.signing.fee_bumps import FEE_CAP_STROOPS
 from adapters.stellar.signing.soroban_transfers import BACKSTOP, LEDGERS_TO_LIVE, MIN_FEE
 from domain.errors import ChainUnavailable, ContractMismatch, ContractRefused, Obstructed
-from domain.settlement.envelopes import SendAnswer, calls_for_a_raise
+from domain.settlement.envelopes import SendAnswer, needs_raise
 from domain.sla.attestations import (
     RETENTION_MAX,
     Call,
@@ -41,7 +41,7 @@ from domain.sla.attestations import (
     CallStatus,
     SignedCall,
 )
-from domain.sla.policies import terms_hash
+from domain.sla.policies import hash_terms
 from domain.sla.verdicts import Severity, Terms
 
 WATCH_SECONDS, LOOK_EVERY_SECONDS = 8.0, 0.5
@@ -95,10 +95,10 @@ class SlaContract:
                 f"of {self.source}"
             )
         config, told = await self.read_config(), await self._read("get_config_version_hash")
-        if terms_hash(config) != told:
+        if hash_terms(config) != told:
             raise ContractMismatch(
                 f"{self._name} says that its config has the hash {told}, but it has "
-                f"{terms_hash(config)}: it is not the contract this engine knows"
+                f"{hash_terms(config)}: it is not the contract this engine knows"
             )
         limit = await self._read("get_retention_limit")
         if limit > RETENTION_MAX:
@@ -165,7 +165,7 @@ class SlaContract:
         except ChainUnavailable:
             return None  # nobody knows how long it has waited: the same bytes again
         passed -= call.max_ledger - LEDGERS_TO_LIVE
-        if not calls_for_a_raise([answer], fee_bumps.count_raises(stored, self.passphrase), passed):
+        if not needs_raise([answer], fee_bumps.count_raises(stored, self.passphrase), passed):
             return None
         higher = fee_bumps.raise_bid(stored, self.fees, self.fee_cap_stroops, self.passphrase)
         return None if higher is None else replace(call, envelope_xdr=higher.xdr)

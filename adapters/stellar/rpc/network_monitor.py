@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
 from domain.errors import ChainMismatch, ChainUnavailable
-from domain.networks import NetworkState, agreed, check
+from domain.networks import NetworkState, check_network, choose_protocol
 
 log = logging.getLogger(__name__)
 SILENT = "it has not said yet which network it serves"
@@ -60,7 +60,7 @@ class NetworkMonitor:
         """Ask every node again, and leave out those that disagree; None when none answers."""
         answers = await self._ask_all()
         sound = {node: answer for node, answer in answers.items() if not answer.problem}
-        version = agreed(
+        version = choose_protocol(
             {node.name: answer.standing.protocol_version for node, answer in sound.items()}
             or {"": 0}
         )
@@ -131,7 +131,7 @@ class NetworkMonitor:
 
     def _find_regression(self, found: NetworkState) -> str:
         try:
-            check(self.known, found)
+            check_network(self.known, found)
         except ChainMismatch as error:
             return f"shows that {error}"
         return ""

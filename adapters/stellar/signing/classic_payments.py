@@ -20,7 +20,7 @@ from adapters.stellar.signing.soroban_transfers import (
     Asset,
     make_muxed_address,
 )
-from domain.money import decimal
+from domain.money import format_amount
 from domain.reasons import Reason
 from domain.settlement.allocations import Transfer
 from domain.settlement.attempts import FailedOperation
@@ -40,7 +40,7 @@ def draft(
         builder.append_payment_op(
             make_muxed_address(transfer),
             asset.classic,
-            decimal(transfer.amount_stroops),
+            format_amount(transfer.amount_stroops),
             source=transfer.from_address,
         )
     builder.add_time_bounds(0, int((now + BACKSTOP).timestamp()))

@@ -11,9 +11,11 @@ from domain.reasons import Reason, ReasonCode
 from domain.settlement.envelopes import (
     Bid,
     Envelope,
-    first_rate,
-    raised_rate,
-    raises_of,
+    compute_first_rate,
+    compute_raised_rate,
+)
+from domain.settlement.envelopes import (
+    count_raises as count_bid_raises,
 )
 
 # 5 XLM: a transfer costs a thousandth of it.
@@ -30,7 +32,7 @@ def wrap(
 ) -> Envelope:
     """Bid for newly signed bytes; the fee account pays, and pays no more than the cap."""
     bid = get_bid(inner)
-    rate = first_rate(times_signed, bid, cap_stroops)
+    rate = compute_first_rate(times_signed, bid, cap_stroops)
     if rate * len(inner.transaction.operations) < bid.fee_stroops - bid.resource_fee_stroops:
         raise Obstructed(
             f"the network asks for more than {cap_stroops} stroops for the transaction: "
@@ -47,7 +49,7 @@ def raise_bid(
     bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
-    rate = raised_rate(get_bid(inner, stored.fee_stroops), cap_stroops)
+    rate = compute_raised_rate(get_bid(inner, stored.fee_stroops), cap_stroops)
     if rate is None:
         return None
     noop_reason = (
@@ -70,7 +72,7 @@ def count_raises(stored: Envelope, passphrase: str) -> int:
     bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
-    return raises_of(get_bid(inner, stored.fee_stroops))
+    return count_bid_raises(get_bid(inner, stored.fee_stroops))
 
 
 def get_outer_hash(envelope_xdr: str, passphrase: str) -> str:

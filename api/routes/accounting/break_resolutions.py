@@ -16,7 +16,7 @@ from domain.accounting.break_resolutions import (
     BreakResolutionOutcome,
     BreakResolutionRecord,
 )
-from domain.money import decimal
+from domain.money import format_amount
 from services.accounting.breaks.resolve_break import ResolveBreak
 from services.accounting.breaks.resolve_break import resolve_break as resolve
 
@@ -47,7 +47,7 @@ class BreakResolutionView(BaseModel):
         return cls(
             break_id=said.break_id,
             outcome=said.outcome,
-            amount=decimal(stroops),
+            amount=format_amount(stroops),
             amount_stroops=str(stroops),
             entry_id=record.entry_id,
             note=said.note,

@@ -22,7 +22,7 @@ from domain.accounting.breaks import (
     BreakRecord,
     BreakStatus,
 )
-from domain.money import decimal
+from domain.money import format_amount
 from services.accounting.breaks.assign_break import AssignBreak
 from services.accounting.breaks.assign_break import assign_break as assign
 from services.accounting.breaks.close_break import CloseBreak
@@ -85,7 +85,7 @@ class BreakView(BaseModel):
         """Its age ends when it is closed."""
         shown: dict[str, Any] = asdict(record) | asdict(record.found)
         for side in ("journal", "chain"):
-            shown[f"{side}_amount"] = decimal(shown[f"{side}_stroops"])
+            shown[f"{side}_amount"] = format_amount(shown[f"{side}_stroops"])
             shown[f"{side}_stroops"] = str(shown[f"{side}_stroops"])
         shown["number"] = None if record.found.number is None else str(record.found.number)
         shown["age_seconds"] = ((record.closed_at or now) - record.found_at).total_seconds()

@@ -11,7 +11,7 @@ from api import commands
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Caller, Database, Running, UpdateId
 from api.responses import problems
-from domain.settlement.manual_matches import NOTE_MAX, AdoptTransferRequest
+from domain.settlement.manual_matches import NOTE_MAX, MatchTransferRequest
 from services.settlement.payments.read_manual_match import read_manual_match
 
 router = APIRouter(prefix="/payments", tags=["manual_matches"])
@@ -48,7 +48,7 @@ async def match_transfer(
 
     It must be exactly what is owed, out of the treasury that owes it; reconciliation has to have read it.
     """
-    wanted = AdoptTransferRequest(body.transaction_hash, body.note, asked)
+    wanted = MatchTransferRequest(body.transaction_hash, body.note, asked)
     await commands.match_transfer(engine, payment_id, wanted, update_id)
     matched = await show_manual_match(payment_id, engine.database, admin)
     assert matched is not None, "it was matched above"

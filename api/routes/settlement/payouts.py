@@ -12,7 +12,7 @@ from api import wallet_commands
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Caller, Database, Running
 from api.responses import problems
-from domain.settlement.wallets import Payout, PayoutRole, check_address, effective_at
+from domain.settlement.wallets import Payout, PayoutRole, check_address, compute_effective_at
 from services.settlement.payouts.cancel_payout import CancelPayout
 from services.settlement.payouts.cancel_payout import cancel_payout as cancel
 from services.settlement.payouts.change_payout import ChangePayout
@@ -64,7 +64,7 @@ async def change_payout(
     address, at = check_address(body.address), datetime.now(UTC)
     read = await wallet_commands.read_wallet(engine, address)
     wanted = Payout(
-        agreement, role, address, effective_at(at, engine.settings.payout_cool_off_hours)
+        agreement, role, address, compute_effective_at(at, engine.settings.payout_cool_off_hours)
     )
     voided = await change(engine.database, ChangePayout(wanted, read, asked, at))
     return PayoutView(

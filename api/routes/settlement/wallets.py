@@ -12,7 +12,7 @@ from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running
 from api.responses import problems
 from domain.errors import Conflict
-from domain.money import decimal
+from domain.money import format_amount
 from domain.settlement.wallets import (
     SignedChallenge,
     Wallet,
@@ -62,7 +62,7 @@ class WalletView(BaseModel):
             funded=wallet.funded,
             trustline_ready=wallet.trustline,
             authorised=wallet.authorised,
-            room=None if room is None else decimal(room),
+            room=None if room is None else format_amount(room),
             usable=wallet.usable,
             ledger=wallet.ledger,
             read_at=wallet.read_at,

@@ -13,7 +13,7 @@ from api.bodies import Body, Minutes, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running, UpdateId
 from api.responses import problems
 from api.views import PageView
-from domain.digests import derived_id
+from domain.digests import derive_id
 from domain.sla.disputes import (
     NOTE_MAX,
     REASON_MAX,
@@ -64,7 +64,7 @@ async def file_dispute(
     body: DisputeBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> DisputeView:
     """Object to a verdict while its dispute window is open; the money waits for a decision."""
-    dispute_id = derived_id("dsp", body.outage_id, uuid4().hex)
+    dispute_id = derive_id("dsp", body.outage_id, uuid4().hex)
     dispute = Dispute(dispute_id, body.outage_id, body.reason, asked)
     # The same question asked again is answered with the dispute the first one filed.
     filed = await commands.file_dispute(engine, dispute, update_id)

@@ -27,7 +27,7 @@ from domain.sla.outages import (
     check_outage,
     check_resolution,
 )
-from domain.sla.verdicts import Severity, judge, payable
+from domain.sla.verdicts import Severity, compute_payable, judge
 from services.sla.outages.read_timeline import read_timeline
 
 router = APIRouter(prefix="/outages", tags=["outages"])
@@ -86,7 +86,7 @@ async def _check(
         async with database.autocommit() as connection:
             policy = await policies.get_in_force(connection, policy_name, outage.detected_at)
         if resolution is not None:
-            payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
+            compute_payable(judge(policy.terms[outage.severity], resolution.get_times(outage)[1]))
 
 
 async def _show(engine: Engine, outage_id: str) -> OutageView:

@@ -17,8 +17,8 @@ from domain.sla.verdicts import (
     MTTR_MINUTES_MAX,
     Severity,
     Terms,
+    compute_payable,
     judge,
-    payable,
 )
 from services.sla.policies.publish_policy import PublishPolicy
 from services.sla.policies.publish_policy import publish_policy as publish
@@ -114,7 +114,7 @@ async def preview(body: PreviewBody, engine: Running, caller: Caller) -> SlaView
     """Say what an outage would cost or earn today; fractions of a minute do not count."""
     policy = await _in_force(engine.database, body.policy or engine.settings.sla_policy)
     verdict = judge(policy.terms[body.severity], int(body.mttr_minutes))
-    payable(verdict)
+    compute_payable(verdict)
     return SlaView.of(verdict)
 
 

@@ -1,4 +1,4 @@
--- An entry balances, and has as many postings as it says: looked at when all is written.
+-- An entry balances, and has as many postings as `lines` says: checked at the end of the transaction.
 CREATE FUNCTION check_entry_balances() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$
 DECLARE

@@ -1,4 +1,4 @@
--- An entry has postings, and takes back all of another or nothing.
+-- An entry has postings; a release or reversal takes back all of another entry.
 CREATE FUNCTION check_entry_has_postings() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$
 DECLARE

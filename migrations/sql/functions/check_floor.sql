@@ -1,4 +1,4 @@
--- No account holds less than its floor; a liability is what we owe.
+-- No account holds less than its floor; a liability counts as what we owe.
 CREATE FUNCTION check_floor() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- A verdict that wants the contract's confirmation has it, or is not paid, whatever the code above believes.
+-- A verdict that needs the contract's confirmation is not paid without it, even if the code is wrong.
 CREATE FUNCTION check_payment_is_attested() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- Whatever is written is never changed; who must take something back writes a new row.
+-- A row is never changed or deleted; to take something back, insert a new row.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$
 BEGIN

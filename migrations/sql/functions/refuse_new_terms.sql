@@ -1,5 +1,5 @@
--- What a payment moves, and the proof of it, is never changed.
--- By function and not by a condition of the trigger, so that the check of the journal sees all of it.
+-- What a payment moves, and its proof, never change.
+-- The function checks this and not a condition of the trigger, so that the integrity check sees the whole rule.
 CREATE FUNCTION refuse_new_terms() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$
 BEGIN

@@ -1,4 +1,4 @@
--- A closed break stays as it was closed.
+-- A closed break never changes.
 CREATE FUNCTION refuse_reopening() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$
 BEGIN

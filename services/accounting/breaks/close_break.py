@@ -20,7 +20,7 @@ from domain.accounting.breaks import (
 from domain.accounting.journal import Entry
 from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid
-from domain.events import EventType, event
+from domain.events import EventType, make_event
 from domain.requests import Request
 
 
@@ -46,7 +46,7 @@ async def close_break(database: Database, command: CloseBreak) -> BreakRecord:
 async def _close(connection: AsyncConnection, found: Break, command: CloseBreak) -> None:
     break_id, closing = command.break_id, command.closing
     if closing.kind is AdjustmentKind.NONE:
-        await _refuse_in_doubt(connection, found)
+        await _refuse_unpaid(connection, found)
     entry = None
     if closing.kind is AdjustmentKind.SUSPENSE:
         entry = await _book_difference(connection, found)
@@ -60,12 +60,12 @@ async def _close(connection: AsyncConnection, found: Break, command: CloseBreak)
     await events.publish(
         connection,
         make_audit_entry(f"break/{break_id}", "break.closed", command.request, closing.at, facts),
-        event(EventType.BREAK_CLOSED, None, closing.at, facts, break_id),
+        make_event(EventType.BREAK_CLOSED, None, closing.at, facts, break_id),
     )
 
 
 async def _book_difference(connection: AsyncConnection, found: Break) -> Entry:
-    await _refuse_twice(connection, found)
+    await _refuse_duplicate(connection, found)
     entry = make_adjustment(found, *await breaks.get_sides(connection, found))
     if entry is None:
         raise Invalid(
@@ -75,7 +75,7 @@ async def _book_difference(connection: AsyncConnection, found: Break) -> Entry:
     return entry
 
 
-async def _refuse_in_doubt(connection: AsyncConnection, found: Break) -> None:
+async def _refuse_unpaid(connection: AsyncConnection, found: Break) -> None:
     """A transfer made out of band under the number of a payment is that payment, or it is made as well."""
     if found.kind is not BreakKind.MISSING_IN_JOURNAL or found.payment_id is None:
         return
@@ -89,7 +89,7 @@ async def _refuse_in_doubt(connection: AsyncConnection, found: Break) -> None:
         )
 
 
-async def _refuse_twice(connection: AsyncConnection, found: Break) -> None:
+async def _refuse_duplicate(connection: AsyncConnection, found: Break) -> None:
     """What was booked under another name, or will be by whoever confirms the payment, is not again."""
     if (other := await breaks.find_same_difference(connection, found)) is not None:
         raise Conflict(f"the difference was posted with break {other}; close it with none")

@@ -14,12 +14,12 @@ from domain.accounting.integrity_checks import (
     CheckIntegrityInput,
     CheckIntegrityResult,
     Violation,
-    complete_kinds,
+    list_complete_kinds,
     merge_by_subject,
 )
-from domain.audit import by_engine, make_audit_entry
-from domain.digests import instant
-from domain.events import event
+from domain.audit import make_audit_entry, make_engine_request
+from domain.digests import format_instant
+from domain.events import make_event
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt_within
 
 # Each that is new is told by itself; of more than so many of a kind, some wait until others are mended.
@@ -27,7 +27,7 @@ NAMED_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class InspectJournal:
+class RunIntegrityCheck:
     """`overdue` is how long money may be on its way; `stops` lets a broken invariant halt settlement."""
 
     order: CheckIntegrityInput
@@ -36,7 +36,7 @@ class InspectJournal:
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
+class IntegrityCheckOutcome:
     """What an integrity check came to, and what nobody knew before; or why there was none."""
 
     inspection: CheckIntegrityResult
@@ -44,41 +44,45 @@ class Inspected:
     obstacle: str = ""
 
 
-async def inspect_journal(database: Database, command: InspectJournal) -> Inspected:
+async def run_integrity_check(
+    database: Database, command: RunIntegrityCheck
+) -> IntegrityCheckOutcome:
     order = command.order
     async with database.transaction() as connection:
         await integrity_checks.lock(connection)
         obstacle = await integrity_checks.find_obstacle(connection, order.at)
         if obstacle is not None:
-            return Inspected(CheckIntegrityResult(looked=False), obstacle=obstacle)
+            return IntegrityCheckOutcome(CheckIntegrityResult(looked=False), obstacle=obstacle)
         began = time.monotonic()
         found = await invariants.check(connection, command.overdue, NAMED_MAX)
         took = timedelta(seconds=time.monotonic() - began)
         named = merge_by_subject(found)
         new = await integrity_checks.save_violations(
-            connection, named, complete_kinds(found), order.at
+            connection, named, list_complete_kinds(found), order.at
         )
-        await _tell(connection, new, order)
+        await _publish_violations(connection, new, order)
         if command.stops:
-            await _halt(connection, new, order)
+            await _halt_settlement(connection, new, order)
         late = sum(each.overdue for each in named.values())
         await integrity_checks.save(connection, order.at, took, len(named) - late, late)
         untold = await webhooks.list_undispatched(connection)
-    return Inspected(CheckIntegrityResult(True, len(named) - late, late, len(new), untold), new)
+    return IntegrityCheckOutcome(
+        CheckIntegrityResult(True, len(named) - late, late, len(new), untold), new
+    )
 
 
-async def _tell(
+async def _publish_violations(
     connection: AsyncConnection, new: Sequence[Violation], order: CheckIntegrityInput
 ) -> None:
-    by = by_engine("integrity-check")
+    by = make_engine_request("integrity-check")
     # It may be mended and found again, which is another event.
-    at = instant(order.at)
+    at = format_instant(order.at)
     told = [
         (
             make_audit_entry(
                 f"violation/{each.id}", each.event_type, by, order.at, each.payload(), at
             ),
-            [event(each.event_type, None, order.at, each.payload(), each.id, at)],
+            [make_event(each.event_type, None, order.at, each.payload(), each.id, at)],
         )
         for each in new
     ]
@@ -86,7 +90,7 @@ async def _tell(
         await events.publish_all(connection, told)
 
 
-async def _halt(
+async def _halt_settlement(
     connection: AsyncConnection, new: Sequence[Violation], order: CheckIntegrityInput
 ) -> None:
     """On a book that is not right, nothing more is paid until somebody has looked."""

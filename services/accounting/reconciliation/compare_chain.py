@@ -14,10 +14,10 @@ from domain.accounting.reconciliation import (
     Comparison,
     ReconciliationRun,
     Suspect,
-    judge,
+    classify_suspect,
 )
-from domain.audit import by_engine, make_audit_entry
-from domain.events import EventType, event
+from domain.audit import make_audit_entry, make_engine_request
+from domain.events import EventType, make_event
 from domain.settlement.payments import Treasury
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt_within
 
@@ -32,36 +32,36 @@ class CompareChain:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class CompareChainOutcome:
     """What a comparison came to, and the breaks that nobody knew before."""
 
     comparison: Comparison
     new: Sequence[Break] = ()
 
 
-async def compare_chain(database: Database, command: CompareChain) -> Compared:
+async def compare_chain(database: Database, command: CompareChain) -> CompareChainOutcome:
     run = command.run
     async with database.transaction() as connection:
         await allow_long_reads(connection)
         await breaks.lock(connection)
         reading = await reconciliation.get_cursor(connection)
         if reading is None:
-            return Compared(Comparison(0, 0, 0, 0, 0, []))
+            return CompareChainOutcome(Comparison(0, 0, 0, 0, 0, []))
         payers = await reconciliation.get_treasuries(connection) | dict(command.treasuries)
         suspects = await reconciliation.list_suspects(connection, reading, payers)
-        judged = [judge(suspect, reading["ledger"]) for suspect in suspects]
+        judged = [classify_suspect(suspect, reading["ledger"]) for suspect in suspects]
         found = [each for each in judged if each is not None]
         found += [gap.as_break() for gap in await reconciliation.list_gaps(connection)]
         new = await breaks.save(connection, found, run.at)
-        await _tell(connection, new, run)
+        await _publish_breaks(connection, new, run)
         if command.stops:
-            await _halt(connection, new, run)
-        comparison = await _comparison(connection, reading, payers, suspects, new)
+            await _halt_settlement(connection, new, run)
+        comparison = await _make_comparison(connection, reading, payers, suspects, new)
         await reconciliation.save_run(connection, run.at, reading, comparison)
-    return Compared(comparison, new)
+    return CompareChainOutcome(comparison, new)
 
 
-async def _comparison(
+async def _make_comparison(
     connection: AsyncConnection,
     reading: RowMapping,
     payers: Mapping[str, Treasury],
@@ -80,12 +80,14 @@ async def _comparison(
     )
 
 
-async def _tell(connection: AsyncConnection, new: Sequence[Break], run: ReconciliationRun) -> None:
-    by = by_engine("reconciliation")
+async def _publish_breaks(
+    connection: AsyncConnection, new: Sequence[Break], run: ReconciliationRun
+) -> None:
+    by = make_engine_request("reconciliation")
     told = [
         (
             make_audit_entry(f"break/{each.id}", "break.found", by, run.at, each.payload()),
-            [event(EventType.BREAK_FOUND, None, run.at, each.payload(), each.id)],
+            [make_event(EventType.BREAK_FOUND, None, run.at, each.payload(), each.id)],
         )
         for each in new
     ]
@@ -93,7 +95,9 @@ async def _tell(connection: AsyncConnection, new: Sequence[Break], run: Reconcil
         await events.publish_all(connection, told)
 
 
-async def _halt(connection: AsyncConnection, new: Sequence[Break], run: ReconciliationRun) -> None:
+async def _halt_settlement(
+    connection: AsyncConnection, new: Sequence[Break], run: ReconciliationRun
+) -> None:
     """In the transaction that finds the money that nothing explains, for it is found only once."""
     unexplained = [each for each in new if each.unexplained]
     if unexplained:

@@ -6,11 +6,11 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, limits
-from domain import evidence
+from domain import payloads
 from domain.access import Principal
 from domain.audit import make_audit_entry
-from domain.digests import instant
-from domain.events import EventType, event
+from domain.digests import format_instant
+from domain.events import EventType, make_event
 from domain.requests import Request
 from domain.settlement.approvals import approve, check_role
 
@@ -33,17 +33,17 @@ async def approve_payment(database: Database, command: ApprovePayment) -> list[s
         above = (await limits.get_enforced(connection)).approval_above
         approval = approve(standing, approver, command.note, above)
         await approvals.add(connection, approval, at)
-        facts = evidence.of_payment(standing.payment) | {
+        facts = payloads.describe_payment(standing.payment) | {
             "approver": approval.approver,
             "prepared_by": list(approval.makers),
             "digest": approval.digest,
             "note": approval.note,
         }
-        outage_id, key = standing.payment.outage_id, (payment_id, approver.name, instant(at))
+        outage_id, key = standing.payment.outage_id, (payment_id, approver.name, format_instant(at))
         return await events.publish(
             connection,
             make_audit_entry(
                 f"outage/{outage_id}", "payment.approved", command.request, at, facts, *key
             ),
-            event(EventType.PAYMENT_APPROVED, outage_id, at, facts, *key),
+            make_event(EventType.PAYMENT_APPROVED, outage_id, at, facts, *key),
         )

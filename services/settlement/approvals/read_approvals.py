@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals, limits, payments
 from adapters.postgres.settlement.payments import to_payment
-from domain.settlement.approvals import digest
+from domain.settlement.approvals import compute_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,18 @@ async def list_approval_requests(
     async with database.autocommit() as connection:
         above = (await limits.get_enforced(connection)).approval_above
         rows, total = await approvals.list_waiting(connection, above, offset, limit)
-        return await _requests(connection, rows), total
+        return await _make_requests(connection, rows), total
 
 
 async def get_approval_request(database: Database, payment_id: str) -> ApprovalRequest:
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment_id)
-        return (await _requests(connection, [row]))[0]
+        return (await _make_requests(connection, [row]))[0]
 
 
-async def _requests(connection: AsyncConnection, rows: list[RowMapping]) -> list[ApprovalRequest]:
+async def _make_requests(
+    connection: AsyncConnection, rows: list[RowMapping]
+) -> list[ApprovalRequest]:
     owed = [to_payment(row) for row in rows]
     makers = await approvals.find_makers(connection, owed)
     given = await approvals.list_by_payment(connection, [payment.id for payment in owed])
@@ -47,7 +49,7 @@ async def _requests(connection: AsyncConnection, rows: list[RowMapping]) -> list
         ApprovalRequest(
             dict(row),
             makers[payment.outage_id],
-            digest(payment),
+            compute_digest(payment),
             [dict(each) for each in given[payment.id]],
         )
         for row, payment in zip(rows, owed, strict=True)

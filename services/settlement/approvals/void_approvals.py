@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
 from adapters.postgres.settlement import approvals
-from domain.audit import by_engine, make_audit_entry
-from domain.digests import instant
+from domain.audit import make_audit_entry, make_engine_request
+from domain.digests import format_instant
 
 
 async def void_approvals_within(
@@ -25,8 +25,8 @@ async def void_approvals_within(
             "reason": reason,
             "approvers": list(each.approvers),
         }
-        subject, by = f"outage/{each.outage_id}", by_engine(each.correlation_id)
-        key = (each.payment_id, instant(at))
+        subject, by = f"outage/{each.outage_id}", make_engine_request(each.correlation_id)
+        key = (each.payment_id, format_instant(at))
         await events.publish(
             connection, make_audit_entry(subject, "payment.approvals_voided", by, at, facts, *key)
         )

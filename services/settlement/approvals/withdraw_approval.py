@@ -8,7 +8,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import approvals
 from domain.access import Principal
 from domain.audit import make_audit_entry
-from domain.digests import instant
+from domain.digests import format_instant
 from domain.requests import Request
 from domain.settlement.approvals import check_withdrawal
 
@@ -29,7 +29,7 @@ async def withdraw_approval(database: Database, command: WithdrawApproval) -> No
         check_withdrawal(standing, approver, admitted_at, at)
         await approvals.withdraw(connection, payment_id, approver.name, at)
         facts = {"payment_id": payment_id, "approver": approver.name}
-        subject, key = f"outage/{standing.payment.outage_id}", (payment_id, instant(at))
+        subject, key = f"outage/{standing.payment.outage_id}", (payment_id, format_instant(at))
         await events.publish(
             connection,
             make_audit_entry(

@@ -8,11 +8,11 @@ from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, attempts
 from domain.accounting.journal import make_settled_entries
-from domain.digests import instant
+from domain.digests import format_instant
 from domain.settlement.allocations import Allocation, Transfer
 from domain.settlement.attempts import AttemptStatus
 from domain.settlement.batches import ObservedBatch
-from services.settlement.payments.audit_entries import tell_paid
+from services.settlement.payments.audit_entries import describe_paid
 
 
 async def confirm_batch(database: Database, observed: ObservedBatch) -> list[str]:
@@ -24,7 +24,7 @@ async def confirm_batch(database: Database, observed: ObservedBatch) -> list[str
         "transaction_hash": transaction_hash,
         "ledger": seen.ledger,
         "fee_stroops": str(seen.fee_stroops),
-        "confirmed_at": instant(confirmed_at),
+        "confirmed_at": format_instant(confirmed_at),
     }
     async with database.transaction() as connection:
         members, transfers = await allocations.get_members(connection, batch)
@@ -45,7 +45,11 @@ async def confirm_batch(database: Database, observed: ObservedBatch) -> list[str
             ]
             await journal.post_entries(connection, settled)
             told = [
-                tell_paid(members[share.payment_id], observed.at, proof | _part(transfer, share))
+                describe_paid(
+                    members[share.payment_id],
+                    observed.at,
+                    proof | _describe_allocation(transfer, share),
+                )
                 for transfer in transfers
                 for share in transfer.allocations
             ]
@@ -54,7 +58,7 @@ async def confirm_batch(database: Database, observed: ObservedBatch) -> list[str
     return list(members)
 
 
-def _part(transfer: Transfer, share: Allocation) -> dict[str, Any]:
+def _describe_allocation(transfer: Transfer, share: Allocation) -> dict[str, Any]:
     """What proves a payment that went together with others: the transfer, and its part of it."""
     return {
         "transfer_number": transfer.number,

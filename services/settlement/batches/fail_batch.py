@@ -20,9 +20,9 @@ from domain.settlement.allocations import Transfer
 from domain.settlement.attempts import AttemptOutcome, AttemptStatus
 from domain.settlement.batches import FailBatchResult, ObservedBatch, find_at_fault
 from domain.settlement.payments import Payment, PaymentStatus
-from services.settlement.batches.read_batch import called_for_within
-from services.settlement.batches.remove_members import park_within
-from services.settlement.payments.audit_entries import tell_attempt_failed
+from services.settlement.batches.read_batch import find_removal_deliveries_within
+from services.settlement.batches.remove_members import block_members_within
+from services.settlement.payments.audit_entries import describe_attempt_failed
 
 
 async def fail_batch(
@@ -35,20 +35,22 @@ async def fail_batch(
         if not await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason):
             out = await allocations.list_removed(connection, batch)
             again = await batches.get_successor(connection, batch)
-            return FailBatchResult(out, again, await called_for_within(connection, batch, out))
-        obstacles = _obstacles(observed, found, transfers)
+            return FailBatchResult(
+                out, again, await find_removal_deliveries_within(connection, batch, out)
+            )
+        obstacles = _find_obstacles(observed, found, transfers)
         out = find_at_fault(transfers, obstacles)
         await allocations.record_faults(connection, batch, out)
         survivors = [transfer for transfer in transfers if transfer.number not in obstacles]
         await payments.move_all(connection, list(members), PaymentStatus.PENDING)
-        deliveries = await park_within(connection, members, out, observed.at)
+        deliveries = await block_members_within(connection, members, out, observed.at)
         again = await batches.form_from_survivors(connection, batch, survivors, ours)
-        await _give_back(connection, observed, members)
+        await _release_reservations(connection, observed, members)
         reach("in_failing")
     return FailBatchResult(out, again, deliveries)
 
 
-def _obstacles(
+def _find_obstacles(
     observed: ObservedBatch, found: Mapping[int, Reason], transfers: Sequence[Transfer]
 ) -> dict[int, Reason]:
     seen = observed.observation
@@ -59,7 +61,7 @@ def _obstacles(
     return obstacles
 
 
-async def _give_back(
+async def _release_reservations(
     connection: AsyncConnection, observed: ObservedBatch, members: Mapping[str, Payment]
 ) -> None:
     """What was reserved for the batch is owed again, and each payment is told."""
@@ -72,7 +74,7 @@ async def _give_back(
     await journal.post_entries(connection, given_back)
     facts = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
     failed = [
-        (tell_attempt_failed(member, attempt, observed.at, facts), ())
+        (describe_attempt_failed(member, attempt, observed.at, facts), ())
         for member in members.values()
     ]
     await events.publish_all(connection, failed)

@@ -1,7 +1,7 @@
 """Stop all who ride in a batch whose sequence was used by bytes we do not know, and its channel."""
 
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import allocations, attempts
+from adapters.postgres.settlement import allocations, channels
 from domain.settlement.batches import ObservedBatch
 from domain.settlement.payments import PaymentStatus
 from services.settlement.payments.stop_payment import stop_payments_within
@@ -11,7 +11,7 @@ async def quarantine_batch(database: Database, observed: ObservedBatch) -> list[
     """Return the deliveries that tell of it; None when a person's release was faster."""
     reason = observed.observation.why
     async with database.transaction() as connection:
-        if not await attempts.quarantine(connection, observed.attempt):
+        if not await channels.quarantine(connection, observed.attempt):
             return None
         members, _ = await allocations.get_members(connection, observed.batch)
         held = [(member, reason) for member in members.values()]

@@ -9,11 +9,16 @@ from adapters.postgres import webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, attempts
 from adapters.postgres.settlement.attempts import Reservation
-from domain.events import EventType, event_id
-from domain.reasons import Reason
+from domain.events import EventType, derive_event_id
 from domain.settlement.allocations import Transfer
-from domain.settlement.attempts import Attempt
-from domain.settlement.batches import Batch, PrepareBatchResult, RemovedPayment
+from domain.settlement.attempts import Prepared
+from domain.settlement.batches import (
+    Batch,
+    EmptyBatch,
+    ObstructedBatch,
+    PrepareBatchResult,
+    RemovedPayment,
+)
 from domain.settlement.payments import Payment
 
 
@@ -33,23 +38,23 @@ async def read_batch(database: Database, batch: Batch) -> BatchRecord:
 
 
 async def read_preparation(
-    database: Database, batch: Batch, attempt: Attempt | None, obstacle: Reason | None = None
+    database: Database, batch: Batch, state: Prepared | ObstructedBatch | EmptyBatch
 ) -> PrepareBatchResult:
     """Say how far a batch has come, and who was taken out of it by this run or another."""
     async with database.autocommit() as connection:
         out = await allocations.list_removed(connection, batch)
-        deliveries = await called_for_within(connection, batch, out)
+        deliveries = await find_removal_deliveries_within(connection, batch, out)
         again = await allocations.list_withdrawn(connection, batch)
-    return PrepareBatchResult(attempt, out, deliveries, obstacle, again)
+    return PrepareBatchResult(state, out, deliveries, again)
 
 
-async def called_for_within(
+async def find_removal_deliveries_within(
     connection: AsyncConnection, batch: Batch, out: Sequence[RemovedPayment]
 ) -> list[str]:
     """Return the deliveries that an earlier run of a step called for."""
     outages = await allocations.get_outage_ids(connection, batch)
     told = [
-        event_id(
+        derive_event_id(
             EventType.PAYMENT_BLOCKED,
             outages[item.payment_id],
             item.payment_id,

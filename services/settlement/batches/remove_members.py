@@ -23,10 +23,10 @@ async def remove_members(
         if await allocations.remove_members(
             connection, held, {each.payment_id: each.reason for each in out}
         ):
-            await park_within(connection, members, out, at)
+            await block_members_within(connection, members, out, at)
 
 
-async def park_within(
+async def block_members_within(
     connection: AsyncConnection,
     members: Mapping[str, Payment],
     out: Sequence[RemovedPayment],

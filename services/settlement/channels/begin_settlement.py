@@ -6,10 +6,10 @@ from datetime import datetime
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts
+from adapters.postgres.settlement import channels
 from adapters.postgres.sla import execution_modes
-from domain.audit import by_engine, make_audit_entry
-from domain.digests import instant
+from domain.audit import make_audit_entry, make_engine_request
+from domain.digests import format_instant
 from domain.sla.execution_modes import ExecutionMode
 
 
@@ -26,13 +26,16 @@ async def begin_settlement(database: Database, command: BeginSettlement) -> None
     """Keep channels and mode; only a change of the mode is written to the audit trail."""
     mode, at = command.mode, command.at
     async with database.transaction() as connection:
-        await attempts.save_channels(connection, dict(command.sequences))
+        await channels.save(connection, dict(command.sequences))
         if not await execution_modes.save(connection, mode, at):
             return
-        by, facts = by_engine("settlement-worker-start"), {"contract_execution_mode": mode}
+        by, facts = (
+            make_engine_request("settlement-worker-start"),
+            {"contract_execution_mode": mode},
+        )
         await events.publish(
             connection,
             make_audit_entry(
-                "contract/settlement", "execution_mode.set", by, at, facts, instant(at)
+                "contract/settlement", "execution_mode.set", by, at, facts, format_instant(at)
             ),
         )

@@ -40,7 +40,7 @@ async def release_channel(database: Database, command: ReleaseChannel) -> None:
         await channels.lock(connection, given.channel, served)
         given_back: list[Entry] = []
         if served is not None:
-            given_back = await _given_back(connection, served)
+            given_back = await _make_released_entries(connection, served)
             await _end_attempt(connection, given, served)
         await channels.release(connection, given)
         if served is not None:
@@ -61,7 +61,9 @@ async def _end_attempt(
         await attempts.release_sequence(connection, served.attempt)
 
 
-async def _given_back(connection: AsyncConnection, served: QuarantinedAttempt) -> list[Entry]:
+async def _make_released_entries(
+    connection: AsyncConnection, served: QuarantinedAttempt
+) -> list[Entry]:
     """What the book had reserved for the attempt: nothing before bytes were signed for it."""
     if not served.hashes:
         return []

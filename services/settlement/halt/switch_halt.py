@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import circuit_breakers
-from domain.audit import by_engine, make_audit_entry
-from domain.digests import instant
-from domain.events import EventType, event
+from domain.audit import make_audit_entry, make_engine_request
+from domain.digests import format_instant
+from domain.events import EventType, make_event
 from domain.requests import Request
 
 
@@ -26,7 +26,7 @@ class SwitchHalt:
     @classmethod
     def by_engine(cls, reason: str, correlation_id: str, at: datetime) -> "SwitchHalt":
         """The engine itself halts settlement, and never lets it go on."""
-        return cls(True, reason, by_engine(correlation_id), at)
+        return cls(True, reason, make_engine_request(correlation_id), at)
 
 
 async def switch_halt(database: Database, command: SwitchHalt) -> list[str] | None:
@@ -40,14 +40,19 @@ async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -
     by, at, reason = command.request, command.at, command.reason
     if not await circuit_breakers.switch(connection, by, at, reason, to_open=command.to_open):
         return None
-    facts = {"reason": reason, "changed_by": by.actor, "changed_at": instant(at)}
+    facts = {"reason": reason, "changed_by": by.actor, "changed_at": format_instant(at)}
     action, kind = "closed", EventType.CIRCUIT_BREAKER_CLOSED
     if command.to_open:
         action, kind = "opened", EventType.CIRCUIT_BREAKER_OPENED
     return await events.publish(
         connection,
         make_audit_entry(
-            "circuit_breaker/settlement", f"circuit_breaker.{action}", by, at, facts, instant(at)
+            "circuit_breaker/settlement",
+            f"circuit_breaker.{action}",
+            by,
+            at,
+            facts,
+            format_instant(at),
         ),
-        event(kind, None, at, facts, instant(at)),
+        make_event(kind, None, at, facts, format_instant(at)),
     )

@@ -5,10 +5,10 @@ from datetime import date
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import admissions
 from domain.settlement.admissions import (
-    charges,
     check_alone,
     check_day,
-    counted_day,
+    choose_day,
+    compute_charges,
 )
 from domain.settlement.limits import Admission, AdmissionResult, Limits
 from domain.settlement.payments import Payment
@@ -25,8 +25,8 @@ async def admit_payment(
         case = await admissions.lock(connection, payment)
         if (stopped := check_alone(allowed, payment, case)) is not None:
             return stopped
-        day = counted_day(today, case.authorised)
-        moved = charges(payment, day, case.authorised)
+        day = choose_day(today, case.authorised)
+        moved = compute_charges(payment, day, case.authorised)
         if moved:
             spent = await admissions.lock_day(connection, payment, day)
             if (stopped := check_day(allowed, spent, moved, day)) is not None:

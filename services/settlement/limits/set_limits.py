@@ -6,8 +6,8 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import limits
-from domain.audit import by_engine, make_audit_entry
-from domain.digests import instant
+from domain.audit import make_audit_entry, make_engine_request
+from domain.digests import format_instant
 from domain.settlement.limits import Limits
 
 
@@ -17,8 +17,8 @@ async def set_limits(database: Database, allowed: Limits, at: datetime) -> None:
         if not await limits.save(connection, allowed, at):
             return
         caps = {name: None if cap is None else str(cap) for name, cap in asdict(allowed).items()}
-        by = by_engine("settlement-worker-start")
+        by = make_engine_request("settlement-worker-start")
         await events.publish(
             connection,
-            make_audit_entry("limits/settlement", "limits.set", by, at, caps, instant(at)),
+            make_audit_entry("limits/settlement", "limits.set", by, at, caps, format_instant(at)),
         )

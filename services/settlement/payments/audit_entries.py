@@ -3,56 +3,56 @@
 from datetime import datetime
 from typing import Any
 
-from domain import evidence
-from domain.audit import AuditEntry, by_engine, make_audit_entry
-from domain.events import Event, EventType, event
+from domain import payloads
+from domain.audit import AuditEntry, make_audit_entry, make_engine_request
+from domain.events import Event, EventType, make_event
 from domain.reasons import Reason
 from domain.settlement.attempts import Attempt
 from domain.settlement.payments import Payment, PaymentStatus
 
 
-def tell_paid(
+def describe_paid(
     payment: Payment, at: datetime, proof: dict[str, Any]
 ) -> tuple[AuditEntry, list[Event]]:
     """The entry and the event that tell of a payment on the chain."""
-    facts = evidence.of_payment(payment) | proof
-    by, subject = by_engine(payment.correlation_id), f"outage/{payment.outage_id}"
+    facts = payloads.describe_payment(payment) | proof
+    by, subject = make_engine_request(payment.correlation_id), f"outage/{payment.outage_id}"
     return (
         make_audit_entry(subject, "payment.confirmed", by, at, facts, payment.id),
-        [event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id)],
+        [make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id)],
     )
 
 
-def tell_attempt_failed(
+def describe_attempt_failed(
     payment: Payment, attempt: Attempt, at: datetime, facts: dict[str, Any]
 ) -> AuditEntry:
     """The entry that tells of a transaction without effect."""
     return make_audit_entry(
         f"outage/{payment.outage_id}",
         "payment.attempt_failed",
-        by_engine(payment.correlation_id),
+        make_engine_request(payment.correlation_id),
         at,
-        evidence.of_payment(payment) | facts,
+        payloads.describe_payment(payment) | facts,
         payment.id,
         attempt.hash,
     )
 
 
-def tell_stopped(
+def describe_stopped(
     payment: Payment, status: PaymentStatus, reason: Reason, at: datetime
 ) -> tuple[AuditEntry, list[Event]]:
     """The entry and the event that tell of a payment that waits, and why."""
     kind = (
         EventType.PAYMENT_ON_HOLD if status is PaymentStatus.ON_HOLD else EventType.PAYMENT_BLOCKED
     )
-    facts = evidence.of_payment(payment) | {
+    facts = payloads.describe_payment(payment) | {
         "status": status,
         "reason_code": reason.code,
         "reason": reason.sentence,
     }
     key = (payment.id, reason.sentence)  # held again for the same reason is no news
-    by, outage_id = by_engine(payment.correlation_id), payment.outage_id
+    by, outage_id = make_engine_request(payment.correlation_id), payment.outage_id
     return (
         make_audit_entry(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
-        [event(kind, outage_id, at, facts, *key)],
+        [make_event(kind, outage_id, at, facts, *key)],
     )

@@ -5,18 +5,18 @@ from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, payments
-from domain import evidence
+from domain import payloads
 from domain.accounting.journal import make_settled_entries
 from domain.settlement.attempts import AttemptStatus, ObservedAttempt
 from domain.settlement.payments import Receipt
-from services.settlement.payments.audit_entries import tell_paid
+from services.settlement.payments.audit_entries import describe_paid
 
 
 async def confirm_payment(database: Database, observed: ObservedAttempt) -> Receipt:
     payment, attempt, seen = observed.payment, observed.attempt, observed.observation
     confirmed_at = seen.closed_at or observed.at
     transaction_hash = seen.hash or attempt.newest_hash
-    proof = evidence.of_receipt(transaction_hash, seen.ledger, seen.fee_stroops, confirmed_at)
+    proof = payloads.describe_receipt(transaction_hash, seen.ledger, seen.fee_stroops, confirmed_at)
     async with database.transaction() as connection:
         await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED)
         await payments.confirm(
@@ -28,7 +28,9 @@ async def confirm_payment(database: Database, observed: ObservedAttempt) -> Rece
         )
         settled = make_settled_entries(payment, transaction_hash, attempt.n, attempt.payment_id)
         await journal.post_entries(connection, settled)
-        deliveries = await events.publish_all(connection, [tell_paid(payment, observed.at, proof)])
+        deliveries = await events.publish_all(
+            connection, [describe_paid(payment, observed.at, proof)]
+        )
         reach("in_booking")
     return Receipt(
         payment.id,

@@ -8,7 +8,7 @@ from adapters.postgres.settlement import attempts, payments
 from domain.accounting.journal import make_released_entries
 from domain.settlement.attempts import AttemptStatus, ObservedAttempt
 from domain.settlement.payments import PaymentStatus
-from services.settlement.payments.audit_entries import tell_attempt_failed
+from services.settlement.payments.audit_entries import describe_attempt_failed
 
 
 async def fail_attempt(database: Database, observed: ObservedAttempt) -> None:
@@ -20,6 +20,6 @@ async def fail_attempt(database: Database, observed: ObservedAttempt) -> None:
             await payments.move(connection, payment.id, PaymentStatus.PENDING)
             given_back = make_released_entries(payment, attempt.n, attempt.payment_id)
             await journal.post_entries(connection, given_back)
-            failed = tell_attempt_failed(payment, attempt, observed.at, facts)
+            failed = describe_attempt_failed(payment, attempt, observed.at, facts)
             await events.publish(connection, failed)
             reach("in_failing")

@@ -7,23 +7,23 @@ from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import manual_matches
 from adapters.postgres.settlement.payments import to_payment
-from domain import evidence
+from domain import payloads
 from domain.accounting.journal import make_settled_entries
 from domain.audit import make_audit_entry
 from domain.errors import Conflict, Invalid
-from domain.events import EventType, event
+from domain.events import EventType, make_event
 from domain.requests import Request
 from domain.settlement.manual_matches import (
     OUT_OF_BAND_LEAD,
-    AdoptTransferInput,
     ManualMatch,
+    MatchTransferInput,
     OutOfBandTransfer,
     check_manual_match,
 )
 from domain.settlement.payments import Payment
 
 
-async def match_transfer(database: Database, adopting: AdoptTransferInput) -> None:
+async def match_transfer(database: Database, adopting: MatchTransferInput) -> None:
     """
     Confirm and post the payment, all or nothing; refuse what is not exactly what is owed, and a payment
     that something may still pay. What was adopted by an earlier run stands.
@@ -32,7 +32,7 @@ async def match_transfer(database: Database, adopting: AdoptTransferInput) -> No
     async with database.transaction() as connection:
         row, rides = await manual_matches.lock(connection, payment_id)
         payment = to_payment(row)
-        made = await _made(connection, payment, asked.transaction_hash)
+        made = await _find_transfer(connection, payment, asked.transaction_hash)
         if made.matched:
             return
         if row["transaction_hash"] is not None:
@@ -43,7 +43,9 @@ async def match_transfer(database: Database, adopting: AdoptTransferInput) -> No
         await _book(connection, payment, manual_match, made, by)
 
 
-async def _made(connection: AsyncConnection, payment: Payment, hash_: str) -> OutOfBandTransfer:
+async def _find_transfer(
+    connection: AsyncConnection, payment: Payment, hash_: str
+) -> OutOfBandTransfer:
     for made in await manual_matches.find_out_of_band(connection, [payment.id]):
         if made.transaction_hash == hash_:
             return made
@@ -65,8 +67,8 @@ async def _book(
     await journal.post_entries(
         connection, make_settled_entries(payment, made.transaction_hash, 0, OUT_OF_BAND_LEAD)
     )
-    proof = evidence.of_receipt(made.transaction_hash, made.ledger, 0, made.closed_at)
-    facts = evidence.of_payment(payment) | proof
+    proof = payloads.describe_receipt(made.transaction_hash, made.ledger, 0, made.closed_at)
+    facts = payloads.describe_payment(payment) | proof
     find_out_of_band = {"matched_by": manual_match.matched_by, "note": manual_match.note}
     subject, at = f"outage/{payment.outage_id}", manual_match.at
     # Its deliveries are announced with the receipt, as those of any other payment.
@@ -76,5 +78,5 @@ async def _book(
             subject, "payment.matched_manually", by, at, facts | find_out_of_band, payment.id
         ),
         # The same event as of any other payment, since there is one of them for each.
-        event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id),
+        make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id),
     )

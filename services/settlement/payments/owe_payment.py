@@ -5,8 +5,8 @@ from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
 from adapters.postgres.sla import attestations, outages
-from domain import evidence
-from domain.audit import by_engine, make_audit_entry
+from domain import payloads
+from domain.audit import make_audit_entry, make_engine_request
 from domain.errors import Conflict
 from domain.settlement.payments import OwePaymentInput, Payment
 from domain.sla.outages import OutageStatus
@@ -26,7 +26,10 @@ async def owe_payment(database: Database, settling: OwePaymentInput, network: st
         payment = await payments.add(connection, debt, at)
         await outages.move(connection, outage_id, OutageStatus.SETTLING)
         await journal.accrue(connection, payment)
-        request, facts = by_engine(payment.correlation_id), evidence.of_payment(payment)
+        request, facts = (
+            make_engine_request(payment.correlation_id),
+            payloads.describe_payment(payment),
+        )
         subject = f"outage/{outage_id}"
         await events.publish(
             connection, make_audit_entry(subject, "payment.owed", request, at, facts, str(revision))

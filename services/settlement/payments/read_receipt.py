@@ -3,12 +3,12 @@
 from adapters.postgres import webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
-from domain.events import EventType, event_id
+from domain.events import EventType, derive_event_id
 from domain.settlement.payments import Payment, Receipt
 
 
 async def read_receipt(database: Database, payment: Payment) -> Receipt:
-    processed = event_id(EventType.PAYMENT_PROCESSED, payment.outage_id, payment.id)
+    processed = derive_event_id(EventType.PAYMENT_PROCESSED, payment.outage_id, payment.id)
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment.id)
         deliveries = await webhooks.find_deliveries(connection, processed)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts
+from adapters.postgres.settlement import attempts, channels
 from adapters.postgres.settlement.attempts import Reservation
 from domain.settlement.channels import QueuePosition
 from domain.settlement.payments import Payment
@@ -17,4 +17,4 @@ async def reserve_channel(
         held = await attempts.reserve(connection, payment.id, ours)
         if held is not None:
             return held
-        return await attempts.get_queue_position(connection, payment.number, ours)
+        return await channels.get_queue_position(connection, payment.number, ours)

@@ -10,7 +10,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
 from domain.reasons import Reason
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
-from services.settlement.payments.audit_entries import tell_stopped
+from services.settlement.payments.audit_entries import describe_stopped
 
 
 async def stop_payment(database: Database, parking: BlockPaymentInput) -> list[str]:
@@ -34,7 +34,7 @@ async def stop_payments_within(
     not be stopped. `dead_after` is the last ledger of the bytes they ride with, proven dead.
     """
     told = [
-        tell_stopped(payment, status, reason, at)
+        describe_stopped(payment, status, reason, at)
         for payment, reason in held
         if await payments.stop(connection, payment.id, status, reason, dead_after)
     ]

@@ -7,7 +7,7 @@ from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
 from domain.audit import make_audit_entry
-from domain.digests import derived_id, instant
+from domain.digests import derive_id, format_instant
 from domain.requests import Request
 from domain.settlement.wallets import Payout, Readiness, check_payout
 from services.settlement.approvals.void_approvals import void_approvals_within
@@ -30,7 +30,7 @@ async def change_payout(database: Database, command: ChangePayout) -> list[str]:
     """
     payout, at = command.payout, command.at
     agreement, role, address = payout.agreement, payout.role, payout.address
-    key = derived_id("pyo", agreement, role, address, at.isoformat())
+    key = derive_id("pyo", agreement, role, address, at.isoformat())
     async with database.transaction() as connection:
         proven_at = (await wallets.get(connection, address)).proven_at
         check_payout(proven_at, command.readiness)
@@ -44,7 +44,7 @@ async def change_payout(database: Database, command: ChangePayout) -> list[str]:
             "role": role,
             "from_address": before,
             "to_address": address,
-            "effective_at": instant(payout.effective_at),
+            "effective_at": format_instant(payout.effective_at),
             "approvals_voided": voided,
         }
         subject = f"agreement/{agreement}"

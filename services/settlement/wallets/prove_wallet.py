@@ -6,7 +6,7 @@ from datetime import datetime
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
-from domain.audit import by_engine, make_audit_entry
+from domain.audit import make_audit_entry, make_engine_request
 from domain.settlement.wallets import Readiness
 
 
@@ -30,7 +30,7 @@ async def prove_wallet(database: Database, command: ProveWallet) -> None:
     async with database.transaction() as connection:
         await wallets.prove(connection, read.address, hash_, at, command.workflow_id)
         await wallets.save_readiness(connection, read)
-        subject, by = f"wallet/{read.address}", by_engine(hash_)
+        subject, by = f"wallet/{read.address}", make_engine_request(hash_)
         await events.publish(
             connection, make_audit_entry(subject, "wallet.proven", by, at, facts, hash_)
         )

@@ -8,19 +8,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import attestations
-from adapters.postgres.sla.attestations import Case
-from domain import evidence
-from domain.audit import AuditEntry, by_engine, make_audit_entry
-from domain.events import EventType, event
+from adapters.postgres.sla.attestations import AttestationCase
+from domain import payloads
+from domain.audit import AuditEntry, make_audit_entry, make_engine_request
+from domain.events import EventType, make_event
 from domain.sla.attestations import (
     Attestation,
     AttestationStatus,
+    Attested,
     CallStatus,
     ConcludeAttestationInput,
     ConcludeAttestationResult,
-    config_of,
-    differences,
-    parity_problem,
+    Halted,
+    decode_config,
+    describe_parity_error,
+    find_differences,
 )
 
 # Answers that the contract may remember without having been asked by us would prove nothing.
@@ -36,25 +38,28 @@ async def conclude_attestation(
         call = case.call
         if case.status is AttestationStatus.ATTESTED:
             assert call is not None
-            return ConcludeAttestationResult(True, "", call["hash"], [])
+            return Attested(call["hash"], [])
         answered = call if call is not None and call["status"] == CallStatus.ANSWERED else None
         if concluding.problem or answered is None:
             # Without an answer on record, what was concluded by a lost run stands.
             problem = concluding.problem or case.problem or ""
             return await _halt(connection, concluding, case, problem)
-        problem = _problem(case, answered)
+        problem = _find_problem(case, answered)
         if problem:
             await attestations.reject(connection, answered)
             return await _halt(connection, concluding, case, problem)
         await attestations.attest(connection, attestation, answered, concluding.at)
-        facts = _facts(attestation, answered)
-        await events.publish(connection, _leaf(concluding, case, "sla.attested", facts))
-    return ConcludeAttestationResult(True, "", answered["hash"], [])
+        facts = _make_payload(attestation, answered)
+        await events.publish(connection, _make_audit_entry(concluding, case, "sla.attested", facts))
+    return Attested(answered["hash"], [])
 
 
 async def _halt(
-    connection: AsyncConnection, concluding: ConcludeAttestationInput, case: Case, problem: str
-) -> ConcludeAttestationResult:
+    connection: AsyncConnection,
+    concluding: ConcludeAttestationInput,
+    case: AttestationCase,
+    problem: str,
+) -> Halted:
     attestation, at = concluding.attestation, concluding.at
     await attestations.halt(connection, attestation, problem)
     facts: dict[str, Any] = {
@@ -63,44 +68,48 @@ async def _halt(
         "problem": problem,
     }
     if case.call is not None and case.call["result"] is not None:
-        facts |= _facts(attestation, case.call)
+        facts |= _make_payload(attestation, case.call)
     key = (str(attestation.revision), problem)  # halted again by the same problem is no news
     deliveries = await events.publish(
         connection,
-        _leaf(concluding, case, "sla.halted", facts, problem),
-        event(EventType.ATTESTATION_HALTED, attestation.outage_id, at, facts, *key),
+        _make_audit_entry(concluding, case, "sla.halted", facts, problem),
+        make_event(EventType.ATTESTATION_HALTED, attestation.outage_id, at, facts, *key),
     )
-    return ConcludeAttestationResult(False, problem, "", deliveries)
+    return Halted(problem, deliveries)
 
 
-def _leaf(
-    concluding: ConcludeAttestationInput, case: Case, action: str, facts: dict[str, Any], *key: str
+def _make_audit_entry(
+    concluding: ConcludeAttestationInput,
+    case: AttestationCase,
+    action: str,
+    facts: dict[str, Any],
+    *key: str,
 ) -> AuditEntry:
     attestation = concluding.attestation
-    by, subject = by_engine(case.correlation_id), f"outage/{attestation.outage_id}"
+    by, subject = make_engine_request(case.correlation_id), f"outage/{attestation.outage_id}"
     return make_audit_entry(
         subject, action, by, concluding.at, facts, str(attestation.revision), *key
     )
 
 
-def _facts(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
+def _make_payload(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
     outcome = attestations.to_outcome(call)
-    facts = evidence.of_attestation(attestation, call["contract_id"], call["hash"], outcome)
+    facts = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
     return facts | {"config_snapshot": call["config_snapshot"]}
 
 
-def _problem(case: Case, call: RowMapping) -> str:
+def _find_problem(case: AttestationCase, call: RowMapping) -> str:
     """Say what keeps the contract's answer from confirming the verdict; empty when nothing does."""
     outcome = attestations.to_outcome(call)
     if outcome.contract_result is None:
         return outcome.reason
-    found = differences(
+    found = find_differences(
         case.symbol,
         case.verdict,
         case.policy,
         outcome.contract_result,
-        config_of(call["config_snapshot"]),
+        decode_config(call["config_snapshot"]),
     )
     if not outcome.fresh and not case.remembered:
         found.append(UNEXPLAINED)
-    return parity_problem(found)
+    return describe_parity_error(found)

@@ -17,15 +17,15 @@ from adapters.postgres.sla import (
     verdicts,
 )
 from adapters.postgres.sla.outages import OutageContext
-from domain import evidence
-from domain.audit import by_engine, make_audit_entry
+from domain import payloads
+from domain.audit import make_audit_entry, make_engine_request
 from domain.errors import Conflict
-from domain.events import EventType, event
+from domain.events import EventType, make_event
 from domain.requests import Request
-from domain.settlement.payments import payment_id
+from domain.settlement.payments import derive_payment_id
 from domain.sla.disputes import DecideDisputeInput, DisputeDecision, DisputeStatus
 from domain.sla.outages import JudgeOutageResult
-from domain.sla.verdicts import Verdict, judge, payable
+from domain.sla.verdicts import Verdict, compute_payable, judge
 
 
 async def decide_dispute(
@@ -55,11 +55,11 @@ async def _decide(
     requires_attestation: bool,
 ) -> JudgeOutageResult:
     outage_id, decision, at = deciding.outage_id, deciding.decision, deciding.at
-    by = decision.request if decision else by_engine(context.correlation_id)
-    status, note = _decision(decision)
+    by = decision.request if decision else make_engine_request(context.correlation_id)
+    status, note = _describe_decision(decision)
     decided = await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
     # A decision recorded by a run whose answer was lost stands, whatever is ruled now.
-    revision, verdict = _verdict(context, dispute["revision"], decision if decided else None)
+    revision, verdict = _choose_verdict(context, dispute["revision"], decision if decided else None)
     facts = {
         "dispute_id": deciding.dispute_id,
         "outage_id": outage_id,
@@ -73,7 +73,7 @@ async def _decide(
     deliveries = await events.publish(
         connection,
         make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute["id"]),
-        event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
+        make_event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
     )
     if decided and revision > dispute["revision"]:
         await _judge_again(connection, context, revision, verdict, by, at, network)
@@ -100,20 +100,22 @@ async def _judge_again(
     assert context.resolved_at is not None
     debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
     await verdicts.add(connection, outage, revision, verdict, "decided", policy, at, debt.id)
-    facts = evidence.of_verdict(outage, revision, verdict, policy, context.resolved_at, "decided")
+    facts = payloads.describe_verdict(
+        outage, revision, verdict, policy, context.resolved_at, "decided"
+    )
     told = make_audit_entry(f"outage/{outage.id}", "outage.judged", by, at, facts, str(revision))
     await events.publish(connection, told)
-    replaced = payment_id(network, context.agreement.name, outage.id, revision - 1)
+    replaced = derive_payment_id(network, context.agreement.name, outage.id, revision - 1)
     await journal.replace_accrual(connection, debt, replaced)
 
 
-def _decision(decision: DisputeDecision | None) -> tuple[DisputeStatus, str]:
+def _describe_decision(decision: DisputeDecision | None) -> tuple[DisputeStatus, str]:
     if decision is None:
         return DisputeStatus.EXPIRED, "nobody decided in time; the verdict stands"
     return (DisputeStatus.RESOLVED if decision.upheld else DisputeStatus.REJECTED), decision.note
 
 
-def _verdict(
+def _choose_verdict(
     context: OutageContext, disputed: int, decision: DisputeDecision | None
 ) -> tuple[int, Verdict]:
     """Return the revision and the verdict that hold after a decision on revision `disputed`."""
@@ -122,5 +124,5 @@ def _verdict(
     if decision is None or decision.mttr_minutes is None or context.judged[0] > disputed:
         return context.judged
     verdict = judge(context.policy.terms[context.outage.severity], decision.mttr_minutes)
-    payable(verdict)  # refused now, not when the money is due
+    compute_payable(verdict)  # refused now, not when the money is due
     return disputed + 1, verdict

@@ -9,8 +9,8 @@ from adapters.postgres import events, webhooks
 from adapters.postgres.database import Database
 from adapters.postgres.sla import disputes, outages
 from domain.audit import make_audit_entry
-from domain.digests import instant
-from domain.events import EventType, event, event_id
+from domain.digests import format_instant
+from domain.events import EventType, derive_event_id, make_event
 from domain.sla.disputes import FileDisputeInput, FileDisputeResult
 from domain.sla.outages import OutageStatus
 
@@ -23,26 +23,26 @@ async def file_dispute(database: Database, filing: FileDisputeInput) -> FileDisp
         "outage_id": dispute.outage_id,
         "revision": filing.revision,
         "reason": dispute.reason,
-        "decision_deadline": instant(deadline),
+        "decision_deadline": format_instant(deadline),
     }
     async with database.transaction() as connection:
         await outages.lock(connection, dispute.outage_id)
         known = await disputes.find_undecided(connection, dispute.outage_id)
         if known is not None:
-            return await _standing(connection, known)
+            return await _read_recorded(connection, known)
         await outages.move(connection, dispute.outage_id, OutageStatus.DISPUTED)
         await disputes.add(connection, dispute, filing.revision, at, deadline)
         subject = f"outage/{dispute.outage_id}"
         deliveries = await events.publish(
             connection,
             make_audit_entry(subject, "dispute.filed", dispute.request, at, facts, dispute.id),
-            event(EventType.DISPUTE_OPENED, dispute.outage_id, at, facts, dispute.id),
+            make_event(EventType.DISPUTE_OPENED, dispute.outage_id, at, facts, dispute.id),
         )
     return FileDisputeResult(dispute.id, deadline, deliveries)
 
 
-async def _standing(connection: AsyncConnection, known: RowMapping) -> FileDisputeResult:
+async def _read_recorded(connection: AsyncConnection, known: RowMapping) -> FileDisputeResult:
     """Read back a dispute that was recorded by a run whose answer was lost: it is the open one."""
-    opened = event_id(EventType.DISPUTE_OPENED, known["outage_id"], known["id"])
+    opened = derive_event_id(EventType.DISPUTE_OPENED, known["outage_id"], known["id"])
     deliveries = await webhooks.find_deliveries(connection, opened)
     return FileDisputeResult(known["id"], known["decision_deadline"], deliveries)

@@ -4,7 +4,7 @@ from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
 from domain.audit import make_audit_entry
-from domain.events import EventType, event
+from domain.events import EventType, make_event
 from domain.sla.outages import CancelOutageInput, CloseOutageResult, OutageStatus
 
 
@@ -17,6 +17,6 @@ async def cancel_outage(database: Database, cancelling: CancelOutageInput) -> Cl
         deliveries = await events.publish(
             connection,
             make_audit_entry(f"outage/{outage_id}", "outage.cancelled", request, at, facts),
-            event(EventType.OUTAGE_CANCELLED, outage_id, at, facts),
+            make_event(EventType.OUTAGE_CANCELLED, outage_id, at, facts),
         )
     return CloseOutageResult(outage_id, deliveries)

@@ -3,8 +3,8 @@
 from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages
-from domain.audit import by_engine, make_audit_entry
-from domain.events import EventType, event
+from domain.audit import make_audit_entry, make_engine_request
+from domain.events import EventType, make_event
 from domain.settlement.payments import CloseOutageInput
 from domain.sla.outages import CloseOutageResult, OutageStatus
 
@@ -19,10 +19,10 @@ async def close_outage(database: Database, closing: CloseOutageInput) -> CloseOu
     }
     async with database.transaction() as connection:
         await outages.move(connection, outage_id, OutageStatus.CLOSED, closed_at=at)
-        request = by_engine(closing.correlation_id)
+        request = make_engine_request(closing.correlation_id)
         deliveries = await events.publish(
             connection,
             make_audit_entry(f"outage/{outage_id}", "outage.closed", request, at, facts),
-            event(EventType.OUTAGE_CLOSED, outage_id, at, facts),
+            make_event(EventType.OUTAGE_CLOSED, outage_id, at, facts),
         )
     return CloseOutageResult(outage_id, deliveries)

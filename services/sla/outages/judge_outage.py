@@ -16,16 +16,16 @@ from adapters.postgres.sla import (
     verdicts,
 )
 from adapters.postgres.sla.outages import OutageContext
-from domain import evidence
+from domain import payloads
 from domain.audit import make_audit_entry
-from domain.digests import instant
-from domain.events import Event, EventType, event, event_id
+from domain.digests import format_instant
+from domain.events import Event, EventType, derive_event_id, make_event
 from domain.sla.outages import JudgeOutageInput, JudgeOutageResult, OutageStatus
 from domain.sla.verdicts import (
     SlaStatus,
     Verdict,
+    compute_payable,
     judge,
-    payable,
 )
 
 
@@ -36,7 +36,7 @@ async def judge_outage(
     async with database.transaction() as connection:
         context = await outages.lock(connection, judging.outage_id)
         if context.judged is not None:
-            return await _standing(connection, context)
+            return await _read_recorded(connection, context)
         return await _judge(
             connection, context, judging, network, requires_attestation=requires_attestation
         )
@@ -55,7 +55,7 @@ async def _judge(
     deadline = at + timedelta(seconds=judging.dispute_window_seconds)
     resolved_at, mttr = resolution.get_times(outage)
     verdict = judge(policy.terms[outage.severity], mttr)
-    payable(verdict)  # refused now, not when the money is due
+    compute_payable(verdict)  # refused now, not when the money is due
     basis = "measured" if resolution.mttr_minutes is None else "stated"
     times = {"resolved_at": resolved_at, "dispute_deadline": deadline}
     await outages.move(
@@ -66,18 +66,18 @@ async def _judge(
     attest = requires_attestation or await execution_modes.requires_attestation(connection)
     if attest:
         await attestations.require_attestation(connection, outage.id, 1, at)
-    facts = evidence.of_verdict(outage, 1, verdict, policy, resolved_at, basis)
-    facts["dispute_deadline"] = instant(deadline)
+    facts = payloads.describe_verdict(outage, 1, verdict, policy, resolved_at, basis)
+    facts["dispute_deadline"] = format_instant(deadline)
     deliveries = await events.publish(
         connection,
         make_audit_entry(f"outage/{outage.id}", "outage.judged", resolution.request, at, facts),
-        *_judged(outage.id, verdict, at, facts),
+        *_make_events(outage.id, verdict, at, facts),
     )
     await journal.accrue(connection, debt)
     return JudgeOutageResult(outage.id, 1, verdict, resolved_at, deadline, deliveries, attest)
 
 
-async def _standing(connection: AsyncConnection, context: OutageContext) -> JudgeOutageResult:
+async def _read_recorded(connection: AsyncConnection, context: OutageContext) -> JudgeOutageResult:
     """Read back a judgement that was recorded by a run whose answer was lost: it stands."""
     assert context.judged is not None
     assert context.resolved_at is not None
@@ -85,15 +85,17 @@ async def _standing(connection: AsyncConnection, context: OutageContext) -> Judg
     outage_id, (revision, verdict) = context.outage.id, context.judged
     kinds = (EventType.OUTAGE_RESOLVED, EventType.SLA_BREACHED)
     deliveries = await webhooks.find_deliveries(
-        connection, *(event_id(kind, outage_id) for kind in kinds)
+        connection, *(derive_event_id(kind, outage_id) for kind in kinds)
     )
     ended, deadline = context.resolved_at, context.dispute_deadline
     attest = await attestations.is_required(connection, outage_id, revision)
     return JudgeOutageResult(outage_id, revision, verdict, ended, deadline, deliveries, attest)
 
 
-def _judged(outage_id: str, verdict: Verdict, at: datetime, facts: dict[str, Any]) -> list[Event]:
-    happened = [event(EventType.OUTAGE_RESOLVED, outage_id, at, facts)]
+def _make_events(
+    outage_id: str, verdict: Verdict, at: datetime, facts: dict[str, Any]
+) -> list[Event]:
+    happened = [make_event(EventType.OUTAGE_RESOLVED, outage_id, at, facts)]
     if verdict.status is SlaStatus.VIOLATED:
-        happened.append(event(EventType.SLA_BREACHED, outage_id, at, facts))
+        happened.append(make_event(EventType.SLA_BREACHED, outage_id, at, facts))
     return happened

@@ -18,18 +18,18 @@ async def read_timeline(database: Database, outage_id: str) -> list[dict[str, An
         await outages.get(connection, outage_id)
         trail = await audit.read_trail(connection, f"outage/{outage_id}")
         deliveries = await webhooks.list_by_outage(connection, outage_id)
-    items = [_of_entry(leaf) for leaf in trail]
-    items += [_of_delivery(dict(delivery)) for delivery in deliveries]
+    items = [_describe_entry(leaf) for leaf in trail]
+    items += [_describe_delivery(dict(delivery)) for delivery in deliveries]
     return sorted(items, key=lambda item: str(item["at"]))
 
 
-def _of_entry(leaf: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_entry(leaf: Mapping[str, Any]) -> dict[str, Any]:
     same = ("at", "actor", "correlation_id", "evidence", "subject")
     named = {"step": leaf["action"], "entry_id": leaf["id"], "leaf_hash": leaf["hash"]}
     return {name: leaf[name] for name in same} | named
 
 
-def _of_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:
     at = delivery["delivered_at"] or delivery["created_at"]
     return {
         "at": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),

@@ -6,10 +6,10 @@ from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import outages, policies
 from adapters.postgres.sla.outages import OutageContext
-from domain import evidence
+from domain import payloads
 from domain.audit import make_audit_entry
 from domain.errors import Conflict
-from domain.events import EventType, event
+from domain.events import EventType, make_event
 from domain.sla.outages import Declaration, RecordOutageInput, RecordOutageResult
 
 
@@ -21,12 +21,12 @@ async def record_outage(database: Database, declaring: RecordOutageInput) -> Rec
         policy = await policies.get_in_force(connection, declaration.policy, outage.detected_at)
         created = await outages.add(connection, declaration, policy, at)
         if not created:
-            policy = (await _known(connection, declaration)).policy
-        facts = evidence.of_outage(outage, policy)
+            policy = (await _get_recorded(connection, declaration)).policy
+        facts = payloads.describe_outage(outage, policy)
         deliveries = await events.publish(
             connection,
             make_audit_entry(f"outage/{outage.id}", "outage.declared", request, at, facts),
-            event(EventType.OUTAGE_CREATED, outage.id, at, facts),
+            make_event(EventType.OUTAGE_CREATED, outage.id, at, facts),
         )
     return RecordOutageResult(
         created,
@@ -40,7 +40,7 @@ async def record_outage(database: Database, declaring: RecordOutageInput) -> Rec
     )
 
 
-async def _known(connection: AsyncConnection, declaration: Declaration) -> OutageContext:
+async def _get_recorded(connection: AsyncConnection, declaration: Declaration) -> OutageContext:
     """Refuse a declaration whose id is taken, unless this very request took it."""
     outage = declaration.outage
     known = await outages.lock(connection, outage.id)

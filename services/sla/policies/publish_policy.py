@@ -7,9 +7,9 @@ from adapters.postgres import events
 from adapters.postgres.database import Database
 from adapters.postgres.sla import policies
 from domain.audit import make_audit_entry
-from domain.evidence import of_policy
+from domain.payloads import describe_policy
 from domain.requests import Request
-from domain.sla.policies import Policy, check
+from domain.sla.policies import Policy, check_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class PublishPolicy:
 
 async def publish_policy(database: Database, command: PublishPolicy) -> Policy:
     """Return the version that was added, or the one that was there with the same content."""
-    check(command.policy)
+    check_policy(command.policy)
     async with database.transaction() as connection:
         policy = await policies.publish(connection, command.policy)
-        subject, facts, key = f"policy/{policy.name}", of_policy(policy), str(policy.version)
+        subject, facts, key = f"policy/{policy.name}", describe_policy(policy), str(policy.version)
         await events.publish(
             connection,
             make_audit_entry(subject, "policy.published", command.request, command.at, facts, key),

@@ -17,8 +17,8 @@ from adapters.postgres.tables import audit_entries
 from adapters.stellar.rail import Rail
 from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
-from domain.settlement.attempts import Attempt, SettlementRail
-from domain.settlement.batches import Batch, Plan
+from domain.settlement.attempts import Attempt, InBatch, SettlementRail
+from domain.settlement.batches import Batch, EmptyBatch, Plan
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.api_client import make_unique_id, wait_until
@@ -33,6 +33,7 @@ from tests.testkit.settlement.batch_factory import (
     submit_batch,
 )
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 FAR_OFF = NOW.replace(year=2100)
 ONE_TRANSFER = Plan(SettlementRail.SOROBAN, 3600)
@@ -80,9 +81,9 @@ async def test_a_member_at_fault_again_is_blocked_again_and_its_batch_of_one_end
     for _ in range(2):
         activities, batch = await form_batch(database, rail, CLASSIC, payment)
         preparation = await run_until_accepted(activities.prepare_batch, batch)
-        assert preparation.attempt is None
+        assert preparation.state == EmptyBatch()
         assert [out.payment_id for out in preparation.removed] == [payment.id]
-        assert (await activities.prepare_batch(batch)).attempt is None
+        assert (await activities.prepare_batch(batch)).state == EmptyBatch()
         expected = [("blocked", "the payee's account does not exist")]
         assert await read_statuses(database, payment) == expected
         async with database.autocommit() as connection:
@@ -174,11 +175,11 @@ async def test_a_member_above_a_limit_leaves_before_signing(
     gate = SigningGate(database, Limits(cap_per_payment=large.amount_stroops - 1))
     activities, batch = await form_batch(database, rail, NETTED, small, large, other, gate=gate)
     gone = await run_until_accepted(activities.prepare_batch, batch)
-    assert gone.attempt is not None
+    assert get_attempt(gone)
     assert sorted(gone.withdrawn) == sorted([small.id, large.id])
     assert gone.removed == []
     payment_activities = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
-    assert "above the cap" in (await payment_activities.prepare_payment(large)).why
+    assert "above the cap" in get_reason(await payment_activities.prepare_payment(large)).sentence
     _, rest = await form_batch(database, rail, NETTED, gate=gate)
     for each in (batch, rest):
         await activities.confirm_batch(await submit_batch(activities, each))
@@ -194,13 +195,13 @@ async def test_a_payment_on_hold_or_blocked_joins_no_batch(
     """Ready for a batch, and then stopped by what its life found out at a later look."""
     payment = await owe_payment(database, "HELD")
     payment_activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
-    assert (await payment_activities.prepare_payment(payment)).in_batch
+    assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         await payments.stop(
             connection, payment.id, PaymentStatus.ON_HOLD, make_reason("above the cap")
         )
         assert await batches.form_batch(connection, CLASSIC, FAR_OFF, rail.channels) is None
-    assert (await payment_activities.prepare_payment(payment)).in_batch
+    assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
     activities, batch = await form_batch(database, rail, CLASSIC)
     await activities.confirm_batch(await submit_batch(activities, batch))
     assert await read_statuses(database, payment) == [("confirmed", None)]
@@ -211,8 +212,7 @@ async def let_expire_together(
 ) -> tuple[BatchActivitiesImpl, Batch, Attempt]:
     """Net payments into one transfer, and let the bytes of it die unsent."""
     activities, batch = await form_batch(database, rail, ONE_TRANSFER, *owed)
-    attempt = (await run_until_accepted(activities.prepare_batch, batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
 
     async def dead() -> bool:
         return await rail.get_latest_ledger() > attempt.max_ledger
@@ -264,8 +264,8 @@ async def test_members_of_an_expired_envelope_that_cannot_be_followed_wait_toget
     activities, batch, _ = await let_expire_together(database, rail, *owed)
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)  # not even a void can be signed
     stuck = await run_until_accepted(activities.prepare_batch, batch)
-    assert stuck.attempt is None
-    assert "STELLAR_FEE_CAP_STROOPS" in stuck.why
+    why = get_reason(stuck).sentence
+    assert "STELLAR_FEE_CAP_STROOPS" in why
     assert stuck.removed == []
     async with database.autocommit() as connection:
         assert len((await allocations.get_members(connection, batch))[0]) == 2
@@ -276,7 +276,7 @@ async def test_members_of_an_expired_envelope_that_cannot_be_followed_wait_toget
         )
         assert "payment.blocked" in list(told)
     blocked = await read_statuses(database, *owed)
-    assert blocked == [("blocked", stuck.why)] * 2
+    assert blocked == [("blocked", why)] * 2
     monkeypatch.undo()
     await activities.confirm_batch(await submit_batch(activities, batch))
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2

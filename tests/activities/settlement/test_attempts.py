@@ -22,9 +22,12 @@ from adapters.postgres.tables import attempts as rows_of_attempts
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.settlement.attempts import (
+    AlreadyPaid,
     AttemptOutcome,
+    AwaitingChannel,
+    Blocked,
     ObservedAttempt,
-    PreparePaymentResult,
+    Prepared,
 )
 from domain.settlement.batches import ObservedBatch
 from domain.settlement.payments import (
@@ -46,6 +49,7 @@ from tests.testkit.settlement.expired_envelopes import (
     wait_until_expired,
 )
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 Patch = pytest.MonkeyPatch
 
@@ -56,16 +60,14 @@ async def test_only_channels_with_a_known_key_are_taken(
     """The book knows more of them as free: those of a seed that was replaced, or of a larger count."""
     first, second, third = [await owe_payment(database, "HELD-KEYS") for _ in range(3)]
     activities = PaymentActivitiesImpl(database, rail)
-    used = (await activities.prepare_payment(first)).attempt
-    assert used is not None
+    used = get_attempt(await activities.prepare_payment(first))
     await settle_after_expiry(activities, first, used)
     # Any other would have its turn before the one that was used last.
     monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.channel))
-    attempt = (await activities.prepare_payment(second)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(second))
     assert attempt.channel == used.channel
     waiting = await activities.prepare_payment(third)
-    assert (waiting.attempt, waiting.queued) == (None, True)
+    assert isinstance(waiting, AwaitingChannel)
     await settle_after_expiry(activities, second, attempt)
     await settle_after_expiry(activities, third, replace(attempt, sequence=attempt.sequence + 1))
 
@@ -75,12 +77,9 @@ async def test_an_envelope_on_a_channel_without_a_key_is_observed_to_its_end(
 ) -> None:
     payment = await owe_payment(database, "KEY-GONE")
     activities = PaymentActivitiesImpl(database, rail)
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
-    assert await activities.prepare_payment(payment) == PreparePaymentResult(
-        replace(attempt, resumed=True)
-    )
+    assert await activities.prepare_payment(payment) == Prepared(replace(attempt, resumed=True))
     await settle_after_expiry(activities, payment, attempt)
     assert await count_credits(stack, payment) == [1]
 
@@ -97,12 +96,14 @@ async def test_a_payment_that_needs_a_missing_key_is_blocked_until_the_key_is_ba
     expired = await let_expire(rail, activities, payment)
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=expired.channel))
     why = await activities.prepare_payment(payment)
-    assert (why.attempt, why.dead_after) == (None, expired.max_ledger)
-    assert f"the settlement worker has no signing seed for channel {expired.channel}" in why.why
-    assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in why.why
-    assert f"ALARM: {why.why}" in caplog.text
+    assert isinstance(why, Blocked)
+    assert why.dead_after == expired.max_ledger
+    sentence = why.reason.sentence
+    assert f"the settlement worker has no signing seed for channel {expired.channel}" in sentence
+    assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in sentence
+    assert f"ALARM: {sentence}" in caplog.text
     await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
-    assert await read_statuses(database, payment) == [("blocked", why.why)]
+    assert await read_statuses(database, payment) == [("blocked", sentence)]
     monkeypatch.undo()
     await settle_after_expiry(activities, payment, expired)
 
@@ -116,9 +117,8 @@ async def test_an_unsigned_reservation_is_released_when_the_channel_key_is_missi
         held = await reservations.reserve(connection, payment.id, rail.channels)
     assert held is not None
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=held.channel))
-    assert "STELLAR_CHANNELS" in (await activities.prepare_payment(payment)).why
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    assert "STELLAR_CHANNELS" in get_reason(await activities.prepare_payment(payment)).sentence
+    attempt = get_attempt(await activities.prepare_payment(payment))
     assert attempt.channel != held.channel
     await settle_after_expiry(activities, payment, attempt)
 
@@ -131,46 +131,14 @@ async def test_a_treasury_without_a_key_pays_nothing(
     another = {treasury: Keypair.random() for treasury in rail.keys.treasuries}
     monkeypatch.setattr(rail, "keys", replace(rail.keys, treasuries=another))
     why = await activities.prepare_payment(payment)
-    assert (why.attempt, why.why) == (
-        None,
-        f"the settlement worker has no signing seed for {payment.from_address}",
+    assert get_reason(why).sentence == (
+        f"the settlement worker has no signing seed for {payment.from_address}"
     )
     async with database.autocommit() as connection:  # nothing was signed, and no channel is taken
         assert await reservations.get_reservation(connection, payment.id) is None
     monkeypatch.undo()
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     await settle_after_expiry(activities, payment, attempt)
-
-
-async def test_an_unrecorded_send_that_lands_confirms_the_batch(
-    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
-) -> None:
-    """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
-    owed = [await owe_payment(database, "UNNOTED", minutes) for minutes in (5, 25)]
-    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = (await run_until_accepted(activities.prepare_batch, batch)).attempt
-    assert attempt is not None
-    await rail.send(attempt.envelope_xdr)
-    seen = await activities.observe_payment(attempt)
-    assert seen.outcome is AttemptOutcome.SUCCEEDED
-    await activities.confirm_batch(ObservedBatch(batch, attempt, seen, NOW))
-    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
-    payment_activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
-    for payment in owed:
-        receipt = (await payment_activities.prepare_payment(payment)).receipt
-        assert receipt is not None
-        assert receipt.transaction_hash == seen.hash
-    async with database.autocommit() as connection:
-        ended = await connection.scalar(
-            select(rows_of_attempts.c.status)
-            .join(
-                rows_of_allocations,
-                rows_of_allocations.c.lead_payment_id == rows_of_attempts.c.payment_id,
-            )
-            .where(rows_of_allocations.c.payment_id == owed[1].id)
-        )
-    assert ended == "succeeded"
 
 
 async def test_a_batch_takes_only_a_channel_with_a_known_key(
@@ -228,12 +196,11 @@ async def test_a_batch_that_needs_a_missing_key_waits_for_it(
     assert attempt is not None
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
     # What is signed is sent and watched as ever.
-    assert (await activities.prepare_batch(batch)).attempt == replace(attempt, resumed=True)
+    assert get_attempt(await activities.prepare_batch(batch)) == replace(attempt, resumed=True)
     await wait_until_expired(rail, attempt)
-    stuck = await activities.prepare_batch(batch)
-    assert stuck.attempt is None
-    assert "STELLAR_CHANNELS" in stuck.why
-    assert await read_statuses(database, *owed) == [("blocked", stuck.why)] * 2
+    sentence = get_reason(await activities.prepare_batch(batch)).sentence
+    assert "STELLAR_CHANNELS" in sentence
+    assert await read_statuses(database, *owed) == [("blocked", sentence)] * 2
     monkeypatch.undo()
     await activities.confirm_batch(await submit_batch(activities, batch))
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
@@ -246,11 +213,39 @@ async def test_an_unrecorded_send_that_lands_confirms_the_payment(
     """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
     payment = await owe_payment(database, "UNNOTED", 5)
     activities = PaymentActivitiesImpl(database, rail)
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     await rail.send(attempt.envelope_xdr)
     observation = await activities.observe_payment(attempt)
     receipt = await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment.id)
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
+
+
+async def test_an_unrecorded_send_that_lands_confirms_the_batch(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
+    owed = [await owe_payment(database, "UNNOTED", minutes) for minutes in (5, 25)]
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
+    await rail.send(attempt.envelope_xdr)
+    seen = await activities.observe_payment(attempt)
+    assert seen.outcome is AttemptOutcome.SUCCEEDED
+    await activities.confirm_batch(ObservedBatch(batch, attempt, seen, NOW))
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
+    payment_activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
+    for payment in owed:
+        paid = await payment_activities.prepare_payment(payment)
+        assert isinstance(paid, AlreadyPaid)
+        assert paid.receipt.transaction_hash == seen.hash
+    async with database.autocommit() as connection:
+        ended = await connection.scalar(
+            select(rows_of_attempts.c.status)
+            .join(
+                rows_of_allocations,
+                rows_of_allocations.c.lead_payment_id == rows_of_attempts.c.payment_id,
+            )
+            .where(rows_of_allocations.c.payment_id == owed[1].id)
+        )
+    assert ended == "succeeded"

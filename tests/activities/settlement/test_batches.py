@@ -33,6 +33,7 @@ from tests.testkit.settlement.batch_factory import (
 )
 from tests.testkit.settlement.expired_envelopes import wait_until_expired
 from tests.testkit.settlement.payment_factory import owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason, get_receipt
 
 
 async def test_each_payment_of_a_batch_is_settled_once(
@@ -49,9 +50,9 @@ async def test_each_payment_of_a_batch_is_settled_once(
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 3
     assert await count_credits(stack, *owed) == [1, 1, 1]
     payment_activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
-    receipts = [(await payment_activities.prepare_payment(payment)).receipt for payment in owed]
-    assert len({receipt.transaction_hash for receipt in receipts if receipt}) == 1
-    assert [receipt.amount_stroops for receipt in receipts if receipt] == [
+    receipts = [get_receipt(await payment_activities.prepare_payment(payment)) for payment in owed]
+    assert len({receipt.transaction_hash for receipt in receipts}) == 1
+    assert [receipt.amount_stroops for receipt in receipts] == [
         payment.amount_stroops for payment in owed
     ]
 
@@ -156,8 +157,9 @@ async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breake
 
     assert (await wait_until(proven, "the bytes are dead", 60)).outcome is AttemptOutcome.EXPIRED
     waiting = await activities.prepare_batch(batch)
-    assert (waiting.attempt, waiting.why) == (None, "not sent, the circuit breaker is open: odd")
-    assert await read_statuses(database, *owed) == [("on_hold", waiting.why)] * 2
+    sentence = get_reason(waiting).sentence
+    assert sentence == "not sent, the circuit breaker is open: odd"
+    assert await read_statuses(database, *owed) == [("on_hold", sentence)] * 2
     await api.post("/payments/circuit-breaker", json={"action": "close", "reason": "seen to"})
     gate.circuit_breaker.forget()
     observed = await submit_batch(activities, batch)
@@ -194,8 +196,7 @@ async def test_a_higher_fee_is_bid_for_the_same_transaction_on_a_busy_network(
     (await chain.post("/faults", json={"faults": [surge]})).raise_for_status()
     payment = await owe_payment(database, "SURGE")
     activities = PaymentActivitiesImpl(database, rail)
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     answers, bids = [], [attempt]
     while (answer := await activities.submit_payment(bids[-1])).outbid:
         answers.append(answer)

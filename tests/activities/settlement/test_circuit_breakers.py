@@ -27,6 +27,7 @@ from domain.errors import TryAgain
 from domain.requests import Request
 from domain.settlement.attempts import (
     AttemptOutcome,
+    InBatch,
     Observation,
     ObservedAttempt,
     SettlementRail,
@@ -38,7 +39,7 @@ from domain.sla.attestations import (
     Call,
     CallOutcome,
     CallStatus,
-    PrepareCallResult,
+    OwnCall,
 )
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 from tests.testkit.accounting import chain_history
@@ -46,6 +47,7 @@ from tests.testkit.api_client import make_unique_id, wait_until
 from tests.testkit.attestation_scenario import ASKER, judge_for_attestation
 from tests.testkit.reasons import parse_answer
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 CORRELATION = "corr-breaker"
 
@@ -81,8 +83,7 @@ async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
     door = SigningGate(database, circuit_breaker=switch)
     held = await door.find_hold(payment)
     assert held is not None
-    assert held.why == f"the circuit breaker is open: {reason}"
-    assert held.again_at is not None
+    assert held.reason.sentence == f"the circuit breaker is open: {reason}"
     assert str(await door.get_send_obstacle()) == f"not sent, the circuit breaker is open: {reason}"
 
     async def heard() -> bool:
@@ -136,10 +137,8 @@ async def test_signed_envelopes_are_not_sent_while_it_is_open_and_sent_ones_are_
         database, rail, SigningGate(database, circuit_breaker=switch)
     )
     sent, unsent = await owe_payment(database), await owe_payment(database)
-    first = (await activities.prepare_payment(sent)).attempt
-    second = (await activities.prepare_payment(unsent)).attempt
-    assert first is not None
-    assert second is not None
+    first = get_attempt(await activities.prepare_payment(sent))
+    second = get_attempt(await activities.prepare_payment(unsent))
     await activities.submit_payment(first)
     await switch.trip("odd", CORRELATION)
     for attempt in (first, second):
@@ -149,8 +148,7 @@ async def test_signed_envelopes_are_not_sent_while_it_is_open_and_sent_ones_are_
         )
         assert await activities.raise_fee(attempt) == attempt
     # Bytes that may be on their way are still answered, so that they are watched.
-    again = (await activities.prepare_payment(sent)).attempt
-    assert again is not None
+    again = get_attempt(await activities.prepare_payment(sent))
     assert again.hash == first.hash
     seen = await activities.observe_payment(first)
     assert seen.outcome is AttemptOutcome.SUCCEEDED
@@ -173,8 +171,7 @@ async def test_a_quarantine_opens_it(
         database, rail, SigningGate(database, circuit_breaker=switch)
     )
     payment = await owe_payment(database)
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     await activities.submit_payment(attempt)
     foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
     await activities.quarantine_payment(ObservedAttempt(payment, attempt, foreign, NOW))
@@ -197,8 +194,7 @@ async def test_a_send_without_an_answer_is_counted(
     activities = PaymentActivitiesImpl(
         database, rail, SigningGate(database, circuit_breaker=switch)
     )
-    attempt = (await activities.prepare_payment(await owe_payment(database))).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(await owe_payment(database)))
     broken = replace(attempt, envelope_xdr="not an envelope")
     assert (await activities.submit_payment(broken)).status is SendStatus.UNKNOWN
     assert await switch.reason() is None
@@ -213,7 +209,7 @@ async def test_no_batch_is_formed_or_signed_while_it_is_open(
     gate, plan = SigningGate(database, circuit_breaker=switch), Plan(SettlementRail.CLASSIC, 0)
     payment_activities = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     payment = await owe_payment(database)
-    assert (await payment_activities.prepare_payment(payment)).in_batch
+    assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         batch = await batches.form_batch(
             connection, plan, datetime.now(UTC) + timedelta(hours=1), rail.channels
@@ -222,12 +218,11 @@ async def test_no_batch_is_formed_or_signed_while_it_is_open(
     await switch.trip("odd", CORRELATION)
     activities = BatchActivitiesImpl(database, rail, plan, gate)
     waiting = await activities.prepare_batch(batch)
-    assert (waiting.attempt, waiting.why) == (None, "not sent, the circuit breaker is open: odd")
+    assert str(get_reason(waiting)) == "not sent, the circuit breaker is open: odd"
     held = await payment_activities.prepare_payment(await owe_payment(database))
-    assert (held.in_batch, held.why) == (False, "the circuit breaker is open: odd")
+    assert str(get_reason(held)) == "the circuit breaker is open: odd"
     await close_circuit_breaker(database, switch)
-    attempt = (await activities.prepare_batch(batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_batch(batch))
     await activities.submit_payment(attempt)
     assert (await activities.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
 
@@ -265,7 +260,7 @@ async def test_answers_to_contract_calls_open_it(
     activities = AttestationActivitiesImpl(database, cast(SlaContract, RefusingContract()), gate)
     attestation = await judge_for_attestation(database)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
-    assert await activities.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
+    assert await activities.execute_call(OwnCall(sent)) is CallStatus.OPEN
     assert "refused for what only we can mend" in (await switch.reason() or "")
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
@@ -288,5 +283,5 @@ async def test_the_contract_is_not_called_while_it_is_open(
     with pytest.raises(TryAgain, match="the circuit breaker is open: odd"):
         await activities.prepare_call(attestation)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
-    assert await activities.execute_call(PrepareCallResult(sent, mine=True)) is CallStatus.OPEN
+    assert await activities.execute_call(OwnCall(sent)) is CallStatus.OPEN
     assert contract.watched == 1

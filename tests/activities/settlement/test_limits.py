@@ -20,8 +20,8 @@ from adapters.postgres.settlement import approvals, payments
 from adapters.postgres.tables import authorisations, spending
 from adapters.postgres.tables import payments as scratch
 from devstack.environment.stack import Stack
-from domain.money import stroops
-from domain.settlement.approvals import Approval, digest
+from domain.money import convert_to_stroops
+from domain.settlement.approvals import Approval, compute_digest
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
 from services.settlement.approvals.void_approvals import void_approvals_within
@@ -51,18 +51,18 @@ async def owe(database: Database, minutes: int = 5) -> Payment:
 
 async def approve(database: Database, payment: Payment, approver: str, maker: str = MAKER) -> None:
     async with database.transaction() as connection:
-        given = Approval(payment.id, approver, ["somebody", maker], digest(payment), "")
+        given = Approval(payment.id, approver, ["somebody", maker], compute_digest(payment), "")
         await approvals.add(connection, given, NOW)
 
 
 def make_gate(database: Database, now: datetime, **limits: int) -> SigningGate:
-    allowed = {name: stroops(units) for name, units in limits.items()}
+    allowed = {name: convert_to_stroops(units) for name, units in limits.items()}
     return SigningGate(database, Limits(**allowed), now=lambda: now)
 
 
 async def describe_hold(gate: SigningGate, payment: Payment) -> str:
     held = await gate.find_hold(payment)
-    return "goes" if held is None else held.why
+    return "goes" if held is None else held.reason.sentence
 
 
 async def read_spent(database: Database, now: datetime) -> dict[str, Decimal]:
@@ -87,7 +87,9 @@ async def test_of_fifty_concurrent_payments_exactly_those_that_fit_are_admitted(
     let_go = [pair for pair in zip(answers[::2], answers[1::2], strict=True) if "goes" in pair]
     assert len(let_go) == 17
     assert set(let_go) == {("goes", "goes")}
-    assert await read_spent(wide, now) == dict.fromkeys(["payer", "payee"], stroops(1500 * 17))
+    assert await read_spent(wide, now) == dict.fromkeys(
+        ["payer", "payee"], convert_to_stroops(1500 * 17)
+    )
 
 
 async def test_payments_in_both_directions_do_not_deadlock(
@@ -111,7 +113,9 @@ async def test_a_payment_counts_once_on_the_day_it_is_last_admitted(
     tomorrow = choose_day()
     for _ in range(2):
         assert await describe_hold(make_gate(database, today, cap_per_day=1500), payment) == "goes"
-    assert await read_spent(database, today) == dict.fromkeys(["payer", "payee"], stroops(1500))
+    assert await read_spent(database, today) == dict.fromkeys(
+        ["payer", "payee"], convert_to_stroops(1500)
+    )
     other = await owe(database)
     assert "is used up" in await describe_hold(make_gate(database, today, cap_per_day=1500), other)
     assert await describe_hold(make_gate(database, tomorrow, cap_per_day=1500), other) == "goes"
@@ -119,7 +123,9 @@ async def test_a_payment_counts_once_on_the_day_it_is_last_admitted(
         make_gate(database, tomorrow, cap_per_day=1500), payment
     )
     assert await describe_hold(make_gate(database, tomorrow, cap_per_day=3000), payment) == "goes"
-    assert await read_spent(database, tomorrow) == dict.fromkeys(["payer", "payee"], stroops(3000))
+    assert await read_spent(database, tomorrow) == dict.fromkeys(
+        ["payer", "payee"], convert_to_stroops(3000)
+    )
     assert await read_spent(database, today) == dict.fromkeys(["payer", "payee"], Decimal(0))
 
 
@@ -136,9 +142,9 @@ async def test_a_payment_to_another_payee_counts_for_that_payee(
             select(spending.c.account, spending.c.spent_stroops).where(spending.c.day == now.date())
         )
         assert {row.account: row.spent_stroops for row in rows} == {
-            payment.from_address: stroops(1500),
-            payment.to_address: stroops(1500),
-            elsewhere.to_address: stroops(1500),
+            payment.from_address: convert_to_stroops(1500),
+            payment.to_address: convert_to_stroops(1500),
+            elsewhere.to_address: convert_to_stroops(1500),
         }
 
 
@@ -190,7 +196,7 @@ async def test_a_payment_is_admitted_after_two_approvals(
 
 
 @pytest.mark.parametrize(
-    "change", [{"to_address": "G" + "C" * 55}, {"amount_stroops": stroops(1501)}]
+    "change", [{"to_address": "G" + "C" * 55}, {"amount_stroops": convert_to_stroops(1501)}]
 )
 async def test_an_approval_covers_only_the_payment_as_it_stood(
     api: httpx.AsyncClient, database: Database, change: dict[str, object]

@@ -25,8 +25,9 @@ from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import (
     Attempt,
     AttemptOutcome,
+    Blocked,
     ObservedAttempt,
-    PreparePaymentResult,
+    OnHold,
 )
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from tests.testkit.reasons import make_reason
@@ -38,6 +39,7 @@ from tests.testkit.settlement.expired_envelopes import (
     wait_until_expired,
 )
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 
 async def remove_trustline(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
@@ -59,9 +61,8 @@ async def sign_noop(
     activities: PaymentActivitiesImpl, payment: Payment, expired: Attempt
 ) -> Attempt:
     """Sign again, each run twice: nobody can be paid, so that it is a void of the same pair."""
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
-    assert (await activities.prepare_payment(payment)).attempt == replace(attempt, resumed=True)
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    assert get_attempt(await activities.prepare_payment(payment)) == replace(attempt, resumed=True)
     assert (attempt.channel, attempt.sequence) == (expired.channel, expired.sequence)
     assert "trustline" in attempt.noop_reason
     assert attempt.hash != expired.hash
@@ -106,8 +107,7 @@ async def test_a_payment_with_an_expired_envelope_returns_its_channel_by_a_no_op
     told = await read_trace(database, payment)
     assert told.standing.endswith("1000 USDC are owed, and none moved.")
     await clear_faults(chain)
-    again = (await activities.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await activities.prepare_payment(payment))
     assert (again.n, again.noop_reason) == (noop.n + 1, "")
     await settle_after_expiry(activities, payment, again)
     assert await count_credits(stack, payment) == [1]
@@ -164,8 +164,8 @@ async def test_a_payment_is_blocked_while_no_no_op_can_be_signed(
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)
     why = await activities.prepare_payment(payment)
     told = await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
-    assert await read_statuses(database, payment) == [("blocked", why.why)]
-    assert "raise STELLAR_FEE_CAP_STROOPS" in why.why
+    assert await read_statuses(database, payment) == [("blocked", get_reason(why).sentence)]
+    assert "raise STELLAR_FEE_CAP_STROOPS" in get_reason(why).sentence
     assert (
         await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
         == told
@@ -184,9 +184,9 @@ async def test_a_payment_with_an_expired_envelope_is_on_hold_while_the_circuit_b
     activities = PaymentActivitiesImpl(database, rail, PausedGate(database))
     expired = await let_expire(rail, PaymentActivitiesImpl(database, rail), payment)
     why = await activities.prepare_payment(payment)
-    assert why.again_at is not None
+    assert isinstance(why, OnHold)
     await activities.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
-    assert await read_statuses(database, payment) == [("on_hold", why.why)]
+    assert await read_statuses(database, payment) == [("on_hold", why.reason.sentence)]
     await settle_after_expiry(PaymentActivitiesImpl(database, rail), payment, expired)
     assert await read_statuses(database, payment) == [("confirmed", None)]
 
@@ -194,8 +194,8 @@ async def test_a_payment_with_an_expired_envelope_is_on_hold_while_the_circuit_b
 class PausedGate(SigningGate):
     """The circuit breaker is open for whoever asks here."""
 
-    async def pause(self) -> PreparePaymentResult:
-        return PreparePaymentResult(None, make_reason("the circuit breaker is open"), again_at=NOW)
+    async def pause(self) -> OnHold:
+        return OnHold(make_reason("the circuit breaker is open"), NOW)
 
 
 async def test_a_late_run_does_not_block_a_payment_that_was_signed_again(
@@ -208,7 +208,7 @@ async def test_a_late_run_does_not_block_a_payment_that_was_signed_again(
     late = BlockPaymentInput(
         payment, make_reason("no trustline"), NOW, dead_after=expired.max_ledger
     )
-    assert (await activities.prepare_payment(payment)).attempt is not None
+    get_attempt(await activities.prepare_payment(payment))
     assert await activities.block_payment(late) == []
     assert await read_statuses(database, payment) == [("prepared", None)]
     await settle_after_expiry(activities, payment, expired)
@@ -222,11 +222,10 @@ async def test_a_run_that_finds_an_obstacle_while_another_signs_looks_again(
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
     assert stale is not None
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     with pytest.raises(TryAgain):
-        await activities._given_back(stale, PreparePaymentResult(None, make_reason("no trustline")))
-    resumed = (await activities.prepare_payment(payment)).attempt
+        await activities._give_back(stale, Blocked(make_reason("no trustline")))
+    resumed = get_attempt(await activities.prepare_payment(payment))
     assert resumed == replace(attempt, resumed=True)
     await settle_after_expiry(activities, payment, attempt)
 
@@ -251,8 +250,7 @@ async def test_an_unsigned_reservation_is_released_while_the_circuit_breaker_is_
         assert await reservations.get_reservation(connection, payment.id) is None
     await api.post("/payments/circuit-breaker", json={"action": "close", "reason": "seen to"})
     gate.circuit_breaker.forget()
-    again = (await activities.prepare_payment(payment)).attempt
-    assert again is not None
+    again = get_attempt(await activities.prepare_payment(payment))
     await settle_after_expiry(activities, payment, again)
 
 
@@ -268,14 +266,12 @@ async def test_a_frozen_payee_waits_without_a_channel(
         await owe_payment(database, "FROZEN"),
         PaymentActivitiesImpl(database, rail),
     )
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     fault = {"kind": "frozen_key", "address": payment.to_address}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
     assert str(await activities.submit_payment(attempt)) == "ERROR txFROZEN_KEY_ACCESSED"
     await wait_until_expired(rail, attempt)
-    noop = (await activities.prepare_payment(payment)).attempt
-    assert noop is not None
+    noop = get_attempt(await activities.prepare_payment(payment))
     why = f"the network's validators have frozen {payment.to_address}"
     assert (noop.sequence, noop.noop_reason) == (attempt.sequence, why)
     await activities.submit_payment(noop)
@@ -285,11 +281,11 @@ async def test_a_frozen_payee_waits_without_a_channel(
     assert await find_served_payment(database, noop) is None
     # Tried again while it lasts, nothing is signed at all.
     again = await activities.prepare_payment(payment)
-    assert (again.attempt, again.why, again.dead_after) == (None, why, None)
+    assert isinstance(again, Blocked)
+    assert (again.reason.sentence, again.dead_after) == (why, None)
 
     await clear_faults(chain)
     await wait_until_expired(rail, noop)  # by then, what was frozen is read anew
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     await settle_after_expiry(activities, payment, attempt)
     assert await count_credits(stack, payment) == [1]

@@ -30,9 +30,14 @@ from domain.errors import Conflict, ContractMismatch, NotFound
 from domain.settlement.payments import OwePaymentInput
 from domain.sla.attestations import (
     Attestation,
+    Attested,
+    CallAnswered,
+    CallRefused,
     CallStatus,
     ConcludeAttestationInput,
-    symbol,
+    Halted,
+    OwnCall,
+    make_symbol,
 )
 from domain.sla.disputes import (
     DecideDisputeInput,
@@ -50,6 +55,7 @@ from tests.testkit.attestation_scenario import (
     NOW,
     attest_verdict,
     count_rows,
+    executed,
     judge_for_attestation,
     list_rows,
     prepare_call,
@@ -70,16 +76,15 @@ async def test_an_attestation_whose_every_activity_runs_twice_calls_the_contract
     # Sent, and died before anything of it was noted.
     await calculator.nodes.send(call.envelope_xdr)
     turn = await activities.prepare_call(attestation)
-    assert turn.call == call
+    assert turn == OwnCall(call)
     for _ in range(2):
         assert await activities.execute_call(turn) is CallStatus.ANSWERED
-    assert (await activities.prepare_call(attestation)).call is None
+    assert await activities.prepare_call(attestation) == CallAnswered()
     concluding = ConcludeAttestationInput(attestation, "", NOW)
     first = await activities.conclude_attestation(concluding)
-    assert first.attested
-    assert first.transaction_hash == call.hash
+    assert first == Attested(call.hash, [])
     assert await activities.conclude_attestation(concluding) == first
-    assert (await activities.prepare_call(attestation)).call is None
+    assert await activities.prepare_call(attestation) == CallAnswered()
 
     (made,) = await list_rows(database, contract_calls, attestation)
     assert (made.status, made.fresh, made.result["amount"]) == ("answered", True, "-1000")
@@ -135,15 +140,14 @@ async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
     await stranger.call(
         "calculate_sla",
         scval.to_address(calculator.source),
-        scval.to_symbol(symbol(attestation.outage_id, 1)),
+        scval.to_symbol(make_symbol(attestation.outage_id, 1)),
         scval.to_symbol("critical"),
         scval.to_uint32(25),
     )
-    turn = await activities.prepare_call(attestation)
-    assert await activities.execute_call(turn) is CallStatus.ANSWERED
+    assert await executed(activities, attestation) is CallStatus.ANSWERED
     concluding = ConcludeAttestationInput(attestation, "", NOW)
     halted = await activities.conclude_attestation(concluding)
-    assert not halted.attested
+    assert isinstance(halted, Halted)
     assert UNEXPLAINED in halted.problem
     assert await activities.conclude_attestation(concluding) == halted
     told = select(func.count()).where(
@@ -158,8 +162,7 @@ async def test_a_difference_of_one_unit_halts(
     activities: AttestationActivitiesImpl, database: Database
 ) -> None:
     attestation = await judge_for_attestation(database)
-    turn = await activities.prepare_call(attestation)
-    assert await activities.execute_call(turn) is CallStatus.ANSWERED
+    assert await executed(activities, attestation) is CallStatus.ANSWERED
     async with database.transaction() as connection:
         (made,) = await list_rows(database, contract_calls, attestation)
         await connection.execute(
@@ -168,6 +171,7 @@ async def test_a_difference_of_one_unit_halts(
             .values(result=made.result | {"amount": "-1001"})
         )
     halted = await activities.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
+    assert isinstance(halted, Halted)
     assert halted.problem == (
         "parity error: amount_stroops is -10010000000 there and -10000000000 here"
     )
@@ -185,16 +189,16 @@ async def test_a_call_the_contract_would_refuse_halts_unsent(
     await stranger.call(
         "calculate_sla",
         scval.to_address(calculator.source),
-        scval.to_symbol(symbol(attestation.outage_id, 1)),
+        scval.to_symbol(make_symbol(attestation.outage_id, 1)),
         scval.to_symbol("critical"),
         scval.to_uint32(26),
     )
     turn = await activities.prepare_call(attestation)
-    assert turn.call is None
+    assert isinstance(turn, CallRefused)
     assert "(#13)" in turn.problem
     concluding = ConcludeAttestationInput(attestation, turn.problem, NOW)
     halted = await activities.conclude_attestation(concluding)
-    assert not halted.attested
+    assert isinstance(halted, Halted)
     assert await activities.conclude_attestation(concluding) == halted
     assert await list_rows(database, contract_calls, attestation) == []
 

@@ -15,7 +15,7 @@ from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.accounting import invariants, journal
 from adapters.postgres.database import Database
 from domain.accounting.integrity_checks import has_violation
-from domain.settlement.payments import OwePaymentInput, payment_id
+from domain.settlement.payments import OwePaymentInput, derive_payment_id
 from domain.sla.disputes import (
     DecideDisputeInput,
     Dispute,
@@ -46,7 +46,7 @@ BOOKED = text(
 
 
 async def list_posted(database: Database, outage_id: str, revision: int) -> list[tuple[Any, ...]]:
-    wanted = {"id": payment_id("sandbox", "default", outage_id, revision)}
+    wanted = {"id": derive_payment_id("sandbox", "default", outage_id, revision)}
     async with database.autocommit() as connection:
         return [tuple(row) for row in await connection.execute(BOOKED, wanted)]
 

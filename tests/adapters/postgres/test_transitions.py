@@ -124,8 +124,8 @@ async def test_every_pair_of_statuses_is_allowed_or_refused_as_the_table_says(
             # By the SQL of statements that do more than this, too.
             moved = await connection.execute(
                 text(
-                    f"UPDATE {machine.table.name} SET {machine.assignment(to)}"
-                    f" WHERE {machine.condition(to)}"
+                    f"UPDATE {machine.table.name} SET {machine.make_assignment(to)}"
+                    f" WHERE {machine.make_condition(to)}"
                 )
             )
             assert moved.rowcount == 0
@@ -159,7 +159,7 @@ async def test_only_sent_payments_are_confirmed_and_only_unsent_ones_are_matched
 
 async def test_a_caller_cannot_widen_the_table(scratch: Database) -> None:
     with pytest.raises(AssertionError, match="the table allows no such move"):
-        transitions.PAYMENTS.sources(PaymentStatus.CONFIRMED, {PaymentStatus.PREPARED})
+        transitions.PAYMENTS.list_sources(PaymentStatus.CONFIRMED, {PaymentStatus.PREPARED})
 
 
 async def test_a_missing_row_is_not_moved(scratch: Database) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from devstack.environment import placement
 from devstack.environment.placement import OWNER, POINTER
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root starts PostgreSQL as another user"

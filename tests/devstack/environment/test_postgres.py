@@ -10,7 +10,7 @@ import pytest
 
 from devstack.environment.postgres import Postgres
 from devstack.processes import ports
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 from devstack.processes.supervisor import Supervisor
 from tests.devstack.conftest import Eventually
 

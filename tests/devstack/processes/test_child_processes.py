@@ -9,23 +9,19 @@ from pathlib import Path
 import pytest
 
 from devstack.processes import child_processes
-from devstack.processes.child_processes import (
-    CannotStart,
-    Process,
-    Program,
-    says_ready,
-)
+from devstack.processes.child_processes import Process
+from devstack.processes.programs import CannotStart, Program, says_ready
 from tests.devstack.conftest import Eventually
 
 PATIENT = "import time; print('ready', flush=True); time.sleep(600)"
 # Starts one child, tells its process id, and waits to be killed.
 PARENT = """
 import asyncio, sys, pathlib
-from devstack.processes import child_processes
+from devstack.processes import child_processes, programs
 child_processes.WATCHED_BY_PIPE = sys.argv[2] == "pipe"
 async def main():
     command = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(600)"]
-    program = child_processes.Program("child", command, child_processes.says_ready)
+    program = programs.Program("child", command, programs.says_ready)
     child = child_processes.Process(program, pathlib.Path(sys.argv[1]))
     await child.start()
     print(child.pid, flush=True)
@@ -39,14 +35,14 @@ def python(code: str, **options: object) -> Program:
 
 
 @pytest.fixture(params=["death signal", "pipe"])
-def leash(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def guard(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "death signal" and not sys.platform.startswith("linux"):
         pytest.skip("only Linux sends a signal when a parent dies")
     monkeypatch.setattr(child_processes, "WATCHED_BY_PIPE", request.param == "pipe")
     return str(request.param)
 
 
-@pytest.mark.usefixtures("leash")
+@pytest.mark.usefixtures("guard")
 async def test_a_child_serves_and_stops(tmp_path: Path) -> None:
     child = Process(python(PATIENT), tmp_path)
     await child.start()
@@ -56,7 +52,7 @@ async def test_a_child_serves_and_stops(tmp_path: Path) -> None:
     assert not child.running
 
 
-@pytest.mark.usefixtures("leash")
+@pytest.mark.usefixtures("guard")
 async def test_a_child_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
     stubborn = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {PATIENT}"
     child = Process(python(stubborn, stop_seconds=0.3), tmp_path)
@@ -67,7 +63,7 @@ async def test_a_child_that_ignores_the_signal_is_killed(tmp_path: Path) -> None
     assert time.monotonic() - begun < 5
 
 
-@pytest.mark.usefixtures("leash")
+@pytest.mark.usefixtures("guard")
 async def test_the_exit_code_comes_through(tmp_path: Path) -> None:
     child = Process(Program("child", [sys.executable, "-c", "raise SystemExit(7)"]), tmp_path)
     await child.start()
@@ -116,9 +112,9 @@ async def test_a_child_of_another_thread_is_refused(tmp_path: Path) -> None:
 
 
 async def test_no_child_outlives_a_killed_parent(
-    tmp_path: Path, leash: str, alive: Callable[[int], bool], eventually: Eventually
+    tmp_path: Path, guard: str, alive: Callable[[int], bool], eventually: Eventually
 ) -> None:
-    how = "pipe" if leash == "pipe" else "signal"
+    how = "pipe" if guard == "pipe" else "signal"
     parent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PARENT, str(tmp_path), how), stdout=asyncio.subprocess.PIPE
     )

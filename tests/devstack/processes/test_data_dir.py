@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from devstack.processes.child_processes import CannotStart
 from devstack.processes.data_dir import DataDirectory, StackRecord
+from devstack.processes.programs import CannotStart
 
 VERSIONS = {"apexchainx": "0.1.0", "postgres": "18", "temporal": "1.9.1"}
 

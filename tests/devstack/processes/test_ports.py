@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devstack.processes import ports
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devstack.processes import supervisor as supervisors
-from devstack.processes.child_processes import CannotStart, Program, says_ready
+from devstack.processes.programs import CannotStart, Program, says_ready
 from devstack.processes.supervisor import Supervisor, all_or_none
 from tests.devstack.conftest import Eventually
 

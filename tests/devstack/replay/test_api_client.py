@@ -65,7 +65,7 @@ async def test_a_refusal_is_final(moody: Moody, url: str) -> None:
 
 async def test_what_it_is_told_to_do_has_a_key_of_its_own(moody: Moody, url: str) -> None:
     async with EngineClient(url, "a-key") as engine:
-        told = [await engine.tell("POST", "/webhooks", {"n": 1}) for _ in range(2)]
+        told = [await engine.send("POST", "/webhooks", {"n": 1}) for _ in range(2)]
     assert told == [{"detail": "in mood 201"}] * 2
     keys = [key for _, key, _, _ in moody.asked]
     assert None not in keys

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from devstack.soak.chain_history import HistoryTransfer
-from devstack.soak.soaks import SoakResult, skies, verdict
+from devstack.soak.fault_schedules import draw_fault_plans
+from devstack.soak.results import SoakResult, verdict
 from stellar_sandbox.faults.fault_plan import Fault
 
 PAID = {
@@ -51,7 +52,9 @@ def test_a_single_finding_makes_a_soak_unclean() -> None:
 
 
 def test_a_seed_makes_the_same_weather_again_and_every_plan_is_one_the_chain_takes() -> None:
-    first, again = (list(islice(skies(random.Random(3), ["GA", "GB"]), 60)) for _ in range(2))
+    first, again = (
+        list(islice(draw_fault_plans(random.Random(3), ["GA", "GB"]), 60)) for _ in range(2)
+    )
     assert first == again
     assert {fault["kind"] for sky in first for fault in sky} >= {"node_down", "surge_fee"}
     assert [] in first

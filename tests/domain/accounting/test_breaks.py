@@ -6,7 +6,7 @@ from domain.accounting.breaks import (
     SUSPENSE,
     Break,
     BreakKind,
-    Moved,
+    MoneyMoved,
     make_adjustment,
 )
 from domain.settlement.payments import Treasury
@@ -15,8 +15,8 @@ FOUND = Break(BreakKind.AMOUNT_DIFFERS, "transfer/1", "said for people", treasur
 BOND, POOL, RIGHT = "treasury:bond", "treasury:pool", "payable:GRIGHT"
 
 
-def make_sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> Moved:
-    return Moved(treasury, payee, stroops)
+def make_sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> MoneyMoved:
+    return MoneyMoved(treasury, payee, stroops)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def make_sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> Mo
     ],
 )
 def test_the_difference_between_entries_and_chain_goes_to_suspense(
-    booked: list[Moved], moved: Moved | None, wanted: dict[str, int]
+    booked: list[MoneyMoved], moved: MoneyMoved | None, wanted: dict[str, int]
 ) -> None:
     entry = make_adjustment(FOUND, booked, moved)
     assert entry is not None

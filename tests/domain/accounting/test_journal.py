@@ -12,7 +12,7 @@ from domain.accounting.journal import (
     AccountKind,
     Entry,
     Posting,
-    account,
+    make_account,
     make_accrual,
     make_correction,
     make_release,
@@ -110,8 +110,8 @@ def test_an_unbalanced_entry_cannot_be_made() -> None:
 
 
 def test_payable_accounts_have_a_floor_and_chain_accounts_have_none() -> None:
-    assert account("payable:GTO").kind is AccountKind.LIABILITY
-    assert account("payable:GTO").floor_stroops == 0
-    assert account("treasury:bond").floor_stroops is None
+    assert make_account("payable:GTO").kind is AccountKind.LIABILITY
+    assert make_account("payable:GTO").floor_stroops == 0
+    assert make_account("treasury:bond").floor_stroops is None
     with pytest.raises(KeyError):
-        account("elsewhere:GTO")
+        make_account("elsewhere:GTO")

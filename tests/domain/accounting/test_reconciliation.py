@@ -15,8 +15,8 @@ from domain.accounting.reconciliation import (
     JournalSide,
     Start,
     Suspect,
-    judge,
-    start,
+    classify_suspect,
+    find_start,
 )
 from domain.settlement.payments import Treasury
 
@@ -30,7 +30,7 @@ JOURNAL = JournalSide(7, "aa", "pay_7", 500, 500, Treasury.BOND, "GBOND", "GPAYE
 
 
 def find_kind(journal: JournalSide | None, chain: ChainSide | None) -> BreakKind | None:
-    found = judge(Suspect(journal, chain), LEDGER)
+    found = classify_suspect(Suspect(journal, chain), LEDGER)
     return None if found is None else found.kind
 
 
@@ -72,7 +72,7 @@ def test_amount_allocations_payee_and_payer_must_match(journal: JournalSide) -> 
 
 
 def test_a_payment_to_another_payee_leaves_the_payee_owed() -> None:
-    found = judge(Suspect(replace(JOURNAL, to_address="GRIGHT"), CHAIN), LEDGER)
+    found = classify_suspect(Suspect(replace(JOURNAL, to_address="GRIGHT"), CHAIN), LEDGER)
     assert found is not None
     assert found.owed_to == "GRIGHT"
 
@@ -92,7 +92,7 @@ def test_a_payment_to_another_payee_leaves_the_payee_owed() -> None:
 def test_a_transfer_the_engine_did_not_sign_is_unexpected(
     journal: JournalSide | None, chain: ChainSide | None, unexplained: bool
 ) -> None:
-    found = judge(Suspect(journal, chain), LEDGER)
+    found = classify_suspect(Suspect(journal, chain), LEDGER)
     assert found is not None
     assert found.unexplained is unexplained
 
@@ -134,4 +134,4 @@ def test_a_transfer_without_a_payment_number_is_an_unexpected_outflow(
 def test_reading_resumes_at_the_cursor_and_reports_gaps(
     read: int | None, booked: int | None, oldest: int, wanted: Start
 ) -> None:
-    assert start(read, booked, Extent(oldest, 900)) == wanted
+    assert find_start(read, booked, Extent(oldest, 900)) == wanted

@@ -10,13 +10,13 @@ from domain.settlement.admissions import (
     Authorisation,
     Charge,
     Spent,
-    charges,
     check_alone,
     check_day,
-    counted_day,
+    choose_day,
+    compute_charges,
 )
 from domain.settlement.limits import (
-    NONE,
+    NO_LIMITS,
     Admission,
     AdmissionResult,
     Limits,
@@ -57,28 +57,28 @@ def test_circuit_breaker_cap_and_approvals_are_checked_in_this_order() -> None:
     )
     assert check_alone(wider, PAYMENT, replace(FREE, approvers=2)) is None
     assert check_alone(Limits(cap_per_payment=100, approval_above=100), PAYMENT, FREE) is None
-    assert check_alone(NONE, PAYMENT, FREE) is None
+    assert check_alone(NO_LIMITS, PAYMENT, FREE) is None
 
 
 def test_a_payment_counts_for_the_later_of_two_days() -> None:
-    assert counted_day(TODAY, None) == TODAY
-    assert counted_day(TODAY, Authorisation(YESTERDAY, "GPAYEE")) == TODAY
-    assert counted_day(TODAY, Authorisation(TOMORROW, "GPAYEE")) == TOMORROW
+    assert choose_day(TODAY, None) == TODAY
+    assert choose_day(TODAY, Authorisation(YESTERDAY, "GPAYEE")) == TODAY
+    assert choose_day(TODAY, Authorisation(TOMORROW, "GPAYEE")) == TOMORROW
 
 
 def test_the_first_admission_charges_payer_and_payee() -> None:
-    assert charges(PAYMENT, TODAY, None) == [
+    assert compute_charges(PAYMENT, TODAY, None) == [
         Charge(TODAY, "payer", "GBOND", 100),
         Charge(TODAY, "payee", "GPAYEE", 100),
     ]
 
 
 def test_a_second_admission_on_the_same_day_counts_once() -> None:
-    assert charges(PAYMENT, TODAY, Authorisation(TODAY, "GPAYEE")) == []
+    assert compute_charges(PAYMENT, TODAY, Authorisation(TODAY, "GPAYEE")) == []
 
 
 def test_an_admission_on_a_later_day_refunds_the_earlier_day() -> None:
-    moved = charges(PAYMENT, TODAY, Authorisation(YESTERDAY, "GBEFORE"))
+    moved = compute_charges(PAYMENT, TODAY, Authorisation(YESTERDAY, "GBEFORE"))
     assert moved == [
         Charge(TODAY, "payer", "GBOND", 100),
         Charge(TODAY, "payee", "GPAYEE", 100),
@@ -90,7 +90,7 @@ def test_an_admission_on_a_later_day_refunds_the_earlier_day() -> None:
 
 def test_a_changed_payee_is_charged_on_the_same_day() -> None:
     """What the payee before was counted for stays: a cap is never widened by a change of address."""
-    moved = charges(PAYMENT, TODAY, Authorisation(TODAY, "GBEFORE"))
+    moved = compute_charges(PAYMENT, TODAY, Authorisation(TODAY, "GBEFORE"))
     assert moved == [Charge(TODAY, "payee", "GPAYEE", 100)]
     # The treasury has paid nothing more, so its cap is not asked again.
     full = Limits(cap_per_day=100, cap_per_payee_per_day=100)
@@ -102,17 +102,17 @@ def test_a_changed_payee_is_charged_on_the_same_day() -> None:
 
 def test_a_cap_may_be_reached_and_never_exceeded() -> None:
     capped = Limits(cap_per_day=300, cap_per_payee_per_day=200)
-    moved = charges(PAYMENT, TODAY, None)
+    moved = compute_charges(PAYMENT, TODAY, None)
     assert check_day(capped, Spent(200, 100), moved, TODAY) is None
     assert check_day(capped, Spent(201, 0), moved, TODAY) == AdmissionResult(Admission.CAP_PER_DAY)
     assert check_day(capped, Spent(0, 101), moved, TODAY) == AdmissionResult(
         Admission.CAP_PER_PAYEE_PER_DAY
     )
-    assert check_day(NONE, Spent(10**30, 10**30), moved, TODAY) is None
+    assert check_day(NO_LIMITS, Spent(10**30, 10**30), moved, TODAY) is None
 
 
 def test_a_refund_to_the_day_before_makes_no_room_today() -> None:
-    moved = charges(PAYMENT, TODAY, Authorisation(YESTERDAY, "GPAYEE"))
+    moved = compute_charges(PAYMENT, TODAY, Authorisation(YESTERDAY, "GPAYEE"))
     assert check_day(Limits(cap_per_day=100), Spent(1, 0), moved, TODAY) == AdmissionResult(
         Admission.CAP_PER_DAY
     )

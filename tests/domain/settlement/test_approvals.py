@@ -12,7 +12,7 @@ from domain.settlement.approvals import (
     ApprovalContext,
     approve,
     check_withdrawal,
-    digest,
+    compute_digest,
     needs_approval,
 )
 from domain.settlement.payments import Payment, PaymentStatus, Treasury
@@ -30,7 +30,7 @@ ABOVE = 12_000_000_000
 def test_an_approval_names_its_approver_and_the_digest() -> None:
     given = approve(STANDING, ADA, "seen", ABOVE)
     assert (given.payment_id, given.approver, given.makers) == ("pay_1", "ada", ("dan", "eve"))
-    assert given.digest == digest(PAYMENT)
+    assert given.digest == compute_digest(PAYMENT)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_an_approval_names_its_approver_and_the_digest() -> None:
     ],
 )
 def test_the_digest_changes_with_every_field_of_the_payment(change: dict[str, object]) -> None:
-    assert digest(replace(PAYMENT, **change)) != digest(PAYMENT)  # type: ignore[arg-type]
+    assert compute_digest(replace(PAYMENT, **change)) != compute_digest(PAYMENT)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.money import stroops
+from domain.money import convert_to_stroops
 from domain.reasons import Reason, ReasonCode
+from domain.settlement.attempts import OnHold
 from domain.settlement.limits import (
     Admission,
     AdmissionResult,
-    LimitHold,
     Limits,
     find_hold,
 )
@@ -18,15 +18,20 @@ from domain.settlement.payments import Payment, Treasury
 from domain.sla.verdicts import PaymentType
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
-LIMITS = Limits(stroops(1000), stroops(5000), stroops(3000), stroops(500))
+LIMITS = Limits(
+    convert_to_stroops(1000),
+    convert_to_stroops(5000),
+    convert_to_stroops(3000),
+    convert_to_stroops(500),
+)
 PAYMENT = Payment(
     "pay_1",
-    *(7, "OUT-1", 1, PaymentType.REWARD, stroops(1500), Treasury.POOL),
+    *(7, "OUT-1", 1, PaymentType.REWARD, convert_to_stroops(1500), Treasury.POOL),
     *("GPOOL", "GPAYEE", "corr"),
 )
 
 
-def describe_hold(admission: Admission, detail: str = "", now: datetime = NOON) -> LimitHold:
+def describe_hold(admission: Admission, detail: str = "", now: datetime = NOON) -> OnHold:
     found = find_hold(LIMITS, PAYMENT, AdmissionResult(admission, detail), now)
     assert found is not None
     return found
@@ -48,13 +53,13 @@ def test_the_cap_per_payment_names_both_amounts_and_the_setting() -> None:
 def test_the_hold_counts_the_approvals(approved: str, said: str) -> None:
     found = describe_hold(Admission.APPROVAL, approved)
     assert found.reason.sentence == f"1500 USDC waits for approval by 2 people, {said}"
-    assert found.again_at == NOON + timedelta(minutes=10)
+    assert found.check_at == NOON + timedelta(minutes=10)
 
 
 def test_an_open_circuit_breaker_is_checked_again_within_a_minute() -> None:
     found = describe_hold(Admission.CIRCUIT_BREAKER, "something is odd")
     why = Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, "the circuit breaker is open: something is odd")
-    assert found == LimitHold(why, NOON + timedelta(minutes=1))
+    assert found == OnHold(why, NOON + timedelta(minutes=1))
 
 
 @pytest.mark.parametrize(
@@ -76,13 +81,13 @@ def test_a_used_up_day_is_checked_again_at_midnight(
         f"the cap of {whose} is used up for 2026-01-31; "
         f"it goes on tomorrow (UTC), or when {setting} is raised"
     )
-    assert found.again_at == NOON + timedelta(hours=1)
+    assert found.check_at == NOON + timedelta(hours=1)
     late = datetime(2026, 1, 31, 23, 40, tzinfo=UTC)
-    assert describe_hold(admission, now=late).again_at == datetime(2026, 2, 1, 0, 0, 5, tzinfo=UTC)
+    assert describe_hold(admission, now=late).check_at == datetime(2026, 2, 1, 0, 0, 5, tzinfo=UTC)
 
 
 def test_a_payment_above_the_cap_per_day_is_not_put_off_to_tomorrow() -> None:
-    small = replace(LIMITS, cap_per_day=stroops(1200))
+    small = replace(LIMITS, cap_per_day=convert_to_stroops(1200))
     found = find_hold(small, PAYMENT, AdmissionResult(Admission.CAP_PER_DAY), NOON)
     assert found is not None
     assert found.reason.sentence == (

@@ -5,8 +5,8 @@ import pytest
 from domain.settlement.payments import (
     Payment,
     Treasury,
+    derive_payment_id,
     make_payment,
-    payment_id,
 )
 from domain.sla.policies import Agreement
 from domain.sla.verdicts import PaymentType, Terms, judge
@@ -34,7 +34,11 @@ def test_a_reward_goes_from_the_pool_to_the_provider() -> None:
 
 
 def test_the_same_debt_has_the_same_id() -> None:
-    assert _make_owed(25).id == _make_owed(25).id == payment_id("sandbox", "default", "OUT-1", 1)
+    assert (
+        _make_owed(25).id
+        == _make_owed(25).id
+        == derive_payment_id("sandbox", "default", "OUT-1", 1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,4 +53,4 @@ def test_the_same_debt_has_the_same_id() -> None:
     ],
 )
 def test_another_debt_has_another_id(other: tuple[str, str, str, int]) -> None:
-    assert payment_id(*other) != payment_id("sandbox", "default", "OUT-1", 1)
+    assert derive_payment_id(*other) != derive_payment_id("sandbox", "default", "OUT-1", 1)

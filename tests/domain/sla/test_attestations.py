@@ -8,9 +8,9 @@ import pytest
 
 from domain.sla.attestations import (
     ContractResult,
-    differences,
-    parity_problem,
-    symbol,
+    describe_parity_error,
+    find_differences,
+    make_symbol,
 )
 from domain.sla.policies import BEGINNING_OF_TIME, Policy
 from domain.sla.verdicts import Severity, Terms, judge
@@ -28,15 +28,15 @@ SAID = ContractResult(
 )
 
 
-def find_differences(
+def list_differences(
     contract_result: ContractResult, terms: dict[Severity, Terms] = TERMS
 ) -> list[str]:
-    return differences("oA", VERDICT, POLICY, contract_result, terms)
+    return find_differences("oA", VERDICT, POLICY, contract_result, terms)
 
 
 def test_the_same_verdict_has_no_differences() -> None:
-    assert find_differences(SAID) == []
-    assert parity_problem([]) == ""
+    assert list_differences(SAID) == []
+    assert describe_parity_error([]) == ""
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_the_same_verdict_has_no_differences() -> None:
     ],
 )
 def test_every_differing_field_is_named(change: dict[str, Any], sentence: str) -> None:
-    assert find_differences(replace(SAID, **change)) == [sentence]
-    assert parity_problem([sentence]) == f"parity error: {sentence}"
+    assert list_differences(replace(SAID, **change)) == [sentence]
+    assert describe_parity_error([sentence]) == f"parity error: {sentence}"
 
 
 def test_another_config_is_named_by_its_hash_and_by_its_terms() -> None:
     other = TERMS | {Severity.LOW: Terms(121, 10, 600)}
     said = replace(SAID, config_version_hash=7153445019748508645)
-    named = find_differences(said, other)
+    named = list_differences(said, other)
     assert (
         named[0] == "config_version_hash is 7153445019748508645 there and 1417728228875630226 here"
     )
@@ -69,16 +69,16 @@ def test_another_config_is_named_by_its_hash_and_by_its_terms() -> None:
 
 
 def test_a_config_that_changed_before_the_call_is_named() -> None:
-    assert find_differences(SAID, TERMS | {Severity.LOW: Terms(121, 10, 600)})[0] == (
+    assert list_differences(SAID, TERMS | {Severity.LOW: Terms(121, 10, 600)})[0] == (
         "its config changed while it was asked"
     )
 
 
 def test_a_verdict_has_one_name_that_is_a_contract_symbol() -> None:
-    names = {symbol(outage, revision) for outage in ("OUT-1", "OUT-2") for revision in (1, 2)}
+    names = {make_symbol(outage, revision) for outage in ("OUT-1", "OUT-2") for revision in (1, 2)}
     assert len(names) == 4
     assert all(re.fullmatch(r"o[0-9a-f]{31}", name) for name in names)
-    assert symbol("OUT-1", 1) in names
+    assert make_symbol("OUT-1", 1) in names
 
 
 def test_numbers_that_json_would_round_are_strings() -> None:

@@ -15,8 +15,8 @@ from domain.sla.outages import (
     Location,
     Outage,
     Resolution,
-    amended,
-    check_amended,
+    apply_amendment,
+    check_amendment,
     check_outage,
     check_resolution,
 )
@@ -121,13 +121,15 @@ def test_the_fingerprint_changes_with_every_field() -> None:
 
 def test_an_amendment_reads_plain_json() -> None:
     place = {"latitude": 51.5, "longitude": -0.1}
-    corrected = amended(OUTAGE, {"severity": "low", "location": place, "root_cause": "fibre cut"})
+    corrected = apply_amendment(
+        OUTAGE, {"severity": "low", "location": place, "root_cause": "fibre cut"}
+    )
     assert corrected == replace(OUTAGE, severity=Severity.LOW, location=Location(51.5, -0.1))
 
 
 def test_an_amendment_obeys_the_rules_of_a_declaration() -> None:
     with pytest.raises(Invalid, match="site_name: must not be empty"):
-        check_amended(OUTAGE, {"site_name": " "}, NOW)
+        check_amendment(OUTAGE, {"site_name": " "}, NOW)
 
 
 def test_what_a_verdict_rests_on_cannot_be_amended_after_it() -> None:

@@ -12,9 +12,9 @@ from domain.sla.policies import (
     WINDOW_SECONDS_MAX,
     Policy,
     TermsRefused,
-    check,
+    check_policy,
     check_terms,
-    terms_hash,
+    hash_terms,
 )
 from domain.sla.verdicts import Severity, Terms
 from tests.testkit import sla_vectors
@@ -74,12 +74,12 @@ def test_a_custom_severity_has_only_the_general_bounds() -> None:
 
 
 def test_the_hash_of_the_default_terms_equals_the_contracts() -> None:
-    assert terms_hash(DEFAULTS) == 1417728228875630226
+    assert hash_terms(DEFAULTS) == 1417728228875630226
     assert STANDARD.terms_hash() == 1417728228875630226
 
 
 def test_the_terms_hash_does_not_depend_on_order() -> None:
-    assert terms_hash(dict(reversed(DEFAULTS.items()))) == terms_hash(DEFAULTS)
+    assert hash_terms(dict(reversed(DEFAULTS.items()))) == hash_terms(DEFAULTS)
 
 
 def test_every_published_hash_is_reproduced() -> None:
@@ -90,7 +90,7 @@ def test_every_published_hash_is_reproduced() -> None:
             Severity(name): sla_vectors.parse_terms(each)
             for name, each in vector["configs"].items()
         }
-        assert str(terms_hash(terms)) == vector["config_version_hash"], vector["id"]
+        assert str(hash_terms(terms)) == vector["config_version_hash"], vector["id"]
 
 
 def test_every_published_validation_is_reproduced() -> None:
@@ -108,7 +108,7 @@ def _find_error(vector: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def test_a_valid_policy_is_accepted() -> None:
-    check(STANDARD)
+    check_policy(STANDARD)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_valid_policy_is_accepted() -> None:
 )
 def test_an_invalid_policy_is_refused_naming_the_field(change: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        check(replace(STANDARD, **change))
+        check_policy(replace(STANDARD, **change))
     assert refusal.value.field == field
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.errors import Invalid
 from domain.sla.verdicts import (
-    CONTRACT_WORDS,
+    CONTRACT_SYMBOLS,
     MTTR_MINUTES_MAX,
     PaymentType,
     PenaltyOverflow,
@@ -19,9 +19,9 @@ from domain.sla.verdicts import (
     SlaStatus,
     Terms,
     Verdict,
+    compute_mttr_minutes,
+    compute_payable,
     judge,
-    mttr_minutes,
-    payable,
 )
 from tests.testkit import sla_vectors
 
@@ -124,22 +124,22 @@ def test_the_tiers_follow_without_division(terms: Terms, mttr: int) -> None:
 
 def test_minutes_are_completed_whole_minutes() -> None:
     start = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    assert mttr_minutes(start, start + timedelta(minutes=15, seconds=59)) == 15
-    assert mttr_minutes(start, start + timedelta(minutes=16)) == 16
-    assert mttr_minutes(start, start + timedelta(microseconds=1)) == 0
+    assert compute_mttr_minutes(start, start + timedelta(minutes=15, seconds=59)) == 15
+    assert compute_mttr_minutes(start, start + timedelta(minutes=16)) == 16
+    assert compute_mttr_minutes(start, start + timedelta(microseconds=1)) == 0
     elsewhere = start.astimezone(timezone(timedelta(hours=5, minutes=45)))
-    assert mttr_minutes(elsewhere, start + timedelta(minutes=1)) == 1
+    assert compute_mttr_minutes(elsewhere, start + timedelta(minutes=1)) == 1
 
 
 def test_the_payable_amount_is_positive_and_in_stroops() -> None:
-    assert payable(judge(DEFAULTS[Severity.CRITICAL], 25)) == 1000 * 10_000_000
-    assert payable(judge(DEFAULTS[Severity.CRITICAL], 8)) == 1125 * 10_000_000
+    assert compute_payable(judge(DEFAULTS[Severity.CRITICAL], 25)) == 1000 * 10_000_000
+    assert compute_payable(judge(DEFAULTS[Severity.CRITICAL], 8)) == 1125 * 10_000_000
 
 
 def test_an_amount_beyond_64_bits_is_refused() -> None:
     verdict = judge(Terms(1, 10_000, 100_000), MTTR_MINUTES_MAX)
     with pytest.raises(Invalid, match="more than a Stellar balance can hold"):
-        payable(verdict)
+        compute_payable(verdict)
 
 
 @pytest.fixture
@@ -167,9 +167,9 @@ def _parse_outcome(vector: dict[str, Any]) -> tuple[dict[str, Any] | None, int |
 
 def _format_verdict(verdict: Verdict) -> dict[str, Any]:
     return {
-        "status": CONTRACT_WORDS[verdict.status],
-        "payment_type": CONTRACT_WORDS[verdict.payment_type],
-        "rating": CONTRACT_WORDS[verdict.rating],
+        "status": CONTRACT_SYMBOLS[verdict.status],
+        "payment_type": CONTRACT_SYMBOLS[verdict.payment_type],
+        "rating": CONTRACT_SYMBOLS[verdict.rating],
         "amount": str(verdict.amount),
         "threshold_minutes": verdict.threshold_minutes,
     }

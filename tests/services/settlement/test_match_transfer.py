@@ -10,18 +10,19 @@ from sqlalchemy import text
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts, manual_matches, payments
+from adapters.postgres.settlement import attempts, channels, manual_matches, payments
 from adapters.stellar.rail import Rail
 from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
 from domain.accounting.reconciliation import Extent
 from domain.errors import ApexError, Conflict, Invalid
 from domain.requests import Request
-from domain.settlement.manual_matches import AdoptTransferInput, AdoptTransferRequest
+from domain.settlement.manual_matches import MatchTransferInput, MatchTransferRequest
 from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.accounting.fake_chain_history import ReconciliationDriver, make_transfer
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_receipt
 
 HASH, OTHER = "bb" * 32, "cc" * 32
 ASKER = Request("ada", "corr-manual_match")
@@ -48,8 +49,8 @@ async def send_out_of_band(scratch: Database, payment: Payment, hash_: str, less
     await driver.read_chain()
 
 
-def make_match_input(payment: Payment, hash_: str = HASH) -> AdoptTransferInput:
-    return AdoptTransferInput(payment, AdoptTransferRequest(hash_, "ticket 7", ASKER), NOW)
+def make_match_input(payment: Payment, hash_: str = HASH) -> MatchTransferInput:
+    return MatchTransferInput(payment, MatchTransferRequest(hash_, "ticket 7", ASKER), NOW)
 
 
 async def read_written(scratch: Database, payment: Payment) -> dict[str, Any]:
@@ -97,12 +98,11 @@ async def test_a_repeated_manual_match_confirms_and_posts_once(
             "posted": 1,
         }
     # Which its own workflow finds when it looks again.
-    receipt = (await activities.prepare_payment(payment)).receipt
-    assert receipt is not None
+    receipt = get_receipt(await activities.prepare_payment(payment))
     assert (receipt.transaction_hash, receipt.amount_stroops) == (hash_, payment.amount_stroops)
 
 
-async def assert_refused(scratch: Database, rail: Rail, wanted: AdoptTransferInput) -> ApexError:
+async def assert_refused(scratch: Database, rail: Rail, wanted: MatchTransferInput) -> ApexError:
     before = await read_written(scratch, wanted.payment)
     with pytest.raises(ApexError) as error:
         await PaymentActivitiesImpl(scratch, rail).match_transfer(wanted)
@@ -125,7 +125,7 @@ async def test_a_payment_the_engine_may_pay_itself_is_refused(
 ) -> None:
     payment = await owe_payment(scratch)
     async with scratch.transaction() as connection:
-        await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))
+        await channels.save(connection, dict.fromkeys(rail.channels, 7))
         assert await attempts.reserve(connection, payment.id, rail.channels) is not None
     await send_out_of_band(scratch, payment, HASH)
     error = await assert_refused(scratch, rail, make_match_input(payment))

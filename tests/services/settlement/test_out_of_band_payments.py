@@ -13,7 +13,7 @@ from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.accounting.reconciliation import Extent
 from domain.errors import TryAgain
-from domain.settlement.attempts import PreparePaymentResult
+from domain.settlement.attempts import Blocked, InBatch
 from domain.settlement.batches import Plan
 from domain.settlement.manual_matches import OutOfBandTransfer
 from domain.settlement.payments import PaymentStatus
@@ -57,9 +57,7 @@ async def test_nothing_is_signed_beside_an_out_of_band_payment(
     await send_out_of_band(driver, payment)
     (made,) = await list_out_of_band(scratch, payment)
     for _ in range(2):
-        assert await activities.prepare_payment(payment) == PreparePaymentResult(
-            None, made.obstacle
-        )
+        assert await activities.prepare_payment(payment) == Blocked(made.obstacle)
     async with scratch.autocommit() as connection:
         assert await attempts.get_reservation(connection, payment.id) is None
         assert await connection.scalar(text("SELECT count(*) FROM envelopes")) == 0
@@ -73,7 +71,7 @@ async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
     owed = [await owe_payment(scratch), await owe_payment(scratch, minutes=5)]
     alone = PaymentActivitiesImpl(scratch, rail, batches_payments=True)
     for payment in owed:
-        assert (await alone.prepare_payment(payment)).in_batch
+        assert isinstance(await alone.prepare_payment(payment), InBatch)
     async with scratch.transaction() as connection:
         batch = await batches.form_batch(connection, plan, LATER, rail.channels)
     assert batch is not None
@@ -85,7 +83,7 @@ async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
         await activities.prepare_batch(batch)
     (made,) = await list_out_of_band(scratch, owed[0])
     # Its own life finds out why, and it is not made ready again.
-    assert await alone.prepare_payment(owed[0]) == PreparePaymentResult(None, made.obstacle)
+    assert await alone.prepare_payment(owed[0]) == Blocked(made.obstacle)
 
 
 class FaultlessRail:
@@ -115,7 +113,7 @@ async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment
     with monkeypatch.context() as patch:
         patch.setattr(activities.gate, "find_out_of_band", find_out_of_band)
         why = await activities.prepare_payment(payment)
-        assert why == PreparePaymentResult(None, made.obstacle, dead_after=expired.max_ledger)
+        assert why == Blocked(made.obstacle, dead_after=expired.max_ledger)
         await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
     # Had it been something else, the payment goes on where it stopped.
     await settle_after_expiry(activities, payment, expired)

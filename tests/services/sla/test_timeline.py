@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from adapters.postgres.database import Database
 from adapters.postgres.tables import audit_entries
-from domain.audit import leaf_hash
+from domain.audit import hash_leaf
 from tests.testkit.api_client import declare_outage, settle_outage
 
 
@@ -48,7 +48,7 @@ async def test_each_item_can_be_checked_against_the_audit_trail(
             .where(audit_entries.c.subject == subject)
             .order_by(audit_entries.c.sequence)
         )
-        hashes = [leaf_hash(content).hex() for content in leaves]
+        hashes = [hash_leaf(content).hex() for content in leaves]
     assert [item["leaf_hash"] for item in items if item["leaf_hash"]] == hashes
 
 

@@ -12,7 +12,7 @@ from adapters.postgres.database import Database
 from adapters.stellar.rail import Rail
 from adapters.stellar.signing import soroban_transfers
 from devstack.environment.stack import Stack
-from domain.money import decimal
+from domain.money import format_amount
 from domain.settlement.allocations import Allocation, Transfer
 from domain.settlement.payments import Treasury
 from tests.testkit.api_client import wait_until
@@ -40,7 +40,7 @@ class TreasuryIntruder:
             payee = to or self.beneficiary
             if number is not None:
                 payee = soroban_transfers.make_muxed_address(self._transfer(number, amount, payee))
-            builder.append_payment_op(payee, self.rail.asset.classic, decimal(amount))
+            builder.append_payment_op(payee, self.rail.asset.classic, format_amount(amount))
         return await self._land(builder.add_time_bounds(0, 0).build())
 
     async def invoke(self, number: int, amount: int) -> str:

@@ -18,11 +18,12 @@ from adapters.stellar.rail import Rail
 from adapters.stellar.signing.keys import Keys
 from devstack.environment.stack import Stack
 from domain.errors import TryAgain
-from domain.settlement.attempts import SettlementRail
+from domain.settlement.attempts import InBatch, SettlementRail
 from domain.settlement.batches import Batch, ObservedBatch, Plan
 from domain.settlement.payments import Payment
 from tests.testkit.accounting import chain_history
 from tests.testkit.settlement.payment_factory import NOW
+from tests.testkit.settlement.preparations import get_attempt
 
 CLASSIC = Plan(SettlementRail.CLASSIC, 0)
 NETTED = Plan(SettlementRail.CLASSIC, 3600)
@@ -44,7 +45,7 @@ async def form_batch(
     """Make payments ready, each twice, and take them together."""
     activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
     for payment in [*owed, *owed]:
-        assert (await activities.prepare_payment(payment)).in_batch
+        assert isinstance(await activities.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         # As seen an hour later, so that every window has passed.
         batch = await batches.form_batch(connection, plan, _get_time_after_windows(), rail.channels)
@@ -58,15 +59,13 @@ def _get_time_after_windows() -> datetime:
 
 async def submit_batch(activities: BatchActivitiesImpl, batch: Batch) -> ObservedBatch:
     """Sign, send and watch, each step twice."""
-    preparation = await run_until_accepted(activities.prepare_batch, batch)
-    again = await activities.prepare_batch(batch)
-    assert preparation.attempt is not None
-    assert again.attempt is not None
-    assert again.attempt.envelope_xdr == preparation.attempt.envelope_xdr
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
+    again = get_attempt(await activities.prepare_batch(batch))
+    assert again.envelope_xdr == attempt.envelope_xdr
     for _ in range(2):
-        await activities.submit_payment(preparation.attempt)
-    observation = await activities.observe_payment(preparation.attempt)
-    return ObservedBatch(batch, preparation.attempt, observation, NOW)
+        await activities.submit_payment(attempt)
+    observation = await activities.observe_payment(attempt)
+    return ObservedBatch(batch, attempt, observation, NOW)
 
 
 def select_keys(rail: Rail, *, only: str = "", without: str = "") -> Keys:

@@ -34,6 +34,7 @@ from tests.simulation.world import (
     POOL,
     SimulatedWorld,
 )
+from tests.testkit.settlement.preparations import get_attempt
 
 TREASURIES = {BOND.public_key: Treasury.BOND, POOL.public_key: Treasury.POOL}
 CHANNELS = [key.public_key for key in CHANNEL_KEYS]
@@ -88,9 +89,7 @@ class Scene:
         return self.world.lives[0].payment
 
     async def prepared(self) -> Attempt:
-        preparation = await self.world.steps.prepare_payment(self.payment)
-        assert preparation.attempt is not None
-        return preparation.attempt
+        return get_attempt(await self.world.steps.prepare_payment(self.payment))
 
     async def quarantine(self, attempt: Attempt, seen: Observation) -> None:
         observed = ObservedAttempt(self.payment, attempt, seen, datetime.now(UTC))

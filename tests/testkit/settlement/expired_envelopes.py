@@ -2,17 +2,22 @@
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.stellar.rail import Rail
-from domain.settlement.attempts import Attempt, ObservedAttempt, PreparePaymentResult
+from domain.settlement.attempts import (
+    Attempt,
+    Blocked,
+    ObservedAttempt,
+    OnHold,
+    PreparePaymentResult,
+)
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.payment_factory import NOW
+from tests.testkit.settlement.preparations import get_attempt
 
 
 async def let_expire(rail: Rail, activities: PaymentActivitiesImpl, payment: Payment) -> Attempt:
     """Sign a payment and let its bytes die before they are sent."""
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
-
+    attempt = get_attempt(await activities.prepare_payment(payment))
     await wait_until_expired(rail, attempt)
     return attempt
 
@@ -27,16 +32,15 @@ async def wait_until_expired(rail: Rail, attempt: Attempt) -> None:
 def make_block_input(
     payment: Payment, why: PreparePaymentResult, status: PaymentStatus
 ) -> BlockPaymentInput:
-    assert why.obstacle is not None
-    return BlockPaymentInput(payment, why.obstacle, NOW, status, why.dead_after)
+    assert isinstance(why, OnHold | Blocked)
+    return BlockPaymentInput(payment, why.reason, NOW, status, why.dead_after)
 
 
 async def settle_after_expiry(
     activities: PaymentActivitiesImpl, payment: Payment, expired: Attempt
 ) -> None:
     """Go on with the pair of the bytes that died."""
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     assert (attempt.channel, attempt.sequence) == (expired.channel, expired.sequence)
     await activities.submit_payment(attempt)
     observation = await activities.observe_payment(attempt)

@@ -1,7 +1,7 @@
 """Out-of-band payments: sent by somebody else, and read by reconciliation."""
 
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts, manual_matches
+from adapters.postgres.settlement import channels, manual_matches
 from adapters.stellar.rail import Rail
 from domain.accounting.reconciliation import Extent
 from domain.settlement.manual_matches import OutOfBandTransfer
@@ -32,4 +32,4 @@ async def list_out_of_band(database: Database, payment: Payment) -> list[OutOfBa
 
 async def store_channels(database: Database, rail: Rail) -> None:
     async with database.transaction() as connection:
-        await attempts.save_channels(connection, dict.fromkeys(rail.channels, 7))
+        await channels.save(connection, dict.fromkeys(rail.channels, 7))

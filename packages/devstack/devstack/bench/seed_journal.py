@@ -1,5 +1,5 @@
 """
-A book of any size, as years of settlements would leave it, and how long it takes to check.
+A journal of any size, as years of settlements would leave it, and how long it takes to check.
 
 Written past the triggers, since a million of them would only say what the check is about to say;
 most payments are settled, some were tried twice, some are on their way and some only owed.
@@ -149,7 +149,7 @@ class Timed:
 
 
 async def write(database: Database, postings: int) -> None:
-    """Write a book of about so many postings into an empty database."""
+    """Write a journal of about so many postings into an empty database."""
     wanted = {"payments": round(postings / POSTINGS_A_PAYMENT), "payees": PAYEES}
     async with database.transaction() as connection:
         await connection.execute(text("SET LOCAL statement_timeout = 0"))

@@ -1,4 +1,4 @@
-"""Payments owed in bulk, as so many outages would leave them: the book is balanced before and after."""
+"""Payments owed in bulk, as so many outages would leave them: the journal is balanced before and after."""
 
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ _OWE = text(
     INSERT INTO payments (id, outage_id, revision, type, status, amount_stroops, asset_code, payer,
         from_address, to_address, correlation_id, created_at)
     SELECT 'pay_' || substr(encode(sha256(convert_to(outage.id, 'UTF8')), 'hex'), 1, 24),
-           outage.id, 1, kind.type, 'pending', 10000000 + CASE WHEN :telling THEN 1 << outage.i ELSE 0 END, 'USDC', kind.payer,
+           outage.id, 1, kind.type, 'pending', 10000000 + CASE WHEN :distinct THEN 1 << outage.i ELSE 0 END, 'USDC', kind.payer,
            kind.from_address, kind.to_address, :run, :at
     FROM outage, agreement,
          LATERAL (
@@ -43,16 +43,16 @@ _OWE = text(
 )
 
 
-async def owe(database: Database, run: str, count: int, *, telling: bool = False) -> list[Payment]:
+async def owe(database: Database, run: str, count: int, *, distinct: bool = False) -> list[Payment]:
     """
     Owe `count` payments of 1 USDC, every other one a penalty; `run` makes their ids its own.
 
-    With `telling` (20 at most) each is some stroops more, so that a sum tells what it is made of.
+    With `distinct` (20 at most) each is some stroops more, so that a sum shows what it is made of.
     """
     at = datetime.now(UTC)
     async with database.transaction() as connection:
         rows = await connection.execute(
-            _OWE, {"run": run, "count": count, "at": at, "telling": telling}
+            _OWE, {"run": run, "count": count, "at": at, "distinct": distinct}
         )
         payments = [to_payment(row) for row in rows.mappings()]
         for start in range(0, len(payments), 500):

@@ -7,35 +7,32 @@ channel carries one transaction in two ledgers, whoever drives it.
 """
 
 import asyncio
-import json
 import statistics
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
-import httpx
 from temporalio.client import Client
 
 from activities.settlement.batches import BatchActivitiesImpl
 from activities.settlement.payments import PaymentActivitiesImpl
-from adapters.postgres.database import Database
 from adapters.postgres.settlement import batches
-from adapters.stellar.rail import Rail
-from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing.keys import load_keys
 from devstack.bench import seed_payments
+from devstack.bench.settlement_bench import CLASSIC, SettlementBench
 from domain.errors import TryAgain
-from domain.settlement.attempts import AttemptOutcome, ObservedAttempt, SettlementRail
+from domain.settlement.attempts import (
+    AttemptOutcome,
+    InBatch,
+    ObservedAttempt,
+    Prepared,
+    SettlementRail,
+)
 from domain.settlement.batches import (
     OPERATIONS_MAX,
     Batch,
     ObservedBatch,
-    Plan,
 )
 from domain.settlement.payments import Payment
 from workflows.payments import PaymentWorkflow
@@ -43,25 +40,6 @@ from workflows.payments import PaymentWorkflow
 LEDGERS_A_TURN = 2
 IN_FLIGHT_BATCHES = 12
 WARM_UP_SECONDS = 5.0
-LEDGER_SECONDS = 1.0
-SEEDS = ("bond", "pool", "channels", "fees", "operator")
-CLASSIC = Plan(SettlementRail.CLASSIC, 0)
-
-
-@dataclass(frozen=True)
-class SettlementBench:
-    """Where the rail is measured: a book, a chain, and the keys to move money on it."""
-
-    database: Database
-    rail: Rail
-    rpc_url: str
-    ledger_seconds: float
-
-    async def calls(self) -> Mapping[str, int]:
-        """How often the chain was asked, by method."""
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
-            found: dict[str, int] = (await client.get(f"{self.rpc_url}/calls")).json()
-            return found
 
 
 @dataclass(frozen=True)
@@ -119,8 +97,9 @@ async def soroban(house: SettlementBench, channels: int, seconds: float) -> Thro
 
 async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
     """One payment, as its life goes when nothing is in its way."""
-    attempt = (await steps.prepare_payment(payment)).attempt
-    assert attempt is not None, f"{payment.id} cannot be paid"
+    prepared = await steps.prepare_payment(payment)
+    assert isinstance(prepared, Prepared), f"{payment.id} cannot be paid"
+    attempt = prepared.attempt
     while True:
         await steps.submit_payment(attempt)
         seen = await steps.observe_payment(attempt)
@@ -131,11 +110,11 @@ async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
 
 
 async def classic(house: SettlementBench, count: int) -> Throughput:
-    """Settle so many payments in batches of a hundred; from the first gathered to the last booked."""
+    """Settle so many payments in batches of a hundred; from the first formed to the last confirmed."""
     owed = await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count)
     lives = PaymentActivitiesImpl(house.database, house.rail, batches_payments=True)
     for payment in owed:
-        assert (await lives.prepare_payment(payment)).in_batch
+        assert isinstance(await lives.prepare_payment(payment), InBatch)
     steps = BatchActivitiesImpl(house.database, house.rail, CLASSIC)
     settled: list[str] = []
 
@@ -170,11 +149,12 @@ async def _gather(house: SettlementBench) -> Batch | None:
 async def _settle(steps: BatchActivitiesImpl, batch: Batch) -> list[str]:
     while True:
         try:
-            attempt = (await steps.prepare_batch(batch)).attempt
+            prepared = (await steps.prepare_batch(batch)).state
             break
         except TryAgain:
             continue
-    assert attempt is not None, f"nobody in batch {batch.id} can be paid"
+    assert isinstance(prepared, Prepared), f"nobody in batch {batch.id} can be paid"
+    attempt = prepared.attempt
     while True:
         await steps.submit_payment(attempt)
         seen = await steps.observe_payment(attempt)
@@ -214,27 +194,3 @@ async def lives(house: SettlementBench, client: Client, in_flight: int, seconds:
         for _ in range(in_flight):
             group.create_task(keep_busy())
     return round(sum(end - seconds <= at < end for at in booked) / seconds, 1)
-
-
-@asynccontextmanager
-async def open_house(
-    directory: Path, environment: Mapping[str, str]
-) -> AsyncIterator[SettlementBench]:
-    """Open the book and the chain of a local stack, with the keys that it keeps in its directory."""
-    seeds = json.loads((directory / "stellar-keys.json").read_text())["seeds"]
-    rpc_url = environment["STELLAR_RPC_URL"]
-    rail = Rail(
-        Nodes.from_urls(rpc_url),
-        environment["STELLAR_NETWORK_PASSPHRASE"],
-        environment["STELLAR_USDC_ISSUER"],
-        load_keys(
-            **{f"{name}_seed": seeds[name] for name in SEEDS},
-            channels=int(environment["STELLAR_CHANNELS"]),
-        ),
-    )
-    database = Database(environment["DATABASE_URL"], connections_max=20)
-    try:
-        yield SettlementBench(database, rail, rpc_url, LEDGER_SECONDS)
-    finally:
-        await rail.close()
-        await database.close()

@@ -1,4 +1,4 @@
-"""A subscriber of our own: receives signed webhooks, checks every signature, tells who waits."""
+"""A subscriber of our own: receives signed webhooks, checks every signature, wakes who waits."""
 
 import asyncio
 import time

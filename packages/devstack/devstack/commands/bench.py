@@ -11,13 +11,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from devstack.bench import declare_latency, lifecycles
+from devstack.bench import declare_latency
 from devstack.bench.latencies import Latencies
-from devstack.bench.lifecycles import PATIENCE_SECONDS, Rounds
+from devstack.bench.lifecycle import lifecycles
+from devstack.bench.lifecycle.lifecycles import Rounds
+from devstack.bench.lifecycle.workloads import PATIENCE_SECONDS
 from devstack.bench.load_loops import LoadProfile, Measured, middle
 from devstack.commands import journal_benchmark, settlement_benchmark
 from devstack.commands.stacks import Found, engine
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
 from domain.errors import ApexError
 
@@ -44,7 +46,7 @@ def command(
     seconds: Annotated[float, typer.Option(min=1, help="Of each measurement.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, help="Of lives; the median counts.")] = 3,
     rate: Annotated[float, typer.Option(min=0.1, help="Declarations a second.")] = 5,
-    postings: Annotated[int, typer.Option(min=1000, help="In the book.")] = 1_000_000,
+    postings: Annotated[int, typer.Option(min=1000, help="In the journal.")] = 1_000_000,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     data_dir: Annotated[
         Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Of a local engine.")
@@ -54,22 +56,24 @@ def command(
     pace = LoadProfile(in_flight, warm_up, seconds)
     try:
         if benchmark is Benchmark.DECLARE:
-            told = asyncio.run(_declare(data_dir, rate, seconds, as_json))
+            measured_result = asyncio.run(_declare(data_dir, rate, seconds, as_json))
         elif benchmark is Benchmark.SETTLEMENT:
-            told = asyncio.run(
+            measured_result = asyncio.run(
                 settlement_benchmark.measured(data_dir, seconds, rounds, quiet=as_json)
             )
         elif benchmark is Benchmark.LEDGER:
-            told = asyncio.run(
+            measured_result = asyncio.run(
                 journal_benchmark.measured(data_dir, postings, rounds, quiet=as_json)
             )
         else:
-            told = asyncio.run(_lifecycle(data_dir, dispute_window, pace, rounds, as_json))
+            measured_result = asyncio.run(
+                _lifecycle(data_dir, dispute_window, pace, rounds, as_json)
+            )
     except* FAILURES as failures:
         raise SystemExit(f"apexchainx: {_first(failures)}") from None
     if as_json:
-        typer.echo(orjson.dumps({"benchmark": benchmark} | told).decode())
-    raise typer.Exit(1 if told.get("problems") else 0)
+        typer.echo(orjson.dumps({"benchmark": benchmark} | measured_result).decode())
+    raise typer.Exit(1 if measured_result.get("problems") else 0)
 
 
 def _first(failure: BaseException) -> BaseException:

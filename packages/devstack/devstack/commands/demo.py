@@ -4,8 +4,7 @@ import asyncio
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from devstack.demo import display
 from devstack.demo.demo_stack import KEY, Home, find_home
 from devstack.demo.outage_log import DemoOutage
 from devstack.demo.scenarios import SCENARIOS
+from devstack.demo.subscriptions import subscribe_receiver
 from devstack.demo.verification import (
     DemoProof,
     balanced,
@@ -28,13 +28,10 @@ from devstack.demo.verification import (
 from devstack.demo.webhook_receiver import (
     DemoReceiver,
     Reception,
-    is_alive,
-    is_demo,
 )
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 from devstack.processes.supervisor import all_or_none
 from devstack.replay.api_client import EngineClient, RequestRefused
-from domain.events import EventType
 
 GREETING = (
     "ApexChainx demo. A service fails, is repaired, and is judged by what its contract promised. "
@@ -47,7 +44,6 @@ LEGEND = (
     "HTTP API with your key; “engine” is ApexChainx; “receiver” is a small web server of the "
     "demo that checks each webhook.\n"
 )
-GOODBYE_SECONDS = 5
 PROOF_SECONDS = 20
 INTERRUPTED = 130
 
@@ -77,15 +73,15 @@ def command(
     try:
         code = asyncio.run(Demo(options, console).run())
     except RequestRefused as refusal:
-        told = f"{refusal.question} was answered {refusal.status}: {refusal}"
-        raise SystemExit(f"apexchainx: {told}") from None
+        sentence = f"{refusal.question} was answered {refusal.status}: {refusal}"
+        raise SystemExit(f"apexchainx: {sentence}") from None
     except (CannotStart, OSError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     raise SystemExit(code)
 
 
 class Demo:
-    """Starts or finds a stack, plays in it, shows what came of it, and leaves as it was told to."""
+    """Starts or finds a stack, plays in it, shows what came of it, and leaves as it was asked to."""
 
     def __init__(self, options: Options, console: Console) -> None:
         self.options = options
@@ -114,42 +110,45 @@ class Demo:
         async with (
             find_home(self.options.directory, self.options.port, self.say, deadline) as home,
             EngineClient(home.url, home.key) as engine,
-            _subscribed(engine, deadline) as receiver,
+            subscribe_receiver(engine, deadline) as receiver,
         ):
             await home.run(self._show(home, engine, receiver, deadline))
 
     async def _show(
         self, home: Home, engine: EngineClient, receiver: DemoReceiver, deadline: float
     ) -> None:
-        stories = await self._perform(engine, receiver, deadline)
-        self._conclude(home, await self._prove(home, engine, stories))
+        demo_outages = await self._perform(engine, receiver, deadline)
+        self._conclude(home, await self._prove(home, engine, demo_outages))
         if home.stack and not self.options.leave:
-            receiver.heard = self._say_heard
+            receiver.on_reception = self._say_heard
             await asyncio.Event().wait()
 
     async def _perform(
         self, engine: EngineClient, receiver: DemoReceiver, deadline: float
     ) -> list[DemoOutage]:
         log, token = display.StepLog(self.console), secrets.token_hex(3)
-        stories = [
+        demo_outages = [
             DemoOutage(each, f"{each.name}-{token}", receiver, log.note) for each in SCENARIOS
         ]
-        with suppress(TimeoutError), display.board(self.console, stories):
+        with suppress(TimeoutError), display.board(self.console, demo_outages):
             async with asyncio.timeout_at(deadline), all_or_none() as group:
                 group.create_task(load_chains())
-                for story in stories:
-                    group.create_task(story.unfold(engine))
-        return stories
+                for demo_outage in demo_outages:
+                    group.create_task(demo_outage.unfold(engine))
+        return demo_outages
 
     async def _prove(
-        self, home: Home, engine: EngineClient, stories: list[DemoOutage]
+        self, home: Home, engine: EngineClient, demo_outages: list[DemoOutage]
     ) -> list[DemoProof]:
         proofs: list[DemoProof] = []
         try:
             async with asyncio.timeout(PROOF_SECONDS):
-                for story in stories:
-                    found = [await settled(engine, story, home.environment), notified(story)]
-                    display.print_story(self.console, story, found)
+                for demo_outage in demo_outages:
+                    found = [
+                        await settled(engine, demo_outage, home.environment),
+                        notified(demo_outage),
+                    ]
+                    display.print_demo_outage(self.console, demo_outage, found)
                     proofs += found
                 proofs.append(await balanced(engine))
         except TimeoutError:
@@ -174,7 +173,7 @@ class Demo:
             self.say("Everything keeps running where it was started; only the receiver stops.")
 
     def _places(self, home: Home) -> dict[str, str]:
-        found = {"API, to try by hand": f"{home.url}/docs"}
+        found = {"API, to try out": f"{home.url}/docs"}
         if home.workflows_url:
             found["Every outage's workflow"] = home.workflows_url
         key = self.options.directory / "api-key"
@@ -186,40 +185,3 @@ class Demo:
         genuine = "signature verified" if reception.verified else "signature WRONG"
         at, event = display.clock(reception.at), reception.event or "a webhook"
         self.say(f"{at}  {reception.outage_id}  {event} came in; {genuine}")
-
-
-@asynccontextmanager
-async def _subscribed(engine: EngineClient, deadline: float) -> AsyncIterator[DemoReceiver]:
-    """A receiver that is told of everything while inside, and of nothing afterwards."""
-    receiver = DemoReceiver()
-    await receiver.start()
-    try:
-        await _subscribe(engine, receiver, deadline)
-        yield receiver
-    finally:
-        with suppress(RequestRefused, TimeoutError):
-            async with asyncio.timeout(GOODBYE_SECONDS):
-                await _unsubscribe(engine, {receiver.url})
-        await receiver.stop()
-
-
-async def _subscribe(engine: EngineClient, receiver: DemoReceiver, deadline: float) -> None:
-    wanted = {"url": receiver.url, "events": list(EventType), "secret": receiver.secret}
-    try:
-        async with asyncio.timeout_at(deadline):
-            await _unsubscribe_the_dead(engine)
-            await engine.tell("POST", "/webhooks", wanted)
-    except TimeoutError:
-        raise CannotStart(f"the API at {engine.url} did not answer in time") from None
-
-
-async def _unsubscribe_the_dead(engine: EngineClient) -> None:
-    """A demo that was killed could not unsubscribe its receiver."""
-    urls = {each["url"] for each in await engine.get("/webhooks")}
-    await _unsubscribe(engine, {url for url in urls if is_demo(url) and not await is_alive(url)})
-
-
-async def _unsubscribe(engine: EngineClient, urls: set[str]) -> None:
-    for each in await engine.get("/webhooks"):
-        if each["url"] in urls:
-            await engine.tell("DELETE", f"/webhooks/{each['id']}")

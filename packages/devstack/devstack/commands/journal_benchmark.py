@@ -1,4 +1,4 @@
-"""`apexchainx bench ledger`: a check of the whole journal beside a plain read of it, and who books at a time."""
+"""`apexchainx bench ledger`: a check of the whole journal beside a plain read of it, and how fast writers post meanwhile."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +15,7 @@ PAYMENTS_BOOKED = 1_000
 
 
 async def measured(data_dir: Path, postings: int, rounds: int, *, quiet: bool) -> dict[str, Any]:
-    """Write a book into a database of its own, check it `rounds` times, and drop it."""
+    """Write a journal into a database of its own, check it `rounds` times, and drop it."""
     async with engine(None, None, data_dir) as found:
         return await found.during(_measured(found, postings, rounds, quiet))
 
@@ -51,7 +51,7 @@ async def _measured(found: Found, postings: int, rounds: int, quiet: bool) -> di
 def _show(timed: Timed, ratio: float, rates: dict[str, float]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(
-        f"{timed.postings:,} postings of {timed.entries:,} entries: all promises checked in "
+        f"{timed.postings:,} postings of {timed.entries:,} entries: all invariants checked in "
         f"{timed.check:g} s, median of {_each(timed.check_seconds)}"
     )
     console.print(

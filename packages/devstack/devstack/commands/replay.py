@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from devstack.bench.latencies import Latencies
 from devstack.commands.stacks import KEY_NAME, engine
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
 from devstack.replay.outage_records import (
     RejectedRecord,
@@ -23,11 +22,9 @@ from devstack.replay.outage_records import (
     sift,
 )
 from devstack.replay.replays import Played, Replay
+from devstack.replay.report import print_report, summarise
 from devstack.replay.verification import ReplayProof, prove
-from domain.money import decimal
 from domain.sla.policies import WINDOW_SECONDS_MAX
-
-PROBLEMS_SHOWN = 20
 
 
 def command(
@@ -61,9 +58,9 @@ def command(
         replay, proof = asyncio.run(_run(script, url, api_key, data_dir))
     except (CannotStart, OSError, RequestRefused, RequestTimedOut) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
-    _show(Console(stderr=as_json, highlight=False, soft_wrap=True), replay, proof)
+    print_report(Console(stderr=as_json, highlight=False, soft_wrap=True), replay, proof)
     if as_json:
-        typer.echo(orjson.dumps(_summary(replay, proof)).decode())
+        typer.echo(orjson.dumps(summarise(replay, proof)).decode())
     raise typer.Exit(0 if proof.holds else 1)
 
 
@@ -133,60 +130,3 @@ def _progress(console: Console, replay: Replay) -> Progress:
 
     replay.changed = change
     return progress
-
-
-def _verdicts(replay: Replay, status: str) -> int:
-    return sum(each.sla_status == status for each in replay.played.values())
-
-
-def _rate(replay: Replay) -> float:
-    closed_now = sum(not each.closed_before for each in replay.closed)
-    return round(closed_now / replay.seconds, 2) if replay.seconds else 0.0
-
-
-def _show(console: Console, replay: Replay, proof: ReplayProof) -> None:
-    lines = {
-        "outages closed": f"{len(replay.closed)} of {len(replay.played)}",
-        "SLA met, violated": f"{_verdicts(replay, 'met')}, {_verdicts(replay, 'violated')}",
-        "rewards": f"{decimal(proof.rewards_stroops)} USDC",
-        "penalties": f"{decimal(proof.penalties_stroops)} USDC",
-        "payments confirmed": f"{proof.payments_confirmed}, of which {proof.payments_new} are new",
-        "refused": str(len(replay.refused)),
-        "declare": str(Latencies.of(replay.declare_seconds)),
-        "resolve": str(Latencies.of(replay.resolve_seconds)),
-        "wall time": f"{replay.seconds:.1f} s, {_rate(replay)} lifecycles a second",
-    }
-    if replay.engine.repetitions:
-        lines["calls repeated"] = str(replay.engine.repetitions)
-    for name, value in lines.items():
-        console.print(f"{name:20} {value}", markup=False)
-    for problem in proof.problems[:PROBLEMS_SHOWN]:
-        console.print(f"PROBLEM  {problem}", markup=False)
-    if len(proof.problems) > PROBLEMS_SHOWN:
-        console.print(f"and {len(proof.problems) - PROBLEMS_SHOWN} more", markup=False)
-
-
-def _summary(replay: Replay, proof: ReplayProof) -> dict[str, Any]:
-    return {
-        "ok": proof.holds,
-        "accepted": len(replay.played),
-        "known_before": sum(each.known_before for each in replay.played.values()),
-        "closed_before": sum(each.closed_before for each in replay.played.values()),
-        "closed": len(replay.closed),
-        "met": _verdicts(replay, "met"),
-        "violated": _verdicts(replay, "violated"),
-        # Fragments, because a float would round what a stroop does not.
-        "rewards_usdc": orjson.Fragment(decimal(proof.rewards_stroops)),
-        "penalties_usdc": orjson.Fragment(decimal(proof.penalties_stroops)),
-        "payments_confirmed": proof.payments_confirmed,
-        "payments_new": proof.payments_new,
-        "journal_sum_stroops": proof.journal_sum_stroops,
-        "refused": len(replay.refused),
-        "refusals": [asdict(refusal) for refusal in replay.refused],
-        "problems": proof.problems,
-        "calls_repeated": replay.engine.repetitions,
-        "wall_seconds": round(replay.seconds, 2),
-        "lifecycles_per_second": _rate(replay),
-        "declare": asdict(Latencies.of(replay.declare_seconds)),
-        "resolve": asdict(Latencies.of(replay.resolve_seconds)),
-    }

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters import temporal
-from devstack.bench import settlement_throughput
-from devstack.bench.settlement_throughput import SettlementBench, Throughput
+from devstack.bench import settlement_bench, settlement_throughput
+from devstack.bench.settlement_bench import SettlementBench
+from devstack.bench.settlement_throughput import Throughput
 from devstack.commands.stacks import Found, engine
 
 CHANNELS = (10, 20, 40)
@@ -28,7 +29,7 @@ async def _measured(found: Found, seconds: float, rounds: int, quiet: bool) -> d
     record = found.record
     assert record is not None
     environment = record.environment
-    async with settlement_throughput.open_house(found.directory.path, environment) as house:
+    async with settlement_bench.open_bench(found.directory.path, environment) as house:
         turns = [await _turn(house, seconds) for _ in range(rounds)]
         client = await temporal.connect(
             environment["TEMPORAL_ADDRESS"], environment["TEMPORAL_NAMESPACE"]

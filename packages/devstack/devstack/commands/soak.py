@@ -14,9 +14,10 @@ import typer
 from adapters import temporal
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack, StackOptions
-from devstack.processes.child_processes import CannotStart
 from devstack.processes.ports import free
-from devstack.soak.soaks import SETTINGS, Soak, SoakResult
+from devstack.processes.programs import CannotStart
+from devstack.soak.results import SoakResult
+from devstack.soak.soaks import SETTINGS, Soak
 
 
 def command(
@@ -28,14 +29,14 @@ def command(
 ) -> None:
     """Starts a stack of its own, and forgets it afterwards."""
     try:
-        told = asyncio.run(_soak(settlements, in_flight, ledger_seconds, seed))
+        result = asyncio.run(_soak(settlements, in_flight, ledger_seconds, seed))
     except (CannotStart, OSError) as failure:
         raise SystemExit(f"apexchainx: {failure}") from None
     if as_json:
-        typer.echo(orjson.dumps(asdict(told) | {"clean": told.clean}).decode())
+        typer.echo(orjson.dumps(asdict(result) | {"clean": result.clean}).decode())
     else:
-        _show(told)
-    raise typer.Exit(0 if told.clean else 1)
+        _show(result)
+    raise typer.Exit(0 if result.clean else 1)
 
 
 async def _soak(count: int, in_flight: int, ledger_seconds: float, seed: int) -> SoakResult:
@@ -61,15 +62,15 @@ async def _soak(count: int, in_flight: int, ledger_seconds: float, seed: int) ->
             await stack.stop()
 
 
-def _show(told: SoakResult) -> None:
-    met = ", ".join(f"{kind} {count}" for kind, count in sorted(told.faults.items()))
-    ends = ", ".join(f"{status} {count}" for status, count in sorted(told.statuses.items()))
+def _show(result: SoakResult) -> None:
+    met = ", ".join(f"{kind} {count}" for kind, count in sorted(result.faults.items()))
+    ends = ", ".join(f"{status} {count}" for status, count in sorted(result.statuses.items()))
     typer.echo(
-        f"{told.payments} settlements in {told.seconds:g} s ({told.per_second:g} a second), "
-        f"the signer killed {told.kills} times\nfaults met: {met}\nended: {ends}\n"
-        f"double {len(told.double)}, lost {len(told.lost)}, differing {len(told.differing)}, "
-        f"unbalanced {len(told.unbalanced)}"
+        f"{result.payments} settlements in {result.seconds:g} s ({result.per_second:g} a second), "
+        f"the signer killed {result.kills} times\nfaults met: {met}\nended: {ends}\n"
+        f"double {len(result.double)}, lost {len(result.lost)}, differing {len(result.differing)}, "
+        f"unbalanced {len(result.unbalanced)}"
     )
     for name in ("double", "lost", "differing", "unbalanced"):
-        for each in getattr(told, name)[:20]:
+        for each in getattr(result, name)[:20]:
             typer.echo(f"PROBLEM  {name}: {each}")

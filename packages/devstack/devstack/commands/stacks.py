@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from devstack.environment.stack import Stack, StackOptions
-from devstack.processes.child_processes import CannotStart
 from devstack.processes.data_dir import DataDirectory, StackRecord
 from devstack.processes.ports import free
+from devstack.processes.programs import CannotStart
 
 Result = TypeVar("Result")
 KEY_NAME = "BOOTSTRAP_API_KEY"

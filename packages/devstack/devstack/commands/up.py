@@ -11,7 +11,7 @@ import typer
 
 from devstack.environment.services import ServicePorts
 from devstack.environment.stack import Stack, StackOptions
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 
 DataDir = Annotated[
     Path, typer.Option("--data-dir", envvar="APEXCHAINX_DATA_DIR", help="Where everything is kept.")
@@ -60,18 +60,18 @@ async def _serve(stack: Stack) -> NoReturn:
 
 def listen() -> asyncio.Task[bool]:
     """Done when the user, or the system, wants this process to stop."""
-    told = asyncio.Event()
+    stopping = asyncio.Event()
 
     def stop() -> None:
-        if told.is_set():
-            # A second Ctrl-C: the children are on a leash and end with this process.
+        if stopping.is_set():
+            # A second Ctrl-C: the children are under a guard and end with this process.
             os._exit(130)
         print("stopping", file=sys.stderr, flush=True)
-        told.set()
+        stopping.set()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    return asyncio.create_task(told.wait())
+    return asyncio.create_task(stopping.wait())
 
 
 def _announce(stack: Stack) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from devstack.environment.stack import Stack, StackOptions
-from devstack.processes.child_processes import CannotStart
 from devstack.processes.data_dir import DataDirectory, StackRecord
 from devstack.processes.ports import choose
+from devstack.processes.programs import CannotStart
 from devstack.processes.supervisor import all_or_none
 
 PORT = 8000
@@ -107,7 +107,7 @@ def _port(wanted: int | None, say: Say) -> int:
 
 
 async def _tell_progress(stack: Stack, say: Say) -> None:
-    """The parts of the house start once the world outside stands; say when that is."""
+    """The parts of the engine start once the services serve; say when that is."""
     say("Starting the database (PostgreSQL), the memory (Temporal) and the chain (Stellar) ...")
     while True:
         if "api" in stack.pids:

@@ -12,12 +12,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from devstack.demo.outage_log import (
-    DemoOutage,
-    TimelineRow,
-    instant,
-    usdc,
-)
+from devstack.demo.outage_log import DemoOutage
+from devstack.demo.timeline_rows import TimelineRow, format_usdc, parse_instant
 from devstack.demo.verification import DemoProof
 
 # On a pipe nobody has said how wide it is; a log may be wider than a terminal.
@@ -40,8 +36,8 @@ def open_console(*, columns_known: bool, plain: bool) -> Console:
 class Board:
     """Where the three outages stand, drawn anew several times a second."""
 
-    def __init__(self, stories: Sequence[DemoOutage]) -> None:
-        self._stories = stories
+    def __init__(self, demo_outages: Sequence[DemoOutage]) -> None:
+        self._demo_outages = demo_outages
         self._spinner = Spinner("dots", style="cyan")
 
     def __rich__(self) -> RenderableType:
@@ -50,28 +46,28 @@ class Board:
         table.add_column("Where it stands")
         table.add_column("Amount", justify="right", no_wrap=True)
         table.add_column("Webhooks", justify="right", no_wrap=True)
-        for story in self._stories:
-            done = story.closed and story.told
-            verified = len({each.event_id for each in story.receptions if each.verified})
+        for demo_outage in self._demo_outages:
+            done = demo_outage.closed and demo_outage.all_notified
+            verified = len({each.event_id for each in demo_outage.receptions if each.verified})
             mark: RenderableType = Text("✓", style="green") if done else self._spinner
             standing = Table.grid(padding=(0, 1))
-            standing.add_row(mark, story.now)
+            standing.add_row(mark, demo_outage.now)
             table.add_row(
-                Text(story.id, style="bold"),
+                Text(demo_outage.id, style="bold"),
                 standing,
-                money(story.amount_stroops),
-                f"{verified} of {len(story.scenario.events)} verified",
+                money(demo_outage.amount_stroops),
+                f"{verified} of {len(demo_outage.scenario.events)} verified",
             )
         return Group(Text("Three outages, all at once:"), table)
 
 
 @contextmanager
-def board(console: Console, stories: Sequence[DemoOutage]) -> Iterator[None]:
+def board(console: Console, demo_outages: Sequence[DemoOutage]) -> Iterator[None]:
     """While inside, show the board on a terminal."""
     if not console.is_terminal:
         yield
         return
-    with Live(Board(stories), console=console, refresh_per_second=8, transient=True):
+    with Live(Board(demo_outages), console=console, refresh_per_second=8, transient=True):
         yield
 
 
@@ -80,23 +76,25 @@ class StepLog:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: Counter[str] = Counter()
+        self._shown: Counter[str] = Counter()
 
-    def note(self, story: DemoOutage) -> None:
+    def note(self, demo_outage: DemoOutage) -> None:
         if self._console.is_terminal:
             return
-        steps = story.steps
-        for line in steps[self._told[story.id] :]:
-            amount = f": {usdc(line.amount_stroops)}" if line.amount_stroops is not None else ""
-            text = f"{clock(line.at)}  {story.id:<16}  {line.what}{amount}"
+        steps = demo_outage.steps
+        for line in steps[self._shown[demo_outage.id] :]:
+            amount = (
+                f": {format_usdc(line.amount_stroops)}" if line.amount_stroops is not None else ""
+            )
+            text = f"{clock(line.at)}  {demo_outage.id:<16}  {line.what}{amount}"
             self._console.print(text, markup=False, soft_wrap=True)
-        self._told[story.id] = len(steps)
+        self._shown[demo_outage.id] = len(steps)
 
 
 def money(amount_stroops: int | None, unit: str = " USDC") -> Text:
     if amount_stroops is None:
         return Text()
-    text = usdc(amount_stroops).removesuffix(" USDC") + unit
+    text = format_usdc(amount_stroops).removesuffix(" USDC") + unit
     return Text(text, style="red" if amount_stroops < 0 else "green")
 
 
@@ -104,22 +102,24 @@ def clock(at: datetime) -> str:
     return f"{at:%H:%M:%S}"
 
 
-def print_story(console: Console, story: DemoOutage, proofs: Iterable[DemoProof]) -> None:
+def print_demo_outage(
+    console: Console, demo_outage: DemoOutage, proofs: Iterable[DemoProof]
+) -> None:
     """One outage: what it was, every step of it, and what proves its end."""
     console.print()
-    console.print(Text.assemble((story.id, "bold cyan"), f"  {story.scenario.title}"))
-    console.print(Text(_description(story), style="dim"))
-    console.print(_steps(story.lines, wide=console.width >= WIDE_COLUMNS))
+    console.print(Text.assemble((demo_outage.id, "bold cyan"), f"  {demo_outage.scenario.title}"))
+    console.print(Text(_description(demo_outage), style="dim"))
+    console.print(_steps(demo_outage.lines, wide=console.width >= WIDE_COLUMNS))
     for proof in proofs:
         print_proof(console, proof)
 
 
-def _description(story: DemoOutage) -> str:
-    outage = story.outage
+def _description(demo_outage: DemoOutage) -> str:
+    outage = demo_outage.outage
     if not outage:
-        return story.scenario.site_name
-    down = f"{instant(outage['detected_at']):%H:%M}"
-    back = f"{instant(outage['resolved_at']):%H:%M}" if outage["resolved_at"] else "now"
+        return demo_outage.scenario.site_name
+    down = f"{parse_instant(outage['detected_at']):%H:%M}"
+    back = f"{parse_instant(outage['resolved_at']):%H:%M}" if outage["resolved_at"] else "now"
     return f"{outage['site_name']}, {outage['severity']}; down from {down} to {back} UTC"
 
 

@@ -93,7 +93,7 @@ SCENARIOS = (MET, BREACHED, DISPUTED)
 
 
 async def declare(engine: EngineClient, scenario: Scenario, outage_id: str) -> None:
-    await engine.tell(
+    await engine.send(
         "POST",
         "/outages",
         {
@@ -108,9 +108,9 @@ async def declare(engine: EngineClient, scenario: Scenario, outage_id: str) -> N
 
 
 async def play(engine: EngineClient, scenario: Scenario, outage_id: str) -> None:
-    """Do what people would do next: repair, and object where the story has it so."""
+    """Do what people would do next: repair, and object where the scenario has it so."""
     await asyncio.sleep(BEAT_SECONDS)
-    await engine.tell(
+    await engine.send(
         "POST",
         f"/outages/{outage_id}/resolve",
         {
@@ -125,9 +125,9 @@ async def play(engine: EngineClient, scenario: Scenario, outage_id: str) -> None
 
 async def _object(engine: EngineClient, outage_id: str, objection: Objection) -> None:
     filing = {"outage_id": outage_id, "reason": objection.reason}
-    dispute = await engine.tell("POST", "/sla/disputes", filing)
+    dispute = await engine.send("POST", "/sla/disputes", filing)
     await asyncio.sleep(BEAT_SECONDS)
-    await engine.tell(
+    await engine.send(
         "PATCH",
         f"/sla/disputes/{dispute['id']}",
         {

@@ -1,4 +1,4 @@
-"""What the demo claims, checked against the chain, the receiver and the book; each proof is one sentence."""
+"""What the demo claims, checked against the chain, the receiver and the journal; each proof is one sentence."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from devstack.demo.outage_log import DemoOutage, usdc
+from devstack.demo.outage_log import DemoOutage
+from devstack.demo.timeline_rows import format_usdc
 from devstack.replay.api_client import EngineClient
 
 PARTIES = {
@@ -35,22 +36,22 @@ async def load_chains() -> ModuleType:
 
 
 async def settled(
-    engine: EngineClient, story: DemoOutage, environment: Mapping[str, str]
+    engine: EngineClient, demo_outage: DemoOutage, environment: Mapping[str, str]
 ) -> DemoProof:
-    """Ask the chain itself, not the engine, whether the money moved as the book says."""
-    paid = [each for each in story.payments if each["state"] == "confirmed"]
-    if not story.closed or len(paid) != 1:
-        return DemoProof(False, f"{story.id} is not settled: {story.now}")
+    """Ask the chain itself, not the engine, whether the money moved as the database says."""
+    paid = [each for each in demo_outage.payments if each["state"] == "confirmed"]
+    if not demo_outage.closed or len(paid) != 1:
+        return DemoProof(False, f"{demo_outage.id} is not settled: {demo_outage.now}")
     payment = paid[0]
-    if payment["type"] != story.scenario.ends_in:
-        return DemoProof(False, f"{story.id} ended in a {payment['type']}")
+    if payment["type"] != demo_outage.scenario.ends_in:
+        return DemoProof(False, f"{demo_outage.id} ended in a {payment['type']}")
     rpc_url = (await engine.get("/health/stack"))["stellar_rpc_url"].split(",")[0]
     transaction_hash = payment["transaction_hash"]
     try:
         found = await _find_transaction(rpc_url, transaction_hash)
     except (httpx.HTTPError, ValueError) as failure:
         return DemoProof(False, f"the chain does not answer: {type(failure).__name__}")
-    return await _compared(story, payment, found, environment)
+    return await _compared(demo_outage, payment, found, environment)
 
 
 async def _find_transaction(rpc_url: str, transaction_hash: str) -> dict[str, Any]:
@@ -68,38 +69,46 @@ async def _find_transaction(rpc_url: str, transaction_hash: str) -> dict[str, An
 
 
 async def _compared(
-    story: DemoOutage,
+    demo_outage: DemoOutage,
     payment: dict[str, Any],
     found: dict[str, Any],
     environment: Mapping[str, str],
 ) -> DemoProof:
     if found.get("status") != "SUCCESS":
-        return DemoProof(False, f"{story.id}: the chain calls its payment {found.get('status')}")
+        return DemoProof(
+            False, f"{demo_outage.id}: the chain calls its payment {found.get('status')}"
+        )
     chains = await load_chains()
     amount, hash_ = int(payment["amount_stroops"]), payment["transaction_hash"]
     owed = chains.DecodedTransfer(payment["from_address"], payment["to_address"], amount)
     made = chains.transfers(found)
     if chains.fingerprint(found["envelopeXdr"], environment["STELLAR_NETWORK_PASSPHRASE"]) != hash_:
-        return DemoProof(False, f"{story.id}: the chain's transaction does not hash to {hash_}")
+        return DemoProof(
+            False, f"{demo_outage.id}: the chain's transaction does not hash to {hash_}"
+        )
     if made != [owed]:
-        return DemoProof(False, f"{story.id}: the chain moved {made}, the database says {owed}")
+        return DemoProof(
+            False, f"{demo_outage.id}: the chain moved {made}, the database says {owed}"
+        )
     names = {environment.get(variable): name for variable, name in PARTIES.items()}
     payer, payee = names.get(owed.payer, owed.payer), names.get(owed.payee, owed.payee)
     return DemoProof(
         True,
         f"On the chain: SUCCESS in ledger {found['ledger']}, "
-        f"{usdc(amount, sign=False)} from {payer} to {payee}",
+        f"{format_usdc(amount, sign=False)} from {payer} to {payee}",
         [f"transaction {hash_}", f"from {owed.payer}", f"to   {owed.payee}"],
     )
 
 
-def notified(story: DemoOutage) -> DemoProof:
-    """The receiver got every event it should, genuine, and the engine heard its answers."""
-    received = story.receptions
-    if not story.told:
-        lacking = ", ".join(sorted(story.untold)) or "the engine has not noted every answer"
-        return DemoProof(False, f"{story.id}: webhooks are missing: {lacking}")
-    wrong = [each for each in story.receiver.receptions if not each.verified]
+def notified(demo_outage: DemoOutage) -> DemoProof:
+    """The receiver got every event it should, genuine, and the engine recorded its answers."""
+    received = demo_outage.receptions
+    if not demo_outage.all_notified:
+        lacking = (
+            ", ".join(sorted(demo_outage.missing_events)) or "the engine has not noted every answer"
+        )
+        return DemoProof(False, f"{demo_outage.id}: webhooks are missing: {lacking}")
+    wrong = [each for each in demo_outage.receiver.receptions if not each.verified]
     if wrong:
         return DemoProof(False, f"{len(wrong)} webhooks carried a wrong signature")
     answers = "/".join(sorted({str(each.answer) for each in received}))
@@ -114,5 +123,5 @@ async def balanced(engine: EngineClient) -> DemoProof:
     accounts = await engine.get("/payments/ledger")
     total = sum(int(each["balance_stroops"]) for each in accounts)
     if total:
-        return DemoProof(False, f"the ledger is off by {usdc(total)}")
+        return DemoProof(False, f"the ledger is off by {format_usdc(total)}")
     return DemoProof(True, f"Ledger: the {len(accounts)} accounts of the journal sum to zero")

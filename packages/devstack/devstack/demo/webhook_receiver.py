@@ -36,12 +36,12 @@ class Reception:
 
 
 class DemoReceiver:
-    """Answers 204 to a genuine delivery and 401 to any other; `heard` is told of each."""
+    """Answers 204 to a genuine delivery and 401 to any other; `on_reception` is called with each."""
 
-    def __init__(self, heard: Callable[[Reception], None] = lambda _: None) -> None:
+    def __init__(self, on_reception: Callable[[Reception], None] = lambda _: None) -> None:
         self.secret = encode_secret(secrets.token_bytes(32))
         self.receptions: list[Reception] = []
-        self.heard = heard
+        self.on_reception = on_reception
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -100,7 +100,7 @@ class DemoReceiver:
             verified=genuine,
         )
         self.receptions.append(reception)
-        self.heard(reception)
+        self.on_reception(reception)
         return answer
 
 

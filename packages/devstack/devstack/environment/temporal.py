@@ -8,8 +8,8 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from devstack.processes.child_processes import CannotStart, Program
 from devstack.processes.ports import LOOPBACK
+from devstack.processes.programs import CannotStart, Program
 from devstack.processes.readiness import request, serves
 
 NAMESPACE = "default"
@@ -25,7 +25,7 @@ SEARCH_ATTRIBUTES = {
 }
 # A rollback journal halves the throughput; with WAL this level of sync survives every kill but a power cut.
 PRAGMAS = {"journal_mode": "wal", "synchronous": "1"}
-# The one shard polls its queues 20 times a second unless told otherwise, and after a burst every task waits for it.
+# The one shard polls its queues 20 times a second unless set otherwise, and after a burst every task waits for it.
 DYNAMIC_CONFIG = {
     "history.transferProcessorMaxPollRPS": "100",
     "history.timerProcessorMaxPollRPS": "100",

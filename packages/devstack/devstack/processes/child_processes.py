@@ -1,4 +1,4 @@
-"""One child process: started on a leash, waited for until it serves, stopped in good order or killed.
+"""One child process: started under a guard, waited for until it serves, stopped in good order or killed.
 
 Children are spawned by the main thread only. Linux sends the death signal when the *thread* that forked
 dies, so a child of a short-lived thread would be killed in mid-work.
@@ -11,51 +11,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from devstack.processes.programs import CannotStart, Program
 
 PARENT_DEATH = Path(__file__).with_name("parent_death.py")
 WATCHED_BY_PIPE = not sys.platform.startswith("linux")
 LOG_LIMIT_BYTES = 20_000_000
 POLL_SECONDS = 0.02
-
-
-class CannotStart(Exception):
-    """Says in one sentence why, and what to do about it."""
-
-
-async def at_once(output: str) -> bool:
-    """Ready as soon as it runs."""
-    return True
-
-
-async def says_ready(output: str) -> bool:
-    """Ready when it printed a line, whole, whose first word is `ready`."""
-    lines = output.splitlines(keepends=True)
-    return any(line.split()[:1] == ["ready"] and line.endswith("\n") for line in lines)
-
-
-async def nothing() -> None:
-    """The default preparation."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """What to run and how to tell that it serves; `ready` is given what it has printed so far."""
-
-    name: str
-    command: Sequence[str]
-    ready: Callable[[str], Awaitable[bool]] = at_once
-    prepare: Callable[[], Awaitable[None]] = nothing  # before each start, also after a crash
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
-    user: str | None = None
-    stop_signal: signal.Signals = signal.SIGTERM
-    death_signal: signal.Signals = signal.SIGKILL
-    start_seconds: float = 60
-    stop_seconds: float = 15
 
 
 class Process:
@@ -66,7 +31,7 @@ class Process:
         self.log = logs / f"{program.name}.log"
         self._log_start = 0
         self._child: asyncio.subprocess.Process | None = None
-        self._leash: int | None = None
+        self._guard: int | None = None
 
     @property
     def pid(self) -> int | None:
@@ -120,7 +85,7 @@ class Process:
         self.signal(signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
-        """To its whole group: where the leash stays in between, both must hear it."""
+        """To its whole group: where the guard stays in between, both must get it."""
         if self.running and self._child:
             with suppress(ProcessLookupError):  # it ended a moment ago; `wait` will say so
                 os.killpg(self._child.pid, number)
@@ -133,11 +98,11 @@ class Process:
 
     async def _spawn(self) -> None:
         if threading.current_thread() is not threading.main_thread():
-            raise RuntimeError("a leash holds only for children of the main thread")
+            raise RuntimeError("a guard holds only for children of the main thread")
         inherited, held = os.pipe() if WATCHED_BY_PIPE else (None, None)
         with self._open_log() as log:
             self._child = await asyncio.create_subprocess_exec(
-                *self._leashed(inherited),
+                *self._guarded(inherited),
                 env=self.program.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -148,9 +113,9 @@ class Process:
             )
         if inherited is not None:
             os.close(inherited)
-        self._leash = held
+        self._guard = held
 
-    def _leashed(self, pipe: int | None) -> list[str]:
+    def _guarded(self, pipe: int | None) -> list[str]:
         return [
             *(sys.executable, "-I", "-S", str(PARENT_DEATH)),
             str(os.getpid()),
@@ -169,9 +134,9 @@ class Process:
         return log
 
     def _let_go(self) -> None:
-        if self._leash is not None:
-            os.close(self._leash)
-            self._leash = None
+        if self._guard is not None:
+            os.close(self._guard)
+            self._guard = None
 
     async def _until_ready(self) -> None:
         limit = time.monotonic() + self.program.start_seconds

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 
 # Raised when a newer layout cannot read an older one.
 LAYOUT = 2

@@ -1,11 +1,11 @@
 """What stands between the stack and each of its children: the child ends when the stack ends, however that ends.
 
 Run as a script, not as a module, under `python -I -S`: it may import nothing but the standard library.
-`leash.py PARENT SIGNAL USER PIPE COMMAND...`, with `-` for no user and for no pipe.
+`parent_death.py PARENT SIGNAL USER PIPE COMMAND...`, with `-` for no user and for no pipe.
 
-Two ways, because two kernels. Linux can send a signal when the parent dies, so the leash asks for it and
+Two ways, because two kernels. Linux can send a signal when the parent dies, so the guard asks for it and
 becomes the command: no extra process, and a `kill -9` meant for PostgreSQL hits PostgreSQL and not a wrapper
-that would leave it orphaned. Elsewhere the leash stays, holding one end of a pipe whose other end only the
+that would leave it orphaned. Elsewhere the guard stays, holding one end of a pipe whose other end only the
 stack holds, and ends the command when the pipe closes.
 """
 
@@ -37,7 +37,7 @@ def main() -> None:
     # After `become`: the kernel forgets the death signal when the user changes.
     prctl(PR_SET_PDEATHSIG, int(number))
     if os.getppid() != int(parent):
-        sys.exit("the parent died before the leash was on")
+        sys.exit("the parent died before the guard was on")
     os.execv(command[0], command)
 
 

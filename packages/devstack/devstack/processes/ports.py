@@ -8,14 +8,14 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from devstack.processes.child_processes import CannotStart
+from devstack.processes.programs import CannotStart
 
 LOOPBACK = "127.0.0.1"
 # Below every kernel's range for outgoing connections: a crashed server finds its port unused when it comes back.
 LOWEST, HIGHEST = 20_000, 32_000
 ATTEMPTS = 200
-# A port is listened on only seconds after it was chosen. Until then this set tells this process that it is
-# spoken for, and a lock of the port's own byte in one file tells the others; it ends with the process.
+# A port is listened on only seconds after it was chosen. Until then this set shows this process that it is
+# taken, and a lock of the port's own byte in one file shows the others; it ends with the process.
 _given: set[int] = set()
 
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from devstack.processes.child_processes import CannotStart, Process, Program
+from devstack.processes.child_processes import Process
+from devstack.processes.programs import CannotStart, Program
 
 RESTARTS_PER_MINUTE = 10
 FAILED_STARTS_IN_A_ROW = 5
@@ -30,13 +31,13 @@ class Supervisor:
     def __init__(
         self,
         logs: Path,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.restarts: dict[str, int] = {}
         self.gave_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._logs = logs
-        self._tell = tell
+        self._notify = notify
         self._changed = changed
         self._processes: dict[str, Process] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
@@ -80,16 +81,16 @@ class Supervisor:
             if len(deaths) > RESTARTS_PER_MINUTE or failed_starts >= FAILED_STARTS_IN_A_ROW:
                 return self._give_up(process)
             self.restarts[name] += 1
-            self._tell(f"{name} {_ending(code)}; starting it again")
+            self._notify(f"{name} {_ending(code)}; starting it again")
             await asyncio.sleep(min(0.1 * 2 ** (len(deaths) - 1), LONGEST_PAUSE_SECONDS))
             try:
                 await process.start()
                 failed_starts = 0
-                self._tell(f"{name} serves again")
+                self._notify(f"{name} serves again")
                 self._changed()
             except (CannotStart, OSError) as failure:
                 failed_starts += 1
-                self._tell(str(failure))
+                self._notify(str(failure))
 
     def _give_up(self, process: Process) -> None:
         if not self.gave_up.done():
@@ -98,7 +99,7 @@ class Supervisor:
 
 
 def _ending(code: int) -> str:
-    # Where the leash stays in between it reports a signal as the shell does, above 128.
+    # Where the guard stays in between it reports a signal as the shell does, above 128.
     number = -code if code < 0 else code - 128
     if code < 0 or code > 128:
         return f"was ended by {signal.Signals(number).name}"

@@ -76,8 +76,8 @@ class EngineClient:
         while True:
             status, content = await self._try(method, path, payload, headers, query)
             if 0 < status < ERROR:
-                told = orjson.loads(content) if content else None
-                return EngineResponse(status, told, time.monotonic() - began)
+                answer = orjson.loads(content) if content else None
+                return EngineResponse(status, answer, time.monotonic() - began)
             if ERROR <= status < DOWN and status != TOO_MANY:
                 raise RequestRefused(status, _sentence(status, content), f"{method} {path}")
             if time.monotonic() - began > self.patience_seconds:
@@ -109,7 +109,7 @@ class EngineClient:
     async def get(self, path: str, **query: str) -> Any:
         return (await self.ask("GET", path, **query)).body
 
-    async def tell(self, method: str, path: str, body: object = None) -> Any:
+    async def send(self, method: str, path: str, body: object = None) -> Any:
         """Have something done once, however often it must be said; answers the JSON, if any."""
         return (await self.ask(method, path, body, uuid4().hex)).body
 

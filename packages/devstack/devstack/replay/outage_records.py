@@ -1,5 +1,5 @@
 """
-Outages as the world recorded them, read from a file and held to the engine's own rules.
+Outages as operators recorded them, read from a file and held to the engine's own rules.
 
 An impossible one is refused here, before anything is declared: an outage without a possible end
 would stay open for ever.

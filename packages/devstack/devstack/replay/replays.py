@@ -47,7 +47,7 @@ class Played:
 
 @dataclass
 class Replay:
-    """Plays outages; everything to be told about it afterwards is in its attributes."""
+    """Plays outages; what came of it afterwards is in its attributes."""
 
     engine: EngineClient
     played: dict[str, Played]

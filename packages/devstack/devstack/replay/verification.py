@@ -1,5 +1,5 @@
 """
-What a replay came to, read back from the engine: every outage paid once, and a book that balances.
+What a replay came to, read back from the engine: every outage paid once, and a journal that balances.
 
 Nothing the replay noted on its way is trusted for money; payments are counted where they are kept.
 """
@@ -65,5 +65,5 @@ async def prove(engine: EngineClient, replay: Replay) -> ReplayProof:
     for each in replay.played.values():
         proof.examine(each, by_outage[each.id])
     if proof.journal_sum_stroops:
-        proof.problems.append(f"the book is off by {proof.journal_sum_stroops} stroops")
+        proof.problems.append(f"the journal is off by {proof.journal_sum_stroops} stroops")
     return proof

@@ -1,4 +1,4 @@
-"""The chain as a witness: every transfer it ever made, read from its own history, not from ours."""
+"""Every transfer that the chain ever made, read from its own history, not from ours."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

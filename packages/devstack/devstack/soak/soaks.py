@@ -1,13 +1,12 @@
 """
 Thousands of settlements while the network misbehaves and the signer is killed, and the verdict: who
-was paid twice, who not at all. The chain's own history is the witness, not the engine's.
+was paid twice, who not at all. The chain's own history decides, not the engine's.
 """
 
 import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,9 +24,10 @@ from adapters.postgres.tables import payments, violations
 from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
 from devstack.soak import chain_history
-from devstack.soak.chain_history import HistoryTransfer
+from devstack.soak.fault_schedules import draw_fault_plans
+from devstack.soak.results import STOPPED, SoakResult, verdict
 from domain.errors import TryAgain
-from domain.settlement.payments import Payment, PaymentStatus
+from domain.settlement.payments import Payment
 from workflows.payments import PaymentWorkflow
 
 SLICE = 500
@@ -37,62 +37,13 @@ RETRY_SECONDS = 3.0
 REST_SECONDS = 600.0
 OVERDUE = timedelta(days=1)
 SIGNER = "settlement-worker"
-STOPPED = {PaymentStatus.BLOCKED, PaymentStatus.ON_HOLD, PaymentStatus.QUARANTINED}
-SEND, READ = "sendTransaction", "getTransactions"
 # So many alarms are what this is about: the circuit breaker would stop it, as it should elsewhere.
 SETTINGS = {
     "CIRCUIT_BREAKER_ALARMS": "1000000",
     "CIRCUIT_BREAKER_UNKNOWNS": "1000000",
-    # The book keeps its promises at every moment; one that did not would stop the soak.
+    # The journal keeps its invariants at every moment; a violation would stop the soak.
     "INTEGRITY_CHECK_EVERY_SECONDS": "5",
 }
-
-
-@dataclass(frozen=True)
-class SoakResult:
-    """How it went; everything after `seconds` should be empty or zero."""
-
-    payments: int
-    statuses: dict[str, int]
-    seconds: float
-    faults: dict[str, int]
-    kills: int
-    double: list[int] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    differing: list[int] = field(default_factory=list)
-    unbalanced: list[str] = field(default_factory=list)
-
-    @property
-    def clean(self) -> bool:
-        return not (self.double or self.lost or self.differing or self.unbalanced)
-
-    @property
-    def per_second(self) -> float:
-        return round(self.payments / self.seconds, 1)
-
-
-def skies(luck: random.Random, payees: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
-    """Plans of faults for ever, every third one calm; the same seed makes the same plans."""
-    wire = ["reset_before", "reset_after", "too_many_requests", "bad_gateway", "garbage"]
-    wire += ["accept_then_timeout", "internal_error"]
-    kinds: list[dict[str, Any]] = [
-        *({"kind": kind, "method": SEND, "rate": 0.4} for kind in wire),
-        *({"kind": kind, "method": READ, "rate": 0.3} for kind in ("bad_gateway", "garbage")),
-        *({"kind": "node_down", "node": node} for node in range(3)),
-        *({"kind": "lagging_node", "node": node, "value": 8} for node in range(3)),
-        *({"kind": "removed_trustline", "address": payee} for payee in payees),
-        *({"kind": "frozen_trustline", "address": payee} for payee in payees),
-        {"kind": "racy_not_found", "rate": 0.5},
-        {"kind": "banned_hash", "rate": 0.3},
-        {"kind": "dropped_transaction", "rate": 0.3},
-        {"kind": "surge_fee", "value": 30_000},
-        {"kind": "network_halt"},
-    ]
-    while True:
-        for _ in range(2):
-            chosen = {fault["kind"]: fault for fault in luck.sample(kinds, luck.randint(1, 3))}
-            yield list(chosen.values())
-        yield []
 
 
 @dataclass
@@ -122,7 +73,7 @@ class Soak:
         return await self._judge(time.monotonic() - began)
 
     async def _pay(self, count: int, in_flight: int) -> None:
-        """Keep so many lives under way; those that wait for a mend do not hold up the others."""
+        """Keep so many workflows under way; those that are blocked do not hold up the others."""
         room = asyncio.Semaphore(in_flight)
         begun: set[asyncio.Task[None]] = set()
         for start in range(0, count, SLICE):
@@ -154,7 +105,7 @@ class Soak:
     async def _weather(self) -> None:
         environment = self.stack.environment
         payees = [environment[f"STELLAR_{name}_ADDRESS"] for name in ("PROVIDER", "BENEFICIARY")]
-        for sky in skies(self.luck, payees):
+        for sky in draw_fault_plans(self.luck, payees):
             await self._plan([])
             await self._plan(sky)
             if await self._over_within(WEATHER_SECONDS):
@@ -176,7 +127,7 @@ class Soak:
         return self.over.is_set()
 
     async def _rest(self) -> None:
-        """The network is well: parked payments are told to try again until none waits."""
+        """The network is well: blocked payments are signalled to try again until none waits."""
         end = time.monotonic() + REST_SECONDS
         while time.monotonic() < end:
             waiting = [row for row in await self._rows() if row["status"] != "confirmed"]
@@ -185,8 +136,8 @@ class Soak:
             for row in waiting:
                 if row["status"] in STOPPED:
                     with suppress(RPCError):
-                        life = self.client.get_workflow_handle(f"payment/{row['id']}")
-                        await life.signal("retry")
+                        handle = self.client.get_workflow_handle(f"payment/{row['id']}")
+                        await handle.signal("retry")
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _rows(self) -> list[RowMapping]:
@@ -212,27 +163,3 @@ class Soak:
             unbalanced=[f"{each.invariant} {each.subject}: {each.detail}" for each in broken],
             **verdict([dict(row) for row in rows], seen),
         )
-
-
-def verdict(
-    rows: Sequence[Mapping[str, Any]], seen: Sequence[HistoryTransfer]
-) -> dict[str, list[Any]]:
-    """Hold every payment against what the chain shows; return what is wrong, by kind."""
-    credited: dict[int, list[HistoryTransfer]] = {}
-    for transfer in seen:
-        credited.setdefault(transfer.number, []).append(transfer)
-    double, lost, differing = [], [], []
-    for row in rows:
-        found = credited.pop(row["number"], [])
-        if len(found) > 1:
-            double.append(row["number"])
-        if row["status"] == "confirmed":
-            proof = (row["transaction_hash"], row["amount_stroops"])
-            if [(t.hash, t.amount_stroops) for t in found[:1]] != [proof]:
-                differing.append(row["number"])
-        elif row["status"] not in STOPPED or not row["status_reason"]:
-            lost.append(row["id"])
-        elif found and row["status"] != PaymentStatus.QUARANTINED:
-            differing.append(row["number"])
-    # Money that went out under a number nobody owes.
-    return {"double": double, "lost": lost, "differing": differing + list(credited)}

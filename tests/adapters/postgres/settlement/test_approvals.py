@@ -22,10 +22,12 @@ from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.reasons import ReasonCode
 from domain.requests import Request
-from domain.settlement.approvals import Approval, digest
+from domain.settlement.approvals import Approval, compute_digest
 from domain.settlement.attempts import (
+    Blocked,
+    InBatch,
     ObservedAttempt,
-    PreparePaymentResult,
+    OnHold,
 )
 from domain.settlement.limits import Limits
 from domain.settlement.payments import OwePaymentInput, Payment, PaymentStatus
@@ -62,6 +64,7 @@ from tests.testkit.settlement.expired_envelopes import (
     settle_after_expiry,
 )
 from tests.testkit.settlement.payment_factory import DETECTED, NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 
 async def test_everyone_with_a_hand_in_the_verdict_is_a_maker(
@@ -114,9 +117,7 @@ async def test_a_payment_on_hold_with_an_expired_envelope_is_not_being_signed(
     async with database.transaction() as connection:
         assert (await approvals.lock(connection, payment.id)).taken
     # As while the circuit breaker is open: nothing replaces what died.
-    why = PreparePaymentResult(
-        None, make_reason("the circuit breaker is open"), dead_after=expired.max_ledger
-    )
+    why = Blocked(make_reason("the circuit breaker is open"), dead_after=expired.max_ledger)
     await activities.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
     async with database.transaction() as connection:  # approvers may change their minds
         assert not (await approvals.lock(connection, payment.id)).taken
@@ -137,7 +138,7 @@ async def test_whoever_waits_for_the_lock_sees_the_channel_reserved_meanwhile(
             return (await approvals.lock(connection, payment.id)).taken
 
     async with database.transaction() as connection:
-        approval = Approval(payment.id, "ada", ["tester"], digest(payment), "")
+        approval = Approval(payment.id, "ada", ["tester"], compute_digest(payment), "")
         await approvals.add(connection, approval, NOW)
     async with database.transaction() as connection:
         await connection.execute(
@@ -170,15 +171,14 @@ async def test_a_member_that_lost_an_approval_leaves_before_signing(
     payment_activities = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     for name in ("ada", "bob"):
         await approve(database, payment, name)
-    assert (await payment_activities.prepare_payment(payment)).in_batch
+    assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         await approvals.withdraw(connection, payment.id, "ada", NOW)
     activities, batch = await form_batch(database, rail, CLASSIC, other, gate=gate)
     gone = await run_until_accepted(activities.prepare_batch, batch)
     assert gone.withdrawn == [payment.id]
     held = await payment_activities.prepare_payment(payment)
-    assert held.obstacle is not None
-    assert held.obstacle.code is ReasonCode.APPROVAL_REQUIRED
+    assert get_reason(held).code is ReasonCode.APPROVAL_REQUIRED
     await activities.confirm_batch(await submit_batch(activities, batch))
     assert await count_credits(stack, payment, other) == [0, 1]
     await approve(database, payment, "cyd")
@@ -192,7 +192,7 @@ class VoidingGate(SigningGate):
 
     asked = 0
 
-    async def find_hold(self, payment: Payment) -> PreparePaymentResult | None:
+    async def find_hold(self, payment: Payment) -> OnHold | None:
         answer = await super().find_hold(payment)
         self.asked += 1
         if self.asked == 1:
@@ -210,8 +210,7 @@ async def test_approvals_voided_before_the_reservation_do_not_count(
         await approve(database, payment, approver)
     gate = VoidingGate(database, Limits(approval_above=1))
     why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
-    assert why.attempt is None
-    assert "waits for approval" in why.why
+    assert "waits for approval" in get_reason(why).sentence
     async with database.autocommit() as connection:
         assert await attempts.get_reservation(connection, payment.id) is None
 
@@ -222,8 +221,7 @@ async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
     """It can be signed again; while it is being signed for the first time it is too late."""
     payment = await owe_payment(database, "DEAD-APPROVED")
     activities = PaymentActivitiesImpl(database, rail)
-    attempt = (await activities.prepare_payment(payment)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await activities.prepare_payment(payment))
     held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
     for status, given, expected in (
         (PaymentStatus.PREPARED, {}, []),
@@ -235,12 +233,12 @@ async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
             assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected
     gate = SigningGate(database, Limits(approval_above=1))
     why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
-    assert (why.attempt, why.dead_after) == (None, attempt.max_ledger)
-    assert "waits for approval" in why.why
+    assert isinstance(why, OnHold)
+    assert why.dead_after == attempt.max_ledger
+    assert "waits for approval" in why.reason.sentence
     async with database.transaction() as connection:
         await payments.move(connection, payment.id, PaymentStatus.PREPARED)
-    resumed = (await activities.prepare_payment(payment)).attempt
-    assert resumed is not None
+    resumed = get_attempt(await activities.prepare_payment(payment))
     await activities.submit_payment(resumed)
     seen = await activities.observe_payment(resumed)
     await activities.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))

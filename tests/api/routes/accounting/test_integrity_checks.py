@@ -16,7 +16,7 @@ from api.routes.accounting.integrity_checks import (
 )
 from devstack.environment.stack import Stack
 from domain.access import Principal, Role
-from domain.accounting.integrity_checks import Violation, complete_kinds
+from domain.accounting.integrity_checks import Violation, list_complete_kinds
 from domain.accounting.invariants import INVARIANT_DESCRIPTIONS, Invariant
 from tests.testkit import stacks
 from tests.testkit.api_client import wait_until
@@ -39,7 +39,7 @@ async def find(book: Database, at: datetime, *found: Violation) -> None:
     late = sum(each.overdue for each in found)
     async with book.transaction() as connection:
         by_id = {each.id: each for each in found}
-        await integrity_checks.save_violations(connection, by_id, complete_kinds(found), at)
+        await integrity_checks.save_violations(connection, by_id, list_complete_kinds(found), at)
         await integrity_checks.save(connection, at, timedelta(seconds=2), len(found) - late, late)
 
 

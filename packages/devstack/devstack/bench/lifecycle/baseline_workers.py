@@ -1,5 +1,5 @@
 """
-`python -m devstack.bench.baseline_workers --queues baseline-outages`: serves the bare lives.
+`python -m devstack.bench.lifecycle.baseline_workers --queues baseline-outages`: serves the bare lives.
 
 Built by the worker's own composition root, so that sandbox, pollers and caches are the real ones.
 """
@@ -16,7 +16,7 @@ import uvloop
 from temporalio import activity
 
 from adapters import temporal
-from devstack.bench.baseline import (
+from devstack.bench.lifecycle.baseline import (
     OUTAGES,
     SETTLEMENT,
     WEBHOOKS,

@@ -5,6 +5,6 @@ from adapters.postgres.settlement import wallets
 from domain.settlement.wallets import Challenge
 
 
-async def keep_challenge(database: Database, given: Challenge) -> None:
+async def store_challenge(database: Database, given: Challenge) -> None:
     async with database.autocommit() as connection:
         await wallets.save_challenge(connection, given)

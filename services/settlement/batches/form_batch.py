@@ -8,7 +8,7 @@ from adapters.postgres.settlement import batches
 from domain.settlement.batches import Batch, Plan
 
 
-async def begin_batch(
+async def form_batch(
     database: Database, plan: Plan, ours: Sequence[str], now: datetime
 ) -> Batch | None:
     """None when nothing is ready, or no channel of ours is free."""

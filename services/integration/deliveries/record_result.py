@@ -7,7 +7,7 @@ from adapters.postgres.database import Database
 from domain.webhooks import DeliveryResult, DeliveryStatus
 
 
-async def keep_result(
+async def record_result(
     database: Database, result: DeliveryResult, status: DeliveryStatus, at: datetime
 ) -> None:
     """A delivery that succeeded never goes back."""

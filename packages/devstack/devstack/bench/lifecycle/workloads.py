@@ -1,16 +1,9 @@
-"""
-How many outages a second go from declared to paid, and how near that is to what the workflow
-server can do at all: real lives and bare ones in turn, on the same server.
-"""
+"""Real outages and baseline workflows: two workloads of the same shape, to be measured in turn."""
 
 import asyncio
 import itertools
-import os
 import secrets
-import sys
 import time
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client, WithStartWorkflowOperation
@@ -22,53 +15,32 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 
-from adapters import temporal
-from devstack.bench.baseline import (
+from devstack.bench.lifecycle.baseline import (
     OUTAGES,
-    SETTLEMENT,
-    WEBHOOKS,
     BaselineInput,
     BaselineOutageWorkflow,
 )
 from devstack.bench.load_loops import (
     CallSeconds,
-    ClosedLoop,
-    LoadProfile,
-    Measured,
 )
-from devstack.bench.webhook_receiver import BenchmarkReceiver, receiver
-from devstack.environment.services import is_seed
-from devstack.processes.child_processes import CannotStart, Program, says_ready
-from devstack.processes.data_dir import DataDirectory, StackRecord
+from devstack.bench.webhook_receiver import BenchmarkReceiver
 from devstack.processes.ports import LOOPBACK
-from devstack.processes.supervisor import Supervisor
 from devstack.replay.api_client import EngineClient, RequestTimedOut
 from domain.sla.verdicts import Severity
 
 PATIENCE_SECONDS = 120.0
-# As the stack splits its own queues over two processes.
-BASELINE_WORKERS = {
-    "baseline-worker": [OUTAGES],
-    "baseline-settlement-worker": [SETTLEMENT, WEBHOOKS],
-}
+
+
 # The SDK's types know asynchronous updates of a handle only, not of a start.
 DECLARED = BaselineOutageWorkflow.await_recorded
+
+
 COLUMNS = TypedSearchAttributes(
     [
         SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
         for name, value in {"OutageStatus": "declared", "Severity": "high", "SiteId": "b"}.items()
     ]
 )
-
-
-@dataclass(frozen=True)
-class Rounds:
-    """One entry a round; `paid` counts every real life, warm-up included."""
-
-    real: list[Measured]
-    bare: list[Measured]
-    paid: int
-    problems: list[str]
 
 
 class RealWorkload:
@@ -109,7 +81,7 @@ class RealWorkload:
         }
 
     async def problems(self) -> list[str]:
-        """What the book says against the claim that each was paid once."""
+        """What the journal says against the claim that each was paid once."""
         paid = [
             payment["outage_id"]
             for payment in (await self.engine.payments()).values()
@@ -120,7 +92,7 @@ class RealWorkload:
         if sorted(paid) != sorted(self.paid):
             found.append(f"{len(paid)} payments are confirmed for {len(self.paid)} closed outages")
         if off := await self.engine.journal_sum_stroops():
-            found.append(f"the book is off by {off} stroops")
+            found.append(f"the journal is off by {off} stroops")
         if self.receiver.forged:
             found.append(f"{self.receiver.forged} webhooks had a wrong signature")
         return found
@@ -183,62 +155,3 @@ class BaselineWorkload(asyncio.DatagramProtocol):
             raise RequestTimedOut(f"{name} is not over after {PATIENCE_SECONDS:.0f} s") from None
         finally:
             del self.waiting[name]
-
-
-async def measure(
-    directory: DataDirectory,
-    engine: EngineClient,
-    window_seconds: int,
-    pace: LoadProfile,
-    rounds: int,
-) -> Rounds:
-    """In turn, so that a machine that slows down slows both; each has the server for itself."""
-    policy = f"bench-{window_seconds}s"
-    await engine.publish_policy(policy, window_seconds)
-    measured = Rounds([], [], 0, [])
-    async with AsyncExitStack() as stack:
-        taking = await stack.enter_async_context(receiver(engine, PATIENCE_SECONDS))
-        environment = _record(directory).environment
-        client = await temporal.connect(
-            environment["TEMPORAL_ADDRESS"], environment["TEMPORAL_NAMESPACE"]
-        )
-        supervisor = Supervisor(directory.logs, lambda sentence: print(sentence, file=sys.stderr))
-        stack.push_async_callback(supervisor.stop, BASELINE_WORKERS)
-        real, bare = RealWorkload(engine, taking, policy), BaselineWorkload(client, window_seconds)
-        stack.callback((await bare.listen()).close)
-        for _ in range(rounds):
-            loop = ClosedLoop(real.live, pace, lambda: _record(directory).pids)
-            measured.real.append(await loop.measure())
-            await _start_baseline(supervisor, environment)
-            loop = ClosedLoop(bare.live, pace, lambda: _baseline_pids(directory, supervisor))
-            measured.bare.append(await loop.measure())
-            await supervisor.stop(BASELINE_WORKERS)
-        problems = await real.problems()
-    return Rounds(measured.real, measured.bare, len(real.paid), problems)
-
-
-async def _start_baseline(supervisor: Supervisor, environment: dict[str, str]) -> None:
-    mine = {name: value for name, value in os.environ.items() if not is_seed(name)}
-    for name, queues in BASELINE_WORKERS.items():
-        await supervisor.start(
-            Program(
-                name=name,
-                command=[
-                    *(sys.executable, "-P", "-m", "devstack.bench.baseline_workers"),
-                    *("--queues", ",".join(queues)),
-                ],
-                ready=says_ready,
-                environment=mine | environment | {"PYTHONUNBUFFERED": "1"},
-            )
-        )
-
-
-def _baseline_pids(directory: DataDirectory, supervisor: Supervisor) -> dict[str, int]:
-    return {"temporal": _record(directory).pids["temporal"]} | supervisor.pids
-
-
-def _record(directory: DataDirectory) -> StackRecord:
-    record = directory.record()
-    if record is None or not record.pids:
-        raise CannotStart(f"nothing runs in {directory.path}")
-    return record

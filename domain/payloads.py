@@ -7,7 +7,7 @@ Anyone can recompute a verdict from these: the instants, the severity, the terms
 from datetime import datetime
 from typing import Any
 
-from domain.digests import instant
+from domain.digests import format_instant
 from domain.settlement.payments import Payment
 from domain.sla.attestations import Attestation, CallOutcome
 from domain.sla.outages import Outage
@@ -15,18 +15,18 @@ from domain.sla.policies import Policy
 from domain.sla.verdicts import Verdict
 
 
-def of_outage(outage: Outage, policy: Policy) -> dict[str, Any]:
+def describe_outage(outage: Outage, policy: Policy) -> dict[str, Any]:
     return {
         "outage_id": outage.id,
         "site_name": outage.site_name,
         "severity": outage.severity,
-        "detected_at": instant(outage.detected_at),
+        "detected_at": format_instant(outage.detected_at),
         "fingerprint": outage.fingerprint(),
-        **of_policy(policy),
+        **describe_policy(policy),
     }
 
 
-def of_policy(policy: Policy) -> dict[str, Any]:
+def describe_policy(policy: Policy) -> dict[str, Any]:
     return {
         "policy": policy.name,
         "policy_version": policy.version,
@@ -34,7 +34,7 @@ def of_policy(policy: Policy) -> dict[str, Any]:
     }
 
 
-def of_verdict(
+def describe_verdict(
     outage: Outage,
     revision: int,
     verdict: Verdict,
@@ -47,8 +47,8 @@ def of_verdict(
         "outage_id": outage.id,
         "revision": revision,
         "severity": outage.severity,
-        "detected_at": instant(outage.detected_at),
-        "resolved_at": instant(resolved_at),
+        "detected_at": format_instant(outage.detected_at),
+        "resolved_at": format_instant(resolved_at),
         "mttr_minutes": verdict.mttr_minutes,
         "mttr_basis": basis,
         "threshold_minutes": verdict.threshold_minutes,
@@ -56,11 +56,11 @@ def of_verdict(
         "payment_type": verdict.payment_type,
         "rating": verdict.rating,
         "amount_stroops": str(verdict.amount_stroops),
-        **of_policy(policy),
+        **describe_policy(policy),
     }
 
 
-def of_attestation(
+def describe_attestation(
     attestation: Attestation, contract: str, hash_: str, outcome: CallOutcome
 ) -> dict[str, Any]:
     """Where the contract's answer stands on the chain, and the answer itself."""
@@ -75,7 +75,7 @@ def of_attestation(
     }
 
 
-def of_receipt(
+def describe_receipt(
     transaction_hash: str, ledger: int, fee_stroops: int, confirmed_at: datetime
 ) -> dict[str, Any]:
     """Where a payment stands on the chain, and what it cost."""
@@ -83,11 +83,11 @@ def of_receipt(
         "transaction_hash": transaction_hash,
         "ledger": ledger,
         "fee_stroops": str(fee_stroops),
-        "confirmed_at": instant(confirmed_at),
+        "confirmed_at": format_instant(confirmed_at),
     }
 
 
-def of_payment(payment: Payment) -> dict[str, Any]:
+def describe_payment(payment: Payment) -> dict[str, Any]:
     return {
         "payment_id": payment.id,
         "payment_number": payment.number,

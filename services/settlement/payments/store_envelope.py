@@ -9,7 +9,7 @@ from domain.settlement.envelopes import Envelope
 from domain.settlement.payments import Payment
 
 
-async def keep_envelope(
+async def store_envelope(
     database: Database, payment: Payment, held: Reservation, envelope: Envelope
 ) -> Envelope:
     """Return what is stored: these bytes, or those that another run stored meanwhile."""

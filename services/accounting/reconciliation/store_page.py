@@ -5,6 +5,6 @@ from adapters.postgres.database import Database
 from domain.accounting.reconciliation import ChainPage, Start
 
 
-async def keep_page(database: Database, passphrase: str, begin: Start, page: ChainPage) -> None:
+async def store_page(database: Database, passphrase: str, begin: Start, page: ChainPage) -> None:
     async with database.transaction() as connection:
         await reconciliation.save_page(connection, passphrase, begin, page)

@@ -24,7 +24,7 @@ class CallOrder:
     open_call: Call | None
 
 
-async def begin_call(database: Database, attestation: Attestation, source: str) -> CallOrder | None:
+async def plan_call(database: Database, attestation: Attestation, source: str) -> CallOrder | None:
     """None when the contract has answered already: there is nothing to ask."""
     async with database.transaction() as connection:
         case = await attestations.lock(connection, attestation)

@@ -5,7 +5,7 @@ from adapters.postgres.sla import attestations
 from domain.sla.attestations import Attestation, Call, SignedCall
 
 
-async def keep_call(
+async def store_call(
     database: Database, attestation: Attestation, signed: SignedCall
 ) -> Call | None:
     """

@@ -5,7 +5,7 @@ from adapters.postgres.settlement import wallets
 from domain.settlement.wallets import Readiness
 
 
-async def keep_readiness(database: Database, read: Readiness) -> None:
+async def record_readiness(database: Database, read: Readiness) -> None:
     """An older word does not replace a newer one."""
     async with database.autocommit() as connection:
         await wallets.save_readiness(connection, read)

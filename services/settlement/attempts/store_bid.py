@@ -6,7 +6,7 @@ from adapters.postgres.settlement.attempts import Reservation
 from domain.settlement.envelopes import Envelope
 
 
-async def keep_bid(database: Database, held: Reservation, higher: Envelope) -> Envelope:
+async def store_bid(database: Database, held: Reservation, higher: Envelope) -> Envelope:
     """Return the highest bid that is kept, by whichever run."""
     async with database.autocommit() as connection:
         return await envelopes.store_bid(connection, held, higher)

@@ -5,7 +5,7 @@ from adapters.postgres.settlement import attempts, batches
 from adapters.postgres.settlement.attempts import Reservation
 
 
-async def join_batching(database: Database, payment_id: str, *, wanted: bool) -> Reservation | None:
+async def mark_ready(database: Database, payment_id: str, *, wanted: bool) -> Reservation | None:
     """Return what it rides in already; otherwise it is ready from now on, if that is wanted."""
     async with database.autocommit() as connection:
         held = await attempts.get_reservation(connection, payment_id)

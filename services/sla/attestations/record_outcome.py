@@ -5,6 +5,6 @@ from adapters.postgres.sla import attestations
 from domain.sla.attestations import Call, CallOutcome
 
 
-async def keep_outcome(database: Database, call: Call, outcome: CallOutcome) -> None:
+async def record_outcome(database: Database, call: Call, outcome: CallOutcome) -> None:
     async with database.transaction() as connection:
         await attestations.record_outcome(connection, call, outcome)

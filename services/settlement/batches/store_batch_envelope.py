@@ -13,7 +13,7 @@ from domain.settlement.batches import Batch
 from domain.settlement.envelopes import Envelope
 
 
-async def keep_batch_envelope(
+async def store_batch_envelope(
     database: Database,
     batch: Batch,
     held: Reservation,

@@ -3,8 +3,8 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from domain import evidence
-from domain.digests import canonical
+from domain import payloads
+from domain.digests import canonicalize
 from domain.sla.outages import Outage
 from domain.sla.policies import BEGINNING_OF_TIME, Policy
 from domain.sla.verdicts import Severity, Terms, judge
@@ -18,8 +18,8 @@ OUTAGE = Outage("OUT-1", "Tower 7", Severity.CRITICAL, START)
 def test_the_evidence_of_a_verdict_is_enough_to_repeat_it() -> None:
     end = START + timedelta(minutes=25)
     verdict = judge(TERMS[Severity.CRITICAL], 25)
-    told = evidence.of_verdict(OUTAGE, 1, verdict, POLICY, end, "measured")
-    read = json.loads(canonical(told))
+    told = payloads.describe_verdict(OUTAGE, 1, verdict, POLICY, end, "measured")
+    read = json.loads(canonicalize(told))
     assert read["policy_digest"] == POLICY.digest()
     minutes = datetime.fromisoformat(read["resolved_at"]) - datetime.fromisoformat(
         read["detected_at"]
@@ -30,5 +30,7 @@ def test_the_evidence_of_a_verdict_is_enough_to_repeat_it() -> None:
 
 
 def test_money_in_evidence_is_a_string() -> None:
-    told = evidence.of_verdict(OUTAGE, 1, judge(TERMS[Severity.LOW], 0), POLICY, START, "stated")
+    told = payloads.describe_verdict(
+        OUTAGE, 1, judge(TERMS[Severity.LOW], 0), POLICY, START, "stated"
+    )
     assert isinstance(told["amount_stroops"], str)

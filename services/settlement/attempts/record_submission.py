@@ -6,6 +6,6 @@ from domain.settlement.attempts import Attempt
 from domain.settlement.envelopes import SendAnswer
 
 
-async def keep_submission(database: Database, attempt: Attempt, answer: SendAnswer) -> None:
+async def record_submission(database: Database, attempt: Attempt, answer: SendAnswer) -> None:
     async with database.autocommit() as connection:
         await envelopes.record_submission(connection, attempt, answer)
