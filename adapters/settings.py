@@ -1,110 +1,37 @@
 """
-Every environment variable, on one page; one class per process.
+Every environment variable, with one class for each process.
 
-Only `SettlementSettings` holds all signing seeds, and only the worker of the settlement queue and
-`apexchainx channels create` read it; to list or release channels takes theirs alone. Secrets have no default. docs/settings.md explains each; a test keeps it complete.
+Only `SettlementSettings` has all signing seeds, and only the worker of the settlement queue and
+`apexchainx channels create` read it; `channels list` and `channels release` need the channels' seed alone.
+Secrets have no default. docs/settings.md explains each setting; a test keeps it complete.
 """
 
 import os
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-)
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.logs import LogFormat, LogLevel
-from domain import money
-from domain.errors import Invalid
+from adapters.setting_types import (
+    CONTRACT,
+    URLS,
+    Address,
+    CoolOff,
+    Friendbot,
+    Passphrase,
+    Stroops,
+    Whole,
+    check_passphrase,
+)
 from domain.settlement.attempts import SettlementRail
-from domain.settlement.wallets import check_address
 from domain.sla.execution_modes import ExecutionMode
 
 Settings = TypeVar("Settings", bound=BaseSettings)
-URLS = r"^https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*$"
-
-
-def _account(text: str) -> str:
-    """A mistyped address must stop the start, not a payment."""
-    try:
-        return check_address(text)
-    except Invalid as wrong:
-        raise ValueError(str(wrong).removeprefix("address: ")) from None
-
-
-Address = Annotated[str, AfterValidator(_account)]
-CONTRACT = r"^C[A-Z2-7]{55}$"
-
-
-def _stroops(text: Any) -> Any:
-    """Read an amount as every other amount is read: a plain decimal or nothing."""
-    if text is None:
-        return None
-    try:
-        return money.parse_amount(str(text), "")
-    except Invalid as error:
-        raise ValueError(str(error).removeprefix(": ")) from None
-
-
-Stroops = Annotated[int | None, BeforeValidator(_stroops)]
-
-
-def _whole(text: Any) -> Any:
-    """Nothing that only looks like a whole number: 1_000, 1e3, " 5 " and 5.0 are mistakes."""
-    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 19):
-        raise ValueError("not a whole number of plain digits")
-    return text
-
-
-Whole = Annotated[int, BeforeValidator(_whole)]
-# Where a passphrase is known, the network's name and it must mean the same.
-PASSPHRASES = {
-    "public": "Public Global Stellar Network ; September 2015",
-    "testnet": "Test SDF Network ; September 2015",
-}
-
-
-def _of_network(passphrase: str | None, known: ValidationInfo) -> str | None:
-    if passphrase is None:
-        return None
-    network = known.data.get("stellar_network", "sandbox")
-    wanted = PASSPHRASES.get(network)
-    if wanted is not None and passphrase != wanted:
-        raise ValueError(f"not of {network}, the STELLAR_NETWORK: that is {wanted!r}")
-    for name, theirs in PASSPHRASES.items():
-        if passphrase == theirs and network != name:
-            raise ValueError(f"this is the passphrase of {name}, and STELLAR_NETWORK is {network}")
-    return passphrase
-
-
-Passphrase = Annotated[str, AfterValidator(_of_network)]
-
-
-def _long_enough(hours: int, known: ValidationInfo) -> int:
-    if hours == 0 and known.data.get("stellar_network") == "public":
-        raise ValueError("must be at least 1: with 0, a stolen key sends money elsewhere at once")
-    return hours
-
-
-CoolOff = Annotated[Whole, AfterValidator(_long_enough)]
-
-
-def _of_tests(url: str | None, known: ValidationInfo) -> str | None:
-    if url is not None and known.data.get("stellar_network") == "public":
-        raise ValueError("the public network has no friendbot; leave it out")
-    return url
-
-
-Friendbot = Annotated[str | None, AfterValidator(_of_tests)]
 
 
 class CommonSettings(BaseSettings):
-    """What every process needs: the book, and the memory between steps."""
+    """The settings of every process: PostgreSQL, Temporal, logs and the Stellar network."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True)
 
@@ -119,14 +46,14 @@ class CommonSettings(BaseSettings):
     stellar_network: Literal["sandbox", "testnet", "public"] = Field(
         "sandbox", description="which Stellar network money moves on"
     )
-    # Who forgot the line above learns it where this one is given: they must mean the same.
-    stellar_network_passphrase: Annotated[str | None, AfterValidator(_of_network)] = Field(
+    # Checked against STELLAR_NETWORK, so that a forgotten STELLAR_NETWORK is noticed.
+    stellar_network_passphrase: Annotated[str | None, AfterValidator(check_passphrase)] = Field(
         None, description="passphrase of the network, checked against STELLAR_NETWORK"
     )
 
 
 class ApiSettings(CommonSettings):
-    """The HTTP facade. It never holds a signing seed."""
+    """The HTTP API. It never has a signing seed."""
 
     api_host: str = Field("127.0.0.1", description="address to listen on")
     api_port: Whole = Field(8000, ge=0, le=65535, description="port to listen on")
@@ -156,7 +83,7 @@ class ApiSettings(CommonSettings):
 
 
 class JudgingSettings(CommonSettings):
-    """What the workers must agree on: who has the last word on a verdict."""
+    """The settings that all workers must share: the execution mode of verdicts."""
 
     contract_execution_mode: ExecutionMode = Field(
         ExecutionMode.LOCAL,
@@ -173,7 +100,7 @@ class WorkerSettings(JudgingSettings):
 
 
 class ListenerSettings(CommonSettings):
-    """Whoever asks the network itself."""
+    """The settings of every process that calls the Stellar network."""
 
     stellar_rpc_url: str = Field(
         pattern=URLS, description="Stellar RPC nodes, as http(s) URLs separated by commas"
@@ -184,7 +111,7 @@ class ListenerSettings(CommonSettings):
 
 
 class AnalyticsSettings(ListenerSettings):
-    """The worker of the analytics queue: it reads the chain, and never holds a signing seed."""
+    """The worker of the analytics queue: it reads the chain, and never has a signing seed."""
 
     stellar_usdc_issuer: Address = Field(description="account that issues USDC")
     stellar_bond_address: Address = Field(description="account penalties come from")
@@ -196,16 +123,18 @@ class AnalyticsSettings(ListenerSettings):
         True, description="stop settling when money left a treasury that nothing of ours explains"
     )
     integrity_check_every_seconds: Whole = Field(
-        60, ge=1, le=86400, description="pause between two integrity_checks of the whole journal"
+        60, ge=1, le=86400, description="pause between two integrity checks of the whole journal"
     )
-    obligation_overdue_hours: Whole = Field(24, ge=1, le=8760, description="hours to be paid in")
+    obligation_overdue_hours: Whole = Field(
+        24, ge=1, le=8760, description="hours until an unpaid obligation is overdue"
+    )
     integrity_check_opens_circuit_breaker: bool = Field(
         True, description="stop settling when an invariant of the journal is found broken"
     )
 
 
 class ChannelSettings(ListenerSettings):
-    """Who looks at the channels, or releases one: their addresses follow from the one seed."""
+    """The commands that list or release channels, whose addresses are derived from one seed."""
 
     stellar_channels_seed: SecretStr = Field(
         description="master seed (S...) the channel keys are derived from"
@@ -278,15 +207,15 @@ SEEDS = [name.upper() for name in SettlementSettings.model_fields if name.endswi
 
 
 def refuse_seeds() -> None:
-    """Stop a process that signs nothing and was given a seed: what it does not have, it cannot lose."""
+    """Stop a process that signs nothing but was given a seed, so that it cannot leak one."""
     if found := [name for name in SEEDS if os.environ.get(name)]:
-        lines = [f"{name}: a seed, and this process signs nothing" for name in found]
-        end = "Give seeds to the worker of the settlement queue alone."
+        lines = [f"{name}: this process signs nothing and must not have a seed" for name in found]
+        end = "Give seeds only to the worker of the settlement queue."
         raise SystemExit("Cannot start. " + "\n".join([*lines, end]))
 
 
 def load(kind: type[Settings]) -> Settings:
-    """Read settings from the environment, or stop with one line for each that is wrong."""
+    """Read settings from the environment; stop with one line for each that is wrong."""
     if kind is ApiSettings:
         refuse_seeds()
     try:

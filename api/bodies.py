@@ -1,6 +1,7 @@
 """What callers send: parsed strictly, then turned into the domain's own words."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,21 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from domain.digests import INTEGER_MAX
 from domain.errors import Invalid
 from domain.requests import Request
+from domain.sla.outage_rules import (
+    ASSIGNED_TO_MAX,
+    CANCEL_REASON_MAX,
+    ID_MAX,
+    LATITUDE_MAX,
+    LONGITUDE_MAX,
+    POLICY_NAME_MAX,
+    PROSE_MAX,
+    SERVICES_MAX,
+    SITE_ID_MAX,
+    SITE_NAME_MAX,
+    check_id,
+    check_services,
+    check_site_name,
+)
 from domain.sla.outages import Location, Outage, Resolution
 from domain.sla.verdicts import MTTR_MINUTES_MAX, Severity
 
@@ -44,10 +60,27 @@ def _in_utc(instant: datetime) -> datetime:
         raise ValueError("is outside the years 1 to 9999") from None
 
 
+def _by(rule: Callable[[Any], None]) -> AfterValidator:
+    """Hold a field to a rule of the domain, in the domain's words."""
+
+    def check(value: Any) -> Any:
+        try:
+            rule(value)
+        except Invalid as error:
+            raise ValueError(error.rule) from None
+        return value
+
+    return AfterValidator(check)
+
+
 Text = Annotated[str, BeforeValidator(_storable)]
 Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 Minutes = Annotated[int, Field(ge=0, le=MTTR_MINUTES_MAX, strict=True)]
 Count = Annotated[int, Field(ge=0, le=INTEGER_MAX, strict=True)]
+
+OutageId = Annotated[str, Field(max_length=ID_MAX), _by(check_id)]
+SiteName = Annotated[str, Field(max_length=SITE_NAME_MAX), _by(check_site_name)]
+Services = Annotated[list[str], Field(max_length=SERVICES_MAX), _by(check_services)]
 
 
 class Body(BaseModel):
@@ -82,25 +115,28 @@ class StatusBody(Body):
 
 
 class LocationBody(Body):
-    latitude: float = Field(ge=-90, le=90)
-    longitude: float = Field(ge=-180, le=180)
+    latitude: float = Field(ge=-LATITUDE_MAX, le=LATITUDE_MAX)
+    longitude: float = Field(ge=-LONGITUDE_MAX, le=LONGITUDE_MAX)
 
 
 class OutageBody(StatusBody):
     """An outage to declare. With `status: resolved` it is resolved at once."""
 
-    id: str = Field(max_length=64)
-    site_name: str = Field(max_length=200)
+    id: OutageId
+    site_name: SiteName
     severity: Severity
     detected_at: Instant
-    description: str = Field("", max_length=2000)
-    site_id: str | None = Field(None, max_length=100)
-    affected_services: list[str] = Field(default_factory=list, max_length=100)
+    description: str = Field("", max_length=PROSE_MAX)
+    site_id: str | None = Field(None, max_length=SITE_ID_MAX)
+    affected_services: Services = Field(default_factory=list)
     affected_subscribers: Count | None = None
-    assigned_to: str | None = Field(None, max_length=200)
+    assigned_to: str | None = Field(None, max_length=ASSIGNED_TO_MAX)
     location: LocationBody | None = None
     policy: str | None = Field(
-        None, min_length=1, max_length=100, description="SLA policy; the default otherwise"
+        None,
+        min_length=1,
+        max_length=POLICY_NAME_MAX,
+        description="SLA policy; the default otherwise",
     )
 
     def outage(self) -> Outage:
@@ -125,8 +161,8 @@ class ResolveBody(Body):
 
     resolved_at: Instant | None = None
     mttr_minutes: Minutes | None = None
-    root_cause: str | None = Field(None, max_length=2000)
-    resolution_notes: str | None = Field(None, max_length=2000)
+    root_cause: str | None = Field(None, max_length=PROSE_MAX)
+    resolution_notes: str | None = Field(None, max_length=PROSE_MAX)
 
     def resolution(self, asked: Request) -> Resolution:
         return Resolution(
@@ -139,22 +175,22 @@ class ResolveBody(Body):
 
 
 class CancelBody(Body):
-    reason: str = Field(min_length=1, max_length=300)
+    reason: str = Field(min_length=1, max_length=CANCEL_REASON_MAX)
 
 
 class AmendBody(StatusBody):
     """A partial update: only the fields sent are changed. `status: resolved` resolves as well."""
 
-    site_name: str = Field("", min_length=1, max_length=200)
-    site_id: str | None = Field(None, max_length=100)
+    site_name: SiteName = ""
+    site_id: str | None = Field(None, max_length=SITE_ID_MAX)
     severity: Severity = Severity.LOW
-    description: str = Field("", max_length=2000)
-    affected_services: list[str] = Field(default_factory=list, max_length=100)
+    description: str = Field("", max_length=PROSE_MAX)
+    affected_services: Services = Field(default_factory=list)
     affected_subscribers: Count | None = None
-    assigned_to: str | None = Field(None, max_length=200)
+    assigned_to: str | None = Field(None, max_length=ASSIGNED_TO_MAX)
     location: LocationBody | None = None
-    root_cause: str | None = Field(None, max_length=2000)
-    resolution_notes: str | None = Field(None, max_length=2000)
+    root_cause: str | None = Field(None, max_length=PROSE_MAX)
+    resolution_notes: str | None = Field(None, max_length=PROSE_MAX)
 
     def changes(self) -> dict[str, Any]:
         """Return what the caller sent, as plain JSON values."""

@@ -15,6 +15,7 @@ from adapters.postgres.sla import outages
 from api.dependencies import ANSWER_WITHIN, Engine
 from domain.errors import Conflict
 from domain.settlement.manual_matches import MatchTransferRequest
+from domain.settlement.payments import JudgeOutageResult
 from domain.sla.disputes import (
     Dispute,
     DisputeDecision,
@@ -25,7 +26,6 @@ from domain.sla.outages import (
     Amendment,
     Cancellation,
     Declaration,
-    JudgeOutageResult,
     OutageStatus,
     RecordOutageResult,
     Resolution,
@@ -58,7 +58,7 @@ async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResul
     try:
         recorded: RecordOutageResult = await engine.temporal.execute_update_with_start_workflow(
             DECLARED,
-            outage.fingerprint(),
+            declaration.fingerprint,
             start_workflow_operation=start,
             id=declaration.request.correlation_id,
             rpc_timeout=ANSWER_WITHIN,
@@ -69,7 +69,7 @@ async def declare(engine: Engine, declaration: Declaration) -> RecordOutageResul
             await start.workflow_handle()  # the SDK keeps the same error there, unread
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage.id)
-    if row["fingerprint"] != outage.fingerprint():
+    if row["fingerprint"] != declaration.fingerprint:
         raise Conflict(
             f"outage {outage.id!r} was declared before with different content; use another id"
         )

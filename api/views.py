@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from domain.money import format_amount
 from domain.sla.attestations import AttestationStatus
-from domain.sla.outages import OutageStatus
+from domain.sla.outages import Location, OutageStatus
 from domain.sla.verdicts import (
     PaymentType,
     Rating,
@@ -31,11 +31,6 @@ class PageView(BaseModel, Generic[Item]):
     total: int
     page: int
     page_size: int
-
-
-class LocationView(BaseModel):
-    latitude: float
-    longitude: float
 
 
 class TermsView(BaseModel):
@@ -120,7 +115,7 @@ class OutageView(BaseModel):
     affected_services: list[str]
     affected_subscribers: int | None
     assigned_to: str | None
-    location: LocationView | None
+    location: Location | None
     root_cause: str | None
     resolution_notes: str | None
     policy: str

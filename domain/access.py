@@ -1,4 +1,4 @@
-"""Who is calling, and what they may do."""
+"""Access: who calls the API, the role they have, and what that role may do."""
 
 from dataclasses import dataclass
 from enum import StrEnum

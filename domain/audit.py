@@ -1,4 +1,4 @@
-"""What the audit trail remembers about a change: one leaf, hashed as RFC 6962 hashes leaves."""
+"""The audit entry: the record of one change, hashed as RFC 6962 hashes the leaves of a Merkle tree."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from domain.requests import Request
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One change: who did what to which subject, when, and the evidence of it."""
+    """One change: who did what to which subject, when, and the payload that proves it."""
 
     id: str
     subject: str
@@ -22,22 +22,23 @@ class AuditEntry:
     evidence: dict[str, Any]
 
     def content(self) -> bytes:
-        """Return the exact bytes that are hashed and kept."""
+        """Return the exact bytes that are hashed and stored."""
         return canonicalize(self)
 
 
 def make_audit_entry(
     subject: str, action: str, by: Request, at: datetime, evidence: dict[str, Any], *key: str
 ) -> AuditEntry:
-    """Make a leaf whose id is the same however often the same step is repeated."""
+    """Make an entry whose id stays the same however often the same activity is repeated."""
     id_ = derive_id("aud", subject, action, *key)
     return AuditEntry(id_, subject, action, by.actor, by.correlation_id, at, evidence)
 
 
 def make_engine_request(correlation_id: str) -> Request:
-    """What the engine does by itself is done on behalf of the request that began it."""
+    """Return the request of what the engine does by itself, under the correlation id of what started it."""
     return Request("engine", correlation_id)
 
 
 def hash_leaf(content: bytes) -> bytes:
+    """Return the RFC 6962 leaf hash of an entry's content."""
     return hashlib.sha256(b"\x00" + content).digest()

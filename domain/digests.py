@@ -22,7 +22,7 @@ class NotCanonical(ValueError):
 
 
 def encode(content: Any) -> bytes:
-    """Return the canonical bytes of null, truths, numbers, strings, and lists and dicts of them."""
+    """Return the canonical bytes of null, booleans, numbers, strings, and lists and dicts of them."""
     try:
         return _encode_value(content).encode()
     except UnicodeEncodeError as error:
@@ -97,7 +97,7 @@ def _place_point(digits: str, point: int) -> str:
 
 
 def format_instant(moment: datetime) -> str:
-    """Write a UTC instant the one way it is written in evidence: 2026-01-31T12:00:00.000000Z."""
+    """Write a UTC instant the one way it is written in payloads: 2026-01-31T12:00:00.000000Z."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -1,5 +1,5 @@
 """
-Every error this engine raises on purpose.
+Errors that this engine raises on purpose.
 
 * ApexError
   x Refused              the caller must change something; nothing was written
@@ -15,7 +15,7 @@ Every error this engine raises on purpose.
   x Stop                 repeating cannot help; a person must look
     + ChainMismatch      the network is not the one this engine was set up for
     + ContractMismatch     the SLA contract is not what this engine was set up for
-    + ContractRefused      the SLA contract refuses a call that repeating cannot mend
+    + ContractRefused      the SLA contract refuses a call that repeating cannot change
     + Obstructed           a payment cannot be made until its payee or treasury changes
 
 `code` is stable and documented in docs/errors.md; the message is a sentence for people.
@@ -44,6 +44,7 @@ class Invalid(Refused):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
+        self.rule = message
 
 
 class NotFound(Refused):

@@ -1,4 +1,4 @@
-"""Every event a subscriber can receive."""
+"""Events: what happened, as subscribers receive it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +32,7 @@ class EventType(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Event:
     """
-    Something that happened to an outage, or to the engine itself, which names none; `data` is the
+    Something that happened to an outage, or, when `outage_id` is None, to the engine itself; `data` is the
     JSON a subscriber reads.
     """
 
@@ -46,7 +46,7 @@ class Event:
 def make_event(
     type_: EventType, outage_id: str | None, occurred_at: datetime, data: dict[str, Any], *key: str
 ) -> Event:
-    """Make an event whose id is the same however often the same step is repeated."""
+    """Make an event whose id is the same however often the same activity is repeated."""
     return Event(derive_event_id(type_, outage_id, *key), type_, outage_id, occurred_at, data)
 
 

@@ -1,8 +1,8 @@
 """
-A network, and how far it was seen to have come: what tells it from another under the same name.
+Networks: one is known by its passphrase and by the newest ledger seen of it.
 
-A test network is reset now and then and starts over. Channels and payments of the journal do not
-exist there, so nothing may be signed for it.
+A test network is reset now and then, under the same passphrase. The journal's channels and payments
+do not exist on the new one, so nothing may be signed for it.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class NetworkState:
 
 def check_network(known: NetworkState | None, found: NetworkState) -> None:
     """
-    Refuse a network that has gone backwards since the book saw it.
+    Refuse a network that has gone backwards since the database recorded it.
 
     Ledgers grow in number and in time: one with a lower number that closed later than the one
     known belongs to another chain. One that closed earlier only comes from nodes that lag.
@@ -33,7 +33,7 @@ def check_network(known: NetworkState | None, found: NetworkState) -> None:
         return
     raise ChainMismatch(
         f"the network was reset: ledger {found.ledger} closed at {found.closed_at.isoformat()}, "
-        f"after ledger {known.ledger} that is on record; start with an empty database"
+        f"after ledger {known.ledger}, which is on record; start with an empty database"
     )
 
 

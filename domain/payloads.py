@@ -1,5 +1,5 @@
 """
-The facts that events tell and audit entries keep: plain JSON, amounts as strings of stroops.
+Payloads of events and audit entries: plain JSON, amounts as strings of stroops.
 
 Anyone can recompute a verdict from these: the instants, the severity, the terms' digest.
 """
@@ -10,18 +10,19 @@ from typing import Any
 from domain.digests import format_instant
 from domain.settlement.payments import Payment
 from domain.sla.attestations import Attestation, CallOutcome
-from domain.sla.outages import Outage
+from domain.sla.outages import Declaration, Outage
 from domain.sla.policies import Policy
 from domain.sla.verdicts import Verdict
 
 
-def describe_outage(outage: Outage, policy: Policy) -> dict[str, Any]:
+def describe_declaration(declaration: Declaration, policy: Policy) -> dict[str, Any]:
+    outage = declaration.outage
     return {
         "outage_id": outage.id,
         "site_name": outage.site_name,
         "severity": outage.severity,
         "detected_at": format_instant(outage.detected_at),
-        "fingerprint": outage.fingerprint(),
+        "fingerprint": declaration.fingerprint,
         **describe_policy(policy),
     }
 
@@ -42,7 +43,7 @@ def describe_verdict(
     resolved_at: datetime,
     basis: str,
 ) -> dict[str, Any]:
-    """Everything the verdict rests on, and the verdict; `basis` is measured, stated or ruled."""
+    """Return the verdict and everything it rests on; `basis` is measured, stated or decided."""
     return {
         "outage_id": outage.id,
         "revision": revision,
@@ -63,7 +64,7 @@ def describe_verdict(
 def describe_attestation(
     attestation: Attestation, contract: str, hash_: str, outcome: CallOutcome
 ) -> dict[str, Any]:
-    """Where the contract's answer stands on the chain, and the answer itself."""
+    """Return the contract's answer, and the transaction and ledger that hold it."""
     return {
         "outage_id": attestation.outage_id,
         "revision": attestation.revision,
@@ -78,7 +79,7 @@ def describe_attestation(
 def describe_receipt(
     transaction_hash: str, ledger: int, fee_stroops: int, confirmed_at: datetime
 ) -> dict[str, Any]:
-    """Where a payment stands on the chain, and what it cost."""
+    """Return the transaction and ledger that prove a payment, and its fee."""
     return {
         "transaction_hash": transaction_hash,
         "ledger": ledger,

@@ -1,7 +1,7 @@
 """
 Why a payment is not made: a code that programs go by, and a sentence that people read.
 
-The set of codes is closed: the table of payments takes no other, and docs/operations.md tells of each.
+The set of codes is closed: the table of payments takes no other, and docs/operations.md explains each.
 """
 
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from enum import StrEnum
 
 
 class ReasonCode(StrEnum):
-    """What stands in the way of a payment that is held, parked or in quarantine."""
+    """What stands in the way of a payment that is on hold, blocked or in quarantine."""
 
-    # Held by a limit of ours: nothing is wrong with the payment.
+    # On hold by a limit of ours: nothing is wrong with the payment.
     CIRCUIT_BREAKER_OPEN = "circuit_breaker_open"
     APPROVAL_REQUIRED = "approval_required"
     CAP_PER_PAYMENT = "cap_per_payment"
     CAP_PER_DAY = "cap_per_day"
     CAP_PER_PAYEE_PER_DAY = "cap_per_payee_per_day"
-    # Parked, until the payee, its issuer or the validators change something.
+    # Blocked until the payee, its issuer or the validators change something.
     PAYEE_INVALID = "payee_invalid"
     PAYEE_MISSING = "payee_missing"
     PAYEE_NO_TRUSTLINE = "payee_no_trustline"
     PAYEE_NOT_AUTHORIZED = "payee_not_authorized"
     PAYEE_LIMIT_REACHED = "payee_limit_reached"
     ACCOUNT_FROZEN = "account_frozen"
-    # Parked, until we do.
+    # Blocked until we do.
     TREASURY_MISSING = "treasury_missing"
     TREASURY_UNDERFUNDED = "treasury_underfunded"
     TREASURY_NO_TRUSTLINE = "treasury_no_trustline"
@@ -34,7 +34,7 @@ class ReasonCode(StrEnum):
     OUT_OF_BAND_PAYMENT = "out_of_band_payment"
     # Whatever else the network refuses a transfer for: the sentence names its code.
     TRANSFER_REFUSED = "transfer_refused"
-    # In quarantine: a sequence was consumed, and nobody knows by what.
+    # In quarantine: a sequence was consumed, by a transaction that is not known.
     UNKNOWN_TRANSACTION = "unknown_transaction"
     HISTORY_UNAVAILABLE = "history_unavailable"
     CHANNEL_MISSING = "channel_missing"
@@ -42,7 +42,7 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """The code is what decides; the sentence is without the full stop."""
+    """Programs go by the code; the sentence has no full stop."""
 
     code: ReasonCode
     sentence: str

@@ -1,4 +1,4 @@
-"""Who asks for a change, and the correlation id by which the change is followed."""
+"""Requests: who asks for a change, and the correlation id that follows it."""
 
 from dataclasses import dataclass
 

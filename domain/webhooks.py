@@ -27,7 +27,7 @@ class DeliveryStatus(StrEnum):
 
 
 TRANSITIONS: Mapping[DeliveryStatus, frozenset[DeliveryStatus]] = {
-    # the receiver answered 2xx; or it never did, for as long as we try
+    # the receiver answered 2xx; or it did not before we gave up
     DeliveryStatus.PENDING: frozenset({DeliveryStatus.SUCCESS, DeliveryStatus.FAILED}),
     DeliveryStatus.SUCCESS: frozenset(),
     # the answer to the last post came when we had given up
@@ -52,7 +52,7 @@ class DeliveryResult:
 
 
 def encode_secret(raw: bytes) -> str:
-    """Write 24 to 64 random bytes the way receivers expect to be given them."""
+    """Write 24 to 64 random bytes in the form that receivers expect."""
     if not 24 <= len(raw) <= 64:
         raise Invalid("secret", "must be 24 to 64 bytes")
     return SECRET_PREFIX + base64.b64encode(raw).decode()
@@ -85,7 +85,7 @@ def make_headers(secret: str, message_id: str, timestamp: int, body: bytes) -> d
 
 def verify(secret: str, received: Mapping[str, str], body: bytes, now: int) -> bool:
     """
-    Tell whether a received webhook is genuine and fresh (within 5 minutes of `now`).
+    Return whether a received webhook is genuine and fresh (within 5 minutes of `now`).
 
     `received` maps lower-case header names to values. Malformed tokens are skipped, so a
     header carrying signatures of other schemes or keys still verifies by the one that fits.

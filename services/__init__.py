@@ -8,7 +8,7 @@ opens one transaction, reads and locks through `adapters.postgres`, lets `domain
 publishes the audit entry with its events. All of it is committed together or not at all. It returns
 what was written, as domain models or ids of deliveries, never a row or a connection.
 
-* Whatever may be run twice writes once: ids are derived, and a repeated run reads back what stands.
+* What may be run twice writes once: ids are derived, and a repeated run reads back what is on record.
 * What happens after the commit (starting deliveries, waking workflows) is the caller's.
 * A part that several use cases share takes their connection as its first argument, and is named
   `..._within`: it never opens a transaction.

@@ -18,14 +18,17 @@ from adapters.settings import AnalyticsSettings, ApiSettings, SettlementSettings
 from api.app import create_app
 from api.problems import STATUSES
 from cli.main import find_commands
+from devstack.replay.outage_records import sift
 from domain import errors
 from domain.events import EventType
 from domain.reasons import ReasonCode
 from domain.settlement.payments import STOPPED
 from domain.sla.disputes import DisputeDecision
-from domain.sla.outages import Cancellation, Resolution, check_resolution
+from domain.sla.outage_rules import check_resolution
+from domain.sla.outages import Cancellation, Resolution
 from domain.webhooks import encode_secret, make_headers
 from tests.domain.sla.test_outages import NOW, OUTAGE
+from tests.test_pages import OF_THE_PAST, find_pages
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -115,6 +118,42 @@ def test_every_route_is_explained() -> None:
     assert _first_cells("docs/api.md") == served
 
 
+def _present() -> list[tuple[str, str]]:
+    """Every page of what is true today, with its text; the Stellar sandbox has routes of its own."""
+    others = OF_THE_PAST | {ROOT / "packages" / "stellar-sandbox" / "README.md"}
+    return [(page.name, page.read_text()) for page in find_pages() if page not in others]
+
+
+def test_every_route_that_a_page_names_is_served() -> None:
+    served = {
+        (method.upper(), re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))))
+        for path, operations in create_app().openapi()["paths"].items()
+        for method in operations
+    }
+    unknown = [
+        (name, method, path)
+        for name, text in _present()
+        for method, path in re.findall(
+            r"\b(GET|POST|PUT|PATCH|DELETE) [\"`]?(?:\$API)?(/[\w/{}$.-]*[\w}])", text
+        )
+        if path not in ("/faults", "/calls")  # the Stellar sandbox's
+        and not any(
+            method == known and template.fullmatch("/api/v1" + path.removeprefix("/api/v1"))
+            for known, template in served
+        )
+    ]
+    assert unknown == []
+
+
+def test_every_command_and_setting_that_a_page_names_exists() -> None:
+    kinds = "STELLAR|SETTLEMENT|CIRCUIT_BREAKER|RECONCILIATION|INTEGRITY_CHECK|SLA|API|TEMPORAL|LOG"
+    for name, text in _present():
+        commands = set(re.findall(r"(?<![\w/.-])apexchainx ([a-z]+)", text))
+        assert commands <= set(find_commands()), name
+        settings = set(re.findall(rf"\b(?:{kinds})_[A-Z_]*[A-Z]\b(?!\*|\.md)", text))
+        assert settings <= NAMES | OTHERS, name
+
+
 def test_every_decision_is_listed() -> None:
     pages = {path.name for path in (DOCS / "decisions").glob("0*.md")}
     listed = set(re.findall(r"\((0\d{3}-[a-z-]+\.md)\)", _read("docs/decisions/README.md")))
@@ -140,86 +179,18 @@ def test_every_command_of_the_readme_exists_and_every_command_is_there() -> None
     assert set(re.findall(r"^\| `make ([a-z-]+)`", readme, re.MULTILINE)) == targets
 
 
-def _pages() -> list[Path]:
-    """What a person may read: all documents, and those of the packages."""
-    packages = (ROOT / "packages").glob("*/README.md")
-    return [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "findings" / "README.md", *packages]
-
-
-def _links(page: Path) -> list[tuple[Path, str]]:
-    """Where the links of a page lead: a file of ours, and the heading in it, if they name one."""
-    found = re.findall(r"\]\(([^)#\s]*)(?:#([^)]+))?\)", page.read_text())
-    inside = [(link, anchor) for link, anchor in found if "://" not in link]
-    return [((page.parent / link if link else page).resolve(), anchor) for link, anchor in inside]
-
-
-def _anchors(page: Path) -> set[str]:
-    """The headings of a page, as GitHub names them."""
-    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^a-z0-9 _-]", "", each.lower()).replace(" ", "-") for each in headings}
-
-
-def test_no_link_leads_nowhere() -> None:
-    broken = [
-        (str(page.relative_to(ROOT)), target.name, anchor)
-        for page in _pages()
-        for target, anchor in _links(page)
-        if not target.exists() or (anchor and anchor not in _anchors(target))
-    ]
-    assert broken == []
-
-
-@pytest.mark.parametrize("start", ["README.md", "docs/README.md"])
-def test_every_page_can_be_reached(start: str) -> None:
-    """From the README everything, and from the index every document."""
-    reached: set[Path] = set()
-    waiting = [ROOT / start]
-    while waiting:
-        page = waiting.pop()
-        if page not in reached:
-            reached.add(page)
-            waiting += [target for target, _ in _links(page) if target.suffix == ".md"]
-    assert [page for page in _pages() if page not in reached] == []
-
-
-# Words that the project once used for what the field has a word for; the decisions' index translates them.
-DIALECT = (
-    *(r"parked", r"by hand", r"told", r"ruling", r"rides?", r"riders?", r"orphans?", r"errands?"),
-    *(
-        r"preparers?",
-        r"insists?",
-        r"inspections?",
-        r"inspected",
-        r"adopt(?:s|ed|ion)?",
-        r"stor(?:y|ies)",
-    ),
-    *(
-        r"(?:the|a|this|that|whole|one) book",
-        r"booked",
-        r"clearings?",
-        r"(?:a|whole|the|each) life",
-    ),
-    *(
-        r"(?<!circuit[ -])(?<!circuit_)breaker",
-        r"(?:is|are|be|payments?) held",
-        r"ledger check",
-        r"apexchainx key ",
-    ),
-)
-# They tell of the past: what was decided and what has changed, in the words of its day.
-OF_THE_PAST = {DOCS / "changelog.md", *(DOCS / "decisions").glob("*.md")}
-# It has a test of its own.
-GLOSSARY = DOCS / "glossary.md"
-
-
-@pytest.mark.parametrize(
-    "page", sorted(set(_pages()) - OF_THE_PAST - {GLOSSARY}), ids=lambda page: page.name
-)
-def test_no_page_speaks_the_old_dialect(page: Path) -> None:
-    pattern = re.compile(rf"\b(?:{'|'.join(DIALECT)})\b", re.IGNORECASE)
-    text = page.read_text()
-    found = [(text[: match.start()].count("\n") + 1, match[0]) for match in pattern.finditer(text)]
-    assert found == []
+def test_the_architecture_names_every_workflow_and_every_layer() -> None:
+    text = _read("docs/architecture.md")
+    defined = {
+        name
+        for path in (ROOT / "workflows").glob("*.py")
+        for name in re.findall(r"^@workflow\.defn\nclass (\w+)", path.read_text(), re.MULTILINE)
+    }
+    assert defined
+    assert set(re.findall(r"`(\w+Workflow)`", text)) == defined
+    layers = set(re.findall(r"^(\w+)/ ", text, re.MULTILINE))
+    code = {each.parent.name for each in ROOT.glob("*/__init__.py")}
+    assert layers == code | {"packages", "tests", "findings"}
 
 
 def test_every_make_target_that_a_document_or_a_hook_names_exists() -> None:
@@ -261,6 +232,13 @@ def test_the_signals_an_operator_copies_are_understood() -> None:
     decision = value_to_type(DisputeDecision, rule)
     assert (decision.upheld, decision.mttr_minutes) == (True, 8)
     assert value_to_type(Cancellation, cancel).reason == "planned work"
+
+
+def test_the_record_a_person_copies_can_be_replayed() -> None:
+    (block,) = re.findall(r"```json\n(.+?)```", _read("docs/how-to/replay-outages.md"), re.DOTALL)
+    possible, refused = sift(json.loads(block), None, NOW.replace(year=2027))
+    assert refused == []
+    assert [each.outage.site_name for each in possible.values()] == ["Tower 7"]
 
 
 def test_the_verifier_a_subscriber_copies_works(tmp_path: Path) -> None:

@@ -73,8 +73,8 @@ def test_a_noun_has_one_name_and_one_room_in_every_layer(layer: str) -> None:
 @pytest.mark.parametrize("layer", FURNITURE)
 def test_tests_mirror_the_tree(layer: str) -> None:
     known = _nouns(layer)
-    # Recorded workflows are replayed, activities are repeated and overlap, calls are made of a contract.
-    extra = {"histories", "repeats", "overlaps", "calls"}
+    # Recorded workflows are replayed, messages are read, activities repeat and overlap, a contract is called.
+    extra = {"histories", "messages", "repeats", "overlaps", "calls"}
     for room in ("", *ROOMS):
         folder = ROOT / "tests" / layer / room
         tested = {path.stem.removeprefix("test_") for path in folder.glob("test_*.py")}

@@ -8,7 +8,7 @@ import pytest
 
 from tests import tiers
 from tests.simulation.recorded_schedules import read_schedules
-from tests.simulation.runs import FAULTY
+from tests.simulation.runs import ALL_FAULTY_SIGNERS
 from tests.tiers import DURATIONS, TESTS, TIERS, Spent, Tier
 
 TIER = Tier(cpu_seconds=100, test_seconds=10)
@@ -43,13 +43,15 @@ def test_what_is_named_a_unit_exists(part: str) -> None:
     assert (TESTS / part).exists()
 
 
-@pytest.mark.parametrize("tier", TIERS)
-def test_what_each_tier_took_is_on_record_and_within_its_budget(tier: str) -> None:
-    kept = json.loads(DURATIONS.read_text())[tier]
-    assert kept["cpu_seconds"] <= TIERS[tier].cpu_seconds
-    assert max(kept["slowest"].values()) <= TIERS[tier].test_seconds
-    assert kept["files"]
+def test_what_is_on_record_is_within_its_budget() -> None:
+    kept = json.loads(DURATIONS.read_text())
+    assert kept.keys() <= TIERS.keys()
+    for name, took in kept.items():
+        tier, files = TIERS[name], took["files"]
+        assert took.get("cpu_seconds", 0) <= tier.cpu_seconds
+        assert max(took.get("slowest", {}).values(), default=0) <= tier.test_seconds
+        assert [file for file in files if not (TESTS.parent / file).exists()] == []
 
 
 def test_a_schedule_is_on_record_for_each_faulty_signer_and_for_no_other() -> None:
-    assert read_schedules().keys() == {faulty.__name__ for faulty in FAULTY}
+    assert read_schedules().keys() == {faulty.__name__ for faulty in ALL_FAULTY_SIGNERS}

@@ -16,6 +16,7 @@ from typing import Any, assert_never
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
 
+from domain.settlement.payments import JudgeOutageResult
 from domain.sla.attestations import (
     Attestation,
     Attested,
@@ -30,7 +31,6 @@ from domain.sla.attestations import (
     OwnCall,
     PrepareCallResult,
 )
-from domain.sla.outages import JudgeOutageResult
 
 with workflow.unsafe.imports_passed_through():
     from workflows.runtime import WorkflowBase

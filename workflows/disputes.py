@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from temporalio import activity, workflow
 
 from domain.errors import Conflict
+from domain.settlement.payments import JudgeOutageResult
 from domain.sla.disputes import (
     DecideDisputeInput,
     FileDisputeInput,
@@ -16,7 +17,7 @@ from domain.sla.disputes import (
     Review,
     ReviewDisputeInput,
 )
-from domain.sla.outages import JudgeOutageResult, Outage
+from domain.sla.outages import Outage
 
 with workflow.unsafe.imports_passed_through():
     from workflows.attestations import AttestedWorkflowBase

@@ -17,15 +17,15 @@ from domain.errors import Conflict
 from domain.money import format_amount
 from domain.settlement.payments import (
     CloseOutageInput,
+    JudgeOutageResult,
     OwePaymentInput,
     Payment,
     Receipt,
 )
-from domain.sla import disputes, outages
+from domain.sla import disputes, outage_rules, outages
 from domain.sla.disputes import Dispute, DisputeDecision, FileDisputeResult
 from domain.sla.outages import (
     Declaration,
-    JudgeOutageResult,
     OutageStatus,
     RecordOutageResult,
     Resolution,
@@ -133,7 +133,7 @@ class OutageWorkflow(Disputed):
     async def settle(self) -> Receipt:
         """Owe what the verdict says, and pay it exactly once."""
         assert self.judgement is not None
-        settling = OwePaymentInput(self.outage.id, self.judgement.revision, workflow.now())
+        settling = OwePaymentInput(self.judgement.payment, workflow.now())
         payment = await self.run_until_accepted(OutageActivities.owe_payment, settling)
         owed = f"{payment.type} of {format_amount(payment.amount_stroops)} USDC"
         self.reach(OutageStatus.SETTLING, f"paying a {owed}")
@@ -165,7 +165,7 @@ class OutageWorkflow(Disputed):
 
     @await_recorded.validator
     def check_same_declaration(self, fingerprint: str) -> None:
-        if fingerprint != self.declaration.outage.fingerprint():
+        if fingerprint != self.declaration.fingerprint:
             refuse(
                 Conflict(
                     f"outage {self.outage.id!r} was declared before with different content; use another id"
@@ -190,7 +190,7 @@ class OutageWorkflow(Disputed):
         allowed = outages.AMENDABLE_WHILE_DECLARED if self.is_open() else outages.AMENDABLE_ALWAYS
         for field in sorted(set(amendment.changes) - allowed):
             refuse(Conflict(f"{field}: may not be changed while the outage is {self.status}"))
-        check(lambda: outages.check_amendment(self.outage, amendment.changes, workflow.now()))
+        check(lambda: outage_rules.check_amendment(self.outage, amendment.changes, workflow.now()))
 
     @workflow.update(description="The service is back: judge the SLA")
     async def resolve(self, resolution: Resolution) -> JudgeOutageResult:
@@ -200,7 +200,7 @@ class OutageWorkflow(Disputed):
     def check_resolve(self, resolution: Resolution) -> None:
         if not self.is_open():
             refuse(Conflict(f"outage {self.outage.id!r} is {self.status} and cannot be resolved"))
-        check(lambda: outages.check_resolution(self.outage, resolution, workflow.now()))
+        check(lambda: outage_rules.check_resolution(self.outage, resolution, workflow.now()))
 
     @workflow.update(description="Object to the verdict")
     async def file_dispute(self, dispute: Dispute) -> FileDisputeResult:
@@ -255,6 +255,7 @@ class OutageWorkflow(Disputed):
                 return self.note(f"cancellation ignored: the outage is {self.status}")
             cancelling = outages.CancelOutageInput(self.outage.id, cancellation, workflow.now())
             try:
+                check(lambda: outage_rules.check_cancellation(cancellation))
                 closure = await run_activity(OutageActivities.cancel_outage, cancelling)
             except ApplicationError as error:  # out of a signal it would end the whole workflow
                 return self.note(f"cancellation ignored: {error.message}")

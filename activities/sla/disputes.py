@@ -3,13 +3,13 @@
 from temporalio import activity
 
 from adapters.postgres.database import Database
+from domain.settlement.payments import JudgeOutageResult
 from domain.sla.disputes import (
     DecideDisputeInput,
     FileDisputeInput,
     FileDisputeResult,
     ReviewDisputeInput,
 )
-from domain.sla.outages import JudgeOutageResult
 from services.sla.disputes.decide_dispute import decide_dispute
 from services.sla.disputes.file_dispute import file_dispute
 from services.sla.disputes.review_dispute import review_dispute

@@ -3,13 +3,12 @@
 from temporalio import activity
 
 from adapters.postgres.database import Database
-from domain.settlement.payments import CloseOutageInput, OwePaymentInput, Payment
+from domain.settlement.payments import CloseOutageInput, JudgeOutageResult, OwePaymentInput, Payment
 from domain.sla.outages import (
     AmendOutageInput,
     CancelOutageInput,
     CloseOutageResult,
     JudgeOutageInput,
-    JudgeOutageResult,
     RecordOutageInput,
     RecordOutageResult,
 )
@@ -51,7 +50,7 @@ class OutageActivitiesImpl(OutageActivities):
 
     @activity.defn
     async def owe_payment(self, settling: OwePaymentInput) -> Payment:
-        return await owe_payment(self.database, settling, self.network)
+        return await owe_payment(self.database, settling)
 
     @activity.defn
     async def close_outage(self, closing: CloseOutageInput) -> CloseOutageResult:

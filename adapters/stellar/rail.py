@@ -1,9 +1,9 @@
 """
-The rail that settlements run on: sign, send, observe, prove.
+The rail of settlements: sign, send, observe and prove transactions on Stellar.
 
-Only low-level calls of the SDK are used, because its convenient ones rebuild, raise or give up
-where a payment must not. Nothing here decides to pay twice: it cannot, a payment keeps its
-(channel, sequence) until the network has consumed it.
+Only low-level calls of the SDK are used, because its convenience functions rebuild transactions, raise
+or give up where a payment must not. Nothing here can pay twice: a payment keeps its (channel, sequence)
+until the network has consumed it.
 """
 
 import asyncio
@@ -19,8 +19,9 @@ from stellar_sdk import Keypair, TransactionEnvelope
 from adapters.stellar.accounts.frozen_keys import FrozenKeys
 from adapters.stellar.codes import results
 from adapters.stellar.codes.meanings import Remedy
-from adapters.stellar.finality import failure_attribution, submissions
+from adapters.stellar.finality import failure_attribution, observations, submissions
 from adapters.stellar.finality.quorum import Hashes, Quorum, UnknownConsumption
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
 from adapters.stellar.rpc.nodes import Nodes, get_ledger_range
 from adapters.stellar.rpc.transaction_watcher import LedgerInclusion, TransactionWatcher
@@ -78,8 +79,8 @@ class Rail:
     @property
     def channels(self) -> list[str]:
         """
-        The channel accounts whose keys are held, and that are not known to be frozen: no other may
-        be given to a payment.
+        The channel accounts that may be reserved: this worker has their keys, and they are not known
+        to be frozen.
         """
         return [
             address for address in self.keys.channels if not self.frozen_keys.is_frozen(address)
@@ -89,7 +90,7 @@ class Rail:
         """
         Return the last consumed sequence of every channel account that exists.
 
-        Never as of a ledger older than one already seen: a sequence signed too low is refused.
+        The reply is never older than a ledger already seen, because a sequence too low is refused.
         """
         found: dict[str, int] = {}
         channels, seen = list(self.keys.channels), self.nodes.highest
@@ -109,8 +110,8 @@ class Rail:
         """
         Sign transfers on a given (channel, sequence), in a fee bump.
 
-        Raises Obstructed when a payee or the treasury must change first, ChainUnavailable when
-        the network cannot say.
+        Raises Obstructed when a payee or the treasury must change first, ChainUnavailable when no node
+        answers.
         """
         signers = [self._get_channel_key(channel), *self._get_treasury_keys(batch_transfers)]
         await self._refuse_frozen(channel, batch_transfers)
@@ -132,9 +133,9 @@ class Rail:
         self, channel: str, sequence: int, times_signed: int, because: Reason
     ) -> Envelope:
         """
-        Sign bytes that pay nobody and use up a sequence, in a fee bump; only for dead ones.
+        Sign a no-op transaction that uses up a sequence, in a fee bump; only after expired bytes.
 
-        Raises Obstructed when not even that can be signed.
+        Raises Obstructed when it cannot be signed.
         """
         source = self._get_channel_key(channel)
         await self._refuse_frozen(channel)
@@ -147,19 +148,19 @@ class Rail:
         return fee_bumps.wrap(inner, self.keys.fees, times_signed, max_ledger, cap, because)
 
     def _get_channel_key(self, channel: str) -> Keypair:
-        """Return the key of a channel that was taken when it was one of ours."""
-        held = self.keys.channels.get(channel)
-        if held is None:
+        """Return the key of a reserved channel; raises Obstructed when this worker does not have it."""
+        key = self.keys.channels.get(channel)
+        if key is None:
             reason = (
-                f"the settlement worker has no signing seed for channel {channel}; let STELLAR_CHANNELS and "
-                "STELLAR_CHANNELS_SEED be as they were when it was taken"
+                f"the settlement worker has no signing seed for channel {channel}; set STELLAR_CHANNELS and "
+                "STELLAR_CHANNELS_SEED to what they were when the channel was reserved"
             )
             log.error("ALARM: %s", reason)
             raise Obstructed(reason, ReasonCode.KEY_NOT_HELD)
-        return held
+        return key
 
     def _get_treasury_keys(self, batch_transfers: Sequence[Transfer]) -> list[Keypair]:
-        """Return the keys that transfers need; refuse an account that is not ours."""
+        """Return the treasury keys of transfers; raises Obstructed for an account that is not ours."""
         signers = {}
         for transfer in batch_transfers:
             treasury = self.keys.treasuries[transfer.payer]
@@ -172,7 +173,7 @@ class Rail:
         return list(signers.values())
 
     async def _refuse_frozen(self, channel: str, batch_transfers: Sequence[Transfer] = ()) -> None:
-        """Refuse what would enter no ledger, for as long as the validators keep it so."""
+        """Raise Obstructed when an account is frozen by the validators: no ledger would include it."""
         treasuries = {transfer.from_address for transfer in batch_transfers}
         ours = [channel, self.keys.fees.public_key, *sorted(treasuries)]
         found = await self.frozen_keys.find_frozen(
@@ -192,50 +193,44 @@ class Rail:
         return soroban_transfers.assemble(inner, simulation)
 
     async def _refuse(self, inner: TransactionEnvelope, trap: results.Trap) -> NoReturn:
-        """A transfer that was tried out cannot be made: say why, and whether we must act."""
-        found, movement = (
-            trap.meaning,
-            failure_attribution.parse_movement(inner.to_xdr(), self.passphrase),
+        """Raise why a simulated transfer cannot be made; alarm if we must act."""
+        meaning = await failure_attribution.attribute_failure(
+            self.nodes, self.asset, trap.meaning, inner.to_xdr()
         )
-        if found.either_side and movement is not None:
-            found = (
-                await failure_attribution.attribute_failure(self.nodes, self.asset, movement)
-                or found
-            )
-        why = found.to_reason(trap.name)
-        submissions.log_alarm(found, "a transfer cannot be made")
-        if found.remedy is Remedy.RETRY:
+        why = meaning.to_reason(trap.name)
+        submissions.log_alarm(meaning, "a transfer cannot be made")
+        if meaning.remedy is Remedy.RETRY:
             raise ChainUnavailable(why.sentence)
         raise Obstructed(why.sentence, why.code)
 
     def raise_bid(self, stored: Envelope) -> Envelope | None:
-        """Bid more for a place in a ledger, around the same inner transaction."""
+        """Bid more for a place in a ledger, around the same inner transaction; None at the cap."""
         return fee_bumps.raise_bid(stored, self.keys.fees, self.fee_cap_stroops, self.passphrase)
 
     async def get_latest_ledger(self) -> int:
         return (await self.nodes.ask(get_ledger_range)).latest_ledger
 
     async def find_obstacles(self, batch_transfers: Sequence[Transfer]) -> dict[int, Reason]:
-        """Ask the network which transfers cannot be made as things stand, and why."""
+        """Return, by number, the transfers that cannot be made now, and why."""
         payees = sorted({transfer.to_address for transfer in batch_transfers})
-        question = classic_payments.make_keys(payees, self.asset)
+        question = ledger_entries.make_keys(payees, self.asset)
         reply = await self.nodes.ask(lambda server: server.get_ledger_entries(question))
         frozen = await self.frozen_keys.find_frozen(payees)
-        return classic_payments.parse_accounts(reply).find_obstacles(batch_transfers) | {
+        return ledger_entries.parse_accounts(reply).find_obstacles(batch_transfers) | {
             transfer.number: Reason(ReasonCode.ACCOUNT_FROZEN, f"{FROZEN} {transfer.to_address}")
             for transfer in batch_transfers
             if transfer.to_address in frozen
         }
 
     async def send(self, envelope_xdr: str) -> SendAnswer:
-        """Send stored bytes, to another node each time; the answer proves nothing."""
+        """Send stored bytes, each time to another node; the answer proves nothing."""
         return await submissions.send(self.nodes, envelope_xdr, self.watch.node)
 
     async def observe(self, attempt: Attempt, hashes: Hashes) -> Observation:
         """
-        Watch for an attempt and say what is proven; `hashes` asks for all those signed for it.
+        Watch for an attempt and return what is proven; `hashes` returns all hashes signed for it.
 
-        Takes at most about ten seconds; OPEN means that nothing is proven yet.
+        This takes at most about ten seconds; OPEN means that nothing is proven yet.
         """
         try:
             since_ledger = attempt.max_ledger - soroban_transfers.LEDGERS_TO_LIVE
@@ -245,69 +240,44 @@ class Rail:
                     if known is not None:
                         return await self._to_observation(known, attempt)
                 with suppress(TimeoutError):
-                    landing = await asyncio.wait_for(seen, WATCH_SECONDS)
-                    if results.parse(landing.result_xdr).is_applied:
-                        return await self._to_observation(landing, attempt)
+                    inclusion = await asyncio.wait_for(seen, WATCH_SECONDS)
+                    if results.parse(inclusion.result_xdr).is_applied:
+                        return await self._to_observation(inclusion, attempt)
             return await self._prove(attempt, hashes)
         except Exception as error:
             return Observation(AttemptOutcome.OPEN, reason=_describe_error(error))
 
     async def is_expired(self, attempt: Attempt) -> bool:
-        """Tell whether stored bytes are proven never to land, so that new ones may be signed."""
+        """Tell whether stored bytes are proven to have expired, so that new ones may be signed."""
         return (await self.quorum.read_snapshot([attempt.channel])).proves_expiry(attempt)
 
     async def _prove(self, attempt: Attempt, hashes: Hashes) -> Observation:
-        """Read the channel: one consistent snapshot tells open, dead and consumed apart."""
+        """Read the channel in one consistent snapshot: the attempt is open, expired or consumed."""
         snapshot = await self.quorum.read_snapshot([attempt.channel])
         if not snapshot.has_consumed(attempt):
-            dead = snapshot.proves_expiry(attempt)
+            expired = snapshot.proves_expiry(attempt)
             return Observation(
-                AttemptOutcome.EXPIRED if dead else AttemptOutcome.OPEN, snapshot.ledger
+                AttemptOutcome.EXPIRED if expired else AttemptOutcome.OPEN, snapshot.ledger
             )
         found = await self.quorum.find_consumer(attempt, hashes)
         if isinstance(found, LedgerInclusion):
             return await self._to_observation(found, attempt)
         if isinstance(found, UnknownConsumption):
-            gone = attempt.channel not in snapshot.sequences
-            why = Reason(ReasonCode.CHANNEL_MISSING, "the channel account is gone")
-            why = why if gone else found.reason
+            missing = attempt.channel not in snapshot.sequences
+            why = Reason(ReasonCode.CHANNEL_MISSING, "the channel account does not exist any more")
+            why = why if missing else found.reason
             return Observation(
                 AttemptOutcome.FOREIGN, snapshot.ledger, reason=why.sentence, reason_code=why.code
             )
         return Observation(
-            AttemptOutcome.OPEN, snapshot.ledger, reason="consumed; looking for by what"
+            *(AttemptOutcome.OPEN, snapshot.ledger),
+            reason="the sequence is consumed; it is not yet known by which transaction",
         )
 
-    async def _to_observation(self, landing: LedgerInclusion, attempt: Attempt) -> Observation:
-        """Say what a transaction in a ledger did, or why it had no effect and who must act."""
-        result = results.parse(landing.result_xdr)
-        closed_at = datetime.fromtimestamp(landing.closed_at_seconds, UTC)
-        place = (landing.ledger, closed_at, result.fee_stroops)
-        if landing.paid:
-            return Observation(AttemptOutcome.SUCCEEDED, *place, "", landing.hash)
-        if landing.succeeded:
-            reason = attempt.noop_reason or "a void used up its sequence"
-            return Observation(
-                *(AttemptOutcome.FAILED_BLOCKED, *place, reason, landing.hash),
-                reason_code=attempt.noop_reason_code,
-            )
-        failing = classic_payments.list_failed_operations(landing.result_xdr)
-        trap = results.find_trap(landing.diagnostics, self.asset.contract)
-        found = results.get_meaning(result, trap)
-        movement = failure_attribution.parse_movement(attempt.envelope_xdr, self.passphrase)
-        if found.either_side and movement is not None:
-            found = (
-                await failure_attribution.attribute_failure(self.nodes, self.asset, movement)
-                or found
-            )
-        why = found.to_reason(results.format_codes(result, trap))
-        submissions.log_alarm(found, attempt.hash)
-        # Of a batch, those at fault are named one by one, and the others may go on.
-        again = bool(failing) or found.remedy is Remedy.RETRY
-        outcome = AttemptOutcome.FAILED_RETRY if again else AttemptOutcome.FAILED_BLOCKED
-        return Observation(outcome, *place, why.sentence, landing.hash, failing, why.code)
+    async def _to_observation(self, inclusion: LedgerInclusion, attempt: Attempt) -> Observation:
+        return await observations.to_observation(self.nodes, self.asset, inclusion, attempt)
 
 
 def _describe_error(error: Exception) -> str:
-    """Name an error without its text, which may quote what was sent."""
+    """Return the name of an error, without its text, which may quote what was sent."""
     return type(error).__name__

@@ -1,5 +1,5 @@
 """
-What a closed break left in suspense is cleared once: it came back to its treasury, or it is given up.
+Break resolutions: what a closed break left in suspense is recovered or written off, once.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class BreakResolutionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BreakResolution:
-    """Who says what became of the money that a break left in suspense, and how they know."""
+    """A person's statement of what became of the money that a break left in suspense."""
 
     break_id: str
     outcome: BreakResolutionOutcome
@@ -34,14 +34,14 @@ class BreakResolution:
 
 @dataclass(frozen=True, slots=True)
 class BreakResolutionRecord:
-    """A resolution, and what was booked by it."""
+    """A resolution, and the entry that it posted."""
 
     resolution: BreakResolution
     amount_stroops: int
     entry_id: str
 
     def is_same(self, other: BreakResolution) -> bool:
-        """Whether the same person says the same again."""
+        """Return whether the same person states the same again."""
         said = (self.resolution.outcome, self.resolution.note, self.resolution.resolved_by)
         return said == (other.outcome, other.note, other.resolved_by)
 
@@ -52,14 +52,14 @@ def make_resolution_entry(
     """Take out of suspense what `closing` the break put there; refused where that was no loss."""
     if closing is None or treasury is None:
         raise Conflict(
-            f"break {resolution.break_id} left nothing in suspense; there is nothing to clear"
+            f"break {resolution.break_id} left nothing in suspense; there is nothing to resolve"
         )
     lost = _sum_suspense(closing)
     if lost <= 0:
         raise Invalid(
             "outcome",
-            "the treasury holds more than the journal says; that leaves suspense with the transfer "
-            "which pays it to whom it belongs, when the break of that is closed with suspense",
+            "the treasury holds more than the journal says, so nothing was lost; pay the surplus to whom it "
+            "belongs, and close the break of that transfer with suspense",
         )
     back = (
         f"treasury:{treasury}" if resolution.outcome is BreakResolutionOutcome.RECOVERED else LOSSES
@@ -74,7 +74,7 @@ def make_resolution_entry(
 
 
 def get_resolved_stroops(entry: Entry) -> int:
-    """How many stroops a resolution takes out of suspense."""
+    """Return how many stroops a resolution takes out of suspense."""
     return -_sum_suspense(entry)
 
 

@@ -1,5 +1,5 @@
 """
-Breaks: where the book and the chain do not say the same, and what a person does about each.
+Breaks: differences between the journal and the chain, and what a person does about each.
 
     open -> closed
 
@@ -29,7 +29,7 @@ class BreakKind(StrEnum):
     AMOUNT_DIFFERS = "amount_differs"
     DUPLICATE = "duplicate"
     UNEXPECTED_OUTFLOW = "unexpected_outflow"
-    # The node has forgotten ledgers before we read them: what they held is not known.
+    # The nodes dropped ledgers before they were read: their transfers are not known.
     HISTORY_GAP = "history_gap"
 
 
@@ -45,7 +45,7 @@ TRANSITIONS: Mapping[BreakStatus, frozenset[BreakStatus]] = {
 
 
 class AdjustmentKind(StrEnum):
-    """How a break leaves the ledger: its difference in suspense, or nothing to book."""
+    """How a break is adjusted in the journal: its difference in suspense, or nothing to post."""
 
     SUSPENSE = "suspense"
     NONE = "none"
@@ -56,7 +56,7 @@ class Break:
     """
     One difference. `subject` names what it is about, as people would look it up; the amounts are
     what each side says, 0 where it says nothing. `owed_to` is set when somebody else was paid than
-    the book says. `unexplained` is money that left a treasury and that nothing of ours explains: by a
+    the journal says. `unexplained` is money that left a treasury and that nothing of ours explains: by a
     program that pays twice, or by a key in other hands. Nothing more must leave until somebody has
     looked.
     """
@@ -78,7 +78,7 @@ class Break:
         return derive_id("brk", self.kind, self.subject)
 
     def payload(self) -> dict[str, Any]:
-        """What an event and an audit entry say of it; amounts in stroops, as text."""
+        """Return the payload of its event and audit entry; amounts in stroops, as text."""
         return {
             "break_id": self.id,
             "kind": self.kind,
@@ -104,7 +104,7 @@ class BreakClosure:
 
 @dataclass(frozen=True, slots=True)
 class BreakRecord:
-    """A break with all that became of it; what nobody has said yet is None."""
+    """A break with its owner and its closure; what is not known yet is None."""
 
     id: str
     found: Break
@@ -119,14 +119,14 @@ class BreakRecord:
     entry_id: str | None
 
     def is_closed_by(self, closing: BreakClosure) -> bool:
-        """Whether this very closing closed it."""
+        """Return whether it was closed by this same closure."""
         said = (closing.kind, closing.note, closing.closed_by)
         return (self.adjustment, self.note, self.closed_by) == said
 
 
 @dataclass(frozen=True, slots=True)
 class MoneyMoved:
-    """Money that left a treasury for a payee, as entries of the journal say it, or as the chain does."""
+    """Money that left a treasury for a payee, according to the journal or to the chain."""
 
     treasury: str
     payee: str | None
@@ -140,7 +140,7 @@ def make_adjustment(
     Take the difference into suspense; None when there is none.
 
     It is the one between the entries and the chain at the moment of closing, and not the one that was
-    found: a row beside the book may have been changed, or mended since. What the book says left a
+    found: a row beside the journal may have been changed or corrected since. What the journal says left a
     treasury is put back, and taken out as the chain has it. Where the wrong account was paid, the
     right one is owed again.
     """

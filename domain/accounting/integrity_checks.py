@@ -1,10 +1,10 @@
 """
 An integrity check looks at every invariant of the journal; a violation is what breaks one, or waits for too long.
 
-    found -> mended -> found again
+    open -> resolved -> open again
 
-A violation is known by what it is about, so that it is told once, however often it is seen; what comes
-back after it was mended is told again.
+A violation is known by what it is about, so that it is announced once, however often it is found; what comes
+back after it was resolved is announced again.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from domain.events import EventType
 
 # As many of one kind are named; the rest are counted.
 NAMED_MAX = 20
-# An integrity check reads all of the journal, so a large book is not inspected all of the time.
+# An integrity check reads all of the journal, so a large journal is not checked all of the time.
 PAUSES_PER_CHECK = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
     """
-    Something that breaks a promise, by its id.
+    Something that breaks an invariant; its id is derived from what it is about.
 
-    One that is `overdue` breaks none yet: it has only waited for too long, and somebody must look.
-    One that is `unnamed` stands for others of its kind, of which there are too many to name.
+    One that is `overdue` breaks none yet: it has waited for too long, and a person must look.
+    One that is `unnamed` represents others of its kind, of which there are too many to name.
     """
 
     invariant: Invariant
@@ -47,7 +47,7 @@ class Violation:
         return EventType.OBLIGATION_OVERDUE if self.overdue else EventType.INVARIANT_VIOLATED
 
     def payload(self) -> dict[str, Any]:
-        """What an event and an audit entry say of it."""
+        """Return the payload of its event and audit entry."""
         return {
             "violation_id": self.id,
             "invariant": self.invariant,
@@ -59,7 +59,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class CheckIntegrityInput:
-    """Inspect the book now."""
+    """Ask for an integrity check now."""
 
     at: datetime
 
@@ -67,8 +67,8 @@ class CheckIntegrityInput:
 @dataclass(frozen=True, slots=True)
 class CheckIntegrityResult:
     """
-    What an integrity check came to; `looked` is false when it was left for later. `new` violations are told
-    of by `deliveries`.
+    The result of an integrity check; `looked` is false when it was put off. `deliveries` announce
+    the `new` violations.
     """
 
     looked: bool
@@ -83,18 +83,18 @@ def has_violation(violations: Sequence[Violation]) -> bool:
 
 
 def is_due(last: datetime, took: timedelta, now: datetime) -> bool:
-    """Tell whether the book has rested long enough since an integrity check that began at `last`."""
+    """Return whether enough time has passed since an integrity check that began at `last`."""
     return now - last >= took * PAUSES_PER_CHECK
 
 
 def list_complete_kinds(violations: Sequence[Violation]) -> set[tuple[Invariant, bool]]:
-    """Every kind of violation, by promise and whether it is overdue, of which each one is named."""
+    """Return the kinds, by invariant and whether overdue, of which every violation is named."""
     kinds = {(invariant, late) for invariant in Invariant for late in (False, True)}
     return kinds - {(each.invariant, each.overdue) for each in violations if each.unnamed}
 
 
 def merge_by_subject(violations: Sequence[Violation]) -> dict[str, Violation]:
-    """Those that are named, by id: what is found of one subject for two reasons is one violation."""
+    """Return the named violations by id; two reasons about one subject make one violation."""
     merged: dict[str, Violation] = {}
     for each in violations:
         if each.unnamed:

@@ -1,8 +1,8 @@
 """
-What always holds of the journal, whatever happened: eight invariants, each of which can be looked at.
+Invariants: the eight statements that always hold of the journal.
 
-The database enforces them as it is written to; here they are only named, so that a check from
-outside can say which one is broken, and by what.
+The database enforces them as it is written to; here they are only named, so that an integrity check can
+say which one is broken, and by what.
 """
 
 from enum import StrEnum
@@ -22,10 +22,10 @@ class Invariant(StrEnum):
 INVARIANT_DESCRIPTIONS = {
     Invariant.ENTRIES_BALANCE: "every entry's postings sum to zero, in its one currency",
     Invariant.TRIAL_BALANCE_ZERO: "all accounts of a currency sum to zero",
-    Invariant.JOURNAL_APPEND_ONLY: "the book is only added to; what is taken back or put right says what",
+    Invariant.JOURNAL_APPEND_ONLY: "the journal is only added to; what is taken back or put right says what",
     Invariant.BALANCES_MATCH_POSTINGS: "every balance is the sum of its postings",
     Invariant.PAYMENTS_MATCH_SETTLEMENTS: "a payment on the chain is one settlement in the journal, and the reverse",
     Invariant.NO_OVERDRAFT: "no account is below its floor",
     Invariant.OBLIGATION_LIFECYCLE: "what was accrued is pending, reserved, paid or reversed, and one of them",
-    Invariant.SETTLEMENTS_AUTHORISED: "what was paid had been signed, kept and reserved before, or a person adopted it",
+    Invariant.SETTLEMENTS_AUTHORISED: "what was paid had been signed, stored and reserved before, or a person matched it",
 }

@@ -36,7 +36,7 @@ class EntryKind(StrEnum):
     SETTLEMENT = "settlement"
     REVERSAL = "reversal"
     CORRECTION = "correction"
-    # Of a break between journal and chain, and of what that left in suspense: no part of an obligation's life.
+    # Of a break between journal and chain, and of what that left in suspense: not part of an obligation.
     ADJUSTMENT = "adjustment"
     RESOLUTION = "resolution"
 
@@ -60,7 +60,7 @@ KINDS = {
 class Account:
     """
     A place in the journal. `floor_stroops` is the least it may hold in its own sense, where a
-    liability is what we owe. Treasuries have none: what was put into them is not in this book,
+    liability is what we owe. Treasuries have none: what was put into them is not in this journal,
     and the chain itself lets nobody pay what is not there.
     """
 
@@ -83,7 +83,7 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`id` is derived from what it books, so the same fact cannot be booked twice."""
+    """`id` is derived from what it posts, so the same fact cannot be posted twice."""
 
     id: str
     kind: str
@@ -117,7 +117,7 @@ def derive_accrual_id(payment_id: str) -> str:
 
 
 def make_accrual(payment: Payment) -> Entry:
-    """The verdict is judged: unless another takes its place, the amount is owed to the payee."""
+    """Make the entry of a new verdict: the amount is owed to the payee."""
     return Entry(
         derive_accrual_id(payment.id),
         EntryKind.ACCRUAL,
@@ -128,7 +128,7 @@ def make_accrual(payment: Payment) -> Entry:
 
 def make_reservation(payment: Payment, n: int, lead_payment_id: str = "") -> Entry:
     """
-    Bytes are signed that can move the money: from now on it may be gone at any moment.
+    Make the entry of signed bytes: from now on the money may move at any moment.
 
     `lead_payment_id` and `n` name the attempt; a payment that is tried by itself leads its own.
     """
@@ -141,12 +141,12 @@ def make_reservation(payment: Payment, n: int, lead_payment_id: str = "") -> Ent
 
 
 def make_release(payment: Payment, n: int, lead_payment_id: str = "") -> Entry:
-    """The attempt is proven to have had no effect: the amount is owed as before."""
+    """Make the entry of an attempt proven to have had no effect: the amount is owed as before."""
     return _take_back(make_reservation(payment, n, lead_payment_id), EntryKind.RELEASE)
 
 
 def make_settlement(payment: Payment, transaction_hash: str) -> Entry:
-    """The chain has moved the money: nothing is owed any more. Once for each payment, for ever."""
+    """Make the entry of money that the chain has moved: nothing is owed any more. Once a payment."""
     return Entry(
         derive_id("ent", payment.id, "settlement", transaction_hash),
         EntryKind.SETTLEMENT,
@@ -160,8 +160,8 @@ def make_settled_entries(
     payment: Payment, transaction_hash: str, n: int, lead_payment_id: str
 ) -> list[Entry]:
     """
-    What an attempt leaves that moved the money. Its reservation is in the journal since the bytes
-    were stored; it is said again, so that nothing can keep the truth from being booked.
+    Return the entries of an attempt that moved the money. Its reservation was posted when the bytes
+    were stored; it is repeated, so that a lost one cannot keep the settlement from being posted.
     """
     return [
         make_reservation(payment, n, lead_payment_id),
@@ -170,7 +170,7 @@ def make_settled_entries(
 
 
 def make_released_entries(payment: Payment, n: int, lead_payment_id: str) -> list[Entry]:
-    """What an attempt leaves that had no effect; its reservation is said again, as above."""
+    """Return the entries of an attempt that had no effect; its reservation is repeated, as above."""
     return [
         make_reservation(payment, n, lead_payment_id),
         make_release(payment, n, lead_payment_id),
@@ -178,12 +178,12 @@ def make_released_entries(payment: Payment, n: int, lead_payment_id: str) -> lis
 
 
 def make_reversal(entry: Entry) -> Entry:
-    """Take an entry back: a verdict was corrected, or what it says never happened."""
+    """Make the entry that takes another back: a verdict was corrected, or what it says never happened."""
     return _take_back(entry, EntryKind.REVERSAL)
 
 
 def make_correction(entry: Entry, postings: tuple[Posting, ...]) -> Entry:
-    """What a reversed entry should have said."""
+    """Make the entry that says what a reversed entry should have said."""
     return Entry(
         derive_id("ent", entry.id, EntryKind.CORRECTION),
         EntryKind.CORRECTION,

@@ -1,6 +1,6 @@
 """
 The trace of a payment: why it is owed, what was tried, what was answered, what is proven and
-what the book says; and, in one sentence, where it stands.
+what the journal says; and its state in one sentence.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class TracedPayment:
 
 @dataclass(frozen=True, slots=True)
 class TraceEvent:
-    """What the audit trail remembers of it."""
+    """An audit entry about the payment."""
 
     at: datetime
     action: str
@@ -84,7 +84,7 @@ class TracedEnvelope:
 
 @dataclass(frozen=True, slots=True)
 class TracedAttempt:
-    """An attempt this payment rode in, and its share of it."""
+    """An attempt that carried this payment, and its allocation in it."""
 
     lead_payment_id: str
     n: int
@@ -123,7 +123,7 @@ class PaymentTrace:
 
     @property
     def standing(self) -> str:
-        """Where the payment stands, in one sentence."""
+        """The state of the payment, in one sentence."""
         money = f"{format_amount(self.owed.amount_stroops)} {self.owed.asset_code}"
         last = self.tries[-1] if self.tries else None
         reason = self.owed.status_reason or "no reason is known"
@@ -155,33 +155,37 @@ class PaymentTrace:
             case PaymentStatus.ON_HOLD:
                 return f"On hold by a limit: {reason}; {self._bound(money)}."
         if last is not None and last.status == AttemptStatus.FAILED:
-            return f"TracedPayment: attempt {last.n} had no effect ({last.reason}), and another follows."
-        return f"TracedPayment: {money} wait to be signed for since {format_instant(self.owed.created_at)}."
+            return f"Payment: attempt {last.n} had no effect ({last.reason}), and another follows."
+        return (
+            f"Payment: {money} wait to be signed for since {format_instant(self.owed.created_at)}."
+        )
 
     @property
     def _out_of_band(self) -> str:
-        adopted = [step.actor for step in self.steps if step.action == "payment.matched_manually"]
-        return f", which was made out of band and adopted by {adopted[0]}" if adopted else ""
+        matched_by = [
+            step.actor for step in self.steps if step.action == "payment.matched_manually"
+        ]
+        return f", which was made out of band and matched by {matched_by[0]}" if matched_by else ""
 
     def _bound(self, money: str) -> str:
-        held = sum(
+        reserved = sum(
             -posting.amount_stroops
             for posting in self.booked
             if posting.account.startswith("reserved:")
         )
-        return f"{money} are {'reserved, since signed bytes exist' if held else 'owed, and none moved'}"
+        return f"{money} are {'reserved, since signed bytes exist' if reserved else 'owed, and none moved'}"
 
 
 def add_running_sums(postings: Sequence[dict[str, Any]]) -> list[TracedPosting]:
     """
     Put running sums to the postings of one payment, in the order they make sense in: what was
-    booked in the same instant follows the life of an obligation.
+    booked in the same instant follows the order of an obligation.
     """
     order = list(EntryKind)
     sums: dict[str, int] = {}
-    told = []
+    traced = []
     for posting in sorted(postings, key=lambda row: (row["at"], order.index(row["kind"]))):
         account, amount = posting["account"], posting["amount_stroops"]
         sums[account] = sums.get(account, 0) + amount
-        told.append(TracedPosting(**posting, running_stroops=sums[account]))
-    return told
+        traced.append(TracedPosting(**posting, running_stroops=sums[account]))
+    return traced

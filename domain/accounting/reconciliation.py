@@ -1,5 +1,5 @@
 """
-Journal and chain, held against each other both ways.
+Reconciliation: the journal and the chain are compared, both ways.
 
 The join is the muxed number that every transfer carries, together with the transaction's hash.
 Only what the reader has finished is compared, so that nothing is called a break which a later
@@ -32,7 +32,7 @@ class ObservedTransaction:
 @dataclass(frozen=True, slots=True)
 class ChainTransfer:
     """
-    A movement of the asset from or to a treasury, as the chain tells it.
+    A movement of the asset from or to a treasury, as the chain records it.
 
     `position` is the network's own name for the place of its event in all history. A mint has no
     payer, a burn or a clawback has no payee. `number` is the muxed id, if it carries one.
@@ -60,7 +60,7 @@ class ChainPage:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The ledgers that nodes can tell about, and whether every node was heard."""
+    """The ledgers that the nodes can serve, and whether every node answered."""
 
     oldest: int
     latest: int
@@ -69,7 +69,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Ledgers that no node told us about, both inclusive."""
+    """Ledgers that no node could serve, both inclusive."""
 
     first: int
     last: int
@@ -78,14 +78,14 @@ class Gap:
         return Break(
             BreakKind.HISTORY_GAP,
             f"ledgers/{self.first}-{self.last}",
-            f"ledgers {self.first} to {self.last} were forgotten by the node before they were "
+            f"ledgers {self.first} to {self.last} were dropped by the nodes before they were "
             "read: transfers in them are not known",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where to read on, and what was lost before it."""
+    """The ledger to read on from, and the gap before it."""
 
     ledger: int
     gap: Gap | None
@@ -93,7 +93,7 @@ class Start:
 
 def find_start(read_ledger: int | None, journal_ledger: int | None, extent: Extent) -> Start:
     """
-    Say where reading goes on.
+    Return where reading goes on.
 
     At first it begins with all the node has; the journal may know of payments before that.
     """
@@ -108,14 +108,14 @@ def find_start(read_ledger: int | None, journal_ledger: int | None, extent: Exte
 @dataclass(frozen=True, slots=True)
 class JournalSide:
     """
-    What the journal says of one transfer: the payments that rode in it, as one.
+    What the journal says of one transfer: the payments that it settles, as one.
 
     `allocations_stroops` is the sum of their allocations; it must be the amount they say they paid.
     """
 
     number: int
     transaction_hash: str
-    payment_id: str  # the one that leads
+    payment_id: str  # the lead payment
     amount_stroops: int
     allocations_stroops: int
     treasury: Treasury
@@ -137,7 +137,7 @@ class ChainSide:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A place where the two sides are not plainly the same."""
+    """A transfer on which the two sides may differ."""
 
     journal: JournalSide | None
     chain: ChainSide | None
@@ -152,7 +152,7 @@ class ReconciliationRun:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a run found: up to which ledger, what matched, what is new; and whom to tell."""
+    """What a run found: up to which ledger, what matched, what is new; and the deliveries that announce it."""
 
     ledger: int
     matched: int
@@ -163,7 +163,7 @@ class Comparison:
 
 
 def classify_suspect(suspect: Suspect, ledger: int) -> Break | None:
-    """Say what kind of break it is, or None when it is none (yet) as of a ledger read in full."""
+    """Return the break, or None when there is none (yet) as of a ledger read in full."""
     journal, chain = suspect.journal, suspect.chain
     if chain is None:
         return None if journal is None else _make_missing_break(journal)

@@ -1,5 +1,5 @@
 """
-The rule whether a payment may leave: the circuit breaker, the caps, and the approvals, in this order.
+Admissions: whether a payment may leave, by the circuit breaker, the caps and the approvals, in this order.
 
 A payment that is admitted counts for a day and a payee once. It counts anew when it is admitted on a
 later day, and never for an earlier one again: the clocks of two workers may lie astride midnight.
@@ -15,7 +15,7 @@ from domain.settlement.payments import Payment, PaymentStatus
 
 @dataclass(frozen=True, slots=True)
 class Authorisation:
-    """That a payment was admitted: on which day, and to which address."""
+    """The admission of a payment: its day, and the payee's address."""
 
     day: date
     payee: str
@@ -24,8 +24,8 @@ class Authorisation:
 @dataclass(frozen=True, slots=True)
 class AdmissionCase:
     """
-    All that speaks for and against a payment, besides what others have spent. `breaker` is why the
-    breaker is open, None while it is closed; `approvers` are those of the payment as it stands.
+    All that decides on a payment, besides what others have spent. `circuit_breaker` is why it is
+    open, None while it is closed; `approvers` are those of the payment as it stands.
     """
 
     status: PaymentStatus

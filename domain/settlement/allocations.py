@@ -41,7 +41,7 @@ class Transfer:
 
 
 def make_single_transfer(payment: Payment) -> Transfer:
-    """A payment as a transfer of its own."""
+    """Return a payment as a transfer of its own."""
     return Transfer(
         payment.number,
         payment.payer,
@@ -77,7 +77,7 @@ def net_payments(payments: Iterable[Payment]) -> list[Transfer]:
 
 
 def transfer_each(payments: Sequence[Payment]) -> list[Transfer]:
-    """Each payment by itself, in order of number."""
+    """Return each payment as a transfer of its own, in order of number."""
     return [
         make_single_transfer(payment)
         for payment in sorted(payments, key=lambda payment: payment.number)

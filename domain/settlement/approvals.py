@@ -1,6 +1,6 @@
 """
-Two people look before much money moves, and neither of them prepared it: by declaring or amending the
-outage, resolving it, or decision that it be judged again.
+Approvals: two people approve a large payment, and neither is a maker of it, who declared, amended or
+resolved the outage, or decided its dispute.
 
 An approval is bound to what was approved by a digest: another payee or another amount is another
 payment, and nobody has approved that yet.
@@ -18,15 +18,15 @@ from domain.settlement.payments import Payment, PaymentStatus
 
 APPROVERS = 2
 NOTE_MAX = 300
-# Nothing is signed in these states; past them an approval has done its work.
+# Nothing is signed in these states; past them an approval has no effect any more.
 UNSIGNED = frozenset({PaymentStatus.PENDING, PaymentStatus.BLOCKED, PaymentStatus.ON_HOLD})
-# Signing follows an admission by seconds; a step that takes longer is run, and admitted, anew.
+# Signing follows an admission by seconds; an activity that takes longer is run, and admitted, anew.
 SIGNING = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One person's word that one payment, exactly as it stands, may be made."""
+    """One person's consent that one payment, exactly as it stands, may be made."""
 
     payment_id: str
     approver: str
@@ -38,7 +38,7 @@ class Approval:
 @dataclass(frozen=True, slots=True)
 class ApprovalContext:
     """
-    What an approver is asked about: the payment, all who prepared it, and who has approved it. `taken`
+    What an approver is asked about: the payment, its makers, and who has approved it. `taken`
     is true from the moment a (channel, sequence) is reserved for it, alone or in a batch.
     """
 
@@ -72,38 +72,38 @@ def check_role(who: Principal) -> None:
 
 
 def approve(
-    standing: ApprovalContext, who: Principal, note: str, approval_above: int | None
+    context: ApprovalContext, who: Principal, note: str, approval_above: int | None
 ) -> Approval:
     """Return the approval, or refuse it: the wrong person, too late, twice, or not needed."""
     check_role(who)
     if len(note) > NOTE_MAX:
         raise Invalid("note", f"must be at most {NOTE_MAX} characters")
-    payment = standing.payment
-    if who.name in standing.makers:
+    payment = context.payment
+    if who.name in context.makers:
         raise Forbidden(
-            f"{who.name} caused payment {payment.id} by its verdict and may not approve it; ask another person"
+            f"{who.name} is a maker of payment {payment.id} and may not approve it; ask another person"
         )
-    if standing.status not in UNSIGNED:
-        raise Conflict(f"payment {payment.id} is {standing.status}; there is nothing to approve")
+    if context.status not in UNSIGNED:
+        raise Conflict(f"payment {payment.id} is {context.status}; there is nothing to approve")
     if not needs_approval(payment, approval_above):
         raise Conflict(
             f"payment {payment.id} of {format_amount(payment.amount_stroops)} USDC needs no approval"
         )
-    if who.name in standing.approvers:
+    if who.name in context.approvers:
         raise Conflict(
             f"{who.name} has approved payment {payment.id}; a second person must approve it as well"
         )
-    return Approval(payment.id, who.name, standing.makers, compute_digest(payment), note)
+    return Approval(payment.id, who.name, context.makers, compute_digest(payment), note)
 
 
 def check_withdrawal(
-    standing: ApprovalContext, who: Principal, admitted_at: datetime | None, now: datetime
+    context: ApprovalContext, who: Principal, admitted_at: datetime | None, now: datetime
 ) -> None:
-    """Let a person take the approval back for as long as nothing can have been signed on it."""
-    payment_id = standing.payment.id
-    if who.name not in standing.approvers:
+    """Refuse to take an approval back once something may have been signed on it."""
+    payment_id = context.payment.id
+    if who.name not in context.approvers:
         raise Conflict(f"{who.name} has no approval of payment {payment_id} to withdraw")
-    if standing.status not in UNSIGNED:
-        raise Conflict(f"payment {payment_id} is {standing.status}: it is signed already")
-    if standing.taken or (admitted_at is not None and now - admitted_at < SIGNING):
+    if context.status not in UNSIGNED:
+        raise Conflict(f"payment {payment_id} is {context.status}: it is signed already")
+    if context.taken or (admitted_at is not None and now - admitted_at < SIGNING):
         raise Conflict(f"payment {payment_id} is being signed; repeat the request in a minute")

@@ -93,7 +93,7 @@ class Observation:
     # Of the envelope that carried it into the ledger.
     hash: str = ""
     failing: list[FailedOperation] = field(default_factory=list)
-    # Of one that parks or quarantines.
+    # Of one that blocks or quarantines.
     reason_code: ReasonCode | None = None
 
     @property

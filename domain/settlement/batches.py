@@ -1,8 +1,8 @@
 """
 A batch: payments that are settled by one transaction.
 
-    gathered -> prepared -> submitted -> booked
-                                     \\-> the failing ones removed, the rest gathered again
+    batched -> prepared -> submitted -> confirmed
+                                     \\-> the failing ones removed, the rest batched again
 
 A batch is an attempt like any other: it has one (channel, sequence), and a payment belongs to at
 most one attempt that has not failed. Payments join it when its pair is reserved, and leave it only
@@ -52,8 +52,8 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class FormBatchesInput:
     """
-    Ask for the next batches. `first` is true once in a run of the life that asks: what a run before
-    it has reserved may have nobody who lives for it.
+    Ask for the next batches. `first` is true once in a run of the workflow that asks: what the run
+    before it reserved may have no workflow yet.
     """
 
     first: bool
@@ -129,12 +129,12 @@ class FailBatchResult:
 
 
 def find_at_fault(
-    riding: Sequence[Transfer], obstacles: Mapping[int, Reason]
+    transfers: Sequence[Transfer], obstacles: Mapping[int, Reason]
 ) -> list[RemovedPayment]:
-    """Return who rides in the transfers, named by number, that cannot be made."""
+    """Return the payments of the transfers, given by number, that cannot be made."""
     return [
-        RemovedPayment(share.payment_id, obstacles[transfer.number])
-        for transfer in riding
+        RemovedPayment(allocation.payment_id, obstacles[transfer.number])
+        for transfer in transfers
         if transfer.number in obstacles
-        for share in transfer.allocations
+        for allocation in transfer.allocations
     ]

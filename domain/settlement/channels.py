@@ -18,7 +18,7 @@ from domain.settlement.batches import Batch
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What the book knows of a channel: how far it is used, and for what."""
+    """A channel on record: how far its sequence is used, and for which payment."""
 
     address: str
     sequence: int | None
@@ -41,8 +41,8 @@ class QueuePosition:
 
     def next_check(self, now: datetime) -> datetime:
         """
-        Say when it is worth asking again: those far behind ask seldom, so that a crowd costs
-        little, and those in front often, so that no channel waits for them.
+        Return when to ask again: those far behind seldom, so that a long line costs little, and
+        those in front often, so that no channel is idle.
         """
         wait = self.ahead / self.channels * SECONDS_A_PAYMENT if self.channels else float("inf")
         seconds = min(max(wait, LOOK_AFTER_SECONDS), LOOK_WITHIN_SECONDS)
@@ -52,8 +52,8 @@ class QueuePosition:
 @dataclass(frozen=True, slots=True)
 class QuarantinedAttempt:
     """
-    An attempt that a channel in quarantine still serves, everybody who rides in it, and the batches
-    whose lives may have it in hand: what is left of one that failed is lived for by that one.
+    An attempt that a channel in quarantine still serves, all of its payments, and the batches
+    whose workflows may handle it: the rest of a failed batch is handled by that batch's workflow.
 
     `hashes` are of the transactions ever signed for it, `envelopes` of the bytes around them.
     """
@@ -66,13 +66,13 @@ class QuarantinedAttempt:
 
     @property
     def workflow_ids(self) -> list[str]:
-        """Who waits for a person, by the names that signals are sent to."""
+        """The workflows that wait for a person, by the ids that signals are sent to."""
         return list_workflow_ids(self.batches, self.payments)
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedTransfer:
-    """A transfer on the chain that paid who is in an attempt, as reconciliation has read it."""
+    """A transfer on the chain that paid a payee of an attempt, as reconciliation has read it."""
 
     transaction_hash: str
     ledger: int
@@ -82,7 +82,7 @@ class ObservedTransfer:
 @dataclass(frozen=True, slots=True)
 class ChainCoverage:
     """
-    What the book's own record of the chain says of some ledgers: whether it has read all of them,
+    What the database's record of the chain says of some ledgers: whether it has read all of them,
     how far it has come, and what it found there or anywhere of an attempt.
     """
 
@@ -103,14 +103,14 @@ class ChannelRelease:
     by: str
     note: str
     at: datetime
-    # Nobody holds its key any more: its payments go on, and the channel is used for none.
+    # Its key is lost: its payments go on, and the channel is used for none.
     retired: bool = False
-    # What the person saw where history is kept, when nobody here remembers it.
+    # What the person saw in an archive, when no node here has the history.
     seen_elsewhere: str = ""
 
-    def make_audit_entry(self, held: QuarantinedAttempt | None) -> AuditEntry:
-        """What the audit trail remembers of it."""
-        served = held.payments if held else []
+    def make_audit_entry(self, served_attempt: QuarantinedAttempt | None) -> AuditEntry:
+        """Return the audit entry of the release."""
+        served = served_attempt.payments if served_attempt else []
         evidence: dict[str, Any] = {
             "channel": self.channel,
             "sequence": str(self.sequence),
@@ -124,13 +124,17 @@ class ChannelRelease:
         request = Request(self.by, f"release-{self.channel[:8]}-{self.sequence}")
         subject = f"channel/{self.channel}"
         # Bytes that die leave the sequence as it is: it may be released of others once more.
-        of = (held.attempt.payment_id, str(held.attempt.n)) if held else ()
+        of = (
+            (served_attempt.attempt.payment_id, str(served_attempt.attempt.n))
+            if served_attempt
+            else ()
+        )
         key = (str(self.sequence), *of)
         return make_audit_entry(subject, RELEASED, request, self.at, evidence, *key)
 
 
 def list_workflow_ids(batches: Sequence[Batch], payments: Sequence[str]) -> list[str]:
-    """Return the names of the lives of batches, and of payments by their ids."""
+    """Return the ids of the workflows of batches and payments."""
     return [f"batch/{batch.id}" for batch in batches] + [f"payment/{each}" for each in payments]
 
 

@@ -17,7 +17,7 @@ REASON_MAX = 300
 
 @dataclass(frozen=True, slots=True)
 class SettlementHalt:
-    """Where the circuit breaker stands, who put it there, and why."""
+    """The state of the circuit breaker, who switched it, and why."""
 
     is_open: bool
     reason: str
@@ -36,7 +36,7 @@ class CircuitBreakerLimits:
 
 class FailureCounter:
     """
-    Counts the answers to sends that nobody wants to hear: none, or one with an alarming code.
+    Counts bad answers to sends: none at all, or one with an alarming code.
 
     Those are codes that only we can mend: a key, an account or this program is wrong, and every
     further payment would meet the same.
@@ -51,12 +51,12 @@ class FailureCounter:
     def record_answer(self, answer: SendAnswer, at: datetime) -> str | None:
         """Take one answer; return why the circuit breaker must open, once it was one too many."""
         if answer.status is SendStatus.UNKNOWN:
-            heard, most, what = self.unknowns, self.tolerance.unknowns, "with no answer to tell"
+            heard, most, what = self.unknowns, self.tolerance.unknowns, "without a readable answer"
         elif answer.status is SendStatus.ERROR and answer.detail in self.alarming:
             heard, most, what = (
                 self.alarms,
                 self.tolerance.alarms,
-                "refused for what only we can mend",
+                "refused with a code that only we can mend",
             )
         else:
             return None

@@ -1,5 +1,5 @@
 """
-Signed bytes, and what is bid for their place in a ledger.
+Envelopes: signed bytes, and the fee that is bid for their place in a ledger.
 
 Each transaction travels inside a fee bump, paid by an account that does nothing else. When the
 network is busy the bid is raised around the same inner transaction: nothing that moves money is
@@ -34,13 +34,13 @@ class Envelope:
     fee_stroops: int
     max_ledger: int
     inner_hash: str
-    # They move nothing and only use up a sequence, because of this.
+    # Why they are a no-op transaction; empty for bytes that pay.
     noop_reason: str = ""
     noop_reason_code: ReasonCode | None = None
 
 
 class SendStatus(StrEnum):
-    """What became of a send, in the network's own words; the last two are ours."""
+    """The answer to a send, in the network's own codes; the last two are ours."""
 
     PENDING = "PENDING"
     DUPLICATE = "DUPLICATE"
@@ -53,7 +53,7 @@ class SendStatus(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SendAnswer:
     """
-    What a send was answered, which proves nothing. `detail` is the result code of an ERROR, the kind of
+    The answer to a send, which proves nothing. `detail` is the result code of an ERROR, the kind of
     failure of an UNKNOWN, and the sentence on why something was NOT_SENT.
     """
 
@@ -96,18 +96,18 @@ def compute_first_rate(times_signed: int, bid: Bid, cap_stroops: int) -> int:
 
 def compute_raised_rate(bid: Bid, cap_stroops: int) -> int | None:
     """
-    Return the next rate up the ladder, or None at its end.
+    Return the next higher rate, or None when the cap is reached.
 
-    The last rung is the cap itself: no replacement for a queued bid, but the best there is for
-    one that the network does not hold.
+    The last one is the cap itself: it replaces no queued bid, but is the best for one that the
+    network has dropped.
     """
     highest = (cap_stroops - bid.resource_fee_stroops) // (bid.operations + 1)
     rate = min(bid.rate * RAISE_FACTOR, highest)
     return rate if rate > bid.rate else None
 
 
-def count_raises(bid: Bid) -> int:
-    """Return how many rungs up the ladder a bid stands, where nobody has counted the raises."""
+def infer_raises(bid: Bid) -> int:
+    """Return how often a bid was raised, where that was not recorded."""
     rung, rate = 0, FIRST_BID
     while rate < bid.rate:
         rung, rate = rung + 1, rate * RAISE_FACTOR
@@ -116,8 +116,8 @@ def count_raises(bid: Bid) -> int:
 
 def needs_raise(answers: Sequence[SendAnswer], raises: int, ledgers_since_signed: int) -> bool:
     """
-    Tell whether the newest bid is too low: the network says so, or has let it pass by for longer
-    than a queue remembers.
+    Return whether the newest bid is too low: the network says so, or has left it out for longer
+    than its queue keeps it.
     """
     if any(answer.outbid for answer in answers):
         return True

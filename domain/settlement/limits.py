@@ -1,7 +1,7 @@
 """
-How much may leave: a cap per payment, per day and per payee and day, and what needs approval.
+Limits: caps per payment, per day and per payee and day, and what needs approval.
 
-A payment that a limit stops is held: nothing is wrong with it, and nothing is reserved or signed
+A payment that a limit stops is on hold: nothing is wrong with it, and nothing is reserved or signed
 for it until the limit lets it pass.
 """
 
@@ -16,7 +16,7 @@ from domain.settlement.attempts import OnHold
 from domain.settlement.payments import Payment
 
 DAY = timedelta(days=1)
-# Whoever has mended something sends `retry`; this is how long it takes without.
+# A person who has changed something sends `retry`; without it, this is how long it takes.
 LOOK_AGAIN = timedelta(hours=1)
 APPROVAL_LOOK_AGAIN = timedelta(minutes=10)
 CIRCUIT_BREAKER_RECHECK = timedelta(minutes=1)
@@ -41,7 +41,7 @@ NO_LIMITS = Limits()
 
 
 class Admission(StrEnum):
-    """What the book answered when a payment asked to be signed."""
+    """The answer to a payment that asks to be signed."""
 
     ADMITTED = "admitted"
     SIGNED = "signed"  # too late to ask: its bytes may be on their way

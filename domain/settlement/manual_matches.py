@@ -1,8 +1,8 @@
 """
-Payments made out of band: a transfer that the engine did not sign, and that carries a payment's number.
+Manual matches: a person states that an out-of-band transfer is the payment whose number it carries.
 
-While such a transfer is known, nothing is signed for that payment: it may have been paid. A person says
-which: it is adopted as the payment, or its break is closed with suspense, and the payment is made.
+While a transfer is known that the engine did not sign, nothing is signed for that payment: it may have
+been paid. A person matches the two, or closes the break with suspense, and the payment is made.
 """
 
 import re
@@ -17,9 +17,9 @@ from domain.settlement.payments import Payment, PaymentStatus
 
 NOTE_MAX = 1000
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
-# Nothing of it is on its way.
+# No bytes of it are on their way.
 MATCHABLE = frozenset({PaymentStatus.PENDING, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED})
-# What stands in the place of an attempt in the entries of a payment that the engine did not make.
+# What takes the place of a lead payment in the entries of a payment that the engine did not make.
 OUT_OF_BAND_LEAD = "manual_match"
 
 
@@ -45,14 +45,14 @@ class OutOfBandTransfer:
         return Reason(
             ReasonCode.OUT_OF_BAND_PAYMENT,
             f"transaction {self.transaction_hash} carries its number {self.number} and is not the "
-            f"engine's: adopt it as this payment with POST /payments/{self.payment_id}/manual-match, or "
+            f"engine's: match it with this payment by POST /payments/{self.payment_id}/manual-match, or "
             "close its break with suspense to have the payment made all the same",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class MatchTransferRequest:
-    """A person says that a transaction made out of band is the payment, and how that came about."""
+    """A person states that a transaction made out of band is the payment, and why."""
 
     transaction_hash: str
     note: str
@@ -68,7 +68,7 @@ class MatchTransferInput:
 
 @dataclass(frozen=True, slots=True)
 class ManualMatch:
-    """A person's word that a transfer made out of band is the payment."""
+    """A person's statement that a transfer made out of band is the payment."""
 
     payment_id: str
     position: str
@@ -84,9 +84,11 @@ def check_match_request(asked: MatchTransferRequest) -> None:
         raise Invalid("note", f"must be 1 to {NOTE_MAX} characters")
 
 
-def check_manual_match(payment: Payment, status: str, rides: bool, made: OutOfBandTransfer) -> None:
-    """Refuse what is not exactly the payment, and a payment that something may still pay."""
-    if status not in MATCHABLE or rides:
+def check_manual_match(
+    payment: Payment, status: str, in_attempt: bool, transfer: OutOfBandTransfer
+) -> None:
+    """Refuse a transfer that is not exactly the payment, and a payment that other bytes may still pay."""
+    if status not in MATCHABLE or in_attempt:
         raise Conflict(
             f"payment {payment.id} is {status} and the engine may have bytes of its own for it on their "
             "way; wait until it is on hold or blocked"
@@ -96,18 +98,18 @@ def check_manual_match(payment: Payment, status: str, rides: bool, made: OutOfBa
         for what, is_, owed in (
             (
                 "its amount",
-                format_amount(made.amount_stroops),
+                format_amount(transfer.amount_stroops),
                 format_amount(payment.amount_stroops),
             ),
-            ("its payee", made.to_address, payment.to_address),
-            ("its payer", made.from_address, payment.from_address),
-            ("what it is", made.kind, "transfer"),
+            ("its payee", transfer.to_address, payment.to_address),
+            ("its payer", transfer.from_address, payment.from_address),
+            ("what it is", transfer.kind, "transfer"),
         )
         if is_ != owed
     ]
     if differs:
         raise Invalid(
             "transaction_hash",
-            f"{made.transaction_hash} is not what payment {payment.id} owes: {'; '.join(differs)}. Close "
+            f"{transfer.transaction_hash} is not what payment {payment.id} owes: {'; '.join(differs)}. Close "
             "its break with suspense, and the payment is made",
         )

@@ -1,19 +1,20 @@
 """
 A payment owed because of an outage.
 
-    reserved -> prepared -> submitted -> confirmed
-        \\-> held (a limit)            \\-> parked (waits for a person or for the payee)
+    pending -> prepared -> submitted -> confirmed
+        \\-> on hold (a limit)        \\-> blocked (waits for a person or for the payee)
 
 The exactly-once token is (channel, sequence): one payment keeps its pair until the network has
 consumed that sequence, so any number of sends can move the money at most once.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from domain.digests import derive_id
+from domain.errors import Conflict
 from domain.reasons import Reason
 from domain.sla.policies import Agreement
 from domain.sla.verdicts import PaymentType, Verdict, compute_payable
@@ -31,7 +32,7 @@ class PaymentStatus(StrEnum):
 
 TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     # bytes signed and stored; or a limit stops it; or the payee cannot be paid as things stand; or
-    # a transfer made out of band is adopted
+    # a transfer made out of band is matched
     PaymentStatus.PENDING: frozenset(
         {
             PaymentStatus.PREPARED,
@@ -41,7 +42,7 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
         }
     ),
     # the limit lets it pass; or its own bytes, which one node called dead, are in a ledger after all;
-    # or a foreign sequence where they died; or a transfer made out of band is adopted
+    # or a foreign sequence where they died; or a transfer made out of band is matched
     PaymentStatus.ON_HOLD: frozenset(
         {
             PaymentStatus.PREPARED,
@@ -73,7 +74,7 @@ TRANSITIONS: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
         }
     ),
     PaymentStatus.CONFIRMED: frozenset(),
-    # the reason is gone; a limit may stop it now; or as what is held
+    # the reason is gone; a limit may stop it now; or as one on hold
     PaymentStatus.BLOCKED: frozenset(
         {
             PaymentStatus.PREPARED,
@@ -102,7 +103,7 @@ class Treasury(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One transfer owed. `number` is its muxed id on the chain: the join between chain and book."""
+    """One transfer owed. `number` is its muxed id on the chain: the join between chain and journal."""
 
     id: str
     number: int
@@ -119,8 +120,8 @@ class Payment:
 @dataclass(frozen=True, slots=True)
 class BlockPaymentInput:
     """
-    Why a payment waits, and since when: parked for somebody to act, or held by a limit. With
-    `dead_after` it rides with bytes that are proven dead, for that was their last ledger.
+    Why a payment waits, and since when: blocked until somebody acts, or on hold by a limit. With
+    `dead_after` its bytes are proven dead, for that was their last ledger.
     """
 
     payment: Payment
@@ -141,17 +142,33 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class OwePaymentInput:
-    """Ask for the payment that the latest revision of a verdict owes."""
+class JudgeOutageResult:
+    """
+    A verdict on record, and the payment it will owe. `revision` counts from 1 and grows when a
+    dispute changes the verdict; with `attest`, the SLA contract must confirm it before it is paid.
+    """
 
     outage_id: str
     revision: int
+    verdict: Verdict
+    payment: Payment
+    resolved_at: datetime
+    dispute_deadline: datetime
+    deliveries: list[str]
+    attest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OwePaymentInput:
+    """Ask to owe the payment of the newest verdict on an outage, as it came with the judgement."""
+
+    payment: Payment
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class CloseOutageInput:
-    """The last step of an outage: its payment is on the chain."""
+    """Close an outage: its payment is on the chain."""
 
     outage_id: str
     receipt: Receipt
@@ -160,7 +177,7 @@ class CloseOutageInput:
 
 
 def derive_payment_id(network: str, agreement: str, outage_id: str, revision: int) -> str:
-    """One payment per network, agreement, outage and revision of its verdict, for ever."""
+    """Return the id of the one payment of a network, agreement, outage and revision of its verdict."""
     return derive_id("pay", network, agreement, outage_id, str(revision))
 
 
@@ -173,10 +190,11 @@ def make_payment(
     correlation_id: str,
 ) -> Payment:
     """
-    Say what a verdict owes: a penalty goes from the bond to the beneficiary, a reward from the
+    Return what a verdict owes: a penalty goes from the bond to the beneficiary, a reward from the
     sponsor pool to the provider. The number is 0 until the database has given one.
     """
     penalty = verdict.payment_type is PaymentType.PENALTY
+    from_address, to_address = _find_addresses(verdict.payment_type, agreement)
     return Payment(
         id=derive_payment_id(network, agreement.name, outage_id, revision),
         number=0,
@@ -185,7 +203,32 @@ def make_payment(
         type=verdict.payment_type,
         amount_stroops=compute_payable(verdict),
         payer=Treasury.BOND if penalty else Treasury.POOL,
-        from_address=agreement.bond if penalty else agreement.pool,
-        to_address=agreement.beneficiary if penalty else agreement.provider,
+        from_address=from_address,
+        to_address=to_address,
         correlation_id=correlation_id,
     )
+
+
+def check_payment(payment: Payment, revision: int, verdict: Verdict) -> None:
+    """Refuse to owe anything but what the newest verdict on the outage says."""
+    if payment.revision != revision:
+        raise Conflict(
+            f"revision {payment.revision} is not the newest verdict of outage {payment.outage_id!r}"
+        )
+    if (payment.type, payment.amount_stroops) != (verdict.payment_type, compute_payable(verdict)):
+        raise Conflict(
+            f"payment {payment.id} is a {payment.type} of {payment.amount_stroops} stroops, and the "
+            f"verdict owes a {verdict.payment_type} of {compute_payable(verdict)}"
+        )
+
+
+def redirect(payment: Payment, agreement: Agreement) -> Payment:
+    """Return the payment between the addresses that the agreement names by now."""
+    from_address, to_address = _find_addresses(payment.type, agreement)
+    return replace(payment, from_address=from_address, to_address=to_address)
+
+
+def _find_addresses(type_: PaymentType, agreement: Agreement) -> tuple[str, str]:
+    if type_ is PaymentType.PENALTY:
+        return agreement.bond, agreement.beneficiary
+    return agreement.pool, agreement.provider

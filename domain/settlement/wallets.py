@@ -1,7 +1,7 @@
 """
 Wallets: accounts of others, to which money may go once their owners have proven that they hold them.
 
-What an account can take is never what somebody says of it: it is read from the network.
+What an account can receive is read from the network, never taken from what a caller states.
 """
 
 import base64
@@ -57,7 +57,7 @@ class Readiness:
 
 
 @dataclass(frozen=True, slots=True)
-class Wallet:
+class WalletRecord:
     """What is known of an account: what the network said of it is None until it was asked."""
 
     address: str
@@ -147,7 +147,7 @@ def _decode(text: str, field: str) -> bytes:
 
 
 def check_payout(proven_at: datetime | None, readiness: Readiness) -> None:
-    """Only an account whose owner has proven to hold it, and that can be paid, becomes a payout."""
+    """Refuse an account whose owner has not proven to hold it, or that cannot be paid."""
     if proven_at is None:
         raise Conflict(
             f"no owner has proven the account {readiness.address}; ask for a challenge first"
@@ -157,5 +157,5 @@ def check_payout(proven_at: datetime | None, readiness: Readiness) -> None:
 
 
 def compute_effective_at(now: datetime, cool_off_hours: int) -> datetime:
-    """A stolen key must not redirect money before somebody notices."""
+    """Return when a change of payout takes effect: late enough to notice a stolen key."""
     return now + timedelta(hours=cool_off_hours)

@@ -1,8 +1,8 @@
 """
-The SLA contract's confirmation on a verdict: nothing is paid until the contract has said the same.
+Attestations: the SLA contract confirms a verdict, and nothing is paid before it has.
 
     pending -> attested
-        \\-> halted -> attested      a person mends what differs, and has it asked again
+        \\-> halted -> attested      a person resolves the difference, and has it asked again
 
 The contract is asked with a signed call. All calls write the contract's one entry and are signed
 by one operator, so at most one of them is open at a time.
@@ -36,7 +36,7 @@ class AttestationStatus(StrEnum):
 TRANSITIONS: Mapping[AttestationStatus, frozenset[AttestationStatus]] = {
     # the contract agrees; or it differs, or refuses
     AttestationStatus.PENDING: frozenset({AttestationStatus.ATTESTED, AttestationStatus.HALTED}),
-    # asked again after a mend, it agrees
+    # asked again after a correction, it agrees
     AttestationStatus.HALTED: frozenset({AttestationStatus.ATTESTED}),
     AttestationStatus.ATTESTED: frozenset(),
 }
@@ -76,7 +76,7 @@ class Attestation:
 
 @dataclass(frozen=True, slots=True)
 class ContractResult:
-    """What the contract returned, in its own words; `amount` is in whole units."""
+    """What the contract returned, in its own symbols; `amount` is in whole units."""
 
     outage_id: str
     status: str
@@ -89,7 +89,7 @@ class ContractResult:
     recorded_at: int
 
     def json(self) -> dict[str, Any]:
-        """As plain JSON; numbers that JSON readers would round are text."""
+        """Return plain JSON; numbers that JSON readers would round are text."""
         wide = {"amount": str(self.amount), "config_version_hash": str(self.config_version_hash)}
         return asdict(self) | wide
 
@@ -126,7 +126,7 @@ class CallOutcome:
     status: CallStatus
     ledger: int = 0
     contract_result: ContractResult | None = None
-    # True when the contract calculated anew, False when it answered from its memory.
+    # True when the contract calculated anew, False when it returned a stored result.
     fresh: bool = False
     reason: str = ""
 
@@ -216,7 +216,7 @@ def find_differences(
     config: Mapping[Severity, Terms],
 ) -> list[str]:
     """
-    Hold the contract's answer to the verdict, field by field; name all that differ.
+    Compare the contract's answer with the verdict, field by field; return all that differ.
 
     The hash has 64 bits and commits to nothing, so the terms themselves are compared too.
     """
@@ -247,5 +247,5 @@ def find_differences(
 
 
 def describe_parity_error(found: list[str]) -> str:
-    """Say in one sentence that contract and engine differ; empty when they do not."""
+    """Return one sentence on how contract and engine differ; empty when they do not."""
     return f"parity error: {'; '.join(found)}" if found else ""

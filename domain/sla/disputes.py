@@ -1,4 +1,4 @@
-"""What a dispute is: an objection to a verdict, filed inside the window, decided once."""
+"""Disputes: objections to a verdict, filed inside the dispute window and decided once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,6 +55,25 @@ class Dispute:
 
 
 @dataclass(frozen=True, slots=True)
+class DisputeRecord:
+    """A dispute as it is on record, with whoever reviewed and decided it."""
+
+    id: str
+    outage_id: str
+    revision: int
+    status: DisputeStatus
+    reason: str
+    filed_by: str
+    created_at: datetime
+    decision_deadline: datetime
+    reviewed_by: str | None
+    review_began_at: datetime | None
+    decided_by: str | None
+    decided_at: datetime | None
+    resolution_note: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DisputeDecision:
     """
     The answer to a dispute. Upheld with `mttr_minutes`, the outage is judged again by it;
@@ -70,7 +89,7 @@ class DisputeDecision:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Somebody takes a dispute up, to rule on it; the time to decide goes on running."""
+    """A person takes a dispute up to decide it; the time to decide goes on running."""
 
     dispute_id: str
     request: Request

@@ -1,4 +1,4 @@
-"""Who has the last word on a verdict."""
+"""Execution modes: who has the last say on a verdict."""
 
 from enum import StrEnum
 

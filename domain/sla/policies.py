@@ -1,5 +1,5 @@
 """
-The versioned promise an outage is judged by, and the rules a version must obey.
+Policies: the versioned terms that an outage is judged by, and the rules for a version.
 
 A version holds from `effective_from`; an outage is bound to the version in force when it was
 detected, for ever. The bounds and the hash are the SLA calculator contract's own.

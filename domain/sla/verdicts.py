@@ -1,5 +1,5 @@
 """
-What an outage costs, or earns, under the service level agreement.
+Verdicts: what an outage costs, or earns, under the service level agreement.
 
 The arithmetic is that of the SLA calculator contract, bit for bit: all integers, one floor.
 Amounts here are whole units of the asset (the contract knows no decimals); `domain.money`
@@ -41,7 +41,7 @@ class Rating(StrEnum):
     POOR = "poor"
 
 
-# The contract's own words, for evidence that is compared with the chain.
+# The contract's own symbols, for payloads that are compared with the chain.
 CONTRACT_SYMBOLS = {
     SlaStatus.MET: "met",
     SlaStatus.VIOLATED: "viol",
@@ -68,7 +68,7 @@ class RewardOverflow(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What one severity promises: whole minutes, whole units of the asset."""
+    """The terms of one severity: whole minutes, whole units of the asset."""
 
     threshold_minutes: int
     penalty_per_minute: int

@@ -1,1 +1,1 @@
-"""Who may use the engine."""
+"""Access: API keys and the first admin."""

@@ -9,20 +9,20 @@ from domain.sla.policies import Agreement
 
 
 async def bootstrap(database: Database, key: str, wanted: Agreement) -> None:
-    """Make the bootstrap key the first admin's, and write down who pays whom by default."""
+    """Make the bootstrap key the first admin's, and record who pays whom by default."""
     async with database.transaction() as connection:
         await access.save_key(connection, "admin", Role.ADMIN, key)
         check_agreement(wanted, await policies.add_agreement(connection, wanted))
 
 
 def check_agreement(wanted: Agreement, kept: Agreement) -> None:
-    """Refuse to start on settings that say otherwise than the book who pays whom."""
+    """Refuse to start on settings that differ from the agreement on record."""
     for role in ("bond", "pool", "provider", "beneficiary"):
         said, known = getattr(wanted, role), getattr(kept, role)
         if said != known:
             raise Conflict(
                 f"STELLAR_{role.upper()}_ADDRESS is {said}, and agreement {kept.name!r} has {known} "
                 f"as its {role}; set it to that. A payee is changed with "
-                f"PUT /api/v1/wallets/agreements/{{name}}/payouts/{{role}}, by proof and after a cool-off; other "
+                f"PUT /api/v1/agreements/{{name}}/payouts/{{role}}, by proof and after a cool-off; other "
                 "treasuries are another agreement: SLA_AGREEMENT"
             )

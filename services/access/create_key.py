@@ -1,4 +1,4 @@
-"""Give a person an API key of their own."""
+"""Create a person's API key."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,14 +21,14 @@ class CreateKey:
 
 
 async def create_key(database: Database, command: CreateKey) -> None:
-    """Keep the digest of the key; one that the person had before is replaced."""
+    """Store the digest of the key; one that the person had before is replaced."""
     name, role, at = command.name, command.role, command.at
     async with database.transaction() as connection:
         await access.save_key(connection, name, role, command.key)
-        facts = {"name": name, "role": role}
+        payload = {"name": name, "role": role}
         await events.publish(
             connection,
             make_audit_entry(
-                f"key/{name}", "key.given", command.request, at, facts, format_instant(at)
+                f"key/{name}", "key.given", command.request, at, payload, format_instant(at)
             ),
         )

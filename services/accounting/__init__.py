@@ -1,1 +1,1 @@
-"""Whether the journal is right, and whether it and the chain say the same."""
+"""Accounting: the journal's integrity, and its reconciliation with the chain."""

@@ -1,1 +1,1 @@
-"""Who is told what happened: subscriptions, deliveries, and the feed."""
+"""Integration: subscriptions, deliveries and the event feed."""

@@ -1,1 +1,1 @@
-"""Payments: who may let them go, how they are signed for and sent, alone or together, and what stops them."""
+"""Settlement: approvals and limits of payments, their attempts, alone or in batches, and what stops them."""

@@ -1,1 +1,1 @@
-"""Outages, the policies they are judged by, disputes about the verdicts, and the contract's confirmation on them."""
+"""Outages, the policies they are judged by, disputes about the verdicts, and the SLA contract's attestation of them."""

@@ -38,7 +38,6 @@ from domain.settlement.attempts import (
 )
 from domain.settlement.payments import (
     CloseOutageInput,
-    OwePaymentInput,
     Payment,
     PaymentStatus,
     Receipt,
@@ -54,6 +53,7 @@ from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import make_unique_id
 from tests.testkit.reasons import make_reason
+from tests.testkit.settlement.payment_factory import make_owe_input
 from tests.testkit.settlement.preparations import get_attempt
 
 Message = TypeVar("Message")
@@ -117,7 +117,7 @@ async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
 ) -> None:
     outage_id = make_unique_id("TWICE")
     activities = await judge_outage(database, outage_id, 25)
-    payment = await run_twice(activities.owe_payment, OwePaymentInput(outage_id, 1, NOW))
+    payment = await run_twice(activities.owe_payment, await make_owe_input(database, outage_id))
     receipt = await pay(PaymentActivitiesImpl(database, rail), payment)
     await run_twice(
         activities.close_outage, CloseOutageInput(outage_id, receipt, "corr-repeats", NOW)
@@ -149,7 +149,7 @@ async def test_a_confirmed_payment_can_never_be_attempted_again(
     """The database itself refuses, whatever the code above it believes."""
     outage_id = make_unique_id("PAID")
     activities = await judge_outage(database, outage_id, 5)
-    payment = await activities.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    payment = await activities.owe_payment(await make_owe_input(database, outage_id))
     await pay(PaymentActivitiesImpl(database, rail), payment)
     with pytest.raises(IntegrityError, match="uq_attempts_one_live"):
         await add_attempt(database, payment.id)
@@ -168,7 +168,7 @@ async def add_attempt(database: Database, payment_id: str) -> None:
 async def owe(database: Database, prefix: str) -> Payment:
     outage_id = make_unique_id(prefix)
     activities = await judge_outage(database, outage_id, 5)
-    return await activities.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    return await activities.owe_payment(await make_owe_input(database, outage_id))
 
 
 async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(

@@ -97,7 +97,9 @@ async def test_nobody_in_a_batch_is_released_while_the_money_may_move_and_then_a
     assert code == 0, said
     assert "its signed bytes can never land" in said
     code, said = await released(stack, attempt)
-    assert (code, [name for name in names if f"told {name} to go on" in said]) == (0, names), said
+    assert (code, [name for name in names if f"signalled {name} to go on" in said]) == (0, names), (
+        said
+    )
     assert await told_to_retry(temporal, names) == names
     assert [status for status, _ in await read_statuses(database, *owed)] == ["pending"] * 3
     assert (await steps.prepare_batch(batch)).state == EmptyBatch()

@@ -60,7 +60,7 @@ def test_bytes_signed_while_others_were_proven_dead_are_not_called_dead(
             ObservedAttempt(here.payment, signed[0], seen, datetime.now(UTC))
         )
         assert await here.status() == "confirmed"
-        assert len(here.world.witness()[here.payment.number]) == 1
+        assert len(here.world.read_credits()[here.payment.number]) == 1
         return str(refused.value)
 
     with scene(book) as here:
@@ -82,7 +82,7 @@ def test_what_the_book_saw_paid_is_not_paid_again_though_nodes_forgot(
     with scene(book) as here:
         attempt = book.loop.run(here.sent())
         said = book.loop.run(told(here, attempt))
-        ((hash_, _),) = here.world.witness()[here.payment.number]
+        ((hash_, _),) = here.world.read_credits()[here.payment.number]
         assert f"the money moved, in transaction {hash_} of ledger " in said
         assert "must not be made again" in said
         assert "will be confirmed" in said

@@ -43,11 +43,11 @@ def test_who_could_not_be_told_is_named_and_told_by_asking_again(
         attempt, life = book.loop.run(here.dead()), f"payment/{here.payment.id}"
         here.temporal.trouble = RPCStatusCode.UNAVAILABLE
         book.loop.run(told(here, attempt))
-        assert f"could not tell {life}" in capsys.readouterr().out
+        assert f"could not signal {life}" in capsys.readouterr().out
         here.temporal.trouble = None
         book.loop.run(here.release(attempt))
         assert here.temporal.signalled == [life]
-        assert f"told {life} to go on" in capsys.readouterr().out
+        assert f"signalled {life} to go on" in capsys.readouterr().out
 
 
 def test_a_payment_that_nobody_lives_for_is_named(
@@ -57,7 +57,7 @@ def test_a_payment_that_nobody_lives_for_is_named(
         attempt = book.loop.run(here.dead())
         here.temporal.trouble = RPCStatusCode.NOT_FOUND
         book.loop.run(here.release(attempt))
-        assert f"nobody lives as payment/{here.payment.id}" in capsys.readouterr().out
+        assert f"no workflow payment/{here.payment.id} runs" in capsys.readouterr().out
 
 
 def test_a_payment_that_proves_paid_is_not_said_to_be_told_when_it_was_not(
@@ -74,7 +74,7 @@ def test_a_payment_that_proves_paid_is_not_said_to_be_told_when_it_was_not(
     with scene(book) as here:
         said = book.loop.run(told(here))
         assert "the money moved, in transaction" in said
-        assert "could not be told" in said
+        assert "could not be signalled" in said
 
 
 def test_a_channel_whose_key_nobody_holds_stays_out_of_use(

@@ -102,7 +102,7 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     assert paid["transaction_hash"] == hash_
     assert await describe_standing(limited, payment["id"]) == (
         f"Paid: 5200 USDC reached {payment['to_address']} in ledger {adopted.json()['ledger']}, "
-        f"by transaction {hash_}, which was made out of band and adopted by admin."
+        f"by transaction {hash_}, which was made out of band and matched by admin."
     )
     assert await list_matchers(admin, outage_id) == ["admin"]
     closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)

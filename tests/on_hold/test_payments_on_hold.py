@@ -51,7 +51,7 @@ async def test_a_reward_above_the_limit_settles_after_two_approvals_and_not_befo
         (
             "eve",
             403,
-            f"eve caused payment {id_} by its verdict and may not approve it; ask another person",
+            f"eve is a maker of payment {id_} and may not approve it; ask another person",
         ),
         ("ada", 409, f"ada has approved payment {id_}; a second person must approve it as well"),
     ]

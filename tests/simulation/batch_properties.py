@@ -46,13 +46,13 @@ AT_FAULT = st.sampled_from(
 )
 
 
-class Together(BatchChecks):
+class BatchesExactlyOnce(BatchChecks):
     """A signer, a network, payments that go together, and everything that can happen to them."""
 
     signer: ClassVar[type[BatchActivitiesImpl]] = BatchActivitiesImpl
 
     @initialize(payments=st.integers(1, MEMBERS_MAX), plan=PLANS)
-    def owe(self, payments: int, plan: Plan) -> None:
+    def owe_payments(self, payments: int, plan: Plan) -> None:
         self.world = BatchWorld(self.book.database, self.signer, plan)
         run = f"{next(self.book.schedules)}-{uuid4().hex[:8]}"
         # Nothing an earlier schedule used, and room for many transactions.
@@ -60,63 +60,63 @@ class Together(BatchChecks):
         self.book.met["schedules"] += 1
         self.book.met[f"{plan.rail} {'netted' if plan.netting_window_seconds else 'gross'}"] += 1
 
-    def payment(self, which: int) -> WorkflowRun:
-        return self.world.lives[which % len(self.world.lives)]
+    def get_run(self, which: int) -> WorkflowRun:
+        return self.world.runs[which % len(self.world.runs)]
 
-    def batch(self, which: int) -> WorkflowRun:
+    def get_batch_run(self, which: int) -> WorkflowRun:
         batches = [*self.world.batches.values()]
-        return batches[which % len(batches)] if batches else self.payment(which)
+        return batches[which % len(batches)] if batches else self.get_run(which)
 
     @rule(which=st.integers(0, MEMBERS_MAX - 1), ready=st.booleans())
-    def make_ready_and_gather(self, which: int, ready: bool) -> None:
-        for life in self.world.lives if ready else [self.payment(which)]:
-            self.do(self.world.advance(life))
-        self.do(self.world.gather())
-        self.look()
+    def make_ready_and_form_batches(self, which: int, ready: bool) -> None:
+        for run in self.world.runs if ready else [self.get_run(which)]:
+            self.do(self.world.advance(run))
+        self.do(self.world.form_batches())
+        self.check_credits()
 
     @rule(which=st.integers(0, 3), steps=st.integers(1, 4))
     def advance(self, which: int, steps: int) -> None:
         for _ in range(steps):
-            self.do(self.world.advance(self.batch(which)))
-            self.look()
+            self.do(self.world.advance(self.get_batch_run(which)))
+            self.check_credits()
 
     @rule(which=st.integers(0, 3), ledgers=st.integers(1, 3))
     def advance_with_time(self, which: int, ledgers: int) -> None:
-        self.do(self.world.advance(self.batch(which)))
+        self.do(self.world.advance(self.get_batch_run(which)))
         self.world.close_ledgers(ledgers)
-        self.look()
+        self.check_credits()
 
     @rule(which=st.integers(0, MEMBERS_MAX - 1))
     def advance_a_payment(self, which: int) -> None:
-        self.do(self.world.advance(self.payment(which)))
-        self.look()
+        self.do(self.world.advance(self.get_run(which)))
+        self.check_credits()
 
     @rule(which=st.integers(0, 3))
-    def run_a_step_twice(self, which: int) -> None:
+    def run_activity_twice(self, which: int) -> None:
         self.book.met["overlap"] += 1
-        self.do(self.world.advance(self.batch(which), runs=2))
-        self.look()
+        self.do(self.world.advance(self.get_batch_run(which), runs=2))
+        self.check_credits()
 
     @rule()
-    def gather_what_is_lost(self) -> None:
-        """A gathering that starts over gives batches under way a second life beside the first."""
-        self.book.met["twins"] += 1
-        self.do(self.world.gather(again=True))
+    def form_batches_again(self) -> None:
+        """A gathering that starts over gives batches under way a second run beside the first."""
+        self.book.met["duplicate batch workflow"] += 1
+        self.do(self.world.form_batches(again=True))
 
     @rule(fault=AT_FAULT, which=st.integers(0, 3), mended=st.booleans())
     def fail_in_a_ledger(self, fault: Fault, which: int, mended: bool) -> None:
         """Sign, let a payee change, and send: operations fail, unless all is well in time."""
-        life = self.batch(which)
-        self.do(self.world.advance(life))
+        run = self.get_batch_run(which)
+        self.do(self.world.advance(run))
         self.world.plan([Fault(**fields(fault))], 0)
-        self.do(self.world.advance(life))
+        self.do(self.world.advance(run))
         if mended:
             self.world.plan([], 0)
         self.world.close_ledgers(2)
         for _ in range(2):
-            self.do(self.world.advance(life))
+            self.do(self.world.advance(run))
         self.book.met[f"fault {fault.kind}"] += 1
-        self.look()
+        self.check_credits()
 
     @rule(
         which=st.integers(0, 3),
@@ -125,71 +125,71 @@ class Together(BatchChecks):
         kept=KEPT,
         down=st.sampled_from([0, 1, 30]),
     )
-    def die(self, which: int, point: str, tries: int, kept: float, down: int) -> None:
+    def crash_at_point(self, which: int, point: str, tries: int, kept: float, down: int) -> None:
         """Go on until the signer dies at the point, or for so many steps; it is away for a while."""
-        died = not self.do(self.world.gather(crash_at=point))
+        died = not self.do(self.world.form_batches(crash_at=point))
         for _ in range(tries):
             if died:
                 self.book.met["crash"] += 1
                 self.book.met[f"crash {point}"] += 1
                 break
-            died = not self.do(self.world.advance(self.batch(which), crash_at=point))
+            died = not self.do(self.world.advance(self.get_batch_run(which), crash_at=point))
             self.world.close_ledgers(1)
         self.world.close_ledgers(down)
         self.do(self.world.restart(lambda recorded: round(recorded * kept)))
-        self.look()
+        self.check_credits()
 
     @rule(ledgers=st.sampled_from([1, 1, 2, 3, 5, 8, 30]))
     def close(self, ledgers: int) -> None:
         self.world.close_ledgers(ledgers)
-        self.look()
+        self.check_credits()
 
     @rule(faults=st.lists(KINDS, max_size=3), seed=st.integers(0, 7))
-    def misbehave(self, faults: list[Fault], seed: int) -> None:
+    def inject_faults(self, faults: list[Fault], seed: int) -> None:
         # A plan counts down what is left of a fault, so each has its own.
         self.world.plan([Fault(**fields(fault)) for fault in faults], seed)
         for fault in faults:
             self.book.met[f"fault {fault.kind}"] += 1
-        self.look()
+        self.check_credits()
 
     @rule(address=PAYEES, found=st.booleans())
-    def lose_a_payee(self, address: str, found: bool) -> None:
+    def close_or_reopen_payee(self, address: str, found: bool) -> None:
         """Or find one again."""
         if found:
-            self.world.find(address)
+            self.world.reopen_payee(address)
         else:
             self.book.met["payee gone"] += 1
-            self.world.lose(address)
+            self.world.close_payee(address)
 
     @rule(address=PAYEES, found=st.booleans())
-    def exclude(self, address: str, found: bool) -> None:
+    def remove_before_signing(self, address: str, found: bool) -> None:
         """Who is gone before the signature is left out, and may be back at once."""
-        for life in self.world.lives:
-            self.do(self.world.advance(life))
-        self.world.lose(address)
-        self.do(self.world.gather())
+        for run in self.world.runs:
+            self.do(self.world.advance(run))
+        self.world.close_payee(address)
+        self.do(self.world.form_batches())
         for _ in range(2):
             for batch in self.world.running():
                 self.do(self.world.advance(batch))
         if found:
-            self.world.find(address)
-        self.look()
+            self.world.reopen_payee(address)
+        self.check_credits()
 
     @rule(opened=st.booleans())
-    def switch_the_circuit_breaker(self, opened: bool) -> None:
+    def switch_circuit_breaker(self, opened: bool) -> None:
         if opened:
-            self.book.met["breaker"] += 1
+            self.book.met["circuit breaker"] += 1
         self.do(self.world.open_circuit_breaker() if opened else self.world.close_circuit_breaker())
 
     @rule(which=st.integers(0, MEMBERS_MAX - 1))
     def retry(self, which: int) -> None:
-        self.payment(which).hear("retry")
-        self.batch(which).hear("retry")
+        self.get_run(which).receive("retry")
+        self.get_batch_run(which).receive("retry")
 
     @precondition(lambda self: not self.world.foreign)
     @rule(which=st.integers(0, CHANNELS - 1), rare=st.integers(0, 1))
-    def use_a_channel(self, which: int, rare: int) -> None:
+    def use_channel_elsewhere(self, which: int, rare: int) -> None:
         if rare == 0:
             self.book.met["foreign"] += 1
             self.do(self.world.use_channel(CHANNEL_KEYS[which]))
-            self.look()
+            self.check_credits()

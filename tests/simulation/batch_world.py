@@ -28,7 +28,7 @@ from tests.simulation.world import (
     XLM,
     Crash,
     SimulatedWorld,
-    dying,
+    crashing_at,
 )
 
 MADE_OF = 10_000_000
@@ -83,7 +83,7 @@ class BatchWorld(SimulatedWorld):
     ) -> None:
         super().__init__(database, PaymentActivitiesImpl)
         self.signer = signer
-        self.putting = plan
+        self.plan_in_force = plan
         self.batches: dict[str, BatchWorkflowRun] = {}
         # What a gathering had reserved when it died is found by the next.
         self.batching_died = False
@@ -100,7 +100,7 @@ class BatchWorld(SimulatedWorld):
         assert pool is not None
         self.box.network.change_entries([replace(pool, balance=POOL_STROOPS)], [])
         owed = await seed_payments.owe(self.database, run, payments, distinct=True)
-        self.lives = [WorkflowRun(payment) for payment in owed]
+        self.runs = [WorkflowRun(payment) for payment in owed]
         self.start_signer()
         await self.close_circuit_breaker()
 
@@ -108,33 +108,33 @@ class BatchWorld(SimulatedWorld):
         super().start_signer()
         gate = SigningGate(self.database)
         self.steps = PaymentActivitiesImpl(self.database, self.rail, gate, batches_payments=True)
-        self.together = self.signer(self.database, self.rail, self.putting, gate)
+        self.batch_activities = self.signer(self.database, self.rail, self.plan_in_force, gate)
 
-    def all_lives(self) -> list[WorkflowRun]:
-        return [*self.lives, *self.batches.values()]
+    def all_runs(self) -> list[WorkflowRun]:
+        return [*self.runs, *self.batches.values()]
 
     def running(self) -> list[BatchWorkflowRun]:
-        return [batch for batch in self.batches.values() if batch.asks is not None]
+        return [batch for batch in self.batches.values() if batch.command is not None]
 
     def step(self, name: str) -> Callable[[Any], Awaitable[Any]]:
-        if name == "tell":
-            return self._tell
-        steps: Any = self.together if hasattr(self.together, name) else self.steps
+        if name == "signal":
+            return self._signal
+        steps: Any = self.batch_activities if hasattr(self.batch_activities, name) else self.steps
         found: Callable[[Any], Awaitable[Any]] = getattr(steps, name)
         return found
 
-    async def _tell(self, message: tuple[str, ...]) -> None:
+    async def _signal(self, message: tuple[str, ...]) -> None:
         payment_id, signal, *words = message
-        for life in self.lives:
-            if life.payment.id == payment_id:
-                life.hear(signal, *words)
+        for run in self.runs:
+            if run.payment.id == payment_id:
+                run.receive(signal, *words)
 
-    async def gather(self, *, again: bool = False, crash_at: str | None = None) -> bool:
+    async def form_batches(self, *, again: bool = False, crash_at: str | None = None) -> bool:
         """Look for who is ready; False when the signer died of it."""
         first = again or self.batching_died
         try:
-            with dying(crash_at):
-                found = await self.together.form_batches(FormBatchesInput(first))
+            with crashing_at(crash_at):
+                found = await self.batch_activities.form_batches(FormBatchesInput(first))
         except Crash:
             self.batching_died = True
             return False
@@ -144,25 +144,27 @@ class BatchWorld(SimulatedWorld):
         return True
 
     def _start(self, batch: Batch) -> None:
-        if batch.lead_payment_id not in {life.payment.id for life in self.lives}:
+        if batch.lead_payment_id not in {run.payment.id for run in self.runs}:
             return  # in quarantine since an earlier schedule
         running = self.batches.get(batch.id)
-        if running is None or running.asks is None:
+        if running is None or running.command is None:
             self.batches[batch.id] = BatchWorkflowRun(batch)
         else:
-            running.hear("batch_reformed")
+            running.receive("batch_reformed")
 
-    async def said(self, parking: BlockPaymentInput) -> None:
+    async def check_reason(self, blocking: BlockPaymentInput) -> None:
         """Nothing: a batch may have taken who is told late that an earlier one left it out."""
 
     async def open_circuit_breaker(self) -> None:
-        await self.together.gate.circuit_breaker.trip("somebody is afraid", "corr-schedules")
+        await self.batch_activities.gate.circuit_breaker.trip(
+            "somebody is afraid", "corr-schedules"
+        )
 
     def plan(self, faults: list[Fault], seed: int) -> None:
         """Who is gone has no trustline to disturb."""
         super().plan([fault for fault in faults if fault.address not in self.gone], seed)
 
-    def lose(self, address: str) -> None:
+    def close_payee(self, address: str) -> None:
         """A payee closes the account, with all that is on it."""
         super().plan([], 0)
         root = self.box.network.ledger.root
@@ -171,30 +173,30 @@ class BatchWorld(SimulatedWorld):
             self.gone[address] = [account, line]
             self.box.network.change_entries([], [account.key, line.key])
 
-    def find(self, address: str) -> None:
+    def reopen_payee(self, address: str) -> None:
         if entries := self.gone.pop(address, None):
             self.box.network.change_entries([*entries], [])
 
-    def credited(self) -> dict[str, list[str]]:
+    def read_credits_by_payment(self) -> dict[str, list[str]]:
         """By payment, the transactions that credited it: as the sums on the chain tell."""
-        found: dict[str, list[str]] = {life.payment.id: [] for life in self.lives}
-        for number, seen in self.witness().items():
+        found: dict[str, list[str]] = {run.payment.id: [] for run in self.runs}
+        for number, seen in self.read_credits().items():
             for hash_, amount_stroops in seen:
-                members = self._made_of(amount_stroops)
-                numbers = [life.payment.number for life in members]
+                members = self._find_members(amount_stroops)
+                numbers = [run.payment.number for run in members]
                 assert number == min(numbers), f"transfer {number} is made of {numbers}"
-                ways = {(life.payment.from_address, life.payment.to_address) for life in members}
+                ways = {(run.payment.from_address, run.payment.to_address) for run in members}
                 assert len(ways) == 1, f"transfer {number} goes {ways}"
-                for life in members:
-                    found[life.payment.id].append(hash_)
+                for run in members:
+                    found[run.payment.id].append(hash_)
         return found
 
-    def _made_of(self, amount_stroops: int) -> list[WorkflowRun]:
+    def _find_members(self, amount_stroops: int) -> list[WorkflowRun]:
         members = [
-            life
-            for life in self.lives
-            if amount_stroops % MADE_OF & life.payment.amount_stroops % MADE_OF
+            run
+            for run in self.runs
+            if amount_stroops % MADE_OF & run.payment.amount_stroops % MADE_OF
         ]
-        due = sum(life.payment.amount_stroops for life in members)
+        due = sum(run.payment.amount_stroops for run in members)
         assert due == amount_stroops > 0, f"{amount_stroops} stroops are made of no payments"
         return members

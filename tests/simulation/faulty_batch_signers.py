@@ -157,7 +157,7 @@ class AcceptedMeansAllArePaid(BatchActivitiesImpl):
         return await super().observe_payment(attempt)
 
 
-BATCH_MUTANTS = [
+FAULTY_BATCH_SIGNERS = [
     OneCallFailedMeansNoneIsPaid,
     SignsForWhoIsLeftOut,
     TheNumberMeansThePayment,

@@ -155,7 +155,7 @@ class DeadBytesSayNothing(PaymentActivitiesImpl):
         return preparation
 
 
-MUTANTS = [
+FAULTY_SIGNERS = [
     TimeoutMeansNotSent,
     BadSequenceMeansRebuild,
     TryAgainLaterMeansAnotherChannel,

@@ -60,7 +60,7 @@ KINDS = st.sampled_from(
         Fault("protocol_upgrade", value=28),
     ]
 )
-# How much of what a life was answered Temporal has recorded when the worker dies.
+# How much of what a run was answered Temporal has recorded when the worker dies.
 KEPT = st.sampled_from([0.0, 0.5, 0.8, 1.0])
 
 
@@ -73,7 +73,7 @@ class ScratchDatabase:
     met: Counter[str] = field(default_factory=Counter)
     schedules: Iterator[int] = field(default_factory=count)
 
-    def told(self) -> str:
+    def describe_met(self) -> str:
         return ", ".join(f"{what} {times}" for what, times in sorted(self.met.items()))
 
 
@@ -105,33 +105,33 @@ class ExactlyOnce(Recorded):
         return self.book.loop.run(work)
 
     @initialize(payments=st.integers(1, PAYMENTS_MAX))
-    def owe(self, payments: int) -> None:
+    def owe_payments(self, payments: int) -> None:
         self.world = SimulatedWorld(self.book.database, self.signer)
         run = f"{next(self.book.schedules)}-{uuid4().hex[:8]}"
         # Nothing an earlier schedule used, and room for many transactions.
         self.do(self.world.begin(time_ns() >> 8, run, payments))
         self.book.met["schedules"] += 1
 
-    def life(self, which: int) -> WorkflowRun:
-        return self.world.lives[which % len(self.world.lives)]
+    def get_run(self, which: int) -> WorkflowRun:
+        return self.world.runs[which % len(self.world.runs)]
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1), steps=st.integers(1, 4))
     def advance(self, which: int, steps: int) -> None:
         for _ in range(steps):
-            self.do(self.world.advance(self.life(which)))
-            self.look()
+            self.do(self.world.advance(self.get_run(which)))
+            self.check_credits()
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1), ledgers=st.integers(1, 3))
     def advance_with_time(self, which: int, ledgers: int) -> None:
-        self.do(self.world.advance(self.life(which)))
+        self.do(self.world.advance(self.get_run(which)))
         self.world.close_ledgers(ledgers)
-        self.look()
+        self.check_credits()
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1))
-    def run_a_step_twice(self, which: int) -> None:
+    def run_activity_twice(self, which: int) -> None:
         self.book.met["overlap"] += 1
-        self.do(self.world.advance(self.life(which), runs=2))
-        self.look()
+        self.do(self.world.advance(self.get_run(which), runs=2))
+        self.check_credits()
 
     @rule(
         which=st.integers(0, PAYMENTS_MAX - 1),
@@ -140,91 +140,91 @@ class ExactlyOnce(Recorded):
         kept=KEPT,
         down=st.sampled_from([0, 1, 30]),
     )
-    def die(self, which: int, point: str, tries: int, kept: float, down: int) -> None:
+    def crash_at_point(self, which: int, point: str, tries: int, kept: float, down: int) -> None:
         """Go on until the signer dies at the point, or for so many steps; it is away for a while."""
         for _ in range(tries):
-            if not self.do(self.world.advance(self.life(which), crash_at=point)):
+            if not self.do(self.world.advance(self.get_run(which), crash_at=point)):
                 self.book.met["crash"] += 1
                 self.book.met[f"crash {point}"] += 1
                 break
             self.world.close_ledgers(1)
         self.world.close_ledgers(down)
         self.do(self.world.restart(lambda recorded: round(recorded * kept)))
-        self.look()
+        self.check_credits()
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1))
-    def fall_out(self, which: int) -> None:
+    def let_envelope_expire(self, which: int) -> None:
         """Signed, and away until the bytes are dead and the payee cannot be paid any more."""
-        self.die(which, "after_store", 4, 1.0, 30)
-        payee = self.life(which).payment.to_address
-        self.misbehave([Fault("removed_trustline", address=payee)], 0)
+        self.crash_at_point(which, "after_store", 4, 1.0, 30)
+        payee = self.get_run(which).payment.to_address
+        self.inject_faults([Fault("removed_trustline", address=payee)], 0)
 
     @rule()
-    def all_nodes_go_down(self) -> None:
-        self.misbehave([Fault("node_down")], 0)
+    def take_all_nodes_down(self) -> None:
+        self.inject_faults([Fault("node_down")], 0)
 
     @rule(ledgers=st.sampled_from([1, 1, 2, 3, 5, 8, 30]))
     def close(self, ledgers: int) -> None:
         self.world.close_ledgers(ledgers)
-        self.look()
+        self.check_credits()
 
     @rule(faults=st.lists(KINDS, max_size=3), seed=st.integers(0, 7))
-    def misbehave(self, faults: list[Fault], seed: int) -> None:
+    def inject_faults(self, faults: list[Fault], seed: int) -> None:
         # A plan counts down what is left of a fault, so each has its own.
         self.world.plan([Fault(**fields(fault)) for fault in faults], seed)
         for fault in faults:
             self.book.met[f"fault {fault.kind}"] += 1
-        self.look()
+        self.check_credits()
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1))
     def retry(self, which: int) -> None:
-        self.life(which).hear("retry")
+        self.get_run(which).receive("retry")
 
     @precondition(lambda self: not self.world.foreign)
     @rule(which=st.integers(0, CHANNELS - 1), rare=st.integers(0, 1))
-    def use_a_channel(self, which: int, rare: int) -> None:
+    def use_channel_elsewhere(self, which: int, rare: int) -> None:
         if rare == 0:
             self.book.met["foreign"] += 1
             self.do(self.world.use_channel(CHANNEL_KEYS[which]))
-            self.look()
+            self.check_credits()
 
-    def look(self) -> None:
+    def check_credits(self) -> None:
         """At most once, always; and never more or less than is owed."""
-        credits = self.world.witness()
-        for life in self.world.lives:
-            seen = credits.get(life.payment.number, [])
+        credits = self.world.read_credits()
+        for run in self.world.runs:
+            seen = credits.get(run.payment.number, [])
             assert len(seen) <= 1, f"paid {len(seen)} times: {seen}"
-            assert all(amount == life.payment.amount_stroops for _, amount in seen)
+            assert all(amount == run.payment.amount_stroops for _, amount in seen)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
-            self.do(self.rest())
+            self.do(self.finish_all())
 
-    async def rest(self) -> None:
+    async def finish_all(self) -> None:
         """The network is well again, parked payments are retried: all come to an end."""
         world = self.world
         world.plan([], 0)
-        for life in world.lives:
-            life.well_since = len(life.recorded)
+        for run in world.runs:
+            run.well_since = len(run.recorded)
         for _ in range(ROUNDS_TO_REST):
             await world.close_circuit_breaker()
-            for life in world.lives:
+            for run in world.runs:
                 # Six steps take a payment from its beginning to its end.
                 for _ in range(6):
-                    if not _at_rest(life):
-                        await world.advance(life)
+                    if not _is_at_rest(run):
+                        await world.advance(run)
                         world.close_ledgers(1)
-            if all(map(_at_rest, world.lives)):
+            if all(map(_is_at_rest, world.runs)):
                 break
             world.close_ledgers(3)
-        self.look()
-        await self.settled()
+        self.check_credits()
+        await self.check_settled()
         await world.rail.watch.close()
 
-    async def settled(self) -> None:
-        """Nothing is lost, the book says what the chain says, and it is balanced."""
-        self.book.met["void"] += bool(self.world.noop_reason)
-        credits = self.world.witness()
+    async def check_settled(self) -> None:
+        """Nothing is lost, the journal says what the chain says, and its entries sum to zero."""
+        self.book.met["no-op"] += bool(self.world.noop_reason)
+        credits = self.world.read_credits()
         async with self.book.database.autocommit() as connection:
             found = await connection.execute(
                 text(
@@ -238,11 +238,11 @@ class ExactlyOnce(Recorded):
                     FROM payments p WHERE p.id = ANY(:ids)
                     """
                 ),
-                {"ids": [life.payment.id for life in self.world.lives]},
+                {"ids": [run.payment.id for run in self.world.runs]},
             )
             rows = {row.id: row for row in found}
-        for life in self.world.lives:
-            row, seen = rows[life.payment.id], credits.get(life.payment.number, [])
+        for run in self.world.runs:
+            row, seen = rows[run.payment.id], credits.get(run.payment.number, [])
             self.book.met[row.status] += 1
             taken = {(channel, sequence) for channel, sequence, *_ in row.pairs or []}
             if taken & self.world.foreign:
@@ -250,29 +250,29 @@ class ExactlyOnce(Recorded):
             if row.status == "confirmed":
                 proof = [hash_ for hash_, _ in seen]
                 assert proof == [row.transaction_hash], f"confirmed and not paid: {row}, {seen}"
-                assert row.out == -life.payment.amount_stroops, "posted otherwise than paid"
+                assert row.out == -run.payment.amount_stroops, "posted otherwise than paid"
                 continue
             assert row.out == 0, "posted and not confirmed"
             if row.status == "quarantined":
                 assert self.world.foreign or self.world.forgetful, "quarantined without cause"
                 continue
             assert row.status == "blocked", f"lost: {row}, on the chain {seen}"
-            assert row.status_reason, "parked without a reason"
-            assert seen == [], "parked and paid"
+            assert row.status_reason, "blocked without a reason"
+            assert seen == [], "blocked and paid"
             short = row.reason_code == ReasonCode.TREASURY_UNDERFUNDED
-            assert short, f"parked for ever: {row.status_reason}"
+            assert short, f"blocked for ever: {row.status_reason}"
 
 
-def _at_rest(life: WorkflowRun) -> bool:
-    if life.asks is None:
+def _is_at_rest(run: WorkflowRun) -> bool:
+    if run.command is None:
         return True
-    if life.quarantined:
+    if run.quarantined:
         return True
-    if life.workflow.hold_reason:
+    if run.workflow.hold_reason:
         return False
     # Parked again after a retry on a network that is well.
-    since = [step for step, _ in life.recorded[life.well_since :]]
-    return life.asks.step == "wait" and since[-2:] == ["prepare_payment", "block_payment"]
+    since = [step for step, _ in run.recorded[run.well_since :]]
+    return run.command.step == "wait" and since[-2:] == ["prepare_payment", "block_payment"]
 
 
 def fields(fault: Fault) -> dict[str, Any]:

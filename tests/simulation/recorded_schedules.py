@@ -63,7 +63,7 @@ def _remembered(move: Callable[..., None]) -> Callable[..., None]:
     return remember
 
 
-def failure_of(kind: type[Recorded], schedule: Schedule) -> Exception | None:
+def find_failure(kind: type[Recorded], schedule: Schedule) -> Exception | None:
     """Play a schedule; return what is wrong, or None when all is well or it cannot be played."""
     machine = kind()
     moves: list[tuple[Any, dict[str, Any]]] = [
@@ -95,7 +95,7 @@ def read_schedules() -> dict[str, Schedule]:
     return dict(json.loads(FILE.read_text())) if FILE.exists() else {}
 
 
-def keep_schedule(name: str, schedule: Schedule) -> None:
+def write_schedule(name: str, schedule: Schedule) -> None:
     """Write a schedule into the file, in place of another of that name."""
     kept = read_schedules() | {name: schedule}
     lines = [f"{json.dumps(each)}: {json.dumps(kept[each])}" for each in sorted(kept)]

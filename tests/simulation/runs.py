@@ -13,23 +13,23 @@ from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from domain.accounting.integrity_checks import Violation
-from tests.simulation.batch_properties import Together
+from tests.simulation.batch_properties import BatchesExactlyOnce
 from tests.simulation.batch_world import patch_batching
-from tests.simulation.faulty_batch_signers import BATCH_MUTANTS
-from tests.simulation.faulty_signers import MUTANTS
+from tests.simulation.faulty_batch_signers import FAULTY_BATCH_SIGNERS
+from tests.simulation.faulty_signers import FAULTY_SIGNERS
 from tests.simulation.properties import ExactlyOnce, ScratchDatabase, make_scratch_database
 from tests.simulation.workflow_driver import play_temporal
 
 STEPS = 16
 # A failing schedule is made as short as can be; that a faulty signer fails needs no beauty.
 # The last is what a ledger does that names one at fault who was left out of a batch, and rode in it.
-WRONGS = (
-    "paid [0-9]+ times|allocations .* of transfers|confirmed and not paid|parked and paid|lost:|"
+EXPECTED_FAILURES = (
+    "paid [0-9]+ times|allocations .* of transfers|confirmed and not paid|blocked and paid|lost:|"
     "went on after|quarantined without cause|waits and does not say so|"
     "payment .* may not become confirmed|list index out of range"
 )
-FAULTY = [*MUTANTS, *BATCH_MUTANTS]
-SEARCHED = 1500
+ALL_FAULTY_SIGNERS = [*FAULTY_SIGNERS, *FAULTY_BATCH_SIGNERS]
+SEARCH_SCHEDULES_MAX = 1500
 PHASES = (Phase.reuse, Phase.generate, Phase.shrink)
 
 
@@ -82,12 +82,12 @@ def play_batches(
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
         patch_batching(patch)
-        return _played(stack, Together, schedules, command, drawn_from)
+        return _played(stack, BatchesExactlyOnce, schedules, command, drawn_from)
 
 
 def _played(
     stack: Stack,
-    kind: type[ExactlyOnce | Together],
+    kind: type[ExactlyOnce | BatchesExactlyOnce],
     schedules: int,
     command: str,
     drawn_from: int | None,
@@ -96,14 +96,14 @@ def _played(
         machine = type(f"Real{kind.__name__}", (kind,), {"book": book})
         play(machine, schedules, command, drawn_from=drawn_from)
         assert book.loop.run(find_violations(book.database)) == []
-        print(f"\n{book.told()}")
+        print(f"\n{book.describe_met()}")
         return book
 
 
 @contextmanager
-def signer_played(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | Together]]:
+def play_signer(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | BatchesExactlyOnce]]:
     """The machine of a faulty signer, in a world that it may spoil."""
-    kind = Together if faulty in BATCH_MUTANTS else ExactlyOnce
+    kind = BatchesExactlyOnce if faulty in FAULTY_BATCH_SIGNERS else ExactlyOnce
     with (
         pytest.MonkeyPatch.context() as patch,
         make_scratch_database(stack.environment["DATABASE_URL"]) as book,
@@ -113,18 +113,18 @@ def signer_played(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | Tog
         yield type(faulty.__name__, (kind,), {"book": book, "signer": faulty})
 
 
-def search(machine: type[ExactlyOnce | Together], command: str) -> Exception:
+def search(machine: type[ExactlyOnce | BatchesExactlyOnce], command: str) -> Exception:
     """Draw schedules until one finds what a signer does wrong."""
     with pytest.raises(AssertionError, match="Play it again with:\n    SCHEDULE=") as found:
-        play(machine, SEARCHED, command, PHASES[:2])
+        play(machine, SEARCH_SCHEDULES_MAX, command, PHASES[:2])
     return found.value
 
 
-def check_wrong(name: str, failure: Exception) -> None:
+def check_failure(name: str, failure: Exception) -> None:
     """See that a signer failed by what it does wrong, and not by a fault of the test."""
     wrong = str(failure).splitlines()[0]
     print(f"\n{name}: {wrong}")
-    assert re.match(WRONGS, wrong), wrong
+    assert re.match(EXPECTED_FAILURES, wrong), wrong
 
 
 async def find_violations(database: Database) -> list[Violation]:

@@ -22,39 +22,39 @@ from workflows.payments import PaymentWorkflow
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What a life asks of Temporal: a step by name, or to wait."""
+class Command:
+    """What a run asks of Temporal: a step by name, or to wait."""
 
     step: str
     message: Any = None
 
-    def __await__(self) -> Generator["Ask", Any, Any]:
+    def __await__(self) -> Generator["Command", Any, Any]:
         return (yield self)
 
 
 class YieldsActivities:
-    """Each step a life takes is handed out to whoever drives it."""
+    """Each step a run takes is handed out to whoever drives it."""
 
     async def run_until_accepted(self, method: Any, message: Any, limit: Any = None) -> Any:
-        return await Ask(method.__name__, message)
+        return await Command(method.__name__, message)
 
 
 class DrivenPaymentWorkflow(YieldsActivities, PaymentWorkflow):
-    """The payment's own life."""
+    """The payment's own run."""
 
 
 class DrivenBatchWorkflow(YieldsActivities, BatchWorkflow):
-    """The batch's own life."""
+    """The batch's own run."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where signals to the life of a payment go."""
+    """Where signals to the run of a payment go."""
 
     payment_id: str
 
     async def signal(self, method: Any, *words: Any) -> None:
-        await Ask("tell", (self.payment_id, method.__name__, *words))
+        await Command("signal", (self.payment_id, method.__name__, *words))
 
 
 def _all_handlers_finished() -> bool:
@@ -64,7 +64,7 @@ def _all_handlers_finished() -> bool:
 
 async def _waits(*given: Any, **_options: Any) -> None:
     if given != (_all_handlers_finished,):
-        await Ask("wait")
+        await Command("wait")
 
 
 async def _in_turn(*works: Any) -> list[Any]:
@@ -72,7 +72,7 @@ async def _in_turn(*works: Any) -> list[Any]:
         return [await work for work in works]
     finally:
         for work in works:
-            work.close()  # of a life that was given up meanwhile
+            work.close()  # of a run that was given up meanwhile
 
 
 # What workflow code asks of Temporal besides its steps.
@@ -86,9 +86,9 @@ TEMPORAL = SimpleNamespace(
 )
 
 
-HEARD = "heard"
-# What a life asks for with all that came before it on record: a timer, a signal to another.
-COMMANDS = {"wait", "tell"}
+RECEIVED = "received"
+# What a run asks for with all that came before it on record: a timer, a signal to another.
+COMMANDS = {"wait", "signal"}
 QUARANTINES = {"quarantine_payment", "quarantine_batch"}
 
 
@@ -98,7 +98,7 @@ class WorkflowRun:
 
     subject: Any
     recorded: list[tuple[str, Any]] = field(default_factory=list)
-    asks: Ask | None = None
+    command: Command | None = None
     receipt: Any = None
     quarantined: bool = False
     # How much was recorded when the network was well for good.
@@ -117,46 +117,46 @@ class WorkflowRun:
         """Replay: live again from the start, on what is remembered."""
         self.workflow = self.kind(self.subject)
         self.run = self.workflow.run(self.subject)
-        self.asks = self.run.send(None)
+        self.command = self.run.send(None)
         for step, answer in list(self.recorded):
-            if step == HEARD:
-                self._hear(*answer)
+            if step == RECEIVED:
+                self._deliver(*answer)
                 continue
-            assert self.asks is not None
-            assert self.asks.step == step, "a life that does not replay"
+            assert self.command is not None
+            assert self.command.step == step, "a run that does not replay"
             self._send(answer)
 
     def answer(self, answer: Any) -> None:
-        assert self.asks is not None
-        self.recorded.append((self.asks.step, answer))
+        assert self.command is not None
+        self.recorded.append((self.command.step, answer))
         self._send(answer)
 
-    def hear(self, signal: str, *words: Any) -> None:
+    def receive(self, signal: str, *words: Any) -> None:
         """A signal, which the server keeps whatever becomes of the worker."""
-        if self.asks is not None:
-            self.recorded.append((HEARD, (signal, *words)))
-            self._hear(signal, *words)
+        if self.command is not None:
+            self.recorded.append((RECEIVED, (signal, *words)))
+            self._deliver(signal, *words)
 
     def forget(self, kept: int) -> None:
         """The worker is gone, and with it the answers that were not recorded."""
-        if self.asks is not None:
+        if self.command is not None:
             steps = [step for step, _ in self.recorded]
             known = [turn for turn, step in enumerate(steps, 1) if step in COMMANDS]
             rest = slice(max(kept, *known, 0), None)
-            self.recorded[rest] = [each for each in self.recorded[rest] if each[0] == HEARD]
+            self.recorded[rest] = [each for each in self.recorded[rest] if each[0] == RECEIVED]
             self.run.close()
             self.begin()
 
-    def _hear(self, signal: str, *words: Any) -> None:
+    def _deliver(self, signal: str, *words: Any) -> None:
         getattr(self.workflow, signal)(*words)
 
     def _send(self, answer: Any) -> None:
-        assert self.asks is not None
-        self.quarantined = self.asks.step in QUARANTINES
+        assert self.command is not None
+        self.quarantined = self.command.step in QUARANTINES
         try:
-            self.asks = self.run.send(answer)
+            self.command = self.run.send(answer)
         except StopIteration as ended:
-            self.asks, self.receipt = None, ended.value
+            self.command, self.receipt = None, ended.value
 
 
 class BatchWorkflowRun(WorkflowRun):

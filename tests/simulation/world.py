@@ -1,6 +1,6 @@
 """
 A whole settlement in one process, one step at a time: the real steps on the real database, a chain
-in memory through the SDK's own client, and the payments' own life between them.
+in memory through the SDK's own client, and the payments' own run between them.
 
 The lives are the code of PaymentWorkflow itself: tests/simulation/workflow_driver.py.
 """
@@ -22,7 +22,7 @@ from adapters.postgres.settlement import channels as channel_rows
 from adapters.postgres.settlement import payments
 from adapters.postgres.tables import channels
 from adapters.stellar.rail import Rail
-from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from adapters.stellar.signing.keys import Keys
 from devstack.bench import seed_payments
 from domain.errors import TryAgain
@@ -34,7 +34,7 @@ from stellar_sandbox.ledger.entries import AccountEntry
 from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.rpc.transaction_methods import render_transaction
-from tests.simulation.workflow_driver import Ask, WorkflowRun
+from tests.simulation.workflow_driver import Command, WorkflowRun
 from tests.testkit.accounting.chain_history import transfers_of
 
 PASSPHRASE = "Standalone ApexChainx Schedules ; 2026"
@@ -87,7 +87,7 @@ class SimulatedWorld:
     def __init__(self, database: Database, steps: Callable[..., PaymentActivitiesImpl]) -> None:
         self.database = database
         self.make_steps = steps
-        self.lives: list[WorkflowRun] = []
+        self.runs: list[WorkflowRun] = []
         self.foreign: set[tuple[str, int]] = set()
         self.forgetful = False
         self.noop_reason = 0
@@ -98,7 +98,7 @@ class SimulatedWorld:
         """Make a new chain and owe payments; channels start at a sequence never used before."""
         await self._open(first_sequence)
         owed = await seed_payments.owe(self.database, run, payments)
-        self.lives = [WorkflowRun(payment) for payment in owed]
+        self.runs = [WorkflowRun(payment) for payment in owed]
         self.start_signer()
         await self.close_circuit_breaker()
 
@@ -132,7 +132,7 @@ class SimulatedWorld:
     def start_signer(self) -> None:
         asked = Nodes(
             [
-                Node(
+                RpcNode(
                     f"node {index}", SorobanServerAsync("http://box", self.box.create_client(index))
                 )
                 for index in range(NODES)
@@ -142,59 +142,59 @@ class SimulatedWorld:
         self.steps = self.make_steps(self.database, self.rail)
 
     async def advance(
-        self, life: WorkflowRun, *, runs: int = 1, crash_at: str | None = None
+        self, run: WorkflowRun, *, runs: int = 1, crash_at: str | None = None
     ) -> bool:
-        """Let a life take its next step; False when the signer died of it."""
-        if life.asks is None:
+        """Let a run take its next step; False when the signer died of it."""
+        if run.command is None:
             return True
-        if life.asks.step == "wait":
-            if not life.quarantined or life.workflow.retry_requested:
-                life.answer(None)
+        if run.command.step == "wait":
+            if not run.quarantined or run.workflow.retry_requested:
+                run.answer(None)
             return True
-        asked = life.asks
+        asked = run.command
         try:
-            life.answer(await self._answer(asked, runs, crash_at))
+            run.answer(await self._answer(asked, runs, crash_at))
         except TryAgain:
             return True
         except Crash:
             return False
         if asked.step == "block_payment":
-            await self.said(asked.message)
-        if life.asks is not None and isinstance(life.asks.message, Attempt):
-            self.noop_reason += bool(life.asks.message.noop_reason)
+            await self.check_reason(asked.message)
+        if run.command is not None and isinstance(run.command.message, Attempt):
+            self.noop_reason += bool(run.command.message.noop_reason)
         return True
 
-    async def said(self, parking: BlockPaymentInput) -> None:
+    async def check_reason(self, blocking: BlockPaymentInput) -> None:
         """Who waits for somebody says so in the journal."""
         async with self.database.autocommit() as connection:
-            row = await payments.get(connection, parking.payment.id)
+            row = await payments.get(connection, blocking.payment.id)
         told = (row["status"], row["reason_code"], row["status_reason"])
-        said = (parking.status, parking.reason.code, parking.reason.sentence)
+        said = (blocking.status, blocking.reason.code, blocking.reason.sentence)
         assert told == said, f"waits and does not say so: {told}"
 
     def step(self, name: str) -> Callable[[Any], Awaitable[Any]]:
         found: Callable[[Any], Awaitable[Any]] = getattr(self.steps, name)
         return found
 
-    async def _answer(self, asks: Ask, runs: int, crash_at: str | None) -> Any:
-        step = self.step(asks.step)
-        with dying(crash_at):
+    async def _answer(self, command: Command, runs: int, crash_at: str | None) -> Any:
+        step = self.step(command.step)
+        with crashing_at(crash_at):
             for _ in range(runs - 1):
                 try:
-                    await step(asks.message)
+                    await step(command.message)
                 except TryAgain:
                     continue
-            return await step(asks.message)
+            return await step(command.message)
 
     async def restart(self, kept: Callable[[int], int]) -> None:
-        """The signer comes back with no memory; of each life `kept` says what Temporal recorded."""
+        """The signer comes back with no memory; of each run `kept` says what Temporal recorded."""
         await self.rail.watch.close()
         self.start_signer()
-        for life in self.all_lives():
-            life.forget(kept(len(life.recorded)))
+        for run in self.all_runs():
+            run.forget(kept(len(run.recorded)))
 
-    def all_lives(self) -> list[WorkflowRun]:
-        return self.lives
+    def all_runs(self) -> list[WorkflowRun]:
+        return self.runs
 
     def plan(self, faults: list[Fault], seed: int) -> None:
         self.forgetful |= any(fault.kind == "short_retention" for fault in faults)
@@ -228,7 +228,7 @@ class SimulatedWorld:
         if now is not None and now.sequence == account.sequence + 1:
             self.foreign.add((channel.public_key, now.sequence))
 
-    def witness(self) -> dict[int, list[tuple[str, int]]]:
+    def read_credits(self) -> dict[int, list[tuple[str, int]]]:
         """Every credit in the chain's own history, by the number it carries."""
         store, head = self.box.network.ledger.store, self.box.network.ledger.last_closed.sequence
         for record in store.read_transactions((self.seen + 1, 0), head, 10_000):
@@ -245,7 +245,7 @@ class SimulatedWorld:
 
 
 @contextmanager
-def dying(crash_at: str | None) -> Iterator[None]:
+def crashing_at(crash_at: str | None) -> Iterator[None]:
     """What is done here is cut short when a point is reached."""
     failpoints.arm(_strike(crash_at) if crash_at else None)
     try:

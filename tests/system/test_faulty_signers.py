@@ -4,17 +4,17 @@ import pytest
 
 from devstack.environment.stack import Stack
 from tests.simulation.runs import (
-    FAULTY,
-    check_wrong,
+    ALL_FAULTY_SIGNERS,
+    check_failure,
+    play_signer,
     search,
-    signer_played,
 )
 
 COMMAND = "python -m pytest tests/system/test_faulty_signers.py"
 
 
-@pytest.mark.parametrize("faulty", FAULTY, ids=lambda faulty: faulty.__name__)
+@pytest.mark.parametrize("faulty", ALL_FAULTY_SIGNERS, ids=lambda faulty: faulty.__name__)
 def test_what_others_do_wrong_is_found_without_a_record(stack: Stack, faulty: type) -> None:
-    with signer_played(stack, faulty) as machine:
+    with play_signer(stack, faulty) as machine:
         wrong = search(machine, f"{COMMAND} -k {faulty.__name__}")
-    check_wrong(faulty.__name__, wrong)
+    check_failure(faulty.__name__, wrong)

@@ -81,7 +81,7 @@ async def test_nobody_else_starts_with_a_seed(
     said = await refusal(given, module)
     for name in ("BOND", "POOL", "CHANNELS", "FEES", "OPERATOR"):
         variable = f"STELLAR_{name}_SEED"
-        assert f"{variable}: a seed, and this process signs nothing" in said
+        assert f"{variable}: this process signs nothing and must not have a seed" in said
         assert given[variable] not in said
 
 

@@ -1,12 +1,13 @@
 """
-Workflows alone: a real Temporal server that skips time, and typed stand-ins for the steps.
+Workflows alone: a real Temporal server that skips time, and typed fakes of the activities.
 
-The stand-ins remember what they were asked; the domain's own rules fill in the answers.
+The fakes remember what they were asked; the domain's own rules fill in the answers.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,12 +15,14 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
 from devstack.environment.temporal import SEARCH_ATTRIBUTES, binary
 from domain.requests import Request
-from domain.settlement.payments import CloseOutageInput, OwePaymentInput, Payment
+from domain.settlement.manual_matches import MatchTransferRequest
+from domain.settlement.payments import CloseOutageInput, JudgeOutageResult, OwePaymentInput, Payment
 from domain.sla.disputes import (
     DecideDisputeInput,
     FileDisputeInput,
@@ -32,20 +35,19 @@ from domain.sla.outages import (
     CloseOutageResult,
     Declaration,
     JudgeOutageInput,
-    JudgeOutageResult,
     Outage,
     OutageStatus,
     RecordOutageInput,
     RecordOutageResult,
 )
-from domain.sla.verdicts import Severity, Terms, judge
+from domain.sla.verdicts import Severity, Terms, Verdict, compute_payable, judge
 from tests.workflows.fake_activities import (
     FakeAttestationActivities,
     FakeIntegrityCheckActivities,
     FakeReconciliationActivities,
     FakeWalletActivities,
     FakeWebhookActivities,
-    steps_of,
+    activities_of,
 )
 from tests.workflows.fake_payment_activities import DETECTED, FakeBatchActivities, build_payment
 from worker.error_interceptor import ErrorInterceptor
@@ -56,7 +58,7 @@ from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
 from workflows.integrity_checks import IntegrityCheckActivities
 from workflows.outages import OutageActivities, OutageWorkflow
-from workflows.payments import PaymentActivities
+from workflows.payments import PaymentActivities, PaymentWorkflow
 from workflows.reconciliation import ReconciliationActivities
 from workflows.wallets import WalletActivities
 from workflows.webhooks import WebhookActivities
@@ -68,7 +70,7 @@ LIMIT_SECONDS = 20
 
 
 def down() -> Exception:
-    """Tried again at once, so that only what the life waits for takes time."""
+    """Return a failure that is tried again at once, so that only what the workflow waits for takes time."""
     return ApplicationError("every node is down", next_retry_delay=timedelta(milliseconds=1))
 
 
@@ -81,7 +83,7 @@ def declaration(outage_id: str) -> Declaration:
 
 
 class FakeOutageActivities(OutageActivities, DisputeActivities):
-    """The book in memory: enough of it to see what the workflow asked for, and in which order."""
+    """The database in memory: enough of it to see what the workflow asked for, and in which order."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -92,13 +94,13 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
         self.attest = False
         self.window_seconds = DAY
 
-    def _note(self, step: str) -> list[str]:
-        self.asked.append(step)
-        if step in self.troubles:
-            raise self.troubles[step]()
-        if step in self.refusals:
-            raise self.refusals.pop(step)
-        return self.deliveries.get(step, [])
+    def _note(self, activity: str) -> list[str]:
+        self.asked.append(activity)
+        if activity in self.troubles:
+            raise self.troubles[activity]()
+        if activity in self.refusals:
+            raise self.refusals.pop(activity)
+        return self.deliveries.get(activity, [])
 
     @activity.defn
     async def record_outage(self, declaring: RecordOutageInput) -> RecordOutageResult:
@@ -128,10 +130,12 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
         sent = self._note("judge_outage")
         resolved_at, mttr = judging.resolution.get_times(outage(judging.outage_id))
         deadline = judging.at + timedelta(seconds=judging.dispute_window_seconds)
+        verdict = judge(TERMS, mttr)
         self.judgement = JudgeOutageResult(
             judging.outage_id,
             1,
-            judge(TERMS, mttr),
+            verdict,
+            self._owed(judging.outage_id, 1, verdict),
             resolved_at,
             deadline,
             sent,
@@ -161,6 +165,7 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
             before.outage_id,
             2,
             verdict,
+            self._owed(before.outage_id, 2, verdict),
             before.resolved_at,
             before.dispute_deadline,
             sent,
@@ -171,9 +176,11 @@ class FakeOutageActivities(OutageActivities, DisputeActivities):
     @activity.defn
     async def owe_payment(self, settling: OwePaymentInput) -> Payment:
         self._note("owe_payment")
-        assert self.judgement is not None
-        verdict = self.judgement.verdict
-        return build_payment(f"pay-{settling.outage_id}", abs(verdict.amount_stroops))
+        return settling.payment
+
+    def _owed(self, outage_id: str, revision: int, verdict: Verdict) -> Payment:
+        owed = build_payment(f"pay-{outage_id}", compute_payable(verdict))
+        return replace(owed, outage_id=outage_id, revision=revision, type=verdict.payment_type)
 
     @activity.defn
     async def close_outage(self, closing: CloseOutageInput) -> CloseOutageResult:
@@ -204,7 +211,7 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
 
 
 class FakeActivities:
-    """The stand-ins of one test, and the workers that serve them."""
+    """The fake activities of one test, and the workers that run them."""
 
     def __init__(self) -> None:
         self.outages = FakeOutageActivities()
@@ -216,36 +223,36 @@ class FakeActivities:
         self.wallets = FakeWalletActivities()
 
     def workers(self, client: Client) -> list[Worker]:
-        settling = steps_of(self.payments, PaymentActivities, BatchActivities)
-        settling += steps_of(self.attestations, AttestationActivities)
-        settling += steps_of(self.wallets, WalletActivities)
+        settling = activities_of(self.payments, PaymentActivities, BatchActivities)
+        settling += activities_of(self.attestations, AttestationActivities)
+        settling += activities_of(self.wallets, WalletActivities)
         taken: dict[str, list[Callable[..., Any]]] = {
-            "outages": steps_of(self.outages, OutageActivities, DisputeActivities),
+            "outages": activities_of(self.outages, OutageActivities, DisputeActivities),
             "settlement": settling,
-            "webhooks": steps_of(self.webhooks, WebhookActivities),
-            "analytics": steps_of(self.reconciliation, ReconciliationActivities)
-            + steps_of(self.integrity_checks, IntegrityCheckActivities),
+            "webhooks": activities_of(self.webhooks, WebhookActivities),
+            "analytics": activities_of(self.reconciliation, ReconciliationActivities)
+            + activities_of(self.integrity_checks, IntegrityCheckActivities),
         }
         return [
             Worker(
                 client,
                 task_queue=queue,
-                workflows=lives,
+                workflows=workflows,
                 activities=taken[queue],
                 interceptors=[ErrorInterceptor()],
                 workflow_runner=strict_sandbox(),
             )
-            for queue, lives in WORKFLOWS.items()
+            for queue, workflows in WORKFLOWS.items()
         ]
 
 
 @pytest.fixture
-async def steps(environment: WorkflowEnvironment) -> AsyncIterator[FakeActivities]:
-    steps = FakeActivities()
+async def fakes(environment: WorkflowEnvironment) -> AsyncIterator[FakeActivities]:
+    made = FakeActivities()
     async with AsyncExitStack() as stack:
-        for worker in steps.workers(environment.client):
+        for worker in made.workers(environment.client):
             await stack.enter_async_context(worker)
-        yield steps
+        yield made
 
 
 async def reaches(
@@ -253,6 +260,22 @@ async def reaches(
 ) -> None:
     """Wait until an outage stands at a status."""
     await until(lambda: handle.query(OutageWorkflow.state), lambda found: found == status)
+
+
+async def adopt_transfer(handle: WorkflowHandle[Any, Any], asked: MatchTransferRequest) -> None:
+    """
+    Send the update adopt; send it again, as callers of the API do, where the server says not ready.
+
+    It says so when the workflow would end by the update and another event arrives meanwhile.
+    """
+    while True:
+        try:
+            return await handle.execute_update(
+                PaymentWorkflow.adopt, asked, id=asked.transaction_hash
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
 
 
 async def until(look: Callable[[], Awaitable[Any]], wanted: Callable[[Any], bool]) -> None:

@@ -36,7 +36,7 @@ from workflows.webhooks import WebhookActivities
 
 
 class FakeReconciliationActivities(ReconciliationActivities):
-    """A node that may be down, and a book that always finds one break."""
+    """A node that may be down, and a journal with always one break."""
 
     def __init__(self) -> None:
         self.down = False
@@ -53,7 +53,7 @@ class FakeReconciliationActivities(ReconciliationActivities):
 
 
 class FakeIntegrityCheckActivities(IntegrityCheckActivities):
-    """A database that may be away, and a book of which one promise is broken anew each time."""
+    """A database that may be away, and a journal of which one invariant is violated each time."""
 
     def __init__(self) -> None:
         self.failures = 0
@@ -150,7 +150,7 @@ class FakeWebhookActivities(WebhookActivities):
         return DeliveryStatus.FAILED
 
 
-def steps_of(stand_in: object, *kinds: type) -> list[Callable[..., Any]]:
-    """Every step that these kinds declare, as the stand-in takes it."""
+def activities_of(fake: object, *kinds: type) -> list[Callable[..., Any]]:
+    """Return every activity that these kinds declare, as the fake runs it."""
     names = {name for kind in kinds for name in getattr(kind, "__abstractmethods__", ())}
-    return [getattr(stand_in, name) for name in sorted(names)]
+    return [getattr(fake, name) for name in sorted(names)]

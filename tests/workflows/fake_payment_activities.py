@@ -74,7 +74,7 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
         self.observations: list[Observation] = []
         self.sent: list[str] = []
         self.adopted = ""
-        # Signed and not known to be dead: a step that runs again answers the same bytes.
+        # Signed and not known to be dead: an activity that runs again returns the same bytes.
         self.stored: dict[str, Attempt] = {}
 
     @activity.defn
@@ -131,10 +131,10 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
         self._ask("fail_attempt")
 
     @activity.defn
-    async def block_payment(self, parking: BlockPaymentInput) -> list[str]:
-        step = "block_payment" if parking.status is PaymentStatus.BLOCKED else "hold_payment"
-        self._ask(f"{step} {parking.reason}")
-        return [f"dlv-parked-{parking.payment.id}"]
+    async def block_payment(self, blocking: BlockPaymentInput) -> list[str]:
+        activity = "block_payment" if blocking.status is PaymentStatus.BLOCKED else "hold_payment"
+        self._ask(f"{activity} {blocking.reason}")
+        return [f"dlv-blocked-{blocking.payment.id}"]
 
     @activity.defn
     async def quarantine_payment(self, observed: ObservedAttempt) -> list[str]:

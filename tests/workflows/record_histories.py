@@ -1,10 +1,10 @@
 """
 Record what workflows do, so that later code can be held to it: `make histories`.
 
-Keeps the histories of ordinary lives from two stacks of its own, one of which settles payments together
-and asks the SLA contract, and those of misfortunes from the scenes. Until 1.0.0 there is one set, made
-anew when workflows change. Those of a released version will never be recorded again: code that cannot
-replay them would wedge the workflows that are under way.
+Keeps the histories of ordinary workflows from two stacks of its own, one of which settles in batches and
+asks the SLA contract, and those of failures from the scenes. Until 1.0.0 there is one set, made anew when
+workflows change. Those of a released version will never be recorded again: code that cannot replay them
+would stop the workflows that are under way.
 """
 
 import asyncio
@@ -42,14 +42,15 @@ from workflows.webhooks import WebhookWorkflow
 HISTORIES = Path(__file__).parent / "histories"
 KEY = "key-of-the-recorder-0001"
 POLICY = "recorded"
-TOGETHER = {"SETTLEMENT_RAIL": "classic", "CONTRACT_EXECUTION_MODE": "soroban"}
-# What batches_payments never ends, and the webhooks are sent to who does not want them: kept so far.
+BATCHED = {"SETTLEMENT_RAIL": "classic", "CONTRACT_EXECUTION_MODE": "soroban"}
+# Batching never ends, and the webhooks are sent to a URL that refuses them: kept as far as they are.
 ENDLESS = (BatchingWorkflow, WebhookWorkflow)
 PLAYED = ("met", "breached", "rejudged", "rejected", "expired", "cancelled", "amended")
 
 
-def _together(life: type) -> str:
-    return f"{life.__name__.removesuffix('Workflow').lower()}-together"
+def _batched(kind: type) -> str:
+    words = re.findall("[A-Z][a-z]+", kind.__name__.removesuffix("Workflow"))
+    return f"{'-'.join(words).lower()}-batched"
 
 
 # Every history there is, by the name of its file.
@@ -57,12 +58,12 @@ NAMES = {
     *scenarios.NAMES,
     *(f"outage-{name}" for name in PLAYED),
     *("payment", "webhook"),
-    *(_together(life) for life in itertools.chain(*WORKFLOWS.values())),
+    *(_batched(kind) for kind in itertools.chain(*WORKFLOWS.values())),
 }
 
 
 async def play(api: httpx.AsyncClient) -> list[str]:
-    """Live each kind of life once; return the workflows to keep."""
+    """Run each kind of outage once; return the ids of the workflows to keep."""
     policy = {
         "name": POLICY,
         "dispute_window_seconds": 2,
@@ -105,8 +106,8 @@ async def _settled(api: httpx.AsyncClient) -> None:
     await wait_until(all_closed, "every outage is closed", 60)
 
 
-async def play_together(api: httpx.AsyncClient, stack: Stack) -> None:
-    """Live the lives of the other way to settle, and run each errand about a wallet."""
+async def play_batched(api: httpx.AsyncClient, stack: Stack) -> None:
+    """Settle in batches, and run each request about a wallet."""
     policy = {"name": POLICY, "dispute_window_seconds": 0, "terms": TERMS}
     (await api.post("/sla/policies", json=policy)).raise_for_status()
     for name, minutes in (("one", 5), ("two", 25), ("three", 5)):
@@ -129,15 +130,17 @@ async def play_together(api: httpx.AsyncClient, stack: Stack) -> None:
     (await api.post(f"/wallets/{stranger['address']}/fund")).raise_for_status()
 
 
-async def keep(folder: Path, name: str, life: WorkflowHandle[Any, Any]) -> None:
-    history = (await life.fetch_history()).to_json()
-    # The machine that recorded it is nobody's business.
+async def keep(folder: Path, name: str, handle: WorkflowHandle[Any, Any]) -> None:
+    history = (await handle.fetch_history()).to_json()
+    # The name of the machine that recorded it is left out.
     text = compact(re.sub(rf"[0-9]+([@-]){platform.node()}", r"1\1recorder", history))
     assert platform.node() not in text
     await asyncio.to_thread((folder / f"{name}.json").write_text, text)
 
 
-async def ordinary(folder: Path, api: httpx.AsyncClient, stack: Stack, client: Client) -> None:
+async def record_ordinary(
+    folder: Path, api: httpx.AsyncClient, stack: Stack, client: Client
+) -> None:
     for workflow_id in await play(api):
         kind, _, subject = workflow_id.partition("/")
         name = f"outage-{subject}" if kind == "outage" else kind
@@ -146,18 +149,20 @@ async def ordinary(folder: Path, api: httpx.AsyncClient, stack: Stack, client: C
         await keep(folder, "webhook", client.get_workflow_handle(delivery.id))
 
 
-async def together(folder: Path, api: httpx.AsyncClient, stack: Stack, client: Client) -> None:
-    await play_together(api, stack)
-    for life in itertools.chain(*WORKFLOWS.values()):
-        ended = "" if life in ENDLESS else ' AND ExecutionStatus="Completed"'
-        wanted = f'WorkflowType="{life.__name__}"{ended}'
+async def record_batched(
+    folder: Path, api: httpx.AsyncClient, stack: Stack, client: Client
+) -> None:
+    await play_batched(api, stack)
+    for kind in itertools.chain(*WORKFLOWS.values()):
+        ended = "" if kind in ENDLESS else ' AND ExecutionStatus="Completed"'
+        wanted = f'WorkflowType="{kind.__name__}"{ended}'
 
         async def look(wanted: str = wanted) -> WorkflowHandle[Any, Any] | None:
             async for found in client.list_workflows(wanted, limit=1):
                 return client.get_workflow_handle(found.id, run_id=found.run_id)
             return None
 
-        await keep(folder, _together(life), await wait_until(look, f"a {life.__name__} ran"))
+        await keep(folder, _batched(kind), await wait_until(look, f"a {kind.__name__} ran"))
 
 
 async def on_a_stack(
@@ -181,10 +186,10 @@ async def main() -> None:
     with tempfile.TemporaryDirectory(dir=HISTORIES.parent) as directory:
         folder = Path(directory)
         await scenarios.play(partial(keep, folder))
-        await on_a_stack({}, partial(ordinary, folder))
-        await on_a_stack(TOGETHER, partial(together, folder))
+        await on_a_stack({}, partial(record_ordinary, folder))
+        await on_a_stack(BATCHED, partial(record_batched, folder))
         recorded = {Path(name).stem for name in os.listdir(folder)}
-        assert recorded == NAMES, f"not as promised: {sorted(recorded ^ NAMES)}"
+        assert recorded == NAMES, f"recorded other histories than named: {sorted(recorded ^ NAMES)}"
         # All at once, or the old ones stay.
         await asyncio.to_thread(shutil.rmtree, HISTORIES, ignore_errors=True)
         await asyncio.to_thread(shutil.copytree, folder, HISTORIES)

@@ -1,8 +1,8 @@
 """
-Lives down the paths that only bad luck or people take: what a running stack would have to be
-tormented into, played on stand-ins and on a server that skips time.
+Workflows on the paths that only failures or people lead to, played with fake activities on a server that
+skips time.
 
-Each scene is given stand-ins of its own, says which histories it keeps, and answers the lives.
+Each scene gets fakes of its own, names the histories that it keeps, and returns the workflows.
 """
 
 import asyncio
@@ -14,17 +14,17 @@ from temporalio.client import WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
 from domain.errors import Conflict
+from domain.settlement.payments import JudgeOutageResult
 from domain.settlement.wallets import SignedChallenge
 from domain.sla.attestations import Call, CallStatus
 from domain.sla.disputes import Dispute, DisputeDecision, Review
 from domain.sla.outages import (
     Amendment,
     Cancellation,
-    JudgeOutageResult,
     OutageStatus,
 )
 from domain.webhooks import Delivery
-from tests.workflows import rare_scenarios
+from tests.workflows import batch_scenarios, payment_scenarios
 from tests.workflows.conftest import ASKER, FakeActivities, reaches, time_skipping
 from tests.workflows.test_outages import IN_TIME, LATE, declared
 from tests.workflows.time_skipping_server import (
@@ -42,183 +42,190 @@ from workflows.wallets import WALLET_WORKFLOWS, ProveWalletWorkflow
 from workflows.webhooks import WebhookWorkflow
 
 
-@keeps("outage-halted", "attestation-halted")
-async def halted(stage: Stage) -> Kept:
-    """The contract denies a verdict; a person has it asked again, after another's call."""
-    steps, problem = stage.steps.attestations, "parity error: amount_stroops differs"
-    stage.steps.outages.attest, stage.steps.outages.window_seconds = True, 0
-    steps.in_the_way = [Call("other", 1, 1, "GOPERATOR", 6, 90, "theirs", "xdr")] * 2
-    steps.statuses = [CallStatus.EXPIRED, CallStatus.OPEN, CallStatus.OPEN, CallStatus.ANSWERED]
-    steps.problems = [problem]
+@keeps("outage-attestation-halted", "attestation-halted")
+async def halt_attestation(stage: Stage) -> Kept:
+    """The contract disagrees with a verdict; a person has it asked again, after another's call."""
+    fakes, problem = stage.activities.attestations, "parity error: amount_stroops differs"
+    stage.activities.outages.attest, stage.activities.outages.window_seconds = True, 0
+    fakes.in_the_way = [Call("other", 1, 1, "GOPERATOR", 6, 90, "theirs", "xdr")] * 2
+    fakes.statuses = [CallStatus.EXPIRED, CallStatus.OPEN, CallStatus.OPEN, CallStatus.ANSWERED]
+    fakes.problems = [problem]
     with stage.environment.with_time_skipping_disabled():
-        life = await declared(stage.client, "halted")
-    await life.execute_update(OutageWorkflow.resolve, LATE)
-    word = stage.client.get_workflow_handle("attestation/halted/1")
-    async with stage.waiting(life, "nothing is paid: "):
-        await word.signal(AttestationWorkflow.retry)
-    await life.result()
-    return {"outage-halted": life, "attestation-halted": word}
+        handle = await declared(stage.client, "halted")
+    await handle.execute_update(OutageWorkflow.resolve, LATE)
+    attestation = stage.client.get_workflow_handle("attestation/halted/1")
+    async with stage.waiting(handle, "nothing is paid: "):
+        await attestation.signal(AttestationWorkflow.retry)
+    await handle.result()
+    return {"outage-attestation-halted": handle, "attestation-halted": attestation}
 
 
-@keeps("outage-ended")
-async def ended(stage: Stage) -> Kept:
-    """Somebody ends the attestation by hand: it is asked for again."""
-    stage.steps.outages.attest, stage.steps.outages.window_seconds = True, 0
-    stage.steps.attestations.problems = ["parity error: rating differs"]
+@keeps("outage-attestation-terminated")
+async def terminate_attestation(stage: Stage) -> Kept:
+    """Somebody terminates the attestation workflow: it is started again."""
+    stage.activities.outages.attest, stage.activities.outages.window_seconds = True, 0
+    stage.activities.attestations.problems = ["parity error: rating differs"]
     with stage.environment.with_time_skipping_disabled():
-        life = await declared(stage.client, "ended")
-    await life.execute_update(OutageWorkflow.resolve, LATE)
-    word = stage.client.get_workflow_handle("attestation/ended/1")
-    async with stage.waiting(life, "nothing is paid: "):
-        await word.terminate("by hand")
-    await life.result()
-    return {"outage-ended": life}
+        handle = await declared(stage.client, "ended")
+    await handle.execute_update(OutageWorkflow.resolve, LATE)
+    attestation = stage.client.get_workflow_handle("attestation/ended/1")
+    async with stage.waiting(handle, "nothing is paid: "):
+        await attestation.terminate("by an operator")
+    await handle.result()
+    return {"outage-attestation-terminated": handle}
 
 
 @keeps("outage-disputed")
-async def disputed(stage: Stage) -> Kept:
+async def dispute(stage: Stage) -> Kept:
     """A dispute whose decision brings another verdict, attested under its own name, with webhooks."""
-    book = stage.steps.outages
-    book.attest = True
-    for step in ("record_outage", "judge_outage", "file_dispute", "decide_dispute", "close_outage"):
-        book.deliveries[step] = [f"dlv-{step}"]
+    fakes = stage.activities.outages
+    fakes.attest = True
+    for activity in (
+        "record_outage",
+        "judge_outage",
+        "file_dispute",
+        "decide_dispute",
+        "close_outage",
+    ):
+        fakes.deliveries[activity] = [f"dlv-{activity}"]
     with stage.environment.with_time_skipping_disabled():
-        life = await declared(stage.client, "disputed")
-        await life.execute_update(OutageWorkflow.amend, Amendment(ASKER, {"site_name": "Mast 8"}))
-        await life.execute_update(OutageWorkflow.resolve, LATE)
-        await life.execute_update(
+        handle = await declared(stage.client, "disputed")
+        await handle.execute_update(OutageWorkflow.amend, Amendment(ASKER, {"site_name": "Mast 8"}))
+        await handle.execute_update(OutageWorkflow.resolve, LATE)
+        await handle.execute_update(
             OutageWorkflow.file_dispute, Dispute("dsp-1", "disputed", "measured wrongly", ASKER)
         )
         decision = DisputeDecision("dsp-1", True, ASKER, "it was 5", 5)
-        await life.execute_update(OutageWorkflow.review_dispute, Review("dsp-1", ASKER))
-        judged: JudgeOutageResult = await life.execute_update(
+        await handle.execute_update(OutageWorkflow.review_dispute, Review("dsp-1", ASKER))
+        judged: JudgeOutageResult = await handle.execute_update(
             OutageWorkflow.decide_dispute, decision
         )
         assert judged.revision == 2
-        await life.result()
-    return {"outage-disputed": life}
+        await handle.result()
+    return {"outage-disputed": handle}
 
 
-@keeps("outage-signalled")
-async def signalled(stage: Stage) -> Kept:
-    """What may be asked by an update, asked by signals; one of them comes too late."""
+@keeps("outage-asked-by-signals")
+async def ask_by_signals(stage: Stage) -> Kept:
+    """Signals ask what updates may ask; one of them comes too late."""
     with stage.environment.with_time_skipping_disabled():
-        life = await declared(stage.client, "signalled")
-        await life.signal(OutageWorkflow.resolve_signal, IN_TIME)
-        await reaches(life, OutageStatus.DISPUTABLE)
-        await life.signal(OutageWorkflow.cancel, Cancellation(ASKER, "a false alarm"))
+        handle = await declared(stage.client, "signalled")
+        await handle.signal(OutageWorkflow.resolve_signal, IN_TIME)
+        await reaches(handle, OutageStatus.DISPUTABLE)
+        await handle.signal(OutageWorkflow.cancel, Cancellation(ASKER, "a false alarm"))
         dispute = Dispute("dsp-2", "signalled", "no", ASKER)
-        await life.execute_update(OutageWorkflow.file_dispute, dispute)
-        await life.signal(
+        await handle.execute_update(OutageWorkflow.file_dispute, dispute)
+        await handle.signal(
             OutageWorkflow.resolve_dispute, DisputeDecision("dsp-2", False, ASKER, "stands")
         )
-        await life.result()
-    return {"outage-signalled": life}
+        await handle.result()
+    return {"outage-asked-by-signals": handle}
 
 
-@keeps("outage-refused")
-async def refused(stage: Stage) -> Kept:
-    """The book refuses for a minute what nobody waits for."""
-    stage.steps.outages.window_seconds = 0
-    stage.steps.outages.refusals["owe_payment"] = Conflict("the agreement has no provider")
+@keeps("outage-settlement-refused")
+async def refuse_settlement(stage: Stage) -> Kept:
+    """The database refuses the payment for a minute, and no caller waits for the answer."""
+    stage.activities.outages.window_seconds = 0
+    stage.activities.outages.refusals["owe_payment"] = Conflict("the agreement has no provider")
     with stage.environment.with_time_skipping_disabled():
-        life = await declared(stage.client, "refused")
-    await life.execute_update(OutageWorkflow.resolve, LATE)
-    await stage.noted(life, "cannot go on: ")
-    await stage.environment.fast_forward(life, timedelta(minutes=1))
-    await life.result()
-    return {"outage-refused": life}
+        handle = await declared(stage.client, "refused")
+    await handle.execute_update(OutageWorkflow.resolve, LATE)
+    await stage.noted(handle, "cannot go on: ")
+    await stage.environment.fast_forward(handle, timedelta(minutes=1))
+    await handle.result()
+    return {"outage-settlement-refused": handle}
 
 
-@keeps("webhook-late", "webhook-abandoned")
-async def abandoned(stage: Stage) -> Kept:
+@keeps("webhook-retried", "webhook-abandoned")
+async def abandon_delivery(stage: Stage) -> Kept:
     """A receiver that is down for hours, and one that is down for days."""
-    stage.steps.webhooks.failures = 5
+    stage.activities.webhooks.failures = 5
     late = await stage.begin(
         WebhookWorkflow.run, Delivery("dlv-late"), "webhook/dlv-late", queue="webhooks"
     )
     await late.result()
-    stage.steps.webhooks.failures = 10**6
+    stage.activities.webhooks.failures = 10**6
     delivery = Delivery("dlv-abandoned")
-    life = await stage.begin(
+    handle = await stage.begin(
         WebhookWorkflow.run, delivery, "webhook/dlv-abandoned", queue="webhooks"
     )
-    await life.result()
-    return {"webhook-late": late, "webhook-abandoned": life}
+    await handle.result()
+    return {"webhook-retried": late, "webhook-abandoned": handle}
 
 
-@keeps("reconciliation-told", "reconciliation-down")
-async def compared(stage: Stage) -> Kept:
-    """Journal and chain, once with the chain and once without."""
+@keeps("reconciliation-break-found", "reconciliation-node-down")
+async def reconcile(stage: Stage) -> Kept:
+    """Reconciliation finds a break, and once no node answers."""
     kept: Kept = {}
-    for name, down in (("told", False), ("down", True)):
-        stage.steps.reconciliation.down = down
-        life = await stage.begin(
+    for name, down in (("break-found", False), ("node-down", True)):
+        stage.activities.reconciliation.down = down
+        handle = await stage.begin(
             ReconciliationWorkflow.run, None, f"reconciliation-{name}", queue="analytics"
         )
-        await life.result()
-        kept[f"reconciliation-{name}"] = life
+        await handle.result()
+        kept[f"reconciliation-{name}"] = handle
     return kept
 
 
-@keeps("inspection-told", "inspection-twice")
-async def inspected(stage: Stage) -> Kept:
-    """The book, once at once and once after the database was away."""
+@keeps("integrity-check-violation", "integrity-check-retried")
+async def check_integrity(stage: Stage) -> Kept:
+    """The journal is checked, and once more after the database was down."""
     kept: Kept = {}
-    for name, failures in (("told", 0), ("twice", 1)):
-        stage.steps.integrity_checks.failures = failures
-        life = await stage.begin(
-            IntegrityCheckWorkflow.run, None, f"inspection-{name}", queue="analytics"
+    for name, failures in (("violation", 0), ("retried", 1)):
+        stage.activities.integrity_checks.failures = failures
+        handle = await stage.begin(
+            IntegrityCheckWorkflow.run, None, f"integrity-check-{name}", queue="analytics"
         )
-        await life.result()
-        kept[f"inspection-{name}"] = life
+        await handle.result()
+        kept[f"integrity-check-{name}"] = handle
     return kept
 
 
-def _verb(errand: type) -> str:
-    return errand.__name__.removesuffix("WalletWorkflow").lower()
+def _verb(kind: type) -> str:
+    return kind.__name__.removesuffix("WalletWorkflow").lower()
 
 
-@keeps("wallet-unproven", *(f"wallet-{_verb(errand)}" for errand in WALLET_WORKFLOWS))
-async def errands(stage: Stage) -> Kept:
-    """Each errand about a wallet, and one that is refused."""
+@keeps("wallet-unproven", *(f"wallet-{_verb(kind)}" for kind in WALLET_WORKFLOWS))
+async def run_wallet_requests(stage: Stage) -> Kept:
+    """Each request about a wallet, and one that is refused."""
     kept: Kept = {}
-    for errand in WALLET_WORKFLOWS:
-        name = _verb(errand)
-        message = (
-            SignedChallenge("GWALLET", "signed") if errand is ProveWalletWorkflow else "GWALLET"
-        )
-        life = await stage.begin(errand.run, message, f"wallet/{name}/GWALLET/1")
-        await life.result()
-        kept[f"wallet-{name}"] = life
-    life = await stage.begin(
+    for kind in WALLET_WORKFLOWS:
+        name = _verb(kind)
+        message = SignedChallenge("GWALLET", "signed") if kind is ProveWalletWorkflow else "GWALLET"
+        handle = await stage.begin(kind.run, message, f"wallet/{name}/GWALLET/1")
+        await handle.result()
+        kept[f"wallet-{name}"] = handle
+    handle = await stage.begin(
         ProveWalletWorkflow.run, SignedChallenge("GWALLET", ""), "wallet/prove/GWALLET/2"
     )
     try:
-        await life.result()
+        await handle.result()
     except WorkflowFailureError:
-        kept["wallet-unproven"] = life
+        kept["wallet-unproven"] = handle
     return kept
 
 
 SCENE_SECONDS = 60
 SCENES: list[Scene] = [
-    *rare_scenarios.SCENES,
-    *(halted, ended, disputed, signalled, refused),
-    *(abandoned, compared, inspected, errands),
+    *payment_scenarios.SCENES,
+    *batch_scenarios.SCENES,
+    *(halt_attestation, terminate_attestation, dispute, ask_by_signals, refuse_settlement),
+    *(abandon_delivery, reconcile, check_integrity, run_wallet_requests),
 ]
 
 
-NAMES = frozenset[str]().union(*(scene.names for scene in [*SCENES, *rare_scenarios.LONG_SCENES]))
+NAMES = frozenset[str]().union(
+    *(scene.names for scene in [*SCENES, *payment_scenarios.LONG_SCENES])
+)
 SHORT_HISTORIES = "limit.historyCount.suggestContinueAsNew=100"
 
 
 async def play(keep: Callable[[str, Handle], Awaitable[None]]) -> None:
-    """Play every scene, and keep the lives it answers."""
+    """Play every scene, and keep the workflows that it returns."""
     async with await time_skipping() as environment:
         await _play(SCENES, environment, keep)
     async with await time_skipping(SHORT_HISTORIES, skips=10_000) as environment:
-        await _play(rare_scenarios.LONG_SCENES, environment, keep)
+        await _play(payment_scenarios.LONG_SCENES, environment, keep)
 
 
 async def _play(
@@ -227,11 +234,11 @@ async def _play(
     keep: Callable[[str, Handle], Awaitable[None]],
 ) -> None:
     for scene in scenes:
-        steps = FakeActivities()
+        fakes = FakeActivities()
         async with AsyncExitStack() as stack:
-            for worker in steps.workers(environment.client):
+            for worker in fakes.workers(environment.client):
                 await stack.enter_async_context(worker)
             async with asyncio.timeout(SCENE_SECONDS):
-                kept = await scene.record(Stage(environment, steps))
-            for name, life in kept.items():
-                await keep(name, life)
+                kept = await scene.record(Stage(environment, fakes))
+            for name, handle in kept.items():
+                await keep(name, handle)

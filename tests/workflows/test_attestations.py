@@ -19,8 +19,8 @@ from workflows.runtime import WorkflowBase
 PROBLEM = "parity error: amount_stroops is 1 there and 2 here"
 
 
-async def notes(life: WorkflowHandle[Any, Any]) -> list[str]:
-    return [entry.what for entry in await life.query(WorkflowBase.timeline)]
+async def notes(handle: WorkflowHandle[Any, Any]) -> list[str]:
+    return [entry.what for entry in await handle.query(WorkflowBase.timeline)]
 
 
 async def retry(environment: WorkflowEnvironment, name: str) -> None:
@@ -28,114 +28,114 @@ async def retry(environment: WorkflowEnvironment, name: str) -> None:
     await child.signal(AttestationWorkflow.retry)
 
 
-async def test_a_verdict_that_wants_no_word_asks_for_none(
-    environment: WorkflowEnvironment, steps: FakeActivities
+async def test_a_verdict_without_attestation_asks_for_none(
+    environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
-    life = await declared(environment.client, "unattested")
-    await life.execute_update(OutageWorkflow.resolve, LATE)
-    assert await life.result() is OutageStatus.CLOSED
-    assert steps.attestations.asked == []
+    handle = await declared(environment.client, "unattested")
+    await handle.execute_update(OutageWorkflow.resolve, LATE)
+    assert await handle.result() is OutageStatus.CLOSED
+    assert fakes.attestations.asked == []
 
 
 async def test_a_verdict_is_attested_before_it_is_owed(
-    environment: WorkflowEnvironment, steps: FakeActivities
+    environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
-    steps.outages.attest = True
-    life = await declared(environment.client, "attested")
-    await life.execute_update(OutageWorkflow.resolve, LATE)
-    assert await life.result() is OutageStatus.CLOSED
-    assert steps.attestations.asked == [
+    fakes.outages.attest = True
+    handle = await declared(environment.client, "attested")
+    await handle.execute_update(OutageWorkflow.resolve, LATE)
+    assert await handle.result() is OutageStatus.CLOSED
+    assert fakes.attestations.asked == [
         "prepare_call 1",
         "execute_call",
         "prepare_call 1",
         "conclude_attestation",
     ]
-    story = await notes(life)
+    story = await notes(handle)
     owed = next(place for place, line in enumerate(story) if line.startswith("paying"))
     assert story.index("confirmed by the SLA contract: hash-1") < owed
 
 
 async def halted(
-    environment: WorkflowEnvironment, steps: FakeActivities, name: str, window_seconds: int = 0
+    environment: WorkflowEnvironment, fakes: FakeActivities, name: str, window_seconds: int = 0
 ) -> WorkflowHandle[Any, Any]:
-    steps.outages.attest, steps.outages.window_seconds = True, window_seconds
-    steps.attestations.problems = [PROBLEM]
+    fakes.outages.attest, fakes.outages.window_seconds = True, window_seconds
+    fakes.attestations.problems = [PROBLEM]
     with environment.with_time_skipping_disabled():
-        life = await declared(environment.client, name)
-        await life.execute_update(OutageWorkflow.resolve, LATE)
-        await until(lambda: notes(life), lambda story: story[-1] == f"nothing is paid: {PROBLEM}")
-    return life
+        handle = await declared(environment.client, name)
+        await handle.execute_update(OutageWorkflow.resolve, LATE)
+        await until(lambda: notes(handle), lambda story: story[-1] == f"nothing is paid: {PROBLEM}")
+    return handle
 
 
-async def test_a_halted_outage_pays_nothing_until_a_person_has_it_asked_again(
-    environment: WorkflowEnvironment, steps: FakeActivities
+async def test_a_halted_attestation_pays_nothing_until_a_person_retries_it(
+    environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
-    life = await halted(environment, steps, "halted")
-    assert "owe_payment" not in steps.outages.asked
-    assert steps.payments.asked == []
-    assert await life.query(OutageWorkflow.state) is OutageStatus.DISPUTABLE
+    handle = await halted(environment, fakes, "halted")
+    assert "owe_payment" not in fakes.outages.asked
+    assert fakes.payments.asked == []
+    assert await handle.query(OutageWorkflow.state) is OutageStatus.DISPUTABLE
     await retry(environment, "halted")
-    assert await life.result() is OutageStatus.CLOSED
-    assert steps.webhooks.posted == ["dlv-halted"]
+    assert await handle.result() is OutageStatus.CLOSED
+    assert fakes.webhooks.posted == ["dlv-halted"]
 
 
-async def test_a_person_who_ends_the_attestation_settles_nothing(
-    environment: WorkflowEnvironment, steps: FakeActivities
+async def test_terminating_the_attestation_settles_nothing(
+    environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
-    life = await halted(environment, steps, "ended")
+    handle = await halted(environment, fakes, "ended")
     await environment.client.get_workflow_handle("attestation/ended/1").terminate("by hand")
-    assert await life.result() is OutageStatus.CLOSED
-    assert steps.attestations.asked.count("conclude_attestation") == 2
-    assert any("was ended; asking the contract again" in line for line in await notes(life))
+    assert await handle.result() is OutageStatus.CLOSED
+    assert fakes.attestations.asked.count("conclude_attestation") == 2
+    assert any("was ended; asking the contract again" in line for line in await notes(handle))
 
 
-async def test_a_verdict_given_anew_is_attested_under_its_own_name(
-    environment: WorkflowEnvironment, steps: FakeActivities
+async def test_a_new_revision_is_attested_under_its_own_name(
+    environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
-    life = await halted(environment, steps, "anew", DAY)
-    filed = await life.execute_update(
+    handle = await halted(environment, fakes, "anew", DAY)
+    filed = await handle.execute_update(
         OutageWorkflow.file_dispute, Dispute("dsp-anew", "anew", "measured wrongly", ASKER)
     )
     decision = DisputeDecision(filed.dispute_id, True, ASKER, "it was 5", 5)
-    await life.execute_update(OutageWorkflow.decide_dispute, decision)
+    await handle.execute_update(OutageWorkflow.decide_dispute, decision)
     # The first verdict is still halted, and no longer of interest.
-    assert await life.result() is OutageStatus.CLOSED
-    assert "confirmed by the SLA contract: hash-2" in await notes(life)
-    assert steps.attestations.asked.count("prepare_call 2") == 2
+    assert await handle.result() is OutageStatus.CLOSED
+    assert "confirmed by the SLA contract: hash-2" in await notes(handle)
+    assert fakes.attestations.asked.count("prepare_call 2") == 2
 
 
-async def test_a_call_in_the_way_is_seen_through_first(
-    environment: WorkflowEnvironment, steps: FakeActivities
+async def test_an_open_call_of_another_attestation_is_finished_first(
+    environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
-    steps.outages.attest = True
-    steps.attestations.in_the_way = [Call("other", 1, 1, "GOPERATOR", 6, 90, "theirs", "xdr")]
-    steps.attestations.statuses = [CallStatus.ANSWERED, CallStatus.OPEN, CallStatus.EXPIRED]
-    life = await declared(environment.client, "queued")
-    await life.execute_update(OutageWorkflow.resolve, LATE)
-    assert await life.result() is OutageStatus.CLOSED
-    turns = [step for step in steps.attestations.asked if not step.startswith("prepare")]
+    fakes.outages.attest = True
+    fakes.attestations.in_the_way = [Call("other", 1, 1, "GOPERATOR", 6, 90, "theirs", "xdr")]
+    fakes.attestations.statuses = [CallStatus.ANSWERED, CallStatus.OPEN, CallStatus.EXPIRED]
+    handle = await declared(environment.client, "queued")
+    await handle.execute_update(OutageWorkflow.resolve, LATE)
+    assert await handle.result() is OutageStatus.CLOSED
+    turns = [step for step in fakes.attestations.asked if not step.startswith("prepare")]
     mine = ["execute_call"] * 3  # nothing proven, then expired, then answered
     assert turns == ["help", *mine, "conclude_attestation"]
     told = await notes(environment.client.get_workflow_handle("attestation/queued/1"))
     assert "of outage other, which is in the way" in told[0]
 
 
-async def test_a_word_that_comes_while_an_outage_is_halted_is_heard(
-    environment: WorkflowEnvironment, steps: FakeActivities
+async def test_a_retry_during_the_halt_is_not_lost(
+    environment: WorkflowEnvironment, fakes: FakeActivities
 ) -> None:
-    """The book says so before the life knows: whoever reads it there may act at once."""
-    steps.attestations.problems = [PROBLEM]
-    steps.attestations.troubles["conclude_attestation"] = down
+    """The database says so before the workflow knows: whoever reads it there may act at once."""
+    fakes.attestations.problems = [PROBLEM]
+    fakes.attestations.troubles["conclude_attestation"] = down
     with environment.with_time_skipping_disabled():
-        life = await environment.client.start_workflow(
+        handle = await environment.client.start_workflow(
             AttestationWorkflow.run,
             Attestation("answered-early", 1),
             id="attestation/answered-early/1",
             task_queue="settlement",
         )
-        await until(lambda: notes(life), lambda story: "cannot conclude" in str(story))
-        await life.signal(AttestationWorkflow.retry)
-        del steps.attestations.troubles["conclude_attestation"]
-        await environment.fast_forward(life, timedelta(minutes=1))
+        await until(lambda: notes(handle), lambda story: "cannot conclude" in str(story))
+        await handle.signal(AttestationWorkflow.retry)
+        del fakes.attestations.troubles["conclude_attestation"]
+        await environment.fast_forward(handle, timedelta(minutes=1))
         async with asyncio.timeout(LIMIT_SECONDS):
-            assert await life.result() == "hash-1"
+            assert await handle.result() == "hash-1"

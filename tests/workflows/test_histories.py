@@ -1,8 +1,8 @@
 """
-Whatever was recorded replays: workflow code that would not go on where an older one stood is red here.
+Every recorded history replays: workflow code that could not continue a running workflow fails here.
 
-So is a kind of life that any worker runs, a step, signal, update or change of one, or a scene, that no
-history knows: `make histories` records it. Until 1.0.0 there is one set, made anew when workflows change.
+So does a workflow that a worker runs, an activity, signal, update or patch of one, or a scene, that no
+history contains: `make histories` records it. Until 1.0.0 there is one set, made anew when workflows change.
 """
 
 import ast
@@ -31,7 +31,7 @@ from worker.main import WORKFLOWS
 from worker.workflow_sandbox import strict_sandbox
 
 HISTORIES = sorted(record_histories.HISTORIES.rglob("*.json"))
-KINDS: dict[str, Any] = {life.__name__: life for life in itertools.chain(*WORKFLOWS.values())}
+KINDS: dict[str, Any] = {kind.__name__: kind for kind in itertools.chain(*WORKFLOWS.values())}
 MODULES = [
     importlib.import_module(f"workflows.{found.name}")
     for found in pkgutil.iter_modules(workflows.__path__)
@@ -54,11 +54,11 @@ def kind_of(path: Path) -> str:
     return first.workflow_execution_started_event_attributes.workflow_type.name
 
 
-def happened() -> dict[str, set[str]]:
-    """What was ever recorded: kinds of lives, their steps, and what was asked of them."""
+def find_recorded() -> dict[str, set[str]]:
+    """Return what was ever recorded: workflows, their activities, and the signals and updates they got."""
     found: dict[str, set[str]] = defaultdict(set)
     for path in HISTORIES:
-        found["lives"].add(kind := kind_of(path))
+        found["workflows"].add(kind := kind_of(path))
         for event in recorded(path).events:
             step = event.activity_task_scheduled_event_attributes.activity_type.name
             marker = event.marker_recorded_event_attributes
@@ -70,18 +70,18 @@ def happened() -> dict[str, set[str]]:
             signal = event.workflow_execution_signaled_event_attributes.signal_name
             update = event.workflow_execution_update_accepted_event_attributes
             asked = signal or update.accepted_request.input.name
-            found["steps"].add(step)
+            found["activities"].add(step)
             found["asked"].add(f"{kind} {asked}")
     return found
 
 
-def every(what: str) -> set[str]:
-    """All that code declares of a kind: what a life may be asked, or the steps it may take."""
-    if what == "lives":
+def find_declared(what: str) -> set[str]:
+    """Return all that the code declares of a kind: workflows, activities, signals and updates, or patches."""
+    if what == "workflows":
         return set(KINDS)
     if what == "changes":
-        return {change for module in MODULES for change in changes(module)}
-    if what == "steps":
+        return {change for module in MODULES for change in find_patches(module)}
+    if what == "activities":
         classes = [kind for module in MODULES for kind in vars(module).values()]
         return {
             name
@@ -97,8 +97,8 @@ def every(what: str) -> set[str]:
     }
 
 
-def changes(module: ModuleType) -> Iterator[str]:
-    """The changes that workflows ask about: `workflow.patched("...")`."""
+def find_patches(module: ModuleType) -> Iterator[str]:
+    """Yield the patches that workflows ask about: `workflow.patched("...")`."""
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
@@ -107,28 +107,28 @@ def changes(module: ModuleType) -> Iterator[str]:
             yield ast.literal_eval(change)
 
 
-@pytest.mark.parametrize("what", ["lives", "steps", "asked", "changes"])
-def test_whatever_a_life_may_do_was_recorded(what: str) -> None:
-    assert every(what) - happened()[what] == set(), AGAIN
+@pytest.mark.parametrize("what", ["workflows", "activities", "asked", "changes"])
+def test_whatever_a_workflow_may_do_is_recorded(what: str) -> None:
+    assert find_declared(what) - find_recorded()[what] == set(), AGAIN
 
 
-def test_every_scene_and_every_kind_of_life_has_its_recording() -> None:
+def test_every_scene_and_every_workflow_has_its_history() -> None:
     assert {path.stem for path in HISTORIES} ^ record_histories.NAMES == set(), AGAIN
 
 
-def test_no_life_asks_what_it_was_recorded_under_before_1_0_0() -> None:
-    """Nobody runs an earlier version yet, so that a branch for its lives would be dead code."""
+def test_no_workflow_is_patched_before_1_0_0() -> None:
+    """Nobody runs an earlier version yet, so that a branch for its workflows would be dead code."""
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     if project["version"].startswith("0."):
-        assert every("changes") == set(), f"drop the branch; {AGAIN}"
+        assert find_declared("changes") == set(), f"drop the branch; {AGAIN}"
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=named)
-def test_a_recording_is_kept_compact(path: Path) -> None:
+def test_a_history_is_kept_compact(path: Path) -> None:
     assert path.read_text() == compact(path.read_text()), AGAIN
 
 
-def test_every_kind_of_life_is_run_by_a_worker() -> None:
+def test_every_workflow_is_run_by_a_worker() -> None:
     defined = {
         name
         for module in MODULES
@@ -140,14 +140,13 @@ def test_every_kind_of_life_is_run_by_a_worker() -> None:
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=named)
-async def test_a_recorded_life_replays(path: Path) -> None:
-    lives = list(KINDS.values())
-    replayer = Replayer(workflows=lives, workflow_runner=strict_sandbox())
+async def test_a_recorded_history_replays(path: Path) -> None:
+    replayer = Replayer(workflows=list(KINDS.values()), workflow_runner=strict_sandbox())
     await replayer.replay_workflow(recorded(path))
 
 
-def hurried(kind: Any) -> Any:
-    """The same life, which asks for something else before all that it asked for."""
+def add_timer_first(kind: Any) -> Any:
+    """Return the same workflow, which starts a timer before all its other commands."""
 
     async def run(self: Any, *message: Any) -> Any:
         await workflow.sleep(1)
@@ -160,10 +159,11 @@ def hurried(kind: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=named)
-async def test_a_life_whose_order_changed_does_not_replay(path: Path) -> None:
-    """Each of these files can fail: it holds on to the order in which things were asked for."""
+async def test_a_workflow_whose_order_changed_does_not_replay(path: Path) -> None:
+    """Each of these files can fail: it fixes the order of the commands."""
     replayer = Replayer(
-        workflows=[hurried(KINDS[kind_of(path)])], workflow_runner=UnsandboxedWorkflowRunner()
+        workflows=[add_timer_first(KINDS[kind_of(path)])],
+        workflow_runner=UnsandboxedWorkflowRunner(),
     )
     with pytest.raises(workflow.NondeterminismError):
         await replayer.replay_workflow(recorded(path))

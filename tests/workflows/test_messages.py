@@ -40,7 +40,7 @@ from domain.sla.attestations import (
     PrepareCallResult,
 )
 from tests.testkit.reasons import make_reason
-from tests.workflows.fake_activities import DETECTED
+from tests.workflows.fake_payment_activities import DETECTED
 
 ATTEMPT = Attempt("pay-1", 1, "GCHANNEL", 7, 100, "hash", "xdr", False)
 CALL = Call("OUT-1", 1, 1, "GOPERATOR", 7, 100, "hash", "xdr")
@@ -95,8 +95,9 @@ def find_unions(hint: Any, seen: set[Any]) -> Iterator[tuple[Any, ...]]:
 def find_activities() -> Iterator[Any]:
     for module in pkgutil.iter_modules(workflows.__path__):
         for kind in vars(importlib.import_module(f"workflows.{module.name}")).values():
-            for name in getattr(kind, "__abstractmethods__", ()):
-                yield getattr(kind, name)
+            if isinstance(kind, type) and kind.__module__ == f"workflows.{module.name}":
+                for name in getattr(kind, "__abstractmethods__", ()):
+                    yield getattr(kind, name)
 
 
 def test_every_union_in_a_message_has_a_kind_that_tells_its_forms_apart() -> None:

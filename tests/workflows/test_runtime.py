@@ -1,4 +1,4 @@
-"""A part that is down for days: the lives that need it wait, say so, and go on when it is back."""
+"""A part is down for days: the workflows that need it wait, note it, and go on when it is back."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,11 +22,11 @@ from tests.workflows.conftest import (
     until,
 )
 from tests.workflows.test_outages import declared
-from tests.workflows.time_skipping_server import Handle, Stage, told
+from tests.workflows.time_skipping_server import Handle, Stage, read_timeline
 from workflows.batches import BatchWorkflow
 from workflows.outages import OutageWorkflow
 
-# The server ends a life of more than 51,200 events.
+# The server ends a workflow of more than 51,200 events.
 EVENTS_A_DAY_MAX = 1200
 
 
@@ -39,126 +39,129 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 async def staged(stack: AsyncExitStack, environment: WorkflowEnvironment) -> Stage:
-    steps = FakeActivities()
-    for worker in steps.workers(environment.client):
+    fakes = FakeActivities()
+    for worker in fakes.workers(environment.client):
         await stack.enter_async_context(worker)
-    for part in (steps.payments, steps.outages):  # a worker does not end while a step is tried
+    for part in (fakes.payments, fakes.outages):  # a worker does not end while an activity is tried
         stack.callback(part.troubles.clear)
-    return Stage(environment, steps)
+    return Stage(environment, fakes)
 
 
-async def said(life: Handle) -> str:
-    """What the Web UI shows of what a life is doing."""
-    metadata = await life.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+async def said(handle: Handle) -> str:
+    """Return what the Web UI shows of what a workflow is doing."""
+    metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     return str(metadata.current_details)
 
 
-async def events(life: Handle) -> int:
-    return len((await life.fetch_history()).events)
+async def events(handle: Handle) -> int:
+    return len((await handle.fetch_history()).events)
 
 
-async def later(stage: Stage, life: Handle, passed: timedelta | None = None) -> None:
-    """Let time pass, or all that is left of a life; within a limit, as time may stand still."""
+async def later(stage: Stage, handle: Handle, passed: timedelta | None = None) -> None:
+    """Let time pass, or all that a workflow needs; within a limit, as time may stand still."""
     async with asyncio.timeout(LIMIT_SECONDS * 3):
-        await stage.environment.fast_forward(life, passed)
+        await stage.environment.fast_forward(handle, passed)
 
 
-async def outlasts(stage: Stage, life: Handle, why: str) -> None:
-    """Live through what is down, for long enough to see what every further day costs."""
-    await stage.noted(life, why)
-    await later(stage, life, timedelta(hours=2))
-    before = await events(life)
-    await later(stage, life, timedelta(hours=4))
-    assert await events(life) - before < EVENTS_A_DAY_MAX * 4 / 24
-    await until(lambda: said(life), lambda told: told == f"{why}; trying again in 10 minutes")
+async def outlasts(stage: Stage, handle: Handle, why: str) -> None:
+    """Let a part be down for long enough to see what every further day costs."""
+    await stage.noted(handle, why)
+    await later(stage, handle, timedelta(hours=2))
+    before = await events(handle)
+    await later(stage, handle, timedelta(hours=4))
+    assert await events(handle) - before < EVENTS_A_DAY_MAX * 4 / 24
+    await until(
+        lambda: said(handle),
+        lambda details: details == f"{why}; trying again in 10 minutes",
+    )
 
 
 @pytest.mark.parametrize("step", ["prepare_payment", "raise_fee"])
 async def test_a_payment_outlasts_a_network_that_is_down_for_days(stage: Stage, step: str) -> None:
-    steps = stage.steps.payments
-    steps.troubles[step] = down
-    steps.observations = [Observation(AttemptOutcome.OPEN)] * 2
+    fakes = stage.activities.payments
+    fakes.troubles[step] = down
+    fakes.observations = [Observation(AttemptOutcome.OPEN)] * 2
     with stage.environment.with_time_skipping_disabled():
-        life = await stage.pay(f"down-{step}")
-        await outlasts(stage, life, f"cannot {step.replace('_', ' ')}: every node is down")
-        del steps.troubles[step]
-    await later(stage, life)
-    receipt = await life.result()
-    assert [receipt.transaction_hash] == list(dict.fromkeys(steps.sent))
-    assert f"can {step.replace('_', ' ')} again" in await told(life)
+        handle = await stage.pay(f"down-{step}")
+        await outlasts(stage, handle, f"cannot {step.replace('_', ' ')}: every node is down")
+        del fakes.troubles[step]
+    await later(stage, handle)
+    receipt = await handle.result()
+    assert [receipt.transaction_hash] == list(dict.fromkeys(fakes.sent))
+    assert f"can {step.replace('_', ' ')} again" in await read_timeline(handle)
 
 
-async def test_whoever_asked_is_answered_when_the_book_is_back(stage: Stage) -> None:
+async def test_an_update_is_answered_when_the_database_is_back(stage: Stage) -> None:
     """However long it takes: nothing is refused because a part is down."""
-    book, environment = stage.steps.outages, stage.environment
+    book, environment = stage.activities.outages, stage.environment
     book.troubles["amend_outage"] = down
     with environment.with_time_skipping_disabled():
-        life = await declared(stage.client, "kept-waiting")
+        handle = await declared(stage.client, "kept-waiting")
         amendment = Amendment(ASKER, {"site_name": "Mast 8"})
-        asked = asyncio.create_task(life.execute_update(OutageWorkflow.amend, amendment))
-        await until(lambda: said(life), lambda told: "cannot amend outage: every" in told)
-        await later(stage, life, timedelta(hours=1))
+        asked = asyncio.create_task(handle.execute_update(OutageWorkflow.amend, amendment))
+        await until(lambda: said(handle), lambda details: "cannot amend outage: every" in details)
+        await later(stage, handle, timedelta(hours=1))
         assert not asked.done()
         del book.troubles["amend_outage"]
-        await later(stage, life, timedelta(minutes=10))
+        await later(stage, handle, timedelta(minutes=10))
         await asked
-    await life.terminate()
+    await handle.terminate()
 
 
-async def test_what_is_refused_for_months_is_asked_ever_more_seldom(stage: Stage) -> None:
-    steps = stage.steps.payments
-    steps.troubles["confirm_payment"] = lambda: Conflict("it was booked as another")
+async def test_a_refused_activity_is_retried_with_growing_pauses(stage: Stage) -> None:
+    fakes = stage.activities.payments
+    fakes.troubles["confirm_payment"] = lambda: Conflict("it was booked as another")
     with stage.environment.with_time_skipping_disabled():
-        life = await stage.pay("refused")
-        await stage.noted(life, "cannot go on: it was booked as another")
-        await later(stage, life, timedelta(days=2))
-        assert await events(life) < 2 * EVENTS_A_DAY_MAX / 3
-        steps.troubles.clear()
-    await later(stage, life)
-    await life.result()
-    assert (await told(life)).count("cannot go on: it was booked as another") == 1
+        handle = await stage.pay("refused")
+        await stage.noted(handle, "cannot go on: it was booked as another")
+        await later(stage, handle, timedelta(days=2))
+        assert await events(handle) < 2 * EVENTS_A_DAY_MAX / 3
+        fakes.troubles.clear()
+    await later(stage, handle)
+    await handle.result()
+    assert (await read_timeline(handle)).count("cannot go on: it was booked as another") == 1
 
 
 @pytest.mark.parametrize("step", ["prepare_payment", "prepare_batch"])
-async def test_a_life_that_has_waited_for_long_starts_over_and_pays_once(step: str) -> None:
+async def test_a_workflow_with_a_long_history_continues_as_new_and_pays_once(step: str) -> None:
     async with AsyncExitStack() as stack:
         short = "limit.historyCount.suggestContinueAsNew=100"
         environment = await stack.enter_async_context(await time_skipping(short, skips=10_000))
         stage = await staged(stack, environment)
-        steps = stage.steps.payments
-        steps.troubles[step] = down
-        steps.settled = ["long"]
+        fakes = stage.activities.payments
+        fakes.troubles[step] = down
+        fakes.settled = ["long"]
         with environment.with_time_skipping_disabled():
             if step == "prepare_batch":
-                life = await stage.begin(BatchWorkflow.run, Batch("long", 1), "batch/long/1")
+                handle = await stage.begin(BatchWorkflow.run, Batch("long", 1), "batch/long/1")
             else:
-                life = await stage.pay("long")
-            first = (await life.describe()).run_id
-            await later(stage, life, timedelta(minutes=8))
-            assert (await life.describe()).run_id != first
-            assert await events(life) < 200
-            steps.troubles.clear()
-        await later(stage, life)
-        await life.result()
-        assert len(set(steps.sent)) == 1
+                handle = await stage.pay("long")
+            first = (await handle.describe()).run_id
+            await later(stage, handle, timedelta(minutes=8))
+            assert (await handle.describe()).run_id != first
+            assert await events(handle) < 200
+            fakes.troubles.clear()
+        await later(stage, handle)
+        await handle.result()
+        assert len(set(fakes.sent)) == 1
 
 
-async def test_a_batch_that_may_have_been_followed_does_not_start_over() -> None:
+async def test_a_batch_that_may_have_a_successor_does_not_continue_as_new() -> None:
     """It would begin with the batch that has come to its end, and leave the next one alone."""
     async with AsyncExitStack() as stack:
         short = "limit.historyCount.suggestContinueAsNew=100"
         environment = await stack.enter_async_context(await time_skipping(short, skips=10_000))
         stage = await staged(stack, environment)
-        steps = stage.steps.payments
-        steps.observations = [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")]
-        steps.troubles["fail_batch"] = down
-        steps.removals = [FailBatchResult([], Batch("followed", 2, resubmitted=True), [])]
+        fakes = stage.activities.payments
+        fakes.observations = [Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")]
+        fakes.troubles["fail_batch"] = down
+        fakes.removals = [FailBatchResult([], Batch("followed", 2, resubmitted=True), [])]
         with environment.with_time_skipping_disabled():
-            life = await stage.begin(BatchWorkflow.run, Batch("followed", 1), "batch/followed/1")
-            first = (await life.describe()).run_id
-            await later(stage, life, timedelta(minutes=8))
-            assert (await life.describe()).run_id == first
-            steps.troubles.clear()
-        await later(stage, life)
-        await life.result()
-        assert steps.sent == ["hash-1", "hash-2"]
+            handle = await stage.begin(BatchWorkflow.run, Batch("followed", 1), "batch/followed/1")
+            first = (await handle.describe()).run_id
+            await later(stage, handle, timedelta(minutes=8))
+            assert (await handle.describe()).run_id == first
+            fakes.troubles.clear()
+        await later(stage, handle)
+        await handle.result()
+        assert fakes.sent == ["hash-1", "hash-2"]

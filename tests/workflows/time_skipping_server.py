@@ -1,4 +1,4 @@
-"""Where scenes are played: a server that skips time, and stand-ins for every step."""
+"""A server that skips time, with a fake for every activity, on which scenes are played."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,17 +14,17 @@ from workflows.payments import PaymentWorkflow
 from workflows.runtime import WorkflowBase
 
 Handle = WorkflowHandle[Any, Any]
-# Lives, by the names of the files their histories are kept in.
+# Workflows, by the names of the files that their histories are kept in.
 Kept = dict[str, Handle]
 
 
 class Stage:
-    """The server, and the stand-ins of one scene."""
+    """The server, and the fake activities of one scene."""
 
-    def __init__(self, environment: WorkflowEnvironment, steps: FakeActivities) -> None:
+    def __init__(self, environment: WorkflowEnvironment, activities: FakeActivities) -> None:
         self.environment = environment
         self.client: Client = environment.client
-        self.steps = steps
+        self.activities = activities
 
     async def begin(self, run: Any, message: Any, id: str, queue: str = "settlement") -> Handle:
         arguments = [] if message is None else [message]
@@ -34,18 +34,18 @@ class Stage:
         return await self.begin(PaymentWorkflow.run, build_payment(name), f"payment/{name}")
 
     @asynccontextmanager
-    async def waiting(self, life: Handle, for_what: str) -> AsyncIterator[None]:
-        """Do something to a life that waits, before any of its time passes."""
+    async def waiting(self, handle: Handle, for_what: str) -> AsyncIterator[None]:
+        """Do something to a workflow that waits, before any of its time passes."""
         with self.environment.with_time_skipping_disabled():
-            await self.noted(life, for_what)
+            await self.noted(handle, for_what)
             yield
 
-    async def noted(self, life: Handle, what: str, times: int = 1) -> None:
-        await until(lambda: told(life), lambda story: str(story).count(what) == times)
+    async def noted(self, handle: Handle, what: str, times: int = 1) -> None:
+        await until(lambda: read_timeline(handle), lambda lines: str(lines).count(what) == times)
 
 
-async def told(life: Handle) -> list[str]:
-    return [entry.what for entry in await life.query(WorkflowBase.timeline)]
+async def read_timeline(handle: Handle) -> list[str]:
+    return [entry.what for entry in await handle.query(WorkflowBase.timeline)]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Scene:
     names: frozenset[str]
 
     async def record(self, stage: Stage) -> Kept:
-        """Play it, and answer exactly what it promised."""
+        """Play it, and return exactly the histories that it names."""
         kept = await self.play(stage)
         assert kept.keys() == self.names, f"{self.play.__name__} keeps other histories than it says"
         return kept

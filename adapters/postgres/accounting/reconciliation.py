@@ -290,13 +290,3 @@ async def get_last_run(connection: AsyncConnection) -> RowMapping | None:
     runs = reconciliation_runs
     rows = await connection.execute(select(runs).order_by(runs.c.id.desc()).limit(1))
     return rows.mappings().one_or_none()
-
-
-async def list_transfers(connection: AsyncConnection, *, after: str = "") -> Sequence[RowMapping]:
-    """Return the transfers that were read of the chain, in the chain's own order."""
-    rows = await connection.execute(
-        select(chain_transfers)
-        .where(chain_transfers.c.position > after)
-        .order_by(chain_transfers.c.position)
-    )
-    return rows.mappings().all()

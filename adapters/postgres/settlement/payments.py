@@ -20,7 +20,9 @@ from domain.settlement.payments import (
     PaymentStatus,
     Treasury,
     make_payment,
+    redirect,
 )
+from domain.sla.policies import Agreement
 from domain.sla.verdicts import PaymentType, Verdict
 
 
@@ -36,6 +38,13 @@ async def preview_payment(
     agreement = await get_agreement_at(connection, context.agreement, at)
     outage_id, correlation_id = context.outage.id, context.correlation_id
     return make_payment(network, agreement, outage_id, revision, verdict, correlation_id)
+
+
+async def redirect_payment(
+    connection: AsyncConnection, payment: Payment, bound: Agreement, at: datetime
+) -> Payment:
+    """Return a payment between the addresses that its parties have at an instant."""
+    return redirect(payment, await get_agreement_at(connection, bound, at))
 
 
 async def add(connection: AsyncConnection, payment: Payment, at: datetime) -> Payment:

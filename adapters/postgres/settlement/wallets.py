@@ -24,7 +24,7 @@ from domain.settlement.wallets import (
     PayoutRecord,
     PayoutRole,
     Readiness,
-    Wallet,
+    WalletRecord,
 )
 from domain.sla.policies import Agreement
 
@@ -54,8 +54,8 @@ async def register(connection: AsyncConnection, address: str, owner: str, at: da
     return False
 
 
-def _to_wallet(row: RowMapping) -> Wallet:
-    return Wallet(**{each.name: row[each.name] for each in fields(Wallet)})
+def _to_wallet(row: RowMapping) -> WalletRecord:
+    return WalletRecord(**{each.name: row[each.name] for each in fields(WalletRecord)})
 
 
 def _to_payout(row: RowMapping) -> PayoutRecord:
@@ -63,7 +63,7 @@ def _to_payout(row: RowMapping) -> PayoutRecord:
     return PayoutRecord(**values | {"role": PayoutRole(row["role"])})
 
 
-async def get(connection: AsyncConnection, address: str) -> Wallet:
+async def get(connection: AsyncConnection, address: str) -> WalletRecord:
     rows = await connection.execute(select(wallets).where(wallets.c.address == address))
     row = rows.mappings().one_or_none()
     if row is None:
@@ -73,7 +73,7 @@ async def get(connection: AsyncConnection, address: str) -> Wallet:
 
 async def list_page(
     connection: AsyncConnection, owner: str | None, offset: int, limit: int
-) -> list[Wallet]:
+) -> list[WalletRecord]:
     wanted = select(wallets)
     if owner is not None:
         wanted = wanted.where(wallets.c.owner == owner)

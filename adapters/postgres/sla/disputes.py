@@ -1,5 +1,6 @@
 """Disputes in the database: at most one open for each outage, each decided once."""
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres import transitions
 from adapters.postgres.tables import disputes
 from domain.errors import IllegalTransition, NotFound
-from domain.sla.disputes import UNDECIDED, Dispute, DisputeStatus
+from domain.sla.disputes import UNDECIDED, Dispute, DisputeRecord, DisputeStatus
 
 
 async def add(
@@ -65,20 +66,26 @@ async def start_review(connection: AsyncConnection, dispute_id: str, by: str, at
     )
 
 
-async def get(connection: AsyncConnection, dispute_id: str) -> RowMapping:
+async def get(connection: AsyncConnection, dispute_id: str) -> DisputeRecord:
     rows = await connection.execute(select(disputes).where(disputes.c.id == dispute_id))
     row = rows.mappings().one_or_none()
     if row is None:
         raise NotFound(f"dispute {dispute_id!r} does not exist")
-    return row
+    return _record(row)
 
 
-async def find_undecided(connection: AsyncConnection, outage_id: str) -> RowMapping | None:
-    """Return the undecided dispute of an outage; None if there is none."""
+def _record(row: RowMapping) -> DisputeRecord:
+    values = {each.name: row[each.name] for each in fields(DisputeRecord)}
+    return DisputeRecord(**values | {"status": DisputeStatus(row["status"])})
+
+
+async def find_undecided(connection: AsyncConnection, outage_id: str) -> DisputeRecord | None:
+    """Return the dispute of an outage that nobody has decided yet, if there is one."""
     rows = await connection.execute(
         select(disputes).where(disputes.c.outage_id == outage_id, disputes.c.status.in_(UNDECIDED))
     )
-    return rows.mappings().one_or_none()
+    row = rows.mappings().one_or_none()
+    return None if row is None else _record(row)
 
 
 async def list_page(
@@ -88,7 +95,7 @@ async def list_page(
     status: str | None = None,
     offset: int = 0,
     limit: int = 20,
-) -> tuple[list[RowMapping], int]:
+) -> tuple[list[DisputeRecord], int]:
     wanted = []
     if outage_id is not None:
         wanted.append(disputes.c.outage_id == outage_id)
@@ -102,4 +109,4 @@ async def list_page(
         .limit(limit)
     )
     total = await connection.scalar(select(func.count()).select_from(disputes).where(*wanted))
-    return list(rows.mappings()), total or 0
+    return [_record(row) for row in rows.mappings()], total or 0

@@ -4,7 +4,7 @@ Outages in the database.
 Writes return whether they changed anything, because Temporal may run an activity twice.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -54,12 +54,10 @@ async def add(
             affected_services=outage.affected_services,
             affected_subscribers=outage.affected_subscribers,
             assigned_to=outage.assigned_to,
-            location=None
-            if location is None
-            else {"latitude": location.latitude, "longitude": location.longitude},
+            location=None if location is None else asdict(location),
             detected_at=outage.detected_at,
             declared_at=at,
-            fingerprint=outage.fingerprint(),
+            fingerprint=declaration.fingerprint,
             correlation_id=declaration.request.correlation_id,
             agreement=declaration.agreement,
             policy=policy.name,

@@ -1,11 +1,11 @@
-"""What must be in place before anything can be paid: the asset's contract, and our trustlines."""
+"""What must exist before anything can be paid: the asset's contract, and the treasuries' trustlines."""
 
 from collections.abc import Mapping
 
 from stellar_sdk import Address, xdr
 
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing import classic_payments
 from adapters.stellar.signing.soroban_transfers import Asset
 from domain.settlement.payments import Treasury
 
@@ -14,12 +14,12 @@ async def find_obstacles(
     nodes: Nodes, asset: Asset, treasuries: Mapping[Treasury, str]
 ) -> list[str]:
     """
-    Say what keeps every payment from being made, by one question.
+    Return what prevents payments by our treasuries, in one call.
 
-    Raises ChainUnavailable when the network cannot say.
+    Raises ChainUnavailable when no node answers.
     """
     addresses = sorted(set(treasuries.values()))
-    question = [_make_instance_key(asset.contract), *classic_payments.make_keys(addresses, asset)]
+    question = [_make_instance_key(asset.contract), *ledger_entries.make_keys(addresses, asset)]
     reply = await nodes.ask(
         lambda server: server.get_ledger_entries(question), at_least=nodes.highest
     )
@@ -28,19 +28,19 @@ async def find_obstacles(
     if not any(entry.contract_data is not None for entry in entries):
         found.append(
             "the asset's contract does not exist on this network; STELLAR_USDC_ISSUER is "
-            f"{asset.classic.issuer}: mend it, or have the contract deployed"
+            f"{asset.classic.issuer}; correct it, or deploy the contract"
         )
-    known = classic_payments.parse_accounts(reply)
+    known = ledger_entries.parse_accounts(reply)
     for treasury, address in treasuries.items():
-        if trouble := _find_obstacle(known, asset, f"{treasury} treasury {address}", address):
-            found.append(trouble)
+        if obstacle := _find_obstacle(known, asset, f"{treasury} treasury {address}", address):
+            found.append(obstacle)
     return found
 
 
 def _find_obstacle(
-    known: classic_payments.AccountEntries, asset: Asset, name: str, address: str
+    known: ledger_entries.AccountEntries, asset: Asset, name: str, address: str
 ) -> str:
-    """Say what keeps a treasury from paying, if anything does."""
+    """Return what prevents a treasury from paying; empty if nothing does."""
     if address not in known.accounts:
         return f"the {name} does not exist"
     if address == asset.classic.issuer:
@@ -53,7 +53,7 @@ def _find_obstacle(
 
 
 def _make_instance_key(contract: str) -> xdr.LedgerKey:
-    """Return what to ask the network about a contract."""
+    """Return the ledger key of a contract's instance."""
     return xdr.LedgerKey(
         xdr.LedgerEntryType.CONTRACT_DATA,
         contract_data=xdr.LedgerKeyContractData(

@@ -1,9 +1,9 @@
 """
-The channel accounts on the network: how each stands, and creating those that are missing.
+The channel accounts on the network: their states, and how missing ones are created.
 
-They hold nothing: the operator sponsors their reserves, and the fee account pays for creating
-them. Each key signs once, to accept that, so a transaction makes as many as it has room for
-signatures. Creating an account that exists is refused by the network: nothing is ever done twice.
+They hold no money: the operator sponsors their reserves (CAP-33), and the fee account pays for creating
+them. Each channel key signs once to accept the sponsorship, so a transaction creates as many as it has
+room for signatures. The network refuses to create an account that exists: nothing is done twice.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ from stellar_sdk.xdr import TransactionResultCode as Code
 from adapters.stellar.codes import operation_codes, results
 from adapters.stellar.codes.meanings import Remedy
 from adapters.stellar.codes.transaction_codes import TRANSACTIONS
-from adapters.stellar.finality.quorum import Quorum, get_address, make_account_keys
+from adapters.stellar.finality.quorum import Quorum
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes, get_ledger_range
 from adapters.stellar.signing import fee_bumps
 from adapters.stellar.signing.keys import Keys
@@ -35,13 +36,13 @@ AT_ONCE_MAX = 19
 ENTRIES_MAX = 200
 LOOK_EVERY_SECONDS = 0.5
 PATIENCE_SECONDS = 300.0
-# For so long a node keeps what it has taken.
+# A node keeps a transaction in its queue for this many ledgers.
 AGAIN_AFTER_LEDGERS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelAccountState:
-    """An account as the network knows it."""
+    """The state of an account on the network."""
 
     sequence: int
     balance_stroops: int
@@ -49,16 +50,16 @@ class ChannelAccountState:
 
 
 async def read_states(nodes: Nodes, addresses: Sequence[str]) -> dict[str, ChannelAccountState]:
-    """Return how those accounts stand that exist, by no older a ledger than one seen before."""
+    """Return the states of those accounts that exist, not from a ledger older than one seen before."""
     found: dict[str, ChannelAccountState] = {}
     seen = nodes.highest
     for start in range(0, len(addresses), ENTRIES_MAX):
-        question = make_account_keys(addresses[start : start + ENTRIES_MAX])
+        question = ledger_entries.make_account_keys(addresses[start : start + ENTRIES_MAX])
         reply = await nodes.ask(partial(_get_entries, question), at_least=seen)
         for result in reply.entries or []:
             entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
             assert entry is not None
-            found[get_address(entry)] = _to_state(entry)
+            found[ledger_entries.to_address(entry.account_id)] = _to_state(entry)
     return found
 
 
@@ -73,7 +74,7 @@ class ChannelAccounts:
         return await read_states(self.nodes, addresses)
 
     async def create(self) -> AsyncIterator[list[str]]:
-        """Create what is missing; answer each time what was created by then, until nothing is."""
+        """Create the missing accounts; yield the addresses that were created, until none is missing."""
         wanted = list(self.keys.channels)
         end = time.monotonic() + PATIENCE_SECONDS
         while absent := find_missing(wanted, list(await self.read_states(wanted))):
@@ -129,9 +130,9 @@ class ChannelAccounts:
 
     async def _send(self, envelope_xdr: str) -> int:
         """
-        Send, and answer for how many ledgers to wait before it is sent again.
+        Send, and return for how many ledgers to wait before it is sent again.
 
-        Stops at once when the network says what we must mend first.
+        Raises Obstructed at once when the answer names something that we must repair first.
         """
         try:
             response = await self.nodes.send(envelope_xdr)
@@ -145,8 +146,8 @@ class ChannelAccounts:
         return AGAIN_AFTER_LEDGERS if taken else 1
 
 
-def _refuse(result: results.Result) -> None:
-    """Raise what only we can mend; that accounts exist by now is no trouble."""
+def _refuse(result: results.TransactionResult) -> None:
+    """Raise Obstructed for a code that only we can repair; that accounts exist already is no error."""
     codes = [code for code in result.operation_codes if code.value]
     found = [operation_codes.get_meaning(code) for code in codes]
     if result.code is not Code.txFAILED:

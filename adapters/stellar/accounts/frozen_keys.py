@@ -1,8 +1,8 @@
 """
-What the network's validators have frozen (CAP-77): a transaction that touches it enters no ledger.
+Ledger keys that the validators have frozen (CAP-77): no ledger includes a transaction that uses one.
 
-Neither accounts and trustlines nor trying a transfer out show it; a setting of the network does.
-Bytes that touch what is frozen would be signed, refused and signed again for as long as it lasts.
+Neither accounts and trustlines nor a simulation show it, only a config setting of the network does.
+Without this check, transactions with a frozen key would be signed, refused and signed again.
 """
 
 import logging
@@ -12,13 +12,13 @@ from stellar_sdk import xdr
 from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
 from stellar_sdk.xdr import ConfigSettingID
 
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing import classic_payments
 from adapters.stellar.signing.soroban_transfers import Asset
 from domain.errors import ChainUnavailable
 
 log = logging.getLogger(__name__)
-# It takes a vote of the validators to change, which is seldom: one question serves many payments.
+# The setting seldom changes, by a vote of the validators, so that one read serves many payments.
 FRESH_LEDGERS = 5
 QUESTION = xdr.LedgerKey(
     xdr.LedgerEntryType.CONFIG_SETTING,
@@ -35,24 +35,24 @@ class FrozenKeys:
 
     async def find_frozen(self, addresses: Iterable[str]) -> list[str]:
         """
-        Return those of the accounts that are frozen, or whose trustline for the asset is.
+        Return those of the accounts that are frozen, or whose trustline for the asset is frozen.
 
-        What no node can say counts as it was known last: it only costs bytes that never land. So it
-        does for those who ask while one reads it anew.
+        When no node answers, and while another caller reads the setting again, the last known setting
+        counts: the worst that follows are signed bytes that no ledger includes.
         """
         asked = list(dict.fromkeys(addresses))
         if self.nodes.highest - self._as_of > FRESH_LEDGERS:
             await self._read()
         elif any(map(self.is_frozen, asked)):
-            # Nobody is refused from memory: with all refused, nothing would tell that time passes.
+            # A refusal is never based on an old read: if all are refused, no newer ledger would be seen.
             await self._read()
         return [address for address in asked if self.is_frozen(address)]
 
     def is_frozen(self, address: str) -> bool:
-        """Tell whether an account was frozen when that was read last."""
+        """Tell whether an account was frozen at the last read."""
         if not self._keys:
             return False
-        keys = classic_payments.make_keys([address], self.asset)
+        keys = ledger_entries.make_keys([address], self.asset)
         return any(key.to_xdr_bytes() in self._keys for key in keys)
 
     async def _read(self) -> None:

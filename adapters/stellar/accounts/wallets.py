@@ -1,4 +1,4 @@
-"""Accounts of others on the network: what they can take, and whether somebody holds their keys."""
+"""Wallets on the network: what they can receive, SEP-10 challenges, and the friendbot."""
 
 import re
 from datetime import UTC, datetime
@@ -12,8 +12,8 @@ from stellar_sdk.sep.exceptions import InvalidSep10ChallengeError
 from stellar_sdk.soroban_rpc import GetLedgerEntriesResponse
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing import classic_payments
 from adapters.stellar.signing.soroban_transfers import Asset
 from domain.errors import ChainUnavailable, Conflict, Invalid
 from domain.settlement.wallets import (
@@ -25,7 +25,7 @@ from domain.settlement.wallets import (
 
 HOME_DOMAIN = "apexchainx"
 FRIENDBOT_SECONDS = 6.0
-# What friendbots of today and of yesterday say of an account that needs nothing.
+# Answers of present and older friendbots for an account that is funded already.
 ALREADY_FUNDED = re.compile("already funded|already_?exist", re.IGNORECASE)
 
 
@@ -39,7 +39,7 @@ class WalletAccounts:
 
     async def read(self, address: str) -> Readiness:
         reply = await self._read_entries(address)
-        payees = classic_payments.parse_accounts(reply)
+        payees = ledger_entries.parse_accounts(reply)
         line = payees.lines.get(address)
         return Readiness(
             address,
@@ -68,7 +68,12 @@ class WalletAccounts:
         return Challenge(address, text, hash_, self.asset.passphrase, expires_at)
 
     async def check(self, proof: SignedChallenge) -> str:
-        """Return the hash of a challenge that who holds the account has signed."""
+        """
+        Verify a signed challenge and return its hash.
+
+        Raises Invalid when it is not a challenge of ours for this account, Conflict when its
+        signatures do not prove the account.
+        """
         try:
             read = web_auth.read_challenge_transaction(
                 proof.transaction_xdr,
@@ -77,12 +82,12 @@ class WalletAccounts:
                 HOME_DOMAIN,
                 self.asset.passphrase,
             )
-        except Exception as error:  # what is no envelope fails in many ways
+        except Exception as error:  # the SDK raises many errors for text that is no envelope
             why = (
                 str(error) if isinstance(error, InvalidSep10ChallengeError) else "it is unreadable"
             )
             raise Invalid(
-                "transaction_xdr", f"is not a challenge that this service gave: {why}"
+                "transaction_xdr", f"is not a challenge that this service made: {why}"
             ) from None
         if read.client_account_id != proof.address:
             raise Invalid("transaction_xdr", "this challenge was given for another wallet")
@@ -104,7 +109,7 @@ class WalletAccounts:
         return read.transaction.hash_hex()
 
     async def _read_signers(self, address: str) -> tuple[int, list[Ed25519PublicKeySigner]]:
-        """Return what the network wants of who acts for an account; of one that does not exist, its key."""
+        """Return an account's threshold and signers; for one that does not exist, its own key."""
         reply = await self._read_entries(address)
         for result in reply.entries or []:
             account = xdr.LedgerEntryData.from_xdr(result.xdr).account
@@ -119,7 +124,7 @@ class WalletAccounts:
         return 1, [Ed25519PublicKeySigner(address, 1)]
 
     async def _read_entries(self, address: str) -> GetLedgerEntriesResponse:
-        question = classic_payments.make_keys([address], self.asset)
+        question = ledger_entries.make_keys([address], self.asset)
         return await self.nodes.ask(partial(_get_entries, question), at_least=self.nodes.highest)
 
 
@@ -130,7 +135,7 @@ async def _get_entries(
 
 
 async def fund_account(friendbot_url: str, address: str) -> None:
-    """Ask a test network's friendbot for an account; one that exists stays as it is."""
+    """Let a test network's friendbot fund an account; an existing one does not change."""
     async with httpx.AsyncClient(timeout=FRIENDBOT_SECONDS, trust_env=False) as client:
         try:
             answer = await client.get(friendbot_url, params={"addr": address})

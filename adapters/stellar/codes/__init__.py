@@ -1,1 +1,1 @@
-"""What every code of the network means for a payment, and what to do about it: one table, in parts."""
+"""The meaning of every result code of the network, and its remedy: one table, in parts."""

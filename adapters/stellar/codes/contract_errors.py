@@ -1,7 +1,7 @@
 """
-Errors of contract calls: those of a contract by number, those of its host by kind.
+Errors of contract calls: errors of a contract by number, errors of its host by type.
 
-The contracts' numbers overlap, so each table of numbers is for the calls of its own contract only.
+The numbers of different contracts overlap, so each table is for calls of its own contract only.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ ASSET: Mapping[int, Meaning] = {
     15: block("the payee's account can hold no further entry"),
 }
 
-# The SLA calculator's. Those of its administration are here too: nothing we send may meet them.
+# Errors of the SLA contract, those of its administration included, which none of our calls can cause.
 CALCULATOR: Mapping[int, Meaning] = {
     1: page("it is initialized already"),
     2: page("it is not initialized, or nobody holds the role asked for"),
@@ -56,8 +56,8 @@ CALCULATOR: Mapping[int, Meaning] = {
     19: page("it has calculated this verdict 16 times; have its admin prune it"),
 }
 
-# Met when the state has changed between trying a call out and applying it; a new attempt is tried
-# out first, and says more.
+# These occur when the state has changed between simulation and application; a new attempt is simulated
+# first, and that error says more.
 HOST: Mapping[SCErrorType, Meaning] = {
     SCErrorType.SCE_CONTRACT: retry("the contract refused the call"),
     SCErrorType.SCE_WASM_VM: page("the contract cannot be called like this"),
@@ -71,7 +71,7 @@ HOST: Mapping[SCErrorType, Meaning] = {
     SCErrorType.SCE_AUTH: page("the call is not authorised"),
 }
 
-# Where the kind alone says too little.
+# Codes whose meaning differs from that of their type.
 HOST_CODES: Mapping[SCErrorCode, Meaning | None] = {
     SCErrorCode.SCEC_ARITH_DOMAIN: None,
     SCErrorCode.SCEC_INDEX_BOUNDS: None,
@@ -87,13 +87,13 @@ HOST_CODES: Mapping[SCErrorCode, Meaning | None] = {
 
 
 def get_host_meaning(kind: SCErrorType, code: SCErrorCode) -> Meaning:
-    """Return what an error of the contract's host means."""
+    """Return the meaning of an error of the contract's host."""
     return HOST_CODES[code] or HOST[kind]
 
 
 Tried = Mapping[tuple[SCErrorType, SCErrorCode], Meaning]
 
-# Calls that were only tried out declare nothing yet, and meet a contract for the first time.
+# Errors that mean something else in a simulation, which declares no resources yet.
 ASSET_TRIED: Tried = {
     (SCErrorType.SCE_STORAGE, SCErrorCode.SCEC_MISSING_VALUE): page(
         "there is no contract for the asset; check STELLAR_USDC_ISSUER, or have it deployed"
@@ -109,7 +109,7 @@ CALCULATOR_TRIED: Tried = {
 
 @dataclass(frozen=True, slots=True)
 class Callee:
-    """Whose errors are read: by number, and what a number means that is in no table."""
+    """The contract whose errors are parsed: its numbers, and the meaning of any other number."""
 
     numbers: Mapping[int, Meaning]
     unknown: Meaning
@@ -120,9 +120,9 @@ class Callee:
 
     def get_simulation_meaning(self, kind: SCErrorType, code: SCErrorCode) -> Meaning:
         """
-        Return what the host means that refuses a call which was only tried out.
+        Return the meaning of a host error in a simulation.
 
-        It met the state as it is, so that it would meet the same again: a person must look.
+        The simulation ran on the present state, so that it would fail again: a person must look.
         """
         found = self.tried.get((kind, code)) or get_host_meaning(kind, code)
         lasting = found.remedy is Remedy.RETRY and code is not SCErrorCode.SCEC_INTERNAL_ERROR
@@ -131,7 +131,7 @@ class Callee:
 
 THE_ASSET = Callee(
     ASSET,
-    page("the asset's contract refuses the transfer for a reason we do not know"),
+    page("the asset's contract refuses the transfer with an unknown error"),
     ASSET_TRIED,
 )
-THE_CALCULATOR = Callee(CALCULATOR, page("for a reason it has no name for"), CALCULATOR_TRIED)
+THE_CALCULATOR = Callee(CALCULATOR, page("with an unknown error"), CALCULATOR_TRIED)

@@ -1,4 +1,4 @@
-"""What a code can mean, and for whom: the four remedies."""
+"""The meaning of a result code: a sentence, and one of four remedies."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,12 +7,12 @@ from domain.reasons import Reason, ReasonCode
 
 
 class Remedy(StrEnum):
-    """What is to be done about a code. None of them ever allows a second way to pay."""
+    """What to do about a code. None of them ever allows a second way to pay."""
 
-    TERMINAL = "terminal"  # the end: it is done, or nothing will ever make it work
-    RETRY = "retry"  # it may work as it is, a little later
-    BLOCK = "block"  # others must change something first: payee, issuer, a contract's admin
-    PAGE = "page"  # we must: treasury, fee account, keys or this program
+    TERMINAL = "terminal"  # nothing: it succeeded, or it can never succeed
+    RETRY = "retry"  # try the same again a little later
+    BLOCK = "block"  # wait until others change something: payee, issuer, a contract's admin
+    PAGE = "page"  # page an operator: treasury, fee account, keys or this program are wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,13 @@ class Meaning:
 
     remedy: Remedy
     sentence: str
-    # Which side it is must be asked of the network: the payer's or the payee's.
+    # The payer or the payee may be the cause: the network must be asked which.
     either_side: bool = False
-    # What a payment that waits for it is told to be waiting for.
+    # The reason code of a payment that is blocked because of it.
     reason_code: ReasonCode = ReasonCode.TRANSFER_REFUSED
 
     def to_reason(self, name: str) -> Reason:
-        """The reason of a payment that met this, with the network's own name for it."""
+        """Return the reason for a payment, with the network's own name of the code."""
         return Reason(self.reason_code, f"{self.sentence} ({name})")
 
 

@@ -1,4 +1,4 @@
-"""Codes of operations: those we send, those that commands send, and those we never send."""
+"""Result codes of operations: of payments, of commands, and of operations that are never sent."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -49,7 +49,7 @@ PAYMENTS: Codes = {
 CALLS: Codes = {
     Invoke.INVOKE_HOST_FUNCTION_SUCCESS: terminal("the call was applied"),
     Invoke.INVOKE_HOST_FUNCTION_MALFORMED: page("the network cannot read the call we signed"),
-    # Why, the contract's own error says; where it does not, a new attempt is tried out first.
+    # The contract's own error says why; if there is none, a new attempt is simulated first.
     Invoke.INVOKE_HOST_FUNCTION_TRAPPED: retry("the contract refused the call"),
     Invoke.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED: retry("it needed more than it declared"),
     Invoke.INVOKE_HOST_FUNCTION_ENTRY_ARCHIVED: retry("an entry it needs was archived meanwhile"),
@@ -125,5 +125,5 @@ NEVER = page("an operation that this engine never signs")
 
 
 def get_meaning(code: IntEnum) -> Meaning:
-    """Return what an operation's code means."""
+    """Return the meaning of an operation's code."""
     return FAMILIES.get(type(code), {}).get(code, NEVER)

@@ -1,4 +1,4 @@
-"""Read results off the network, and look up in the tables of `codes` what they mean."""
+"""Parse results of the network, and look their codes up in the tables of `codes`."""
 
 import re
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ _HOST_ERROR = re.compile(r"Error\(([A-Za-z]+), ([A-Za-z]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a transaction in a ledger; of a fee bump, of the transaction inside."""
+class TransactionResult:
+    """The result of a transaction in a ledger; for a fee bump, of the transaction inside."""
 
     code: Code
     operation_codes: list[IntEnum]
@@ -33,31 +33,31 @@ class Result:
         """
         Tell whether it was applied, with or without effect.
 
-        With any other code it may not have consumed its sequence: only the account tells.
+        With any other code it may not have consumed its sequence: only the account shows that.
         """
         return self.code in (Code.txSUCCESS, Code.txFAILED)
 
     @property
     def is_noop(self) -> bool:
-        """Tell whether it was applied and moved nothing: all it did is to use up its sequence."""
+        """Tell whether it is a no-op transaction, which only used up its sequence."""
         return bool(self.operation_codes) and all(
             isinstance(code, BumpSequenceResultCode) for code in self.operation_codes
         )
 
 
-def parse(result_xdr: str) -> Result:
-    """Read a result as the network gives it."""
+def parse(result_xdr: str) -> TransactionResult:
+    """Parse a TransactionResult (XDR)."""
     whole = xdr.TransactionResult.from_xdr(result_xdr)
     code, found = whole.result.code, whole.result.results
     if whole.result.inner_result_pair is not None:
         inner = whole.result.inner_result_pair.result.result
         code, found = inner.code, inner.results
     codes = [_get_operation_code(operation) for operation in found or []]
-    return Result(code, codes, whole.fee_charged.int64)
+    return TransactionResult(code, codes, whole.fee_charged.int64)
 
 
-def get_meaning(result: Result, trap: "Trap | None" = None) -> Meaning:
-    """Say what became of one transfer, by the most telling of its codes."""
+def get_meaning(result: TransactionResult, trap: "Trap | None" = None) -> Meaning:
+    """Return the meaning of one transfer's result, by its most specific code."""
     if result.code is not Code.txFAILED:
         return TRANSACTIONS[result.code]
     if trap is not None:
@@ -66,22 +66,22 @@ def get_meaning(result: Result, trap: "Trap | None" = None) -> Meaning:
     return operation_codes.get_meaning(failed[0]) if failed else TRANSACTIONS[result.code]
 
 
-def format_codes(result: Result, trap: "Trap | None" = None) -> str:
-    """Name the codes of a result, as the network writes them."""
+def format_codes(result: TransactionResult, trap: "Trap | None" = None) -> str:
+    """Return the names of a result's codes, as the network writes them."""
     failed = dict.fromkeys(code.name for code in result.operation_codes if code.value)
     return " ".join([result.code.name, *failed, *([trap.name] if trap else [])])
 
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """Why a contract call ended in an error."""
+    """The error of a contract call, and its meaning."""
 
     name: str
     meaning: Meaning
 
 
 def find_trap(diagnostics: Sequence[str], contract: str, callee: Callee = THE_ASSET) -> Trap | None:
-    """Find among what a node logged of a failed call the error of the contract or its host."""
+    """Find the error of the contract or its host in the diagnostic events of a failed call."""
     for text in diagnostics:
         event = xdr.DiagnosticEvent.from_xdr(text).event
         ours = event.contract_id is None or contract == StrKey.encode_contract(
@@ -95,7 +95,7 @@ def find_trap(diagnostics: Sequence[str], contract: str, callee: Callee = THE_AS
 
 
 def parse_simulation_error(error: str, callee: Callee = THE_ASSET) -> Trap:
-    """Read why a call that was tried out ended in an error."""
+    """Parse the error of a simulated call."""
     number = _CONTRACT_ERROR.search(error)
     if number is not None:
         return _to_contract_trap(int(number[1]), callee)
@@ -110,7 +110,7 @@ def parse_simulation_error(error: str, callee: Callee = THE_ASSET) -> Trap:
 
 
 def to_send_answer(response: SendTransactionResponse) -> SendAnswer:
-    """Read an answer to a send for the record: its status, and the result code of an error."""
+    """Return the answer to a send as it is recorded: its status, and the result code of an error."""
     status = SendStatus(response.status.value)
     if response.error_result_xdr is None:
         return SendAnswer(status)
@@ -118,7 +118,7 @@ def to_send_answer(response: SendTransactionResponse) -> SendAnswer:
 
 
 def find_alarm(response: SendTransactionResponse) -> str:
-    """Say what somebody of ours must mend before these bytes are taken; nothing if nobody must."""
+    """Return what operators must repair before a node accepts these bytes; empty if nothing."""
     found = SENDS[response.status]
     if response.error_result_xdr is not None:
         found = TRANSACTIONS[_get_code(response.error_result_xdr)]
@@ -132,7 +132,7 @@ def _get_code(result_xdr: str) -> Code:
 def _get_operation_code(operation: xdr.OperationResult) -> IntEnum:
     if operation.tr is None:
         return operation.code
-    # One of its fields is set: the result of its own kind of operation.
+    # Exactly one field is set: the result for the operation's own kind.
     for value in vars(operation.tr).values():
         code = getattr(value, "code", None)
         if isinstance(code, IntEnum):

@@ -1,4 +1,4 @@
-"""Codes of whole transactions, and the statuses that sending and looking for one are answered with."""
+"""Result codes of whole transactions, and the statuses of sendTransaction."""
 
 from collections.abc import Mapping
 
@@ -11,13 +11,13 @@ from domain.reasons import ReasonCode
 TRANSACTIONS: Mapping[Code, Meaning] = {
     Code.txFEE_BUMP_INNER_SUCCESS: terminal("the transaction was applied"),
     Code.txSUCCESS: terminal("the transaction was applied"),
-    # What it is about, the codes of its operations say.
+    # The codes of its operations say more.
     Code.txFAILED: retry("an operation could not be applied"),
     Code.txFEE_BUMP_INNER_FAILED: retry("the transaction inside the fee bump could not be applied"),
     Code.txTOO_EARLY: retry("its time has not come"),
     Code.txTOO_LATE: retry("its bounds are over"),
     Code.txMISSING_OPERATION: page("we signed a transaction without an operation"),
-    # Applied before, used by somebody else, or the node is behind: only the proof tells.
+    # Applied before, used by somebody else, or the node is behind: only the proof shows which.
     Code.txBAD_SEQ: retry("its sequence is not the channel's next one"),
     Code.txBAD_AUTH: page("a signature is missing or wrong; check the signers of our accounts"),
     Code.txINSUFFICIENT_BALANCE: page("the fee account is short of XLM"),
@@ -37,12 +37,12 @@ TRANSACTIONS: Mapping[Code, Meaning] = {
     ),
 }
 
-# By the name that the record of answers has for them: too many of these open the circuit breaker.
+# By the names under which answers are recorded: too many of these open the circuit breaker.
 ALARMING = frozenset(
     code.name for code, meaning in TRANSACTIONS.items() if meaning.remedy is Remedy.PAGE
 )
 
-# A transaction in a ledger with one of these did not consume its sequence: it proves nothing.
+# A transaction in a ledger with one of these codes did not consume its sequence, so it proves nothing.
 UNCONSUMED = frozenset(
     {
         Code.txTOO_EARLY,
@@ -59,8 +59,8 @@ UNCONSUMED = frozenset(
     }
 )
 
-# Whatever is not listed here (FILTERED, an error of the server, a page of HTML) is unknown, and
-# an unknown answer is never taken for "not sent".
+# Everything that is not listed here (FILTERED, an error of the server, a page of HTML) is unknown, and
+# an unknown answer never means "not sent".
 SENDS: Mapping[Sent, Meaning] = {
     Sent.PENDING: retry("the node has taken it; it is watched for"),
     Sent.DUPLICATE: retry("the node had it already; it is watched for"),

@@ -1,4 +1,4 @@
-"""What the SLA contract's answers mean: its return value, its events, and each of its errors."""
+"""Results of the SLA contract: its return value, its events and its errors."""
 
 from dataclasses import fields
 from typing import Any
@@ -15,7 +15,7 @@ SHOWN_MAX = 500
 
 
 def to_error(name: str, simulation_error: str) -> ApexError:
-    """Turn the error of a call that was tried out into ours: to wait on, or for a person."""
+    """Turn the error of a simulated call into one to retry, or one that a person must resolve."""
     trap = results.parse_simulation_error(simulation_error, contract_errors.THE_CALCULATOR)
     reason = f"{name} refuses: {trap.meaning.sentence} ({trap.name})"
     match trap.meaning.remedy:
@@ -28,7 +28,7 @@ def to_error(name: str, simulation_error: str) -> ApexError:
 
 
 def find_failure(found: GetTransactionResponse, contract: str) -> results.Trap | None:
-    """Say why a call in a ledger had no effect; None if it may not have consumed its sequence."""
+    """Return why a call in a ledger had no effect; None if it may not have consumed its sequence."""
     result = results.parse(found.result_xdr or "")
     if not result.is_applied:
         return None
@@ -40,12 +40,12 @@ def find_failure(found: GetTransactionResponse, contract: str) -> results.Trap |
 
 def parse_answer(found: GetTransactionResponse, contract: str) -> tuple[ContractResult, bool]:
     """
-    Read what a call returned, and whether it was calculated anew.
+    Parse the result of a call, and whether the contract calculated it in this call.
 
-    The contract announces a new calculation with the event `set_int`; when it answers from its
-    memory it says nothing, so the return value is the only answer to rely on.
+    The contract emits the event `set_int` for a new calculation and none for a stored result, so only
+    the return value can be relied on.
 
-    Raises ContractRefused where that cannot be read: asked again, the node says the same.
+    Raises ContractRefused when the result cannot be parsed: the node would return the same again.
     """
     try:
         meta = xdr.TransactionMeta.from_xdr(found.result_meta_xdr or "")
@@ -58,22 +58,22 @@ def parse_answer(found: GetTransactionResponse, contract: str) -> tuple[Contract
 
 
 def parse_result(value: str | xdr.SCVal) -> ContractResult:
-    """Read what a call returns; ContractRefused where it is not what this engine knows."""
-    told: Any = None
+    """Parse the return value of a call; raises ContractRefused when it has another form."""
+    native: Any = None
     try:
-        told = scval.to_native(value)
-        found = ContractResult(**told)
+        native = scval.to_native(value)
+        found = ContractResult(**native)
     except (TypeError, ValueError):
-        raise ContractRefused(_describe_unreadable(told)) from None
-    # A bool passes for an int, and an address for nothing at all.
+        raise ContractRefused(_describe_unreadable(native)) from None
+    # Exact types, because a bool is an int too.
     if any(type(getattr(found, field.name)) is not field.type for field in fields(found)):
-        raise ContractRefused(_describe_unreadable(told))
+        raise ContractRefused(_describe_unreadable(native))
     return found
 
 
-def _describe_unreadable(told: Any) -> str:
-    """What a contract returns may be of any size: the sentence is not."""
-    shown = repr(told)
+def _describe_unreadable(value: Any) -> str:
+    """Return the error sentence, in which a long value is cut."""
+    shown = repr(value)
     if len(shown) > SHOWN_MAX:
         shown = f"{shown[:SHOWN_MAX]}..."
     return f"the SLA contract returns {shown}, which is no result that this engine can read"
@@ -94,6 +94,6 @@ def _parse_meta(meta: xdr.TransactionMeta) -> tuple[xdr.SCVal, list[xdr.Contract
 def _is_new_calculation(event: xdr.ContractEvent, contract: str) -> bool:
     if event.contract_id is None or event.body.v0 is None:
         return False
-    speaker = StrKey.encode_contract(event.contract_id.contract_id.hash)
+    emitter = StrKey.encode_contract(event.contract_id.contract_id.hash)
     first = event.body.v0.topics[0] if event.body.v0.topics else None
-    return speaker == contract and first is not None and first == scval.to_symbol("set_int")
+    return emitter == contract and first is not None and first == scval.to_symbol("set_int")

@@ -1,7 +1,7 @@
 """
-Whose fault it is that a transfer cannot be made: the treasury's, which we must mend, or the payee's.
+Failure attribution: whether a transfer fails because of the treasury, which is ours, or of the payee.
 
-The asset's contract gives both the same numbers. Their accounts and trustlines tell.
+The asset's contract has the same error number for both, so their accounts and trustlines are read.
 """
 
 from enum import IntEnum
@@ -13,24 +13,33 @@ from stellar_sdk.xdr import PaymentResultCode as Code
 
 from adapters.stellar.codes import operation_codes
 from adapters.stellar.codes.meanings import Meaning
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing import classic_payments
 from adapters.stellar.signing.soroban_transfers import Asset
 
 Movement = tuple[str, str, int]  # from, to, stroops
 
 
-async def attribute_failure(nodes: Nodes, asset: Asset, movement: Movement) -> Meaning | None:
-    """Return what keeps a movement from being made as things stand, or None if nothing does."""
+async def attribute_failure(
+    nodes: Nodes, asset: Asset, meaning: Meaning, envelope_xdr: str
+) -> Meaning:
+    """
+    Return the meaning of a failed transfer with the side at fault, as far as the network shows it now.
+
+    A meaning that names a side already is returned as it is.
+    """
+    movement = parse_movement(envelope_xdr, asset.passphrase) if meaning.either_side else None
+    if movement is None:
+        return meaning
     payer, payee, _ = movement
-    question = classic_payments.make_keys([payer, payee], asset)
+    question = ledger_entries.make_keys([payer, payee], asset)
     reply = await nodes.ask(lambda server: server.get_ledger_entries(question))
-    code = _find_code(classic_payments.parse_accounts(reply), movement)
-    return None if code is None else operation_codes.get_meaning(code)
+    code = _find_code(ledger_entries.parse_accounts(reply), movement)
+    return meaning if code is None else operation_codes.get_meaning(code)
 
 
-def _find_code(found: classic_payments.AccountEntries, movement: Movement) -> IntEnum | None:
-    """Name the obstacle as a payment operation would."""
+def _find_code(found: ledger_entries.AccountEntries, movement: Movement) -> IntEnum | None:
+    """Return the result code with which a payment operation would fail now; None if it would not."""
     payer, payee, stroops = movement
     if payer not in found.accounts:
         return Operation.opNO_ACCOUNT
@@ -51,7 +60,7 @@ def _find_code(found: classic_payments.AccountEntries, movement: Movement) -> In
 
 
 def parse_movement(envelope_xdr: str, passphrase: str) -> Movement | None:
-    """Read back from signed bytes what the contract was asked to move; None from a batch."""
+    """Parse the transfer that an envelope asks of the contract; None for a batch of payments."""
     envelope = TransactionBuilder.from_xdr(envelope_xdr, passphrase)
     if isinstance(envelope, FeeBumpTransactionEnvelope):
         envelope = envelope.transaction.inner_transaction_envelope
@@ -66,7 +75,7 @@ def parse_movement(envelope_xdr: str, passphrase: str) -> Movement | None:
 
 
 def _to_account_id(value: object) -> str:
-    """An account's own address, without the number in a muxed one."""
+    """Return the address of an account (G...), also of a muxed one."""
     address = scval.from_address(value).address  # type: ignore[arg-type]
     if StrKey.is_valid_med25519_public_key(address):
         return MuxedAccount.from_account(address).account_id

@@ -1,14 +1,14 @@
 """
-What the network has proven about an attempt: open, dead, landed, or consumed by something else.
+What the network has proven about an attempt: open, expired, included, or consumed by something else.
 
-A channel account and the ledger it was read at are one snapshot. What it shows of that ledger
-stays true whatever other nodes show, so a snapshot may be old:
+A channel account and the ledger it was read at are one snapshot. What it shows of that ledger stays
+true whatever other nodes show, so a snapshot may be old:
 
-* the sequence not consumed, and no later ledger allowed: dead for ever;
-* the sequence consumed: so it is for ever, and one of our hashes says by what.
+* the sequence is not consumed, and no later ledger is allowed: the bytes have expired for ever;
+* the sequence is consumed: that never changes, and one of our hashes shows by what.
 
-That *none* of our hashes did it is no fact of one ledger, but of a node's memory, which may lag
-behind its snapshots or begin too late. It takes two nodes to say so, or one node three times.
+That *none* of our hashes consumed it is not proven by one ledger, but by a node's history, which may
+lag behind its snapshots or begin too late. It takes a quorum: two nodes, or one node at three ledgers.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from stellar_sdk import Keypair, StrKey, xdr
+from stellar_sdk import xdr
 from stellar_sdk.soroban_rpc import (
     GetLedgerEntriesResponse,
     GetTransactionResponse,
@@ -26,7 +26,8 @@ from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar.codes import results
 from adapters.stellar.codes.transaction_codes import UNCONSUMED
-from adapters.stellar.rpc.nodes import READ_SECONDS, Node, Nodes
+from adapters.stellar.rpc import ledger_entries
+from adapters.stellar.rpc.nodes import READ_SECONDS, Nodes, RpcNode
 from adapters.stellar.rpc.transaction_watcher import LedgerInclusion
 from adapters.stellar.signing import fee_bumps
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
@@ -47,26 +48,26 @@ class Snapshot:
     sequences: dict[str, int]
 
     def has_consumed(self, attempt: Attempt) -> bool:
-        """A channel that is gone will never consume it, but nobody knows any more if it did."""
+        """Tell whether the sequence is consumed; a missing account counts, since it may have been."""
         return self.sequences.get(attempt.channel, attempt.sequence) >= attempt.sequence
 
     def is_past(self, attempt: Attempt) -> bool:
-        """No ledger after this one may take the bytes of the attempt."""
+        """Tell whether no ledger after this one may include the bytes of the attempt."""
         return self.ledger >= attempt.max_ledger - 1
 
     def proves_expiry(self, attempt: Attempt) -> bool:
-        """The bytes can never land: their sequence is free, and no ledger may take them any more."""
+        """Tell whether the bytes have expired: their sequence is free, and no ledger may include them."""
         return self.is_past(attempt) and not self.has_consumed(attempt)
 
 
 @dataclass(slots=True)
 class UnknownConsumption:
-    """Who has said that an attempt's sequence was consumed by none of our hashes, and when."""
+    """The votes that a sequence was consumed by none of our hashes: ledgers by the name of the node."""
 
     ledgers: dict[str, set[int]] = field(default_factory=dict)
-    forgotten: bool = True  # nobody remembers the ledgers in which it could have happened
+    forgotten: bool = True  # no node's history has all ledgers in which it could have happened
 
-    def add_vote(self, node: Node, ledger: int, *, forgotten: bool) -> None:
+    def add_vote(self, node: RpcNode, ledger: int, *, forgotten: bool) -> None:
         self.ledgers.setdefault(node.name, set()).add(ledger)
         self.forgotten = self.forgotten and forgotten
 
@@ -85,16 +86,16 @@ class UnknownConsumption:
 
 
 class Quorum:
-    """Asks the nodes for proof, and weighs what several of them say."""
+    """Asks the nodes for proof, and counts the votes where one node is not enough."""
 
     def __init__(self, nodes: Nodes, passphrase: str) -> None:
         self.nodes = nodes
         self.passphrase = passphrase
-        self._unknown: dict[tuple[str, int], UnknownConsumption] = {}
+        self._votes: dict[tuple[str, int], UnknownConsumption] = {}
 
     async def read_snapshot(self, accounts: Sequence[str], *, at_least: int = 0) -> Snapshot:
-        """Read how far accounts have consumed their sequences, all at one ledger."""
-        question = make_account_keys(accounts)
+        """Read the last consumed sequences of accounts, all at one ledger."""
+        question = ledger_entries.make_account_keys(accounts)
         return _to_snapshot(
             await self.nodes.ask(
                 lambda server: server.get_ledger_entries(question), at_least=at_least
@@ -102,97 +103,101 @@ class Quorum:
         )
 
     async def find_inclusion(self, hashes: Hashes) -> LedgerInclusion | None:
-        """Ask for every hash that was applied; that none is found means nothing."""
+        """Return the first of these hashes that was applied; None proves nothing."""
         for hash_ in await hashes():
-            landing = self._to_inclusion(await self.nodes.ask(_make_call(hash_)))
-            if landing is not None and results.parse(landing.result_xdr).is_applied:
-                return landing
+            inclusion = self._to_inclusion(await self.nodes.ask(_make_call(hash_)))
+            if inclusion is not None and results.parse(inclusion.result_xdr).is_applied:
+                return inclusion
         return None
 
     async def is_expired_everywhere(self, attempt: Attempt) -> bool:
-        """Tell whether all that can be asked, two at least if there are two, call it dead."""
-        question, dead = make_account_keys([attempt.channel]), 0
+        """Tell whether all nodes that answer, at least two if there are two, show it expired."""
+        question, expired = ledger_entries.make_account_keys([attempt.channel]), 0
         for node in self.nodes.usable:
             try:
                 reply = await self.nodes.ask_node(
                     node, lambda server: server.get_ledger_entries(question), READ_SECONDS
                 )
             except Exception as error:
-                log.warning("%s cannot testify: %s", node.name, type(error).__name__)
+                log.warning("%s cannot vote: %s", node.name, type(error).__name__)
                 continue
             snapshot = _to_snapshot(reply)
             if not snapshot.proves_expiry(attempt):
                 return False
-            dead += 1
-        return dead >= min(NODES_TO_AGREE, len(self.nodes.all))
+            expired += 1
+        return expired >= min(NODES_TO_AGREE, len(self.nodes.all))
 
     async def find_consumer(
         self, attempt: Attempt, hashes: Hashes
     ) -> LedgerInclusion | UnknownConsumption | None:
         """
-        Say what consumed an attempt's sequence: a landing of ours, or something foreign, or
-        None while too few nodes have said that it was none of ours.
+        Return what consumed an attempt's sequence: a transaction of ours, or an unknown one.
+
+        None while there is no quorum of nodes that it was none of ours.
         """
-        doubt = self._unknown.setdefault((attempt.channel, attempt.sequence), UnknownConsumption())
+        unknown = self._votes.setdefault((attempt.channel, attempt.sequence), UnknownConsumption())
         signed = await hashes()
-        # All at once: one that hangs keeps nobody else from being heard.
-        hearings = [
-            asyncio.create_task(self._vote_safely(node, attempt, signed, doubt))
+        # All at once, so that a node that hangs does not delay the others.
+        votes = [
+            asyncio.create_task(self._vote_safely(node, attempt, signed, unknown))
             for node in self._quorum_nodes()
         ]
-        landing = await _await_first(hearings)
-        if landing is None and not doubt.has_quorum(len(self.nodes.all)):
+        inclusion = await _await_first(votes)
+        if inclusion is None and not unknown.has_quorum(len(self.nodes.all)):
             return None
-        self._unknown.pop((attempt.channel, attempt.sequence), None)
-        return landing or doubt
+        self._votes.pop((attempt.channel, attempt.sequence), None)
+        return inclusion or unknown
 
-    def _quorum_nodes(self) -> list[Node]:
-        """Those who answer, if they are enough; one that has just failed would be waited for."""
-        awake = [node for node in self.nodes.usable if not node.is_resting]
+    def _quorum_nodes(self) -> list[RpcNode]:
+        """Return the nodes that did not just fail, if they are enough for a quorum, else all in use."""
+        answering = [node for node in self.nodes.usable if not node.is_resting]
         enough = min(NODES_TO_AGREE, len(self.nodes.all))
-        return awake if len(awake) >= enough else self.nodes.usable
+        return answering if len(answering) >= enough else self.nodes.usable
 
     async def _vote_safely(
-        self, node: Node, attempt: Attempt, signed: Sequence[str], doubt: UnknownConsumption
+        self, node: RpcNode, attempt: Attempt, signed: Sequence[str], unknown: UnknownConsumption
     ) -> LedgerInclusion | None:
         try:
-            return await self._vote(node, attempt, signed, doubt)
+            return await self._vote(node, attempt, signed, unknown)
         except Exception as error:
-            log.warning("%s cannot testify: %s", node.name, type(error).__name__)
+            log.warning("%s cannot vote: %s", node.name, type(error).__name__)
             return None
 
     async def _vote(
-        self, node: Node, attempt: Attempt, signed: Sequence[str], doubt: UnknownConsumption
+        self, node: RpcNode, attempt: Attempt, signed: Sequence[str], unknown: UnknownConsumption
     ) -> LedgerInclusion | None:
-        """Have one node show the channel and then look for every hash, twice."""
-        question = make_account_keys([attempt.channel])
+        """Read the channel from one node, and then look for every hash there, twice."""
+        question = ledger_entries.make_account_keys([attempt.channel])
         snapshot = _to_snapshot(
             await self.nodes.ask_node(
                 node, lambda server: server.get_ledger_entries(question), READ_SECONDS
             )
         )
         if not snapshot.has_consumed(attempt):
-            return None  # it has not come that far
+            return None  # the node is not at that ledger yet
         forgotten = False
-        # A node reads the transaction before it reads how far its memory goes. So only the second
-        # look, begun when that was known, can tell that something is not there.
+        # A node looks the transaction up before it reads how far its history goes. So only the second
+        # lookup, which began after that was known, proves that a transaction is not there.
         for _ in range(2):
             for hash_ in signed:
                 found = await self.nodes.ask_node(node, _make_call(hash_), READ_SECONDS)
-                landing = self._to_inclusion(found)
-                if landing is not None and results.parse(landing.result_xdr).code not in UNCONSUMED:
-                    return landing
+                inclusion = self._to_inclusion(found)
+                if (
+                    inclusion is not None
+                    and results.parse(inclusion.result_xdr).code not in UNCONSUMED
+                ):
+                    return inclusion
                 if found.latest_ledger < snapshot.ledger:
-                    return None  # its memory lags behind what it shows of accounts
+                    return None  # its history lags behind its ledger entries
                 forgotten |= found.oldest_ledger > attempt.max_ledger - LEDGERS_TO_LIVE
-        doubt.add_vote(node, snapshot.ledger, forgotten=forgotten)
+        unknown.add_vote(node, snapshot.ledger, forgotten=forgotten)
         return None
 
     def _to_inclusion(self, found: GetTransactionResponse) -> LedgerInclusion | None:
         if found.status is GetTransactionStatus.NOT_FOUND:
             return None
         return LedgerInclusion(
-            # Asked by the hash of what it carries, a node answers with that one.
+            # A node that is asked by the inner hash answers with that hash.
             fee_bumps.get_outer_hash(found.envelope_xdr or "", self.passphrase),
             found.status is GetTransactionStatus.SUCCESS,
             found.result_xdr or "",
@@ -203,35 +208,18 @@ class Quorum:
 
 
 async def _await_first(
-    hearings: Sequence[asyncio.Task[LedgerInclusion | None]],
+    votes: Sequence[asyncio.Task[LedgerInclusion | None]],
 ) -> LedgerInclusion | None:
-    """Return what the first says who knows anything, and let the others go."""
+    """Return the first inclusion that any node finds, and cancel the other calls."""
     try:
-        for hearing in asyncio.as_completed(hearings):
-            if (landing := await hearing) is not None:
-                return landing
+        for vote in asyncio.as_completed(votes):
+            if (inclusion := await vote) is not None:
+                return inclusion
         return None
     finally:
-        for each in hearings:
+        for each in votes:
             each.cancel()
-        await asyncio.gather(*hearings, return_exceptions=True)
-
-
-def make_account_keys(addresses: Sequence[str]) -> list[xdr.LedgerKey]:
-    """Return what to ask the network about accounts."""
-    return [
-        xdr.LedgerKey(
-            xdr.LedgerEntryType.ACCOUNT,
-            account=xdr.LedgerKeyAccount(Keypair.from_public_key(address).xdr_account_id()),
-        )
-        for address in addresses
-    ]
-
-
-def get_address(entry: xdr.AccountEntry) -> str:
-    raw = entry.account_id.account_id.ed25519
-    assert raw is not None
-    return StrKey.encode_ed25519_public_key(raw.uint256)
+        await asyncio.gather(*votes, return_exceptions=True)
 
 
 def _to_snapshot(reply: GetLedgerEntriesResponse) -> Snapshot:
@@ -239,7 +227,7 @@ def _to_snapshot(reply: GetLedgerEntriesResponse) -> Snapshot:
     for result in reply.entries or []:
         entry = xdr.LedgerEntryData.from_xdr(result.xdr).account
         assert entry is not None
-        found[get_address(entry)] = entry.seq_num.sequence_number.int64
+        found[ledger_entries.to_address(entry.account_id)] = entry.seq_num.sequence_number.int64
     return Snapshot(reply.latest_ledger, found)
 
 

@@ -1,9 +1,9 @@
 """
-The SLA contract on the chain: read its state, sign a call, see it through, read its answer.
+The SLA contract on the chain: read its state, sign a call, send and watch it, parse its result.
 
-The operator is the source of its own transactions. Channel accounts would not make it faster,
-because every call writes the contract's one entry, and the operator's own sequence is what proves
-that a call landed or never can. Low-level calls of the SDK only, as for payments.
+The operator is the source of its own transactions. Channel accounts would not make it faster, because
+every call writes the contract's one ledger entry; and the operator's sequence proves that a call was
+included or has expired. Only low-level calls of the SDK are used, as for payments.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class SlaContract:
         return self.operator.public_key
 
     async def check(self) -> None:
-        """Refuse to work with a contract that is not ready, not ours, or too full to last."""
+        """Raise ContractMismatch for a contract that is not ready, not ours, or may outgrow its entry."""
         try:
             health = await self._read("healthcheck")
         except ContractRefused as error:
@@ -85,7 +85,7 @@ class SlaContract:
                 f"{error}"
             ) from error
         if not health["ready"]:
-            raise ContractMismatch(f"{self._name} is not ready: it says {health['status']!r}")
+            raise ContractMismatch(f"{self._name} is not ready: its status is {health['status']!r}")
         if await self._read("is_paused"):
             raise ContractMismatch(f"{self._name} is paused; have its admin unpause it")
         operator = (await self._read("get_operator")).address
@@ -94,11 +94,11 @@ class SlaContract:
                 f"{self._name} takes calls from {operator}, but STELLAR_OPERATOR_SEED is the seed "
                 f"of {self.source}"
             )
-        config, told = await self.read_config(), await self._read("get_config_version_hash")
-        if hash_terms(config) != told:
+        config, stated = await self.read_config(), await self._read("get_config_version_hash")
+        if hash_terms(config) != stated:
             raise ContractMismatch(
-                f"{self._name} says that its config has the hash {told}, but it has "
-                f"{hash_terms(config)}: it is not the contract this engine knows"
+                f"{self._name} states the hash {stated} for its config, whose hash is "
+                f"{hash_terms(config)}: this version of the engine does not support the contract"
             )
         limit = await self._read("get_retention_limit")
         if limit > RETENTION_MAX:
@@ -108,11 +108,11 @@ class SlaContract:
             )
 
     async def read_config(self) -> dict[Severity, Terms]:
-        """Read the terms the contract calculates by."""
+        """Read the terms by which the contract calculates."""
         snapshot = await self._read("get_config_snapshot")
         config = {row["severity"]: Terms(**row["config"]) for row in snapshot["entries"]}
         if set(config) != {str(severity) for severity in Severity}:
-            raise ContractMismatch(f"{self._name} knows other severities: {sorted(config)}")
+            raise ContractMismatch(f"{self._name} has other severities: {sorted(config)}")
         return {severity: config[severity] for severity in Severity}
 
     async def sign_call(
@@ -121,11 +121,11 @@ class SlaContract:
         """
         Simulate and sign `calculate_sla` on the operator's next sequence, in a fee bump.
 
-        Raises ContractRefused when the contract would refuse, Obstructed while it is paused or
-        costs more than the cap, ChainUnavailable when the network cannot say.
+        Raises ContractRefused when the contract would refuse, Obstructed while it is paused or costs
+        more than the cap, ChainUnavailable when no node answers.
         """
         config = await self.read_config()
-        # Never as of a ledger older than one already seen: a sequence too low would be refused.
+        # Not from a ledger older than one already seen, because a sequence too low is refused.
         _, consumed = await self._read_sequence(at_least=self.nodes.highest)
         if consumed is None:
             raise Obstructed(f"the operator's account {self.source} does not exist")
@@ -154,16 +154,16 @@ class SlaContract:
         )
 
     async def send(self, call: Call) -> SendAnswer:
-        """Send stored bytes; the answer is a note, and proves nothing."""
+        """Send stored bytes; the answer is recorded and proves nothing."""
         return await submissions.send(self.nodes, call.envelope_xdr)
 
     async def raise_bid(self, call: Call, answer: SendAnswer) -> Call | None:
-        """Bid more around the same call, if its place in a ledger costs more by now."""
+        """Raise the bid around the same call, if its place in a ledger costs more now; else None."""
         stored = fee_bumps.parse_stored(call.envelope_xdr, call.max_ledger, self.passphrase)
         try:
             passed = (await self.nodes.ask(get_ledger_range)).latest_ledger
         except ChainUnavailable:
-            return None  # nobody knows how long it has waited: the same bytes again
+            return None  # it is not known how long it has waited, so the same bytes are sent again
         passed -= call.max_ledger - LEDGERS_TO_LIVE
         if not needs_raise([answer], fee_bumps.count_raises(stored, self.passphrase), passed):
             return None
@@ -172,9 +172,9 @@ class SlaContract:
 
     async def watch(self, call: Call, reason: str = "") -> CallOutcome:
         """
-        Watch for what becomes of stored bytes, for a few seconds at most.
+        Watch stored bytes for a few seconds, and return what is proven.
 
-        Whatever they were answered, and whatever goes wrong, proves nothing: still open.
+        Neither the answer to a send nor an error proves anything: the call is still open.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + WATCH_SECONDS
@@ -184,7 +184,7 @@ class SlaContract:
                 if found is not None:
                     return found
             except Exception as error:
-                reason = f"cannot look: {type(error).__name__}"
+                reason = f"the network cannot be read: {type(error).__name__}"
             if loop.time() >= end:
                 return CallOutcome(CallStatus.OPEN, reason=reason)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
@@ -196,19 +196,19 @@ class SlaContract:
         return None if found.status is GetTransactionStatus.NOT_FOUND else self._to_outcome(found)
 
     async def _prove(self, call: Call) -> CallOutcome | None:
-        """Read the operator's sequence: one consistent snapshot tells open, dead and consumed."""
+        """Read the operator's sequence in one consistent snapshot: open, expired or consumed."""
         latest, consumed = await self._read_sequence()
         if consumed is not None and consumed < call.sequence:
-            dead = latest >= call.max_ledger - 1
-            return CallOutcome(CallStatus.EXPIRED, latest) if dead else None
-        # Consumed. A node looks for the transaction before it reads how far its memory goes, so
-        # only a second look can tell that it is not there.
+            expired = latest >= call.max_ledger - 1
+            return CallOutcome(CallStatus.EXPIRED, latest) if expired else None
+        # Consumed. A node looks the transaction up before it reads how far its history goes, so only a
+        # second lookup proves that it is not there.
         for _ in range(2):
             found = await self._find_result(call, at_least=latest)
             if found is not None:
                 return found
         return CallOutcome(
-            CallStatus.LOST, latest, reason="no node knows what consumed the sequence"
+            CallStatus.LOST, latest, reason="no node shows what consumed the sequence"
         )
 
     def _to_outcome(self, found: GetTransactionResponse) -> CallOutcome | None:
@@ -222,7 +222,7 @@ class SlaContract:
             return CallOutcome(CallStatus.FAILED, ledger, reason=reason)
         try:
             contract_result, fresh = contract_results.parse_answer(found, self.contract)
-        except ContractRefused as error:  # it landed all the same: what it left is for a person
+        except ContractRefused as error:  # it is in a ledger all the same: a person must look
             return CallOutcome(CallStatus.ANSWERED, ledger, reason=str(error))
         return CallOutcome(CallStatus.ANSWERED, ledger, contract_result, fresh)
 
@@ -232,7 +232,7 @@ class SlaContract:
         return snapshot.ledger, snapshot.sequences.get(self.source)
 
     async def _read(self, function: str) -> Any:
-        """Ask a view; nothing is sent."""
+        """Simulate a call that only reads; nothing is sent."""
         simulation = await self._simulate(self._draft(function, [], 0))
         assert simulation.results is not None
         return scval.to_native(simulation.results[0].xdr)

@@ -1,8 +1,8 @@
 """
-Which network the nodes serve: asked before anything is signed, and again for as long as we run.
+The network monitor: checks which network the nodes serve, before anything is signed and ever after.
 
-A node that serves another network, other rules than the rest, or a chain that went backwards is
-left out until it no longer does.
+A node that serves another network, another protocol version than the rest, or a chain that went
+backwards is excluded until it no longer does.
 """
 
 import asyncio
@@ -10,24 +10,24 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
+from adapters.stellar.rpc.nodes import Nodes, RpcNode, get_ledger_range
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.networks import NetworkState, check_network, choose_protocol
 
 log = logging.getLogger(__name__)
-SILENT = "it has not said yet which network it serves"
+NOT_IDENTIFIED = "it has not answered yet which network it serves"
 
 
 @dataclass(frozen=True, slots=True)
 class NodeIdentity:
-    """What a node says of its network; what is wrong with it, if anything is."""
+    """The network that a node serves, and what is wrong with it; empty if nothing is."""
 
-    standing: NetworkState
+    state: NetworkState
     problem: str = ""
 
 
 class NetworkMonitor:
-    """The network that the nodes must serve, and what it is known to have been."""
+    """Checks that nodes serve one network, and remembers its newest state."""
 
     def __init__(self, nodes: Nodes, passphrase: str) -> None:
         self.nodes = nodes
@@ -36,7 +36,7 @@ class NetworkMonitor:
 
     async def establish(self, known: NetworkState | None) -> NetworkState:
         """
-        Make sure, before anything is signed, that every node serves the network of the journal.
+        Check, before anything is signed, that every node serves the network of the database.
 
         Raises ChainMismatch if one does not, ChainUnavailable if none answers.
         """
@@ -47,39 +47,38 @@ class NetworkMonitor:
         for node, answer in answers.items():
             if answer.problem:
                 raise ChainMismatch(f"{node.name} {answer.problem}; check STELLAR_RPC_URL")
-        versions = {node.name: answer.standing.protocol_version for node, answer in answers.items()}
+        versions = {node.name: answer.state.protocol_version for node, answer in answers.items()}
         if len(set(versions.values())) > 1:
             shown = ", ".join(f"{name}: {version}" for name, version in versions.items())
             raise ChainMismatch(f"the RPC nodes serve different protocol versions ({shown})")
-        standing = self._learn(answers)
+        state = self._learn(answers)
         for node in self.nodes.all:
-            self.nodes.exclude(node, "" if node in answers else SILENT)
-        return standing
+            self.nodes.exclude(node, "" if node in answers else NOT_IDENTIFIED)
+        return state
 
     async def recheck(self) -> NetworkState | None:
-        """Ask every node again, and leave out those that disagree; None when none answers."""
+        """Ask every node again, and exclude those that disagree; None when none answers."""
         answers = await self._ask_all()
         sound = {node: answer for node, answer in answers.items() if not answer.problem}
         version = choose_protocol(
-            {node.name: answer.standing.protocol_version for node, answer in sound.items()}
-            or {"": 0}
+            {node.name: answer.state.protocol_version for node, answer in sound.items()} or {"": 0}
         )
         for node, answer in answers.items():
-            trouble = answer.problem
-            if not trouble and answer.standing.protocol_version != version:
-                trouble = f"serves protocol {answer.standing.protocol_version}, others {version}"
-            self._leave_out(node, trouble)
+            problem = answer.problem
+            if not problem and answer.state.protocol_version != version:
+                problem = f"serves protocol {answer.state.protocol_version}, others {version}"
+            self._exclude(node, problem)
         used = {node: answer for node, answer in sound.items() if not node.excluded_reason}
         return self._learn(used) if used else None
 
-    def _learn(self, answers: dict[Node, NodeIdentity]) -> NetworkState:
-        """Remember the furthest that the network has come, and say so when its rules changed."""
-        found = max((answer.standing for answer in answers.values()), key=lambda each: each.ledger)
+    def _learn(self, answers: dict[RpcNode, NodeIdentity]) -> NetworkState:
+        """Remember the newest state of the network; alarm when its protocol version changed."""
+        found = max((answer.state for answer in answers.values()), key=lambda each: each.ledger)
         known = self.known
         if known is not None and known.protocol_version != found.protocol_version:
             log.error(
                 "ALARM: the network went from protocol %d to %d; "
-                "check that this version of the engine knows it",
+                "check that this version of the engine supports it",
                 known.protocol_version,
                 found.protocol_version,
             )
@@ -93,15 +92,15 @@ class NetworkMonitor:
         self.nodes.known = self.known.ledger
         return self.known
 
-    def _leave_out(self, node: Node, trouble: str) -> None:
-        if trouble and trouble != node.excluded_reason:
-            log.error("ALARM: %s is left out: it %s", node.name, trouble)
-        if node.excluded_reason and not trouble:
-            log.warning("%s is asked again", node.name)
-        if trouble != node.excluded_reason:
-            self.nodes.exclude(node, trouble)
+    def _exclude(self, node: RpcNode, problem: str) -> None:
+        if problem and problem != node.excluded_reason:
+            log.error("ALARM: %s is excluded: it %s", node.name, problem)
+        if node.excluded_reason and not problem:
+            log.warning("%s is included again", node.name)
+        if problem != node.excluded_reason:
+            self.nodes.exclude(node, problem)
 
-    async def _ask_all(self) -> dict[Node, NodeIdentity]:
+    async def _ask_all(self) -> dict[RpcNode, NodeIdentity]:
         answers = await asyncio.gather(*(self._ask(node) for node in self.nodes.all))
         return {
             node: answer
@@ -109,9 +108,9 @@ class NetworkMonitor:
             if answer is not None
         }
 
-    async def _ask(self, node: Node) -> NodeIdentity | None:
+    async def _ask(self, node: RpcNode) -> NodeIdentity | None:
         try:
-            # In this order: its ledger is of our network if it still serves it afterwards.
+            # In this order: if the node serves our network now, the ledger read before is of it too.
             place = await self.nodes.ask_node(node, get_ledger_range)
             network = await self.nodes.ask_node(node, lambda server: server.get_network())
             if network.passphrase != self.passphrase:
@@ -124,10 +123,10 @@ class NetworkMonitor:
         except Exception:
             return None  # the nodes have noted it
         closed_at = datetime.fromtimestamp(place.latest_ledger_close_time, UTC)
-        standing = NetworkState(
+        state = NetworkState(
             network.passphrase, network.protocol_version, place.latest_ledger, closed_at
         )
-        return NodeIdentity(standing, self._find_regression(standing))
+        return NodeIdentity(state, self._find_regression(state))
 
     def _find_regression(self, found: NetworkState) -> str:
         try:

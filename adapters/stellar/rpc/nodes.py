@@ -1,8 +1,8 @@
 """
-The RPC nodes of one network: which of them to ask, and which to send to.
+The RPC nodes of one network: which of them to call, and which to send transactions to.
 
-Nodes fail, and nodes fall behind. A question goes to one that is well and not behind, and to the
-next when it fails. Bytes go to one node at a time, and to another each time they are sent again.
+Nodes fail, and nodes fall behind. A call goes to a healthy node that is not behind, and to the next one
+when it fails. A transaction goes to one node at a time, and to another one when it is sent again.
 """
 
 import asyncio
@@ -30,28 +30,28 @@ Call = Callable[[SorobanServerAsync], Awaitable[Reply]]
 # Two behind is common right after a ledger closes; more is a node in trouble.
 LAG_MAX_LEDGERS = 3
 CALL_SECONDS = 10.0
-# As long as another node can still be asked.
+# The timeout while another node can still be called.
 READ_SECONDS = 4.0
 REST_SECONDS_MIN, REST_SECONDS_MAX = 0.5, 15.0
 SENT_MAX = 4096
-# The node understood the question and will not answer it: it is well.
-ABOUT_THE_QUESTION = {-32600, -32601, -32602}
+# JSON-RPC codes of a wrong request: the node that answers them is healthy.
+REQUEST_ERRORS = {-32600, -32601, -32602}
 NO_HASH = "0" * 64
 
 
 @dataclass(eq=False)
-class Node:
-    """One endpoint, and how it has been doing. Only its host is shown: a path may hold a key."""
+class RpcNode:
+    """One RPC endpoint and its health. Only its host is shown, because a path may hold a key."""
 
     name: str
     server: SorobanServerAsync = field(repr=False)
     ledger: int = 0
-    # The highest that it has shown since it may be asked.
+    # The highest ledger that it has shown since it was last excluded.
     highest: int = 0
     lag: int = 0
     failures: int = 0
     rests_until: float = 0.0
-    # A sentence that says why it is not asked at all.
+    # Why it is not called at all; empty for a node in use.
     excluded_reason: str = ""
 
     @property
@@ -68,22 +68,22 @@ class Node:
 
 
 class Nodes:
-    """All endpoints, and what is known of how far their network has come."""
+    """All RPC nodes of a network, and the newest ledger known of it."""
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[RpcNode]) -> None:
         self.all = list(nodes)
-        # The ledger that the network is known to have reached, whatever the nodes say by now.
+        # A ledger that the network has reached, whatever the nodes show now.
         self.known = 0
         self._turns = count()
-        self._sent: OrderedDict[bytes, Node] = OrderedDict()
+        self._sent: OrderedDict[bytes, RpcNode] = OrderedDict()
 
     @classmethod
     def from_urls(cls, urls: str) -> "Nodes":
-        """The nodes of a comma-separated list."""
+        """Return the nodes of a comma-separated list of URLs."""
         distinct = dict.fromkeys(url.strip() for url in urls.split(","))
         return cls(
             [
-                Node(
+                RpcNode(
                     f"node {number} ({urlsplit(url).hostname})",
                     SorobanServerAsync(url, AiohttpClient(post_timeout=CALL_SECONDS)),
                 )
@@ -96,67 +96,65 @@ class Nodes:
             await node.server.close()
 
     @property
-    def usable(self) -> list[Node]:
+    def usable(self) -> list[RpcNode]:
         return [node for node in self.all if not node.excluded_reason]
 
     @property
     def highest(self) -> int:
-        """The highest ledger that is known, or that any node which may be asked has shown."""
+        """The highest ledger that is known, or that any node in use has shown."""
         return max([self.known, *(node.highest for node in self.usable)])
 
-    def exclude(self, node: Node, why: str) -> None:
+    def exclude(self, node: RpcNode, reason: str) -> None:
         """
-        Ask a node no longer, or again when there is no reason not to.
+        Exclude a node for a reason, or include it again when the reason is empty.
 
-        Nothing of what it has shown counts any more: the others do not lag behind another chain.
+        The ledgers it has shown do not count any more: other nodes do not lag behind another chain.
         """
-        node.excluded_reason, node.highest = why, 0
+        node.excluded_reason, node.highest = reason, 0
         highest = self.highest
         for other in self.usable:
             other.lag = min(other.lag, max(0, highest - other.ledger))
 
-    def choose_best(self) -> Node:
-        """The node to follow: well, and as far as any. Raises ChainUnavailable if none may be."""
-        known = self.usable
-        if not known:
-            raise ChainUnavailable(
-                "no RPC node is usable: all of them were excluded; see the lines with ALARM"
-            )
+    def choose_best(self) -> RpcNode:
+        """Return the healthiest node with the newest ledger. Raises ChainUnavailable if all are excluded."""
+        usable = self.usable
+        if not usable:
+            raise ChainUnavailable("every RPC node is excluded; read the log lines with ALARM")
         return min(
-            known, key=lambda node: (node.is_resting, node.is_lagging, node.failures, -node.ledger)
+            usable, key=lambda node: (node.is_resting, node.is_lagging, node.failures, -node.ledger)
         )
 
     async def ask(self, question: Call[Reply], *, at_least: int = 0) -> Reply:
         """
-        Ask nodes in turn until one answers, as of a ledger no older than `at_least`.
+        Call nodes in turn until one answers with a ledger no older than `at_least`.
 
         Raises ChainUnavailable when none does.
         """
         order = self._list_in_order()
-        trouble = "none may be asked"
+        problem = "all of them are excluded"
         for place, node in enumerate(order):
             last = place == len(order) - 1
             try:
                 reply = await self.ask_node(node, question, CALL_SECONDS if last else READ_SECONDS)
             except Exception as error:
-                trouble = type(error).__name__  # its text may quote what was sent
+                problem = type(error).__name__  # its text may quote what was sent
                 continue
             ledger = getattr(reply, "latest_ledger", None)
             if ledger is None or ledger >= at_least:
                 return reply
-            trouble = f"{node.name} is at ledger {ledger}, behind {at_least}"
-        raise ChainUnavailable(f"no RPC node answers: {trouble}")
+            problem = f"{node.name} is at ledger {ledger}, behind {at_least}"
+        raise ChainUnavailable(f"no RPC node answers: {problem}")
 
     async def ask_node(
-        self, node: Node, question: Call[Reply], seconds: float = CALL_SECONDS
+        self, node: RpcNode, question: Call[Reply], seconds: float = CALL_SECONDS
     ) -> Reply:
-        """Ask one node, and remember how it did; what it raises is the caller's."""
+        """Call one node and record its health; its errors are raised to the caller."""
         highest = self.highest
         try:
             async with asyncio.timeout(seconds):
                 reply = await question(node.server)
         except SorobanRpcErrorResponse as error:
-            if error.code not in ABOUT_THE_QUESTION:
+            if error.code not in REQUEST_ERRORS:
                 self._record_failure(node, error)
             raise
         except Exception as error:
@@ -168,11 +166,13 @@ class Nodes:
             self._record_ledger(node, ledger, highest)
         return reply
 
-    async def send(self, envelope_xdr: str, first: Node | None = None) -> SendTransactionResponse:
+    async def send(
+        self, envelope_xdr: str, first: RpcNode | None = None
+    ) -> SendTransactionResponse:
         """
-        Send bytes to one node: at first to the one named, later to another than before.
+        Send a transaction to one node: first to the given one, later to another than before.
 
-        One that has shown the channel's last transaction will not think its sequence wrong.
+        A node that has shown the channel's last transaction will not refuse the next sequence.
         """
         key = hashlib.sha256(envelope_xdr.encode()).digest()
         before = self._sent.pop(key, None)
@@ -182,19 +182,19 @@ class Nodes:
             self._sent.popitem(last=False)
         return await self.ask_node(node, lambda server: server.send_transaction(envelope_xdr))
 
-    def _list_in_order(self) -> list[Node]:
-        """Everyone who may be asked: first the fit, each in turn; then those that lag or rest."""
-        turn = next(self._turns)
-        known = self.usable
-        turned = known[turn % len(known) :] + known[: turn % len(known)] if known else []
+    def _list_in_order(self) -> list[RpcNode]:
+        """Return the nodes in use: first the healthy ones, in rotation; then those that lag or rest."""
+        usable, turn = self.usable, next(self._turns)
+        start = turn % len(usable) if usable else 0
+        rotated = usable[start:] + usable[:start]
         return sorted(
-            turned, key=lambda node: (node.is_resting, node.lag if node.is_lagging else 0)
+            rotated, key=lambda node: (node.is_resting, node.lag if node.is_lagging else 0)
         )
 
-    def _choose(self, wanted: Node | None) -> Node:
+    def _choose(self, wanted: RpcNode | None) -> RpcNode:
         return wanted if wanted is not None and wanted.is_healthy else self.choose_best()
 
-    def _choose_next(self, before: Node) -> Node:
+    def _choose_next(self, before: RpcNode) -> RpcNode:
         place = self.all.index(before)
         others = [
             node for node in self.all[place + 1 :] + self.all[:place] if not node.excluded_reason
@@ -204,15 +204,15 @@ class Nodes:
             return next(iter(fit), before)
         return others[0] if others else self.choose_best()
 
-    def _record_failure(self, node: Node, error: Exception) -> None:
+    def _record_failure(self, node: RpcNode, error: Exception) -> None:
         rest = min(REST_SECONDS_MIN * 2 ** min(node.failures, 10), REST_SECONDS_MAX)
         node.failures += 1
         node.rests_until = time.monotonic() + rest
         if node.failures == 1:
             log.warning("%s does not answer: %s", node.name, type(error).__name__)
 
-    def _record_ledger(self, node: Node, ledger: int, highest_before: int) -> None:
-        """Note where a node is; it lags behind what was known before it was asked."""
+    def _record_ledger(self, node: RpcNode, ledger: int, highest_before: int) -> None:
+        """Record a node's ledger; its lag is measured against what was known before the call."""
         lagged = node.is_lagging
         node.ledger, node.lag = ledger, max(0, highest_before - ledger)
         if not node.excluded_reason:
@@ -223,9 +223,9 @@ class Nodes:
 
 async def get_ledger_range(server: SorobanServerAsync) -> GetTransactionResponse:
     """
-    Ask which ledgers a node knows, and when they closed.
+    Return the oldest and the newest ledger of a node, and when they closed.
 
-    Looking for a transaction that cannot exist is the one light question whose answer has it all,
-    and that is still answered when the network stands still.
+    getTransaction for a hash that cannot exist is the one cheap call that returns all of this, and
+    that nodes answer even when the network has stopped.
     """
     return await server.get_transaction(NO_HASH)

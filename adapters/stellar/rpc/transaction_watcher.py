@@ -1,9 +1,9 @@
 """
-Watch ledgers close, one page of transactions per ledger for all payments in flight.
+The transaction watcher: reads one page of transactions per ledger, for all payments in flight.
 
-Asking for each payment by itself would cost as many calls as there are payments; the number of
-calls here does not depend on it. One node is followed; when it fails or falls behind, another is,
-from the last ledger that was told to its end.
+Calling for each payment would cost as many calls as there are payments; the number of calls here does
+not depend on it. One node is followed. When it fails or falls behind, another one is followed, from the
+last ledger that was read to its end.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from stellar_sdk.soroban_rpc import GetTransactionsResponse
 
 from adapters.stellar.codes import results
-from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
+from adapters.stellar.rpc.nodes import Nodes, RpcNode, get_ledger_range
 from adapters.stellar.rpc.poll_intervals import PollInterval
 
 log = logging.getLogger(__name__)
@@ -30,33 +30,33 @@ RECENT_MAX = 4096
 
 @dataclass(frozen=True, slots=True)
 class LedgerInclusion:
-    """A transaction in a ledger: what is needed of it to decide a payment."""
+    """A transaction in a ledger, with what decides a payment."""
 
     hash: str
     succeeded: bool
     result_xdr: str
     ledger: int
     closed_at_seconds: int
-    # What its node logged of a failed contract call, if it logs.
+    # The diagnostic events of a failed contract call, if the node keeps them.
     diagnostics: tuple[str, ...] = ()
 
     @property
     def paid(self) -> bool:
-        """Tell whether money moved; a void is applied as well, and pays nobody."""
+        """Tell whether money moved; a no-op transaction succeeds too, and pays nobody."""
         return self.succeeded and not results.parse(self.result_xdr).is_noop
 
 
 class TransactionWatcher:
-    """Tells whoever waits for a transaction hash as soon as it is seen in a ledger."""
+    """Resolves the future of each expected transaction hash as soon as a ledger shows it."""
 
     def __init__(self, nodes: Nodes) -> None:
         self.nodes = nodes
-        self.node: Node | None = None
+        self.node: RpcNode | None = None
         self.waiting: dict[str, asyncio.Future[LedgerInclusion]] = {}
-        # A transaction may land after it was sent and before anybody waits for it.
+        # A transaction may be included after it was sent and before anybody waits for it.
         self.recent: OrderedDict[str, LedgerInclusion] = OrderedDict()
         self.next_ledger = 0
-        # Where the node that is followed goes on: after a transaction, or from a ledger it has shown.
+        # Where reading goes on at the followed node: after a transaction, or from a ledger it has shown.
         self.cursor: int | None = None
         self.shown = 0
         self.poll_interval = PollInterval()
@@ -64,7 +64,7 @@ class TransactionWatcher:
 
     @contextmanager
     def expect(self, hash_: str, since_ledger: int) -> Iterator["asyncio.Future[LedgerInclusion]"]:
-        """Wait for a hash inside this block; the watch runs while anybody waits."""
+        """Expect a hash inside this block; the watcher runs while any hash is expected."""
         seen: asyncio.Future[LedgerInclusion] = asyncio.get_running_loop().create_future()
         if hash_ in self.recent:
             seen.set_result(self.recent[hash_])
@@ -88,16 +88,16 @@ class TransactionWatcher:
             try:
                 page = await self._read_page(node)
             except Exception as error:
-                # Whatever went wrong says nothing about any payment: look again, elsewhere.
+                # An error says nothing about any payment: read again, from another node.
                 log.warning("cannot read ledgers from %s: %s", node.name, type(error).__name__)
                 self._restart()
-                # In no hurry, unless there is another that may well answer.
+                # Wait first, unless there is another healthy node.
                 other = self._follow()
                 if other is None or other is node or not other.is_healthy:
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 continue
             for transaction in page.transactions:
-                landing = LedgerInclusion(
+                inclusion = LedgerInclusion(
                     transaction.transaction_hash,
                     transaction.status == "SUCCESS",
                     transaction.result_xdr,
@@ -105,20 +105,20 @@ class TransactionWatcher:
                     transaction.created_at,
                     tuple(transaction.diagnostic_events_xdr or ()),
                 )
-                self._record(transaction.transaction_hash, landing)
+                self._record(transaction.transaction_hash, inclusion)
             if not (self._advance(page) and len(page.transactions) >= PAGE_SIZE):
-                # All of them were told; the last is told again to whoever begins anew.
+                # The page was the last one; after a restart, its last ledger is read again.
                 self.shown = page.latest_ledger
                 self.next_ledger = max(self.next_ledger, page.latest_ledger)
                 await asyncio.sleep(
                     self.poll_interval.get_wait_seconds(page.latest_ledger, time.monotonic())
                 )
 
-    def _follow(self) -> Node | None:
+    def _follow(self) -> RpcNode | None:
         """
-        Stay with a node for as long as it is well; a page's cursor is only good there.
+        Return the node to follow: the same one while it is healthy, since a cursor is valid only there.
 
-        None while all nodes are left out: what a wrong network tells is not waited for.
+        None while all nodes are excluded.
         """
         if self.node is None or not self.node.is_healthy:
             best = self.nodes.choose_best() if self.nodes.usable else None
@@ -132,26 +132,26 @@ class TransactionWatcher:
 
     def _advance(self, page: GetTransactionsResponse) -> bool:
         """
-        Go on after the last transaction that was told, and tell whether that was news.
+        Move the cursor behind the page; False when the page has no newer transaction.
 
-        A node that has told all there is may answer any cursor: one before its last ledger, which
-        is then told again, or none, which it does not take itself.
+        A node that has no more transactions may return any cursor: one before its last ledger, which
+        would be read again, or an empty one, which it does not accept itself.
         """
         if not page.transactions or int(page.cursor) <= (self.cursor or 0):
             return False
         self.cursor = int(page.cursor)
         return True
 
-    def _record(self, hash_: str, landing: LedgerInclusion) -> None:
-        self.next_ledger = max(self.next_ledger, landing.ledger)
-        self.recent[hash_] = landing
+    def _record(self, hash_: str, inclusion: LedgerInclusion) -> None:
+        self.next_ledger = max(self.next_ledger, inclusion.ledger)
+        self.recent[hash_] = inclusion
         if len(self.recent) > RECENT_MAX:
             self.recent.popitem(last=False)
         future = self.waiting.get(hash_)
         if future is not None and not future.done():
-            future.set_result(landing)
+            future.set_result(inclusion)
 
-    async def _read_page(self, node: Node) -> GetTransactionsResponse:
+    async def _read_page(self, node: RpcNode) -> GetTransactionsResponse:
         cursor, start = self.cursor, self.shown
         if cursor is None and not start:
             place = await self.nodes.ask_node(node, get_ledger_range, PAGE_SECONDS)

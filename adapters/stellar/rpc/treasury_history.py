@@ -1,11 +1,11 @@
 """
-What the chain tells of our treasuries: every movement of the asset from or to them.
+The history of our treasuries on the chain: every movement of the asset from or to them.
 
-Read by `getEvents`, filtered by the node: the asset's contract emits a unified event for every
-movement, by whatever operation it was made, with the muxed number in it. `getTransactions` would
-tell of every transaction of everybody, hundreds a ledger on the public network, and each kind of
-operation that can move an asset would have to be understood here. One page per look is enough,
-whatever the number of payments. Nothing here signs, and nothing here needs a seed.
+It is read by `getEvents` with a filter: the asset's contract emits a unified event (CAP-67) for every
+movement, whatever operation made it, with the muxed id in it. `getTransactions` would return every
+transaction of everybody, hundreds a ledger on the public network, and each kind of operation that moves
+an asset would have to be parsed here. One page per poll is enough, whatever the number of payments.
+Nothing here signs or needs a seed.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from stellar_sdk.soroban_rpc import (
 )
 
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
-from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from domain.accounting.reconciliation import ChainPage, ChainTransfer, Extent
 from domain.errors import ChainUnavailable
 from domain.networks import NetworkState
 
 PAGE_SIZE = 1000
 ANY = "*"
-# Kinds of movement, and which of their topics are payer and payee.
+# Kinds of movement, each with the topics of its payer and payee.
 PARTIES: Mapping[str, tuple[int | None, int | None]] = {
     "transfer": (1, 2),
     "mint": (None, 1),
@@ -41,7 +41,7 @@ PARTIES: Mapping[str, tuple[int | None, int | None]] = {
 
 
 class TreasuryHistory:
-    """Reads movements of one asset from or to some accounts, in the order they were made."""
+    """Reads the movements of one asset from or to some accounts, in the order they were made."""
 
     def __init__(
         self, nodes: Nodes, passphrase: str, usdc_issuer: str, treasuries: Sequence[str]
@@ -57,14 +57,15 @@ class TreasuryHistory:
 
     async def verify_network(self, known: NetworkState | None) -> NetworkState:
         """
-        Make sure, before anything is read, that this is the network the book has seen.
+        Check, before anything is read, that the nodes serve the network of the database.
 
-        A chain that was reset while we run tells of other payments, under the same name.
+        A chain that is reset while we run has other payments under the same passphrase.
+        Raises ChainMismatch, or ChainUnavailable when no node of the network answers.
         """
         if not self.established:
-            standing = await self.identity.establish(known)
+            state = await self.identity.establish(known)
             self.established = True
-            return standing
+            return state
         self.identity.known = known
         found = await self.identity.recheck()
         if found is None:
@@ -75,28 +76,28 @@ class TreasuryHistory:
 
     async def get_extent(self) -> Extent:
         """
-        Return the ledgers that any node can tell about.
+        Return the range of ledgers that any node still has.
 
-        What one node has forgotten another may still have, so all of them are asked.
+        Nodes keep histories of different lengths, so all of them are asked.
         """
         healths = await asyncio.gather(*map(self._get_health, self.nodes.usable))
-        told = [health for health in healths if health is not None]
-        if not told:
+        found = [health for health in healths if health is not None]
+        if not found:
             raise ChainUnavailable("no RPC node answers")
         return Extent(
-            min(health.oldest_ledger for health in told),
-            max(health.latest_ledger for health in told),
-            len(told) == len(self.nodes.all),
+            min(health.oldest_ledger for health in found),
+            max(health.latest_ledger for health in found),
+            len(found) == len(self.nodes.all),
         )
 
-    async def _get_health(self, node: Node) -> GetHealthResponse | None:
+    async def _get_health(self, node: RpcNode) -> GetHealthResponse | None:
         try:
             return await self.nodes.ask_node(node, lambda server: server.get_health())
         except Exception:
             return None  # the nodes have noted it
 
     async def read_pages(self, first_ledger: int) -> AsyncIterator[ChainPage]:
-        """Page from a ledger on, up to the newest. What cannot be read ends it, and is not kept."""
+        """Read pages from a ledger to the newest one. A page that cannot be parsed raises ChainUnavailable."""
         cursor: str | None = None
         while True:
             try:
@@ -106,7 +107,7 @@ class TreasuryHistory:
                 raise
             except Exception as error:
                 raise ChainUnavailable(
-                    _describe_error("cannot tell of transfers", error)
+                    _describe_error("returns events that cannot be read", error)
                 ) from error
             yield page
             if page.ledger >= answer.latest_ledger or answer.cursor == cursor:
@@ -128,9 +129,9 @@ class TreasuryHistory:
     def _parse_page(self, answer: GetEventsResponse) -> ChainPage:
         transfers = tuple(self._parse_transfer(event) for event in answer.events)
         if len(transfers) >= PAGE_SIZE:
-            # More of the last ledger may follow.
+            # The next page may have more events of the last ledger.
             return ChainPage(transfers, transfers[-1].ledger - 1, None)
-        # The cursor of a page that is not full is the end of what was searched.
+        # The cursor of a page that is not full is the end of the search.
         searched = min(_parse_ledger(answer.cursor), answer.latest_ledger)
         if transfers and searched < transfers[-1].ledger:
             raise ValueError("the cursor is before the page's own events")
@@ -143,7 +144,7 @@ class TreasuryHistory:
         topics: list[Any] = [scval.to_native(topic) for topic in event.topic]
         kind = str(topics[0])
         if event.contract_id != self.contract or kind not in PARTIES:
-            raise ValueError("an event that was not asked for")
+            raise ValueError("an event that the filter excludes")
         payer, payee = PARTIES[kind]
         amount, number = _parse_amount(scval.to_native(event.value))
         return ChainTransfer(
@@ -160,19 +161,19 @@ class TreasuryHistory:
 
 
 def _parse_ledger(cursor: str) -> int:
-    """A cursor begins with the network's number for a place: its upper half is the ledger."""
+    """Return the ledger of a cursor, which begins with a TOID (SEP-35): its upper half is the ledger."""
     return int(cursor.partition("-")[0]) >> 32
 
 
 def connect(
     rpc_urls: str, passphrase: str, usdc_issuer: str, treasuries: Sequence[str]
 ) -> TreasuryHistory:
-    """Read through the nodes of a comma-separated list."""
+    """Return a history that is read from the nodes of a comma-separated list of URLs."""
     return TreasuryHistory(Nodes.from_urls(rpc_urls), passphrase, usdc_issuer, treasuries)
 
 
 def _make_filter(contract: str, address: str) -> EventFilter:
-    """Ask for every movement from or to one account."""
+    """Return the filter for every movement from or to one account."""
     party = scval.to_address(address).to_xdr()
     patterns: list[list[str]] = [
         [_encode_symbol("transfer"), party, ANY, ANY],
@@ -187,7 +188,7 @@ def _encode_symbol(name: str) -> str:
 
 
 def _parse_amount(value: Any) -> tuple[int, int | None]:
-    """Return the amount, and the muxed number if there is one: a memo of text is no number."""
+    """Return the amount in stroops, and the muxed id; None for a memo of text or bytes."""
     number = None
     if isinstance(value, dict):
         value, number = value["amount"], value.get("to_muxed_id")
@@ -204,5 +205,5 @@ def _parse_address(party: Any) -> str:
 
 
 def _describe_error(what: str, error: Exception) -> str:
-    """Name an error without its text, which may quote anything."""
+    """Describe an error by its name, without its text, which may quote anything."""
     return f"the RPC node {what}: {type(error).__name__}"

@@ -1,7 +1,7 @@
 """
-Wrap a signed transaction in a fee bump, and raise the bid when its place in a ledger costs more.
+Fee bumps (CAP-15): wrap a signed transaction, and raise the bid when its place in a ledger costs more.
 
-The inner transaction, with the one sequence that can move the money, stays what it was.
+The inner transaction, with the one sequence that can move the money, never changes.
 """
 
 from stellar_sdk import FeeBumpTransactionEnvelope, Keypair, TransactionBuilder, TransactionEnvelope
@@ -13,9 +13,7 @@ from domain.settlement.envelopes import (
     Envelope,
     compute_first_rate,
     compute_raised_rate,
-)
-from domain.settlement.envelopes import (
-    count_raises as count_bid_raises,
+    infer_raises,
 )
 
 # 5 XLM: a transfer costs a thousandth of it.
@@ -30,13 +28,13 @@ def wrap(
     cap_stroops: int,
     noop_reason: Reason | None = None,
 ) -> Envelope:
-    """Bid for newly signed bytes; the fee account pays, and pays no more than the cap."""
+    """Wrap a signed transaction in its first bid, at most the cap. Raises Obstructed above the cap."""
     bid = get_bid(inner)
     rate = compute_first_rate(times_signed, bid, cap_stroops)
     if rate * len(inner.transaction.operations) < bid.fee_stroops - bid.resource_fee_stroops:
         raise Obstructed(
-            f"the network asks for more than {cap_stroops} stroops for the transaction: "
-            "raise STELLAR_FEE_CAP_STROOPS, or wait until it asks less",
+            f"the network charges more than {cap_stroops} stroops for the transaction; "
+            "raise STELLAR_FEE_CAP_STROOPS, or wait until it charges less",
             ReasonCode.FEE_CAP_TOO_LOW,
         )
     return _build(inner, fees, rate, max_ledger, noop_reason)
@@ -45,7 +43,7 @@ def wrap(
 def raise_bid(
     stored: Envelope, fees: Keypair, cap_stroops: int, passphrase: str
 ) -> Envelope | None:
-    """Bid more for stored bytes, or None at the top of the ladder."""
+    """Return a higher bid around the same inner transaction; None when the cap is reached."""
     bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
@@ -59,7 +57,7 @@ def raise_bid(
 
 
 def parse_stored(envelope_xdr: str, max_ledger: int, passphrase: str) -> Envelope:
-    """Read stored bytes back."""
+    """Parse stored bytes into an envelope."""
     bumped = TransactionBuilder.from_xdr(envelope_xdr, passphrase)
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
@@ -68,11 +66,11 @@ def parse_stored(envelope_xdr: str, max_ledger: int, passphrase: str) -> Envelop
 
 
 def count_raises(stored: Envelope, passphrase: str) -> int:
-    """Return how often more was bid than at first, by what is bid now."""
+    """Return how often the bid was raised, which follows from the present bid."""
     bumped = TransactionBuilder.from_xdr(stored.xdr, passphrase)
     assert isinstance(bumped, FeeBumpTransactionEnvelope)
     inner = bumped.transaction.inner_transaction_envelope
-    return count_bid_raises(get_bid(inner, stored.fee_stroops))
+    return infer_raises(get_bid(inner, stored.fee_stroops))
 
 
 def get_outer_hash(envelope_xdr: str, passphrase: str) -> str:
@@ -81,7 +79,7 @@ def get_outer_hash(envelope_xdr: str, passphrase: str) -> str:
 
 
 def get_bid(inner: TransactionEnvelope, fee_stroops: int | None = None) -> Bid:
-    """What an envelope around this transaction bids; without a fee, what the transaction itself does."""
+    """Return the bid of an envelope with this fee, or of the transaction itself without one."""
     transaction = inner.transaction
     data = transaction.soroban_data
     resource_fee = data.resource_fee.int64 if data else 0
@@ -101,5 +99,5 @@ def _build(
     )
     bumped.sign(fees)
     fee = int(bumped.transaction.fee)
-    because = ("", None) if noop_reason is None else (noop_reason.sentence, noop_reason.code)
-    return Envelope(bumped.hash_hex(), bumped.to_xdr(), fee, max_ledger, inner.hash_hex(), *because)
+    reason = ("", None) if noop_reason is None else (noop_reason.sentence, noop_reason.code)
+    return Envelope(bumped.hash_hex(), bumped.to_xdr(), fee, max_ledger, inner.hash_hex(), *reason)

@@ -1,4 +1,4 @@
-"""The keys this engine signs with, and how the channel keys follow from one master seed."""
+"""The signing keys, and how the channel keys are derived from one master seed."""
 
 import hashlib
 import hmac
@@ -12,11 +12,11 @@ from domain.settlement.payments import Treasury
 
 @dataclass(frozen=True)
 class Keys:
-    """Every key the engine signs with; none of them is ever shown."""
+    """Every signing key; none of them is ever shown."""
 
     treasuries: dict[Treasury, Keypair] = field(repr=False)
     channels: dict[str, Keypair] = field(repr=False)
-    # Pays the fees of what the others sign; it never is the source of anything itself.
+    # Pays the fees of transactions that the others sign; it is never their source.
     fees: Keypair = field(repr=False)
     # Sponsors the channel accounts, signs wallet challenges, calls the SLA contract; holds no funds.
     operator: Keypair = field(repr=False)
@@ -31,7 +31,7 @@ def load_keys(
     operator_seed: str,
     channels: int,
 ) -> Keys:
-    """Read the seeds; stop with the name of the one that is not a seed, never its text."""
+    """Parse the seeds; stop with the name of one that is not a seed, and never show its text."""
     for name, seed in (
         ("STELLAR_BOND_SEED", bond_seed),
         ("STELLAR_POOL_SEED", pool_seed),
@@ -60,7 +60,7 @@ def _check(name: str, seed: str) -> None:
 
 
 def derive_channel_addresses(master_seed: str, count: int) -> list[str]:
-    """Return the channels' addresses, for those who sign nothing."""
+    """Return the channels' addresses, for commands that sign nothing."""
     _check("STELLAR_CHANNELS_SEED", master_seed)
     return [keypair.public_key for keypair in derive_channel_keypairs(master_seed, count)]
 

@@ -1,9 +1,9 @@
 """
-Bytes that pay nobody: they only use up a sequence.
+No-op transactions: they pay nobody and only use up a sequence.
 
-A payment keeps its (channel, sequence) until the network has consumed it. When its bytes are dead
-and its payee cannot be paid as things stand, a void consumes it, so that no channel has to wait
-until somebody acts.
+A payment keeps its (channel, sequence) until the network has consumed it. When its bytes have expired
+and its payee cannot be paid now, a no-op transaction consumes the sequence, so that the channel does
+not have to wait until somebody acts.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from adapters.stellar.signing.soroban_transfers import BACKSTOP, MIN_FEE
 def draft(
     passphrase: str, channel: str, sequence: int, max_ledger: int, now: datetime
 ) -> TransactionEnvelope:
-    """Build the unsigned void: a sequence that is bumped to where it is long since."""
+    """Build the unsigned no-op transaction: it bumps the sequence to 0, which it has long passed."""
     builder = TransactionBuilder(Account(channel, sequence - 1), passphrase, MIN_FEE)
     builder.append_bump_sequence_op(0)
     builder.add_time_bounds(0, int((now + BACKSTOP).timestamp()))

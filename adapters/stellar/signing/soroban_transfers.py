@@ -21,16 +21,16 @@ from domain.errors import Obstructed
 from domain.reasons import ReasonCode
 from domain.settlement.allocations import Transfer
 
-# Long enough for a slow network, short enough that a dead attempt is soon proven dead.
+# Long enough for a slow network, short enough that expired bytes are soon proven to have expired.
 LEDGERS_TO_LIVE = 24
 # Ledger bounds decide; the time bound only matters when the network stands still.
 BACKSTOP = timedelta(minutes=10)
-MIN_FEE = 100  # of the inner transaction; what is bid stands in the fee bump around it
+MIN_FEE = 100  # stroops, of the inner transaction; the fee bump around it has the bid
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """What is paid with: a classic asset, and the contract that speaks for it."""
+    """The asset of payments: a classic asset, and its Stellar Asset Contract (CAP-46-6)."""
 
     classic: SdkAsset
     contract: str
@@ -40,7 +40,7 @@ class Asset:
 def draft(
     transfer: Transfer, asset: Asset, channel: str, sequence: int, now: datetime
 ) -> TransactionEnvelope:
-    """Build the unsigned transfer: the channel gives the sequence, the treasury the money."""
+    """Build the unsigned transfer: the sequence is the channel's, the money the treasury's."""
     builder = TransactionBuilder(Account(channel, sequence - 1), asset.passphrase, MIN_FEE)
     builder.append_invoke_contract_function_op(
         asset.contract,
@@ -53,13 +53,13 @@ def draft(
         source=transfer.from_address,
     )
     builder.add_time_bounds(0, int((now + BACKSTOP).timestamp()))
-    # Simulation answers the ledger that the real bound is counted from.
+    # `assemble` sets the real bound, counted from the ledger of the simulation.
     builder.set_ledger_bounds(0, 0)
     return builder.build()
 
 
 def assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionResponse) -> int:
-    """Put footprint, fees, authorisation and ledger bound into a draft; return the bound."""
+    """Put footprint, fees, authorisation and ledger bound of a simulation into a draft; return the bound."""
     if simulation.error is not None:
         refused = parse_simulation_error(simulation.error)
         why = refused.meaning.to_reason(refused.name)
@@ -83,7 +83,7 @@ def assemble(drafted: TransactionEnvelope, simulation: SimulateTransactionRespon
 
 
 def make_muxed_address(transfer: Transfer) -> str:
-    """Return the payee's address with the transfer's number in it: the join of chain and book."""
+    """Return the payee's address muxed with the transfer's number, which joins chain and journal."""
     if not StrKey.is_valid_ed25519_public_key(transfer.to_address):
         raise Obstructed(
             f"{transfer.to_address!r} is not a Stellar account", ReasonCode.PAYEE_INVALID

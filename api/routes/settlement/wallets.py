@@ -15,7 +15,7 @@ from domain.errors import Conflict
 from domain.money import format_amount
 from domain.settlement.wallets import (
     SignedChallenge,
-    Wallet,
+    WalletRecord,
     check_address,
 )
 from services.settlement.wallets.register_wallet import RegisterWallet
@@ -52,7 +52,7 @@ class WalletView(BaseModel):
     read_at: datetime | None
 
     @classmethod
-    def of(cls, wallet: Wallet) -> "WalletView":
+    def of(cls, wallet: WalletRecord) -> "WalletView":
         room = wallet.room_stroops
         return cls(
             address=wallet.address,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import uuid4
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.postgres.sla import disputes
 from api import commands
@@ -22,13 +22,14 @@ from domain.sla.disputes import (
     DisputeStatus,
     Review,
 )
+from domain.sla.outage_rules import ID_MAX
 
 router = APIRouter(prefix="/sla/disputes", tags=["disputes"])
 DisputeId = Annotated[Text, Path(max_length=64)]
 
 
 class DisputeBody(Body):
-    outage_id: str = Field(max_length=64)
+    outage_id: str = Field(max_length=ID_MAX)
     reason: str = Field(min_length=1, max_length=REASON_MAX)
 
 
@@ -44,6 +45,8 @@ class DecideDisputeBody(Body):
 
 
 class DisputeView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     id: str
     outage_id: str
     revision: int
@@ -73,7 +76,7 @@ async def file_dispute(
 
 async def get_dispute(dispute_id: str, database: Database) -> DisputeView:
     async with database.autocommit() as connection:
-        return DisputeView.model_validate(dict(await disputes.get(connection, dispute_id)))
+        return DisputeView.model_validate(await disputes.get(connection, dispute_id))
 
 
 @router.get("")
@@ -92,7 +95,7 @@ async def list_disputes(
             offset=paging.offset,
             limit=paging.size,
         )
-    items = [DisputeView.model_validate(dict(row)) for row in rows]
+    items = [DisputeView.model_validate(row) for row in rows]
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 

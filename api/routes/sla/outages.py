@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
 from adapters.postgres.database import Database as Book
-from adapters.postgres.settlement import wallets
 from adapters.postgres.sla import outages, policies
 from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
@@ -16,7 +15,7 @@ from api.payment_views import PaymentView
 from api.responses import problems
 from api.views import STATES, AttestationView, OutageView, PageView, SlaView
 from domain.errors import Conflict, Invalid
-from domain.settlement.payments import make_payment
+from domain.sla.outage_rules import check_instant, check_resolution
 from domain.sla.outages import (
     Amendment,
     Cancellation,
@@ -24,8 +23,6 @@ from domain.sla.outages import (
     Outage,
     OutageStatus,
     Resolution,
-    check_outage,
-    check_resolution,
 )
 from domain.sla.verdicts import Severity, compute_payable, judge
 from services.sla.outages.read_timeline import read_timeline
@@ -79,7 +76,7 @@ async def _check(
 ) -> None:
     """Refuse before anything begins: a workflow that refuses has already been started."""
     now = datetime.now(UTC)
-    check_outage(outage, now)
+    check_instant("detected_at", outage.detected_at, now)
     if resolution is not None:
         check_resolution(outage, resolution, now)
     if resolution is not None or outage.policy is not None:
@@ -172,23 +169,13 @@ async def resolve_outage(
     judgement = await commands.resolve(engine, outage_id, body.resolution(asked), update_id)
     async with engine.database.autocommit() as connection:
         row = await outages.get(connection, outage_id)
-        bound = await policies.get_agreement(connection, row["agreement"])
-        agreement = await wallets.get_agreement_at(connection, bound, datetime.now(UTC))
-    payment = make_payment(
-        engine.settings.stellar_network,
-        agreement,
-        outage_id,
-        judgement.revision,
-        judgement.verdict,
-        asked.correlation_id,
-    )
     # Asked again much later, the newest verdict may be another than the one answered.
     newest = row["sla_revision"] == judgement.revision
     attestation = AttestationView.of(dict(row)) if newest else None
     return ResolvedView(
         outage=OutageView.of(dict(row)),
         sla=SlaView.of(judgement.verdict, judgement.revision, attestation),
-        payment=PaymentView.planned(payment),
+        payment=PaymentView.planned(judgement.payment),
     )
 
 

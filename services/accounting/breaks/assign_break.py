@@ -1,4 +1,4 @@
-"""Say who looks after a break."""
+"""Give a break an owner."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,9 +29,10 @@ async def assign_break(database: Database, command: AssignBreak) -> BreakRecord:
         if before.owner == owner:
             return before
         await breaks.assign(connection, break_id, owner)
-        facts = {"break_id": break_id, "owner": owner, "before": before.owner}
+        payload = {"break_id": break_id, "owner": owner, "before": before.owner}
         subject, key = f"break/{break_id}", at.isoformat()
         await events.publish(
-            connection, make_audit_entry(subject, "break.assigned", command.request, at, facts, key)
+            connection,
+            make_audit_entry(subject, "break.assigned", command.request, at, payload, key),
         )
         return await breaks.get(connection, break_id)

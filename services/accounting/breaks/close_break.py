@@ -1,4 +1,4 @@
-"""Close a break, with an entry that takes its difference into suspense where money is concerned."""
+"""Close a break, with an adjustment that posts its difference to suspense, if there is one."""
 
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ async def _close(connection: AsyncConnection, found: Break, command: CloseBreak)
     if closing.kind is AdjustmentKind.SUSPENSE:
         entry = await _book_difference(connection, found)
     await breaks.close(connection, break_id, closing, entry.id if entry else None)
-    facts = found.payload() | {
+    payload = found.payload() | {
         "adjustment": closing.kind,
         "note": closing.note,
         "closed_by": closing.closed_by,
@@ -59,8 +59,8 @@ async def _close(connection: AsyncConnection, found: Break, command: CloseBreak)
     }
     await events.publish(
         connection,
-        make_audit_entry(f"break/{break_id}", "break.closed", command.request, closing.at, facts),
-        make_event(EventType.BREAK_CLOSED, None, closing.at, facts, break_id),
+        make_audit_entry(f"break/{break_id}", "break.closed", command.request, closing.at, payload),
+        make_event(EventType.BREAK_CLOSED, None, closing.at, payload, break_id),
     )
 
 
@@ -76,7 +76,7 @@ async def _book_difference(connection: AsyncConnection, found: Break) -> Entry:
 
 
 async def _refuse_unpaid(connection: AsyncConnection, found: Break) -> None:
-    """A transfer made out of band under the number of a payment is that payment, or it is made as well."""
+    """Refuse to close without an entry while the payment of an out-of-band transfer is not paid."""
     if found.kind is not BreakKind.MISSING_IN_JOURNAL or found.payment_id is None:
         return
     payment = await payments.get(connection, found.payment_id)
@@ -84,13 +84,13 @@ async def _refuse_unpaid(connection: AsyncConnection, found: Break) -> None:
         connection, found
     ):
         raise Conflict(
-            f"payment {found.payment_id} is not paid: adopt this transfer as the payment first, with POST"
+            f"payment {found.payment_id} is not paid: match this transfer with the payment first, by POST"
             f" /payments/{found.payment_id}/manual-match, or close it with suspense to have it made as well"
         )
 
 
 async def _refuse_duplicate(connection: AsyncConnection, found: Break) -> None:
-    """What was booked under another name, or will be by whoever confirms the payment, is not again."""
+    """Refuse to post a difference that was posted under another break, or that a confirmation will post."""
     if (other := await breaks.find_same_difference(connection, found)) is not None:
         raise Conflict(f"the difference was posted with break {other}; close it with none")
     if found.kind is not BreakKind.MISSING_IN_JOURNAL or found.payment_id is None:
@@ -100,6 +100,6 @@ async def _refuse_duplicate(connection: AsyncConnection, found: Break) -> None:
         raise Conflict("the transfer was confirmed meanwhile; close the break with closing none")
     if payment["transaction_hash"] is None and await breaks.is_own_transaction(connection, found):
         raise Conflict(
-            "the engine's own bytes made this transfer, and the settlement worker books it when it"
+            "the engine's own bytes made this transfer, and the settlement worker posts it when it"
             " confirms the payment; close it with none"
         )

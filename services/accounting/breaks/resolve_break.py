@@ -1,4 +1,4 @@
-"""Say what became of the money that a closed break left in suspense."""
+"""Record what became of the money that a closed break left in suspense."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class ResolveBreak:
 
 
 async def resolve_break(database: Database, command: ResolveBreak) -> BreakResolutionRecord:
-    """Take the money out of suspense; the same again changes nothing, another word is refused."""
+    """Take the money out of suspense; the same again changes nothing, a different outcome is refused."""
     break_id = command.resolution.break_id
     async with database.transaction() as connection:
         found = await breaks.get(connection, break_id, lock=True)
@@ -47,7 +47,7 @@ async def _resolve(
     entry = make_resolution_entry(resolution, closing, closed.found.treasury)
     await journal.post_entry(connection, entry)
     await break_resolutions.save(connection, resolution, entry)
-    facts = {
+    payload = {
         "break_id": resolution.break_id,
         "outcome": resolution.outcome,
         "amount_stroops": str(get_resolved_stroops(entry)),
@@ -57,6 +57,6 @@ async def _resolve(
     subject = f"break/{resolution.break_id}"
     await events.publish(
         connection,
-        make_audit_entry(subject, "break.resolved", command.request, resolution.at, facts),
+        make_audit_entry(subject, "break.resolved", command.request, resolution.at, payload),
     )
     return BreakResolutionRecord(resolution, get_resolved_stroops(entry), entry.id)

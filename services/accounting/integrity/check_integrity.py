@@ -1,4 +1,4 @@
-"""Look at every invariant of the journal, and write nothing down."""
+"""Check every invariant of the journal, and record nothing."""
 
 from datetime import timedelta
 

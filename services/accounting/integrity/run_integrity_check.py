@@ -1,4 +1,4 @@
-"""Look at every invariant of the journal, tell of what is new, and halt when one is broken."""
+"""Check every invariant of the journal, announce new violations, and halt when one is broken."""
 
 import time
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from domain.digests import format_instant
 from domain.events import make_event
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt_within
 
-# Each that is new is told by itself; of more than so many of a kind, some wait until others are mended.
+# Each new violation is announced by itself; of more than so many of a kind, some wait until others are resolved.
 NAMED_MAX = 1000
 
 
@@ -37,7 +37,7 @@ class RunIntegrityCheck:
 
 @dataclass(frozen=True, slots=True)
 class IntegrityCheckOutcome:
-    """What an integrity check came to, and what nobody knew before; or why there was none."""
+    """The result of an integrity check and its new violations; or the obstacle, when there was none."""
 
     inspection: CheckIntegrityResult
     new: Sequence[Violation] = ()
@@ -65,9 +65,9 @@ async def run_integrity_check(
             await _halt_settlement(connection, new, order)
         late = sum(each.overdue for each in named.values())
         await integrity_checks.save(connection, order.at, took, len(named) - late, late)
-        untold = await webhooks.list_undispatched(connection)
+        undispatched = await webhooks.list_undispatched(connection)
     return IntegrityCheckOutcome(
-        CheckIntegrityResult(True, len(named) - late, late, len(new), untold), new
+        CheckIntegrityResult(True, len(named) - late, late, len(new), undispatched), new
     )
 
 
@@ -75,9 +75,9 @@ async def _publish_violations(
     connection: AsyncConnection, new: Sequence[Violation], order: CheckIntegrityInput
 ) -> None:
     by = make_engine_request("integrity-check")
-    # It may be mended and found again, which is another event.
+    # It may be resolved and found again, which is another event.
     at = format_instant(order.at)
-    told = [
+    announcements = [
         (
             make_audit_entry(
                 f"violation/{each.id}", each.event_type, by, order.at, each.payload(), at
@@ -86,18 +86,18 @@ async def _publish_violations(
         )
         for each in new
     ]
-    if told:
-        await events.publish_all(connection, told)
+    if announcements:
+        await events.publish_all(connection, announcements)
 
 
 async def _halt_settlement(
     connection: AsyncConnection, new: Sequence[Violation], order: CheckIntegrityInput
 ) -> None:
-    """On a book that is not right, nothing more is paid until somebody has looked."""
+    """Halt settlement on a broken invariant, until a person has looked."""
     broken = [each for each in new if not each.overdue]
     if broken:
         more = f", and {len(broken) - 1} more" if broken[1:] else ""
-        reason = f"the book is not {broken[0].invariant}, see violation {broken[0].id}{more}"
+        reason = f"invariant {broken[0].invariant} is broken, see violation {broken[0].id}{more}"
         await switch_halt_within(
             connection, SwitchHalt.by_engine(reason, "integrity-check", order.at)
         )

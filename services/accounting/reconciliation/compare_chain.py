@@ -1,4 +1,4 @@
-"""Hold the book against what was read of the chain; tell of new breaks, and halt on money unexplained."""
+"""Compare the journal with what was read of the chain; announce new breaks, and halt on unexplained outflows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from services.settlement.halt.switch_halt import SwitchHalt, switch_halt_within
 
 @dataclass(frozen=True, slots=True)
 class CompareChain:
-    """`treasuries` are this process's own, besides those that the book knows."""
+    """`treasuries` are this process's own, besides those on record."""
 
     run: ReconciliationRun
     treasuries: Mapping[str, Treasury]
@@ -33,7 +33,7 @@ class CompareChain:
 
 @dataclass(frozen=True, slots=True)
 class CompareChainOutcome:
-    """What a comparison came to, and the breaks that nobody knew before."""
+    """The result of a comparison, and the breaks that are new."""
 
     comparison: Comparison
     new: Sequence[Break] = ()
@@ -84,21 +84,21 @@ async def _publish_breaks(
     connection: AsyncConnection, new: Sequence[Break], run: ReconciliationRun
 ) -> None:
     by = make_engine_request("reconciliation")
-    told = [
+    announcements = [
         (
             make_audit_entry(f"break/{each.id}", "break.found", by, run.at, each.payload()),
             [make_event(EventType.BREAK_FOUND, None, run.at, each.payload(), each.id)],
         )
         for each in new
     ]
-    if told:
-        await events.publish_all(connection, told)
+    if announcements:
+        await events.publish_all(connection, announcements)
 
 
 async def _halt_settlement(
     connection: AsyncConnection, new: Sequence[Break], run: ReconciliationRun
 ) -> None:
-    """In the transaction that finds the money that nothing explains, for it is found only once."""
+    """Halt settlement on an unexplained outflow, in the transaction that finds it, for it is new only once."""
     unexplained = [each for each in new if each.unexplained]
     if unexplained:
         more = f", and {len(unexplained) - 1} more" if unexplained[1:] else ""

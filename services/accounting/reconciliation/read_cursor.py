@@ -1,4 +1,4 @@
-"""How far the chain was read, and from where it has to be read on."""
+"""Read how far the chain was read."""
 
 from dataclasses import dataclass
 

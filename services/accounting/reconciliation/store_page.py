@@ -1,4 +1,4 @@
-"""Keep what a page of the chain told, how far it goes, and what was lost before it, together."""
+"""Store a page of transfers, the cursor after it, and the gap before it, together."""
 
 from adapters.postgres.accounting import reconciliation
 from adapters.postgres.database import Database

@@ -1,4 +1,4 @@
-"""Give a delivery up that the receiver never took."""
+"""Abandon a delivery that the receiver never accepted."""
 
 from adapters.postgres import webhooks
 from adapters.postgres.database import Database

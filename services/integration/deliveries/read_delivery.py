@@ -1,4 +1,4 @@
-"""What is to be posted to a receiver."""
+"""Read what is to be posted to a receiver."""
 
 from adapters.postgres import webhooks
 from adapters.postgres.database import Database
@@ -6,6 +6,6 @@ from adapters.postgres.webhooks import PendingDelivery
 
 
 async def read_delivery(database: Database, delivery_id: str) -> PendingDelivery | None:
-    """None when the subscription is gone."""
+    """Return the delivery; None when its subscription is deleted."""
     async with database.transaction() as connection:
         return await webhooks.load_delivery(connection, delivery_id)

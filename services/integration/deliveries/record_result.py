@@ -1,4 +1,4 @@
-"""Write down what a receiver answered."""
+"""Record a receiver's answer."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Everything that happened, in commit order, a page at a time."""
+"""Read a page of the event feed, in commit order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

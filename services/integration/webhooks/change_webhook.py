@@ -1,4 +1,4 @@
-"""Change where, of what, or whether a receiver is told."""
+"""Change a subscription's address, events or whether it is active."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

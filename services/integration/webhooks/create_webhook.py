@@ -26,9 +26,9 @@ async def create_webhook(database: Database, command: CreateWebhook) -> None:
     wanted = [str(name) for name in command.events]
     async with database.transaction() as connection:
         await webhooks.subscribe(connection, webhook_id, command.url, wanted, command.secret)
-        facts = {"url": command.url, "events": wanted}
+        payload = {"url": command.url, "events": wanted}
         subject, key = f"webhook/{webhook_id}", request.correlation_id
         await events.publish(
             connection,
-            make_audit_entry(subject, "webhook.created", request, command.at, facts, key),
+            make_audit_entry(subject, "webhook.created", request, command.at, payload, key),
         )

@@ -25,25 +25,25 @@ class ApprovePayment:
 
 
 async def approve_payment(database: Database, command: ApprovePayment) -> list[str]:
-    """Record an approval, or refuse it; return the deliveries that its event calls for."""
+    """Record an approval, or refuse it; return the deliveries of its event."""
     payment_id, approver, at = command.payment_id, command.approver, command.at
     check_role(approver)
     async with database.transaction() as connection:
-        standing = await approvals.lock(connection, payment_id)
+        context = await approvals.lock(connection, payment_id)
         above = (await limits.get_enforced(connection)).approval_above
-        approval = approve(standing, approver, command.note, above)
+        approval = approve(context, approver, command.note, above)
         await approvals.add(connection, approval, at)
-        facts = payloads.describe_payment(standing.payment) | {
+        payload = payloads.describe_payment(context.payment) | {
             "approver": approval.approver,
             "prepared_by": list(approval.makers),
             "digest": approval.digest,
             "note": approval.note,
         }
-        outage_id, key = standing.payment.outage_id, (payment_id, approver.name, format_instant(at))
+        outage_id, key = context.payment.outage_id, (payment_id, approver.name, format_instant(at))
         return await events.publish(
             connection,
             make_audit_entry(
-                f"outage/{outage_id}", "payment.approved", command.request, at, facts, *key
+                f"outage/{outage_id}", "payment.approved", command.request, at, payload, *key
             ),
-            make_event(EventType.PAYMENT_APPROVED, outage_id, at, facts, *key),
+            make_event(EventType.PAYMENT_APPROVED, outage_id, at, payload, *key),
         )

@@ -1,4 +1,4 @@
-"""What an approver is asked about: payments, who prepared each, and who has approved it."""
+"""Read what an approver decides on: payments, their makers, and who has approved them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

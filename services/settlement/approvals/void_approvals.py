@@ -20,7 +20,7 @@ async def void_approvals_within(
     """
     voided = await approvals.void(connection, payment_ids, reason, at)
     for each in voided:
-        facts = {
+        payload = {
             "payment_id": each.payment_id,
             "reason": reason,
             "approvers": list(each.approvers),
@@ -28,6 +28,6 @@ async def void_approvals_within(
         subject, by = f"outage/{each.outage_id}", make_engine_request(each.correlation_id)
         key = (each.payment_id, format_instant(at))
         await events.publish(
-            connection, make_audit_entry(subject, "payment.approvals_voided", by, at, facts, *key)
+            connection, make_audit_entry(subject, "payment.approvals_voided", by, at, payload, *key)
         )
     return [each.payment_id for each in voided]

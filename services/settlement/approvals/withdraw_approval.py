@@ -24,15 +24,15 @@ class WithdrawApproval:
 async def withdraw_approval(database: Database, command: WithdrawApproval) -> None:
     payment_id, approver, at = command.payment_id, command.approver, command.at
     async with database.transaction() as connection:
-        standing = await approvals.lock(connection, payment_id)
+        context = await approvals.lock(connection, payment_id)
         admitted_at = await approvals.get_admitted_at(connection, payment_id)
-        check_withdrawal(standing, approver, admitted_at, at)
+        check_withdrawal(context, approver, admitted_at, at)
         await approvals.withdraw(connection, payment_id, approver.name, at)
-        facts = {"payment_id": payment_id, "approver": approver.name}
-        subject, key = f"outage/{standing.payment.outage_id}", (payment_id, format_instant(at))
+        payload = {"payment_id": payment_id, "approver": approver.name}
+        subject, key = f"outage/{context.payment.outage_id}", (payment_id, format_instant(at))
         await events.publish(
             connection,
             make_audit_entry(
-                subject, "payment.approval_withdrawn", command.request, at, facts, *key
+                subject, "payment.approval_withdrawn", command.request, at, payload, *key
             ),
         )

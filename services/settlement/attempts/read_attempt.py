@@ -1,4 +1,4 @@
-"""What is on record of an attempt: its bids, its bytes, and what reconciliation has seen of them."""
+"""Read what is on record of an attempt: its bids, its bytes, and what reconciliation has seen of them."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from domain.settlement.envelopes import SendAnswer
 
 @dataclass(frozen=True, slots=True)
 class Bids:
-    """How often more was bid for the newest bytes, and what the last bid was answered."""
+    """How often more was bid for the newest bytes, and the answers to the last bid."""
 
     reservation: Reservation | None
     raises: int
@@ -21,8 +21,8 @@ class Bids:
 
 async def read_bids(database: Database, attempt: Attempt) -> Bids:
     async with database.autocommit() as connection:
-        held = await attempts.get_attempt(connection, attempt.payment_id, attempt.n)
-        return Bids(held, *await envelopes.get_bids(connection, attempt))
+        reservation = await attempts.get_attempt(connection, attempt.payment_id, attempt.n)
+        return Bids(reservation, *await envelopes.get_bids(connection, attempt))
 
 
 async def read_hashes(database: Database, attempt: Attempt) -> list[str]:
@@ -33,7 +33,7 @@ async def read_hashes(database: Database, attempt: Attempt) -> list[str]:
 
 async def read_proof(database: Database, attempt: Attempt) -> Observation | None:
     """
-    Prove an attempt by what reconciliation has read of the chain, which outlasts the memory of
+    Prove an attempt by what reconciliation has read of the chain, which outlasts the history of
     any node: that a transfer was made by bytes of ours.
     """
     async with database.autocommit() as connection:

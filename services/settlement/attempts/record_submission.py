@@ -1,4 +1,4 @@
-"""Write down what a send was answered; a payment is submitted from the first one on."""
+"""Record the answer to a send; from the first one on a payment is submitted."""
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import envelopes

@@ -1,4 +1,4 @@
-"""Book what is proven: the money of a whole batch has moved."""
+"""Confirm a batch that is proven to have moved its money."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from adapters.postgres import events
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, attempts
+from domain import payloads
 from domain.accounting.journal import make_settled_entries
-from domain.digests import format_instant
 from domain.settlement.allocations import Allocation, Transfer
 from domain.settlement.attempts import AttemptStatus
 from domain.settlement.batches import ObservedBatch
@@ -20,12 +20,7 @@ async def confirm_batch(database: Database, observed: ObservedBatch) -> list[str
     batch, attempt, seen = observed.batch, observed.attempt, observed.observation
     transaction_hash = seen.hash or attempt.newest_hash
     confirmed_at = seen.closed_at or observed.at
-    proof = {
-        "transaction_hash": transaction_hash,
-        "ledger": seen.ledger,
-        "fee_stroops": str(seen.fee_stroops),
-        "confirmed_at": format_instant(confirmed_at),
-    }
+    proof = payloads.describe_receipt(transaction_hash, seen.ledger, seen.fee_stroops, confirmed_at)
     async with database.transaction() as connection:
         members, transfers = await allocations.get_members(connection, batch)
         if await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED):
@@ -44,24 +39,24 @@ async def confirm_batch(database: Database, observed: ObservedBatch) -> list[str
                 )
             ]
             await journal.post_entries(connection, settled)
-            told = [
+            announcements = [
                 describe_paid(
-                    members[share.payment_id],
+                    members[allocation.payment_id],
                     observed.at,
-                    proof | _describe_allocation(transfer, share),
+                    proof | _describe_allocation(transfer, allocation),
                 )
                 for transfer in transfers
-                for share in transfer.allocations
+                for allocation in transfer.allocations
             ]
-            await events.publish_all(connection, told)
+            await events.publish_all(connection, announcements)
             reach("in_booking")
     return list(members)
 
 
-def _describe_allocation(transfer: Transfer, share: Allocation) -> dict[str, Any]:
-    """What proves a payment that went together with others: the transfer, and its part of it."""
+def _describe_allocation(transfer: Transfer, allocation: Allocation) -> dict[str, Any]:
+    """Return what proves a payment of a batch: the transfer, and its allocation."""
     return {
         "transfer_number": transfer.number,
         "transfer_stroops": str(transfer.amount_stroops),
-        "allocated_stroops": str(share.amount_stroops),
+        "allocated_stroops": str(allocation.amount_stroops),
     }

@@ -28,7 +28,7 @@ from services.settlement.payments.audit_entries import describe_attempt_failed
 async def fail_batch(
     database: Database, observed: ObservedBatch, found: Mapping[int, Reason], ours: Sequence[str]
 ) -> FailBatchResult:
-    """`found` is what the network was asked for: which transfers, by number, cannot be made."""
+    """Fail a batch; `found` names the transfers, by number, that the network says cannot be made."""
     batch, attempt, seen = observed.batch, observed.attempt, observed.observation
     async with database.transaction() as connection:
         members, transfers = await allocations.get_members(connection, batch)
@@ -64,7 +64,7 @@ def _find_obstacles(
 async def _release_reservations(
     connection: AsyncConnection, observed: ObservedBatch, members: Mapping[str, Payment]
 ) -> None:
-    """What was reserved for the batch is owed again, and each payment is told."""
+    """Release what was reserved for the batch, with an audit entry for each payment."""
     batch, attempt, seen = observed.batch, observed.attempt, observed.observation
     given_back = [
         entry
@@ -72,9 +72,9 @@ async def _release_reservations(
         for entry in make_released_entries(member, batch.n, batch.lead_payment_id)
     ]
     await journal.post_entries(connection, given_back)
-    facts = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
+    payload = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
     failed = [
-        (describe_attempt_failed(member, attempt, observed.at, facts), ())
+        (describe_attempt_failed(member, attempt, observed.at, payload), ())
         for member in members.values()
     ]
     await events.publish_all(connection, failed)

@@ -11,6 +11,6 @@ from domain.settlement.batches import Batch, Plan
 async def form_batch(
     database: Database, plan: Plan, ours: Sequence[str], now: datetime
 ) -> Batch | None:
-    """None when nothing is ready, or no channel of ours is free."""
+    """Return the batch; None when nothing is ready, or no channel of ours is free."""
     async with database.transaction() as connection:
         return await batches.form_batch(connection, plan, now, ours)

@@ -1,4 +1,4 @@
-"""Make a payment ready to be settled together with others."""
+"""Mark a payment as ready to be settled in a batch."""
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, batches
@@ -6,9 +6,9 @@ from adapters.postgres.settlement.attempts import Reservation
 
 
 async def mark_ready(database: Database, payment_id: str, *, wanted: bool) -> Reservation | None:
-    """Return what it rides in already; otherwise it is ready from now on, if that is wanted."""
+    """Return the attempt it is in already; otherwise mark it as ready, if that is wanted."""
     async with database.autocommit() as connection:
-        held = await attempts.get_reservation(connection, payment_id)
-        if held is None and wanted:
+        reservation = await attempts.get_reservation(connection, payment_id)
+        if reservation is None and wanted:
             await batches.mark_ready(connection, payment_id)
-    return held
+    return reservation

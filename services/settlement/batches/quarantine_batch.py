@@ -1,4 +1,4 @@
-"""Stop all who ride in a batch whose sequence was used by bytes we do not know, and its channel."""
+"""Quarantine the payments and the channel of a batch whose sequence unknown bytes have used."""
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, channels
@@ -8,11 +8,13 @@ from services.settlement.payments.stop_payment import stop_payments_within
 
 
 async def quarantine_batch(database: Database, observed: ObservedBatch) -> list[str] | None:
-    """Return the deliveries that tell of it; None when a person's release was faster."""
+    """Return the deliveries that announce it; None when a person's release was faster."""
     reason = observed.observation.why
     async with database.transaction() as connection:
         if not await channels.quarantine(connection, observed.attempt):
             return None
         members, _ = await allocations.get_members(connection, observed.batch)
-        held = [(member, reason) for member in members.values()]
-        return await stop_payments_within(connection, held, PaymentStatus.QUARANTINED, observed.at)
+        stopping = [(member, reason) for member in members.values()]
+        return await stop_payments_within(
+            connection, stopping, PaymentStatus.QUARANTINED, observed.at
+        )

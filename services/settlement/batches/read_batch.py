@@ -1,4 +1,4 @@
-"""What is on record of a batch: who rides in it, who was left out, and what tells of that."""
+"""Read what is on record of a batch: its members, those removed, and the deliveries that announce that."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from domain.settlement.payments import Payment
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """The attempt, the payments that ride in it by id, and the transfers they make."""
+    """The attempt, its payments by id, and the transfers they make."""
 
     reservation: Reservation | None
     members: dict[str, Payment]
@@ -33,14 +33,14 @@ class BatchRecord:
 
 async def read_batch(database: Database, batch: Batch) -> BatchRecord:
     async with database.autocommit() as connection:
-        held = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
-        return BatchRecord(held, *await allocations.get_members(connection, batch))
+        reservation = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
+        return BatchRecord(reservation, *await allocations.get_members(connection, batch))
 
 
 async def read_preparation(
     database: Database, batch: Batch, state: Prepared | ObstructedBatch | EmptyBatch
 ) -> PrepareBatchResult:
-    """Say how far a batch has come, and who was taken out of it by this run or another."""
+    """Return how far a batch has come, and who was removed from it by this run or another."""
     async with database.autocommit() as connection:
         out = await allocations.list_removed(connection, batch)
         deliveries = await find_removal_deliveries_within(connection, batch, out)
@@ -51,9 +51,9 @@ async def read_preparation(
 async def find_removal_deliveries_within(
     connection: AsyncConnection, batch: Batch, out: Sequence[RemovedPayment]
 ) -> list[str]:
-    """Return the deliveries that an earlier run of a step called for."""
+    """Return the deliveries that announce removals by an earlier run."""
     outages = await allocations.get_outage_ids(connection, batch)
-    told = [
+    event_ids = [
         derive_event_id(
             EventType.PAYMENT_BLOCKED,
             outages[item.payment_id],
@@ -62,4 +62,4 @@ async def find_removal_deliveries_within(
         )
         for item in out
     ]
-    return await webhooks.find_deliveries(connection, *told)
+    return await webhooks.find_deliveries(connection, *event_ids)

@@ -1,4 +1,4 @@
-"""Park those of a batch who cannot be paid, before anything is signed for them."""
+"""Block the payments of a batch that cannot be made, before anything is signed for them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,14 +14,14 @@ from services.settlement.payments.stop_payment import stop_payments_within
 
 
 async def remove_members(
-    database: Database, held: Reservation, out: Sequence[RemovedPayment], at: datetime
+    database: Database, reservation: Reservation, out: Sequence[RemovedPayment], at: datetime
 ) -> None:
-    """Nobody leaves when bytes were stored meanwhile, or when somebody else left."""
-    batch = Batch(held.payment_id, held.n)
+    """Remove and block them; nobody, when bytes were stored or members changed meanwhile."""
+    batch = Batch(reservation.payment_id, reservation.n)
     async with database.transaction() as connection:
         members, _ = await allocations.get_members(connection, batch)
         if await allocations.remove_members(
-            connection, held, {each.payment_id: each.reason for each in out}
+            connection, reservation, {each.payment_id: each.reason for each in out}
         ):
             await block_members_within(connection, members, out, at)
 
@@ -32,6 +32,6 @@ async def block_members_within(
     out: Sequence[RemovedPayment],
     at: datetime,
 ) -> list[str]:
-    """Park those at fault; return the deliveries that tell of it."""
-    held = [(members[removed.payment_id], removed.reason) for removed in out]
-    return await stop_payments_within(connection, held, PaymentStatus.BLOCKED, at)
+    """Block those at fault; return the deliveries that announce it."""
+    stopping = [(members[removed.payment_id], removed.reason) for removed in out]
+    return await stop_payments_within(connection, stopping, PaymentStatus.BLOCKED, at)

@@ -1,4 +1,4 @@
-"""Stop all who ride in a batch whose bytes are dead and cannot be followed by others."""
+"""Stop the payments of a batch whose bytes are dead and cannot be followed by others."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,8 +24,8 @@ class StopBatch:
 
 async def stop_batch(database: Database, command: StopBatch) -> list[str]:
     """
-    Nobody may leave, the pair is theirs until it is consumed: all are told what must change, and
-    wait together. Return the deliveries that tell them.
+    Stop all members together: the pair is theirs until it is consumed. Return the deliveries that
+    announce what must change.
     """
     async with database.transaction() as connection:
         members, _ = await allocations.get_members(connection, command.batch)

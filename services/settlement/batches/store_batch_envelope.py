@@ -1,4 +1,4 @@
-"""Keep the signed bytes of a batch, and reserve its money, before the first of them leaves."""
+"""Store the signed bytes of a batch, and reserve its money, before the first of them leaves."""
 
 from collections.abc import Sequence
 
@@ -16,16 +16,16 @@ from domain.settlement.envelopes import Envelope
 async def store_batch_envelope(
     database: Database,
     batch: Batch,
-    held: Reservation,
+    reservation: Reservation,
     envelope: Envelope,
     transfers: Sequence[Transfer],
 ) -> Envelope:
     """Return what is stored: these bytes, or those that another run stored meanwhile."""
     async with database.transaction() as connection:
-        stored = await envelopes.store(connection, held, envelope)
+        stored = await envelopes.store(connection, reservation, envelope)
         members, current_transfers = await allocations.get_members(connection, batch)
-        # An attempt that was given back may have been begun again, under the same name, for
-        # others: what is stored for it pays those who ride in it.
+        # A released attempt may have been formed again, under the same name, for
+        # others: what is stored for it pays its present members.
         if (
             stored is envelope
             and envelope.noop_reason_code is None

@@ -1,4 +1,4 @@
-"""Begin to settle: know the channel accounts, and whether verdicts need the SLA contract's confirmation."""
+"""Begin to settle: record the channel accounts and the execution mode."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ class BeginSettlement:
 
 
 async def begin_settlement(database: Database, command: BeginSettlement) -> None:
-    """Keep channels and mode; only a change of the mode is written to the audit trail."""
+    """Store channels and mode; only a change of the mode is written to the audit trail."""
     mode, at = command.mode, command.at
     async with database.transaction() as connection:
         await channels.save(connection, dict(command.sequences))
         if not await execution_modes.save(connection, mode, at):
             return
-        by, facts = (
+        by, payload = (
             make_engine_request("settlement-worker-start"),
             {"contract_execution_mode": mode},
         )
         await events.publish(
             connection,
             make_audit_entry(
-                "contract/settlement", "execution_mode.set", by, at, facts, format_instant(at)
+                "contract/settlement", "execution_mode.set", by, at, payload, format_instant(at)
             ),
         )

@@ -1,4 +1,4 @@
-"""ChannelRelease a channel from quarantine, with the payments it served."""
+"""Release a channel from quarantine, with the payments it served."""
 
 from dataclasses import dataclass
 
@@ -35,36 +35,36 @@ async def release_channel(database: Database, command: ReleaseChannel) -> None:
 
     Only of what was proven: refused when anything else was signed, or left, in the meantime.
     """
-    given, served = command.release, command.served
+    release, served = command.release, command.served
     async with database.transaction() as connection:
-        await channels.lock(connection, given.channel, served)
+        await channels.lock(connection, release.channel, served)
         given_back: list[Entry] = []
         if served is not None:
             given_back = await _make_released_entries(connection, served)
-            await _end_attempt(connection, given, served)
-        await channels.release(connection, given)
+            await _end_attempt(connection, release, served)
+        await channels.release(connection, release)
         if served is not None:
             pending = PaymentStatus.PENDING
             await payments.move_all(connection, served.payments, pending)
             await journal.post_entries(connection, given_back)
-        await events.publish(connection, given.make_audit_entry(served))
+        await events.publish(connection, release.make_audit_entry(served))
 
 
 async def _end_attempt(
-    connection: AsyncConnection, given: ChannelRelease, served: QuarantinedAttempt
+    connection: AsyncConnection, release: ChannelRelease, served: QuarantinedAttempt
 ) -> None:
-    if not await attempts.finish(connection, served.attempt, AttemptStatus.FAILED, given.proof):
+    if not await attempts.finish(connection, served.attempt, AttemptStatus.FAILED, release.proof):
         raise Conflict(
-            f"channel {given.channel} was changed by another process meanwhile; read it again"
+            f"channel {release.channel} was changed by another process meanwhile; read it again"
         )
-    if given.sequence < served.attempt.sequence:
+    if release.sequence < served.attempt.sequence:
         await attempts.release_sequence(connection, served.attempt)
 
 
 async def _make_released_entries(
     connection: AsyncConnection, served: QuarantinedAttempt
 ) -> list[Entry]:
-    """What the book had reserved for the attempt: nothing before bytes were signed for it."""
+    """Return the entries that release what was reserved for the attempt: none before bytes were signed."""
     if not served.hashes:
         return []
     attempt = served.attempt

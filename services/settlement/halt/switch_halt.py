@@ -30,7 +30,7 @@ class SwitchHalt:
 
 
 async def switch_halt(database: Database, command: SwitchHalt) -> list[str] | None:
-    """Switch the circuit breaker; return the deliveries this calls for, None when it stood so before."""
+    """Switch the circuit breaker; return the deliveries that announce it, None when it stood so before."""
     async with database.transaction() as connection:
         return await switch_halt_within(connection, command)
 
@@ -40,7 +40,7 @@ async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -
     by, at, reason = command.request, command.at, command.reason
     if not await circuit_breakers.switch(connection, by, at, reason, to_open=command.to_open):
         return None
-    facts = {"reason": reason, "changed_by": by.actor, "changed_at": format_instant(at)}
+    payload = {"reason": reason, "changed_by": by.actor, "changed_at": format_instant(at)}
     action, kind = "closed", EventType.CIRCUIT_BREAKER_CLOSED
     if command.to_open:
         action, kind = "opened", EventType.CIRCUIT_BREAKER_OPENED
@@ -51,8 +51,8 @@ async def switch_halt_within(connection: AsyncConnection, command: SwitchHalt) -
             f"circuit_breaker.{action}",
             by,
             at,
-            facts,
+            payload,
             format_instant(at),
         ),
-        make_event(kind, None, at, facts, format_instant(at)),
+        make_event(kind, None, at, payload, format_instant(at)),
     )

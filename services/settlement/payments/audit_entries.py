@@ -1,4 +1,4 @@
-"""What the audit trail and subscribers are told of a payment; used by whoever settles it."""
+"""The audit entries and events of payments that several use cases share."""
 
 from datetime import datetime
 from typing import Any
@@ -14,25 +14,25 @@ from domain.settlement.payments import Payment, PaymentStatus
 def describe_paid(
     payment: Payment, at: datetime, proof: dict[str, Any]
 ) -> tuple[AuditEntry, list[Event]]:
-    """The entry and the event that tell of a payment on the chain."""
-    facts = payloads.describe_payment(payment) | proof
+    """Return the entry and the event of a payment that is proven on the chain."""
+    payload = payloads.describe_payment(payment) | proof
     by, subject = make_engine_request(payment.correlation_id), f"outage/{payment.outage_id}"
     return (
-        make_audit_entry(subject, "payment.confirmed", by, at, facts, payment.id),
-        [make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id)],
+        make_audit_entry(subject, "payment.confirmed", by, at, payload, payment.id),
+        [make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, payload, payment.id)],
     )
 
 
 def describe_attempt_failed(
-    payment: Payment, attempt: Attempt, at: datetime, facts: dict[str, Any]
+    payment: Payment, attempt: Attempt, at: datetime, payload: dict[str, Any]
 ) -> AuditEntry:
-    """The entry that tells of a transaction without effect."""
+    """Return the entry of an attempt without effect."""
     return make_audit_entry(
         f"outage/{payment.outage_id}",
         "payment.attempt_failed",
         make_engine_request(payment.correlation_id),
         at,
-        payloads.describe_payment(payment) | facts,
+        payloads.describe_payment(payment) | payload,
         payment.id,
         attempt.hash,
     )
@@ -41,18 +41,18 @@ def describe_attempt_failed(
 def describe_stopped(
     payment: Payment, status: PaymentStatus, reason: Reason, at: datetime
 ) -> tuple[AuditEntry, list[Event]]:
-    """The entry and the event that tell of a payment that waits, and why."""
+    """Return the entry and the event of a payment that waits, with the reason."""
     kind = (
         EventType.PAYMENT_ON_HOLD if status is PaymentStatus.ON_HOLD else EventType.PAYMENT_BLOCKED
     )
-    facts = payloads.describe_payment(payment) | {
+    payload = payloads.describe_payment(payment) | {
         "status": status,
         "reason_code": reason.code,
         "reason": reason.sentence,
     }
-    key = (payment.id, reason.sentence)  # held again for the same reason is no news
+    key = (payment.id, reason.sentence)  # stopped again for the same reason is no news
     by, outage_id = make_engine_request(payment.correlation_id), payment.outage_id
     return (
-        make_audit_entry(f"outage/{outage_id}", f"payment.{status}", by, at, facts, *key),
-        [make_event(kind, outage_id, at, facts, *key)],
+        make_audit_entry(f"outage/{outage_id}", f"payment.{status}", by, at, payload, *key),
+        [make_event(kind, outage_id, at, payload, *key)],
     )

@@ -1,4 +1,4 @@
-"""Book what is proven: the money has moved."""
+"""Confirm a payment that is proven to have moved its money."""
 
 from adapters.failpoints import reach
 from adapters.postgres import events

@@ -13,13 +13,13 @@ from services.settlement.payments.audit_entries import describe_attempt_failed
 
 async def fail_attempt(database: Database, observed: ObservedAttempt) -> None:
     payment, attempt, seen = observed.payment, observed.attempt, observed.observation
-    facts = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
+    payload = {"transaction_hash": seen.hash, "ledger": seen.ledger, "reason": seen.reason}
     async with database.transaction() as connection:
         # Closed by an earlier run, the payment may have gone on since.
         if await attempts.finish(connection, attempt, AttemptStatus.FAILED, seen.reason):
             await payments.move(connection, payment.id, PaymentStatus.PENDING)
             given_back = make_released_entries(payment, attempt.n, attempt.payment_id)
             await journal.post_entries(connection, given_back)
-            failed = describe_attempt_failed(payment, attempt, observed.at, facts)
+            failed = describe_attempt_failed(payment, attempt, observed.at, payload)
             await events.publish(connection, failed)
             reach("in_failing")

@@ -1,4 +1,4 @@
-"""Take a transfer that was made out of band for the payment whose number it carries."""
+"""Match an out-of-band transfer with the payment whose number it carries."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,22 +23,22 @@ from domain.settlement.manual_matches import (
 from domain.settlement.payments import Payment
 
 
-async def match_transfer(database: Database, adopting: MatchTransferInput) -> None:
+async def match_transfer(database: Database, matching: MatchTransferInput) -> None:
     """
     Confirm and post the payment, all or nothing; refuse what is not exactly what is owed, and a payment
-    that something may still pay. What was adopted by an earlier run stands.
+    that something may still pay. A match by an earlier run is kept.
     """
-    payment_id, asked = adopting.payment.id, adopting.asked
+    payment_id, asked = matching.payment.id, matching.asked
     async with database.transaction() as connection:
-        row, rides = await manual_matches.lock(connection, payment_id)
+        row, in_attempt = await manual_matches.lock(connection, payment_id)
         payment = to_payment(row)
         made = await _find_transfer(connection, payment, asked.transaction_hash)
         if made.matched:
             return
         if row["transaction_hash"] is not None:
             raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
-        check_manual_match(payment, row["status"], rides, made)
-        by, at = asked.request, adopting.at
+        check_manual_match(payment, row["status"], in_attempt, made)
+        by, at = asked.request, matching.at
         manual_match = ManualMatch(payment_id, made.position, by.actor, asked.note, at)
         await _book(connection, payment, manual_match, made, by)
 
@@ -46,9 +46,9 @@ async def match_transfer(database: Database, adopting: MatchTransferInput) -> No
 async def _find_transfer(
     connection: AsyncConnection, payment: Payment, hash_: str
 ) -> OutOfBandTransfer:
-    for made in await manual_matches.find_out_of_band(connection, [payment.id]):
-        if made.transaction_hash == hash_:
-            return made
+    for transfer in await manual_matches.find_out_of_band(connection, [payment.id]):
+        if transfer.transaction_hash == hash_:
+            return transfer
     raise Invalid(
         "transaction_hash",
         f"reconciliation has not read a transfer number {payment.number} out of a treasury in it that the "
@@ -60,23 +60,25 @@ async def _book(
     connection: AsyncConnection,
     payment: Payment,
     manual_match: ManualMatch,
-    made: OutOfBandTransfer,
+    transfer: OutOfBandTransfer,
     by: Request,
 ) -> None:
-    await manual_matches.match(connection, manual_match, made)
+    await manual_matches.match(connection, manual_match, transfer)
     await journal.post_entries(
-        connection, make_settled_entries(payment, made.transaction_hash, 0, OUT_OF_BAND_LEAD)
+        connection, make_settled_entries(payment, transfer.transaction_hash, 0, OUT_OF_BAND_LEAD)
     )
-    proof = payloads.describe_receipt(made.transaction_hash, made.ledger, 0, made.closed_at)
-    facts = payloads.describe_payment(payment) | proof
-    find_out_of_band = {"matched_by": manual_match.matched_by, "note": manual_match.note}
+    proof = payloads.describe_receipt(
+        transfer.transaction_hash, transfer.ledger, 0, transfer.closed_at
+    )
+    payload = payloads.describe_payment(payment) | proof
+    match_details = {"matched_by": manual_match.matched_by, "note": manual_match.note}
     subject, at = f"outage/{payment.outage_id}", manual_match.at
     # Its deliveries are announced with the receipt, as those of any other payment.
     await events.publish(
         connection,
         make_audit_entry(
-            subject, "payment.matched_manually", by, at, facts | find_out_of_band, payment.id
+            subject, "payment.matched_manually", by, at, payload | match_details, payment.id
         ),
         # The same event as of any other payment, since there is one of them for each.
-        make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, facts, payment.id),
+        make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, payload, payment.id),
     )

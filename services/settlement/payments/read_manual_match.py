@@ -1,4 +1,4 @@
-"""The out-of-band transfer that a person matched with a payment, and who did."""
+"""Read the out-of-band transfer that a person matched with a payment."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Read back a payment that was booked by a run whose answer was lost."""
+"""Read the receipt of a payment that was confirmed by a run whose answer was lost."""
 
 from adapters.postgres import webhooks
 from adapters.postgres.database import Database

@@ -1,4 +1,4 @@
-"""Give a payment its (channel, sequence), the one it already holds if it holds one."""
+"""Give a payment its (channel, sequence), or the one it has already."""
 
 from collections.abc import Sequence
 

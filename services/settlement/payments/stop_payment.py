@@ -1,4 +1,4 @@
-"""Let a payment wait: for a limit, or until somebody changes what stands in its way."""
+"""Stop a payment: on hold by a limit, or blocked until somebody removes the obstacle."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,29 +13,33 @@ from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
 from services.settlement.payments.audit_entries import describe_stopped
 
 
-async def stop_payment(database: Database, parking: BlockPaymentInput) -> list[str]:
-    """Stop a payment, and return the deliveries that tell of it."""
-    held = [(parking.payment, parking.reason)]
+async def stop_payment(database: Database, stopping_input: BlockPaymentInput) -> list[str]:
+    """Stop a payment, and return the deliveries that announce it."""
+    stopping = [(stopping_input.payment, stopping_input.reason)]
     async with database.transaction() as connection:
         return await stop_payments_within(
-            connection, held, parking.status, parking.at, parking.dead_after
+            connection,
+            stopping,
+            stopping_input.status,
+            stopping_input.at,
+            stopping_input.dead_after,
         )
 
 
 async def stop_payments_within(
     connection: AsyncConnection,
-    held: Iterable[tuple[Payment, Reason]],
+    stopping: Iterable[tuple[Payment, Reason]],
     status: PaymentStatus,
     at: datetime,
     dead_after: int | None = None,
 ) -> list[str]:
     """
-    Stop payments, each with its reason; return the deliveries that tell of it: none of what could
-    not be stopped. `dead_after` is the last ledger of the bytes they ride with, proven dead.
+    Stop payments, each with its reason; return the deliveries that announce it: none of what could
+    not be stopped. `dead_after` is the last ledger of their bytes, proven dead.
     """
-    told = [
+    announcements = [
         describe_stopped(payment, status, reason, at)
-        for payment, reason in held
+        for payment, reason in stopping
         if await payments.stop(connection, payment.id, status, reason, dead_after)
     ]
-    return await events.publish_all(connection, told)
+    return await events.publish_all(connection, announcements)

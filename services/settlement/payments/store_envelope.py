@@ -1,4 +1,4 @@
-"""Keep signed bytes, and reserve the money, before the first of them leaves the process."""
+"""Store signed bytes, and reserve the money, before the first of them leaves the process."""
 
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
@@ -10,10 +10,10 @@ from domain.settlement.payments import Payment
 
 
 async def store_envelope(
-    database: Database, payment: Payment, held: Reservation, envelope: Envelope
+    database: Database, payment: Payment, reservation: Reservation, envelope: Envelope
 ) -> Envelope:
     """Return what is stored: these bytes, or those that another run stored meanwhile."""
     async with database.transaction() as connection:
-        stored = await envelopes.store(connection, held, envelope)
-        await journal.post_entry(connection, make_reservation(payment, held.n))
+        stored = await envelopes.store(connection, reservation, envelope)
+        await journal.post_entry(connection, make_reservation(payment, reservation.n))
     return stored

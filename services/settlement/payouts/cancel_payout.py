@@ -23,8 +23,8 @@ async def cancel_payout(database: Database, command: CancelPayout) -> None:
     agreement, role, by, at = command.agreement, command.role, command.request, command.at
     async with database.transaction() as connection:
         gone = await wallets.cancel_payout(connection, agreement, role, by.actor, at)
-        facts = {"agreement": agreement, "role": role, "address": gone.address}
+        payload = {"agreement": agreement, "role": role, "address": gone.address}
         subject = f"agreement/{agreement}"
         await events.publish(
-            connection, make_audit_entry(subject, "payout.cancelled", by, at, facts, gone.id)
+            connection, make_audit_entry(subject, "payout.cancelled", by, at, payload, gone.id)
         )

@@ -39,7 +39,7 @@ async def change_payout(database: Database, command: ChangePayout) -> list[str]:
         unsigned = await wallets.list_unsigned_to(connection, agreement, before)
         reason = f"the {role} of {agreement} is to be paid at another address"
         voided = await void_approvals_within(connection, unsigned, reason, at)
-        facts = {
+        payload = {
             "agreement": agreement,
             "role": role,
             "from_address": before,
@@ -49,6 +49,6 @@ async def change_payout(database: Database, command: ChangePayout) -> list[str]:
         }
         subject = f"agreement/{agreement}"
         await events.publish(
-            connection, make_audit_entry(subject, "payout.asked", command.request, at, facts, key)
+            connection, make_audit_entry(subject, "payout.asked", command.request, at, payload, key)
         )
     return voided

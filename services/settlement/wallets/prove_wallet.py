@@ -14,7 +14,7 @@ from domain.settlement.wallets import Readiness
 class ProveWallet:
     """
     `challenge` is the hash of the challenge that was answered, `readiness` what the network said of
-    the account then. `workflow_id` tells this answer, repeated, from another's.
+    the account then. `workflow_id` distinguishes a repeat of this answer from another.
     """
 
     readiness: Readiness
@@ -26,11 +26,11 @@ class ProveWallet:
 async def prove_wallet(database: Database, command: ProveWallet) -> None:
     """Use the challenge up; it is refused when it was used before, or was given for another."""
     read, hash_, at = command.readiness, command.challenge, command.at
-    facts = {"address": read.address, "challenge": hash_, "ledger": read.ledger}
+    payload = {"address": read.address, "challenge": hash_, "ledger": read.ledger}
     async with database.transaction() as connection:
         await wallets.prove(connection, read.address, hash_, at, command.workflow_id)
         await wallets.save_readiness(connection, read)
         subject, by = f"wallet/{read.address}", make_engine_request(hash_)
         await events.publish(
-            connection, make_audit_entry(subject, "wallet.proven", by, at, facts, hash_)
+            connection, make_audit_entry(subject, "wallet.proven", by, at, payload, hash_)
         )

@@ -1,4 +1,4 @@
-"""Keep what the network said of an account."""
+"""Record what the network says of an account."""
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets
@@ -6,6 +6,6 @@ from domain.settlement.wallets import Readiness
 
 
 async def record_readiness(database: Database, read: Readiness) -> None:
-    """An older word does not replace a newer one."""
+    """Record it unless a newer answer is on record."""
     async with database.autocommit() as connection:
         await wallets.save_readiness(connection, read)

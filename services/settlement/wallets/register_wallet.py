@@ -24,10 +24,10 @@ async def register_wallet(database: Database, command: RegisterWallet) -> bool:
     async with database.transaction() as connection:
         registered = await wallets.register(connection, address, owner, at)
         if registered:
-            facts = {"address": address, "owner": owner}
+            payload = {"address": address, "owner": owner}
             subject = f"wallet/{address}"
             await events.publish(
                 connection,
-                make_audit_entry(subject, "wallet.registered", command.request, at, facts),
+                make_audit_entry(subject, "wallet.registered", command.request, at, payload),
             )
     return registered

@@ -1,4 +1,4 @@
-"""Keep a challenge that the owner of an account is given to sign."""
+"""Store a challenge that the owner of an account is given to sign."""
 
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import wallets

@@ -1,4 +1,4 @@
-"""Hold the contract's answer to the verdict: it is attested, or halted with what differs."""
+"""Compare the contract's answer with the verdict: it is attested, or halted with what differs."""
 
 from typing import Any
 
@@ -62,18 +62,18 @@ async def _halt(
 ) -> Halted:
     attestation, at = concluding.attestation, concluding.at
     await attestations.halt(connection, attestation, problem)
-    facts: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "outage_id": attestation.outage_id,
         "revision": attestation.revision,
         "problem": problem,
     }
     if case.call is not None and case.call["result"] is not None:
-        facts |= _make_payload(attestation, case.call)
+        payload |= _make_payload(attestation, case.call)
     key = (str(attestation.revision), problem)  # halted again by the same problem is no news
     deliveries = await events.publish(
         connection,
-        _make_audit_entry(concluding, case, "sla.halted", facts, problem),
-        make_event(EventType.ATTESTATION_HALTED, attestation.outage_id, at, facts, *key),
+        _make_audit_entry(concluding, case, "sla.halted", payload, problem),
+        make_event(EventType.ATTESTATION_HALTED, attestation.outage_id, at, payload, *key),
     )
     return Halted(problem, deliveries)
 

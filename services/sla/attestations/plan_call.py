@@ -1,4 +1,4 @@
-"""Whose call to the SLA contract is next: one's own, or the one that is in the way."""
+"""Plan the next call to the SLA contract: one's own, or another that is open and has to be finished first."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from domain.sla.verdicts import Severity
 
 @dataclass(frozen=True, slots=True)
 class CallOrder:
-    """What to ask the contract, and the operator's open call, which has to be seen through first."""
+    """What to ask the contract, and the operator's open call, which has to be finished first."""
 
     symbol: str
     severity: Severity
@@ -25,7 +25,7 @@ class CallOrder:
 
 
 async def plan_call(database: Database, attestation: Attestation, source: str) -> CallOrder | None:
-    """None when the contract has answered already: there is nothing to ask."""
+    """Return what to ask; None when the contract has answered already."""
     async with database.transaction() as connection:
         case = await attestations.lock(connection, attestation)
         answered = case.call is not None and case.call["status"] == CallStatus.ANSWERED

@@ -1,4 +1,4 @@
-"""Keep what is proven of a call; what was kept before stands."""
+"""Record what is proven of a call; an earlier record is kept."""
 
 from adapters.postgres.database import Database
 from adapters.postgres.sla import attestations

@@ -1,4 +1,4 @@
-"""Keep a signed call to the SLA contract before the first byte of it leaves the process."""
+"""Store a signed call to the SLA contract before the first byte of it leaves the process."""
 
 from adapters.postgres.database import Database
 from adapters.postgres.sla import attestations
@@ -9,7 +9,7 @@ async def store_call(
     database: Database, attestation: Attestation, signed: SignedCall
 ) -> Call | None:
     """
-    Return the call that is to be seen through: this one, or one that another run has open. None
+    Return the call to finish: this one, or one that another run has open. None
     when this sequence was used before: these bytes are never sent.
     """
     async with database.transaction() as connection:

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events
@@ -22,16 +21,15 @@ from domain.audit import make_audit_entry, make_engine_request
 from domain.errors import Conflict
 from domain.events import EventType, make_event
 from domain.requests import Request
-from domain.settlement.payments import derive_payment_id
-from domain.sla.disputes import DecideDisputeInput, DisputeDecision, DisputeStatus
-from domain.sla.outages import JudgeOutageResult
-from domain.sla.verdicts import Verdict, compute_payable, judge
+from domain.settlement.payments import JudgeOutageResult, Payment, derive_payment_id
+from domain.sla.disputes import DecideDisputeInput, DisputeDecision, DisputeRecord, DisputeStatus
+from domain.sla.verdicts import Verdict, judge
 
 
 async def decide_dispute(
     database: Database, deciding: DecideDisputeInput, network: str, *, requires_attestation: bool
 ) -> JudgeOutageResult:
-    """Return the verdict that holds after the decision, with the deliveries that tell of it."""
+    """Return the verdict that holds after the decision, with the deliveries that announce it."""
     async with database.transaction() as connection:
         context = await outages.lock(connection, deciding.outage_id)
         dispute = await disputes.get(connection, deciding.dispute_id)
@@ -48,7 +46,7 @@ async def decide_dispute(
 async def _decide(
     connection: AsyncConnection,
     context: OutageContext,
-    dispute: RowMapping,
+    dispute: DisputeRecord,
     deciding: DecideDisputeInput,
     network: str,
     *,
@@ -59,8 +57,8 @@ async def _decide(
     status, note = _describe_decision(decision)
     decided = await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
     # A decision recorded by a run whose answer was lost stands, whatever is ruled now.
-    revision, verdict = _choose_verdict(context, dispute["revision"], decision if decided else None)
-    facts = {
+    revision, verdict = _choose_verdict(context, dispute.revision, decision if decided else None)
+    payload = {
         "dispute_id": deciding.dispute_id,
         "outage_id": outage_id,
         "status": status,
@@ -72,39 +70,42 @@ async def _decide(
     }
     deliveries = await events.publish(
         connection,
-        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, facts, dispute["id"]),
-        make_event(EventType.DISPUTE_RESOLVED, outage_id, at, facts, dispute["id"]),
+        make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, payload, dispute.id),
+        make_event(EventType.DISPUTE_RESOLVED, outage_id, at, payload, dispute.id),
     )
-    if decided and revision > dispute["revision"]:
-        await _judge_again(connection, context, revision, verdict, by, at, network)
+    debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
+    if decided and revision > dispute.revision:
+        await _judge_again(connection, context, verdict, debt, by, at, network)
         if requires_attestation or await execution_modes.requires_attestation(connection):
             await attestations.require_attestation(connection, outage_id, revision, at)
     attest = await attestations.is_required(connection, outage_id, revision)
     assert context.resolved_at is not None
     assert context.dispute_deadline is not None
     ended, deadline = context.resolved_at, context.dispute_deadline
-    return JudgeOutageResult(outage_id, revision, verdict, ended, deadline, deliveries, attest)
+    return JudgeOutageResult(
+        outage_id, revision, verdict, debt, ended, deadline, deliveries, attest
+    )
 
 
 async def _judge_again(
     connection: AsyncConnection,
     context: OutageContext,
-    revision: int,
     verdict: Verdict,
+    debt: Payment,
     by: Request,
     at: datetime,
     network: str,
 ) -> None:
     """Put the new verdict on record, and what it owes in the place of what the last one did."""
     outage, policy = context.outage, context.policy
+    revision = debt.revision
     assert context.resolved_at is not None
-    debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
     await verdicts.add(connection, outage, revision, verdict, "decided", policy, at, debt.id)
-    facts = payloads.describe_verdict(
+    payload = payloads.describe_verdict(
         outage, revision, verdict, policy, context.resolved_at, "decided"
     )
-    told = make_audit_entry(f"outage/{outage.id}", "outage.judged", by, at, facts, str(revision))
-    await events.publish(connection, told)
+    entry = make_audit_entry(f"outage/{outage.id}", "outage.judged", by, at, payload, str(revision))
+    await events.publish(connection, entry)
     replaced = derive_payment_id(network, context.agreement.name, outage.id, revision - 1)
     await journal.replace_accrual(connection, debt, replaced)
 
@@ -123,6 +124,4 @@ def _choose_verdict(
         raise Conflict(f"outage {context.outage.id!r} has no verdict to decide a dispute about")
     if decision is None or decision.mttr_minutes is None or context.judged[0] > disputed:
         return context.judged
-    verdict = judge(context.policy.terms[context.outage.severity], decision.mttr_minutes)
-    compute_payable(verdict)  # refused now, not when the money is due
-    return disputed + 1, verdict
+    return disputed + 1, judge(context.policy.terms[context.outage.severity], decision.mttr_minutes)

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events, webhooks
@@ -11,14 +10,14 @@ from adapters.postgres.sla import disputes, outages
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.events import EventType, derive_event_id, make_event
-from domain.sla.disputes import FileDisputeInput, FileDisputeResult
+from domain.sla.disputes import DisputeRecord, FileDisputeInput, FileDisputeResult
 from domain.sla.outages import OutageStatus
 
 
 async def file_dispute(database: Database, filing: FileDisputeInput) -> FileDisputeResult:
     dispute, at = filing.dispute, filing.at
     deadline = at + timedelta(seconds=filing.decision_window_seconds)
-    facts = {
+    payload = {
         "dispute_id": dispute.id,
         "outage_id": dispute.outage_id,
         "revision": filing.revision,
@@ -35,14 +34,14 @@ async def file_dispute(database: Database, filing: FileDisputeInput) -> FileDisp
         subject = f"outage/{dispute.outage_id}"
         deliveries = await events.publish(
             connection,
-            make_audit_entry(subject, "dispute.filed", dispute.request, at, facts, dispute.id),
-            make_event(EventType.DISPUTE_OPENED, dispute.outage_id, at, facts, dispute.id),
+            make_audit_entry(subject, "dispute.filed", dispute.request, at, payload, dispute.id),
+            make_event(EventType.DISPUTE_OPENED, dispute.outage_id, at, payload, dispute.id),
         )
     return FileDisputeResult(dispute.id, deadline, deliveries)
 
 
-async def _read_recorded(connection: AsyncConnection, known: RowMapping) -> FileDisputeResult:
+async def _read_recorded(connection: AsyncConnection, known: DisputeRecord) -> FileDisputeResult:
     """Read back a dispute that was recorded by a run whose answer was lost: it is the open one."""
-    opened = derive_event_id(EventType.DISPUTE_OPENED, known["outage_id"], known["id"])
+    opened = derive_event_id(EventType.DISPUTE_OPENED, known.outage_id, known.id)
     deliveries = await webhooks.find_deliveries(connection, opened)
-    return FileDisputeResult(known["id"], known["decision_deadline"], deliveries)
+    return FileDisputeResult(known.id, known.decision_deadline, deliveries)

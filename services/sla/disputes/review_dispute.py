@@ -1,4 +1,4 @@
-"""Take a dispute up: one person reviews it, and everybody sees who."""
+"""Take a dispute up: record the one person who reviews it."""
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
@@ -19,13 +19,14 @@ async def review_dispute(database: Database, reviewing: ReviewDisputeInput) -> N
         await outages.lock(connection, reviewing.outage_id)
         if not await disputes.start_review(connection, dispute_id, by.actor, at):
             known = await disputes.get(connection, dispute_id)
-            if known["reviewed_by"] != by.actor:
+            if known.reviewed_by != by.actor:
                 raise Conflict(
-                    f"dispute {dispute_id} is under review by {known['reviewed_by']} already"
+                    f"dispute {dispute_id} is under review by {known.reviewed_by} already"
                 )
             return
-        facts = {"dispute_id": dispute_id, "reviewed_by": by.actor}
+        payload = {"dispute_id": dispute_id, "reviewed_by": by.actor}
         subject = f"outage/{reviewing.outage_id}"
         await events.publish(
-            connection, make_audit_entry(subject, "dispute.review_began", by, at, facts, dispute_id)
+            connection,
+            make_audit_entry(subject, "dispute.review_began", by, at, payload, dispute_id),
         )

@@ -1,4 +1,4 @@
-"""Correct what was said of an outage."""
+"""Correct a declared outage."""
 
 from adapters.postgres import events
 from adapters.postgres.database import Database

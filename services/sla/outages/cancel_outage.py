@@ -1,4 +1,4 @@
-"""End what was never an outage, without a verdict."""
+"""Cancel what was never an outage, without a verdict."""
 
 from adapters.postgres import events
 from adapters.postgres.database import Database
@@ -11,12 +11,12 @@ from domain.sla.outages import CancelOutageInput, CloseOutageResult, OutageStatu
 async def cancel_outage(database: Database, cancelling: CancelOutageInput) -> CloseOutageResult:
     outage_id, at = cancelling.outage_id, cancelling.at
     request = cancelling.cancellation.request
-    facts = {"outage_id": outage_id, "reason": cancelling.cancellation.reason}
+    payload = {"outage_id": outage_id, "reason": cancelling.cancellation.reason}
     async with database.transaction() as connection:
         await outages.move(connection, outage_id, OutageStatus.CANCELLED, closed_at=at)
         deliveries = await events.publish(
             connection,
-            make_audit_entry(f"outage/{outage_id}", "outage.cancelled", request, at, facts),
-            make_event(EventType.OUTAGE_CANCELLED, outage_id, at, facts),
+            make_audit_entry(f"outage/{outage_id}", "outage.cancelled", request, at, payload),
+            make_event(EventType.OUTAGE_CANCELLED, outage_id, at, payload),
         )
     return CloseOutageResult(outage_id, deliveries)

@@ -11,7 +11,7 @@ from domain.sla.outages import CloseOutageResult, OutageStatus
 
 async def close_outage(database: Database, closing: CloseOutageInput) -> CloseOutageResult:
     outage_id, at = closing.outage_id, closing.at
-    facts = {
+    payload = {
         "outage_id": outage_id,
         "payment_id": closing.receipt.payment_id,
         "transaction_hash": closing.receipt.transaction_hash,
@@ -22,7 +22,7 @@ async def close_outage(database: Database, closing: CloseOutageInput) -> CloseOu
         request = make_engine_request(closing.correlation_id)
         deliveries = await events.publish(
             connection,
-            make_audit_entry(f"outage/{outage_id}", "outage.closed", request, at, facts),
-            make_event(EventType.OUTAGE_CLOSED, outage_id, at, facts),
+            make_audit_entry(f"outage/{outage_id}", "outage.closed", request, at, payload),
+            make_event(EventType.OUTAGE_CLOSED, outage_id, at, payload),
         )
     return CloseOutageResult(outage_id, deliveries)

@@ -20,11 +20,11 @@ from domain import payloads
 from domain.audit import make_audit_entry
 from domain.digests import format_instant
 from domain.events import Event, EventType, derive_event_id, make_event
-from domain.sla.outages import JudgeOutageInput, JudgeOutageResult, OutageStatus
+from domain.settlement.payments import JudgeOutageResult
+from domain.sla.outages import JudgeOutageInput, OutageStatus
 from domain.sla.verdicts import (
     SlaStatus,
     Verdict,
-    compute_payable,
     judge,
 )
 
@@ -32,11 +32,11 @@ from domain.sla.verdicts import (
 async def judge_outage(
     database: Database, judging: JudgeOutageInput, network: str, *, requires_attestation: bool
 ) -> JudgeOutageResult:
-    """Judge once; a repeated run answers what stands. `requires_attestation`: it waits for the contract's confirmation."""
+    """Judge once; a repeated run returns the recorded verdict. With `requires_attestation` it waits for the contract."""
     async with database.transaction() as connection:
         context = await outages.lock(connection, judging.outage_id)
         if context.judged is not None:
-            return await _read_recorded(connection, context)
+            return await _read_recorded(connection, context, network, judging.at)
         return await _judge(
             connection, context, judging, network, requires_attestation=requires_attestation
         )
@@ -55,7 +55,6 @@ async def _judge(
     deadline = at + timedelta(seconds=judging.dispute_window_seconds)
     resolved_at, mttr = resolution.get_times(outage)
     verdict = judge(policy.terms[outage.severity], mttr)
-    compute_payable(verdict)  # refused now, not when the money is due
     basis = "measured" if resolution.mttr_minutes is None else "stated"
     times = {"resolved_at": resolved_at, "dispute_deadline": deadline}
     await outages.move(
@@ -66,18 +65,20 @@ async def _judge(
     attest = requires_attestation or await execution_modes.requires_attestation(connection)
     if attest:
         await attestations.require_attestation(connection, outage.id, 1, at)
-    facts = payloads.describe_verdict(outage, 1, verdict, policy, resolved_at, basis)
-    facts["dispute_deadline"] = format_instant(deadline)
+    payload = payloads.describe_verdict(outage, 1, verdict, policy, resolved_at, basis)
+    payload["dispute_deadline"] = format_instant(deadline)
     deliveries = await events.publish(
         connection,
-        make_audit_entry(f"outage/{outage.id}", "outage.judged", resolution.request, at, facts),
-        *_make_events(outage.id, verdict, at, facts),
+        make_audit_entry(f"outage/{outage.id}", "outage.judged", resolution.request, at, payload),
+        *_make_events(outage.id, verdict, at, payload),
     )
     await journal.accrue(connection, debt)
-    return JudgeOutageResult(outage.id, 1, verdict, resolved_at, deadline, deliveries, attest)
+    return JudgeOutageResult(outage.id, 1, verdict, debt, resolved_at, deadline, deliveries, attest)
 
 
-async def _read_recorded(connection: AsyncConnection, context: OutageContext) -> JudgeOutageResult:
+async def _read_recorded(
+    connection: AsyncConnection, context: OutageContext, network: str, at: datetime
+) -> JudgeOutageResult:
     """Read back a judgement that was recorded by a run whose answer was lost: it stands."""
     assert context.judged is not None
     assert context.resolved_at is not None
@@ -89,13 +90,16 @@ async def _read_recorded(connection: AsyncConnection, context: OutageContext) ->
     )
     ended, deadline = context.resolved_at, context.dispute_deadline
     attest = await attestations.is_required(connection, outage_id, revision)
-    return JudgeOutageResult(outage_id, revision, verdict, ended, deadline, deliveries, attest)
+    debt = await payments.preview_payment(connection, network, context, revision, verdict, at)
+    return JudgeOutageResult(
+        outage_id, revision, verdict, debt, ended, deadline, deliveries, attest
+    )
 
 
 def _make_events(
-    outage_id: str, verdict: Verdict, at: datetime, facts: dict[str, Any]
+    outage_id: str, verdict: Verdict, at: datetime, payload: dict[str, Any]
 ) -> list[Event]:
-    happened = [make_event(EventType.OUTAGE_RESOLVED, outage_id, at, facts)]
+    happened = [make_event(EventType.OUTAGE_RESOLVED, outage_id, at, payload)]
     if verdict.status is SlaStatus.VIOLATED:
-        happened.append(make_event(EventType.SLA_BREACHED, outage_id, at, facts))
+        happened.append(make_event(EventType.SLA_BREACHED, outage_id, at, payload))
     return happened

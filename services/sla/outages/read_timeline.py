@@ -1,4 +1,4 @@
-"""The story of one outage, gathered from the audit trail and what the receivers answered."""
+"""Read the timeline of one outage from the audit trail and the webhook deliveries."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,10 +23,10 @@ async def read_timeline(database: Database, outage_id: str) -> list[dict[str, An
     return sorted(items, key=lambda item: str(item["at"]))
 
 
-def _describe_entry(leaf: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
     same = ("at", "actor", "correlation_id", "evidence", "subject")
-    named = {"step": leaf["action"], "entry_id": leaf["id"], "leaf_hash": leaf["hash"]}
-    return {name: leaf[name] for name in same} | named
+    named = {"step": entry["action"], "entry_id": entry["id"], "leaf_hash": entry["hash"]}
+    return {name: entry[name] for name in same} | named
 
 
 def _describe_delivery(delivery: Mapping[str, Any]) -> dict[str, Any]:

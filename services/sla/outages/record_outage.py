@@ -22,15 +22,15 @@ async def record_outage(database: Database, declaring: RecordOutageInput) -> Rec
         created = await outages.add(connection, declaration, policy, at)
         if not created:
             policy = (await _get_recorded(connection, declaration)).policy
-        facts = payloads.describe_outage(outage, policy)
+        payload = payloads.describe_declaration(declaration, policy)
         deliveries = await events.publish(
             connection,
-            make_audit_entry(f"outage/{outage.id}", "outage.declared", request, at, facts),
-            make_event(EventType.OUTAGE_CREATED, outage.id, at, facts),
+            make_audit_entry(f"outage/{outage.id}", "outage.declared", request, at, payload),
+            make_event(EventType.OUTAGE_CREATED, outage.id, at, payload),
         )
     return RecordOutageResult(
         created,
-        outage.fingerprint(),
+        declaration.fingerprint,
         request.correlation_id,
         policy.name,
         policy.version,
@@ -44,7 +44,7 @@ async def _get_recorded(connection: AsyncConnection, declaration: Declaration) -
     """Refuse a declaration whose id is taken, unless this very request took it."""
     outage = declaration.outage
     known = await outages.lock(connection, outage.id)
-    if known.fingerprint != outage.fingerprint():
+    if known.fingerprint != declaration.fingerprint:
         raise Conflict(
             f"outage {outage.id!r} was declared before with different content; use another id"
         )

@@ -26,9 +26,15 @@ async def publish_policy(database: Database, command: PublishPolicy) -> Policy:
     check_policy(command.policy)
     async with database.transaction() as connection:
         policy = await policies.publish(connection, command.policy)
-        subject, facts, key = f"policy/{policy.name}", describe_policy(policy), str(policy.version)
+        subject, payload, key = (
+            f"policy/{policy.name}",
+            describe_policy(policy),
+            str(policy.version),
+        )
         await events.publish(
             connection,
-            make_audit_entry(subject, "policy.published", command.request, command.at, facts, key),
+            make_audit_entry(
+                subject, "policy.published", command.request, command.at, payload, key
+            ),
         )
     return policy

@@ -83,7 +83,7 @@ async def test_a_violated_invariant_raises_one_event_and_opens_the_circuit_break
     told = await read_rows(scratch, TOLD)
     assert ("ledger.invariant_violated", subject) in told
     assert len(told) == first.new
-    assert (await is_circuit_breaker_open(scratch) or "").startswith("the book is not ")
+    assert (await is_circuit_breaker_open(scratch) or "").startswith("invariant ")
     found = await read_rows(
         scratch, "SELECT invariant, subject FROM violations WHERE resolved_at IS NULL"
     )

@@ -26,6 +26,7 @@ from domain.errors import ChainMismatch, ChainUnavailable
 from tests.testkit.accounting import chain_history
 from tests.testkit.accounting.break_factory import TreasuryIntruder
 from tests.testkit.accounting.counting_reader import CountingReader, open_reader
+from tests.testkit.accounting.recorded_transfers import list_transfers
 from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.payment_factory import open_rail
 from tests.testkit.stacks import Stacks
@@ -78,13 +79,13 @@ async def plan_faults(stack: Stack, *wanted: dict[str, Any]) -> None:
 
 async def list_stored(scratch: Database, hash_: str) -> list[Any]:
     async with scratch.autocommit() as connection:
-        rows = await reconciliation.list_transfers(connection)
+        rows = await list_transfers(connection)
     return [row for row in rows if row["transaction_hash"] == hash_]
 
 
 async def list_all_stored(scratch: Database) -> list[tuple[str, int, int]]:
     async with scratch.autocommit() as connection:
-        rows = await reconciliation.list_transfers(connection)
+        rows = await list_transfers(connection)
     return sorted(
         (row["transaction_hash"], int(row["number"]), row["amount_stroops"])
         for row in rows

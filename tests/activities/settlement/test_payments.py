@@ -95,7 +95,7 @@ async def test_a_payment_with_an_expired_envelope_returns_its_channel_by_a_no_op
     await activities.submit_payment(noop)
     for seen in (await activities.observe_payment(noop), await activities.observe_payment(expired)):
         assert seen.outcome is AttemptOutcome.FAILED_BLOCKED, seen
-        assert seen.reason in (noop.noop_reason, "a void used up its sequence")
+        assert seen.reason in (noop.noop_reason, "a no-op transaction used up its sequence")
         await activities.fail_attempt(ObservedAttempt(payment, noop, seen, NOW))
     assert await find_served_payment(database, noop) is None
     blocked = BlockPaymentInput(

@@ -60,6 +60,7 @@ from tests.testkit.attestation_scenario import (
     list_rows,
     prepare_call,
 )
+from tests.testkit.settlement.payment_factory import make_owe_input
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ async def test_nothing_is_owed_before_the_contract_attests(
 ) -> None:
     attestation = await judge_for_attestation(database)
     outages = OutageActivitiesImpl(database, "sandbox")
-    settling = OwePaymentInput(attestation.outage_id, 1, NOW)
+    settling = await make_owe_input(database, attestation.outage_id)
     with pytest.raises(Conflict, match="has not confirmed revision 1 yet"):
         await outages.owe_payment(settling)
     # The database itself refuses, whatever the code above it believes.
@@ -247,7 +248,7 @@ async def test_judging_follows_the_latest_execution_mode_of_the_settlement_worke
     finally:
         await set_mode(database, ExecutionMode.LOCAL)
     with pytest.raises(Conflict, match="has not confirmed revision 2 yet"):
-        await outages.owe_payment(OwePaymentInput(first.outage_id, 2, NOW))
+        await outages.owe_payment(OwePaymentInput(again.payment, NOW))
     async with database.autocommit() as connection:
         told = (await read_trail(connection, "contract/settlement"))[-2:]
     assert [row["evidence"]["contract_execution_mode"] for row in told] == ["soroban", "local"]

@@ -14,8 +14,10 @@ from activities.sla.disputes import DisputeActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.accounting import invariants, journal
 from adapters.postgres.database import Database
+from adapters.postgres.settlement import payments
 from domain.accounting.integrity_checks import has_violation
-from domain.settlement.payments import OwePaymentInput, derive_payment_id
+from domain.errors import Conflict
+from domain.settlement.payments import derive_payment_id
 from domain.sla.disputes import (
     DecideDisputeInput,
     Dispute,
@@ -30,13 +32,14 @@ from domain.sla.outages import (
     Resolution,
 )
 from domain.sla.policies import Agreement
-from domain.sla.verdicts import Severity
+from domain.sla.verdicts import PaymentType, Severity
 from tests.testkit.api_client import make_unique_id
 from tests.testkit.settlement.payment_factory import (
     ASKER,
     DETECTED,
     NOW,
     judge_outage,
+    make_owe_input,
 )
 
 BOOKED = text(
@@ -117,11 +120,13 @@ async def test_concurrent_runs_of_an_activity_post_once(
         disputes.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW)
     )
 
+    settling = await make_owe_input(database, outage_id)
+
     async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
         return Agreement(bound.name, bound.bond, bound.pool, bound.beneficiary, bound.provider)
 
     monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
-    await _run_thrice(activities.owe_payment, OwePaymentInput(outage_id, 2, NOW))
+    await _run_thrice(activities.owe_payment, settling)
     kinds = [Counter(row[0] for row in await list_posted(database, outage_id, n)) for n in (1, 2)]
     assert kinds == [
         {"accrual": 2, "reversal": 2},
@@ -154,13 +159,14 @@ async def test_a_payout_address_changed_meanwhile_is_owed_instead(
     outage_id = make_unique_id("MOVED")
     activities = await judge_outage(database, outage_id, 25)
     ((_, expense, owed), (_, old_payee, _)) = await list_posted(database, outage_id, 1)
+    settling = await make_owe_input(database, outage_id)
 
     async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
         return Agreement(bound.name, bound.bond, bound.pool, bound.provider, bound.provider)
 
     monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
     for _ in range(2):
-        payment = await activities.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+        payment = await activities.owe_payment(settling)
     new_payee = f"payable:{payment.to_address}"
     assert new_payee != old_payee
     assert sorted(await list_posted(database, outage_id, 1)) == sorted(
@@ -171,6 +177,22 @@ async def test_a_payout_address_changed_meanwhile_is_owed_instead(
         ]
     )
     await assert_kept(database)
+
+
+async def test_nothing_is_owed_but_what_the_newest_verdict_says(database: Database) -> None:
+    outage_id = make_unique_id("OTHER")
+    activities = await judge_outage(database, outage_id, 25)
+    settling = await make_owe_input(database, outage_id)
+    payment = settling.payment
+    for other, why in (
+        (replace(payment, amount_stroops=payment.amount_stroops + 1), "the verdict owes a penalty"),
+        (replace(payment, type=PaymentType.REWARD), "the verdict owes a penalty"),
+        (replace(payment, revision=2), "revision 2 is not the newest verdict"),
+    ):
+        with pytest.raises(Conflict, match=why):
+            await activities.owe_payment(replace(settling, payment=other))
+    async with database.autocommit() as connection:
+        assert await payments.list_by_outage(connection, outage_id) == []
 
 
 async def test_a_verdict_without_an_accrual_is_accrued_when_owed(
@@ -184,6 +206,6 @@ async def test_a_verdict_without_an_accrual_is_accrued_when_owed(
         patch.setattr(journal, "accrue", unknown)
         activities = await judge_outage(database, outage_id, 25)
     assert await list_posted(database, outage_id, 1) == []
-    await activities.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+    await activities.owe_payment(await make_owe_input(database, outage_id))
     assert [kind for kind, *_ in await list_posted(database, outage_id, 1)] == ["accrual"] * 2
     await assert_kept(database)

@@ -7,7 +7,7 @@ import pytest
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar.rail import Rail
-from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from adapters.stellar.signing.keys import Keys, derive_channel_keypairs
 from domain.settlement.payments import Treasury
 from stellar_sandbox.client import StellarSandbox
@@ -48,7 +48,7 @@ def build_nodes(sandbox: StellarSandbox, count: int = 3) -> Nodes:
     """The nodes of a network in memory, as the engine sees them."""
     return Nodes(
         [
-            Node(
+            RpcNode(
                 f"node {index + 1}",
                 SorobanServerAsync("http://in-process", sandbox.create_client(index)),
             )

@@ -62,7 +62,7 @@ def test_only_finance_and_admins_may_approve(role: Role, may: bool) -> None:
 def test_a_maker_may_not_approve_whatever_the_role() -> None:
     for role in (Role.ADMIN, Role.FINANCE):
         for name in ("dan", "eve"):
-            with pytest.raises(Forbidden, match=f"{name} caused payment pay_1"):
+            with pytest.raises(Forbidden, match=f"{name} is a maker of payment pay_1"):
                 approve(STANDING, Principal(name, role), "", ABOVE)
 
 

@@ -8,17 +8,14 @@ import pytest
 
 from domain.errors import Invalid
 from domain.requests import Request
+from domain.sla.outage_rules import CLOCK_SKEW, check_amendment, check_outage, check_resolution
 from domain.sla.outages import (
     AMENDABLE_ALWAYS,
     AMENDABLE_WHILE_DECLARED,
-    CLOCK_SKEW,
     Location,
     Outage,
     Resolution,
     apply_amendment,
-    check_amendment,
-    check_outage,
-    check_resolution,
 )
 from domain.sla.verdicts import Severity
 

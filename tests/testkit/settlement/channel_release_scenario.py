@@ -86,7 +86,7 @@ class Scene:
 
     @property
     def payment(self) -> Payment:
-        return self.world.lives[0].payment
+        return self.world.runs[0].payment
 
     async def prepared(self) -> Attempt:
         return get_attempt(await self.world.steps.prepare_payment(self.payment))

@@ -9,6 +9,7 @@ from activities.sla.outages import OutageActivitiesImpl
 from adapters.postgres.accounting import journal
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import payments
+from adapters.postgres.sla import outages
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.keys import load_keys
@@ -63,13 +64,24 @@ async def owe_payment(
     outage_id = make_unique_id(prefix)
     activities = await judge_outage(database, outage_id, minutes)
     if not changes:
-        return await activities.owe_payment(OwePaymentInput(outage_id, 1, NOW))
+        return await activities.owe_payment(await make_owe_input(database, outage_id))
     agreement = Agreement("default", **await _read_parties(database))
     debt = make_payment("sandbox", agreement, outage_id, 1, judge(TERMS, minutes), "corr-owing")
     async with database.transaction() as connection:
         payment = await payments.add(connection, replace(debt, **changes), NOW)
         await journal.accrue(connection, payment)
     return payment
+
+
+async def make_owe_input(database: Database, outage_id: str) -> OwePaymentInput:
+    """Ask for the payment of the newest verdict on an outage, as its judgement carries it."""
+    async with database.transaction() as connection:
+        context = await outages.lock(connection, outage_id)
+        assert context.judged is not None
+        payment = await payments.preview_payment(
+            connection, "sandbox", context, *context.judged, NOW
+        )
+    return OwePaymentInput(payment, NOW)
 
 
 async def _read_parties(database: Database) -> dict[str, str]:

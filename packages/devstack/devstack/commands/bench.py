@@ -56,24 +56,19 @@ def command(
     pace = LoadProfile(in_flight, warm_up, seconds)
     try:
         if benchmark is Benchmark.DECLARE:
-            measured_result = asyncio.run(_declare(data_dir, rate, seconds, as_json))
+            running = _declare(data_dir, rate, seconds, as_json)
         elif benchmark is Benchmark.SETTLEMENT:
-            measured_result = asyncio.run(
-                settlement_benchmark.measured(data_dir, seconds, rounds, quiet=as_json)
-            )
+            running = settlement_benchmark.measured(data_dir, seconds, rounds, quiet=as_json)
         elif benchmark is Benchmark.LEDGER:
-            measured_result = asyncio.run(
-                journal_benchmark.measured(data_dir, postings, rounds, quiet=as_json)
-            )
+            running = journal_benchmark.measured(data_dir, postings, rounds, quiet=as_json)
         else:
-            measured_result = asyncio.run(
-                _lifecycle(data_dir, dispute_window, pace, rounds, as_json)
-            )
+            running = _lifecycle(data_dir, dispute_window, pace, rounds, as_json)
+        result = asyncio.run(running)
     except* FAILURES as failures:
         raise SystemExit(f"apexchainx: {_first(failures)}") from None
     if as_json:
-        typer.echo(orjson.dumps({"benchmark": benchmark} | measured_result).decode())
-    raise typer.Exit(1 if measured_result.get("problems") else 0)
+        typer.echo(orjson.dumps({"benchmark": benchmark} | result).decode())
+    raise typer.Exit(1 if result.get("problems") else 0)
 
 
 def _first(failure: BaseException) -> BaseException:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from devstack.commands.replay_report import print_report, summarise
 from devstack.commands.stacks import KEY_NAME, engine
 from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
@@ -22,7 +23,6 @@ from devstack.replay.outage_records import (
     sift,
 )
 from devstack.replay.replays import Played, Replay
-from devstack.replay.report import print_report, summarise
 from devstack.replay.verification import ReplayProof, prove
 from domain.sla.policies import WINDOW_SECONDS_MAX
 

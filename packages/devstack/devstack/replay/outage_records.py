@@ -16,7 +16,8 @@ import orjson
 from domain.errors import Conflict, Invalid
 from domain.errors import Refused as RefusedByRule
 from domain.requests import Request
-from domain.sla.outages import Outage, Resolution, check_outage, check_resolution
+from domain.sla.outage_rules import check_outage, check_resolution
+from domain.sla.outages import Outage, Resolution
 from domain.sla.verdicts import Severity
 
 SITE_NAME_MAX = 200

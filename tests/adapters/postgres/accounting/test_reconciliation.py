@@ -31,6 +31,7 @@ from tests.testkit.accounting.fake_chain_history import (
     make_transfer,
     store_confirmation,
 )
+from tests.testkit.accounting.recorded_transfers import list_transfers
 from tests.testkit.settlement.payment_factory import owe_payment
 
 HASH, PAYEE = "dd" * 32, "GBENEFICIARY"
@@ -124,7 +125,7 @@ async def test_transfers_between_every_kind_of_address_are_read(scratch: Databas
     )
     assert await driver.read_chain() == 100
     async with scratch.autocommit() as connection:
-        (kept,) = await reconciliation.list_transfers(connection)
+        (kept,) = await list_transfers(connection)
     assert kept["from_address"] == claimable
 
 

@@ -30,7 +30,7 @@ from domain.settlement.attempts import (
     OnHold,
 )
 from domain.settlement.limits import Limits
-from domain.settlement.payments import OwePaymentInput, Payment, PaymentStatus
+from domain.settlement.payments import Payment, PaymentStatus
 from domain.sla.disputes import (
     DecideDisputeInput,
     Dispute,
@@ -63,7 +63,7 @@ from tests.testkit.settlement.expired_envelopes import (
     make_block_input,
     settle_after_expiry,
 )
-from tests.testkit.settlement.payment_factory import DETECTED, NOW, owe_payment
+from tests.testkit.settlement.payment_factory import DETECTED, NOW, make_owe_input, owe_payment
 from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 
@@ -89,7 +89,7 @@ async def test_everyone_with_a_hand_in_the_verdict_is_a_maker(
     await disputes.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute_id, True, by["zoe"], "it was 5", 5)
     await disputes.decide_dispute(DecideDisputeInput(outage_id, dispute_id, decision, NOW))
-    payment = await activities.owe_payment(OwePaymentInput(outage_id, 2, NOW))
+    payment = await activities.owe_payment(await make_owe_input(database, outage_id))
     async with database.transaction() as connection:
         standing = await approvals.lock(connection, payment.id)
     assert standing.makers == ["dan", "amy", "rex", "zoe"]

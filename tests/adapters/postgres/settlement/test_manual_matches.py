@@ -192,7 +192,7 @@ async def test_a_transfer_closed_as_something_else_blocks_nothing(
     assert len(await list_out_of_band(scratch, payment)) == 1
     async with scratch.autocommit() as connection:
         break_id = await connection.scalar(text("SELECT id FROM breaks"))
-    with pytest.raises(Conflict, match="is not paid: adopt this transfer"):
+    with pytest.raises(Conflict, match="is not paid: match this transfer"):
         await close(scratch, break_id, AdjustmentKind.NONE)
     await close(scratch, break_id, AdjustmentKind.SUSPENSE)
     assert await list_out_of_band(scratch, payment) == []

@@ -8,8 +8,8 @@ from stellar_sdk import Keypair
 
 from adapters.stellar.accounts import frozen_keys
 from adapters.stellar.accounts.frozen_keys import FRESH_LEDGERS, FrozenKeys
+from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
-from adapters.stellar.signing import classic_payments
 from domain.errors import Obstructed
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import SettlementRail
@@ -148,7 +148,7 @@ async def test_a_frozen_trustline_is_enough_to_refuse(
 ) -> None:
     """The box freezes an account with all it has; validators may freeze a single entry."""
     rail = build_rail(sandbox, nodes)
-    _, line = classic_payments.make_keys([SHOP.public_key], rail.asset)
+    _, line = ledger_entries.make_keys([SHOP.public_key], rail.asset)
     await rail.sign([make_transfer()], SettlementRail.CLASSIC, ADDRESS, 1, 0)
     only = frozenset({line.to_xdr_bytes()})
     monkeypatch.setattr(frozen_keys, "_parse_keys", lambda _reply: only)

@@ -152,7 +152,7 @@ async def test_a_transaction_that_was_not_applied_proves_nothing_by_itself(
     plan_faults(sandbox, {"kind": "removed_trustline", "address": SHOP.public_key})
     read = results.parse
 
-    def as_unapplied(result_xdr: str) -> results.Result:
+    def as_unapplied(result_xdr: str) -> results.TransactionResult:
         return replace(read(result_xdr), code=xdr.TransactionResultCode.txBAD_SEQ)
 
     seen = await submit(sandbox, rail, attempt)

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from adapters.stellar.finality.sla_contract import SlaContract
-from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from domain.sla.attestations import (
     Call,
     CallOutcome,
@@ -21,7 +21,7 @@ def connect_contract(counter: LocalClient) -> SlaContract:
 
 
 def build_nodes(counter: LocalClient) -> Nodes:
-    return Nodes([Node("node 1", counter.server)])
+    return Nodes([RpcNode("node 1", counter.server)])
 
 
 async def sign_call(counter: LocalClient, name: str = "oA", minutes: int = 20) -> Call:

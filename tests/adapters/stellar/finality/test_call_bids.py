@@ -3,8 +3,8 @@
 import pytest
 from stellar_sdk import xdr
 
-from adapters.stellar.finality.quorum import get_address, make_account_keys
 from adapters.stellar.finality.sla_contract import SlaContract
+from adapters.stellar.rpc.ledger_entries import make_account_keys, to_address
 from domain.errors import Obstructed
 from domain.settlement.envelopes import LEDGERS_TO_A_RAISE
 from domain.sla.attestations import (
@@ -55,7 +55,7 @@ async def read_balances(counter: LocalClient) -> list[int]:
     for each in (await counter.server.get_ledger_entries(keys)).entries or []:
         entry = xdr.LedgerEntryData.from_xdr(each.xdr).account
         assert entry is not None
-        found[get_address(entry)] = entry.balance.int64
+        found[to_address(entry)] = entry.balance.int64
     return [found[FEES.public_key], found[OPERATOR.public_key]]
 
 

@@ -14,7 +14,7 @@ from adapters.stellar import rail as rails
 from adapters.stellar.finality import quorum as proofs_module
 from adapters.stellar.rail import Rail
 from adapters.stellar.rpc import nodes as nodes_module
-from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from domain.settlement.allocations import Allocation, Transfer
 from domain.settlement.attempts import (
     Attempt,
@@ -166,7 +166,7 @@ async def test_a_hanging_node_does_not_block_the_others(
     sandbox: StellarSandbox, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Listed first, and asked first."""
-    hung = Node("hung", SorobanServerAsync("http://hung", HangingClient()))
+    hung = RpcNode("hung", SorobanServerAsync("http://hung", HangingClient()))
     monkeypatch.setattr(nodes_module, "READ_SECONDS", 0.2)
     monkeypatch.setattr(proofs_module, "READ_SECONDS", 0.2)
     rail = build_rail(sandbox, Nodes([hung, *build_nodes(sandbox, 2).all]))
@@ -192,5 +192,8 @@ async def test_a_missing_channel_account_proves_nothing_and_needs_a_person(
     sandbox.close_ledger(30)
     assert not await rail.is_expired(attempt)
     seen = await observe(rail, attempt)
-    assert (seen.outcome, seen.reason) == (AttemptOutcome.FOREIGN, "the channel account is gone")
+    assert (seen.outcome, seen.reason) == (
+        AttemptOutcome.FOREIGN,
+        "the channel account does not exist any more",
+    )
     await rail.close()

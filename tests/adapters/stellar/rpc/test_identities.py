@@ -10,7 +10,7 @@ import pytest
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar.rpc.network_monitor import NetworkMonitor
-from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
+from adapters.stellar.rpc.nodes import Nodes, RpcNode, get_ledger_range
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.networks import NetworkState
 from stellar_sandbox.client import StellarSandbox
@@ -92,7 +92,7 @@ async def test_a_node_whose_ledgers_went_backwards_is_left_out(
     with caplog.at_level(logging.ERROR):
         await identity.recheck()
     assert nodes.all[1] not in nodes.usable
-    assert "ALARM: node 2 is left out" in caplog.text
+    assert "ALARM: node 2 is excluded" in caplog.text
     reset.network.close()
 
 
@@ -180,4 +180,4 @@ async def test_unreachable_nodes_leave_the_stored_state_unchanged(
     plan_faults(sandbox, {"kind": "node_down"})
     assert await identity.recheck() is None
     assert identity.known == standing
-    assert all(isinstance(node, Node) and not node.excluded_reason for node in nodes.all)
+    assert all(isinstance(node, RpcNode) and not node.excluded_reason for node in nodes.all)

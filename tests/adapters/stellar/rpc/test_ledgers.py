@@ -10,7 +10,7 @@ from stellar_sdk.soroban_rpc import GetTransactionsResponse
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from adapters.stellar.rpc import poll_intervals, transaction_watcher
-from adapters.stellar.rpc.nodes import Node, Nodes, get_ledger_range
+from adapters.stellar.rpc.nodes import Nodes, RpcNode, get_ledger_range
 from adapters.stellar.rpc.transaction_watcher import TransactionWatcher
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet
@@ -77,7 +77,7 @@ async def test_a_ledger_costs_one_page_whatever_the_number_of_payments(
     asked = 0
     page = TransactionWatcher._read_page
 
-    async def counting(self: TransactionWatcher, node: Node) -> GetTransactionsResponse:
+    async def counting(self: TransactionWatcher, node: RpcNode) -> GetTransactionsResponse:
         nonlocal asked
         asked += 1
         return await page(self, node)
@@ -117,7 +117,7 @@ async def test_a_node_that_refuses_a_request_is_not_asked_at_once_again(
 ) -> None:
     asked = 0
 
-    async def refusing(self: TransactionWatcher, node: Node) -> GetTransactionsResponse:
+    async def refusing(self: TransactionWatcher, node: RpcNode) -> GetTransactionsResponse:
         nonlocal asked
         asked += 1
         raise SorobanRpcErrorResponse(-32600, "start ledger must be within the range")

@@ -10,7 +10,7 @@ import pytest
 from stellar_sdk.soroban_rpc import GetTransactionsResponse
 
 from adapters.stellar.rpc import transaction_watcher
-from adapters.stellar.rpc.nodes import Node, Nodes
+from adapters.stellar.rpc.nodes import Nodes, RpcNode
 from adapters.stellar.rpc.poll_intervals import PollInterval
 from adapters.stellar.rpc.transaction_watcher import TransactionWatcher
 from stellar_sandbox.client import StellarSandbox
@@ -47,7 +47,7 @@ async def play(
     film, pages, late = TimedNetwork(sandbox, between), dict[int, int](), dict[int, float]()
     page = TransactionWatcher._read_page
 
-    async def counting(self: TransactionWatcher, node: Node) -> GetTransactionsResponse:
+    async def counting(self: TransactionWatcher, node: RpcNode) -> GetTransactionsResponse:
         found = await page(self, node)
         ledger = found.latest_ledger
         pages[ledger] = pages.get(ledger, 0) + 1

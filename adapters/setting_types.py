@@ -1,0 +1,87 @@
+"""The types of settings, with the checks that an environment variable must pass; errors stop the start."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+
+from domain import money
+from domain.errors import Invalid
+from domain.settlement.wallets import check_address
+
+URLS = r"^https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*$"
+
+
+def _check_address(text: str) -> str:
+    """Check an account address, so that a mistyped one stops the start and not a payment."""
+    try:
+        return check_address(text)
+    except Invalid as error:
+        raise ValueError(str(error).removeprefix("address: ")) from None
+
+
+Address = Annotated[str, AfterValidator(_check_address)]
+CONTRACT = r"^C[A-Z2-7]{55}$"
+
+
+def _parse_stroops(text: Any) -> Any:
+    """Parse an amount of USDC, a plain decimal, into stroops."""
+    if text is None:
+        return None
+    try:
+        return money.parse_amount(str(text), "")
+    except Invalid as error:
+        raise ValueError(str(error).removeprefix(": ")) from None
+
+
+Stroops = Annotated[int | None, BeforeValidator(_parse_stroops)]
+
+
+def _check_whole(text: Any) -> Any:
+    """Accept only plain digits: 1_000, 1e3, " 5 " and 5.0 are mistakes."""
+    if isinstance(text, str) and not (text.isascii() and text.isdigit() and len(text) <= 19):
+        raise ValueError("not a whole number of plain digits")
+    return text
+
+
+Whole = Annotated[int, BeforeValidator(_check_whole)]
+# The passphrase of each known network; STELLAR_NETWORK must name the same network.
+PASSPHRASES = {
+    "public": "Public Global Stellar Network ; September 2015",
+    "testnet": "Test SDF Network ; September 2015",
+}
+
+
+def check_passphrase(passphrase: str | None, known: ValidationInfo) -> str | None:
+    if passphrase is None:
+        return None
+    network = known.data.get("stellar_network", "sandbox")
+    wanted = PASSPHRASES.get(network)
+    if wanted is not None and passphrase != wanted:
+        raise ValueError(
+            f"does not match STELLAR_NETWORK, which is {network}: the passphrase of that is {wanted!r}"
+        )
+    for name, theirs in PASSPHRASES.items():
+        if passphrase == theirs and network != name:
+            raise ValueError(f"this is the passphrase of {name}, and STELLAR_NETWORK is {network}")
+    return passphrase
+
+
+Passphrase = Annotated[str, AfterValidator(check_passphrase)]
+
+
+def _check_cool_off(hours: int, known: ValidationInfo) -> int:
+    if hours == 0 and known.data.get("stellar_network") == "public":
+        raise ValueError("must be at least 1: with 0, a stolen key sends money elsewhere at once")
+    return hours
+
+
+CoolOff = Annotated[Whole, AfterValidator(_check_cool_off)]
+
+
+def _check_friendbot(url: str | None, known: ValidationInfo) -> str | None:
+    if url is not None and known.data.get("stellar_network") == "public":
+        raise ValueError("the public network has no friendbot; leave it out")
+    return url
+
+
+Friendbot = Annotated[str | None, AfterValidator(_check_friendbot)]

@@ -1,0 +1,277 @@
+"""One tongue: a noun stands in the glossary, a name stands for one thing, a function begins with a verb."""
+
+import ast
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = (
+    *("api", "workflows", "activities", "services", "worker", "domain", "adapters", "cli"),
+    *("migrations", "packages/devstack/devstack", "packages/stellar-sandbox/stellar_sandbox"),
+)
+FILES = sorted(
+    path
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+    if path.parent.name != "versions"
+)
+VERBS = frozenset((ROOT / "tests/data/verbs.txt").read_text().split())
+# Words that name nothing anybody else would look for, as whole parts of a name; and what to say.
+BANNED = {
+    "adopt": "match",
+    "adopted": "matched",
+    "adopting": "matching",
+    "breaker": "circuit_breaker",
+    "clockwork": "scheduled_workflow",
+    "dossier": "context",
+    "doubt": "unproven",
+    "ejected": "removed",
+    "errand": "request",
+    "gathering": "batching",
+    "insist": "run_until_accepted",
+    "leader": "lead_payment",
+    "leaf": "audit_entry",
+    "lives": "workflows",
+    "orphan": "unexpected_outflow",
+    "parcel": "pending_delivery",
+    "parked": "blocked",
+    "parking": "blocking",
+    "preparer": "maker",
+    "promise": "invariant",
+    "rider": "member",
+    "rides": "in_attempt",
+    "riding": "members",
+    "ruling": "decision",
+    "share": "allocation",
+    "silence": "no_answer",
+    "stories": "traces",
+    "story": "trace",
+    "strange": "unexplained",
+    "told": "notified",
+    "untold": "undispatched",
+}
+# "leaf" is the word of RFC 6962 for a hashed audit entry.
+LEGITIMATE = {"hash_leaf", "leaf_hash"}
+# What a framework calls by these names.
+ENTRY_POINTS = {"main", "command", "lifespan"}
+
+
+def spread(names_by_file: dict[str, str]) -> set[str]:
+    """Return "file: name" of every name."""
+    return {f"{file}: {name}" for file, names in names_by_file.items() for name in names.split()}
+
+
+# What is left of before, by file: these two lists only ever become shorter.
+# Names of the old dialect.
+DIALECT_LEFT = spread(
+    {
+        "activities/settlement/attempts.py": "silence",
+        "activities/settlement/batches.py": "gathering silence",
+        "activities/settlement/payments.py": "adopting parking",
+        "activities/sla/attestations.py": "silence",
+        "activities/webhooks.py": "parcel",
+        "adapters/postgres/accounting/invariants.py": "_LIVES",
+        "adapters/postgres/accounting/payment_traces.py": "leaf",
+        "adapters/postgres/events.py": "leaf told",
+        "adapters/postgres/sla/attestations.py": "told",
+        "adapters/stellar/finality/contract_results.py": "told",
+        "adapters/stellar/finality/quorum.py": "doubt",
+        "adapters/stellar/finality/sla_contract.py": "told",
+        "adapters/stellar/rpc/treasury_history.py": "told",
+        "packages/devstack/devstack/bench/load_loops.py": "lives",
+        "packages/devstack/devstack/bench/process_stats.py": "lives",
+        "packages/devstack/devstack/bench/settlement_throughput.py": "lives",
+        "packages/devstack/devstack/commands/bench.py": "told",
+        "packages/devstack/devstack/commands/demo.py": "stories story told told_to_stop",
+        "packages/devstack/devstack/commands/soak.py": "told",
+        "packages/devstack/devstack/commands/up.py": "told told_to_stop",
+        "packages/devstack/devstack/demo/display.py": "_stories _told print_story stories story",
+        "packages/devstack/devstack/demo/outage_log.py": "told untold",
+        "packages/devstack/devstack/demo/verification.py": "story",
+        "packages/devstack/devstack/replay/api_client.py": "told",
+        "worker/analytics.py": "begin_clockwork",
+        "worker/main.py": "_clockwork",
+        "workflows/batches.py": "gathering",
+        "workflows/payments.py": "adopt adopting check_adopt parking",
+        "workflows/wallets.py": "_errand",
+    }
+)
+# Public functions that do not begin with a verb.
+VERBS_LACKING = spread(
+    {
+        "activities/settlement/attempts.py": "attempt_of",
+        "adapters/stellar/codes/meanings.py": "page terminal",
+        "api/middleware.py": "internal route_of",
+        "api/payment_views.py": "payment_status",
+        "api/problems.py": "apex_error http_error invalid_request problem temporal_silent",
+        "api/responses.py": "derived problems",
+        "api/routes/health.py": "liveness readiness stack",
+        "api/routes/sla/policies.py": "dashboard",
+        "api/sockets.py": "listening",
+        "api/views.py": "number outage_status",
+        "migrations/run.py": "config url_from_environment",
+        "packages/devstack/devstack/bench/load_loops.py": "middle",
+        "packages/devstack/devstack/bench/seed_journal.py": "booked_per_second scratch",
+        "packages/devstack/devstack/bench/settlement_throughput.py": "classic lives middle soroban",
+        "packages/devstack/devstack/bench/webhook_receiver.py": "receiver",
+        "packages/devstack/devstack/commands/journal_benchmark.py": "measured",
+        "packages/devstack/devstack/commands/settlement_benchmark.py": "measured",
+        "packages/devstack/devstack/commands/stacks.py": "engine",
+        "packages/devstack/devstack/demo/chain_reader.py": "fingerprint transfers",
+        "packages/devstack/devstack/demo/display.py": "board clock money",
+        "packages/devstack/devstack/demo/outage_log.py": "instant usdc",
+        "packages/devstack/devstack/demo/verification.py": "balanced notified settled",
+        "packages/devstack/devstack/environment/postgres.py": "binary",
+        "packages/devstack/devstack/environment/temporal.py": "binary version",
+        "packages/devstack/devstack/processes/child_processes.py": "at_once nothing",
+        "packages/devstack/devstack/processes/parent_death.py": "prctl",
+        "packages/devstack/devstack/processes/supervisor.py": "all_or_none",
+        "packages/devstack/devstack/soak/chain_history.py": "transfers transfers_of",
+        "packages/devstack/devstack/soak/soaks.py": "skies verdict",
+        "packages/stellar-sandbox/stellar_sandbox/calculator/views.py": "healthcheck",
+        "packages/stellar-sandbox/stellar_sandbox/operations/account_operations.py": "changes_signers",
+        "worker/analytics.py": "integrity_check_activities reconciliation_activities",
+        "worker/log_interceptor.py": "subjects_of",
+        "worker/main.py": "duty",
+        "worker/settlement.py": "held_keys settlement_activities",
+        "worker/workflow_sandbox.py": "strict_sandbox",
+        "workflows/runtime.py": "exponential_backoff",
+        "workflows/search_attributes.py": "at_start",
+    }
+)
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def read_glossary() -> list[str]:
+    rows = re.findall(r"^\| (.+?) \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
+    return [word for word in rows if word != "word"]
+
+
+def list_nouns() -> set[str]:
+    """Modules of the domain, of the database and of workflows, and the sub-rooms of services."""
+    files = {
+        path
+        for layer in ("domain", "adapters/postgres", "workflows")
+        for path in (ROOT / layer).rglob("*.py")
+        if path.stem != "__init__"
+    }
+    rooms = {path for path in (ROOT / "services").glob("*/*/") if path.name != "__pycache__"}
+    return {path.stem for path in files | rooms}
+
+
+def singularize(noun: str) -> str:
+    for plural, singular in (("ies", "y"), ("ches", "ch"), ("s", "")):
+        if noun.endswith(plural) and not noun.endswith("ss"):
+            return noun.removesuffix(plural) + singular
+    return noun
+
+
+def test_every_noun_of_a_module_stands_in_the_glossary() -> None:
+    known = {word.lower() for word in read_glossary()}
+    nouns = {noun.replace("_", " ") for noun in list_nouns()}
+    assert {noun for noun in nouns if not {noun, singularize(noun)} & known} == set()
+
+
+def test_the_glossary_is_sorted_and_explains_a_word_once() -> None:
+    words = [word.casefold() for word in read_glossary()]
+    assert len(words) > 80
+    assert [pair for pair in pairwise(words) if pair[0] >= pair[1]] == []
+
+
+def test_a_public_class_has_a_name_of_its_own() -> None:
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name_of(path))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
+def list_identifiers(source: str) -> Iterator[str]:
+    """Yield every function, class, argument, variable and attribute that a module defines."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.ClassDef(name=name) | ast.arg(arg=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+
+
+def find_banned(identifier: str) -> list[str]:
+    """Return the banned parts of a name, in snake_case or CamelCase."""
+    if identifier in LEGITIMATE:
+        return []
+    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier).lower().split("_")
+    return [
+        part
+        for before, part in pairwise(["", *parts])
+        if part in BANNED and (before, part) != ("circuit", "breaker")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "banned"),
+    [
+        ("untold_events", ["untold"]),
+        ("ParkedPayment", ["parked"]),
+        ("breaker_state", ["breaker"]),
+        ("circuit_breaker_state", []),
+        ("CircuitBreakerLimits", []),
+        ("leaf_hash", []),
+    ],
+)
+def test_a_banned_word_would_be_found(identifier: str, banned: list[str]) -> None:
+    assert find_banned(identifier) == banned
+
+
+def test_no_identifier_is_of_the_old_dialect() -> None:
+    found = {
+        f"{name_of(path)}: {identifier}"
+        for path in FILES
+        for identifier in {path.stem, *list_identifiers(path.read_text())}
+        if find_banned(identifier)
+    }
+    assert found - DIALECT_LEFT == set()
+    assert DIALECT_LEFT - found == set(), "mended: take these off the list"
+
+
+def list_nameless(tree: ast.Module) -> Iterator[str]:
+    """Yield the public functions of a module that do not begin with a verb."""
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if node.name.startswith("_") or node.name in ENTRY_POINTS:
+            continue
+        if node.name.split("_")[0] not in VERBS:
+            yield node.name
+
+
+def test_a_function_begins_with_a_verb() -> None:
+    found = {f"{name_of(path)}: {name}" for path in FILES for name in list_nameless(parse(path))}
+    assert found - VERBS_LACKING == set()
+    assert VERBS_LACKING - found == set(), "mended: take these off the list"
+
+
+def test_the_verbs_are_sorted_and_all_used() -> None:
+    verbs = (ROOT / "tests/data/verbs.txt").read_text().split()
+    assert verbs == sorted(set(verbs))
+    used = {
+        node.name.split("_")[0]
+        for path in FILES
+        for node in parse(path).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert set(verbs) - used == set()
