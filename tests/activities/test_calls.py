@@ -1,4 +1,4 @@
-"""What becomes of one signed call of the contract: outbid, in the way, unreadable, or lost."""
+"""The outcomes of one signed contract call: outbid, in the way, unreadable, or lost."""
 
 from typing import Any
 
@@ -103,7 +103,7 @@ async def test_an_unreadable_answer_halts_and_is_requested_again(
     assert await activities.conclude_attestation(concluding) == halted
     (made,) = await list_rows(database, contract_calls, attestation)
     assert (made.status, made.result, made.reason) == ("rejected", None, halted.problem)
-    # Asked again, its memory is explained: by the call that could not be read.
+    # A repeated request is answered from storage: by the call that could not be read.
     await attest_verdict(activities, attestation)
 
 

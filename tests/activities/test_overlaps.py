@@ -1,6 +1,6 @@
 """
-Runs of steps that overlap, and runs that come late: what one found out does not hold any more when
-it is written down. Nobody is paid by bytes that were signed for others, or stopped with bytes alive.
+Activity runs that overlap or come late: what a run found is no longer true when
+it is stored. Nobody is paid by an envelope signed for others, or blocked with a live envelope.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ async def test_an_envelope_of_other_members_is_not_stored_for_a_batch_of_the_sam
     rail: Rail,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Signed, and before they are stored another run leaves all out and another batch is begun."""
+    """Signed, and before it is stored another run removes all members and another batch is formed."""
     lead, gone, other = [await owe_payment(database, "NAME") for _ in range(3)]
     activities, batch = await form_batch(database, rail, CLASSIC, lead, gone)
     sign, payment_activities = (
@@ -104,7 +104,7 @@ async def form_again(
     before: list[Payment],
     after: list[Payment],
 ) -> None:
-    """Everybody leaves a batch, it is given back, and one of its name is gathered from others."""
+    """Remove all members of a batch, release it, and form one of the same id from others."""
     async with database.transaction() as connection:
         held = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
         assert held is not None
@@ -146,7 +146,7 @@ async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
             )
 
     async with database.transaction() as connection:
-        # As if the bytes before had been proven dead.
+        # As if the envelope before had been proven expired.
         await connection.execute(
             text("UPDATE attempts SET max_ledger = max_ledger + 1 WHERE payment_id = :id"),
             {"id": payment.id},
@@ -172,7 +172,7 @@ async def wait_for_lock(database: Database, task: "asyncio.Task[bool]") -> None:
 async def test_a_blocked_payment_whose_envelope_lands_is_confirmed(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    """Whatever the book says of it: the chain has paid, and nothing keeps that from being booked."""
+    """The chain has paid, and no status in the database keeps that from being posted."""
     owed = [await owe_payment(database, "TRUTH") for _ in range(2)]
     activities, batch = await form_batch(database, rail, CLASSIC, *owed)
     observed = await submit_batch(activities, batch)
@@ -220,7 +220,7 @@ async def is_quarantined(database: Database, channel: str) -> bool:
 async def test_remaining_members_get_no_quarantined_channel(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    """Thought to be used by strangers, and then found to have failed by our own bytes."""
+    """Quarantined as used by others, and then found to have failed by our own envelope."""
     owed = [await owe_payment(database, "SURVIVOR") for _ in range(2)]
     activities, batch = await form_batch(database, rail, CLASSIC, *owed)
     attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))

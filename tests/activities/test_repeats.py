@@ -1,6 +1,6 @@
 """
-Every step may run twice: a worker that dies between a step and the record of its answer leaves the
-step done and its memory lost. Here each step of whole lives is run twice, the second time a while
+Every activity may run twice: a worker that dies between an activity and the record of its result leaves the
+activity done and its result lost. Here each activity of whole workflows runs twice, the second time a while
 later, on the real database and the real chain; the world must look as if each had run once.
 """
 
@@ -64,7 +64,7 @@ NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
 async def run_twice(step: Callable[[Message], Awaitable[Answer]], message: Any) -> Answer:
-    """Run a step, lose its answer, and run it again when the clock has moved on."""
+    """Run an activity, lose its result, and run it again when the clock has moved on."""
     first = await step(message)
     later = (
         replace(message, at=message.at + timedelta(seconds=7))
@@ -78,7 +78,7 @@ async def run_twice(step: Callable[[Message], Awaitable[Answer]], message: Any) 
 
 
 async def judge_outage(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
-    """Declare and judge an outage, each step twice."""
+    """Declare and judge an outage, each activity twice."""
     activities = OutageActivitiesImpl(database, "sandbox")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaration = Declaration(outage, ASKER, "standard", "default")
@@ -90,7 +90,7 @@ async def judge_outage(database: Database, outage_id: str, minutes: int) -> Outa
 
 
 async def pay(activities: PaymentActivitiesImpl, payment: Payment) -> Receipt:
-    """Make a payment as its workflow does, each step twice, and then the whole of it again."""
+    """Make a payment as its workflow does, each activity twice, and then the whole of it again."""
     attempt = get_attempt(await activities.prepare_payment(payment))
     again = get_attempt(await activities.prepare_payment(payment))
     assert again.envelope_xdr == attempt.envelope_xdr
@@ -174,7 +174,7 @@ async def owe(database: Database, prefix: str) -> Payment:
 async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
     database: Database, rail: Rail
 ) -> None:
-    """A place in line, and nothing taken; those who wait for longer come first."""
+    """It gets a place in the queue and reserves nothing; those that wait longer come first."""
     activities = PaymentActivitiesImpl(database, rail)
     first, second = await owe(database, "FIRST"), await owe(database, "SECOND")
     async with database.autocommit() as connection:
@@ -207,7 +207,7 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
 async def test_an_overtaken_run_releases_nothing(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    """One run finds an obstacle, and meanwhile another has stored bytes: those stay the payment's."""
+    """One run finds an obstacle, and meanwhile another has stored an envelope: the payment keeps it."""
     payment = await owe(database, "OVERTAKEN")
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
@@ -270,7 +270,7 @@ async def test_a_dispute_whose_every_activity_runs_twice_is_decided_once(
     activities = DisputeActivitiesImpl(database, "sandbox")
     dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
     filed = await run_twice(activities.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
-    # Another objection, whose predecessor's answer was lost, finds the one on record.
+    # A repeated dispute, whose first answer was lost, finds the one on record.
     other = FileDisputeInput(replace(dispute, id=make_unique_id("dsp")), 1, 60, NOW)
     assert (await activities.file_dispute(other)).dispute_id == filed.dispute_id
 

@@ -1,4 +1,4 @@
-"""A line says when, how grave, by whom, what, and whose request and money it is about."""
+"""A log line has its time, level, logger, message, and the ids of the request and the payment."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A network is told from another of the same name by numbers and times of its ledgers."""
+"""Networks of the same name are distinguished by the numbers and times of their ledgers."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,5 +1,5 @@
 """
-What the database refuses, whoever asks: nobody here goes past its triggers, and each statement is one
+What the database refuses, whoever asks: no test here bypasses its triggers, and each statement is one
 that a program or a person with the engine's own rights could send.
 """
 
@@ -34,7 +34,7 @@ HASH = "aa" * 32
 
 @pytest.fixture(scope="module")
 async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
-    """A book with one payment that was made, and all that proves it."""
+    """A scratch database with one confirmed payment, and all that proves it."""
     async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         payment = await owe_payment(database)
         await tamper(
@@ -183,7 +183,7 @@ async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_o
 
 @pytest.fixture(scope="module")
 async def gapped(stack: Stack) -> AsyncIterator[Database]:
-    """A book that has read some ledgers, and lost others."""
+    """A scratch database that has read some ledgers and has a gap."""
     async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         driver = ReconciliationDriver(database)
         for extent in (Extent(5, 100), Extent(200, 300)):
@@ -205,7 +205,7 @@ async def gapped(stack: Stack) -> AsyncIterator[Database]:
     ],
 )
 async def test_stored_transfers_cannot_be_deleted(gapped: Database, statement: str) -> None:
-    """It is proof that nothing moved: without it, a payment may be made again that was made."""
+    """They prove that nothing moved: without them, a payment may be made twice."""
     with pytest.raises(IntegrityError, match="never changed"):
         async with gapped.transaction() as connection:
             await connection.execute(text(statement))

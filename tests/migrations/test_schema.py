@@ -67,7 +67,7 @@ async def test_every_guard_has_a_fixed_search_path(new: Database) -> None:
 
 
 async def test_the_guard_digests_are_those_of_the_newest_revision(database: Database) -> None:
-    """An integrity check leaves a book alone that was made by a migration it does not know."""
+    """An integrity check skips a database that was made by a migration it does not know."""
     assert await read(database, "SELECT version_num FROM alembic_version") == [(guards.REVISION,)]
 
 

@@ -1,4 +1,4 @@
-"""A stack that holds what is above its limits, and the people who may let it go."""
+"""A stack with limits that put payments on hold, and the people who may approve them."""
 
 from collections.abc import AsyncIterator
 

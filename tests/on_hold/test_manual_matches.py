@@ -1,6 +1,6 @@
 """
-A payment that somebody made out of band, on the whole product: the engine does not make it as well, and a
-person says what it was. The chain's own history is the witness.
+An out-of-band payment on the whole product: the engine does not make it as well, and a
+person matches it manually. The chain's own history is the proof.
 """
 
 from collections.abc import AsyncIterator
@@ -37,14 +37,14 @@ async def intruder(limited: Stack) -> AsyncIterator[TreasuryIntruder]:
 
 
 async def wait_for_break(admin: httpx.AsyncClient, payment: dict[str, Any]) -> dict[str, Any]:
-    """Wait until reconciliation has found what was sent by hand, and let money move again."""
+    """Wait until reconciliation has found the out-of-band transfer, and close the circuit breaker."""
 
     async def found() -> dict[str, Any] | None:
         listed = (await admin.get("/reconciliation/breaks", params={"status": "open"})).json()
         return next((each for each in listed["items"] if each["payment_id"] == payment["id"]), None)
 
     seen = await wait_until(found, "the out-of-band transfer is found", 60)
-    closing = {"action": "close", "reason": "it was sent by hand, on purpose"}
+    closing = {"action": "close", "reason": "it was sent out of band, on purpose"}
     (await admin.post(CIRCUIT_BREAKER, json=closing)).raise_for_status()
     return seen
 
@@ -121,7 +121,7 @@ async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
     for name in ("ada", "bob"):
         assert (await approve_payment(people[name], payment["id"])).status_code == 201
 
-    # It may go by every limit, and does not: it may have been paid.
+    # Every limit admits it, and it stays blocked: it may have been paid.
     stopped = await wait_for_payment(admin, outage_id, "blocked")
     assert stopped["status_reason"].startswith(f"transaction {hash_} carries its number")
     assert (await count_transfers(limited))[payment["number"]] == 1

@@ -1,6 +1,6 @@
 """
-Limits, approvals and the circuit breaker on the whole product: what they hold does not move, what they let
-go moves once. The chain's own history is the witness.
+Limits, approvals and the circuit breaker on the whole product: a payment on hold does not move, an admitted
+one moves once. The chain's own history is the proof.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from tests.testkit.settlement.approval_client import (
 async def collect_refusals(
     people: dict[str, httpx.AsyncClient], payment_id: str
 ) -> list[tuple[str, int, str]]:
-    """Who may not approve: an engineer, the maker, and whoever has approved."""
+    """Collect who may not approve: an engineer, the maker, and whoever has approved."""
     found = []
     for name in ("kim", "eve", "ada"):
         answer = await approve_payment(people[name], payment_id)
@@ -188,7 +188,7 @@ async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observ
         CIRCUIT_BREAKER, json={"action": "open", "reason": "something is odd"}
     )
     assert (opened.json()["is_open"], opened.json()["changed_by"]) == (True, "admin")
-    await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
+    await asyncio.sleep(1)  # every worker sees the switch within a second
     late = await asyncio.gather(*(declare_resolved_outage(admin, 25) for _ in range(4)))
     held = [await wait_for_payment(admin, outage_id, "on_hold") for outage_id in late]
     assert {payment["status_reason"] for payment in held} == {

@@ -19,7 +19,7 @@ from tests.testkit.settlement.wallet_client import load_beneficiary, prove_walle
 async def test_a_changed_payout_address_voids_earlier_approvals(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
-    """Approved by two, and not yet signed: both must look again, and the old address is paid."""
+    """Approved by two, and not yet signed: both must approve again, and the old address is paid."""
     admin, where = people["admin"], "/agreements/default/payouts/provider"
     owner = load_beneficiary(limited)
     elsewhere = owner.public_key
@@ -27,7 +27,7 @@ async def test_a_changed_payout_address_voids_earlier_approvals(
     await admin.post(
         CIRCUIT_BREAKER, json={"action": "open", "reason": "nothing is signed for now"}
     )
-    await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
+    await asyncio.sleep(1)  # every worker sees the switch within a second
     outage_id = await declare_resolved_outage(people["eve"], 5)
     payment = await wait_for_payment(admin, outage_id, "on_hold")
     for name in ("ada", "bob"):

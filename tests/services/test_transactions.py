@@ -1,4 +1,4 @@
-"""Use cases alone open transactions and write the audit trail, one public one a file."""
+"""Only use cases open transactions and write the audit trail, one use case a file."""
 
 import ast
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def test_only_use_cases_open_transactions() -> None:
         for path in _list_files(*PRODUCT)
         if path.parts[len(ROOT.parts)] != "services" and _opens_transaction(path.read_text())
     }
-    # The one that makes them.
+    # The module that defines transactions.
     assert opening - {"adapters/postgres/database.py"} == set()
 
 
@@ -68,7 +68,7 @@ def test_an_opened_transaction_is_recognised(source: str) -> None:
 
 
 def test_no_adapter_publishes_events_or_audit_entries() -> None:
-    """What is written beside a row to the audit trail is a use case's to say."""
+    """Only a use case decides what is written to the audit trail."""
     publishing = {
         _get_name(path)
         for path in _list_files("adapters")
@@ -95,7 +95,7 @@ def _list_use_cases() -> Iterator[tuple[Path, list[ast.AsyncFunctionDef]]]:
 
 
 def test_a_file_holds_one_use_case() -> None:
-    """It bears the file's name and takes the database; what others share takes their connection."""
+    """The use case has the file's name and takes the database; a shared part takes a connection."""
     wrong = []
     for path, functions in _list_use_cases():
         shared = [each for each in functions if each.name.endswith("_within")]

@@ -1,4 +1,4 @@
-"""What tests of the running product say often: declare an outage, resolve it, wait for something."""
+"""A client of the running product: declare an outage, resolve it, wait for something."""
 
 import asyncio
 import time
@@ -12,9 +12,9 @@ import httpx
 Found = TypeVar("Found")
 
 # Policies the fixture `api` publishes: what the tests need that no migration brings.
-AT_ONCE = "at-once"  # nobody can object: settled at once
-BRIEF = "brief"  # three seconds to object, one to rule
-STANDARD = "standard"  # a day to object: the window stays open for as long as a test looks
+AT_ONCE = "at-once"  # no dispute window: settled at once
+BRIEF = "brief"  # three seconds to dispute, one to decide
+STANDARD = "standard"  # a day to dispute: the window stays open for as long as a test runs
 TERMS = {
     "critical": {"threshold_minutes": 15, "penalty_per_minute": 100, "reward_base": 750},
     "high": {"threshold_minutes": 30, "penalty_per_minute": 50, "reward_base": 750},
@@ -29,12 +29,12 @@ def make_unique_id(prefix: str = "OUT") -> str:
 
 
 def format_time_after(minutes: float = 0) -> str:
-    """An instant, so many minutes after the outages of these tests begin."""
+    """Return the instant so many minutes after the outages of these tests begin, as ISO 8601."""
     return (START + timedelta(minutes=minutes)).isoformat()
 
 
 def build_outage(**changes: Any) -> dict[str, Any]:
-    """The JSON of a critical outage whose dispute window stays open."""
+    """Return the JSON of a critical outage whose dispute window stays open."""
     declared = {
         "id": make_unique_id(),
         "site_name": "Tower 7",
@@ -67,7 +67,7 @@ async def resolve_outage(
 async def wait_until(
     look: Callable[[], Awaitable[Found | None]], what: str, limit: float = 30
 ) -> Found:
-    """Look until something is found, and fail with `what` when the limit has passed."""
+    """Poll until `look` finds something, and fail with `what` after `limit` seconds."""
     end, pause = time.monotonic() + limit, 0.03
     while True:
         if found := await look():
@@ -81,7 +81,7 @@ async def wait_until(
 async def wait_for_lifecycle(
     api: httpx.AsyncClient, outage_id: str, wanted: str, limit: float = 30
 ) -> dict[str, Any]:
-    """Wait until an outage has reached a point of its life, and return it."""
+    """Wait until an outage has this lifecycle, and return it."""
 
     async def look() -> dict[str, Any] | None:
         shown: dict[str, Any] = (await api.get(f"/outages/{outage_id}")).json()
@@ -93,7 +93,7 @@ async def wait_for_lifecycle(
 async def settle_outage(
     api: httpx.AsyncClient, minutes: float = 25, **changes: Any
 ) -> dict[str, Any]:
-    """An outage that went all the way, and its payment as `payment`."""
+    """Settle an outage, and return it with its payment as `payment`."""
     outage_id = await declare_outage(api, **{"policy": AT_ONCE} | changes)
     await resolve_outage(api, outage_id, minutes)
     closed = await wait_for_lifecycle(api, outage_id, "closed")

@@ -1,4 +1,4 @@
-"""Verdicts that want the SLA contract's confirmation, and the steps that ask for it, on the real chain."""
+"""Verdicts that need an attestation by the SLA contract, and the activities that request it, on the real chain."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 async def judge_for_attestation(
     database: Database, minutes: int = 25, *, requires_attestation: bool = True
 ) -> Attestation:
-    """Judge an outage whose verdict wants the contract's confirmation."""
+    """Judge an outage whose verdict needs an attestation."""
     outage_id = make_unique_id("WORD")
     outages = OutageActivitiesImpl(database, "sandbox", requires_attestation=requires_attestation)
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)

@@ -28,7 +28,7 @@ from domain.sla.policies import Agreement
 from migrations.run import upgrade
 
 TEMPLATE = "template_at_head"
-# Held while the template of a server is made: two tests may ask for the first copy at once.
+# The advisory lock while the template of a server is made: two tests may need the first copy at once.
 MAKING = 0x54504C
 
 
@@ -48,7 +48,7 @@ class Stacks:
         durable: bool = False,
         settings: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Stack]:
-        """Everything, until the block ends; `durable` makes and keeps its database as users do."""
+        """Run a stack until the block ends; `durable` makes and keeps its database as users do."""
         if not durable:
             await self._copy_cluster(directory)
         options = StackOptions(
@@ -98,7 +98,7 @@ async def _make_cluster(folder: Path) -> None:
 
 @contextmanager
 def create_scratch_database(server_url: str) -> Iterator[str]:
-    """The URL of a database beside another, at the newest migration; it is dropped in the end."""
+    """Yield the URL of a new database beside another, at the newest migration; it is dropped at the end."""
     make_template(server_url)
     name = f"scratch_{uuid4().hex[:8]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
@@ -114,7 +114,7 @@ def create_scratch_database(server_url: str) -> Iterator[str]:
 
 @asynccontextmanager
 async def open_scratch_database(server_url: str) -> AsyncIterator[Database]:
-    """Such a database, opened, with an agreement of parties that exist on no chain."""
+    """Open a scratch database with an agreement of parties that exist on no chain."""
     with create_scratch_database(server_url) as url:
         database = Database(url, connections_max=12)
         try:
@@ -136,7 +136,7 @@ def make_template(server_url: str) -> None:
             connection.execute(f'DROP DATABASE IF EXISTS "{TEMPLATE}"'.encode())
             connection.execute(f'CREATE DATABASE "{TEMPLATE}"'.encode())
             upgrade(_replace_database(server_url, TEMPLATE))
-            # Only now, so that what was cut short is made again.
+            # Only now, so that an interrupted template is made again.
             connection.execute(f'ALTER DATABASE "{TEMPLATE}" IS_TEMPLATE true'.encode())
 
 

@@ -1,4 +1,4 @@
-"""The book is inspected by the clock: what is wrong is told once, stops what is new, and is mended by itself."""
+"""A scheduled integrity check reports a violation once, stops new payments, and resolves what is gone."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ TOLD = "SELECT type, data ->> 'subject' AS subject FROM events WHERE type LIKE '
 
 
 OWED_ONLY = "WHERE payment_id IN (SELECT id FROM payments WHERE status = 'pending')"
-# One for each promise; that each break of it is found is shown beside the check itself.
+# One for each invariant; test_invariants.py shows that each corruption is found.
 PLANTED = {invariant: planted for planted, (invariant, _, _) in CORRUPTIONS.items()}
 
 
@@ -41,7 +41,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 
 
 async def write_unguarded(scratch: Database, *statements: str) -> None:
-    """As somebody does who passes by the guards."""
+    """Write as somebody who bypasses the guards."""
     async with scratch.transaction() as connection:
         for statement in (WITHOUT_GUARDS, *statements):
             await connection.execute(text(statement))
@@ -89,7 +89,7 @@ async def test_a_violated_invariant_raises_one_event_and_opens_the_circuit_break
     )
     assert (invariant, subject) in found
 
-    # Whoever closes the circuit breaker has looked: what is known does not open it again.
+    # Whoever closes the circuit breaker has looked: a known violation does not open it again.
     await write_unguarded(scratch, "UPDATE circuit_breakers SET is_open = false")
     again = await run_integrity_check(scratch, 1)
     assert (again.new, again.broken) == (0, first.broken)
@@ -145,7 +145,7 @@ async def test_violations_beyond_the_named_maximum_are_neither_forgotten_nor_res
     first = await run_integrity_check(scratch, 0, moment)
     assert (first.overdue, first.new) == (2, 2)
     paid = next(name for _, name in await read_rows(scratch, TOLD))
-    # One of those named is paid, and another takes its place: that one is new, and none is mended.
+    # One of those named is paid, and another takes its place: that one is new, and none is resolved.
     await write_unguarded(
         scratch,
         f"UPDATE entries SET booked_at = now() + interval '1 h' WHERE payment_id = '{paid}'",
@@ -154,7 +154,7 @@ async def test_violations_beyond_the_named_maximum_are_neither_forgotten_nor_res
     assert await read_rows(scratch, "SELECT count(*), count(resolved_at) FROM violations") == [
         (3, 0)
     ]
-    # Once all can be named again, what is not found is mended.
+    # Once all can be named again, what is not found is resolved.
     monkeypatch.setattr("services.accounting.integrity.run_integrity_check.NAMED_MAX", 1000)
     await run_integrity_check(scratch, 2, moment)
     assert await read_rows(
@@ -174,7 +174,7 @@ async def test_a_large_journal_is_checked_less_often(scratch: Database) -> None:
 
 
 async def test_the_guards_of_another_version_are_not_checked(scratch: Database) -> None:
-    """In the middle of an upgrade a worker of the old version must not stop settlement."""
+    """During an upgrade, a worker of the old version must not stop settlement."""
     await write_unguarded(
         scratch,
         "UPDATE alembic_version SET version_num = '9999'",
@@ -199,6 +199,6 @@ async def test_undispatched_deliveries_are_started(scratch: Database) -> None:
     late = timedelta(hours=1)
     first = await run_integrity_check(scratch, 0, late)
     assert len(first.deliveries) == 1
-    # It died before it began them: the next inspection finds nothing new, and begins them all the same.
+    # It died before it started them: the next check finds nothing new, and starts them all the same.
     again = await run_integrity_check(scratch, 1, late)
     assert (again.new, again.deliveries) == (0, first.deliveries)

@@ -1,5 +1,5 @@
 """
-Reading the chain by hand, on a stack whose own schedule rests: every transfer is read once, whoever
+Reading the chain, on a stack without schedules of its own: every transfer is stored once, whoever
 reads and however often it is interrupted, at a cost that does not grow with the payments.
 """
 
@@ -119,7 +119,7 @@ async def test_reading_resumes_after_a_restart_and_two_readers_keep_each_transfe
     readers: Callable[[], CountingReader],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Small pages, several readers at once, each new one without a memory: as the witness saw it."""
+    """Small pages and several concurrent readers, each without a memory: the result equals the chain's history."""
     monkeypatch.setattr(treasury_history, "PAGE_SIZE", 7)
     intruder = TreasuryIntruder(resting, rail)
     for start in range(3):
@@ -149,7 +149,7 @@ async def test_a_page_that_was_not_stored_is_read_again(
     readers: Callable[[], CountingReader],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The worker dies between the transfers and the cursor: neither is there, so nothing is lost."""
+    """The worker dies between the transfers and the cursor: neither is stored, so nothing is lost."""
     reader = readers()
     await reader.read_chain()
     hash_ = await TreasuryIntruder(resting, rail).send(2**59, 9)

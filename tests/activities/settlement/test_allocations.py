@@ -1,6 +1,6 @@
 """
-Who is in a batch and who may not, on the real database and the real chain: whoever leaves is
-told why, comes back when it is mended, and is settled once.
+Members of a batch, on the real database and the real chain: a removed member
+has a reason, joins another batch once that is resolved, and is settled once.
 """
 
 import httpx
@@ -55,7 +55,7 @@ async def test_a_removed_lead_member_leads_another_batch(
     rail: Rail,
     chain: httpx.AsyncClient,
 ) -> None:
-    """While the first is still under way, and however it ends."""
+    """While the first batch is still under way, and however it ends."""
     await plan_faults(chain, make_trustline_fault(stack))
     lead = await owe_payment(database, "LEAD", 25)
     other = await owe_payment(database, "OTHER", 5)
@@ -121,7 +121,7 @@ async def test_members_of_a_batch_that_failed_twice_wait_for_the_next_window(
     rail: Rail,
     chain: httpx.AsyncClient,
 ) -> None:
-    """A life that was begun for a batch under way knows no more of it than the book does."""
+    """A workflow started for a batch under way knows no more of it than the database does."""
     pool = stack.environment["STELLAR_POOL_ADDRESS"]
     first, second = [await owe_payment(database, "TWICE", minutes) for minutes in (25, 5)]
     third = await owe_payment(database, "TWICE", to_address=pool)
@@ -168,7 +168,7 @@ async def test_a_batch_takes_at_most_a_hundred_and_the_rest_is_next(
 async def test_a_member_above_a_limit_leaves_before_signing(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    """It was let go when it was gathered; what was to go with it in one transfer goes without it."""
+    """It was admitted when the batch was formed; the rest of its netted transfer goes without it."""
     small, large = [await owe_payment(database, "LIMIT", minutes) for minutes in (25, 60)]
     assert small.amount_stroops < large.amount_stroops
     other = await owe_payment(database, "LIMIT-OTHER", 5)
@@ -192,7 +192,7 @@ async def test_a_member_above_a_limit_leaves_before_signing(
 async def test_a_payment_on_hold_or_blocked_joins_no_batch(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    """Ready for a batch, and then stopped by what its life found out at a later look."""
+    """Prepared for a batch, and then stopped by a later check of its workflow."""
     payment = await owe_payment(database, "HELD")
     payment_activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
     assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
@@ -210,7 +210,7 @@ async def test_a_payment_on_hold_or_blocked_joins_no_batch(
 async def let_expire_together(
     database: Database, rail: Rail, *owed: Payment
 ) -> tuple[BatchActivitiesImpl, Batch, Attempt]:
-    """Net payments into one transfer, and let the bytes of it die unsent."""
+    """Net payments into one transfer, and let its envelope expire unsent."""
     activities, batch = await form_batch(database, rail, ONE_TRANSFER, *owed)
     attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
 
@@ -239,7 +239,7 @@ async def test_an_expired_envelope_with_no_payable_member_is_followed_by_a_no_op
     for _ in range(2):
         failure = await activities.fail_batch(observed)
         assert failure.again is None
-        # As the network says of each, once it is asked whose fault it was.
+        # As the network says of each, once it is asked who is at fault.
         assert {out.payment_id: str(out.reason) for out in failure.removed} == {
             each.id: why for each in owed
         }
@@ -259,10 +259,10 @@ async def test_members_of_an_expired_envelope_that_cannot_be_followed_wait_toget
     rail: Rail,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nobody may leave once bytes were signed; it is no reason to ask again and again."""
+    """No member may leave once an envelope was signed; the batch waits without asking again and again."""
     owed = [await owe_payment(database, "DEAD", minutes) for minutes in (25, 30)]
     activities, batch, _ = await let_expire_together(database, rail, *owed)
-    monkeypatch.setattr(rail, "fee_cap_stroops", 100)  # not even a void can be signed
+    monkeypatch.setattr(rail, "fee_cap_stroops", 100)  # not even a no-op transaction can be signed
     stuck = await run_until_accepted(activities.prepare_batch, batch)
     why = get_reason(stuck).sentence
     assert "STELLAR_FEE_CAP_STROOPS" in why

@@ -1,6 +1,6 @@
 """
-A channel serves for as long as its key is held: no payment is given another, and one that was given
-it when it was ours is seen to its end, or waits for its key where it must be signed again.
+A channel is usable while its key is known: no payment reserves another, and one that was reserved
+before is observed to its end, or waits for its key where it must be signed again.
 """
 
 from dataclasses import replace
@@ -57,12 +57,12 @@ Patch = pytest.MonkeyPatch
 async def test_only_channels_with_a_known_key_are_taken(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
-    """The book knows more of them as free: those of a seed that was replaced, or of a larger count."""
+    """The database lists more free channels: those of a seed that was replaced, or of a larger count."""
     first, second, third = [await owe_payment(database, "HELD-KEYS") for _ in range(3)]
     activities = PaymentActivitiesImpl(database, rail)
     used = get_attempt(await activities.prepare_payment(first))
     await settle_after_expiry(activities, first, used)
-    # Any other would have its turn before the one that was used last.
+    # Any other channel would be taken before the one used last.
     monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.channel))
     attempt = get_attempt(await activities.prepare_payment(second))
     assert attempt.channel == used.channel
@@ -148,7 +148,7 @@ async def test_a_batch_takes_only_a_channel_with_a_known_key(
     activities, batch = await form_batch(database, rail, CLASSIC, owed[0])
     used = await submit_batch(activities, batch)
     await activities.confirm_batch(used)
-    # Any other would have its turn before the one that was used last.
+    # Any other channel would be taken before the one used last.
     monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.attempt.channel))
     activities, batch = await form_batch(database, rail, CLASSIC, *owed[1:])
     observed = await submit_batch(activities, batch)

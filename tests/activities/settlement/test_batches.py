@@ -1,6 +1,6 @@
 """
-Many payments by one transaction, on the real database and the real chain: each is settled once,
-whoever cannot be paid holds up nobody else, and every share can be proven by itself.
+Many payments in one transaction, on the real database and the real chain: each is settled once,
+a payee that cannot be paid delays no other member, and every allocation can be proven by itself.
 """
 
 import httpx
@@ -86,7 +86,7 @@ async def test_a_failed_batch_removes_the_member_at_fault_and_pays_the_rest(
     rail: Rail,
     chain: httpx.AsyncClient,
 ) -> None:
-    """The trustline goes after the signature: the ledger takes the sequence, and moves nothing."""
+    """The trustline is removed after signing: the ledger uses the sequence up and moves nothing."""
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     rewards = [await owe_payment(database, "REST", 5) for _ in range(2)]
     penalty = await owe_payment(database, "FAULT", 25)
@@ -138,7 +138,7 @@ async def test_netted_payments_are_one_transfer_and_each_allocation_is_proven(
 async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breaker_is_open(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    """Prepared and not submitted: its bytes die, and once it is closed others take their place."""
+    """Prepared and not submitted: its envelope expires, and once the circuit breaker is closed another follows."""
     owed = [await owe_payment(database, "BREAKER", minutes) for minutes in (5, 25)]
     gate = SigningGate(database)
     activities, batch = await form_batch(database, rail, CLASSIC, *owed, gate=gate)
@@ -172,7 +172,7 @@ async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breake
 async def test_an_envelope_is_not_stored_for_a_batch_that_lost_a_member(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    """Otherwise whoever was left out could be paid by these bytes, and again by others."""
+    """Otherwise the removed member could be paid by this envelope, and again by another."""
     owed = [await owe_payment(database, "RACE") for _ in range(2)]
     _, batch = await form_batch(database, rail, CLASSIC, *owed)
     async with database.autocommit() as connection:

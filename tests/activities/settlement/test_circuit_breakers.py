@@ -1,4 +1,4 @@
-"""The circuit breaker in the hands of a worker: opened once, heard within a second, and it pages."""
+"""The circuit breaker as a worker uses it: opened once, seen within a second, and it pages."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -147,7 +147,7 @@ async def test_signed_envelopes_are_not_sent_while_it_is_open_and_sent_ones_are_
             == "not sent, the circuit breaker is open: odd"
         )
         assert await activities.raise_fee(attempt) == attempt
-    # Bytes that may be on their way are still answered, so that they are watched.
+    # An envelope that may have been sent is still answered, so that it is observed.
     again = get_attempt(await activities.prepare_payment(sent))
     assert again.hash == first.hash
     seen = await activities.observe_payment(first)
@@ -228,7 +228,7 @@ async def test_no_batch_is_formed_or_signed_while_it_is_open(
 
 
 class UncalledContract:
-    """A contract that nobody may call; what was sent before is still watched for."""
+    """A contract that nobody may call; earlier calls are still observed."""
 
     source = "GNOBODY"
     watched = 0

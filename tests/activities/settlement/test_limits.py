@@ -1,6 +1,6 @@
 """
-The gate before every signature, on the real database: of many that ask at the same moment exactly
-those that fit are let go, each counts once, and what was approved is what is let go.
+The gate before every signature, on the real database: of many concurrent payments exactly
+those that fit are admitted, each counts once, and only what was approved is admitted.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ async def test_of_fifty_concurrent_payments_exactly_those_that_fit_are_admitted(
     now = choose_day()
     doors = [make_gate(wide, now, **{cap: 1500 * 17 + 1499}) for _ in range(2)]
     answers = await asyncio.gather(
-        # Each asks twice, at the same moment, as overlapping runs of one step do.
+        # Each asks twice at the same moment, as overlapping runs of one activity do.
         *(describe_hold(door, payment) for payment in owing for door in doors)
     )
     let_go = [pair for pair in zip(answers[::2], answers[1::2], strict=True) if "goes" in pair]
@@ -206,7 +206,7 @@ async def test_an_approval_covers_only_the_payment_as_it_stood(
     await approve(database, payment, BOB)
     other = replace(payment, **change)  # type: ignore[arg-type]
     assert "0 have approved" in await describe_hold(door, other)
-    await approve(database, other, ADA)  # and what she approved before is void
+    await approve(database, other, ADA)  # and her earlier approval is voided
     assert "1 has approved" in await describe_hold(door, other)
     assert "1 has approved" in await describe_hold(door, payment)
 
@@ -259,7 +259,7 @@ async def test_a_new_address_voids_approvals_of_unsigned_payments_only(
 
 
 async def move_back_to_pending(database: Database, payment: Payment) -> None:
-    """The book of all tests stays true: nothing was reserved for what only looked signed."""
+    """Keeps the shared journal correct: nothing was reserved for what only looked signed."""
     async with database.transaction() as connection:
         pending = update(scratch).where(scratch.c.id == payment.id).values(status="pending")
         await connection.execute(pending)

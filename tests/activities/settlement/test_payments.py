@@ -1,7 +1,7 @@
 """
-Bytes that died on a channel while nobody can be paid in their place: a no-op transaction uses up their sequence,
-and the payment waits without a channel. Where not even that can be signed, the book says what the
-payment waits for, and it goes on with the same pair once that is mended.
+Expired envelopes whose payment cannot be made: a no-op transaction uses up their sequence,
+and the payment waits without a channel. Where not even that can be signed, the database says what the
+payment waits for, and it goes on with the same channel and sequence once that is resolved.
 """
 
 from dataclasses import replace
@@ -60,7 +60,7 @@ async def read_trace(database: Database, payment: Payment) -> PaymentTrace:
 async def sign_noop(
     activities: PaymentActivitiesImpl, payment: Payment, expired: Attempt
 ) -> Attempt:
-    """Sign again, each run twice: nobody can be paid, so that it is a void of the same pair."""
+    """Sign again, each run twice: the payee cannot be paid, so it is a no-op transaction with the same sequence."""
     attempt = get_attempt(await activities.prepare_payment(payment))
     assert get_attempt(await activities.prepare_payment(payment)) == replace(attempt, resumed=True)
     assert (attempt.channel, attempt.sequence) == (expired.channel, expired.sequence)
@@ -70,7 +70,7 @@ async def sign_noop(
 
 
 async def find_served_payment(database: Database, attempt: Attempt) -> str | None:
-    """Whom a channel serves."""
+    """Return the payment that has a channel."""
     async with database.autocommit() as connection:
         found: str | None = await connection.scalar(
             select(channels.c.payment_id).where(channels.c.address == attempt.channel)
@@ -86,7 +86,7 @@ async def test_a_payment_with_an_expired_envelope_returns_its_channel_by_a_no_op
     activities = PaymentActivitiesImpl(database, rail)
     expired = await let_expire(rail, activities, payment)
     if sent:
-        await activities.submit_payment(expired)  # too late to be taken by any ledger
+        await activities.submit_payment(expired)  # too late for any ledger
     await remove_trustline(chain, stack)
     noop = await sign_noop(activities, payment, expired)
     assert (await read_trace(database, payment)).standing.startswith(
@@ -201,7 +201,7 @@ class PausedGate(SigningGate):
 async def test_a_late_run_does_not_block_a_payment_that_was_signed_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    """A run found that nothing can follow the dead bytes; by the time it says so, others did."""
+    """One run finds that nothing can follow the expired envelope; meanwhile another run has signed."""
     payment = await owe_payment(database, "DEAD-LATE", 25)
     activities = PaymentActivitiesImpl(database, rail)
     expired = await let_expire(rail, activities, payment)
@@ -261,7 +261,7 @@ async def test_a_frozen_payee_waits_without_a_channel(
     rail: Rail,
     chain: httpx.AsyncClient,
 ) -> None:
-    """Its bytes are refused for ever: signed anew again and again, they would tell nobody."""
+    """Its envelope would be refused for ever, however often it is signed again."""
     payment, activities = (
         await owe_payment(database, "FROZEN"),
         PaymentActivitiesImpl(database, rail),

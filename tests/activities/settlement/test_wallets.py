@@ -1,4 +1,4 @@
-"""Steps of wallets that must not be taken where money is real."""
+"""Activities of wallets that must not run where money is real."""
 
 from typing import cast
 

@@ -1,5 +1,5 @@
 """
-Each step of an attestation may run twice, and a worker may die between any two of them: on the
+Each activity of an attestation may run twice, and a worker may die between any two: on the
 real database and the real chain, the contract is asked once, and nothing is paid before it agrees.
 """
 
@@ -73,8 +73,8 @@ async def test_an_attestation_whose_every_activity_runs_twice_calls_the_contract
 ) -> None:
     attestation = await judge_for_attestation(database)
     call = await prepare_call(activities, attestation)
-    assert await prepare_call(activities, attestation) == call  # died after the bytes were stored
-    # Sent, and died before anything of it was noted.
+    assert await prepare_call(activities, attestation) == call  # died after the envelope was stored
+    # Sent, and died before anything was recorded.
     await calculator.nodes.send(call.envelope_xdr)
     turn = await activities.prepare_call(attestation)
     assert turn == OwnCall(call)
@@ -155,7 +155,7 @@ async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
         events.c.outage_id == attestation.outage_id, events.c.type == "attestation.halted"
     )
     assert await count_rows(database, told) == 1
-    # Asked again, its memory is explained: by the call just made.
+    # A repeated request is answered from storage: by the call just made.
     await attest_verdict(activities, attestation)
 
 

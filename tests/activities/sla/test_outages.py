@@ -1,4 +1,4 @@
-"""What verdicts owe is in the journal from the moment they are judged until it is paid or taken back."""
+"""What a verdict costs is in the journal from its judgement until it is paid or reversed."""
 
 import asyncio
 from collections import Counter

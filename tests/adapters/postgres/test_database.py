@@ -1,4 +1,4 @@
-"""The database itself keeps the book honest, whatever the code above it does."""
+"""The database itself protects the journal, whatever the code above it does."""
 
 from collections.abc import Sequence
 

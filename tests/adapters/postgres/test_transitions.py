@@ -121,7 +121,7 @@ async def test_every_pair_of_statuses_is_allowed_or_refused_as_the_table_says(
             with pytest.raises(IllegalTransition, match=f"is {now} and may not become {to}"):
                 await transitions.move(connection, machine, key, to, **changes)
             assert await _read_row(connection, machine) == before
-            # By the SQL of statements that do more than this, too.
+            # Also by statements that do more than this.
             moved = await connection.execute(
                 text(
                     f"UPDATE {machine.table.name} SET {machine.make_assignment(to)}"
@@ -224,14 +224,14 @@ def _list_texts(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
-        # What is put in comes from elsewhere: it is no text of this module.
+        # An interpolated value is not text of this module.
         yield "".join(
             each.value if isinstance(each, ast.Constant) else "{}" for each in node.values
         )
 
 
 def find_status_updates(source: str) -> list[int]:
-    """The lines of a module on which it updates a status by itself."""
+    """Return the lines of a module that update a status."""
     found = []
     for node in ast.walk(ast.parse(source)):
         for said in _list_texts(node):
@@ -271,7 +271,7 @@ def test_no_module_updates_a_status_outside_transitions() -> None:
         f"{path.relative_to(ROOT)}:{line}"
         for package in PRODUCTION
         for path in sorted((ROOT / package).rglob("*.py"))
-        # What was before the first release is one baseline; later migrations move by hand once.
+        # The baseline updates nothing; a later migration may update a status once.
         if path.parent.name != "versions" and path != ROOT / "adapters/postgres/transitions.py"
         for line in find_status_updates(path.read_text())
     }

@@ -1,4 +1,4 @@
-"""A network in memory with three nodes, its ledgers closed by hand, and a rail that speaks to it."""
+"""A network in memory with three nodes, whose ledgers the test closes, and a rail that uses it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -79,5 +79,5 @@ def nodes(sandbox: StellarSandbox) -> Nodes:
 
 @pytest.fixture
 def wallet(sandbox: StellarSandbox) -> Wallet:
-    """Somebody else who pays out of the same pocket, on channels of ours if need be."""
+    """A wallet of somebody else that pays from the same treasury, on our channels if need be."""
     return Wallet(SorobanServerAsync("http://in-process", sandbox.create_client()))

@@ -1,4 +1,4 @@
-"""The table knows every code that the network's library knows: a new one fails here first."""
+"""The table has every code of the network's library: a new one fails here first."""
 
 import ast
 from enum import IntEnum

@@ -1,4 +1,4 @@
-"""The book balances, and the same fact has the same entry however often it is booked."""
+"""The journal balances, and the same fact makes the same entry however often it is posted."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What is a break, what is none yet, and where reading goes on."""
+"""Comparing journal and chain: what is a break, what is none yet, and where reading resumes."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

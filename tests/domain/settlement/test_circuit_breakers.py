@@ -1,4 +1,4 @@
-"""When answers open the circuit breaker: one too many within the window, and never by the wrong kind."""
+"""Answers open the circuit breaker above a threshold within the window, and only answers of the right kind."""
 
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum

@@ -1,4 +1,4 @@
-"""What a limit answers: a sentence that says what is in the way, and when to look again."""
+"""A limit puts a payment on hold with a reason and the time of the next check."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who pays whom, and why the same verdict is never paid under two names."""
+"""Who pays whom, and why the same verdict is never paid under two ids."""
 
 import pytest
 

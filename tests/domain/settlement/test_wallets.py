@@ -1,4 +1,4 @@
-"""An address is right to the last bit, or it is refused with a sentence that says what is wrong."""
+"""A valid address is accepted; any other is refused with what is wrong with it."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""How the contract's answer is held to a verdict: every field, to the unit."""
+"""The contract's result is compared with the verdict: every field, to the unit."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""An outage that cannot be true is refused by the name of the field; time is judged as agreed."""
+"""An impossible outage is refused naming the field; the MTTR follows the agreement."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -80,7 +80,7 @@ def test_a_detection_slightly_in_the_future_is_accepted() -> None:
         (Resolution(ASKED, NOW.replace(tzinfo=None)), "resolved_at"),
         (Resolution(ASKED, None, -1), "mttr_minutes"),
         (Resolution(ASKED, None, 2**32), "mttr_minutes"),
-        # No calendar has that instant, and no step could ever write it down.
+        # No calendar has that instant, and no activity could store it.
         (Resolution(ASKED, None, 2**32 - 1), "mttr_minutes"),
         (Resolution(ASKED, START, 5), "resolved_at"),
     ],

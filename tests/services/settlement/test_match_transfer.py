@@ -1,4 +1,4 @@
-"""A person says that a transfer made out of band is the payment: all of it is written down, once, or nothing."""
+"""A manual match confirms a payment by an out-of-band transfer: all of it is written once, or nothing."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -97,7 +97,7 @@ async def test_a_repeated_manual_match_confirms_and_posts_once(
             "told": ["ada"],
             "posted": 1,
         }
-    # Which its own workflow finds when it looks again.
+    # Its own workflow finds the receipt.
     receipt = get_receipt(await activities.prepare_payment(payment))
     assert (receipt.transaction_hash, receipt.amount_stroops) == (hash_, payment.amount_stroops)
 

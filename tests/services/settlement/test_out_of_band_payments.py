@@ -76,13 +76,13 @@ async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
         batch = await batches.form_batch(connection, plan, LATER, rail.channels)
     assert batch is not None
     await send_out_of_band(driver, owed[0])
-    # The scratch book's payees do not exist on the chain: whoever is at fault for that is not asked here.
+    # The payees of the scratch database do not exist on the chain; this test does not look for such faults.
     activities = BatchActivitiesImpl(scratch, rail, plan)
     activities.rail = FaultlessRail(rail)  # type: ignore[assignment]
     with pytest.raises(TryAgain, match="goes on without 1 payments"):
         await activities.prepare_batch(batch)
     (made,) = await list_out_of_band(scratch, owed[0])
-    # Its own life finds out why, and it is not made ready again.
+    # Its own workflow finds the reason, and it is not prepared again.
     assert await alone.prepare_payment(owed[0]) == Blocked(made.obstacle)
 
 
@@ -99,7 +99,7 @@ class FaultlessRail:
 async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment(
     database: Database, rail: Rail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the real chain: its channel is kept for the void that follows."""
+    """On the real chain: its channel is kept for the no-op transaction that follows."""
     payment, activities = await owe_payment(database), PaymentActivitiesImpl(database, rail)
     expired = await let_expire(rail, activities, payment)
     made = OutOfBandTransfer(
@@ -115,5 +115,5 @@ async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment
         why = await activities.prepare_payment(payment)
         assert why == Blocked(made.obstacle, dead_after=expired.max_ledger)
         await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
-    # Had it been something else, the payment goes on where it stopped.
+    # Without the out-of-band transfer, the payment goes on where it stopped.
     await settle_after_expiry(activities, payment, expired)

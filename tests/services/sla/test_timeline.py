@@ -1,4 +1,4 @@
-"""The story of an outage: every step, in order, each bound to the audit trail by its hash."""
+"""The timeline of an outage: every action in order, each bound to the audit trail by its hash."""
 
 import asyncio
 import json

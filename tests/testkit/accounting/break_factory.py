@@ -1,4 +1,4 @@
-"""Breaks made on purpose: real transfers that the engine never made, and a book changed by hand."""
+"""Breaks made on purpose: real transfers that the engine never made, and a journal changed outside the engine."""
 
 import json
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ class TreasuryIntruder:
 
 
 async def tamper(database: Database, statement: str, **values: object) -> None:
-    """Change the book as somebody would who may do anything there."""
+    """Change the database as its owner could, past all triggers."""
     async with database.transaction() as connection:
         await connection.execute(text("SET LOCAL session_replication_role = replica"))
         changed = await connection.execute(text(statement), values)

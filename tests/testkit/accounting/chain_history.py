@@ -1,4 +1,4 @@
-"""The chain as a witness, for tests."""
+"""The chain's own history, to compare with what the engine says."""
 
 from devstack.soak.chain_history import HistoryTransfer, transfers, transfers_of
 

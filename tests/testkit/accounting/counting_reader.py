@@ -16,7 +16,7 @@ from domain.settlement.payments import Treasury
 
 @dataclass
 class CountingReader:
-    """A worker's steps, and how often its node was asked what."""
+    """A worker's activities, and how often each method of its node was called."""
 
     activities: ReconciliationActivitiesImpl
     calls: Counter[str]

@@ -1,4 +1,4 @@
-"""What tests of payments on hold say often: owe one, wait for it, approve it, ask the chain."""
+"""A client for payments on hold: owe one, wait for it, approve it, count its transfers."""
 
 from collections import Counter
 from typing import Any

@@ -1,4 +1,4 @@
-"""Payments taken together by hand, without the lives around them: gathered, landed, looked at."""
+"""Batches without their workflows: form one, submit it, read what became of its payments."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -30,24 +30,24 @@ NETTED = Plan(SettlementRail.CLASSIC, 3600)
 
 
 async def run_until_accepted(step: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
-    """Run a step as its life does: again, whenever it asks for that."""
+    """Run an activity as its workflow does: again, whenever it asks for that."""
     for _ in range(10):
         try:
             return await step(message)
         except TryAgain:
             continue
-    raise AssertionError(f"{step} never came to an end")
+    raise AssertionError(f"{step} never ended")
 
 
 async def form_batch(
     database: Database, rail: Rail, plan: Plan, *owed: Payment, gate: SigningGate | None = None
 ) -> tuple[BatchActivitiesImpl, Batch]:
-    """Make payments ready, each twice, and take them together."""
+    """Prepare payments for batching, each twice, and form a batch of them."""
     activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
     for payment in [*owed, *owed]:
         assert isinstance(await activities.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
-        # As seen an hour later, so that every window has passed.
+        # Two hours later, when every netting window has passed.
         batch = await batches.form_batch(connection, plan, _get_time_after_windows(), rail.channels)
     assert batch is not None
     return BatchActivitiesImpl(database, rail, plan, gate), batch
@@ -58,7 +58,7 @@ def _get_time_after_windows() -> datetime:
 
 
 async def submit_batch(activities: BatchActivitiesImpl, batch: Batch) -> ObservedBatch:
-    """Sign, send and watch, each step twice."""
+    """Sign, send and observe a batch, each activity twice."""
     attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
     again = get_attempt(await activities.prepare_batch(batch))
     assert again.envelope_xdr == attempt.envelope_xdr
@@ -69,7 +69,7 @@ async def submit_batch(activities: BatchActivitiesImpl, batch: Batch) -> Observe
 
 
 def select_keys(rail: Rail, *, only: str = "", without: str = "") -> Keys:
-    """What is held of a rail's keys when others were lost."""
+    """Return a rail's keys without some of its channels' keys."""
     held = {
         address: pair
         for address, pair in rail.keys.channels.items()

@@ -1,4 +1,4 @@
-"""Bytes that die on a channel by hand, and what follows them."""
+"""Envelopes that expire unsent on a channel, and what follows them."""
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.stellar.rail import Rail
@@ -16,7 +16,7 @@ from tests.testkit.settlement.preparations import get_attempt
 
 
 async def let_expire(rail: Rail, activities: PaymentActivitiesImpl, payment: Payment) -> Attempt:
-    """Sign a payment and let its bytes die before they are sent."""
+    """Sign a payment and let its envelope expire before it is sent."""
     attempt = get_attempt(await activities.prepare_payment(payment))
     await wait_until_expired(rail, attempt)
     return attempt
@@ -39,7 +39,7 @@ def make_block_input(
 async def settle_after_expiry(
     activities: PaymentActivitiesImpl, payment: Payment, expired: Attempt
 ) -> None:
-    """Go on with the pair of the bytes that died."""
+    """Settle the payment with the channel and sequence of its expired envelope."""
     attempt = get_attempt(await activities.prepare_payment(payment))
     assert (attempt.channel, attempt.sequence) == (expired.channel, expired.sequence)
     await activities.submit_payment(attempt)

@@ -1,4 +1,4 @@
-"""Payments that are owed, and the rail to make them on, without the lives around them."""
+"""Payments that are owed, and a rail to make them on, without their workflows."""
 
 import json
 from dataclasses import replace
@@ -28,7 +28,7 @@ TERMS = Terms(threshold_minutes=15, penalty_per_minute=100, reward_base=750)
 
 
 def open_rail(stack: Stack) -> Rail:
-    """Return a rail of this test's own on a stack's chain; close it in the end."""
+    """Open a rail on a stack's chain; the caller closes it."""
     seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
     environment = stack.environment
     return Rail(
@@ -60,7 +60,7 @@ async def judge_outage(database: Database, outage_id: str, minutes: int) -> Outa
 async def owe_payment(
     database: Database, prefix: str = "OWED", minutes: int = 25, **changes: Any
 ) -> Payment:
-    """Owe a payment for an outage of its own; `changes` are made to what the agreement says."""
+    """Owe a payment for an outage of its own; `changes` replace what the agreement says."""
     outage_id = make_unique_id(prefix)
     activities = await judge_outage(database, outage_id, minutes)
     if not changes:

@@ -1,6 +1,6 @@
 """
-The book under any sequence of what can happen to obligations, each perhaps repeated, perhaps by two
-at the same time: every promise holds after each, and what makes no sense is refused as a whole.
+The journal under any sequence of what can happen to obligations, each perhaps repeated, perhaps by two
+at the same time: every invariant holds after each, and an invalid posting is refused as a whole.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ from tests.testkit import stacks
 
 PAYMENTS, WRITERS, ROUNDS = 3, 8, 12
 NUMBERS = count(1)
-# What the book alone can keep; the others are about payments and their attempts.
+# The invariants of the journal alone; the others are about payments and their attempts.
 OWN = set(Invariant) - {
     Invariant.PAYMENTS_MATCH_SETTLEMENTS,
     Invariant.OBLIGATION_LIFECYCLE,
@@ -62,7 +62,7 @@ _PAYMENT = text(
 
 
 async def make_payment_alone(database: Database, amount: int, payee: str = "") -> Payment:
-    """A payment alone, whose outage is nobody's concern here; by default to a payee of its own."""
+    """Insert a payment without an outage; by default to a payee of its own."""
     number = next(NUMBERS)
     name, payee = f"pay_{number}", payee or f"G{number}"
     async with database.transaction() as connection:
@@ -74,7 +74,7 @@ async def make_payment_alone(database: Database, amount: int, payee: str = "") -
 
 
 async def post(database: Database, *entries: Entry) -> bool:
-    """Book in a transaction; False when the database refused it."""
+    """Post in a transaction; return False when the database refused it."""
     try:
         async with database.transaction() as connection:
             await journal.post_entries(connection, entries)
@@ -96,7 +96,7 @@ async def scratch(stack: Stack) -> AsyncIterator[Database]:
 
 
 class ObligationMachine(RuleBasedStateMachine):
-    """A model of three payments beside the book: where each one's money is."""
+    """A model of three payments beside the journal: where each one's money is."""
 
     url: ClassVar[str]
     loop: ClassVar[asyncio.Runner]
@@ -113,7 +113,7 @@ class ObligationMachine(RuleBasedStateMachine):
         self.booked: list[Entry] = []
 
     def do(self, entries: list[Entry], times: int, allowed: bool, what: str) -> bool:
-        """Book the same once or by several at a time; it is taken once, or refused for good."""
+        """Post the same once or concurrently; it is accepted once, or refused for good."""
 
         async def at_once() -> list[bool]:
             return await asyncio.gather(*(post(self.database, *entries) for _ in range(times)))
@@ -168,7 +168,7 @@ class ObligationMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), times=times)
     def repeat(self, data: st.DataObject, times: int) -> None:
-        """Something a worker booked long ago, and forgot."""
+        """Repeat something that a worker posted long ago."""
         if self.booked:
             self.do([data.draw(st.sampled_from(self.booked))], times, True, "repetition")
 
@@ -226,7 +226,7 @@ async def test_any_sequence_of_postings_keeps_every_invariant(
 async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
     scratch: Database,
 ) -> None:
-    """Each books overlapping lives in an order of its own: no deadlock, and nothing twice."""
+    """Each posts overlapping payments in an order of its own: no deadlock, and nothing twice."""
     owed = [await make_payment_alone(scratch, 1 + number, "GALL") for number in range(ROUNDS * 4)]
     assert len({make_accrual(payment).slot for payment in owed}) > 1
     dice = random.Random(7)

@@ -1,4 +1,4 @@
-"""What was read of the chain, and what was lost, as the book remembers it."""
+"""Transfers read from the chain, gaps and breaks, as the database stores them."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -46,7 +46,7 @@ SUBSCRIBED = text(
 
 @pytest.fixture
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
-    """A book of a test's own, whose chain begins with it."""
+    """A scratch database, whose chain begins with it."""
     async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
@@ -59,7 +59,7 @@ async def list_gaps(scratch: Database) -> list[Gap]:
 async def test_a_gap_that_grew_is_reported_in_full(
     scratch: Database,
 ) -> None:
-    """What lies between is neither read nor lost otherwise, and would count as seen to be empty."""
+    """Otherwise the ledgers between would count as read and empty."""
     driver = ReconciliationDriver(scratch)
     fake_history = driver.fake_history
     fake_history.known_extent = Extent(1, 100)
@@ -98,7 +98,7 @@ async def is_circuit_breaker_open(scratch: Database) -> bool:
 async def test_a_transfer_of_nothing_stops_no_payment(scratch: Database) -> None:
     """
     The asset's contract asks no leave to spend nothing: `transfer_from` of 0 is anybody's to call, and
-    tells of a transfer out of the treasury.
+    emits a transfer out of the treasury.
     """
     driver = ReconciliationDriver(scratch)
     driver.fake_history.known_extent = Extent(1, 100)
@@ -130,7 +130,7 @@ async def test_transfers_between_every_kind_of_address_are_read(scratch: Databas
 
 
 async def test_thousands_of_new_breaks_are_all_found(scratch: Database) -> None:
-    """A treasury's seed is used by somebody in a hurry, or a node tells of nothing at all."""
+    """A treasury's seed is used by an attacker, or a node returns garbage."""
     driver = ReconciliationDriver(scratch)
     driver.fake_history.known_extent = Extent(1, 100)
     driver.fake_history.transfers += [
@@ -140,14 +140,14 @@ async def test_thousands_of_new_breaks_are_all_found(scratch: Database) -> None:
         await connection.execute(SUBSCRIBED)
     await driver.read_chain()
     first, again = await driver.compare_journal(), await driver.compare_journal()
-    # One run can begin so many lives, and answer with so many names.
+    # One run can start so many workflows, and return so many ids.
     assert len(first.deliveries) == len(again.deliveries) == webhooks.DISPATCHED_MAX
     assert (first.new_breaks, first.open_breaks) == (MANY, MANY)
     assert (again.new_breaks, again.open_breaks) == (0, MANY)
 
 
 async def test_the_cursor_of_one_network_is_not_used_on_another(scratch: Database) -> None:
-    """The book is put on another network: its ledgers bear the same numbers, and tell of others."""
+    """The database is used on another network, whose ledgers have the same numbers and other transfers."""
     driver = ReconciliationDriver(scratch)
     driver.fake_history.known_extent = Extent(1, 100)
     await driver.read_chain()
@@ -184,7 +184,7 @@ async def test_payments_of_an_earlier_agreement_are_compared_with_its_treasuries
 async def test_a_payment_of_a_ledger_that_does_not_exist_is_missing_on_chain(
     scratch: Database,
 ) -> None:
-    """It says that it was made in a ledger to come, and long before the newest that was read."""
+    """Its row names a ledger that does not exist yet, long before the newest that was read."""
     payment = await owe_payment(scratch)
     await store_confirmation(scratch, payment, HASH, 10**9)
     ahead = await owe_payment(scratch)
@@ -192,7 +192,7 @@ async def test_a_payment_of_a_ledger_that_does_not_exist_is_missing_on_chain(
     driver = ReconciliationDriver(scratch)
     driver.fake_history.known_extent = Extent(1, 100)
     await driver.read_chain()
-    # The book is ahead of the reading by a ledger, as it often is.
+    # The journal is ahead of the reading by a ledger, as it often is.
     assert (await driver.compare_journal()).new_breaks == 0
     driver.fake_history.known_extent = Extent(1, 102)
     driver.fake_history.closed_at = datetime.now(UTC) + timedelta(hours=1)
@@ -223,7 +223,7 @@ async def test_each_member_of_a_netted_transfer_is_compared(scratch: Database) -
     driver.fake_history.transfers.append(make_transfer(HASH, 50, first.number, total, PAYEE))
     await driver.read_chain()
     assert (await driver.compare_journal()).new_breaks == 0
-    # The second is paid once more, alone, and by bytes of the engine's own: nobody waits for that.
+    # The second is paid once more, alone, by an envelope of the engine's own: a break at once.
     again = make_transfer("ee" * 32, 101, second.number, second.amount_stroops, PAYEE)
     signed = (
         "INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)"
@@ -255,7 +255,7 @@ async def test_a_slow_node_does_not_delay_the_comparison(
 
 
 async def test_the_lookup_of_a_transfer_uses_an_index(scratch: Database) -> None:
-    """Asked of all that was ever signed, once for each transfer, the answer came too late to be any."""
+    """A scan of all envelopes for each transfer would never end in time."""
     asked = reconciliation.SUSPECTS.text
     scope = {"first_ledger": 1, "ledger": 100, "closed_at": None, "treasuries": [PAYER]}
     async with scratch.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Who prepared a payment, and whether it is being signed, as the book knows it."""
+"""The makers of a payment, and whether it is being signed, as the database stores it."""
 
 import asyncio
 from datetime import timedelta
@@ -84,7 +84,7 @@ async def test_everyone_with_a_hand_in_the_verdict_is_a_maker(
     await activities.amend_outage(AmendOutageInput(outage_id, amendment, "1", NOW))
     resolution = Resolution(by["rex"], DETECTED + timedelta(minutes=25))
     await activities.judge_outage(JudgeOutageInput(outage_id, resolution, 60, NOW))
-    # Who complains decides nothing; who rules decides what is paid.
+    # Whoever files a dispute decides nothing; whoever decides it decides what is paid.
     dispute = Dispute(dispute_id, outage_id, "measured wrongly", by["joe"])
     await disputes.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute_id, True, by["zoe"], "it was 5", 5)
@@ -116,7 +116,7 @@ async def test_a_payment_on_hold_with_an_expired_envelope_is_not_being_signed(
     expired = await let_expire(rail, activities, payment)
     async with database.transaction() as connection:
         assert (await approvals.lock(connection, payment.id)).taken
-    # As while the circuit breaker is open: nothing replaces what died.
+    # As while the circuit breaker is open: nothing replaces the expired envelope.
     why = Blocked(make_reason("the circuit breaker is open"), dead_after=expired.max_ledger)
     await activities.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
     async with database.transaction() as connection:  # approvers may change their minds
@@ -165,7 +165,7 @@ async def are_waiting(database: Database, many: int) -> bool:
 async def test_a_member_that_lost_an_approval_leaves_before_signing(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    """It was withdrawn while the payment waited for its batch: nobody but the gate has to know."""
+    """It was withdrawn while the payment waited for its batch; the gate alone finds out."""
     payment, other = [await owe_payment(database, "LOST", minutes) for minutes in (25, 20)]
     gate = SigningGate(database, Limits(approval_above=payment.amount_stroops - 1))
     payment_activities = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
@@ -188,7 +188,7 @@ async def test_a_member_that_lost_an_approval_leaves_before_signing(
 
 
 class VoidingGate(SigningGate):
-    """Right after it has let a payment go, its payee's address is changed."""
+    """A gate that voids the approvals of a payment right after it has admitted it."""
 
     asked = 0
 

@@ -1,4 +1,4 @@
-"""What was paid out of band is known as reconciliation read it, and nothing is signed beside it."""
+"""Out-of-band transfers as reconciliation read them, and their manual matches."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -63,7 +63,7 @@ async def test_a_transfer_with_the_number_of_a_payment_is_an_out_of_band_payment
 async def test_our_own_envelopes_are_not_out_of_band(
     scratch: Database, driver: ReconciliationDriver
 ) -> None:
-    """Neither by their own name nor by that of the fee bump around them."""
+    """Neither by their own hash nor by that of the fee bump around them."""
     payment = await owe_payment(scratch)
     for hash_, inner in ((OURS, "cc" * 32), ("dd" * 32, THEIRS)):
         await tamper(
@@ -131,7 +131,7 @@ async def test_a_reservation_and_a_manual_match_exclude_each_other(
             connection, ManualMatch(payment.id, made.position, "ada", "x", NOW), made
         )
     await reserving
-    # It is adopted by now, which whoever reserved for it reads before it signs.
+    # It is matched by now, which whoever reserved for it reads before it signs.
     assert [each.matched for each in await list_out_of_band(scratch, payment)] == [True]
     async with scratch.transaction() as connection:
         row, rides = await manual_matches.lock(connection, payment.id)

@@ -1,4 +1,4 @@
-"""What the validators have frozen is known before anything is signed for it."""
+"""Keys that the validators froze are known before anything is signed for them."""
 
 import asyncio
 import logging
@@ -41,7 +41,7 @@ async def test_no_transfer_touching_a_frozen_key_is_signed(
     sentence = f"the network's validators have frozen {frozen}"
     with pytest.raises(Obstructed, match=sentence), caplog.at_level(logging.ERROR):
         await sign(rail, classic=together)
-    # Of what is ours somebody must hear at once; a payee is for the payee to mend.
+    # A frozen key of our own is an alarm; the payee has to resolve a frozen payee.
     assert (f"ALARM: {sentence}, which is ours" in caplog.text) == (frozen != SHOP.public_key)
 
     plan_faults(sandbox)
@@ -107,7 +107,7 @@ async def test_concurrent_payments_share_one_read(sandbox: StellarSandbox, nodes
 async def test_a_refusal_is_never_served_from_the_cache(
     sandbox: StellarSandbox, nodes: Nodes
 ) -> None:
-    """With nothing else going on, no answer would tell that ledgers have closed since."""
+    """With no other traffic, nothing would show that ledgers have closed since."""
     rail = build_rail(sandbox, nodes)
     plan_faults(sandbox, {"kind": "frozen_key", "address": SHOP.public_key})
     with pytest.raises(Obstructed):
@@ -139,14 +139,14 @@ async def test_the_last_known_keys_count_while_no_node_answers(
     await build_rail(sandbox, nodes).get_latest_ledger()
     plan_faults(sandbox, {"kind": "internal_error", "method": "getLedgerEntries"})
     assert await known.find_frozen(EVERYBODY) == [SHOP.public_key]
-    plan_faults(sandbox)  # and is asked for again as soon as somebody needs it
+    plan_faults(sandbox)  # and is read again as soon as somebody needs it
     assert await known.find_frozen(EVERYBODY) == []
 
 
 async def test_a_frozen_trustline_is_enough_to_refuse(
     sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The box freezes an account with all it has; validators may freeze a single entry."""
+    """The sandbox freezes an account with all its entries; validators may freeze a single entry."""
     rail = build_rail(sandbox, nodes)
     _, line = ledger_entries.make_keys([SHOP.public_key], rail.asset)
     await rail.sign([make_transfer()], SettlementRail.CLASSIC, ADDRESS, 1, 0)

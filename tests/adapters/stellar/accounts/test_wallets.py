@@ -1,4 +1,4 @@
-"""What an account can take, and whether somebody holds its keys, on a network in memory."""
+"""What an account can receive, and whether somebody has proven its keys, on a network in memory."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -116,7 +116,7 @@ async def test_a_wallet_is_proven_before_its_account_exists(
 async def test_a_multisig_account_needs_enough_signatures(
     accounts: WalletAccounts, sandbox: StellarSandbox, signers: tuple[Keypair, ...], proven: bool
 ) -> None:
-    """Its medium threshold, read from the network; whoever is a stranger to it spoils the proof."""
+    """Its medium threshold is read from the network; a signature of anybody else spoils the proof."""
     for other in (ALICE, BOB):
         await set_signers(sandbox, SHOP, signer=Signer.ed25519_public_key(other.public_key, 1))
     await set_signers(sandbox, SHOP, low_threshold=1, med_threshold=2, high_threshold=3)

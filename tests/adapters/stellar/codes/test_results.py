@@ -1,4 +1,4 @@
-"""What became of a transfer decides who must act: nobody, the payee, or we ourselves."""
+"""The outcome of a transfer decides who must act: nobody, the payee, or the operator."""
 
 import logging
 from dataclasses import replace
@@ -132,7 +132,7 @@ async def test_a_failed_batch_names_each_failed_operation(
 async def test_an_unexplained_failure_is_simulated_again(
     sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some nodes log nothing of failed calls; the next attempt is tried out first, and is told."""
+    """Some nodes log nothing of failed calls; the next attempt is simulated first, and finds the reason."""
     rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
     monkeypatch.setattr(results, "find_trap", lambda *_: None)
@@ -146,7 +146,7 @@ async def test_an_unexplained_failure_is_simulated_again(
 async def test_a_transaction_that_was_not_applied_proves_nothing_by_itself(
     sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A ledger may hold it although it did not consume its sequence: the account tells."""
+    """A ledger may contain it although it did not use its sequence up: the account's sequence decides."""
     rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
     plan_faults(sandbox, {"kind": "removed_trustline", "address": SHOP.public_key})
@@ -198,7 +198,7 @@ def test_a_refusal_that_only_the_operator_can_fix_is_an_alarm() -> None:
     [
         ("HostError: Error(Contract, #13)\n\nEvent log", "#13", Remedy.BLOCK),
         ("Error(Contract, #99)", "#99", Remedy.PAGE),
-        # A trial meets the network as it is: tried out again, it would end in the same way.
+        # A simulation sees the network as it is: a repetition would end in the same way.
         ("HostError: Error(Budget, ExceededLimit)", "Error(Budget, ExceededLimit)", Remedy.PAGE),
         ("Error(Context, InvalidAction)", "Error(Context, InvalidAction)", Remedy.PAGE),
         ("HostError: Error(Auth, InvalidAction)", "Error(Auth, InvalidAction)", Remedy.PAGE),

@@ -32,7 +32,7 @@ async def sign_call(counter: LocalClient, name: str = "oA", minutes: int = 20) -
 
 
 async def submit_call(counter: LocalClient, call: Call) -> CallOutcome:
-    """See a call through while ledgers close."""
+    """Send a call and watch it while ledgers close."""
 
     async def closing() -> None:
         while True:

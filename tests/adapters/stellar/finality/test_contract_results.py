@@ -1,4 +1,4 @@
-"""What the contract answers is read as this engine knows it, or refused with a bounded sentence."""
+"""The contract's result is parsed, or refused with a message of bounded length."""
 
 from types import SimpleNamespace
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""Only proof ends an attempt; that it was somebody else's doing takes more than one witness."""
+"""Only proof ends an attempt; a quorum of nodes must agree that somebody else used its sequence."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -88,7 +88,7 @@ async def test_one_node_alone_is_asked_three_times_with_later_ledgers(
     rail = build_rail(sandbox, build_nodes(sandbox, 1))
     attempt = await sign(rail)
     await steal_sequence(sandbox, wallet)
-    # However often it is asked about the same ledger, it is one witness of one moment.
+    # Repeated answers about the same ledger count as one.
     assert await observe_outcomes(rail, attempt, 3) == ["open"] * 3
     sandbox.close_ledger()
     assert await observe_outcomes(rail, attempt, 2) == ["open"] * 2
@@ -101,7 +101,7 @@ async def test_one_node_alone_is_asked_three_times_with_later_ledgers(
 async def test_a_history_behind_the_account_snapshot_proves_nothing(
     sandbox: StellarSandbox, count: int
 ) -> None:
-    """It shows the sequence consumed and cannot find by what: by us, as it turns out."""
+    """It shows the sequence consumed and not by what: by our own envelope, as it turns out."""
     rail = build_rail(sandbox, build_nodes(sandbox, count))
     attempt = await sign(rail)
     plan_faults(sandbox, {"kind": "lagging_history", "value": 5})
@@ -148,7 +148,7 @@ async def test_an_old_snapshot_still_proves_an_attempt_expired(
 
 
 class HangingClient(BaseAsyncClient):
-    """A node that takes every question and answers none."""
+    """A node that accepts every request and answers none."""
 
     async def post(self, *_asked: Any, **_more: Any) -> Response:
         await asyncio.Event().wait()
@@ -185,7 +185,7 @@ async def test_a_hanging_node_does_not_block_the_others(
 async def test_a_missing_channel_account_proves_nothing_and_needs_a_person(
     sandbox: StellarSandbox, nodes: Nodes
 ) -> None:
-    """Merged or removed: what its sequence said is lost with it."""
+    """A merged or removed account has lost its sequence number."""
     rail = build_rail(sandbox, nodes)
     attempt = await sign(rail)
     sandbox.network.change_entries([], [("account", ADDRESS)])

@@ -1,4 +1,4 @@
-"""The engine's side of the SLA contract: what it refuses to start with, and what becomes of a call."""
+"""The engine's side of the SLA contract: the contracts it refuses at start, and the outcomes of a call."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""No money moves on a network that is not the one of the journal."""
+"""No money moves on another network than the journal's."""
 
 import logging
 from dataclasses import replace
@@ -99,7 +99,7 @@ async def test_a_node_whose_ledgers_went_backwards_is_left_out(
 async def test_a_node_moved_to_another_network_leaves_no_ledger_number(
     sandbox: StellarSandbox, nodes: Nodes
 ) -> None:
-    """It is far ahead, and asked for ledgers before anybody asks which network they are of."""
+    """It is far ahead, and asked for ledgers before its network is checked."""
     sandbox.close_ledger(5)
     rail = build_rail(sandbox, nodes)
     await rail.identity.establish(None)
@@ -113,7 +113,7 @@ async def test_a_node_moved_to_another_network_leaves_no_ledger_number(
     assert set(await rail.read_channel_sequences()) == set(CHANNELS)
     assert standing is not None
     assert standing.ledger == nodes.highest == sandbox.network.ledger.last_closed.sequence
-    # Answers that were on their way when it was left out, and those of later surveys.
+    # Answers in flight when it was excluded, and those of later surveys.
     await nodes.ask_node(nodes.all[2], get_ledger_range)
     await rail.identity.recheck()
     assert set(await rail.read_channel_sequences()) == set(CHANNELS)
@@ -149,7 +149,7 @@ async def test_a_protocol_upgrade_is_an_alarm_and_is_stored(
 ) -> None:
     identity = NetworkMonitor(nodes, PASSPHRASE)
     await identity.establish(None)
-    # One node goes ahead: it is left out until the others have followed.
+    # One node upgrades first: it is excluded until the others have followed.
     plan_faults(sandbox, {"kind": "protocol_upgrade", "node": 0, "value": 28})
     await identity.recheck()
     assert nodes.all[0].excluded_reason == "serves protocol 28, others 27"

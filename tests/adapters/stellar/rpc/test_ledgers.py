@@ -54,7 +54,7 @@ async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
         await watch.nodes.all[place - 1].server.send_transaction(envelopes[0])
         sandbox.close_ledger()
         assert (await asyncio.wait_for(landings[0], 5)).succeeded
-        # It fails in the very ledgers that take the other payments, of which it tells nothing.
+        # It fails in the very ledgers that include the other payments.
         plan_faults(sandbox, {"kind": kind, "node": place, "value": 8})
         for envelope in envelopes[1:]:
             await watch.nodes.all[place - 1].server.send_transaction(envelope)
@@ -138,7 +138,7 @@ async def test_a_cursor_that_goes_back_or_is_missing_is_refused(
     wallet: Wallet,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A node that has told all tells its last ledger again, and past that names a cursor of 0."""
+    """A node without newer ledgers repeats its last ledger, and past that returns a cursor of 0."""
     asked: list[str | None] = []
     told = SorobanServerAsync.get_transactions
 

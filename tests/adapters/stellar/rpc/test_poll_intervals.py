@@ -1,4 +1,4 @@
-"""A watch keeps the pace of its network: few calls a ledger, and none seen late."""
+"""A watcher adapts its poll interval to the network: few calls a ledger, and none seen late."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ LEARNED = 5  # ledgers after which the pace is known
 
 
 class TimedNetwork:
-    """A network whose ledgers close by a clock that only moves while the watch sleeps."""
+    """A network whose ledgers close by a clock that moves only while the watcher sleeps."""
 
     def __init__(self, sandbox: StellarSandbox, between: Callable[[], float]) -> None:
         self.box, self.between = sandbox, between
