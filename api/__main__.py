@@ -9,7 +9,7 @@ import uvicorn
 from adapters import logs, temporal
 from adapters.settings import ApiSettings, load
 from api.app import create_app
-from api.sockets import listening
+from api.sockets import open_listener
 
 
 def run() -> None:
@@ -17,7 +17,7 @@ def run() -> None:
     logs.configure(settings.log_format, settings.log_level)
     temporal.forward_logs()
     # Before anything else is opened: a start that cannot listen should say just that.
-    with listening(settings.api_host, settings.api_port) as port:
+    with open_listener(settings.api_host, settings.api_port) as port:
         config = uvicorn.Config(
             create_app(settings),
             loop="uvloop",

@@ -89,10 +89,12 @@ class Guards:
             log.exception("unexpected error")
             if answer.status:
                 raise  # half an answer has left; the server cuts the connection
-            await _send_problem(scope, answer, 500, "internal", internal(answer.correlation_id))
+            await _send_problem(
+                scope, answer, 500, "internal", render_internal(answer.correlation_id)
+            )
         finally:
             took = round((time.perf_counter() - began) * 1000, 3)
-            line = {"method": scope["method"], "route": route_of(scope), "status": answer.status}
+            line = {"method": scope["method"], "route": get_route(scope), "status": answer.status}
             # A path that no route has may hold anything, so it is not written down.
             log.info("request", extra=line | {"duration_ms": took})
 
@@ -115,7 +117,7 @@ class Guards:
             await _refuse(scope, receive, answer)
 
 
-def route_of(scope: Scope) -> str:
+def get_route(scope: Scope) -> str:
     """The template of the route that answered, never the path itself."""
     template = getattr(scope.get("route"), "path", None)
     if template is None:
@@ -126,7 +128,7 @@ def route_of(scope: Scope) -> str:
     return f"{prefix}{template}"
 
 
-def internal(correlation_id: str) -> str:
+def render_internal(correlation_id: str) -> str:
     return f"Internal error. Quote correlation_id {correlation_id}; details are in the server log."
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api.views import number
+from api.views import to_number
 from domain.reasons import ReasonCode
 from domain.settlement.payments import Payment, PaymentStatus
 from domain.sla.verdicts import PaymentType
@@ -16,7 +16,7 @@ class PaymentView(BaseModel):
     """`amount` is a magnitude in USDC; `state` is exact, `status` is what the frontend shows."""
 
     id: str
-    number: int
+    to_number: int
     outage_id: str
     revision: int
     type: PaymentType
@@ -41,9 +41,9 @@ class PaymentView(BaseModel):
         return cls.model_validate(
             {
                 **row,
-                "status": payment_status(state),
+                "status": to_payment_status(state),
                 "state": state,
-                "amount": number(row["amount_stroops"]),
+                "amount": to_number(row["amount_stroops"]),
                 "amount_stroops": str(row["amount_stroops"]),
             }
         )
@@ -53,13 +53,13 @@ class PaymentView(BaseModel):
         """Show what will be paid once the dispute window has passed."""
         return cls(
             id=payment.id,
-            number=payment.number,
+            to_number=payment.number,
             outage_id=payment.outage_id,
             revision=payment.revision,
             type=payment.type,
             status="pending",
             state=PaymentStatus.PENDING,
-            amount=number(payment.amount_stroops),
+            amount=to_number(payment.amount_stroops),
             amount_stroops=str(payment.amount_stroops),
             asset_code="USDC",
             from_address=payment.from_address,
@@ -86,5 +86,5 @@ PAYMENT_STATES = {
 }
 
 
-def payment_status(state: PaymentStatus) -> str:
+def to_payment_status(state: PaymentStatus) -> str:
     return next(status for status, states in PAYMENT_STATES.items() if state in states)

@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.exceptions import TimeoutError as TimedOut
 from temporalio.service import RPCError
 
-from api.middleware import internal
+from api.middleware import render_internal
 from domain.errors import (
     ApexError,
     ChainUnavailable,
@@ -46,7 +46,7 @@ STATUSES: dict[str, int] = {
 }
 
 
-def problem(
+def render_problem(
     request: Request,
     status: int,
     code: str,
@@ -71,10 +71,10 @@ def _refused(request: Request, code: str, detail: str, field: str | None) -> JSO
     status = STATUSES.get(code, 500)
     errors = [{"field": field, "message": detail}] if field else None
     headers = {"Retry-After": "2"} if status == 503 else None
-    return problem(request, status, code, detail, errors, headers)
+    return render_problem(request, status, code, detail, errors, headers)
 
 
-async def apex_error(request: Request, error: Exception) -> JSONResponse:
+async def render_apex_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApexError)
     field = error.field if isinstance(error, Invalid) else None
     return _refused(request, error.code, str(error), field)
@@ -85,15 +85,15 @@ async def update_failed(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, WorkflowUpdateFailedError | WorkflowFailureError)
     cause = error.cause
     if isinstance(cause, TimedOut):
-        return await temporal_silent(request, error)
+        return await render_temporal_silent(request, error)
     if isinstance(cause, ApplicationError) and cause.type in STATUSES:
         field = cause.details[0] if cause.details else None
         return _refused(request, cause.type, cause.message, field)
     log.error("an update failed unexpectedly", exc_info=error)
-    return problem(request, 500, "internal", internal(request.state.correlation_id))
+    return render_problem(request, 500, "internal", render_internal(request.state.correlation_id))
 
 
-async def temporal_silent(request: Request, error: Exception) -> JSONResponse:
+async def render_temporal_silent(request: Request, error: Exception) -> JSONResponse:
     log.warning("Temporal did not answer: %s", error)
     return _refused(
         request,
@@ -104,14 +104,14 @@ async def temporal_silent(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def invalid_request(request: Request, error: Exception) -> JSONResponse:
+async def render_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
         {"field": _field(found), "message": found["msg"].removeprefix("Value error, ")}
         for found in error.errors()
     ]
     detail = "; ".join(f"{entry['field']}: {entry['message']}" for entry in errors)
-    return problem(request, 422, Invalid.code, detail, errors)
+    return render_problem(request, 422, Invalid.code, detail, errors)
 
 
 def _field(found: dict[str, Any]) -> str:
@@ -122,23 +122,25 @@ def _field(found: dict[str, Any]) -> str:
     return ".".join(path) or "body"
 
 
-async def http_error(request: Request, error: Exception) -> JSONResponse:
+async def render_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 400:  # what the framework says of a body it cannot even decode
         detail = "body: is not JSON in UTF-8"
-        return problem(request, 422, Invalid.code, detail, [{"field": "body", "message": detail}])
+        return render_problem(
+            request, 422, Invalid.code, detail, [{"field": "body", "message": detail}]
+        )
     code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(
         error.status_code, "http_error"
     )
     headers = dict(error.headers) if error.headers else None
-    return problem(request, error.status_code, code, str(error.detail), None, headers)
+    return render_problem(request, error.status_code, code, str(error.detail), None, headers)
 
 
 def install(app: FastAPI) -> None:
-    app.add_exception_handler(ApexError, apex_error)
+    app.add_exception_handler(ApexError, render_apex_error)
     app.add_exception_handler(WorkflowUpdateFailedError, update_failed)
     app.add_exception_handler(WorkflowFailureError, update_failed)
-    app.add_exception_handler(WorkflowUpdateRPCTimeoutOrCancelledError, temporal_silent)
-    app.add_exception_handler(RPCError, temporal_silent)
-    app.add_exception_handler(RequestValidationError, invalid_request)
-    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(WorkflowUpdateRPCTimeoutOrCancelledError, render_temporal_silent)
+    app.add_exception_handler(RPCError, render_temporal_silent)
+    app.add_exception_handler(RequestValidationError, render_invalid_request)
+    app.add_exception_handler(HTTPException, render_http_error)

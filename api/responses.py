@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import dependencies
-from api.middleware import BODY_TOO_LARGE, PREFIX, internal
+from api.middleware import BODY_TOO_LARGE, PREFIX, render_internal
 
 CORRELATION_ID = "5ebffc7245164b2e9d4d9afd34dc6c29"
 HEALTH = f"{PREFIX}/health"
@@ -74,7 +74,7 @@ _DECLARED: dict[int, tuple[str, str, str, str, str | None]] = {
     ),
     500: (
         *("InternalError", "A defect; the server log has it under the correlation id."),
-        *("internal", internal(CORRELATION_ID), None),
+        *("internal", render_internal(CORRELATION_ID), None),
     ),
     503: (
         *("Unavailable", "The database, Temporal or the Stellar network does not answer; repeat."),
@@ -83,7 +83,7 @@ _DECLARED: dict[int, tuple[str, str, str, str, str | None]] = {
 }
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def declare_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Declare, beside a route, errors that do not follow from what it depends on."""
     return {status: {"model": Problem, "description": _DECLARED[status][1]} for status in statuses}
 
@@ -102,7 +102,7 @@ def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def derived(route: APIRoute) -> set[int]:
+def derive_statuses(route: APIRoute) -> set[int]:
     """Return the errors that follow from what a route depends on and is sent."""
     found = {500}
     if f"{PREFIX}{route.path}".startswith(HEALTH):
@@ -135,7 +135,7 @@ def _complete(document: dict[str, Any], routes: Iterable[APIRoute]) -> dict[str,
     for route in routes:
         for method in route.methods or ():
             operation = document["paths"][f"{PREFIX}{route.path}"][method.lower()]
-            _declare(operation["responses"], derived(route))
+            _declare(operation["responses"], derive_statuses(route))
     components = document["components"]
     components["responses"] = {row[0]: _response(status) for status, row in _DECLARED.items()}
     schemas = components["schemas"]

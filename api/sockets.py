@@ -3,7 +3,7 @@
 import socket
 
 
-def listening(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int) -> socket.socket:
     """The socket of `API_HOST` and `API_PORT`, or a stop that says why there is none."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family)

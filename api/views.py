@@ -20,7 +20,7 @@ from domain.sla.verdicts import (
 Item = TypeVar("Item")
 
 
-def number(amount_stroops: int) -> int | float:
+def to_number(amount_stroops: int) -> int | float:
     """Show stroops as a JSON number of at most 7 decimals; `amount_stroops` is the exact one."""
     text = format_amount(amount_stroops)
     return float(text) if "." in text else int(text)
@@ -130,7 +130,7 @@ class OutageView(BaseModel):
         return cls.model_validate(
             {
                 **row,
-                "status": outage_status(lifecycle),
+                "status": to_outage_status(lifecycle),
                 "lifecycle": lifecycle,
                 "sla_status": _sla_of(row),
                 "workflow_id": f"outage/{row['id']}",
@@ -150,7 +150,7 @@ STATES = {
 }
 
 
-def outage_status(lifecycle: OutageStatus) -> str:
+def to_outage_status(lifecycle: OutageStatus) -> str:
     """Fold the lifecycle of an outage into what the frontend knows: open, resolved, cancelled."""
     return next(status for status, lifecycles in STATES.items() if lifecycle in lifecycles)
 
@@ -162,7 +162,7 @@ def _sla_of(row: Mapping[str, Any]) -> SlaView | None:
         status=row["sla_status"],
         mttr_minutes=row["sla_mttr_minutes"],
         threshold_minutes=row["sla_threshold_minutes"],
-        amount=number(row["sla_amount_stroops"]),
+        amount=to_number(row["sla_amount_stroops"]),
         amount_stroops=str(row["sla_amount_stroops"]),
         payment_type=row["sla_payment_type"],
         rating=row["sla_rating"],

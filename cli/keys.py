@@ -12,7 +12,7 @@ from adapters.postgres.database import Database
 from domain.access import Role
 from domain.errors import ApexError
 from domain.requests import Request
-from migrations.run import url_from_environment
+from migrations.run import read_url
 from services.access.create_key import CreateKey, create_key
 
 # One spelling of a name, so that one person cannot be two.
@@ -31,7 +31,7 @@ def command(
         raise SystemExit(f"{name!r} is not 1 to 100 of a-z, 0-9, dot, hyphen and underscore")
     key = secrets.token_urlsafe(32)
     try:
-        asyncio.run(_keep(url_from_environment(), name, role, key))
+        asyncio.run(_keep(read_url(), name, role, key))
     except ApexError as error:
         raise SystemExit(str(error)) from None
     typer.echo(key)

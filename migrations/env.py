@@ -6,12 +6,12 @@ from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from adapters.postgres.database import make_dialect_url
 from adapters.postgres.tables import Xid8, metadata
-from migrations.run import LOCK, url_from_environment
+from migrations.run import LOCK, read_url
 
 # Reflection has to recognise the one type that SQLAlchemy does not ship.
 ischema_names["xid8"] = Xid8
 
-url = context.config.attributes.get("url") or url_from_environment()
+url = context.config.attributes.get("url") or read_url()
 engine = create_engine(make_dialect_url(url))
 with engine.connect() as connection:
     # Two deploys at once must not migrate at once.

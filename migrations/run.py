@@ -18,14 +18,14 @@ class MadeByAnotherBuild(Stop):
     """The database was made by migrations that this build does not have."""
 
 
-def url_from_environment() -> str:
+def read_url() -> str:
     url = os.environ.get("DATABASE_URL")
     if not url:
         raise SystemExit("DATABASE_URL is not set; it must be postgresql://user:password@host/name")
     return url
 
 
-def config(url: str) -> Config:
+def make_config(url: str) -> Config:
     alembic = Config()
     alembic.set_main_option("script_location", str(Path(__file__).parent))
     alembic.attributes["url"] = url
@@ -34,7 +34,7 @@ def config(url: str) -> Config:
 
 def upgrade(url: str) -> None:
     """Apply every migration that the database has not seen."""
-    alembic = config(url)
+    alembic = make_config(url)
     known = {script.revision for script in ScriptDirectory.from_config(alembic).walk_revisions()}
     found = read_revision(url)
     if found is not None and found not in known:
@@ -61,4 +61,4 @@ def read_revision(url: str) -> str | None:
 
 def check(url: str) -> None:
     """Fail when the tables in code and the migrations disagree."""
-    command.check(config(url))
+    command.check(make_config(url))

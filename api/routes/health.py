@@ -9,7 +9,7 @@ from temporalio.service import RPCError
 
 from adapters.postgres import networks
 from api.dependencies import Running
-from api.responses import problems
+from api.responses import declare_problems
 from domain.errors import NotFound, Unavailable
 
 MEND = "a person must act: see the lines with ALARM in the settlement worker's log"
@@ -31,13 +31,13 @@ class StackView(BaseModel):
 
 @router.get("")
 @router.get("/liveness")
-async def liveness() -> HealthView:
+async def get_liveness() -> HealthView:
     """The process runs; nothing else is asked."""
     return HealthView(status="ok")
 
 
 @router.get("/readiness", responses={503: {"description": "a part does not answer"}})
-async def readiness(engine: Running) -> JSONResponse:
+async def get_readiness(engine: Running) -> JSONResponse:
     """The database and Temporal answer, so requests can be served."""
     parts = {"database": await _database(engine), "temporal": await _temporal(engine)}
     ready = all(state == "ok" for state in parts.values())
@@ -75,8 +75,8 @@ async def _temporal(engine: Running) -> str:
     return "ok"
 
 
-@router.get("/stack", responses=problems(404))
-async def stack(engine: Running) -> StackView:
+@router.get("/stack", responses=declare_problems(404))
+async def get_stack(engine: Running) -> StackView:
     settings = engine.settings
     if settings.stellar_network != "sandbox":
         raise NotFound("the addresses of the stack are shown in the sandbox only")

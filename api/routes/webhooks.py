@@ -11,7 +11,7 @@ from adapters.postgres import webhooks
 from adapters.subscribers import check_url
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Database, Running
-from api.responses import problems
+from api.responses import declare_problems
 from domain.digests import derive_id
 from domain.events import EventType
 from domain.webhooks import DeliveryStatus, decode_secret, encode_secret
@@ -87,7 +87,7 @@ async def create_webhook(
     return CreatedView(id=webhook_id, url=body.url, events=names, active=True, secret=secret)
 
 
-@router.patch("/{webhook_id}", status_code=204, responses=problems(404))
+@router.patch("/{webhook_id}", status_code=204, responses=declare_problems(404))
 async def change_webhook(
     webhook_id: WebhookId, body: WebhookChange, engine: Running, admin: Admin, asked: Asked
 ) -> Response:
@@ -100,7 +100,7 @@ async def change_webhook(
     return Response(status_code=204)
 
 
-@router.delete("/{webhook_id}", status_code=204, responses=problems(404))
+@router.delete("/{webhook_id}", status_code=204, responses=declare_problems(404))
 async def delete_webhook(
     webhook_id: WebhookId, database: Database, admin: Admin, asked: Asked
 ) -> Response:
@@ -108,7 +108,7 @@ async def delete_webhook(
     return Response(status_code=204)
 
 
-@router.get("/{webhook_id}/deliveries", responses=problems(404))
+@router.get("/{webhook_id}/deliveries", responses=declare_problems(404))
 async def list_deliveries(
     webhook_id: WebhookId, database: Database, admin: Admin
 ) -> list[DeliveryView]:

@@ -52,7 +52,7 @@ CREATE TRIGGER chain_transfers_are_never_emptied BEFORE TRUNCATE ON chain_transf
 
 CREATE TRIGGER break_resolutions_are_immutable BEFORE DELETE OR UPDATE ON break_resolutions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER clearings_are_never_emptied BEFORE TRUNCATE ON break_resolutions
+CREATE TRIGGER break_resolutions_are_never_emptied BEFORE TRUNCATE ON break_resolutions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER entries_are_immutable BEFORE DELETE OR UPDATE ON entries

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_bd074603eebc"
+revision = "0001_56a80d827cd4"
 down_revision = None
 branch_labels = None
 depends_on = None

@@ -138,7 +138,7 @@ async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
     assert tried == 1
     assert await count_rows(database, select(func.sum(postings.c.amount_stroops))) == 0
     moved = Counter(
-        t.number for t in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+        t.number for t in await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
     )
     assert moved[payment.number] == 1
 

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from api.sockets import listening
+from api.sockets import open_listener
 from devstack.processes.ports import LOOPBACK
 
 
@@ -12,7 +12,7 @@ def test_a_taken_port_is_refused_by_name() -> None:
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SystemExit) as refused:
-            listening(LOOPBACK, port)
+            open_listener(LOOPBACK, port)
     assert str(refused.value) == (
         f"Cannot start. API_HOST, API_PORT: cannot listen on {LOOPBACK} port {port}: Address already in use"
     )
@@ -20,11 +20,11 @@ def test_a_taken_port_is_refused_by_name() -> None:
 
 def test_an_address_of_another_machine_is_refused_by_name() -> None:
     with pytest.raises(SystemExit, match=r"cannot listen on 192\.0\.2\.1 port 8000: "):
-        listening("192.0.2.1", 8000)
+        open_listener("192.0.2.1", 8000)
 
 
 def test_a_free_port_is_listened_on() -> None:
-    with listening(LOOPBACK, 0) as mine:
+    with open_listener(LOOPBACK, 0) as mine:
         mine.listen()
         with socket.create_connection(mine.getsockname()):
             pass

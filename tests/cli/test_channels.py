@@ -157,7 +157,7 @@ async def paid_once(
     seen = await steps.observe_payment(again)
     await steps.confirm_payment(ObservedAttempt(payment, again, seen, datetime.now(UTC)))
     assert await state(database, payment) == "confirmed"
-    paid = await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+    paid = await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
     assert [each.number for each in paid].count(payment.number) == 1
     return again
 

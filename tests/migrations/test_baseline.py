@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 
 from adapters.postgres.accounting import guards
 from adapters.postgres.tables import metadata
-from migrations.run import config
+from migrations.run import make_config
 from tests.migrations import write_baseline
 from tests.migrations.write_baseline import ROOT, Guard
 
@@ -92,6 +92,6 @@ def test_the_integrity_check_knows_every_trigger_and_its_function() -> None:
 
 
 def test_the_baseline_cannot_be_downgraded() -> None:
-    baseline = ScriptDirectory.from_config(config("")).get_revision(guards.REVISION)
+    baseline = ScriptDirectory.from_config(make_config("")).get_revision(guards.REVISION)
     with pytest.raises(NotImplementedError, match="nothing before the baseline; restore a backup"):
         baseline.module.downgrade()

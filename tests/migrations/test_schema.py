@@ -31,7 +31,7 @@ OURS = "pronamespace = current_schema()::regnamespace"
 @pytest.fixture(scope="module")
 async def new(stack: Stack) -> AsyncIterator[Database]:
     """A database that nobody has written to yet."""
-    async with seed_journal.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with seed_journal.make_scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
@@ -94,7 +94,7 @@ async def test_migrating_again_changes_nothing(stack: Stack) -> None:
 
 
 async def test_a_database_of_another_baseline_is_refused_with_what_to_do(stack: Stack) -> None:
-    async with seed_journal.scratch(stack.environment["DATABASE_URL"]) as other:
+    async with seed_journal.make_scratch(stack.environment["DATABASE_URL"]) as other:
         async with other.transaction() as connection:
             await connection.execute(text("UPDATE alembic_version SET version_num = '0026'"))
         url = other.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)

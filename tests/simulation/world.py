@@ -35,7 +35,7 @@ from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.network.genesis import Genesis
 from stellar_sandbox.rpc.transaction_methods import render_transaction
 from tests.simulation.workflow_driver import Command, WorkflowRun
-from tests.testkit.accounting.chain_history import transfers_of
+from tests.testkit.accounting.chain_history import list_transfers_of
 
 PASSPHRASE = "Standalone ApexChainx Schedules ; 2026"
 CHANNELS, NODES = 3, 3
@@ -236,7 +236,7 @@ class SimulatedWorld:
                 orjson.dumps(render_transaction(record, record.hash.hex(), {}, "0"))
             )
             if shown["status"] == "SUCCESS":
-                for transfer in transfers_of(shown):
+                for transfer in list_transfers_of(shown):
                     self.credits.setdefault(transfer.number, []).append(
                         (transfer.hash, transfer.amount_stroops)
                     )

@@ -56,7 +56,7 @@ async def test_lives_are_settled_together_and_each_share_once(batching: Stack) -
 
     chain = {
         (seen.hash, seen.number): seen.amount_stroops
-        for seen in await chain_history.transfers(batching.environment["STELLAR_RPC_URL"])
+        for seen in await chain_history.list_transfers(batching.environment["STELLAR_RPC_URL"])
     }
     assert allocations(stories) == chain
     # Penalties and rewards go different ways, so there are at least two; far fewer than payments.

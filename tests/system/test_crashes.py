@@ -130,7 +130,7 @@ async def test_every_process_is_killed_and_nobody_is_paid_twice(
     await database.close()
     assert Counter(statuses) == {"closed": OUTAGES}
 
-    seen = await chain_history.transfers(crashing.environment["STELLAR_RPC_URL"])
+    seen = await chain_history.list_transfers(crashing.environment["STELLAR_RPC_URL"])
     assert max(Counter(transfer.number for transfer in seen).values()) == 1
     chain = {(t.hash, t.number, t.amount_stroops, t.payer, t.payee) for t in seen}
     book = {

@@ -55,5 +55,5 @@ async def test_those_in_line_do_not_hold_up_those_with_a_channel(crowded: Stack)
         await wait_until(lambda: reached(DUE), "all are paid", SECONDS)
     finally:
         await database.close()
-    seen = await chain_history.transfers(crowded.environment["STELLAR_RPC_URL"])
+    seen = await chain_history.list_transfers(crowded.environment["STELLAR_RPC_URL"])
     assert Counter(Counter(transfer.number for transfer in seen).values()) == {1: DUE}

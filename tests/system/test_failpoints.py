@@ -288,7 +288,7 @@ async def check(database: Database, url: str) -> list[chain_history.HistoryTrans
     allocations = Counter[tuple[str, int]]()
     for row in ridden:
         allocations[row.transaction_hash, row.number] += row.amount_stroops
-    seen = await chain_history.transfers(url)
+    seen = await chain_history.list_transfers(url)
     assert Counter((t.hash, t.number) for t in seen).most_common(1)[0][1] == 1
     assert {(t.hash, t.number): t.amount_stroops for t in seen} == allocations
     print(f"\n{len(rows)} payments in {len(seen)} transfers, each made once")

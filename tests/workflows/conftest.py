@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from temporalio.worker import Worker
 
-from devstack.environment.temporal import SEARCH_ATTRIBUTES, binary
+from devstack.environment.temporal import SEARCH_ATTRIBUTES, find_binary
 from domain.requests import Request
 from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import CloseOutageInput, JudgeOutageResult, OwePaymentInput, Payment
@@ -199,7 +199,7 @@ async def time_skipping(*more: str, skips: int = 0) -> WorkflowEnvironment:
         arguments += ["--search-attribute", f"{name}={kind}"]
     return await WorkflowEnvironment.start_time_skipping_v2(
         ts_config=TimeSkippingConfig(max_session_skip_count=skips),
-        dev_server_existing_path=str(binary()),
+        dev_server_existing_path=str(find_binary()),
         dev_server_extra_args=arguments,
     )
 

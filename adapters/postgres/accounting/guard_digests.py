@@ -5,7 +5,7 @@ Written by `make baseline` from migrations/sql; change those files and not this 
 """
 
 # The migration that creates them.
-REVISION = "0001_bd074603eebc"
+REVISION = "0001_56a80d827cd4"
 
 # Table, name and function of each trigger; pg_trigger.tgtype (1 for each row, 2 before, 4 insert,
 # 8 delete, 16 update, 32 truncate); whether it is deferred to the end of the transaction; whether it
@@ -30,7 +30,7 @@ GUARDS = (
     ("chain_transfers", "chain_transfers_are_immutable", "refuse_change", 26, False, False),
     ("chain_transfers", "chain_transfers_are_never_emptied", "refuse_change", 34, False, False),
     ("break_resolutions", "break_resolutions_are_immutable", "refuse_change", 26, False, False),
-    ("break_resolutions", "clearings_are_never_emptied", "refuse_change", 34, False, False),
+    ("break_resolutions", "break_resolutions_are_never_emptied", "refuse_change", 34, False, False),
     ("entries", "entries_are_immutable", "refuse_change", 26, False, False),
     ("entries", "entries_are_never_emptied", "refuse_change", 34, False, False),
     ("entries", "entry_has_postings", "check_entry_has_postings", 5, True, False),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from adapters.postgres.accounting import break_resolutions, breaks
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, get_admin
-from api.responses import problems
+from api.responses import declare_problems
 from domain.accounting.break_resolutions import (
     NOTE_MAX,
     BreakResolution,
@@ -56,7 +56,7 @@ class BreakResolutionView(BaseModel):
         )
 
 
-@router.get("/breaks/{break_id}/resolution", responses=problems(404))
+@router.get("/breaks/{break_id}/resolution", responses=declare_problems(404))
 async def show_break_resolution(
     break_id: BreakId, database: Database, caller: Caller
 ) -> BreakResolutionView | None:
@@ -68,7 +68,9 @@ async def show_break_resolution(
 
 
 @router.post(
-    "/breaks/{break_id}/resolution", dependencies=[Depends(get_admin)], responses=problems(404, 409)
+    "/breaks/{break_id}/resolution",
+    dependencies=[Depends(get_admin)],
+    responses=declare_problems(404, 409),
 )
 async def resolve_break(
     break_id: BreakId, body: ResolveBreakBody, database: Database, asked: Asked

@@ -11,7 +11,7 @@ from adapters.postgres.accounting import breaks, reconciliation
 from api import commands
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running, get_admin
-from api.responses import problems
+from api.responses import declare_problems
 from api.views import PageView
 from domain.accounting.breaks import (
     NOTE_MAX,
@@ -147,13 +147,13 @@ async def list_breaks(
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.get("/breaks/{break_id}", responses=problems(404))
+@router.get("/breaks/{break_id}", responses=declare_problems(404))
 async def show_break(break_id: BreakId, database: Database, caller: Caller) -> BreakView:
     async with database.autocommit() as connection:
         return BreakView.of(await breaks.get(connection, break_id), datetime.now(UTC))
 
 
-@router.post("/breaks/{break_id}/owner", responses=problems(404, 409))
+@router.post("/breaks/{break_id}/owner", responses=declare_problems(404, 409))
 async def assign_break(
     break_id: BreakId, body: OwnerBody, database: Database, asked: Asked
 ) -> BreakView:
@@ -163,7 +163,9 @@ async def assign_break(
 
 
 @router.post(
-    "/breaks/{break_id}/close", dependencies=[Depends(get_admin)], responses=problems(404, 409)
+    "/breaks/{break_id}/close",
+    dependencies=[Depends(get_admin)],
+    responses=declare_problems(404, 409),
 )
 async def close_break(
     break_id: BreakId, body: CloseBreakBody, engine: Running, asked: Asked

@@ -11,7 +11,7 @@ from api import commands
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running
 from api.payment_views import PaymentView
-from api.responses import problems
+from api.responses import declare_problems
 from api.views import PageView
 from domain.settlement.approvals import APPROVERS, NOTE_MAX
 from services.settlement.approvals.approve_payment import ApprovePayment
@@ -71,13 +71,13 @@ async def list_waiting(database: Database, caller: Caller, paging: Paging) -> Pa
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.get("/{payment_id}/approvals", responses=problems(404))
+@router.get("/{payment_id}/approvals", responses=declare_problems(404))
 async def show_approvals(payment_id: PaymentId, database: Database, caller: Caller) -> QueuedView:
     """Show who approved a payment, void approvals too."""
     return QueuedView.of(await get_approval_request(database, payment_id))
 
 
-@router.post("/{payment_id}/approvals", status_code=201, responses=problems(403, 404, 409))
+@router.post("/{payment_id}/approvals", status_code=201, responses=declare_problems(403, 404, 409))
 async def approve_payment(
     payment_id: PaymentId, body: ApprovalBody, engine: Running, caller: Caller, asked: Asked
 ) -> QueuedView:
@@ -89,7 +89,7 @@ async def approve_payment(
     return await show_approvals(payment_id, engine.database, caller)
 
 
-@router.delete("/{payment_id}/approvals", responses=problems(404, 409))
+@router.delete("/{payment_id}/approvals", responses=declare_problems(404, 409))
 async def withdraw_approval(
     payment_id: PaymentId, engine: Running, caller: Caller, asked: Asked
 ) -> QueuedView:

@@ -13,7 +13,7 @@ from adapters.postgres.settlement import circuit_breakers
 from api import commands
 from api.bodies import Body
 from api.dependencies import Admin, Asked, Caller, Database, Engine, Running
-from api.responses import problems
+from api.responses import declare_problems
 from domain.errors import Conflict
 from domain.settlement.circuit_breakers import REASON_MAX, check_reason
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
@@ -49,7 +49,7 @@ async def get_circuit_breaker(database: Database, caller: Caller) -> CircuitBrea
     )
 
 
-@router.post("", responses=problems(409))
+@router.post("", responses=declare_problems(409))
 async def switch_circuit_breaker(
     body: CircuitBreakerBody, engine: Running, admin: Admin, asked: Asked
 ) -> CircuitBreakerView:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from adapters.postgres.settlement import limits
 from api.dependencies import Caller, Database
-from api.views import number
+from api.views import to_number
 
 router = APIRouter(prefix="/payments/limits", tags=["payments"])
 
@@ -24,7 +24,7 @@ class AmountView(BaseModel):
     def of(cls, amount_stroops: int | None) -> "AmountView | None":
         if amount_stroops is None:
             return None
-        return cls(amount=number(amount_stroops), amount_stroops=str(amount_stroops))
+        return cls(amount=to_number(amount_stroops), amount_stroops=str(amount_stroops))
 
 
 class SpentView(BaseModel):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from api import commands
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Caller, Database, Running, UpdateId
-from api.responses import problems
+from api.responses import declare_problems
 from domain.settlement.manual_matches import NOTE_MAX, MatchTransferRequest
 from services.settlement.payments.read_manual_match import read_manual_match
 
@@ -34,7 +34,9 @@ class ManualMatchView(BaseModel):
     note: str
 
 
-@router.post("/{payment_id}/manual-match", status_code=201, responses=problems(403, 404, 409))
+@router.post(
+    "/{payment_id}/manual-match", status_code=201, responses=declare_problems(403, 404, 409)
+)
 async def match_transfer(
     payment_id: PaymentId,
     body: ManualMatchBody,

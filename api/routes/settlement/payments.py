@@ -11,7 +11,7 @@ from adapters.postgres.settlement import payments
 from api.bodies import Text
 from api.dependencies import Caller, Database, Paging
 from api.payment_views import PAYMENT_STATES, PaymentView
-from api.responses import problems
+from api.responses import declare_problems
 from api.views import PageView
 from domain.sla.verdicts import PaymentType
 
@@ -78,13 +78,13 @@ async def get_balances(database: Database, caller: Caller) -> list[BalanceView]:
         ]
 
 
-@router.get("/{payment_id}", responses=problems(404))
+@router.get("/{payment_id}", responses=declare_problems(404))
 async def get_payment(payment_id: PaymentId, database: Database, caller: Caller) -> PaymentView:
     async with database.autocommit() as connection:
         return PaymentView.of(dict(await payments.get(connection, payment_id)))
 
 
-@router.get("/{payment_id}/trace", responses=problems(404))
+@router.get("/{payment_id}/trace", responses=declare_problems(404))
 async def explain_payment(
     payment_id: PaymentId, database: Database, caller: Caller
 ) -> PaymentTraceView:

@@ -11,7 +11,7 @@ from adapters.postgres.settlement import wallets
 from api import wallet_commands
 from api.bodies import Body, Text
 from api.dependencies import Admin, Asked, Caller, Database, Running
-from api.responses import problems
+from api.responses import declare_problems
 from domain.settlement.wallets import Payout, PayoutRole, check_address, compute_effective_at
 from services.settlement.payouts.cancel_payout import CancelPayout
 from services.settlement.payouts.cancel_payout import cancel_payout as cancel
@@ -48,7 +48,7 @@ async def list_payouts(
     return [PayoutView.model_validate(asdict(each)) for each in changes]
 
 
-@router.put("/agreements/{agreement}/payouts/{role}", responses=problems(404, 409))
+@router.put("/agreements/{agreement}/payouts/{role}", responses=declare_problems(404, 409))
 async def change_payout(
     agreement: AgreementName,
     role: PayoutRole,
@@ -78,7 +78,9 @@ async def change_payout(
     )
 
 
-@router.delete("/agreements/{agreement}/payouts/{role}", status_code=204, responses=problems(404))
+@router.delete(
+    "/agreements/{agreement}/payouts/{role}", status_code=204, responses=declare_problems(404)
+)
 async def cancel_payout(
     agreement: AgreementName, role: PayoutRole, engine: Running, admin: Admin, asked: Asked
 ) -> None:

@@ -10,7 +10,7 @@ from adapters.postgres.settlement import wallets
 from api import wallet_commands
 from api.bodies import Body, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running
-from api.responses import problems
+from api.responses import declare_problems
 from domain.errors import Conflict
 from domain.money import format_amount
 from domain.settlement.wallets import (
@@ -77,7 +77,7 @@ class ChallengeView(BaseModel):
     expires_at: datetime
 
 
-@router.post("/wallets", status_code=201, responses=problems(409))
+@router.post("/wallets", status_code=201, responses=declare_problems(409))
 async def register_wallet(
     body: RegistrationBody, engine: Running, caller: Caller, asked: Asked, response: Response
 ) -> WalletView:
@@ -99,13 +99,13 @@ async def list_wallets(
     return [WalletView.of(wallet) for wallet in found]
 
 
-@router.get("/wallets/{address}", responses=problems(404))
+@router.get("/wallets/{address}", responses=declare_problems(404))
 async def get_wallet(address: Address, database: Database, caller: Caller) -> WalletView:
     async with database.autocommit() as connection:
         return WalletView.of(await wallets.get(connection, check_address(address)))
 
 
-@router.post("/wallets/{address}/refresh", responses=problems(404))
+@router.post("/wallets/{address}/refresh", responses=declare_problems(404))
 async def refresh_wallet(address: Address, engine: Running, caller: Caller) -> WalletView:
     """Ask the network again what the account can take."""
     await _known(engine.database, address)
@@ -113,7 +113,7 @@ async def refresh_wallet(address: Address, engine: Running, caller: Caller) -> W
     return await get_wallet(address, engine.database, caller)
 
 
-@router.post("/wallets/{address}/challenges", status_code=201, responses=problems(404, 409))
+@router.post("/wallets/{address}/challenges", status_code=201, responses=declare_problems(404, 409))
 async def challenge_wallet(address: Address, engine: Running, caller: Caller) -> ChallengeView:
     """Ask for a challenge (SEP-10): signed with the wallet's key, it proves who holds it."""
     await _known(engine.database, address)
@@ -125,7 +125,7 @@ async def challenge_wallet(address: Address, engine: Running, caller: Caller) ->
     )
 
 
-@router.post("/wallets/{address}/proofs", status_code=201, responses=problems(404, 409))
+@router.post("/wallets/{address}/proofs", status_code=201, responses=declare_problems(404, 409))
 async def prove_wallet(
     address: Address, body: ProofBody, engine: Running, caller: Caller
 ) -> WalletView:
@@ -135,7 +135,7 @@ async def prove_wallet(
     return await get_wallet(address, engine.database, caller)
 
 
-@router.post("/wallets/{address}/fund", responses=problems(404, 409))
+@router.post("/wallets/{address}/fund", responses=declare_problems(404, 409))
 async def fund_wallet(address: Address, engine: Running, caller: Caller) -> WalletView:
     """Have a test network's friendbot fund the account."""
     if engine.settings.stellar_network == "public":

@@ -11,7 +11,7 @@ from adapters.postgres.sla import disputes
 from api import commands
 from api.bodies import Body, Minutes, Text
 from api.dependencies import Asked, Caller, Database, Paging, Running, UpdateId
-from api.responses import problems
+from api.responses import declare_problems
 from api.views import PageView
 from domain.digests import derive_id
 from domain.sla.disputes import (
@@ -62,7 +62,7 @@ class DisputeView(BaseModel):
     resolution_note: str | None
 
 
-@router.post("", status_code=201, responses=problems(404, 409))
+@router.post("", status_code=201, responses=declare_problems(404, 409))
 async def file_dispute(
     body: DisputeBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> DisputeView:
@@ -99,12 +99,12 @@ async def list_disputes(
     return PageView(items=items, total=total, page=paging.number, page_size=paging.size)
 
 
-@router.get("/{dispute_id}", responses=problems(404))
+@router.get("/{dispute_id}", responses=declare_problems(404))
 async def show_dispute(dispute_id: DisputeId, database: Database, caller: Caller) -> DisputeView:
     return await get_dispute(dispute_id, database)
 
 
-@router.patch("/{dispute_id}", responses=problems(404, 409))
+@router.patch("/{dispute_id}", responses=declare_problems(404, 409))
 async def decide_dispute(
     dispute_id: DisputeId,
     body: DecideDisputeBody,

@@ -12,7 +12,7 @@ from api import commands
 from api.bodies import AmendBody, CancelBody, OutageBody, ResolveBody, Text
 from api.dependencies import Asked, Caller, Database, Engine, Paging, Running, UpdateId
 from api.payment_views import PaymentView
-from api.responses import problems
+from api.responses import declare_problems
 from api.views import STATES, AttestationView, OutageView, PageView, SlaView
 from domain.errors import Conflict, Invalid
 from domain.sla.outage_rules import check_instant, check_resolution
@@ -46,7 +46,7 @@ class TimelineView(BaseModel):
     items: list[dict[str, Any]]
 
 
-@router.post("", status_code=201, responses=problems(404, 409))
+@router.post("", status_code=201, responses=declare_problems(404, 409))
 async def declare_outage(
     body: OutageBody, response: Response, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
@@ -134,12 +134,12 @@ def _sorting(field: str | None, order: str | None) -> tuple[str, bool]:
     return name, descending
 
 
-@router.get("/{outage_id}", responses=problems(404))
+@router.get("/{outage_id}", responses=declare_problems(404))
 async def get_outage(outage_id: OutageId, engine: Running, caller: Caller) -> OutageView:
     return await _show(engine, outage_id)
 
 
-@router.put("/{outage_id}", responses=problems(404, 409))
+@router.put("/{outage_id}", responses=declare_problems(404, 409))
 async def amend_outage(
     outage_id: OutageId, body: AmendBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> OutageView:
@@ -161,7 +161,7 @@ async def amend_outage(
     return await _show(engine, outage_id)
 
 
-@router.post("/{outage_id}/resolve", responses=problems(404, 409))
+@router.post("/{outage_id}/resolve", responses=declare_problems(404, 409))
 async def resolve_outage(
     outage_id: OutageId, body: ResolveBody, engine: Running, asked: Asked, update_id: UpdateId
 ) -> ResolvedView:
@@ -179,7 +179,7 @@ async def resolve_outage(
     )
 
 
-@router.post("/{outage_id}/cancel", status_code=202, responses=problems(404, 409))
+@router.post("/{outage_id}/cancel", status_code=202, responses=declare_problems(404, 409))
 async def cancel_outage(
     outage_id: OutageId, body: CancelBody, engine: Running, asked: Asked
 ) -> OutageView:
@@ -188,7 +188,7 @@ async def cancel_outage(
     return await _show(engine, outage_id)
 
 
-@router.get("/{outage_id}/timeline", responses=problems(404))
+@router.get("/{outage_id}/timeline", responses=declare_problems(404))
 async def get_timeline(outage_id: OutageId, database: Database, caller: Caller) -> TimelineView:
     """Show every recorded step of an outage: audit entries, verdicts, payments, deliveries."""
     return TimelineView(outage_id=outage_id, items=await read_timeline(database, outage_id))

@@ -10,8 +10,8 @@ from adapters.postgres.database import Database as Book
 from adapters.postgres.sla import policies, verdicts
 from api.bodies import Body, Instant, Text
 from api.dependencies import Admin, Asked, Caller, Database, Running
-from api.responses import problems
-from api.views import SlaView, number
+from api.responses import declare_problems
+from api.views import SlaView, to_number
 from domain.sla.policies import BEGINNING_OF_TIME, Policy
 from domain.sla.verdicts import (
     MTTR_MINUTES_MAX,
@@ -118,7 +118,7 @@ async def preview(body: PreviewBody, engine: Running, caller: Caller) -> SlaView
     return SlaView.of(verdict)
 
 
-@router.get("/config", responses=problems(422))
+@router.get("/config", responses=declare_problems(422))
 async def get_config(engine: Running, caller: Caller) -> dict[Severity, TermsBody]:
     """Show the terms in force today for each severity."""
     return PolicyView.of(await _in_force(engine.database, engine.settings.sla_policy)).terms
@@ -142,7 +142,7 @@ async def publish_policy(
     return PolicyView.of(await publish(database, wanted))
 
 
-@router.get("/policies/{name}/{version}", responses=problems(404))
+@router.get("/policies/{name}/{version}", responses=declare_problems(404))
 async def get_policy(
     name: Annotated[Text, Path(max_length=100)],
     version: Annotated[int, Path(ge=1, le=2**31 - 1)],
@@ -154,14 +154,14 @@ async def get_policy(
 
 
 @router.get("/analytics/dashboard")
-async def dashboard(database: Database, caller: Caller) -> DashboardView:
+async def get_dashboard(database: Database, caller: Caller) -> DashboardView:
     async with database.autocommit() as connection:
         totals = await verdicts.get_totals(connection)
     rewards, penalties = int(totals["rewards_stroops"]), int(totals["penalties_stroops"])
     return DashboardView(
         total_outages=totals["outages"],
         total_violations=totals["violations"],
-        total_rewards=number(rewards),
-        total_penalties=number(penalties),
-        net_payout=number(rewards - penalties),
+        total_rewards=to_number(rewards),
+        total_penalties=to_number(penalties),
+        net_payout=to_number(rewards - penalties),
     )

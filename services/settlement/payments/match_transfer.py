@@ -32,15 +32,15 @@ async def match_transfer(database: Database, matching: MatchTransferInput) -> No
     async with database.transaction() as connection:
         row, in_attempt = await manual_matches.lock(connection, payment_id)
         payment = to_payment(row)
-        made = await _find_transfer(connection, payment, asked.transaction_hash)
-        if made.matched:
+        transfer = await _find_transfer(connection, payment, asked.transaction_hash)
+        if transfer.matched:
             return
         if row["transaction_hash"] is not None:
             raise Conflict(f"payment {payment_id} is confirmed by {row['transaction_hash']}")
-        check_manual_match(payment, row["status"], in_attempt, made)
+        check_manual_match(payment, row["status"], in_attempt, transfer)
         by, at = asked.request, matching.at
-        manual_match = ManualMatch(payment_id, made.position, by.actor, asked.note, at)
-        await _book(connection, payment, manual_match, made, by)
+        manual_match = ManualMatch(payment_id, transfer.position, by.actor, asked.note, at)
+        await _book(connection, payment, manual_match, transfer, by)
 
 
 async def _find_transfer(

@@ -14,7 +14,7 @@ async def reserve_channel(
 ) -> Reservation | QueuePosition:
     """Return the reservation, or the place in the line where every channel of ours serves another."""
     async with database.autocommit() as connection:
-        held = await attempts.reserve(connection, payment.id, ours)
-        if held is not None:
-            return held
+        reservation = await attempts.reserve(connection, payment.id, ours)
+        if reservation is not None:
+            return reservation
         return await channels.get_queue_position(connection, payment.number, ours)

@@ -49,8 +49,10 @@ async def conclude_attestation(
             await attestations.reject(connection, answered)
             return await _halt(connection, concluding, case, problem)
         await attestations.attest(connection, attestation, answered, concluding.at)
-        facts = _make_payload(attestation, answered)
-        await events.publish(connection, _make_audit_entry(concluding, case, "sla.attested", facts))
+        payload = _make_payload(attestation, answered)
+        await events.publish(
+            connection, _make_audit_entry(concluding, case, "sla.attested", payload)
+        )
     return Attested(answered["hash"], [])
 
 
@@ -82,20 +84,20 @@ def _make_audit_entry(
     concluding: ConcludeAttestationInput,
     case: AttestationCase,
     action: str,
-    facts: dict[str, Any],
+    payload: dict[str, Any],
     *key: str,
 ) -> AuditEntry:
     attestation = concluding.attestation
     by, subject = make_engine_request(case.correlation_id), f"outage/{attestation.outage_id}"
     return make_audit_entry(
-        subject, action, by, concluding.at, facts, str(attestation.revision), *key
+        subject, action, by, concluding.at, payload, str(attestation.revision), *key
     )
 
 
 def _make_payload(attestation: Attestation, call: RowMapping) -> dict[str, Any]:
     outcome = attestations.to_outcome(call)
-    facts = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
-    return facts | {"config_snapshot": call["config_snapshot"]}
+    payload = payloads.describe_attestation(attestation, call["contract_id"], call["hash"], outcome)
+    return payload | {"config_snapshot": call["config_snapshot"]}
 
 
 def _find_problem(case: AttestationCase, call: RowMapping) -> str:

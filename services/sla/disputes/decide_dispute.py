@@ -1,6 +1,7 @@
 """Decide a dispute once, and judge the outage again where the decision says so."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -56,18 +57,9 @@ async def _decide(
     by = decision.request if decision else make_engine_request(context.correlation_id)
     status, note = _describe_decision(decision)
     decided = await disputes.decide(connection, deciding.dispute_id, status, by.actor, at, note)
-    # A decision recorded by a run whose answer was lost stands, whatever is ruled now.
+    # A decision recorded by a run whose answer was lost is final, whatever is decided now.
     revision, verdict = _choose_verdict(context, dispute.revision, decision if decided else None)
-    payload = {
-        "dispute_id": deciding.dispute_id,
-        "outage_id": outage_id,
-        "status": status,
-        "note": note,
-        "revision": revision,
-        "sla_status": verdict.status,
-        "mttr_minutes": verdict.mttr_minutes,
-        "amount_stroops": str(verdict.amount_stroops),
-    }
+    payload = _make_payload(deciding, status, note, revision, verdict)
     deliveries = await events.publish(
         connection,
         make_audit_entry(f"outage/{outage_id}", "dispute.decided", by, at, payload, dispute.id),
@@ -85,6 +77,21 @@ async def _decide(
     return JudgeOutageResult(
         outage_id, revision, verdict, debt, ended, deadline, deliveries, attest
     )
+
+
+def _make_payload(
+    deciding: DecideDisputeInput, status: DisputeStatus, note: str, revision: int, verdict: Verdict
+) -> dict[str, Any]:
+    return {
+        "dispute_id": deciding.dispute_id,
+        "outage_id": deciding.outage_id,
+        "status": status,
+        "note": note,
+        "revision": revision,
+        "sla_status": verdict.status,
+        "mttr_minutes": verdict.mttr_minutes,
+        "amount_stroops": str(verdict.amount_stroops),
+    }
 
 
 async def _judge_again(

@@ -18,7 +18,7 @@ async def read_timeline(database: Database, outage_id: str) -> list[dict[str, An
         await outages.get(connection, outage_id)
         trail = await audit.read_trail(connection, f"outage/{outage_id}")
         deliveries = await webhooks.list_by_outage(connection, outage_id)
-    items = [_describe_entry(leaf) for leaf in trail]
+    items = [_describe_entry(entry) for entry in trail]
     items += [_describe_delivery(dict(delivery)) for delivery in deliveries]
     return sorted(items, key=lambda item: str(item["at"]))
 

@@ -137,7 +137,7 @@ async def read_chain_history(stack: Stack) -> list[tuple[str, int, int]]:
     bond = stack.environment["STELLAR_BOND_ADDRESS"]
     return sorted(
         (seen.hash, seen.number, seen.amount_stroops)
-        for seen in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+        for seen in await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
         if seen.payer == bond
     )
 

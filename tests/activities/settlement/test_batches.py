@@ -120,7 +120,7 @@ async def test_netted_payments_are_one_transfer_and_each_allocation_is_proven(
     await activities.confirm_batch(observed)
     seen = [
         transfer
-        for transfer in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+        for transfer in await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
         if transfer.hash == observed.observation.hash
     ]
     assert [(t.number, t.amount_stroops) for t in seen] == [

@@ -119,7 +119,7 @@ async def test_switching_to_the_present_state_changes_nothing(
 
 
 async def is_on_chain(stack: Stack, number: int) -> int:
-    seen = await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+    seen = await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
     return sum(transfer.number == number for transfer in seen)
 
 

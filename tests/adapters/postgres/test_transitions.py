@@ -43,7 +43,7 @@ NAME = "walked"
 
 @pytest.fixture(scope="module")
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
-    async with seed_journal.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with seed_journal.make_scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

@@ -13,8 +13,8 @@ from devstack.bench.load_loops import (
     ClosedLoop,
     LoadProfile,
     Measured,
-    middle,
     open_loop,
+    take_median,
 )
 
 
@@ -60,7 +60,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
 
 def test_the_median_round_is_told_whole() -> None:
     rounds = [Measured(rate, rate, {}, {}, {}, 0) for rate in (5, 1, 3)]
-    assert middle(rounds) is rounds[2]
+    assert take_median(rounds) is rounds[2]
 
 
 def test_a_process_costs_what_it_burns() -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 import psycopg
 from devstack.environment import placement
 from devstack.processes import ports
-from devstack.environment.postgres import Postgres, binary
+from devstack.environment.postgres import Postgres, find_binary
 from devstack.processes.child_processes import Process
 
 async def main(directory, roots, withheld):
@@ -39,7 +39,7 @@ async def main(directory, roots, withheld):
         await connection.execute("CREATE TABLE IF NOT EXISTS starts (at timestamptz DEFAULT now())")
         await connection.execute("INSERT INTO starts DEFAULT VALUES")
         cursor = await connection.execute("SELECT count(*) FROM starts")
-        print(*await cursor.fetchone(), binary("postgres"), postgres.cluster, sep="\\n")
+        print(*await cursor.fetchone(), find_binary("postgres"), postgres.cluster, sep="\\n")
     print(*postgres.notices, sep="\\n")
     await process.stop()
 

@@ -81,4 +81,4 @@ def test_time_is_skipped_only_when_asked(tmp_path: Path) -> None:
 
 
 def test_the_version_is_the_tool_s_own() -> None:
-    assert temporal.version().count(".") == 2
+    assert temporal.read_version().count(".") == 2

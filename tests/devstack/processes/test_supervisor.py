@@ -9,7 +9,7 @@ import pytest
 
 from devstack.processes import supervisor as supervisors
 from devstack.processes.programs import CannotStart, Program, says_ready
-from devstack.processes.supervisor import Supervisor, all_or_none
+from devstack.processes.supervisor import Supervisor, run_all_or_none
 from tests.devstack.conftest import Eventually
 
 PATIENT = "import time; print('ready', flush=True); time.sleep(600)"
@@ -73,7 +73,7 @@ async def test_the_first_failure_is_raised_as_itself() -> None:
         raise CannotStart("for a reason")
 
     async def work() -> None:
-        async with all_or_none() as group:
+        async with run_all_or_none() as group:
             group.create_task(asyncio.sleep(600))
             group.create_task(fail())
 

@@ -8,7 +8,7 @@ import pytest
 
 from devstack.soak.chain_history import HistoryTransfer
 from devstack.soak.fault_schedules import draw_fault_plans
-from devstack.soak.results import SoakResult, verdict
+from devstack.soak.results import SoakResult, compare_with_chain
 from stellar_sandbox.faults.fault_plan import Fault
 
 PAID = {
@@ -42,7 +42,7 @@ NOTHING: dict[str, list[Any]] = {"double": [], "lost": [], "differing": []}
 def test_what_is_wrong_is_named(
     row: dict[str, Any], seen: list[HistoryTransfer], wrong: dict[str, list[Any]]
 ) -> None:
-    assert verdict([row], seen) == NOTHING | wrong
+    assert compare_with_chain([row], seen) == NOTHING | wrong
 
 
 def test_a_single_finding_makes_a_soak_unclean() -> None:

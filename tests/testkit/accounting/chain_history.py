@@ -1,5 +1,5 @@
-"""The chain's own history, to compare with what the engine says."""
+"""Every transfer that the chain ever made, read from its own history, for tests."""
 
-from devstack.soak.chain_history import HistoryTransfer, transfers, transfers_of
+from devstack.soak.chain_history import HistoryTransfer, list_transfers, list_transfers_of
 
-__all__ = ["HistoryTransfer", "transfers", "transfers_of"]
+__all__ = ["HistoryTransfer", "list_transfers", "list_transfers_of"]

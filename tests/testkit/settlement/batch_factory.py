@@ -90,6 +90,6 @@ async def read_statuses(database: Database, *owed: Payment) -> list[tuple[str, s
 async def count_credits(stack: Stack, *owed: Payment) -> list[int]:
     """Return how often the chain credited each payment's number."""
     seen = Counter(
-        t.number for t in await chain_history.transfers(stack.environment["STELLAR_RPC_URL"])
+        t.number for t in await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
     )
     return [seen[payment.number] for payment in owed]

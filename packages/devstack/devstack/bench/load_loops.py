@@ -104,7 +104,7 @@ def _by_step(lives: Sequence[CallSeconds]) -> dict[str, Latencies]:
     return {name: Latencies.of([steps[name] for steps in lives]) for name in names}
 
 
-def middle(rounds: Sequence[Measured]) -> Measured:
+def take_median(rounds: Sequence[Measured]) -> Measured:
     """The round of median throughput, whole: its latencies and costs belong to it."""
     median = statistics.median_low([each.per_second for each in rounds])
     return next(each for each in rounds if each.per_second == median)

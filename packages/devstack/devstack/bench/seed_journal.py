@@ -185,7 +185,7 @@ async def _count(connection: AsyncConnection, table: str) -> int:
     return int(await connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
 
 
-async def booked_per_second(database: Database, writers: int, count: int) -> float:
+async def measure_posting(database: Database, writers: int, count: int) -> float:
     """
     Reserve and settle so many payments, a transaction each time, all between the same accounts.
 
@@ -207,7 +207,7 @@ async def booked_per_second(database: Database, writers: int, count: int) -> flo
 
 
 @asynccontextmanager
-async def scratch(server_url: str) -> AsyncIterator[Database]:
+async def make_scratch(server_url: str) -> AsyncIterator[Database]:
     """Make a database beside another, at the newest migration; it is dropped in the end."""
     name = f"scratch_{uuid4().hex[:8]}"
     with psycopg.connect(server_url, autocommit=True) as connection:

@@ -58,13 +58,13 @@ class Throughput:
         return round(self.per_second / self.bound_per_second, 2)
 
 
-def middle(rounds: list[Throughput]) -> Throughput:
+def take_median(rounds: list[Throughput]) -> Throughput:
     """The round of median throughput, whole."""
     median = statistics.median_low([each.per_second for each in rounds])
     return next(each for each in rounds if each.per_second == median)
 
 
-async def soroban(house: SettlementBench, channels: int, seconds: float) -> Throughput:
+async def measure_soroban(house: SettlementBench, channels: int, seconds: float) -> Throughput:
     """Keep so many channels busy; count what is booked between warm-up and the end."""
     steps = PaymentActivitiesImpl(house.database, house.rail)
     bound = channels / LEDGERS_A_TURN / house.ledger_seconds
@@ -109,12 +109,12 @@ async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
         assert seen.outcome is AttemptOutcome.OPEN, seen
 
 
-async def classic(house: SettlementBench, count: int) -> Throughput:
+async def measure_classic(house: SettlementBench, count: int) -> Throughput:
     """Settle so many payments in batches of a hundred; from the first formed to the last confirmed."""
     owed = await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count)
-    lives = PaymentActivitiesImpl(house.database, house.rail, batches_payments=True)
+    measure_workflows = PaymentActivitiesImpl(house.database, house.rail, batches_payments=True)
     for payment in owed:
-        assert isinstance(await lives.prepare_payment(payment), InBatch)
+        assert isinstance(await measure_workflows.prepare_payment(payment), InBatch)
     steps = BatchActivitiesImpl(house.database, house.rail, CLASSIC)
     settled: list[str] = []
 
@@ -167,7 +167,9 @@ def _per_payment(asked: Counter[str], payments: int) -> dict[str, float]:
     return {method: round(count / payments, 3) for method, count in sorted(asked.items())}
 
 
-async def lives(house: SettlementBench, client: Client, in_flight: int, seconds: float) -> float:
+async def measure_workflows(
+    house: SettlementBench, client: Client, in_flight: int, seconds: float
+) -> float:
     """
     Pay through the whole engine: a PaymentWorkflow each, served by the stack's own worker.
 

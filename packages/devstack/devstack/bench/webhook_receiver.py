@@ -54,7 +54,7 @@ class BenchmarkReceiver:
 
 
 @asynccontextmanager
-async def receiver(
+async def open_receiver(
     engine: EngineClient, patience_seconds: float
 ) -> AsyncIterator[BenchmarkReceiver]:
     """One that is subscribed to outage.closed for as long as this lasts."""

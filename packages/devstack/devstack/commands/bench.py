@@ -16,9 +16,9 @@ from devstack.bench.latencies import Latencies
 from devstack.bench.lifecycle import lifecycles
 from devstack.bench.lifecycle.lifecycles import Rounds
 from devstack.bench.lifecycle.workloads import PATIENCE_SECONDS
-from devstack.bench.load_loops import LoadProfile, Measured, middle
+from devstack.bench.load_loops import LoadProfile, Measured, take_median
 from devstack.commands import journal_benchmark, settlement_benchmark
-from devstack.commands.stacks import Found, engine
+from devstack.commands.stacks import Found, find_engine
 from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
 from domain.errors import ApexError
@@ -58,9 +58,9 @@ def command(
         if benchmark is Benchmark.DECLARE:
             running = _declare(data_dir, rate, seconds, as_json)
         elif benchmark is Benchmark.SETTLEMENT:
-            running = settlement_benchmark.measured(data_dir, seconds, rounds, quiet=as_json)
+            running = settlement_benchmark.run_measurement(data_dir, seconds, rounds, quiet=as_json)
         elif benchmark is Benchmark.LEDGER:
-            running = journal_benchmark.measured(data_dir, postings, rounds, quiet=as_json)
+            running = journal_benchmark.run_measurement(data_dir, postings, rounds, quiet=as_json)
         else:
             running = _lifecycle(data_dir, dispute_window, pace, rounds, as_json)
         result = asyncio.run(running)
@@ -80,7 +80,7 @@ def _first(failure: BaseException) -> BaseException:
 
 async def _declare(data_dir: Path, rate: float, seconds: float, quiet: bool) -> dict[str, Any]:
     async with (
-        engine(None, None, data_dir) as found,
+        find_engine(None, None, data_dir) as found,
         EngineClient(found.url, found.api_key, PATIENCE_SECONDS) as caller,
     ):
         waited = await found.during(declare_latency.measure(caller, rate, seconds))
@@ -93,7 +93,7 @@ async def _lifecycle(
     data_dir: Path, window: int, pace: LoadProfile, rounds: int, quiet: bool
 ) -> dict[str, Any]:
     async with (
-        engine(None, None, data_dir) as found,
+        find_engine(None, None, data_dir) as found,
         EngineClient(found.url, found.api_key, PATIENCE_SECONDS) as caller,
     ):
         measured = await found.during(_measured(found, caller, window, pace, rounds))
@@ -111,7 +111,7 @@ async def _measured(
 
 def _show(measured: Rounds, window: int, pace: LoadProfile) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    real, bare = middle(measured.real), middle(measured.bare)
+    real, bare = take_median(measured.real), take_median(measured.bare)
     console.print(
         f"{pace.in_flight} in flight, dispute window {window} s, {pace.seconds:g} s measured, "
         f"median of {len(measured.real)} rounds in turn"
@@ -153,21 +153,21 @@ def _cost(measured: Measured, name: str) -> str:
 
 
 def _ratio(measured: Rounds) -> float:
-    ceiling = middle(measured.bare).per_second
-    return round(middle(measured.real).per_second / ceiling, 3) if ceiling else 0.0
+    ceiling = take_median(measured.bare).per_second
+    return round(take_median(measured.real).per_second / ceiling, 3) if ceiling else 0.0
 
 
 def _cpu_ratio(measured: Rounds) -> float:
     """What a bare life costs of a real one; less moved by a busy machine than throughput is."""
-    real = middle(measured.real).cpu_ms
-    return round(middle(measured.bare).cpu_ms / real, 3) if real else 0.0
+    real = take_median(measured.real).cpu_ms
+    return round(take_median(measured.bare).cpu_ms / real, 3) if real else 0.0
 
 
 def _summary(measured: Rounds, window: int, pace: LoadProfile) -> dict[str, Any]:
     return asdict(pace) | {
         "dispute_window_seconds": window,
-        "real": asdict(middle(measured.real)),
-        "bare": asdict(middle(measured.bare)),
+        "real": asdict(take_median(measured.real)),
+        "bare": asdict(take_median(measured.bare)),
         "real_rounds": [each.per_second for each in measured.real],
         "bare_rounds": [each.per_second for each in measured.bare],
         "ratio": _ratio(measured),

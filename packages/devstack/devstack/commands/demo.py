@@ -20,17 +20,17 @@ from devstack.demo.scenarios import SCENARIOS
 from devstack.demo.subscriptions import subscribe_receiver
 from devstack.demo.verification import (
     DemoProof,
-    balanced,
+    check_balanced,
+    check_notified,
+    check_settled,
     load_chains,
-    notified,
-    settled,
 )
 from devstack.demo.webhook_receiver import (
     DemoReceiver,
     Reception,
 )
 from devstack.processes.programs import CannotStart
-from devstack.processes.supervisor import all_or_none
+from devstack.processes.supervisor import run_all_or_none
 from devstack.replay.api_client import EngineClient, RequestRefused
 
 GREETING = (
@@ -130,8 +130,8 @@ class Demo:
         demo_outages = [
             DemoOutage(each, f"{each.name}-{token}", receiver, log.note) for each in SCENARIOS
         ]
-        with suppress(TimeoutError), display.board(self.console, demo_outages):
-            async with asyncio.timeout_at(deadline), all_or_none() as group:
+        with suppress(TimeoutError), display.show_board(self.console, demo_outages):
+            async with asyncio.timeout_at(deadline), run_all_or_none() as group:
                 group.create_task(load_chains())
                 for demo_outage in demo_outages:
                     group.create_task(demo_outage.unfold(engine))
@@ -145,12 +145,12 @@ class Demo:
             async with asyncio.timeout(PROOF_SECONDS):
                 for demo_outage in demo_outages:
                     found = [
-                        await settled(engine, demo_outage, home.environment),
-                        notified(demo_outage),
+                        await check_settled(engine, demo_outage, home.environment),
+                        check_notified(demo_outage),
                     ]
                     display.print_demo_outage(self.console, demo_outage, found)
                     proofs += found
-                proofs.append(await balanced(engine))
+                proofs.append(await check_balanced(engine))
         except TimeoutError:
             proofs.append(DemoProof(False, "the API no longer answers"))
         return proofs
@@ -183,5 +183,5 @@ class Demo:
 
     def _say_heard(self, reception: Reception) -> None:
         genuine = "signature verified" if reception.verified else "signature WRONG"
-        at, event = display.clock(reception.at), reception.event or "a webhook"
+        at, event = display.format_clock(reception.at), reception.event or "a webhook"
         self.say(f"{at}  {reception.outage_id}  {event} came in; {genuine}")

@@ -8,15 +8,17 @@ from rich.console import Console
 
 from devstack.bench import seed_journal
 from devstack.bench.seed_journal import Timed
-from devstack.commands.stacks import Found, engine
+from devstack.commands.stacks import Found, find_engine
 
 WRITERS = (1, 8)
 PAYMENTS_BOOKED = 1_000
 
 
-async def measured(data_dir: Path, postings: int, rounds: int, *, quiet: bool) -> dict[str, Any]:
+async def run_measurement(
+    data_dir: Path, postings: int, rounds: int, *, quiet: bool
+) -> dict[str, Any]:
     """Write a journal into a database of its own, check it `rounds` times, and drop it."""
-    async with engine(None, None, data_dir) as found:
+    async with find_engine(None, None, data_dir) as found:
         return await found.during(_measured(found, postings, rounds, quiet))
 
 
@@ -24,12 +26,12 @@ async def _measured(found: Found, postings: int, rounds: int, quiet: bool) -> di
     record = found.record
     assert record is not None, "engines are looked for in a directory only"
     url = record.environment["DATABASE_URL"]
-    async with seed_journal.scratch(url) as database:
+    async with seed_journal.make_scratch(url) as database:
         rates = {
-            str(writers): await seed_journal.booked_per_second(database, writers, PAYMENTS_BOOKED)
+            str(writers): await seed_journal.measure_posting(database, writers, PAYMENTS_BOOKED)
             for writers in WRITERS
         }
-    async with seed_journal.scratch(url) as database:
+    async with seed_journal.make_scratch(url) as database:
         await seed_journal.write(database, postings)
         timed = await seed_journal.measure(database, rounds)
     ratio = round(timed.check / timed.scan, 1)

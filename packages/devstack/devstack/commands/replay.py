@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from devstack.commands.replay_report import print_report, summarise
-from devstack.commands.stacks import KEY_NAME, engine
+from devstack.commands.replay_report import make_summary, print_report
+from devstack.commands.stacks import KEY_NAME, find_engine
 from devstack.processes.programs import CannotStart
 from devstack.replay.api_client import EngineClient, RequestRefused, RequestTimedOut
 from devstack.replay.outage_records import (
@@ -60,7 +60,7 @@ def command(
         raise SystemExit(f"apexchainx: {failure}") from None
     print_report(Console(stderr=as_json, highlight=False, soft_wrap=True), replay, proof)
     if as_json:
-        typer.echo(orjson.dumps(summarise(replay, proof)).decode())
+        typer.echo(orjson.dumps(make_summary(replay, proof)).decode())
     raise typer.Exit(0 if proof.holds else 1)
 
 
@@ -85,7 +85,7 @@ async def _run(
     possible, refused = sift(script.records, script.policy, datetime.now(UTC))
     _tell(console, refused)
     async with (
-        engine(url, api_key, data_dir) as found,
+        find_engine(url, api_key, data_dir) as found,
         EngineClient(found.url, found.api_key, script.patience) as caller,
     ):
         plays = {name: Played(recorded) for name, recorded in possible.items()}

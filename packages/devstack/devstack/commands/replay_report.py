@@ -45,7 +45,7 @@ def print_report(console: Console, replay: Replay, proof: ReplayProof) -> None:
         console.print(f"and {len(proof.problems) - PROBLEMS_SHOWN} more", markup=False)
 
 
-def summarise(replay: Replay, proof: ReplayProof) -> dict[str, Any]:
+def make_summary(replay: Replay, proof: ReplayProof) -> dict[str, Any]:
     return {
         "ok": proof.holds,
         "accepted": len(replay.played),

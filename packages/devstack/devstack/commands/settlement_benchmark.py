@@ -12,15 +12,17 @@ from adapters import temporal
 from devstack.bench import settlement_bench, settlement_throughput
 from devstack.bench.settlement_bench import SettlementBench
 from devstack.bench.settlement_throughput import Throughput
-from devstack.commands.stacks import Found, engine
+from devstack.commands.stacks import Found, find_engine
 
 CHANNELS = (10, 20, 40)
 CLASSIC_PAYMENTS = 6_000
 
 
-async def measured(data_dir: Path, seconds: float, rounds: int, *, quiet: bool) -> dict[str, Any]:
+async def run_measurement(
+    data_dir: Path, seconds: float, rounds: int, *, quiet: bool
+) -> dict[str, Any]:
     """Measure each rail in turn, `rounds` times; the median of each counts."""
-    async with engine(None, None, data_dir) as found:
+    async with find_engine(None, None, data_dir) as found:
         return await found.during(_measured(found, seconds, rounds, quiet))
 
 
@@ -35,10 +37,10 @@ async def _measured(found: Found, seconds: float, rounds: int, quiet: bool) -> d
             environment["TEMPORAL_ADDRESS"], environment["TEMPORAL_NAMESPACE"]
         )
         paid = [
-            await settlement_throughput.lives(house, client, max(CHANNELS), seconds)
+            await settlement_throughput.measure_workflows(house, client, max(CHANNELS), seconds)
             for _ in range(rounds)
         ]
-    rails = [settlement_throughput.middle(list(of_one)) for of_one in zip(*turns, strict=True)]
+    rails = [settlement_throughput.take_median(list(of_one)) for of_one in zip(*turns, strict=True)]
     if not quiet:
         _show(rails, turns, paid, seconds)
     return {
@@ -51,8 +53,11 @@ async def _measured(found: Found, seconds: float, rounds: int, quiet: bool) -> d
 
 
 async def _turn(house: SettlementBench, seconds: float) -> list[Throughput]:
-    calls = [await settlement_throughput.soroban(house, channels, seconds) for channels in CHANNELS]
-    return [*calls, await settlement_throughput.classic(house, CLASSIC_PAYMENTS)]
+    calls = [
+        await settlement_throughput.measure_soroban(house, channels, seconds)
+        for channels in CHANNELS
+    ]
+    return [*calls, await settlement_throughput.measure_classic(house, CLASSIC_PAYMENTS)]
 
 
 def _show(

@@ -51,7 +51,7 @@ async def _lost(sentence: Awaitable[str]) -> Any:
 
 
 @asynccontextmanager
-async def engine(url: str | None, api_key: str | None, data_dir: Path) -> AsyncIterator[Found]:
+async def find_engine(url: str | None, api_key: str | None, data_dir: Path) -> AsyncIterator[Found]:
     """The one at `url`, else the one that runs in `data_dir`, else one that runs for as long as this."""
     directory = DataDirectory(data_dir)
     running = directory.running()

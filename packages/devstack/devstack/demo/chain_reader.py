@@ -14,12 +14,12 @@ class DecodedTransfer:
     amount_stroops: int
 
 
-def fingerprint(envelope: str, passphrase: str) -> str:
+def compute_fingerprint(envelope: str, passphrase: str) -> str:
     """The hash of a signed transaction, computed from its bytes: of the whole, where another account pays its fee."""
     return parse_transaction_envelope_from_xdr(envelope, passphrase).hash_hex()
 
 
-def transfers(found: dict[str, Any]) -> list[DecodedTransfer]:
+def list_transfers(found: dict[str, Any]) -> list[DecodedTransfer]:
     """Every transfer that the transaction really made, from the events of its execution."""
     events = [
         xdr.ContractEvent.from_xdr(text)

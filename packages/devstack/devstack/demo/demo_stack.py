@@ -11,7 +11,7 @@ from devstack.environment.stack import Stack, StackOptions
 from devstack.processes.data_dir import DataDirectory, StackRecord
 from devstack.processes.ports import choose
 from devstack.processes.programs import CannotStart
-from devstack.processes.supervisor import all_or_none
+from devstack.processes.supervisor import run_all_or_none
 
 PORT = 8000
 GLANCE_SECONDS = 0.1
@@ -84,7 +84,7 @@ async def find_home(
 
 async def _start(stack: Stack, say: Say, deadline: float) -> None:
     try:
-        async with asyncio.timeout_at(deadline), all_or_none() as group:
+        async with asyncio.timeout_at(deadline), run_all_or_none() as group:
             group.create_task(stack.start())
             group.create_task(_tell_progress(stack, say))
     except TimeoutError:

@@ -55,14 +55,14 @@ class Board:
             table.add_row(
                 Text(demo_outage.id, style="bold"),
                 standing,
-                money(demo_outage.amount_stroops),
+                format_money(demo_outage.amount_stroops),
                 f"{verified} of {len(demo_outage.scenario.events)} verified",
             )
         return Group(Text("Three outages, all at once:"), table)
 
 
 @contextmanager
-def board(console: Console, demo_outages: Sequence[DemoOutage]) -> Iterator[None]:
+def show_board(console: Console, demo_outages: Sequence[DemoOutage]) -> Iterator[None]:
     """While inside, show the board on a terminal."""
     if not console.is_terminal:
         yield
@@ -86,19 +86,19 @@ class StepLog:
             amount = (
                 f": {format_usdc(line.amount_stroops)}" if line.amount_stroops is not None else ""
             )
-            text = f"{clock(line.at)}  {demo_outage.id:<16}  {line.what}{amount}"
+            text = f"{format_clock(line.at)}  {demo_outage.id:<16}  {line.what}{amount}"
             self._console.print(text, markup=False, soft_wrap=True)
         self._shown[demo_outage.id] = len(steps)
 
 
-def money(amount_stroops: int | None, unit: str = " USDC") -> Text:
+def format_money(amount_stroops: int | None, unit: str = " USDC") -> Text:
     if amount_stroops is None:
         return Text()
     text = format_usdc(amount_stroops).removesuffix(" USDC") + unit
     return Text(text, style="red" if amount_stroops < 0 else "green")
 
 
-def clock(at: datetime) -> str:
+def format_clock(at: datetime) -> str:
     return f"{at:%H:%M:%S}"
 
 
@@ -132,10 +132,10 @@ def _steps(lines: Sequence[TimelineRow], *, wide: bool) -> Table:
     table.add_column("Evidence", no_wrap=True)
     for line in lines:
         table.add_row(
-            clock(line.at),
+            format_clock(line.at),
             Text(line.what, style="dim" if line.signature else ""),
             line.who,
-            money(line.amount_stroops, unit=""),
+            format_money(line.amount_stroops, unit=""),
             _evidence(line, wide=wide),
         )
     return table

@@ -14,7 +14,7 @@ from devstack.demo.timeline_rows import (
     parse_instant,
 )
 from devstack.demo.webhook_receiver import DemoReceiver, Reception
-from devstack.processes.supervisor import all_or_none
+from devstack.processes.supervisor import run_all_or_none
 from devstack.replay.api_client import EngineClient
 
 LOOK_SECONDS = 0.3
@@ -35,7 +35,7 @@ class DemoOutage:
     async def unfold(self, engine: EngineClient) -> None:
         """Play it, and watch until the outage is closed and every webhook of it is answered."""
         await declare(engine, self.scenario, self.id)
-        async with all_or_none() as group:
+        async with run_all_or_none() as group:
             group.create_task(play(engine, self.scenario, self.id))
             group.create_task(self._follow(engine))
 

@@ -35,7 +35,7 @@ async def load_chains() -> ModuleType:
     return await asyncio.to_thread(import_module, "devstack.demo.chain_reader")
 
 
-async def settled(
+async def check_settled(
     engine: EngineClient, demo_outage: DemoOutage, environment: Mapping[str, str]
 ) -> DemoProof:
     """Ask the chain itself, not the engine, whether the money moved as the database says."""
@@ -100,7 +100,7 @@ async def _compared(
     )
 
 
-def notified(demo_outage: DemoOutage) -> DemoProof:
+def check_notified(demo_outage: DemoOutage) -> DemoProof:
     """The receiver got every event it should, genuine, and the engine recorded its answers."""
     received = demo_outage.receptions
     if not demo_outage.all_notified:
@@ -118,7 +118,7 @@ def notified(demo_outage: DemoOutage) -> DemoProof:
     )
 
 
-async def balanced(engine: EngineClient) -> DemoProof:
+async def check_balanced(engine: EngineClient) -> DemoProof:
     """A double-entry journal sums to zero, or money came from nowhere."""
     accounts = await engine.get("/payments/ledger")
     total = sum(int(each["balance_stroops"]) for each in accounts)

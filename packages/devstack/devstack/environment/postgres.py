@@ -15,7 +15,7 @@ from devstack.environment import placement
 from devstack.environment.placement import give
 from devstack.environment.postgres_binaries import (
     MAJOR,
-    binary,
+    find_binary,
     make_empty_directory,
     make_environment,
     read_major_version,
@@ -95,7 +95,7 @@ class Postgres:
         return Program(
             name="postgres",
             command=[
-                *(str(binary("postgres")), "-D", str(self.cluster), f"--port={self.port}"),
+                *(str(find_binary("postgres")), "-D", str(self.cluster), f"--port={self.port}"),
                 *settings,
             ],
             ready=self._serves,
@@ -146,7 +146,7 @@ class Postgres:
         initdb = Program(
             name="initdb",
             command=[
-                *(str(binary("initdb")), "-D", str(unfinished), "--username", OWNER),
+                *(str(find_binary("initdb")), "-D", str(unfinished), "--username", OWNER),
                 *("--auth=scram-sha-256", f"--pwfile={password}"),
                 *("--encoding=UTF8", "--locale=C", "--no-instructions"),
             ],

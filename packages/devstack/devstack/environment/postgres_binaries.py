@@ -13,7 +13,7 @@ from devstack.processes.programs import CannotStart
 MAJOR = 18
 
 
-def binary(name: str) -> Path:
+def find_binary(name: str) -> Path:
     """One of the server's programs, where the user who runs it may execute it."""
     package = _installed()
     site, server = package.parent, f"{package.name}/pginstall{MAJOR}"

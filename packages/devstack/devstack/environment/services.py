@@ -64,7 +64,7 @@ class Services:
         if self.postgres:
             found["postgres"] = str(postgres_binaries.MAJOR)
         if self.temporal:
-            found["temporal"] = temporal.version()
+            found["temporal"] = temporal.read_version()
         return found
 
     @property

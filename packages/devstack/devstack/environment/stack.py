@@ -14,7 +14,7 @@ from devstack.processes.data_dir import DataDirectory, StackRecord
 from devstack.processes.ports import LOOPBACK, choose
 from devstack.processes.programs import Program, says_ready
 from devstack.processes.readiness import serves
-from devstack.processes.supervisor import Supervisor, all_or_none
+from devstack.processes.supervisor import Supervisor, run_all_or_none
 
 READINESS = "/api/v1/health/readiness"
 QUEUES = {"worker": "outages,analytics", "settlement-worker": "settlement,webhooks"}
@@ -141,7 +141,7 @@ class Stack:
         self._supervisor = supervisor
         self.directory.write(StackRecord(self.url, self._versions))
         # Each part starts as soon as what it stands on serves; on two cores that saves a second.
-        async with all_or_none() as group:
+        async with run_all_or_none() as group:
             keys = group.create_task(services.make_network())
             database = group.create_task(services.start_database(supervisor))
             memory = group.create_task(services.start_temporal(supervisor))

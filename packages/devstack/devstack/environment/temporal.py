@@ -70,7 +70,7 @@ class Temporal:
         return Program(
             name="temporal",
             command=[
-                *(str(binary()), "server", "start-dev", "--ip", LOOPBACK),
+                *(str(find_binary()), "server", "start-dev", "--ip", LOOPBACK),
                 *("--db-filename", str(self._database), "--ui-disable-news-fetch"),
                 *(part for option, port in ports.items() for part in (option, str(port))),
                 *_pairs("--sqlite-pragma", PRAGMAS),
@@ -114,7 +114,7 @@ class Temporal:
         return await serves(self.ui_port, path) and await serves(self.http_port, path)
 
 
-def binary() -> Path:
+def find_binary() -> Path:
     # Beside this Python first: one on the PATH may be of any version.
     beside = Path(sysconfig.get_path("scripts")) / "temporal"
     found = beside if beside.exists() else shutil.which("temporal")
@@ -126,10 +126,10 @@ def binary() -> Path:
     return Path(found)
 
 
-def version() -> str:
+def read_version() -> str:
     """Of the command line tool, which is what its database file depends on."""
     said = subprocess.run(
-        [binary(), "--version"], capture_output=True, text=True, timeout=30, check=True
+        [find_binary(), "--version"], capture_output=True, text=True, timeout=30, check=True
     ).stdout
     match = re.search(r"version (\S+)", said)
     return match[1] if match else said.strip()

@@ -10,7 +10,7 @@ class CannotStart(Exception):
     """Says in one sentence why, and what to do about it."""
 
 
-async def at_once(output: str) -> bool:
+async def is_ready_at_once(output: str) -> bool:
     """Ready as soon as it runs."""
     return True
 
@@ -21,7 +21,7 @@ async def says_ready(output: str) -> bool:
     return any(line.split()[:1] == ["ready"] and line.endswith("\n") for line in lines)
 
 
-async def nothing() -> None:
+async def prepare_nothing() -> None:
     """The default preparation."""
 
 
@@ -31,8 +31,10 @@ class Program:
 
     name: str
     command: Sequence[str]
-    ready: Callable[[str], Awaitable[bool]] = at_once
-    prepare: Callable[[], Awaitable[None]] = nothing  # before each start, also after a crash
+    ready: Callable[[str], Awaitable[bool]] = is_ready_at_once
+    prepare: Callable[[], Awaitable[None]] = (
+        prepare_nothing  # before each start, also after a crash
+    )
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM

@@ -16,7 +16,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def all_or_none() -> AsyncIterator[asyncio.TaskGroup]:
+async def run_all_or_none() -> AsyncIterator[asyncio.TaskGroup]:
     """Tasks that live and die together; the first failure is raised as itself, not as a group."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -55,7 +55,7 @@ class Supervisor:
 
     async def stop(self, names: Iterable[str]) -> None:
         """In parallel; those that never ran are passed over."""
-        async with all_or_none() as group:
+        async with run_all_or_none() as group:
             for name in names:
                 if name in self._processes:
                     group.create_task(self._stop(name))

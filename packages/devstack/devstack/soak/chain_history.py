@@ -21,13 +21,13 @@ class HistoryTransfer:
     payee: str
 
 
-async def transfers(rpc_url: str) -> list[HistoryTransfer]:
+async def list_transfers(rpc_url: str) -> list[HistoryTransfer]:
     """Page through all ledgers and return every successful transfer."""
     return [
         transfer
         async for transaction in _transactions(rpc_url)
         if transaction["status"] == "SUCCESS"
-        for transfer in transfers_of(transaction)
+        for transfer in list_transfers_of(transaction)
     ]
 
 
@@ -53,7 +53,7 @@ async def _call(client: httpx.AsyncClient, url: str, method: str, params: Any) -
     return result
 
 
-def transfers_of(transaction: dict[str, Any]) -> list[HistoryTransfer]:
+def list_transfers_of(transaction: dict[str, Any]) -> list[HistoryTransfer]:
     """Return the transfers of one transaction, as getTransactions shows it."""
     found = []
     for texts in transaction["events"]["contractEventsXdr"]:

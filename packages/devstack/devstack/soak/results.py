@@ -33,7 +33,7 @@ class SoakResult:
         return round(self.payments / self.seconds, 1)
 
 
-def verdict(
+def compare_with_chain(
     rows: Sequence[Mapping[str, Any]], seen: Sequence[HistoryTransfer]
 ) -> dict[str, list[Any]]:
     """Hold every payment against what the chain shows; return what is wrong, by kind."""

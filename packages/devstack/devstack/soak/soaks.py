@@ -25,7 +25,7 @@ from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
 from devstack.soak import chain_history
 from devstack.soak.fault_schedules import draw_fault_plans
-from devstack.soak.results import STOPPED, SoakResult, verdict
+from devstack.soak.results import STOPPED, SoakResult, compare_with_chain
 from domain.errors import TryAgain
 from domain.settlement.payments import Payment
 from workflows.payments import PaymentWorkflow
@@ -147,7 +147,7 @@ class Soak:
     async def _judge(self, seconds: float) -> SoakResult:
         rows = await self._rows()
         faults = (await self.chain.get("/faults")).json()["counts"]
-        seen = await chain_history.transfers(self.stack.environment["STELLAR_RPC_URL"])
+        seen = await chain_history.list_transfers(self.stack.environment["STELLAR_RPC_URL"])
         async with self.database.transaction() as connection:
             found = await invariants.check(connection, OVERDUE)
             # And what an integrity check found meanwhile, mended since or not.
@@ -161,5 +161,5 @@ class Soak:
             faults,
             self.kills,
             unbalanced=[f"{each.invariant} {each.subject}: {each.detail}" for each in broken],
-            **verdict([dict(row) for row in rows], seen),
+            **compare_with_chain([dict(row) for row in rows], seen),
         )

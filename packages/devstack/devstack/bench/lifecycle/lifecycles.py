@@ -20,7 +20,7 @@ from devstack.bench.load_loops import (
     LoadProfile,
     Measured,
 )
-from devstack.bench.webhook_receiver import receiver
+from devstack.bench.webhook_receiver import open_receiver
 from devstack.environment.services import is_seed
 from devstack.processes.data_dir import DataDirectory, StackRecord
 from devstack.processes.programs import CannotStart, Program, says_ready
@@ -56,7 +56,7 @@ async def measure(
     await engine.publish_policy(policy, window_seconds)
     measured = Rounds([], [], 0, [])
     async with AsyncExitStack() as stack:
-        taking = await stack.enter_async_context(receiver(engine, PATIENCE_SECONDS))
+        taking = await stack.enter_async_context(open_receiver(engine, PATIENCE_SECONDS))
         environment = _record(directory).environment
         client = await temporal.connect(
             environment["TEMPORAL_ADDRESS"], environment["TEMPORAL_NAMESPACE"]
