@@ -173,7 +173,7 @@ async def test_the_rest_of_a_failed_batch_waits_when_the_channel_key_is_missing(
 ) -> None:
     fine, fault = [await owe_payment(database, "REST-KEYS", minutes) for minutes in (5, 25)]
     activities, batch = await form_batch(database, rail, CLASSIC, fine, fault)
-    assert (await run_until_accepted(activities.prepare_batch, batch)).attempt is not None
+    get_attempt(await run_until_accepted(activities.prepare_batch, batch))
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     plan = {"faults": [{"kind": "removed_trustline", "address": payee}]}
     (await chain.post("/faults", json=plan)).raise_for_status()
@@ -192,8 +192,7 @@ async def test_a_batch_that_needs_a_missing_key_waits_for_it(
 ) -> None:
     owed = [await owe_payment(database, "BATCH-GONE") for _ in range(2)]
     activities, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = (await run_until_accepted(activities.prepare_batch, batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
     # What is signed is sent and watched as ever.
     assert get_attempt(await activities.prepare_batch(batch)) == replace(attempt, resumed=True)

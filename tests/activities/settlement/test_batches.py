@@ -91,7 +91,7 @@ async def test_a_failed_batch_removes_the_member_at_fault_and_pays_the_rest(
     rewards = [await owe_payment(database, "REST", 5) for _ in range(2)]
     penalty = await owe_payment(database, "FAULT", 25)
     activities, batch = await form_batch(database, rail, CLASSIC, *rewards, penalty)
-    assert (await run_until_accepted(activities.prepare_batch, batch)).attempt is not None
+    get_attempt(await run_until_accepted(activities.prepare_batch, batch))
     fault = {"kind": "removed_trustline", "address": payee}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
     observed = await submit_batch(activities, batch)
@@ -142,8 +142,7 @@ async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breake
     owed = [await owe_payment(database, "BREAKER", minutes) for minutes in (5, 25)]
     gate = SigningGate(database)
     activities, batch = await form_batch(database, rail, CLASSIC, *owed, gate=gate)
-    attempt = (await run_until_accepted(activities.prepare_batch, batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
     await gate.circuit_breaker.trip("odd", "corr-batches")
     assert (
         str(await activities.submit_payment(attempt))
@@ -213,8 +212,7 @@ async def test_a_member_frozen_by_the_validators_does_not_stop_its_batch(
 ) -> None:
     fine, frozen = await owe_payment(database, "WARM", 5), await owe_payment(database, "FROZEN")
     activities, batch = await form_batch(database, rail, CLASSIC, fine, frozen)
-    attempt = (await run_until_accepted(activities.prepare_batch, batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
     fault = {"kind": "frozen_key", "address": frozen.to_address}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
     await wait_until_expired(rail, attempt)

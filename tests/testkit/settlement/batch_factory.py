@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import select
 
@@ -25,18 +25,23 @@ from tests.testkit.accounting import chain_history
 from tests.testkit.settlement.payment_factory import NOW
 from tests.testkit.settlement.preparations import get_attempt
 
+Message = TypeVar("Message")
+Result = TypeVar("Result")
+
 CLASSIC = Plan(SettlementRail.CLASSIC, 0)
 NETTED = Plan(SettlementRail.CLASSIC, 3600)
 
 
-async def run_until_accepted(step: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
+async def run_until_accepted(
+    activity: Callable[[Message], Awaitable[Result]], message: Message
+) -> Result:
     """Run an activity as its workflow does: again, whenever it asks for that."""
     for _ in range(10):
         try:
-            return await step(message)
+            return await activity(message)
         except TryAgain:
             continue
-    raise AssertionError(f"{step} never ended")
+    raise AssertionError(f"{activity} never ended")
 
 
 async def form_batch(
