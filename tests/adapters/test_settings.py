@@ -16,6 +16,8 @@ from adapters.settings import (
 # Of the key of 32 zero bytes.
 ADDRESS = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
 SEED = "S" + "B" * 55
+PUBLIC = "Public Global Stellar Network ; September 2015"
+TESTNET = "Test SDF Network ; September 2015"
 WORLD = {
     "DATABASE_URL": "postgresql://u:p@127.0.0.1:5432/apexchainx",
     "BOOTSTRAP_API_KEY": "a-key-of-sixteen-letters",
@@ -25,7 +27,7 @@ WORLD = {
     "STELLAR_BENEFICIARY_ADDRESS": ADDRESS,
     "STELLAR_NETWORK": "testnet",
     "STELLAR_RPC_URL": "http://127.0.0.1:8001",
-    "STELLAR_NETWORK_PASSPHRASE": "Test SDF Network ; September 2015",
+    "STELLAR_NETWORK_PASSPHRASE": TESTNET,
     "STELLAR_USDC_ISSUER": ADDRESS,
     "STELLAR_BOND_SEED": SEED,
     "STELLAR_POOL_SEED": SEED,
@@ -33,9 +35,6 @@ WORLD = {
     "STELLAR_FEES_SEED": SEED,
     "STELLAR_OPERATOR_SEED": SEED,
 }
-
-
-PUBLIC = "Public Global Stellar Network ; September 2015"
 
 
 @pytest.fixture(autouse=True)
@@ -248,13 +247,9 @@ def test_a_malformed_address_is_refused(
 @pytest.mark.parametrize(
     ("network", "passphrase", "sentence"),
     [
-        (
-            "public",
-            "Test SDF Network ; September 2015",
-            "does not match STELLAR_NETWORK, which is public",
-        ),
-        ("sandbox", "Public Global Stellar Network ; September 2015", "the passphrase of public"),
-        ("sandbox", "Test SDF Network ; September 2015", "the passphrase of testnet"),
+        ("public", TESTNET, "does not match STELLAR_NETWORK, which is public"),
+        ("sandbox", PUBLIC, "the passphrase of public"),
+        ("sandbox", TESTNET, "the passphrase of testnet"),
         (
             "testnet",
             "Standalone Network ; February 2017",

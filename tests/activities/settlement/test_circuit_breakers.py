@@ -105,7 +105,7 @@ async def test_refused_answers_open_it(api: httpx.AsyncClient, database: Databas
         await switch.record_answer(parse_answer(answer), CORRELATION)
         assert await switch.reason() is None
     await switch.record_answer(parse_answer("ERROR txBAD_AUTH"), CORRELATION)
-    assert "refused for what only we can mend" in (await switch.reason() or "")
+    assert "refused with a code that only we can mend" in (await switch.reason() or "")
 
 
 async def test_switching_to_the_present_state_changes_nothing(
@@ -261,7 +261,7 @@ async def test_answers_to_contract_calls_open_it(
     attestation = await judge_for_attestation(database)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
     assert await activities.execute_call(OwnCall(sent)) is CallStatus.OPEN
-    assert "refused for what only we can mend" in (await switch.reason() or "")
+    assert "refused with a code that only we can mend" in (await switch.reason() or "")
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
     # Whoever follows the outage finds what it led to.

@@ -20,7 +20,7 @@ def test_one_refusal_above_the_threshold_within_the_window_opens_it() -> None:
     assert watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON) is None
     assert watch.record_answer(parse_answer("ERROR txNO_ACCOUNT"), NOON + MINUTE) is None
     assert watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON + 2 * MINUTE) == (
-        "3 sends within 10 minutes were refused for what only we can mend, the last one ERROR txBAD_AUTH"
+        "3 sends within 10 minutes were refused with a code that only we can mend, the last one ERROR txBAD_AUTH"
     )
 
 
@@ -45,7 +45,7 @@ def test_refusals_outside_the_window_are_forgotten() -> None:
 def test_unknown_answers_have_a_threshold_of_their_own() -> None:
     watch = FailureCounter(CircuitBreakerLimits(alarms=1, unknowns=2), ALARMING)
     assert watch.record_answer(parse_answer("UNKNOWN ReadTimeout"), NOON) is None
-    assert "with no answer to tell" in (
+    assert "without a readable answer" in (
         watch.record_answer(parse_answer("UNKNOWN ClientError"), NOON) or ""
     )
 

@@ -55,7 +55,7 @@ async def read_balances(counter: LocalClient) -> list[int]:
     for each in (await counter.server.get_ledger_entries(keys)).entries or []:
         entry = xdr.LedgerEntryData.from_xdr(each.xdr).account
         assert entry is not None
-        found[to_address(entry)] = entry.balance.int64
+        found[to_address(entry.account_id)] = entry.balance.int64
     return [found[FEES.public_key], found[OPERATOR.public_key]]
 
 

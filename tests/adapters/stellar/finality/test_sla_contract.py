@@ -39,8 +39,8 @@ async def test_our_own_ready_contract_is_accepted(counter: LocalClient) -> None:
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
-        (None, "is not ready: it says 'noinit'"),
-        (replace(OPENED, version=0), "is not ready: it says 'migrate'"),
+        (None, "is not ready: its status is 'noinit'"),
+        (replace(OPENED, version=0), "is not ready: its status is 'migrate'"),
         (replace(OPENED, paused=True), "is paused; have its admin unpause it"),
         (replace(OPENED, operator=ADMIN.public_key), f"takes calls from {ADMIN.public_key}, but"),
         (replace(OPENED, retention=151), "keeps up to 151 results, more than its entry has room"),
@@ -68,7 +68,7 @@ async def test_a_contract_with_another_hash_is_refused(counter: LocalClient) -> 
     liar = LyingContract(instance_storage.derive_contract_id("liar"))
     counter.network.deploy(instance_storage.encode_instance(liar.contract, OPENED), liar)
     counter.contract = liar.contract
-    with pytest.raises(ContractMismatch, match="says that its config has the hash 1, but it has"):
+    with pytest.raises(ContractMismatch, match="states the hash 1 for its config, whose hash is"):
         await connect_contract(counter).check()
 
 
@@ -126,7 +126,10 @@ async def test_an_unseen_call_is_open(counter: LocalClient) -> None:
     call = await sign_call(counter)
     counter.network.faults.replace([Fault("node_down")], 1)
     outcome = await connect_contract(counter).watch(call, "UNKNOWN ChainUnavailable")
-    assert (outcome.status, outcome.reason) == (CallStatus.OPEN, "cannot look: ChainUnavailable")
+    assert (outcome.status, outcome.reason) == (
+        CallStatus.OPEN,
+        "the network cannot be read: ChainUnavailable",
+    )
 
 
 async def test_a_call_whose_sequence_was_consumed_is_lost(counter: LocalClient) -> None:
@@ -180,7 +183,7 @@ def test_every_refusal_of_the_contract_has_a_meaning() -> None:
     [
         ("Error(Contract, #6)", Obstructed, "it is paused (#6)"),
         ("Error(Contract, #3)", ContractRefused, "was the operator's key replaced? (#3)"),
-        ("Error(Contract, #99)", ContractRefused, "for a reason it has no name for (#99)"),
+        ("Error(Contract, #99)", ContractRefused, "with an unknown error (#99)"),
         (
             "Error(Budget, ExceededLimit)\n\nlog",
             ContractRefused,
