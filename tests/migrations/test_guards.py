@@ -204,7 +204,9 @@ async def gapped(stack: Stack) -> AsyncIterator[Database]:
         "UPDATE chain_gaps SET last_ledger = last_ledger - 1",
     ],
 )
-async def test_stored_transfers_cannot_be_deleted(gapped: Database, statement: str) -> None:
+async def test_stored_transfers_gaps_and_cursors_cannot_be_changed(
+    gapped: Database, statement: str
+) -> None:
     """They prove that nothing moved: without them, a payment may be made twice."""
     with pytest.raises(IntegrityError, match="never changed"):
         async with gapped.transaction() as connection:

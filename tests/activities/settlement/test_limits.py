@@ -211,7 +211,7 @@ async def test_an_approval_covers_only_the_payment_as_it_stood(
     assert "1 has approved" in await describe_hold(door, payment)
 
 
-async def test_the_database_refuses_invalid_approvals_and_sums(
+async def test_the_database_refuses_an_approval_by_a_maker(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     payment = await owe(database)

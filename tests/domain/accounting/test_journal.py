@@ -84,7 +84,7 @@ def test_a_reversal_leaves_every_account_at_zero(payment: Payment) -> None:
 
 @given(payments)
 def test_the_same_fact_makes_the_same_entry(payment: Payment) -> None:
-    payload = [
+    entries = [
         make_accrual(payment),
         make_reservation(payment, 1),
         make_reservation(payment, 2),
@@ -96,12 +96,12 @@ def test_the_same_fact_makes_the_same_entry(payment: Payment) -> None:
         make_reversal(make_accrual(payment)),
         make_correction(make_accrual(payment), make_accrual(payment).postings),
     ]
-    assert len({fact.id for fact in payload}) == len(payload)
+    assert len({entry.id for entry in entries}) == len(entries)
     assert make_reservation(payment, 1) == make_reservation(payment, 1, payment.id)
     assert make_release(payment, 1).corrects == make_reservation(payment, 1).id
     # One part of each balance, so that its floor can be held there.
-    assert len({fact.slot for fact in payload}) == 1
-    assert payload[0].slot in range(SLOTS)
+    assert len({entry.slot for entry in entries}) == 1
+    assert entries[0].slot in range(SLOTS)
 
 
 def test_an_unbalanced_entry_cannot_be_made() -> None:

@@ -77,11 +77,11 @@ def test_without_a_threshold_it_never_opens() -> None:
 @pytest.mark.parametrize(("code", "meaning"), list(TRANSACTIONS.items()))
 def test_only_alarm_codes_page(code: IntEnum, meaning: Meaning) -> None:
     watch = FailureCounter(CircuitBreakerLimits(alarms=1), ALARMING)
-    record_answer = watch.record_answer(parse_answer(f"ERROR {code.name}"), NOON) is not None
-    assert record_answer == (meaning.remedy is Remedy.PAGE)
+    opens = watch.record_answer(parse_answer(f"ERROR {code.name}"), NOON) is not None
+    assert opens == (meaning.remedy is Remedy.PAGE)
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 301])
-def test_an_empty_reason_is_refused(reason: str) -> None:
+def test_an_empty_or_overlong_reason_is_refused(reason: str) -> None:
     with pytest.raises(Invalid, match="reason: must be 1 to 300"):
         check_reason(reason)

@@ -76,7 +76,7 @@ def test_a_threshold_of_zero_is_met_only_by_zero_minutes() -> None:
 
 
 @pytest.mark.parametrize("mttr", [-1, MTTR_MINUTES_MAX + 1])
-def test_minutes_beyond_32_bits_are_refused(mttr: int) -> None:
+def test_minutes_out_of_range_are_refused(mttr: int) -> None:
     with pytest.raises(Invalid, match="mttr_minutes: must be between") as refusal:
         judge(DEFAULTS[Severity.LOW], mttr)
     assert refusal.value.field == "mttr_minutes"

@@ -264,7 +264,7 @@ async def test_the_lookup_of_a_transfer_uses_an_index(scratch: Database) -> None
         assert "Seq Scan on envelopes" not in "\n".join(plan)
 
 
-async def test_comparing_a_large_journal_has_no_statement_timeout(
+async def test_comparing_a_large_journal_has_a_longer_statement_timeout(
     scratch: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The join reads everything, so it grows with the journal; no other statement may take as long."""

@@ -112,7 +112,7 @@ async def test_excluded_nodes_are_not_followed_until_one_is_readmitted(
         assert await find_followed_node(watch) == 1
 
 
-async def test_a_node_that_refuses_a_request_is_not_asked_at_once_again(
+async def test_a_node_that_refuses_a_request_is_asked_less_often(
     watch: TransactionWatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
