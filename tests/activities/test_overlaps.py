@@ -106,15 +106,15 @@ async def form_again(
 ) -> None:
     """Remove all members of a batch, release it, and form one of the same id from others."""
     async with database.transaction() as connection:
-        held = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
-        assert held is not None
+        reservation = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
+        assert reservation is not None
         assert await allocations.remove_members(
-            connection, held, {each.id: None for each in before}
+            connection, reservation, {each.id: None for each in before}
         )
         emptied = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
         assert emptied is not None
         assert await attempts.release(connection, emptied)
-    await make_next_channel(database, held.channel)
+    await make_next_channel(database, reservation.channel)
     for payment in after:
         assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
@@ -124,7 +124,7 @@ async def form_again(
         assert again == batch
         found = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
     assert found is not None
-    assert (found.channel, found.sequence) == (held.channel, held.sequence)
+    assert (found.channel, found.sequence) == (reservation.channel, reservation.sequence)
 
 
 async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(

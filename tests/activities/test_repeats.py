@@ -215,10 +215,10 @@ async def test_an_overtaken_run_releases_nothing(
     attempt = get_attempt(await activities.prepare_payment(payment))
     async with database.autocommit() as connection:
         await reservations.release(connection, stale)
-        held = await reservations.reserve(connection, payment.id, rail.channels)
-    assert (held.channel, held.sequence) == (attempt.channel, attempt.sequence)
-    assert held.envelope is not None
-    assert held.envelope.inner_hash == attempt.hash
+        reservation = await reservations.reserve(connection, payment.id, rail.channels)
+    assert (reservation.channel, reservation.sequence) == (attempt.channel, attempt.sequence)
+    assert reservation.envelope is not None
+    assert reservation.envelope.inner_hash == attempt.hash
     await pay(activities, payment)
 
 
@@ -236,9 +236,9 @@ async def test_an_envelope_for_a_released_channel_is_not_stored(
             0,
         )
         await reservations.release(connection, stale)
-        held = await reservations.reserve(connection, payment.id, rail.channels)
-        assert held.n == stale.n
-        assert held.channel != stale.channel
+        reservation = await reservations.reserve(connection, payment.id, rail.channels)
+        assert reservation.n == stale.n
+        assert reservation.channel != stale.channel
         with pytest.raises(TryAgain):
             await envelopes.store(connection, stale, signed)
     await pay(PaymentActivitiesImpl(database, rail), payment)

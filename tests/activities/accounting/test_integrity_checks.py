@@ -25,7 +25,7 @@ from tests.testkit.accounting.ledger_corruptions import (
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 LONG = timedelta(days=36500)
-TOLD = "SELECT type, data ->> 'subject' AS subject FROM events WHERE type LIKE 'ledger.%' ORDER BY 1, 2"
+EVENTS = "SELECT type, data ->> 'subject' AS subject FROM events WHERE type LIKE 'ledger.%' ORDER BY 1, 2"
 
 
 OWED_ONLY = "WHERE payment_id IN (SELECT id FROM payments WHERE status = 'pending')"
@@ -67,7 +67,7 @@ async def is_circuit_breaker_open(scratch: Database) -> str | None:
 
 async def test_a_correct_journal_raises_no_event(scratch: Database) -> None:
     assert await run_integrity_check(scratch) == CheckIntegrityResult(True, 0, 0, 0, [])
-    assert await read_rows(scratch, TOLD) == []
+    assert await read_rows(scratch, EVENTS) == []
     assert await is_circuit_breaker_open(scratch) is None
     assert await read_rows(scratch, "SELECT broken, overdue FROM integrity_checks") == [(0, 0)]
 
@@ -80,9 +80,9 @@ async def test_a_violated_invariant_raises_one_event_and_opens_the_circuit_break
     await write_unguarded(scratch, *statements)
     first = await run_integrity_check(scratch)
     assert first.new == first.broken > 0
-    told = await read_rows(scratch, TOLD)
-    assert ("ledger.invariant_violated", subject) in told
-    assert len(told) == first.new
+    events = await read_rows(scratch, EVENTS)
+    assert ("ledger.invariant_violated", subject) in events
+    assert len(events) == first.new
     assert (await is_circuit_breaker_open(scratch) or "").startswith("invariant ")
     found = await read_rows(
         scratch, "SELECT invariant, subject FROM violations WHERE resolved_at IS NULL"
@@ -93,7 +93,7 @@ async def test_a_violated_invariant_raises_one_event_and_opens_the_circuit_break
     await write_unguarded(scratch, "UPDATE circuit_breakers SET is_open = false")
     again = await run_integrity_check(scratch, 1)
     assert (again.new, again.broken) == (0, first.broken)
-    assert await read_rows(scratch, TOLD) == told
+    assert await read_rows(scratch, EVENTS) == events
     assert await is_circuit_breaker_open(scratch) is None
 
 
@@ -103,7 +103,7 @@ async def test_the_same_integrity_check_twice_raises_one_event(scratch: Database
     first = await run_integrity_check(scratch)
     assert first.looked
     assert (await run_integrity_check(scratch)).new == 0
-    assert len(await read_rows(scratch, TOLD)) == first.new
+    assert len(await read_rows(scratch, EVENTS)) == first.new
 
 
 async def test_a_violation_that_comes_back_raises_another_event(scratch: Database) -> None:
@@ -120,7 +120,7 @@ async def test_a_violation_that_comes_back_raises_another_event(scratch: Databas
     assert (await run_integrity_check(scratch, 3, day)).new == 1
     assert await read_rows(scratch, mended) == [(True, NOW + timedelta(minutes=3))]
     assert (
-        await read_rows(scratch, TOLD)
+        await read_rows(scratch, EVENTS)
         == [("ledger.obligation_overdue", make_payment_id(IN_FLIGHT))] * 2
     )
     assert await is_circuit_breaker_open(scratch) is None, "what waits breaks nothing"
@@ -144,7 +144,7 @@ async def test_violations_beyond_the_named_maximum_are_neither_forgotten_nor_res
     )
     first = await run_integrity_check(scratch, 0, moment)
     assert (first.overdue, first.new) == (2, 2)
-    paid = next(name for _, name in await read_rows(scratch, TOLD))
+    paid = next(name for _, name in await read_rows(scratch, EVENTS))
     # One of those named is paid, and another takes its place: that one is new, and none is resolved.
     await write_unguarded(
         scratch,

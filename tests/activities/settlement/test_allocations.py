@@ -269,12 +269,12 @@ async def test_members_of_an_expired_envelope_that_cannot_be_followed_wait_toget
     assert stuck.removed == []
     async with database.autocommit() as connection:
         assert len((await allocations.get_members(connection, batch))[0]) == 2
-        told = await connection.scalars(
+        actions = await connection.scalars(
             select(audit_entries.c.action).where(
                 audit_entries.c.subject == f"outage/{owed[1].outage_id}"
             )
         )
-        assert "payment.blocked" in list(told)
+        assert "payment.blocked" in list(actions)
     blocked = await read_statuses(database, *owed)
     assert blocked == [("blocked", why)] * 2
     monkeypatch.undo()

@@ -114,12 +114,12 @@ async def test_an_unsigned_reservation_is_released_when_the_channel_key_is_missi
     payment = await owe_payment(database, "KEY-UNUSED")
     activities = PaymentActivitiesImpl(database, rail)
     async with database.autocommit() as connection:
-        held = await reservations.reserve(connection, payment.id, rail.channels)
-    assert held is not None
-    monkeypatch.setattr(rail, "keys", select_keys(rail, without=held.channel))
+        reservation = await reservations.reserve(connection, payment.id, rail.channels)
+    assert reservation is not None
+    monkeypatch.setattr(rail, "keys", select_keys(rail, without=reservation.channel))
     assert "STELLAR_CHANNELS" in get_reason(await activities.prepare_payment(payment)).sentence
     attempt = get_attempt(await activities.prepare_payment(payment))
-    assert attempt.channel != held.channel
+    assert attempt.channel != reservation.channel
     await settle_after_expiry(activities, payment, attempt)
 
 

@@ -81,9 +81,9 @@ async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
         f"the circuit breaker is open, nothing new is settled: {reason}"
     ]
     door = SigningGate(database, circuit_breaker=switch)
-    held = await door.find_hold(payment)
-    assert held is not None
-    assert held.reason.sentence == f"the circuit breaker is open: {reason}"
+    hold = await door.find_hold(payment)
+    assert hold is not None
+    assert hold.reason.sentence == f"the circuit breaker is open: {reason}"
     assert str(await door.get_send_obstacle()) == f"not sent, the circuit breaker is open: {reason}"
 
     async def heard() -> bool:
@@ -94,9 +94,9 @@ async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
         feed = await events.list_after(connection, events.Cursor(), 10_000)
     assert (last["action"], last["actor"]) == ("circuit_breaker.opened", "engine")
-    told = [row for row in feed if row["type"] == "settlement.circuit_breaker_opened"]
-    assert told[-1]["data"]["reason"] == reason
-    assert told[-1]["outage_id"] is None
+    opened = [row for row in feed if row["type"] == "settlement.circuit_breaker_opened"]
+    assert opened[-1]["data"]["reason"] == reason
+    assert opened[-1]["outage_id"] is None
 
 
 async def test_refused_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:
@@ -219,8 +219,8 @@ async def test_no_batch_is_formed_or_signed_while_it_is_open(
     activities = BatchActivitiesImpl(database, rail, plan, gate)
     waiting = await activities.prepare_batch(batch)
     assert str(get_reason(waiting)) == "not sent, the circuit breaker is open: odd"
-    held = await payment_activities.prepare_payment(await owe_payment(database))
-    assert str(get_reason(held)) == "the circuit breaker is open: odd"
+    hold = await payment_activities.prepare_payment(await owe_payment(database))
+    assert str(get_reason(hold)) == "the circuit breaker is open: odd"
     await close_circuit_breaker(database, switch)
     attempt = get_attempt(await activities.prepare_batch(batch))
     await activities.submit_payment(attempt)

@@ -61,8 +61,8 @@ def make_gate(database: Database, now: datetime, **limits: int) -> SigningGate:
 
 
 async def describe_hold(gate: SigningGate, payment: Payment) -> str:
-    held = await gate.find_hold(payment)
-    return "goes" if held is None else held.reason.sentence
+    hold = await gate.find_hold(payment)
+    return "goes" if hold is None else hold.reason.sentence
 
 
 async def read_spent(database: Database, now: datetime) -> dict[str, Decimal]:

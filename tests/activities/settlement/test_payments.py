@@ -104,8 +104,8 @@ async def test_a_payment_with_an_expired_envelope_returns_its_channel_by_a_no_op
     await activities.block_payment(blocked)
     assert await read_statuses(database, payment) == [("blocked", noop.noop_reason)]
     assert await count_credits(stack, payment) == [0]
-    told = await read_trace(database, payment)
-    assert told.standing.endswith("1000 USDC are owed, and none moved.")
+    trace = await read_trace(database, payment)
+    assert trace.standing.endswith("1000 USDC are owed, and none moved.")
     await clear_faults(chain)
     again = get_attempt(await activities.prepare_payment(payment))
     assert (again.n, again.noop_reason) == (noop.n + 1, "")
@@ -163,12 +163,14 @@ async def test_a_payment_is_blocked_while_no_no_op_can_be_signed(
     await remove_trustline(chain, stack)
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)
     why = await activities.prepare_payment(payment)
-    told = await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
+    deliveries = await activities.block_payment(
+        make_block_input(payment, why, PaymentStatus.BLOCKED)
+    )
     assert await read_statuses(database, payment) == [("blocked", get_reason(why).sentence)]
     assert "raise STELLAR_FEE_CAP_STROOPS" in get_reason(why).sentence
     assert (
         await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
-        == told
+        == deliveries
     )
     await clear_faults(chain)
     monkeypatch.undo()
@@ -236,8 +238,8 @@ async def test_an_unsigned_reservation_is_released_while_the_circuit_breaker_is_
     """The signer died before it signed; by the time it is back, nothing may be signed."""
     payment = await owe_payment(database, "RESERVED", 25)
     async with database.autocommit() as connection:
-        held = await reservations.reserve(connection, payment.id, rail.channels)
-    assert held is not None
+        reservation = await reservations.reserve(connection, payment.id, rail.channels)
+    assert reservation is not None
     gate = SigningGate(database)
     activities = PaymentActivitiesImpl(database, rail, gate)
     await gate.circuit_breaker.trip("odd", "corr-reserved")

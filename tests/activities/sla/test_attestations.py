@@ -151,10 +151,10 @@ async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
     assert isinstance(halted, Halted)
     assert UNEXPLAINED in halted.problem
     assert await activities.conclude_attestation(concluding) == halted
-    told = select(func.count()).where(
+    recorded = select(func.count()).where(
         events.c.outage_id == attestation.outage_id, events.c.type == "attestation.halted"
     )
-    assert await count_rows(database, told) == 1
+    assert await count_rows(database, recorded) == 1
     # A repeated request is answered from storage: by the call just made.
     await attest_verdict(activities, attestation)
 
@@ -250,8 +250,8 @@ async def test_judging_follows_the_latest_execution_mode_of_the_settlement_worke
     with pytest.raises(Conflict, match="has not confirmed revision 2 yet"):
         await outages.owe_payment(OwePaymentInput(again.payment, NOW))
     async with database.autocommit() as connection:
-        told = (await read_trail(connection, "contract/settlement"))[-2:]
-    assert [row["evidence"]["contract_execution_mode"] for row in told] == ["soroban", "local"]
+        entries = (await read_trail(connection, "contract/settlement"))[-2:]
+    assert [row["evidence"]["contract_execution_mode"] for row in entries] == ["soroban", "local"]
 
 
 async def set_mode(database: Database, mode: ExecutionMode) -> None:

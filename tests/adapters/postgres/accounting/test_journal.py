@@ -183,8 +183,10 @@ class ObligationMachine(RuleBasedStateMachine):
                 for row in await journal.list_by_payment(connection, payment.id):
                     left[row["account"].partition(":")[0]] += row["amount_stroops"]
             expected = {} if at in ("nowhere", "reversed") else {at: -payment.amount_stroops}
-            held = {name: amount for name, amount in left.items() if amount and name != "expense"}
-            assert held == expected, (payment.id, at)
+            balances = {
+                name: amount for name, amount in left.items() if amount and name != "expense"
+            }
+            assert balances == expected, (payment.id, at)
 
     def teardown(self) -> None:
         assert self.loop.run(find_violations(self.database)) == []
@@ -255,11 +257,11 @@ async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
         )
         assert await write(payment_activities) == 0
     async with scratch.autocommit() as connection:
-        held = {
+        balances = {
             row["account"]: row["balance_stroops"]
             for row in await journal.list_balances(connection)
         }
-    assert held["payable:GALL"] == held["reserved:GALL"] == 0
+    assert balances["payable:GALL"] == balances["reserved:GALL"] == 0
     assert await find_violations(scratch) == []
 
 
@@ -292,9 +294,9 @@ async def test_balance_slots_are_spread_and_add_up(scratch: Database) -> None:
             text("SELECT slot, amount_stroops FROM balances WHERE account = 'payable:GSPREAD'")
         )
         parts = {row.slot: row.amount_stroops for row in rows}
-        held = {
+        balances = {
             row["account"]: row["balance_stroops"]
             for row in await journal.list_balances(connection)
         }
     assert len(parts) > SLOTS // 2
-    assert sum(parts.values()) == held["payable:GSPREAD"] == -640
+    assert sum(parts.values()) == balances["payable:GSPREAD"] == -640

@@ -102,10 +102,10 @@ async def test_a_payment_with_a_channel_is_being_signed(
     payment = await owe_payment(database)
     async with database.transaction() as connection:
         ours = [channel.address for channel in await channels.list_all(connection)]
-        held = await attempts.reserve(connection, payment.id, ours)
-        assert held is not None
+        reservation = await attempts.reserve(connection, payment.id, ours)
+        assert reservation is not None
         assert (await approvals.lock(connection, payment.id)).taken
-        await attempts.release(connection, held)
+        await attempts.release(connection, reservation)
         assert not (await approvals.lock(connection, payment.id)).taken
 
 
@@ -147,11 +147,11 @@ async def test_whoever_waits_for_the_lock_sees_the_channel_reserved_meanwhile(
         waiting = [asyncio.create_task(each) for each in (voided(), taken())]
         await wait_until(lambda: are_waiting(database, 2), "both wait for the payment")
         ours = [channel.address for channel in await channels.list_all(connection)]
-        held = await attempts.reserve(connection, payment.id, ours)
-        assert held is not None
+        reservation = await attempts.reserve(connection, payment.id, ours)
+        assert reservation is not None
     assert await asyncio.gather(*waiting) == [[], True]
     async with database.transaction() as connection:
-        await attempts.release(connection, held)
+        await attempts.release(connection, reservation)
 
 
 async def are_waiting(database: Database, many: int) -> bool:
@@ -177,8 +177,8 @@ async def test_a_member_that_lost_an_approval_leaves_before_signing(
     activities, batch = await form_batch(database, rail, CLASSIC, other, gate=gate)
     gone = await run_until_accepted(activities.prepare_batch, batch)
     assert gone.withdrawn == [payment.id]
-    held = await payment_activities.prepare_payment(payment)
-    assert get_reason(held).code is ReasonCode.APPROVAL_REQUIRED
+    hold = await payment_activities.prepare_payment(payment)
+    assert get_reason(hold).code is ReasonCode.APPROVAL_REQUIRED
     await activities.confirm_batch(await submit_batch(activities, batch))
     assert await count_credits(stack, payment, other) == [0, 1]
     await approve(database, payment, "cyd")
@@ -222,10 +222,10 @@ async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
     payment = await owe_payment(database, "DEAD-APPROVED")
     activities = PaymentActivitiesImpl(database, rail)
     attempt = get_attempt(await activities.prepare_payment(payment))
-    held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
+    reason = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
     for status, given, expected in (
         (PaymentStatus.PREPARED, {}, []),
-        (PaymentStatus.ON_HOLD, held, [payment.id]),
+        (PaymentStatus.ON_HOLD, reason, [payment.id]),
     ):
         await approve(database, payment, f"ada-{status}")
         async with database.transaction() as connection:
