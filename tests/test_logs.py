@@ -17,12 +17,12 @@ from devstack.processes.ports import free
 from tests.conftest import KEY
 from tests.testkit.api_client import (
     AT_ONCE,
-    declare,
-    eventually,
-    lifecycle,
-    outage,
-    resolve,
-    unique,
+    build_outage,
+    declare_outage,
+    make_unique_id,
+    resolve_outage,
+    wait_for_lifecycle,
+    wait_until,
 )
 
 # Lines that tell whoever started a process that it serves; all others are JSON.
@@ -44,12 +44,12 @@ async def logged(stack: Stack, name: str, **wanted: Any) -> dict[str, Any]:
         found = [line for line in lines(stack, name) if wanted.items() <= line.items()]
         return found[0] if found else None
 
-    return await eventually(look, f"{name} logs {wanted}")
+    return await wait_until(look, f"{name} logs {wanted}")
 
 
 async def test_a_request_is_followed_to_its_payment(api: httpx.AsyncClient, stack: Stack) -> None:
-    first, second = unique("declare"), unique("resolve")
-    body = outage(policy=AT_ONCE)
+    first, second = make_unique_id("declare"), make_unique_id("resolve")
+    body = build_outage(policy=AT_ONCE)
     about = {"outage_id": body["id"]}
     answer = await api.post("/outages", json=body, headers={"X-Correlation-ID": first})
     assert answer.status_code == 201
@@ -58,7 +58,7 @@ async def test_a_request_is_followed_to_its_payment(api: httpx.AsyncClient, stac
         f"/outages/{body['id']}/resolve", json=resolution, headers={"X-Correlation-ID": second}
     )
     assert answer.status_code == 200
-    await lifecycle(api, body["id"], "closed")
+    await wait_for_lifecycle(api, body["id"], "closed")
     payment = (await api.get("/payments", params=about)).json()["items"][0]["id"]
 
     declared = await logged(stack, "api", correlation_id=first, event="request")
@@ -89,9 +89,9 @@ async def test_a_delivery_bears_the_id_of_the_request_that_caused_it(
     hook = await api.post("/webhooks", json={"url": url, "events": ["outage.created"]})
     assert hook.status_code == 201, hook.text
     try:
-        correlation = unique("declare")
+        correlation = make_unique_id("declare")
         answer = await api.post(
-            "/outages", json=outage(), headers={"X-Correlation-ID": correlation}
+            "/outages", json=build_outage(), headers={"X-Correlation-ID": correlation}
         )
         outage_id = answer.json()["id"]
         tried = await logged(
@@ -108,7 +108,7 @@ async def test_a_delivery_bears_the_id_of_the_request_that_caused_it(
 async def test_every_line_of_every_process_is_json_with_an_instant(
     api: httpx.AsyncClient, stack: Stack
 ) -> None:
-    await declare(api)
+    await declare_outage(api)
     for name in ("api", "worker", "settlement-worker"):
         written = lines(stack, name)
         assert written, name
@@ -124,11 +124,11 @@ async def test_what_a_caller_sends_is_not_written_down(
     api: httpx.AsyncClient, stack: Stack
 ) -> None:
     """Neither its key, nor its body, nor its path, whether it is served or refused."""
-    planted = unique("planted")
-    await resolve(api, await declare(api, description=planted, site_name=planted))
+    planted = make_unique_id("planted")
+    await resolve_outage(api, await declare_outage(api, description=planted, site_name=planted))
     await api.post("/outages", json={"id": planted, "site_name": planted, "severity": planted})
     await api.get(f"/nowhere/{planted}", headers={"Authorization": f"Bearer {planted}"})
-    wrong = {"X-API-Key": planted, "X-Correlation-ID": (after := unique("after"))}
+    wrong = {"X-API-Key": planted, "X-Correlation-ID": (after := make_unique_id("after"))}
     assert (await api.get("/outages", headers=wrong)).status_code == 401
     await logged(stack, "api", correlation_id=after, status=401)
     for log in stack.directory.logs.glob("*.log"):

@@ -18,10 +18,10 @@ from devstack.environment.stack import Stack
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import (
     AT_ONCE,
-    declare,
-    eventually,
-    resolve,
-    unique,
+    declare_outage,
+    make_unique_id,
+    resolve_outage,
+    wait_until,
 )
 from workflows.payments import PaymentWorkflow
 
@@ -72,10 +72,10 @@ async def test_whatever_a_send_is_answered_each_payment_is_made_once(
         {"kind": "bad_gateway", "method": "getTransactions", "rate": 0.2, "times": 10},
         *sends,
     )
-    outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(LIVES)]
+    outage_ids = [await declare_outage(api, policy=AT_ONCE) for _ in range(LIVES)]
     for outage_id in outage_ids:
-        await resolve(api, outage_id)
-    await eventually(lambda: closed(api, outage_ids), "every outage is closed", 90)
+        await resolve_outage(api, outage_id)
+    await wait_until(lambda: closed(api, outage_ids), "every outage is closed", 90)
 
     met = (await chain.get("/faults")).json()["counts"]
     assert {kind for kind in kinds if met.get(kind)} >= {"reset_after", "bad_gateway"}
@@ -104,13 +104,13 @@ async def test_payments_go_on_while_nodes_die_fall_behind_and_change_the_rules(
             {"kind": "lagging_history", "node": (turn + 2) % 3, "value": 2},
             {"kind": "protocol_upgrade", "value": 28 + turn},
         )
-        declared = [await declare(api, policy=AT_ONCE) for _ in range(4)]
+        declared = [await declare_outage(api, policy=AT_ONCE) for _ in range(4)]
         for outage_id in declared:
-            await resolve(api, outage_id)
+            await resolve_outage(api, outage_id)
         outage_ids += declared
-        await eventually(partial(closed, api, declared), "every outage is closed", 90)
+        await wait_until(partial(closed, api, declared), "every outage is closed", 90)
         # Payments may never have needed that node; whoever looks after all of them has asked it.
-        await eventually(
+        await wait_until(
             partial(struck, chain, "node_down", more_than=before), "the node was found down"
         )
     await plan(chain)  # the witness asks a node that would lag
@@ -128,14 +128,14 @@ async def test_a_payee_without_a_trustline_is_paid_once_it_has_one_again(
 ) -> None:
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     await plan(chain, {"kind": "removed_trustline", "address": payee})
-    outage_id = await declare(api, id=unique("PARKED"), policy=AT_ONCE)
-    await resolve(api, outage_id)
+    outage_id = await declare_outage(api, id=make_unique_id("PARKED"), policy=AT_ONCE)
+    await resolve_outage(api, outage_id)
 
     async def parked() -> dict[str, Any] | None:
         payment = await payment_of(api, outage_id)
         return payment if payment and payment["state"] == "blocked" else None
 
-    payment = await eventually(parked, "the payment is blocked")
+    payment = await wait_until(parked, "the payment is blocked")
     assert payment["status"] == "failed"
     assert "no trustline" in payment["status_reason"]
     assert (await api.get(f"/outages/{outage_id}")).json()["lifecycle"] == "settling"
@@ -143,7 +143,7 @@ async def test_a_payee_without_a_trustline_is_paid_once_it_has_one_again(
     await plan(chain)
     handle = temporal.get_workflow_handle_for(PaymentWorkflow.run, f"payment/{payment['id']}")
     await handle.signal(PaymentWorkflow.retry)
-    await eventually(lambda: closed(api, [outage_id]), "the outage is closed")
+    await wait_until(lambda: closed(api, [outage_id]), "the outage is closed")
     settled = await payment_of(api, outage_id)
     assert settled is not None
     assert settled["status"] == "confirmed"

@@ -11,8 +11,8 @@ from devstack.environment.stack import Stack
 from devstack.processes.ports import free
 from devstack.processes.supervisor import Supervisor
 from migrations.run import check
-from tests.testkit.api_client import eventually
-from tests.testkit.stacks import TEMPLATE, scratch_database
+from tests.testkit.api_client import wait_until
+from tests.testkit.stacks import TEMPLATE, create_scratch_database
 
 
 def ask(url: str, statement: str) -> list[tuple[object, ...]]:
@@ -29,7 +29,7 @@ def test_a_stack_of_the_suite_spares_the_disk_and_nothing_else(stack: Stack) -> 
 
 def test_a_scratch_database_is_at_the_newest_migration_and_gone_afterwards(stack: Stack) -> None:
     server = stack.environment["DATABASE_URL"]
-    with scratch_database(server) as one, scratch_database(server) as other:
+    with create_scratch_database(server) as one, create_scratch_database(server) as other:
         check(one)
         with psycopg.connect(one) as connection:
             connection.execute("CREATE TABLE mine ()")
@@ -55,7 +55,7 @@ async def test_without_fsync_a_kill_still_loses_nothing(tmp_path: Path) -> None:
         async def back() -> bool:
             return "postgres serves again" in told
 
-        await eventually(back, "the server is back")
+        await wait_until(back, "the server is back")
         assert await asyncio.to_thread(ask, postgres.url, "SELECT count(*) FROM kept") == [(100,)]
     finally:
         await supervisor.stop(["postgres"])

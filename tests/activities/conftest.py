@@ -1,4 +1,4 @@
-"""What several of these tests share: the operator's calculator, on the chain of the shared stack."""
+"""Shared fixtures: the SLA contract as the operator calls it, on the chain of the shared stack."""
 
 import json
 from collections.abc import AsyncIterator

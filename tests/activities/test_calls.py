@@ -1,4 +1,4 @@
-"""What becomes of one signed call of the contract: outbid, in the way, unreadable, or lost."""
+"""The outcomes of one signed contract call: outbid, in the way, unreadable, or lost."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from domain.sla.attestations import (
     make_symbol,
 )
 from stellar_sandbox.testing.contract_client import ContractClient
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 from tests.testkit.attestation_scenario import (
     NOW,
     attest_verdict,
@@ -39,52 +39,54 @@ from tests.testkit.attestation_scenario import (
 
 
 @pytest.fixture
-def steps(api: httpx.AsyncClient, database: Database, calculator: SlaContract) -> Any:
+def activities(api: httpx.AsyncClient, database: Database, calculator: SlaContract) -> Any:
     return AttestationActivitiesImpl(database, calculator)
 
 
 async def test_a_higher_fee_is_bid_on_a_busy_network_and_the_call_counts_once(
-    steps: AttestationActivitiesImpl, database: Database, stack: Stack
+    activities: AttestationActivitiesImpl, database: Database, stack: Stack
 ) -> None:
     attestation = await judge_for_attestation(database)
-    call = await prepare_call(steps, attestation)
+    call = await prepare_call(activities, attestation)
     async with httpx.AsyncClient(base_url=stack.environment["STELLAR_RPC_URL"]) as chain:
         surge = [{"kind": "surge_fee", "value": 30_000}]
         (await chain.post("/faults", json={"faults": surge})).raise_for_status()
-        status = await executed(steps, attestation)
+        status = await executed(activities, attestation)
         (await chain.post("/faults", json={"faults": []})).raise_for_status()
     assert status is CallStatus.ANSWERED
     (made,) = await list_rows(database, contract_calls, attestation)
     assert (made.status, made.hash) == ("answered", call.hash)
     assert made.xdr != call.envelope_xdr  # more was bid, and that was kept before it was sent
-    concluded = await steps.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
+    concluded = await activities.conclude_attestation(
+        ConcludeAttestationInput(attestation, "", NOW)
+    )
     assert concluded == Attested(call.hash, [])
 
 
 async def test_an_earlier_open_call_is_completed_first(
-    steps: AttestationActivitiesImpl, database: Database, monkeypatch: pytest.MonkeyPatch
+    activities: AttestationActivitiesImpl, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps_module, "PATIENCE_SECONDS", 0.5)
     abandoned, other = (
         await judge_for_attestation(database),
         await judge_for_attestation(database, 5),
     )
-    call = await prepare_call(steps, abandoned)
-    turn = await steps.prepare_call(other)
+    call = await prepare_call(activities, abandoned)
+    turn = await activities.prepare_call(other)
     assert turn == OtherCall(call)
-    assert await steps.execute_call(turn) is CallStatus.ANSWERED
-    await attest_verdict(steps, other)
+    assert await activities.execute_call(turn) is CallStatus.ANSWERED
+    await attest_verdict(activities, other)
     # Whoever comes back to the first finds its answer.
-    assert await steps.prepare_call(abandoned) == CallAnswered()
+    assert await activities.prepare_call(abandoned) == CallAnswered()
     concluding = ConcludeAttestationInput(abandoned, "", NOW)
-    assert isinstance(await steps.conclude_attestation(concluding), Attested)
+    assert isinstance(await activities.conclude_attestation(concluding), Attested)
 
 
 async def test_an_unreadable_answer_halts_and_is_requested_again(
-    steps: AttestationActivitiesImpl, database: Database, monkeypatch: pytest.MonkeyPatch
+    activities: AttestationActivitiesImpl, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attestation = await judge_for_attestation(database)
-    turn = await steps.prepare_call(attestation)
+    turn = await activities.prepare_call(attestation)
     assert isinstance(turn, OwnCall)
 
     def unreadable(*_asked: Any) -> None:
@@ -92,35 +94,35 @@ async def test_an_unreadable_answer_halts_and_is_requested_again(
 
     with monkeypatch.context() as patched:
         patched.setattr(contract_results, "parse_answer", unreadable)
-        assert await steps.execute_call(turn) is CallStatus.ANSWERED
-    assert await steps.prepare_call(attestation) == CallAnswered()
+        assert await activities.execute_call(turn) is CallStatus.ANSWERED
+    assert await activities.prepare_call(attestation) == CallAnswered()
     concluding = ConcludeAttestationInput(attestation, "", NOW)
-    halted = await steps.conclude_attestation(concluding)
+    halted = await activities.conclude_attestation(concluding)
     assert isinstance(halted, Halted)
     assert halted.problem == "the SLA contract returns 7"
-    assert await steps.conclude_attestation(concluding) == halted
+    assert await activities.conclude_attestation(concluding) == halted
     (made,) = await list_rows(database, contract_calls, attestation)
     assert (made.status, made.result, made.reason) == ("rejected", None, halted.problem)
-    # Asked again, its memory is explained: by the call that could not be read.
-    await attest_verdict(steps, attestation)
+    # A repeated request is answered from storage: by the call that could not be read.
+    await attest_verdict(activities, attestation)
 
 
 async def test_a_call_whose_sequence_was_consumed_is_lost_and_made_anew(
-    steps: AttestationActivitiesImpl,
+    activities: AttestationActivitiesImpl,
     database: Database,
     calculator: SlaContract,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     attestation = await judge_for_attestation(database)
-    call = await prepare_call(steps, attestation)
+    call = await prepare_call(activities, attestation)
     stranger = ContractClient(
         calculator.nodes.all[0].server, calculator.contract, calculator.operator
     )
-    named = [scval.to_symbol(make_symbol(unique("other"), 1)), scval.to_symbol("critical")]
+    named = [scval.to_symbol(make_symbol(make_unique_id("other"), 1)), scval.to_symbol("critical")]
     source = scval.to_address(calculator.source)
     await stranger.call("calculate_sla", source, *named, scval.to_uint32(25))
-    assert await executed(steps, attestation) is CallStatus.LOST
+    assert await executed(activities, attestation) is CallStatus.LOST
     assert f"ALARM: call {call.hash}: no node knows what consumed the sequence" in caplog.text
-    await attest_verdict(steps, attestation)
+    await attest_verdict(activities, attestation)
     lost, made = await list_rows(database, contract_calls, attestation)
     assert (lost.status, made.status) == ("lost", "answered")

@@ -1,6 +1,6 @@
 """
-Runs of steps that overlap, and runs that come late: what one found out does not hold any more when
-it is written down. Nobody is paid by bytes that were signed for others, or stopped with bytes alive.
+Activity runs that overlap or come late: what a run found is no longer true when
+it is stored. Nobody is paid by an envelope signed for others, or blocked with a live envelope.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from domain.settlement.batches import (
     Plan,
 )
 from domain.settlement.payments import Payment, PaymentStatus
-from tests.activities.settlement.test_circuit_breakers import close
+from tests.activities.settlement.test_circuit_breakers import close_circuit_breaker
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
@@ -56,7 +56,7 @@ FOREIGN = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do no
 LATER = NOW.replace(year=2100)
 
 
-async def next_in_turn(database: Database, channel: str) -> None:
+async def make_next_channel(database: Database, channel: str) -> None:
     """Let this channel be the next that is taken."""
     async with database.autocommit() as connection:
         for address, used_at in ((channels.c.address != channel, NOW), (None, None)):
@@ -71,64 +71,69 @@ async def test_an_envelope_of_other_members_is_not_stored_for_a_batch_of_the_sam
     rail: Rail,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Signed, and before they are stored another run leaves all out and another batch is begun."""
-    lead_payment_id, gone, other = [await owe_payment(database, "NAME") for _ in range(3)]
-    steps, batch = await form_batch(database, rail, CLASSIC, lead_payment_id, gone)
-    sign, lives = rail.sign, PaymentActivitiesImpl(database, rail, batches_payments=True)
+    """Signed, and before it is stored another run removes all members and another batch is formed."""
+    lead, gone, other = [await owe_payment(database, "NAME") for _ in range(3)]
+    activities, batch = await form_batch(database, rail, CLASSIC, lead, gone)
+    sign, payment_activities = (
+        rail.sign,
+        PaymentActivitiesImpl(database, rail, batches_payments=True),
+    )
 
     async def overtaken(*asked: Any) -> Any:
         signed = await sign(*asked)
         monkeypatch.setattr(rail, "sign", sign)
-        await begun_anew(database, lives, batch, [lead_payment_id, gone], [lead_payment_id, other])
+        await form_again(database, payment_activities, batch, [lead, gone], [lead, other])
         return signed
 
     monkeypatch.setattr(rail, "sign", overtaken)
     with pytest.raises(TryAgain):
-        await steps.prepare_batch(batch)
-    await steps.confirm_batch(await submit_batch(steps, batch))
-    assert await read_statuses(database, lead_payment_id, gone, other) == [
+        await activities.prepare_batch(batch)
+    await activities.confirm_batch(await submit_batch(activities, batch))
+    assert await read_statuses(database, lead, gone, other) == [
         ("confirmed", None),
         ("pending", None),
         ("confirmed", None),
     ]
-    assert await count_credits(stack, lead_payment_id, gone, other) == [1, 0, 1]
+    assert await count_credits(stack, lead, gone, other) == [1, 0, 1]
 
 
-async def begun_anew(
+async def form_again(
     database: Database,
-    lives: PaymentActivitiesImpl,
+    payment_activities: PaymentActivitiesImpl,
     batch: Batch,
     before: list[Payment],
     after: list[Payment],
 ) -> None:
-    """Everybody leaves a batch, it is given back, and one of its name is gathered from others."""
+    """Remove all members of a batch, release it, and form one of the same id from others."""
     async with database.transaction() as connection:
-        held = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
-        assert held is not None
+        reservation = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
+        assert reservation is not None
         assert await allocations.remove_members(
-            connection, held, {each.id: None for each in before}
+            connection, reservation, {each.id: None for each in before}
         )
         emptied = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
         assert emptied is not None
         assert await attempts.release(connection, emptied)
-    await next_in_turn(database, held.channel)
+    await make_next_channel(database, reservation.channel)
     for payment in after:
-        assert isinstance(await lives.prepare_payment(payment), InBatch)
+        assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
-        again = await batches.form_batch(connection, CLASSIC, LATER, lives.rail.channels)
+        again = await batches.form_batch(
+            connection, CLASSIC, LATER, payment_activities.rail.channels
+        )
         assert again == batch
         found = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
     assert found is not None
-    assert (found.channel, found.sequence) == (held.channel, held.sequence)
+    assert (found.channel, found.sequence) == (reservation.channel, reservation.sequence)
 
 
 async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owe_payment(database, "STOPPED")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = get_attempt(await steps.prepare_payment(payment))
-    await steps.submit_payment(attempt)
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    await activities.submit_payment(attempt)
 
     async def stop() -> bool:
         async with database.transaction() as connection:
@@ -141,18 +146,18 @@ async def test_a_payment_is_not_blocked_while_its_envelope_is_stored(
             )
 
     async with database.transaction() as connection:
-        # As if the bytes before had been proven dead.
+        # As if the envelope before had been proven expired.
         await connection.execute(
             text("UPDATE attempts SET max_ledger = max_ledger + 1 WHERE payment_id = :id"),
             {"id": payment.id},
         )
         stopping = asyncio.create_task(stop())
-        await waits_for_a_lock(database, stopping)
+        await wait_for_lock(database, stopping)
     assert await stopping is False
     assert await read_statuses(database, payment) == [("submitted", None)]
 
 
-async def waits_for_a_lock(database: Database, task: "asyncio.Task[bool]") -> None:
+async def wait_for_lock(database: Database, task: "asyncio.Task[bool]") -> None:
     async with asyncio.timeout(10):
         while not task.done():
             async with database.autocommit() as connection:
@@ -167,14 +172,14 @@ async def waits_for_a_lock(database: Database, task: "asyncio.Task[bool]") -> No
 async def test_a_blocked_payment_whose_envelope_lands_is_confirmed(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    """Whatever the book says of it: the chain has paid, and nothing keeps that from being booked."""
+    """The chain has paid, and no status in the database keeps that from being posted."""
     owed = [await owe_payment(database, "TRUTH") for _ in range(2)]
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    observed = await submit_batch(steps, batch)
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
+    observed = await submit_batch(activities, batch)
     async with database.autocommit() as connection:
         late = {"reason_code": ReasonCode.PAYEE_MISSING, "status_reason": "late"}
         await payments.move(connection, owed[0].id, PaymentStatus.BLOCKED, **late)
-    await steps.confirm_batch(observed)
+    await activities.confirm_batch(observed)
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
 
 
@@ -182,13 +187,13 @@ async def test_a_late_run_does_not_quarantine_a_released_channel(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owe_payment(database, "RELEASED")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = get_attempt(await steps.prepare_payment(payment))
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = get_attempt(await activities.prepare_payment(payment))
     observed = ObservedAttempt(payment, attempt, FOREIGN, NOW)
-    await steps.quarantine_payment(observed)
-    assert await quarantined(database, attempt.channel)
+    await activities.quarantine_payment(observed)
+    assert await is_quarantined(database, attempt.channel)
     released = Observation(AttemptOutcome.FAILED_RETRY, reason="released")
-    await steps.fail_attempt(ObservedAttempt(payment, attempt, released, NOW))
+    await activities.fail_attempt(ObservedAttempt(payment, attempt, released, NOW))
     async with database.transaction() as connection:
         await connection.execute(
             update(channels)
@@ -196,14 +201,14 @@ async def test_a_late_run_does_not_quarantine_a_released_channel(
             .values(quarantined=False, sequence=attempt.sequence - 1)
         )
         await attempts.release_sequence(connection, attempt)
-    await close(database, steps.gate.circuit_breaker)
-    assert await steps.quarantine_payment(observed) == []
-    assert not await quarantined(database, attempt.channel)
-    assert await steps.gate.circuit_breaker.reason() is None
+    await close_circuit_breaker(database, activities.gate.circuit_breaker)
+    assert await activities.quarantine_payment(observed) == []
+    assert not await is_quarantined(database, attempt.channel)
+    assert await activities.gate.circuit_breaker.reason() is None
     assert [status for status, _ in await read_statuses(database, payment)] == ["pending"]
 
 
-async def quarantined(database: Database, channel: str) -> bool:
+async def is_quarantined(database: Database, channel: str) -> bool:
     async with database.autocommit() as connection:
         return bool(
             await connection.scalar(
@@ -215,14 +220,14 @@ async def quarantined(database: Database, channel: str) -> bool:
 async def test_remaining_members_get_no_quarantined_channel(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    """Thought to be used by strangers, and then found to have failed by our own bytes."""
+    """Quarantined as used by others, and then found to have failed by our own envelope."""
     owed = [await owe_payment(database, "SURVIVOR") for _ in range(2)]
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
-    await steps.quarantine_batch(ObservedBatch(batch, attempt, FOREIGN, NOW))
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
+    await activities.quarantine_batch(ObservedBatch(batch, attempt, FOREIGN, NOW))
     failed = Observation(AttemptOutcome.FAILED_RETRY, reason="txFAILED")
-    ejection = await steps.fail_batch(ObservedBatch(batch, attempt, failed, NOW))
-    assert ejection.again is None
+    failure = await activities.fail_batch(ObservedBatch(batch, attempt, failed, NOW))
+    assert failure.again is None
     async with database.autocommit() as connection:
         await connection.execute(
             update(channels)
@@ -230,7 +235,7 @@ async def test_remaining_members_get_no_quarantined_channel(
             .values(quarantined=False, sequence=attempt.sequence - 1)
         )
         await attempts.release_sequence(connection, attempt)
-    await close(database, steps.gate.circuit_breaker)
+    await close_circuit_breaker(database, activities.gate.circuit_breaker)
 
 
 @pytest.mark.parametrize("plan", [Plan(SettlementRail.SOROBAN, 0), CLASSIC])
@@ -239,12 +244,14 @@ async def test_a_batch_under_way_goes_on_whatever_the_settings_are(
 ) -> None:
     payment = await owe_payment(database, "SETTINGS")
     _, batch = await form_batch(database, rail, CLASSIC, payment)
-    steps = BatchActivitiesImpl(database, rail, plan)
-    found = await ActivityEnvironment().run(steps.form_batches, FormBatchesInput(first=True))
+    activities = BatchActivitiesImpl(database, rail, plan)
+    found = await ActivityEnvironment().run(activities.form_batches, FormBatchesInput(first=True))
     assert found is not None
     assert batch in found
     if not plan.batches_payments:
-        again = await ActivityEnvironment().run(steps.form_batches, FormBatchesInput(first=False))
+        again = await ActivityEnvironment().run(
+            activities.form_batches, FormBatchesInput(first=False)
+        )
         assert again is None
-    await steps.confirm_batch(await submit_batch(steps, batch))
+    await activities.confirm_batch(await submit_batch(activities, batch))
     assert await read_statuses(database, payment) == [("confirmed", None)]

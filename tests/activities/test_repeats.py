@@ -1,6 +1,6 @@
 """
-Every step may run twice: a worker that dies between a step and the record of its answer leaves the
-step done and its memory lost. Here each step of whole lives is run twice, the second time a while
+Every activity may run twice: a worker that dies between an activity and the record of its result leaves the
+activity done and its result lost. Here each activity of whole workflows runs twice, the second time a while
 later, on the real database and the real chain; the world must look as if each had run once.
 """
 
@@ -51,7 +51,7 @@ from domain.sla.disputes import (
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import Severity
 from tests.testkit.accounting import chain_history
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.payment_factory import make_owe_input
 from tests.testkit.settlement.preparations import get_attempt
@@ -63,8 +63,8 @@ DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
-async def twice(step: Callable[[Message], Awaitable[Answer]], message: Any) -> Answer:
-    """Run a step, lose its answer, and run it again when the clock has moved on."""
+async def run_twice(step: Callable[[Message], Awaitable[Answer]], message: Any) -> Answer:
+    """Run an activity, lose its result, and run it again when the clock has moved on."""
     first = await step(message)
     later = (
         replace(message, at=message.at + timedelta(seconds=7))
@@ -77,37 +77,37 @@ async def twice(step: Callable[[Message], Awaitable[Answer]], message: Any) -> A
     return again
 
 
-async def judged(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
-    """Declare and judge an outage, each step twice."""
-    steps = OutageActivitiesImpl(database, "sandbox")
+async def judge_outage(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
+    """Declare and judge an outage, each activity twice."""
+    activities = OutageActivitiesImpl(database, "sandbox")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaration = Declaration(outage, ASKER, "standard", "default")
-    recorded = await twice(steps.record_outage, RecordOutageInput(declaration, NOW))
+    recorded = await run_twice(activities.record_outage, RecordOutageInput(declaration, NOW))
     assert recorded.policy_version == 1
     resolution = Resolution(ASKER, DETECTED + timedelta(minutes=minutes))
-    await twice(steps.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
-    return steps
+    await run_twice(activities.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
+    return activities
 
 
-async def paid(steps: PaymentActivitiesImpl, payment: Payment) -> Receipt:
-    """Make a payment as its workflow does, each step twice, and then the whole of it again."""
-    attempt = get_attempt(await steps.prepare_payment(payment))
-    again = get_attempt(await steps.prepare_payment(payment))
+async def pay(activities: PaymentActivitiesImpl, payment: Payment) -> Receipt:
+    """Make a payment as its workflow does, each activity twice, and then the whole of it again."""
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    again = get_attempt(await activities.prepare_payment(payment))
     assert again.envelope_xdr == attempt.envelope_xdr
     for _ in range(2):
-        await steps.submit_payment(attempt)
-    observation = await steps.observe_payment(attempt)
+        await activities.submit_payment(attempt)
+    observation = await activities.observe_payment(attempt)
     assert observation.outcome is AttemptOutcome.SUCCEEDED
-    resumed = await steps.observe_payment(replace(attempt, resumed=True))
+    resumed = await activities.observe_payment(replace(attempt, resumed=True))
     assert resumed.outcome is AttemptOutcome.SUCCEEDED
-    receipt = await twice(
-        steps.confirm_payment, ObservedAttempt(payment, attempt, observation, NOW)
+    receipt = await run_twice(
+        activities.confirm_payment, ObservedAttempt(payment, attempt, observation, NOW)
     )
-    assert await steps.prepare_payment(payment) == AlreadyPaid(receipt)
+    assert await activities.prepare_payment(payment) == AlreadyPaid(receipt)
     return receipt
 
 
-async def count(database: Database, statement: Any) -> int:
+async def count_rows(database: Database, statement: Any) -> int:
     async with database.autocommit() as connection:
         return await connection.scalar(statement) or 0
 
@@ -115,22 +115,28 @@ async def count(database: Database, statement: Any) -> int:
 async def test_an_outage_whose_every_activity_runs_twice_is_settled_once(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    outage_id = unique("TWICE")
-    steps = await judged(database, outage_id, 25)
-    payment = await twice(steps.owe_payment, await make_owe_input(database, outage_id))
-    receipt = await paid(PaymentActivitiesImpl(database, rail), payment)
-    await twice(steps.close_outage, CloseOutageInput(outage_id, receipt, "corr-repeats", NOW))
+    outage_id = make_unique_id("TWICE")
+    activities = await judge_outage(database, outage_id, 25)
+    payment = await run_twice(activities.owe_payment, await make_owe_input(database, outage_id))
+    receipt = await pay(PaymentActivitiesImpl(database, rail), payment)
+    await run_twice(
+        activities.close_outage, CloseOutageInput(outage_id, receipt, "corr-repeats", NOW)
+    )
 
-    leaves = await count(
+    leaves = await count_rows(
         database,
         select(func.count()).where(audit_entries.c.subject == f"outage/{outage_id}"),
     )
     assert leaves == 5  # declared, judged, owed, confirmed, closed
-    happened = await count(database, select(func.count()).where(events.c.outage_id == outage_id))
+    happened = await count_rows(
+        database, select(func.count()).where(events.c.outage_id == outage_id)
+    )
     assert happened == 5  # created, resolved, breached, processed, closed
-    tried = await count(database, select(func.count()).where(attempts.c.payment_id == payment.id))
+    tried = await count_rows(
+        database, select(func.count()).where(attempts.c.payment_id == payment.id)
+    )
     assert tried == 1
-    assert await count(database, select(func.sum(postings.c.amount_stroops))) == 0
+    assert await count_rows(database, select(func.sum(postings.c.amount_stroops))) == 0
     moved = Counter(
         t.number for t in await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
     )
@@ -141,15 +147,15 @@ async def test_a_confirmed_payment_can_never_be_attempted_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     """The database itself refuses, whatever the code above it believes."""
-    outage_id = unique("PAID")
-    steps = await judged(database, outage_id, 5)
-    payment = await steps.owe_payment(await make_owe_input(database, outage_id))
-    await paid(PaymentActivitiesImpl(database, rail), payment)
+    outage_id = make_unique_id("PAID")
+    activities = await judge_outage(database, outage_id, 5)
+    payment = await activities.owe_payment(await make_owe_input(database, outage_id))
+    await pay(PaymentActivitiesImpl(database, rail), payment)
     with pytest.raises(IntegrityError, match="uq_attempts_one_live"):
-        await attempt_again(database, payment.id)
+        await add_attempt(database, payment.id)
 
 
-async def attempt_again(database: Database, payment_id: str) -> None:
+async def add_attempt(database: Database, payment_id: str) -> None:
     async with database.transaction() as connection:
         channel = await connection.scalar(select(channels.c.address).limit(1))
         await connection.execute(
@@ -159,18 +165,18 @@ async def attempt_again(database: Database, payment_id: str) -> None:
         )
 
 
-async def owed(database: Database, prefix: str) -> Payment:
-    outage_id = unique(prefix)
-    steps = await judged(database, outage_id, 5)
-    return await steps.owe_payment(await make_owe_input(database, outage_id))
+async def owe(database: Database, prefix: str) -> Payment:
+    outage_id = make_unique_id(prefix)
+    activities = await judge_outage(database, outage_id, 5)
+    return await activities.owe_payment(await make_owe_input(database, outage_id))
 
 
 async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
     database: Database, rail: Rail
 ) -> None:
-    """A place in line, and nothing taken; those who wait for longer come first."""
-    steps = PaymentActivitiesImpl(database, rail)
-    first, second = await owed(database, "FIRST"), await owed(database, "SECOND")
+    """It gets a place in the queue and reserves nothing; those that wait longer come first."""
+    activities = PaymentActivitiesImpl(database, rail)
+    first, second = await owe(database, "FIRST"), await owe(database, "SECOND")
     async with database.autocommit() as connection:
         free = await connection.execute(
             select(channels.c.address).where(channels.c.payment_id.is_(None))
@@ -180,7 +186,7 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
             update(channels).where(channels.c.address.in_(idle)).values(quarantined=True)
         )
     try:
-        asked = [await steps.prepare_payment(payment) for payment in (first, second)]
+        asked = [await activities.prepare_payment(payment) for payment in (first, second)]
         async with database.autocommit() as connection:
             ahead = [
                 (await channel_rows.get_queue_position(connection, p.number, rail.channels)).ahead
@@ -195,31 +201,31 @@ async def test_a_payment_that_finds_every_channel_busy_learns_when_to_ask_again(
     assert all(isinstance(each, AwaitingChannel) for each in asked)
     async with database.autocommit() as connection:
         assert (await payments.get(connection, first.id))["status"] == "pending"
-    get_attempt(await steps.prepare_payment(first))
+    get_attempt(await activities.prepare_payment(first))
 
 
 async def test_an_overtaken_run_releases_nothing(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    """One run finds an obstacle, and meanwhile another has stored bytes: those stay the payment's."""
-    payment = await owed(database, "OVERTAKEN")
+    """One run finds an obstacle, and meanwhile another has stored an envelope: the payment keeps it."""
+    payment = await owe(database, "OVERTAKEN")
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = get_attempt(await steps.prepare_payment(payment))
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = get_attempt(await activities.prepare_payment(payment))
     async with database.autocommit() as connection:
         await reservations.release(connection, stale)
-        held = await reservations.reserve(connection, payment.id, rail.channels)
-    assert (held.channel, held.sequence) == (attempt.channel, attempt.sequence)
-    assert held.envelope is not None
-    assert held.envelope.inner_hash == attempt.hash
-    await paid(steps, payment)
+        reservation = await reservations.reserve(connection, payment.id, rail.channels)
+    assert (reservation.channel, reservation.sequence) == (attempt.channel, attempt.sequence)
+    assert reservation.envelope is not None
+    assert reservation.envelope.inner_hash == attempt.hash
+    await pay(activities, payment)
 
 
 async def test_an_envelope_for_a_released_channel_is_not_stored(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment = await owed(database, "GIVEN-BACK")
+    payment = await owe(database, "GIVEN-BACK")
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
         signed = await rail.sign(
@@ -230,42 +236,27 @@ async def test_an_envelope_for_a_released_channel_is_not_stored(
             0,
         )
         await reservations.release(connection, stale)
-        held = await reservations.reserve(connection, payment.id, rail.channels)
-        assert held.n == stale.n
-        assert held.channel != stale.channel
+        reservation = await reservations.reserve(connection, payment.id, rail.channels)
+        assert reservation.n == stale.n
+        assert reservation.channel != stale.channel
         with pytest.raises(TryAgain):
             await envelopes.store(connection, stale, signed)
-    await paid(PaymentActivitiesImpl(database, rail), payment)
+    await pay(PaymentActivitiesImpl(database, rail), payment)
 
 
 async def test_a_quarantined_payment_proven_paid_is_confirmed(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment = await owed(database, "FOUND")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = get_attempt(await steps.prepare_payment(payment))
-    await steps.submit_payment(attempt)
+    payment = await owe(database, "FOUND")
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    await activities.submit_payment(attempt)
     async with database.autocommit() as connection:
         assert await payments.stop(
             connection, payment.id, PaymentStatus.QUARANTINED, make_reason("unknown bytes")
         )
-    observation = await steps.observe_payment(attempt)
-    receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
-    async with database.autocommit() as connection:
-        row = await payments.get(connection, payment.id)
-    assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
-
-
-async def test_an_unrecorded_send_that_lands_confirms_the_payment(
-    api: httpx.AsyncClient, database: Database, rail: Rail
-) -> None:
-    """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
-    payment = await owed(database, "UNNOTED")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = get_attempt(await steps.prepare_payment(payment))
-    await rail.send(attempt.envelope_xdr)
-    observation = await steps.observe_payment(attempt)
-    receipt = await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
+    observation = await activities.observe_payment(attempt)
+    receipt = await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
     async with database.autocommit() as connection:
         row = await payments.get(connection, payment.id)
     assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
@@ -274,20 +265,22 @@ async def test_an_unrecorded_send_that_lands_confirms_the_payment(
 async def test_a_dispute_whose_every_activity_runs_twice_is_decided_once(
     api: httpx.AsyncClient, database: Database
 ) -> None:
-    outage_id = unique("RULED")
-    await judged(database, outage_id, 25)
-    steps = DisputeActivitiesImpl(database, "sandbox")
-    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
-    filed = await twice(steps.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
-    # Another objection, whose predecessor's answer was lost, finds the one on record.
-    other = FileDisputeInput(replace(dispute, id=unique("dsp")), 1, 60, NOW)
-    assert (await steps.file_dispute(other)).dispute_id == filed.dispute_id
+    outage_id = make_unique_id("RULED")
+    await judge_outage(database, outage_id, 25)
+    activities = DisputeActivitiesImpl(database, "sandbox")
+    dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
+    filed = await run_twice(activities.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
+    # A repeated dispute, whose first answer was lost, finds the one on record.
+    other = FileDisputeInput(replace(dispute, id=make_unique_id("dsp")), 1, 60, NOW)
+    assert (await activities.file_dispute(other)).dispute_id == filed.dispute_id
 
     decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
-    ruled = await twice(
-        steps.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW)
+    ruled = await run_twice(
+        activities.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW)
     )
     assert (ruled.revision, ruled.verdict.amount) == (2, 1500)
     harsher = replace(decision, mttr_minutes=200)
-    stands = await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, harsher, NOW))
+    stands = await activities.decide_dispute(
+        DecideDisputeInput(outage_id, dispute.id, harsher, NOW)
+    )
     assert stands.verdict == ruled.verdict

@@ -16,6 +16,8 @@ from adapters.settings import (
 # Of the key of 32 zero bytes.
 ADDRESS = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
 SEED = "S" + "B" * 55
+PUBLIC = "Public Global Stellar Network ; September 2015"
+TESTNET = "Test SDF Network ; September 2015"
 WORLD = {
     "DATABASE_URL": "postgresql://u:p@127.0.0.1:5432/apexchainx",
     "BOOTSTRAP_API_KEY": "a-key-of-sixteen-letters",
@@ -25,7 +27,7 @@ WORLD = {
     "STELLAR_BENEFICIARY_ADDRESS": ADDRESS,
     "STELLAR_NETWORK": "testnet",
     "STELLAR_RPC_URL": "http://127.0.0.1:8001",
-    "STELLAR_NETWORK_PASSPHRASE": "Test SDF Network ; September 2015",
+    "STELLAR_NETWORK_PASSPHRASE": TESTNET,
     "STELLAR_USDC_ISSUER": ADDRESS,
     "STELLAR_BOND_SEED": SEED,
     "STELLAR_POOL_SEED": SEED,
@@ -33,9 +35,6 @@ WORLD = {
     "STELLAR_FEES_SEED": SEED,
     "STELLAR_OPERATOR_SEED": SEED,
 }
-
-
-PUBLIC = "Public Global Stellar Network ; September 2015"
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +52,7 @@ def no_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def as_given(monkeypatch: pytest.MonkeyPatch, kind: type[CommonSettings]) -> None:
+def remove_seeds(monkeypatch: pytest.MonkeyPatch, kind: type[CommonSettings]) -> None:
     """The environment of the API has no seed."""
     if kind is ApiSettings:
         for name in SEEDS:
@@ -102,7 +101,7 @@ def test_a_process_that_does_not_sign_refuses_a_seed(
 def test_a_wrong_variable_is_named(
     monkeypatch: pytest.MonkeyPatch, kind: type[WorkerSettings], name: str, value: str | None
 ) -> None:
-    as_given(monkeypatch, kind)
+    remove_seeds(monkeypatch, kind)
     monkeypatch.setenv(name, value or "")  # empty is as good as absent
     with pytest.raises(SystemExit) as end:
         load(kind)
@@ -187,7 +186,7 @@ def test_a_number_is_a_plain_integer(
     name: str,
     crooked: str,
 ) -> None:
-    as_given(monkeypatch, kind)
+    remove_seeds(monkeypatch, kind)
     monkeypatch.setenv(name, crooked)
     with pytest.raises(SystemExit, match=f"Cannot start. {name}: "):
         load(kind)
@@ -238,7 +237,7 @@ def test_a_malformed_address_is_refused(
     name: str,
     wrong: str,
 ) -> None:
-    as_given(monkeypatch, kind)
+    remove_seeds(monkeypatch, kind)
     monkeypatch.setenv(name, wrong)
     with pytest.raises(SystemExit, match=f"Cannot start. {name}: ") as refused:
         load(kind)
@@ -248,13 +247,9 @@ def test_a_malformed_address_is_refused(
 @pytest.mark.parametrize(
     ("network", "passphrase", "sentence"),
     [
-        (
-            "public",
-            "Test SDF Network ; September 2015",
-            "does not match STELLAR_NETWORK, which is public",
-        ),
-        ("sandbox", "Public Global Stellar Network ; September 2015", "the passphrase of public"),
-        ("sandbox", "Test SDF Network ; September 2015", "the passphrase of testnet"),
+        ("public", TESTNET, "does not match STELLAR_NETWORK, which is public"),
+        ("sandbox", PUBLIC, "the passphrase of public"),
+        ("sandbox", TESTNET, "the passphrase of testnet"),
         (
             "testnet",
             "Standalone Network ; February 2017",
@@ -272,7 +267,7 @@ def test_the_name_and_the_passphrase_of_a_network_mean_the_same(
     passphrase: str,
     sentence: str,
 ) -> None:
-    as_given(monkeypatch, kind)
+    remove_seeds(monkeypatch, kind)
     monkeypatch.setenv("STELLAR_NETWORK", network)
     monkeypatch.setenv("STELLAR_NETWORK_PASSPHRASE", passphrase)
     with pytest.raises(SystemExit, match=f"STELLAR_NETWORK_PASSPHRASE: .*{sentence}"):

@@ -1,4 +1,4 @@
-"""A subscriber's URL leads outside, or nothing is posted to it."""
+"""A subscriber's URL must lead to a public address."""
 
 import pytest
 
@@ -56,7 +56,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
 
 async def test_the_address_is_checked_again_before_every_post() -> None:
-    """A name may lead elsewhere by then."""
+    """A host name may resolve to another address by then."""
     async with WebhookReceiver() as receiver:
         subscribers = Subscribers(allow_private=False)
         with pytest.raises(Invalid):

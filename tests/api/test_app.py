@@ -15,7 +15,7 @@ from domain.settlement.limits import Limits
 from domain.sla.policies import Agreement
 from services.access.bootstrap import check_agreement
 from services.settlement.limits.set_limits import set_limits
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 from tests.testkit.settlement.payment_factory import NOW
 
 KEPT = Agreement("default", bond="GBOND", pool="GPOOL", provider="GPROV", beneficiary="GBENE")
@@ -30,7 +30,7 @@ def test_settings_that_say_otherwise_are_refused_by_name(role: str) -> None:
 
 
 async def test_settings_never_change_who_is_paid(database: Database) -> None:
-    first = replace(KEPT, name=unique("AGREED"))
+    first = replace(KEPT, name=make_unique_id("AGREED"))
     async with database.transaction() as connection:
         assert await policies.add_agreement(connection, first) == first
         later = await policies.add_agreement(connection, replace(first, provider="GTHIEF"))

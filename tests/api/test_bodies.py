@@ -14,10 +14,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.postgres.database import Database
 from tests.testkit.api_client import (
-    at,
-    declare,
-    outage,
-    unique,
+    build_outage,
+    declare_outage,
+    format_time_after,
+    make_unique_id,
 )
 
 TRACES = text(
@@ -39,10 +39,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"detected_at": "0001-01-01T00:00:00+14:00"}, "detected_at"),
     ({"detected_at": "9999-12-31T23:59:59-14:00"}, "detected_at"),
     ({"status": "resolved"}, "resolved_at"),
-    ({"status": "resolved", "resolved_at": at(-5)}, "resolved_at"),
-    ({"status": "resolved", "resolved_at": at(0)}, "resolved_at"),
+    ({"status": "resolved", "resolved_at": format_time_after(-5)}, "resolved_at"),
+    ({"status": "resolved", "resolved_at": format_time_after(0)}, "resolved_at"),
     ({"status": "resolved", "resolved_at": "2199-01-01T00:00:00Z"}, "resolved_at"),
-    ({"resolved_at": at(5)}, "resolved_at"),
+    ({"resolved_at": format_time_after(5)}, "resolved_at"),
     ({"mttr_minutes": 5}, "mttr_minutes"),
     ({"status": "resolved", "mttr_minutes": -1}, "mttr_minutes"),
     ({"status": "resolved", "mttr_minutes": 1.5}, "mttr_minutes"),
@@ -93,7 +93,7 @@ class Witness:
             return tuple(found.one())
 
     async def refused(self, method: str, path: str, body: bytes, field: str) -> None:
-        correlation = unique("correlation")
+        correlation = make_unique_id("correlation")
         headers = {"content-type": "application/json", "x-correlation-id": correlation}
         before = await self.traces(correlation)
         answer = await self.api.request(method, path, content=body, headers=headers)
@@ -120,7 +120,7 @@ def witness(api: httpx.AsyncClient, database: Database, temporal: Client) -> Wit
 async def test_a_wrong_declaration_leaves_no_trace(
     witness: Witness, change: dict[str, Any], field: str
 ) -> None:
-    said = outage(**change)
+    said = build_outage(**change)
     await witness.refused("POST", "/outages", json.dumps(said).encode(), field)
     if field != "id":
         await witness.never_lived(said["id"])
@@ -145,7 +145,7 @@ async def test_what_is_no_json_object_is_said_to_be_none(witness: Witness, body:
 
 
 async def test_the_id_of_a_refused_declaration_is_not_burnt(api: httpx.AsyncClient) -> None:
-    said = outage()
+    said = build_outage()
     assert (await api.post("/outages", json=said | {"policy": "no-such"})).status_code == 422
     assert (await api.post("/outages", json=said)).status_code == 201
 
@@ -154,7 +154,7 @@ async def test_the_id_of_a_refused_declaration_is_not_burnt(api: httpx.AsyncClie
     ("method", "path", "body", "field"),
     [
         ("POST", "/outages/{}/resolve", {}, "resolved_at"),
-        ("POST", "/outages/{}/resolve", {"resolved_at": at(-1)}, "resolved_at"),
+        ("POST", "/outages/{}/resolve", {"resolved_at": format_time_after(-1)}, "resolved_at"),
         ("POST", "/outages/{}/resolve", {"resolved_at": "2026-01-31T13:00:00"}, "resolved_at"),
         ("POST", "/outages/{}/resolve", {"mttr_minutes": "7"}, "mttr_minutes"),
         ("POST", "/outages/{}/resolve", {"mttr_minutes": 7, "root_cause": "\x00"}, "root_cause"),
@@ -164,7 +164,7 @@ async def test_the_id_of_a_refused_declaration_is_not_burnt(api: httpx.AsyncClie
         ("PUT", "/outages/{}", {"site_name": ""}, "site_name"),
         ("PUT", "/outages/{}", {"site_name": " "}, "site_name"),
         ("PUT", "/outages/{}", {"severity": "urgent"}, "severity"),
-        ("PUT", "/outages/{}", {"detected_at": at(1)}, "detected_at"),
+        ("PUT", "/outages/{}", {"detected_at": format_time_after(1)}, "detected_at"),
         ("PUT", "/outages/{}", {"resolution_notes": "\ud800"}, "resolution_notes"),
         ("PUT", "/outages/{}", {"mttr_minutes": 5}, "mttr_minutes"),
         ("POST", "/sla/preview", {"severity": "low", "mttr_minutes": -0.5}, "mttr_minutes"),
@@ -180,7 +180,7 @@ async def test_the_id_of_a_refused_declaration_is_not_burnt(api: httpx.AsyncClie
 async def test_a_wrong_command_leaves_no_trace(
     witness: Witness, api: httpx.AsyncClient, method: str, path: str, body: Any, field: str
 ) -> None:
-    outage_id = await declare(api)
+    outage_id = await declare_outage(api)
     content = json.dumps(body).replace("{}", outage_id) if body else "{}"
     before = (await api.get(f"/outages/{outage_id}")).json()
     await witness.refused(method, path.format(outage_id), content.encode(), field)

@@ -13,12 +13,12 @@ from domain.access import Role
 from tests.testkit.api_client import (
     AT_ONCE,
     TERMS,
-    at,
-    declare,
-    eventually,
-    lifecycle,
-    outage,
-    unique,
+    build_outage,
+    declare_outage,
+    format_time_after,
+    make_unique_id,
+    wait_for_lifecycle,
+    wait_until,
 )
 
 ENGINEER = "key-of-an-engineer-0001"
@@ -59,7 +59,7 @@ async def test_an_unknown_key_is_refused(api: httpx.AsyncClient, key: str) -> No
 
 
 async def test_an_engineer_works_but_does_not_govern(engineer: httpx.AsyncClient) -> None:
-    outage_id = await declare(engineer)
+    outage_id = await declare_outage(engineer)
     assert (await engineer.get(f"/outages/{outage_id}")).status_code == 200
     policy = {"name": "tests", "terms": TERMS}
     webhook = {"url": "http://127.0.0.1:1/", "events": ["outage.created"]}
@@ -86,20 +86,20 @@ async def test_a_key_that_was_replaced_or_given_another_role_is_so_in_seconds(
     async def governs() -> bool:
         return (await engineer.get("/webhooks")).status_code == 200
 
-    await eventually(governs, "the key has its new role", 10)
+    await wait_until(governs, "the key has its new role", 10)
     async with database.transaction() as connection:
         await access.save_key(connection, "engineer", Role.ENGINEER, "key-of-an-engineer-0002")
 
     async def refused() -> bool:
         return (await engineer.get("/outages")).status_code == 401
 
-    await eventually(refused, "the old key opens nothing", 10)
+    await wait_until(refused, "the old key opens nothing", 10)
 
 
 async def test_the_trail_names_who_asked(
     engineer: httpx.AsyncClient, api: httpx.AsyncClient
 ) -> None:
-    outage_id = await declare(engineer)
+    outage_id = await declare_outage(engineer)
     story = (await api.get(f"/outages/{outage_id}/timeline")).json()["items"]
     assert [item["actor"] for item in story] == ["engineer"]
 
@@ -117,19 +117,19 @@ async def _resolve(
 async def test_the_same_question_under_the_same_key_has_the_same_answer(
     api: httpx.AsyncClient,
 ) -> None:
-    outage_id, key = await declare(api), unique("key")
+    outage_id, key = await declare_outage(api), make_unique_id("key")
     answers = [await _resolve(api, outage_id, 25, key) for _ in range(3)]
     answers += await asyncio.gather(*(_resolve(api, outage_id, 25, key) for _ in range(3)))
     assert {answer.status_code for answer in answers} == {200}
     assert all(answer.json() == answers[0].json() for answer in answers)
-    assert (await _resolve(api, outage_id, 25, unique("key"))).status_code == 409
+    assert (await _resolve(api, outage_id, 25, make_unique_id("key"))).status_code == 409
     assert (await _resolve(api, outage_id, 26, key)).status_code == 409
 
 
 async def test_an_answer_lost_is_given_again_when_all_is_over(api: httpx.AsyncClient) -> None:
-    outage_id, key = await declare(api, policy=AT_ONCE), unique("key")
+    outage_id, key = await declare_outage(api, policy=AT_ONCE), make_unique_id("key")
     first = await _resolve(api, outage_id, 25, key)
-    await lifecycle(api, outage_id, "closed")
+    await wait_for_lifecycle(api, outage_id, "closed")
     again = await _resolve(api, outage_id, 25, key)
     assert again.status_code == 200
     assert again.json()["sla"] == first.json()["sla"]
@@ -137,29 +137,31 @@ async def test_an_answer_lost_is_given_again_when_all_is_over(api: httpx.AsyncCl
 
 
 async def test_one_key_may_serve_two_outages(api: httpx.AsyncClient) -> None:
-    key = unique("key")
-    for outage_id in (await declare(api), await declare(api)):
+    key = make_unique_id("key")
+    for outage_id in (await declare_outage(api), await declare_outage(api)):
         answer = await _resolve(api, outage_id, 25, key)
         assert (answer.status_code, answer.json()["outage"]["id"]) == (200, outage_id)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201])
 async def test_a_key_of_no_use_is_refused(api: httpx.AsyncClient, key: str) -> None:
-    answer = await api.post("/outages", json=outage(), headers={"Idempotency-Key": key})
+    answer = await api.post("/outages", json=build_outage(), headers={"Idempotency-Key": key})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
 
 
 async def test_one_correlation_id_may_follow_a_whole_incident(api: httpx.AsyncClient) -> None:
     """It says what belongs together, not what is the same."""
-    headers = {"X-Correlation-ID": unique("incident")}
-    said: dict[str, Any] = outage()
+    headers = {"X-Correlation-ID": make_unique_id("incident")}
+    said: dict[str, Any] = build_outage()
     path = f"/outages/{said['id']}"
     steps = [
         await api.post("/outages", json=said, headers=headers),
         await api.put(path, json={"description": "no power"}, headers=headers),
         await api.put(path, json={"assigned_to": "crew 2"}, headers=headers),
-        await api.post(f"{path}/resolve", json={"resolved_at": at(25)}, headers=headers),
+        await api.post(
+            f"{path}/resolve", json={"resolved_at": format_time_after(25)}, headers=headers
+        ),
     ]
     assert [step.status_code for step in steps] == [201, 200, 200, 200]
     shown = (await api.get(path)).json()

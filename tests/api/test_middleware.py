@@ -9,7 +9,7 @@ import pytest
 from adapters import logs
 from api.app import create_app
 from api.middleware import BODY_BYTES_MAX
-from tests.testkit.api_client import outage, unique
+from tests.testkit.api_client import build_outage, make_unique_id
 
 JSON = {"content-type": "application/json"}
 
@@ -35,13 +35,13 @@ async def test_ten_megabytes_are_refused_by_the_size(api: httpx.AsyncClient, chu
 
 @pytest.mark.parametrize(("size", "status"), [(BODY_BYTES_MAX, 201), (BODY_BYTES_MAX + 1, 413)])
 async def test_the_limit_is_exact(api: httpx.AsyncClient, size: int, status: int) -> None:
-    body = httpx.Request("POST", "http://x", json=outage()).content
+    body = httpx.Request("POST", "http://x", json=build_outage()).content
     content = body + b" " * (size - len(body))
     assert (await api.post("/outages", content=content, headers=JSON)).status_code == status
 
 
 async def test_the_callers_id_comes_back(api: httpx.AsyncClient) -> None:
-    given = unique("trace")
+    given = make_unique_id("trace")
     answer = await api.get("/outages/nothing", headers={"X-Correlation-ID": given})
     assert answer.headers["x-correlation-id"] == given
     assert answer.json()["correlation_id"] == given

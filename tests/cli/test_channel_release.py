@@ -14,7 +14,7 @@ from domain.settlement.attempts import Attempt, AttemptOutcome, Observation
 from domain.settlement.batches import Batch, EmptyBatch, ObservedBatch
 from domain.settlement.payments import Payment
 from tests.cli.test_channels import close_circuit_breaker, released
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
     NETTED,
@@ -25,6 +25,7 @@ from tests.testkit.settlement.batch_factory import (
     submit_batch,
 )
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt
 from workflows.batches import BatchWorkflow
 from workflows.payments import PaymentWorkflow
 
@@ -38,8 +39,7 @@ async def _breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
 
 async def quarantined(steps: BatchActivitiesImpl, batch: Batch, *, sent: bool) -> Attempt:
     """A batch whose channel somebody believes to be used by unknown bytes."""
-    attempt: Attempt | None = (await run_until_accepted(steps.prepare_batch, batch)).attempt
-    assert attempt is not None
+    attempt: Attempt | None = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
     if sent:
         await steps.submit_payment(attempt)
         assert (await steps.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
@@ -91,7 +91,7 @@ async def test_a_batch_is_released_whole_and_only_when_its_money_cannot_move(
     async def dead() -> bool:
         return await rail.get_latest_ledger() >= attempt.max_ledger
 
-    await eventually(dead, "the bytes are dead", 60)
+    await wait_until(dead, "the bytes are dead", 60)
     names = await waiting_lives(temporal, batch, *owed)
     code, said = await released(stack, attempt)
     assert code == 0, said

@@ -18,7 +18,7 @@ from domain.settlement.attempts import (
     ObservedAttempt,
 )
 from tests.cli.test_channels import close_circuit_breaker, released, state
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.batch_factory import count_credits, read_statuses
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from tests.testkit.settlement.preparations import get_attempt
@@ -55,7 +55,7 @@ async def test_a_payment_that_landed_unobserved_is_not_released_and_is_confirmed
     steps = PaymentActivitiesImpl(database, rail)
     attempt = get_attempt(await steps.prepare_payment(payment))
     await rail.send(attempt.envelope_xdr)
-    await eventually(seen_on_chain(database, attempt), "reconciliation has read it", 60)
+    await wait_until(seen_on_chain(database, attempt), "reconciliation has read it", 60)
     foreign = Observation(
         AttemptOutcome.FOREIGN, reason="consumed in ledgers that no node remembers"
     )
@@ -67,7 +67,7 @@ async def test_a_payment_that_landed_unobserved_is_not_released_and_is_confirmed
         assert "the money moved, in transaction" in said
         assert await state(database, payment) == "quarantined"
         monkeypatch.setattr(rails, "WATCH_SECONDS", 0.3)
-        observed = await eventually(proven(steps, attempt), "something is proven", 60)
+        observed = await wait_until(proven(steps, attempt), "something is proven", 60)
     finally:
         (await chain.post("/faults", json={"faults": []})).raise_for_status()
     assert (observed.outcome, observed.hash) == (AttemptOutcome.SUCCEEDED, attempt.envelope_hash)

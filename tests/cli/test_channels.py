@@ -28,7 +28,7 @@ from domain.settlement.attempts import (
 )
 from domain.settlement.payments import Payment, PaymentStatus
 from tests.testkit.accounting import chain_history
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.settlement import payment_factory
 from tests.testkit.settlement.preparations import get_attempt
 from tests.worker.test_settlement import environment as surroundings
@@ -241,7 +241,7 @@ async def test_a_foreign_sequence_is_released_once_nodes_agree(
     async def consumed() -> bool:
         return (await rail.read_channel_sequences())[attempt.channel] >= attempt.sequence
 
-    await eventually(consumed, "the sequence is used")
+    await wait_until(consumed, "the sequence is used")
     code, said = await released(stack, attempt)
     assert code == 0, said
     assert "consumed by bytes we do not know" in said
@@ -256,4 +256,4 @@ async def test_a_foreign_sequence_is_released_once_nodes_agree(
         return number == other.number
 
     # Money that nothing of ours explains: reconciliation opens the circuit breaker, too.
-    await eventually(missed, "the theft is found", 60)
+    await wait_until(missed, "the theft is found", 60)

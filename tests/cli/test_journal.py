@@ -13,7 +13,7 @@ from devstack.bench import seed_journal
 from devstack.environment.stack import Stack
 from tests.testkit import stacks
 from tests.testkit.accounting.ledger_corruptions import CORRUPTIONS, WITHOUT_GUARDS
-from tests.testkit.api_client import settled
+from tests.testkit.api_client import settle_outage
 
 
 @dataclass
@@ -37,8 +37,8 @@ async def apexchainx(*arguments: str, **environment: str) -> Ended:
 async def test_the_journal_of_settled_outages_is_clean(
     stack: Stack, api: httpx.AsyncClient
 ) -> None:
-    await settled(api, 25)
-    await settled(api, 5)
+    await settle_outage(api, 25)
+    await settle_outage(api, 5)
     directory = ("--data-dir", str(stack.directory.path))
     told = await apexchainx("journal", "check", *directory)
     assert told.code == 0, told
@@ -52,7 +52,7 @@ async def test_the_journal_of_settled_outages_is_clean(
 
 async def test_a_violation_is_printed_with_its_ids_and_sets_the_exit_code(stack: Stack) -> None:
     invariant, subject, statements = CORRUPTIONS["an amount that was changed"]
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         await seed_journal.write(database, 2_000)
         url = database.engine.url.set(drivername="postgresql")
         where = {"DATABASE_URL": url.render_as_string(hide_password=False)}

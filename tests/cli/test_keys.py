@@ -10,7 +10,7 @@ from sqlalchemy import text
 from adapters.postgres.audit import read_trail
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 
 
 def key(
@@ -24,14 +24,14 @@ def key(
 async def test_a_key_is_shown_once_and_works(
     api: httpx.AsyncClient, stack: Stack, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = unique("ada").lower()
+    name = make_unique_id("ada").lower()
     made = key(stack, monkeypatch, name, "--role", "finance")
     assert made.returncode == 0, made.stderr
     shown = made.stdout.strip()
     # Finance gets as far as to ask for a payment that is not there; an engineer does not.
     path, headers = "/payments/pay_0/approvals", {"X-API-Key": shown}
     assert (await api.post(path, json={}, headers=headers)).status_code == 404
-    lesser = key(stack, monkeypatch, unique("kim").lower())
+    lesser = key(stack, monkeypatch, make_unique_id("kim").lower())
     headers = {"X-API-Key": lesser.stdout.strip()}
     assert (await api.post(path, json={}, headers=headers)).status_code == 403
     async with database.autocommit() as connection:

@@ -17,7 +17,7 @@ from devstack.environment.stack import Stack
 from domain.settlement.attempts import Attempt, AttemptOutcome, ObservedAttempt
 from domain.settlement.payments import BlockPaymentInput, Payment
 from tests.cli.test_channels import close_circuit_breaker, quarantined, released
-from tests.testkit.api_client import eventually, settled
+from tests.testkit.api_client import settle_outage, wait_until
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from tests.testkit.settlement.preparations import get_attempt
@@ -39,7 +39,7 @@ async def explain(stack: Stack, *arguments: str) -> tuple[int | None, str]:
 async def test_a_paid_payment_is_explained_by_any_of_its_ids(
     stack: Stack, api: httpx.AsyncClient
 ) -> None:
-    payment = (await settled(api, 25))["payment"]
+    payment = (await settle_outage(api, 25))["payment"]
     attempt = (await api.get(f"/payments/{payment['id']}/trace")).json()["attempts"][-1]
     names = (payment["id"], str(attempt["number"]), payment["transaction_hash"])
     (code, told), *others = [await explain(stack, name) for name in (*names, attempt["inner_hash"])]
@@ -119,7 +119,7 @@ async def test_the_trace_names_who_released_the_channel_and_why(
     async def dead() -> bool:
         return await rail.get_latest_ledger() >= attempt.max_ledger
 
-    await eventually(dead, "the bytes are dead")
+    await wait_until(dead, "the bytes are dead")
     code, said = await released(stack, attempt)
     assert code == 0, said
     code, told = await explain(stack, payment.id)

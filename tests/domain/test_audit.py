@@ -1,4 +1,4 @@
-"""A leaf is hashed as RFC 6962 says, and the same step always makes the same leaf."""
+"""An audit entry is hashed as an RFC 6962 leaf, and the same action always makes the same entry."""
 
 import hashlib
 from dataclasses import replace

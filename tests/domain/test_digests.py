@@ -1,4 +1,4 @@
-"""The same content has the same bytes everywhere, and other content has others."""
+"""Equal content has equal bytes and digests everywhere, and other content has others."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone

@@ -28,7 +28,7 @@ def test_the_module_docstring_names_every_error() -> None:
     assert [each.__name__ for each in ALL if each.__name__ not in drawn] == []
 
 
-def _made(package: str) -> set[str]:
+def _find_made_errors(package: str) -> set[str]:
     """The errors that the modules of a package make, to raise or to answer them."""
     return {
         node.func.id
@@ -39,7 +39,7 @@ def _made(package: str) -> set[str]:
 
 
 def test_every_error_is_raised_somewhere() -> None:
-    made = set[str]().union(*map(_made, PRODUCTION))
+    made = set[str]().union(*map(_find_made_errors, PRODUCTION))
     leaves = [each for each in ALL if not each.__subclasses__()]
     assert [each.__name__ for each in leaves if each.__name__ not in made] == []
 

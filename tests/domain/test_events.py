@@ -1,4 +1,4 @@
-"""An event of the same fact has the same id, so that a repeated step tells it once."""
+"""An event of the same fact has the same id, so that a repeated activity publishes it once."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Money is whole stroops: what is read is what is written, and nothing is ever rounded."""
+"""Money is whole stroops: amounts round-trip, and nothing is ever rounded."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A network is told from another of the same name by numbers and times of its ledgers."""
+"""Networks of the same name are distinguished by the numbers and times of their ledgers."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,13 +11,13 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 KNOWN = NetworkState("Test", 27, 1_000, NOON)
 
 
-def standing(ledger: int, seconds: int) -> NetworkState:
+def make_state(ledger: int, seconds: int) -> NetworkState:
     return NetworkState("Test", 27, ledger, NOON + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize(
     "found",
-    [standing(1_000, 0), standing(1_001, 5), standing(999, -5), standing(5, -4_975)],
+    [make_state(1_000, 0), make_state(1_001, 5), make_state(999, -5), make_state(5, -4_975)],
     ids=["as known", "further", "a node behind", "a node far behind"],
 )
 def test_a_node_behind_on_the_same_network_is_accepted(found: NetworkState) -> None:
@@ -25,7 +25,7 @@ def test_a_node_behind_on_the_same_network_is_accepted(found: NetworkState) -> N
     check_network(None, found)
 
 
-@pytest.mark.parametrize("found", [standing(5, 60), standing(999, 1)])
+@pytest.mark.parametrize("found", [make_state(5, 60), make_state(999, 1)])
 def test_fewer_ledgers_closed_later_are_another_network(found: NetworkState) -> None:
     with pytest.raises(ChainMismatch, match=f"was reset: ledger {found.ledger}"):
         check_network(KNOWN, found)

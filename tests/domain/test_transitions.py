@@ -1,4 +1,4 @@
-"""Every state machine is a table: no dead ends but the last states, no way round a step."""
+"""Every state machine is a table: only final states are dead ends, and no state can be skipped."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -55,7 +55,7 @@ MACHINES: dict[str, tuple[Table, StrEnum, set[StrEnum]]] = {
 }
 
 
-def _reached(table: Table, begin: StrEnum) -> set[StrEnum]:
+def _find_reachable(table: Table, begin: StrEnum) -> set[StrEnum]:
     found, new = {begin}, {begin}
     while new:
         new = {to for state in new for to in table[state]} - found
@@ -67,7 +67,7 @@ def _reached(table: Table, begin: StrEnum) -> set[StrEnum]:
 def test_every_status_is_in_the_table_and_reachable(noun: str) -> None:
     table, begin, ends = MACHINES[noun]
     assert set(table) == set(type(begin))
-    assert _reached(table, begin) == set(table)
+    assert _find_reachable(table, begin) == set(table)
     assert {state for state, nexts in table.items() if not nexts} == ends
     assert all(state not in nexts for state, nexts in table.items())
 
@@ -87,17 +87,17 @@ def test_a_transition_is_allowed_or_refused_as_the_table_says(noun: str) -> None
 
 
 def test_a_payment_is_confirmed_only_after_it_was_sent() -> None:
-    """Or adopted, which only what the engine has not sent can be."""
+    """Or matched manually, which is allowed only for a payment that the engine has not sent."""
     confirmable = set(list_sources(payments.TRANSITIONS, PaymentStatus.CONFIRMED))
     assert {PaymentStatus.SUBMITTED, PaymentStatus.QUARANTINED} == payments.SENT
     assert confirmable == payments.SENT | MATCHABLE
     assert payments.SENT.isdisjoint(MATCHABLE)
     # With the circuit breaker open what is signed is not sent, and its channel may still be used by others;
-    # what is on hold or blocked may have been signed, and keep a channel where its bytes died.
+    # a payment on hold or blocked may have been signed, and keeps its channel where its envelope expired.
     assert PaymentStatus.PENDING not in list_sources(
         payments.TRANSITIONS, PaymentStatus.QUARANTINED
     )
-    # Bytes that one node called dead may be in a ledger after all.
+    # An envelope that one node called expired may be in a ledger after all.
     signed = {PaymentStatus.PREPARED, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED}
     assert set(list_sources(payments.TRANSITIONS, PaymentStatus.SUBMITTED)) == signed
 

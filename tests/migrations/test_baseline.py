@@ -30,7 +30,7 @@ def test_the_committed_baseline_is_up_to_date(written: dict[Path, str]) -> None:
 
 
 def test_there_is_one_migration() -> None:
-    """Until 1.0.0: a step beside it would be history of a version that nobody runs."""
+    """Until 1.0.0, another migration would be history of a version that nobody runs."""
     assert [path.name for path in VERSIONS.glob("0*.py")] == ["0001_baseline.py"], (
         "Delete the new migration, change the tables or migrations/sql, and run `make baseline`"
     )

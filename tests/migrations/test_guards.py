@@ -1,5 +1,5 @@
 """
-What the database refuses, whoever asks: nobody here goes past its triggers, and each statement is one
+What the database refuses, whoever asks: no test here bypasses its triggers, and each statement is one
 that a program or a person with the engine's own rights could send.
 """
 
@@ -34,8 +34,8 @@ HASH = "aa" * 32
 
 @pytest.fixture(scope="module")
 async def paid(stack: Stack) -> AsyncIterator[tuple[Database, Payment]]:
-    """A book with one payment that was made, and all that proves it."""
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    """A scratch database with one confirmed payment, and all that proves it."""
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         payment = await owe_payment(database)
         await tamper(
             database,
@@ -148,7 +148,7 @@ async def test_a_committed_entry_takes_no_more_postings(
         )
 
 
-def _half(entry: Entry) -> Entry:
+def _reverse_half(entry: Entry) -> Entry:
     debit, credit = entry.postings
     amount = debit.amount_stroops // 2
     postings = (Posting(debit.account, amount), Posting(credit.account, -amount))
@@ -163,7 +163,7 @@ async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_o
     back = make_reversal(make_accrual(owed))
     settled = make_settlement(payment, HASH)
     wrong = [
-        (_half(back), "is not the opposite of"),
+        (_reverse_half(back), "is not the opposite of"),
         (Entry(back.id, "reversal", other.id, back.postings, corrects=back.corrects), "another"),
         (Entry("ent_a", "reversal", owed.id, back.postings, corrects="ent_a"), "about itself"),
         (Entry("ent_b", "release", owed.id, back.postings, corrects=back.corrects), "a release of"),
@@ -183,12 +183,12 @@ async def test_only_a_whole_reversal_of_the_same_payment_is_accepted_and_never_o
 
 @pytest.fixture(scope="module")
 async def gapped(stack: Stack) -> AsyncIterator[Database]:
-    """A book that has read some ledgers, and lost others."""
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
-        listener = ReconciliationDriver(database)
+    """A scratch database that has read some ledgers and has a gap."""
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
+        driver = ReconciliationDriver(database)
         for extent in (Extent(5, 100), Extent(200, 300)):
-            listener.fake_history.known_extent = extent
-            await listener.read_chain()
+            driver.fake_history.known_extent = extent
+            await driver.read_chain()
         yield database
 
 
@@ -204,8 +204,10 @@ async def gapped(stack: Stack) -> AsyncIterator[Database]:
         "UPDATE chain_gaps SET last_ledger = last_ledger - 1",
     ],
 )
-async def test_stored_transfers_cannot_be_deleted(gapped: Database, statement: str) -> None:
-    """It is proof that nothing moved: without it, a payment may be made again that was made."""
+async def test_stored_transfers_gaps_and_cursors_cannot_be_changed(
+    gapped: Database, statement: str
+) -> None:
+    """They prove that nothing moved: without them, a payment may be made twice."""
     with pytest.raises(IntegrityError, match="never changed"):
         async with gapped.transaction() as connection:
             await connection.execute(text(statement))

@@ -20,9 +20,9 @@ from migrations.run import check, upgrade
 from tests.migrations import write_baseline
 from tests.testkit.api_client import (
     AT_ONCE,
-    declare,
-    eventually,
-    resolve,
+    declare_outage,
+    resolve_outage,
+    wait_until,
 )
 
 OURS = "pronamespace = current_schema()::regnamespace"
@@ -67,7 +67,7 @@ async def test_every_guard_has_a_fixed_search_path(new: Database) -> None:
 
 
 async def test_the_guard_digests_are_those_of_the_newest_revision(database: Database) -> None:
-    """An integrity check leaves a book alone that was made by a migration it does not know."""
+    """An integrity check skips a database that was made by a migration it does not know."""
     assert await read(database, "SELECT version_num FROM alembic_version") == [(guards.REVISION,)]
 
 
@@ -125,20 +125,20 @@ ONE_SIDED = text(
 )
 
 
-async def book_one_side(database: Database) -> None:
+async def post_one_side(database: Database) -> None:
     async with database.transaction() as connection:
         await connection.execute(ONE_SIDED)
 
 
 async def test_an_unbalanced_entry_is_refused(api: httpx.AsyncClient, database: Database) -> None:
-    outage_id = await declare(api, policy=AT_ONCE)
-    await resolve(api, outage_id)
-    await eventually(lambda: _paid(api, outage_id), "the outage is paid")
+    outage_id = await declare_outage(api, policy=AT_ONCE)
+    await resolve_outage(api, outage_id)
+    await wait_until(lambda: _has_payment(api, outage_id), "the outage is paid")
     with pytest.raises(IntegrityError, match="does not balance"):
-        await book_one_side(database)
+        await post_one_side(database)
 
 
-async def _paid(api: httpx.AsyncClient, outage_id: str) -> bool:
+async def _has_payment(api: httpx.AsyncClient, outage_id: str) -> bool:
     listed = await api.get("/payments", params={"outage_id": outage_id})
     return bool(listed.json()["items"])
 
@@ -148,9 +148,9 @@ async def test_no_row_of_the_journal_can_be_changed(
     stack: Stack, database: Database, table: str
 ) -> None:
     with pytest.raises(IntegrityError, match="never changed"):
-        await empty(database, table)
+        await delete_all(database, table)
 
 
-async def empty(database: Database, table: str) -> None:
+async def delete_all(database: Database, table: str) -> None:
     async with database.transaction() as connection:
         await connection.execute(text(f"DELETE FROM {table}"))

@@ -1,4 +1,4 @@
-"""A stack that holds what is above its limits, and the people who may let it go."""
+"""A stack with limits that put payments on hold, and the people who may approve them."""
 
 from collections.abc import AsyncIterator
 
@@ -31,19 +31,19 @@ async def limited(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> A
         "SETTLEMENT_CAP_PER_PAYMENT": "5000",
         "SETTLEMENT_CAP_PER_DAY": "500000.5",
     }
-    async with stacks.running(tmp_path_factory.mktemp("limited"), settings=limits) as running:
+    async with stacks.start(tmp_path_factory.mktemp("limited"), settings=limits) as running:
         yield running
 
 
 @pytest.fixture(scope="package")
 async def people(limited: Stack) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
     """Everybody's own client; `admin` has published a policy that settles at once."""
-    book = Database(limited.environment["DATABASE_URL"], connections_max=1)
+    scratch = Database(limited.environment["DATABASE_URL"], connections_max=1)
     keys = {"admin": KEY} | {name: f"key-of-{name}-for-the-limits" for name in PEOPLE}
-    async with book.transaction() as connection:
+    async with scratch.transaction() as connection:
         for name, role in PEOPLE.items():
             await access.save_key(connection, name, role, keys[name])
-    await book.close()
+    await scratch.close()
     found = {
         name: httpx.AsyncClient(
             base_url=f"{limited.url}/api/v1",

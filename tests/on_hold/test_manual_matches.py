@@ -1,6 +1,6 @@
 """
-A payment that somebody made out of band, on the whole product: the engine does not make it as well, and a
-person says what it was. The chain's own history is the witness.
+An out-of-band payment on the whole product: the engine does not make it as well, and a
+person matches it manually. The chain's own history is the proof.
 """
 
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from adapters.postgres.accounting import invariants, payment_traces
 from adapters.postgres.database import Database
 from devstack.environment.stack import Stack
 from tests.testkit.accounting.break_factory import TreasuryIntruder
-from tests.testkit.api_client import eventually, lifecycle
+from tests.testkit.api_client import wait_for_lifecycle, wait_until
 from tests.testkit.settlement.approval_client import (
     CIRCUIT_BREAKER,
     approve_payment,
@@ -30,55 +30,55 @@ SUSPENSE = {"note": "it was something else", "adjustment": "suspense"}
 
 
 @pytest.fixture
-async def planter(limited: Stack) -> AsyncIterator[TreasuryIntruder]:
+async def intruder(limited: Stack) -> AsyncIterator[TreasuryIntruder]:
     rail = open_rail(limited)
     yield TreasuryIntruder(limited, rail)
     await rail.close()
 
 
-async def break_of(admin: httpx.AsyncClient, payment: dict[str, Any]) -> dict[str, Any]:
-    """Wait until reconciliation has found what was sent by hand, and let money move again."""
+async def wait_for_break(admin: httpx.AsyncClient, payment: dict[str, Any]) -> dict[str, Any]:
+    """Wait until reconciliation has found the out-of-band transfer, and close the circuit breaker."""
 
     async def found() -> dict[str, Any] | None:
         listed = (await admin.get("/reconciliation/breaks", params={"status": "open"})).json()
         return next((each for each in listed["items"] if each["payment_id"] == payment["id"]), None)
 
-    seen = await eventually(found, "the out-of-band transfer is found", 60)
-    closing = {"action": "close", "reason": "it was sent by hand, on purpose"}
+    seen = await wait_until(found, "the out-of-band transfer is found", 60)
+    closing = {"action": "close", "reason": "it was sent out of band, on purpose"}
     (await admin.post(CIRCUIT_BREAKER, json=closing)).raise_for_status()
     return seen
 
 
-async def broken(stack: Stack) -> list[str]:
-    book = Database(stack.environment["DATABASE_URL"], connections_max=1)
-    async with book.transaction() as connection:
+async def list_violations(stack: Stack) -> list[str]:
+    scratch = Database(stack.environment["DATABASE_URL"], connections_max=1)
+    async with scratch.transaction() as connection:
         found = await invariants.check(connection)
-    await book.close()
+    await scratch.close()
     return [f"{each.invariant}: {each.detail}" for each in found if not each.overdue]
 
 
-async def standing(stack: Stack, payment_id: str) -> str:
-    book = Database(stack.environment["DATABASE_URL"], connections_max=1)
-    async with book.autocommit() as connection:
-        story = await payment_traces.load_trace(connection, payment_id)
-    await book.close()
-    return story.standing
+async def describe_standing(stack: Stack, payment_id: str) -> str:
+    scratch = Database(stack.environment["DATABASE_URL"], connections_max=1)
+    async with scratch.autocommit() as connection:
+        trace = await payment_traces.load_trace(connection, payment_id)
+    await scratch.close()
+    return trace.standing
 
 
-async def matched_by(client: httpx.AsyncClient, outage_id: str) -> list[str]:
+async def list_matchers(client: httpx.AsyncClient, outage_id: str) -> list[str]:
     timeline = (await client.get(f"/outages/{outage_id}/timeline")).json()["items"]
     return [each["actor"] for each in timeline if each["step"] == "payment.matched_manually"]
 
 
 async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
-    limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
+    limited: Stack, people: dict[str, httpx.AsyncClient], intruder: TreasuryIntruder
 ) -> None:
     admin = people["admin"]
     outage_id = await declare_resolved_outage(people["kim"], ABOVE_THE_CAP)
     payment = await wait_for_payment(admin, outage_id, "on_hold")
     assert payment["status_reason"].endswith("or settle it outside of the engine")
-    hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]))
-    seen = await break_of(admin, payment)
+    hash_ = await intruder.send(payment["number"], int(payment["amount_stroops"]))
+    seen = await wait_for_break(admin, payment)
 
     manual_match, body = f"/payments/{payment['id']}/manual-match", {"note": "ticket 7"}
     early = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
@@ -93,35 +93,35 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     adopted = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
     assert adopted.status_code == 201, adopted.text
     assert (adopted.json()["matched_by"], adopted.json()["note"]) == ("admin", "ticket 7")
-    await lifecycle(admin, outage_id, "closed", 20)
+    await wait_for_lifecycle(admin, outage_id, "closed", 20)
     again = await admin.post(manual_match, json=body | {"transaction_hash": hash_})
     assert again.json() == adopted.json() == (await admin.get(manual_match)).json()
 
     assert (await count_transfers(limited))[payment["number"]] == 1
     paid = await wait_for_payment(admin, outage_id, "confirmed")
     assert paid["transaction_hash"] == hash_
-    assert await standing(limited, payment["id"]) == (
+    assert await describe_standing(limited, payment["id"]) == (
         f"Paid: 5200 USDC reached {payment['to_address']} in ledger {adopted.json()['ledger']}, "
         f"by transaction {hash_}, which was made out of band and matched by admin."
     )
-    assert await matched_by(admin, outage_id) == ["admin"]
+    assert await list_matchers(admin, outage_id) == ["admin"]
     closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
     assert closed.status_code == 200
-    assert await broken(limited) == []
+    assert await list_violations(limited) == []
 
 
 async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
-    limited: Stack, people: dict[str, httpx.AsyncClient], planter: TreasuryIntruder
+    limited: Stack, people: dict[str, httpx.AsyncClient], intruder: TreasuryIntruder
 ) -> None:
     admin = people["admin"]
     outage_id = await declare_resolved_outage(people["kim"], ABOVE_APPROVAL)
     payment = await wait_for_payment(admin, outage_id, "on_hold")
-    hash_ = await planter.send(payment["number"], int(payment["amount_stroops"]) - 1)
-    seen = await break_of(admin, payment)
+    hash_ = await intruder.send(payment["number"], int(payment["amount_stroops"]) - 1)
+    seen = await wait_for_break(admin, payment)
     for name in ("ada", "bob"):
         assert (await approve_payment(people[name], payment["id"])).status_code == 201
 
-    # It may go by every limit, and does not: it may have been paid.
+    # Every limit admits it, and it stays blocked: it may have been paid.
     stopped = await wait_for_payment(admin, outage_id, "blocked")
     assert stopped["status_reason"].startswith(f"transaction {hash_} carries its number")
     assert (await count_transfers(limited))[payment["number"]] == 1
@@ -134,6 +134,6 @@ async def test_an_out_of_band_transfer_of_another_amount_is_not_matched(
 
     closed = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=SUSPENSE)
     assert closed.status_code == 200, closed.text
-    await lifecycle(admin, outage_id, "closed", 60)
+    await wait_for_lifecycle(admin, outage_id, "closed", 60)
     assert (await count_transfers(limited))[payment["number"]] == 2
-    assert await broken(limited) == []
+    assert await list_violations(limited) == []

@@ -1,6 +1,6 @@
 """
-Limits, approvals and the circuit breaker on the whole product: what they hold does not move, what they let
-go moves once. The chain's own history is the witness.
+Limits, approvals and the circuit breaker on the whole product: a payment on hold does not move, an admitted
+one moves once. The chain's own history is the proof.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from devstack.environment.stack import Stack
-from tests.testkit.api_client import eventually, lifecycle
+from tests.testkit.api_client import wait_for_lifecycle, wait_until
 from tests.testkit.settlement.approval_client import (
     CIRCUIT_BREAKER,
     approve_payment,
@@ -19,10 +19,10 @@ from tests.testkit.settlement.approval_client import (
 )
 
 
-async def refusals(
+async def collect_refusals(
     people: dict[str, httpx.AsyncClient], payment_id: str
 ) -> list[tuple[str, int, str]]:
-    """Who may not approve: an engineer, the maker, and whoever has approved."""
+    """Collect who may not approve: an engineer, the maker, and whoever has approved."""
     found = []
     for name in ("kim", "eve", "ada"):
         answer = await approve_payment(people[name], payment_id)
@@ -30,7 +30,7 @@ async def refusals(
     return found
 
 
-async def queued(client: httpx.AsyncClient) -> list[str]:
+async def list_queued(client: httpx.AsyncClient) -> list[str]:
     page = (await client.get("/payments/approvals")).json()
     return [item["payment"]["id"] for item in page["items"]]
 
@@ -46,7 +46,7 @@ async def test_a_reward_above_the_limit_settles_after_two_approvals_and_not_befo
 
     first = await approve_payment(people["ada"], id_, note="seen the tower")
     assert first.status_code == 201, first.text
-    assert await refusals(people, id_) == [
+    assert await collect_refusals(people, id_) == [
         ("kim", 403, "approving a payment needs the role finance or admin"),
         (
             "eve",
@@ -60,14 +60,14 @@ async def test_a_reward_above_the_limit_settles_after_two_approvals_and_not_befo
     (given,) = shown["approvals"]
     assert (given["approver"], given["note"]) == ("ada", "seen the tower")
     assert given["digest"] == shown["digest"]
-    assert id_ in await queued(people["bob"])
+    assert id_ in await list_queued(people["bob"])
     assert (await count_transfers(limited))[number] == 0
     assert (await people["bob"].get(f"/payments/{id_}/trace")).json()["attempts"] == []
 
     assert (await approve_payment(people["bob"], id_)).status_code == 201
-    await lifecycle(people["admin"], outage_id, "closed", 20)
+    await wait_for_lifecycle(people["admin"], outage_id, "closed", 20)
     assert (await count_transfers(limited))[number] == 1
-    assert id_ not in await queued(people["bob"])
+    assert id_ not in await list_queued(people["bob"])
     timeline = (await people["admin"].get(f"/outages/{outage_id}/timeline")).json()["items"]
     acted = [item["actor"] for item in timeline if item["step"] == "payment.approved"]
     assert acted == ["ada", "bob"]
@@ -80,16 +80,18 @@ async def test_a_confirmed_payment_takes_no_approval_and_no_withdrawal(
     payment = await wait_for_payment(people["admin"], outage_id, "on_hold")
     for name in ("ada", "bob"):
         assert (await approve_payment(people[name], payment["id"])).status_code == 201
-    await lifecycle(people["admin"], outage_id, "closed", 20)
+    await wait_for_lifecycle(people["admin"], outage_id, "closed", 20)
     for late in (
         await approve_payment(people["admin"], payment["id"]),
-        await withdraw(people, payment),
+        await withdraw_approval(people, payment),
     ):
         assert late.status_code == 409
         assert "is confirmed" in late.json()["detail"]
 
 
-async def withdraw(people: dict[str, httpx.AsyncClient], payment: dict[str, Any]) -> httpx.Response:
+async def withdraw_approval(
+    people: dict[str, httpx.AsyncClient], payment: dict[str, Any]
+) -> httpx.Response:
     return await people["ada"].delete(f"/payments/{payment['id']}/approvals")
 
 
@@ -98,9 +100,9 @@ async def test_a_withdrawn_approval_does_not_count(
 ) -> None:
     outage_id = await declare_resolved_outage(people["eve"], 5)
     payment = await wait_for_payment(people["admin"], outage_id, "on_hold")
-    assert (await withdraw(people, payment)).status_code == 409
+    assert (await withdraw_approval(people, payment)).status_code == 409
     assert (await approve_payment(people["ada"], payment["id"])).status_code == 201
-    gone = await withdraw(people, payment)
+    gone = await withdraw_approval(people, payment)
     assert gone.status_code == 200
     assert gone.json()["approvals"][0]["voided_reason"] == "withdrawn"
     assert (await approve_payment(people["bob"], payment["id"])).status_code == 201
@@ -109,10 +111,10 @@ async def test_a_withdrawn_approval_does_not_count(
         shown = (await people["admin"].get(f"/payments/{payment['id']}")).json()
         return str(shown["status_reason"]).endswith("1 has approved")
 
-    await eventually(told, "the payment says who is missing")
+    await wait_until(told, "the payment says who is missing")
     assert (await count_transfers(limited))[payment["number"]] == 0
     assert (await approve_payment(people["ada"], payment["id"])).status_code == 201
-    await lifecycle(people["admin"], outage_id, "closed", 20)
+    await wait_for_lifecycle(people["admin"], outage_id, "closed", 20)
     assert (await count_transfers(limited))[payment["number"]] == 1
 
 
@@ -145,7 +147,9 @@ async def test_a_payment_below_every_limit_needs_no_approval_and_is_counted(
     assert before["cap_per_payment"]["amount"] == 5000
     assert before["approval_above"]["amount"] == 1200
     assert before["cap_per_payee_per_day"] is None
-    await lifecycle(people["kim"], await declare_resolved_outage(people["kim"], 25), "closed", 20)
+    await wait_for_lifecycle(
+        people["kim"], await declare_resolved_outage(people["kim"], 25), "closed", 20
+    )
     after = (await people["kim"].get("/payments/limits")).json()
     assert used(after, "treasuries", bond) - used(before, "treasuries", bond) == 10_000_000_000
     assert used(after, "payees", payee) - used(before, "payees", payee) == 10_000_000_000
@@ -174,7 +178,7 @@ async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observ
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
     admin = people["admin"]
-    before = len(await everything(admin))
+    before = len(await list_events(admin))
     early = await asyncio.gather(*(declare_resolved_outage(admin, 25) for _ in range(6)))
     sent = [
         (await wait_for_payment(admin, outage_id, "submitted", "confirmed"))["number"]
@@ -184,14 +188,14 @@ async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observ
         CIRCUIT_BREAKER, json={"action": "open", "reason": "something is odd"}
     )
     assert (opened.json()["is_open"], opened.json()["changed_by"]) == (True, "admin")
-    await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
+    await asyncio.sleep(1)  # every worker sees the switch within a second
     late = await asyncio.gather(*(declare_resolved_outage(admin, 25) for _ in range(4)))
     held = [await wait_for_payment(admin, outage_id, "on_hold") for outage_id in late]
     assert {payment["status_reason"] for payment in held} == {
         "the circuit breaker is open: something is odd"
     }
     for outage_id in early:
-        await lifecycle(admin, outage_id, "closed", 30)
+        await wait_for_lifecycle(admin, outage_id, "closed", 30)
     chain = await count_transfers(limited)
     assert [chain[number] for number in sent] == [1] * len(sent)
     assert [chain[payment["number"]] for payment in held] == [0] * len(held)
@@ -199,10 +203,10 @@ async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observ
     closed = await admin.post(CIRCUIT_BREAKER, json={"action": "close", "reason": "it was not odd"})
     assert closed.json()["is_open"] is False
     for outage_id in late:
-        await lifecycle(admin, outage_id, "closed", 30)
+        await wait_for_lifecycle(admin, outage_id, "closed", 30)
     chain = await count_transfers(limited)
     assert [chain[payment["number"]] for payment in held] == [1] * len(held)
-    feed = (await everything(admin))[before:]
+    feed = (await list_events(admin))[before:]
     told = [item for item in feed if item["type"].startswith("settlement.circuit_breaker")]
     assert [(item["type"], item["data"]["reason"], item["outage_id"]) for item in told] == [
         ("settlement.circuit_breaker_opened", "something is odd", None),
@@ -210,7 +214,7 @@ async def test_the_circuit_breaker_stops_new_payments_while_sent_ones_are_observ
     ]
 
 
-async def everything(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+async def list_events(client: httpx.AsyncClient) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor = "0-0"
     while True:

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 
 from devstack.environment.stack import Stack
-from tests.testkit.api_client import eventually, lifecycle
+from tests.testkit.api_client import wait_for_lifecycle, wait_until
 from tests.testkit.settlement.approval_client import (
     CIRCUIT_BREAKER,
     approve_payment,
@@ -19,7 +19,7 @@ from tests.testkit.settlement.wallet_client import load_beneficiary, prove_walle
 async def test_a_changed_payout_address_voids_earlier_approvals(
     limited: Stack, people: dict[str, httpx.AsyncClient]
 ) -> None:
-    """Approved by two, and not yet signed: both must look again, and the old address is paid."""
+    """Approved by two, and not yet signed: both must approve again, and the old address is paid."""
     admin, where = people["admin"], "/agreements/default/payouts/provider"
     owner = load_beneficiary(limited)
     elsewhere = owner.public_key
@@ -27,7 +27,7 @@ async def test_a_changed_payout_address_voids_earlier_approvals(
     await admin.post(
         CIRCUIT_BREAKER, json={"action": "open", "reason": "nothing is signed for now"}
     )
-    await asyncio.sleep(1)  # the time it promises to take to be heard everywhere
+    await asyncio.sleep(1)  # every worker sees the switch within a second
     outage_id = await declare_resolved_outage(people["eve"], 5)
     payment = await wait_for_payment(admin, outage_id, "on_hold")
     for name in ("ada", "bob"):
@@ -42,7 +42,7 @@ async def test_a_changed_payout_address_voids_earlier_approvals(
     }
     await admin.post(CIRCUIT_BREAKER, json={"action": "close", "reason": "go on"})
 
-    await waits_anew(admin, payment["id"])
+    await wait_for_missing_approvals(admin, payment["id"])
     assert (await count_transfers(limited))[payment["number"]] == 0
     # Another admin than who asked calls it off; the audit trail names both.
     assert (await people["ada"].delete(where)).status_code == 403
@@ -51,15 +51,15 @@ async def test_a_changed_payout_address_voids_earlier_approvals(
     assert (change["asked_by"], change["cancelled_by"]) == ("admin", "root")
     for name in ("ada", "bob"):
         assert (await approve_payment(people[name], payment["id"])).status_code == 201
-    await lifecycle(admin, outage_id, "closed", 60)
+    await wait_for_lifecycle(admin, outage_id, "closed", 60)
     paid = await wait_for_payment(admin, outage_id, "confirmed")
     assert paid["to_address"] == limited.environment["STELLAR_PROVIDER_ADDRESS"]
     assert (await count_transfers(limited))[payment["number"]] == 1
 
 
-async def waits_anew(client: httpx.AsyncClient, payment_id: str) -> None:
+async def wait_for_missing_approvals(client: httpx.AsyncClient, payment_id: str) -> None:
     async def waits() -> bool:
         told = (await client.get(f"/payments/{payment_id}")).json()["status_reason"]
         return str(told).endswith("waits for approval by 2 people, 0 have approved")
 
-    await eventually(waits, "it waits for approval anew", 90)
+    await wait_until(waits, "it waits for approval anew", 90)

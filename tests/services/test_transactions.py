@@ -1,4 +1,4 @@
-"""Use cases alone open transactions and write the audit trail, one public one a file."""
+"""Only use cases open transactions and write the audit trail, one use case a file."""
 
 import ast
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ PRODUCT = ("api", "cli", "worker", "activities", "workflows", "domain", "adapter
 MODULES_MAX = 12
 
 
-def _files(*packages: str) -> list[Path]:
+def _list_files(*packages: str) -> list[Path]:
     return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
 
 
-def _name(path: Path) -> str:
+def _get_name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
@@ -30,7 +30,7 @@ def _opens_transaction(source: str) -> bool:
     )
 
 
-def _imported(source: str) -> set[str]:
+def _find_imports(source: str) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -42,11 +42,11 @@ def _imported(source: str) -> set[str]:
 
 def test_only_use_cases_open_transactions() -> None:
     opening = {
-        _name(path)
-        for path in _files(*PRODUCT)
+        _get_name(path)
+        for path in _list_files(*PRODUCT)
         if path.parts[len(ROOT.parts)] != "services" and _opens_transaction(path.read_text())
     }
-    # The one that makes them.
+    # The module that defines transactions.
     assert opening - {"adapters/postgres/database.py"} == set()
 
 
@@ -68,20 +68,20 @@ def test_an_opened_transaction_is_recognised(source: str) -> None:
 
 
 def test_no_adapter_publishes_events_or_audit_entries() -> None:
-    """What is written beside a row to the audit trail is a use case's to say."""
+    """Only a use case decides what is written to the audit trail."""
     publishing = {
-        _name(path)
-        for path in _files("adapters")
+        _get_name(path)
+        for path in _list_files("adapters")
         if any(
             name.startswith(("domain.audit", "adapters.postgres.events", "adapters.postgres.audit"))
-            for name in _imported(path.read_text())
+            for name in _find_imports(path.read_text())
         )
     }
     assert publishing == {"adapters/postgres/events.py"}
 
 
-def _use_cases() -> Iterator[tuple[Path, list[ast.AsyncFunctionDef]]]:
-    for path in _files("services"):
+def _list_use_cases() -> Iterator[tuple[Path, list[ast.AsyncFunctionDef]]]:
+    for path in _list_files("services"):
         if path.name != "__init__.py":
             body = ast.parse(path.read_text()).body
             yield (
@@ -95,27 +95,27 @@ def _use_cases() -> Iterator[tuple[Path, list[ast.AsyncFunctionDef]]]:
 
 
 def test_a_file_holds_one_use_case() -> None:
-    """It bears the file's name and takes the database; what others share takes their connection."""
+    """The use case has the file's name and takes the database; a shared part takes a connection."""
     wrong = []
-    for path, functions in _use_cases():
+    for path, functions in _list_use_cases():
         shared = [each for each in functions if each.name.endswith("_within")]
         public = [each for each in functions if each not in shared]
         if any(each.args.args[0].arg != "connection" for each in shared):
-            wrong.append(f"{_name(path)}: a part that is shared takes the connection first")
+            wrong.append(f"{_get_name(path)}: a part that is shared takes the connection first")
         if any(each.args.args[0].arg != "database" for each in public):
-            wrong.append(f"{_name(path)}: a use case takes the database first")
+            wrong.append(f"{_get_name(path)}: a use case takes the database first")
         if not path.stem.startswith("read_") and [each.name for each in public] not in (
             [path.stem],
             [],
         ):
-            wrong.append(f"{_name(path)}: one use case of the file's name, not {public}")
+            wrong.append(f"{_get_name(path)}: one use case of the file's name, not {public}")
     assert wrong == []
 
 
 def test_a_use_case_opens_at_most_one_transaction() -> None:
     opened = {
-        f"{_name(path)} {function.name}": count
-        for path, functions in _use_cases()
+        f"{_get_name(path)} {function.name}": count
+        for path, functions in _list_use_cases()
         for function in functions
         if (count := _count_transactions(function)) > 1
     }
@@ -133,8 +133,8 @@ def _count_transactions(function: ast.AsyncFunctionDef) -> int:
 
 def test_a_room_has_few_modules() -> None:
     crowded = {
-        _name(folder): count
-        for folder in {path.parent for path in _files("services")}
+        _get_name(folder): count
+        for folder in {path.parent for path in _list_files("services")}
         if (count := len([path for path in folder.glob("*.py") if path.name != "__init__.py"]))
         > MODULES_MAX
     }

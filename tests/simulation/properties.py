@@ -33,7 +33,7 @@ from tests.simulation.world import (
     PROVIDER,
     SimulatedWorld,
 )
-from tests.testkit.stacks import scratch_database
+from tests.testkit.stacks import create_scratch_database
 
 PAYMENTS_MAX = 3
 ROUNDS_TO_REST = 40
@@ -80,7 +80,7 @@ class ScratchDatabase:
 @contextmanager
 def make_scratch_database(server_url: str) -> Iterator[ScratchDatabase]:
     """Make a database beside another, at the newest migration; it is dropped in the end."""
-    with scratch_database(server_url) as url, asyncio.Runner() as runner:
+    with create_scratch_database(server_url) as url, asyncio.Runner() as runner:
         database = Database(url, connections_max=4)
         parties = (BOND, POOL, PROVIDER, BENEFICIARY)
         try:

@@ -17,9 +17,9 @@ from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import (
     AT_ONCE,
     TERMS,
-    declare,
-    lifecycle,
-    resolve,
+    declare_outage,
+    resolve_outage,
+    wait_for_lifecycle,
 )
 from tests.testkit.stacks import Stacks
 
@@ -30,7 +30,7 @@ SIGNER = "settlement-worker"
 @pytest.fixture
 async def batching(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
     settings = {"SETTLEMENT_RAIL": "classic", "NETTING_WINDOW_SECONDS": "2"}
-    async with stacks.running(tmp_path / "data", ledger_seconds=0.5, settings=settings) as stack:
+    async with stacks.start(tmp_path / "data", ledger_seconds=0.5, settings=settings) as stack:
         yield stack
 
 
@@ -41,13 +41,13 @@ async def test_outages_are_settled_in_batches_and_each_allocation_once(batching:
     ) as api:
         policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "decision_window_seconds": 1}
         (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
-        outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(LIVES)]
+        outage_ids = [await declare_outage(api, policy=AT_ONCE) for _ in range(LIVES)]
         for index, outage_id in enumerate(outage_ids):
-            await resolve(api, outage_id, 5 if index % 2 else 25)
+            await resolve_outage(api, outage_id, 5 if index % 2 else 25)
             if index == LIVES // 2:
                 batching.kill(SIGNER)
         for outage_id in outage_ids:
-            await lifecycle(api, outage_id, "closed", 90)
+            await wait_for_lifecycle(api, outage_id, "closed", 90)
         listed = await api.get("/payments", params={"page_size": 200})
         payments = {item["id"]: item for item in listed.json()["items"]}
         stories = [(await api.get(f"/payments/{id_}/trace")).json() for id_ in payments]

@@ -28,11 +28,11 @@ from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import (
     AT_ONCE,
     TERMS,
-    declare,
-    eventually,
-    lifecycle,
-    resolve,
-    settled,
+    declare_outage,
+    resolve_outage,
+    settle_outage,
+    wait_for_lifecycle,
+    wait_until,
 )
 from tests.testkit.stacks import Stacks
 from workflows.attestations import AttestationWorkflow
@@ -47,7 +47,7 @@ async def contracted(
 ) -> AsyncIterator[Stack]:
     """Everything, in contract mode."""
     mode = {"CONTRACT_EXECUTION_MODE": "soroban"}
-    async with stacks.running(tmp_path_factory.mktemp("contracted"), settings=mode) as running:
+    async with stacks.start(tmp_path_factory.mktemp("contracted"), settings=mode) as running:
         yield running
 
 
@@ -108,7 +108,7 @@ async def set_high(admin: ContractClient, penalty: int) -> None:
 async def test_an_outage_is_judged_attested_and_settled(
     office: httpx.AsyncClient, contracted: Stack, admin: ContractClient
 ) -> None:
-    closed = await settled(office)
+    closed = await settle_outage(office)
     shown = closed["sla_status"]["attestation"]
     assert shown["status"] == "attested"
     assert shown["contract_id"] == contracted.environment["STELLAR_SLA_CONTRACT"]
@@ -134,12 +134,12 @@ async def test_an_outage_is_judged_attested_and_settled(
 async def test_attestations_of_many_outages_take_turns(
     office: httpx.AsyncClient, admin: ContractClient
 ) -> None:
-    names = [await declare(office, policy=AT_ONCE) for _ in range(6)]
+    names = [await declare_outage(office, policy=AT_ONCE) for _ in range(6)]
     for minutes, name in enumerate(names):
-        await resolve(office, name, 1 + minutes * 9)
+        await resolve_outage(office, name, 1 + minutes * 9)
     hashes = set()
     for name in names:
-        await lifecycle(office, name, "closed", 60)
+        await wait_for_lifecycle(office, name, "closed", 60)
         hashes.add((await attestation(office, name))["transaction_hash"])
     assert len(hashes) == len(names)
 
@@ -148,9 +148,9 @@ async def test_a_worker_killed_over_and_over_asks_once_and_pays_once(
     office: httpx.AsyncClient, contracted: Stack, admin: ContractClient
 ) -> None:
     before = (await admin.view("get_stats"))["total_calculations"]
-    names = [await declare(office, policy=AT_ONCE) for _ in range(8)]
+    names = [await declare_outage(office, policy=AT_ONCE) for _ in range(8)]
     for name in names:
-        await resolve(office, name)
+        await resolve_outage(office, name)
     for _ in range(3):
         await asyncio.sleep(0.7)  # wherever it is just then
         known = contracted.restarts.get("settlement-worker", 0)
@@ -159,9 +159,9 @@ async def test_a_worker_killed_over_and_over_asks_once_and_pays_once(
         async def back(known: int = known) -> bool:
             return contracted.restarts.get("settlement-worker", 0) > known
 
-        await eventually(back, "the worker is back")
+        await wait_until(back, "the worker is back")
     for name in names:
-        await lifecycle(office, name, "closed", 90)
+        await wait_for_lifecycle(office, name, "closed", 90)
     assert (await admin.view("get_stats"))["total_calculations"] == before + len(names)
     moved = Counter(t.number for t in await chain_history.list_transfers(node_of(contracted)))
     assert max(moved.values()) == 1
@@ -177,15 +177,15 @@ def node_of(stack: Stack) -> str:
 async def test_a_new_revision_is_attested_under_a_name_of_its_own(
     office: httpx.AsyncClient,
 ) -> None:
-    name = await declare(office, policy="an-hour")
-    judged = await resolve(office, name)
+    name = await declare_outage(office, policy="an-hour")
+    judged = await resolve_outage(office, name)
     assert judged["sla"]["attestation"]["symbol"].startswith("o")
     first = (await attestation(office, name))["symbol"]
     filed = await office.post("/sla/disputes", json={"outage_id": name, "reason": "I object"})
     decision = {"action": "resolve", "mttr_minutes": 5}
     ruled = await office.patch(f"/sla/disputes/{filed.json()['id']}", json=decision)
     assert ruled.status_code == 200, ruled.text
-    closed = await lifecycle(office, name, "closed", 60)
+    closed = await wait_for_lifecycle(office, name, "closed", 60)
     verdict = closed["sla_status"]
     assert (verdict["revision"], verdict["amount"]) == (2, 1500)
     assert verdict["attestation"]["status"] == "attested"
@@ -196,14 +196,14 @@ async def test_a_verdict_that_the_contract_denies_is_not_paid_until_the_terms_ag
     office: httpx.AsyncClient, contracted: Stack, admin: ContractClient
 ) -> None:
     await set_high(admin, 51)
-    name = await declare(office, policy=AT_ONCE, severity="high")
-    await resolve(office, name, 40)
+    name = await declare_outage(office, policy=AT_ONCE, severity="high")
+    await resolve_outage(office, name, 40)
 
     async def halted() -> dict[str, Any] | None:
         shown = await attestation(office, name)
         return shown if shown["status"] == "halted" else None
 
-    problem = (await eventually(halted, "the outage is halted"))["problem"]
+    problem = (await wait_until(halted, "the outage is halted"))["problem"]
     assert problem.startswith("parity error: amount_stroops is -5100000000 there and -5000000000 h")
     assert "terms of high" in problem
     listed = await office.get("/payments", params={"outage_id": name})
@@ -219,11 +219,11 @@ async def test_a_verdict_that_the_contract_denies_is_not_paid_until_the_terms_ag
         timeline = await handle.query("timeline")
         return timeline[-1]["what"] == f"nothing is paid: {problem}"
 
-    await eventually(noted, "operators see why")
+    await wait_until(noted, "operators see why")
 
     await set_high(admin, 50)
     await temporal.get_workflow_handle(f"attestation/{name}/1").signal(AttestationWorkflow.retry)
-    closed = await lifecycle(office, name, "closed", 60)
+    closed = await wait_for_lifecycle(office, name, "closed", 60)
     assert closed["sla_status"]["attestation"]["status"] == "attested"
     assert closed["sla_status"]["attestation"]["problem"] is None
     assert closed["sla_status"]["amount"] == -500
@@ -278,8 +278,8 @@ async def test_a_paused_contract_is_waited_for(
 ) -> None:
     me = scval.to_address(admin.source.public_key)
     await admin.call("pause", me, scval.to_string("an audit"))
-    name = await declare(office, policy=AT_ONCE)
-    await resolve(office, name)
+    name = await declare_outage(office, policy=AT_ONCE)
+    await resolve_outage(office, name)
     assert (await attestation(office, name))["status"] == "pending"
     await admin.call("unpause", me)
-    await lifecycle(office, name, "closed", 90)
+    await wait_for_lifecycle(office, name, "closed", 90)

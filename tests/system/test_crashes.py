@@ -59,7 +59,7 @@ async def crashing(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
     """The journal is checked all the time: it keeps its invariants at every moment, not only in the end."""
     settings = {"INTEGRITY_CHECK_EVERY_SECONDS": "1"}
     # With the database as users have it: the one test that kills it keeps their settings.
-    async with stacks.running(
+    async with stacks.start(
         tmp_path / "data", ledger_seconds=0.5, durable=True, settings=settings
     ) as stack:
         yield stack

@@ -17,7 +17,7 @@ from adapters.postgres.tables import payments
 from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
 from tests.testkit.accounting import chain_history
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.stacks import Stacks
 from workflows.payments import PaymentWorkflow
 
@@ -27,7 +27,7 @@ SECONDS = 150
 
 @pytest.fixture
 async def crowded(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
-    async with stacks.running(tmp_path / "data", ledger_seconds=0.5) as stack:
+    async with stacks.start(tmp_path / "data", ledger_seconds=0.5) as stack:
         yield stack
 
 
@@ -50,9 +50,9 @@ async def test_payments_without_a_channel_do_not_delay_those_with_one(crowded: S
             await asyncio.sleep(0.3)
             return await confirmed(database) >= count
 
-        await eventually(lambda: reached(CHANNELS), "the first are paid", 60)
+        await wait_until(lambda: reached(CHANNELS), "the first are paid", 60)
         crowded.kill("settlement-worker")
-        await eventually(lambda: reached(DUE), "all are paid", SECONDS)
+        await wait_until(lambda: reached(DUE), "all are paid", SECONDS)
     finally:
         await database.close()
     seen = await chain_history.list_transfers(crowded.environment["STELLAR_RPC_URL"])

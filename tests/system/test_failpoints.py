@@ -34,7 +34,7 @@ from devstack.bench import seed_payments
 from devstack.environment.stack import Stack
 from domain.settlement.payments import Payment
 from tests.testkit.accounting import chain_history
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.stacks import Stacks
 from workflows.payments import PaymentWorkflow
 
@@ -74,7 +74,7 @@ async def unsigned(
     stacks: Stacks, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[Stack]:
     """Everything but a signer, with settings of its own."""
-    async with stacks.running(tmp_path / "data", signs=False, settings=request.param) as stack:
+    async with stacks.start(tmp_path / "data", signs=False, settings=request.param) as stack:
         yield stack
 
 
@@ -239,7 +239,7 @@ async def recover(signer: Signers, client: Client, database: Database) -> None:
     """Run a signer on a network without faults: all that the dead left behind comes to its end."""
     signer.start()
     try:
-        await eventually(lambda: rested(client, database), "all are paid", REST_SECONDS)
+        await wait_until(lambda: rested(client, database), "all are paid", REST_SECONDS)
     except AssertionError as late:
         raise AssertionError(await waiting(database)) from late
 

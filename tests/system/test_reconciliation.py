@@ -20,10 +20,10 @@ from tests.testkit.accounting.fake_chain_history import store_confirmation
 from tests.testkit.api_client import (
     AT_ONCE,
     TERMS,
-    declare,
-    eventually,
-    lifecycle,
-    resolve,
+    declare_outage,
+    resolve_outage,
+    wait_for_lifecycle,
+    wait_until,
 )
 from tests.testkit.settlement.payment_factory import open_rail, owe_payment
 from tests.testkit.stacks import Stacks
@@ -39,7 +39,7 @@ async def reconciled(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
     planted corrupts the journal too, and here it is reconciliation that shall stop it.
     """
     settings = {"INTEGRITY_CHECK_OPENS_CIRCUIT_BREAKER": "false"}
-    async with stacks.running(tmp_path / "data", ledger_seconds=1.0, settings=settings) as stack:
+    async with stacks.start(tmp_path / "data", ledger_seconds=1.0, settings=settings) as stack:
         yield stack
 
 
@@ -47,12 +47,12 @@ async def settle_many(api: httpx.AsyncClient) -> list[dict[str, Any]]:
     """Settle whole outages, half of them penalties and half rewards; return their payments."""
     policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "decision_window_seconds": 1}
     (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
-    outage_ids = [await declare(api, policy=AT_ONCE) for _ in range(OUTAGES)]
+    outage_ids = [await declare_outage(api, policy=AT_ONCE) for _ in range(OUTAGES)]
     for index, outage_id in enumerate(outage_ids):
-        await resolve(api, outage_id, 5 if index % 2 else 25)
+        await resolve_outage(api, outage_id, 5 if index % 2 else 25)
     # One after the other: two hundred who look at once keep the stack from its work.
     for outage_id in outage_ids:
-        await lifecycle(api, outage_id, "closed", 120)
+        await wait_for_lifecycle(api, outage_id, "closed", 120)
     listed = await api.get("/payments", params={"page_size": 200, "type": "penalty"})
     payments: list[dict[str, Any]] = listed.json()["items"]
     return payments
@@ -81,7 +81,7 @@ async def test_each_kind_of_planted_break_is_found_within_a_minute(reconciled: S
         async def all_match() -> bool:
             return bool((await status(api))["matched_transfers"] == OUTAGES)
 
-        await eventually(all_match, "every payment is matched", 60)
+        await wait_until(all_match, "every payment is matched", 60)
         assert await breaks(api) == []
 
         planted = time.monotonic()
@@ -90,7 +90,7 @@ async def test_each_kind_of_planted_break_is_found_within_a_minute(reconciled: S
         async def found() -> bool:
             return len(await breaks(api)) >= 5
 
-        await eventually(found, "five breaks are found", FOUND_WITHIN_SECONDS)
+        await wait_until(found, "five breaks are found", FOUND_WITHIN_SECONDS)
         assert time.monotonic() - planted < FOUND_WITHIN_SECONDS
         await seen_once(api)
         await all_are_told(reconciled, api)
@@ -140,7 +140,7 @@ async def seen_once(api: httpx.AsyncClient) -> None:
     async def seen_again() -> bool:
         return all(each["last_seen_at"] > before[each["id"]] for each in await breaks(api))
 
-    await eventually(seen_again, "the breaks are seen again", 60)
+    await wait_until(seen_again, "the breaks are seen again", 60)
     assert Counter(each["kind"] for each in await breaks(api)) == Counter(KINDS)
     assert (await status(api))["matched_transfers"] == OUTAGES - 1
 
@@ -167,14 +167,14 @@ async def nothing_more_leaves(api: httpx.AsyncClient) -> None:
     (kind,) = (kind for words, kind in named.items() if words in breaker["reason"])
     assert breaker["is_open"] is True
     assert kind in ("duplicate", "unexpected_outflow", "missing_in_journal")
-    outage_id = await declare(api, policy=AT_ONCE)
-    await resolve(api, outage_id, 25)
+    outage_id = await declare_outage(api, policy=AT_ONCE)
+    await resolve_outage(api, outage_id, 25)
 
     async def held() -> bool:
         found = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
         return [each["state"] for each in found] == ["on_hold"]
 
-    await eventually(held, "the payment is held", 30)
+    await wait_until(held, "the payment is held", 30)
     body = {"action": "close", "reason": "looked at every break"}
     (await api.post("/payments/circuit-breaker", json=body)).raise_for_status()
 

@@ -1,4 +1,4 @@
-"""Verdicts that want the SLA contract's confirmation, and the steps that ask for it, on the real chain."""
+"""Verdicts that need an attestation by the SLA contract, and the activities that request it, on the real chain."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from domain.sla.attestations import (
 )
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import Severity
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 
 ASKER = Request("tester", "corr-requires_attestation")
 DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -30,8 +30,8 @@ NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 async def judge_for_attestation(
     database: Database, minutes: int = 25, *, requires_attestation: bool = True
 ) -> Attestation:
-    """Judge an outage whose verdict wants the contract's confirmation."""
-    outage_id = unique("WORD")
+    """Judge an outage whose verdict needs an attestation."""
+    outage_id = make_unique_id("WORD")
     outages = OutageActivitiesImpl(database, "sandbox", requires_attestation=requires_attestation)
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaration = Declaration(outage, ASKER, "standard", "default")
@@ -43,8 +43,8 @@ async def judge_for_attestation(
     return Attestation(outage_id, 1)
 
 
-async def prepare_call(steps: AttestationActivitiesImpl, attestation: Attestation) -> Call:
-    turn = await steps.prepare_call(attestation)
+async def prepare_call(activities: AttestationActivitiesImpl, attestation: Attestation) -> Call:
+    turn = await activities.prepare_call(attestation)
     assert isinstance(turn, OwnCall)
     return turn.call
 
@@ -65,14 +65,14 @@ async def count_rows(database: Database, statement: Any) -> int:
         return await connection.scalar(statement) or 0
 
 
-async def attest_verdict(steps: AttestationActivitiesImpl, attestation: Attestation) -> None:
-    assert await executed(steps, attestation) is CallStatus.ANSWERED
+async def attest_verdict(activities: AttestationActivitiesImpl, attestation: Attestation) -> None:
+    assert await executed(activities, attestation) is CallStatus.ANSWERED
     concluding = ConcludeAttestationInput(attestation, "", NOW)
-    assert isinstance(await steps.conclude_attestation(concluding), Attested)
+    assert isinstance(await activities.conclude_attestation(concluding), Attested)
 
 
-async def executed(steps: AttestationActivitiesImpl, attestation: Attestation) -> CallStatus:
+async def executed(activities: AttestationActivitiesImpl, attestation: Attestation) -> CallStatus:
     """See the call through that is next for an attestation."""
-    turn = await steps.prepare_call(attestation)
+    turn = await activities.prepare_call(attestation)
     assert isinstance(turn, OwnCall | OtherCall)
-    return await steps.execute_call(turn)
+    return await activities.execute_call(turn)

@@ -10,7 +10,7 @@ from stellar_sandbox.testing.contract_client import PEOPLE
 
 
 def parse_argument(tagged: dict[str, Any]) -> xdr.SCVal:
-    """An argument as the vectors write it: {"u32": 25}, {"addr": "admin"}."""
+    """Parse an argument as the vectors write it: {"u32": 25}, {"addr": "admin"}."""
     ((kind, value),) = tagged.items()
     match kind:
         case "addr":

@@ -1,4 +1,4 @@
-"""Reasons and answers to sends, made of the words that a test says."""
+"""Reasons and answers to sends, made from text."""
 
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.envelopes import SendAnswer, SendStatus

@@ -1,4 +1,4 @@
-"""Input -> output vectors of the SLA contract: what its source answers, written down once."""
+"""Input -> output vectors of the SLA contract, recorded once from its source."""
 
 import json
 from functools import cache
@@ -22,7 +22,7 @@ def list_vectors(kind: str) -> list[dict[str, Any]]:
 
 
 def parse_terms(config: dict[str, Any]) -> Terms:
-    """Numbers beyond 53 bits are written as strings there."""
+    """Parse the terms of a config, where numbers beyond 53 bits are strings."""
     return Terms(
         config["threshold_minutes"], int(config["penalty_per_minute"]), int(config["reward_base"])
     )

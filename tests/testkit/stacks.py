@@ -28,7 +28,7 @@ from domain.sla.policies import Agreement
 from migrations.run import upgrade
 
 TEMPLATE = "template_at_head"
-# Held while the template of a server is made: two tests may ask for the first copy at once.
+# The advisory lock while the template of a server is made: two tests may need the first copy at once.
 MAKING = 0x54504C
 
 
@@ -39,7 +39,7 @@ class Stacks:
     folder: Path
 
     @asynccontextmanager
-    async def running(
+    async def start(
         self,
         directory: Path,
         *,
@@ -48,7 +48,7 @@ class Stacks:
         durable: bool = False,
         settings: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Stack]:
-        """Everything, until the block ends; `durable` makes and keeps its database as users do."""
+        """Run a stack until the block ends; `durable` makes and keeps its database as users do."""
         if not durable:
             await self._copy_cluster(directory)
         options = StackOptions(
@@ -67,7 +67,7 @@ class Stacks:
             await stack.stop()
 
     async def _copy_cluster(self, directory: Path) -> None:
-        with _locked(self.folder / "lock"):
+        with _lock(self.folder / "lock"):
             made = self.folder / "made"
             if not made.exists():
                 await _make_cluster(self.folder)
@@ -97,8 +97,8 @@ async def _make_cluster(folder: Path) -> None:
 
 
 @contextmanager
-def scratch_database(server_url: str) -> Iterator[str]:
-    """The URL of a database beside another, at the newest migration; it is dropped in the end."""
+def create_scratch_database(server_url: str) -> Iterator[str]:
+    """Yield the URL of a new database beside another, at the newest migration; it is dropped at the end."""
     make_template(server_url)
     name = f"scratch_{uuid4().hex[:8]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
@@ -106,16 +106,16 @@ def scratch_database(server_url: str) -> Iterator[str]:
         # Nothing here is worth a flush to disk; it only has to be consistent.
         connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off'.encode())
     try:
-        yield _beside(server_url, name)
+        yield _replace_database(server_url, name)
     finally:
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 @asynccontextmanager
-async def scratch(server_url: str) -> AsyncIterator[Database]:
-    """Such a database, opened, with an agreement of parties that exist on no chain."""
-    with scratch_database(server_url) as url:
+async def open_scratch_database(server_url: str) -> AsyncIterator[Database]:
+    """Open a scratch database with an agreement of parties that exist on no chain."""
+    with create_scratch_database(server_url) as url:
         database = Database(url, connections_max=12)
         try:
             async with database.transaction() as connection:
@@ -135,17 +135,17 @@ def make_template(server_url: str) -> None:
         if connection.execute(known, [TEMPLATE]).fetchone() is None:
             connection.execute(f'DROP DATABASE IF EXISTS "{TEMPLATE}"'.encode())
             connection.execute(f'CREATE DATABASE "{TEMPLATE}"'.encode())
-            upgrade(_beside(server_url, TEMPLATE))
-            # Only now, so that what was cut short is made again.
+            upgrade(_replace_database(server_url, TEMPLATE))
+            # Only now, so that an interrupted template is made again.
             connection.execute(f'ALTER DATABASE "{TEMPLATE}" IS_TEMPLATE true'.encode())
 
 
-def _beside(server_url: str, name: str) -> str:
+def _replace_database(server_url: str, name: str) -> str:
     return make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _lock(path: Path) -> Iterator[None]:
     """One process of the suite at a time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)

@@ -1,4 +1,4 @@
-"""A subscriber's server on loopback: it keeps what it was sent and answers as it was told."""
+"""A subscriber's server on loopback: it keeps what it receives and answers as configured."""
 
 import asyncio
 from dataclasses import dataclass, field

@@ -5,7 +5,7 @@ Settlement workers that start in a fraction of a second, to be killed in hundred
 
 This process imports everything once and touches nothing. For each line on its input, such as
 "after_store:3", it forks a worker that is killed at that point; "none" asks for one that lives
-until the next line. When the worker is gone, its end is told in a line of output.
+until the next line. When the worker is gone, one line of output says how it ended.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from worker.workflow_sandbox import compile_workflows
 
 
 def run_worker(order: str) -> None:
-    """Be a settlement worker, in the forked process."""
+    """Run a settlement worker in the forked process."""
     if order != "none":
         arm_to_die(order)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -20,8 +20,15 @@ from devstack.environment.stack import Stack
 from domain.settlement.payments import Treasury
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import FEES, ISSUER, PAYER, STRANGER
-from tests.adapters.stellar.conftest import CHANNELS, KEYS, MASTER, nodes_of, plan, world
-from tests.testkit.api_client import eventually, unique
+from tests.adapters.stellar.conftest import (
+    CHANNELS,
+    KEYS,
+    MASTER,
+    build_nodes,
+    build_sandbox,
+    plan_faults,
+)
+from tests.testkit.api_client import make_unique_id, wait_until
 from tests.worker.test_settlement import environment, refusal
 from worker import chain_monitor
 from worker.chain_monitor import ChainMonitor
@@ -31,7 +38,7 @@ SIX = {pair.public_key: pair for pair in derive_channel_keypairs(MASTER.secret, 
 
 @pytest.fixture
 async def box() -> AsyncIterator[StellarSandbox]:
-    made = world(unique("A network of its own"))
+    made = build_sandbox(make_unique_id("A network of its own"))
     yield made
     made.network.close()
 
@@ -39,7 +46,7 @@ async def box() -> AsyncIterator[StellarSandbox]:
 def survey_of(
     box: StellarSandbox, database: Database, *, issuer: Keypair = ISSUER, **changed: object
 ) -> ChainMonitor:
-    nodes, held = nodes_of(box), replace(KEYS, **changed)  # type: ignore[arg-type]
+    nodes, held = build_nodes(box), replace(KEYS, **changed)  # type: ignore[arg-type]
     rail = Rail(nodes, box.network.passphrase, issuer.public_key, held)
     accounts = ChannelAccounts(nodes, rail.passphrase, held, rail.fee_cap_stroops)
     return ChainMonitor(database, rail, accounts)
@@ -118,12 +125,12 @@ async def test_a_treasury_without_a_trustline_is_reported(
     api: httpx.AsyncClient, box: StellarSandbox, database: Database
 ) -> None:
     treasuries = {Treasury.BOND: STRANGER, Treasury.POOL: PAYER}
-    plan(box, {"kind": "frozen_trustline", "address": PAYER.public_key})
+    plan_faults(box, {"kind": "frozen_trustline", "address": PAYER.public_key})
     await survey_of(box, database, treasuries=treasuries).begin()
     said = await troubles(database)
     assert f"the bond treasury {STRANGER.public_key} does not exist" in said
     assert f"the issuer has frozen the pool treasury {PAYER.public_key}" in said
-    plan(box)
+    plan_faults(box)
     await survey_of(box, database).begin()
 
 
@@ -131,11 +138,11 @@ async def test_a_treasury_without_a_trustline_is_reported(
 async def test_a_frozen_key_of_ours_is_reported(
     api: httpx.AsyncClient, box: StellarSandbox, database: Database, frozen: Keypair
 ) -> None:
-    plan(box, {"kind": "frozen_key", "address": frozen.public_key})
+    plan_faults(box, {"kind": "frozen_key", "address": frozen.public_key})
     await survey_of(box, database).begin()
     said = await troubles(database)
     assert said == f"the network's validators have frozen {frozen.public_key}, of ours"
-    plan(box)
+    plan_faults(box)
     await survey_of(box, database).begin()
     assert await troubles(database) == ""
 
@@ -148,7 +155,7 @@ async def test_it_waits_for_nodes_that_are_not_there_yet(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(chain_monitor, "AGAIN_SECONDS", 0.01)
-    plan(box, {"kind": "node_down", "times": 9})
+    plan_faults(box, {"kind": "node_down", "times": 9})
     assert len(await survey_of(box, database).begin()) == len(CHANNELS)
     assert "no RPC node answers; asking again" in caplog.text
 
@@ -162,7 +169,7 @@ async def test_a_network_that_was_reset_stops_the_worker(
         async with database.autocommit() as connection:
             return await networks.get_state(connection, passphrase) is not None
 
-    await eventually(known, "the running worker has recorded its network")
+    await wait_until(known, "the running worker has recorded its network")
     async with database.autocommit() as connection:
         before = await networks.get_state(connection, passphrase)
         assert before is not None

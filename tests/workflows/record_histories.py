@@ -28,9 +28,9 @@ from temporalio.client import Client, WorkflowHandle
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import (
     TERMS,
-    declare,
-    eventually,
-    resolve,
+    declare_outage,
+    resolve_outage,
+    wait_until,
 )
 from tests.testkit.stacks import Stacks
 from tests.workflows import scenarios
@@ -72,20 +72,20 @@ async def play(api: httpx.AsyncClient) -> list[str]:
     }
     (await api.post("/sla/policies", json=policy)).raise_for_status()
     for name in PLAYED:
-        await declare(api, id=name, policy=POLICY)
+        await declare_outage(api, id=name, policy=POLICY)
     amendment = {"description": "a fibre was cut", "severity": "high"}
     (await api.put("/outages/amended", json=amendment)).raise_for_status()
     cancellation = {"reason": "a false alarm"}
     (await api.post("/outages/cancelled/cancel", json=cancellation)).raise_for_status()
-    await resolve(api, "met", 5)
+    await resolve_outage(api, "met", 5)
     for name in ("breached", "amended"):
-        await resolve(api, name)
+        await resolve_outage(api, name)
     decisions = {
         "rejudged": {"action": "resolve", "mttr_minutes": 5},
         "rejected": {"action": "reject"},
     }
     for name in ("rejudged", "rejected", "expired"):
-        await resolve(api, name)
+        await resolve_outage(api, name)
         filed = await api.post("/sla/disputes", json={"outage_id": name, "reason": "I object"})
         filed.raise_for_status()
         if name in decisions:
@@ -103,7 +103,7 @@ async def _settled(api: httpx.AsyncClient) -> None:
         listed = (await api.get("/outages", params={"page_size": 50})).json()["items"]
         return all(item["lifecycle"] in ("closed", "cancelled") for item in listed)
 
-    await eventually(all_closed, "every outage is closed", 60)
+    await wait_until(all_closed, "every outage is closed", 60)
 
 
 async def play_batched(api: httpx.AsyncClient, stack: Stack) -> None:
@@ -111,8 +111,8 @@ async def play_batched(api: httpx.AsyncClient, stack: Stack) -> None:
     policy = {"name": POLICY, "dispute_window_seconds": 0, "terms": TERMS}
     (await api.post("/sla/policies", json=policy)).raise_for_status()
     for name, minutes in (("one", 5), ("two", 25), ("three", 5)):
-        await declare(api, id=name, policy=POLICY)
-        await resolve(api, name, minutes)
+        await declare_outage(api, id=name, policy=POLICY)
+        await resolve_outage(api, name, minutes)
     await _settled(api)
     seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
     owner = Keypair.from_secret(seeds["beneficiary"])
@@ -162,7 +162,7 @@ async def record_batched(
                 return client.get_workflow_handle(found.id, run_id=found.run_id)
             return None
 
-        await keep(folder, _batched(kind), await eventually(look, f"a {kind.__name__} ran"))
+        await keep(folder, _batched(kind), await wait_until(look, f"a {kind.__name__} ran"))
 
 
 async def on_a_stack(
@@ -171,7 +171,7 @@ async def on_a_stack(
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
         stacks = Stacks(Path(directory) / "cluster")
-        async with stacks.running(Path(directory) / "data", settings=settings) as stack:
+        async with stacks.start(Path(directory) / "data", settings=settings) as stack:
             url = f"{stack.url}/api/v1"
             headers = {"X-API-Key": KEY}
             async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as api:

@@ -1,4 +1,4 @@
-"""The book is inspected by the clock: what is wrong is told once, stops what is new, and is mended by itself."""
+"""A scheduled integrity check reports a violation once, stops new payments, and resolves what is gone."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -25,168 +25,180 @@ from tests.testkit.accounting.ledger_corruptions import (
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 LONG = timedelta(days=36500)
-TOLD = "SELECT type, data ->> 'subject' AS subject FROM events WHERE type LIKE 'ledger.%' ORDER BY 1, 2"
+EVENTS = "SELECT type, data ->> 'subject' AS subject FROM events WHERE type LIKE 'ledger.%' ORDER BY 1, 2"
 
 
 OWED_ONLY = "WHERE payment_id IN (SELECT id FROM payments WHERE status = 'pending')"
-# One for each promise; that each break of it is found is shown beside the check itself.
+# One for each invariant; test_invariants.py shows that each corruption is found.
 PLANTED = {invariant: planted for planted, (invariant, _, _) in CORRUPTIONS.items()}
 
 
 @pytest.fixture
-async def book(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+async def scratch(stack: Stack) -> AsyncIterator[Database]:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         await seed_journal.write(database, 2_000)
         yield database
 
 
-async def write(book: Database, *statements: str) -> None:
-    """As somebody does who passes by the guards."""
-    async with book.transaction() as connection:
+async def write_unguarded(scratch: Database, *statements: str) -> None:
+    """Write as somebody who bypasses the guards."""
+    async with scratch.transaction() as connection:
         for statement in (WITHOUT_GUARDS, *statements):
             await connection.execute(text(statement))
 
 
-async def read(book: Database, statement: str) -> list[tuple[str, ...]]:
-    async with book.autocommit() as connection:
+async def read_rows(scratch: Database, statement: str) -> list[tuple[str, ...]]:
+    async with scratch.autocommit() as connection:
         return [tuple(row) for row in await connection.execute(text(statement))]
 
 
-async def inspect(
-    book: Database, minutes: int = 0, overdue: timedelta = LONG, *, stops: bool = True
+async def run_integrity_check(
+    scratch: Database, minutes: int = 0, overdue: timedelta = LONG, *, stops: bool = True
 ) -> CheckIntegrityResult:
-    steps = IntegrityCheckActivitiesImpl(book, overdue, stops=stops)
-    return await steps.check_integrity(CheckIntegrityInput(NOW + timedelta(minutes=minutes)))
+    activities = IntegrityCheckActivitiesImpl(scratch, overdue, stops=stops)
+    return await activities.check_integrity(CheckIntegrityInput(NOW + timedelta(minutes=minutes)))
 
 
-async def stopped(book: Database) -> str | None:
-    async with book.autocommit() as connection:
+async def is_circuit_breaker_open(scratch: Database) -> str | None:
+    async with scratch.autocommit() as connection:
         state = await circuit_breakers.get_state(connection)
     return state.reason if state.is_open else None
 
 
-async def test_a_correct_journal_raises_no_event(book: Database) -> None:
-    assert await inspect(book) == CheckIntegrityResult(True, 0, 0, 0, [])
-    assert await read(book, TOLD) == []
-    assert await stopped(book) is None
-    assert await read(book, "SELECT broken, overdue FROM integrity_checks") == [(0, 0)]
+async def test_a_correct_journal_raises_no_event(scratch: Database) -> None:
+    assert await run_integrity_check(scratch) == CheckIntegrityResult(True, 0, 0, 0, [])
+    assert await read_rows(scratch, EVENTS) == []
+    assert await is_circuit_breaker_open(scratch) is None
+    assert await read_rows(scratch, "SELECT broken, overdue FROM integrity_checks") == [(0, 0)]
 
 
 @pytest.mark.parametrize("planted", PLANTED.values())
 async def test_a_violated_invariant_raises_one_event_and_opens_the_circuit_breaker(
-    book: Database, planted: str
+    scratch: Database, planted: str
 ) -> None:
     invariant, subject, statements = CORRUPTIONS[planted]
-    await write(book, *statements)
-    first = await inspect(book)
+    await write_unguarded(scratch, *statements)
+    first = await run_integrity_check(scratch)
     assert first.new == first.broken > 0
-    told = await read(book, TOLD)
-    assert ("ledger.invariant_violated", subject) in told
-    assert len(told) == first.new
-    assert (await stopped(book) or "").startswith("invariant ")
-    found = await read(book, "SELECT invariant, subject FROM violations WHERE resolved_at IS NULL")
+    events = await read_rows(scratch, EVENTS)
+    assert ("ledger.invariant_violated", subject) in events
+    assert len(events) == first.new
+    assert (await is_circuit_breaker_open(scratch) or "").startswith("invariant ")
+    found = await read_rows(
+        scratch, "SELECT invariant, subject FROM violations WHERE resolved_at IS NULL"
+    )
     assert (invariant, subject) in found
 
-    # Whoever closes the circuit breaker has looked: what is known does not open it again.
-    await write(book, "UPDATE circuit_breakers SET is_open = false")
-    again = await inspect(book, 1)
+    # Whoever closes the circuit breaker has looked: a known violation does not open it again.
+    await write_unguarded(scratch, "UPDATE circuit_breakers SET is_open = false")
+    again = await run_integrity_check(scratch, 1)
     assert (again.new, again.broken) == (0, first.broken)
-    assert await read(book, TOLD) == told
-    assert await stopped(book) is None
+    assert await read_rows(scratch, EVENTS) == events
+    assert await is_circuit_breaker_open(scratch) is None
 
 
-async def test_the_same_integrity_check_twice_raises_one_event(book: Database) -> None:
+async def test_the_same_integrity_check_twice_raises_one_event(scratch: Database) -> None:
     """A worker that dies before it has answered is asked again."""
-    await write(book, *CORRUPTIONS["an amount that was changed"][2])
-    first = await inspect(book)
+    await write_unguarded(scratch, *CORRUPTIONS["an amount that was changed"][2])
+    first = await run_integrity_check(scratch)
     assert first.looked
-    assert (await inspect(book)).new == 0
-    assert len(await read(book, TOLD)) == first.new
+    assert (await run_integrity_check(scratch)).new == 0
+    assert len(await read_rows(scratch, EVENTS)) == first.new
 
 
-async def test_a_violation_that_comes_back_raises_another_event(book: Database) -> None:
+async def test_a_violation_that_comes_back_raises_another_event(scratch: Database) -> None:
     late = f"UPDATE entries SET booked_at = now() - interval '25 h' WHERE payment_id = '{make_payment_id(IN_FLIGHT)}'"
     day = timedelta(hours=24)
-    await write(book, late)
-    assert (await inspect(book, 0, day)).overdue == 1
-    assert (await inspect(book, 1, day)).new == 0
-    await write(book, late.replace("25", "1"))
-    assert (await inspect(book, 2, day)).overdue == 0
+    await write_unguarded(scratch, late)
+    assert (await run_integrity_check(scratch, 0, day)).overdue == 1
+    assert (await run_integrity_check(scratch, 1, day)).new == 0
+    await write_unguarded(scratch, late.replace("25", "1"))
+    assert (await run_integrity_check(scratch, 2, day)).overdue == 0
     mended = "SELECT resolved_at IS NULL, found_at FROM violations"
-    assert await read(book, mended) == [(False, NOW)]
-    await write(book, late)
-    assert (await inspect(book, 3, day)).new == 1
-    assert await read(book, mended) == [(True, NOW + timedelta(minutes=3))]
-    assert await read(book, TOLD) == [("ledger.obligation_overdue", make_payment_id(IN_FLIGHT))] * 2
-    assert await stopped(book) is None, "what waits breaks nothing"
+    assert await read_rows(scratch, mended) == [(False, NOW)]
+    await write_unguarded(scratch, late)
+    assert (await run_integrity_check(scratch, 3, day)).new == 1
+    assert await read_rows(scratch, mended) == [(True, NOW + timedelta(minutes=3))]
+    assert (
+        await read_rows(scratch, EVENTS)
+        == [("ledger.obligation_overdue", make_payment_id(IN_FLIGHT))] * 2
+    )
+    assert await is_circuit_breaker_open(scratch) is None, "what waits breaks nothing"
 
 
-async def test_the_circuit_breaker_stays_closed_where_the_setting_says_so(book: Database) -> None:
-    await write(book, *CORRUPTIONS["an amount that was changed"][2])
-    assert (await inspect(book, stops=False)).new > 0
-    assert await stopped(book) is None
+async def test_the_circuit_breaker_stays_closed_where_the_setting_says_so(
+    scratch: Database,
+) -> None:
+    await write_unguarded(scratch, *CORRUPTIONS["an amount that was changed"][2])
+    assert (await run_integrity_check(scratch, stops=False)).new > 0
+    assert await is_circuit_breaker_open(scratch) is None
 
 
 async def test_violations_beyond_the_named_maximum_are_neither_forgotten_nor_resolved(
-    book: Database, monkeypatch: pytest.MonkeyPatch
+    scratch: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.accounting.integrity.run_integrity_check.NAMED_MAX", 2)
     moment = timedelta(microseconds=1)
-    await write(book, f"UPDATE entries SET booked_at = now() - interval '1 h' {OWED_ONLY}")
-    first = await inspect(book, 0, moment)
-    assert (first.overdue, first.new) == (2, 2)
-    paid = next(name for _, name in await read(book, TOLD))
-    # One of those named is paid, and another takes its place: that one is new, and none is mended.
-    await write(
-        book, f"UPDATE entries SET booked_at = now() + interval '1 h' WHERE payment_id = '{paid}'"
+    await write_unguarded(
+        scratch, f"UPDATE entries SET booked_at = now() - interval '1 h' {OWED_ONLY}"
     )
-    assert (await inspect(book, 1, moment)).new == 1
-    assert await read(book, "SELECT count(*), count(resolved_at) FROM violations") == [(3, 0)]
-    # Once all can be named again, what is not found is mended.
-    monkeypatch.setattr("services.accounting.integrity.run_integrity_check.NAMED_MAX", 1000)
-    await inspect(book, 2, moment)
-    assert await read(book, "SELECT subject FROM violations WHERE resolved_at IS NOT NULL") == [
-        (paid,)
+    first = await run_integrity_check(scratch, 0, moment)
+    assert (first.overdue, first.new) == (2, 2)
+    paid = next(name for _, name in await read_rows(scratch, EVENTS))
+    # One of those named is paid, and another takes its place: that one is new, and none is resolved.
+    await write_unguarded(
+        scratch,
+        f"UPDATE entries SET booked_at = now() + interval '1 h' WHERE payment_id = '{paid}'",
+    )
+    assert (await run_integrity_check(scratch, 1, moment)).new == 1
+    assert await read_rows(scratch, "SELECT count(*), count(resolved_at) FROM violations") == [
+        (3, 0)
     ]
+    # Once all can be named again, what is not found is resolved.
+    monkeypatch.setattr("services.accounting.integrity.run_integrity_check.NAMED_MAX", 1000)
+    await run_integrity_check(scratch, 2, moment)
+    assert await read_rows(
+        scratch, "SELECT subject FROM violations WHERE resolved_at IS NOT NULL"
+    ) == [(paid,)]
 
 
-async def test_a_large_journal_is_checked_less_often(book: Database) -> None:
-    await inspect(book)
-    await write(
-        book,
+async def test_a_large_journal_is_checked_less_often(scratch: Database) -> None:
+    await run_integrity_check(scratch)
+    await write_unguarded(
+        scratch,
         "UPDATE integrity_checks SET took_ms = 60000",
         *CORRUPTIONS["an amount that was changed"][2],
     )
-    assert await inspect(book, 9) == CheckIntegrityResult(looked=False)
-    assert (await inspect(book, 10)).broken > 0
+    assert await run_integrity_check(scratch, 9) == CheckIntegrityResult(looked=False)
+    assert (await run_integrity_check(scratch, 10)).broken > 0
 
 
-async def test_the_guards_of_another_version_are_not_checked(book: Database) -> None:
-    """In the middle of an upgrade a worker of the old version must not stop settlement."""
-    await write(
-        book,
+async def test_the_guards_of_another_version_are_not_checked(scratch: Database) -> None:
+    """During an upgrade, a worker of the old version must not stop settlement."""
+    await write_unguarded(
+        scratch,
         "UPDATE alembic_version SET version_num = '9999'",
         "DROP TRIGGER entry_balances ON postings",
     )
-    assert await inspect(book) == CheckIntegrityResult(looked=False)
-    assert await stopped(book) is None
-    await write(book, f"UPDATE alembic_version SET version_num = '{guards.REVISION}'")
-    assert (await inspect(book)).broken == 1
-    assert await read(book, "SELECT invariant FROM violations") == [
+    assert await run_integrity_check(scratch) == CheckIntegrityResult(looked=False)
+    assert await is_circuit_breaker_open(scratch) is None
+    await write_unguarded(scratch, f"UPDATE alembic_version SET version_num = '{guards.REVISION}'")
+    assert (await run_integrity_check(scratch)).broken == 1
+    assert await read_rows(scratch, "SELECT invariant FROM violations") == [
         (Invariant.JOURNAL_APPEND_ONLY,)
     ]
 
 
-async def test_undispatched_deliveries_are_started(book: Database) -> None:
+async def test_undispatched_deliveries_are_started(scratch: Database) -> None:
     hook = "INSERT INTO webhooks (id, url, events, secret) VALUES ('whk_1', 'https://x.example', '[\"ledger.obligation_overdue\"]', 's')"
-    await write(book, hook)
-    await write(
-        book,
+    await write_unguarded(scratch, hook)
+    await write_unguarded(
+        scratch,
         f"UPDATE entries SET booked_at = now() - interval '2 h' WHERE payment_id = '{make_payment_id(OWED)}'",
     )
     late = timedelta(hours=1)
-    first = await inspect(book, 0, late)
+    first = await run_integrity_check(scratch, 0, late)
     assert len(first.deliveries) == 1
-    # It died before it began them: the next inspection finds nothing new, and begins them all the same.
-    again = await inspect(book, 1, late)
+    # It died before it started them: the next check finds nothing new, and starts them all the same.
+    again = await run_integrity_check(scratch, 1, late)
     assert (again.new, again.deliveries) == (0, first.deliveries)

@@ -1,5 +1,5 @@
 """
-Reading the chain by hand, on a stack whose own schedule rests: every transfer is read once, whoever
+Reading the chain, on a stack without schedules of its own: every transfer is stored once, whoever
 reads and however often it is interrupted, at a cost that does not grow with the payments.
 """
 
@@ -27,7 +27,7 @@ from tests.testkit.accounting import chain_history
 from tests.testkit.accounting.break_factory import TreasuryIntruder
 from tests.testkit.accounting.counting_reader import CountingReader, open_reader
 from tests.testkit.accounting.recorded_transfers import list_transfers
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.payment_factory import open_rail
 from tests.testkit.stacks import Stacks
 
@@ -38,12 +38,12 @@ BULK = 100
 async def resting(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """A stack whose schedules run once an hour."""
     settings = {"RECONCILIATION_EVERY_SECONDS": "3600", "INTEGRITY_CHECK_EVERY_SECONDS": "3600"}
-    async with stacks.running(tmp_path_factory.mktemp("resting"), settings=settings) as stack:
+    async with stacks.start(tmp_path_factory.mktemp("resting"), settings=settings) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
-async def book(resting: Stack) -> AsyncIterator[Database]:
+async def scratch(resting: Stack) -> AsyncIterator[Database]:
     opened = Database(resting.environment["DATABASE_URL"], connections_max=4)
     yield opened
     await opened.close()
@@ -57,13 +57,13 @@ async def rail(resting: Stack) -> AsyncIterator[Rail]:
 
 
 @pytest.fixture
-async def readers(resting: Stack, book: Database) -> AsyncIterator[Callable[[], CountingReader]]:
+async def readers(resting: Stack, scratch: Database) -> AsyncIterator[Callable[[], CountingReader]]:
     """Make workers, each with a memory of its own, as after a restart."""
     opened: list[treasury_history.TreasuryHistory] = []
 
     def make() -> CountingReader:
-        reader = open_reader(resting, book)
-        opened.append(reader.steps.history)
+        reader = open_reader(resting, scratch)
+        opened.append(reader.activities.history)
         return reader
 
     yield make
@@ -71,20 +71,20 @@ async def readers(resting: Stack, book: Database) -> AsyncIterator[Callable[[], 
         await history.close()
 
 
-async def faults(stack: Stack, *wanted: dict[str, Any]) -> None:
+async def plan_faults(stack: Stack, *wanted: dict[str, Any]) -> None:
     url = stack.environment["STELLAR_RPC_URL"]
     async with httpx.AsyncClient(base_url=url, trust_env=False) as chain:
         (await chain.post("/faults", json={"faults": list(wanted)})).raise_for_status()
 
 
-async def kept(book: Database, hash_: str) -> list[Any]:
-    async with book.autocommit() as connection:
+async def list_stored(scratch: Database, hash_: str) -> list[Any]:
+    async with scratch.autocommit() as connection:
         rows = await list_transfers(connection)
     return [row for row in rows if row["transaction_hash"] == hash_]
 
 
-async def all_kept(book: Database) -> list[tuple[str, int, int]]:
-    async with book.autocommit() as connection:
+async def list_all_stored(scratch: Database) -> list[tuple[str, int, int]]:
+    async with scratch.autocommit() as connection:
         rows = await list_transfers(connection)
     return sorted(
         (row["transaction_hash"], int(row["number"]), row["amount_stroops"])
@@ -94,46 +94,46 @@ async def all_kept(book: Database) -> list[tuple[str, int, int]]:
 
 
 async def test_a_hundred_payments_in_one_transaction_cost_one_page(
-    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+    resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     """Classic payments and their muxed numbers, up to the largest there is, all by events."""
     reader = readers()
     await reader.read_chain()
     reader.calls.clear()
-    planter = TreasuryIntruder(resting, rail)
-    hash_ = await planter.send_all([(2**62 + n, 1000 + n) for n in range(BULK)])
+    intruder = TreasuryIntruder(resting, rail)
+    hash_ = await intruder.send_all([(2**62 + n, 1000 + n) for n in range(BULK)])
     await reader.read_chain()
     assert reader.calls == {"get_network": 1, "get_health": 1, "get_events": 1}
-    found = await kept(book, hash_)
+    found = await list_stored(scratch, hash_)
     assert sorted((int(row["number"]), row["amount_stroops"]) for row in found) == [
         (2**62 + n, 1000 + n) for n in range(BULK)
     ]
-    assert {row["to_address"] for row in found} == {planter.beneficiary}
+    assert {row["to_address"] for row in found} == {intruder.beneficiary}
     assert len({row["position"] for row in found}) == BULK
 
 
 async def test_reading_resumes_after_a_restart_and_two_readers_keep_each_transfer_once(
     resting: Stack,
-    book: Database,
+    scratch: Database,
     rail: Rail,
     readers: Callable[[], CountingReader],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Small pages, several readers at once, each new one without a memory: as the witness saw it."""
+    """Small pages and several concurrent readers, each without a memory: the result equals the chain's history."""
     monkeypatch.setattr(treasury_history, "PAGE_SIZE", 7)
-    planter = TreasuryIntruder(resting, rail)
+    intruder = TreasuryIntruder(resting, rail)
     for start in range(3):
-        await planter.send_all([(2**61 + 10 * start + n, 5 + n) for n in range(10)])
+        await intruder.send_all([(2**61 + 10 * start + n, 5 + n) for n in range(10)])
         await asyncio.gather(*(readers().read_chain() for _ in range(3)))
-    await planter.invoke(2**60, 77)
+    await intruder.invoke(2**60, 77)
     await asyncio.gather(*(readers().read_chain() for _ in range(3)))
-    seen = await witness_of(resting)
-    assert await all_kept(book) == seen
+    seen = await read_chain_history(resting)
+    assert await list_all_stored(scratch) == seen
     # The number that fits no muxed id of ours is there as well.
     assert len(seen) >= 31
 
 
-async def witness_of(stack: Stack) -> list[tuple[str, int, int]]:
+async def read_chain_history(stack: Stack) -> list[tuple[str, int, int]]:
     bond = stack.environment["STELLAR_BOND_ADDRESS"]
     return sorted(
         (seen.hash, seen.number, seen.amount_stroops)
@@ -144,25 +144,27 @@ async def witness_of(stack: Stack) -> list[tuple[str, int, int]]:
 
 async def test_a_page_that_was_not_stored_is_read_again(
     resting: Stack,
-    book: Database,
+    scratch: Database,
     rail: Rail,
     readers: Callable[[], CountingReader],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The worker dies between the transfers and the cursor: neither is there, so nothing is lost."""
+    """The worker dies between the transfers and the cursor: neither is stored, so nothing is lost."""
     reader = readers()
     await reader.read_chain()
     hash_ = await TreasuryIntruder(resting, rail).send(2**59, 9)
     with monkeypatch.context() as patch:
-        patch.setattr(reconciliation, "upsert", killed_at("chain_cursor", reconciliation.upsert))
+        patch.setattr(
+            reconciliation, "upsert", fail_at_table("chain_cursor", reconciliation.upsert)
+        )
         with pytest.raises(SystemError):
             await reader.read_chain()
-    assert await kept(book, hash_) == []
+    assert await list_stored(scratch, hash_) == []
     await readers().read_chain()
-    assert len(await kept(book, hash_)) == 1
+    assert len(await list_stored(scratch, hash_)) == 1
 
 
-def killed_at(table: str, upsert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def fail_at_table(table: str, upsert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def writing(wanted: Any) -> Any:
         if wanted.name == table:
             raise SystemError("killed")
@@ -173,19 +175,19 @@ def killed_at(table: str, upsert: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 @pytest.mark.parametrize("kind", ["garbage", "bad_gateway", "internal_error", "node_down"])
 async def test_a_node_with_malformed_answers_moves_no_cursor(
-    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader], kind: str
+    resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader], kind: str
 ) -> None:
     reader = readers()
     before = await reader.read_chain()
     hash_ = await TreasuryIntruder(resting, rail).send(2**58, 11)
-    await faults(resting, {"kind": kind, "method": "getEvents"})
+    await plan_faults(resting, {"kind": kind, "method": "getEvents"})
     with pytest.raises(ChainUnavailable):
         await reader.read_chain()
-    await faults(resting)
-    assert await kept(book, hash_) == []
+    await plan_faults(resting)
+    assert await list_stored(scratch, hash_) == []
     assert (await reader.compare_journal()).ledger == before
     assert await reader.read_chain() > before
-    assert len(await kept(book, hash_)) == 1
+    assert len(await list_stored(scratch, hash_)) == 1
 
 
 async def test_malformed_events_are_not_stored(
@@ -195,7 +197,7 @@ async def test_malformed_events_are_not_stored(
     reader = readers()
     await reader.read_chain()
     await TreasuryIntruder(resting, rail).send(2**57, 11)
-    server = reader.steps.history.nodes.all[0].server
+    server = reader.activities.history.nodes.all[0].server
     ask = server.get_events
 
     async def mangled(*args: Any, **kwargs: Any) -> GetEventsResponse:
@@ -210,25 +212,25 @@ async def test_malformed_events_are_not_stored(
 
 
 async def test_a_node_that_lags_is_waited_for(
-    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+    resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     reader = readers()
     before = await reader.read_chain()
-    await faults(resting, {"kind": "lagging_node", "value": 20})
+    await plan_faults(resting, {"kind": "lagging_node", "value": 20})
     assert await reader.read_chain() == before
-    await faults(resting)
+    await plan_faults(resting)
     assert await reader.read_chain() >= before
-    async with book.autocommit() as connection:
+    async with scratch.autocommit() as connection:
         assert await reconciliation.list_gaps(connection) == []
 
 
 async def test_a_reset_network_is_refused(
-    book: Database, readers: Callable[[], CountingReader]
+    scratch: Database, readers: Callable[[], CountingReader]
 ) -> None:
     """Neither to a worker that starts nor to one that has read before."""
     running, starting = readers(), readers()
     before = await running.read_chain()
-    async with book.autocommit() as connection:
+    async with scratch.autocommit() as connection:
         known = (await connection.execute(select(rows_of_networks))).mappings().one()
         # A longer chain that ended years ago.
         longer = {"ledger": 10**9, "closed_at": datetime(2020, 1, 1, tzinfo=UTC)}
@@ -241,15 +243,15 @@ async def test_a_reset_network_is_refused(
     assert await running.read_chain() >= before <= known["ledger"]
 
 
-async def test_another_network_is_refused(resting: Stack, book: Database) -> None:
-    stranger = open_reader(resting, book, passphrase="Public Global Stellar Network")
+async def test_another_network_is_refused(resting: Stack, scratch: Database) -> None:
+    stranger = open_reader(resting, scratch, passphrase="Public Global Stellar Network")
     with pytest.raises(ChainMismatch):
         await stranger.read_chain()
-    await stranger.steps.history.close()
+    await stranger.activities.history.close()
 
 
 async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
-    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+    resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     reader = readers()
     before = await reader.read_chain()
@@ -257,15 +259,15 @@ async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
     async def far_enough() -> bool:
         return await rail.get_latest_ledger() > before + 12
 
-    await eventually(far_enough, "some ledgers have closed")
-    await faults(resting, {"kind": "short_retention", "value": 4})
+    await wait_until(far_enough, "some ledgers have closed")
+    await plan_faults(resting, {"kind": "short_retention", "value": 4})
     after = await reader.read_chain()
-    await faults(resting)
+    await plan_faults(resting)
     assert after > before + 8
     first, again = await reader.compare_journal(), await readers().compare_journal()
     assert first.new_breaks >= 1
     assert again.new_breaks == 0
-    async with book.autocommit() as connection:
+    async with scratch.autocommit() as connection:
         (gap,) = await reconciliation.list_gaps(connection)
         rows, _ = await breaks.list_page(
             connection,
@@ -281,7 +283,7 @@ async def test_ledgers_a_node_forgot_before_they_were_read_are_a_gap(
 
 
 async def test_two_comparisons_at_once_find_each_break_once(
-    resting: Stack, book: Database, rail: Rail, readers: Callable[[], CountingReader]
+    resting: Stack, scratch: Database, rail: Rail, readers: Callable[[], CountingReader]
 ) -> None:
     await TreasuryIntruder(resting, rail).send(None, 13)
     one, two = readers(), readers()
@@ -289,10 +291,10 @@ async def test_two_comparisons_at_once_find_each_break_once(
     found = await asyncio.gather(one.compare_journal(), two.compare_journal())
     assert min(each.new_breaks for each in found) == 0
     assert sum(each.new_breaks for each in found) >= 1
-    async with book.autocommit() as connection:
+    async with scratch.autocommit() as connection:
         rows = await connection.execute(rows_of_breaks.select())
         subjects: Sequence[str] = [f"{row.kind} {row.subject}" for row in rows]
     assert len(subjects) == len(set(subjects))
     assert (
-        await one.steps.compare_journal(ReconciliationRun(datetime.now(UTC) + timedelta(1)))
+        await one.activities.compare_journal(ReconciliationRun(datetime.now(UTC) + timedelta(1)))
     ).new_breaks == 0

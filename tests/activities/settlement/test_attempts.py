@@ -1,28 +1,54 @@
 """
-A channel serves for as long as its key is held: no payment is given another, and one that was given
-it when it was ours is seen to its end, or waits for its key where it must be signed again.
+A channel is usable while its key is known: no payment reserves another, and one that was reserved
+before is observed to its end, or waits for its key where it must be signed again.
 """
 
 from dataclasses import replace
 
 import httpx
 import pytest
+from sqlalchemy import select
 from stellar_sdk import Keypair
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts as reservations
+from adapters.postgres.settlement import (
+    batches,
+    payments,
+)
+from adapters.postgres.tables import allocations as rows_of_allocations
+from adapters.postgres.tables import attempts as rows_of_attempts
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
-from domain.settlement.attempts import AwaitingChannel, Blocked, Prepared
-from domain.settlement.payments import PaymentStatus
-from tests.testkit.settlement.batch_factory import count_credits, read_statuses, select_keys
+from domain.settlement.attempts import (
+    AlreadyPaid,
+    AttemptOutcome,
+    AwaitingChannel,
+    Blocked,
+    ObservedAttempt,
+    Prepared,
+)
+from domain.settlement.batches import ObservedBatch
+from domain.settlement.payments import (
+    PaymentStatus,
+)
+from tests.testkit.settlement.batch_factory import (
+    CLASSIC,
+    count_credits,
+    form_batch,
+    read_statuses,
+    run_until_accepted,
+    select_keys,
+    submit_batch,
+)
 from tests.testkit.settlement.expired_envelopes import (
     let_expire,
     make_block_input,
     settle_after_expiry,
+    wait_until_expired,
 )
-from tests.testkit.settlement.payment_factory import owe_payment
+from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 Patch = pytest.MonkeyPatch
@@ -31,30 +57,30 @@ Patch = pytest.MonkeyPatch
 async def test_only_channels_with_a_known_key_are_taken(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
-    """The book knows more of them as free: those of a seed that was replaced, or of a larger count."""
+    """The database lists more free channels: those of a seed that was replaced, or of a larger count."""
     first, second, third = [await owe_payment(database, "HELD-KEYS") for _ in range(3)]
-    steps = PaymentActivitiesImpl(database, rail)
-    used = get_attempt(await steps.prepare_payment(first))
-    await settle_after_expiry(steps, first, used)
-    # Any other would have its turn before the one that was used last.
+    activities = PaymentActivitiesImpl(database, rail)
+    used = get_attempt(await activities.prepare_payment(first))
+    await settle_after_expiry(activities, first, used)
+    # Any other channel would be taken before the one used last.
     monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.channel))
-    attempt = get_attempt(await steps.prepare_payment(second))
+    attempt = get_attempt(await activities.prepare_payment(second))
     assert attempt.channel == used.channel
-    waiting = await steps.prepare_payment(third)
+    waiting = await activities.prepare_payment(third)
     assert isinstance(waiting, AwaitingChannel)
-    await settle_after_expiry(steps, second, attempt)
-    await settle_after_expiry(steps, third, replace(attempt, sequence=attempt.sequence + 1))
+    await settle_after_expiry(activities, second, attempt)
+    await settle_after_expiry(activities, third, replace(attempt, sequence=attempt.sequence + 1))
 
 
 async def test_an_envelope_on_a_channel_without_a_key_is_observed_to_its_end(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     payment = await owe_payment(database, "KEY-GONE")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = get_attempt(await steps.prepare_payment(payment))
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = get_attempt(await activities.prepare_payment(payment))
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
-    assert await steps.prepare_payment(payment) == Prepared(replace(attempt, resumed=True))
-    await settle_after_expiry(steps, payment, attempt)
+    assert await activities.prepare_payment(payment) == Prepared(replace(attempt, resumed=True))
+    await settle_after_expiry(activities, payment, attempt)
     assert await count_credits(stack, payment) == [1]
 
 
@@ -66,50 +92,159 @@ async def test_a_payment_that_needs_a_missing_key_is_blocked_until_the_key_is_ba
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     payment = await owe_payment(database, "KEY-NEEDED")
-    steps = PaymentActivitiesImpl(database, rail)
-    died = await let_expire(rail, steps, payment)
-    monkeypatch.setattr(rail, "keys", select_keys(rail, without=died.channel))
-    why = await steps.prepare_payment(payment)
+    activities = PaymentActivitiesImpl(database, rail)
+    expired = await let_expire(rail, activities, payment)
+    monkeypatch.setattr(rail, "keys", select_keys(rail, without=expired.channel))
+    why = await activities.prepare_payment(payment)
     assert isinstance(why, Blocked)
-    assert why.dead_after == died.max_ledger
+    assert why.dead_after == expired.max_ledger
     sentence = why.reason.sentence
-    assert f"the settlement worker has no signing seed for channel {died.channel}" in sentence
+    assert f"the settlement worker has no signing seed for channel {expired.channel}" in sentence
     assert "STELLAR_CHANNELS and STELLAR_CHANNELS_SEED" in sentence
     assert f"ALARM: {sentence}" in caplog.text
-    await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
+    await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
     assert await read_statuses(database, payment) == [("blocked", sentence)]
     monkeypatch.undo()
-    await settle_after_expiry(steps, payment, died)
+    await settle_after_expiry(activities, payment, expired)
 
 
 async def test_an_unsigned_reservation_is_released_when_the_channel_key_is_missing(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     payment = await owe_payment(database, "KEY-UNUSED")
-    steps = PaymentActivitiesImpl(database, rail)
+    activities = PaymentActivitiesImpl(database, rail)
     async with database.autocommit() as connection:
-        held = await reservations.reserve(connection, payment.id, rail.channels)
-    assert held is not None
-    monkeypatch.setattr(rail, "keys", select_keys(rail, without=held.channel))
-    assert "STELLAR_CHANNELS" in get_reason(await steps.prepare_payment(payment)).sentence
-    attempt = get_attempt(await steps.prepare_payment(payment))
-    assert attempt.channel != held.channel
-    await settle_after_expiry(steps, payment, attempt)
+        reservation = await reservations.reserve(connection, payment.id, rail.channels)
+    assert reservation is not None
+    monkeypatch.setattr(rail, "keys", select_keys(rail, without=reservation.channel))
+    assert "STELLAR_CHANNELS" in get_reason(await activities.prepare_payment(payment)).sentence
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    assert attempt.channel != reservation.channel
+    await settle_after_expiry(activities, payment, attempt)
 
 
 async def test_a_treasury_without_a_key_pays_nothing(
     api: httpx.AsyncClient, database: Database, rail: Rail, monkeypatch: Patch
 ) -> None:
     payment = await owe_payment(database, "KEY-OTHER")
-    steps = PaymentActivitiesImpl(database, rail)
+    activities = PaymentActivitiesImpl(database, rail)
     another = {treasury: Keypair.random() for treasury in rail.keys.treasuries}
     monkeypatch.setattr(rail, "keys", replace(rail.keys, treasuries=another))
-    why = await steps.prepare_payment(payment)
+    why = await activities.prepare_payment(payment)
     assert get_reason(why).sentence == (
         f"the settlement worker has no signing seed for {payment.from_address}"
     )
     async with database.autocommit() as connection:  # nothing was signed, and no channel is taken
         assert await reservations.get_reservation(connection, payment.id) is None
     monkeypatch.undo()
-    attempt = get_attempt(await steps.prepare_payment(payment))
-    await settle_after_expiry(steps, payment, attempt)
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    await settle_after_expiry(activities, payment, attempt)
+
+
+async def test_a_batch_takes_only_a_channel_with_a_known_key(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
+) -> None:
+    owed = [await owe_payment(database, "BATCH-KEYS") for _ in range(3)]
+    activities, batch = await form_batch(database, rail, CLASSIC, owed[0])
+    used = await submit_batch(activities, batch)
+    await activities.confirm_batch(used)
+    # Any other channel would be taken before the one used last.
+    monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.attempt.channel))
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed[1:])
+    observed = await submit_batch(activities, batch)
+    assert observed.attempt.channel == used.attempt.channel
+    async with database.transaction() as connection:
+        none = select_keys(rail, without=used.attempt.channel).channels
+        assert (
+            await batches.form_batch(connection, CLASSIC, NOW.replace(year=2100), list(none))
+            is None
+        )
+    await activities.confirm_batch(observed)
+    assert await count_credits(stack, *owed) == [1, 1, 1]
+
+
+async def test_the_rest_of_a_failed_batch_waits_when_the_channel_key_is_missing(
+    api: httpx.AsyncClient,
+    stack: Stack,
+    database: Database,
+    rail: Rail,
+    chain: httpx.AsyncClient,
+    monkeypatch: Patch,
+) -> None:
+    fine, fault = [await owe_payment(database, "REST-KEYS", minutes) for minutes in (5, 25)]
+    activities, batch = await form_batch(database, rail, CLASSIC, fine, fault)
+    get_attempt(await run_until_accepted(activities.prepare_batch, batch))
+    payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
+    plan = {"faults": [{"kind": "removed_trustline", "address": payee}]}
+    (await chain.post("/faults", json=plan)).raise_for_status()
+    observed = await submit_batch(activities, batch)
+    monkeypatch.setattr(rail, "keys", select_keys(rail, without=observed.attempt.channel))
+    failure = await activities.fail_batch(observed)
+    assert failure.again is None
+    assert [out.payment_id for out in failure.removed] == [fault.id]
+    activities, rest = await form_batch(database, rail, CLASSIC)
+    await activities.confirm_batch(await submit_batch(activities, rest))
+    assert await count_credits(stack, fine, fault) == [1, 0]
+
+
+async def test_a_batch_that_needs_a_missing_key_waits_for_it(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
+) -> None:
+    owed = [await owe_payment(database, "BATCH-GONE") for _ in range(2)]
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
+    monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
+    # What is signed is sent and watched as ever.
+    assert get_attempt(await activities.prepare_batch(batch)) == replace(attempt, resumed=True)
+    await wait_until_expired(rail, attempt)
+    sentence = get_reason(await activities.prepare_batch(batch)).sentence
+    assert "STELLAR_CHANNELS" in sentence
+    assert await read_statuses(database, *owed) == [("blocked", sentence)] * 2
+    monkeypatch.undo()
+    await activities.confirm_batch(await submit_batch(activities, batch))
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
+    assert await count_credits(stack, *owed) == [1, 1]
+
+
+async def test_an_unrecorded_send_that_lands_confirms_the_payment(
+    api: httpx.AsyncClient, database: Database, rail: Rail
+) -> None:
+    """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
+    payment = await owe_payment(database, "UNNOTED", 5)
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    await rail.send(attempt.envelope_xdr)
+    observation = await activities.observe_payment(attempt)
+    receipt = await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
+    async with database.autocommit() as connection:
+        row = await payments.get(connection, payment.id)
+    assert (row["status"], row["transaction_hash"]) == ("confirmed", receipt.transaction_hash)
+
+
+async def test_an_unrecorded_send_that_lands_confirms_the_batch(
+    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
+) -> None:
+    """The signer died between the send and its record, and then the circuit breaker let nothing be sent."""
+    owed = [await owe_payment(database, "UNNOTED", minutes) for minutes in (5, 25)]
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
+    await rail.send(attempt.envelope_xdr)
+    seen = await activities.observe_payment(attempt)
+    assert seen.outcome is AttemptOutcome.SUCCEEDED
+    await activities.confirm_batch(ObservedBatch(batch, attempt, seen, NOW))
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
+    payment_activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
+    for payment in owed:
+        paid = await payment_activities.prepare_payment(payment)
+        assert isinstance(paid, AlreadyPaid)
+        assert paid.receipt.transaction_hash == seen.hash
+    async with database.autocommit() as connection:
+        ended = await connection.scalar(
+            select(rows_of_attempts.c.status)
+            .join(
+                rows_of_allocations,
+                rows_of_allocations.c.lead_payment_id == rows_of_attempts.c.payment_id,
+            )
+            .where(rows_of_allocations.c.payment_id == owed[1].id)
+        )
+    assert ended == "succeeded"

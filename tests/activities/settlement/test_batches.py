@@ -1,9 +1,7 @@
 """
-Many payments by one transaction, on the real database and the real chain: each is settled once,
-whoever cannot be paid holds up nobody else, and every share can be proven by itself.
+Many payments in one transaction, on the real database and the real chain: each is settled once,
+a payee that cannot be paid delays no other member, and every allocation can be proven by itself.
 """
-
-from dataclasses import replace
 
 import httpx
 import pytest
@@ -15,7 +13,6 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import (
     allocations,
     attempts,
-    batches,
     envelopes,
 )
 from adapters.stellar.rail import Rail
@@ -23,7 +20,7 @@ from devstack.environment.stack import Stack
 from domain.errors import TryAgain
 from domain.settlement.attempts import AttemptOutcome, Observation, SettlementRail
 from tests.testkit.accounting import chain_history
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
@@ -32,32 +29,28 @@ from tests.testkit.settlement.batch_factory import (
     form_batch,
     read_statuses,
     run_until_accepted,
-    select_keys,
     submit_batch,
 )
 from tests.testkit.settlement.expired_envelopes import wait_until_expired
-from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.payment_factory import owe_payment
 from tests.testkit.settlement.preparations import get_attempt, get_reason, get_receipt
-
-FAR_OFF = NOW.replace(year=2100)
-Patch = pytest.MonkeyPatch
 
 
 async def test_each_payment_of_a_batch_is_settled_once(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     owed = [await owe_payment(database, "BATCH", minutes) for minutes in (5, 25, 40)]
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    observed = await submit_batch(steps, batch)
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed)
+    observed = await submit_batch(activities, batch)
     assert observed.observation.outcome is AttemptOutcome.SUCCEEDED
-    settled = await steps.confirm_batch(observed)
+    settled = await activities.confirm_batch(observed)
     assert sorted(settled) == sorted(payment.id for payment in owed)
-    assert await steps.confirm_batch(observed) == settled
+    assert await activities.confirm_batch(observed) == settled
 
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 3
     assert await count_credits(stack, *owed) == [1, 1, 1]
-    lives = PaymentActivitiesImpl(database, rail, batches_payments=True)
-    receipts = [get_receipt(await lives.prepare_payment(payment)) for payment in owed]
+    payment_activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
+    receipts = [get_receipt(await payment_activities.prepare_payment(payment)) for payment in owed]
     assert len({receipt.transaction_hash for receipt in receipts}) == 1
     assert [receipt.amount_stroops for receipt in receipts] == [
         payment.amount_stroops for payment in owed
@@ -71,13 +64,13 @@ async def test_a_payee_that_cannot_be_paid_is_removed_before_signing(
     stranger = await owe_payment(database, "NOBODY", to_address=nobody)
     untrusting = await owe_payment(database, "NOLINE", to_address=rail.keys.fees.public_key)
     fine = await owe_payment(database, "FINE")
-    steps, batch = await form_batch(database, rail, CLASSIC, stranger, untrusting, fine)
-    preparation = await run_until_accepted(steps.prepare_batch, batch)
+    activities, batch = await form_batch(database, rail, CLASSIC, stranger, untrusting, fine)
+    preparation = await run_until_accepted(activities.prepare_batch, batch)
     assert {out.payment_id: str(out.reason) for out in preparation.removed} == {
         stranger.id: "the payee's account does not exist",
         untrusting.id: "the payee has no trustline for the asset",
     }
-    await steps.confirm_batch(await submit_batch(steps, batch))
+    await activities.confirm_batch(await submit_batch(activities, batch))
     assert [status for status, _ in await read_statuses(database, stranger, untrusting, fine)] == [
         "blocked",
         "blocked",
@@ -93,25 +86,25 @@ async def test_a_failed_batch_removes_the_member_at_fault_and_pays_the_rest(
     rail: Rail,
     chain: httpx.AsyncClient,
 ) -> None:
-    """The trustline goes after the signature: the ledger takes the sequence, and moves nothing."""
+    """The trustline is removed after signing: the ledger uses the sequence up and moves nothing."""
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     rewards = [await owe_payment(database, "REST", 5) for _ in range(2)]
     penalty = await owe_payment(database, "FAULT", 25)
-    steps, batch = await form_batch(database, rail, CLASSIC, *rewards, penalty)
-    assert (await run_until_accepted(steps.prepare_batch, batch)).attempt is not None
+    activities, batch = await form_batch(database, rail, CLASSIC, *rewards, penalty)
+    get_attempt(await run_until_accepted(activities.prepare_batch, batch))
     fault = {"kind": "removed_trustline", "address": payee}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
-    observed = await submit_batch(steps, batch)
+    observed = await submit_batch(activities, batch)
     assert observed.observation.outcome is not AttemptOutcome.SUCCEEDED
-    ejection = await steps.fail_batch(observed)
-    assert [out.payment_id for out in ejection.removed] == [penalty.id]
-    assert ejection.again is not None
-    assert await steps.fail_batch(observed) == ejection
+    failure = await activities.fail_batch(observed)
+    assert [out.payment_id for out in failure.removed] == [penalty.id]
+    assert failure.again is not None
+    assert await activities.fail_batch(observed) == failure
 
-    rest = await submit_batch(steps, ejection.again)
+    rest = await submit_batch(activities, failure.again)
     assert rest.attempt.channel == observed.attempt.channel
     assert rest.attempt.sequence == observed.attempt.sequence + 1
-    assert sorted(await steps.confirm_batch(rest)) == sorted(payment.id for payment in rewards)
+    assert sorted(await activities.confirm_batch(rest)) == sorted(payment.id for payment in rewards)
     found = await read_statuses(database, *rewards, penalty)
     assert [status for status, _ in found] == ["confirmed", "confirmed", "blocked"]
     assert "trustline" in str(found[-1][1]).lower() or "NO_TRUST" in str(found[-1][1])
@@ -122,9 +115,9 @@ async def test_netted_payments_are_one_transfer_and_each_allocation_is_proven(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     owed = [await owe_payment(database, "NET", minutes) for minutes in (25, 30, 35)]
-    steps, batch = await form_batch(database, rail, NETTED, *owed)
-    observed = await submit_batch(steps, batch)
-    await steps.confirm_batch(observed)
+    activities, batch = await form_batch(database, rail, NETTED, *owed)
+    observed = await submit_batch(activities, batch)
+    await activities.confirm_batch(observed)
     seen = [
         transfer
         for transfer in await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
@@ -134,41 +127,43 @@ async def test_netted_payments_are_one_transfer_and_each_allocation_is_proven(
         (owed[0].number, sum(payment.amount_stroops for payment in owed))
     ]
     stories = [(await api.get(f"/payments/{p.id}/trace")).json() for p in owed]
-    for payment, story in zip(owed, stories, strict=True):
-        attempt = story["attempts"][-1]
+    for payment, trace in zip(owed, stories, strict=True):
+        attempt = trace["attempts"][-1]
         assert attempt["number"] == owed[0].number
         assert int(attempt["amount_stroops"]) == payment.amount_stroops
-        assert sum(int(posting["amount_stroops"]) for posting in story["postings"]) == 0
-        assert story["payment"]["transaction_hash"] == observed.observation.hash
+        assert sum(int(posting["amount_stroops"]) for posting in trace["postings"]) == 0
+        assert trace["payment"]["transaction_hash"] == observed.observation.hash
 
 
 async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breaker_is_open(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    """Prepared and not submitted: its bytes die, and once it is closed others take their place."""
+    """Prepared and not submitted: its envelope expires, and once the circuit breaker is closed another follows."""
     owed = [await owe_payment(database, "BREAKER", minutes) for minutes in (5, 25)]
     gate = SigningGate(database)
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed, gate=gate)
-    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
-    assert attempt is not None
+    activities, batch = await form_batch(database, rail, CLASSIC, *owed, gate=gate)
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
     await gate.circuit_breaker.trip("odd", "corr-batches")
-    assert str(await steps.submit_payment(attempt)) == "not sent, the circuit breaker is open: odd"
-    assert await steps.raise_fee(attempt) == attempt
+    assert (
+        str(await activities.submit_payment(attempt))
+        == "not sent, the circuit breaker is open: odd"
+    )
+    assert await activities.raise_fee(attempt) == attempt
 
     async def proven() -> Observation | None:
-        seen = await steps.observe_payment(attempt)
+        seen = await activities.observe_payment(attempt)
         return None if seen.outcome is AttemptOutcome.OPEN else seen
 
-    assert (await eventually(proven, "the bytes are dead", 60)).outcome is AttemptOutcome.EXPIRED
-    waiting = await steps.prepare_batch(batch)
+    assert (await wait_until(proven, "the bytes are dead", 60)).outcome is AttemptOutcome.EXPIRED
+    waiting = await activities.prepare_batch(batch)
     sentence = get_reason(waiting).sentence
     assert sentence == "not sent, the circuit breaker is open: odd"
     assert await read_statuses(database, *owed) == [("on_hold", sentence)] * 2
     await api.post("/payments/circuit-breaker", json={"action": "close", "reason": "seen to"})
     gate.circuit_breaker.forget()
-    observed = await submit_batch(steps, batch)
+    observed = await submit_batch(activities, batch)
     assert observed.attempt.hash != attempt.hash
-    await steps.confirm_batch(observed)
+    await activities.confirm_batch(observed)
     assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
     assert await count_credits(stack, *owed) == [1, 1]
 
@@ -176,7 +171,7 @@ async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breake
 async def test_an_envelope_is_not_stored_for_a_batch_that_lost_a_member(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    """Otherwise whoever was left out could be paid by these bytes, and again by others."""
+    """Otherwise the removed member could be paid by this envelope, and again by another."""
     owed = [await owe_payment(database, "RACE") for _ in range(2)]
     _, batch = await form_batch(database, rail, CLASSIC, *owed)
     async with database.autocommit() as connection:
@@ -199,102 +194,40 @@ async def test_a_higher_fee_is_bid_for_the_same_transaction_on_a_busy_network(
     surge = {"kind": "surge_fee", "value": 30_000}
     (await chain.post("/faults", json={"faults": [surge]})).raise_for_status()
     payment = await owe_payment(database, "SURGE")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = get_attempt(await steps.prepare_payment(payment))
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = get_attempt(await activities.prepare_payment(payment))
     answers, bids = [], [attempt]
-    while (answer := await steps.submit_payment(bids[-1])).outbid:
+    while (answer := await activities.submit_payment(bids[-1])).outbid:
         answers.append(answer)
-        bids.append(await steps.raise_fee(bids[-1]))
+        bids.append(await activities.raise_fee(bids[-1]))
         assert bids[-1] != bids[-2], answers
     assert answers
     assert len({bid.hash for bid in bids}) == 1
     assert len({bid.newest_hash for bid in bids}) == len(bids)
-    assert (await steps.observe_payment(bids[-1])).outcome is AttemptOutcome.SUCCEEDED
-
-
-async def test_a_batch_takes_only_a_channel_with_a_known_key(
-    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
-) -> None:
-    owed = [await owe_payment(database, "BATCH-KEYS") for _ in range(3)]
-    steps, batch = await form_batch(database, rail, CLASSIC, owed[0])
-    used = await submit_batch(steps, batch)
-    await steps.confirm_batch(used)
-    # Any other would have its turn before the one that was used last.
-    monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.attempt.channel))
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed[1:])
-    observed = await submit_batch(steps, batch)
-    assert observed.attempt.channel == used.attempt.channel
-    async with database.transaction() as connection:
-        none = select_keys(rail, without=used.attempt.channel).channels
-        assert await batches.form_batch(connection, CLASSIC, FAR_OFF, list(none)) is None
-    await steps.confirm_batch(observed)
-    assert await count_credits(stack, *owed) == [1, 1, 1]
-
-
-async def test_the_rest_of_a_failed_batch_waits_when_the_channel_key_is_missing(
-    api: httpx.AsyncClient,
-    stack: Stack,
-    database: Database,
-    rail: Rail,
-    chain: httpx.AsyncClient,
-    monkeypatch: Patch,
-) -> None:
-    fine, fault = [await owe_payment(database, "REST-KEYS", minutes) for minutes in (5, 25)]
-    steps, batch = await form_batch(database, rail, CLASSIC, fine, fault)
-    assert (await run_until_accepted(steps.prepare_batch, batch)).attempt is not None
-    payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
-    plan = {"faults": [{"kind": "removed_trustline", "address": payee}]}
-    (await chain.post("/faults", json=plan)).raise_for_status()
-    observed = await submit_batch(steps, batch)
-    monkeypatch.setattr(rail, "keys", select_keys(rail, without=observed.attempt.channel))
-    ejection = await steps.fail_batch(observed)
-    assert ejection.again is None
-    assert [out.payment_id for out in ejection.removed] == [fault.id]
-    steps, rest = await form_batch(database, rail, CLASSIC)
-    await steps.confirm_batch(await submit_batch(steps, rest))
-    assert await count_credits(stack, fine, fault) == [1, 0]
-
-
-async def test_a_batch_that_needs_a_missing_key_waits_for_it(
-    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
-) -> None:
-    owed = [await owe_payment(database, "BATCH-GONE") for _ in range(2)]
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
-    assert attempt is not None
-    monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
-    # What is signed is sent and watched as ever.
-    assert get_attempt(await steps.prepare_batch(batch)) == replace(attempt, resumed=True)
-    await wait_until_expired(rail, attempt)
-    sentence = get_reason(await steps.prepare_batch(batch)).sentence
-    assert "STELLAR_CHANNELS" in sentence
-    assert await read_statuses(database, *owed) == [("blocked", sentence)] * 2
-    monkeypatch.undo()
-    await steps.confirm_batch(await submit_batch(steps, batch))
-    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
-    assert await count_credits(stack, *owed) == [1, 1]
+    assert (await activities.observe_payment(bids[-1])).outcome is AttemptOutcome.SUCCEEDED
 
 
 async def test_a_member_frozen_by_the_validators_does_not_stop_its_batch(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
     fine, frozen = await owe_payment(database, "WARM", 5), await owe_payment(database, "FROZEN")
-    steps, batch = await form_batch(database, rail, CLASSIC, fine, frozen)
-    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
-    assert attempt is not None
+    activities, batch = await form_batch(database, rail, CLASSIC, fine, frozen)
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
     fault = {"kind": "frozen_key", "address": frozen.to_address}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
     await wait_until_expired(rail, attempt)
-    void = await submit_batch(steps, batch)
+    noop = await submit_batch(activities, batch)
     why = f"the network's validators have frozen {frozen.to_address}"
-    assert (void.attempt.noop_reason, void.observation.outcome) == (
+    assert (noop.attempt.noop_reason, noop.observation.outcome) == (
         why,
         AttemptOutcome.FAILED_BLOCKED,
     )
-    ejection = await steps.fail_batch(void)
-    assert [(out.payment_id, str(out.reason)) for out in ejection.removed] == [(frozen.id, why)]
-    assert await steps.fail_batch(void) == ejection
-    assert ejection.again is not None
-    assert await steps.confirm_batch(await submit_batch(steps, ejection.again)) == [fine.id]
+    failure = await activities.fail_batch(noop)
+    assert [(out.payment_id, str(out.reason)) for out in failure.removed] == [(frozen.id, why)]
+    assert await activities.fail_batch(noop) == failure
+    assert failure.again is not None
+    assert await activities.confirm_batch(await submit_batch(activities, failure.again)) == [
+        fine.id
+    ]
     assert await read_statuses(database, fine, frozen) == [("confirmed", None), ("blocked", why)]
     assert await count_credits(stack, fine, frozen) == [1, 0]

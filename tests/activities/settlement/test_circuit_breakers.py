@@ -1,4 +1,4 @@
-"""The circuit breaker in the hands of a worker: opened once, heard within a second, and it pages."""
+"""The circuit breaker as a worker uses it: opened once, seen within a second, and it pages."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ from domain.sla.attestations import (
 )
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 from tests.testkit.accounting import chain_history
-from tests.testkit.api_client import eventually, unique
+from tests.testkit.api_client import make_unique_id, wait_until
 from tests.testkit.attestation_scenario import ASKER, judge_for_attestation
 from tests.testkit.reasons import parse_answer
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
@@ -70,7 +70,7 @@ async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
     async def page(deliveries: list[str]) -> None:
         paged.append(deliveries)
 
-    payment, reason = await owe_payment(database), unique("odd")
+    payment, reason = await owe_payment(database), make_unique_id("odd")
     switch, other = CircuitBreaker(database, page=page), CircuitBreaker(database, page=page)
     assert await other.reason() is None
     with caplog.at_level(logging.ERROR):
@@ -81,22 +81,22 @@ async def test_it_opens_once_pages_and_puts_new_payments_on_hold(
         f"the circuit breaker is open, nothing new is settled: {reason}"
     ]
     door = SigningGate(database, circuit_breaker=switch)
-    held = await door.find_hold(payment)
-    assert held is not None
-    assert held.reason.sentence == f"the circuit breaker is open: {reason}"
+    hold = await door.find_hold(payment)
+    assert hold is not None
+    assert hold.reason.sentence == f"the circuit breaker is open: {reason}"
     assert str(await door.get_send_obstacle()) == f"not sent, the circuit breaker is open: {reason}"
 
     async def heard() -> bool:
         return await other.reason() == reason
 
-    await eventually(heard, "another worker hears of it", FRESH_SECONDS + 1)
+    await wait_until(heard, "another worker hears of it", FRESH_SECONDS + 1)
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
         feed = await events.list_after(connection, events.Cursor(), 10_000)
     assert (last["action"], last["actor"]) == ("circuit_breaker.opened", "engine")
-    told = [row for row in feed if row["type"] == "settlement.circuit_breaker_opened"]
-    assert told[-1]["data"]["reason"] == reason
-    assert told[-1]["outage_id"] is None
+    opened = [row for row in feed if row["type"] == "settlement.circuit_breaker_opened"]
+    assert opened[-1]["data"]["reason"] == reason
+    assert opened[-1]["outage_id"] is None
 
 
 async def test_refused_answers_open_it(api: httpx.AsyncClient, database: Database) -> None:
@@ -105,7 +105,7 @@ async def test_refused_answers_open_it(api: httpx.AsyncClient, database: Databas
         await switch.record_answer(parse_answer(answer), CORRELATION)
         assert await switch.reason() is None
     await switch.record_answer(parse_answer("ERROR txBAD_AUTH"), CORRELATION)
-    assert "refused for what only we can mend" in (await switch.reason() or "")
+    assert "refused with a code that only we can mend" in (await switch.reason() or "")
 
 
 async def test_switching_to_the_present_state_changes_nothing(
@@ -118,12 +118,12 @@ async def test_switching_to_the_present_state_changes_nothing(
         assert await circuit_breakers.get_state(connection) == before
 
 
-async def on_chain(stack: Stack, number: int) -> int:
+async def is_on_chain(stack: Stack, number: int) -> int:
     seen = await chain_history.list_transfers(stack.environment["STELLAR_RPC_URL"])
     return sum(transfer.number == number for transfer in seen)
 
 
-async def close(database: Database, switch: CircuitBreaker) -> None:
+async def close_circuit_breaker(database: Database, switch: CircuitBreaker) -> None:
     by = Request("tester", CORRELATION)
     await switch_halt(database, SwitchHalt(False, "mended", by, datetime.now(UTC)))
     switch.forget()
@@ -133,65 +133,72 @@ async def test_signed_envelopes_are_not_sent_while_it_is_open_and_sent_ones_are_
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database)
-    steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
+    activities = PaymentActivitiesImpl(
+        database, rail, SigningGate(database, circuit_breaker=switch)
+    )
     sent, unsent = await owe_payment(database), await owe_payment(database)
-    first = get_attempt(await steps.prepare_payment(sent))
-    second = get_attempt(await steps.prepare_payment(unsent))
-    await steps.submit_payment(first)
+    first = get_attempt(await activities.prepare_payment(sent))
+    second = get_attempt(await activities.prepare_payment(unsent))
+    await activities.submit_payment(first)
     await switch.trip("odd", CORRELATION)
     for attempt in (first, second):
         assert (
-            str(await steps.submit_payment(attempt)) == "not sent, the circuit breaker is open: odd"
+            str(await activities.submit_payment(attempt))
+            == "not sent, the circuit breaker is open: odd"
         )
-        assert await steps.raise_fee(attempt) == attempt
-    # Bytes that may be on their way are still answered, so that they are watched.
-    again = get_attempt(await steps.prepare_payment(sent))
+        assert await activities.raise_fee(attempt) == attempt
+    # An envelope that may have been sent is still answered, so that it is observed.
+    again = get_attempt(await activities.prepare_payment(sent))
     assert again.hash == first.hash
-    seen = await steps.observe_payment(first)
+    seen = await activities.observe_payment(first)
     assert seen.outcome is AttemptOutcome.SUCCEEDED
-    await steps.confirm_payment(ObservedAttempt(sent, first, seen, NOW))
-    assert await on_chain(stack, unsent.number) == 0
+    await activities.confirm_payment(ObservedAttempt(sent, first, seen, NOW))
+    assert await is_on_chain(stack, unsent.number) == 0
 
-    await close(database, switch)
-    assert str(await steps.submit_payment(second)) == "PENDING"
-    seen = await steps.observe_payment(second)
+    await close_circuit_breaker(database, switch)
+    assert str(await activities.submit_payment(second)) == "PENDING"
+    seen = await activities.observe_payment(second)
     assert seen.outcome is AttemptOutcome.SUCCEEDED
-    await steps.confirm_payment(ObservedAttempt(unsent, second, seen, NOW))
-    assert [await on_chain(stack, each.number) for each in (sent, unsent)] == [1, 1]
+    await activities.confirm_payment(ObservedAttempt(unsent, second, seen, NOW))
+    assert [await is_on_chain(stack, each.number) for each in (sent, unsent)] == [1, 1]
 
 
 async def test_a_quarantine_opens_it(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database)
-    steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
+    activities = PaymentActivitiesImpl(
+        database, rail, SigningGate(database, circuit_breaker=switch)
+    )
     payment = await owe_payment(database)
-    attempt = get_attempt(await steps.prepare_payment(payment))
-    await steps.submit_payment(attempt)
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    await activities.submit_payment(attempt)
     foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
-    await steps.quarantine_payment(ObservedAttempt(payment, attempt, foreign, NOW))
+    await activities.quarantine_payment(ObservedAttempt(payment, attempt, foreign, NOW))
     assert await switch.reason() == (
         f"payment {payment.id} is quarantined: bytes we do not know used channel {attempt.channel}"
     )
-    seen = await steps.observe_payment(attempt)
-    await steps.confirm_payment(ObservedAttempt(payment, attempt, seen, NOW))
+    seen = await activities.observe_payment(attempt)
+    await activities.confirm_payment(ObservedAttempt(payment, attempt, seen, NOW))
     async with database.autocommit() as connection:  # the stack keeps all of its channels
         await connection.execute(
             update(channels).where(channels.c.address == attempt.channel).values(quarantined=False)
         )
-    assert await on_chain(stack, payment.number) == 1
+    assert await is_on_chain(stack, payment.number) == 1
 
 
 async def test_a_send_without_an_answer_is_counted(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(unknowns=2))
-    steps = PaymentActivitiesImpl(database, rail, SigningGate(database, circuit_breaker=switch))
-    attempt = get_attempt(await steps.prepare_payment(await owe_payment(database)))
+    activities = PaymentActivitiesImpl(
+        database, rail, SigningGate(database, circuit_breaker=switch)
+    )
+    attempt = get_attempt(await activities.prepare_payment(await owe_payment(database)))
     broken = replace(attempt, envelope_xdr="not an envelope")
-    assert (await steps.submit_payment(broken)).status is SendStatus.UNKNOWN
+    assert (await activities.submit_payment(broken)).status is SendStatus.UNKNOWN
     assert await switch.reason() is None
-    await steps.submit_payment(broken)
+    await activities.submit_payment(broken)
     assert "2 sends within 10 minutes" in (await switch.reason() or "")
 
 
@@ -200,28 +207,28 @@ async def test_no_batch_is_formed_or_signed_while_it_is_open(
 ) -> None:
     switch = CircuitBreaker(database)
     gate, plan = SigningGate(database, circuit_breaker=switch), Plan(SettlementRail.CLASSIC, 0)
-    lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
+    payment_activities = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     payment = await owe_payment(database)
-    assert isinstance(await lives.prepare_payment(payment), InBatch)
+    assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         batch = await batches.form_batch(
             connection, plan, datetime.now(UTC) + timedelta(hours=1), rail.channels
         )
     assert batch is not None
     await switch.trip("odd", CORRELATION)
-    steps = BatchActivitiesImpl(database, rail, plan, gate)
-    waiting = await steps.prepare_batch(batch)
+    activities = BatchActivitiesImpl(database, rail, plan, gate)
+    waiting = await activities.prepare_batch(batch)
     assert str(get_reason(waiting)) == "not sent, the circuit breaker is open: odd"
-    held = await lives.prepare_payment(await owe_payment(database))
-    assert str(get_reason(held)) == "the circuit breaker is open: odd"
-    await close(database, switch)
-    attempt = get_attempt(await steps.prepare_batch(batch))
-    await steps.submit_payment(attempt)
-    assert (await steps.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
+    hold = await payment_activities.prepare_payment(await owe_payment(database))
+    assert str(get_reason(hold)) == "the circuit breaker is open: odd"
+    await close_circuit_breaker(database, switch)
+    attempt = get_attempt(await activities.prepare_batch(batch))
+    await activities.submit_payment(attempt)
+    assert (await activities.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
 
 
-class Unasked:
-    """A contract that nobody may call; what was sent before is still watched for."""
+class UncalledContract:
+    """A contract that nobody may call; earlier calls are still observed."""
 
     source = "GNOBODY"
     watched = 0
@@ -235,7 +242,7 @@ class Unasked:
         return None
 
 
-class Refusing(Unasked):
+class RefusingContract(UncalledContract):
     """A contract whose calls the network refuses for what only we can mend."""
 
     async def send(self, call: Call) -> SendAnswer:
@@ -250,11 +257,11 @@ async def test_answers_to_contract_calls_open_it(
 ) -> None:
     switch = CircuitBreaker(database, CircuitBreakerLimits(alarms=1))
     gate = SigningGate(database, circuit_breaker=switch)
-    steps = AttestationActivitiesImpl(database, cast(SlaContract, Refusing()), gate)
+    activities = AttestationActivitiesImpl(database, cast(SlaContract, RefusingContract()), gate)
     attestation = await judge_for_attestation(database)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
-    assert await steps.execute_call(OwnCall(sent)) is CallStatus.OPEN
-    assert "refused for what only we can mend" in (await switch.reason() or "")
+    assert await activities.execute_call(OwnCall(sent)) is CallStatus.OPEN
+    assert "refused with a code that only we can mend" in (await switch.reason() or "")
     async with database.autocommit() as connection:
         last = (await read_trail(connection, "circuit_breaker/settlement"))[-1]
     # Whoever follows the outage finds what it led to.
@@ -267,14 +274,14 @@ async def test_answers_to_contract_calls_open_it(
 async def test_the_contract_is_not_called_while_it_is_open(
     api: httpx.AsyncClient, database: Database
 ) -> None:
-    switch, contract = CircuitBreaker(database), Unasked()
-    steps = AttestationActivitiesImpl(
+    switch, contract = CircuitBreaker(database), UncalledContract()
+    activities = AttestationActivitiesImpl(
         database, cast(SlaContract, contract), SigningGate(database, circuit_breaker=switch)
     )
     attestation = await judge_for_attestation(database)
     await switch.trip("odd", CORRELATION)
     with pytest.raises(TryAgain, match="the circuit breaker is open: odd"):
-        await steps.prepare_call(attestation)
+        await activities.prepare_call(attestation)
     sent = Call(attestation.outage_id, 1, 1, "GNOBODY", 7, 99, "f" * 64, "bytes")
-    assert await steps.execute_call(OwnCall(sent)) is CallStatus.OPEN
+    assert await activities.execute_call(OwnCall(sent)) is CallStatus.OPEN
     assert contract.watched == 1

@@ -1,7 +1,7 @@
 """
-Bytes that died on a channel while nobody can be paid in their place: a no-op transaction uses up their sequence,
-and the payment waits without a channel. Where not even that can be signed, the book says what the
-payment waits for, and it goes on with the same pair once that is mended.
+Expired envelopes whose payment cannot be made: a no-op transaction uses up their sequence,
+and the payment waits without a channel. Where not even that can be signed, the database says what the
+payment waits for, and it goes on with the same channel and sequence once that is resolved.
 """
 
 from dataclasses import replace
@@ -42,33 +42,35 @@ from tests.testkit.settlement.payment_factory import NOW, owe_payment
 from tests.testkit.settlement.preparations import get_attempt, get_reason
 
 
-async def remove(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
+async def remove_trustline(chain: httpx.AsyncClient, stack: Stack, *more: dict[str, Any]) -> None:
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     plan = {"faults": [{"kind": "removed_trustline", "address": payee}, *more]}
     (await chain.post("/faults", json=plan)).raise_for_status()
 
 
-async def mend(chain: httpx.AsyncClient) -> None:
+async def clear_faults(chain: httpx.AsyncClient) -> None:
     (await chain.post("/faults", json={"faults": []})).raise_for_status()
 
 
-async def story(database: Database, payment: Payment) -> PaymentTrace:
+async def read_trace(database: Database, payment: Payment) -> PaymentTrace:
     async with database.autocommit() as connection:
         return await payment_traces.load_trace(connection, payment.id)
 
 
-async def voided(steps: PaymentActivitiesImpl, payment: Payment, died: Attempt) -> Attempt:
-    """Sign again, each run twice: nobody can be paid, so that it is a void of the same pair."""
-    attempt = get_attempt(await steps.prepare_payment(payment))
-    assert get_attempt(await steps.prepare_payment(payment)) == replace(attempt, resumed=True)
-    assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)
+async def sign_noop(
+    activities: PaymentActivitiesImpl, payment: Payment, expired: Attempt
+) -> Attempt:
+    """Sign again, each run twice: the payee cannot be paid, so it is a no-op transaction with the same sequence."""
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    assert get_attempt(await activities.prepare_payment(payment)) == replace(attempt, resumed=True)
+    assert (attempt.channel, attempt.sequence) == (expired.channel, expired.sequence)
     assert "trustline" in attempt.noop_reason
-    assert attempt.hash != died.hash
+    assert attempt.hash != expired.hash
     return attempt
 
 
-async def served(database: Database, attempt: Attempt) -> str | None:
-    """Whom a channel serves."""
+async def find_served_payment(database: Database, attempt: Attempt) -> str | None:
+    """Return the payment that has a channel."""
     async with database.autocommit() as connection:
         found: str | None = await connection.scalar(
             select(channels.c.payment_id).where(channels.c.address == attempt.channel)
@@ -81,31 +83,33 @@ async def test_a_payment_with_an_expired_envelope_returns_its_channel_by_a_no_op
     stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient, sent: bool
 ) -> None:
     payment = await owe_payment(database, "DEAD-VOID", 25)
-    steps = PaymentActivitiesImpl(database, rail)
-    died = await let_expire(rail, steps, payment)
+    activities = PaymentActivitiesImpl(database, rail)
+    expired = await let_expire(rail, activities, payment)
     if sent:
-        await steps.submit_payment(died)  # too late to be taken by any ledger
-    await remove(chain, stack)
-    void = await voided(steps, payment, died)
-    assert (await story(database, payment)).standing.startswith("Given up for now: the payee has")
-    await steps.submit_payment(void)
-    for seen in (await steps.observe_payment(void), await steps.observe_payment(died)):
-        assert seen.outcome is AttemptOutcome.FAILED_BLOCKED, seen
-        assert seen.reason in (void.noop_reason, "a no-op transaction used up its sequence")
-        await steps.fail_attempt(ObservedAttempt(payment, void, seen, NOW))
-    assert await served(database, void) is None
-    parked = BlockPaymentInput(
-        payment, Reason(ReasonCode.PAYEE_NO_TRUSTLINE, void.noop_reason), NOW
+        await activities.submit_payment(expired)  # too late for any ledger
+    await remove_trustline(chain, stack)
+    noop = await sign_noop(activities, payment, expired)
+    assert (await read_trace(database, payment)).standing.startswith(
+        "Given up for now: the payee has"
     )
-    await steps.block_payment(parked)
-    assert await read_statuses(database, payment) == [("blocked", void.noop_reason)]
+    await activities.submit_payment(noop)
+    for seen in (await activities.observe_payment(noop), await activities.observe_payment(expired)):
+        assert seen.outcome is AttemptOutcome.FAILED_BLOCKED, seen
+        assert seen.reason in (noop.noop_reason, "a no-op transaction used up its sequence")
+        await activities.fail_attempt(ObservedAttempt(payment, noop, seen, NOW))
+    assert await find_served_payment(database, noop) is None
+    blocked = BlockPaymentInput(
+        payment, Reason(ReasonCode.PAYEE_NO_TRUSTLINE, noop.noop_reason), NOW
+    )
+    await activities.block_payment(blocked)
+    assert await read_statuses(database, payment) == [("blocked", noop.noop_reason)]
     assert await count_credits(stack, payment) == [0]
-    told = await story(database, payment)
-    assert told.standing.endswith("1000 USDC are owed, and none moved.")
-    await mend(chain)
-    again = get_attempt(await steps.prepare_payment(payment))
-    assert (again.n, again.noop_reason) == (void.n + 1, "")
-    await settle_after_expiry(steps, payment, again)
+    trace = await read_trace(database, payment)
+    assert trace.standing.endswith("1000 USDC are owed, and none moved.")
+    await clear_faults(chain)
+    again = get_attempt(await activities.prepare_payment(payment))
+    assert (again.n, again.noop_reason) == (noop.n + 1, "")
+    await settle_after_expiry(activities, payment, again)
     assert await count_credits(stack, payment) == [1]
 
 
@@ -113,13 +117,13 @@ async def test_an_expired_no_op_is_followed_by_the_payment_once_it_can_be_made(
     stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
     payment = await owe_payment(database, "DEAD-TWICE", 25)
-    steps = PaymentActivitiesImpl(database, rail)
-    died = await let_expire(rail, steps, payment)
-    await remove(chain, stack)
-    void = await voided(steps, payment, died)
-    await wait_until_expired(rail, void)
-    await mend(chain)
-    await settle_after_expiry(steps, payment, void)
+    activities = PaymentActivitiesImpl(database, rail)
+    expired = await let_expire(rail, activities, payment)
+    await remove_trustline(chain, stack)
+    noop = await sign_noop(activities, payment, expired)
+    await wait_until_expired(rail, noop)
+    await clear_faults(chain)
+    await settle_after_expiry(activities, payment, noop)
     assert await read_statuses(database, payment) == [("confirmed", None)]
     assert await count_credits(stack, payment) == [1]
 
@@ -128,18 +132,18 @@ async def test_a_higher_fee_is_bid_for_a_no_op_as_well(
     stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
     payment = await owe_payment(database, "DEAD-BID", 25)
-    steps = PaymentActivitiesImpl(database, rail)
-    died = await let_expire(rail, steps, payment)
-    await remove(chain, stack, {"kind": "surge_fee", "value": 15_000})
-    void = await voided(steps, payment, died)
-    assert (await steps.submit_payment(void)).outbid
-    higher = await steps.raise_fee(void)
-    assert (higher.hash, higher.noop_reason) == (void.hash, void.noop_reason)
-    assert higher.newest_hash != void.newest_hash
-    await steps.submit_payment(higher)
-    seen = await steps.observe_payment(higher)
-    assert (seen.outcome, seen.reason) == (AttemptOutcome.FAILED_BLOCKED, void.noop_reason)
-    await mend(chain)
+    activities = PaymentActivitiesImpl(database, rail)
+    expired = await let_expire(rail, activities, payment)
+    await remove_trustline(chain, stack, {"kind": "surge_fee", "value": 15_000})
+    noop = await sign_noop(activities, payment, expired)
+    assert (await activities.submit_payment(noop)).outbid
+    higher = await activities.raise_fee(noop)
+    assert (higher.hash, higher.noop_reason) == (noop.hash, noop.noop_reason)
+    assert higher.newest_hash != noop.newest_hash
+    await activities.submit_payment(higher)
+    seen = await activities.observe_payment(higher)
+    assert (seen.outcome, seen.reason) == (AttemptOutcome.FAILED_BLOCKED, noop.noop_reason)
+    await clear_faults(chain)
 
 
 @pytest.mark.parametrize("sent", [False, True])
@@ -152,20 +156,25 @@ async def test_a_payment_is_blocked_while_no_no_op_can_be_signed(
     sent: bool,
 ) -> None:
     payment = await owe_payment(database, "DEAD-ALONE", 25)
-    steps = PaymentActivitiesImpl(database, rail)
-    died = await let_expire(rail, steps, payment)
+    activities = PaymentActivitiesImpl(database, rail)
+    expired = await let_expire(rail, activities, payment)
     if sent:
-        await steps.submit_payment(died)
-    await remove(chain, stack)
+        await activities.submit_payment(expired)
+    await remove_trustline(chain, stack)
     monkeypatch.setattr(rail, "fee_cap_stroops", 100)
-    why = await steps.prepare_payment(payment)
-    told = await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
+    why = await activities.prepare_payment(payment)
+    deliveries = await activities.block_payment(
+        make_block_input(payment, why, PaymentStatus.BLOCKED)
+    )
     assert await read_statuses(database, payment) == [("blocked", get_reason(why).sentence)]
     assert "raise STELLAR_FEE_CAP_STROOPS" in get_reason(why).sentence
-    assert await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED)) == told
-    await mend(chain)
+    assert (
+        await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
+        == deliveries
+    )
+    await clear_faults(chain)
     monkeypatch.undo()
-    await settle_after_expiry(steps, payment, died)
+    await settle_after_expiry(activities, payment, expired)
     assert await read_statuses(database, payment) == [("confirmed", None)]
     assert await count_credits(stack, payment) == [1]
 
@@ -174,17 +183,17 @@ async def test_a_payment_with_an_expired_envelope_is_on_hold_while_the_circuit_b
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owe_payment(database, "DEAD-HELD", 25)
-    steps = PaymentActivitiesImpl(database, rail, Stopped(database))
-    died = await let_expire(rail, PaymentActivitiesImpl(database, rail), payment)
-    why = await steps.prepare_payment(payment)
+    activities = PaymentActivitiesImpl(database, rail, PausedGate(database))
+    expired = await let_expire(rail, PaymentActivitiesImpl(database, rail), payment)
+    why = await activities.prepare_payment(payment)
     assert isinstance(why, OnHold)
-    await steps.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
+    await activities.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
     assert await read_statuses(database, payment) == [("on_hold", why.reason.sentence)]
-    await settle_after_expiry(PaymentActivitiesImpl(database, rail), payment, died)
+    await settle_after_expiry(PaymentActivitiesImpl(database, rail), payment, expired)
     assert await read_statuses(database, payment) == [("confirmed", None)]
 
 
-class Stopped(SigningGate):
+class PausedGate(SigningGate):
     """The circuit breaker is open for whoever asks here."""
 
     async def pause(self) -> OnHold:
@@ -194,31 +203,33 @@ class Stopped(SigningGate):
 async def test_a_late_run_does_not_block_a_payment_that_was_signed_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    """A run found that nothing can follow the dead bytes; by the time it says so, others did."""
+    """One run finds that nothing can follow the expired envelope; meanwhile another run has signed."""
     payment = await owe_payment(database, "DEAD-LATE", 25)
-    steps = PaymentActivitiesImpl(database, rail)
-    died = await let_expire(rail, steps, payment)
-    late = BlockPaymentInput(payment, make_reason("no trustline"), NOW, dead_after=died.max_ledger)
-    get_attempt(await steps.prepare_payment(payment))
-    assert await steps.block_payment(late) == []
+    activities = PaymentActivitiesImpl(database, rail)
+    expired = await let_expire(rail, activities, payment)
+    late = BlockPaymentInput(
+        payment, make_reason("no trustline"), NOW, dead_after=expired.max_ledger
+    )
+    get_attempt(await activities.prepare_payment(payment))
+    assert await activities.block_payment(late) == []
     assert await read_statuses(database, payment) == [("prepared", None)]
-    await settle_after_expiry(steps, payment, died)
+    await settle_after_expiry(activities, payment, expired)
 
 
 async def test_a_run_that_finds_an_obstacle_while_another_signs_looks_again(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
     payment = await owe_payment(database, "DEAD-RACE", 25)
-    steps = PaymentActivitiesImpl(database, rail)
+    activities = PaymentActivitiesImpl(database, rail)
     async with database.autocommit() as connection:
         stale = await reservations.reserve(connection, payment.id, rail.channels)
     assert stale is not None
-    attempt = get_attempt(await steps.prepare_payment(payment))
+    attempt = get_attempt(await activities.prepare_payment(payment))
     with pytest.raises(TryAgain):
-        await steps._give_back(stale, Blocked(make_reason("no trustline")))
-    resumed = get_attempt(await steps.prepare_payment(payment))
+        await activities._give_back(stale, Blocked(make_reason("no trustline")))
+    resumed = get_attempt(await activities.prepare_payment(payment))
     assert resumed == replace(attempt, resumed=True)
-    await settle_after_expiry(steps, payment, attempt)
+    await settle_after_expiry(activities, payment, attempt)
 
 
 async def test_an_unsigned_reservation_is_released_while_the_circuit_breaker_is_open(
@@ -227,13 +238,13 @@ async def test_an_unsigned_reservation_is_released_while_the_circuit_breaker_is_
     """The signer died before it signed; by the time it is back, nothing may be signed."""
     payment = await owe_payment(database, "RESERVED", 25)
     async with database.autocommit() as connection:
-        held = await reservations.reserve(connection, payment.id, rail.channels)
-    assert held is not None
+        reservation = await reservations.reserve(connection, payment.id, rail.channels)
+    assert reservation is not None
     gate = SigningGate(database)
-    steps = PaymentActivitiesImpl(database, rail, gate)
+    activities = PaymentActivitiesImpl(database, rail, gate)
     await gate.circuit_breaker.trip("odd", "corr-reserved")
-    why = await steps.prepare_payment(payment)
-    await steps.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
+    why = await activities.prepare_payment(payment)
+    await activities.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
     assert await read_statuses(database, payment) == [
         ("on_hold", "the circuit breaker is open: odd")
     ]
@@ -241,8 +252,8 @@ async def test_an_unsigned_reservation_is_released_while_the_circuit_breaker_is_
         assert await reservations.get_reservation(connection, payment.id) is None
     await api.post("/payments/circuit-breaker", json={"action": "close", "reason": "seen to"})
     gate.circuit_breaker.forget()
-    again = get_attempt(await steps.prepare_payment(payment))
-    await settle_after_expiry(steps, payment, again)
+    again = get_attempt(await activities.prepare_payment(payment))
+    await settle_after_expiry(activities, payment, again)
 
 
 async def test_a_frozen_payee_waits_without_a_channel(
@@ -252,28 +263,31 @@ async def test_a_frozen_payee_waits_without_a_channel(
     rail: Rail,
     chain: httpx.AsyncClient,
 ) -> None:
-    """Its bytes are refused for ever: signed anew again and again, they would tell nobody."""
-    payment, steps = await owe_payment(database, "FROZEN"), PaymentActivitiesImpl(database, rail)
-    attempt = get_attempt(await steps.prepare_payment(payment))
+    """Its envelope would be refused for ever, however often it is signed again."""
+    payment, activities = (
+        await owe_payment(database, "FROZEN"),
+        PaymentActivitiesImpl(database, rail),
+    )
+    attempt = get_attempt(await activities.prepare_payment(payment))
     fault = {"kind": "frozen_key", "address": payment.to_address}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
-    assert str(await steps.submit_payment(attempt)) == "ERROR txFROZEN_KEY_ACCESSED"
+    assert str(await activities.submit_payment(attempt)) == "ERROR txFROZEN_KEY_ACCESSED"
     await wait_until_expired(rail, attempt)
-    void = get_attempt(await steps.prepare_payment(payment))
+    noop = get_attempt(await activities.prepare_payment(payment))
     why = f"the network's validators have frozen {payment.to_address}"
-    assert (void.sequence, void.noop_reason) == (attempt.sequence, why)
-    await steps.submit_payment(void)
-    seen = await steps.observe_payment(void)
+    assert (noop.sequence, noop.noop_reason) == (attempt.sequence, why)
+    await activities.submit_payment(noop)
+    seen = await activities.observe_payment(noop)
     assert (seen.outcome, seen.reason) == (AttemptOutcome.FAILED_BLOCKED, why)
-    await steps.fail_attempt(ObservedAttempt(payment, void, seen, NOW))
-    assert await served(database, void) is None
+    await activities.fail_attempt(ObservedAttempt(payment, noop, seen, NOW))
+    assert await find_served_payment(database, noop) is None
     # Tried again while it lasts, nothing is signed at all.
-    again = await steps.prepare_payment(payment)
+    again = await activities.prepare_payment(payment)
     assert isinstance(again, Blocked)
     assert (again.reason.sentence, again.dead_after) == (why, None)
 
-    await mend(chain)
-    await wait_until_expired(rail, void)  # by then, what was frozen is read anew
-    attempt = get_attempt(await steps.prepare_payment(payment))
-    await settle_after_expiry(steps, payment, attempt)
+    await clear_faults(chain)
+    await wait_until_expired(rail, noop)  # by then, what was frozen is read anew
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    await settle_after_expiry(activities, payment, attempt)
     assert await count_credits(stack, payment) == [1]

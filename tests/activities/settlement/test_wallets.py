@@ -1,4 +1,4 @@
-"""Steps of wallets that must not be taken where money is real."""
+"""Activities of wallets that must not run where money is real."""
 
 from typing import cast
 
@@ -12,6 +12,6 @@ from domain.errors import Conflict
 
 
 async def test_without_a_friendbot_funding_is_refused(database: Database) -> None:
-    steps = WalletActivitiesImpl(database, cast(WalletAccounts, None), None)
+    activities = WalletActivitiesImpl(database, cast(WalletAccounts, None), None)
     with pytest.raises(Conflict, match="only a test network has a friendbot"):
-        await steps.fund_wallet(Keypair.random().public_key)
+        await activities.fund_wallet(Keypair.random().public_key)

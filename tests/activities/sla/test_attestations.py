@@ -1,5 +1,5 @@
 """
-Each step of an attestation may run twice, and a worker may die between any two of them: on the
+Each activity of an attestation may run twice, and a worker may die between any two: on the
 real database and the real chain, the contract is asked once, and nothing is paid before it agrees.
 """
 
@@ -49,7 +49,7 @@ from domain.sla.execution_modes import ExecutionMode
 from services.settlement.channels.begin_settlement import BeginSettlement, begin_settlement
 from services.sla.attestations.conclude_attestation import UNEXPLAINED
 from stellar_sandbox.testing.contract_client import ContractClient
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 from tests.testkit.attestation_scenario import (
     ASKER,
     NOW,
@@ -64,28 +64,28 @@ from tests.testkit.settlement.payment_factory import make_owe_input
 
 
 @pytest.fixture
-def steps(api: httpx.AsyncClient, database: Database, calculator: SlaContract) -> Any:
+def activities(api: httpx.AsyncClient, database: Database, calculator: SlaContract) -> Any:
     return AttestationActivitiesImpl(database, calculator)
 
 
 async def test_an_attestation_whose_every_activity_runs_twice_calls_the_contract_once(
-    steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
+    activities: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judge_for_attestation(database)
-    call = await prepare_call(steps, attestation)
-    assert await prepare_call(steps, attestation) == call  # died after the bytes were stored
-    # Sent, and died before anything of it was noted.
+    call = await prepare_call(activities, attestation)
+    assert await prepare_call(activities, attestation) == call  # died after the envelope was stored
+    # Sent, and died before anything was recorded.
     await calculator.nodes.send(call.envelope_xdr)
-    turn = await steps.prepare_call(attestation)
+    turn = await activities.prepare_call(attestation)
     assert turn == OwnCall(call)
     for _ in range(2):
-        assert await steps.execute_call(turn) is CallStatus.ANSWERED
-    assert await steps.prepare_call(attestation) == CallAnswered()
+        assert await activities.execute_call(turn) is CallStatus.ANSWERED
+    assert await activities.prepare_call(attestation) == CallAnswered()
     concluding = ConcludeAttestationInput(attestation, "", NOW)
-    first = await steps.conclude_attestation(concluding)
+    first = await activities.conclude_attestation(concluding)
     assert first == Attested(call.hash, [])
-    assert await steps.conclude_attestation(concluding) == first
-    assert await steps.prepare_call(attestation) == CallAnswered()
+    assert await activities.conclude_attestation(concluding) == first
+    assert await activities.prepare_call(attestation) == CallAnswered()
 
     (made,) = await list_rows(database, contract_calls, attestation)
     assert (made.status, made.fresh, made.result["amount"]) == ("answered", True, "-1000")
@@ -97,7 +97,7 @@ async def test_an_attestation_whose_every_activity_runs_twice_calls_the_contract
 
 
 async def test_nothing_is_owed_before_the_contract_attests(
-    steps: AttestationActivitiesImpl, database: Database
+    activities: AttestationActivitiesImpl, database: Database
 ) -> None:
     attestation = await judge_for_attestation(database)
     outages = OutageActivitiesImpl(database, "sandbox")
@@ -107,7 +107,7 @@ async def test_nothing_is_owed_before_the_contract_attests(
     # The database itself refuses, whatever the code above it believes.
     with pytest.raises(IntegrityError, match="is not attested"):
         await pay_anyway(database, attestation.outage_id)
-    await attest_verdict(steps, attestation)
+    await attest_verdict(activities, attestation)
     assert (await outages.owe_payment(settling)).amount_stroops == 10_000_000_000
 
 
@@ -115,7 +115,7 @@ async def pay_anyway(database: Database, outage_id: str) -> None:
     async with database.transaction() as connection:
         await connection.execute(
             payments.insert().values(
-                id=unique("pay"),
+                id=make_unique_id("pay"),
                 outage_id=outage_id,
                 revision=1,
                 type="penalty",
@@ -132,7 +132,7 @@ async def pay_anyway(database: Database, outage_id: str) -> None:
 
 
 async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
-    steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
+    activities: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judge_for_attestation(database)
     stranger = ContractClient(
@@ -145,25 +145,25 @@ async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
         scval.to_symbol("critical"),
         scval.to_uint32(25),
     )
-    assert await executed(steps, attestation) is CallStatus.ANSWERED
+    assert await executed(activities, attestation) is CallStatus.ANSWERED
     concluding = ConcludeAttestationInput(attestation, "", NOW)
-    halted = await steps.conclude_attestation(concluding)
+    halted = await activities.conclude_attestation(concluding)
     assert isinstance(halted, Halted)
     assert UNEXPLAINED in halted.problem
-    assert await steps.conclude_attestation(concluding) == halted
-    told = select(func.count()).where(
+    assert await activities.conclude_attestation(concluding) == halted
+    recorded = select(func.count()).where(
         events.c.outage_id == attestation.outage_id, events.c.type == "attestation.halted"
     )
-    assert await count_rows(database, told) == 1
-    # Asked again, its memory is explained: by the call just made.
-    await attest_verdict(steps, attestation)
+    assert await count_rows(database, recorded) == 1
+    # A repeated request is answered from storage: by the call just made.
+    await attest_verdict(activities, attestation)
 
 
 async def test_a_difference_of_one_unit_halts(
-    steps: AttestationActivitiesImpl, database: Database
+    activities: AttestationActivitiesImpl, database: Database
 ) -> None:
     attestation = await judge_for_attestation(database)
-    assert await executed(steps, attestation) is CallStatus.ANSWERED
+    assert await executed(activities, attestation) is CallStatus.ANSWERED
     async with database.transaction() as connection:
         (made,) = await list_rows(database, contract_calls, attestation)
         await connection.execute(
@@ -171,7 +171,7 @@ async def test_a_difference_of_one_unit_halts(
             .where(contract_calls.c.hash == made.hash)
             .values(result=made.result | {"amount": "-1001"})
         )
-    halted = await steps.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
+    halted = await activities.conclude_attestation(ConcludeAttestationInput(attestation, "", NOW))
     assert isinstance(halted, Halted)
     assert halted.problem == (
         "parity error: amount_stroops is -10010000000 there and -10000000000 here"
@@ -181,7 +181,7 @@ async def test_a_difference_of_one_unit_halts(
 
 
 async def test_a_call_the_contract_would_refuse_halts_unsent(
-    steps: AttestationActivitiesImpl, database: Database, calculator: SlaContract
+    activities: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judge_for_attestation(database)
     stranger = ContractClient(
@@ -194,13 +194,13 @@ async def test_a_call_the_contract_would_refuse_halts_unsent(
         scval.to_symbol("critical"),
         scval.to_uint32(26),
     )
-    turn = await steps.prepare_call(attestation)
+    turn = await activities.prepare_call(attestation)
     assert isinstance(turn, CallRefused)
     assert "(#13)" in turn.problem
     concluding = ConcludeAttestationInput(attestation, turn.problem, NOW)
-    halted = await steps.conclude_attestation(concluding)
+    halted = await activities.conclude_attestation(concluding)
     assert isinstance(halted, Halted)
-    assert await steps.conclude_attestation(concluding) == halted
+    assert await activities.conclude_attestation(concluding) == halted
     assert await list_rows(database, contract_calls, attestation) == []
 
 
@@ -213,7 +213,7 @@ async def test_a_worker_in_local_mode_says_that_it_calls_no_contract(
 
 
 async def test_a_verdict_judged_in_local_mode_wants_no_attestation(
-    steps: AttestationActivitiesImpl, database: Database
+    activities: AttestationActivitiesImpl, database: Database
 ) -> None:
     async with database.autocommit() as connection:
         unasked = await connection.scalar(
@@ -225,7 +225,7 @@ async def test_a_verdict_judged_in_local_mode_wants_no_attestation(
             .where(attestations.c.outage_id.is_(None))
         )
     with pytest.raises(NotFound, match="does not need an attestation"):
-        await steps.prepare_call(Attestation(unasked or "nobody", 1))
+        await activities.prepare_call(Attestation(unasked or "nobody", 1))
 
 
 async def test_judging_follows_the_latest_execution_mode_of_the_settlement_worker(
@@ -238,7 +238,7 @@ async def test_judging_follows_the_latest_execution_mode_of_the_settlement_worke
     await set_mode(database, ExecutionMode.SOROBAN)
     try:
         first = await judge_for_attestation(database, requires_attestation=False)
-        dispute = Dispute(unique("dsp"), first.outage_id, "measured wrongly", ASKER)
+        dispute = Dispute(make_unique_id("dsp"), first.outage_id, "measured wrongly", ASKER)
         await disputes.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
         decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
         again = await disputes.decide_dispute(
@@ -250,8 +250,8 @@ async def test_judging_follows_the_latest_execution_mode_of_the_settlement_worke
     with pytest.raises(Conflict, match="has not confirmed revision 2 yet"):
         await outages.owe_payment(OwePaymentInput(again.payment, NOW))
     async with database.autocommit() as connection:
-        told = (await read_trail(connection, "contract/settlement"))[-2:]
-    assert [row["evidence"]["contract_execution_mode"] for row in told] == ["soroban", "local"]
+        entries = (await read_trail(connection, "contract/settlement"))[-2:]
+    assert [row["evidence"]["contract_execution_mode"] for row in entries] == ["soroban", "local"]
 
 
 async def set_mode(database: Database, mode: ExecutionMode) -> None:

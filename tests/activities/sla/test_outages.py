@@ -1,4 +1,4 @@
-"""What verdicts owe is in the journal from the moment they are judged until it is paid or taken back."""
+"""What a verdict costs is in the journal from its judgement until it is paid or reversed."""
 
 import asyncio
 from collections import Counter
@@ -33,7 +33,7 @@ from domain.sla.outages import (
 )
 from domain.sla.policies import Agreement
 from domain.sla.verdicts import PaymentType, Severity
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 from tests.testkit.settlement.payment_factory import (
     ASKER,
     DETECTED,
@@ -48,17 +48,17 @@ BOOKED = text(
 )
 
 
-async def booked(database: Database, outage_id: str, revision: int) -> list[tuple[Any, ...]]:
+async def list_posted(database: Database, outage_id: str, revision: int) -> list[tuple[Any, ...]]:
     wanted = {"id": derive_payment_id("sandbox", "default", outage_id, revision)}
     async with database.autocommit() as connection:
         return [tuple(row) for row in await connection.execute(BOOKED, wanted)]
 
 
 async def test_only_the_first_run_reports_a_new_outage(database: Database) -> None:
-    steps, outage_id = OutageActivitiesImpl(database, "sandbox"), unique("TWICE")
+    activities, outage_id = OutageActivitiesImpl(database, "sandbox"), make_unique_id("TWICE")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaring = RecordOutageInput(Declaration(outage, ASKER, "standard", "default"), NOW)
-    first, again = [await steps.record_outage(declaring) for _ in range(2)]
+    first, again = [await activities.record_outage(declaring) for _ in range(2)]
     assert (first.created, again.created) == (True, False)
     assert replace(again, created=True) == first
 
@@ -69,7 +69,7 @@ async def assert_kept(database: Database) -> None:
     assert not has_violation(violations), violations
 
 
-def accounts(rows: list[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
+def list_accounts(rows: list[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
     """Without the payees' addresses."""
     return [(kind, account.partition(":G")[0], amount) for kind, account, amount in rows]
 
@@ -77,23 +77,23 @@ def accounts(rows: list[tuple[Any, ...]]) -> list[tuple[str, str, int]]:
 async def test_a_verdict_is_accrued_when_judged_and_reversed_when_replaced(
     database: Database,
 ) -> None:
-    outage_id = unique("ACCRUED")
+    outage_id = make_unique_id("ACCRUED")
     await judge_outage(database, outage_id, 25)
     owed = 1000 * 10**7
     first = [("accrual", "expense:penalty", owed), ("accrual", "payable", -owed)]
-    assert accounts(await booked(database, outage_id, 1)) == first
+    assert list_accounts(await list_posted(database, outage_id, 1)) == first
     await assert_kept(database)
 
-    steps = DisputeActivitiesImpl(database, "sandbox")
-    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
-    await steps.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
+    activities = DisputeActivitiesImpl(database, "sandbox")
+    dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
+    await activities.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
     for _ in range(2):
-        await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, decision, NOW))
+        await activities.decide_dispute(DecideDisputeInput(outage_id, dispute.id, decision, NOW))
     taken_back = [("reversal", "expense:penalty", -owed), ("reversal", "payable", owed)]
-    assert accounts(await booked(database, outage_id, 1)) == first + taken_back
+    assert list_accounts(await list_posted(database, outage_id, 1)) == first + taken_back
     reward = 1500 * 10**7
-    assert accounts(await booked(database, outage_id, 2)) == [
+    assert list_accounts(await list_posted(database, outage_id, 2)) == [
         ("accrual", "expense:reward", reward),
         ("accrual", "payable", -reward),
     ]
@@ -104,19 +104,21 @@ async def test_concurrent_runs_of_an_activity_post_once(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Judged, decided and owed, each by three at the same time; the payee moves in between."""
-    outage_id = unique("ATONCE")
-    steps = OutageActivitiesImpl(database, "sandbox")
+    outage_id = make_unique_id("ATONCE")
+    activities = OutageActivitiesImpl(database, "sandbox")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
-    await steps.record_outage(
+    await activities.record_outage(
         RecordOutageInput(Declaration(outage, ASKER, "standard", "default"), NOW)
     )
     resolution = Resolution(ASKER, DETECTED + timedelta(minutes=25))
-    await _thrice(steps.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
+    await _run_thrice(activities.judge_outage, JudgeOutageInput(outage_id, resolution, 60, NOW))
     disputes = DisputeActivitiesImpl(database, "sandbox")
-    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
-    await _thrice(disputes.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
+    dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
+    await _run_thrice(disputes.file_dispute, FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute.id, True, ASKER, "it was 5", 5)
-    await _thrice(disputes.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW))
+    await _run_thrice(
+        disputes.decide_dispute, DecideDisputeInput(outage_id, dispute.id, decision, NOW)
+    )
 
     settling = await make_owe_input(database, outage_id)
 
@@ -124,8 +126,8 @@ async def test_concurrent_runs_of_an_activity_post_once(
         return Agreement(bound.name, bound.bond, bound.pool, bound.beneficiary, bound.provider)
 
     monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
-    await _thrice(steps.owe_payment, settling)
-    kinds = [Counter(row[0] for row in await booked(database, outage_id, n)) for n in (1, 2)]
+    await _run_thrice(activities.owe_payment, settling)
+    kinds = [Counter(row[0] for row in await list_posted(database, outage_id, n)) for n in (1, 2)]
     assert kinds == [
         {"accrual": 2, "reversal": 2},
         {"accrual": 2, "reversal": 2, "correction": 2},
@@ -133,30 +135,30 @@ async def test_concurrent_runs_of_an_activity_post_once(
     await assert_kept(database)
 
 
-async def _thrice(step: Callable[[Any], Awaitable[Any]], message: Any) -> None:
+async def _run_thrice(step: Callable[[Any], Awaitable[Any]], message: Any) -> None:
     async with asyncio.timeout(30):
         first, *others = await asyncio.gather(*(step(message) for _ in range(3)))
     assert all(other == first for other in others)
 
 
 async def test_a_rejected_dispute_leaves_the_accrual(database: Database) -> None:
-    outage_id = unique("STANDS")
+    outage_id = make_unique_id("STANDS")
     await judge_outage(database, outage_id, 25)
-    before = await booked(database, outage_id, 1)
-    steps = DisputeActivitiesImpl(database, "sandbox")
-    dispute = Dispute(unique("dsp"), outage_id, "measured wrongly", ASKER)
-    await steps.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
-    await steps.decide_dispute(DecideDisputeInput(outage_id, dispute.id, None, NOW))
-    assert await booked(database, outage_id, 1) == before
+    before = await list_posted(database, outage_id, 1)
+    activities = DisputeActivitiesImpl(database, "sandbox")
+    dispute = Dispute(make_unique_id("dsp"), outage_id, "measured wrongly", ASKER)
+    await activities.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
+    await activities.decide_dispute(DecideDisputeInput(outage_id, dispute.id, None, NOW))
+    assert await list_posted(database, outage_id, 1) == before
     await assert_kept(database)
 
 
 async def test_a_payout_address_changed_meanwhile_is_owed_instead(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outage_id = unique("MOVED")
-    steps = await judge_outage(database, outage_id, 25)
-    ((_, expense, owed), (_, old_payee, _)) = await booked(database, outage_id, 1)
+    outage_id = make_unique_id("MOVED")
+    activities = await judge_outage(database, outage_id, 25)
+    ((_, expense, owed), (_, old_payee, _)) = await list_posted(database, outage_id, 1)
     settling = await make_owe_input(database, outage_id)
 
     async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
@@ -164,10 +166,10 @@ async def test_a_payout_address_changed_meanwhile_is_owed_instead(
 
     monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
     for _ in range(2):
-        payment = await steps.owe_payment(settling)
+        payment = await activities.owe_payment(settling)
     new_payee = f"payable:{payment.to_address}"
     assert new_payee != old_payee
-    assert sorted(await booked(database, outage_id, 1)) == sorted(
+    assert sorted(await list_posted(database, outage_id, 1)) == sorted(
         [
             *(("accrual", expense, owed), ("accrual", old_payee, -owed)),
             *(("reversal", expense, -owed), ("reversal", old_payee, owed)),
@@ -178,8 +180,8 @@ async def test_a_payout_address_changed_meanwhile_is_owed_instead(
 
 
 async def test_nothing_is_owed_but_what_the_newest_verdict_says(database: Database) -> None:
-    outage_id = unique("OTHER")
-    steps = await judge_outage(database, outage_id, 25)
+    outage_id = make_unique_id("OTHER")
+    activities = await judge_outage(database, outage_id, 25)
     settling = await make_owe_input(database, outage_id)
     payment = settling.payment
     for other, why in (
@@ -188,7 +190,7 @@ async def test_nothing_is_owed_but_what_the_newest_verdict_says(database: Databa
         (replace(payment, revision=2), "revision 2 is not the newest verdict"),
     ):
         with pytest.raises(Conflict, match=why):
-            await steps.owe_payment(replace(settling, payment=other))
+            await activities.owe_payment(replace(settling, payment=other))
     async with database.autocommit() as connection:
         assert await payments.list_by_outage(connection, outage_id) == []
 
@@ -199,11 +201,11 @@ async def test_a_verdict_without_an_accrual_is_accrued_when_owed(
     async def unknown(*_: Any) -> None:
         """As an older engine judged."""
 
-    outage_id = unique("OLDER")
+    outage_id = make_unique_id("OLDER")
     with monkeypatch.context() as patch:
         patch.setattr(journal, "accrue", unknown)
-        steps = await judge_outage(database, outage_id, 25)
-    assert await booked(database, outage_id, 1) == []
-    await steps.owe_payment(await make_owe_input(database, outage_id))
-    assert [kind for kind, *_ in await booked(database, outage_id, 1)] == ["accrual"] * 2
+        activities = await judge_outage(database, outage_id, 25)
+    assert await list_posted(database, outage_id, 1) == []
+    await activities.owe_payment(await make_owe_input(database, outage_id))
+    assert [kind for kind, *_ in await list_posted(database, outage_id, 1)] == ["accrual"] * 2
     await assert_kept(database)

@@ -1,4 +1,4 @@
-"""The database itself keeps the book honest, whatever the code above it does."""
+"""The database itself protects the journal, whatever the code above it does."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from adapters.postgres.database import Database, make_dialect_url
 from adapters.postgres.tables import metadata
 from devstack.environment.stack import Stack
 from domain.errors import Refused, Unavailable
-from tests.testkit.api_client import settled
+from tests.testkit.api_client import settle_outage
 
 IMMUTABLE = ("entries", "postings", "audit_entries", "events", "sla_results", "policies")
 
 
-async def _refusal(database: Database, *statements: str) -> str:
+async def _find_refusal(database: Database, *statements: str) -> str:
     with pytest.raises(DBAPIError) as refusal:
         await _write(database, statements)
     return str(refusal.value.orig)
@@ -45,12 +45,12 @@ async def test_append_only_rows_cannot_be_changed(
     if column == "sequence":
         column = "id"  # an identity column is refused for another reason
     statement = change.format(table, f"{column} = {column}")
-    assert "rows are never changed" in await _refusal(database, statement)
+    assert "rows are never changed" in await _find_refusal(database, statement)
 
 
 async def test_an_unbalanced_entry_is_refused_at_commit(api: object, database: Database) -> None:
-    payment = (await settled(api))["payment"]["id"]  # type: ignore[arg-type]
-    complaint = await _refusal(
+    payment = (await settle_outage(api))["payment"]["id"]  # type: ignore[arg-type]
+    complaint = await _find_refusal(
         database,
         f"INSERT INTO entries (id, kind, payment_id, currency, lines, slot)"
         f" VALUES ('ent_x', 'adjustment', '{payment}', 'USDC', 2, 0)",

@@ -42,12 +42,12 @@ NAME = "walked"
 
 
 @pytest.fixture(scope="module")
-async def book(stack: Stack) -> AsyncIterator[Database]:
+async def scratch(stack: Stack) -> AsyncIterator[Database]:
     async with seed_journal.make_scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
-def _value(column: sa.Column[Any]) -> Any:
+def _make_value(column: sa.Column[Any]) -> Any:
     """Anything that the column's type takes."""
     if isinstance(column.type, JSONB):
         return {}
@@ -60,7 +60,7 @@ def _value(column: sa.Column[Any]) -> Any:
     return NAME
 
 
-def _fitting(machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
+def _make_fitting_values(machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
     """What the table's own rules want of a row in this status."""
     if machine is transitions.BREAKS and status is BreakStatus.CLOSED:
         return {"closed_at": sa.func.now(), "closed_by": "x", "note": "x", "adjustment": "none"}
@@ -85,43 +85,43 @@ def _fitting(machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
 async def _insert(connection: Any, machine: StateMachine[Any], status: StrEnum) -> dict[str, Any]:
     """A row in this status, whatever its table refers to; returns the key it has."""
     wanted = {
-        column.name: _value(column)
+        column.name: _make_value(column)
         for column in machine.table.columns
         if not column.nullable
         and column.server_default is None
         # A number of its own.
         and column.identity is None
     }
-    values = wanted | _fitting(machine, status) | {"status": status}
+    values = wanted | _make_fitting_values(machine, status) | {"status": status}
     # What it refers to does not exist: no trigger looks, but every rule of the table holds.
     await connection.execute(text("SET LOCAL session_replication_role = replica"))
     await connection.execute(machine.table.insert().values(**values))
     return {column.name: values[column.name] for column in machine.table.primary_key}
 
 
-async def _row(connection: Any, machine: StateMachine[Any]) -> dict[str, Any]:
+async def _read_row(connection: Any, machine: StateMachine[Any]) -> dict[str, Any]:
     return dict((await connection.execute(sa.select(machine.table))).mappings().one())
 
 
 @pytest.mark.parametrize(("machine", "now", "to"), PAIRS)
 async def test_every_pair_of_statuses_is_allowed_or_refused_as_the_table_says(
-    book: Database, machine: StateMachine[Any], now: StrEnum, to: StrEnum
+    scratch: Database, machine: StateMachine[Any], now: StrEnum, to: StrEnum
 ) -> None:
-    changes = _fitting(machine, to)
-    async with book.engine.connect() as connection, connection.begin() as transaction:
+    changes = _make_fitting_values(machine, to)
+    async with scratch.engine.connect() as connection, connection.begin() as transaction:
         key = await _insert(connection, machine, now)
-        before = await _row(connection, machine)
+        before = await _read_row(connection, machine)
         if to in machine.transitions[now]:
             assert await transitions.move(connection, machine, key, to, **changes) is True
-            assert (await _row(connection, machine))["status"] == to
+            assert (await _read_row(connection, machine))["status"] == to
         elif now is to:
             assert await transitions.move(connection, machine, key, to, **changes) is False
-            assert await _row(connection, machine) == before
+            assert await _read_row(connection, machine) == before
         else:
             with pytest.raises(IllegalTransition, match=f"is {now} and may not become {to}"):
                 await transitions.move(connection, machine, key, to, **changes)
-            assert await _row(connection, machine) == before
-            # By the SQL of statements that do more than this, too.
+            assert await _read_row(connection, machine) == before
+            # Also by statements that do more than this.
             moved = await connection.execute(
                 text(
                     f"UPDATE {machine.table.name} SET {machine.make_assignment(to)}"
@@ -129,17 +129,20 @@ async def test_every_pair_of_statuses_is_allowed_or_refused_as_the_table_says(
                 )
             )
             assert moved.rowcount == 0
-            assert await _row(connection, machine) == before
+            assert await _read_row(connection, machine) == before
         await transaction.rollback()
 
 
 @pytest.mark.parametrize("now", sorted(PaymentStatus))
 async def test_only_sent_payments_are_confirmed_and_only_unsent_ones_are_matched(
-    book: Database, now: PaymentStatus
+    scratch: Database, now: PaymentStatus
 ) -> None:
-    to, changes = PaymentStatus.CONFIRMED, _fitting(transitions.PAYMENTS, PaymentStatus.CONFIRMED)
+    to, changes = (
+        PaymentStatus.CONFIRMED,
+        _make_fitting_values(transitions.PAYMENTS, PaymentStatus.CONFIRMED),
+    )
     for only in (SENT, MATCHABLE):
-        async with book.engine.connect() as connection, connection.begin() as transaction:
+        async with scratch.engine.connect() as connection, connection.begin() as transaction:
             key = await _insert(connection, transitions.PAYMENTS, now)
             if now in only:
                 assert await transitions.move(
@@ -150,26 +153,26 @@ async def test_only_sent_payments_are_confirmed_and_only_unsent_ones_are_matched
                     await transitions.move(
                         connection, transitions.PAYMENTS, key, to, only, **changes
                     )
-                assert (await _row(connection, transitions.PAYMENTS))["status"] == now
+                assert (await _read_row(connection, transitions.PAYMENTS))["status"] == now
             await transaction.rollback()
 
 
-async def test_a_caller_cannot_widen_the_table(book: Database) -> None:
+async def test_a_caller_cannot_widen_the_table(scratch: Database) -> None:
     with pytest.raises(AssertionError, match="the table allows no such move"):
         transitions.PAYMENTS.list_sources(PaymentStatus.CONFIRMED, {PaymentStatus.PREPARED})
 
 
-async def test_a_missing_row_is_not_moved(book: Database) -> None:
-    async with book.transaction() as connection:
+async def test_a_missing_row_is_not_moved(scratch: Database) -> None:
+    async with scratch.transaction() as connection:
         with pytest.raises(NotFound, match="there is no payment nothing"):
             await payments.move(connection, "nothing", PaymentStatus.PREPARED)
 
 
-async def test_a_payment_that_goes_on_has_no_reason(book: Database) -> None:
-    async with book.engine.connect() as connection, connection.begin() as transaction:
+async def test_a_payment_that_goes_on_has_no_reason(scratch: Database) -> None:
+    async with scratch.engine.connect() as connection, connection.begin() as transaction:
         key = await _insert(connection, transitions.PAYMENTS, PaymentStatus.QUARANTINED)
         assert await payments.move(connection, key["id"], PaymentStatus.PENDING)
-        row = await _row(connection, transitions.PAYMENTS)
+        row = await _read_row(connection, transitions.PAYMENTS)
         assert (row["reason_code"], row["status_reason"]) == (None, None)
         await transaction.rollback()
 
@@ -184,17 +187,17 @@ async def test_a_payment_that_goes_on_has_no_reason(book: Database) -> None:
     ],
 )
 async def test_a_waiting_payment_has_a_known_reason_code(
-    book: Database, changes: dict[str, Any]
+    scratch: Database, changes: dict[str, Any]
 ) -> None:
-    async with book.engine.connect() as connection, connection.begin() as transaction:
+    async with scratch.engine.connect() as connection, connection.begin() as transaction:
         await _insert(connection, transitions.PAYMENTS, PaymentStatus.BLOCKED)
         with pytest.raises(sa.exc.IntegrityError, match="ck_payments_"):
             await connection.execute(transitions.PAYMENTS.table.update().values(**changes))
         await transaction.rollback()
 
 
-async def test_a_confirmed_payment_is_not_confirmed_again(book: Database) -> None:
-    async with book.engine.connect() as connection, connection.begin() as transaction:
+async def test_a_confirmed_payment_is_not_confirmed_again(scratch: Database) -> None:
+    async with scratch.engine.connect() as connection, connection.begin() as transaction:
         key = await _insert(connection, transitions.PAYMENTS, PaymentStatus.CONFIRMED)
         proof = {"ledger": 9, "confirmed_at": sa.func.now()}
         await payments.confirm(connection, key["id"], transaction_hash="aa" * 32, **proof)
@@ -217,21 +220,21 @@ _SQL = re.compile(
 _STATUS = re.compile(r"(?<![.\w])status\s*=", re.IGNORECASE)
 
 
-def _texts(node: ast.AST) -> Iterator[str]:
+def _list_texts(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
-        # What is put in comes from elsewhere: it is no text of this module.
+        # An interpolated value is not text of this module.
         yield "".join(
             each.value if isinstance(each, ast.Constant) else "{}" for each in node.values
         )
 
 
-def strays(source: str) -> list[int]:
-    """The lines of a module on which it updates a status by itself."""
+def find_status_updates(source: str) -> list[int]:
+    """Return the lines of a module that update a status."""
     found = []
     for node in ast.walk(ast.parse(source)):
-        for said in _texts(node):
+        for said in _list_texts(node):
             if any(_STATUS.search(match["set"]) for match in _SQL.finditer(said)):
                 found.append(node.lineno)
         if not isinstance(node, ast.Call):
@@ -260,7 +263,7 @@ def strays(source: str) -> list[int]:
     ],
 )
 def test_an_update_of_a_status_elsewhere_is_detected(source: str) -> None:
-    assert set(strays(source)) == {1}
+    assert set(find_status_updates(source)) == {1}
 
 
 def test_no_module_updates_a_status_outside_transitions() -> None:
@@ -268,15 +271,15 @@ def test_no_module_updates_a_status_outside_transitions() -> None:
         f"{path.relative_to(ROOT)}:{line}"
         for package in PRODUCTION
         for path in sorted((ROOT / package).rglob("*.py"))
-        # What was before the first release is one baseline; later migrations move by hand once.
+        # The baseline updates nothing; a later migration may update a status once.
         if path.parent.name != "versions" and path != ROOT / "adapters/postgres/transitions.py"
-        for line in strays(path.read_text())
+        for line in find_status_updates(path.read_text())
     }
     assert found == set()
 
 
-async def test_no_database_function_updates_a_status(book: Database) -> None:
-    async with book.autocommit() as connection:
+async def test_no_database_function_updates_a_status(scratch: Database) -> None:
+    async with scratch.autocommit() as connection:
         rows = await connection.execute(
             text("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
         )

@@ -1,4 +1,4 @@
-"""A network in memory with three nodes, its ledgers closed by hand, and a rail that speaks to it."""
+"""A network in memory with three nodes, whose ledgers the test closes, and a rail that uses it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +30,7 @@ CHANNELS = {pair.public_key: pair for pair in derive_channel_keypairs(MASTER.sec
 KEYS = Keys({Treasury.BOND: PAYER, Treasury.POOL: PAYER}, CHANNELS, FEES, OPERATOR)
 
 
-def world(passphrase: str = PASSPHRASE) -> StellarSandbox:
+def build_sandbox(passphrase: str = PASSPHRASE) -> StellarSandbox:
     def row(address: str, usdc: int | None) -> dict[str, Any]:
         return {"address": address, "native_stroops": 1_000 * XLM, "usdc_stroops": usdc}
 
@@ -44,40 +44,40 @@ def world(passphrase: str = PASSPHRASE) -> StellarSandbox:
     return StellarSandbox(Genesis.parse(document))
 
 
-def nodes_of(box: StellarSandbox, count: int = 3) -> Nodes:
+def build_nodes(sandbox: StellarSandbox, count: int = 3) -> Nodes:
     """The nodes of a network in memory, as the engine sees them."""
     return Nodes(
         [
             RpcNode(
                 f"node {index + 1}",
-                SorobanServerAsync("http://in-process", box.create_client(index)),
+                SorobanServerAsync("http://in-process", sandbox.create_client(index)),
             )
             for index in range(count)
         ]
     )
 
 
-def rail_of(box: StellarSandbox, nodes: Nodes) -> Rail:
-    return Rail(nodes, box.network.passphrase, ISSUER.public_key, KEYS)
+def build_rail(sandbox: StellarSandbox, nodes: Nodes) -> Rail:
+    return Rail(nodes, sandbox.network.passphrase, ISSUER.public_key, KEYS)
 
 
-def plan(box: StellarSandbox, *faults: dict[str, Any], seed: int = 1) -> None:
-    start_fault_plan(box.network, *parse_fault_plan({"seed": seed, "faults": list(faults)}))
+def plan_faults(sandbox: StellarSandbox, *faults: dict[str, Any], seed: int = 1) -> None:
+    start_fault_plan(sandbox.network, *parse_fault_plan({"seed": seed, "faults": list(faults)}))
 
 
 @pytest.fixture
-def box() -> Iterator[StellarSandbox]:
-    made = world()
+def sandbox() -> Iterator[StellarSandbox]:
+    made = build_sandbox()
     yield made
     made.network.close()
 
 
 @pytest.fixture
-def nodes(box: StellarSandbox) -> Nodes:
-    return nodes_of(box)
+def nodes(sandbox: StellarSandbox) -> Nodes:
+    return build_nodes(sandbox)
 
 
 @pytest.fixture
-def desk(box: StellarSandbox) -> Wallet:
-    """Somebody else who pays out of the same pocket, on channels of ours if need be."""
-    return Wallet(SorobanServerAsync("http://in-process", box.create_client()))
+def wallet(sandbox: StellarSandbox) -> Wallet:
+    """A wallet of somebody else that pays from the same treasury, on our channels if need be."""
+    return Wallet(SorobanServerAsync("http://in-process", sandbox.create_client()))

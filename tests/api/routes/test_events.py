@@ -6,7 +6,7 @@ import httpx
 from sqlalchemy import text
 
 from adapters.postgres.database import Database
-from tests.testkit.api_client import declare, settled, unique
+from tests.testkit.api_client import declare_outage, make_unique_id, settle_outage
 
 INSERT = text(
     "INSERT INTO events (id, type, outage_id, occurred_at, data)"
@@ -30,7 +30,7 @@ async def _end(api: httpx.AsyncClient) -> str:
 
 async def test_the_feed_lists_the_events_of_an_outage_in_order(api: httpx.AsyncClient) -> None:
     start = await _end(api)
-    outage = await settled(api)
+    outage = await settle_outage(api)
     events = [
         event for event in (await _read(api, start))["items"] if event["outage_id"] == outage["id"]
     ]
@@ -47,7 +47,7 @@ async def test_the_feed_lists_the_events_of_an_outage_in_order(api: httpx.AsyncC
 
 async def test_small_pages_and_one_large_page_list_the_same_events(api: httpx.AsyncClient) -> None:
     start = await _end(api)
-    await settled(api)
+    await settle_outage(api)
     whole = (await _read(api, start))["items"]
     cursor, pieces = start, []
     while (feed := await _read(api, cursor, limit=2))["items"]:
@@ -66,11 +66,11 @@ async def test_an_event_still_being_written_is_waited_for(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     """Its number is lower than those of later events, so passing it by would lose it."""
-    known = await declare(api)
-    start, slow = await _end(api), unique("evt")
+    known = await declare_outage(api)
+    start, slow = await _end(api), make_unique_id("evt")
     async with database.transaction() as connection:
         await connection.execute(INSERT, {"id": slow, "outage_id": known})
-        later = await declare(api)
+        later = await declare_outage(api)
         early = await _read(api, start)
         assert early == {"items": [], "next": start}
     told = [

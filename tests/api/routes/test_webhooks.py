@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from domain.webhooks import encode_secret, verify
-from tests.testkit.api_client import declare, eventually, resolve
+from tests.testkit.api_client import declare_outage, resolve_outage, wait_until
 from tests.testkit.webhook_receiver import Received, WebhookReceiver
 
 SECRET = encode_secret(bytes(range(32)))
@@ -33,7 +33,7 @@ async def _heard(receiver: WebhookReceiver, outage_id: str, times: int = 1) -> l
         about = [each for each in receiver.received if outage_id.encode() in each.body]
         return about if len(about) >= times else None
 
-    return await eventually(look, f"the receiver hears of {outage_id} {times} times")
+    return await wait_until(look, f"the receiver hears of {outage_id} {times} times")
 
 
 async def _delivery(api: httpx.AsyncClient, webhook_id: str, status: str) -> dict[str, Any]:
@@ -41,14 +41,14 @@ async def _delivery(api: httpx.AsyncClient, webhook_id: str, status: str) -> dic
         found = (await api.get(f"/webhooks/{webhook_id}/deliveries")).json()
         return next((each for each in found if each["status"] == status), None)
 
-    return await eventually(look, f"a delivery of {webhook_id} is {status}")
+    return await wait_until(look, f"a delivery of {webhook_id} is {status}")
 
 
 async def test_an_event_arrives_signed(api: httpx.AsyncClient, receiver: WebhookReceiver) -> None:
     webhook = await _subscribe(api, receiver.url, "sla.breached", secret=SECRET)
     assert webhook["secret"] == SECRET
-    outage_id = await declare(api)
-    await resolve(api, outage_id)
+    outage_id = await declare_outage(api)
+    await resolve_outage(api, outage_id)
     (heard,) = await _heard(receiver, outage_id)
     assert heard.headers["content-type"] == "application/json"
     assert verify(SECRET, heard.headers, heard.body, int(time.time()))
@@ -70,7 +70,7 @@ async def test_a_receiver_that_failed_hears_it_again_under_the_same_id(
 ) -> None:
     receiver.answers = [500]
     webhook = await _subscribe(api, receiver.url, "outage.created")
-    outage_id = await declare(api)
+    outage_id = await declare_outage(api)
     waiting = await _delivery(api, webhook["id"], "pending")
     first, second = await _heard(receiver, outage_id, times=2)
     assert first.headers["webhook-id"] == second.headers["webhook-id"] == waiting["event_id"]
@@ -85,14 +85,14 @@ async def test_a_dead_receiver_holds_up_nobody(api: httpx.AsyncClient) -> None:
     async with WebhookReceiver() as gone:
         url = gone.url
     webhook = await _subscribe(api, url, "outage.created")
-    outage_id = await declare(api)
-    assert (await resolve(api, outage_id))["sla"]["amount"] == -1000
+    outage_id = await declare_outage(api)
+    assert (await resolve_outage(api, outage_id))["sla"]["amount"] == -1000
 
     async def tried() -> dict[str, Any] | None:
         found = (await api.get(f"/webhooks/{webhook['id']}/deliveries")).json()
         return found[0] if found and found[0]["attempts"] else None
 
-    delivery = await eventually(tried, "the delivery was tried")
+    delivery = await wait_until(tried, "the delivery was tried")
     assert (delivery["status"], delivery["response_code"]) == ("pending", None)
     assert delivery["problem"] == "no answer: ConnectError"
     await api.delete(f"/webhooks/{webhook['id']}")
@@ -102,8 +102,8 @@ async def test_a_subscriber_hears_only_what_it_asked_for(
     api: httpx.AsyncClient, receiver: WebhookReceiver
 ) -> None:
     webhook = await _subscribe(api, receiver.url, "outage.resolved")
-    outage_id = await declare(api)
-    await resolve(api, outage_id)
+    outage_id = await declare_outage(api)
+    await resolve_outage(api, outage_id)
     (heard,) = await _heard(receiver, outage_id)
     assert json.loads(heard.body)["type"] == "outage.resolved"
     await api.delete(f"/webhooks/{webhook['id']}")
@@ -119,7 +119,7 @@ async def test_a_subscription_is_listed_changed_and_deleted(
     change = {"events": ["outage.closed", "payment.blocked"], "active": False}
     assert (await api.patch(path, json=change)).status_code == 204
     assert (webhook | change) in (await api.get("/webhooks")).json()
-    await declare(api)
+    await declare_outage(api)
     assert (await api.get(f"{path}/deliveries")).json() == []
     assert (await api.delete(path)).status_code == 204
     assert webhook["id"] not in [each["id"] for each in (await api.get("/webhooks")).json()]

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from devstack.environment.stack import Stack
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 
 
 async def bench(stack: Stack, *arguments: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ async def test_declarations_are_timed_and_called_off(stack: Stack, api: httpx.As
         left = await api.get("/outages", params={"search": "Bench", "status": "open"})
         return left.json()["total"] == 0
 
-    await eventually(none_open, "every outage is called off")
+    await wait_until(none_open, "every outage is called off")
 
 
 async def test_an_integrity_check_is_measured_beside_a_plain_sum(stack: Stack) -> None:

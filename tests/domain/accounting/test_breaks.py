@@ -15,22 +15,22 @@ FOUND = Break(BreakKind.AMOUNT_DIFFERS, "transfer/1", "said for people", treasur
 BOND, POOL, RIGHT = "treasury:bond", "treasury:pool", "payable:GRIGHT"
 
 
-def sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> MoneyMoved:
+def make_sent(stroops: int, payee: str = "GRIGHT", treasury: str = "bond") -> MoneyMoved:
     return MoneyMoved(treasury, payee, stroops)
 
 
 @pytest.mark.parametrize(
     ("booked", "moved", "wanted"),
     [
-        ([], sent(30), {BOND: -30, SUSPENSE: 30}),
-        ([sent(100)], sent(101), {BOND: -1, SUSPENSE: 1}),
-        ([sent(101)], sent(100), {BOND: 1, SUSPENSE: -1}),
-        ([sent(100)], None, {BOND: 100, SUSPENSE: -100}),
+        ([], make_sent(30), {BOND: -30, SUSPENSE: 30}),
+        ([make_sent(100)], make_sent(101), {BOND: -1, SUSPENSE: 1}),
+        ([make_sent(101)], make_sent(100), {BOND: 1, SUSPENSE: -1}),
+        ([make_sent(100)], None, {BOND: 100, SUSPENSE: -100}),
         # Who was not paid is owed again, and all that was sent is in suspense.
-        ([sent(100)], sent(90, "GWRONG"), {BOND: 10, RIGHT: -100, SUSPENSE: 90}),
-        ([sent(100)], sent(100, "GWRONG"), {RIGHT: -100, SUSPENSE: 100}),
+        ([make_sent(100)], make_sent(90, "GWRONG"), {BOND: 10, RIGHT: -100, SUSPENSE: 90}),
+        ([make_sent(100)], make_sent(100, "GWRONG"), {RIGHT: -100, SUSPENSE: 100}),
         # The other treasury paid.
-        ([sent(100)], sent(100, treasury="pool"), {BOND: 100, POOL: -100}),
+        ([make_sent(100)], make_sent(100, treasury="pool"), {BOND: 100, POOL: -100}),
     ],
 )
 def test_the_difference_between_entries_and_chain_goes_to_suspense(
@@ -42,8 +42,8 @@ def test_the_difference_between_entries_and_chain_goes_to_suspense(
 
 
 def test_no_difference_makes_no_adjustment() -> None:
-    assert make_adjustment(FOUND, [sent(5)], sent(5)) is None
-    assert make_adjustment(FOUND, [sent(2), sent(3)], sent(5)) is None
+    assert make_adjustment(FOUND, [make_sent(5)], make_sent(5)) is None
+    assert make_adjustment(FOUND, [make_sent(2), make_sent(3)], make_sent(5)) is None
     assert make_adjustment(Break(BreakKind.HISTORY_GAP, "ledgers/1-2", "lost"), [], None) is None
 
 

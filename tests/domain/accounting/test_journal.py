@@ -1,4 +1,4 @@
-"""The book balances, and the same fact has the same entry however often it is booked."""
+"""The journal balances, and the same fact makes the same entry however often it is posted."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ payments = st.builds(
 )
 
 
-def balances(entries: Iterable[Entry]) -> dict[str, int]:
+def compute_balances(entries: Iterable[Entry]) -> dict[str, int]:
     """What is left on each account, of entries booked once however often they are named."""
     sums: Counter[str] = Counter()
     for entry in {entry.id: entry for entry in entries}.values():
@@ -59,7 +59,7 @@ def test_a_settled_accrual_leaves_nothing_payable(payment: Payment) -> None:
         *make_settled_entries(payment, "hash", 1, payment.id),
     ]
     assert len({entry.id for entry in life}) == 3
-    assert balances(life) == {
+    assert compute_balances(life) == {
         f"expense:{payment.type}": payment.amount_stroops,
         f"treasury:{payment.payer}": -payment.amount_stroops,
     }
@@ -72,19 +72,19 @@ def test_a_released_reservation_is_payable_again(payment: Payment) -> None:
         make_reservation(payment, 1),
         *make_released_entries(payment, 1, payment.id),
     ]
-    assert balances(life) == balances([make_accrual(payment)])
+    assert compute_balances(life) == compute_balances([make_accrual(payment)])
     again = [*life, make_reservation(payment, 2)]
-    assert balances(again)["reserved:GTO"] == -payment.amount_stroops
+    assert compute_balances(again)["reserved:GTO"] == -payment.amount_stroops
 
 
 @given(payments)
 def test_a_reversal_leaves_every_account_at_zero(payment: Payment) -> None:
-    assert balances([make_accrual(payment), make_reversal(make_accrual(payment))]) == {}
+    assert compute_balances([make_accrual(payment), make_reversal(make_accrual(payment))]) == {}
 
 
 @given(payments)
 def test_the_same_fact_makes_the_same_entry(payment: Payment) -> None:
-    payload = [
+    entries = [
         make_accrual(payment),
         make_reservation(payment, 1),
         make_reservation(payment, 2),
@@ -96,12 +96,12 @@ def test_the_same_fact_makes_the_same_entry(payment: Payment) -> None:
         make_reversal(make_accrual(payment)),
         make_correction(make_accrual(payment), make_accrual(payment).postings),
     ]
-    assert len({fact.id for fact in payload}) == len(payload)
+    assert len({entry.id for entry in entries}) == len(entries)
     assert make_reservation(payment, 1) == make_reservation(payment, 1, payment.id)
     assert make_release(payment, 1).corrects == make_reservation(payment, 1).id
     # One part of each balance, so that its floor can be held there.
-    assert len({fact.slot for fact in payload}) == 1
-    assert payload[0].slot in range(SLOTS)
+    assert len({entry.slot for entry in entries}) == 1
+    assert entries[0].slot in range(SLOTS)
 
 
 def test_an_unbalanced_entry_cannot_be_made() -> None:

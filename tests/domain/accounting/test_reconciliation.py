@@ -1,4 +1,4 @@
-"""What is a break, what is none yet, and where reading goes on."""
+"""Comparing journal and chain: what is a break, what is none yet, and where reading resumes."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,17 +29,17 @@ CHAIN = ChainSide(SEEN, Treasury.BOND, 1, "pay_7", True)
 JOURNAL = JournalSide(7, "aa", "pay_7", 500, 500, Treasury.BOND, "GBOND", "GPAYEE")
 
 
-def kind_of(journal: JournalSide | None, chain: ChainSide | None) -> BreakKind | None:
+def find_kind(journal: JournalSide | None, chain: ChainSide | None) -> BreakKind | None:
     found = classify_suspect(Suspect(journal, chain), LEDGER)
     return None if found is None else found.kind
 
 
 def test_equal_payment_and_transfer_are_no_break() -> None:
-    assert kind_of(JOURNAL, CHAIN) is None
+    assert find_kind(JOURNAL, CHAIN) is None
 
 
 def test_a_payment_without_a_transfer_is_missing_on_chain() -> None:
-    assert kind_of(JOURNAL, None) is BreakKind.MISSING_ON_CHAIN
+    assert find_kind(JOURNAL, None) is BreakKind.MISSING_ON_CHAIN
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_only_our_own_envelopes_get_time_to_be_posted(
     age: int, ours: bool, wanted: BreakKind | None
 ) -> None:
     seen = replace(SEEN, ledger=LEDGER - age)
-    assert kind_of(None, replace(CHAIN, transfer=seen, ours=ours)) is wanted
+    assert find_kind(None, replace(CHAIN, transfer=seen, ours=ours)) is wanted
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_only_our_own_envelopes_get_time_to_be_posted(
     ],
 )
 def test_amount_allocations_payee_and_payer_must_match(journal: JournalSide) -> None:
-    assert kind_of(journal, CHAIN) is BreakKind.AMOUNT_DIFFERS
+    assert find_kind(journal, CHAIN) is BreakKind.AMOUNT_DIFFERS
 
 
 def test_a_payment_to_another_payee_leaves_the_payee_owed() -> None:
@@ -98,8 +98,8 @@ def test_a_transfer_the_engine_did_not_sign_is_unexpected(
 
 
 def test_a_second_transfer_of_a_number_or_payment_is_a_duplicate_at_once() -> None:
-    assert kind_of(None, replace(CHAIN, nth=2)) is BreakKind.DUPLICATE
-    assert kind_of(None, replace(CHAIN, paid_otherwise=True)) is BreakKind.DUPLICATE
+    assert find_kind(None, replace(CHAIN, nth=2)) is BreakKind.DUPLICATE
+    assert find_kind(None, replace(CHAIN, paid_otherwise=True)) is BreakKind.DUPLICATE
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_transfer_without_a_payment_number_is_an_unexpected_outflow(
     seen: ChainTransfer, payment_id: str | None
 ) -> None:
     chain = replace(CHAIN, transfer=seen, payment_id=payment_id)
-    assert kind_of(None, chain) is BreakKind.UNEXPECTED_OUTFLOW
+    assert find_kind(None, chain) is BreakKind.UNEXPECTED_OUTFLOW
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whether a payment may leave: in which order it is stopped, and for which day it counts."""
+"""Admission of a payment: the order of its checks, and the day it counts for."""
 
 from dataclasses import replace
 from datetime import date, timedelta

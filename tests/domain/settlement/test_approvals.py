@@ -1,4 +1,4 @@
-"""Who may approve what: never the maker, never twice, never what is signed, only what it was."""
+"""Approvals: never by a maker, never twice, never after signing, and only of the payment as it stood."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who asks again for a channel, and when: a crowd costs little, and no channel waits for long."""
+"""Waiting for a channel: payments farther back ask later, and no channel stays free for long."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""When answers open the circuit breaker: one too many within the window, and never by the wrong kind."""
+"""Answers open the circuit breaker above a threshold within the window, and only answers of the right kind."""
 
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -20,7 +20,7 @@ def test_one_refusal_above_the_threshold_within_the_window_opens_it() -> None:
     assert watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON) is None
     assert watch.record_answer(parse_answer("ERROR txNO_ACCOUNT"), NOON + MINUTE) is None
     assert watch.record_answer(parse_answer("ERROR txBAD_AUTH"), NOON + 2 * MINUTE) == (
-        "3 sends within 10 minutes were refused for what only we can mend, the last one ERROR txBAD_AUTH"
+        "3 sends within 10 minutes were refused with a code that only we can mend, the last one ERROR txBAD_AUTH"
     )
 
 
@@ -45,7 +45,7 @@ def test_refusals_outside_the_window_are_forgotten() -> None:
 def test_unknown_answers_have_a_threshold_of_their_own() -> None:
     watch = FailureCounter(CircuitBreakerLimits(alarms=1, unknowns=2), ALARMING)
     assert watch.record_answer(parse_answer("UNKNOWN ReadTimeout"), NOON) is None
-    assert "with no answer to tell" in (
+    assert "without a readable answer" in (
         watch.record_answer(parse_answer("UNKNOWN ClientError"), NOON) or ""
     )
 
@@ -77,11 +77,11 @@ def test_without_a_threshold_it_never_opens() -> None:
 @pytest.mark.parametrize(("code", "meaning"), list(TRANSACTIONS.items()))
 def test_only_alarm_codes_page(code: IntEnum, meaning: Meaning) -> None:
     watch = FailureCounter(CircuitBreakerLimits(alarms=1), ALARMING)
-    record_answer = watch.record_answer(parse_answer(f"ERROR {code.name}"), NOON) is not None
-    assert record_answer == (meaning.remedy is Remedy.PAGE)
+    opens = watch.record_answer(parse_answer(f"ERROR {code.name}"), NOON) is not None
+    assert opens == (meaning.remedy is Remedy.PAGE)
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 301])
-def test_an_empty_reason_is_refused(reason: str) -> None:
+def test_an_empty_or_overlong_reason_is_refused(reason: str) -> None:
     with pytest.raises(Invalid, match="reason: must be 1 to 300"):
         check_reason(reason)

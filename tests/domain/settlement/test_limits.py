@@ -1,4 +1,4 @@
-"""What a limit answers: a sentence that says what is in the way, and when to look again."""
+"""A limit puts a payment on hold with a reason and the time of the next check."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ PAYMENT = Payment(
 )
 
 
-def held(admission: Admission, detail: str = "", now: datetime = NOON) -> OnHold:
+def describe_hold(admission: Admission, detail: str = "", now: datetime = NOON) -> OnHold:
     found = find_hold(LIMITS, PAYMENT, AdmissionResult(admission, detail), now)
     assert found is not None
     return found
@@ -43,7 +43,7 @@ def test_an_admitted_or_signed_payment_is_not_put_on_hold(admission: Admission) 
 
 
 def test_the_cap_per_payment_names_both_amounts_and_the_setting() -> None:
-    assert held(Admission.CAP_PER_PAYMENT).reason.sentence == (
+    assert describe_hold(Admission.CAP_PER_PAYMENT).reason.sentence == (
         "1500 USDC is above the cap of 1000 USDC a payment: raise SETTLEMENT_CAP_PER_PAYMENT, "
         "or settle it outside of the engine"
     )
@@ -51,13 +51,13 @@ def test_the_cap_per_payment_names_both_amounts_and_the_setting() -> None:
 
 @pytest.mark.parametrize(("approved", "said"), [("0", "0 have approved"), ("1", "1 has approved")])
 def test_the_hold_counts_the_approvals(approved: str, said: str) -> None:
-    found = held(Admission.APPROVAL, approved)
+    found = describe_hold(Admission.APPROVAL, approved)
     assert found.reason.sentence == f"1500 USDC waits for approval by 2 people, {said}"
     assert found.check_at == NOON + timedelta(minutes=10)
 
 
 def test_an_open_circuit_breaker_is_checked_again_within_a_minute() -> None:
-    found = held(Admission.CIRCUIT_BREAKER, "something is odd")
+    found = describe_hold(Admission.CIRCUIT_BREAKER, "something is odd")
     why = Reason(ReasonCode.CIRCUIT_BREAKER_OPEN, "the circuit breaker is open: something is odd")
     assert found == OnHold(why, NOON + timedelta(minutes=1))
 
@@ -76,14 +76,14 @@ def test_an_open_circuit_breaker_is_checked_again_within_a_minute() -> None:
 def test_a_used_up_day_is_checked_again_at_midnight(
     admission: Admission, setting: str, whose: str
 ) -> None:
-    found = held(admission)
+    found = describe_hold(admission)
     assert found.reason.sentence == (
         f"the cap of {whose} is used up for 2026-01-31; "
         f"it goes on tomorrow (UTC), or when {setting} is raised"
     )
     assert found.check_at == NOON + timedelta(hours=1)
     late = datetime(2026, 1, 31, 23, 40, tzinfo=UTC)
-    assert held(admission, now=late).check_at == datetime(2026, 2, 1, 0, 0, 5, tzinfo=UTC)
+    assert describe_hold(admission, now=late).check_at == datetime(2026, 2, 1, 0, 0, 5, tzinfo=UTC)
 
 
 def test_a_payment_above_the_cap_per_day_is_not_put_off_to_tomorrow() -> None:

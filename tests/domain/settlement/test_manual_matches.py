@@ -1,4 +1,4 @@
-"""What was paid out of band is the payment only if it is exactly what is owed, and nothing else may pay it."""
+"""An out-of-band transfer matches a payment only if it is exactly what is owed and the engine cannot pay it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

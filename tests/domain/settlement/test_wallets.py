@@ -1,4 +1,4 @@
-"""An address is right to the last bit, or it is refused with a sentence that says what is wrong."""
+"""A valid address is accepted; any other is refused with what is wrong with it."""
 
 import pytest
 from hypothesis import given
@@ -60,7 +60,7 @@ def test_the_error_says_what_is_wrong_with_an_address(text: str, said: str) -> N
     assert SEED not in str(refused.value)
 
 
-def readiness(**changes: bool | int) -> Readiness:
+def make_readiness(**changes: bool | int) -> Readiness:
     known = {"funded": True, "trustline": True, "authorised": True, "room_stroops": 1} | changes
     return Readiness(GOOD, ledger=7, read_at=NOW, **known)  # type: ignore[arg-type]
 
@@ -78,10 +78,10 @@ def test_an_account_that_cannot_be_paid_is_refused_as_payout(
     changes: dict[str, bool], said: str
 ) -> None:
     with pytest.raises(Conflict, match=said):
-        check_payout(NOW, readiness(**changes))
-    check_payout(NOW, readiness())
+        check_payout(NOW, make_readiness(**changes))
+    check_payout(NOW, make_readiness())
 
 
 def test_an_unproven_account_is_refused_as_payout() -> None:
     with pytest.raises(Conflict, match="no owner has proven"):
-        check_payout(None, readiness())
+        check_payout(None, make_readiness())

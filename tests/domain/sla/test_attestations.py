@@ -1,4 +1,4 @@
-"""How the contract's answer is held to a verdict: every field, to the unit."""
+"""The contract's result is compared with the verdict: every field, to the unit."""
 
 import re
 from dataclasses import replace
@@ -28,12 +28,14 @@ SAID = ContractResult(
 )
 
 
-def found(contract_result: ContractResult, terms: dict[Severity, Terms] = TERMS) -> list[str]:
+def list_differences(
+    contract_result: ContractResult, terms: dict[Severity, Terms] = TERMS
+) -> list[str]:
     return find_differences("oA", VERDICT, POLICY, contract_result, terms)
 
 
 def test_the_same_verdict_has_no_differences() -> None:
-    assert found(SAID) == []
+    assert list_differences(SAID) == []
     assert describe_parity_error([]) == ""
 
 
@@ -51,14 +53,14 @@ def test_the_same_verdict_has_no_differences() -> None:
     ],
 )
 def test_every_differing_field_is_named(change: dict[str, Any], sentence: str) -> None:
-    assert found(replace(SAID, **change)) == [sentence]
+    assert list_differences(replace(SAID, **change)) == [sentence]
     assert describe_parity_error([sentence]) == f"parity error: {sentence}"
 
 
 def test_another_config_is_named_by_its_hash_and_by_its_terms() -> None:
     other = TERMS | {Severity.LOW: Terms(121, 10, 600)}
     said = replace(SAID, config_version_hash=7153445019748508645)
-    named = found(said, other)
+    named = list_differences(said, other)
     assert (
         named[0] == "config_version_hash is 7153445019748508645 there and 1417728228875630226 here"
     )
@@ -67,12 +69,12 @@ def test_another_config_is_named_by_its_hash_and_by_its_terms() -> None:
 
 
 def test_a_config_that_changed_before_the_call_is_named() -> None:
-    assert found(SAID, TERMS | {Severity.LOW: Terms(121, 10, 600)})[0] == (
+    assert list_differences(SAID, TERMS | {Severity.LOW: Terms(121, 10, 600)})[0] == (
         "its config changed while it was asked"
     )
 
 
-def test_a_verdict_has_one_name_that_is_a_contract_make_symbol() -> None:
+def test_a_verdict_has_one_name_that_is_a_contract_symbol() -> None:
     names = {make_symbol(outage, revision) for outage in ("OUT-1", "OUT-2") for revision in (1, 2)}
     assert len(names) == 4
     assert all(re.fullmatch(r"o[0-9a-f]{31}", name) for name in names)

@@ -1,4 +1,4 @@
-"""An objection says why; a decision corrects the time only when it upholds the objection."""
+"""A dispute gives a reason; a decision corrects the minutes only when it upholds the dispute."""
 
 import pytest
 

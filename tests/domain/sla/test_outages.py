@@ -1,4 +1,4 @@
-"""An outage that cannot be true is refused by the name of the field; time is judged as agreed."""
+"""An impossible outage is refused naming the field; the MTTR follows the agreement."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ def test_valid_ids_are_accepted(id_: str) -> None:
 
 @pytest.mark.parametrize("id_", ["", "x" * 65, "-x", "a b", "a/b", "é", "a\n", "a\x00", "٣"])
 def test_ids_that_no_url_or_workflow_id_can_carry_are_refused(id_: str) -> None:
-    assert _field({"id": id_}) == "id"
+    assert _find_invalid_field({"id": id_}) == "id"
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def test_ids_that_no_url_or_workflow_id_can_carry_are_refused(id_: str) -> None:
     ],
 )
 def test_an_impossible_outage_is_refused(change: dict[str, Any], field: str) -> None:
-    assert _field(change) == field
+    assert _find_invalid_field(change) == field
 
 
-def _field(change: dict[str, Any]) -> str:
+def _find_invalid_field(change: dict[str, Any]) -> str:
     with pytest.raises(Invalid) as refusal:
         check_outage(replace(OUTAGE, **change), NOW)
     return refusal.value.field
@@ -80,7 +80,7 @@ def test_a_detection_slightly_in_the_future_is_accepted() -> None:
         (Resolution(ASKED, NOW.replace(tzinfo=None)), "resolved_at"),
         (Resolution(ASKED, None, -1), "mttr_minutes"),
         (Resolution(ASKED, None, 2**32), "mttr_minutes"),
-        # No calendar has that instant, and no step could ever write it down.
+        # No calendar has that instant, and no activity could store it.
         (Resolution(ASKED, None, 2**32 - 1), "mttr_minutes"),
         (Resolution(ASKED, START, 5), "resolved_at"),
     ],

@@ -28,7 +28,7 @@ DEFAULTS = {
 STANDARD = Policy("standard", 1, BEGINNING_OF_TIME, 86_400, 1_209_600, DEFAULTS)
 
 
-def _code(severity: str, terms: Terms, *, custom: bool = False) -> int | None:
+def _find_contract_code(severity: str, terms: Terms, *, custom: bool = False) -> int | None:
     try:
         check_terms(severity, terms, custom=custom)
     except TermsRefused as refusal:
@@ -64,13 +64,13 @@ def _code(severity: str, terms: Terms, *, custom: bool = False) -> int | None:
 def test_terms_obey_the_bounds_of_the_contract(
     severity: str, terms: Terms, code: int | None
 ) -> None:
-    assert _code(severity, terms) == code
+    assert _find_contract_code(severity, terms) == code
 
 
 def test_a_custom_severity_has_only_the_general_bounds() -> None:
-    assert _code("vip", Terms(1440, 1, 2), custom=True) is None
-    assert _code("vip", Terms(1441, 1, 2), custom=True) == 8
-    assert _code("critical", Terms(15, 100, 750), custom=True) == 11
+    assert _find_contract_code("vip", Terms(1440, 1, 2), custom=True) is None
+    assert _find_contract_code("vip", Terms(1441, 1, 2), custom=True) == 8
+    assert _find_contract_code("critical", Terms(15, 100, 750), custom=True) == 11
 
 
 def test_the_hash_of_the_default_terms_equals_the_contracts() -> None:
@@ -97,12 +97,12 @@ def test_every_published_validation_is_reproduced() -> None:
     published = sla_vectors.list_vectors("validate")
     assert len(published) >= 69
     for vector in published:
-        assert _verdict_on(vector) == vector["expected_error"], vector["id"]
+        assert _find_error(vector) == vector["expected_error"], vector["id"]
 
 
-def _verdict_on(vector: dict[str, Any]) -> dict[str, Any] | None:
+def _find_error(vector: dict[str, Any]) -> dict[str, Any] | None:
     custom = vector["scope"] == "custom"
-    code = _code(vector["severity"], sla_vectors.parse_terms(vector), custom=custom)
+    code = _find_contract_code(vector["severity"], sla_vectors.parse_terms(vector), custom=custom)
     names = sla_vectors.read_vectors()["meta"]["errors"]
     return None if code is None else {"code": code, "name": names[str(code)]}
 

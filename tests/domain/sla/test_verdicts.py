@@ -76,7 +76,7 @@ def test_a_threshold_of_zero_is_met_only_by_zero_minutes() -> None:
 
 
 @pytest.mark.parametrize("mttr", [-1, MTTR_MINUTES_MAX + 1])
-def test_minutes_beyond_32_bits_are_refused(mttr: int) -> None:
+def test_minutes_out_of_range_are_refused(mttr: int) -> None:
     with pytest.raises(Invalid, match="mttr_minutes: must be between") as refusal:
         judge(DEFAULTS[Severity.LOW], mttr)
     assert refusal.value.field == "mttr_minutes"
@@ -151,19 +151,21 @@ def published(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
 def test_every_published_vector_is_reproduced(published: list[dict[str, Any]]) -> None:
     assert len(published) >= 278
     for vector in published:
-        assert _outcome(vector) == (vector["expected"], _code(vector)), vector["id"]
+        assert _parse_outcome(vector) == (vector["expected"], _parse_error_code(vector)), vector[
+            "id"
+        ]
 
 
-def _outcome(vector: dict[str, Any]) -> tuple[dict[str, Any] | None, int | None]:
+def _parse_outcome(vector: dict[str, Any]) -> tuple[dict[str, Any] | None, int | None]:
     try:
-        return _in_words(
+        return _format_verdict(
             judge(sla_vectors.parse_terms(vector["config"]), vector["mttr_minutes"])
         ), None
     except (PenaltyOverflow, RewardOverflow) as refusal:
         return None, refusal.contract_code
 
 
-def _in_words(verdict: Verdict) -> dict[str, Any]:
+def _format_verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "status": CONTRACT_SYMBOLS[verdict.status],
         "payment_type": CONTRACT_SYMBOLS[verdict.payment_type],
@@ -173,7 +175,7 @@ def _in_words(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _code(vector: dict[str, Any]) -> int | None:
+def _parse_error_code(vector: dict[str, Any]) -> int | None:
     return vector["expected_error"] and int(vector["expected_error"]["code"])
 
 
@@ -185,7 +187,7 @@ def test_every_published_result_follows_from_the_default_terms(
     for vector in published:
         result = vector["result"]
         verdict = judge(DEFAULTS[Severity(vector["severity"])], result["mttr_minutes"])
-        assert _in_words(verdict).items() <= result.items(), result["outage_id"]
+        assert _format_verdict(verdict).items() <= result.items(), result["outage_id"]
 
 
 @pytest.mark.parametrize("published", ["sequences"], indirect=True)
@@ -210,5 +212,5 @@ def _replay(step: dict[str, Any], config: dict[Any, Terms]) -> bool:
     if step.get("call") != "calculate_sla" or ok == "nothing" or not step["events"]:
         return False
     _, _, severity, mttr = arguments
-    assert _in_words(judge(config[severity], mttr)).items() <= ok.items(), step
+    assert _format_verdict(judge(config[severity], mttr)).items() <= ok.items(), step
     return True

@@ -1,4 +1,4 @@
-"""A person says that a transfer made out of band is the payment: all of it is written down, once, or nothing."""
+"""A manual match confirms a payment by an out-of-band transfer: all of it is written once, or nothing."""
 
 import itertools
 from collections.abc import AsyncIterator
@@ -31,30 +31,30 @@ PLACES = itertools.count(1000, 1000)
 
 
 @pytest.fixture(scope="module")
-async def book(stack: Stack) -> AsyncIterator[Database]:
+async def scratch(stack: Stack) -> AsyncIterator[Database]:
     async with seed_journal.make_scratch(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
-async def find_out_of_band(book: Database, payment: Payment, hash_: str, less: int = 0) -> None:
+async def send_out_of_band(scratch: Database, payment: Payment, hash_: str, less: int = 0) -> None:
     """Somebody sends what a payment owes, or less than that, and reconciliation reads it."""
-    listener = ReconciliationDriver(book)
+    driver = ReconciliationDriver(scratch)
     place = next(PLACES)
-    listener.fake_history.transfers = [
+    driver.fake_history.transfers = [
         make_transfer(
             hash_, place, payment.number, payment.amount_stroops - less, payment.to_address
         )
     ]
-    listener.fake_history.known_extent = Extent(1, place + 500)
-    await listener.read_chain()
+    driver.fake_history.known_extent = Extent(1, place + 500)
+    await driver.read_chain()
 
 
-def adopting(payment: Payment, hash_: str = HASH) -> MatchTransferInput:
+def make_match_input(payment: Payment, hash_: str = HASH) -> MatchTransferInput:
     return MatchTransferInput(payment, MatchTransferRequest(hash_, "ticket 7", ASKER), NOW)
 
 
-async def written(book: Database, payment: Payment) -> dict[str, Any]:
-    async with book.autocommit() as connection:
+async def read_written(scratch: Database, payment: Payment) -> dict[str, Any]:
+    async with scratch.autocommit() as connection:
         row = await payments.get(connection, payment.id)
         known = await manual_matches.get(connection, payment.id)
         leaves = await read_trail(connection, f"outage/{payment.outage_id}")
@@ -79,17 +79,17 @@ NOTHING = {"transaction_hash": None, "matched_by": None, "told": [], "posted": 0
     "status", [PaymentStatus.PENDING, PaymentStatus.ON_HOLD, PaymentStatus.BLOCKED]
 )
 async def test_a_repeated_manual_match_confirms_and_posts_once(
-    book: Database, rail: Rail, status: PaymentStatus
+    scratch: Database, rail: Rail, status: PaymentStatus
 ) -> None:
-    payment, steps = await owe_payment(book), PaymentActivitiesImpl(book, rail)
+    payment, activities = await owe_payment(scratch), PaymentActivitiesImpl(scratch, rail)
     hash_ = f"{payment.number:064x}"
-    await find_out_of_band(book, payment, hash_)
+    await send_out_of_band(scratch, payment, hash_)
     if status is not PaymentStatus.PENDING:
-        async with book.transaction() as connection:
+        async with scratch.transaction() as connection:
             assert await payments.stop(connection, payment.id, status, make_reason("it waits"))
     for _ in range(2):
-        await steps.match_transfer(adopting(payment, hash_))
-        assert await written(book, payment) == {
+        await activities.match_transfer(make_match_input(payment, hash_))
+        assert await read_written(scratch, payment) == {
             "status": "confirmed",
             "transaction_hash": hash_,
             "reason_code": None,
@@ -97,44 +97,46 @@ async def test_a_repeated_manual_match_confirms_and_posts_once(
             "told": ["ada"],
             "posted": 1,
         }
-    # Which its own workflow finds when it looks again.
-    receipt = get_receipt(await steps.prepare_payment(payment))
+    # Its own workflow finds the receipt.
+    receipt = get_receipt(await activities.prepare_payment(payment))
     assert (receipt.transaction_hash, receipt.amount_stroops) == (hash_, payment.amount_stroops)
 
 
-async def refused(book: Database, rail: Rail, wanted: MatchTransferInput) -> ApexError:
-    before = await written(book, wanted.payment)
+async def assert_refused(scratch: Database, rail: Rail, wanted: MatchTransferInput) -> ApexError:
+    before = await read_written(scratch, wanted.payment)
     with pytest.raises(ApexError) as error:
-        await PaymentActivitiesImpl(book, rail).match_transfer(wanted)
-    assert await written(book, wanted.payment) == before
+        await PaymentActivitiesImpl(scratch, rail).match_transfer(wanted)
+    assert await read_written(scratch, wanted.payment) == before
     return error.value
 
 
-async def test_a_missing_or_differing_transfer_is_refused(book: Database, rail: Rail) -> None:
-    payment = await owe_payment(book)
-    error = await refused(book, rail, adopting(payment))
+async def test_a_missing_or_differing_transfer_is_refused(scratch: Database, rail: Rail) -> None:
+    payment = await owe_payment(scratch)
+    error = await assert_refused(scratch, rail, make_match_input(payment))
     assert "reconciliation has not read a transfer" in str(error)
-    await find_out_of_band(book, payment, OTHER, less=1)
-    error = await refused(book, rail, adopting(payment, OTHER))
+    await send_out_of_band(scratch, payment, OTHER, less=1)
+    error = await assert_refused(scratch, rail, make_match_input(payment, OTHER))
     assert (isinstance(error, Invalid), "its amount is" in str(error)) == (True, True)
-    assert (await written(book, payment)).items() >= NOTHING.items()
+    assert (await read_written(scratch, payment)).items() >= NOTHING.items()
 
 
-async def test_a_payment_the_engine_may_pay_itself_is_refused(book: Database, rail: Rail) -> None:
-    payment = await owe_payment(book)
-    async with book.transaction() as connection:
+async def test_a_payment_the_engine_may_pay_itself_is_refused(
+    scratch: Database, rail: Rail
+) -> None:
+    payment = await owe_payment(scratch)
+    async with scratch.transaction() as connection:
         await channels.save(connection, dict.fromkeys(rail.channels, 7))
         assert await attempts.reserve(connection, payment.id, rail.channels) is not None
-    await find_out_of_band(book, payment, HASH)
-    error = await refused(book, rail, adopting(payment))
+    await send_out_of_band(scratch, payment, HASH)
+    error = await assert_refused(scratch, rail, make_match_input(payment))
     assert (isinstance(error, Conflict), "bytes of its own" in str(error)) == (True, True)
 
 
-async def test_a_confirmed_payment_is_not_matched_again(book: Database, rail: Rail) -> None:
-    payment, steps = await owe_payment(book), PaymentActivitiesImpl(book, rail)
+async def test_a_confirmed_payment_is_not_matched_again(scratch: Database, rail: Rail) -> None:
+    payment, activities = await owe_payment(scratch), PaymentActivitiesImpl(scratch, rail)
     first, second = f"{payment.number:064x}", f"{payment.number:063x}f"
     for hash_ in (first, second):
-        await find_out_of_band(book, payment, hash_)
-    await steps.match_transfer(adopting(payment, first))
-    error = await refused(book, rail, adopting(payment, second))
+        await send_out_of_band(scratch, payment, hash_)
+    await activities.match_transfer(make_match_input(payment, first))
+    error = await assert_refused(scratch, rail, make_match_input(payment, second))
     assert str(error) == f"payment {payment.id} is confirmed by {first}"

@@ -37,56 +37,56 @@ LATER = NOW.replace(year=2100)
 
 
 @pytest.fixture
-async def book(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+async def scratch(stack: Stack) -> AsyncIterator[Database]:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
 @pytest.fixture
-def listener(book: Database) -> ReconciliationDriver:
-    made = ReconciliationDriver(book)
+def driver(scratch: Database) -> ReconciliationDriver:
+    made = ReconciliationDriver(scratch)
     made.fake_history.known_extent = Extent(1, 1000)
     return made
 
 
 async def test_nothing_is_signed_beside_an_out_of_band_payment(
-    book: Database, listener: ReconciliationDriver, rail: Rail
+    scratch: Database, driver: ReconciliationDriver, rail: Rail
 ) -> None:
-    payment, steps = await owe_payment(book), PaymentActivitiesImpl(book, rail)
-    await store_channels(book, rail)
-    await send_out_of_band(listener, payment)
-    (made,) = await list_out_of_band(book, payment)
+    payment, activities = await owe_payment(scratch), PaymentActivitiesImpl(scratch, rail)
+    await store_channels(scratch, rail)
+    await send_out_of_band(driver, payment)
+    (made,) = await list_out_of_band(scratch, payment)
     for _ in range(2):
-        assert await steps.prepare_payment(payment) == Blocked(made.obstacle)
-    async with book.autocommit() as connection:
+        assert await activities.prepare_payment(payment) == Blocked(made.obstacle)
+    async with scratch.autocommit() as connection:
         assert await attempts.get_reservation(connection, payment.id) is None
         assert await connection.scalar(text("SELECT count(*) FROM envelopes")) == 0
 
 
 @pytest.mark.parametrize("plan", [CLASSIC, NETTED])
 async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
-    book: Database, listener: ReconciliationDriver, rail: Rail, plan: Plan
+    scratch: Database, driver: ReconciliationDriver, rail: Rail, plan: Plan
 ) -> None:
-    await store_channels(book, rail)
-    owed = [await owe_payment(book), await owe_payment(book, minutes=5)]
-    alone = PaymentActivitiesImpl(book, rail, batches_payments=True)
+    await store_channels(scratch, rail)
+    owed = [await owe_payment(scratch), await owe_payment(scratch, minutes=5)]
+    alone = PaymentActivitiesImpl(scratch, rail, batches_payments=True)
     for payment in owed:
         assert isinstance(await alone.prepare_payment(payment), InBatch)
-    async with book.transaction() as connection:
+    async with scratch.transaction() as connection:
         batch = await batches.form_batch(connection, plan, LATER, rail.channels)
     assert batch is not None
-    await send_out_of_band(listener, owed[0])
-    # The scratch book's payees do not exist on the chain: whoever is at fault for that is not asked here.
-    steps = BatchActivitiesImpl(book, rail, plan)
-    steps.rail = Untroubled(rail)  # type: ignore[assignment]
+    await send_out_of_band(driver, owed[0])
+    # The payees of the scratch database do not exist on the chain; this test does not look for such faults.
+    activities = BatchActivitiesImpl(scratch, rail, plan)
+    activities.rail = FaultlessRail(rail)  # type: ignore[assignment]
     with pytest.raises(TryAgain, match="continues without 1 payments"):
-        await steps.prepare_batch(batch)
-    (made,) = await list_out_of_band(book, owed[0])
-    # Its own life finds out why, and it is not made ready again.
+        await activities.prepare_batch(batch)
+    (made,) = await list_out_of_band(scratch, owed[0])
+    # Its own workflow finds the reason, and it is not prepared again.
     assert await alone.prepare_payment(owed[0]) == Blocked(made.obstacle)
 
 
-class Untroubled:
+class FaultlessRail:
     """A rail that finds no fault with any payee."""
 
     def __init__(self, rail: Rail) -> None:
@@ -99,9 +99,9 @@ class Untroubled:
 async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment(
     database: Database, rail: Rail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the real chain: its channel is kept for the void that follows."""
-    payment, steps = await owe_payment(database), PaymentActivitiesImpl(database, rail)
-    died = await let_expire(rail, steps, payment)
+    """On the real chain: its channel is kept for the no-op transaction that follows."""
+    payment, activities = await owe_payment(database), PaymentActivitiesImpl(database, rail)
+    expired = await let_expire(rail, activities, payment)
     made = OutOfBandTransfer(
         *(payment.id, payment.number, "9", "transfer", THEIRS, 1, NOW),
         *(payment.from_address, payment.to_address, payment.amount_stroops, False),
@@ -111,9 +111,9 @@ async def test_an_expired_envelope_is_not_followed_beside_an_out_of_band_payment
         return {payment.id: made}
 
     with monkeypatch.context() as patch:
-        patch.setattr(steps.gate, "find_out_of_band", find_out_of_band)
-        why = await steps.prepare_payment(payment)
-        assert why == Blocked(made.obstacle, dead_after=died.max_ledger)
-        await steps.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
-    # Had it been something else, the payment goes on where it stopped.
-    await settle_after_expiry(steps, payment, died)
+        patch.setattr(activities.gate, "find_out_of_band", find_out_of_band)
+        why = await activities.prepare_payment(payment)
+        assert why == Blocked(made.obstacle, dead_after=expired.max_ledger)
+        await activities.block_payment(make_block_input(payment, why, PaymentStatus.BLOCKED))
+    # Without the out-of-band transfer, the payment goes on where it stopped.
+    await settle_after_expiry(activities, payment, expired)

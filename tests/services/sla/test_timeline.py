@@ -1,4 +1,4 @@
-"""The story of an outage: every step, in order, each bound to the audit trail by its hash."""
+"""The timeline of an outage: every action in order, each bound to the audit trail by its hash."""
 
 import asyncio
 import json
@@ -14,14 +14,14 @@ from sqlalchemy import select
 from adapters.postgres.database import Database
 from adapters.postgres.tables import audit_entries
 from domain.audit import hash_leaf
-from tests.testkit.api_client import declare, settled
+from tests.testkit.api_client import declare_outage, settle_outage
 
 
 async def test_the_timeline_of_a_settled_outage_is_complete(api: httpx.AsyncClient) -> None:
-    outage = await settled(api)
+    outage = await settle_outage(api)
     items = (await api.get(f"/outages/{outage['id']}/timeline")).json()["items"]
-    steps = [item["step"] for item in items if item["leaf_hash"]]
-    assert steps == [
+    activities = [item["step"] for item in items if item["leaf_hash"]]
+    assert activities == [
         "outage.declared",
         "outage.judged",
         "payment.owed",
@@ -39,7 +39,7 @@ async def test_the_timeline_of_a_settled_outage_is_complete(api: httpx.AsyncClie
 async def test_each_item_can_be_checked_against_the_audit_trail(
     api: httpx.AsyncClient, database: Database
 ) -> None:
-    outage = await settled(api)
+    outage = await settle_outage(api)
     items = (await api.get(f"/outages/{outage['id']}/timeline")).json()["items"]
     subject = f"outage/{outage['id']}"
     async with database.transaction() as connection:
@@ -53,10 +53,10 @@ async def test_each_item_can_be_checked_against_the_audit_trail(
 
 
 async def test_the_timeline_of_a_new_outage_has_one_item(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api)
-    story = (await api.get(f"/outages/{outage_id}/timeline")).json()
-    assert (story["outage_id"], len(story["items"])) == (outage_id, 1)
-    assert story["items"][0]["evidence"]["policy_digest"]
+    outage_id = await declare_outage(api)
+    trace = (await api.get(f"/outages/{outage_id}/timeline")).json()
+    assert (trace["outage_id"], len(trace["items"])) == (outage_id, 1)
+    assert trace["items"][0]["evidence"]["policy_digest"]
 
 
 async def test_an_unknown_outage_has_no_timeline(api: httpx.AsyncClient) -> None:
@@ -67,7 +67,7 @@ async def test_the_documented_code_recomputes_the_hash_of_an_audit_entry(
     api: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     """By the lines that docs/audit.md gives a reader, in Python and, where there is node, JavaScript."""
-    outage_id = await declare(api, site_name="Zürich 7 \U0001f600", location=None)
+    outage_id = await declare_outage(api, site_name="Zürich 7 \U0001f600", location=None)
     amended = {
         "location": {"latitude": 51.0, "longitude": -1e-7},
         "affected_subscribers": 2**53 - 1,

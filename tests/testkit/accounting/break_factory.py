@@ -1,4 +1,4 @@
-"""Breaks made on purpose: real transfers that the engine never made, and a book changed by hand."""
+"""Breaks made on purpose: real transfers that the engine never made, and a journal changed outside the engine."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from devstack.environment.stack import Stack
 from domain.money import format_amount
 from domain.settlement.allocations import Allocation, Transfer
 from domain.settlement.payments import Treasury
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 
 UNKNOWN_HASH = "f" * 64
 
@@ -75,12 +75,12 @@ class TreasuryIntruder:
             assert found.status is not GetTransactionStatus.FAILED, found
             return found.status is GetTransactionStatus.SUCCESS
 
-        await eventually(landed, "the planted transfer is in a ledger")
+        await wait_until(landed, "the planted transfer is in a ledger")
         return hash_
 
 
 async def tamper(database: Database, statement: str, **values: object) -> None:
-    """Change the book as somebody would who may do anything there."""
+    """Change the database as its owner could, past all triggers."""
     async with database.transaction() as connection:
         await connection.execute(text("SET LOCAL session_replication_role = replica"))
         changed = await connection.execute(text(statement), values)

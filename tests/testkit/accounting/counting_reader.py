@@ -16,19 +16,19 @@ from domain.settlement.payments import Treasury
 
 @dataclass
 class CountingReader:
-    """A worker's steps, and how often its node was asked what."""
+    """A worker's activities, and how often each method of its node was called."""
 
-    steps: ReconciliationActivitiesImpl
+    activities: ReconciliationActivitiesImpl
     calls: Counter[str]
 
     async def read_chain(self) -> int:
-        return await self.steps.read_chain(ReconciliationRun(datetime.now(UTC)))
+        return await self.activities.read_chain(ReconciliationRun(datetime.now(UTC)))
 
     async def compare_journal(self) -> Comparison:
-        return await self.steps.compare_journal(ReconciliationRun(datetime.now(UTC)))
+        return await self.activities.compare_journal(ReconciliationRun(datetime.now(UTC)))
 
 
-def open_reader(stack: Stack, book: Database, passphrase: str | None = None) -> CountingReader:
+def open_reader(stack: Stack, database: Database, passphrase: str | None = None) -> CountingReader:
     environment = stack.environment
     ours = {
         environment["STELLAR_BOND_ADDRESS"]: Treasury.BOND,
@@ -44,7 +44,7 @@ def open_reader(stack: Stack, book: Database, passphrase: str | None = None) -> 
     server = history.nodes.all[0].server
     for name in ("get_network", "get_health", "get_events"):
         setattr(server, name, count_calls(calls, getattr(server, name)))
-    return CountingReader(ReconciliationActivitiesImpl(book, history, ours), calls)
+    return CountingReader(ReconciliationActivitiesImpl(database, history, ours), calls)
 
 
 def count_calls(

@@ -1,4 +1,4 @@
-"""A chain that a test tells of page by page, and the reader that listens to it."""
+"""A chain history that a test fills page by page, and the driver that reads and compares it."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -22,12 +22,12 @@ from domain.networks import NetworkState
 from domain.settlement.payments import Payment, Treasury
 from tests.testkit.accounting.break_factory import tamper
 
-PAYER = "GBOND"  # as the book of a test of its own has it
+PAYER = "GBOND"  # as in a scratch database
 BEGAN = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 class FakeChainHistory:
-    """Stands in for the nodes: what they remember, and what they say of it."""
+    """Stands in for the nodes: the ledgers and transfers that they remember."""
 
     def __init__(self, passphrase: str = "a network of this test") -> None:
         self.identity = SimpleNamespace(passphrase=passphrase)
@@ -54,37 +54,37 @@ class FakeChainHistory:
 
 
 class ReconciliationDriver:
-    """Reads what a teller says, and holds a book against it."""
+    """Reads a fake history, and compares the journal with it."""
 
-    def __init__(self, book: Database, teller: FakeChainHistory | None = None) -> None:
-        self.fake_history = teller or FakeChainHistory()
+    def __init__(self, database: Database, fake_history: FakeChainHistory | None = None) -> None:
+        self.fake_history = fake_history or FakeChainHistory()
         told: Any = self.fake_history
         history = cast(TreasuryHistory, told)
-        self.steps = ReconciliationActivitiesImpl(book, history, {PAYER: Treasury.BOND})
+        self.activities = ReconciliationActivitiesImpl(database, history, {PAYER: Treasury.BOND})
 
     async def read_chain(self) -> int:
-        return await self.steps.read_chain(ReconciliationRun(datetime.now(UTC)))
+        return await self.activities.read_chain(ReconciliationRun(datetime.now(UTC)))
 
     async def compare_journal(self) -> Comparison:
-        return await self.steps.compare_journal(ReconciliationRun(datetime.now(UTC)))
+        return await self.activities.compare_journal(ReconciliationRun(datetime.now(UTC)))
 
 
 async def store_confirmation(
-    book: Database, payment: Payment, hash_: str, ledger_number: int
+    database: Database, payment: Payment, hash_: str, ledger_number: int
 ) -> None:
-    """The book says that a payment was made, by row and by entries, whoever made it."""
+    """Store a payment as confirmed, with its row and its entries, whoever made it."""
     statement = (
         "UPDATE payments SET status = 'confirmed', transaction_hash = :hash, ledger = :ledger,"
         " confirmed_at = now() WHERE id = :id"
     )
-    await tamper(book, statement, id=payment.id, hash=hash_, ledger=ledger_number)
-    async with book.transaction() as connection:
+    await tamper(database, statement, id=payment.id, hash=hash_, ledger=ledger_number)
+    async with database.transaction() as connection:
         await ledger.post_entries(connection, make_settled_entries(payment, hash_, 1, payment.id))
 
 
 def make_transfer(
     hash_: str, ledger: int, number: int | None, stroops: int, to: str
 ) -> ChainTransfer:
-    """A transfer from the payer; its place is made of its hash, so each has one."""
+    """Make a transfer from the payer; its position is derived from its hash."""
     place = f"{ledger << 32:019d}-{hash_[:10]}"
     return ChainTransfer(place, "transfer", hash_, ledger, BEGAN, PAYER, to, number, stroops)

@@ -1,11 +1,11 @@
-"""Breaks of the journal: for each, the promise it breaks, what is named, and how it is done."""
+"""Corruptions of the journal: for each, the invariant it violates, the subject that is named, and its SQL."""
 
 from hashlib import md5
 
 from devstack.bench import seed_journal
 from domain.accounting.journal import SLOTS
 
-# Past all triggers, foreign keys and deferred checks, until the transaction ends.
+# Skips all triggers, foreign keys and deferred checks until the transaction ends.
 WITHOUT_GUARDS = "SET LOCAL session_replication_role = replica"
 # By the last two digits of its number: settled, settled at the second attempt, in flight, owed.
 SETTLED, TWICE, IN_FLIGHT, OWED = 1, 90, 95, 97
@@ -29,7 +29,7 @@ def make_payee(number: int) -> str:
 
 
 def copy_entry(of: str, new: str, payment: str = "payment_id", **changes: str) -> list[str]:
-    """SQL that books an entry once more under another id."""
+    """SQL that posts an entry once more under another id."""
     facts = {
         "id": f"'{new}'",
         "kind": "kind",

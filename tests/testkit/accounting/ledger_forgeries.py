@@ -1,4 +1,4 @@
-"""Breaks of the journal that hide: each leaves whole what is easily looked at, and breaks one promise."""
+"""Forgeries of the journal: each keeps what is easily checked intact, and violates one invariant."""
 
 from tests.testkit.accounting.ledger_corruptions import (
     IN_FLIGHT,
@@ -33,7 +33,7 @@ def _replace_guard(occasion: str) -> list[str]:
 
 
 def _copy_accrual(amount: str, **changes: str) -> list[str]:
-    """SQL that books an accrual's postings, or their opposites, once more."""
+    """SQL that posts an accrual once more, or its opposite."""
     new = changes.pop("new")
     booked = copy_entry(make_entry_id(OWED, "accrual"), new, **changes)
     return [*booked, f"UPDATE postings SET amount_stroops = {amount} WHERE entry_id = '{new}'"]

@@ -1,4 +1,4 @@
-"""What tests of payments on hold say often: owe one, wait for it, approve it, ask the chain."""
+"""A client for payments on hold: owe one, wait for it, approve it, count its transfers."""
 
 from collections import Counter
 from typing import Any
@@ -9,18 +9,18 @@ from devstack.environment.stack import Stack
 from tests.testkit.accounting import chain_history
 from tests.testkit.api_client import (
     AT_ONCE,
-    declare,
-    eventually,
-    resolve,
-    unique,
+    declare_outage,
+    make_unique_id,
+    resolve_outage,
+    wait_until,
 )
 
 CIRCUIT_BREAKER = "/payments/circuit-breaker"
 
 
 async def declare_resolved_outage(client: httpx.AsyncClient, minutes: float) -> str:
-    outage_id = await declare(client, id=unique("HELD"), policy=AT_ONCE)
-    await resolve(client, outage_id, minutes)
+    outage_id = await declare_outage(client, id=make_unique_id("HELD"), policy=AT_ONCE)
+    await resolve_outage(client, outage_id, minutes)
     return outage_id
 
 
@@ -33,7 +33,7 @@ async def wait_for_payment(
         listed = (await client.get("/payments", params={"outage_id": outage_id})).json()["items"]
         return listed[0] if listed and listed[0]["state"] in states else None
 
-    return await eventually(look, f"the payment of {outage_id} is {' or '.join(states)}", 60)
+    return await wait_until(look, f"the payment of {outage_id} is {' or '.join(states)}", 60)
 
 
 async def count_transfers(stack: Stack) -> Counter[int]:

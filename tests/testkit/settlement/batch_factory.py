@@ -1,10 +1,10 @@
-"""Payments taken together by hand, without the lives around them: gathered, landed, looked at."""
+"""Batches without their workflows: form one, submit it, read what became of its payments."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import select
 
@@ -25,29 +25,34 @@ from tests.testkit.accounting import chain_history
 from tests.testkit.settlement.payment_factory import NOW
 from tests.testkit.settlement.preparations import get_attempt
 
+Message = TypeVar("Message")
+Result = TypeVar("Result")
+
 CLASSIC = Plan(SettlementRail.CLASSIC, 0)
 NETTED = Plan(SettlementRail.CLASSIC, 3600)
 
 
-async def run_until_accepted(step: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
-    """Run a step as its life does: again, whenever it asks for that."""
+async def run_until_accepted(
+    activity: Callable[[Message], Awaitable[Result]], message: Message
+) -> Result:
+    """Run an activity as its workflow does: again, whenever it asks for that."""
     for _ in range(10):
         try:
-            return await step(message)
+            return await activity(message)
         except TryAgain:
             continue
-    raise AssertionError(f"{step} never came to an end")
+    raise AssertionError(f"{activity} never ended")
 
 
 async def form_batch(
     database: Database, rail: Rail, plan: Plan, *owed: Payment, gate: SigningGate | None = None
 ) -> tuple[BatchActivitiesImpl, Batch]:
-    """Make payments ready, each twice, and take them together."""
-    steps = PaymentActivitiesImpl(database, rail, batches_payments=True)
+    """Prepare payments for batching, each twice, and form a batch of them."""
+    activities = PaymentActivitiesImpl(database, rail, batches_payments=True)
     for payment in [*owed, *owed]:
-        assert isinstance(await steps.prepare_payment(payment), InBatch)
+        assert isinstance(await activities.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
-        # As seen an hour later, so that every window has passed.
+        # Two hours later, when every netting window has passed.
         batch = await batches.form_batch(connection, plan, _get_time_after_windows(), rail.channels)
     assert batch is not None
     return BatchActivitiesImpl(database, rail, plan, gate), batch
@@ -57,19 +62,19 @@ def _get_time_after_windows() -> datetime:
     return datetime.now(UTC) + timedelta(hours=2)
 
 
-async def submit_batch(steps: BatchActivitiesImpl, batch: Batch) -> ObservedBatch:
-    """Sign, send and watch, each step twice."""
-    attempt = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
-    again = get_attempt(await steps.prepare_batch(batch))
+async def submit_batch(activities: BatchActivitiesImpl, batch: Batch) -> ObservedBatch:
+    """Sign, send and observe a batch, each activity twice."""
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
+    again = get_attempt(await activities.prepare_batch(batch))
     assert again.envelope_xdr == attempt.envelope_xdr
     for _ in range(2):
-        await steps.submit_payment(attempt)
-    observation = await steps.observe_payment(attempt)
+        await activities.submit_payment(attempt)
+    observation = await activities.observe_payment(attempt)
     return ObservedBatch(batch, attempt, observation, NOW)
 
 
 def select_keys(rail: Rail, *, only: str = "", without: str = "") -> Keys:
-    """What is held of a rail's keys when others were lost."""
+    """Return a rail's keys without some of its channels' keys."""
     held = {
         address: pair
         for address, pair in rail.keys.channels.items()

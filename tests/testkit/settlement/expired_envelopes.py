@@ -1,4 +1,4 @@
-"""Bytes that die on a channel by hand, and what follows them."""
+"""Envelopes that expire unsent on a channel, and what follows them."""
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.stellar.rail import Rail
@@ -10,14 +10,14 @@ from domain.settlement.attempts import (
     PreparePaymentResult,
 )
 from domain.settlement.payments import BlockPaymentInput, Payment, PaymentStatus
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 from tests.testkit.settlement.payment_factory import NOW
 from tests.testkit.settlement.preparations import get_attempt
 
 
-async def let_expire(rail: Rail, steps: PaymentActivitiesImpl, payment: Payment) -> Attempt:
-    """Sign a payment and let its bytes die before they are sent."""
-    attempt = get_attempt(await steps.prepare_payment(payment))
+async def let_expire(rail: Rail, activities: PaymentActivitiesImpl, payment: Payment) -> Attempt:
+    """Sign a payment and let its envelope expire before it is sent."""
+    attempt = get_attempt(await activities.prepare_payment(payment))
     await wait_until_expired(rail, attempt)
     return attempt
 
@@ -26,7 +26,7 @@ async def wait_until_expired(rail: Rail, attempt: Attempt) -> None:
     async def look() -> bool:
         return await rail.get_latest_ledger() > attempt.max_ledger
 
-    await eventually(look, "the bytes are dead")
+    await wait_until(look, "the bytes are dead")
 
 
 def make_block_input(
@@ -37,11 +37,11 @@ def make_block_input(
 
 
 async def settle_after_expiry(
-    steps: PaymentActivitiesImpl, payment: Payment, died: Attempt
+    activities: PaymentActivitiesImpl, payment: Payment, expired: Attempt
 ) -> None:
-    """Go on with the pair of the bytes that died."""
-    attempt = get_attempt(await steps.prepare_payment(payment))
-    assert (attempt.channel, attempt.sequence) == (died.channel, died.sequence)
-    await steps.submit_payment(attempt)
-    observation = await steps.observe_payment(attempt)
-    await steps.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))
+    """Settle the payment with the channel and sequence of its expired envelope."""
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    assert (attempt.channel, attempt.sequence) == (expired.channel, expired.sequence)
+    await activities.submit_payment(attempt)
+    observation = await activities.observe_payment(attempt)
+    await activities.confirm_payment(ObservedAttempt(payment, attempt, observation, NOW))

@@ -12,24 +12,24 @@ THEIRS = "bb" * 32
 
 
 async def send_out_of_band(
-    listener: ReconciliationDriver, payment: Payment, hash_: str = THEIRS
+    driver: ReconciliationDriver, payment: Payment, hash_: str = THEIRS
 ) -> None:
     """Somebody sends what a payment owes, and reconciliation reads it."""
     to, stroops = payment.to_address, payment.amount_stroops
-    listener.fake_history.transfers = [
+    driver.fake_history.transfers = [
         make_transfer(
-            hash_, listener.fake_history.known_extent.latest + 500, payment.number, stroops, to
+            hash_, driver.fake_history.known_extent.latest + 500, payment.number, stroops, to
         )
     ]
-    listener.fake_history.known_extent = Extent(1, listener.fake_history.known_extent.latest + 1000)
-    await listener.read_chain()
+    driver.fake_history.known_extent = Extent(1, driver.fake_history.known_extent.latest + 1000)
+    await driver.read_chain()
 
 
-async def list_out_of_band(book: Database, payment: Payment) -> list[OutOfBandTransfer]:
-    async with book.autocommit() as connection:
+async def list_out_of_band(database: Database, payment: Payment) -> list[OutOfBandTransfer]:
+    async with database.autocommit() as connection:
         return await manual_matches.find_out_of_band(connection, [payment.id])
 
 
-async def store_channels(book: Database, rail: Rail) -> None:
-    async with book.transaction() as connection:
+async def store_channels(database: Database, rail: Rail) -> None:
+    async with database.transaction() as connection:
         await channels.save(connection, dict.fromkeys(rail.channels, 7))

@@ -1,4 +1,4 @@
-"""Payments that are owed, and the rail to make them on, without the lives around them."""
+"""Payments that are owed, and a rail to make them on, without their workflows."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ from domain.settlement.payments import OwePaymentInput, Payment, make_payment
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.policies import Agreement
 from domain.sla.verdicts import Severity, Terms, judge
-from tests.testkit.api_client import unique
+from tests.testkit.api_client import make_unique_id
 
 ASKER = Request("tester", "corr-owing")
 DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -28,7 +28,7 @@ TERMS = Terms(threshold_minutes=15, penalty_per_minute=100, reward_base=750)
 
 
 def open_rail(stack: Stack) -> Rail:
-    """Return a rail of this test's own on a stack's chain; close it in the end."""
+    """Open a rail on a stack's chain; the caller closes it."""
     seeds = json.loads((stack.directory.path / "stellar-keys.json").read_text())["seeds"]
     environment = stack.environment
     return Rail(
@@ -48,23 +48,23 @@ def open_rail(stack: Stack) -> Rail:
 
 async def judge_outage(database: Database, outage_id: str, minutes: int) -> OutageActivitiesImpl:
     """Declare and judge an outage that lasted so many minutes."""
-    steps = OutageActivitiesImpl(database, "sandbox")
+    activities = OutageActivitiesImpl(database, "sandbox")
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
     declaration = Declaration(outage, ASKER, "standard", "default")
-    await steps.record_outage(RecordOutageInput(declaration, NOW))
+    await activities.record_outage(RecordOutageInput(declaration, NOW))
     resolution = Resolution(ASKER, DETECTED + timedelta(minutes=minutes))
-    await steps.judge_outage(JudgeOutageInput(outage_id, resolution, 60, NOW))
-    return steps
+    await activities.judge_outage(JudgeOutageInput(outage_id, resolution, 60, NOW))
+    return activities
 
 
 async def owe_payment(
     database: Database, prefix: str = "OWED", minutes: int = 25, **changes: Any
 ) -> Payment:
-    """Owe a payment for an outage of its own; `changes` are made to what the agreement says."""
-    outage_id = unique(prefix)
-    steps = await judge_outage(database, outage_id, minutes)
+    """Owe a payment for an outage of its own; `changes` replace what the agreement says."""
+    outage_id = make_unique_id(prefix)
+    activities = await judge_outage(database, outage_id, minutes)
     if not changes:
-        return await steps.owe_payment(await make_owe_input(database, outage_id))
+        return await activities.owe_payment(await make_owe_input(database, outage_id))
     agreement = Agreement("default", **await _read_parties(database))
     debt = make_payment("sandbox", agreement, outage_id, 1, judge(TERMS, minutes), "corr-owing")
     async with database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""What owners of wallets do: register an account, ask for a challenge, sign it, prove to hold it."""
+"""A client for wallets: register an account, request a challenge, sign it, prove the wallet."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from devstack.environment.stack import Stack
 
 
 def load_beneficiary(stack: Stack) -> Keypair:
-    """An account of the sandbox whose key the tests hold."""
+    """Load the keypair of the beneficiary, an account of the sandbox."""
     keys = json.loads((stack.directory.path / "stellar-keys.json").read_text())
     return Keypair.from_secret(keys["seeds"]["beneficiary"])
 

@@ -1,4 +1,4 @@
-"""Every invariant of the journal is looked at: a clean book is clean, and each planted break is named."""
+"""Every invariant of the journal is checked: a clean journal has no violations, and each corruption is named."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -31,7 +31,7 @@ POSTINGS = 2_000
 
 @pytest.fixture(scope="module")
 async def clean(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         await seed_journal.write(database, POSTINGS)
         yield database
 
@@ -101,7 +101,7 @@ async def test_an_overdue_obligation_is_reported_and_is_no_violation(clean: Data
 
 
 async def test_an_unpaid_verdict_after_its_window_is_reported(clean: Database) -> None:
-    """Its outage lost its life: no payment was ever made of it, and none waits."""
+    """Its outage lost its workflow: no payment was ever owed for it."""
     judged = [
         insert_verdict(OWED, 2, "pay_x"),
         *copy_entry(make_entry_id(OWED, "accrual"), "ent_x", "'pay_x'"),

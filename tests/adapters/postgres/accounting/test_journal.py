@@ -1,6 +1,6 @@
 """
-The book under any sequence of what can happen to obligations, each perhaps repeated, perhaps by two
-at the same time: every promise holds after each, and what makes no sense is refused as a whole.
+The journal under any sequence of what can happen to obligations, each perhaps repeated, perhaps by two
+at the same time: every invariant holds after each, and an invalid posting is refused as a whole.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ from tests.testkit import stacks
 
 PAYMENTS, WRITERS, ROUNDS = 3, 8, 12
 NUMBERS = count(1)
-# What the book alone can keep; the others are about payments and their attempts.
+# The invariants of the journal alone; the others are about payments and their attempts.
 OWN = set(Invariant) - {
     Invariant.PAYMENTS_MATCH_SETTLEMENTS,
     Invariant.OBLIGATION_LIFECYCLE,
@@ -61,8 +61,8 @@ _PAYMENT = text(
 )
 
 
-async def owe(database: Database, amount: int, payee: str = "") -> Payment:
-    """A payment alone, whose outage is nobody's concern here; by default to a payee of its own."""
+async def make_payment_alone(database: Database, amount: int, payee: str = "") -> Payment:
+    """Insert a payment without an outage; by default to a payee of its own."""
     number = next(NUMBERS)
     name, payee = f"pay_{number}", payee or f"G{number}"
     async with database.transaction() as connection:
@@ -73,8 +73,8 @@ async def owe(database: Database, amount: int, payee: str = "") -> Payment:
     )
 
 
-async def book(database: Database, *entries: Entry) -> bool:
-    """Book in a transaction; False when the database refused it."""
+async def post(database: Database, *entries: Entry) -> bool:
+    """Post in a transaction; return False when the database refused it."""
     try:
         async with database.transaction() as connection:
             await journal.post_entries(connection, entries)
@@ -91,12 +91,12 @@ async def find_violations(database: Database) -> list[str]:
 
 @pytest.fixture(scope="module")
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
-class Obligations(RuleBasedStateMachine):
-    """A model of three payments beside the book: where each one's money is."""
+class ObligationMachine(RuleBasedStateMachine):
+    """A model of three payments beside the journal: where each one's money is."""
 
     url: ClassVar[str]
     loop: ClassVar[asyncio.Runner]
@@ -105,16 +105,18 @@ class Obligations(RuleBasedStateMachine):
 
     @initialize(amounts=st.lists(st.integers(1, 10**15), min_size=PAYMENTS, max_size=PAYMENTS))
     def begin(self, amounts: list[int]) -> None:
-        self.payments = [self.loop.run(owe(self.database, amount)) for amount in amounts]
+        self.payments = [
+            self.loop.run(make_payment_alone(self.database, amount)) for amount in amounts
+        ]
         self.at = ["nowhere"] * PAYMENTS
         self.tries = [0] * PAYMENTS
         self.booked: list[Entry] = []
 
     def do(self, entries: list[Entry], times: int, allowed: bool, what: str) -> bool:
-        """Book the same once or by several at a time; it is taken once, or refused for good."""
+        """Post the same once or concurrently; it is accepted once, or refused for good."""
 
         async def at_once() -> list[bool]:
-            return await asyncio.gather(*(book(self.database, *entries) for _ in range(times)))
+            return await asyncio.gather(*(post(self.database, *entries) for _ in range(times)))
 
         taken = any(self.loop.run(at_once()))
         assert taken == allowed, f"{what} was {'taken' if taken else 'refused'}"
@@ -166,7 +168,7 @@ class Obligations(RuleBasedStateMachine):
 
     @rule(data=st.data(), times=times)
     def repeat(self, data: st.DataObject, times: int) -> None:
-        """Something a worker booked long ago, and forgot."""
+        """Repeat something that a worker posted long ago."""
         if self.booked:
             self.do([data.draw(st.sampled_from(self.booked))], times, True, "repetition")
 
@@ -181,24 +183,26 @@ class Obligations(RuleBasedStateMachine):
                 for row in await journal.list_by_payment(connection, payment.id):
                     left[row["account"].partition(":")[0]] += row["amount_stroops"]
             expected = {} if at in ("nowhere", "reversed") else {at: -payment.amount_stroops}
-            held = {name: amount for name, amount in left.items() if amount and name != "expense"}
-            assert held == expected, (payment.id, at)
+            balances = {
+                name: amount for name, amount in left.items() if amount and name != "expense"
+            }
+            assert balances == expected, (payment.id, at)
 
     def teardown(self) -> None:
         assert self.loop.run(find_violations(self.database)) == []
 
 
 @pytest.fixture
-def machine(stack: Stack, scratch: Database) -> Iterator[type[Obligations]]:
+def machine(stack: Stack, scratch: Database) -> Iterator[type[ObligationMachine]]:
     url = scratch.engine.url.render_as_string(hide_password=False)
     with asyncio.Runner() as loop:
         database = Database(url, connections_max=4)
         parts = {"url": url, "loop": loop, "database": database, "met": Counter()}
-        yield type("Played", (Obligations,), parts)
+        yield type("Played", (ObligationMachine,), parts)
         loop.run(database.close())
 
 
-async def _in_thread(work: type[Obligations]) -> None:
+async def _run_in_thread(work: type[ObligationMachine]) -> None:
     plan = settings(
         max_examples=60,
         stateful_step_count=25,
@@ -210,8 +214,10 @@ async def _in_thread(work: type[Obligations]) -> None:
     await asyncio.to_thread(run_state_machine_as_test, work, settings=plan)
 
 
-async def test_any_sequence_of_postings_keeps_every_invariant(machine: type[Obligations]) -> None:
-    await _in_thread(machine)
+async def test_any_sequence_of_postings_keeps_every_invariant(
+    machine: type[ObligationMachine],
+) -> None:
+    await _run_in_thread(machine)
     whats = ("make_accrual", "make_reservation", "release", "settlement", "reversal")
     for what in whats:
         assert machine.met[what], f"no {what} was ever drawn"
@@ -222,11 +228,11 @@ async def test_any_sequence_of_postings_keeps_every_invariant(machine: type[Obli
 async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
     scratch: Database,
 ) -> None:
-    """Each books overlapping lives in an order of its own: no deadlock, and nothing twice."""
-    owed = [await owe(scratch, 1 + number, "GALL") for number in range(ROUNDS * 4)]
+    """Each posts overlapping payments in an order of its own: no deadlock, and nothing twice."""
+    owed = [await make_payment_alone(scratch, 1 + number, "GALL") for number in range(ROUNDS * 4)]
     assert len({make_accrual(payment).slot for payment in owed}) > 1
     dice = random.Random(7)
-    lives = [
+    payment_activities = [
         [
             make_accrual(payment),
             *make_released_entries(payment, 1, payment.id),
@@ -239,33 +245,38 @@ async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
         refused = 0
         for start in range(0, len(order), 4):
             together = [entry for life in order[start : start + 4] for entry in life]
-            refused += not await book(scratch, *dice.sample(together, len(together)))
+            refused += not await post(scratch, *dice.sample(together, len(together)))
         return refused
 
     async with asyncio.timeout(60):
-        await asyncio.gather(*(write(dice.sample(lives, len(lives))) for _ in range(WRITERS)))
-        assert await write(lives) == 0
+        await asyncio.gather(
+            *(
+                write(dice.sample(payment_activities, len(payment_activities)))
+                for _ in range(WRITERS)
+            )
+        )
+        assert await write(payment_activities) == 0
     async with scratch.autocommit() as connection:
-        held = {
+        balances = {
             row["account"]: row["balance_stroops"]
             for row in await journal.list_balances(connection)
         }
-    assert held["payable:GALL"] == held["reserved:GALL"] == 0
+    assert balances["payable:GALL"] == balances["reserved:GALL"] == 0
     assert await find_violations(scratch) == []
 
 
 async def test_a_wrong_entry_is_reversed_and_corrected_once(scratch: Database) -> None:
-    payment = await owe(scratch, 500)
+    payment = await make_payment_alone(scratch, 500)
     wrong = make_accrual(payment)
     right = make_correction(wrong, tuple(wrong.postings))
-    assert await book(scratch, wrong)
-    assert await book(scratch, make_reversal(wrong), right)
-    assert await book(scratch, make_reversal(wrong), right)
+    assert await post(scratch, wrong)
+    assert await post(scratch, make_reversal(wrong), right)
+    assert await post(scratch, make_reversal(wrong), right)
     another = Entry(
         "ent_y", "reversal", payment.id, make_reversal(wrong).postings, corrects=wrong.id
     )
-    assert not await book(scratch, another), "an entry is taken back once"
-    assert not await book(scratch, make_reversal(make_reservation(payment, 9))), (
+    assert not await post(scratch, another), "an entry is taken back once"
+    assert not await post(scratch, make_reversal(make_reservation(payment, 9))), (
         "there is no such entry"
     )
     async with scratch.autocommit() as connection:
@@ -276,16 +287,16 @@ async def test_a_wrong_entry_is_reversed_and_corrected_once(scratch: Database) -
 
 
 async def test_balance_slots_are_spread_and_add_up(scratch: Database) -> None:
-    owed = [await owe(scratch, 10, "GSPREAD") for _ in range(64)]
-    assert await book(scratch, *map(make_accrual, owed))
+    owed = [await make_payment_alone(scratch, 10, "GSPREAD") for _ in range(64)]
+    assert await post(scratch, *map(make_accrual, owed))
     async with scratch.autocommit() as connection:
         rows = await connection.execute(
             text("SELECT slot, amount_stroops FROM balances WHERE account = 'payable:GSPREAD'")
         )
         parts = {row.slot: row.amount_stroops for row in rows}
-        held = {
+        balances = {
             row["account"]: row["balance_stroops"]
             for row in await journal.list_balances(connection)
         }
     assert len(parts) > SLOTS // 2
-    assert sum(parts.values()) == held["payable:GSPREAD"] == -640
+    assert sum(parts.values()) == balances["payable:GSPREAD"] == -640

@@ -1,4 +1,4 @@
-"""Who prepared a payment, and whether it is being signed, as the book knows it."""
+"""The makers of a payment, and whether it is being signed, as the database stores it."""
 
 import asyncio
 from datetime import timedelta
@@ -17,7 +17,7 @@ from adapters.postgres.settlement import (
     channels,
     payments,
 )
-from adapters.postgres.tables import payments as book
+from adapters.postgres.tables import payments as payments_table
 from adapters.stellar.rail import Rail
 from devstack.environment.stack import Stack
 from domain.reasons import ReasonCode
@@ -48,8 +48,8 @@ from domain.sla.outages import (
 )
 from domain.sla.verdicts import Severity
 from services.settlement.approvals.void_approvals import void_approvals_within
-from tests.activities.settlement.test_limits import approved
-from tests.testkit.api_client import eventually, unique
+from tests.activities.settlement.test_limits import approve
+from tests.testkit.api_client import make_unique_id, wait_until
 from tests.testkit.reasons import make_reason
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
@@ -70,26 +70,26 @@ from tests.testkit.settlement.preparations import get_attempt, get_reason
 async def test_everyone_with_a_hand_in_the_verdict_is_a_maker(
     api: httpx.AsyncClient, database: Database
 ) -> None:
-    outage_id, dispute_id = unique("HANDS"), unique("dsp")
+    outage_id, dispute_id = make_unique_id("HANDS"), make_unique_id("dsp")
     by = {name: Request(name, f"corr-{name}") for name in ("dan", "amy", "rex", "joe", "zoe")}
-    steps, disputes = (
+    activities, disputes = (
         OutageActivitiesImpl(database, "sandbox"),
         DisputeActivitiesImpl(database, "sandbox"),
     )
     outage = Outage(outage_id, "Mast 7", Severity.CRITICAL, DETECTED)
-    await steps.record_outage(
+    await activities.record_outage(
         RecordOutageInput(Declaration(outage, by["dan"], "standard", "default"), NOW)
     )
     amendment = Amendment(by["amy"], {"site_name": "Mast 8"})
-    await steps.amend_outage(AmendOutageInput(outage_id, amendment, "1", NOW))
+    await activities.amend_outage(AmendOutageInput(outage_id, amendment, "1", NOW))
     resolution = Resolution(by["rex"], DETECTED + timedelta(minutes=25))
-    await steps.judge_outage(JudgeOutageInput(outage_id, resolution, 60, NOW))
-    # Who complains decides nothing; who rules decides what is paid.
+    await activities.judge_outage(JudgeOutageInput(outage_id, resolution, 60, NOW))
+    # Whoever files a dispute decides nothing; whoever decides it decides what is paid.
     dispute = Dispute(dispute_id, outage_id, "measured wrongly", by["joe"])
     await disputes.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     decision = DisputeDecision(dispute_id, True, by["zoe"], "it was 5", 5)
     await disputes.decide_dispute(DecideDisputeInput(outage_id, dispute_id, decision, NOW))
-    payment = await steps.owe_payment(await make_owe_input(database, outage_id))
+    payment = await activities.owe_payment(await make_owe_input(database, outage_id))
     async with database.transaction() as connection:
         standing = await approvals.lock(connection, payment.id)
     assert standing.makers == ["dan", "amy", "rex", "zoe"]
@@ -102,26 +102,26 @@ async def test_a_payment_with_a_channel_is_being_signed(
     payment = await owe_payment(database)
     async with database.transaction() as connection:
         ours = [channel.address for channel in await channels.list_all(connection)]
-        held = await attempts.reserve(connection, payment.id, ours)
-        assert held is not None
+        reservation = await attempts.reserve(connection, payment.id, ours)
+        assert reservation is not None
         assert (await approvals.lock(connection, payment.id)).taken
-        await attempts.release(connection, held)
+        await attempts.release(connection, reservation)
         assert not (await approvals.lock(connection, payment.id)).taken
 
 
 async def test_a_payment_on_hold_with_an_expired_envelope_is_not_being_signed(
     api: httpx.AsyncClient, database: Database, rail: Rail
 ) -> None:
-    payment, steps = await owe_payment(database), PaymentActivitiesImpl(database, rail)
-    died = await let_expire(rail, steps, payment)
+    payment, activities = await owe_payment(database), PaymentActivitiesImpl(database, rail)
+    expired = await let_expire(rail, activities, payment)
     async with database.transaction() as connection:
         assert (await approvals.lock(connection, payment.id)).taken
-    # As while the circuit breaker is open: nothing replaces what died.
-    why = Blocked(make_reason("the circuit breaker is open"), dead_after=died.max_ledger)
-    await steps.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
+    # As while the circuit breaker is open: nothing replaces the expired envelope.
+    why = Blocked(make_reason("the circuit breaker is open"), dead_after=expired.max_ledger)
+    await activities.block_payment(make_block_input(payment, why, PaymentStatus.ON_HOLD))
     async with database.transaction() as connection:  # approvers may change their minds
         assert not (await approvals.lock(connection, payment.id)).taken
-    await settle_after_expiry(steps, payment, died)
+    await settle_after_expiry(activities, payment, expired)
 
 
 async def test_whoever_waits_for_the_lock_sees_the_channel_reserved_meanwhile(
@@ -141,18 +141,20 @@ async def test_whoever_waits_for_the_lock_sees_the_channel_reserved_meanwhile(
         approval = Approval(payment.id, "ada", ["tester"], compute_digest(payment), "")
         await approvals.add(connection, approval, NOW)
     async with database.transaction() as connection:
-        await connection.execute(select(book.c.id).where(book.c.id == payment.id).with_for_update())
+        await connection.execute(
+            select(payments_table.c.id).where(payments_table.c.id == payment.id).with_for_update()
+        )
         waiting = [asyncio.create_task(each) for each in (voided(), taken())]
-        await eventually(lambda: blocked(database, 2), "both wait for the payment")
+        await wait_until(lambda: are_waiting(database, 2), "both wait for the payment")
         ours = [channel.address for channel in await channels.list_all(connection)]
-        held = await attempts.reserve(connection, payment.id, ours)
-        assert held is not None
+        reservation = await attempts.reserve(connection, payment.id, ours)
+        assert reservation is not None
     assert await asyncio.gather(*waiting) == [[], True]
     async with database.transaction() as connection:
-        await attempts.release(connection, held)
+        await attempts.release(connection, reservation)
 
 
-async def blocked(database: Database, many: int) -> bool:
+async def are_waiting(database: Database, many: int) -> bool:
     async with database.autocommit() as connection:
         waiting = await connection.scalar(
             text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
@@ -163,30 +165,30 @@ async def blocked(database: Database, many: int) -> bool:
 async def test_a_member_that_lost_an_approval_leaves_before_signing(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail
 ) -> None:
-    """It was withdrawn while the payment waited for its batch: nobody but the gate has to know."""
+    """It was withdrawn while the payment waited for its batch; the gate alone finds out."""
     payment, other = [await owe_payment(database, "LOST", minutes) for minutes in (25, 20)]
     gate = SigningGate(database, Limits(approval_above=payment.amount_stroops - 1))
-    lives = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
+    payment_activities = PaymentActivitiesImpl(database, rail, gate, batches_payments=True)
     for name in ("ada", "bob"):
-        await approved(database, payment, name)
-    assert isinstance(await lives.prepare_payment(payment), InBatch)
+        await approve(database, payment, name)
+    assert isinstance(await payment_activities.prepare_payment(payment), InBatch)
     async with database.transaction() as connection:
         await approvals.withdraw(connection, payment.id, "ada", NOW)
-    steps, batch = await form_batch(database, rail, CLASSIC, other, gate=gate)
-    gone = await run_until_accepted(steps.prepare_batch, batch)
+    activities, batch = await form_batch(database, rail, CLASSIC, other, gate=gate)
+    gone = await run_until_accepted(activities.prepare_batch, batch)
     assert gone.withdrawn == [payment.id]
-    held = await lives.prepare_payment(payment)
-    assert get_reason(held).code is ReasonCode.APPROVAL_REQUIRED
-    await steps.confirm_batch(await submit_batch(steps, batch))
+    hold = await payment_activities.prepare_payment(payment)
+    assert get_reason(hold).code is ReasonCode.APPROVAL_REQUIRED
+    await activities.confirm_batch(await submit_batch(activities, batch))
     assert await count_credits(stack, payment, other) == [0, 1]
-    await approved(database, payment, "cyd")
+    await approve(database, payment, "cyd")
     _, again = await form_batch(database, rail, CLASSIC, payment, gate=gate)
-    await steps.confirm_batch(await submit_batch(steps, again))
+    await activities.confirm_batch(await submit_batch(activities, again))
     assert await count_credits(stack, payment, other) == [1, 1]
 
 
-class Voiding(SigningGate):
-    """Right after it has let a payment go, its payee's address is changed."""
+class VoidingGate(SigningGate):
+    """A gate that voids the approvals of a payment right after it has admitted it."""
 
     asked = 0
 
@@ -205,8 +207,8 @@ async def test_approvals_voided_before_the_reservation_do_not_count(
 ) -> None:
     payment = await owe_payment(database, "VOIDED")
     for approver in ("ada", "bob"):
-        await approved(database, payment, approver)
-    gate = Voiding(database, Limits(approval_above=1))
+        await approve(database, payment, approver)
+    gate = VoidingGate(database, Limits(approval_above=1))
     why = await PaymentActivitiesImpl(database, rail, gate).prepare_payment(payment)
     assert "waits for approval" in get_reason(why).sentence
     async with database.autocommit() as connection:
@@ -218,14 +220,14 @@ async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
 ) -> None:
     """It can be signed again; while it is being signed for the first time it is too late."""
     payment = await owe_payment(database, "DEAD-APPROVED")
-    steps = PaymentActivitiesImpl(database, rail)
-    attempt = get_attempt(await steps.prepare_payment(payment))
-    held = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
+    activities = PaymentActivitiesImpl(database, rail)
+    attempt = get_attempt(await activities.prepare_payment(payment))
+    reason = {"reason_code": ReasonCode.APPROVAL_REQUIRED, "status_reason": "it waits"}
     for status, given, expected in (
         (PaymentStatus.PREPARED, {}, []),
-        (PaymentStatus.ON_HOLD, held, [payment.id]),
+        (PaymentStatus.ON_HOLD, reason, [payment.id]),
     ):
-        await approved(database, payment, f"ada-{status}")
+        await approve(database, payment, f"ada-{status}")
         async with database.transaction() as connection:
             await payments.move(connection, payment.id, status, **given)
             assert await void_approvals_within(connection, [payment.id], "changed", NOW) == expected
@@ -236,7 +238,7 @@ async def test_approvals_of_a_payment_with_an_expired_envelope_are_voided(
     assert "waits for approval" in why.reason.sentence
     async with database.transaction() as connection:
         await payments.move(connection, payment.id, PaymentStatus.PREPARED)
-    resumed = get_attempt(await steps.prepare_payment(payment))
-    await steps.submit_payment(resumed)
-    seen = await steps.observe_payment(resumed)
-    await steps.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))
+    resumed = get_attempt(await activities.prepare_payment(payment))
+    await activities.submit_payment(resumed)
+    seen = await activities.observe_payment(resumed)
+    await activities.confirm_payment(ObservedAttempt(payment, resumed, seen, NOW))

@@ -16,7 +16,7 @@ from adapters.stellar.signing.keys import derive_channel_keypairs
 from domain.errors import Obstructed
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PASSPHRASE
-from tests.adapters.stellar.conftest import CHANNELS, FEES, KEYS, MASTER, OPERATOR, plan
+from tests.adapters.stellar.conftest import CHANNELS, FEES, KEYS, MASTER, OPERATOR, plan_faults
 
 FIFTY = {pair.public_key: pair for pair in derive_channel_keypairs(MASTER.secret, 50)}
 NEW = [address for address in FIFTY if address not in CHANNELS]
@@ -34,13 +34,13 @@ def accounts(nodes: Nodes) -> ChannelAccounts:
 
 
 @asynccontextmanager
-async def beating(box: StellarSandbox) -> AsyncIterator[None]:
+async def close_ledgers(sandbox: StellarSandbox) -> AsyncIterator[None]:
     """Ledgers close while the block runs."""
 
     async def beat() -> None:
         while True:
             await asyncio.sleep(0.03)
-            box.close_ledger()
+            sandbox.close_ledger()
 
     task = asyncio.create_task(beat())
     yield
@@ -49,23 +49,26 @@ async def beating(box: StellarSandbox) -> AsyncIterator[None]:
         await task
 
 
-async def created(accounts: ChannelAccounts) -> list[str]:
+async def create(accounts: ChannelAccounts) -> list[str]:
     return [address async for some in accounts.create() for address in some]
 
 
 async def test_missing_accounts_are_created_and_sponsored(
-    box: StellarSandbox, accounts: ChannelAccounts
+    sandbox: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
-    operator_before = box.read_account(OPERATOR.public_key)
-    fees_before = box.read_account(FEES.public_key)
-    async with beating(box):
-        assert sorted(await created(accounts)) == sorted(NEW)
-        assert await created(accounts) == []
+    operator_before = sandbox.read_account(OPERATOR.public_key)
+    fees_before = sandbox.read_account(FEES.public_key)
+    async with close_ledgers(sandbox):
+        assert sorted(await create(accounts)) == sorted(NEW)
+        assert await create(accounts) == []
     standings = await accounts.read_states(list(FIFTY))
     assert len(standings) == 50
     assert all(standings[each].sponsored for each in NEW)
     assert {standings[each].balance_stroops for each in NEW} == {0}
-    operator, fees = box.read_account(OPERATOR.public_key), box.read_account(FEES.public_key)
+    operator, fees = (
+        sandbox.read_account(OPERATOR.public_key),
+        sandbox.read_account(FEES.public_key),
+    )
     assert operator is not None
     assert operator_before is not None
     assert (operator.balance, operator.num_sponsoring) == (operator_before.balance, 2 * len(NEW))
@@ -77,88 +80,90 @@ async def test_missing_accounts_are_created_and_sponsored(
 
 
 async def test_an_interrupted_run_is_resumed(
-    box: StellarSandbox, accounts: ChannelAccounts
+    sandbox: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
-    async with beating(box):
+    async with close_ledgers(sandbox):
         first = await anext(accounts.create())
         assert len(first) == AT_ONCE_MAX
-        rest = await created(accounts)
+        rest = await create(accounts)
     assert sorted([*first, *rest]) == sorted(NEW)
 
 
 async def test_two_runs_at_once_create_each_account_once(
-    box: StellarSandbox, accounts: ChannelAccounts
+    sandbox: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
-    async with beating(box):
-        await asyncio.gather(created(accounts), created(accounts))
-    operator = box.read_account(OPERATOR.public_key)
+    async with close_ledgers(sandbox):
+        await asyncio.gather(create(accounts), create(accounts))
+    operator = sandbox.read_account(OPERATOR.public_key)
     assert operator is not None
     assert operator.num_sponsoring == 2 * len(NEW)
 
 
 async def test_creation_continues_while_answers_are_lost(
-    box: StellarSandbox, accounts: ChannelAccounts
+    sandbox: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
     kinds = ("reset_after", "bad_gateway", "internal_error", "dropped_transaction")
-    plan(box, *({"kind": kind, "method": "sendTransaction", "rate": 0.3} for kind in kinds))
-    async with beating(box):
-        assert sorted(await created(accounts)) == sorted(NEW)
-    operator = box.read_account(OPERATOR.public_key)
+    plan_faults(
+        sandbox, *({"kind": kind, "method": "sendTransaction", "rate": 0.3} for kind in kinds)
+    )
+    async with close_ledgers(sandbox):
+        assert sorted(await create(accounts)) == sorted(NEW)
+    operator = sandbox.read_account(OPERATOR.public_key)
     assert operator is not None
     assert operator.num_sponsoring == 2 * len(NEW)
 
 
 async def test_accepted_bytes_are_sent_again_after_some_ledgers(
-    box: StellarSandbox, accounts: ChannelAccounts, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox, accounts: ChannelAccounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
     looks: list[int] = []
     send, snapshot = Nodes.send, Quorum.read_snapshot
 
     async def counting(self: Nodes, envelope_xdr: str) -> SendTransactionResponse:
-        sent.append(box.network.ledger.last_closed.sequence)
+        sent.append(sandbox.network.ledger.last_closed.sequence)
         return await send(self, envelope_xdr)
 
     async def looking(self: Quorum, asked: Sequence[str]) -> Snapshot:
-        looks.append(box.network.ledger.last_closed.sequence)
+        looks.append(sandbox.network.ledger.last_closed.sequence)
         if len(looks) % 10 == 0:
-            box.close_ledger()
+            sandbox.close_ledger()
         return await snapshot(self, asked)
 
     monkeypatch.setattr(Nodes, "send", counting)
     monkeypatch.setattr(Quorum, "read_snapshot", looking)
-    plan(box, {"kind": "dropped_transaction", "method": "sendTransaction", "times": 2})
+    plan_faults(sandbox, {"kind": "dropped_transaction", "method": "sendTransaction", "times": 2})
     assert len(await anext(accounts.create())) == AT_ONCE_MAX
     assert [ledger - sent[0] for ledger in sent] == [0, 5, 10]
     # What failed on its way is sent again at once, and what was not taken with the next ledger.
     sent.clear()
-    plan(box, {"kind": "bad_gateway", "method": "sendTransaction", "times": 2})
+    plan_faults(sandbox, {"kind": "bad_gateway", "method": "sendTransaction", "times": 2})
     assert len(await anext(accounts.create())) == AT_ONCE_MAX
     assert [ledger - sent[0] for ledger in sent] == [0, 0, 0]
     sent.clear()
-    plan(box, {"kind": "banned_hash", "method": "sendTransaction", "times": 2})
+    plan_faults(sandbox, {"kind": "banned_hash", "method": "sendTransaction", "times": 2})
     assert len(await anext(accounts.create())) == len(NEW) - 2 * AT_ONCE_MAX
     assert len(sent) > 2
     assert [ledger - sent[0] for ledger in sent] == list(range(len(sent)))
 
 
 async def test_an_operator_that_cannot_pay_the_reserves_is_refused(
-    box: StellarSandbox, accounts: ChannelAccounts
+    sandbox: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
-    operator = box.read_account(OPERATOR.public_key)
+    operator = sandbox.read_account(OPERATOR.public_key)
     assert operator is not None
-    box.network.change_entries([replace(operator, balance=5 * 10_000_000)], [])
-    async with beating(box):
+    sandbox.network.change_entries([replace(operator, balance=5 * 10_000_000)], [])
+    async with close_ledgers(sandbox):
         with pytest.raises(Obstructed, match="the operator is short of XLM for the reserves"):
-            await created(accounts)
+            await create(accounts)
 
 
 async def test_a_fee_account_that_cannot_pay_is_refused(
-    box: StellarSandbox, accounts: ChannelAccounts
+    sandbox: StellarSandbox, accounts: ChannelAccounts
 ) -> None:
-    fees = box.read_account(FEES.public_key)
+    fees = sandbox.read_account(FEES.public_key)
     assert fees is not None
-    box.network.change_entries([replace(fees, balance=1)], [])
-    async with beating(box):
+    sandbox.network.change_entries([replace(fees, balance=1)], [])
+    async with close_ledgers(sandbox):
         with pytest.raises(Obstructed, match="the fee account is short of XLM"):
-            await created(accounts)
+            await create(accounts)

@@ -1,4 +1,4 @@
-"""What the validators have frozen is known before anything is signed for it."""
+"""Keys that the validators froze are known before anything is signed for them."""
 
 import asyncio
 import logging
@@ -15,52 +15,62 @@ from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import SettlementRail
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PAYER, SHOP
-from tests.adapters.stellar.codes.test_results import ADDRESS, owed, signed
-from tests.adapters.stellar.conftest import CHANNELS, FEES, plan, rail_of
+from tests.adapters.stellar.codes.test_results import ADDRESS, make_transfer, sign
+from tests.adapters.stellar.conftest import CHANNELS, FEES, build_rail, plan_faults
 from tests.testkit.reasons import make_reason
 
 EVERYBODY = [PAYER.public_key, SHOP.public_key, FEES.public_key, *CHANNELS]
 
 
-def pass_by(box: StellarSandbox, ledgers: int = FRESH_LEDGERS + 1) -> None:
+def close_ledgers(sandbox: StellarSandbox, ledgers: int = FRESH_LEDGERS + 1) -> None:
     for _ in range(ledgers):
-        box.close_ledger()
+        sandbox.close_ledger()
 
 
 @pytest.mark.parametrize("frozen", [SHOP.public_key, PAYER.public_key, FEES.public_key, ADDRESS])
 @pytest.mark.parametrize("together", [False, True])
 async def test_no_transfer_touching_a_frozen_key_is_signed(
-    box: StellarSandbox, nodes: Nodes, caplog: pytest.LogCaptureFixture, frozen: str, together: bool
+    sandbox: StellarSandbox,
+    nodes: Nodes,
+    caplog: pytest.LogCaptureFixture,
+    frozen: str,
+    together: bool,
 ) -> None:
-    rail = rail_of(box, nodes)
-    plan(box, {"kind": "frozen_key", "address": frozen})
+    rail = build_rail(sandbox, nodes)
+    plan_faults(sandbox, {"kind": "frozen_key", "address": frozen})
     sentence = f"the network's validators have frozen {frozen}"
     with pytest.raises(Obstructed, match=sentence), caplog.at_level(logging.ERROR):
-        await signed(rail, classic=together)
-    # Of what is ours somebody must hear at once; a payee is for the payee to mend.
+        await sign(rail, classic=together)
+    # A frozen key of our own is an alarm; the payee has to resolve a frozen payee.
     assert (f"ALARM: {sentence}, which is ours" in caplog.text) == (frozen != SHOP.public_key)
 
-    plan(box)
-    pass_by(box)
+    plan_faults(sandbox)
+    close_ledgers(sandbox)
     await rail.get_latest_ledger()
-    await signed(rail, classic=together)
+    await sign(rail, classic=together)
 
 
-async def test_a_no_op_transaction_touches_no_payee(box: StellarSandbox, nodes: Nodes) -> None:
-    rail = rail_of(box, nodes)
-    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+async def test_a_no_op_transaction_touches_no_payee(sandbox: StellarSandbox, nodes: Nodes) -> None:
+    rail = build_rail(sandbox, nodes)
+    plan_faults(sandbox, {"kind": "frozen_key", "address": SHOP.public_key})
     assert (await rail.sign_noop(ADDRESS, 1, 0, make_reason("frozen"))).noop_reason == "frozen"
-    plan(box, {"kind": "frozen_key", "address": ADDRESS})
-    pass_by(box)
+    plan_faults(sandbox, {"kind": "frozen_key", "address": ADDRESS})
+    close_ledgers(sandbox)
     await rail.get_latest_ledger()
     with pytest.raises(Obstructed, match=f"have frozen {ADDRESS}"):
         await rail.sign_noop(ADDRESS, 1, 0, make_reason("frozen"))
 
 
-async def test_the_frozen_members_of_a_batch_are_named(box: StellarSandbox, nodes: Nodes) -> None:
-    rail, other = rail_of(box, nodes), Keypair.random().public_key
-    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
-    transfers = [owed(number=7), owed(other, number=8), owed(PAYER.public_key, number=9)]
+async def test_the_frozen_members_of_a_batch_are_named(
+    sandbox: StellarSandbox, nodes: Nodes
+) -> None:
+    rail, other = build_rail(sandbox, nodes), Keypair.random().public_key
+    plan_faults(sandbox, {"kind": "frozen_key", "address": SHOP.public_key})
+    transfers = [
+        make_transfer(number=7),
+        make_transfer(other, number=8),
+        make_transfer(PAYER.public_key, number=9),
+    ]
     frozen = f"the network's validators have frozen {SHOP.public_key}"
     assert await rail.find_obstacles(transfers) == {
         7: Reason(ReasonCode.ACCOUNT_FROZEN, frozen),
@@ -69,78 +79,80 @@ async def test_the_frozen_members_of_a_batch_are_named(box: StellarSandbox, node
 
 
 async def test_one_read_serves_the_payments_of_some_ledgers(
-    box: StellarSandbox, nodes: Nodes
+    sandbox: StellarSandbox, nodes: Nodes
 ) -> None:
-    asset = rail_of(box, nodes).asset
+    asset = build_rail(sandbox, nodes).asset
     known = FrozenKeys(nodes, asset)
     assert await known.find_frozen(EVERYBODY) == []
-    plan(box, {"kind": "frozen_key", "address": PAYER.public_key})
-    asked = box.network.calls.total()
+    plan_faults(sandbox, {"kind": "frozen_key", "address": PAYER.public_key})
+    asked = sandbox.network.calls.total()
     assert asked > 0
     assert await known.find_frozen(EVERYBODY) == []
-    assert box.network.calls.total() == asked
-    pass_by(box)
-    await rail_of(box, nodes).get_latest_ledger()
+    assert sandbox.network.calls.total() == asked
+    close_ledgers(sandbox)
+    await build_rail(sandbox, nodes).get_latest_ledger()
     assert await known.find_frozen(EVERYBODY) == [PAYER.public_key]
 
 
-async def test_concurrent_payments_share_one_read(box: StellarSandbox, nodes: Nodes) -> None:
-    known = FrozenKeys(nodes, rail_of(box, nodes).asset)
+async def test_concurrent_payments_share_one_read(sandbox: StellarSandbox, nodes: Nodes) -> None:
+    known = FrozenKeys(nodes, build_rail(sandbox, nodes).asset)
     await known.find_frozen(EVERYBODY)
-    pass_by(box)
-    await rail_of(box, nodes).get_latest_ledger()
-    before = box.network.calls.total()
+    close_ledgers(sandbox)
+    await build_rail(sandbox, nodes).get_latest_ledger()
+    before = sandbox.network.calls.total()
     await asyncio.gather(*(known.find_frozen(EVERYBODY) for _ in range(20)))
-    assert box.network.calls.total() == before + 1
+    assert sandbox.network.calls.total() == before + 1
 
 
-async def test_a_refusal_is_never_served_from_the_cache(box: StellarSandbox, nodes: Nodes) -> None:
-    """With nothing else going on, no answer would tell that ledgers have closed since."""
-    rail = rail_of(box, nodes)
-    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+async def test_a_refusal_is_never_served_from_the_cache(
+    sandbox: StellarSandbox, nodes: Nodes
+) -> None:
+    """With no other traffic, nothing would show that ledgers have closed since."""
+    rail = build_rail(sandbox, nodes)
+    plan_faults(sandbox, {"kind": "frozen_key", "address": SHOP.public_key})
     with pytest.raises(Obstructed):
-        await signed(rail)
-    plan(box)
-    await signed(rail)
+        await sign(rail)
+    plan_faults(sandbox)
+    await sign(rail)
 
 
-async def test_a_frozen_channel_is_not_reserved(box: StellarSandbox, nodes: Nodes) -> None:
-    rail = rail_of(box, nodes)
+async def test_a_frozen_channel_is_not_reserved(sandbox: StellarSandbox, nodes: Nodes) -> None:
+    rail = build_rail(sandbox, nodes)
     assert set(rail.channels) == set(CHANNELS)
-    plan(box, {"kind": "frozen_key", "address": ADDRESS})
+    plan_faults(sandbox, {"kind": "frozen_key", "address": ADDRESS})
     with pytest.raises(Obstructed, match=ADDRESS):
-        await signed(rail)
+        await sign(rail)
     assert set(rail.channels) == set(CHANNELS) - {ADDRESS}
     assert set(await rail.read_channel_sequences()) == set(CHANNELS)  # it is there all the same
-    plan(box)
-    await signed(rail)
+    plan_faults(sandbox)
+    await sign(rail)
     assert set(rail.channels) == set(CHANNELS)
 
 
 async def test_the_last_known_keys_count_while_no_node_answers(
-    box: StellarSandbox, nodes: Nodes
+    sandbox: StellarSandbox, nodes: Nodes
 ) -> None:
-    known = FrozenKeys(nodes, rail_of(box, nodes).asset)
-    plan(box, {"kind": "frozen_key", "address": SHOP.public_key})
+    known = FrozenKeys(nodes, build_rail(sandbox, nodes).asset)
+    plan_faults(sandbox, {"kind": "frozen_key", "address": SHOP.public_key})
     assert await known.find_frozen(EVERYBODY) == [SHOP.public_key]
-    pass_by(box)
-    await rail_of(box, nodes).get_latest_ledger()
-    plan(box, {"kind": "internal_error", "method": "getLedgerEntries"})
+    close_ledgers(sandbox)
+    await build_rail(sandbox, nodes).get_latest_ledger()
+    plan_faults(sandbox, {"kind": "internal_error", "method": "getLedgerEntries"})
     assert await known.find_frozen(EVERYBODY) == [SHOP.public_key]
-    plan(box)  # and is asked for again as soon as somebody needs it
+    plan_faults(sandbox)  # and is read again as soon as somebody needs it
     assert await known.find_frozen(EVERYBODY) == []
 
 
 async def test_a_frozen_trustline_is_enough_to_refuse(
-    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The box freezes an account with all it has; validators may freeze a single entry."""
-    rail = rail_of(box, nodes)
+    """The sandbox freezes an account with all its entries; validators may freeze a single entry."""
+    rail = build_rail(sandbox, nodes)
     _, line = ledger_entries.make_keys([SHOP.public_key], rail.asset)
-    await rail.sign([owed()], SettlementRail.CLASSIC, ADDRESS, 1, 0)
+    await rail.sign([make_transfer()], SettlementRail.CLASSIC, ADDRESS, 1, 0)
     only = frozenset({line.to_xdr_bytes()})
     monkeypatch.setattr(frozen_keys, "_parse_keys", lambda _reply: only)
-    pass_by(box)
+    close_ledgers(sandbox)
     await rail.get_latest_ledger()
     with pytest.raises(Obstructed, match=f"have frozen {SHOP.public_key}"):
-        await rail.sign([owed()], SettlementRail.CLASSIC, ADDRESS, 1, 0)
+        await rail.sign([make_transfer()], SettlementRail.CLASSIC, ADDRESS, 1, 0)

@@ -1,4 +1,4 @@
-"""What an account can take, and whether somebody holds its keys, on a network in memory."""
+"""What an account can receive, and whether somebody has proven its keys, on a network in memory."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from domain.errors import ChainUnavailable, Conflict, Invalid
 from domain.settlement.wallets import SignedChallenge
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import CONTRACT, PASSPHRASE, SHOP, USDC, derive_keypair
-from tests.adapters.stellar.conftest import OPERATOR, plan
+from tests.adapters.stellar.conftest import OPERATOR, plan_faults
 
 ALICE, BOB, MALLORY = derive_keypair("alice"), derive_keypair("bob"), derive_keypair("mallory")
 
@@ -31,23 +31,25 @@ def accounts(nodes: Nodes) -> WalletAccounts:
     return WalletAccounts(nodes, asset, OPERATOR)
 
 
-def signed(text: str, *signers: Keypair, passphrase: str = PASSPHRASE) -> str:
+def sign_challenge(text: str, *signers: Keypair, passphrase: str = PASSPHRASE) -> str:
     envelope = TransactionBuilder.from_xdr(text, passphrase)
     for signer in signers:
         envelope.signatures.append(signer.sign_decorated(envelope.hash()))
     return envelope.to_xdr()
 
 
-async def share_out(box: StellarSandbox, owner: Keypair, **options: int | Signer) -> None:
+async def set_signers(sandbox: StellarSandbox, owner: Keypair, **options: int | Signer) -> None:
     """Let an account's owner change who acts for it."""
-    known = box.read_account(owner.public_key)
+    known = sandbox.read_account(owner.public_key)
     assert known is not None
     source = Account(owner.public_key, known.sequence)
     builder = TransactionBuilder(source, PASSPHRASE, base_fee=10_000).add_time_bounds(0, 0)
     envelope = builder.append_operation(SetOptions(**options)).build()  # type: ignore[arg-type]
     envelope.sign(owner)
-    await SorobanServerAsync("http://in-process", box.create_client()).send_transaction(envelope)
-    assert box.close_ledger().applied
+    await SorobanServerAsync("http://in-process", sandbox.create_client()).send_transaction(
+        envelope
+    )
+    assert sandbox.close_ledger().applied
 
 
 async def test_a_payable_account_has_no_obstacle(accounts: WalletAccounts) -> None:
@@ -66,12 +68,12 @@ async def test_a_payable_account_has_no_obstacle(accounts: WalletAccounts) -> No
 )
 async def test_each_obstacle_on_the_network_is_reported(
     accounts: WalletAccounts,
-    box: StellarSandbox,
+    sandbox: StellarSandbox,
     fault: str,
     flags: tuple[bool, bool, bool],
     obstacle: str,
 ) -> None:
-    plan(box, {"kind": fault, "address": SHOP.public_key})
+    plan_faults(sandbox, {"kind": fault, "address": SHOP.public_key})
     read = await accounts.read(SHOP.public_key)
     assert (read.funded, read.trustline, read.authorised) == flags
     assert obstacle in read.obstacle
@@ -91,11 +93,11 @@ async def test_a_wallet_is_proven_before_its_account_exists(
     accounts: WalletAccounts,
 ) -> None:
     given = accounts.challenge(ALICE.public_key)
-    proof = SignedChallenge(ALICE.public_key, signed(given.transaction_xdr, ALICE))
+    proof = SignedChallenge(ALICE.public_key, sign_challenge(given.transaction_xdr, ALICE))
     assert await accounts.check(proof) == given.hash
     with pytest.raises(Conflict, match="the signatures do not prove that the account is yours"):
         await accounts.check(
-            SignedChallenge(ALICE.public_key, signed(given.transaction_xdr, MALLORY))
+            SignedChallenge(ALICE.public_key, sign_challenge(given.transaction_xdr, MALLORY))
         )
 
 
@@ -112,14 +114,14 @@ async def test_a_wallet_is_proven_before_its_account_exists(
     ],
 )
 async def test_a_multisig_account_needs_enough_signatures(
-    accounts: WalletAccounts, box: StellarSandbox, signers: tuple[Keypair, ...], proven: bool
+    accounts: WalletAccounts, sandbox: StellarSandbox, signers: tuple[Keypair, ...], proven: bool
 ) -> None:
-    """Its medium threshold, read from the network; whoever is a stranger to it spoils the proof."""
+    """Its medium threshold is read from the network; a signature of anybody else spoils the proof."""
     for other in (ALICE, BOB):
-        await share_out(box, SHOP, signer=Signer.ed25519_public_key(other.public_key, 1))
-    await share_out(box, SHOP, low_threshold=1, med_threshold=2, high_threshold=3)
+        await set_signers(sandbox, SHOP, signer=Signer.ed25519_public_key(other.public_key, 1))
+    await set_signers(sandbox, SHOP, low_threshold=1, med_threshold=2, high_threshold=3)
     given = accounts.challenge(SHOP.public_key)
-    proof = SignedChallenge(SHOP.public_key, signed(given.transaction_xdr, *signers))
+    proof = SignedChallenge(SHOP.public_key, sign_challenge(given.transaction_xdr, *signers))
     if proven:
         assert await accounts.check(proof) == given.hash
     else:
@@ -128,19 +130,21 @@ async def test_a_multisig_account_needs_enough_signatures(
 
 
 async def test_a_disabled_master_key_proves_nothing(
-    accounts: WalletAccounts, box: StellarSandbox
+    accounts: WalletAccounts, sandbox: StellarSandbox
 ) -> None:
     signer = Signer.ed25519_public_key(ALICE.public_key, 1)
-    await share_out(box, SHOP, signer=signer, master_weight=0)
+    await set_signers(sandbox, SHOP, signer=signer, master_weight=0)
     given = accounts.challenge(SHOP.public_key)
     with pytest.raises(Conflict):
-        await accounts.check(SignedChallenge(SHOP.public_key, signed(given.transaction_xdr, SHOP)))
+        await accounts.check(
+            SignedChallenge(SHOP.public_key, sign_challenge(given.transaction_xdr, SHOP))
+        )
     assert await accounts.check(
-        SignedChallenge(SHOP.public_key, signed(given.transaction_xdr, ALICE))
+        SignedChallenge(SHOP.public_key, sign_challenge(given.transaction_xdr, ALICE))
     )
 
 
-def challenge_of(
+def build_challenge(
     server: Keypair = OPERATOR,
     *,
     home: str = HOME_DOMAIN,
@@ -153,8 +157,8 @@ def challenge_of(
     )
 
 
-def expired() -> str:
-    envelope = TransactionBuilder.from_xdr(challenge_of(), PASSPHRASE)
+def build_expired_challenge() -> str:
+    envelope = TransactionBuilder.from_xdr(build_challenge(), PASSPHRASE)
     envelope.signatures.clear()
     bounds = envelope.transaction.preconditions.time_bounds  # type: ignore[union-attr]
     assert bounds is not None
@@ -164,8 +168,8 @@ def expired() -> str:
     return envelope.to_xdr()
 
 
-def altered(nonce: bytes = b"0" * 64) -> str:
-    envelope = TransactionBuilder.from_xdr(challenge_of(), PASSPHRASE)
+def build_altered_challenge(nonce: bytes = b"0" * 64) -> str:
+    envelope = TransactionBuilder.from_xdr(build_challenge(), PASSPHRASE)
     envelope.transaction.operations[0].data_value = nonce  # type: ignore[union-attr]
     return envelope.to_xdr()
 
@@ -173,13 +177,13 @@ def altered(nonce: bytes = b"0" * 64) -> str:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (challenge_of(MALLORY), "source account"),
-        (challenge_of(home="elsewhere"), "home domain"),
-        (challenge_of(web="elsewhere"), "web_auth_domain"),
-        (challenge_of(network="Public Global Stellar Network ; September 2015"), "not signed"),
-        (expired(), "timebounds"),
-        (altered(), "not signed"),
-        (altered(b"0"), ""),
+        (build_challenge(MALLORY), "source account"),
+        (build_challenge(home="elsewhere"), "home domain"),
+        (build_challenge(web="elsewhere"), "web_auth_domain"),
+        (build_challenge(network="Public Global Stellar Network ; September 2015"), "not signed"),
+        (build_expired_challenge(), "timebounds"),
+        (build_altered_challenge(), "not signed"),
+        (build_altered_challenge(b"0"), ""),
         ("AAAA", "it is unreadable"),
         ("", "it is unreadable"),
         ("no base64 at all", "it is unreadable"),
@@ -188,7 +192,7 @@ def altered(nonce: bytes = b"0" * 64) -> str:
 async def test_a_foreign_challenge_is_refused_with_the_reason(
     accounts: WalletAccounts, text: str, why: str
 ) -> None:
-    answer = text if why == "it is unreadable" else signed(text, ALICE)
+    answer = text if why == "it is unreadable" else sign_challenge(text, ALICE)
     with pytest.raises(Invalid) as refused:
         await accounts.check(SignedChallenge(ALICE.public_key, answer))
     assert refused.value.field == "transaction_xdr"
@@ -199,7 +203,7 @@ async def test_a_challenge_for_another_wallet_proves_nothing(accounts: WalletAcc
     given = accounts.challenge(ALICE.public_key)
     with pytest.raises(Invalid, match="given for another wallet"):
         await accounts.check(
-            SignedChallenge(BOB.public_key, signed(given.transaction_xdr, ALICE, BOB))
+            SignedChallenge(BOB.public_key, sign_challenge(given.transaction_xdr, ALICE, BOB))
         )
 
 

@@ -16,23 +16,23 @@ from stellar_sandbox.testing.contract_client import LocalClient
 from tests.adapters.stellar.finality.conftest import OPERATOR
 
 
-def calculator(counter: LocalClient) -> SlaContract:
-    return SlaContract(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES)
+def connect_contract(counter: LocalClient) -> SlaContract:
+    return SlaContract(build_nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES)
 
 
-def nodes(counter: LocalClient) -> Nodes:
+def build_nodes(counter: LocalClient) -> Nodes:
     return Nodes([RpcNode("node 1", counter.server)])
 
 
-async def signed(counter: LocalClient, name: str = "oA", minutes: int = 20) -> Call:
-    made: SignedCall = await calculator(counter).sign_call(name, Severity.CRITICAL, minutes)
+async def sign_call(counter: LocalClient, name: str = "oA", minutes: int = 20) -> Call:
+    made: SignedCall = await connect_contract(counter).sign_call(name, Severity.CRITICAL, minutes)
     return Call(
         name, 1, 1, made.source, made.sequence, made.max_ledger, made.hash, made.envelope_xdr
     )
 
 
-async def carried(counter: LocalClient, call: Call) -> CallOutcome:
-    """See a call through while ledgers close."""
+async def submit_call(counter: LocalClient, call: Call) -> CallOutcome:
+    """Send a call and watch it while ledgers close."""
 
     async def closing() -> None:
         while True:
@@ -41,7 +41,7 @@ async def carried(counter: LocalClient, call: Call) -> CallOutcome:
 
     beat = asyncio.create_task(closing())
     try:
-        made = calculator(counter)
+        made = connect_contract(counter)
         return await made.watch(call, str(await made.send(call)))
     finally:
         beat.cancel()

@@ -16,13 +16,18 @@ from stellar_sandbox.network.fault_activation import start_fault_plan
 from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
 from stellar_sandbox.testing.contract_client import LocalClient
 from tests.adapters.stellar.finality.conftest import OPERATOR
-from tests.adapters.stellar.finality.sla_calls import calculator, carried, nodes, signed
+from tests.adapters.stellar.finality.sla_calls import (
+    build_nodes,
+    connect_contract,
+    sign_call,
+    submit_call,
+)
 from tests.testkit.reasons import parse_answer
 
 
 async def test_a_higher_fee_is_bid_around_the_same_call(counter: LocalClient) -> None:
-    call, made = await signed(counter), calculator(counter)
-    fees, operator = await balances(counter)
+    call, made = await sign_call(counter), connect_contract(counter)
+    fees, operator = await read_balances(counter)
     start_fault_plan(counter.network, [Fault("surge_fee", value=30_000)], 1)
     bids = [call]
     while (answer := await made.send(bids[-1])).outbid:
@@ -34,28 +39,28 @@ async def test_a_higher_fee_is_bid_around_the_same_call(counter: LocalClient) ->
         (call.hash, call.sequence, call.max_ledger)
     }
     assert await made.raise_bid(bids[-1], answer) is None  # taken: nothing more to bid
-    outcome = await carried(counter, bids[-1])
+    outcome = await submit_call(counter, bids[-1])
     assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, True)
     assert (await counter.view("get_stats"))["total_calculations"] == 1
     # The fee account has paid, and the operator nothing.
-    after = await balances(counter)
+    after = await read_balances(counter)
     assert after[0] < fees - 30_000
     assert after[1] == operator
 
 
-async def balances(counter: LocalClient) -> list[int]:
+async def read_balances(counter: LocalClient) -> list[int]:
     """What the fee account and the operator hold, in stroops of XLM."""
     keys = make_account_keys([FEES.public_key, OPERATOR.public_key])
     found: dict[str, int] = {}
     for each in (await counter.server.get_ledger_entries(keys)).entries or []:
         entry = xdr.LedgerEntryData.from_xdr(each.xdr).account
         assert entry is not None
-        found[to_address(entry)] = entry.balance.int64
+        found[to_address(entry.account_id)] = entry.balance.int64
     return [found[FEES.public_key], found[OPERATOR.public_key]]
 
 
 async def test_a_call_left_out_of_ledgers_gets_a_higher_bid(counter: LocalClient) -> None:
-    call, made = await signed(counter), calculator(counter)
+    call, made = await sign_call(counter), connect_contract(counter)
     pending = parse_answer("PENDING")
     for _ in range(LEDGERS_TO_A_RAISE - 1):
         counter.network.close_ledger()
@@ -68,6 +73,6 @@ async def test_a_call_left_out_of_ledgers_gets_a_higher_bid(counter: LocalClient
 
 
 async def test_a_bid_for_a_call_stays_below_the_cap(counter: LocalClient) -> None:
-    made = SlaContract(nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES, 1)
+    made = SlaContract(build_nodes(counter), PASSPHRASE, counter.contract, OPERATOR, FEES, 1)
     with pytest.raises(Obstructed, match="raise STELLAR_FEE_CAP_STROOPS"):
         await made.sign_call("oA", Severity.HIGH, 5)

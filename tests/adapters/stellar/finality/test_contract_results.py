@@ -1,4 +1,4 @@
-"""What the contract answers is read as this engine knows it, or refused with a bounded sentence."""
+"""The contract's result is parsed, or refused with a message of bounded length."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -25,14 +25,14 @@ TOLD = {
 }
 
 
-def struct(**changes: xdr.SCVal | None) -> xdr.SCVal:
+def build_struct(**changes: xdr.SCVal | None) -> xdr.SCVal:
     """What a call returns, with some fields another value or missing."""
     kept = {name: value for name, value in (TOLD | changes).items() if value is not None}
     return scval.to_struct(kept)
 
 
 def test_the_result_of_the_contract_is_read() -> None:
-    assert contract_results.parse_result(struct()) == ContractResult(
+    assert contract_results.parse_result(build_struct()) == ContractResult(
         "oA", "viol", 20, 15, -500, "pen", "poor", 2**64 - 1, 7
     )
 
@@ -40,14 +40,14 @@ def test_the_result_of_the_contract_is_read() -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        struct(amount=None),
-        struct(more=scval.to_uint32(1)),
-        struct(amount=scval.to_bool(True)),
-        struct(amount=scval.to_string("-500")),
-        struct(mttr_minutes=scval.to_void()),
-        struct(outage_id=scval.to_address(derive_keypair("admin").public_key)),
-        struct(status=scval.to_bytes(b"viol")),
-        struct(rating=scval.to_vec([scval.to_symbol("poor")])),
+        build_struct(amount=None),
+        build_struct(more=scval.to_uint32(1)),
+        build_struct(amount=scval.to_bool(True)),
+        build_struct(amount=scval.to_string("-500")),
+        build_struct(mttr_minutes=scval.to_void()),
+        build_struct(outage_id=scval.to_address(derive_keypair("admin").public_key)),
+        build_struct(status=scval.to_bytes(b"viol")),
+        build_struct(rating=scval.to_vec([scval.to_symbol("poor")])),
         scval.to_void(),
         scval.to_uint32(7),
         scval.to_vec([scval.to_symbol("oA")]),
@@ -62,7 +62,7 @@ def test_a_malformed_result_is_refused(told: xdr.SCVal) -> None:
 
 def test_the_error_message_is_bounded_whatever_is_returned() -> None:
     with pytest.raises(ContractRefused) as refused:
-        contract_results.parse_result(struct(amount=scval.to_string("9" * 60_000)))
+        contract_results.parse_result(build_struct(amount=scval.to_string("9" * 60_000)))
     assert len(str(refused.value)) < contract_results.SHOWN_MAX + 200
 
 

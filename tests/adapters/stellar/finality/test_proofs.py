@@ -1,4 +1,4 @@
-"""Only proof ends an attempt; that it was somebody else's doing takes more than one witness."""
+"""Only proof ends an attempt; a quorum of nodes must agree that somebody else used its sequence."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -26,7 +26,7 @@ from domain.settlement.payments import Treasury
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import PAYER, SHOP
 from stellar_sandbox.testing.wallet import Wallet
-from tests.adapters.stellar.conftest import CHANNELS, nodes_of, plan, rail_of
+from tests.adapters.stellar.conftest import CHANNELS, build_nodes, build_rail, plan_faults
 
 ADDRESS, PAIR = next(iter(CHANNELS.items()))
 OWED = Transfer(7, Treasury.BOND, PAYER.public_key, SHOP.public_key, 25, (Allocation("pay", 25),))
@@ -38,7 +38,7 @@ def _no_watching(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rails, "WATCH_SECONDS", 0.01)
 
 
-async def signed(rail: Rail) -> Attempt:
+async def sign(rail: Rail) -> Attempt:
     envelope = await rail.sign([OWED], SettlementRail.SOROBAN, ADDRESS, 1, 0)
     return Attempt(
         *("pay", 1, ADDRESS, 1, envelope.max_ledger),
@@ -53,25 +53,25 @@ async def observe(rail: Rail, attempt: Attempt) -> Observation:
     return await rail.observe(replace(attempt, resumed=False), hashes)
 
 
-async def outcomes(rail: Rail, attempt: Attempt, times: int) -> list[str]:
+async def observe_outcomes(rail: Rail, attempt: Attempt, times: int) -> list[str]:
     return [(await observe(rail, attempt)).outcome.value for _ in range(times)]
 
 
-async def stolen(box: StellarSandbox, desk: Wallet) -> None:
+async def steal_sequence(sandbox: StellarSandbox, wallet: Wallet) -> None:
     """Somebody who has the channel's key uses its next sequence."""
-    await desk.send(desk.build_payment(PAIR, 1))
-    box.close_ledger()
+    await wallet.send(wallet.build_payment(PAIR, 1))
+    sandbox.close_ledger()
 
 
 async def test_unknown_bytes_are_foreign_once_two_nodes_agree(
-    box: StellarSandbox, nodes: Nodes, desk: Wallet
+    sandbox: StellarSandbox, nodes: Nodes, wallet: Wallet
 ) -> None:
-    rail = rail_of(box, nodes)
-    attempt = await signed(rail)
-    await stolen(box, desk)
-    plan(box, *({"kind": "node_down", "node": index} for index in (1, 2)))
-    assert await outcomes(rail, attempt, 4) == ["open"] * 4
-    plan(box, {"kind": "node_down", "node": 1})
+    rail = build_rail(sandbox, nodes)
+    attempt = await sign(rail)
+    await steal_sequence(sandbox, wallet)
+    plan_faults(sandbox, *({"kind": "node_down", "node": index} for index in (1, 2)))
+    assert await observe_outcomes(rail, attempt, 4) == ["open"] * 4
+    plan_faults(sandbox, {"kind": "node_down", "node": 1})
     for node in nodes.all:
         node.rests_until = 0.0
     seen = await observe(rail, attempt)
@@ -83,70 +83,72 @@ async def test_unknown_bytes_are_foreign_once_two_nodes_agree(
 
 
 async def test_one_node_alone_is_asked_three_times_with_later_ledgers(
-    box: StellarSandbox, desk: Wallet
+    sandbox: StellarSandbox, wallet: Wallet
 ) -> None:
-    rail = rail_of(box, nodes_of(box, 1))
-    attempt = await signed(rail)
-    await stolen(box, desk)
-    # However often it is asked about the same ledger, it is one witness of one moment.
-    assert await outcomes(rail, attempt, 3) == ["open"] * 3
-    box.close_ledger()
-    assert await outcomes(rail, attempt, 2) == ["open"] * 2
-    box.close_ledger()
-    assert await outcomes(rail, attempt, 1) == ["foreign"]
+    rail = build_rail(sandbox, build_nodes(sandbox, 1))
+    attempt = await sign(rail)
+    await steal_sequence(sandbox, wallet)
+    # Repeated answers about the same ledger count as one.
+    assert await observe_outcomes(rail, attempt, 3) == ["open"] * 3
+    sandbox.close_ledger()
+    assert await observe_outcomes(rail, attempt, 2) == ["open"] * 2
+    sandbox.close_ledger()
+    assert await observe_outcomes(rail, attempt, 1) == ["foreign"]
     await rail.close()
 
 
 @pytest.mark.parametrize("count", [1, 3])
 async def test_a_history_behind_the_account_snapshot_proves_nothing(
-    box: StellarSandbox, count: int
+    sandbox: StellarSandbox, count: int
 ) -> None:
-    """It shows the sequence consumed and cannot find by what: by us, as it turns out."""
-    rail = rail_of(box, nodes_of(box, count))
-    attempt = await signed(rail)
-    plan(box, {"kind": "lagging_history", "value": 5})
+    """It shows the sequence consumed and not by what: by our own envelope, as it turns out."""
+    rail = build_rail(sandbox, build_nodes(sandbox, count))
+    attempt = await sign(rail)
+    plan_faults(sandbox, {"kind": "lagging_history", "value": 5})
     await rail.send(attempt.envelope_xdr)
     for _ in range(4):
-        box.close_ledger()
-        assert await outcomes(rail, attempt, 1) == ["open"]
-    box.close_ledger(2)
-    assert await outcomes(rail, attempt, 1) == ["succeeded"]
+        sandbox.close_ledger()
+        assert await observe_outcomes(rail, attempt, 1) == ["open"]
+    sandbox.close_ledger(2)
+    assert await observe_outcomes(rail, attempt, 1) == ["succeeded"]
     await rail.close()
 
 
 async def test_a_history_that_begins_too_late_is_reported(
-    box: StellarSandbox, nodes: Nodes, desk: Wallet
+    sandbox: StellarSandbox, nodes: Nodes, wallet: Wallet
 ) -> None:
-    rail = rail_of(box, nodes)
-    attempt = await signed(rail)
+    rail = build_rail(sandbox, nodes)
+    attempt = await sign(rail)
     await rail.send(attempt.envelope_xdr)
-    box.close_ledger(30)
-    plan(box, {"kind": "short_retention", "value": 2})
+    sandbox.close_ledger(30)
+    plan_faults(sandbox, {"kind": "short_retention", "value": 2})
     seen = await observe(rail, attempt)
     assert seen.outcome is AttemptOutcome.FOREIGN
     assert seen.reason == "consumed in ledgers that no node remembers"
     # One node that kept its memory is enough to know better.
-    plan(box, *({"kind": "short_retention", "node": index, "value": 2} for index in (0, 1)))
-    assert await outcomes(rail, attempt, 1) == ["succeeded"]
+    plan_faults(
+        sandbox, *({"kind": "short_retention", "node": index, "value": 2} for index in (0, 1))
+    )
+    assert await observe_outcomes(rail, attempt, 1) == ["succeeded"]
     await rail.close()
 
 
 async def test_an_old_snapshot_still_proves_an_attempt_expired(
-    box: StellarSandbox, nodes: Nodes
+    sandbox: StellarSandbox, nodes: Nodes
 ) -> None:
     """What can never land after one ledger can never land after a later one."""
-    rail = rail_of(box, nodes)
-    attempt = await signed(rail)
-    box.close_ledger(attempt.max_ledger - 1 - box.network.ledger.last_closed.sequence)
-    plan(box, {"kind": "lagging_node", "value": 1})
-    assert await outcomes(rail, attempt, 3) == ["open"] * 3
-    box.close_ledger()
-    assert await outcomes(rail, attempt, 3) == ["expired"] * 3
+    rail = build_rail(sandbox, nodes)
+    attempt = await sign(rail)
+    sandbox.close_ledger(attempt.max_ledger - 1 - sandbox.network.ledger.last_closed.sequence)
+    plan_faults(sandbox, {"kind": "lagging_node", "value": 1})
+    assert await observe_outcomes(rail, attempt, 3) == ["open"] * 3
+    sandbox.close_ledger()
+    assert await observe_outcomes(rail, attempt, 3) == ["expired"] * 3
     await rail.close()
 
 
-class Hung(BaseAsyncClient):
-    """A node that takes every question and answers none."""
+class HangingClient(BaseAsyncClient):
+    """A node that accepts every request and answers none."""
 
     async def post(self, *_asked: Any, **_more: Any) -> Response:
         await asyncio.Event().wait()
@@ -161,33 +163,33 @@ class Hung(BaseAsyncClient):
 
 
 async def test_a_hanging_node_does_not_block_the_others(
-    box: StellarSandbox, desk: Wallet, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Listed first, and asked first."""
-    hung = RpcNode("hung", SorobanServerAsync("http://hung", Hung()))
+    hung = RpcNode("hung", SorobanServerAsync("http://hung", HangingClient()))
     monkeypatch.setattr(nodes_module, "READ_SECONDS", 0.2)
     monkeypatch.setattr(proofs_module, "READ_SECONDS", 0.2)
-    rail = rail_of(box, Nodes([hung, *nodes_of(box, 2).all]))
-    attempt = await signed(rail)
+    rail = build_rail(sandbox, Nodes([hung, *build_nodes(sandbox, 2).all]))
+    attempt = await sign(rail)
     hung.rests_until = 0.0
     await rail.send(attempt.envelope_xdr)
-    box.close_ledger()
+    sandbox.close_ledger()
     async with asyncio.timeout(2):
         assert not await rail.is_expired(attempt)
     hung.rests_until = 0.0
     async with asyncio.timeout(2):
-        assert await outcomes(rail, attempt, 1) == ["succeeded"]
+        assert await observe_outcomes(rail, attempt, 1) == ["succeeded"]
     await rail.close()
 
 
 async def test_a_missing_channel_account_proves_nothing_and_needs_a_person(
-    box: StellarSandbox, nodes: Nodes
+    sandbox: StellarSandbox, nodes: Nodes
 ) -> None:
-    """Merged or removed: what its sequence said is lost with it."""
-    rail = rail_of(box, nodes)
-    attempt = await signed(rail)
-    box.network.change_entries([], [("account", ADDRESS)])
-    box.close_ledger(30)
+    """A merged or removed account has lost its sequence number."""
+    rail = build_rail(sandbox, nodes)
+    attempt = await sign(rail)
+    sandbox.network.change_entries([], [("account", ADDRESS)])
+    sandbox.close_ledger(30)
     assert not await rail.is_expired(attempt)
     seen = await observe(rail, attempt)
     assert (seen.outcome, seen.reason) == (

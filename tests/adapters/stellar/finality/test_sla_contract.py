@@ -1,4 +1,4 @@
-"""The engine's side of the SLA contract: what it refuses to start with, and what becomes of a call."""
+"""The engine's side of the SLA contract: the contracts it refuses at start, and the outcomes of a call."""
 
 from dataclasses import replace
 
@@ -24,18 +24,23 @@ from stellar_sandbox.ledger import xdr_codec
 from stellar_sandbox.testing.accounts import FEES, PASSPHRASE
 from stellar_sandbox.testing.contract_client import LocalClient
 from tests.adapters.stellar.finality.conftest import ADMIN, OPENED, OPERATOR
-from tests.adapters.stellar.finality.sla_calls import calculator, carried, nodes, signed
+from tests.adapters.stellar.finality.sla_calls import (
+    build_nodes,
+    connect_contract,
+    sign_call,
+    submit_call,
+)
 
 
 async def test_our_own_ready_contract_is_accepted(counter: LocalClient) -> None:
-    await calculator(counter).check()
+    await connect_contract(counter).check()
 
 
 @pytest.mark.parametrize(
-    ("book", "sentence"),
+    ("state", "sentence"),
     [
-        (None, "is not ready: it says 'noinit'"),
-        (replace(OPENED, version=0), "is not ready: it says 'migrate'"),
+        (None, "is not ready: its status is 'noinit'"),
+        (replace(OPENED, version=0), "is not ready: its status is 'migrate'"),
         (replace(OPENED, paused=True), "is paused; have its admin unpause it"),
         (replace(OPENED, operator=ADMIN.public_key), f"takes calls from {ADMIN.public_key}, but"),
         (replace(OPENED, retention=151), "keeps up to 151 results, more than its entry has room"),
@@ -43,14 +48,14 @@ async def test_our_own_ready_contract_is_accepted(counter: LocalClient) -> None:
     ],
 )
 async def test_an_unfit_contract_is_refused_with_a_message(
-    counter: LocalClient, book: contract_state.ContractState | None, sentence: str
+    counter: LocalClient, state: contract_state.ContractState | None, sentence: str
 ) -> None:
-    counter.deploy(book)
+    counter.deploy(state)
     with pytest.raises(ContractMismatch, match=sentence):
-        await calculator(counter).check()
+        await connect_contract(counter).check()
 
 
-class Liar(SlaCalculator):
+class LyingContract(SlaCalculator):
     """Says that its config has another hash than it has."""
 
     def invoke(self, call: ContractCall) -> bytes:
@@ -60,44 +65,44 @@ class Liar(SlaCalculator):
 
 
 async def test_a_contract_with_another_hash_is_refused(counter: LocalClient) -> None:
-    liar = Liar(instance_storage.derive_contract_id("liar"))
+    liar = LyingContract(instance_storage.derive_contract_id("liar"))
     counter.network.deploy(instance_storage.encode_instance(liar.contract, OPENED), liar)
     counter.contract = liar.contract
-    with pytest.raises(ContractMismatch, match="says that its config has the hash 1, but it has"):
-        await calculator(counter).check()
+    with pytest.raises(ContractMismatch, match="states the hash 1 for its config, whose hash is"):
+        await connect_contract(counter).check()
 
 
 async def test_a_missing_contract_is_refused(counter: LocalClient) -> None:
     with pytest.raises(ContractMismatch, match="not a contract id"):
-        SlaContract(nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR, FEES)
+        SlaContract(build_nodes(counter), PASSPHRASE, ADMIN.public_key, OPERATOR, FEES)
     counter.contract = instance_storage.derive_contract_id("never deployed")
     with pytest.raises(ContractMismatch, match="is STELLAR_SLA_CONTRACT deployed on this network"):
-        await calculator(counter).check()
+        await connect_contract(counter).check()
 
 
 async def test_an_unreachable_network_is_asked_again(counter: LocalClient) -> None:
     counter.network.faults.replace([Fault("node_down")], 1)
     with pytest.raises(ChainUnavailable):
-        await calculator(counter).check()
+        await connect_contract(counter).check()
     with pytest.raises(ChainUnavailable):
-        await calculator(counter).sign_call("oA", Severity.HIGH, 5)
+        await connect_contract(counter).sign_call("oA", Severity.HIGH, 5)
 
 
 async def test_a_repeated_call_is_answered_once(counter: LocalClient) -> None:
-    call = await signed(counter)
-    outcome = await carried(counter, call)
+    call = await sign_call(counter)
+    outcome = await submit_call(counter, call)
     assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, True)
     assert outcome.contract_result is not None
     assert (outcome.contract_result.amount, outcome.contract_result.outage_id) == (-500, "oA")
-    assert await carried(counter, call) == outcome
+    assert await submit_call(counter, call) == outcome
     assert (await counter.view("get_stats"))["total_calculations"] == 1
 
 
 async def test_a_stored_result_is_distinguished_from_a_new_one(
     counter: LocalClient,
 ) -> None:
-    await carried(counter, await signed(counter))
-    outcome = await carried(counter, await signed(counter))
+    await submit_call(counter, await sign_call(counter))
+    outcome = await submit_call(counter, await sign_call(counter))
     assert (outcome.status, outcome.fresh) == (CallStatus.ANSWERED, False)
     assert outcome.contract_result is not None
     assert outcome.contract_result.amount == -500
@@ -105,61 +110,64 @@ async def test_a_stored_result_is_distinguished_from_a_new_one(
 
 @pytest.mark.parametrize("kind", ["accept_then_timeout", "reset_after", "internal_error"])
 async def test_a_lost_answer_proves_nothing(counter: LocalClient, kind: str) -> None:
-    call = await signed(counter)
+    call = await sign_call(counter)
     counter.network.faults.replace([Fault(kind, method="sendTransaction")], 1)
-    assert (await carried(counter, call)).status is CallStatus.ANSWERED
+    assert (await submit_call(counter, call)).status is CallStatus.ANSWERED
 
 
 async def test_an_expired_call_is_proven_expired(counter: LocalClient) -> None:
-    call = await signed(counter)
+    call = await sign_call(counter)
     for _ in range(LEDGERS_TO_LIVE + 1):
         counter.network.close_ledger()
-    assert (await carried(counter, call)).status is CallStatus.EXPIRED
+    assert (await submit_call(counter, call)).status is CallStatus.EXPIRED
 
 
 async def test_an_unseen_call_is_open(counter: LocalClient) -> None:
-    call = await signed(counter)
+    call = await sign_call(counter)
     counter.network.faults.replace([Fault("node_down")], 1)
-    outcome = await calculator(counter).watch(call, "UNKNOWN ChainUnavailable")
-    assert (outcome.status, outcome.reason) == (CallStatus.OPEN, "cannot look: ChainUnavailable")
+    outcome = await connect_contract(counter).watch(call, "UNKNOWN ChainUnavailable")
+    assert (outcome.status, outcome.reason) == (
+        CallStatus.OPEN,
+        "the network cannot be read: ChainUnavailable",
+    )
 
 
 async def test_a_call_whose_sequence_was_consumed_is_lost(counter: LocalClient) -> None:
-    call = await signed(counter)
-    await carried(counter, await signed(counter, "oB"))
-    assert (await carried(counter, call)).status is CallStatus.LOST
+    call = await sign_call(counter)
+    await submit_call(counter, await sign_call(counter, "oB"))
+    assert (await submit_call(counter, call)).status is CallStatus.LOST
 
 
 async def test_an_unreadable_answer_in_the_ledger_is_reported(
     counter: LocalClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = await signed(counter)
+    call = await sign_call(counter)
     _, readers = FUNCTIONS["calculate_sla"]
     other = (lambda *_asked: scval.to_string("of another version").to_xdr_bytes(), readers)
     monkeypatch.setitem(FUNCTIONS, "calculate_sla", other)  # as if its code was replaced meanwhile
-    outcome = await carried(counter, call)
+    outcome = await submit_call(counter, call)
     assert (outcome.status, outcome.contract_result) == (CallStatus.ANSWERED, None)
     assert "of another version" in outcome.reason
     with pytest.raises(ContractRefused, match="no result that this engine can read"):
-        await signed(counter, "oB")  # and what is not yet signed is not paid for
+        await sign_call(counter, "oB")  # and what is not yet signed is not paid for
 
 
 async def test_a_call_refused_in_a_ledger_has_failed(counter: LocalClient) -> None:
-    call = await signed(counter)
+    call = await sign_call(counter)
     await counter.call(
         "pause", scval.to_address(ADMIN.public_key), scval.to_string("now"), by=ADMIN
     )
-    outcome = await carried(counter, call)
+    outcome = await submit_call(counter, call)
     assert outcome.status is CallStatus.FAILED
     assert "INVOKE_HOST_FUNCTION_TRAPPED" in outcome.reason
     with pytest.raises(Obstructed, match="it is paused"):
-        await signed(counter)
+        await sign_call(counter)
 
 
 async def test_other_minutes_under_the_same_name_need_a_person(counter: LocalClient) -> None:
-    await carried(counter, await signed(counter))
+    await submit_call(counter, await sign_call(counter))
     with pytest.raises(ContractRefused, match=r"from other minutes or terms \(#13\)"):
-        await signed(counter, minutes=21)
+        await sign_call(counter, minutes=21)
 
 
 def test_every_refusal_of_the_contract_has_a_meaning() -> None:
@@ -175,7 +183,7 @@ def test_every_refusal_of_the_contract_has_a_meaning() -> None:
     [
         ("Error(Contract, #6)", Obstructed, "it is paused (#6)"),
         ("Error(Contract, #3)", ContractRefused, "was the operator's key replaced? (#3)"),
-        ("Error(Contract, #99)", ContractRefused, "for a reason it has no name for (#99)"),
+        ("Error(Contract, #99)", ContractRefused, "with an unknown error (#99)"),
         (
             "Error(Budget, ExceededLimit)\n\nlog",
             ContractRefused,

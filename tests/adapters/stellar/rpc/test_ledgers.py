@@ -14,8 +14,8 @@ from adapters.stellar.rpc.nodes import Nodes, RpcNode, get_ledger_range
 from adapters.stellar.rpc.transaction_watcher import TransactionWatcher
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.wallet import Wallet
-from tests.adapters.stellar.conftest import CHANNELS, plan
-from tests.testkit.api_client import eventually
+from tests.adapters.stellar.conftest import CHANNELS, plan_faults
+from tests.testkit.api_client import wait_until
 
 PAIRS = list(CHANNELS.values())
 
@@ -29,46 +29,49 @@ async def watch(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     await made.close()
 
 
-async def followed(watch: TransactionWatcher) -> int:
+async def find_followed_node(watch: TransactionWatcher) -> int:
     """The number of the node that the watch follows, once it reads from one."""
 
     async def look() -> bool:
         return watch.cursor is not None or watch.shown > 0
 
-    await eventually(look, "the watch reads from a node")
+    await wait_until(look, "the watch reads from a node")
     assert watch.node is not None
     return watch.nodes.all.index(watch.node)
 
 
 @pytest.mark.parametrize("kind", ["node_down", "bad_gateway", "garbage", "lagging_node"])
 async def test_the_watch_moves_to_another_node_and_misses_no_ledger(
-    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet, kind: str
+    sandbox: StellarSandbox, watch: TransactionWatcher, wallet: Wallet, kind: str
 ) -> None:
-    box.close_ledger(10)
-    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
+    sandbox.close_ledger(10)
+    envelopes = [wallet.build_payment(pair, 1) for pair in PAIRS]
     with ExitStack() as stack:
         landings = [
             stack.enter_context(watch.expect(envelope.hash_hex(), 1)) for envelope in envelopes
         ]
-        place = await followed(watch)
+        place = await find_followed_node(watch)
         await watch.nodes.all[place - 1].server.send_transaction(envelopes[0])
-        box.close_ledger()
+        sandbox.close_ledger()
         assert (await asyncio.wait_for(landings[0], 5)).succeeded
-        # It fails in the very ledgers that take the other payments, of which it tells nothing.
-        plan(box, {"kind": kind, "node": place, "value": 8})
+        # It fails in the very ledgers that include the other payments.
+        plan_faults(sandbox, {"kind": kind, "node": place, "value": 8})
         for envelope in envelopes[1:]:
             await watch.nodes.all[place - 1].server.send_transaction(envelope)
-            box.close_ledger()
-        box.close_ledger(5)
+            sandbox.close_ledger()
+        sandbox.close_ledger(5)
         # What another node was seen to know is what a lagging one is measured by.
         await watch.nodes.ask_node(watch.nodes.all[place - 1], get_ledger_range)
         for landing in landings[1:]:
             assert (await asyncio.wait_for(landing, 5)).succeeded
-        assert await followed(watch) != place
+        assert await find_followed_node(watch) != place
 
 
 async def test_a_ledger_costs_one_page_whatever_the_number_of_payments(
-    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox,
+    watch: TransactionWatcher,
+    wallet: Wallet,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The calls of a watch at rest do not depend on how many wait."""
     asked = 0
@@ -81,35 +84,35 @@ async def test_a_ledger_costs_one_page_whatever_the_number_of_payments(
 
     monkeypatch.setattr(TransactionWatcher, "_read_page", counting)
     monkeypatch.setattr(poll_intervals, "LOOK_EVERY_SECONDS", 0.1)
-    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
+    envelopes = [wallet.build_payment(pair, 1) for pair in PAIRS]
     with ExitStack() as stack:
         landings = [
             stack.enter_context(watch.expect(envelope.hash_hex(), 1)) for envelope in envelopes
         ]
         for envelope in envelopes:
-            await desk.send(envelope)
-        box.close_ledger()
+            await wallet.send(envelope)
+        sandbox.close_ledger()
         await asyncio.wait_for(asyncio.gather(*landings), 5)
     assert asked <= 3
 
 
 async def test_excluded_nodes_are_not_followed_until_one_is_readmitted(
-    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet
+    sandbox: StellarSandbox, watch: TransactionWatcher, wallet: Wallet
 ) -> None:
     for node in watch.nodes.all:
         node.excluded_reason = "it serves another network"
-    envelope = desk.build_payment(PAIRS[0], 1)
+    envelope = wallet.build_payment(PAIRS[0], 1)
     with watch.expect(envelope.hash_hex(), 1) as seen:
-        await desk.send(envelope)
-        box.close_ledger()
+        await wallet.send(envelope)
+        sandbox.close_ledger()
         await asyncio.sleep(0.1)
         assert watch.node is None
         watch.nodes.all[1].excluded_reason = ""
         assert (await asyncio.wait_for(seen, 5)).succeeded
-        assert await followed(watch) == 1
+        assert await find_followed_node(watch) == 1
 
 
-async def test_a_node_that_refuses_a_request_is_not_asked_at_once_again(
+async def test_a_node_that_refuses_a_request_is_asked_less_often(
     watch: TransactionWatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
@@ -130,9 +133,12 @@ async def test_a_node_that_refuses_a_request_is_not_asked_at_once_again(
 
 
 async def test_a_cursor_that_goes_back_or_is_missing_is_refused(
-    box: StellarSandbox, watch: TransactionWatcher, desk: Wallet, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox,
+    watch: TransactionWatcher,
+    wallet: Wallet,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A node that has told all tells its last ledger again, and past that names a cursor of 0."""
+    """A node without newer ledgers repeats its last ledger, and past that returns a cursor of 0."""
     asked: list[str | None] = []
     told = SorobanServerAsync.get_transactions
 
@@ -156,12 +162,12 @@ async def test_a_cursor_that_goes_back_or_is_missing_is_refused(
             self, start_ledger, cursor, limit
         ),
     )
-    envelopes = [desk.build_payment(pair, 1) for pair in PAIRS]
+    envelopes = [wallet.build_payment(pair, 1) for pair in PAIRS]
     with ExitStack() as stack:
         for envelope in envelopes:
             seen = stack.enter_context(watch.expect(envelope.hash_hex(), 1))
-            await desk.send(envelope)
-            box.close_ledger()
+            await wallet.send(envelope)
+            sandbox.close_ledger()
             assert (await asyncio.wait_for(seen, 5)).succeeded
             await asyncio.sleep(0.1)
     taken = [int(cursor) for cursor in asked if cursor is not None]

@@ -1,4 +1,4 @@
-"""A watch keeps the pace of its network: few calls a ledger, and none seen late."""
+"""A watcher adapts its poll interval to the network: few calls a ledger, and none seen late."""
 
 import asyncio
 import random
@@ -19,11 +19,11 @@ LEDGERS = 60
 LEARNED = 5  # ledgers after which the pace is known
 
 
-class Film:
-    """A network whose ledgers close by a clock that only moves while the watch sleeps."""
+class TimedNetwork:
+    """A network whose ledgers close by a clock that moves only while the watcher sleeps."""
 
-    def __init__(self, box: StellarSandbox, between: Callable[[], float]) -> None:
-        self.box, self.between = box, between
+    def __init__(self, sandbox: StellarSandbox, between: Callable[[], float]) -> None:
+        self.box, self.between = sandbox, between
         self.now, self.due = 1_000.0, 1_000.7
         self.closed_at: dict[int, float] = {}
 
@@ -37,11 +37,14 @@ class Film:
         await asyncio.sleep(0)
 
 
-async def played(
-    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, between: Callable[[], float]
+async def play(
+    sandbox: StellarSandbox,
+    nodes: Nodes,
+    monkeypatch: pytest.MonkeyPatch,
+    between: Callable[[], float],
 ) -> tuple[list[int], list[float]]:
     """Watch a network; return the pages asked for each ledger, and how late each was seen."""
-    film, pages, late = Film(box, between), dict[int, int](), dict[int, float]()
+    film, pages, late = TimedNetwork(sandbox, between), dict[int, int](), dict[int, float]()
     page = TransactionWatcher._read_page
 
     async def counting(self: TransactionWatcher, node: RpcNode) -> GetTransactionsResponse:
@@ -69,9 +72,9 @@ async def played(
 
 
 async def test_a_ledger_every_five_seconds_takes_two_pages(
-    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages, late = await played(box, nodes, monkeypatch, lambda: 5.0)
+    pages, late = await play(sandbox, nodes, monkeypatch, lambda: 5.0)
     assert max(pages) <= 3
     assert mean(pages) <= 2.1
     assert len(late) == len(pages)
@@ -79,10 +82,10 @@ async def test_a_ledger_every_five_seconds_takes_two_pages(
 
 
 async def test_irregular_ledgers_of_the_public_network_are_followed(
-    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(7)
-    pages, late = await played(box, nodes, monkeypatch, lambda: chance.uniform(5.0, 6.6))
+    pages, late = await play(sandbox, nodes, monkeypatch, lambda: chance.uniform(5.0, 6.6))
     assert mean(pages) <= 4
     assert mean(late) <= 0.5
     assert len(late) == len(pages)
@@ -90,18 +93,18 @@ async def test_irregular_ledgers_of_the_public_network_are_followed(
 
 @pytest.mark.parametrize("seconds", [0.25, 1.0])
 async def test_fast_ledgers_of_the_sandbox_are_seen_at_once(
-    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, seconds: float
+    sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    pages, late = await played(box, nodes, monkeypatch, lambda: seconds)
+    pages, late = await play(sandbox, nodes, monkeypatch, lambda: seconds)
     assert max(late) <= 0.25
     assert max(pages) <= 4
 
 
 async def test_the_interval_recovers_after_a_standstill(
-    box: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+    sandbox: StellarSandbox, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gaps = iter([1.0] * 20 + [600.0] + [1.0] * 100)
-    pages, late = await played(box, nodes, monkeypatch, lambda: next(gaps))
+    pages, late = await play(sandbox, nodes, monkeypatch, lambda: next(gaps))
     assert max(late) <= 2.0
     assert sorted(late)[-4] <= 0.25  # it is back in step after three
     assert max(pages) <= 320  # while it stood still: a look every two seconds

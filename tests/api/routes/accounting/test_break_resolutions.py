@@ -40,7 +40,7 @@ ADA = Principal("ada", Role.ADMIN)
 
 @pytest.fixture
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

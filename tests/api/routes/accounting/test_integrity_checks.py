@@ -19,7 +19,7 @@ from domain.access import Principal, Role
 from domain.accounting.integrity_checks import Violation, list_complete_kinds
 from domain.accounting.invariants import INVARIANT_DESCRIPTIONS, Invariant
 from tests.testkit import stacks
-from tests.testkit.api_client import eventually
+from tests.testkit.api_client import wait_until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ADA = Principal("ada", Role.FINANCE)
@@ -31,7 +31,7 @@ LATE = Violation(Invariant.OBLIGATION_LIFECYCLE, "pay_1", "pending since long ag
 
 @pytest.fixture
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
@@ -51,7 +51,7 @@ async def test_the_integrity_check_runs_on_a_schedule(api: httpx.AsyncClient) ->
     async def inspected() -> bool:
         return (await api.get("/integrity-checks")).json()["checked_at"] is not None
 
-    await eventually(inspected, "the journal is checked", 60)
+    await wait_until(inspected, "the journal is checked", 60)
     shown = (await api.get("/integrity-checks")).json()
     assert {
         each["invariant"]: each["description"] for each in shown["invariants"]

@@ -39,7 +39,7 @@ PAYEE = "GBENEFICIARY"
 
 @pytest.fixture
 async def scratch(stack: Stack) -> AsyncIterator[Database]:
-    async with stacks.scratch(stack.environment["DATABASE_URL"]) as database:
+    async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 

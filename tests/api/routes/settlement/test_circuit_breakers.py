@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.testkit.api_client import eventually, unique
+from tests.testkit.api_client import make_unique_id, wait_until
 from tests.testkit.webhook_receiver import WebhookReceiver
 
 PATH = "/payments/circuit-breaker"
@@ -21,7 +21,7 @@ async def closed(api: httpx.AsyncClient) -> AsyncIterator[None]:
 
 
 async def test_opening_it_pages_and_is_on_record(api: httpx.AsyncClient) -> None:
-    reason = unique("odd")
+    reason = make_unique_id("odd")
     async with WebhookReceiver() as pager:
         kinds = ["settlement.circuit_breaker_opened", "settlement.circuit_breaker_closed"]
         webhook = (await api.post("/webhooks", json={"url": pager.url, "events": kinds})).json()
@@ -35,7 +35,7 @@ async def test_opening_it_pages_and_is_on_record(api: httpx.AsyncClient) -> None
             listed = (await api.get(f"/webhooks/{webhook['id']}/deliveries")).json()
             return listed[0] if listed and listed[0]["status"] == "success" else None
 
-        delivery = await eventually(delivered, "the pager rings")
+        delivery = await wait_until(delivered, "the pager rings")
         assert (delivery["event"], delivery["outage_id"]) == (
             "settlement.circuit_breaker_opened",
             None,
@@ -45,7 +45,7 @@ async def test_opening_it_pages_and_is_on_record(api: httpx.AsyncClient) -> None
 
 
 async def test_it_is_not_opened_twice(api: httpx.AsyncClient) -> None:
-    reasons = [unique("odd"), unique("odder")]
+    reasons = [make_unique_id("odd"), make_unique_id("odder")]
     answers = [await api.post(PATH, json={"action": "open", "reason": why}) for why in reasons]
     assert [answer.status_code for answer in answers] == [200, 409]
     assert answers[1].json()["detail"] == "the circuit breaker is open already"

@@ -22,7 +22,7 @@ from adapters.postgres.tables import (
     wallets,
 )
 from adapters.postgres.tables import wallet_challenges as challenges
-from tests.testkit.api_client import TERMS, declare, unique
+from tests.testkit.api_client import TERMS, declare_outage, make_unique_id
 
 # As JSON, written out: what Python would tidy up is sent as it is.
 CROOKED = [
@@ -84,7 +84,7 @@ async def test_the_terms_of_a_promise_are_whole_numbers(
 ) -> None:
     terms: dict[str, Any] = json.loads(json.dumps(TERMS))
     terms["critical"][field] = "CROOKED"
-    body = json.dumps({"name": unique("crooked").lower(), "terms": terms})
+    body = json.dumps({"name": make_unique_id("crooked").lower(), "terms": terms})
     content = body.replace('"CROOKED"', crooked)
     await refused(api, database, "/sla/policies", content, field)
 
@@ -94,7 +94,7 @@ async def test_the_terms_of_a_promise_are_whole_numbers(
 async def test_the_windows_of_a_promise_are_whole_seconds(
     api: httpx.AsyncClient, database: Database, crooked: str, field: str
 ) -> None:
-    body = {"name": unique("crooked").lower(), "terms": TERMS, field: "CROOKED"}
+    body = {"name": make_unique_id("crooked").lower(), "terms": TERMS, field: "CROOKED"}
     content = json.dumps(body).replace('"CROOKED"', crooked)
     await refused(api, database, "/sla/policies", content, field)
 
@@ -148,7 +148,7 @@ async def test_the_minutes_of_a_ruling_are_a_whole_number(
 async def test_stated_minutes_are_a_whole_number(
     api: httpx.AsyncClient, database: Database, crooked: str
 ) -> None:
-    outage_id = await declare(api)
+    outage_id = await declare_outage(api)
     content = f'{{"mttr_minutes": {crooked}}}'
     await refused(api, database, f"/outages/{outage_id}/resolve", content, "mttr_minutes")
     assert (await api.get(f"/outages/{outage_id}")).json()["lifecycle"] == "declared"

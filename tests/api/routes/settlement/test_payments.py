@@ -7,13 +7,13 @@ import httpx
 import pytest
 
 from devstack.environment.stack import Stack
-from tests.testkit.api_client import declare, resolve, settled
+from tests.testkit.api_client import declare_outage, resolve_outage, settle_outage
 
 
 @pytest.fixture(scope="module")
 async def penalty(api: httpx.AsyncClient) -> dict[str, Any]:
     """The payment of an outage of 25 minutes where 15 were agreed."""
-    payment: dict[str, Any] = (await settled(api, 25))["payment"]
+    payment: dict[str, Any] = (await settle_outage(api, 25))["payment"]
     return payment
 
 
@@ -44,18 +44,18 @@ async def test_a_penalty_is_paid_to_the_beneficiary(penalty: dict[str, Any], sta
 
 
 async def test_a_reward_is_paid_to_the_provider(api: httpx.AsyncClient, stack: Stack) -> None:
-    reward = (await settled(api, 5))["payment"]
+    reward = (await settle_outage(api, 5))["payment"]
     assert (reward["type"], reward["amount"]) == ("reward", 1500)
     assert reward["from_address"] == stack.environment["STELLAR_POOL_ADDRESS"]
     assert reward["to_address"] == stack.environment["STELLAR_PROVIDER_ADDRESS"]
 
 
 async def test_the_payment_announced_is_the_one_made(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api)
-    announced = (await resolve(api, outage_id))["payment"]
+    outage_id = await declare_outage(api)
+    announced = (await resolve_outage(api, outage_id))["payment"]
     assert announced["status"] == "pending"
     assert (await api.get(f"/payments/{announced['id']}")).status_code == 404
-    made = (await settled(api))["payment"]
+    made = (await settle_outage(api))["payment"]
     assert announced.keys() == made.keys()
 
 
@@ -88,7 +88,7 @@ async def test_both_dates_of_a_range_are_in_it(
 
 
 async def test_payments_are_paged_newest_first(api: httpx.AsyncClient) -> None:
-    newest = (await settled(api, 5))["payment"]
+    newest = (await settle_outage(api, 5))["payment"]
     page = (await api.get("/payments", params={"page_size": 1})).json()
     assert [item["id"] for item in page["items"]] == [newest["id"]]
     assert (page["page"], page["page_size"]) == (1, 1)

@@ -23,11 +23,11 @@ from domain.access import Principal, Role
 from domain.errors import Conflict
 from tests.testkit.api_client import (
     AT_ONCE,
-    declare,
-    lifecycle,
-    resolve,
-    settled,
-    unique,
+    declare_outage,
+    make_unique_id,
+    resolve_outage,
+    settle_outage,
+    wait_for_lifecycle,
 )
 from tests.testkit.settlement.wallet_client import (
     load_beneficiary,
@@ -191,9 +191,9 @@ async def test_a_seed_sent_by_mistake_is_refused_and_not_repeated(
 async def test_only_an_admin_changes_where_money_goes(
     stack: Stack, database: Database, beneficiary: Keypair
 ) -> None:
-    key_ = unique("key-of-an-engineer")
+    key_ = make_unique_id("key-of-an-engineer")
     async with database.transaction() as connection:
-        await access.save_key(connection, unique("kim"), Role.ENGINEER, key_)
+        await access.save_key(connection, make_unique_id("kim"), Role.ENGINEER, key_)
     async with httpx.AsyncClient(
         base_url=f"{stack.url}/api/v1", headers={"X-API-Key": key_}, trust_env=False
     ) as kim:
@@ -230,7 +230,7 @@ async def test_a_payout_address_is_proven_and_cools_off(
     assert asked.status_code == 200, asked.text
     try:
         # It cools off for a day: what is owed meanwhile goes where it went before.
-        reward = (await settled(api, 5))["payment"]
+        reward = (await settle_outage(api, 5))["payment"]
         assert reward["to_address"] == stack.environment["STELLAR_PROVIDER_ADDRESS"]
         second = await api.put(where, json={"address": beneficiary.public_key})
         assert second.status_code == 409
@@ -270,9 +270,9 @@ async def test_after_the_cool_off_money_goes_to_the_new_address(
             " effective_at = now() - interval '1 second' WHERE cancelled_at IS NULL"
         )
     try:
-        outage_id = await declare(api, policy=AT_ONCE)
-        told = (await resolve(api, outage_id, 5))["payment"]
-        await lifecycle(api, outage_id, "closed")
+        outage_id = await declare_outage(api, policy=AT_ONCE)
+        told = (await resolve_outage(api, outage_id, 5))["payment"]
+        await wait_for_lifecycle(api, outage_id, "closed")
         (paid,) = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
         for payment in (told, paid):  # whoever resolved it has read this already
             assert (payment["id"], payment["to_address"]) == (paid["id"], beneficiary.public_key)

@@ -7,16 +7,16 @@ import httpx
 from tests.testkit.api_client import (
     AT_ONCE,
     BRIEF,
-    declare,
-    eventually,
-    lifecycle,
-    resolve,
+    declare_outage,
+    resolve_outage,
+    wait_for_lifecycle,
+    wait_until,
 )
 
 
 async def _disputed(api: httpx.AsyncClient, **changes: Any) -> tuple[str, dict[str, Any]]:
-    outage_id = await declare(api, **changes)
-    await resolve(api, outage_id)
+    outage_id = await declare_outage(api, **changes)
+    await resolve_outage(api, outage_id)
     answer = await _object(api, outage_id)
     assert answer.status_code == 201, answer.text
     return outage_id, answer.json()
@@ -32,7 +32,7 @@ async def _rule(api: httpx.AsyncClient, dispute: dict[str, Any], **decision: Any
 
 
 async def _payment(api: httpx.AsyncClient, outage_id: str) -> dict[str, Any]:
-    await lifecycle(api, outage_id, "closed")
+    await wait_for_lifecycle(api, outage_id, "closed")
     page = (await api.get("/payments", params={"outage_id": outage_id})).json()
     assert page["total"] == 1, "an outage is settled once"
     payment: dict[str, Any] = page["items"][0]
@@ -120,16 +120,18 @@ async def test_nobody_rules_in_time_and_the_verdict_stands(api: httpx.AsyncClien
         found: dict[str, Any] = (await api.get(f"/sla/disputes/{dispute['id']}")).json()
         return found if found["status"] == "expired" else None
 
-    found = await eventually(expired, "the time to decide has run out")
+    found = await wait_until(expired, "the time to decide has run out")
     assert found["decided_by"] == "engine"
     assert (await _payment(api, outage_id))["revision"] == 1
 
 
 async def test_after_the_window_the_refusal_names_its_end(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api, policy=AT_ONCE)
-    deadline = (await resolve(api, outage_id))["outage"]["dispute_deadline"].replace("Z", "+00:00")
+    outage_id = await declare_outage(api, policy=AT_ONCE)
+    deadline = (await resolve_outage(api, outage_id))["outage"]["dispute_deadline"].replace(
+        "Z", "+00:00"
+    )
     early = await _object(api, outage_id)
-    await lifecycle(api, outage_id, "closed")
+    await wait_for_lifecycle(api, outage_id, "closed")
     late = await _object(api, outage_id)
     for answer in (early, late):
         assert answer.status_code == 409
@@ -137,7 +139,7 @@ async def test_after_the_window_the_refusal_names_its_end(api: httpx.AsyncClient
 
 
 async def test_there_is_no_objecting_before_a_verdict(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api)
+    outage_id = await declare_outage(api)
     answer = await _object(api, outage_id)
     assert answer.status_code == 409
     assert answer.json()["detail"] == f"outage {outage_id!r} is not judged yet"
@@ -154,7 +156,7 @@ async def test_the_disputes_of_an_outage_are_listed_newest_first(api: httpx.Asyn
     assert await listed() == await listed(status="open") == [dispute["id"]]
     for status in ("under_review", "resolved", "rejected"):
         assert await listed(status=status) == []
-    calm = await declare(api)
+    calm = await declare_outage(api)
     assert (await api.get("/sla/disputes", params={"outage_id": calm})).json()["items"] == []
 
 
@@ -189,8 +191,8 @@ async def test_a_dispute_that_somebody_has_taken_up_is_under_review_and_then_rul
 
 
 async def test_the_same_objection_sent_again_is_the_same_dispute(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api)
-    await resolve(api, outage_id)
+    outage_id = await declare_outage(api)
+    await resolve_outage(api, outage_id)
     key = {"idempotency-key": f"object-{outage_id}"}
     first, again = await _object(api, outage_id, **key), await _object(api, outage_id, **key)
     assert (first.status_code, again.status_code) == (201, 201)

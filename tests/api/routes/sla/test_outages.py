@@ -9,19 +9,19 @@ import pytest
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import (
     STANDARD,
-    at,
-    declare,
-    lifecycle,
-    outage,
-    resolve,
-    unique,
+    build_outage,
+    declare_outage,
+    format_time_after,
+    make_unique_id,
+    resolve_outage,
+    wait_for_lifecycle,
 )
 
 
 async def test_a_declared_outage_is_on_record_with_everything_that_was_said(
     api: httpx.AsyncClient,
 ) -> None:
-    said = outage(
+    said = build_outage(
         site_id="TWR-7",
         description="no power at the mast",
         affected_services=["lte", "voice"],
@@ -42,7 +42,7 @@ async def test_a_declared_outage_is_on_record_with_everything_that_was_said(
 
 
 async def test_declaring_the_same_again_is_the_same_outage(api: httpx.AsyncClient) -> None:
-    said = outage()
+    said = build_outage()
     first = await api.post("/outages", json=said)
     again = await api.post("/outages", json=said)
     # The same instant in another time zone is the same content.
@@ -52,13 +52,13 @@ async def test_declaring_the_same_again_is_the_same_outage(api: httpx.AsyncClien
 
 
 async def test_ten_callers_at_once_declare_one_outage(api: httpx.AsyncClient) -> None:
-    said = outage()
+    said = build_outage()
     answers = await asyncio.gather(*(api.post("/outages", json=said) for _ in range(10)))
     assert sorted(answer.status_code for answer in answers) == [200] * 9 + [201]
 
 
 async def test_other_content_under_the_same_id_is_refused(api: httpx.AsyncClient) -> None:
-    said = outage()
+    said = build_outage()
     await api.post("/outages", json=said)
     answer = await api.post("/outages", json=said | {"severity": "low"})
     assert answer.status_code == 409
@@ -69,7 +69,7 @@ async def test_other_content_under_the_same_id_is_refused(api: httpx.AsyncClient
 
 
 async def test_an_outage_may_be_declared_when_it_is_over(api: httpx.AsyncClient) -> None:
-    said = outage(status="resolved", resolved_at=at(25))
+    said = build_outage(status="resolved", resolved_at=format_time_after(25))
     answer = await api.post("/outages", json=said)
     assert answer.status_code == 201
     assert answer.json()["status"] == "resolved"
@@ -79,8 +79,8 @@ async def test_an_outage_may_be_declared_when_it_is_over(api: httpx.AsyncClient)
 
 
 async def test_a_repair_is_judged_by_its_instants(api: httpx.AsyncClient, stack: Stack) -> None:
-    outage_id = await declare(api)
-    judged = await resolve(api, outage_id, 25.99)
+    outage_id = await declare_outage(api)
+    judged = await resolve_outage(api, outage_id, 25.99)
     assert judged["sla"] == {
         "status": "violated",
         "mttr_minutes": 25,
@@ -110,10 +110,10 @@ async def test_a_repair_is_judged_by_its_instants(api: httpx.AsyncClient, stack:
 
 
 async def test_stated_minutes_win_over_measured_ones(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api)
+    outage_id = await declare_outage(api)
     answer = await api.post(
         f"/outages/{outage_id}/resolve",
-        json={"mttr_minutes": 7, "resolved_at": at(90), "root_cause": "fibre cut"},
+        json={"mttr_minutes": 7, "resolved_at": format_time_after(90), "root_cause": "fibre cut"},
     )
     assert answer.json()["sla"]["rating"] == "exceptional"
     assert answer.json()["outage"]["resolved_at"] == "2026-01-31T13:30:00Z"
@@ -121,14 +121,14 @@ async def test_stated_minutes_win_over_measured_ones(api: httpx.AsyncClient) -> 
 
 
 async def test_minutes_alone_give_the_instant_of_the_repair(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api)
+    outage_id = await declare_outage(api)
     answer = await api.post(f"/outages/{outage_id}/resolve", json={"mttr_minutes": 30})
     assert answer.json()["outage"]["resolved_at"] == "2026-01-31T12:30:00Z"
 
 
 async def test_an_outage_is_resolved_once(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api)
-    await resolve(api, outage_id, 25)
+    outage_id = await declare_outage(api)
+    await resolve_outage(api, outage_id, 25)
     answer = await api.post(f"/outages/{outage_id}/resolve", json={"mttr_minutes": 1})
     assert answer.status_code == 409
     assert answer.json()["detail"] == (f"outage {outage_id!r} is disputable and cannot be resolved")
@@ -136,21 +136,21 @@ async def test_an_outage_is_resolved_once(api: httpx.AsyncClient) -> None:
 
 
 async def test_an_open_outage_may_be_corrected(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api)
+    outage_id = await declare_outage(api)
     change: dict[str, Any] = {"severity": "low", "assigned_to": None, "affected_services": ["lte"]}
     answer = await api.put(f"/outages/{outage_id}", json=change)
     assert answer.status_code == 200
     assert change.items() <= answer.json().items()
     assert answer.json()["site_name"] == "Tower 7"
     # The verdict rests on the corrected severity.
-    assert (await resolve(api, outage_id, 25))["sla"]["threshold_minutes"] == 120
+    assert (await resolve_outage(api, outage_id, 25))["sla"]["threshold_minutes"] == 120
 
 
 async def test_only_the_story_of_a_judged_outage_may_be_corrected(
     api: httpx.AsyncClient,
 ) -> None:
-    outage_id = await declare(api)
-    await resolve(api, outage_id)
+    outage_id = await declare_outage(api)
+    await resolve_outage(api, outage_id)
     story = {"root_cause": "storm", "resolution_notes": "new mast"}
     answer = await api.put(f"/outages/{outage_id}", json=story)
     assert story.items() <= answer.json().items()
@@ -162,7 +162,7 @@ async def test_only_the_story_of_a_judged_outage_may_be_corrected(
 
 
 async def test_a_correction_may_resolve(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api)
+    outage_id = await declare_outage(api)
     change = {"root_cause": "storm", "status": "resolved", "mttr_minutes": 8}
     shown = (await api.put(f"/outages/{outage_id}", json=change)).json()
     assert (shown["status"], shown["root_cause"]) == ("resolved", "storm")
@@ -174,8 +174,8 @@ async def test_a_correction_may_resolve(api: httpx.AsyncClient) -> None:
 
 
 async def test_an_impossible_end_leaves_the_outage_uncorrected(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api)
-    change = {"description": "x", "status": "resolved", "resolved_at": at(-1)}
+    outage_id = await declare_outage(api)
+    change = {"description": "x", "status": "resolved", "resolved_at": format_time_after(-1)}
     answer = await api.put(f"/outages/{outage_id}", json=change)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "resolved_at"
@@ -183,10 +183,10 @@ async def test_an_impossible_end_leaves_the_outage_uncorrected(api: httpx.AsyncC
 
 
 async def test_what_was_no_outage_is_called_off(api: httpx.AsyncClient) -> None:
-    outage_id = await declare(api)
+    outage_id = await declare_outage(api)
     answer = await api.post(f"/outages/{outage_id}/cancel", json={"reason": "planned work"})
     assert answer.status_code == 202
-    shown = await lifecycle(api, outage_id, "cancelled")
+    shown = await wait_for_lifecycle(api, outage_id, "cancelled")
     assert (shown["status"], shown["sla_status"]) == ("cancelled", None)
     refusal = await api.post(f"/outages/{outage_id}/resolve", json={"mttr_minutes": 1})
     assert refusal.status_code == 409
@@ -196,12 +196,12 @@ async def test_what_was_no_outage_is_called_off(api: httpx.AsyncClient) -> None:
 @pytest.fixture(scope="module")
 async def three(api: httpx.AsyncClient) -> str:
     """Three outages that share a search word that nothing else has, a minute apart; the middle one is over."""
-    word = unique("word")
+    word = make_unique_id("word")
     for minute, severity in enumerate(("low", "high", "medium")):
         said = {"site_name": f"{word} {2 - minute}", "severity": severity, "policy": STANDARD}
-        outage_id = await declare(api, detected_at=at(minute), **said)
+        outage_id = await declare_outage(api, detected_at=format_time_after(minute), **said)
         if severity == "high":
-            await resolve(api, outage_id)
+            await resolve_outage(api, outage_id)
     return word
 
 

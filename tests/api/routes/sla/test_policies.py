@@ -7,10 +7,10 @@ import pytest
 
 from tests.testkit.api_client import (
     TERMS,
-    at,
-    declare,
-    resolve,
-    unique,
+    declare_outage,
+    format_time_after,
+    make_unique_id,
+    resolve_outage,
 )
 
 
@@ -48,7 +48,7 @@ async def test_a_preview_counts_whole_minutes(
 
 
 async def test_what_no_balance_could_pay_is_refused(api: httpx.AsyncClient) -> None:
-    name = unique("dear").lower()
+    name = make_unique_id("dear").lower()
     dear = TERMS | {
         "critical": {"threshold_minutes": 1, "penalty_per_minute": 10_000, "reward_base": 20_000}
     }
@@ -62,12 +62,12 @@ async def test_what_no_balance_could_pay_is_refused(api: httpx.AsyncClient) -> N
 async def test_minutes_beyond_the_calendar_are_refused_and_hold_nothing_up(
     api: httpx.AsyncClient,
 ) -> None:
-    outage_id = await declare(api)
+    outage_id = await declare_outage(api)
     beyond = {"mttr_minutes": 2**32 - 1}
     answer = await api.post(f"/outages/{outage_id}/resolve", json=beyond)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "mttr_minutes"
-    assert (await resolve(api, outage_id))["sla"]["amount"] == -1000
+    assert (await resolve_outage(api, outage_id))["sla"]["amount"] == -1000
 
 
 async def test_the_terms_in_force_are_shown(api: httpx.AsyncClient) -> None:
@@ -75,7 +75,7 @@ async def test_the_terms_in_force_are_shown(api: httpx.AsyncClient) -> None:
 
 
 async def test_a_version_is_published_once(api: httpx.AsyncClient) -> None:
-    name = unique("promise").lower()
+    name = make_unique_id("promise").lower()
     first = await _publish(api, name=name)
     again = await _publish(api, name=name)
     assert (first.status_code, again.status_code) == (201, 201)
@@ -91,13 +91,19 @@ async def test_a_version_is_published_once(api: httpx.AsyncClient) -> None:
 
 
 async def test_an_outage_keeps_the_version_of_the_day_it_began(api: httpx.AsyncClient) -> None:
-    name = unique("promise").lower()
+    name = make_unique_id("promise").lower()
     await _publish(api, name=name)
-    change = {"terms": _terms("critical", penalty_per_minute=200), "effective_from": at(60)}
+    change = {
+        "terms": _terms("critical", penalty_per_minute=200),
+        "effective_from": format_time_after(60),
+    }
     second = await _publish(api, name=name, **change)
     assert second.json()["version"] == 2
-    for start, version, amount in ((at(59), 1, -1000), (at(60), 2, -2000)):
-        outage_id = await declare(api, policy=name, detected_at=start)
+    for start, version, amount in (
+        (format_time_after(59), 1, -1000),
+        (format_time_after(60), 2, -2000),
+    ):
+        outage_id = await declare_outage(api, policy=name, detected_at=start)
         answer = await api.post(f"/outages/{outage_id}/resolve", json={"mttr_minutes": 25})
         assert answer.json()["outage"]["policy_version"] == version
         assert answer.json()["sla"]["amount"] == amount
@@ -135,8 +141,8 @@ async def test_an_unknown_version_is_not_found(api: httpx.AsyncClient) -> None:
 
 async def test_the_dashboard_counts_verdicts(api: httpx.AsyncClient) -> None:
     before = (await api.get("/sla/analytics/dashboard")).json()
-    await resolve(api, await declare(api), 25)
-    await resolve(api, await declare(api), 5)
+    await resolve_outage(api, await declare_outage(api), 25)
+    await resolve_outage(api, await declare_outage(api), 5)
     after = (await api.get("/sla/analytics/dashboard")).json()
     assert {name: after[name] - before[name] for name in after} == {
         "total_outages": 2,
