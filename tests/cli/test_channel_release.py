@@ -25,6 +25,7 @@ from tests.testkit.settlement.batch_factory import (
     submit_batch,
 )
 from tests.testkit.settlement.payment_factory import NOW, owe_payment
+from tests.testkit.settlement.preparations import get_attempt
 from workflows.batches import BatchWorkflow
 from workflows.payments import PaymentWorkflow
 
@@ -38,7 +39,7 @@ async def _breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
 
 async def quarantined(steps: BatchActivitiesImpl, batch: Batch, *, sent: bool) -> Attempt:
     """A batch whose channel somebody believes to be used by unknown bytes."""
-    attempt: Attempt | None = (await run_until_accepted(steps.prepare_batch, batch)).attempt
+    attempt: Attempt | None = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
     assert attempt is not None
     if sent:
         await steps.submit_payment(attempt)

@@ -98,7 +98,7 @@ async def test_a_failed_batch_removes_the_member_at_fault_and_pays_the_rest(
     rewards = [await owe_payment(database, "REST", 5) for _ in range(2)]
     penalty = await owe_payment(database, "FAULT", 25)
     steps, batch = await form_batch(database, rail, CLASSIC, *rewards, penalty)
-    assert (await run_until_accepted(steps.prepare_batch, batch)).attempt is not None
+    get_attempt(await run_until_accepted(steps.prepare_batch, batch))
     fault = {"kind": "removed_trustline", "address": payee}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
     observed = await submit_batch(steps, batch)
@@ -149,8 +149,7 @@ async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breake
     owed = [await owe_payment(database, "BREAKER", minutes) for minutes in (5, 25)]
     gate = SigningGate(database)
     steps, batch = await form_batch(database, rail, CLASSIC, *owed, gate=gate)
-    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
     await gate.circuit_breaker.trip("odd", "corr-batches")
     assert str(await steps.submit_payment(attempt)) == "not sent, the circuit breaker is open: odd"
     assert await steps.raise_fee(attempt) == attempt
@@ -241,7 +240,7 @@ async def test_the_rest_of_a_failed_batch_waits_when_the_channel_key_is_missing(
 ) -> None:
     fine, fault = [await owe_payment(database, "REST-KEYS", minutes) for minutes in (5, 25)]
     steps, batch = await form_batch(database, rail, CLASSIC, fine, fault)
-    assert (await run_until_accepted(steps.prepare_batch, batch)).attempt is not None
+    get_attempt(await run_until_accepted(steps.prepare_batch, batch))
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     plan = {"faults": [{"kind": "removed_trustline", "address": payee}]}
     (await chain.post("/faults", json=plan)).raise_for_status()
@@ -260,8 +259,7 @@ async def test_a_batch_that_needs_a_missing_key_waits_for_it(
 ) -> None:
     owed = [await owe_payment(database, "BATCH-GONE") for _ in range(2)]
     steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
     monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
     # What is signed is sent and watched as ever.
     assert get_attempt(await steps.prepare_batch(batch)) == replace(attempt, resumed=True)
@@ -280,8 +278,7 @@ async def test_a_member_frozen_by_the_validators_does_not_stop_its_batch(
 ) -> None:
     fine, frozen = await owe_payment(database, "WARM", 5), await owe_payment(database, "FROZEN")
     steps, batch = await form_batch(database, rail, CLASSIC, fine, frozen)
-    attempt = (await run_until_accepted(steps.prepare_batch, batch)).attempt
-    assert attempt is not None
+    attempt = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
     fault = {"kind": "frozen_key", "address": frozen.to_address}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
     await wait_until_expired(rail, attempt)

@@ -171,7 +171,7 @@ async def test_a_quarantine_opens_it(
     foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
     await steps.quarantine_payment(ObservedAttempt(payment, attempt, foreign, NOW))
     assert await switch.reason() == (
-        f"payment {payment.id} is quarantined: bytes we do not know used channel {attempt.channel}"
+        f"payment {payment.id} is quarantined: an unknown transaction used channel {attempt.channel}"
     )
     seen = await steps.observe_payment(attempt)
     await steps.confirm_payment(ObservedAttempt(payment, attempt, seen, NOW))
