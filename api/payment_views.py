@@ -16,7 +16,7 @@ class PaymentView(BaseModel):
     """`amount` is a magnitude in USDC; `state` is exact, `status` is what the frontend shows."""
 
     id: str
-    to_number: int
+    number: int
     outage_id: str
     revision: int
     type: PaymentType
@@ -53,7 +53,7 @@ class PaymentView(BaseModel):
         """Show what will be paid once the dispute window has passed."""
         return cls(
             id=payment.id,
-            to_number=payment.number,
+            number=payment.number,
             outage_id=payment.outage_id,
             revision=payment.revision,
             type=payment.type,
