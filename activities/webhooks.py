@@ -1,4 +1,4 @@
-"""Tell subscribers what happened, and write down what they answered."""
+"""The activities of a delivery: post the event to the subscriber, and record the answer."""
 
 import logging
 import time
@@ -34,16 +34,16 @@ class WebhookActivitiesImpl(WebhookActivities):
     @activity.defn
     async def post_delivery(self, delivery: Delivery) -> DeliveryStatus:
         logs.bind(delivery_id=delivery.id)
-        parcel = await read_delivery(self.database, delivery.id)
-        if parcel is None or not parcel.active:
+        pending = await read_delivery(self.database, delivery.id)
+        if pending is None or not pending.active:
             return DeliveryStatus.FAILED  # the subscription ended while this one waited
-        if parcel.status is DeliveryStatus.SUCCESS:
+        if pending.status is DeliveryStatus.SUCCESS:
             return DeliveryStatus.SUCCESS  # an earlier run of this attempt got through
-        about = parcel.data
+        about = pending.data
         logs.bind(outage_id=about.get("outage_id"), payment_id=about.get("payment_id"))
-        result = await self._post(parcel, delivery.id)
+        result = await self._post(pending, delivery.id)
         answered = {"delivered": result.delivered, "response_code": result.response_code}
-        host = {"host": urlsplit(parcel.url).hostname}
+        host = {"host": urlsplit(pending.url).hostname}
         log.info("delivery attempted", extra={**host, **answered})
         status = DeliveryStatus.SUCCESS if result.delivered else DeliveryStatus.PENDING
         await record_result(self.database, result, status, datetime.now(UTC))
@@ -56,18 +56,18 @@ class WebhookActivitiesImpl(WebhookActivities):
     async def abandon_delivery(self, delivery: Delivery) -> DeliveryStatus:
         return await abandon_delivery(self.database, delivery.id)
 
-    async def _post(self, parcel: PendingDelivery, delivery_id: str) -> DeliveryResult:
+    async def _post(self, pending: PendingDelivery, delivery_id: str) -> DeliveryResult:
         body = orjson.dumps(
             {
-                "type": parcel.type,
-                "timestamp": format_instant(parcel.occurred_at),
-                "data": parcel.data,
+                "type": pending.type,
+                "timestamp": format_instant(pending.occurred_at),
+                "data": pending.data,
             }
         )
-        signed = make_headers(parcel.secret, parcel.event_id, int(time.time()), body)
+        signed = make_headers(pending.secret, pending.event_id, int(time.time()), body)
         attempt = activity.info().attempt
         try:
-            code = await self.subscribers.post(parcel.url, body, signed)
+            code = await self.subscribers.post(pending.url, body, signed)
         except (httpx.HTTPError, Refused) as error:
             problem = str(error) if isinstance(error, Refused) else type(error).__name__
             return DeliveryResult(delivery_id, attempt, None, False, f"no answer: {problem}")

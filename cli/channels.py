@@ -23,7 +23,7 @@ from cli.channel_release import ReleaseContext, ReleaseRequest, release
 from domain.errors import ApexError
 from domain.money import format_amount
 from domain.settlement.channels import Channel
-from worker.settlement import held_keys
+from worker.settlement import load_signing_keys
 
 
 def command(
@@ -71,7 +71,7 @@ async def _run(action: str, request: ReleaseRequest) -> None:
             known = await networks.get_state(connection, passphrase)
         await NetworkMonitor(nodes, passphrase).establish(known)
         if isinstance(settings, SettlementSettings):
-            keys, cap = held_keys(settings), settings.stellar_fee_cap_stroops
+            keys, cap = load_signing_keys(settings), settings.stellar_fee_cap_stroops
             await _create(ChannelAccounts(nodes, passphrase, keys, cap))
         elif action == "release":
             client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)

@@ -91,14 +91,14 @@ async def api(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture(scope="session")
 async def database(stack: Stack) -> AsyncIterator[Database]:
     """The database of record itself, for what the API does not show."""
-    book = Database(stack.environment["DATABASE_URL"], connections_max=4)
-    yield book
-    await book.close()
+    opened = Database(stack.environment["DATABASE_URL"], connections_max=4)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture(scope="module")
 async def rail(stack: Stack) -> AsyncIterator[Rail]:
-    """What signs, for tests that take the steps of a payment themselves."""
+    """The rail, for tests that run the activities of a payment themselves."""
     rail = open_rail(stack)
     yield rail
     await rail.close()

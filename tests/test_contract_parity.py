@@ -49,7 +49,7 @@ async def counter() -> AsyncIterator[LocalClient]:
 def kept(
     config: dict[str, Terms], custom: dict[str, Terms] | None = None
 ) -> contract_state.ContractState:
-    """A contract's book with these terms in force, however they came to be."""
+    """Return a contract state with these terms in force, however they came to be."""
     return contract_state.ContractState(
         contract_state.STORAGE_VERSION,
         ADMIN.public_key,

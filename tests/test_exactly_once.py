@@ -1,10 +1,10 @@
 """
-Whatever fails, in whatever order: each payment is credited at most once, and once in the end, by
-itself or with others in a batch.
+Whatever fails, in whatever order: each payment is credited at most once, and once in the end, alone or
+in a batch.
 
-Hypothesis draws schedules of steps, repeated runs, deaths of the signer at every named point,
-ledgers and faults of the network, and strangers who use a channel; after each move the chain's own
-history is looked at. A schedule that fails is printed with the command that plays it again. These
+Hypothesis draws schedules of activities, repeated runs, deaths of the signer at every named point,
+ledgers and faults of the network, and foreign uses of a channel; after each move the chain's own
+history is checked. A schedule that fails is printed with the command that plays it again. These
 are the same every time; tests/system/test_schedules.py draws others.
 
     SCHEDULES=20000 python -m pytest tests/test_exactly_once.py
@@ -39,8 +39,8 @@ def test_each_payment_is_credited_once_whatever_fails(stack: Stack) -> None:
     assert SCHEDULES < 1000 or met["no-op"]
 
 
-def test_whoever_rides_in_a_batch_is_credited_once_whatever_fails(stack: Stack) -> None:
-    met = play_batches(stack, BATCHES, f"{COMMAND} -k rides_in_a_batch").met
+def test_each_batch_member_is_credited_once_whatever_fails(stack: Stack) -> None:
+    met = play_batches(stack, BATCHES, f"{COMMAND} -k each_batch_member").met
     if BATCHES >= 100:
         assert met.keys() >= {
             "crash",
@@ -52,7 +52,7 @@ def test_whoever_rides_in_a_batch_is_credited_once_whatever_fails(stack: Stack) 
 
 
 @pytest.mark.parametrize("faulty", ALL_FAULTY_SIGNERS, ids=lambda faulty: faulty.__name__)
-def test_what_others_do_wrong_is_found(stack: Stack, faulty: type) -> None:
+def test_a_faulty_signer_is_detected(stack: Stack, faulty: type) -> None:
     """
     The proof that the check can fail: each of these pays twice, loses a payment, or hides it.
 
@@ -70,6 +70,6 @@ def test_what_others_do_wrong_is_found(stack: Stack, faulty: type) -> None:
             if RECORDS:
                 write_schedule(name, machine.latest)
         else:
-            honest = type(f"Honest{name}", (machine.__base__,), {"book": machine.book})
+            honest = type(f"Honest{name}", (machine.__base__,), {"scratch": machine.scratch})
             assert find_failure(honest, recorded) is None, "the schedule itself, not the signer"
     check_failure(name, wrong)

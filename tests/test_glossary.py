@@ -69,35 +69,20 @@ def spread(names_by_file: dict[str, str]) -> set[str]:
 # Names of the old dialect.
 DIALECT_LEFT = spread(
     {
-        "activities/settlement/attempts.py": "silence",
-        "activities/settlement/batches.py": "gathering silence",
-        "activities/settlement/payments.py": "adopting parking",
-        "activities/sla/attestations.py": "silence",
-        "activities/webhooks.py": "parcel",
         "packages/devstack/devstack/bench/load_loops.py": "lives",
         "packages/devstack/devstack/bench/process_stats.py": "lives",
         "packages/devstack/devstack/commands/demo.py": "told_to_stop",
         "packages/devstack/devstack/commands/up.py": "told_to_stop",
-        "worker/analytics.py": "begin_clockwork",
-        "worker/main.py": "_clockwork",
-        "workflows/batches.py": "gathering",
-        "workflows/payments.py": "adopt adopting check_adopt parking",
-        "workflows/wallets.py": "_errand",
+        "workflows/payments.py": "adopt check_adopt",
     }
 )
 # Public functions that do not begin with a verb.
 VERBS_LACKING = spread(
     {
-        "activities/settlement/attempts.py": "attempt_of",
         "adapters/stellar/codes/meanings.py": "page terminal",
         "packages/devstack/devstack/processes/parent_death.py": "prctl",
         "packages/stellar-sandbox/stellar_sandbox/calculator/views.py": "healthcheck",
         "packages/stellar-sandbox/stellar_sandbox/operations/account_operations.py": "changes_signers",
-        "worker/analytics.py": "integrity_check_activities reconciliation_activities",
-        "worker/log_interceptor.py": "subjects_of",
-        "worker/main.py": "duty",
-        "worker/settlement.py": "held_keys settlement_activities",
-        "worker/workflow_sandbox.py": "strict_sandbox",
         "workflows/runtime.py": "exponential_backoff",
         "workflows/search_attributes.py": "at_start",
     }

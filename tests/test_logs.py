@@ -139,7 +139,7 @@ async def test_what_a_caller_sends_is_not_written_down(
             assert not name.endswith("_SEED") or secret not in text, (log.name, name)
 
 
-async def test_a_process_that_fails_tells_no_secret(stack: Stack) -> None:
+async def test_a_process_that_fails_prints_no_secret(stack: Stack) -> None:
     """The API is given a database that is not there: its traceback is logged, its password is not."""
     planted = "planted-password"
     database = f"postgresql://engine:{planted}@127.0.0.1:{free()}/book"

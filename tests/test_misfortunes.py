@@ -141,8 +141,8 @@ async def test_a_payee_without_a_trustline_is_paid_once_it_has_one_again(
     assert (await api.get(f"/outages/{outage_id}")).json()["lifecycle"] == "settling"
 
     await plan(chain)
-    life = temporal.get_workflow_handle_for(PaymentWorkflow.run, f"payment/{payment['id']}")
-    await life.signal(PaymentWorkflow.retry)
+    handle = temporal.get_workflow_handle_for(PaymentWorkflow.run, f"payment/{payment['id']}")
+    await handle.signal(PaymentWorkflow.retry)
     await wait_until(lambda: closed(api, [outage_id]), "the outage is closed")
     settled = await payment_of(api, outage_id)
     assert settled is not None

@@ -15,7 +15,7 @@ from adapters.settings import WorkerSettings, load
 from adapters.temporal import QUEUES
 from domain.errors import ApexError
 from worker.main import main
-from worker.workflow_sandbox import keep_bytecode
+from worker.workflow_sandbox import compile_workflows
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def run() -> int:
     temporal.forward_logs()
     # The sandbox loads workflow modules anew for every run: much short-lived garbage, which the
     # default thresholds would look through far too often.
-    keep_bytecode()
+    compile_workflows()
     if order := os.environ.get("FAILPOINT"):
         arm_to_die(order)
     gc.freeze()
@@ -39,7 +39,7 @@ def run() -> int:
             runner.run(main(queues, settings))
     except ApexError as error:
         log.critical("the worker cannot go on: %s", error)
-        # Its last line, plain: whoever started it by hand, or under a supervisor, is shown this.
+        # The last line is plain text: a terminal or a supervisor shows it to whoever started the worker.
         print(f"Cannot go on: {logs.redact(str(error))}", file=sys.stderr)
         return 1
     return 0

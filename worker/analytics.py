@@ -1,4 +1,4 @@
-"""Scheduled work: the book is compared with the chain, and inspected, by public settings alone."""
+"""The analytics queue: reconciliation and integrity checks, which need no secret settings."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -18,7 +18,7 @@ from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 
 
-def reconciliation_activities(
+def build_reconciliation_activities(
     settings: AnalyticsSettings, database: Database, stack: AsyncExitStack
 ) -> ReconciliationActivitiesImpl:
     treasuries = {
@@ -36,7 +36,7 @@ def reconciliation_activities(
     return ReconciliationActivitiesImpl(database, history, treasuries, stops=stops)
 
 
-def integrity_check_activities(
+def build_integrity_check_activities(
     settings: AnalyticsSettings, database: Database
 ) -> IntegrityCheckActivitiesImpl:
     overdue = timedelta(hours=settings.obligation_overdue_hours)
@@ -45,19 +45,19 @@ def integrity_check_activities(
     )
 
 
-def begin_clockwork(settings: AnalyticsSettings) -> Callable[[Client], Awaitable[None]]:
+def make_schedules(settings: AnalyticsSettings) -> Callable[[Client], Awaitable[None]]:
     return scheduled_workflows.begin(
         "analytics",
         ScheduledWorkflow(
             "reconciliation",
             ReconciliationWorkflow.run,
             settings.reconciliation_every_seconds,
-            "holds journal and chain against each other",
+            "compares journal and chain",
         ),
         ScheduledWorkflow(
             "integrity-check",
             IntegrityCheckWorkflow.run,
             settings.integrity_check_every_seconds,
-            "looks at every invariant of the journal",
+            "checks every invariant of the journal",
         ),
     )

@@ -1,6 +1,6 @@
 """
-What the settlement worker keeps an eye on: which network its nodes serve and how far it has come,
-which channel accounts there are, and whether fees and payments can be paid.
+Monitors the network for the settlement worker: its identity and newest ledger, the channel
+accounts, and whether fees and payments can be paid.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from domain.settlement.channels import find_missing
 log = logging.getLogger(__name__)
 AGAIN_SECONDS = 2.0
 SURVEY_SECONDS = 5.0
-# What is wrong is said again this often, for as long as it is.
+# A problem is logged again once in so many rounds, for as long as it lasts.
 REPORT_EVERY = 12
-# The most that so many transactions may cost at once.
+# The fee account must be able to pay so many transactions at the fee cap.
 FEES_FOR = 20
 
 
@@ -33,9 +33,9 @@ class ChainMonitor:
 
     async def begin(self) -> dict[str, int]:
         """
-        Answer how far the channels are used, once it is sure which network that is.
+        Return the sequence of each channel account, once the network is known to be the right one.
 
-        Asked until the network answers: a worker may start before its nodes do.
+        Repeated until the network answers: a worker may start before its nodes do.
         """
         async with self.database.autocommit() as connection:
             known = await networks.get_state(connection, self.rail.passphrase)
@@ -50,8 +50,8 @@ class ChainMonitor:
                 continue
             return sequences
 
-    async def go_on(self) -> None:
-        """Look again and again, for as long as the worker runs."""
+    async def run(self) -> None:
+        """Check the network every few seconds, for as long as the worker runs."""
         rounds = 0
         while True:
             await asyncio.sleep(SURVEY_SECONDS)
@@ -59,7 +59,7 @@ class ChainMonitor:
             try:
                 standing = await self.rail.identity.recheck()
                 if standing is not None:
-                    await self._note(standing)
+                    await self._save(standing)
                     if rounds % REPORT_EVERY == 0:
                         await self._report(standing, list(await self.rail.read_channel_sequences()))
             except TryAgain as error:
@@ -67,25 +67,25 @@ class ChainMonitor:
 
     async def _report(self, standing: NetworkState, existing: list[str]) -> None:
         """
-        Say what is missing: a worker with too few channels works, only slower, and one that can
-        pay nobody still sees to what was sent before.
+        Log and record what is missing. The worker goes on: with too few channels it is slower, and
+        if it can pay nobody, it still observes what was sent before.
         """
         pairs = self.rail.keys.treasuries.items()
         treasuries = {treasury: pair.public_key for treasury, pair in pairs}
-        troubles = [
-            self._channels(existing),
-            await self._fees(),
-            await self._frozen([*existing, *treasuries.values()]),
+        problems = [
+            self._check_channels(existing),
+            await self._check_fees(),
+            await self._check_frozen([*existing, *treasuries.values()]),
             *await assets.find_obstacles(self.rail.nodes, self.rail.asset, treasuries),
         ]
-        found = [trouble for trouble in troubles if trouble]
-        for trouble in found:
-            log.error("ALARM: %s", trouble)
-        await self._note(standing)
+        found = [problem for problem in problems if problem]
+        for problem in found:
+            log.error("ALARM: %s", problem)
+        await self._save(standing)
         async with self.database.autocommit() as connection:
             await networks.save_trouble(connection, self.rail.passphrase, "; ".join(found))
 
-    def _channels(self, existing: list[str]) -> str:
+    def _check_channels(self, existing: list[str]) -> str:
         wanted = list(self.rail.keys.channels)
         absent = find_missing(wanted, existing)
         if not absent:
@@ -95,8 +95,8 @@ class ChainMonitor:
             "create them with: apexchainx channels create"
         )
 
-    async def _fees(self) -> str:
-        """Say what is wrong with the account that pays fees, if anything is."""
+    async def _check_fees(self) -> str:
+        """Return what is wrong with the account that pays fees; empty when nothing is."""
         address = self.rail.keys.fees.public_key
         found = (await self.accounts.read_states([address])).get(address)
         if found is None:
@@ -109,13 +109,13 @@ class ChainMonitor:
             )
         return ""
 
-    async def _frozen(self, ours: list[str]) -> str:
-        """Say which of our accounts the validators have frozen: what touches one is never made."""
+    async def _check_frozen(self, ours: list[str]) -> str:
+        """Return which of our accounts the validators have frozen; empty when none is."""
         keys = self.rail.keys
         everybody = [keys.fees.public_key, keys.operator.public_key, *ours]
         found = await self.rail.frozen_keys.find_frozen(everybody)
         return f"the network's validators have frozen {', '.join(found)}, of ours" if found else ""
 
-    async def _note(self, standing: NetworkState) -> None:
+    async def _save(self, standing: NetworkState) -> None:
         async with self.database.autocommit() as connection:
             await networks.save_state(connection, standing)

@@ -1,4 +1,4 @@
-"""How a domain error leaves an activity: a refusal for good, the rest to be tried again."""
+"""Turns the domain's errors into ApplicationErrors: refusals are final, the rest is retried."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from domain.errors import ApexError, Invalid, TryAgain
 
 
 class ErrorInterceptor(Interceptor):
-    """Turns the domain's errors into the ApplicationErrors that workflows and callers read."""
+    """Turns the domain's errors into ApplicationErrors, which workflows and callers can read."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Translator(next)

@@ -1,6 +1,6 @@
 """
-Every line of an activity says whose it is: the correlation id travels in a header from the request
-that began a workflow, through its children and into their activities.
+Adds correlation id, outage and payment to every log line of an activity. The correlation id travels
+in a header: from the request that started a workflow, through its children, into their activities.
 """
 
 import logging
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class LogContext(Interceptor):
-    """Binds what an activity is about, and hands on what its workflow was begun for."""
+    """Binds the subjects of an activity to its log lines, and passes the header of its workflow on."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Activities(next)
@@ -51,7 +51,7 @@ class _Activities(ActivityInboundInterceptor):
         workflow_id = info.workflow_id or ""
         about = read_log_header(input.headers) | logs.parse_workflow_id(workflow_id)
         # An activity has a task to itself, so what is bound here ends with it.
-        logs.bind(**about | subjects_of(input.args))
+        logs.bind(**about | find_subjects(input.args))
         logs.bind(workflow_id=workflow_id, activity=info.activity_type, attempt=info.attempt)
         began = time.perf_counter()
         answer = await self.next.execute_activity(input)
@@ -60,7 +60,7 @@ class _Activities(ActivityInboundInterceptor):
         return answer
 
 
-def subjects_of(content: Any) -> dict[str, str]:
+def find_subjects(content: Any) -> dict[str, str]:
     """Find the outage, the payment and the correlation id in what an activity is given."""
     if isinstance(content, Payment):
         about = {"payment_id": content.id, "outage_id": content.outage_id}
@@ -69,7 +69,7 @@ def subjects_of(content: Any) -> dict[str, str]:
         return {"correlation_id": content.correlation_id}
     if isinstance(content, list | tuple):
         # Several of a kind are not one subject.
-        return subjects_of(content[0]) if len(content) == 1 else {}
+        return find_subjects(content[0]) if len(content) == 1 else {}
     if not is_dataclass(content):
         return {}
     found: dict[str, str] = {"outage_id": content.id} if isinstance(content, Outage) else {}
@@ -78,37 +78,37 @@ def subjects_of(content: Any) -> dict[str, str]:
         if field.name in logs.SUBJECTS and isinstance(value, str):
             found[field.name] = value
         elif is_dataclass(value):
-            found = subjects_of(value) | found
+            found = find_subjects(value) | found
     return found
 
 
 class _Workflows(WorkflowInboundInterceptor):
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
-        super().init(_HandedOn(outbound))
+        super().init(_HeaderOutbound(outbound))
 
 
-class _HandedOn(WorkflowOutboundInterceptor):
-    """Gives the header that a workflow was started with to all that it starts."""
+class _HeaderOutbound(WorkflowOutboundInterceptor):
+    """Passes the header that a workflow was started with to all that it starts."""
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
-        input.headers = _handed_on(input.headers)
+        input.headers = _pass_header(input.headers)
         return super().start_activity(input)
 
     def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:
-        input.headers = _handed_on(input.headers)
+        input.headers = _pass_header(input.headers)
         return super().start_local_activity(input)
 
     async def start_child_workflow(
         self, input: StartChildWorkflowInput
     ) -> workflow.ChildWorkflowHandle[Any, Any]:
-        input.headers = _handed_on(input.headers)
+        input.headers = _pass_header(input.headers)
         return await super().start_child_workflow(input)
 
     def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:
-        input.headers = _handed_on(input.headers)
+        input.headers = _pass_header(input.headers)
         super().continue_as_new(input)
 
 
-def _handed_on(headers: Mapping[str, Payload]) -> Mapping[str, Payload]:
+def _pass_header(headers: Mapping[str, Payload]) -> Mapping[str, Payload]:
     given = workflow.info().headers.get(LOG_HEADER)
     return headers if given is None else {**headers, LOG_HEADER: given}

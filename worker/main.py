@@ -25,14 +25,14 @@ from adapters.settings import AnalyticsSettings, WorkerSettings, load, refuse_se
 from adapters.subscribers import Subscribers
 from domain.sla.execution_modes import ExecutionMode
 from worker.analytics import (
-    begin_clockwork,
-    integrity_check_activities,
-    reconciliation_activities,
+    build_integrity_check_activities,
+    build_reconciliation_activities,
+    make_schedules,
 )
 from worker.error_interceptor import ErrorInterceptor
 from worker.log_interceptor import LogContext
-from worker.settlement import settlement_activities, start_batching
-from worker.workflow_sandbox import strict_sandbox
+from worker.settlement import build_settlement_activities, start_batching
+from worker.workflow_sandbox import make_strict_sandbox
 from workflows.attestations import AttestationWorkflow
 from workflows.batches import BatchingWorkflow, BatchWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
@@ -44,8 +44,8 @@ from workflows.webhooks import WebhookWorkflow
 
 log = logging.getLogger(__name__)
 
-# Every kind of workflow, by the queue that runs it. What a life did under a version that was released
-# is kept in tests/workflows/histories, and the suite fails for a kind that has nothing there.
+# Every workflow type, by the queue that runs it. tests/workflows/histories has recorded histories of
+# each, and the suite fails for a type that has none.
 WORKFLOWS: Mapping[str, Sequence[type]] = {
     "outages": [OutageWorkflow],
     "settlement": [
@@ -63,46 +63,48 @@ class QueueSpec:
 
     workflows: Sequence[type] = ()
     activities: Sequence[Callable[..., Any]] = ()
-    # Runs once the queue is served: starts the lives that nobody asks for.
+    # Runs once the queue is served: starts the workflows that no caller starts.
     begin: Callable[[Client], Awaitable[None]] | None = None
 
 
-async def duty(
+async def build_queue_spec(
     queue: str, settings: WorkerSettings, database: Database, client: Client, stack: AsyncExitStack
 ) -> QueueSpec:
-    """Build what a queue needs, and only that: seeds are read for the settlement queue alone."""
+    """Build what a queue runs, and no more: seeds are read for the settlement queue alone."""
     if queue == "outages":
-        return _records(settings, database)
+        return _build_outages_spec(settings, database)
     if queue == "settlement":
-        return _settlements(*await settlement_activities(database, client, stack))
+        return _build_settlement_spec(*await build_settlement_activities(database, client, stack))
     if queue == "webhooks":
         subscribers = Subscribers(allow_private=settings.webhook_allow_private)
         stack.push_async_callback(subscribers.close)
         webhooks = WebhookActivitiesImpl(database, subscribers)
         return QueueSpec(WORKFLOWS[queue], [webhooks.post_delivery, webhooks.abandon_delivery])
     if queue == "analytics":
-        return _clockwork(load(AnalyticsSettings), database, stack)
+        return _build_analytics_spec(load(AnalyticsSettings), database, stack)
     raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
 
 
-def _clockwork(settings: AnalyticsSettings, database: Database, stack: AsyncExitStack) -> QueueSpec:
-    """Journal and chain held against each other, and the book against its promises, by the clock."""
-    comparisons = reconciliation_activities(settings, database, stack)
-    integrity_checks = integrity_check_activities(settings, database)
+def _build_analytics_spec(
+    settings: AnalyticsSettings, database: Database, stack: AsyncExitStack
+) -> QueueSpec:
+    """Build the scheduled workflows and their activities."""
+    comparisons = build_reconciliation_activities(settings, database, stack)
+    integrity_checks = build_integrity_check_activities(settings, database)
     return QueueSpec(
         WORKFLOWS["analytics"],
         [comparisons.read_chain, comparisons.compare_journal, integrity_checks.check_integrity],
-        begin_clockwork(settings),
+        make_schedules(settings),
     )
 
 
-def _settlements(
+def _build_settlement_spec(
     payments: PaymentActivitiesImpl,
     batches: BatchActivitiesImpl,
     attestations: AttestationActivitiesImpl,
     wallets: WalletActivitiesImpl,
 ) -> QueueSpec:
-    """The workflows of payments and batches, the steps that move the money, and the contract's confirmation."""
+    """Build the workflows and activities that move money, and those of attestations and wallets."""
     return QueueSpec(
         WORKFLOWS["settlement"],
         [
@@ -132,8 +134,8 @@ def _settlements(
     )
 
 
-def _records(settings: WorkerSettings, database: Database) -> QueueSpec:
-    """The workflows of outages, and the steps that write their records."""
+def _build_outages_spec(settings: WorkerSettings, database: Database) -> QueueSpec:
+    """Build the workflow of outages, and the activities of outages and disputes."""
     requires_attestation = settings.contract_execution_mode is ExecutionMode.SOROBAN
     outages = OutageActivitiesImpl(
         database, settings.stellar_network, requires_attestation=requires_attestation
@@ -164,7 +166,7 @@ def build(client: Client, queue: str, work: QueueSpec) -> Worker:
         workflows=work.workflows,
         activities=work.activities,
         interceptors=[LogContext(), ErrorInterceptor()],
-        workflow_runner=strict_sandbox(),
+        workflow_runner=make_strict_sandbox(),
         max_cached_workflows=2000,
         max_concurrent_workflow_tasks=100,
         max_concurrent_activities=100,
@@ -177,7 +179,7 @@ def build(client: Client, queue: str, work: QueueSpec) -> Worker:
 
 
 async def main(queues: Sequence[str], settings: WorkerSettings) -> None:
-    """Serve the queues until told to stop."""
+    """Serve the queues until SIGINT or SIGTERM."""
     if "settlement" not in queues:
         refuse_seeds()
     async with AsyncExitStack() as stack:
@@ -185,7 +187,7 @@ async def main(queues: Sequence[str], settings: WorkerSettings) -> None:
         stack.push_async_callback(database.close)
         client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
         for queue in queues:
-            work = await duty(queue, settings, database, client, stack)
+            work = await build_queue_spec(queue, settings, database, client, stack)
             if work.workflows:
                 await stack.enter_async_context(build(client, queue, work))
             if work.begin:
@@ -195,4 +197,4 @@ async def main(queues: Sequence[str], settings: WorkerSettings) -> None:
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
         print(f"ready queues={','.join(queues)}", flush=True)
         await stopped.wait()
-        log.info("stopping: no new tasks, those begun are finished")
+        log.info("stopping: no new tasks are taken, running ones are finished")

@@ -1,4 +1,4 @@
-"""Work that nobody asks for, begun by the clock: schedules of the workflow server."""
+"""Workflows that Temporal schedules start."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-# What a run takes at most; one that hangs makes room for the next.
+# A run that hangs is ended after this time, so that the next can start.
 RUN_TIMEOUT = timedelta(minutes=10)
-# What was missed while nobody ran is made up for by the next run alone.
+# Runs missed for longer are skipped: the next run covers them.
 CATCH_UP = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
 class ScheduledWorkflow:
-    """A life that is begun again and again, and how often; one that still runs is not begun twice."""
+    """A workflow that a schedule starts, and how often; never twice at the same time."""
 
     name: str
     run: Callable[..., Awaitable[Any]]
@@ -53,7 +53,7 @@ class ScheduledWorkflow:
 
 
 def begin(queue: str, *works: ScheduledWorkflow) -> Callable[[Client], Awaitable[None]]:
-    """Let each schedule be as the settings say, whether it is there already or not."""
+    """Return what creates each schedule, or updates it to the settings."""
 
     async def begin_all(client: Client) -> None:
         for work in works:

@@ -1,4 +1,4 @@
-"""The only place where signing seeds are read, and the only process that holds them."""
+"""The settlement queue: the only process that reads signing seeds and holds them."""
 
 import asyncio
 import logging
@@ -37,14 +37,14 @@ from workflows.batches import BatchingWorkflow
 log = logging.getLogger(__name__)
 
 
-async def settlement_activities(
+async def build_settlement_activities(
     database: Database, client: Client, stack: AsyncExitStack
 ) -> tuple[
     PaymentActivitiesImpl, BatchActivitiesImpl, AttestationActivitiesImpl, WalletActivitiesImpl
 ]:
-    """Open the rail, make sure it is the right network, and learn where its channels stand."""
+    """Connect to the network, check that it is the right one, and build the activities."""
     settings = load(SettlementSettings)
-    held = held_keys(settings)
+    held = load_signing_keys(settings)
     nodes, passphrase = (
         Nodes.from_urls(settings.stellar_rpc_url),
         settings.stellar_network_passphrase,
@@ -52,15 +52,15 @@ async def settlement_activities(
     cap = settings.stellar_fee_cap_stroops
     rail = Rail(nodes, passphrase, settings.stellar_usdc_issuer, held, cap)
     stack.push_async_callback(rail.close)
-    survey = ChainMonitor(database, rail, ChannelAccounts(nodes, passphrase, held, cap))
-    sequences = await survey.begin()
-    calculator = await _calculator(settings, rail)
-    # Only now: a contract that is not fit to be asked would stop every verdict from here on.
+    monitor = ChainMonitor(database, rail, ChannelAccounts(nodes, passphrase, held, cap))
+    sequences = await monitor.begin()
+    calculator = await _connect_contract(settings, rail)
+    # Only after the check: a contract that cannot be used would stop every verdict from here on.
     mode = settings.contract_execution_mode
     await begin_settlement(database, BeginSettlement(sequences, mode, datetime.now(UTC)))
-    stack.push_async_callback(_stop, asyncio.create_task(survey.go_on()))
+    stack.push_async_callback(_stop, asyncio.create_task(monitor.run()))
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
-    gate = await _gate(settings, database, client)
+    gate = await _build_gate(settings, database, client)
     accounts = WalletAccounts(nodes, rail.asset, held.operator)
     return (
         PaymentActivitiesImpl(database, rail, gate, batches_payments=plan.batches_payments),
@@ -70,8 +70,8 @@ async def settlement_activities(
     )
 
 
-async def _calculator(settings: SettlementSettings, rail: Rail) -> SlaContract | None:
-    """Check the SLA contract, when verdicts need its word; ask until the network answers."""
+async def _connect_contract(settings: SettlementSettings, rail: Rail) -> SlaContract | None:
+    """Check the SLA contract when verdicts need its confirmation, until the network answers."""
     if settings.contract_execution_mode is ExecutionMode.LOCAL:
         return None
     if settings.stellar_sla_contract is None:
@@ -96,8 +96,10 @@ async def _calculator(settings: SettlementSettings, rail: Rail) -> SlaContract |
             await asyncio.sleep(2)
 
 
-async def _gate(settings: SettlementSettings, database: Database, client: Client) -> SigningGate:
-    """Put the limits of this worker's settings before every signature, and show them to others."""
+async def _build_gate(
+    settings: SettlementSettings, database: Database, client: Client
+) -> SigningGate:
+    """Build the gate from this worker's limits, and record them for others to see."""
     allowed = Limits(
         cap_per_payment=settings.settlement_cap_per_payment,
         cap_per_day=settings.settlement_cap_per_day,
@@ -115,18 +117,18 @@ async def _gate(settings: SettlementSettings, database: Database, client: Client
 
 
 async def start_batching(client: Client) -> None:
-    """Let one life gather batches, whoever of many workers asks for it first."""
+    """Start the one workflow that forms batches; the first of many workers starts it."""
     await client.start_workflow(
         BatchingWorkflow.run,
         id="batching",
         task_queue="settlement",
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary="puts payments together that are ready",
+        static_summary="forms batches of payments that are ready",
     )
 
 
-def held_keys(settings: SettlementSettings) -> Keys:
-    """Read the seeds out of the settings; they are shown nowhere."""
+def load_signing_keys(settings: SettlementSettings) -> Keys:
+    """Return the signing keys of the seeds in the settings; they are never shown."""
     return load_keys(
         bond_seed=settings.stellar_bond_seed.get_secret_value(),
         pool_seed=settings.stellar_pool_seed.get_secret_value(),

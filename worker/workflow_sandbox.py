@@ -1,9 +1,9 @@
 """
 Workflows run in Temporal's sandbox and may import nothing impure.
 
-Only `domain` passes through: it is loaded once and shared by every run. A workflow file itself is
-loaded anew inside the sandbox, so that a clock read there fails at once, and any other import
-stops the worker before it serves a single task.
+Only `domain` passes through: it is loaded once and shared by every run. Workflow files are loaded
+inside the sandbox for every run, so that reading a clock there fails at once, and any other import
+stops the worker before it serves a task.
 """
 
 import compileall
@@ -20,7 +20,7 @@ STRICT_IMPORTS = (
 )
 
 
-def strict_sandbox() -> SandboxedWorkflowRunner:
+def make_strict_sandbox() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules(
             "domain"
@@ -28,11 +28,11 @@ def strict_sandbox() -> SandboxedWorkflowRunner:
     )
 
 
-def keep_bytecode() -> None:
+def compile_workflows() -> None:
     """
-    Compile the workflow files once, and keep the result beside them.
+    Compile the workflow files once, and store the bytecode beside them.
 
-    The sandbox loads them for every run. Where Python is told to write no bytecode, as in most
-    containers, it would compile them for every run as well, which costs more than all the rest.
+    The sandbox loads them for every run. Where Python writes no bytecode, as in most containers, it
+    would also compile them for every run, which costs more than all the rest.
     """
     compileall.compile_dir(str(Path(workflows.__file__).parent), quiet=2)

@@ -1,8 +1,8 @@
 """
-How stored bytes come to an end: sent, sent again, outbid, until the network proves what became
-of them.
+What payments and batches share: stored bytes are sent, and sent again, and bid higher for, until
+the network proves what became of them.
 
-Only proof ends it. No error, no clock and no answer to a send ever counts as proof.
+Only proof ends an attempt. No error, no clock and no answer to a send ever counts as proof.
 """
 
 from abc import ABC, abstractmethod
@@ -21,35 +21,34 @@ with workflow.unsafe.imports_passed_through():
 
 Seen = TypeVar("Seen")
 
-# Observing waits for ledgers to close; longer than this is another round, so that a network
-# at rest costs little.
+# One activity watches ledgers close for at most this long; then the workflow waits by a timer.
 OBSERVE_TIMEOUT = timedelta(seconds=12)
 ROUND_PAUSE_MAX = timedelta(minutes=1)
-# A word in time saves the wait; this is for the case that it was lost.
+# A person signals retry after the review; this is for the case that the signal was lost.
 QUARANTINE_RECHECK_MIN, QUARANTINE_RECHECK_MAX = timedelta(hours=1), timedelta(days=1)
 
 
 class AttemptActivities(ABC):
-    """What is asked of the network about stored bytes; activities/settlement/attempts.py does it."""
+    """The activities of an attempt; implemented by activities/settlement/attempts.py."""
 
     @activity.defn
     @abstractmethod
     async def submit_payment(self, attempt: Attempt) -> SendAnswer:
-        """Send the stored bytes; the answer is noted, and proves nothing."""
+        """Send the stored bytes; the answer is recorded, and proves nothing."""
 
     @activity.defn
     @abstractmethod
     async def observe_payment(self, attempt: Attempt) -> Observation:
-        """Watch ledgers close for a while; answer what is proven, if anything is."""
+        """Watch ledgers close for a while; return what is proven, if anything is."""
 
     @activity.defn
     @abstractmethod
     async def raise_fee(self, attempt: Attempt) -> Attempt:
-        """Bid more around the same transaction, if its place in a ledger costs more by now."""
+        """Bid a higher fee for the same transaction, if the network asks for more by now."""
 
 
 class AttemptWorkflowBase(WorkflowBase):
-    """A workflow that has bytes on their way."""
+    """A workflow that sends signed bytes."""
 
     def __init__(self, subject: Any) -> None:
         super().__init__(subject)
@@ -58,7 +57,7 @@ class AttemptWorkflowBase(WorkflowBase):
         self.quarantine_checks = 0
 
     async def submit_until_final(self, attempt: Attempt) -> tuple[Attempt, Observation]:
-        """Send the stored bytes, and again, until the network proves what became of them."""
+        """Send the stored bytes again and again, until the network proves what became of them."""
         rounds = 0
         while True:
             answer = await self.run_until_accepted(AttemptActivities.submit_payment, attempt)
@@ -86,14 +85,15 @@ class AttemptWorkflowBase(WorkflowBase):
         observed: Seen,
     ) -> None:
         """
-        Wait for a person, for ever if need be: going on could pay twice. Looking again only proves
-        again; a word that came while it was put in quarantine counts, as the book showed it by then.
+        Quarantine the attempt and wait for a person, for ever if need be: going on could pay twice.
+        The wait ends after a while too, but then the attempt is only observed again. A retry that
+        comes while the quarantine is recorded counts, because the database shows it by then.
         """
         if self.quarantined_attempt != (attempt.payment_id, attempt.n):
             await start_deliveries(await self.run_until_accepted(quarantine, observed))
-            # Not again when it looks by itself: it opens the circuit breaker, which holds everybody.
+            # Recorded once, not at each check: it opens the circuit breaker, which stops every payment.
             self.quarantined_attempt = (attempt.payment_id, attempt.n)
-        self.note(f"quarantined: channel {attempt.channel} was used by unknown bytes")
+        self.note(f"quarantined: channel {attempt.channel} was used by an unknown transaction")
         pause = exponential_backoff(
             QUARANTINE_RECHECK_MIN, self.quarantine_checks, QUARANTINE_RECHECK_MAX
         )

@@ -1,12 +1,12 @@
 """
-The handle of an attestation: the SLA contract says what a verdict says, or nothing is paid.
+The workflow of an attestation: the SLA contract confirms a verdict, or nothing is paid.
 
-    prepare -> carry out -> concluded: attested
-       ^           |             \\-> halted, until a person says try again
+    prepare -> execute -> conclude: attested
+       ^          |             \\-> halted, until a person sends the signal retry
        +-- open, expired, failed
 
-All calls write the contract's one entry, so there is one at a time: whoever finds another's call
-in the way sees that one through, and then takes its own turn.
+All calls write the same entry of the contract, so only one is open at a time. An attestation that
+finds the call of another one open executes that call first.
 """
 
 from abc import ABC, abstractmethod
@@ -43,24 +43,24 @@ QUEUE_PAUSE_MAX = timedelta(seconds=10)
 
 
 class AttestationActivities(ABC):
-    """What an attestation asks of the outside world; activities/sla/attestations.py does it."""
+    """The activities of an attestation; implemented by activities/sla/attestations.py."""
 
     @activity.defn
     @abstractmethod
     async def prepare_call(self, attestation: Attestation) -> PrepareCallResult:
-        """Sign and store a call; or answer the call in the way, or that one's own is answered."""
+        """Sign and store a call; or return the open call of another, or that ours is answered."""
 
     @activity.defn
     @abstractmethod
     async def execute_call(self, turn: OpenCall) -> CallStatus:
-        """Send the stored bytes, watch for them in a ledger, and note what is proven."""
+        """Send the stored bytes, watch for them in a ledger, and record what is proven."""
 
     @activity.defn
     @abstractmethod
     async def conclude_attestation(
         self, concluding: ConcludeAttestationInput
     ) -> ConcludeAttestationResult:
-        """Hold the contract's answer to the verdict: attested, or halted and why."""
+        """Compare the contract's answer with the verdict: attested, or halted and why."""
 
 
 @workflow.defn
@@ -75,7 +75,7 @@ class AttestationWorkflow(WorkflowBase):
     async def run(self, attestation: Attestation) -> str:
         while True:
             problem = await self.call_until_answered()
-            # From here on: who finds it halted in the journal may answer at once.
+            # Reset before it is concluded: a retry sent as soon as it is halted must count.
             self.retry_requested = False
             concluding = ConcludeAttestationInput(attestation, problem, workflow.now())
             conclusion = await self.run_until_accepted(
@@ -92,7 +92,7 @@ class AttestationWorkflow(WorkflowBase):
                     assert_never(conclusion)
 
     async def call_until_answered(self) -> str:
-        """Call the contract until it is proven what it said; return why it would not, if so."""
+        """Call the contract until its answer is proven; return why it refuses the call, if it does."""
         rounds = waits = 0
         while True:
             turn = await self.run_until_accepted(
@@ -118,42 +118,42 @@ class AttestationWorkflow(WorkflowBase):
             if isinstance(turn, OwnCall) and status is CallStatus.ANSWERED:
                 continue
             if isinstance(turn, OtherCall) and status is not CallStatus.OPEN:
-                # In a long queue everybody would wake up for every turn.
+                # The longer the queue, the longer each waits: not all wake up for every turn.
                 pause = min(timedelta(seconds=waits), QUEUE_PAUSE_MAX)
                 waits += 1
             else:
                 rounds += 1
                 pause = min(timedelta(seconds=rounds * rounds), ROUND_PAUSE_MAX)
-            await workflow.sleep(pause, summary="before the next look")
+            await workflow.sleep(pause, summary="before the call is checked again")
             self.continue_as_new_if_long()
 
     async def await_retry(self, problem: str) -> None:
-        """Wait for a person, for ever if need be: paying on would pay what the contract denies."""
-        self.note(f"halted: {problem}; send the signal retry once it is mended")
+        """Wait for a person, for ever if need be: the contract denies what would be paid."""
+        self.note(f"halted: {problem}; send the signal retry when it is fixed")
         parent = workflow.info().parent
         if parent is not None:
             handle: Any = workflow.get_external_workflow_handle(parent.workflow_id)
             try:
                 await handle.signal("attestation_halted", problem)
             except ApplicationError as error:
-                self.note(f"halted: {problem}; and the outage is not there: {error.message}")
+                self.note(f"halted: {problem}; its outage could not be notified: {error.message}")
         await workflow.wait_condition(lambda: self.retry_requested)
 
-    @workflow.signal(description="What the contract disagreed with is mended: ask it again")
+    @workflow.signal(description="The disagreement with the contract is resolved: ask it again")
     def retry(self) -> None:
         self.retry_requested = True
 
 
 class AttestedWorkflowBase(WorkflowBase):
-    """A handle whose verdicts the SLA contract confirms, where that is asked for."""
+    """A workflow whose verdicts the SLA contract must confirm, where that is configured."""
 
     def __init__(self) -> None:
         super().__init__()
         self.attestation_handles: dict[int, workflow.ChildWorkflowHandle[Any, str]] = {}
         self.attestation_problem = ""
 
-    async def ask_contract(self, judgement: JudgeOutageResult | None) -> None:
-        """Have the contract asked about a verdict, once for each revision; nobody waits yet."""
+    async def start_attestation(self, judgement: JudgeOutageResult | None) -> None:
+        """Start the attestation of a verdict, once for each revision, without waiting for it."""
         if (
             judgement is None
             or not judgement.attest
@@ -166,13 +166,13 @@ class AttestedWorkflowBase(WorkflowBase):
             Attestation(judgement.outage_id, judgement.revision),
             id=f"attestation/{judgement.outage_id}/{judgement.revision}",
             task_queue="settlement",
-            static_summary=f"the contract's confirmation on {judgement.verdict}",
+            static_summary=f"the contract's confirmation of {judgement.verdict}",
         )
 
     async def await_attestation(self, judgement: JudgeOutageResult | None) -> None:
-        """Wait, for as long as it takes, until the contract has confirmed this verdict."""
+        """Wait until the contract has confirmed the verdict, for as long as that takes."""
         while judgement is not None and judgement.attest:
-            await self.ask_contract(judgement)
+            await self.start_attestation(judgement)
             child = self.attestation_handles[judgement.revision]
             if not child.done():
                 self.note(
@@ -181,14 +181,14 @@ class AttestedWorkflowBase(WorkflowBase):
                 )
             try:
                 hash_ = await child
-            except ChildWorkflowError:  # somebody ended it by hand, which settles nothing
-                self.note(f"{child.id} was ended; asking the contract again")
+            except ChildWorkflowError:  # somebody ended the workflow, which confirms nothing
+                self.note(f"{child.id} ended without a result; it is started again")
                 del self.attestation_handles[judgement.revision]
-                await workflow.sleep(timedelta(seconds=10), summary="before asking again")
+                await workflow.sleep(timedelta(seconds=10), summary="before it is started again")
             else:
                 return self.note(f"confirmed by the SLA contract: {hash_}")
 
-    @workflow.signal(description="The contract's word is halted; sent by the attestation itself")
+    @workflow.signal(description="The attestation is halted; sent by the attestation itself")
     def attestation_halted(self, problem: str) -> None:
         self.attestation_problem = f"nothing is paid: {problem}"
         self.note(self.attestation_problem)

@@ -1,13 +1,13 @@
 """
-The handle of a batch: payments that are settled together, by one transaction.
+The workflow of a batch: payments that are settled together, by one transaction.
 
-    gather -> prepare -> submit -> observe -> booked
-                 ^         ^          |
-                 |         +-- open --+
-                 +-- failed: those at fault are removed, the rest is tried once more
+    form -> prepare -> submit -> observe -> confirmed
+               ^         ^          |
+               |         +-- open --+
+               +-- failed: the payments at fault are removed, the rest is tried once more
 
-What moves a batch on is what moves a single payment on: proof, and nothing else. Each payment's
-own handle waits meanwhile, and is told how it ended.
+Like a single payment, a batch moves on by proof alone. The workflow of each member waits
+meanwhile, and is signalled when the batch ends.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from domain.reasons import Reason
-from domain.settlement.attempts import AttemptOutcome, Prepared
+from domain.settlement.attempts import Attempt, AttemptOutcome, Prepared
 from domain.settlement.batches import (
     Batch,
     EmptyBatch,
@@ -41,38 +41,38 @@ with workflow.unsafe.imports_passed_through():
 
 BATCHING_TIMEOUT = timedelta(minutes=2)
 HEARTBEAT_TIMEOUT = timedelta(seconds=15)
-# A hundred payments are read, signed for and booked in one step.
+# One activity reads, signs for or posts a hundred payments.
 BATCH_LIMIT = timedelta(seconds=30)
 OBSTACLE_CHECK_INTERVAL = timedelta(minutes=1)
 
 
 class BatchActivities(AttemptActivities):
-    """What a batch asks of the outside world; activities/settlement/batches.py does it."""
+    """The activities of a batch; implemented by activities/settlement/batches.py."""
 
     @activity.defn
     @abstractmethod
-    async def form_batches(self, gathering: FormBatchesInput) -> list[Batch] | None:
-        """Wait for payments that are ready and reserve for them; None when nobody batches_payments."""
+    async def form_batches(self, forming: FormBatchesInput) -> list[Batch] | None:
+        """Wait for payments that are ready, and reserve for them; None when batching is off."""
 
     @activity.defn
     @abstractmethod
     async def prepare_batch(self, batch: Batch) -> PrepareBatchResult:
-        """Leave out who cannot be paid, sign for the rest, store the bytes."""
+        """Remove the payments that cannot be made, sign for the rest, and store the bytes."""
 
     @activity.defn
     @abstractmethod
     async def confirm_batch(self, observed: ObservedBatch) -> list[str]:
-        """The money moved: confirm and post every payment; answer their ids."""
+        """Confirm and post every payment, whose money has moved; return their ids."""
 
     @activity.defn
     @abstractmethod
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
-        """The batch failed: park the payments at fault, reserve for the rest once more."""
+        """Block the payments at fault of a failed batch, and reserve for the rest once more."""
 
     @activity.defn
     @abstractmethod
     async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:
-        """Bytes we do not know consumed the sequence: nothing more without a person."""
+        """Quarantine the batch: an unknown transaction consumed its sequence."""
 
 
 @workflow.defn
@@ -80,69 +80,78 @@ class BatchWorkflow(AttemptWorkflowBase):
     @workflow.init
     def __init__(self, batch: Batch) -> None:
         super().__init__(batch)
+        self.batch = batch
         self.reformed = False
         self.obstacle: Reason | None = None
 
     @workflow.run
     async def run(self, batch: Batch) -> int:
-        """Answer how many payments were settled."""
+        """Return how many payments were settled."""
         while True:
-            # Told to try again after this line, the answer below may be out of date by then.
+            # Reset before the activity: a retry that comes while it runs must count.
             self.retry_requested = self.reformed = False
             preparation = await self.run_until_accepted(
-                BatchActivities.prepare_batch, batch, BATCH_LIMIT
+                BatchActivities.prepare_batch, self.batch, BATCH_LIMIT
             )
             await self.notify_removed(preparation.removed, preparation.deliveries)
             await asyncio.gather(*map(self.signal_retry, preparation.withdrawn))
             match preparation.state:
                 case Prepared(attempt):
-                    pass
+                    if (settled := await self.pay(attempt)) is not None:
+                        return settled
                 case ObstructedBatch(reason):
                     await self.await_obstacle_removed(reason)
-                    continue
                 case EmptyBatch():
-                    if self.reformed:
-                        continue
-                    return 0
+                    if not self.reformed:
+                        return 0
                 case _:
                     assert_never(preparation.state)
-            attempt, observation = await self.submit_until_final(attempt)
-            observed = ObservedBatch(batch, attempt, observation, workflow.now())
-            match observation.outcome:
-                case AttemptOutcome.SUCCEEDED:
-                    settled = await self.run_until_accepted(
-                        BatchActivities.confirm_batch, observed, BATCH_LIMIT
-                    )
-                    await asyncio.gather(*map(self.signal_retry, settled))
-                    return len(settled)
-                case AttemptOutcome.EXPIRED:
-                    self.note("expired unused; signing again for the same sequence")
-                case AttemptOutcome.FAILED_RETRY | AttemptOutcome.FAILED_BLOCKED:
-                    # The book may be at the next batch by the time it answers: there is no way back.
-                    self.subject = None
-                    ejection = await self.run_until_accepted(
-                        BatchActivities.fail_batch, observed, BATCH_LIMIT
-                    )
-                    await self.notify_removed(ejection.removed, ejection.deliveries)
-                    if ejection.again is None:
-                        return 0
-                    self.subject = batch = ejection.again
-                case _:
-                    await self.await_quarantine_review(
-                        BatchActivities.quarantine_batch, attempt, observed
-                    )
+
+    async def pay(self, attempt: Attempt) -> int | None:
+        """Send the stored bytes until they are final; None when some payments are still to be made."""
+        attempt, observation = await self.submit_until_final(attempt)
+        observed = ObservedBatch(self.batch, attempt, observation, workflow.now())
+        match observation.outcome:
+            case AttemptOutcome.SUCCEEDED:
+                settled = await self.run_until_accepted(
+                    BatchActivities.confirm_batch, observed, BATCH_LIMIT
+                )
+                await asyncio.gather(*map(self.signal_retry, settled))
+                return len(settled)
+            case AttemptOutcome.EXPIRED:
+                self.note("expired unused; signing again for the same sequence")
+            case AttemptOutcome.FAILED_RETRY | AttemptOutcome.FAILED_BLOCKED:
+                return await self.remove_failed(observed)
+            case _:
+                await self.await_quarantine_review(
+                    BatchActivities.quarantine_batch, attempt, observed
+                )
+        return None
+
+    async def remove_failed(self, observed: ObservedBatch) -> int | None:
+        """Go on as the batch of the payments that are not at fault; 0 when there are none."""
+        # The database may be at the next batch before it answers: no continue-as-new with this one.
+        self.subject = None
+        failed = await self.run_until_accepted(BatchActivities.fail_batch, observed, BATCH_LIMIT)
+        await self.notify_removed(failed.removed, failed.deliveries)
+        if failed.again is None:
+            return 0
+        self.subject = self.batch = failed.again
+        return None
 
     async def notify_removed(
         self, removed: Sequence[RemovedPayment], deliveries: list[str]
     ) -> None:
-        """Tell those who ride no longer, and whoever wants to know of it."""
+        """Signal the payments that were removed, and notify the subscribers."""
         for out in removed:
             self.note(f"removed {out.payment_id}: {out.reason}")
         await asyncio.gather(*map(self.signal_removed, removed))
         await start_deliveries(deliveries)
 
     async def signal_retry(self, payment_id: str) -> None:
-        with suppress(ApplicationError):  # it has no handle of its own, or not any more
+        with suppress(
+            ApplicationError
+        ):  # the payment has no workflow of its own, or its workflow has ended
             await _get_handle(payment_id).signal(PaymentWorkflow.retry)
 
     async def signal_removed(self, out: RemovedPayment) -> None:
@@ -150,7 +159,7 @@ class BatchWorkflow(AttemptWorkflowBase):
             await _get_handle(out.payment_id).signal(PaymentWorkflow.removed_from_batch, out.reason)
 
     async def await_obstacle_removed(self, obstacle: Reason) -> None:
-        """Wait until somebody says try again, or for a while: it may take days to be mended."""
+        """Wait until somebody sends retry, or for a minute; the obstacle may stay for days."""
         if obstacle != self.obstacle:
             self.note(f"nothing can be signed: {obstacle}")
             self.obstacle = obstacle
@@ -158,11 +167,11 @@ class BatchWorkflow(AttemptWorkflowBase):
         await self.wait_until(deadline, lambda: self.retry_requested, "obstructed")
         self.continue_as_new_if_long()
 
-    @workflow.signal(description="A person has looked: try again")
+    @workflow.signal(description="The obstacle is removed: try again")
     def retry(self) -> None:
         self.retry_requested = True
 
-    @workflow.signal(description="Payments were gathered once more under the name of this batch")
+    @workflow.signal(description="Another batch was formed under the id of this one")
     def batch_reformed(self) -> None:
         self.reformed = True
 
@@ -175,7 +184,7 @@ def _get_handle(
 
 @workflow.defn
 class BatchingWorkflow:
-    """Starts a handle for each batch, as long as payments are settled together."""
+    """Starts a workflow for each batch, as long as payments are settled together."""
 
     @workflow.run
     async def run(self) -> None:
@@ -197,8 +206,8 @@ class BatchingWorkflow:
 
     async def start(self, batch: Batch) -> None:
         """
-        Give a batch a handle. A batch whose members all left has made way for another of its name, so
-        that a handle may be about to end that must go on: it is told, until one or the other works.
+        Start the workflow of a batch. When all members of a batch left, its id is given to another
+        batch: a workflow that is about to end must then go on, so it is signalled until either works.
         """
         handle = workflow.get_external_workflow_handle(f"batch/{batch.id}")
         while True:

@@ -1,7 +1,7 @@
 """
-A dispute, as a part of its outage's life: see outages.py.
+The dispute of an outage, as a part of the outage's workflow: see outages.py.
 
-Somebody may take it up before they rule on it. That stops no clock: the time to decide goes on running.
+Somebody may review a dispute before they decide it. The time to decide runs on meanwhile.
 """
 
 from abc import ABC, abstractmethod
@@ -25,17 +25,17 @@ with workflow.unsafe.imports_passed_through():
 
 
 class DisputeActivities(ABC):
-    """What a dispute asks of the outside world; activities/sla/disputes.py does it."""
+    """The activities of a dispute; implemented by activities/sla/disputes.py."""
 
     @activity.defn
     @abstractmethod
     async def file_dispute(self, filing: FileDisputeInput) -> FileDisputeResult:
-        """Record an objection to the verdict; the money is held from now on."""
+        """Record a dispute of the verdict; nothing is paid until it is decided."""
 
     @activity.defn
     @abstractmethod
     async def review_dispute(self, reviewing: ReviewDisputeInput) -> None:
-        """Record who has taken the dispute up."""
+        """Record who reviews the dispute."""
 
     @activity.defn
     @abstractmethod
@@ -43,8 +43,8 @@ class DisputeActivities(ABC):
         """Record the decision, and the new verdict if it changes anything."""
 
 
-class Disputed(AttestedWorkflowBase):
-    """An outage whose verdict somebody may object to."""
+class DisputableWorkflowBase(AttestedWorkflowBase):
+    """An outage whose verdict somebody may dispute."""
 
     outage: Outage
 
@@ -59,7 +59,7 @@ class Disputed(AttestedWorkflowBase):
             self.check_review(review)
             reviewing = ReviewDisputeInput(self.outage.id, review, workflow.now())
             await run_activity(DisputeActivities.review_dispute, reviewing)
-            self.note(f"{review.request.actor} has taken up the dispute")
+            self.note(f"{review.request.actor} reviews the dispute")
 
     @review_dispute.validator
     def check_review(self, review: Review) -> None:

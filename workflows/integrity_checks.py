@@ -1,9 +1,9 @@
 """
-One inspection of the whole journal, begun by a schedule every minute.
+One integrity check of the whole journal, started by a schedule every minute.
 
-    look at every promise -> tell of what is new
+    check every invariant -> notify of the violations that are new
 
-A run is short and remembers nothing: what was found is in the database.
+A run is short and keeps nothing: the violations are in the database.
 """
 
 from abc import ABC, abstractmethod
@@ -17,30 +17,30 @@ from domain.accounting.integrity_checks import CheckIntegrityInput, CheckIntegri
 with workflow.unsafe.imports_passed_through():
     from workflows.webhooks import start_deliveries
 
-# A book of fifty million postings is read in as much.
+# A journal of fifty million postings is read in this time.
 INTEGRITY_CHECK_TIMEOUT = timedelta(minutes=9)
 
 
 class IntegrityCheckActivities(ABC):
-    """What an integrity check asks of the outside world; activities/integrity-checks.py does it."""
+    """The activities of an integrity check; implemented by activities/accounting/integrity_checks.py."""
 
     @activity.defn
     @abstractmethod
     async def check_integrity(self, order: CheckIntegrityInput) -> CheckIntegrityResult:
-        """Look at every invariant of the journal, write down every violation, and stop if one is broken."""
+        """Check every invariant, record each violation, and stop settlement if one is violated."""
 
 
 @workflow.defn
 class IntegrityCheckWorkflow:
     @workflow.run
     async def run(self) -> CheckIntegrityResult:
-        # A database that is away is asked again by the next run.
+        # When the database is down, the next run tries again.
         made = await workflow.execute_activity_method(
             IntegrityCheckActivities.check_integrity,
             CheckIntegrityInput(workflow.now()),
             start_to_close_timeout=INTEGRITY_CHECK_TIMEOUT,
             retry_policy=RetryPolicy(maximum_attempts=2),
-            summary="look at every invariant of the journal",
+            summary="check every invariant of the journal",
         )
         await start_deliveries(list(made.deliveries))
         return made

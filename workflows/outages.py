@@ -1,11 +1,11 @@
 """
-The workflow of an outage, top to bottom.
+The workflow of an outage, from its declaration to its payment. Read `run` first.
 
-    declared -> (repair) -> resolved and judged -> dispute window -> settled -> closed
+    declared -> (repair) -> disputable -> [disputed] -> settling -> closed
+            \\-> cancelled
 
-Each `await` is a durable step: any process may die on any line and the life resumes there.
-What people may do to an outage meanwhile stands below `run`: updates for what the API must
-answer, signals for what nobody waits for.
+Each `await` is durable: a process may die on any line, and another one continues from there.
+What callers may ask meanwhile stands below `run`: updates, which answer, and signals, which do not.
 """
 
 from abc import ABC, abstractmethod
@@ -24,59 +24,52 @@ from domain.settlement.payments import (
 )
 from domain.sla import disputes, outage_rules, outages
 from domain.sla.disputes import Dispute, DisputeDecision, FileDisputeResult
-from domain.sla.outages import (
-    Declaration,
-    OutageStatus,
-    RecordOutageResult,
-    Resolution,
-)
+from domain.sla.outages import Declaration, OutageStatus, RecordOutageResult, Resolution
 
 with workflow.unsafe.imports_passed_through():
     from workflows import search_attributes
-    from workflows.disputes import DisputeActivities, Disputed
+    from workflows.disputes import DisputableWorkflowBase, DisputeActivities
     from workflows.payments import PaymentWorkflow
     from workflows.runtime import check, refuse, run_activity
     from workflows.webhooks import start_deliveries
 
 
 class OutageActivities(ABC):
-    """What an outage asks of the outside world; activities/sla/outages.py does it."""
+    """The activities of an outage; implemented by activities/sla/outages.py."""
 
     @activity.defn
     @abstractmethod
     async def record_outage(self, declaring: outages.RecordOutageInput) -> RecordOutageResult:
-        """Insert the outage, bound to the policy version in force when it was detected."""
+        """Record the outage, bound to the policy version in force when it was detected."""
 
     @activity.defn
     @abstractmethod
     async def amend_outage(self, amending: outages.AmendOutageInput) -> None:
-        """Correct the record."""
+        """Correct the record of the outage."""
 
     @activity.defn
     @abstractmethod
-    async def cancel_outage(
-        self, cancelling: outages.CancelOutageInput
-    ) -> outages.CloseOutageResult:
-        """It was never an outage."""
+    async def cancel_outage(self, cancel: outages.CancelOutageInput) -> outages.CloseOutageResult:
+        """End the outage without a verdict: it never was one."""
 
     @activity.defn
     @abstractmethod
     async def judge_outage(self, judging: outages.JudgeOutageInput) -> JudgeOutageResult:
-        """Record the repair and the verdict."""
+        """Record the repair, the verdict and what it will owe."""
 
     @activity.defn
     @abstractmethod
     async def owe_payment(self, settling: OwePaymentInput) -> Payment:
-        """Book what the final verdict owes."""
+        """Owe the payment of the final verdict, and post it to the journal."""
 
     @activity.defn
     @abstractmethod
     async def close_outage(self, closing: CloseOutageInput) -> outages.CloseOutageResult:
-        """The money has moved: nothing is left to do."""
+        """Close the outage: its payment is confirmed."""
 
 
 @workflow.defn
-class OutageWorkflow(Disputed):
+class OutageWorkflow(DisputableWorkflowBase):
     @workflow.init
     def __init__(self, declaration: Declaration) -> None:
         super().__init__()
@@ -91,7 +84,7 @@ class OutageWorkflow(Disputed):
     @workflow.run
     async def run(self, declaration: Declaration) -> OutageStatus | None:
         if await self.declare() and await self.await_repair():
-            await self.ask_contract(self.judgement)
+            await self.start_attestation(self.judgement)
             await self.await_dispute_outcome()
             await self.await_attestation(self.judgement)
             receipt = await self.settle()
@@ -100,29 +93,29 @@ class OutageWorkflow(Disputed):
         return self.status
 
     async def declare(self) -> bool:
-        """Put the outage on record; False when the book holds another outage of this id."""
+        """Record the outage; False when another outage with this id is on record."""
         try:
             declaring = outages.RecordOutageInput(self.declaration, workflow.now())
             self.recorded = await run_activity(OutageActivities.record_outage, declaring)
         except ApplicationError as error:
             self.refusal = error
             return False
-        self.reach(OutageStatus.DECLARED, "declared; waiting for the repair")
+        self.enter(OutageStatus.DECLARED, "declared; waiting for the repair")
         await self.announce(self.recorded.deliveries)
         return True
 
     async def await_repair(self) -> bool:
-        """Wait, for years if need be, for the repair; False when the outage is called off."""
+        """Wait for the repair, for years if need be; False when the outage is cancelled."""
         await workflow.wait_condition(lambda: self.status is not OutageStatus.DECLARED)
         await self.announce()
         return self.status is not OutageStatus.CANCELLED
 
     async def await_dispute_outcome(self) -> None:
-        """Hold the money until the dispute window has passed in silence, or a decision is given."""
+        """Wait until the dispute window has passed without a dispute, or the dispute is decided."""
         assert self.judgement is not None
         deadline = self.judgement.dispute_deadline
         await self.wait_until(deadline, lambda: self.dispute is not None, "dispute window")
-        async with self.lock:  # an objection made in time may still be on its way to the journal
+        async with self.lock:  # a dispute filed in time may not be recorded yet
             filed = self.dispute
         if filed is not None:
             await self.announce()
@@ -131,12 +124,12 @@ class OutageWorkflow(Disputed):
             await self.announce()
 
     async def settle(self) -> Receipt:
-        """Owe what the verdict says, and pay it exactly once."""
+        """Owe the payment of the verdict, and wait until it is made, exactly once."""
         assert self.judgement is not None
         settling = OwePaymentInput(self.judgement.payment, workflow.now())
         payment = await self.run_until_accepted(OutageActivities.owe_payment, settling)
         owed = f"{payment.type} of {format_amount(payment.amount_stroops)} USDC"
-        self.reach(OutageStatus.SETTLING, f"paying a {owed}")
+        self.enter(OutageStatus.SETTLING, f"paying a {owed}")
         return await workflow.execute_child_workflow(
             PaymentWorkflow.run,
             payment,
@@ -146,14 +139,14 @@ class OutageWorkflow(Disputed):
         )
 
     async def close(self, receipt: Receipt) -> None:
-        """Write the last page and tell whoever wants to know."""
+        """Close the outage, and notify the subscribers of the payment and of the end."""
         correlation_id = self.declaration.request.correlation_id
         closing = CloseOutageInput(self.outage.id, receipt, correlation_id, workflow.now())
         closure = await self.run_until_accepted(OutageActivities.close_outage, closing)
-        self.reach(OutageStatus.CLOSED, f"closed; paid by {receipt.transaction_hash}")
+        self.enter(OutageStatus.CLOSED, f"closed; paid by transaction {receipt.transaction_hash}")
         await self.announce(receipt.deliveries + closure.deliveries)
 
-    # What the API asks, and waits for ------------------------------------------------------
+    # Updates: the API waits for the answer --------------------------------------------------
 
     @workflow.update(description="Answer once the outage is safely on record")
     async def await_recorded(self, fingerprint: str) -> RecordOutageResult:
@@ -166,11 +159,8 @@ class OutageWorkflow(Disputed):
     @await_recorded.validator
     def check_same_declaration(self, fingerprint: str) -> None:
         if fingerprint != self.declaration.fingerprint:
-            refuse(
-                Conflict(
-                    f"outage {self.outage.id!r} was declared before with different content; use another id"
-                )
-            )
+            problem = "was declared before with different content; use another id"
+            refuse(Conflict(f"outage {self.outage.id!r} {problem}"))
 
     @workflow.update(description="Correct the record of an outage")
     async def amend(self, amendment: outages.Amendment) -> None:
@@ -178,9 +168,8 @@ class OutageWorkflow(Disputed):
             self.check_amend(amendment)
             request = workflow.current_update_info()
             assert request is not None
-            amending = outages.AmendOutageInput(
-                self.outage.id, amendment, request.id, workflow.now()
-            )
+            now = workflow.now()
+            amending = outages.AmendOutageInput(self.outage.id, amendment, request.id, now)
             await run_activity(OutageActivities.amend_outage, amending)
             self.outage = outages.apply_amendment(self.outage, amendment.changes)
             self.note(f"amended: {', '.join(sorted(amendment.changes))}")
@@ -208,13 +197,11 @@ class OutageWorkflow(Disputed):
             self.check_file_dispute(dispute)
             assert self.judgement is not None
             assert self.recorded is not None
-            patience = self.recorded.decision_window_seconds
-            filing = disputes.FileDisputeInput(
-                dispute, self.judgement.revision, patience, workflow.now()
-            )
+            revision, window = self.judgement.revision, self.recorded.decision_window_seconds
+            filing = disputes.FileDisputeInput(dispute, revision, window, workflow.now())
             self.dispute = await run_activity(DisputeActivities.file_dispute, filing)
             self.unannounced += self.dispute.deliveries
-            self.reach(OutageStatus.DISPUTED, f"disputed: {dispute.reason}; waiting for a decision")
+            self.enter(OutageStatus.DISPUTED, f"disputed: {dispute.reason}; waiting for a decision")
             return self.dispute
 
     @file_dispute.validator
@@ -237,7 +224,7 @@ class OutageWorkflow(Disputed):
         check(lambda: disputes.check_decision(decision))
         self.check_undecided(decision.dispute_id)
 
-    # What the world throws in, and nobody waits for ----------------------------------------
+    # Signals: nobody waits for an answer ----------------------------------------------------
 
     @workflow.signal(name="resolve", description="The service is back")
     async def resolve_signal(self, resolution: Resolution) -> None:
@@ -260,16 +247,16 @@ class OutageWorkflow(Disputed):
             except ApplicationError as error:  # out of a signal it would end the whole workflow
                 return self.note(f"cancellation ignored: {error.message}")
             self.unannounced += closure.deliveries
-            self.reach(OutageStatus.CANCELLED, f"cancelled: {cancellation.reason}")
+            self.enter(OutageStatus.CANCELLED, f"cancelled: {cancellation.reason}")
 
     @workflow.query(description="Where the outage stands")
     def state(self) -> OutageStatus | None:
         return self.status
 
-    # How it is done ------------------------------------------------------------------------
+    # What updates and signals share --------------------------------------------------------
 
     async def judge(self, resolution: Resolution) -> JudgeOutageResult:
-        """Take the repair to the journal, with the verdict it brings."""
+        """Record the repair and the verdict; the dispute window opens."""
         async with self.lock:
             self.check_resolve(resolution)
             assert self.recorded is not None
@@ -277,19 +264,18 @@ class OutageWorkflow(Disputed):
             judging = outages.JudgeOutageInput(self.outage.id, resolution, window, workflow.now())
             self.judgement = await run_activity(OutageActivities.judge_outage, judging)
             self.unannounced += self.judgement.deliveries
-            self.reach(OutageStatus.DISPUTABLE, f"{self.judgement.verdict}; open to disputes")
+            self.enter(OutageStatus.DISPUTABLE, f"{self.judgement.verdict}; open to disputes")
             return self.judgement
 
     async def record_decision(self, decision: DisputeDecision | None) -> JudgeOutageResult:
-        """Take a decision to the journal; without one, the time to decide has run out."""
+        """Record the decision of the dispute; None when the time to decide has run out."""
         async with self.lock:
             assert self.judgement is not None
             assert self.dispute is not None
             if self.decided:
                 return self.judgement
-            deciding = disputes.DecideDisputeInput(
-                self.outage.id, self.dispute.dispute_id, decision, workflow.now()
-            )
+            dispute_id, now = self.dispute.dispute_id, workflow.now()
+            deciding = disputes.DecideDisputeInput(self.outage.id, dispute_id, decision, now)
             run = run_activity if decision else self.run_until_accepted
             self.judgement = await run(DisputeActivities.decide_dispute, deciding)
             self.decided = True
@@ -300,15 +286,15 @@ class OutageWorkflow(Disputed):
     def is_open(self) -> bool:
         return self.status is OutageStatus.DECLARED
 
-    def reach(self, status: OutageStatus, what: str) -> None:
-        """Enter a status, and show it to operators: as a column and as a sentence."""
+    def enter(self, status: OutageStatus, what: str) -> None:
+        """Enter a status, and show it in the Web UI: in the list and as a sentence."""
         self.status = status
         self.note(what)
-        if not self.is_open():  # what a declared outage shows was said when it was started
+        if not self.is_open():  # the attributes of a declared outage were set when it was started
             judged = self.judgement if status is OutageStatus.DISPUTABLE else None
             search_attributes.show(status, judged.verdict if judged else None)
 
     async def announce(self, deliveries: list[str] | None = None) -> None:
-        """Send each delivery on its own way: a dead receiver never holds an outage open."""
+        """Start the deliveries as workflows of their own: a dead receiver delays no outage."""
         sent, self.unannounced = self.unannounced + (deliveries or []), []
         await start_deliveries(sent)

@@ -1,13 +1,13 @@
 """
 The workflow of a payment: the money moves exactly once, whatever dies.
 
-    prepare -> submit -> observe -> booked
+    prepare -> submit -> observe -> confirmed
        ^         ^          |
-       |         +-- open --+          the same bytes again, for as long as nothing is proven
-       +-- expired or failed ----------+  proven: nothing moved, so it is safe to sign again
+       |         +-- open --+          nothing is proven: the same bytes are sent again
+       +-- expired or failed ----------+  proven that nothing moved: it is safe to sign again
 
-Only proof moves a payment on: workflows/attempts.py. Where payments are settled together, this
-life only waits for the batch it rides in: workflows/batches.py.
+Only proof ends an attempt: workflows/attempts.py. Where payments are settled together, this
+workflow only waits for the batch that the payment is in: workflows/batches.py.
 """
 
 from abc import abstractmethod
@@ -54,43 +54,43 @@ with workflow.unsafe.imports_passed_through():
     from workflows.webhooks import start_deliveries
 
 BLOCKED_RETRY = timedelta(hours=1)
-# A batch tells its payments what became of them; this is for the case that it could not.
+# A batch signals its payments when it ends; this is for the case that a signal was lost.
 BATCH_CHECK_INTERVAL = timedelta(minutes=10)
 FAILURE_PAUSE_MIN, FAILURE_PAUSE_MAX = timedelta(seconds=1), timedelta(minutes=5)
 
 
 class PaymentActivities(AttemptActivities):
-    """What a payment asks of the outside world; activities/settlement/payments.py does it."""
+    """The activities of a payment; implemented by activities/settlement/payments.py."""
 
     @activity.defn
     @abstractmethod
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
-        """Reserve a (channel, sequence), sign, store the bytes; or answer what was stored or paid."""
+        """Reserve a (channel, sequence), sign, and store the bytes; or return why not."""
 
     @activity.defn
     @abstractmethod
     async def confirm_payment(self, observed: ObservedAttempt) -> Receipt:
-        """The money moved: confirm the payment and post it to the journal."""
+        """Confirm the payment, whose money has moved, and post it to the journal."""
 
     @activity.defn
     @abstractmethod
-    async def match_transfer(self, adopting: MatchTransferInput) -> None:
-        """A person says that a transfer made out of band is the payment: confirm it, and post it."""
+    async def match_transfer(self, matching: MatchTransferInput) -> None:
+        """Confirm the payment by a transfer that was made out of band, and post it."""
 
     @activity.defn
     @abstractmethod
     async def fail_attempt(self, observed: ObservedAttempt) -> None:
-        """The sequence was consumed without effect: close the attempt, free the channel."""
+        """Close the attempt, whose sequence was consumed without effect, and free the channel."""
 
     @activity.defn
     @abstractmethod
-    async def block_payment(self, parking: BlockPaymentInput) -> list[str]:
-        """Somebody must act before this payment can be made."""
+    async def block_payment(self, blocking: BlockPaymentInput) -> list[str]:
+        """Record why the payment waits: it is on hold, or blocked until somebody acts."""
 
     @activity.defn
     @abstractmethod
     async def quarantine_payment(self, observed: ObservedAttempt) -> list[str]:
-        """Bytes we do not know consumed the sequence: nothing more without a person."""
+        """Quarantine the payment: an unknown transaction consumed its sequence."""
 
 
 @workflow.defn
@@ -102,7 +102,7 @@ class PaymentWorkflow(AttemptWorkflowBase):
         self.failures = 0
         self.removals: list[Reason] = []
         self.hold_reason: Reason | None = None
-        # Bytes of its own may be in a ledger at any moment.
+        # Signed bytes of this payment may be applied at any moment.
         self.on_its_way = False
 
     @workflow.run
@@ -113,9 +113,9 @@ class PaymentWorkflow(AttemptWorkflowBase):
 
     async def settle(self, payment: Payment) -> Receipt:
         while True:
-            # Told to try again after this line, the answer below may be out of date by then.
+            # Reset before the activity: a retry that comes while it runs must count.
             self.retry_requested = False
-            self.removals.clear()  # of a batch that was, and told more than once
+            self.removals.clear()  # a batch that has ended may have signalled more than once
             preparation = await self.run_until_accepted(PaymentActivities.prepare_payment, payment)
             match preparation:
                 case AlreadyPaid(receipt):
@@ -159,7 +159,7 @@ class PaymentWorkflow(AttemptWorkflowBase):
         return None
 
     async def back_off(self) -> None:
-        """Each transaction without effect costs its fee: the next one is signed after a while."""
+        """Wait before signing again, because each transaction without effect costs its fee."""
         self.continue_as_new_if_long()
         pause = exponential_backoff(FAILURE_PAUSE_MIN, self.failures, FAILURE_PAUSE_MAX)
         self.failures += 1
@@ -179,20 +179,20 @@ class PaymentWorkflow(AttemptWorkflowBase):
 
     async def await_channel(self, check_at: datetime) -> None:
         """
-        Wait in line for a channel: by a timer, and not inside a step, because thousands who tried
-        a step again and again would take the room of those who have a channel and must give it back.
+        Wait in line for a channel: by a timer, not inside an activity. Thousands of payments that
+        retried an activity would keep busy the workers that payments with a channel need.
         """
         workflow.set_current_details("in line: every channel serves another payment")
         await self.wait_until(check_at, lambda: self.retry_requested, "in line for a channel")
         self.continue_as_new_if_long()
 
     async def await_unblocked(self, reason: Reason, dead_after: int | None = None) -> None:
-        """Wait until somebody says try again, or an hour has passed."""
-        parking = BlockPaymentInput(self.payment, reason, workflow.now(), dead_after=dead_after)
+        """Block the payment until somebody sends retry, or an hour has passed."""
+        blocking = BlockPaymentInput(self.payment, reason, workflow.now(), dead_after=dead_after)
         await start_deliveries(
-            await self.run_until_accepted(PaymentActivities.block_payment, parking)
+            await self.run_until_accepted(PaymentActivities.block_payment, blocking)
         )
-        self.note(f"blocked: {reason}; send the signal retry once it is mended")
+        self.note(f"blocked: {reason}; send the signal retry when it is fixed")
         self.hold_reason = None
         deadline = workflow.now() + BLOCKED_RETRY
         await self.wait_until(deadline, lambda: self.retry_requested, "blocked")
@@ -215,10 +215,10 @@ class PaymentWorkflow(AttemptWorkflowBase):
 
     @workflow.update(description="A transfer that was made out of band is this payment")
     async def adopt(self, asked: MatchTransferRequest) -> None:
-        adopting = MatchTransferInput(self.payment, asked, workflow.now())
-        await run_activity(PaymentActivities.match_transfer, adopting)
-        self.note(f"{asked.request.actor} adopted transaction {asked.transaction_hash}")
-        self.retry_requested = True  # and finds that it is paid
+        matching = MatchTransferInput(self.payment, asked, workflow.now())
+        await run_activity(PaymentActivities.match_transfer, matching)
+        self.note(f"{asked.request.actor} matched transaction {asked.transaction_hash}")
+        self.retry_requested = True  # prepare_payment then finds that it is paid
 
     @adopt.validator
     def check_adopt(self, asked: MatchTransferRequest) -> None:
@@ -226,15 +226,15 @@ class PaymentWorkflow(AttemptWorkflowBase):
         if self.on_its_way:
             refuse(
                 Conflict(
-                    f"payment {self.payment.id} has bytes of its own on their way; wait until it is "
-                    "on hold or blocked"
+                    f"payment {self.payment.id} has signed bytes that may be applied at any moment; wait "
+                    "until it is on hold or blocked"
                 )
             )
 
-    @workflow.signal(description="What held the payment up is mended: try again")
+    @workflow.signal(description="What stopped the payment is fixed: try again")
     def retry(self) -> None:
         self.retry_requested = True
 
-    @workflow.signal(description="A batch had to leave this payment out")
+    @workflow.signal(description="A batch removed this payment, for this reason")
     def removed_from_batch(self, reason: Reason) -> None:
         self.removals.append(reason)

@@ -1,9 +1,9 @@
 """
-One comparison of journal and chain, begun by a schedule every few seconds.
+One reconciliation of journal and chain, started by a schedule every few seconds.
 
-    read what the chain has added -> join it with the journal, both ways -> tell of what is new
+    read what the chain has added -> join it with the journal, both ways -> notify of new breaks
 
-A run is short and remembers nothing: what was read, and what was found, is in the database.
+A run is short and keeps nothing: what was read, and each break, is in the database.
 """
 
 from abc import ABC, abstractmethod
@@ -21,22 +21,22 @@ with workflow.unsafe.imports_passed_through():
     from workflows.webhooks import start_deliveries
 
 READ_TIMEOUT = timedelta(minutes=2)
-# The whole journal, however large: what a run takes grows with it.
+# The whole journal is compared: the time this takes grows with it.
 COMPARE_LIMIT = timedelta(minutes=5)
 
 
 class ReconciliationActivities(ABC):
-    """What a comparison asks of the outside world; activities/accounting/reconciliation.py does it."""
+    """The activities of a reconciliation; implemented by activities/accounting/reconciliation.py."""
 
     @activity.defn
     @abstractmethod
     async def read_chain(self, run: ReconciliationRun) -> int:
-        """Read on from where the last run stopped; answer the ledger read in full, 0 if none."""
+        """Read on from where the last run stopped; return the last ledger read in full, 0 if none."""
 
     @activity.defn
     @abstractmethod
     async def compare_journal(self, run: ReconciliationRun) -> Comparison:
-        """Join journal and chain as far as the chain was read, and write down every break."""
+        """Join journal and chain as far as the chain was read, and record every break."""
 
 
 @workflow.defn
@@ -44,7 +44,7 @@ class ReconciliationWorkflow:
     @workflow.run
     async def run(self) -> Comparison:
         run = ReconciliationRun(workflow.now())
-        # A node that is down hides nothing in the journal: that much is compared all the same.
+        # While no node answers, the journal is compared with what was read of the chain before.
         with suppress(ActivityError):
             await workflow.execute_activity_method(
                 ReconciliationActivities.read_chain,

@@ -1,4 +1,4 @@
-"""How workflows call their steps, and how they refuse what callers ask."""
+"""What every workflow uses: running activities, waiting, refusing updates, continue-as-new."""
 
 import asyncio
 import textwrap
@@ -19,15 +19,15 @@ Message = TypeVar("Message")
 Answer = TypeVar("Answer")
 
 ACTIVITY_TIMEOUT = timedelta(seconds=10)
-# For ever: for what the server itself starts again, which costs its history nothing.
+# Without end: for activities that the server retries, which adds nothing to the history.
 RETRY_FOREVER = RetryPolicy(
     initial_interval=timedelta(milliseconds=200),
     backoff_coefficient=2,
     maximum_interval=timedelta(seconds=5),
 )
-# A step that is being tried keeps its workflow's task open, and that costs history for as long as it
-# lasts: the server ends a life whose history has no end. Most of what fails works again within
-# seconds; whatever is down for longer is waited for by timers.
+# While a local activity is retried, its workflow task stays open, and that adds to the history; the
+# server ends a workflow whose history grows too long. Most failures pass within seconds; for those
+# that last longer, the workflow waits by timers.
 RETRY_BRIEFLY = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=6)
 RETRY_A_LITTLE = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_attempts=3)
 DOWN_PAUSE_MIN, DOWN_PAUSE_MAX = timedelta(seconds=5), timedelta(minutes=10)
@@ -42,13 +42,13 @@ async def run_activity(
     on_status: Callable[[str], None] = workflow.set_current_details,
 ) -> Answer:
     """
-    Run a short step in this worker, as a local activity: a tenth of the server's work.
+    Run a short activity in this worker, as a local activity: a tenth of the server's work.
 
-    A refusal by the step is raised as the ApplicationError that an update's caller can read. A step
-    that fails is tried for as long as it takes, because it fails only while something is down;
-    `on_status` hears of it.
+    Raises ApplicationError, which the caller of an update can read, when the activity refuses. An
+    activity that fails is retried without end, because it fails only while something is down;
+    `on_status` is called with a sentence when it starts to fail, and when it works again.
     """
-    name, began, policy, troubled = _name(method), workflow.now(), RETRY_BRIEFLY, False
+    name, began, policy, failing = _describe(method), workflow.now(), RETRY_BRIEFLY, False
     while True:
         try:
             answer = await workflow.execute_local_activity_method(
@@ -59,25 +59,25 @@ async def run_activity(
                 summary=name,
             )
         except (ActivityError, ApplicationError) as error:
-            failure = f"cannot {name}: {_failure(error)}"
+            failure = f"cannot {name}: {_describe_failure(error)}"
         else:
-            if troubled:
+            if failing:
                 on_status(f"can {name} again")
             return answer
-        troubled, policy = True, RETRY_A_LITTLE
+        failing, policy = True, RETRY_A_LITTLE
         on_status(failure)
-        # In proportion to how long it has been down, and so are those that wait for it.
+        # An eighth of how long it has been down, so that a long outage costs few tries.
         pause = min(max((workflow.now() - began) / 8, DOWN_PAUSE_MIN), DOWN_PAUSE_MAX)
         workflow.set_current_details(f"{failure}; trying again in {humanize(pause)}")
         await workflow.sleep(pause, summary=f"until it can {name} again")
 
 
-def _name(method: Callable[..., Any]) -> str:
+def _describe(method: Callable[..., Any]) -> str:
     return method.__name__.replace("_", " ")
 
 
-def _failure(error: ActivityError | ApplicationError) -> str:
-    """Return what failed, if trying again may help; else raise it."""
+def _describe_failure(error: ActivityError | ApplicationError) -> str:
+    """Return what failed if a retry may help; raise it otherwise."""
     cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError):
         if cause.non_retryable:
@@ -89,7 +89,7 @@ def _failure(error: ActivityError | ApplicationError) -> str:
 
 
 def exponential_backoff(pause: timedelta, times: int, most: timedelta) -> timedelta:
-    """A pause that doubles each time, up to the longest."""
+    """Return a pause that doubles each time, up to `most`."""
     return min(pause * (1 << min(times, 30)), most)
 
 
@@ -99,13 +99,13 @@ def humanize(pause: timedelta) -> str:
 
 
 def refuse(error: Refused) -> NoReturn:
-    """Refuse an update: only an ApplicationError reaches its caller, all else hangs it."""
+    """Refuse an update: its caller is answered by an ApplicationError alone, any other error hangs it."""
     field = error.field if isinstance(error, Invalid) else None
     raise ApplicationError(str(error), field, type=error.code, non_retryable=True)
 
 
 def check(rule: Callable[[], None]) -> None:
-    """Run a rule of the domain and turn its refusal into the caller's."""
+    """Check a rule of the domain, and refuse the update when the rule refuses."""
     try:
         rule()
     except Refused as error:
@@ -114,20 +114,20 @@ def check(rule: Callable[[], None]) -> None:
 
 class WorkflowBase:
     """
-    What every life keeps: its story so far, and one sentence on what it waits for.
+    The base of every workflow: its timeline, and one sentence on what it waits for.
 
-    `subject` is what it starts over with when its history has exponential_backoff long; a life that has more to
-    remember than that has none.
+    `subject` is the argument of continue-as-new; None for a workflow that has more to remember than
+    its argument, and so never continues as new.
     """
 
     def __init__(self, subject: Any = None) -> None:
         self.subject = subject
         self.entries: list[TimelineEntry] = []
-        # Handlers interleave at every await; what changes the record goes one at a time.
+        # Handlers interleave at every await; those that change the record hold this lock.
         self.lock = asyncio.Lock()
 
     def note(self, what: str) -> None:
-        """Add a line to the story, and show it in the Web UI as what is going on now."""
+        """Add a line to the timeline, and show it in the Web UI as the current state."""
         self.entries.append(TimelineEntry(workflow.now(), what))
         workflow.set_current_details(what)
 
@@ -141,7 +141,7 @@ class WorkflowBase:
         message: Message,
         limit: timedelta = ACTIVITY_TIMEOUT,
     ) -> Answer:
-        """Run a step that nobody waits to be refused by: say that it was refused, and try again."""
+        """Run an activity until it is accepted: a refusal is noted, and the activity is tried again."""
         refused = 0
         while True:
             try:
@@ -150,26 +150,26 @@ class WorkflowBase:
                 self.note_stuck(refusal := f"cannot go on: {error.message}")
                 pause = exponential_backoff(REFUSED_PAUSE_MIN, refused, REFUSED_PAUSE_MAX)
                 workflow.set_current_details(f"{refusal}; trying again in {humanize(pause)}")
-                await workflow.sleep(pause, summary="waiting for a mend")
+                await workflow.sleep(pause, summary="until the refusal is resolved")
                 refused += 1
 
     def note_stuck(self, why: str) -> None:
-        """Note, once, why it does not go on; one that has stood still for long starts over."""
+        """Note, once, why the workflow does not go on; continue as new if that lasts long."""
         if not self.entries or self.entries[-1].what != why:
             self.note(why)
         self.continue_as_new_if_long()
 
     def continue_as_new_if_long(self) -> None:
         """
-        Go on with an empty history, before the one it has grows too long to be kept.
+        Continue as new before the history grows too long for the server.
 
-        Signals that it has not acted on are forgotten; only a life that does by itself, when it
-        starts over, what they would have it do has a subject.
+        Signals that were not acted on are lost. Only a workflow that then does by itself what they
+        asked for has a subject.
         """
         if self.subject is None or not workflow.info().is_continue_as_new_suggested():
             return
         if not workflow.all_handlers_finished():
-            return  # whoever is being answered would be answered by nobody; it may next time
+            return  # the caller of a running update would never be answered; it is tried again later
         workflow.continue_as_new(self.subject)
 
     async def handle_quietly(
@@ -178,7 +178,7 @@ class WorkflowBase:
         handler: Callable[[Message], Awaitable[Any]],
         message: Message,
     ) -> None:
-        """Handle a signal like its update, but note a refusal, since nobody waits for it."""
+        """Handle a signal like the update of its kind; a refusal is noted, for nobody waits for it."""
         try:
             validator(message)
             await handler(message)
@@ -188,7 +188,7 @@ class WorkflowBase:
     async def wait_until(
         self, deadline: datetime, condition: Callable[[], bool], summary: str
     ) -> None:
-        """Wait for a condition, but not past an instant: the timer survives any restart."""
+        """Wait for a condition, at most until the deadline; the timer survives any restart."""
         left = max(deadline - workflow.now(), timedelta(0))
         with suppress(TimeoutError):
             await workflow.wait_condition(condition, timeout=left, timeout_summary=summary)

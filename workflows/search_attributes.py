@@ -1,5 +1,5 @@
 """
-The columns of the Web UI's list of outages: what operators filter and count by.
+The search attributes of outages: what operators filter and count by in the Web UI.
 
 They are kept in plain text even where payloads are encrypted, so nothing personal belongs here.
 """
@@ -25,7 +25,7 @@ SETTLEMENT = SearchAttributeKey.for_int("SettlementStroops")
 
 
 def at_start(outage: Outage) -> TypedSearchAttributes:
-    """The columns an outage is declared with."""
+    """Return the search attributes of a declared outage."""
     return TypedSearchAttributes(
         [
             SearchAttributePair(STATUS, OutageStatus.DECLARED.value),
@@ -36,7 +36,7 @@ def at_start(outage: Outage) -> TypedSearchAttributes:
 
 
 def show(status: OutageStatus, verdict: Verdict | None = None) -> None:
-    """Change the columns of the outage whose workflow calls."""
+    """Change the search attributes of the workflow that calls."""
     changes: list[SearchAttributeUpdate[Any]] = [STATUS.value_set(status)]
     if verdict is not None:
         changes.append(SLA_STATUS.value_set(verdict.status))

@@ -1,7 +1,7 @@
 """
-The workflow of a delivery: post, back off, post again; give up after days, never in between.
+The workflow of a delivery: post, back off, post again, and give up after three days.
 
-Each delivery lives alone, so that a receiver that is down holds up nobody but itself.
+Each delivery has a workflow of its own, so that a receiver that is down delays no other.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ GIVE_UP_AFTER = timedelta(days=3)
 
 
 class WebhookActivities(ABC):
-    """What a delivery asks of the outside world; activities/webhooks.py does it."""
+    """The activities of a delivery; implemented by activities/webhooks.py."""
 
     @activity.defn
     @abstractmethod
@@ -39,7 +39,7 @@ class WebhookActivities(ABC):
     @activity.defn
     @abstractmethod
     async def abandon_delivery(self, delivery: Delivery) -> DeliveryStatus:
-        """Record that the receiver never took it."""
+        """Record that the receiver never accepted the event."""
 
 
 @workflow.defn
@@ -60,7 +60,7 @@ class WebhookWorkflow:
 
 
 async def start_deliveries(ids: list[str]) -> None:
-    """Start a workflow for each delivery, as an abandoned child of the workflow that calls."""
+    """Start a workflow for each delivery; it outlives the workflow that calls."""
     await asyncio.gather(*map(_start_delivery, ids))
 
 

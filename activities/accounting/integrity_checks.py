@@ -1,4 +1,4 @@
-"""Look at every invariant of the journal, tell of what is new, and stop when one is broken."""
+"""Check every invariant of the journal, log the new violations, and stop settlement on one."""
 
 import logging
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 class IntegrityCheckActivitiesImpl(IntegrityCheckActivities):
     def __init__(self, database: Database, overdue: timedelta, *, stops: bool = True) -> None:
-        """`overdue` is how long money may be on its way; `stops` lets a broken promise open the circuit breaker."""
+        """`overdue` is how long money may be on its way; `stops` lets a violated invariant open the circuit breaker."""
         self.database = database
         self.overdue = overdue
         self.stops = stops
@@ -32,7 +32,7 @@ class IntegrityCheckActivitiesImpl(IntegrityCheckActivities):
 
 
 def _alarm(new: Sequence[Violation]) -> None:
-    """Call for people, once for each violation."""
+    """Log each violation once, for people to act on."""
     for each in new:
         if each.overdue:
             log.warning("overdue: %s: %s", each.subject, each.detail)

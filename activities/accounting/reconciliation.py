@@ -1,4 +1,4 @@
-"""Read what the chain says of our treasuries, and hold the book against it."""
+"""Read the transfers of our treasuries from the chain, and compare the journal with them."""
 
 import logging
 import time
@@ -19,9 +19,9 @@ from services.accounting.reconciliation.store_page import store_page
 from workflows.reconciliation import ReconciliationActivities
 
 log = logging.getLogger(__name__)
-# A long absence is made up for in several runs, so that each compares what it has.
+# After a long absence several runs catch up, so that each compares what it has read.
 PAGES_MAX = 20
-# Nor is what is there left waiting for a node that is slow: the next run reads on.
+# A slow node does not delay the comparison: the next run reads on.
 READ_FOR_SECONDS = 15.0
 
 
@@ -67,7 +67,7 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
         return read or 0
 
     async def _survey(self) -> None:
-        """Read no other chain than the book's; what is seen of it, every process may know."""
+        """Check that the chain is the one on record, and record what was seen of it."""
         async with self.database.autocommit() as connection:
             known = await networks.get_state(connection, self.history.identity.passphrase)
         standing = await self.history.verify_network(known)
@@ -84,7 +84,7 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
 
 
 def _alarm(new: Sequence[Break]) -> None:
-    """Call for people, once for each break."""
+    """Log each break once, for people to act on."""
     for each in new:
         urgency = "look now" if each.unexplained else "look today"
         log.warning("break %s (%s, %s): %s", each.id, each.kind, urgency, each.detail)

@@ -1,4 +1,4 @@
-"""Who is in a batch, and who may not: those at fault, and those who must be let go anew."""
+"""Remove payments from a batch before it is signed: those at fault, and those that a limit stops."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,13 +21,13 @@ async def remove_obstructed(
     transfers: Sequence[Transfer],
     obstacles: Mapping[int, Reason],
 ) -> None:
-    """Park those who cannot be paid, before anything is signed for them."""
+    """Block the payments that cannot be made, before anything is signed for them."""
     out = find_at_fault(transfers, obstacles)
     await remove_members(database, held, out, datetime.now(UTC))
     reach("after_block")
 
 
-async def call_back_stopped(
+async def withdraw_stopped(
     database: Database,
     gate: SigningGate,
     held: Reservation,
@@ -35,9 +35,9 @@ async def call_back_stopped(
     transfers: Sequence[Transfer],
 ) -> int:
     """
-    Ask the gate about each payment once more, now that it is to be signed for: one that a limit
-    stops by now, or that was paid out of band, leaves with all that were to go in one transfer with it.
-    Those are ready again, and its own workflow finds out what stops it. Returns how many left.
+    Check each payment once more before it is signed for. One that a limit stops by now, or that was
+    paid out of band, is withdrawn with all that share a transfer with it. Those are ready again; its
+    own workflow finds what stops it. Return how many payments were withdrawn.
     """
     stopped = set(await gate.find_out_of_band(*(member.id for member in members.values())))
     if gate.allowed.any():

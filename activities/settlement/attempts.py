@@ -1,4 +1,4 @@
-"""Sign for what is reserved, send what is stored, watch for it, and bid more for its place."""
+"""What payments and batches share: sign, send stored bytes, observe them, and raise their fee."""
 
 from collections.abc import Sequence
 
@@ -38,8 +38,8 @@ class AttemptActivitiesImpl(AttemptActivities):
 
     @activity.defn
     async def submit_payment(self, attempt: Attempt) -> SendAnswer:
-        if (silence := await self.gate.get_send_obstacle()) is not None:
-            return SendAnswer(SendStatus.NOT_SENT, silence.sentence)
+        if (obstacle := await self.gate.get_send_obstacle()) is not None:
+            return SendAnswer(SendStatus.NOT_SENT, obstacle.sentence)
         answer = await self.rail.send(attempt.envelope_xdr)
         reach("after_send")
         await record_submission(self.database, attempt, answer)
@@ -50,7 +50,7 @@ class AttemptActivitiesImpl(AttemptActivities):
     @activity.defn
     async def observe_payment(self, attempt: Attempt) -> Observation:
         reach("before_observe")
-        observation = await self.rail.observe(attempt, lambda: self.signed(attempt))
+        observation = await self.rail.observe(attempt, lambda: self.list_signed_hashes(attempt))
         if observation.outcome is AttemptOutcome.FOREIGN:
             observation = await read_proof(self.database, attempt) or observation
         reach("after_observe")
@@ -65,7 +65,7 @@ class AttemptActivitiesImpl(AttemptActivities):
         if held is None or held.envelope is None or held.envelope.inner_hash != attempt.hash:
             return attempt  # it has come to an end, or other bytes have taken its place
         if held.envelope.hash != attempt.newest_hash:
-            return attempt_of(held, held.envelope, resumed=True)
+            return make_attempt(held, held.envelope, resumed=True)
         signed_at_ledger = attempt.max_ledger - LEDGERS_TO_LIVE
         passed = await self.rail.get_latest_ledger() - signed_at_ledger
         if not needs_raise(bids.answers, bids.raises, passed):
@@ -74,10 +74,10 @@ class AttemptActivitiesImpl(AttemptActivities):
         if higher is None:
             return attempt
         reach("after_raise_sign")
-        # Kept before it is sent, as all bytes are.
+        # Stored before it is sent, as all bytes are.
         highest = await store_bid(self.database, held, higher)
         reach("after_raise_store")
-        return attempt_of(held, highest, resumed=True)
+        return make_attempt(held, highest, resumed=True)
 
     async def sign(
         self,
@@ -87,10 +87,10 @@ class AttemptActivitiesImpl(AttemptActivities):
         times_signed: int,
     ) -> Envelope:
         """
-        Sign for those who ride; where bytes died before and nobody can be paid as things stand,
-        sign a no-op transaction: it uses up the sequence, so that no channel waits until somebody acts.
+        Sign the transfers. When bytes have expired before and no transfer can be made now, sign a
+        no-op transaction instead: it consumes the sequence, so that the channel is free again.
 
-        Raises Obstructed when not even that can be signed, ChainUnavailable when a node lags.
+        Raises Obstructed when not even that can be signed, ChainUnavailable when a node lags behind.
         """
         try:
             envelope = await self.rail.sign(
@@ -108,21 +108,21 @@ class AttemptActivitiesImpl(AttemptActivities):
             )
         return envelope
 
-    async def quarantined(self, attempt: Attempt, correlation_id: str) -> None:
-        """Somebody else may hold our seeds: nothing new is settled until a person has looked."""
+    async def stop_settlement(self, attempt: Attempt, correlation_id: str) -> None:
+        """Open the circuit breaker: somebody else may hold our seeds, and a person must look first."""
         await self.gate.circuit_breaker.trip(
-            f"payment {attempt.payment_id} is quarantined: bytes we do not know used channel "
+            f"payment {attempt.payment_id} is quarantined: an unknown transaction used channel "
             f"{attempt.channel}",
             correlation_id,
         )
 
-    async def signed(self, attempt: Attempt) -> list[str]:
-        """Return every inner hash ever signed for an attempt."""
+    async def list_signed_hashes(self, attempt: Attempt) -> list[str]:
+        """Return the hash of every transaction ever signed for an attempt, without its fee bumps."""
         return await read_hashes(self.database, attempt)
 
 
-def attempt_of(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attempt:
-    """Return what a workflow carries of a reservation and the bytes stored for it."""
+def make_attempt(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attempt:
+    """Return the attempt of a reservation and the bytes stored for it."""
     return Attempt(
         held.payment_id,
         held.n,

@@ -1,4 +1,4 @@
-"""Settle many payments by one transaction: gather, leave out, sign, store; book or eject."""
+"""The activities of a batch: form, remove who cannot be paid, sign, store; confirm or fail."""
 
 import asyncio
 import time
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.settlement.allocations import call_back_stopped, remove_obstructed
-from activities.settlement.attempts import AttemptActivitiesImpl, attempt_of
+from activities.settlement.allocations import remove_obstructed, withdraw_stopped
+from activities.settlement.attempts import AttemptActivitiesImpl, make_attempt
 from activities.settlement.limits import SigningGate
 from adapters.failpoints import reach
 from adapters.postgres.database import Database
@@ -55,13 +55,13 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
         self.plan = plan
 
     @activity.defn
-    async def form_batches(self, gathering: FormBatchesInput) -> list[Batch] | None:
-        if gathering.first or activity.info().attempt > 1:
+    async def form_batches(self, forming: FormBatchesInput) -> list[Batch] | None:
+        if forming.first or activity.info().attempt > 1:
             async with self.database.autocommit() as connection:
                 if lost := await batches.list_open(connection):
                     return lost
         if not self.plan.batches_payments:
-            return None  # what was gathered under other settings is lived for all the same
+            return None  # batches that were formed under other settings are settled all the same
         found: list[Batch] = []
         end = time.monotonic() + LOOK_FOR_SECONDS
         while time.monotonic() < end and len(found) < AT_ONCE_MAX:
@@ -88,27 +88,29 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
             return await read_preparation(self.database, batch, EmptyBatch())
         times_signed = 0
         if held.envelope is not None:
-            attempt = attempt_of(held, held.envelope, resumed=True)
+            attempt = make_attempt(held, held.envelope, resumed=True)
             if not await self.rail.is_expired(attempt):
                 return await read_preparation(self.database, batch, Prepared(attempt))
-            times_signed = len(await self.signed(attempt))
+            times_signed = len(await self.list_signed_hashes(attempt))
         elif transfers and (obstacles := await self.rail.find_obstacles(transfers)):
             await remove_obstructed(self.database, held, transfers, obstacles)
-            raise TryAgain(f"batch {batch.id} goes on without {len(obstacles)} transfers")
-        if transfers and (silence := await self.gate.get_send_obstacle()):
+            raise TryAgain(f"batch {batch.id} continues without {len(obstacles)} transfers")
+        if transfers and (obstacle := await self.gate.get_send_obstacle()):
             if held.envelope is not None:
-                return await self._stuck(batch, held.envelope, silence, PaymentStatus.ON_HOLD)
-            return await read_preparation(self.database, batch, ObstructedBatch(silence))
+                return await self._stop_members(
+                    batch, held.envelope, obstacle, PaymentStatus.ON_HOLD
+                )
+            return await read_preparation(self.database, batch, ObstructedBatch(obstacle))
         if held.envelope is not None and (made := await self.gate.find_out_of_band(*members)):
             why = next(iter(made.values())).obstacle
-            return await self._stuck(batch, held.envelope, why, PaymentStatus.BLOCKED)
+            return await self._stop_members(batch, held.envelope, why, PaymentStatus.BLOCKED)
         if held.envelope is None and (
-            left := await call_back_stopped(self.database, self.gate, held, members, transfers)
+            left := await withdraw_stopped(self.database, self.gate, held, members, transfers)
         ):
-            raise TryAgain(f"batch {batch.id} goes on without {left} payments")
-        return await self._signed_anew(batch, held, transfers, times_signed)
+            raise TryAgain(f"batch {batch.id} continues without {left} payments")
+        return await self._sign_anew(batch, held, transfers, times_signed)
 
-    async def _signed_anew(
+    async def _sign_anew(
         self, batch: Batch, held: Reservation, transfers: Sequence[Transfer], times_signed: int
     ) -> PrepareBatchResult:
         if sum(len(transfer.allocations) for transfer in transfers) != held.members:
@@ -123,23 +125,25 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
             envelope = await self.sign(held, transfers, rail, times_signed)
         except Obstructed as error:
             if held.envelope is not None:
-                return await self._stuck(batch, held.envelope, error.reason, PaymentStatus.BLOCKED)
-            obstacles = dict.fromkeys(_numbers(transfers), error.reason)
+                return await self._stop_members(
+                    batch, held.envelope, error.reason, PaymentStatus.BLOCKED
+                )
+            obstacles = dict.fromkeys(_list_numbers(transfers), error.reason)
             await remove_obstructed(self.database, held, transfers, obstacles)
             raise TryAgain(f"batch {batch.id} cannot be signed: {error}") from error
         reach("after_sign")
-        # Committed before the first byte leaves the process.
+        # Committed before the bytes are sent.
         stored = await store_batch_envelope(self.database, batch, held, envelope, transfers)
         reach("after_store")
-        attempt = attempt_of(held, stored, resumed=stored is not envelope)
+        attempt = make_attempt(held, stored, resumed=stored is not envelope)
         return await read_preparation(self.database, batch, Prepared(attempt))
 
-    async def _stuck(
+    async def _stop_members(
         self, batch: Batch, dead: Envelope, obstacle: Reason, status: PaymentStatus
     ) -> PrepareBatchResult:
         """
-        Bytes that are dead by now cannot be followed by others. Nobody may leave, the pair is
-        theirs until it is consumed: all are told what must change, and wait together.
+        Stop all members, because nothing can be signed after the expired bytes. No payment may leave:
+        the (channel, sequence) is theirs until it is consumed. All wait, with the same reason.
         """
         stop = StopBatch(batch, obstacle, status, dead.max_ledger, datetime.now(UTC))
         deliveries = await stop_batch(self.database, stop)
@@ -154,13 +158,13 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
 
     @activity.defn
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
-        found = await self._found(observed.batch, observed.attempt)
-        ejection = await fail_batch(self.database, observed, found, self.rail.channels)
+        found = await self._find_at_fault(observed.batch, observed.attempt)
+        failed = await fail_batch(self.database, observed, found, self.rail.channels)
         reach("after_fail")
-        return ejection
+        return failed
 
-    async def _found(self, batch: Batch, attempt: Attempt) -> dict[int, Reason]:
-        """A no-op transaction names nobody: the network is asked whose fault it was that one was needed."""
+    async def _find_at_fault(self, batch: Batch, attempt: Attempt) -> dict[int, Reason]:
+        """Ask the network which transfers made a no-op transaction necessary; it names none itself."""
         if attempt.noop_reason_code is None:
             return {}
         transfers = (await read_batch(self.database, batch)).transfers
@@ -170,10 +174,10 @@ class BatchActivitiesImpl(AttemptActivitiesImpl, BatchActivities):
     async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:
         deliveries = await quarantine_batch(self.database, observed)
         if deliveries is None:
-            return []  # a person was faster
-        await self.quarantined(observed.attempt, observed.batch.id)
+            return []  # a person released the channel before
+        await self.stop_settlement(observed.attempt, observed.batch.id)
         return deliveries
 
 
-def _numbers(transfers: Sequence[Transfer]) -> list[int]:
+def _list_numbers(transfers: Sequence[Transfer]) -> list[int]:
     return [transfer.number for transfer in transfers]

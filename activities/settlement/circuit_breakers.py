@@ -1,4 +1,4 @@
-"""Hold the circuit breaker: ask whether it is open, and open it when the answers of the network say so."""
+"""Read the circuit breaker, and open it when too many sends are answered with errors."""
 
 import asyncio
 import logging
@@ -14,19 +14,19 @@ from domain.settlement.envelopes import SendAnswer
 from services.settlement.halt.switch_halt import SwitchHalt, switch_halt
 
 log = logging.getLogger(__name__)
-# An order to stop is heard by every worker within this time, at two reads a second.
+# Every worker sees an open circuit breaker within this time, at two reads a second.
 FRESH_SECONDS = 0.5
 Page = Callable[[list[str]], Awaitable[None]]
 
 
 async def _to_nobody(deliveries: list[str]) -> None:
-    """Deliveries that nobody starts here stay on record as pending."""
+    """Start no deliveries; they stay on record as pending."""
 
 
 class CircuitBreaker:
     """
-    The one way those who settle open the circuit breaker; reconciliation opens it in the transaction that
-    finds a reason. `page` starts the deliveries of the event, so that subscribers are woken.
+    How the settlement worker opens the circuit breaker; reconciliation opens it in the transaction
+    that finds a reason. `page` starts the deliveries of the event, so that subscribers are notified.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class CircuitBreaker:
 
     async def reason(self) -> str | None:
         """Return why the circuit breaker is open; None while it is closed."""
-        async with self._reading:  # those who ask meanwhile wait for the one answer
+        async with self._reading:  # all callers meanwhile share one read
             if time.monotonic() - self._read_at >= FRESH_SECONDS:
                 async with self.database.autocommit() as connection:
                     found = await circuit_breakers.get_state(connection)
@@ -53,17 +53,17 @@ class CircuitBreaker:
             return self._reason
 
     def forget(self) -> None:
-        """What was read last is out of date."""
+        """Read the state again at the next question."""
         self._read_at = -FRESH_SECONDS
 
     async def record_answer(self, answer: SendAnswer, correlation_id: str) -> None:
-        """Take the answer to a send; one bad one too many opens the circuit breaker."""
+        """Count the answer to a send; too many errors open the circuit breaker."""
         why = self.watch.record_answer(answer, datetime.now(UTC))
         if why is not None:
             await self.trip(why, correlation_id)
 
     async def trip(self, reason: str, correlation_id: str) -> None:
-        """Open the circuit breaker, and page; an open one is left as it is."""
+        """Open the circuit breaker and notify; one that is open already stays as it is."""
         wanted = SwitchHalt.by_engine(reason, correlation_id, datetime.now(UTC))
         deliveries = await switch_halt(self.database, wanted)
         self.forget()

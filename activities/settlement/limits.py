@@ -1,4 +1,4 @@
-"""The gate before every signature: what a limit, a missing approval or the circuit breaker holds, waits."""
+"""The gate before every signature: limits, approvals and the circuit breaker put payments on hold."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def _now() -> datetime:
 
 
 class SigningGate:
-    """With no limit set and the circuit breaker closed, `hold` asks the database nothing."""
+    """With no limit set and the circuit breaker closed, `find_hold` does not ask the database."""
 
     def __init__(
         self,
@@ -41,8 +41,8 @@ class SigningGate:
 
     async def find_hold(self, payment: Payment) -> OnHold | None:
         """
-        Ask before anything is reserved: None lets the payment go, and counts it once, on the day
-        it is first let go. One that was signed before always goes on: it must be observed.
+        Check a payment before anything is reserved. None admits it, and counts it on the day it is
+        first admitted. A payment that was signed before is always admitted: it must be observed.
         """
         stopped = await self.circuit_breaker.reason() is not None
         if not stopped and not self.allowed.any():
@@ -50,22 +50,22 @@ class SigningGate:
         now = self.now()
         answer = await admit_payment(self.database, payment, self.allowed, now.date())
         if stopped and answer.admission is not Admission.CIRCUIT_BREAKER:
-            self.circuit_breaker.forget()  # the book knows better: it was closed a moment ago
+            self.circuit_breaker.forget()  # the database knows better: it was closed a moment ago
         return find_hold(self.allowed, payment, answer, now)
 
     async def find_out_of_band(self, *payment_ids: str) -> dict[str, OutOfBandTransfer]:
-        """Ask before new bytes are signed: who pays a payment by hand leaves nothing to be paid."""
+        """Return the out-of-band transfers of payments, by payment; nothing is signed for those."""
         async with self.database.autocommit() as connection:
             made = await manual_matches.find_out_of_band(connection, payment_ids)
         return {each.payment_id: each for each in reversed(made)}
 
     async def pause(self) -> OnHold | None:
-        """Ask before new bytes are signed: an open circuit breaker holds those that replace dead ones too."""
+        """Check before new bytes replace expired ones: an open circuit breaker stops those too."""
         reason = await self.circuit_breaker.reason()
         return None if reason is None else hold_while_open(reason, self.now())
 
     async def get_send_obstacle(self) -> Reason | None:
-        """Ask before stored bytes are sent: while the circuit breaker is open none are, only observed."""
+        """Check before stored bytes are sent: while the circuit breaker is open, they are only observed."""
         reason = await self.circuit_breaker.reason()
         if reason is None:
             return None

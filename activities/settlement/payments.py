@@ -1,10 +1,10 @@
-"""Move the money: reserve, sign, store, and only then send; book what is proven."""
+"""The activities of a payment: reserve, sign, store, and only then send; post what is proven."""
 
 from dataclasses import replace
 
 from temporalio import activity
 
-from activities.settlement.attempts import AttemptActivitiesImpl, attempt_of
+from activities.settlement.attempts import AttemptActivitiesImpl, make_attempt
 from activities.settlement.limits import SigningGate
 from adapters.failpoints import reach
 from adapters.postgres.database import Database
@@ -40,7 +40,7 @@ from workflows.payments import PaymentActivities
 
 
 class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
-    """With `batches_payments`, payments are settled together, and here only made ready for it."""
+    """With `batches_payments`, payments are settled by batches, and here only marked as ready."""
 
     def __init__(
         self,
@@ -71,20 +71,20 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
             return InBatch()
         times_signed = 0
         if held.envelope is not None:
-            attempt = attempt_of(held, held.envelope, resumed=True)
+            attempt = make_attempt(held, held.envelope, resumed=True)
             if not await self.rail.is_expired(attempt):
                 return Prepared(attempt)
-            times_signed = len(await self.signed(attempt))
+            times_signed = len(await self.list_signed_hashes(attempt))
         return await self._sign_anew(payment, held, times_signed)
 
     async def _sign_anew(
         self, payment: Payment, held: Reservation, times_signed: int
     ) -> PreparePaymentResult:
-        # Asked again now that it is reserved for: an approval that was voided before does not count
-        # any more, and none is voided from now on.
+        # Checked again after the reservation: an approval voided before it no longer counts, and
+        # none is voided after it.
         if (hold := await self.gate.find_hold(payment) or await self.gate.pause()) is not None:
             return await self._give_back(held, hold)
-        # And it was reserved before this is read: whoever matches a transfer sees one or the other.
+        # Read after the reservation: whoever matches a transfer sees the reservation, or is seen here.
         if made := await self.gate.find_out_of_band(payment.id):
             return await self._give_back(held, Blocked(made[payment.id].obstacle))
         try:
@@ -94,15 +94,15 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         except Obstructed as error:
             return await self._give_back(held, Blocked(error.reason))
         reach("after_sign")
-        # Committed before the first byte leaves the process.
+        # Committed before the bytes are sent.
         stored = await store_envelope(self.database, payment, held, envelope)
         reach("after_store")
-        return Prepared(attempt_of(held, stored, resumed=stored is not envelope))
+        return Prepared(make_attempt(held, stored, resumed=stored is not envelope))
 
     async def _reserve(
         self, payment: Payment, made: OutOfBandTransfer | None
     ) -> Reservation | InBatch | AwaitingChannel | Blocked:
-        """Reserve a (channel, sequence); or say what the payment waits for instead."""
+        """Reserve a (channel, sequence); or return what the payment waits for instead."""
         if self.batches_payments:
             held = await mark_ready(self.database, payment.id, wanted=made is None)
             if held is not None:
@@ -116,16 +116,16 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         return AwaitingChannel(found.next_check(self.gate.now()))
 
     async def _stop_unreserved(self, payment: Payment, why: OnHold) -> OnHold | Blocked:
-        """Answer the limit that stops it; what a run that died had reserved for it, others may have."""
+        """Return the hold, and free the channel that a run which died may have reserved."""
         async with self.database.autocommit() as connection:
             held = await attempts.get_reservation(connection, payment.id)
         if held is None or held.batched:
             return why
-        # Had it bytes that may still land, nobody would have been asked whether it may go.
+        # It has no bytes that may still be applied: those are never put on hold.
         return await self._give_back(held, why)
 
     async def _give_back(self, held: Reservation, why: OnHold | Blocked) -> OnHold | Blocked:
-        """Let others have the channel, for nothing can be signed now, unless bytes died on it."""
+        """Free the channel, since nothing can be signed now, unless bytes expired on it."""
         if held.envelope is not None:
             return replace(why, dead_after=held.envelope.max_ledger)
         if not await release_reservation(self.database, held):
@@ -141,8 +141,8 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         return receipt
 
     @activity.defn
-    async def match_transfer(self, adopting: MatchTransferInput) -> None:
-        await match_transfer(self.database, adopting)
+    async def match_transfer(self, matching: MatchTransferInput) -> None:
+        await match_transfer(self.database, matching)
 
     @activity.defn
     async def fail_attempt(self, observed: ObservedAttempt) -> None:
@@ -150,8 +150,8 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
         reach("after_fail")
 
     @activity.defn
-    async def block_payment(self, parking: BlockPaymentInput) -> list[str]:
-        deliveries = await stop_payment(self.database, parking)
+    async def block_payment(self, blocking: BlockPaymentInput) -> list[str]:
+        deliveries = await stop_payment(self.database, blocking)
         reach("after_block")
         return deliveries
 
@@ -159,6 +159,6 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     async def quarantine_payment(self, observed: ObservedAttempt) -> list[str]:
         deliveries = await quarantine_payment(self.database, observed)
         if deliveries is None:
-            return []  # a person was faster
-        await self.quarantined(observed.attempt, observed.payment.correlation_id)
+            return []  # a person released the channel before
+        await self.stop_settlement(observed.attempt, observed.payment.correlation_id)
         return deliveries

@@ -1,4 +1,4 @@
-"""Ask the network about wallets, and sign and check the challenges that prove them."""
+"""The activities of a wallet: read it from the network, sign and check its challenges."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Have the SLA contract confirm a verdict: sign, store, and only then send; book what it said."""
+"""The activities of an attestation: sign a call, store it, and only then send; record the answer."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ from services.sla.attestations.store_call import store_call
 from workflows.attestations import AttestationActivities
 
 log = logging.getLogger(__name__)
-# How long one waits for another's call before seeing it through oneself.
+# How long an attestation waits for the call of another before it executes that call itself.
 PATIENCE_SECONDS, LOOK_EVERY_SECONDS = 6.0, 0.25
 
 
@@ -68,7 +68,7 @@ class AttestationActivitiesImpl(AttestationActivities):
             )
         except ContractRefused as error:
             return CallRefused(str(error))
-        # Committed before the first byte leaves the process.
+        # Committed before the bytes are sent.
         call = await store_call(self.database, attestation, signed)
         if call is None:
             raise ChainUnavailable(
@@ -91,16 +91,16 @@ class AttestationActivitiesImpl(AttestationActivities):
         return outcome.status
 
     async def _send(self, call: Call) -> tuple[SendAnswer, Call]:
-        """Send the stored bytes; and more bid for their place, while that is what they lack."""
+        """Send the stored bytes, with higher fees while the network asks for more."""
         while True:
-            if (silence := await self.gate.get_send_obstacle()) is not None:
-                return SendAnswer(SendStatus.NOT_SENT, silence.sentence), call
+            if (obstacle := await self.gate.get_send_obstacle()) is not None:
+                return SendAnswer(SendStatus.NOT_SENT, obstacle.sentence), call
             answer = await self.calculator.send(call)
             await self.gate.circuit_breaker.record_answer(answer, await self._correlation_id(call))
             higher = await self.calculator.raise_bid(call, answer)
             if higher is None:
                 return answer, call
-            # Kept before it is sent, as all bytes are.
+            # Stored before it is sent, as all bytes are.
             call = await raise_call(self.database, call, higher)
 
     async def _correlation_id(self, call: Call) -> str:
@@ -114,7 +114,7 @@ class AttestationActivitiesImpl(AttestationActivities):
         return await conclude_attestation(self.database, concluding)
 
     async def _await_end(self, call: Call) -> CallStatus:
-        """Wait a while for the attestation that made this call to see it through."""
+        """Wait a while for the attestation that made this call to execute it."""
         loop = asyncio.get_running_loop()
         end = loop.time() + PATIENCE_SECONDS
         while True:

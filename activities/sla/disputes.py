@@ -1,4 +1,4 @@
-"""Keep the record of a dispute: filed, and decided once."""
+"""The activities of a dispute; each calls one use case."""
 
 from temporalio import activity
 

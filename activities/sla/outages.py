@@ -1,4 +1,4 @@
-"""Keep the record of an outage: each step is one use case."""
+"""The activities of an outage; each calls one use case."""
 
 from temporalio import activity
 

@@ -33,7 +33,7 @@ async def engineer(api: httpx.AsyncClient, database: Database) -> AsyncIterator[
         yield client
 
 
-async def test_without_a_key_nothing_is_told(api: httpx.AsyncClient) -> None:
+async def test_a_request_without_a_key_is_refused(api: httpx.AsyncClient) -> None:
     async with httpx.AsyncClient(base_url=api.base_url, trust_env=False) as stranger:
         schema = (await stranger.get(f"{api.base_url.copy_with(path='/openapi.json')}")).json()
         asked = 0

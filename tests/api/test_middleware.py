@@ -62,7 +62,7 @@ async def test_no_browser_guesses_a_content_type(api: httpx.AsyncClient) -> None
 async def test_a_defect_is_answered_and_logged_without_what_is_secret(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """An error nobody foresaw: the caller is told where to look, the log has the traceback."""
+    """An unexpected error: the answer says where to look, the log has the traceback."""
     app = create_app()
 
     @app.get("/api/v1/broken/{outage_id}")

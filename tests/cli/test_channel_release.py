@@ -40,6 +40,10 @@ async def _breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
 async def quarantined(steps: BatchActivitiesImpl, batch: Batch, *, sent: bool) -> Attempt:
     """A batch whose channel somebody believes to be used by unknown bytes."""
     attempt: Attempt | None = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
+<<<<<<< HEAD
+=======
+    assert attempt is not None
+>>>>>>> refs/heads/natural
     if sent:
         await steps.submit_payment(attempt)
         assert (await steps.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED
@@ -49,7 +53,7 @@ async def quarantined(steps: BatchActivitiesImpl, batch: Batch, *, sent: bool) -
 
 
 async def waiting_lives(temporal: Client, batch: Batch, *owed: Payment) -> list[str]:
-    """The lives that an operator's word has to reach; no worker plays them here."""
+    """Start the workflows that an operator's release has to signal; no worker runs them here."""
     names = [f"payment/{payment.id}" for payment in owed]
     for payment, name in zip(owed, names, strict=True):
         await temporal.start_workflow(PaymentWorkflow.run, payment, id=name, task_queue="nobody")
@@ -59,7 +63,7 @@ async def waiting_lives(temporal: Client, batch: Batch, *owed: Payment) -> list[
 
 
 async def told_to_retry(temporal: Client, names: list[str]) -> list[str]:
-    """Which of these lives heard the signal; all of them are ended."""
+    """Return which of these workflows got the signal; all of them are terminated."""
     told = []
     for name in names:
         handle = temporal.get_workflow_handle(name)
@@ -74,7 +78,7 @@ async def told_to_retry(temporal: Client, names: list[str]) -> list[str]:
     return told
 
 
-async def test_nobody_in_a_batch_is_released_while_the_money_may_move_and_then_all_are(
+async def test_a_batch_is_released_whole_and_only_when_its_money_cannot_move(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, temporal: Client
 ) -> None:
     """The circuit breaker kept the bytes from being sent, so that nobody is even submitted."""
@@ -111,10 +115,10 @@ async def test_nobody_in_a_batch_is_released_while_the_money_may_move_and_then_a
     assert await count_credits(stack, *owed) == [1, 1, 1]
 
 
-async def test_what_is_left_of_a_batch_is_told_by_the_name_of_the_whole(
+async def test_remaining_members_are_signalled_through_the_batch_that_failed(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, temporal: Client
 ) -> None:
-    """Survivors are lived for by the life of the batch that failed: it has to hear that they are paid."""
+    """Remaining members belong to the workflow of the batch that failed: it has to learn that they are paid."""
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     penalty, reward = [await owe_payment(database, "LEFT", minutes) for minutes in (25, 5)]
     steps, batch = await form_batch(database, rail, CLASSIC, penalty, reward)

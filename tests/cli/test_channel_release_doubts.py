@@ -27,7 +27,7 @@ from tests.testkit.settlement.channel_release_scenario import FORGOTTEN, Scene, 
 
 
 @pytest.fixture(scope="module")
-def book(stack: Stack) -> Iterator[ScratchDatabase]:
+def scratch(stack: Stack) -> Iterator[ScratchDatabase]:
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
         with make_scratch_database(stack.environment["DATABASE_URL"]) as made:
@@ -35,9 +35,9 @@ def book(stack: Stack) -> Iterator[ScratchDatabase]:
 
 
 def test_bytes_signed_while_others_were_proven_dead_are_not_called_dead(
-    book: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
+    scratch: ScratchDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The proof takes its time; the payment's life may sign again on the same sequence meanwhile."""
+    """The proof takes its time; the payment's workflow may sign again on the same sequence meanwhile."""
 
     async def told(here: Scene) -> str:
         attempt = await here.dead()
@@ -63,14 +63,14 @@ def test_bytes_signed_while_others_were_proven_dead_are_not_called_dead(
         assert len(here.world.read_credits()[here.payment.number]) == 1
         return str(refused.value)
 
-    with scene(book) as here:
-        assert "was changed by another process meanwhile; read it again" in book.loop.run(
+    with scene(scratch) as here:
+        assert "was changed by another process meanwhile; read it again" in scratch.loop.run(
             told(here)
         )
 
 
-def test_what_the_book_saw_paid_is_not_paid_again_though_nodes_forgot(
-    book: ScratchDatabase,
+def test_a_transfer_that_reconciliation_read_is_not_repeated_though_nodes_forgot(
+    scratch: ScratchDatabase,
 ) -> None:
     async def told(here: Scene, attempt: Attempt) -> str:
         await here.reconciled()
@@ -79,18 +79,18 @@ def test_what_the_book_saw_paid_is_not_paid_again_though_nodes_forgot(
             await here.release(attempt, evidence="nothing was found")
         return str(refused.value)
 
-    with scene(book) as here:
-        attempt = book.loop.run(here.sent())
-        said = book.loop.run(told(here, attempt))
+    with scene(scratch) as here:
+        attempt = scratch.loop.run(here.sent())
+        said = scratch.loop.run(told(here, attempt))
         ((hash_, _),) = here.world.read_credits()[here.payment.number]
         assert f"the money moved, in transaction {hash_} of ledger " in said
         assert "must not be made again" in said
         assert "will be confirmed" in said
         assert here.temporal.signalled == [f"payment/{here.payment.id}"]
-        assert book.loop.run(here.status()) == "quarantined"
+        assert scratch.loop.run(here.status()) == "quarantined"
 
 
-def test_what_strange_bytes_paid_is_not_paid_again(book: ScratchDatabase) -> None:
+def test_a_payment_made_by_unknown_bytes_is_not_paid_again(scratch: ScratchDatabase) -> None:
     """Whoever holds our seeds has paid it by bytes we never stored, on another channel."""
 
     async def told(here: Scene) -> tuple[str, str]:
@@ -113,16 +113,16 @@ def test_what_strange_bytes_paid_is_not_paid_again(book: ScratchDatabase) -> Non
             await here.release(attempt)
         return unexplained.hash, str(refused.value)
 
-    with scene(book) as here:
-        hash_, said = book.loop.run(told(here))
+    with scene(scratch) as here:
+        hash_, said = scratch.loop.run(told(here))
         assert f"transaction {hash_} of ledger " in said
         assert "by other bytes than its own" in said
         assert "must not be made again" in said
-        assert book.loop.run(here.status()) == "quarantined"
+        assert scratch.loop.run(here.status()) == "quarantined"
 
 
-def test_forgotten_ledgers_that_the_book_has_read_show_that_nothing_moved(
-    book: ScratchDatabase,
+def test_ledgers_that_reconciliation_has_read_prove_that_nothing_moved(
+    scratch: ScratchDatabase,
 ) -> None:
     async def told(here: Scene) -> dict[str, Any]:
         attempt = await here.stolen()
@@ -132,17 +132,17 @@ def test_forgotten_ledgers_that_the_book_has_read_show_that_nothing_moved(
         await here.release(attempt)
         return await here.leaf(attempt)
 
-    with scene(book) as here:
-        proof = book.loop.run(told(here))["proof"]
+    with scene(scratch) as here:
+        proof = scratch.loop.run(told(here))["proof"]
         assert FORGOTTEN in proof
         assert "reconciliation has read" in proof
-        assert book.loop.run(here.status()) == "pending"
+        assert scratch.loop.run(here.status()) == "pending"
 
 
 @pytest.mark.parametrize("landed", [True, False])
 @pytest.mark.parametrize("reads", ["nothing", "too little", "with a gap"])
-def test_what_nobody_remembers_is_released_by_nobodys_silence(
-    book: ScratchDatabase, reads: str, landed: bool
+def test_forgotten_ledgers_without_evidence_do_not_release_a_channel(
+    scratch: ScratchDatabase, reads: str, landed: bool
 ) -> None:
     """Whether it was paid or not, nothing here can tell: a person has to look elsewhere."""
 
@@ -160,28 +160,28 @@ def test_what_nobody_remembers_is_released_by_nobodys_silence(
         assert attempt.envelope_hash in str(refused.value)
         return str(refused.value)
 
-    with scene(book) as here:
-        said = book.loop.run(told(here))
+    with scene(scratch) as here:
+        said = scratch.loop.run(told(here))
         assert "no node remembers" in said
         assert "--evidence" in said
 
 
-def test_what_an_archive_showed_releases_it_and_is_written_down(book: ScratchDatabase) -> None:
+def test_what_an_archive_showed_releases_it_and_is_written_down(scratch: ScratchDatabase) -> None:
     async def told(here: Scene) -> dict[str, Any]:
         attempt = await here.stolen()
         await here.forgotten(attempt)
         await here.release(attempt, evidence="archive.example: a bump, no payment")
         return await here.leaf(attempt)
 
-    with scene(book) as here:
-        evidence = book.loop.run(told(here))
+    with scene(scratch) as here:
+        evidence = scratch.loop.run(told(here))
         assert evidence["seen_elsewhere"] == "archive.example: a bump, no payment"
         assert FORGOTTEN in evidence["proof"]
-        assert book.loop.run(here.status()) == "pending"
+        assert scratch.loop.run(here.status()) == "pending"
 
 
-def test_money_that_bears_its_number_and_left_no_treasury_of_ours_hinders_nothing(
-    book: ScratchDatabase,
+def test_a_transfer_with_its_number_from_a_foreign_account_does_not_prevent_the_release(
+    scratch: ScratchDatabase,
 ) -> None:
     """Anybody may send a treasury something under any number, or send back what was paid before."""
 
@@ -198,10 +198,10 @@ def test_money_that_bears_its_number_and_left_no_treasury_of_ours_hinders_nothin
             "number": here.payment.number,
             "amount_stroops": 1,
         }
-        async with book.database.transaction() as connection:
+        async with scratch.database.transaction() as connection:
             await connection.execute(insert(chain_transfers).values(transfer))
         await here.release(attempt)
 
-    with scene(book) as here:
-        book.loop.run(told(here))
-        assert book.loop.run(here.status()) == "pending"
+    with scene(scratch) as here:
+        scratch.loop.run(told(here))
+        assert scratch.loop.run(here.status()) == "pending"

@@ -42,7 +42,7 @@ def proven(
     return look
 
 
-async def test_what_was_paid_while_nobody_looked_is_not_released_and_is_confirmed(
+async def test_a_payment_that_landed_unobserved_is_not_released_and_is_confirmed(
     api: httpx.AsyncClient,
     stack: Stack,
     database: Database,

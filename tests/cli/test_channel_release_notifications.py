@@ -1,4 +1,4 @@
-"""After a release: who is told to go on, and whether the channel is used again."""
+"""After a release: which workflows are signalled to go on, and whether the channel is used again."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,46 +22,46 @@ from tests.testkit.settlement.channel_release_scenario import CHANNELS, Scene, s
 
 
 @pytest.fixture(scope="module")
-def book(stack: Stack) -> Iterator[ScratchDatabase]:
+def scratch(stack: Stack) -> Iterator[ScratchDatabase]:
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
         with make_scratch_database(stack.environment["DATABASE_URL"]) as made:
             yield made
 
 
-def test_who_could_not_be_told_is_named_and_told_by_asking_again(
-    book: ScratchDatabase, capsys: pytest.CaptureFixture[str]
+def test_a_workflow_that_could_not_be_signalled_is_named_and_signalled_by_the_next_run(
+    scratch: ScratchDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The release stands, and without a word to its life the payment would wait for hours."""
+    """The release stands, and without a signal to its workflow the payment would wait for hours."""
 
     async def told(here: Scene, attempt: Attempt) -> None:
         with pytest.raises(Unavailable, match="again"):
             await here.release(attempt)
         assert await here.status() == "pending"
 
-    with scene(book) as here:
-        attempt, life = book.loop.run(here.dead()), f"payment/{here.payment.id}"
+    with scene(scratch) as here:
+        attempt, workflow_id = scratch.loop.run(here.dead()), f"payment/{here.payment.id}"
         here.temporal.trouble = RPCStatusCode.UNAVAILABLE
-        book.loop.run(told(here, attempt))
-        assert f"could not signal {life}" in capsys.readouterr().out
+        scratch.loop.run(told(here, attempt))
+        assert f"could not signal {workflow_id}" in capsys.readouterr().out
         here.temporal.trouble = None
-        book.loop.run(here.release(attempt))
-        assert here.temporal.signalled == [life]
-        assert f"signalled {life} to go on" in capsys.readouterr().out
+        scratch.loop.run(here.release(attempt))
+        assert here.temporal.signalled == [workflow_id]
+        assert f"signalled {workflow_id} to go on" in capsys.readouterr().out
 
 
-def test_a_payment_that_nobody_lives_for_is_named(
-    book: ScratchDatabase, capsys: pytest.CaptureFixture[str]
+def test_a_payment_without_a_workflow_is_named(
+    scratch: ScratchDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with scene(book) as here:
-        attempt = book.loop.run(here.dead())
+    with scene(scratch) as here:
+        attempt = scratch.loop.run(here.dead())
         here.temporal.trouble = RPCStatusCode.NOT_FOUND
-        book.loop.run(here.release(attempt))
+        scratch.loop.run(here.release(attempt))
         assert f"no workflow payment/{here.payment.id} runs" in capsys.readouterr().out
 
 
-def test_a_payment_that_proves_paid_is_not_said_to_be_told_when_it_was_not(
-    book: ScratchDatabase,
+def test_a_paid_payment_is_not_said_to_be_signalled_when_it_was_not(
+    scratch: ScratchDatabase,
 ) -> None:
     async def told(here: Scene) -> str:
         attempt = await here.sent()
@@ -71,14 +71,14 @@ def test_a_payment_that_proves_paid_is_not_said_to_be_told_when_it_was_not(
             await here.release(attempt)
         return str(refused.value)
 
-    with scene(book) as here:
-        said = book.loop.run(told(here))
+    with scene(scratch) as here:
+        said = scratch.loop.run(told(here))
         assert "the money moved, in transaction" in said
         assert "could not be signalled" in said
 
 
-def test_a_channel_whose_key_nobody_holds_stays_out_of_use(
-    book: ScratchDatabase, capsys: pytest.CaptureFixture[str]
+def test_a_channel_without_its_key_stays_out_of_use(
+    scratch: ScratchDatabase, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The seed was replaced, as it has to be: a payment given to the old channel could not be signed."""
 
@@ -91,7 +91,7 @@ def test_a_channel_whose_key_nobody_holds_stays_out_of_use(
         await here.release(attempt, channels=replaced)
         assert here.temporal.signalled == [f"payment/{here.payment.id}"] * 2
         await here.world.close_circuit_breaker()
-        async with book.database.transaction() as connection:
+        async with scratch.database.transaction() as connection:
             # Among those in use, it would be the next.
             this = channels.c.address == attempt.channel
             await connection.execute(update(channels).where(this).values(used_at=None))
@@ -106,5 +106,5 @@ def test_a_channel_whose_key_nobody_holds_stays_out_of_use(
         with pytest.raises(Conflict, match="stays out of use"):
             await here.release(attempt, channels=replaced)
 
-    with scene(book) as here:
-        book.loop.run(told(here))
+    with scene(scratch) as here:
+        scratch.loop.run(told(here))

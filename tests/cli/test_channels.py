@@ -74,7 +74,7 @@ async def test_missing_channels_are_created_and_listed(
     assert said.count("key not held") == begun
 
 
-async def test_who_only_looks_needs_no_seed_that_moves_money(
+async def test_listing_channels_needs_no_treasury_seed(
     api: httpx.AsyncClient, stack: Stack
 ) -> None:
     """The addresses of the channels follow from their own seed."""
@@ -255,5 +255,5 @@ async def test_a_foreign_sequence_is_released_once_nodes_agree(
             )
         return number == other.number
 
-    # Money that nothing of ours explains: the circuit breaker is opened by who compares the books, too.
+    # Money that nothing of ours explains: reconciliation opens the circuit breaker, too.
     await wait_until(missed, "the theft is found", 60)

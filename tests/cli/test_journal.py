@@ -1,4 +1,4 @@
-"""`apexchainx journal check` on a real book, and on one that somebody wrote to past its guards."""
+"""`apexchainx journal check` on a real journal, and on one that somebody wrote to past its guards."""
 
 import asyncio
 import json
@@ -34,7 +34,9 @@ async def apexchainx(*arguments: str, **environment: str) -> Ended:
     return Ended(process.returncode, out.decode(), err.decode())
 
 
-async def test_the_book_of_real_lives_is_clean(stack: Stack, api: httpx.AsyncClient) -> None:
+async def test_the_journal_of_settled_outages_is_clean(
+    stack: Stack, api: httpx.AsyncClient
+) -> None:
     await settle_outage(api, 25)
     await settle_outage(api, 5)
     directory = ("--data-dir", str(stack.directory.path))
@@ -44,11 +46,11 @@ async def test_the_book_of_real_lives_is_clean(stack: Stack, api: httpx.AsyncCli
     assert "VIOLATED" not in told.out
     found = json.loads((await apexchainx("journal", "check", "--json", *directory)).out)
     assert found["clean"] is True
-    # Other tests judge outages that have no life, and that nobody will ever pay: these are overdue.
+    # Other tests judge outages that have no workflow, and that nobody will ever pay: these are overdue.
     assert [each for each in found["violations"] if not each["overdue"]] == []
 
 
-async def test_a_broken_book_is_told_by_its_ids_and_by_the_exit_code(stack: Stack) -> None:
+async def test_a_violation_is_printed_with_its_ids_and_sets_the_exit_code(stack: Stack) -> None:
     invariant, subject, statements = CORRUPTIONS["an amount that was changed"]
     async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         await seed_journal.write(database, 2_000)

@@ -1,4 +1,4 @@
-"""`apexchainx payments explain`: real payments told from the debt to the proof."""
+"""`apexchainx payments explain`: real payments traced from the debt to the proof."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ async def explain(stack: Stack, *arguments: str) -> tuple[int | None, str]:
     return process.returncode, (out or err).decode()
 
 
-async def test_a_paid_payment_is_told_by_whatever_name_it_has(
+async def test_a_paid_payment_is_explained_by_any_of_its_ids(
     stack: Stack, api: httpx.AsyncClient
 ) -> None:
     payment = (await settle_outage(api, 25))["payment"]
@@ -65,7 +65,7 @@ async def test_a_paid_payment_is_told_by_whatever_name_it_has(
     assert kinds == [kind for kind in ("accrual", "reservation", "settlement") for _ in range(2)]
 
 
-async def test_a_payment_that_failed_was_parked_and_tried_again_is_told_whole(
+async def test_a_payment_that_failed_was_blocked_and_retried_is_explained_whole(
     stack: Stack, database: Database, api: httpx.AsyncClient, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
     payment = await owe_payment(database, "TOLD")
@@ -108,7 +108,7 @@ def _tell_both_tries(story: dict[str, Any], payment: Payment) -> None:
     assert booked[-2:] == [("settlement", none), ("settlement", owed)]
 
 
-async def test_who_released_it_from_quarantine_and_why_is_told(
+async def test_the_trace_names_who_released_the_channel_and_why(
     stack: Stack, database: Database, api: httpx.AsyncClient, rail: Rail
 ) -> None:
     steps = PaymentActivitiesImpl(database, rail)

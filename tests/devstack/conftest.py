@@ -13,7 +13,7 @@ from devstack.processes.supervisor import Supervisor
 
 @pytest.fixture
 def told() -> list[str]:
-    """What the supervisor told the user."""
+    """Return what the supervisor printed for the user."""
     return []
 
 

@@ -83,7 +83,7 @@ async def test_an_out_of_band_payment_is_matched_manually_and_its_outage_closes(
     manual_match, body = f"/payments/{payment['id']}/manual-match", {"note": "ticket 7"}
     early = await admin.post(f"/reconciliation/breaks/{seen['id']}/close", json=NONE)
     assert early.status_code == 409
-    assert f"payment {payment['id']} is not paid: adopt this transfer" in early.json()["detail"]
+    assert f"payment {payment['id']} is not paid: match this transfer" in early.json()["detail"]
     by_finance = await people["ada"].post(manual_match, json=body | {"transaction_hash": hash_})
     assert by_finance.status_code == 403
     other = await admin.post(manual_match, json=body | {"transaction_hash": "0" * 64})

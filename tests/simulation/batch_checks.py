@@ -12,16 +12,16 @@ ROUNDS_TO_REST = 16
 
 
 class BatchChecks(Recorded):
-    """Looks at the chain and the journal of a world of batches."""
+    """Checks the chain and the journal of a world of batches."""
 
-    book: ClassVar[ScratchDatabase]
+    scratch: ClassVar[ScratchDatabase]
     world: BatchWorld
 
     def do(self, work: Any) -> Any:
-        return self.book.loop.run(work)
+        return self.scratch.loop.run(work)
 
     def check_credits(self) -> None:
-        """At most once, always; and never more or less than is owed."""
+        """Check that each payment was credited at most once, and never more or less than is owed."""
         for payment_id, seen in self.world.read_credits_by_payment().items():
             assert len(seen) <= 1, f"paid {len(seen)} times: {payment_id} by {seen}"
 
@@ -30,7 +30,7 @@ class BatchChecks(Recorded):
             self.do(self.finish_all())
 
     async def finish_all(self) -> None:
-        """The network is well again, parked payments are retried: all come to an end."""
+        """End all faults and retry what is blocked, so that every workflow comes to its end."""
         world = self.world
         world.plan([], 0)
         for turn in range(ROUNDS_TO_REST):
@@ -65,7 +65,7 @@ class BatchChecks(Recorded):
                 return
 
     async def is_at_rest(self, turn: int) -> bool:
-        """Nobody is under way; whoever is blocked was tried again for some turns."""
+        """Return whether no payment is under way, and what is blocked was tried again for some turns."""
         left = [run.payment.id for run in self.world.runs if run.command is not None]
         if not left:
             return True
@@ -74,23 +74,23 @@ class BatchChecks(Recorded):
         return ends <= {"quarantined"} or (turn > 3 and ends <= {"quarantined", "blocked"})
 
     async def read_fates(self) -> dict[str, Any]:
-        async with self.book.database.autocommit() as connection:
+        async with self.scratch.database.autocommit() as connection:
             ids = [run.payment.id for run in self.world.runs]
             return {row.id: row for row in await connection.execute(FATES, {"ids": ids})}
 
     async def check_settled(self) -> None:
-        """Nothing is lost, the journal says what the chain says, and its entries sum to zero."""
+        """Check that nothing is lost, and that journal and chain agree."""
         credited, fates = self.world.read_credits_by_payment(), await self.read_fates()
         for run in self.world.runs:
             row, seen = fates[run.payment.id], credited[run.payment.id]
-            self.book.met[row.status] += 1
+            self.scratch.met[row.status] += 1
             taken = {(channel, sequence) for channel, sequence, live, _ in row.pairs or [] if live}
             if taken & self.world.foreign:
                 assert row.status == "quarantined", f"went on after unknown bytes: {row}"
             if row.status == "confirmed":
                 assert seen == [row.transaction_hash], f"confirmed and not paid: {row}, {seen}"
                 assert row.out == -run.payment.amount_stroops, "posted otherwise than paid"
-                assert run.receipt is not None, f"nobody told the run: {run.recorded}"
+                assert run.receipt is not None, f"nobody signalled the workflow: {run.recorded}"
                 assert run.receipt.transaction_hash == row.transaction_hash
                 continue
             assert row.out == 0, "posted and not confirmed"
@@ -104,13 +104,13 @@ class BatchChecks(Recorded):
 
     def check_cause(self, run: WorkflowRun, code: str | None) -> None:
         if run.payment.to_address in self.world.gone:
-            self.book.met["blocked: payee gone"] += 1
+            self.scratch.met["blocked: payee gone"] += 1
             return
         assert code == ReasonCode.TREASURY_UNDERFUNDED, f"blocked for ever: {code}"
 
     async def check_allocations(self) -> None:
-        """The book's allocations of each transfer sum to what the chain has moved."""
-        async with self.book.database.autocommit() as connection:
+        """Check that the allocations of each transfer sum to what the chain has moved."""
+        async with self.scratch.database.autocommit() as connection:
             ids = [run.payment.id for run in self.world.runs]
             rows = await connection.execute(TRANSFERS, {"ids": ids})
             booked = {(row.transaction_hash, row.number): row.amount for row in rows}

@@ -47,18 +47,18 @@ AT_FAULT = st.sampled_from(
 
 
 class BatchesExactlyOnce(BatchChecks):
-    """A signer, a network, payments that go together, and everything that can happen to them."""
+    """A signer, a network, payments in batches, and everything that can happen to them."""
 
     signer: ClassVar[type[BatchActivitiesImpl]] = BatchActivitiesImpl
 
     @initialize(payments=st.integers(1, MEMBERS_MAX), plan=PLANS)
     def owe_payments(self, payments: int, plan: Plan) -> None:
-        self.world = BatchWorld(self.book.database, self.signer, plan)
-        run = f"{next(self.book.schedules)}-{uuid4().hex[:8]}"
+        self.world = BatchWorld(self.scratch.database, self.signer, plan)
+        run = f"{next(self.scratch.schedules)}-{uuid4().hex[:8]}"
         # Nothing an earlier schedule used, and room for many transactions.
         self.do(self.world.begin(time_ns() >> 8, run, payments))
-        self.book.met["schedules"] += 1
-        self.book.met[f"{plan.rail} {'netted' if plan.netting_window_seconds else 'gross'}"] += 1
+        self.scratch.met["schedules"] += 1
+        self.scratch.met[f"{plan.rail} {'netted' if plan.netting_window_seconds else 'gross'}"] += 1
 
     def get_run(self, which: int) -> WorkflowRun:
         return self.world.runs[which % len(self.world.runs)]
@@ -93,14 +93,14 @@ class BatchesExactlyOnce(BatchChecks):
 
     @rule(which=st.integers(0, 3))
     def run_activity_twice(self, which: int) -> None:
-        self.book.met["overlap"] += 1
+        self.scratch.met["overlap"] += 1
         self.do(self.world.advance(self.get_batch_run(which), runs=2))
         self.check_credits()
 
     @rule()
     def form_batches_again(self) -> None:
-        """A gathering that starts over gives batches under way a second run beside the first."""
-        self.book.met["duplicate batch workflow"] += 1
+        """A batching workflow that starts anew starts a second workflow of batches that are under way."""
+        self.scratch.met["duplicate batch workflow"] += 1
         self.do(self.world.form_batches(again=True))
 
     @rule(fault=AT_FAULT, which=st.integers(0, 3), mended=st.booleans())
@@ -115,7 +115,7 @@ class BatchesExactlyOnce(BatchChecks):
         self.world.close_ledgers(2)
         for _ in range(2):
             self.do(self.world.advance(run))
-        self.book.met[f"fault {fault.kind}"] += 1
+        self.scratch.met[f"fault {fault.kind}"] += 1
         self.check_credits()
 
     @rule(
@@ -126,12 +126,12 @@ class BatchesExactlyOnce(BatchChecks):
         down=st.sampled_from([0, 1, 30]),
     )
     def crash_at_point(self, which: int, point: str, tries: int, kept: float, down: int) -> None:
-        """Go on until the signer dies at the point, or for so many steps; it is away for a while."""
+        """Advance until the signer dies at the point, or so many times; it is away for a while."""
         died = not self.do(self.world.form_batches(crash_at=point))
         for _ in range(tries):
             if died:
-                self.book.met["crash"] += 1
-                self.book.met[f"crash {point}"] += 1
+                self.scratch.met["crash"] += 1
+                self.scratch.met[f"crash {point}"] += 1
                 break
             died = not self.do(self.world.advance(self.get_batch_run(which), crash_at=point))
             self.world.close_ledgers(1)
@@ -149,21 +149,21 @@ class BatchesExactlyOnce(BatchChecks):
         # A plan counts down what is left of a fault, so each has its own.
         self.world.plan([Fault(**fields(fault)) for fault in faults], seed)
         for fault in faults:
-            self.book.met[f"fault {fault.kind}"] += 1
+            self.scratch.met[f"fault {fault.kind}"] += 1
         self.check_credits()
 
     @rule(address=PAYEES, found=st.booleans())
     def close_or_reopen_payee(self, address: str, found: bool) -> None:
-        """Or find one again."""
+        """Close the account of a payee, or open it again."""
         if found:
             self.world.reopen_payee(address)
         else:
-            self.book.met["payee gone"] += 1
+            self.scratch.met["payee gone"] += 1
             self.world.close_payee(address)
 
     @rule(address=PAYEES, found=st.booleans())
     def remove_before_signing(self, address: str, found: bool) -> None:
-        """Who is gone before the signature is left out, and may be back at once."""
+        """Remove a payee before the signature; the account may be back at once."""
         for run in self.world.runs:
             self.do(self.world.advance(run))
         self.world.close_payee(address)
@@ -178,7 +178,7 @@ class BatchesExactlyOnce(BatchChecks):
     @rule(opened=st.booleans())
     def switch_circuit_breaker(self, opened: bool) -> None:
         if opened:
-            self.book.met["circuit breaker"] += 1
+            self.scratch.met["circuit breaker"] += 1
         self.do(self.world.open_circuit_breaker() if opened else self.world.close_circuit_breaker())
 
     @rule(which=st.integers(0, MEMBERS_MAX - 1))
@@ -190,6 +190,6 @@ class BatchesExactlyOnce(BatchChecks):
     @rule(which=st.integers(0, CHANNELS - 1), rare=st.integers(0, 1))
     def use_channel_elsewhere(self, which: int, rare: int) -> None:
         if rare == 0:
-            self.book.met["foreign"] += 1
+            self.scratch.met["foreign"] += 1
             self.do(self.world.use_channel(CHANNEL_KEYS[which]))
             self.check_credits()

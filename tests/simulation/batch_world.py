@@ -1,6 +1,6 @@
 """
-A settlement in one process whose payments go together: who is ready is gathered, batches have
-workflows of their own, and a sum on the chain tells by itself whose money was in it.
+A settlement in batches, in one process: ready payments are batched, batches have workflows of their own,
+and each sum on the chain shows by itself which payments it is made of.
 """
 
 from collections.abc import Awaitable, Callable
@@ -47,7 +47,7 @@ FATES = text(
     FROM payments p WHERE p.id = ANY(:ids)
     """
 )
-# What each transfer of a transaction is made of, as the book has it.
+# What each transfer of a transaction is made of, as the journal has it.
 TRANSFERS = text(
     """
     SELECT p.transaction_hash, s.number, sum(s.amount_stroops) AS amount
@@ -58,7 +58,7 @@ TRANSFERS = text(
 
 
 def patch_batching(patch: Any) -> None:
-    """Let a look for payments that are ready be one look, when every window has passed."""
+    """Patch form_batches to look once, after every netting window has passed."""
     ticks = iter(range(0, 10**9, 40))
     patch.setattr(batch_steps, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
     patch.setattr(batch_steps, "asyncio", SimpleNamespace(sleep=_yield))
@@ -76,7 +76,7 @@ def _later(_zone: Any = UTC) -> datetime:
 
 
 class BatchWorld(SimulatedWorld):
-    """A chain, a signer, the lives of some payments and of the batches they ride in."""
+    """A chain, a signer, and the workflows of some payments and of their batches."""
 
     def __init__(
         self, database: Database, signer: Callable[..., BatchActivitiesImpl], plan: Plan
@@ -85,7 +85,7 @@ class BatchWorld(SimulatedWorld):
         self.signer = signer
         self.plan_in_force = plan
         self.batches: dict[str, BatchWorkflowRun] = {}
-        # What a gathering had reserved when it died is found by the next.
+        # What form_batches had reserved when the signer died is found by the next call.
         self.batching_died = False
         self.gone: dict[str, list[AccountEntry | TrustLineEntry]] = {}
 
@@ -130,7 +130,7 @@ class BatchWorld(SimulatedWorld):
                 run.receive(signal, *words)
 
     async def form_batches(self, *, again: bool = False, crash_at: str | None = None) -> bool:
-        """Look for who is ready; False when the signer died of it."""
+        """Form batches of what is ready; False when the signer died of it."""
         first = again or self.batching_died
         try:
             with crashing_at(crash_at):
@@ -153,7 +153,7 @@ class BatchWorld(SimulatedWorld):
             running.receive("batch_reformed")
 
     async def check_reason(self, blocking: BlockPaymentInput) -> None:
-        """Nothing: a batch may have taken who is told late that an earlier one left it out."""
+        """Check nothing: a late signal of a removal may reach a payment that is in a new batch."""
 
     async def open_circuit_breaker(self) -> None:
         await self.batch_activities.gate.circuit_breaker.trip(
@@ -161,11 +161,11 @@ class BatchWorld(SimulatedWorld):
         )
 
     def plan(self, faults: list[Fault], seed: int) -> None:
-        """Who is gone has no trustline to disturb."""
+        """Plan faults, but none for a payee without an account."""
         super().plan([fault for fault in faults if fault.address not in self.gone], seed)
 
     def close_payee(self, address: str) -> None:
-        """A payee closes the account, with all that is on it."""
+        """Close the account of a payee, with all that is on it."""
         super().plan([], 0)
         root = self.box.network.ledger.root
         account, line = root.load_account(address), root.load_trustline(address, GENESIS.asset)
@@ -178,7 +178,7 @@ class BatchWorld(SimulatedWorld):
             self.box.network.change_entries([*entries], [])
 
     def read_credits_by_payment(self) -> dict[str, list[str]]:
-        """By payment, the transactions that credited it: as the sums on the chain tell."""
+        """Return by payment the transactions that credited it, as the sums on the chain show."""
         found: dict[str, list[str]] = {run.payment.id: [] for run in self.runs}
         for number, seen in self.read_credits().items():
             for hash_, amount_stroops in seen:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from sqlalchemy import text
 
-from activities.settlement.attempts import attempt_of
+from activities.settlement.attempts import make_attempt
 from activities.settlement.batches import BatchActivitiesImpl
 from adapters.postgres.accounting import journal
 from adapters.postgres.settlement import (
@@ -39,7 +39,7 @@ from domain.settlement.payments import PaymentStatus
 
 
 class OneCallFailedMeansNoneIsPaid(BatchActivitiesImpl):
-    """An error on the wire sends everybody back, and they are put together under the next pair."""
+    """An error on the wire removes all members, and they are batched again on the next channel."""
 
     failed_on_the_wire = False
 
@@ -56,7 +56,7 @@ class OneCallFailedMeansNoneIsPaid(BatchActivitiesImpl):
 
 
 class SignsForWhoIsLeftOut(BatchActivitiesImpl):
-    """Bytes are signed before it is known who cannot be paid, and kept after they were left out."""
+    """Bytes are signed before it is known who cannot be paid, and kept after those were removed."""
 
     signed_first: ClassVar[dict[str, tuple[Envelope, list[int]]]] = {}
 
@@ -94,10 +94,10 @@ class SignsForWhoIsLeftOut(BatchActivitiesImpl):
             now = await attempts.get_attempt(connection, batch.lead_payment_id, batch.n)
             assert now is not None
             stored = await envelopes.store(connection, now, self.signed_first[batch.id][0])
-        return replace(preparation, state=Prepared(attempt_of(now, stored, resumed=False)))
+        return replace(preparation, state=Prepared(make_attempt(now, stored, resumed=False)))
 
     async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
-        """Of the operations that failed, only those are the batch's that still ride in it."""
+        """Count only the failed operations of payments that are still in the batch."""
         _, numbers = self.signed_first.get(observed.batch.id, (None, None))
         if numbers is None:
             return await super().fail_batch(observed)

@@ -1,5 +1,5 @@
 """
-What other submitters do wrong, done here on purpose: the check must find each of them.
+Mistakes of other submitters, made here on purpose: the checks must find each of them.
 
 Each is a signer that differs from the real one in a single decision.
 """
@@ -7,7 +7,7 @@ Each is a signer that differs from the real one in a single decision.
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from activities.settlement.attempts import attempt_of
+from activities.settlement.attempts import make_attempt
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.failpoints import reach
 from adapters.postgres.settlement import attempts, envelopes
@@ -107,7 +107,7 @@ class StoredAfterSending(PaymentActivitiesImpl):
         reach("after_sign")
         async with self.database.autocommit() as connection:
             stored = await envelopes.store(connection, held, envelope)
-        return Prepared(attempt_of(held, stored, resumed=False))
+        return Prepared(make_attempt(held, stored, resumed=False))
 
 
 class UnknownBytesMeanRetry(PaymentActivitiesImpl):
@@ -136,7 +136,7 @@ class AcceptedMeansPaid(PaymentActivitiesImpl):
 
 
 class NoopMeansPaid(PaymentActivitiesImpl):
-    """A void that a ledger shows as applied is taken for the payment that it stands in for."""
+    """A no-op transaction that a ledger shows as applied is taken for the payment that it replaces."""
 
     async def observe_payment(self, attempt: Attempt) -> Observation:
         seen = await super().observe_payment(attempt)
@@ -146,7 +146,7 @@ class NoopMeansPaid(PaymentActivitiesImpl):
 
 
 class DeadBytesSayNothing(PaymentActivitiesImpl):
-    """Whose bytes died, and who cannot be signed again, waits as if it were on its way."""
+    """A payment whose bytes expired, and that cannot be signed again, waits as if it were under way."""
 
     async def prepare_payment(self, payment: Payment) -> PreparePaymentResult:
         preparation = await super().prepare_payment(payment)

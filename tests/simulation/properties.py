@@ -60,7 +60,7 @@ KINDS = st.sampled_from(
         Fault("protocol_upgrade", value=28),
     ]
 )
-# How much of what a run was answered Temporal has recorded when the worker dies.
+# How much of the results Temporal has recorded when the worker dies.
 KEPT = st.sampled_from([0.0, 0.5, 0.8, 1.0])
 
 
@@ -98,19 +98,19 @@ async def _agree(database: Database, *parties: str) -> None:
 class ExactlyOnce(Recorded):
     """A signer, a network and some payments, and everything that can happen to them."""
 
-    book: ClassVar[ScratchDatabase]
+    scratch: ClassVar[ScratchDatabase]
     signer: ClassVar[type[PaymentActivitiesImpl]] = PaymentActivitiesImpl
 
     def do(self, work: Any) -> Any:
-        return self.book.loop.run(work)
+        return self.scratch.loop.run(work)
 
     @initialize(payments=st.integers(1, PAYMENTS_MAX))
     def owe_payments(self, payments: int) -> None:
-        self.world = SimulatedWorld(self.book.database, self.signer)
-        run = f"{next(self.book.schedules)}-{uuid4().hex[:8]}"
+        self.world = SimulatedWorld(self.scratch.database, self.signer)
+        run = f"{next(self.scratch.schedules)}-{uuid4().hex[:8]}"
         # Nothing an earlier schedule used, and room for many transactions.
         self.do(self.world.begin(time_ns() >> 8, run, payments))
-        self.book.met["schedules"] += 1
+        self.scratch.met["schedules"] += 1
 
     def get_run(self, which: int) -> WorkflowRun:
         return self.world.runs[which % len(self.world.runs)]
@@ -129,7 +129,7 @@ class ExactlyOnce(Recorded):
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1))
     def run_activity_twice(self, which: int) -> None:
-        self.book.met["overlap"] += 1
+        self.scratch.met["overlap"] += 1
         self.do(self.world.advance(self.get_run(which), runs=2))
         self.check_credits()
 
@@ -141,11 +141,11 @@ class ExactlyOnce(Recorded):
         down=st.sampled_from([0, 1, 30]),
     )
     def crash_at_point(self, which: int, point: str, tries: int, kept: float, down: int) -> None:
-        """Go on until the signer dies at the point, or for so many steps; it is away for a while."""
+        """Advance until the signer dies at the point, or so many times; it is away for a while."""
         for _ in range(tries):
             if not self.do(self.world.advance(self.get_run(which), crash_at=point)):
-                self.book.met["crash"] += 1
-                self.book.met[f"crash {point}"] += 1
+                self.scratch.met["crash"] += 1
+                self.scratch.met[f"crash {point}"] += 1
                 break
             self.world.close_ledgers(1)
         self.world.close_ledgers(down)
@@ -154,7 +154,7 @@ class ExactlyOnce(Recorded):
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1))
     def let_envelope_expire(self, which: int) -> None:
-        """Signed, and away until the bytes are dead and the payee cannot be paid any more."""
+        """Sign, and stay away until the envelope has expired and the payee cannot be paid any more."""
         self.crash_at_point(which, "after_store", 4, 1.0, 30)
         payee = self.get_run(which).payment.to_address
         self.inject_faults([Fault("removed_trustline", address=payee)], 0)
@@ -173,7 +173,7 @@ class ExactlyOnce(Recorded):
         # A plan counts down what is left of a fault, so each has its own.
         self.world.plan([Fault(**fields(fault)) for fault in faults], seed)
         for fault in faults:
-            self.book.met[f"fault {fault.kind}"] += 1
+            self.scratch.met[f"fault {fault.kind}"] += 1
         self.check_credits()
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1))
@@ -184,12 +184,12 @@ class ExactlyOnce(Recorded):
     @rule(which=st.integers(0, CHANNELS - 1), rare=st.integers(0, 1))
     def use_channel_elsewhere(self, which: int, rare: int) -> None:
         if rare == 0:
-            self.book.met["foreign"] += 1
+            self.scratch.met["foreign"] += 1
             self.do(self.world.use_channel(CHANNEL_KEYS[which]))
             self.check_credits()
 
     def check_credits(self) -> None:
-        """At most once, always; and never more or less than is owed."""
+        """Check that each payment was credited at most once, and never more or less than is owed."""
         credits = self.world.read_credits()
         for run in self.world.runs:
             seen = credits.get(run.payment.number, [])
@@ -201,7 +201,7 @@ class ExactlyOnce(Recorded):
             self.do(self.finish_all())
 
     async def finish_all(self) -> None:
-        """The network is well again, parked payments are retried: all come to an end."""
+        """End all faults and retry what is blocked, so that every workflow comes to its end."""
         world = self.world
         world.plan([], 0)
         for run in world.runs:
@@ -209,7 +209,7 @@ class ExactlyOnce(Recorded):
         for _ in range(ROUNDS_TO_REST):
             await world.close_circuit_breaker()
             for run in world.runs:
-                # Six steps take a payment from its beginning to its end.
+                # Six activities take a payment from its beginning to its end.
                 for _ in range(6):
                     if not _is_at_rest(run):
                         await world.advance(run)
@@ -222,10 +222,10 @@ class ExactlyOnce(Recorded):
         await world.rail.watch.close()
 
     async def check_settled(self) -> None:
-        """Nothing is lost, the journal says what the chain says, and its entries sum to zero."""
-        self.book.met["no-op"] += bool(self.world.noop_reason)
+        """Check that nothing is lost, and that journal and chain agree."""
+        self.scratch.met["no-op"] += bool(self.world.noop_reason)
         credits = self.world.read_credits()
-        async with self.book.database.autocommit() as connection:
+        async with self.scratch.database.autocommit() as connection:
             found = await connection.execute(
                 text(
                     """
@@ -243,7 +243,7 @@ class ExactlyOnce(Recorded):
             rows = {row.id: row for row in found}
         for run in self.world.runs:
             row, seen = rows[run.payment.id], credits.get(run.payment.number, [])
-            self.book.met[row.status] += 1
+            self.scratch.met[row.status] += 1
             taken = {(channel, sequence) for channel, sequence, *_ in row.pairs or []}
             if taken & self.world.foreign:
                 assert row.status == "quarantined", f"went on after unknown bytes: {row}"
@@ -270,7 +270,7 @@ def _is_at_rest(run: WorkflowRun) -> bool:
         return True
     if run.workflow.hold_reason:
         return False
-    # Parked again after a retry on a network that is well.
+    # Blocked again after a retry on a network without faults.
     since = [step for step, _ in run.recorded[run.well_since :]]
     return run.command.step == "wait" and since[-2:] == ["prepare_payment", "block_payment"]
 

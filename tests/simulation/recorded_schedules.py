@@ -1,8 +1,8 @@
 """
-Schedules as data: what a machine was told to do, written down move by move, and done again.
+Schedules as data: the moves of a state machine, recorded one by one, and played again.
 
 A machine whose rules come from here remembers its moves. Those under which a faulty signer was found
-are kept in tests/faulty_signers.json, a line for each; a name or value that no longer exists makes a
+are kept in tests/simulation/faulty_signers.json, a line for each; a name or value that no longer exists makes a
 line worthless, and never wrong.
 """
 
@@ -26,7 +26,7 @@ Schedule = list[Move]
 
 
 class Recorded(stateful.RuleBasedStateMachine):
-    """A machine that knows what it was told; the class knows what the latest of them was told."""
+    """A state machine that records its moves; the class keeps those of the latest."""
 
     latest: ClassVar[Schedule] = []
 
@@ -38,12 +38,12 @@ class Recorded(stateful.RuleBasedStateMachine):
 
 
 def rule(**strategies: Any) -> Callable[[Callable[..., None]], Any]:
-    """A rule whose use is remembered."""
+    """Make a rule whose use is recorded."""
     return lambda move: stateful.rule(**strategies)(_remembered(move))
 
 
 def initialize(**strategies: Any) -> Callable[[Callable[..., None]], Any]:
-    """A beginning that is remembered."""
+    """Make an initialization that is recorded."""
     return lambda move: stateful.initialize(**strategies)(_remembered(move))
 
 

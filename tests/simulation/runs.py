@@ -25,7 +25,7 @@ STEPS = 16
 # The last is what a ledger does that names one at fault who was left out of a batch, and rode in it.
 EXPECTED_FAILURES = (
     "paid [0-9]+ times|allocations .* of transfers|confirmed and not paid|blocked and paid|lost:|"
-    "went on after|quarantined without cause|waits and does not say so|"
+    "went on after|quarantined without cause|waits without its reason|"
     "payment .* may not become confirmed|list index out of range"
 )
 ALL_FAULTY_SIGNERS = [*FAULTY_SIGNERS, *FAULTY_BATCH_SIGNERS]
@@ -69,7 +69,7 @@ def play(
 def play_single(
     stack: Stack, schedules: int, command: str, drawn_from: int | None = None
 ) -> ScratchDatabase:
-    """Play payments that go by themselves; what was met is told, and returned."""
+    """Play payments that are settled alone; print and return what was met."""
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
         return _played(stack, ExactlyOnce, schedules, command, drawn_from)
@@ -78,7 +78,7 @@ def play_single(
 def play_batches(
     stack: Stack, schedules: int, command: str, drawn_from: int | None = None
 ) -> ScratchDatabase:
-    """Play payments that go together; what was met is told, and returned."""
+    """Play payments that are settled in batches; print and return what was met."""
     with pytest.MonkeyPatch.context() as patch:
         play_temporal(patch)
         patch_batching(patch)
@@ -92,43 +92,43 @@ def _played(
     command: str,
     drawn_from: int | None,
 ) -> ScratchDatabase:
-    with make_scratch_database(stack.environment["DATABASE_URL"]) as book:
-        machine = type(f"Real{kind.__name__}", (kind,), {"book": book})
+    with make_scratch_database(stack.environment["DATABASE_URL"]) as scratch:
+        machine = type(f"Real{kind.__name__}", (kind,), {"scratch": scratch})
         play(machine, schedules, command, drawn_from=drawn_from)
-        assert book.loop.run(find_violations(book.database)) == []
-        print(f"\n{book.describe_met()}")
-        return book
+        assert scratch.loop.run(find_violations(scratch.database)) == []
+        print(f"\n{scratch.describe_met()}")
+        return scratch
 
 
 @contextmanager
 def play_signer(stack: Stack, faulty: type) -> Iterator[type[ExactlyOnce | BatchesExactlyOnce]]:
-    """The machine of a faulty signer, in a world that it may spoil."""
+    """Return the state machine of a faulty signer, with a database of its own."""
     kind = BatchesExactlyOnce if faulty in FAULTY_BATCH_SIGNERS else ExactlyOnce
     with (
         pytest.MonkeyPatch.context() as patch,
-        make_scratch_database(stack.environment["DATABASE_URL"]) as book,
+        make_scratch_database(stack.environment["DATABASE_URL"]) as scratch,
     ):
         play_temporal(patch)
         patch_batching(patch)
-        yield type(faulty.__name__, (kind,), {"book": book, "signer": faulty})
+        yield type(faulty.__name__, (kind,), {"scratch": scratch, "signer": faulty})
 
 
 def search(machine: type[ExactlyOnce | BatchesExactlyOnce], command: str) -> Exception:
-    """Draw schedules until one finds what a signer does wrong."""
+    """Draw schedules until one finds the fault of a signer."""
     with pytest.raises(AssertionError, match="Play it again with:\n    SCHEDULE=") as found:
         play(machine, SEARCH_SCHEDULES_MAX, command, PHASES[:2])
     return found.value
 
 
 def check_failure(name: str, failure: Exception) -> None:
-    """See that a signer failed by what it does wrong, and not by a fault of the test."""
+    """Check that a signer failed by its own fault, and not by a fault of the test."""
     wrong = str(failure).splitlines()[0]
     print(f"\n{name}: {wrong}")
     assert re.match(EXPECTED_FAILURES, wrong), wrong
 
 
 async def find_violations(database: Database) -> list[Violation]:
-    """What the whole journal says of all that was played."""
+    """Return every violation in the journal after all that was played."""
     async with database.transaction() as connection:
         found = await invariants.check(connection)
     return [violation for violation in found if not violation.overdue]

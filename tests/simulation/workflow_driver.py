@@ -1,6 +1,6 @@
 """
-The workflows of payments and batches outside Temporal: the workflows' own code, each step handed out
-to whoever drives it, and the answers and signals that Temporal would remember.
+The workflows of payments and batches outside Temporal: the workflows' own code, each activity yielded to
+the driver, and the results and signals that Temporal would remember.
 """
 
 import asyncio
@@ -13,17 +13,17 @@ from typing import Any, ClassVar
 from adapters.stellar import rail as rails
 from adapters.stellar.rpc import nodes, transaction_watcher
 from domain.settlement.payments import Payment
-from workflows import attempts as attempt_lives
-from workflows import batches as batch_lives
-from workflows import payments as payment_lives
-from workflows import runtime as life_steps
+from workflows import attempts as attempt_workflows
+from workflows import batches as batch_workflows
+from workflows import payments as payment_workflows
+from workflows import runtime as workflow_runtime
 from workflows.batches import BatchWorkflow
 from workflows.payments import PaymentWorkflow
 
 
 @dataclass(frozen=True)
 class Command:
-    """What a run asks of Temporal: a step by name, or to wait."""
+    """What a workflow asks of Temporal: an activity by name, or to wait."""
 
     step: str
     message: Any = None
@@ -33,23 +33,23 @@ class Command:
 
 
 class YieldsActivities:
-    """Each step a run takes is handed out to whoever drives it."""
+    """Yields each activity to the driver instead of running it."""
 
     async def run_until_accepted(self, method: Any, message: Any, limit: Any = None) -> Any:
         return await Command(method.__name__, message)
 
 
 class DrivenPaymentWorkflow(YieldsActivities, PaymentWorkflow):
-    """The payment's own run."""
+    """The workflow of a payment."""
 
 
 class DrivenBatchWorkflow(YieldsActivities, BatchWorkflow):
-    """The batch's own run."""
+    """The workflow of a batch."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where signals to the run of a payment go."""
+    """Where signals to the workflow of a payment go."""
 
     payment_id: str
 
@@ -58,7 +58,7 @@ class Address:
 
 
 def _all_handlers_finished() -> bool:
-    """Nobody asks these lives for anything."""
+    """Return that no update is being handled: nobody sends one here."""
     return True
 
 
@@ -72,10 +72,10 @@ async def _in_turn(*works: Any) -> list[Any]:
         return [await work for work in works]
     finally:
         for work in works:
-            work.close()  # of a run that was given up meanwhile
+            work.close()  # of a workflow that was given up meanwhile
 
 
-# What workflow code asks of Temporal besides its steps.
+# What workflow code asks of Temporal besides its activities.
 TEMPORAL = SimpleNamespace(
     now=lambda: datetime.now(UTC),
     sleep=_waits,
@@ -87,14 +87,14 @@ TEMPORAL = SimpleNamespace(
 
 
 RECEIVED = "received"
-# What a run asks for with all that came before it on record: a timer, a signal to another.
+# Commands before which Temporal records everything: a timer, a signal to another workflow.
 COMMANDS = {"wait", "signal"}
 QUARANTINES = {"quarantine_payment", "quarantine_batch"}
 
 
 @dataclass
 class WorkflowRun:
-    """One payment: what it asks for next, and what Temporal remembers."""
+    """The workflow of one payment: its next command, and what Temporal remembers."""
 
     subject: Any
     recorded: list[tuple[str, Any]] = field(default_factory=list)
@@ -114,7 +114,7 @@ class WorkflowRun:
         return self.subject
 
     def begin(self) -> None:
-        """Replay: live again from the start, on what is remembered."""
+        """Replay: run from the start on what is remembered."""
         self.workflow = self.kind(self.subject)
         self.run = self.workflow.run(self.subject)
         self.command = self.run.send(None)
@@ -123,7 +123,7 @@ class WorkflowRun:
                 self._deliver(*answer)
                 continue
             assert self.command is not None
-            assert self.command.step == step, "a run that does not replay"
+            assert self.command.step == step, "the workflow does not replay"
             self._send(answer)
 
     def answer(self, answer: Any) -> None:
@@ -132,13 +132,13 @@ class WorkflowRun:
         self._send(answer)
 
     def receive(self, signal: str, *words: Any) -> None:
-        """A signal, which the server keeps whatever becomes of the worker."""
+        """Deliver a signal, which the server keeps whatever becomes of the worker."""
         if self.command is not None:
             self.recorded.append((RECEIVED, (signal, *words)))
             self._deliver(signal, *words)
 
     def forget(self, kept: int) -> None:
-        """The worker is gone, and with it the answers that were not recorded."""
+        """Lose the worker, and with it the results that were not recorded."""
         if self.command is not None:
             steps = [step for step, _ in self.recorded]
             known = [turn for turn, step in enumerate(steps, 1) if step in COMMANDS]
@@ -160,13 +160,13 @@ class WorkflowRun:
 
 
 class BatchWorkflowRun(WorkflowRun):
-    """One batch."""
+    """The workflow of one batch."""
 
     kind = DrivenBatchWorkflow
 
 
 async def _soon(future: "asyncio.Future[Any]", _seconds: float) -> Any:
-    """Wait for as long as it takes to ask a chain in this process, and not for the clock."""
+    """Wait for a chain in this process, and not for the clock."""
     for _ in range(4):
         if future.done():
             return future.result()
@@ -179,11 +179,11 @@ async def _yield(_seconds: float) -> None:
 
 
 def play_temporal(patch: Any) -> None:
-    """Let workflow code run outside Temporal, and let no clock decide anything."""
-    for module in (attempt_lives, payment_lives, batch_lives, life_steps):
+    """Patch workflow code to run outside Temporal, and clocks to decide nothing."""
+    for module in (attempt_workflows, payment_workflows, batch_workflows, workflow_runtime):
         patch.setattr(module, "workflow", TEMPORAL)
-    patch.setattr(batch_lives, "asyncio", SimpleNamespace(gather=_in_turn))
-    patch.setattr(batch_lives, "_get_handle", Address)
+    patch.setattr(batch_workflows, "asyncio", SimpleNamespace(gather=_in_turn))
+    patch.setattr(batch_workflows, "_get_handle", Address)
     patch.setattr(rails, "asyncio", SimpleNamespace(wait_for=_soon))
     patch.setattr(
         transaction_watcher, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": _yield})

@@ -1,8 +1,8 @@
 """
-A whole settlement in one process, one step at a time: the real steps on the real database, a chain
-in memory through the SDK's own client, and the payments' own run between them.
+A whole settlement in one process, one activity at a time: the real activities on the real database, a
+chain in memory through the SDK's own client, and the payments' workflows between them.
 
-The lives are the code of PaymentWorkflow itself: tests/simulation/workflow_driver.py.
+The workflows are the code of PaymentWorkflow itself: tests/simulation/workflow_driver.py.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -82,7 +82,7 @@ class Crash(BaseException):
 
 
 class SimulatedWorld:
-    """A chain, a signer, and the lives of some payments."""
+    """A chain, a signer, and the workflows of some payments."""
 
     def __init__(self, database: Database, steps: Callable[..., PaymentActivitiesImpl]) -> None:
         self.database = database
@@ -124,7 +124,7 @@ class SimulatedWorld:
                 )
 
     async def close_circuit_breaker(self) -> None:
-        """A person has looked at what was quarantined: the others go on."""
+        """Close the circuit breaker, as a person does after a look at what is quarantined."""
         async with self.database.autocommit() as connection:
             await connection.exec_driver_sql("UPDATE circuit_breakers SET is_open = false")
         self.steps.gate.circuit_breaker.forget()
@@ -144,7 +144,7 @@ class SimulatedWorld:
     async def advance(
         self, run: WorkflowRun, *, runs: int = 1, crash_at: str | None = None
     ) -> bool:
-        """Let a run take its next step; False when the signer died of it."""
+        """Let a workflow take its next command; False when the signer died of it."""
         if run.command is None:
             return True
         if run.command.step == "wait":
@@ -165,12 +165,12 @@ class SimulatedWorld:
         return True
 
     async def check_reason(self, blocking: BlockPaymentInput) -> None:
-        """Who waits for somebody says so in the journal."""
+        """Check that the database shows why a payment waits."""
         async with self.database.autocommit() as connection:
             row = await payments.get(connection, blocking.payment.id)
         told = (row["status"], row["reason_code"], row["status_reason"])
         said = (blocking.status, blocking.reason.code, blocking.reason.sentence)
-        assert told == said, f"waits and does not say so: {told}"
+        assert told == said, f"waits without its reason: {told}"
 
     def step(self, name: str) -> Callable[[Any], Awaitable[Any]]:
         found: Callable[[Any], Awaitable[Any]] = getattr(self.steps, name)
@@ -187,7 +187,7 @@ class SimulatedWorld:
             return await step(command.message)
 
     async def restart(self, kept: Callable[[int], int]) -> None:
-        """The signer comes back with no memory; of each run `kept` says what Temporal recorded."""
+        """Restart the signer with no memory; `kept` says how much of each workflow Temporal recorded."""
         await self.rail.watch.close()
         self.start_signer()
         for run in self.all_runs():
@@ -209,7 +209,7 @@ class SimulatedWorld:
             self.box.close_ledger(count)
 
     async def use_channel(self, channel: Keypair) -> None:
-        """Somebody else signs with the channel's key, and takes its next sequence."""
+        """Sign elsewhere with the channel's key, and take its next sequence."""
         account = self.box.read_account(channel.public_key)
         assert account is not None
         builder = TransactionBuilder(
@@ -229,7 +229,7 @@ class SimulatedWorld:
             self.foreign.add((channel.public_key, now.sequence))
 
     def read_credits(self) -> dict[int, list[tuple[str, int]]]:
-        """Every credit in the chain's own history, by the number it carries."""
+        """Return every credit in the chain's own history, by the number it carries."""
         store, head = self.box.network.ledger.store, self.box.network.ledger.last_closed.sequence
         for record in store.read_transactions((self.seen + 1, 0), head, 10_000):
             shown = orjson.loads(
@@ -246,7 +246,7 @@ class SimulatedWorld:
 
 @contextmanager
 def crashing_at(crash_at: str | None) -> Iterator[None]:
-    """What is done here is cut short when a point is reached."""
+    """Let the signer die when a point is reached."""
     failpoints.arm(_strike(crash_at) if crash_at else None)
     try:
         yield

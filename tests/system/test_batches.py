@@ -1,5 +1,5 @@
 """
-Whole lives whose payments are settled together: classic batches, netted, with the signer killed
+Whole outages whose payments are settled in batches: classic, netted, with the signer killed
 while they are under way. The chain's own history is the witness.
 """
 
@@ -34,7 +34,7 @@ async def batching(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
         yield stack
 
 
-async def test_lives_are_settled_together_and_each_share_once(batching: Stack) -> None:
+async def test_outages_are_settled_in_batches_and_each_allocation_once(batching: Stack) -> None:
     url = f"{batching.url}/api/v1"
     async with httpx.AsyncClient(
         base_url=url, headers={"X-API-Key": KEY}, timeout=30, trust_env=False

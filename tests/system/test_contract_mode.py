@@ -131,7 +131,9 @@ async def test_an_outage_is_judged_attested_and_settled(
     await database.close()
 
 
-async def test_many_outages_take_turns(office: httpx.AsyncClient, admin: ContractClient) -> None:
+async def test_attestations_of_many_outages_take_turns(
+    office: httpx.AsyncClient, admin: ContractClient
+) -> None:
     names = [await declare_outage(office, policy=AT_ONCE) for _ in range(6)]
     for minutes, name in enumerate(names):
         await resolve_outage(office, name, 1 + minutes * 9)
@@ -172,7 +174,7 @@ def node_of(stack: Stack) -> str:
     return stack.environment["STELLAR_RPC_URL"].split(",")[0]
 
 
-async def test_a_verdict_given_anew_is_attested_under_a_name_of_its_own(
+async def test_a_new_revision_is_attested_under_a_name_of_its_own(
     office: httpx.AsyncClient,
 ) -> None:
     name = await declare_outage(office, policy="an-hour")
@@ -190,7 +192,7 @@ async def test_a_verdict_given_anew_is_attested_under_a_name_of_its_own(
     assert verdict["attestation"]["symbol"] != first
 
 
-async def test_an_outage_that_the_contract_denies_is_halted_until_it_is_mended(
+async def test_a_verdict_that_the_contract_denies_is_not_paid_until_the_terms_agree(
     office: httpx.AsyncClient, contracted: Stack, admin: ContractClient
 ) -> None:
     await set_high(admin, 51)
@@ -211,11 +213,11 @@ async def test_an_outage_that_the_contract_denies_is_halted_until_it_is_mended(
     told = [item for item in events if item["type"] == "attestation.halted"]
     assert [item["data"]["outage_id"] for item in told] == [name]
     temporal = await Client.connect(contracted.environment["TEMPORAL_ADDRESS"])
-    life: Any = temporal.get_workflow_handle(f"outage/{name}")
+    handle: Any = temporal.get_workflow_handle(f"outage/{name}")
 
     async def noted() -> bool:
-        story = await life.query("timeline")
-        return story[-1]["what"] == f"nothing is paid: {problem}"
+        timeline = await handle.query("timeline")
+        return timeline[-1]["what"] == f"nothing is paid: {problem}"
 
     await wait_until(noted, "operators see why")
 
@@ -240,7 +242,7 @@ async def test_an_outage_that_the_contract_denies_is_halted_until_it_is_mended(
 async def test_a_worker_refuses_to_start_with_a_contract_that_does_not_fit(
     contracted: Stack, changes: dict[str, str], sentence: str
 ) -> None:
-    """And says in a sentence what is wrong, without a word of any seed."""
+    """And says in a sentence what is wrong, without any part of a seed."""
     seeds = json.loads((contracted.directory.path / "stellar-keys.json").read_text())["seeds"]
     named = {f"STELLAR_{each.upper()}_SEED": seeds[each] for each in SEEDS}
     environment = os.environ | contracted.environment | named

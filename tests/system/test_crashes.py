@@ -56,7 +56,7 @@ def history_of_outages() -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def crashing(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
-    """The book is inspected all the time: it keeps its promises at every moment, not only in the end."""
+    """The journal is checked all the time: it keeps its invariants at every moment, not only in the end."""
     settings = {"INTEGRITY_CHECK_EVERY_SECONDS": "1"}
     # With the database as users have it: the one test that kills it keeps their settings.
     async with stacks.start(
@@ -133,8 +133,8 @@ async def test_every_process_is_killed_and_nobody_is_paid_twice(
     seen = await chain_history.list_transfers(crashing.environment["STELLAR_RPC_URL"])
     assert max(Counter(transfer.number for transfer in seen).values()) == 1
     chain = {(t.hash, t.number, t.amount_stroops, t.payer, t.payee) for t in seen}
-    book = {
+    scratch = {
         (r.transaction_hash, r.number, r.amount_stroops, r.from_address, r.to_address) for r in rows
     }
-    assert chain == book
-    assert len(book) == OUTAGES
+    assert chain == scratch
+    assert len(scratch) == OUTAGES

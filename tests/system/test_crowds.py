@@ -37,7 +37,7 @@ async def confirmed(database: Database) -> int:
         return await connection.scalar(counted) or 0
 
 
-async def test_those_in_line_do_not_hold_up_those_with_a_channel(crowded: Stack) -> None:
+async def test_payments_without_a_channel_do_not_delay_those_with_one(crowded: Stack) -> None:
     database = Database(crowded.environment["DATABASE_URL"], connections_max=2)
     client = await Client.connect(crowded.environment["TEMPORAL_ADDRESS"])
     try:

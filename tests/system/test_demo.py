@@ -83,7 +83,7 @@ async def test_it_proves_three_settlements_and_leaves_nothing_behind(
     assert [name for name, pid in pids.items() if psutil.pid_exists(pid)] == []
 
 
-async def test_it_joins_what_runs_and_cleans_up_after_a_killed_one(
+async def test_it_joins_a_running_stack_and_cleans_up_after_a_killed_demo(
     stack: Stack, api: httpx.AsyncClient
 ) -> None:
     dead = f"http://{LOOPBACK}:{free()}{PATH}"

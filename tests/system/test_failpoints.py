@@ -1,5 +1,5 @@
 """
-The signer dies by SIGKILL at every named point of a payment's life, alone and in a batch, again and
+The signer dies by SIGKILL at every named point of a payment's way, alone and in a batch, again and
 again: no payment is made twice and none is lost. Real worker processes, a real Temporal server, the
 chain over its port.
 
@@ -39,8 +39,8 @@ from tests.testkit.stacks import Stacks
 from workflows.payments import PaymentWorkflow
 
 KILLS = int(os.environ.get("KILLS", "2"))
-# New lives a death: those that were under way wait until Temporal gives their task up.
-LIVES = 4
+# New payments a death: those that were under way wait until Temporal gives their task up.
+PAYMENTS_PER_DEATH = 4
 # A dead worker's task is given to the next one after this long, and not after ten seconds.
 TASK_TIMEOUT = timedelta(seconds=2)
 DEATH_SECONDS = 120
@@ -48,7 +48,7 @@ MORE_SECONDS = 10
 # Deaths in a row, so that what they leave behind does not take all channels.
 BOUT = 8
 REST_SECONDS = 240
-# Told more often, a life would do little else than listen.
+# Signalled more often, a workflow would do little else.
 RETRY_SECONDS = 2
 REMOVED = {"kind": "removed_trustline"}
 # What a point needs the network to do, so that it is reached at all.
@@ -94,7 +94,7 @@ class Signers:
 
     async def die(self, order: str) -> str:
         """Start one that is killed at a point; return how it ended."""
-        self.live(order)
+        self.start(order)
         assert self.process.stdout is not None
         async with asyncio.timeout(DEATH_SECONDS):
             while line := (await self.process.stdout.readline()).decode().strip():
@@ -102,7 +102,7 @@ class Signers:
                     return line
         raise AssertionError("whoever starts the signers has died; its log tells why")
 
-    def live(self, order: str = "none") -> None:
+    def start(self, order: str = "none") -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{order}\n".encode())
 
@@ -178,10 +178,13 @@ async def plan(chain: httpx.AsyncClient, *faults: dict[str, Any]) -> None:
 async def kill_at(
     point: str, signer: Signers, client: Client, database: Database, times: int
 ) -> str:
-    """Owe payments, and more of them, until the signer dies at a point of one of their lives."""
+    """Owe payments, and more of them, until the signer dies at a point of one of them."""
     death = asyncio.create_task(signer.die(f"{point}:{random.randint(1, times)}"))
     while not death.done():
-        await begin(client, await seed_payments.owe(database, f"{point}-{uuid4().hex[:8]}", LIVES))
+        await begin(
+            client,
+            await seed_payments.owe(database, f"{point}-{uuid4().hex[:8]}", PAYMENTS_PER_DEATH),
+        )
         await asyncio.wait([death], timeout=MORE_SECONDS)
         if not death.done():
             await rested(client, database)
@@ -200,7 +203,7 @@ async def test_a_signer_killed_at_any_point_neither_pays_twice_nor_loses_a_payme
 
 
 @pytest.mark.parametrize("unsigned", [TOGETHER], indirect=True)
-async def test_a_signer_killed_with_a_batch_in_hand_neither_pays_twice_nor_loses_a_payment(
+async def test_a_signer_killed_during_a_batch_neither_pays_twice_nor_loses_a_payment(
     unsigned: Stack, tmp_path: Path
 ) -> None:
     # One batch at a time reaches a point, and not each of its payments.
@@ -233,8 +236,8 @@ async def killed(
 
 
 async def recover(signer: Signers, client: Client, database: Database) -> None:
-    """A signer lives while the network is well: all that the dead left behind comes to its end."""
-    signer.live()
+    """Run a signer on a network without faults: all that the dead left behind comes to its end."""
+    signer.start()
     try:
         await wait_until(lambda: rested(client, database), "all are paid", REST_SECONDS)
     except AssertionError as late:
@@ -242,7 +245,7 @@ async def recover(signer: Signers, client: Client, database: Database) -> None:
 
 
 async def rested(client: Client, database: Database) -> bool:
-    """Tell whether every payment is confirmed; what is blocked is told to try again."""
+    """Return whether every payment is confirmed; signal what is blocked to try again."""
     async with database.autocommit() as connection:
         found = await connection.execute(
             select(payments.c.id, payments.c.status).where(payments.c.status != "confirmed")
@@ -279,7 +282,7 @@ _SETTLED_MEMBERS = text(
 
 
 async def check(database: Database, url: str) -> list[chain_history.HistoryTransfer]:
-    """The chain's own history and the book say the same, payment by payment."""
+    """Check that the chain's own history and the journal agree, payment by payment."""
     async with database.autocommit() as connection:
         rows = (await connection.execute(select(payments))).all()
         ridden = (await connection.execute(_SETTLED_MEMBERS)).all()

@@ -1,4 +1,4 @@
-"""The schedules themselves find each faulty signer, and not only those that were written down."""
+"""Freshly drawn schedules find each faulty signer, and not only the recorded ones."""
 
 import pytest
 
@@ -14,7 +14,7 @@ COMMAND = "python -m pytest tests/system/test_faulty_signers.py"
 
 
 @pytest.mark.parametrize("faulty", ALL_FAULTY_SIGNERS, ids=lambda faulty: faulty.__name__)
-def test_what_others_do_wrong_is_found_without_a_record(stack: Stack, faulty: type) -> None:
+def test_a_faulty_signer_is_found_by_search(stack: Stack, faulty: type) -> None:
     with play_signer(stack, faulty) as machine:
         wrong = search(machine, f"{COMMAND} -k {faulty.__name__}")
     check_failure(faulty.__name__, wrong)

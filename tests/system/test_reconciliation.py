@@ -28,7 +28,7 @@ from tests.testkit.api_client import (
 from tests.testkit.settlement.payment_factory import open_rail, owe_payment
 from tests.testkit.stacks import Stacks
 
-LIVES = 200
+OUTAGES = 200
 FOUND_WITHIN_SECONDS = 60
 
 
@@ -36,7 +36,7 @@ FOUND_WITHIN_SECONDS = 60
 async def reconciled(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
     """
     A stack of its own, at its own pace: ledgers of a second, a comparison every 15 seconds. What is
-    planted breaks the book too, and here it is reconciliation that shall stop it.
+    planted corrupts the journal too, and here it is reconciliation that shall stop it.
     """
     settings = {"INTEGRITY_CHECK_OPENS_CIRCUIT_BREAKER": "false"}
     async with stacks.start(tmp_path / "data", ledger_seconds=1.0, settings=settings) as stack:
@@ -44,10 +44,10 @@ async def reconciled(stacks: Stacks, tmp_path: Path) -> AsyncIterator[Stack]:
 
 
 async def settle_many(api: httpx.AsyncClient) -> list[dict[str, Any]]:
-    """Whole lives, half of them penalties and half rewards; returns their payments."""
+    """Settle whole outages, half of them penalties and half rewards; return their payments."""
     policy = {"name": AT_ONCE, "dispute_window_seconds": 0, "decision_window_seconds": 1}
     (await api.post("/sla/policies", json=policy | {"terms": TERMS})).raise_for_status()
-    outage_ids = [await declare_outage(api, policy=AT_ONCE) for _ in range(LIVES)]
+    outage_ids = [await declare_outage(api, policy=AT_ONCE) for _ in range(OUTAGES)]
     for index, outage_id in enumerate(outage_ids):
         await resolve_outage(api, outage_id, 5 if index % 2 else 25)
     # One after the other: two hundred who look at once keep the stack from its work.
@@ -79,7 +79,7 @@ async def test_each_kind_of_planted_break_is_found_within_a_minute(reconciled: S
         penalties = await settle_many(api)
 
         async def all_match() -> bool:
-            return bool((await status(api))["matched_transfers"] == LIVES)
+            return bool((await status(api))["matched_transfers"] == OUTAGES)
 
         await wait_until(all_match, "every payment is matched", 60)
         assert await breaks(api) == []
@@ -142,7 +142,7 @@ async def seen_once(api: httpx.AsyncClient) -> None:
 
     await wait_until(seen_again, "the breaks are seen again", 60)
     assert Counter(each["kind"] for each in await breaks(api)) == Counter(KINDS)
-    assert (await status(api))["matched_transfers"] == LIVES - 1
+    assert (await status(api))["matched_transfers"] == OUTAGES - 1
 
 
 async def all_are_told(stack: Stack, api: httpx.AsyncClient) -> None:
@@ -182,11 +182,11 @@ async def nothing_more_leaves(api: httpx.AsyncClient) -> None:
 async def closed_into_suspense(api: httpx.AsyncClient) -> None:
     """Each break's difference leaves the treasury in the journal as it left it on the chain."""
 
-    async def books() -> dict[str, int]:
+    async def balances() -> dict[str, int]:
         rows = (await api.get("/payments/ledger")).json()
         return {row["account"]: int(row["balance_stroops"]) for row in rows}
 
-    before, moved = await books(), 0
+    before, moved = await balances(), 0
     for each in await breaks(api):
         path = f"/reconciliation/breaks/{each['id']}"
         (await api.post(f"{path}/owner", json={"owner": "Ada"})).raise_for_status()
@@ -199,7 +199,7 @@ async def closed_into_suspense(api: httpx.AsyncClient) -> None:
         assert (closed.json()["entry_id"] is None) == nothing
         assert (await api.post(f"{path}/close", json=body)).json() == closed.json()
         moved += 0 if nothing else int(each["chain_stroops"]) - int(each["journal_stroops"])
-    after = await books()
+    after = await balances()
     assert after["suspense:reconciliation"] == moved
     assert after["treasury:bond"] == before["treasury:bond"] - moved
     assert sum(after.values()) == 0

@@ -18,7 +18,7 @@ import uvloop
 from adapters.failpoints import arm_to_die
 from adapters.settings import WorkerSettings, load
 from worker.main import main
-from worker.workflow_sandbox import keep_bytecode
+from worker.workflow_sandbox import compile_workflows
 
 
 def run_worker(order: str) -> None:
@@ -30,7 +30,7 @@ def run_worker(order: str) -> None:
 
 
 def serve() -> None:
-    keep_bytecode()
+    compile_workflows()
     print("ready", flush=True)
     order = sys.stdin.readline().strip()
     while order:

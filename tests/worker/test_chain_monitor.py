@@ -57,7 +57,7 @@ async def troubles(database: Database) -> str:
         return "; ".join(await networks.list_troubles(connection))
 
 
-async def test_all_is_well_and_the_book_knows_the_network(
+async def test_a_healthy_chain_is_recorded_with_its_network(
     api: httpx.AsyncClient,
     box: StellarSandbox,
     database: Database,
@@ -73,7 +73,7 @@ async def test_all_is_well_and_the_book_knows_the_network(
     assert await troubles(database) == ""
 
 
-async def test_missing_channels_and_a_short_fee_account_are_told(
+async def test_missing_channels_and_a_short_fee_account_are_reported(
     api: httpx.AsyncClient,
     box: StellarSandbox,
     database: Database,
@@ -89,13 +89,13 @@ async def test_missing_channels_and_a_short_fee_account_are_told(
     assert "2 of 6 channel accounts do not exist" in said
     assert "holds 3 XLM; give it 100 at least" in said
     assert caplog.text.count("ALARM") == 2
-    # Mended, it is told no longer.
+    # Mended, it is reported no longer.
     box.network.change_entries([replace(fees, balance=10**12)], [])
     await survey_of(box, database).begin()
     assert await troubles(database) == ""
 
 
-async def test_a_fee_account_that_is_missing_is_told(
+async def test_a_missing_fee_account_is_reported(
     api: httpx.AsyncClient, box: StellarSandbox, database: Database
 ) -> None:
     await survey_of(box, database, fees=STRANGER).begin()
@@ -103,7 +103,7 @@ async def test_a_fee_account_that_is_missing_is_told(
     await survey_of(box, database).begin()
 
 
-async def test_an_asset_that_nobody_issues_is_told(
+async def test_an_asset_without_an_issuer_is_reported(
     api: httpx.AsyncClient,
     box: StellarSandbox,
     database: Database,
@@ -121,7 +121,7 @@ async def test_an_asset_that_nobody_issues_is_told(
     assert await troubles(database) == ""
 
 
-async def test_a_treasury_that_cannot_hold_the_asset_is_told(
+async def test_a_treasury_without_a_trustline_is_reported(
     api: httpx.AsyncClient, box: StellarSandbox, database: Database
 ) -> None:
     treasuries = {Treasury.BOND: STRANGER, Treasury.POOL: PAYER}
@@ -135,7 +135,7 @@ async def test_a_treasury_that_cannot_hold_the_asset_is_told(
 
 
 @pytest.mark.parametrize("frozen", [PAYER, FEES, *list(CHANNELS.values())[:1]])
-async def test_what_the_validators_have_frozen_of_ours_is_told(
+async def test_a_frozen_key_of_ours_is_reported(
     api: httpx.AsyncClient, box: StellarSandbox, database: Database, frozen: Keypair
 ) -> None:
     plan_faults(box, {"kind": "frozen_key", "address": frozen.public_key})
@@ -169,11 +169,11 @@ async def test_a_network_that_was_reset_stops_the_worker(
         async with database.autocommit() as connection:
             return await networks.get_state(connection, passphrase) is not None
 
-    await wait_until(known, "the running worker has told the book of its network")
+    await wait_until(known, "the running worker has recorded its network")
     async with database.autocommit() as connection:
         before = await networks.get_state(connection, passphrase)
         assert before is not None
-        # As if the book had been settled on a longer chain that ended years ago.
+        # As if the journal had been settled on a longer chain that ended years ago.
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)
         await connection.execute(update(table).values(ledger=10**9, closed_at=long_ago))
     try:

@@ -13,7 +13,7 @@ from domain.settlement.attempts import Attempt
 from domain.settlement.payments import BlockPaymentInput, Payment, Treasury
 from domain.sla.outages import Declaration, JudgeOutageInput, Outage, RecordOutageInput, Resolution
 from domain.sla.verdicts import PaymentType, Severity
-from worker.log_interceptor import subjects_of
+from worker.log_interceptor import find_subjects
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 OUTAGE = Outage("OUT-1", "Tower 7", Severity.HIGH, NOON)
@@ -49,10 +49,10 @@ ATTEMPT = Attempt("pay_1", 1, "GCHANNEL", 7, 9, "hash", "xdr", resumed=False)
 def test_the_input_of_an_activity_says_what_it_is_about(
     content: object, known: dict[str, str]
 ) -> None:
-    assert subjects_of([content]) == known
+    assert find_subjects([content]) == known
 
 
-def test_what_a_request_begins_bears_its_id_and_its_subject() -> None:
+def test_a_workflow_started_by_a_request_logs_its_id_and_subject() -> None:
     with logs.replace_context(correlation_id="corr-1", activity="never handed on"):
         sent = add_log_header({}, "outage/OUT-1")
     assert read_log_header(sent) == {"correlation_id": "corr-1", "outage_id": "OUT-1"}
@@ -75,5 +75,5 @@ def test_a_header_that_is_not_ours_says_nothing(data: bytes) -> None:
         ("batching", {}),
     ],
 )
-def test_a_workflows_id_names_its_subject(workflow_id: str, known: dict[str, str]) -> None:
+def test_a_workflow_id_names_its_subject(workflow_id: str, known: dict[str, str]) -> None:
     assert logs.parse_workflow_id(workflow_id) == known

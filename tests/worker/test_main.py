@@ -1,4 +1,4 @@
-"""Each queue's worker serves every step that its lives may ask for: one that nobody serves hangs its caller."""
+"""Each queue's worker serves every activity that its workflows may run: one that nobody serves hangs its caller."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,7 +8,7 @@ from activities.settlement.payments import PaymentActivitiesImpl
 from activities.settlement.wallets import WalletActivitiesImpl
 from activities.sla.attestations import AttestationActivitiesImpl
 from domain.sla.execution_modes import ExecutionMode
-from worker.main import QueueSpec, _records, _settlements
+from worker.main import QueueSpec, _build_outages_spec, _build_settlement_spec
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
@@ -20,29 +20,29 @@ from workflows.wallets import WalletActivities
 NOTHING = cast(Any, SimpleNamespace())
 
 
-def served(duty: QueueSpec) -> set[str]:
-    return {step.__name__ for step in duty.activities}
+def served(build_queue_spec: QueueSpec) -> set[str]:
+    return {step.__name__ for step in build_queue_spec.activities}
 
 
 def declared(*kinds: type) -> set[str]:
     return {name for kind in kinds for name in getattr(kind, "__abstractmethods__", ())}
 
 
-def test_every_step_of_settlement_is_served() -> None:
-    duty = _settlements(
+def test_every_activity_of_settlement_is_served() -> None:
+    build_queue_spec = _build_settlement_spec(
         PaymentActivitiesImpl(NOTHING, NOTHING),
         BatchActivitiesImpl(NOTHING, NOTHING, NOTHING),
         AttestationActivitiesImpl(NOTHING, None),
         WalletActivitiesImpl(NOTHING, NOTHING, None),
     )
-    assert served(duty) == declared(
+    assert served(build_queue_spec) == declared(
         PaymentActivities, BatchActivities, AttestationActivities, WalletActivities
     )
 
 
-def test_every_step_of_an_outage_is_served() -> None:
+def test_every_activity_of_an_outage_is_served() -> None:
     settings = SimpleNamespace(
         contract_execution_mode=ExecutionMode.LOCAL, stellar_network="sandbox"
     )
-    duty = _records(cast(Any, settings), NOTHING)
-    assert served(duty) == declared(OutageActivities, DisputeActivities)
+    build_queue_spec = _build_outages_spec(cast(Any, settings), NOTHING)
+    assert served(build_queue_spec) == declared(OutageActivities, DisputeActivities)

@@ -52,7 +52,7 @@ from tests.workflows.fake_activities import (
 from tests.workflows.fake_payment_activities import DETECTED, FakeBatchActivities, build_payment
 from worker.error_interceptor import ErrorInterceptor
 from worker.main import WORKFLOWS
-from worker.workflow_sandbox import strict_sandbox
+from worker.workflow_sandbox import make_strict_sandbox
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities
@@ -240,7 +240,7 @@ class FakeActivities:
                 workflows=workflows,
                 activities=taken[queue],
                 interceptors=[ErrorInterceptor()],
-                workflow_runner=strict_sandbox(),
+                workflow_runner=make_strict_sandbox(),
             )
             for queue, workflows in WORKFLOWS.items()
         ]

@@ -86,7 +86,9 @@ async def test_terminating_the_attestation_settles_nothing(
     await environment.client.get_workflow_handle("attestation/ended/1").terminate("by hand")
     assert await handle.result() is OutageStatus.CLOSED
     assert fakes.attestations.asked.count("conclude_attestation") == 2
-    assert any("was ended; asking the contract again" in line for line in await notes(handle))
+    assert any(
+        "ended without a result; it is started again" in line for line in await notes(handle)
+    )
 
 
 async def test_a_new_revision_is_attested_under_its_own_name(

@@ -28,7 +28,7 @@ from adapters.temporal import QUEUES
 from tests.workflows import record_histories
 from tests.workflows.compact import compact
 from worker.main import WORKFLOWS
-from worker.workflow_sandbox import strict_sandbox
+from worker.workflow_sandbox import make_strict_sandbox
 
 HISTORIES = sorted(record_histories.HISTORIES.rglob("*.json"))
 KINDS: dict[str, Any] = {kind.__name__: kind for kind in itertools.chain(*WORKFLOWS.values())}
@@ -141,7 +141,7 @@ def test_every_workflow_is_run_by_a_worker() -> None:
 
 @pytest.mark.parametrize("path", HISTORIES, ids=named)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    replayer = Replayer(workflows=list(KINDS.values()), workflow_runner=strict_sandbox())
+    replayer = Replayer(workflows=list(KINDS.values()), workflow_runner=make_strict_sandbox())
     await replayer.replay_workflow(recorded(path))
 
 

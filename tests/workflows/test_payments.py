@@ -248,7 +248,7 @@ async def test_a_waiting_payment_takes_an_out_of_band_transfer(
     assert receipt.transaction_hash == BY_HAND.transaction_hash
     assert fakes.payments.sent == []
     told = [entry.what for entry in await handle.query(PaymentWorkflow.timeline)]
-    assert f"admin adopted transaction {BY_HAND.transaction_hash}" in told
+    assert f"admin matched transaction {BY_HAND.transaction_hash}" in told
 
 
 async def test_a_transfer_that_does_not_match_is_refused_and_the_payment_waits_on(
@@ -280,7 +280,7 @@ async def test_no_transfer_is_matched_while_its_own_bytes_are_under_way(
 
         await until(sent, bool)
         error = await refused(handle, BY_HAND)
-        assert (error.type, "bytes of its own on their way" in error.message) == ("conflict", True)
+        assert (error.type, "has signed bytes" in error.message) == ("conflict", True)
         fakes.payments.troubles.clear()
     assert (await handle.result()).transaction_hash == "hash-1"
     assert fakes.payments.adopted == ""

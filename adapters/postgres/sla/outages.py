@@ -87,7 +87,7 @@ class OutageContext:
     outage: Outage
     policy: Policy
     agreement: Agreement
-    correlation_id: str
+    get_correlation_id: str
     fingerprint: str
     resolved_at: datetime | None
     dispute_deadline: datetime | None

@@ -176,7 +176,7 @@ async def test_a_quarantine_opens_it(
     foreign = Observation(AttemptOutcome.FOREIGN, reason="consumed by bytes we do not know")
     await activities.quarantine_payment(ObservedAttempt(payment, attempt, foreign, NOW))
     assert await switch.reason() == (
-        f"payment {payment.id} is quarantined: bytes we do not know used channel {attempt.channel}"
+        f"payment {payment.id} is quarantined: an unknown transaction used channel {attempt.channel}"
     )
     seen = await activities.observe_payment(attempt)
     await activities.confirm_payment(ObservedAttempt(payment, attempt, seen, NOW))

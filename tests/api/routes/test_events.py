@@ -28,7 +28,7 @@ async def _end(api: httpx.AsyncClient) -> str:
     return cursor
 
 
-async def test_the_feed_tells_the_life_of_an_outage_in_order(api: httpx.AsyncClient) -> None:
+async def test_the_feed_lists_the_events_of_an_outage_in_order(api: httpx.AsyncClient) -> None:
     start = await _end(api)
     outage = await settle_outage(api)
     events = [
@@ -45,7 +45,7 @@ async def test_the_feed_tells_the_life_of_an_outage_in_order(api: httpx.AsyncCli
     assert events[2]["data"]["amount_stroops"] == "-10000000000"
 
 
-async def test_small_pages_and_one_large_page_tell_the_same(api: httpx.AsyncClient) -> None:
+async def test_small_pages_and_one_large_page_list_the_same_events(api: httpx.AsyncClient) -> None:
     start = await _end(api)
     await settle_outage(api)
     whole = (await _read(api, start))["items"]

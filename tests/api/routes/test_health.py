@@ -1,4 +1,4 @@
-"""Anyone may ask whether the product serves; only the sandbox tells where its parts are."""
+"""Anyone may ask whether the product serves; only the sandbox shows where its parts are."""
 
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ async def test_readiness_names_the_parts_it_stands_on(stack: Stack) -> None:
     assert answer.json() == {"status": "ok", "parts": parts}
 
 
-async def test_what_the_signer_lacks_is_told_and_keeps_nobody_from_being_served(
+async def test_health_names_what_the_signer_lacks_and_stays_ready(
     api: httpx.AsyncClient, database: Database
 ) -> None:
     async with database.transaction() as connection:
@@ -41,7 +41,7 @@ async def test_what_the_signer_lacks_is_told_and_keeps_nobody_from_being_served(
     assert (await api.get("/health/readiness")).json()["parts"]["settlement"] == "ok"
 
 
-async def test_the_sandbox_tells_where_everything_is(api: httpx.AsyncClient, stack: Stack) -> None:
+async def test_the_sandbox_shows_where_its_parts_are(api: httpx.AsyncClient, stack: Stack) -> None:
     answer = await api.get("/health/stack")
     assert answer.json() == {
         "stellar_network": "sandbox",

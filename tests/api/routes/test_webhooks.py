@@ -1,4 +1,4 @@
-"""Subscribers are told what happened, signed, once each, and again until they have heard it."""
+"""Subscribers get each event once, signed, and again until they have acknowledged it."""
 
 import json
 import time

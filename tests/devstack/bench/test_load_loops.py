@@ -1,4 +1,4 @@
-"""Load is put on as it says it is, and what is told about it was really measured."""
+"""Load is applied as stated, and what is reported was really measured."""
 
 import asyncio
 import os
@@ -58,7 +58,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
     assert Latencies.of([]) == Latencies(0, 0, 0, 0)
 
 
-def test_the_median_round_is_told_whole() -> None:
+def test_the_median_round_is_reported_whole() -> None:
     rounds = [Measured(rate, rate, {}, {}, {}, 0) for rate in (5, 1, 3)]
     assert take_median(rounds) is rounds[2]
 

@@ -26,7 +26,7 @@ async def bench(stack: Stack, *arguments: str) -> dict[str, Any]:
     return told
 
 
-async def test_lifecycles_are_measured_beside_bare_ones(
+async def test_lifecycles_are_measured_beside_the_baseline(
     stack: Stack, api: httpx.AsyncClient
 ) -> None:
     subscribed = (await api.get("/webhooks")).json()
@@ -57,7 +57,7 @@ async def test_declarations_are_timed_and_called_off(stack: Stack, api: httpx.As
     await wait_until(none_open, "every outage is called off")
 
 
-async def test_a_check_of_the_book_is_measured_beside_a_plain_sum(stack: Stack) -> None:
+async def test_an_integrity_check_is_measured_beside_a_plain_sum(stack: Stack) -> None:
     told = await bench(stack, "ledger", "--postings", "3000", "--rounds", "2")
     assert told["problems"] == []
     assert abs(told["postings"] - 3000) < 50

@@ -133,7 +133,7 @@ def test_a_moved_data_directory_takes_its_database_along_and_a_copied_one_does_n
         placement.find_data(data)
 
 
-def test_a_database_that_is_gone_is_not_made_anew_in_silence(public: Path, data: Path) -> None:
+def test_a_database_that_is_gone_is_not_silently_made_anew(public: Path, data: Path) -> None:
     folder = placement.move_data(data)
     shutil.rmtree(folder)
     with pytest.raises(CannotStart, match=f"was kept in {folder}, and is not there any more"):

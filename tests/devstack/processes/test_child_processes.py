@@ -14,7 +14,7 @@ from devstack.processes.programs import CannotStart, Program, says_ready
 from tests.devstack.conftest import Eventually
 
 PATIENT = "import time; print('ready', flush=True); time.sleep(600)"
-# Starts one child, tells its process id, and waits to be killed.
+# Starts one child, prints its process id, and waits to be killed.
 PARENT = """
 import asyncio, sys, pathlib
 from devstack.processes import child_processes, programs

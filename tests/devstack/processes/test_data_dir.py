@@ -14,7 +14,7 @@ from devstack.processes.programs import CannotStart
 VERSIONS = {"apexchainx": "0.1.0", "postgres": "18", "temporal": "1.9.1"}
 
 
-def test_a_second_stack_is_told_where_the_first_one_is(tmp_path: Path) -> None:
+def test_a_second_stack_learns_where_the_first_one_runs(tmp_path: Path) -> None:
     first = DataDirectory(tmp_path)
     first.take()
     first.write(StackRecord("http://127.0.0.1:8000", VERSIONS, pids={"api": 1}))

@@ -89,5 +89,5 @@ async def test_the_first_failure_is_raised_as_itself() -> None:
         (3, "ended with exit code 3"),
     ],
 )
-def test_an_ending_is_told_in_words(code: int, sentence: str) -> None:
+def test_the_end_of_a_process_is_one_sentence(code: int, sentence: str) -> None:
     assert supervisors._ending(code) == sentence

@@ -46,7 +46,7 @@ async def url(moody: Moody) -> AsyncIterator[str]:
     await server.close()
 
 
-async def test_it_repeats_itself_word_for_word(moody: Moody, url: str) -> None:
+async def test_a_repeated_request_has_the_same_body_and_key(moody: Moody, url: str) -> None:
     async with EngineClient(url, "a-key", patience_seconds=30) as engine:
         answer = await engine.ask("POST", "/outages", {"id": "o-1"}, "once")
     assert answer.status == 201
@@ -63,7 +63,7 @@ async def test_a_refusal_is_final(moody: Moody, url: str) -> None:
     assert len(moody.asked) == 1
 
 
-async def test_what_it_is_told_to_do_has_a_key_of_its_own(moody: Moody, url: str) -> None:
+async def test_each_request_has_an_idempotency_key_of_its_own(moody: Moody, url: str) -> None:
     async with EngineClient(url, "a-key") as engine:
         told = [await engine.send("POST", "/webhooks", {"n": 1}) for _ in range(2)]
     assert told == [{"detail": "in mood 201"}] * 2

@@ -39,13 +39,13 @@ NOTHING: dict[str, list[Any]] = {"double": [], "lost": [], "differing": []}
         (WAITING, [SEEN], {"differing": [1]}),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_each_problem_of_a_soak_is_named(
     row: dict[str, Any], seen: list[HistoryTransfer], wrong: dict[str, list[Any]]
 ) -> None:
     assert compare_with_chain([row], seen) == NOTHING | wrong
 
 
-def test_a_single_finding_makes_a_soak_unclean() -> None:
+def test_a_single_violation_makes_a_soak_unclean() -> None:
     assert SoakResult(1, {}, 1.0, {}, 0).clean
     for found in ({"double": [1]}, {"lost": ["a"]}, {"differing": [1]}, {"unbalanced": ["a"]}):
         assert not SoakResult(1, {}, 1.0, {}, 0, **found).clean  # type: ignore[arg-type]

@@ -79,7 +79,7 @@ async def test_a_batch_goes_on_without_a_member_paid_out_of_band(
     # The payees of the scratch database do not exist on the chain; this test does not look for such faults.
     activities = BatchActivitiesImpl(scratch, rail, plan)
     activities.rail = FaultlessRail(rail)  # type: ignore[assignment]
-    with pytest.raises(TryAgain, match="goes on without 1 payments"):
+    with pytest.raises(TryAgain, match="continues without 1 payments"):
         await activities.prepare_batch(batch)
     (made,) = await list_out_of_band(scratch, owed[0])
     # Its own workflow finds the reason, and it is not prepared again.

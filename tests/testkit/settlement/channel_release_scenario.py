@@ -68,17 +68,17 @@ class FakeWorkflowHandle:
 class Scene:
     """One payment on a chain of its own, and an operator who is asked to release its channel."""
 
-    def __init__(self, book: ScratchDatabase) -> None:
-        self.book = book
+    def __init__(self, scratch: ScratchDatabase) -> None:
+        self.scratch = scratch
         self.temporal = FakeTemporalClient()
-        self.world = SimulatedWorld(book.database, PaymentActivitiesImpl)
+        self.world = SimulatedWorld(scratch.database, PaymentActivitiesImpl)
 
     async def begin(self) -> None:
-        async with self.book.database.transaction() as connection:
+        async with self.scratch.database.transaction() as connection:
             # The channels bear the names of those of the last chain: nothing of that serves them.
             await connection.exec_driver_sql("UPDATE attempts SET status = 'failed'")
         await self.world.begin(time_ns() >> 8, f"doubts-{uuid4().hex[:6]}", 1)
-        async with self.book.database.transaction() as connection:
+        async with self.scratch.database.transaction() as connection:
             # The ledgers of a new chain have the numbers of those of the last.
             await connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
             for table in ("chain_transfers", "chain_gaps", "chain_cursor"):
@@ -120,15 +120,17 @@ class Scene:
         """The signer is away for longer than any node remembers, and finds what it cannot explain."""
         self.world.close_ledgers(40)
         self.world.plan([Fault("short_retention", value=RETENTION)], 0)
-        seen = await self.world.rail.observe(attempt, lambda: self.world.steps.signed(attempt))
+        seen = await self.world.rail.observe(
+            attempt, lambda: self.world.steps.list_signed_hashes(attempt)
+        )
         assert (seen.outcome, seen.reason) == (AttemptOutcome.FOREIGN, FORGOTTEN)
         await self.quarantine(attempt, seen)
 
     async def reconciled(self) -> None:
-        """The book reads what the nodes remember of the chain."""
+        """Run reconciliation over what the nodes remember of the chain."""
         nodes = self.world.rail.nodes
         history = TreasuryHistory(nodes, PASSPHRASE, ISSUER.public_key, list(TREASURIES))
-        steps = ReconciliationActivitiesImpl(self.book.database, history, TREASURIES)
+        steps = ReconciliationActivitiesImpl(self.scratch.database, history, TREASURIES)
         await steps.read_chain(ReconciliationRun(datetime.now(UTC)))
 
     async def release(
@@ -136,26 +138,26 @@ class Scene:
     ) -> None:
         client = cast(Client, self.temporal)
         context = ReleaseContext(
-            self.book.database, self.world.rail.nodes, PASSPHRASE, client, channels
+            self.scratch.database, self.world.rail.nodes, PASSPHRASE, client, channels
         )
         await release(context, ReleaseRequest(attempt.channel, "Ada", "ticket 4711", evidence))
 
     async def leaf(self, attempt: Attempt) -> dict[str, Any]:
         """What the audit trail says of the last release."""
-        async with self.book.database.autocommit() as connection:
+        async with self.scratch.database.autocommit() as connection:
             trail = await audit.read_trail(connection, f"channel/{attempt.channel}")
         return dict(trail[-1]["evidence"])
 
     async def status(self) -> str:
-        async with self.book.database.autocommit() as connection:
+        async with self.scratch.database.autocommit() as connection:
             return str((await records.get(connection, self.payment.id))["status"])
 
 
 @contextmanager
-def scene(book: ScratchDatabase) -> Iterator[Scene]:
-    made = Scene(book)
-    book.loop.run(made.begin())
+def scene(scratch: ScratchDatabase) -> Iterator[Scene]:
+    made = Scene(scratch)
+    scratch.loop.run(made.begin())
     try:
         yield made
     finally:
-        book.loop.run(made.world.rail.watch.close())
+        scratch.loop.run(made.world.rail.watch.close())

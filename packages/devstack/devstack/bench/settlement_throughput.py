@@ -112,9 +112,9 @@ async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
 async def measure_classic(house: SettlementBench, count: int) -> Throughput:
     """Settle so many payments in batches of a hundred; from the first formed to the last confirmed."""
     owed = await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count)
-    measure_workflows = PaymentActivitiesImpl(house.database, house.rail, batches_payments=True)
+    activities = PaymentActivitiesImpl(house.database, house.rail, batches_payments=True)
     for payment in owed:
-        assert isinstance(await measure_workflows.prepare_payment(payment), InBatch)
+        assert isinstance(await activities.prepare_payment(payment), InBatch)
     steps = BatchActivitiesImpl(house.database, house.rail, CLASSIC)
     settled: list[str] = []
 

@@ -39,40 +39,40 @@ ADA = Principal("ada", Role.ADMIN)
 
 
 @pytest.fixture
-async def book(stack: Stack) -> AsyncIterator[Database]:
+async def scratch(stack: Stack) -> AsyncIterator[Database]:
     async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
 @pytest.fixture
-def listener(book: Database) -> ReconciliationDriver:
-    made = ReconciliationDriver(book)
+def listener(scratch: Database) -> ReconciliationDriver:
+    made = ReconciliationDriver(scratch)
     made.fake_history.known_extent = Extent(1, 1000)
     return made
 
 
-async def unexpected_outflow(book: Database, listener: ReconciliationDriver) -> str:
+async def unexpected_outflow(scratch: Database, listener: ReconciliationDriver) -> str:
     """Money that left without a number; its break."""
     listener.fake_history.transfers.append(make_transfer("bb" * 32, 500, None, LOST, STRANGER))
-    return (await found(book, listener))[BreakKind.UNEXPECTED_OUTFLOW]
+    return (await found(scratch, listener))[BreakKind.UNEXPECTED_OUTFLOW]
 
 
 async def close(
-    book: Database, break_id: str, kind: AdjustmentKind = AdjustmentKind.SUSPENSE
+    scratch: Database, break_id: str, kind: AdjustmentKind = AdjustmentKind.SUSPENSE
 ) -> None:
     closing = BreakClosure(kind, "looked at", "ada", datetime.now(UTC))
-    await close_break(book, CloseBreak(break_id, closing, Request("ada", "corr")))
+    await close_break(scratch, CloseBreak(break_id, closing, Request("ada", "corr")))
 
 
 async def clear(
-    book: Database, break_id: str, outcome: BreakResolutionOutcome, who: str = "ada"
+    scratch: Database, break_id: str, outcome: BreakResolutionOutcome, who: str = "ada"
 ) -> BreakResolutionView:
     body = ResolveBreakBody(outcome=outcome, note="ticket 7")
-    return await resolve_break(break_id, body, book, Request(who, "corr"))
+    return await resolve_break(break_id, body, scratch, Request(who, "corr"))
 
 
-async def check(book: Database) -> list[str]:
-    async with book.transaction() as connection:
+async def check(scratch: Database) -> list[str]:
+    async with scratch.transaction() as connection:
         broken = await invariants.check(connection, timedelta(days=36500))
     return [f"{each.invariant}: {each.detail}" for each in broken]
 
@@ -85,24 +85,27 @@ async def check(book: Database) -> list[str]:
     ],
 )
 async def test_money_leaves_suspense_once(
-    book: Database,
+    scratch: Database,
     listener: ReconciliationDriver,
     outcome: BreakResolutionOutcome,
     left: dict[str, int],
 ) -> None:
-    break_id = await unexpected_outflow(book, listener)
-    await close(book, break_id)
-    assert (await held(book))["suspense:reconciliation"] == LOST
-    assert await show_break_resolution(break_id, book, ADA) is None
-    answers = await asyncio.gather(*(clear(book, break_id, outcome) for _ in range(3)))
+    break_id = await unexpected_outflow(scratch, listener)
+    await close(scratch, break_id)
+    assert (await held(scratch))["suspense:reconciliation"] == LOST
+    assert await show_break_resolution(break_id, scratch, ADA) is None
+    answers = await asyncio.gather(*(clear(scratch, break_id, outcome) for _ in range(3)))
     assert (answers[0].amount, answers[0].amount_stroops) == ("3", str(LOST))
     assert (
-        answers[0] == answers[1] == answers[2] == await show_break_resolution(break_id, book, ADA)
+        answers[0]
+        == answers[1]
+        == answers[2]
+        == await show_break_resolution(break_id, scratch, ADA)
     )
     gone = {} if outcome is BreakResolutionOutcome.RECOVERED else {"treasury:bond": -LOST}
-    assert await held(book) == left | gone
-    assert await check(book) == []
-    async with book.autocommit() as connection:
+    assert await held(scratch) == left | gone
+    assert await check(scratch) == []
+    async with scratch.autocommit() as connection:
         leaves = await connection.scalars(
             text("SELECT action FROM audit_entries WHERE subject = :id"),
             {"id": f"break/{break_id}"},
@@ -110,40 +113,42 @@ async def test_money_leaves_suspense_once(
         assert list(leaves) == ["break.found", "break.closed", "break.resolved"]
 
 
-async def test_what_was_said_of_it_stands(book: Database, listener: ReconciliationDriver) -> None:
-    break_id = await unexpected_outflow(book, listener)
-    await close(book, break_id)
-    await clear(book, break_id, BreakResolutionOutcome.WRITTEN_OFF)
+async def test_what_was_said_of_it_stands(
+    scratch: Database, listener: ReconciliationDriver
+) -> None:
+    break_id = await unexpected_outflow(scratch, listener)
+    await close(scratch, break_id)
+    await clear(scratch, break_id, BreakResolutionOutcome.WRITTEN_OFF)
     with pytest.raises(Conflict, match="was resolved by ada: written_off"):
-        await clear(book, break_id, BreakResolutionOutcome.RECOVERED)
+        await clear(scratch, break_id, BreakResolutionOutcome.RECOVERED)
     with pytest.raises(Conflict, match="was resolved by ada: written_off"):
-        await clear(book, break_id, BreakResolutionOutcome.WRITTEN_OFF, "bob")
+        await clear(scratch, break_id, BreakResolutionOutcome.WRITTEN_OFF, "bob")
     for statement in ("DELETE FROM break_resolutions", "UPDATE break_resolutions SET note = 'y'"):
         with pytest.raises(IntegrityError):
-            async with book.transaction() as connection:
+            async with scratch.transaction() as connection:
                 await connection.execute(text(statement))
 
 
 async def test_what_left_nothing_in_suspense_is_not_cleared(
-    book: Database, listener: ReconciliationDriver
+    scratch: Database, listener: ReconciliationDriver
 ) -> None:
-    break_id = await unexpected_outflow(book, listener)
+    break_id = await unexpected_outflow(scratch, listener)
     for _ in range(2):
         with pytest.raises(Conflict, match="left nothing in suspense"):
-            await clear(book, break_id, BreakResolutionOutcome.RECOVERED)
-        await close(book, break_id, AdjustmentKind.NONE)
+            await clear(scratch, break_id, BreakResolutionOutcome.RECOVERED)
+        await close(scratch, break_id, AdjustmentKind.NONE)
     with pytest.raises(NotFound):
-        await clear(book, "brk_nobody", BreakResolutionOutcome.RECOVERED)
-    assert await held(book) == {}
+        await clear(scratch, "brk_nobody", BreakResolutionOutcome.RECOVERED)
+    assert await held(scratch) == {}
 
 
-async def test_a_gain_is_not_a_loss(book: Database, listener: ReconciliationDriver) -> None:
-    """The book had paid what the chain never moved: that is still owed to somebody."""
-    payment = await owe_payment(book)
-    await store_confirmation(book, payment, "cc" * 32, 500)
-    break_id = (await found(book, listener))[BreakKind.MISSING_ON_CHAIN]
-    await close(book, break_id)
-    before = await held(book)
+async def test_a_gain_is_not_a_loss(scratch: Database, listener: ReconciliationDriver) -> None:
+    """The journal had paid what the chain never moved: that is still owed to somebody."""
+    payment = await owe_payment(scratch)
+    await store_confirmation(scratch, payment, "cc" * 32, 500)
+    break_id = (await found(scratch, listener))[BreakKind.MISSING_ON_CHAIN]
+    await close(scratch, break_id)
+    before = await held(scratch)
     with pytest.raises(Invalid, match="the treasury holds more than the journal says"):
-        await clear(book, break_id, BreakResolutionOutcome.WRITTEN_OFF)
-    assert await held(book) == before
+        await clear(scratch, break_id, BreakResolutionOutcome.WRITTEN_OFF)
+    assert await held(scratch) == before

@@ -30,28 +30,28 @@ LATE = Violation(Invariant.OBLIGATION_LIFECYCLE, "pay_1", "pending since long ag
 
 
 @pytest.fixture
-async def book(stack: Stack) -> AsyncIterator[Database]:
+async def scratch(stack: Stack) -> AsyncIterator[Database]:
     async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
-async def find(book: Database, at: datetime, *found: Violation) -> None:
+async def find(scratch: Database, at: datetime, *found: Violation) -> None:
     late = sum(each.overdue for each in found)
-    async with book.transaction() as connection:
+    async with scratch.transaction() as connection:
         by_id = {each.id: each for each in found}
         await integrity_checks.save_violations(connection, by_id, list_complete_kinds(found), at)
         await integrity_checks.save(connection, at, timedelta(seconds=2), len(found) - late, late)
 
 
-async def listed(book: Database, **wanted: bool | Invariant) -> list[ViolationView]:
-    return (await list_violations(book, ADA, Page(1, 50), **wanted)).items  # type: ignore[arg-type]
+async def listed(scratch: Database, **wanted: bool | Invariant) -> list[ViolationView]:
+    return (await list_violations(scratch, ADA, Page(1, 50), **wanted)).items  # type: ignore[arg-type]
 
 
-async def test_the_book_is_inspected_without_being_asked(api: httpx.AsyncClient) -> None:
+async def test_the_integrity_check_runs_on_a_schedule(api: httpx.AsyncClient) -> None:
     async def inspected() -> bool:
         return (await api.get("/integrity-checks")).json()["checked_at"] is not None
 
-    await wait_until(inspected, "the book is inspected", 60)
+    await wait_until(inspected, "the journal is checked", 60)
     shown = (await api.get("/integrity-checks")).json()
     assert {
         each["invariant"]: each["description"] for each in shown["invariants"]
@@ -61,25 +61,25 @@ async def test_the_book_is_inspected_without_being_asked(api: httpx.AsyncClient)
     assert (await api.get("/integrity-checks/violations")).status_code == 200
 
 
-async def test_a_book_that_nobody_looked_at_is_not_called_clean(book: Database) -> None:
-    shown = await get_integrity_check(book, ADA)
+async def test_an_unchecked_journal_is_not_reported_clean(scratch: Database) -> None:
+    shown = await get_integrity_check(scratch, ADA)
     assert (shown.checked_at, shown.clean) == (None, None)
 
 
-async def test_what_breaks_a_promise_is_counted_there(book: Database) -> None:
-    await find(book, NOW, BROKEN, LATE)
-    shown = await get_integrity_check(book, ADA)
+async def test_what_breaks_a_promise_is_counted_there(scratch: Database) -> None:
+    await find(scratch, NOW, BROKEN, LATE)
+    shown = await get_integrity_check(scratch, ADA)
     assert (shown.checked_at, shown.took_ms) == (NOW, 2000)
     assert (shown.clean, shown.overdue) == (False, 1)
     counts = {each.invariant: each.violations for each in shown.invariants}
     assert counts == dict.fromkeys(Invariant, 0) | {Invariant.BALANCES_MATCH_POSTINGS: 1}
 
 
-async def test_findings_are_listed_by_what_they_are(book: Database) -> None:
-    await find(book, NOW, BROKEN, LATE)
+async def test_findings_are_listed_by_what_they_are(scratch: Database) -> None:
+    await find(scratch, NOW, BROKEN, LATE)
     later = NOW + timedelta(minutes=1)
-    await find(book, later, BROKEN)
-    (shown,) = await listed(book, unresolved=True)
+    await find(scratch, later, BROKEN)
+    (shown,) = await listed(scratch, unresolved=True)
     assert shown == ViolationView(
         id=BROKEN.id,
         invariant=Invariant.BALANCES_MATCH_POSTINGS,
@@ -90,15 +90,15 @@ async def test_findings_are_listed_by_what_they_are(book: Database) -> None:
         last_seen_at=later,
         resolved_at=None,
     )
-    (mended,) = await listed(book, unresolved=False)
+    (mended,) = await listed(scratch, unresolved=False)
     assert (mended.id, mended.resolved_at) == (LATE.id, later)
-    assert [each.id for each in await listed(book, overdue=True)] == [LATE.id]
-    assert [each.id for each in await listed(book, overdue=False)] == [BROKEN.id]
+    assert [each.id for each in await listed(scratch, overdue=True)] == [LATE.id]
+    assert [each.id for each in await listed(scratch, overdue=False)] == [BROKEN.id]
     assert [
-        each.id for each in await listed(book, invariant=Invariant.BALANCES_MATCH_POSTINGS)
+        each.id for each in await listed(scratch, invariant=Invariant.BALANCES_MATCH_POSTINGS)
     ] == [BROKEN.id]
-    assert len(await listed(book)) == 2
-    assert (await get_integrity_check(book, ADA)).clean is False
+    assert len(await listed(scratch)) == 2
+    assert (await get_integrity_check(scratch, ADA)).clean is False
 
 
 async def test_what_is_no_promise_is_refused_by_name(api: httpx.AsyncClient) -> None:

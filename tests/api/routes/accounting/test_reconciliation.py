@@ -1,4 +1,4 @@
-"""BreakClosure a break: what is booked leaves the treasury in the journal as it is on the chain, and once."""
+"""Closing a break posts its difference once, so that the treasury stands in the journal as on the chain."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,23 +38,23 @@ PAYEE = "GBENEFICIARY"
 
 
 @pytest.fixture
-async def book(stack: Stack) -> AsyncIterator[Database]:
+async def scratch(stack: Stack) -> AsyncIterator[Database]:
     async with stacks.open_scratch_database(stack.environment["DATABASE_URL"]) as database:
         yield database
 
 
 @pytest.fixture
-def listener(book: Database) -> ReconciliationDriver:
-    made = ReconciliationDriver(book)
+def listener(scratch: Database) -> ReconciliationDriver:
+    made = ReconciliationDriver(scratch)
     made.fake_history.known_extent = Extent(1, LATEST)
     return made
 
 
-async def found(book: Database, listener: ReconciliationDriver) -> dict[str, str]:
+async def found(scratch: Database, listener: ReconciliationDriver) -> dict[str, str]:
     """Read and compare; the breaks that are open, by kind."""
     await listener.read_chain()
     await listener.compare_journal()
-    async with book.autocommit() as connection:
+    async with scratch.autocommit() as connection:
         rows = await connection.execute(
             text("SELECT kind, id FROM breaks WHERE status = 'open' ORDER BY kind")
         )
@@ -62,51 +62,51 @@ async def found(book: Database, listener: ReconciliationDriver) -> dict[str, str
 
 
 async def close(
-    book: Database, break_id: str, kind: AdjustmentKind, who: str = "ada"
+    scratch: Database, break_id: str, kind: AdjustmentKind, who: str = "ada"
 ) -> BreakRecord:
     closing = BreakClosure(kind, "looked at", who, datetime.now(UTC))
-    return await close_break(book, CloseBreak(break_id, closing, Request(who, "corr")))
+    return await close_break(scratch, CloseBreak(break_id, closing, Request(who, "corr")))
 
 
-async def held(book: Database) -> dict[str, int]:
-    async with book.autocommit() as connection:
+async def held(scratch: Database) -> dict[str, int]:
+    async with scratch.autocommit() as connection:
         rows = await journal.list_balances(connection)
     return {row["account"]: int(row["balance_stroops"]) for row in rows if row["balance_stroops"]}
 
 
-async def on_chain(book: Database) -> int:
+async def on_chain(scratch: Database) -> int:
     statement = "SELECT sum(amount_stroops) FROM chain_transfers WHERE from_address = :payer"
-    async with book.autocommit() as connection:
+    async with scratch.autocommit() as connection:
         return int(await connection.scalar(text(statement), {"payer": PAYER}) or 0)
 
 
-async def test_a_transfer_that_becomes_a_duplicate_is_booked_once(
-    book: Database, listener: ReconciliationDriver
+async def test_a_transfer_that_becomes_a_duplicate_is_posted_once(
+    scratch: Database, listener: ReconciliationDriver
 ) -> None:
-    """A stranger pays first; then the engine pays too, and both carry the payment's number."""
-    payment = await owe_payment(book)
+    """Somebody else pays first; then the engine pays too, and both carry the payment's number."""
+    payment = await owe_payment(scratch)
     number, amount = payment.number, payment.amount_stroops
     listener.fake_history.transfers.append(make_transfer(THEIRS, 500, number, amount, PAYEE))
-    first = await found(book, listener)
-    await close(book, first[BreakKind.MISSING_IN_JOURNAL], AdjustmentKind.SUSPENSE)
-    await store_confirmation(book, payment, OURS, 600)
+    first = await found(scratch, listener)
+    await close(scratch, first[BreakKind.MISSING_IN_JOURNAL], AdjustmentKind.SUSPENSE)
+    await store_confirmation(scratch, payment, OURS, 600)
     listener.fake_history.known_extent = Extent(1, LATEST + 1)
     listener.fake_history.transfers.append(make_transfer(OURS, LATEST + 1, number, amount, PAYEE))
-    again = await found(book, listener)
+    again = await found(scratch, listener)
     assert set(again) == {BreakKind.DUPLICATE}
     with pytest.raises(Conflict, match=first[BreakKind.MISSING_IN_JOURNAL]):
-        await close(book, again[BreakKind.DUPLICATE], AdjustmentKind.SUSPENSE)
-    await close(book, again[BreakKind.DUPLICATE], AdjustmentKind.NONE)
-    assert (await held(book))["treasury:bond"] == -(await on_chain(book)) == -2 * amount
+        await close(scratch, again[BreakKind.DUPLICATE], AdjustmentKind.SUSPENSE)
+    await close(scratch, again[BreakKind.DUPLICATE], AdjustmentKind.NONE)
+    assert (await held(scratch))["treasury:bond"] == -(await on_chain(scratch)) == -2 * amount
 
 
-async def test_what_the_worker_will_book_is_not_booked_by_hand(
-    book: Database, listener: ReconciliationDriver
+async def test_a_break_that_the_worker_will_post_is_not_closed_by_a_person(
+    scratch: Database, listener: ReconciliationDriver
 ) -> None:
     """Its own bytes paid, and it was away for longer than it is given to come back."""
-    payment = await owe_payment(book)
+    payment = await owe_payment(scratch)
     await tamper(
-        book,
+        scratch,
         "INSERT INTO envelopes (hash, inner_hash, payment_id, n, xdr, fee_stroops, max_ledger)"
         " VALUES (:hash, :hash, :id, 1, 'A', 100, 1)",
         hash=OURS,
@@ -115,73 +115,73 @@ async def test_what_the_worker_will_book_is_not_booked_by_hand(
     listener.fake_history.transfers.append(
         make_transfer(OURS, LATEST - GRACE_LEDGERS, payment.number, payment.amount_stroops, PAYEE)
     )
-    (break_id,) = (await found(book, listener)).values()
+    (break_id,) = (await found(scratch, listener)).values()
     with pytest.raises(Conflict, match="the engine's own bytes"):
-        await close(book, break_id, AdjustmentKind.SUSPENSE)
-    await store_confirmation(book, payment, OURS, LATEST - GRACE_LEDGERS)
+        await close(scratch, break_id, AdjustmentKind.SUSPENSE)
+    await store_confirmation(scratch, payment, OURS, LATEST - GRACE_LEDGERS)
     with pytest.raises(Conflict, match="the transfer was confirmed meanwhile"):
-        await close(book, break_id, AdjustmentKind.SUSPENSE)
-    await close(book, break_id, AdjustmentKind.NONE)
-    assert (await held(book))["treasury:bond"] == -(await on_chain(book))
+        await close(scratch, break_id, AdjustmentKind.SUSPENSE)
+    await close(scratch, break_id, AdjustmentKind.NONE)
+    assert (await held(scratch))["treasury:bond"] == -(await on_chain(scratch))
 
 
 async def test_a_row_that_was_changed_moves_no_money_when_its_break_is_closed(
-    book: Database, listener: ReconciliationDriver
+    scratch: Database, listener: ReconciliationDriver
 ) -> None:
     """The entries say what the chain says; only the row beside them does not."""
-    payment = await owe_payment(book)
-    await store_confirmation(book, payment, OURS, 500)
+    payment = await owe_payment(scratch)
+    await store_confirmation(scratch, payment, OURS, 500)
     listener.fake_history.transfers.append(
         make_transfer(OURS, 500, payment.number, payment.amount_stroops, PAYEE)
     )
     await tamper(
-        book,
+        scratch,
         "UPDATE payments SET amount_stroops = amount_stroops + 1, to_address = 'GTHIEF'"
         " WHERE id = :id",
         id=payment.id,
     )
-    (break_id,) = (await found(book, listener)).values()
-    before = await held(book)
+    (break_id,) = (await found(scratch, listener)).values()
+    before = await held(scratch)
     with pytest.raises(Invalid, match="no difference to post"):
-        await close(book, break_id, AdjustmentKind.SUSPENSE)
-    assert (await close(book, break_id, AdjustmentKind.NONE)).closed_by == "ada"
-    assert await held(book) == before
+        await close(scratch, break_id, AdjustmentKind.SUSPENSE)
+    assert (await close(scratch, break_id, AdjustmentKind.NONE)).closed_by == "ada"
+    assert await held(scratch) == before
 
 
 async def test_what_entries_imagine_goes_to_suspense_once(
-    book: Database, listener: ReconciliationDriver
+    scratch: Database, listener: ReconciliationDriver
 ) -> None:
-    payment = await owe_payment(book)
-    await store_confirmation(book, payment, OURS, 500)
-    (break_id,) = (await found(book, listener)).values()
-    closed = await close(book, break_id, AdjustmentKind.SUSPENSE)
-    assert await close(book, break_id, AdjustmentKind.SUSPENSE) == closed
-    after = await held(book)
+    payment = await owe_payment(scratch)
+    await store_confirmation(scratch, payment, OURS, 500)
+    (break_id,) = (await found(scratch, listener)).values()
+    closed = await close(scratch, break_id, AdjustmentKind.SUSPENSE)
+    assert await close(scratch, break_id, AdjustmentKind.SUSPENSE) == closed
+    after = await held(scratch)
     assert after["suspense:reconciliation"] == -payment.amount_stroops
-    assert after.get("treasury:bond", 0) == -(await on_chain(book)) == 0
-    async with book.autocommit() as connection:
+    assert after.get("treasury:bond", 0) == -(await on_chain(scratch)) == 0
+    async with scratch.autocommit() as connection:
         assert sum((await breaks.count_open_by_kind(connection)).values()) == 0
 
 
 async def test_two_who_close_a_break_at_once_close_it_once_and_it_is_known_who(
-    book: Database, listener: ReconciliationDriver
+    scratch: Database, listener: ReconciliationDriver
 ) -> None:
     listener.fake_history.transfers.append(make_transfer(THEIRS, 500, None, 7, "GSTRANGER"))
-    (break_id,) = (await found(book, listener)).values()
-    await assign_break(break_id, OwnerBody(owner="Ada"), book, Request("bob", "corr"))
+    (break_id,) = (await found(scratch, listener)).values()
+    await assign_break(break_id, OwnerBody(owner="Ada"), scratch, Request("bob", "corr"))
     said = await asyncio.gather(
-        *(close(book, break_id, AdjustmentKind.SUSPENSE, who) for who in ("ada", "eve")),
+        *(close(scratch, break_id, AdjustmentKind.SUSPENSE, who) for who in ("ada", "eve")),
         return_exceptions=True,
     )
     (closed,) = [each for each in said if isinstance(each, BreakRecord)]
     (refused,) = [each for each in said if isinstance(each, Conflict)]
     assert str(refused) == f"break {break_id} was closed by {closed.closed_by}"
-    assert (await held(book))["suspense:reconciliation"] == 7
-    async with book.autocommit() as connection:
+    assert (await held(scratch))["suspense:reconciliation"] == 7
+    async with scratch.autocommit() as connection:
         trail = await audit.read_trail(connection, f"break/{break_id}")
     assert [leaf["action"] for leaf in trail] == ["break.found", "break.assigned", "break.closed"]
     assert trail[1]["evidence"]["owner"] == "Ada"
     assert trail[2]["evidence"]["closed_by"] == closed.closed_by
     assert trail[2]["evidence"]["entry_id"] == closed.entry_id
     with pytest.raises(Conflict, match="is closed"):
-        await assign_break(break_id, OwnerBody(owner="Bob"), book, Request("bob", "corr"))
+        await assign_break(break_id, OwnerBody(owner="Bob"), scratch, Request("bob", "corr"))

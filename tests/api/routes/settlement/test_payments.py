@@ -1,4 +1,4 @@
-"""What was owed, what the chain did about it, and what the book says of both."""
+"""Payments as the API shows them: what was owed, what the chain moved, and the postings of both."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from tests.testkit.api_client import declare_outage, resolve_outage, settle_outa
 
 @pytest.fixture(scope="module")
 async def penalty(api: httpx.AsyncClient) -> dict[str, Any]:
-    """The payment of an outage of 25 minutes where 15 were promised."""
+    """The payment of an outage of 25 minutes where 15 were agreed."""
     payment: dict[str, Any] = (await settle_outage(api, 25))["payment"]
     return payment
 
@@ -119,7 +119,7 @@ async def test_the_story_goes_from_the_debt_to_the_proof(
     }
 
 
-async def test_the_book_sums_to_zero(api: httpx.AsyncClient, penalty: dict[str, Any]) -> None:
+async def test_the_journal_sums_to_zero(api: httpx.AsyncClient, penalty: dict[str, Any]) -> None:
     accounts = (await api.get("/payments/ledger")).json()
     balances = {each["account"]: int(each["balance_stroops"]) for each in accounts}
     assert sum(balances.values()) == 0
@@ -127,7 +127,7 @@ async def test_the_book_sums_to_zero(api: httpx.AsyncClient, penalty: dict[str, 
     assert balances["treasury:bond"] <= -int(penalty["amount_stroops"])
 
 
-async def test_what_the_book_paid_the_chain_has_moved(
+async def test_the_journal_and_the_chain_agree_on_what_was_paid(
     api: httpx.AsyncClient, penalty: dict[str, Any], stack: Stack
 ) -> None:
     question = {

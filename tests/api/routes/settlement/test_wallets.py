@@ -1,4 +1,4 @@
-"""Accounts of others: what they can take is the network's word, who holds them is proven."""
+"""Accounts of others: the network says what they can receive, a signature proves who holds them."""
 
 import asyncio
 import json
@@ -274,7 +274,7 @@ async def test_after_the_cool_off_money_goes_to_the_new_address(
         told = (await resolve_outage(api, outage_id, 5))["payment"]
         await wait_for_lifecycle(api, outage_id, "closed")
         (paid,) = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
-        for payment in (told, paid):  # who resolved it was told so already
+        for payment in (told, paid):  # whoever resolved it has read this already
             assert (payment["id"], payment["to_address"]) == (paid["id"], beneficiary.public_key)
     finally:
         async with database.autocommit() as connection:

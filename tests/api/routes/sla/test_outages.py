@@ -195,7 +195,7 @@ async def test_what_was_no_outage_is_called_off(api: httpx.AsyncClient) -> None:
 
 @pytest.fixture(scope="module")
 async def three(api: httpx.AsyncClient) -> str:
-    """Three outages that share a word nothing else has, a minute apart; the middle one is over."""
+    """Three outages that share a search word that nothing else has, a minute apart; the middle one is over."""
     word = make_unique_id("word")
     for minute, severity in enumerate(("low", "high", "medium")):
         said = {"site_name": f"{word} {2 - minute}", "severity": severity, "policy": STANDARD}

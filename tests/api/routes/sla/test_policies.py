@@ -1,4 +1,4 @@
-"""What would be owed, by which promise, and what all promises together have cost."""
+"""What a verdict would pay under each policy, and what all policies together have cost."""
 
 from typing import Any
 
