@@ -40,10 +40,6 @@ async def _breaker(api: httpx.AsyncClient) -> AsyncIterator[None]:
 async def quarantined(steps: BatchActivitiesImpl, batch: Batch, *, sent: bool) -> Attempt:
     """A batch whose channel somebody believes to be used by unknown bytes."""
     attempt: Attempt | None = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
-<<<<<<< HEAD
-=======
-    assert attempt is not None
->>>>>>> refs/heads/natural
     if sent:
         await steps.submit_payment(attempt)
         assert (await steps.observe_payment(attempt)).outcome is AttemptOutcome.SUCCEEDED

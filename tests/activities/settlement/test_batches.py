@@ -90,13 +90,8 @@ async def test_a_failed_batch_removes_the_member_at_fault_and_pays_the_rest(
     payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
     rewards = [await owe_payment(database, "REST", 5) for _ in range(2)]
     penalty = await owe_payment(database, "FAULT", 25)
-<<<<<<< HEAD
     activities, batch = await form_batch(database, rail, CLASSIC, *rewards, penalty)
     get_attempt(await run_until_accepted(activities.prepare_batch, batch))
-=======
-    steps, batch = await form_batch(database, rail, CLASSIC, *rewards, penalty)
-    get_attempt(await run_until_accepted(steps.prepare_batch, batch))
->>>>>>> refs/heads/natural
     fault = {"kind": "removed_trustline", "address": payee}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
     observed = await submit_batch(activities, batch)
@@ -146,13 +141,8 @@ async def test_a_batch_is_neither_sent_nor_signed_again_while_the_circuit_breake
     """Prepared and not submitted: its envelope expires, and once the circuit breaker is closed another follows."""
     owed = [await owe_payment(database, "BREAKER", minutes) for minutes in (5, 25)]
     gate = SigningGate(database)
-<<<<<<< HEAD
     activities, batch = await form_batch(database, rail, CLASSIC, *owed, gate=gate)
     attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
-=======
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed, gate=gate)
-    attempt = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
->>>>>>> refs/heads/natural
     await gate.circuit_breaker.trip("odd", "corr-batches")
     assert (
         str(await activities.submit_payment(attempt))
@@ -214,86 +204,15 @@ async def test_a_higher_fee_is_bid_for_the_same_transaction_on_a_busy_network(
     assert answers
     assert len({bid.hash for bid in bids}) == 1
     assert len({bid.newest_hash for bid in bids}) == len(bids)
-<<<<<<< HEAD
     assert (await activities.observe_payment(bids[-1])).outcome is AttemptOutcome.SUCCEEDED
-=======
-    assert (await steps.observe_payment(bids[-1])).outcome is AttemptOutcome.SUCCEEDED
-
-
-async def test_a_batch_takes_only_a_channel_with_a_known_key(
-    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
-) -> None:
-    owed = [await owe_payment(database, "BATCH-KEYS") for _ in range(3)]
-    steps, batch = await form_batch(database, rail, CLASSIC, owed[0])
-    used = await submit_batch(steps, batch)
-    await steps.confirm_batch(used)
-    # Any other would have its turn before the one that was used last.
-    monkeypatch.setattr(rail, "keys", select_keys(rail, only=used.attempt.channel))
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed[1:])
-    observed = await submit_batch(steps, batch)
-    assert observed.attempt.channel == used.attempt.channel
-    async with database.transaction() as connection:
-        none = select_keys(rail, without=used.attempt.channel).channels
-        assert await batches.form_batch(connection, CLASSIC, FAR_OFF, list(none)) is None
-    await steps.confirm_batch(observed)
-    assert await count_credits(stack, *owed) == [1, 1, 1]
-
-
-async def test_the_rest_of_a_failed_batch_waits_when_the_channel_key_is_missing(
-    api: httpx.AsyncClient,
-    stack: Stack,
-    database: Database,
-    rail: Rail,
-    chain: httpx.AsyncClient,
-    monkeypatch: Patch,
-) -> None:
-    fine, fault = [await owe_payment(database, "REST-KEYS", minutes) for minutes in (5, 25)]
-    steps, batch = await form_batch(database, rail, CLASSIC, fine, fault)
-    get_attempt(await run_until_accepted(steps.prepare_batch, batch))
-    payee = stack.environment["STELLAR_BENEFICIARY_ADDRESS"]
-    plan = {"faults": [{"kind": "removed_trustline", "address": payee}]}
-    (await chain.post("/faults", json=plan)).raise_for_status()
-    observed = await submit_batch(steps, batch)
-    monkeypatch.setattr(rail, "keys", select_keys(rail, without=observed.attempt.channel))
-    ejection = await steps.fail_batch(observed)
-    assert ejection.again is None
-    assert [out.payment_id for out in ejection.removed] == [fault.id]
-    steps, rest = await form_batch(database, rail, CLASSIC)
-    await steps.confirm_batch(await submit_batch(steps, rest))
-    assert await count_credits(stack, fine, fault) == [1, 0]
-
-
-async def test_a_batch_that_needs_a_missing_key_waits_for_it(
-    api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, monkeypatch: Patch
-) -> None:
-    owed = [await owe_payment(database, "BATCH-GONE") for _ in range(2)]
-    steps, batch = await form_batch(database, rail, CLASSIC, *owed)
-    attempt = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
-    monkeypatch.setattr(rail, "keys", select_keys(rail, without=attempt.channel))
-    # What is signed is sent and watched as ever.
-    assert get_attempt(await steps.prepare_batch(batch)) == replace(attempt, resumed=True)
-    await wait_until_expired(rail, attempt)
-    sentence = get_reason(await steps.prepare_batch(batch)).sentence
-    assert "STELLAR_CHANNELS" in sentence
-    assert await read_statuses(database, *owed) == [("blocked", sentence)] * 2
-    monkeypatch.undo()
-    await steps.confirm_batch(await submit_batch(steps, batch))
-    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
-    assert await count_credits(stack, *owed) == [1, 1]
->>>>>>> refs/heads/natural
 
 
 async def test_a_member_frozen_by_the_validators_does_not_stop_its_batch(
     api: httpx.AsyncClient, stack: Stack, database: Database, rail: Rail, chain: httpx.AsyncClient
 ) -> None:
     fine, frozen = await owe_payment(database, "WARM", 5), await owe_payment(database, "FROZEN")
-<<<<<<< HEAD
     activities, batch = await form_batch(database, rail, CLASSIC, fine, frozen)
     attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
-=======
-    steps, batch = await form_batch(database, rail, CLASSIC, fine, frozen)
-    attempt = get_attempt(await run_until_accepted(steps.prepare_batch, batch))
->>>>>>> refs/heads/natural
     fault = {"kind": "frozen_key", "address": frozen.to_address}
     (await chain.post("/faults", json={"faults": [fault]})).raise_for_status()
     await wait_until_expired(rail, attempt)
