@@ -87,7 +87,7 @@ class OutageContext:
     outage: Outage
     policy: Policy
     agreement: Agreement
-    get_correlation_id: str
+    correlation_id: str
     fingerprint: str
     resolved_at: datetime | None
     dispute_deadline: datetime | None
