@@ -122,7 +122,7 @@ async def test_a_call_whose_sequence_was_consumed_is_lost_and_made_anew(
     source = scval.to_address(calculator.source)
     await stranger.call("calculate_sla", source, *named, scval.to_uint32(25))
     assert await executed(activities, attestation) is CallStatus.LOST
-    assert f"ALARM: call {call.hash}: no node knows what consumed the sequence" in caplog.text
+    assert f"ALARM: call {call.hash}: no node shows what consumed the sequence" in caplog.text
     await attest_verdict(activities, attestation)
     lost, made = await list_rows(database, contract_calls, attestation)
     assert (lost.status, made.status) == ("lost", "answered")

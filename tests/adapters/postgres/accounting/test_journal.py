@@ -183,10 +183,8 @@ class ObligationMachine(RuleBasedStateMachine):
                 for row in await journal.list_by_payment(connection, payment.id):
                     left[row["account"].partition(":")[0]] += row["amount_stroops"]
             expected = {} if at in ("nowhere", "reversed") else {at: -payment.amount_stroops}
-            balances = {
-                name: amount for name, amount in left.items() if amount and name != "expense"
-            }
-            assert balances == expected, (payment.id, at)
+            found = {name: amount for name, amount in left.items() if amount and name != "expense"}
+            assert found == expected, (payment.id, at)
 
     def teardown(self) -> None:
         assert self.loop.run(find_violations(self.database)) == []
@@ -232,7 +230,7 @@ async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
     owed = [await make_payment_alone(scratch, 1 + number, "GALL") for number in range(ROUNDS * 4)]
     assert len({make_accrual(payment).slot for payment in owed}) > 1
     dice = random.Random(7)
-    payment_activities = [
+    entries_by_payment = [
         [
             make_accrual(payment),
             *make_released_entries(payment, 1, payment.id),
@@ -244,18 +242,18 @@ async def test_concurrent_postings_between_the_same_accounts_do_not_deadlock(
     async def write(order: list[list[Entry]]) -> int:
         refused = 0
         for start in range(0, len(order), 4):
-            together = [entry for life in order[start : start + 4] for entry in life]
+            together = [entry for entries in order[start : start + 4] for entry in entries]
             refused += not await post(scratch, *dice.sample(together, len(together)))
         return refused
 
     async with asyncio.timeout(60):
         await asyncio.gather(
             *(
-                write(dice.sample(payment_activities, len(payment_activities)))
+                write(dice.sample(entries_by_payment, len(entries_by_payment)))
                 for _ in range(WRITERS)
             )
         )
-        assert await write(payment_activities) == 0
+        assert await write(entries_by_payment) == 0
     async with scratch.autocommit() as connection:
         balances = {
             row["account"]: row["balance_stroops"]

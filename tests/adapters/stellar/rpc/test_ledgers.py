@@ -139,32 +139,27 @@ async def test_a_cursor_that_goes_back_or_is_missing_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A node without newer ledgers repeats its last ledger, and past that returns a cursor of 0."""
-    asked: list[str | None] = []
-    told = SorobanServerAsync.get_transactions
+    asked, get_transactions = list[str | None](), SorobanServerAsync.get_transactions
 
     async def rewound(
-        self: SorobanServerAsync, start: int | None, cursor: str | None, limit: int
+        self: SorobanServerAsync,
+        start_ledger: int | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
     ) -> GetTransactionsResponse:
         asked.append(cursor)
         if cursor == "0":
             raise SorobanRpcErrorResponse(-32602, "invalid cursor")
-        found = await told(self, start, cursor, limit)
-        if not found.transactions:
-            return found.model_copy(update={"cursor": "0"})
-        if len(asked) % 2:
-            return found.model_copy(update={"cursor": str(found.transactions[-1].ledger << 32)})
-        return found
+        found = await get_transactions(self, start_ledger, cursor, limit)
+        if found.transactions and len(asked) % 2 == 0:
+            return found
+        latest = found.transactions[-1].ledger << 32 if found.transactions else 0
+        return found.model_copy(update={"cursor": str(latest)})
 
-    monkeypatch.setattr(
-        SorobanServerAsync,
-        "get_transactions",
-        lambda self, start_ledger=None, cursor=None, limit=None: rewound(
-            self, start_ledger, cursor, limit
-        ),
-    )
-    envelopes = [wallet.build_payment(pair, 1) for pair in PAIRS]
+    monkeypatch.setattr(SorobanServerAsync, "get_transactions", rewound)
     with ExitStack() as stack:
-        for envelope in envelopes:
+        for pair in PAIRS:
+            envelope = wallet.build_payment(pair, 1)
             seen = stack.enter_context(watch.expect(envelope.hash_hex(), 1))
             await wallet.send(envelope)
             sandbox.close_ledger()
