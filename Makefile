@@ -4,8 +4,8 @@ BIN := .venv/bin
 ARGS ?=
 # A stack is six processes of Python: what is compiled once is kept, whatever the machine says.
 export PYTHONDONTWRITEBYTECODE :=
-# A stack for each of two workers; ARGS=-n0 runs in one process, for a debugger.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# A stack for each of three workers, of which one usually waits; ARGS=-n0 runs in one process, for a debugger.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help demo unit test test-system durations soak check lint types contracts matrix baseline histories lock clean
 help: ## show this list

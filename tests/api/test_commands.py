@@ -64,7 +64,7 @@ async def test_a_signal_that_cannot_be_is_noted_and_holds_nothing_up(
     await _signal(temporal, outage_id, "resolve", resolved_at="2026-01-31T12:25:00")
     await _noted(temporal, outage_id, "signal ignored: resolved_at: must carry a time zone")
     await _signal(temporal, outage_id, "resolve", mttr_minutes=25, root_cause="a\x00b")
-    await _noted(temporal, outage_id, "signal ignored: the database cannot hold this value")
+    await _noted(temporal, outage_id, "signal ignored: root_cause: must not contain a null byte")
     await _signal(temporal, outage_id, "cancel", reason="a\x00b")
     await _noted(temporal, outage_id, "cancellation ignored: the database cannot hold this value")
     assert (await resolve_outage(api, outage_id))["sla"]["amount"] == -1000

@@ -170,13 +170,20 @@ async def nothing_more_leaves(api: httpx.AsyncClient) -> None:
     outage_id = await declare_outage(api, policy=AT_ONCE)
     await resolve_outage(api, outage_id, 25)
 
-    async def held() -> bool:
+    async def states() -> list[str]:
         found = (await api.get("/payments", params={"outage_id": outage_id})).json()["items"]
-        return [each["state"] for each in found] == ["on_hold"]
+        return [each["state"] for each in found]
+
+    async def held() -> bool:
+        return await states() == ["on_hold"]
+
+    async def paid() -> bool:
+        return await states() == ["confirmed"]
 
     await wait_until(held, "the payment is held", 30)
     body = {"action": "close", "reason": "looked at every break"}
     (await api.post("/payments/circuit-breaker", json=body)).raise_for_status()
+    await wait_until(paid, "the held payment is paid", 60)
 
 
 async def closed_into_suspense(api: httpx.AsyncClient) -> None:

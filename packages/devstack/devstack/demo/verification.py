@@ -81,8 +81,9 @@ async def _compared(
     chains = await load_chains()
     amount, hash_ = int(payment["amount_stroops"]), payment["transaction_hash"]
     owed = chains.DecodedTransfer(payment["from_address"], payment["to_address"], amount)
-    made = chains.transfers(found)
-    if chains.fingerprint(found["envelopeXdr"], environment["STELLAR_NETWORK_PASSPHRASE"]) != hash_:
+    made = chains.list_transfers(found)
+    passphrase = environment["STELLAR_NETWORK_PASSPHRASE"]
+    if chains.compute_fingerprint(found["envelopeXdr"], passphrase) != hash_:
         return DemoProof(
             False, f"{demo_outage.id}: the chain's transaction does not hash to {hash_}"
         )
