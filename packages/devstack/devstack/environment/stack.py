@@ -5,11 +5,10 @@ import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from devstack.environment.services import ServicePorts, Services, is_seed
+from devstack.environment.services import Services, is_seed
+from devstack.environment.stack_options import StackOptions
 from devstack.processes.data_dir import DataDirectory, StackRecord
 from devstack.processes.ports import LOOPBACK, choose
 from devstack.processes.programs import Program, says_ready
@@ -21,23 +20,6 @@ QUEUES = {"worker": "outages,analytics", "settlement-worker": "settlement,webhoo
 SIGNER = "settlement-worker"
 # The house stands on these, so it goes first.
 STOP_ORDER = (("api", *QUEUES), ("temporal", "stellar"), ("postgres",))
-
-
-@dataclass(frozen=True)
-class StackOptions:
-    """What a caller may choose; everything else follows."""
-
-    directory: Path
-    port: int = 8000
-    ports: ServicePorts = field(default_factory=ServicePorts)
-    ledger_seconds: float = 1.0
-    time_skipping: bool = False
-    # False: the database survives every kill, and no power cut.
-    durable: bool = True
-    # False: whoever asked for the stack runs the settlement worker himself.
-    signs: bool = True
-    # Environment variables of the house, over those of the caller.
-    settings: dict[str, str] = field(default_factory=dict)
 
 
 def _say(sentence: str) -> None:
