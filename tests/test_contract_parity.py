@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from stellar_sdk import scval, xdr
 
 from domain.errors import Invalid
-from domain.sla.attestations import ContractResult, find_differences, make_symbol
+from domain.sla.attestations import ContractResult, make_symbol
+from domain.sla.contract_parity import find_differences
 from domain.sla.policies import (
     BEGINNING_OF_TIME,
     Policy,

@@ -21,7 +21,8 @@ from sqlalchemy import make_url
 from adapters.postgres.database import Database
 from adapters.postgres.sla.policies import add_agreement
 from devstack.environment.postgres import Postgres
-from devstack.environment.stack import Stack, StackOptions
+from devstack.environment.stack import Stack
+from devstack.environment.stack_options import StackOptions
 from devstack.processes.ports import free
 from devstack.processes.supervisor import Supervisor
 from domain.sla.policies import Agreement

@@ -8,7 +8,7 @@ from activities.settlement.payments import PaymentActivitiesImpl
 from activities.settlement.wallets import WalletActivitiesImpl
 from activities.sla.attestations import AttestationActivitiesImpl
 from domain.sla.execution_modes import ExecutionMode
-from worker.main import QueueSpec, _build_outages_spec, _build_settlement_spec
+from worker.queues import QueueSpec, _build_outages_spec, _build_settlement_spec
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities
 from workflows.disputes import DisputeActivities

@@ -51,7 +51,7 @@ from tests.workflows.fake_activities import (
 )
 from tests.workflows.fake_payment_activities import DETECTED, FakeBatchActivities, build_payment
 from worker.error_interceptor import ErrorInterceptor
-from worker.main import WORKFLOWS
+from worker.queues import WORKFLOWS
 from worker.workflow_sandbox import make_strict_sandbox
 from workflows.attestations import AttestationActivities
 from workflows.batches import BatchActivities

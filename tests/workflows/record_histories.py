@@ -35,7 +35,7 @@ from tests.testkit.api_client import (
 from tests.testkit.stacks import Stacks
 from tests.workflows import scenarios
 from tests.workflows.compact import compact
-from worker.main import WORKFLOWS
+from worker.queues import WORKFLOWS
 from workflows.batches import BatchingWorkflow
 from workflows.webhooks import WebhookWorkflow
 

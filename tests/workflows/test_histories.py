@@ -27,7 +27,7 @@ import workflows
 from adapters.temporal import QUEUES
 from tests.workflows import record_histories
 from tests.workflows.compact import compact
-from worker.main import WORKFLOWS
+from worker.queues import WORKFLOWS
 from worker.workflow_sandbox import make_strict_sandbox
 
 HISTORIES = sorted(record_histories.HISTORIES.rglob("*.json"))

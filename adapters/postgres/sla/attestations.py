@@ -33,9 +33,9 @@ from domain.sla.attestations import (
     CallStatus,
     ContractResult,
     SignedCall,
-    encode_config,
     make_symbol,
 )
+from domain.sla.contract_parity import encode_config
 from domain.sla.policies import Policy
 from domain.sla.verdicts import Severity, Verdict
 

@@ -17,7 +17,7 @@ from stellar_sdk.exceptions import SdkError
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from stellar_sandbox.client import StellarSandbox
-from stellar_sandbox.envelopes.transaction_frame import parse_envelope
+from stellar_sandbox.envelopes.envelope_parser import parse_envelope
 from stellar_sandbox.faults.fault_plan import parse_fault_plan
 from stellar_sandbox.ledger.entries import AccountEntry, TrustLineEntry
 from stellar_sandbox.ledger.ledger_store import TransactionRecord

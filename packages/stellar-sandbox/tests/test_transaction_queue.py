@@ -7,7 +7,7 @@ from stellar_sdk import Keypair, xdr
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
 from stellar_sandbox.client import StellarSandbox
-from stellar_sandbox.envelopes.transaction_frame import parse_envelope
+from stellar_sandbox.envelopes.envelope_parser import parse_envelope
 from stellar_sandbox.ledger.fees import MAX_DISK_READ_ENTRIES, count_disk_read_entries
 from stellar_sandbox.network.surge_pricing import SOROBAN_LEDGER_LIMITS, measure_resources
 from stellar_sandbox.testing.accounts import CHANNELS, FEES, PASSPHRASE, PAYER, SHOP

@@ -20,10 +20,8 @@ from domain.sla.attestations import (
     ConcludeAttestationInput,
     ConcludeAttestationResult,
     Halted,
-    decode_config,
-    describe_parity_error,
-    find_differences,
 )
+from domain.sla.contract_parity import decode_config, describe_parity_error, find_differences
 
 # Answers that the contract may remember without having been asked by us would prove nothing.
 UNEXPLAINED = "it answers from its memory, and no earlier call of ours explains that"

@@ -6,12 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain.sla.attestations import (
-    ContractResult,
-    describe_parity_error,
-    find_differences,
-    make_symbol,
-)
+from domain.sla.attestations import ContractResult, make_symbol
+from domain.sla.contract_parity import describe_parity_error, find_differences
 from domain.sla.policies import BEGINNING_OF_TIME, Policy
 from domain.sla.verdicts import Severity, Terms, judge
 

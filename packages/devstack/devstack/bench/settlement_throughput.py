@@ -7,10 +7,8 @@ channel carries one transaction in two ledgers, whoever drives it.
 """
 
 import asyncio
-import statistics
 import time
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -21,6 +19,7 @@ from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.settlement import batches
 from devstack.bench import seed_payments
 from devstack.bench.settlement_bench import CLASSIC, SettlementBench
+from devstack.bench.throughput import Throughput
 from domain.errors import TryAgain
 from domain.settlement.attempts import (
     AttemptOutcome,
@@ -40,28 +39,6 @@ from workflows.payments import PaymentWorkflow
 LEDGERS_A_TURN = 2
 IN_FLIGHT_BATCHES = 12
 WARM_UP_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Throughput:
-    """Payments a second, of a rail, beside what its channels could carry at best."""
-
-    rail: SettlementRail
-    channels: int
-    payments: int
-    per_second: float
-    bound_per_second: float
-    calls_per_payment: dict[str, float]
-
-    @property
-    def ratio(self) -> float:
-        return round(self.per_second / self.bound_per_second, 2)
-
-
-def take_median(rounds: list[Throughput]) -> Throughput:
-    """The round of median throughput, whole."""
-    median = statistics.median_low([each.per_second for each in rounds])
-    return next(each for each in rounds if each.per_second == median)
 
 
 async def measure_soroban(house: SettlementBench, channels: int, seconds: float) -> Throughput:

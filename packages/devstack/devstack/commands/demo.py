@@ -16,7 +16,7 @@ from devstack.commands.up import DataDir, Port, listen
 from devstack.demo import display
 from devstack.demo.demo_stack import KEY, Home, find_home
 from devstack.demo.outage_log import DemoOutage
-from devstack.demo.scenarios import SCENARIOS
+from devstack.demo.scenarios import GREETING, LEGEND, SCENARIOS
 from devstack.demo.subscriptions import subscribe_receiver
 from devstack.demo.verification import (
     DemoProof,
@@ -33,17 +33,6 @@ from devstack.processes.programs import CannotStart
 from devstack.processes.supervisor import run_all_or_none
 from devstack.replay.api_client import EngineClient, RequestRefused
 
-GREETING = (
-    "ApexChainx demo. A service fails, is repaired, and is judged by what its contract promised. "
-    "Then money moves by itself: a reward for a quick repair, a penalty for a late one. "
-    "All of it happens on this machine, on a small Stellar network made for it; "
-    "the USDC is play money.\n"
-)
-LEGEND = (
-    "Amounts are the provider's: + is a reward, − a penalty. “you” is this demo, calling the "
-    "HTTP API with your key; “engine” is ApexChainx; “receiver” is a small web server of the "
-    "demo that checks each webhook.\n"
-)
 PROOF_SECONDS = 20
 INTERRUPTED = 130
 

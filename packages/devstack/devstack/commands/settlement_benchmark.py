@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters import temporal
-from devstack.bench import settlement_bench, settlement_throughput
+from devstack.bench import settlement_bench, settlement_throughput, throughput
 from devstack.bench.settlement_bench import SettlementBench
-from devstack.bench.settlement_throughput import Throughput
+from devstack.bench.throughput import Throughput
 from devstack.commands.stacks import Found, find_engine
 
 CHANNELS = (10, 20, 40)
@@ -40,7 +40,7 @@ async def _measured(found: Found, seconds: float, rounds: int, quiet: bool) -> d
             await settlement_throughput.measure_workflows(house, client, max(CHANNELS), seconds)
             for _ in range(rounds)
         ]
-    rails = [settlement_throughput.take_median(list(of_one)) for of_one in zip(*turns, strict=True)]
+    rails = [throughput.take_median(list(of_one)) for of_one in zip(*turns, strict=True)]
     if not quiet:
         _show(rails, turns, paid, seconds)
     return {

@@ -13,7 +13,8 @@ import typer
 
 from adapters import temporal
 from adapters.postgres.database import Database
-from devstack.environment.stack import Stack, StackOptions
+from devstack.environment.stack import Stack
+from devstack.environment.stack_options import StackOptions
 from devstack.processes.ports import free
 from devstack.processes.programs import CannotStart
 from devstack.soak.results import SoakResult

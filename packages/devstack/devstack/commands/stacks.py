@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from devstack.environment.stack import Stack, StackOptions
+from devstack.environment.stack import Stack
+from devstack.environment.stack_options import StackOptions
 from devstack.processes.data_dir import DataDirectory, StackRecord
 from devstack.processes.ports import free
 from devstack.processes.programs import CannotStart

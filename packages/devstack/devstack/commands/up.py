@@ -10,7 +10,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from devstack.environment.services import ServicePorts
-from devstack.environment.stack import Stack, StackOptions
+from devstack.environment.stack import Stack
+from devstack.environment.stack_options import StackOptions
 from devstack.processes.programs import CannotStart
 
 DataDir = Annotated[

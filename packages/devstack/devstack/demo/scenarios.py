@@ -8,6 +8,17 @@ from devstack.replay.api_client import EngineClient
 from domain.events import EventType
 from domain.sla.verdicts import PaymentType, Severity
 
+GREETING = (
+    "ApexChainx demo. A service fails, is repaired, and is judged by what its contract promised. "
+    "Then money moves by itself: a reward for a quick repair, a penalty for a late one. "
+    "All of it happens on this machine, on a small Stellar network made for it; "
+    "the USDC is play money.\n"
+)
+LEGEND = (
+    "Amounts are the provider's: + is a reward, − a penalty. “you” is this demo, calling the "
+    "HTTP API with your key; “engine” is ApexChainx; “receiver” is a small web server of the "
+    "demo that checks each webhook.\n"
+)
 # Slow enough to follow, quick enough to object within the policy's five seconds.
 BEAT_SECONDS = 1.0
 # By name, because `standard` keeps a verdict open to disputes for a day.

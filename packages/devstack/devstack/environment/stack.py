@@ -4,12 +4,11 @@ import asyncio
 import importlib.metadata
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-from devstack.environment.services import ServicePorts, Services, is_seed
+from devstack.environment.launch import make_module_command, start_after
+from devstack.environment.services import Services, is_seed
+from devstack.environment.stack_options import StackOptions
 from devstack.processes.data_dir import DataDirectory, StackRecord
 from devstack.processes.ports import LOOPBACK, choose
 from devstack.processes.programs import Program, says_ready
@@ -21,23 +20,6 @@ QUEUES = {"worker": "outages,analytics", "settlement-worker": "settlement,webhoo
 SIGNER = "settlement-worker"
 # The house stands on these, so it goes first.
 STOP_ORDER = (("api", *QUEUES), ("temporal", "stellar"), ("postgres",))
-
-
-@dataclass(frozen=True)
-class StackOptions:
-    """What a caller may choose; everything else follows."""
-
-    directory: Path
-    port: int = 8000
-    ports: ServicePorts = field(default_factory=ServicePorts)
-    ledger_seconds: float = 1.0
-    time_skipping: bool = False
-    # False: the database survives every kill, and no power cut.
-    durable: bool = True
-    # False: whoever asked for the stack runs the settlement worker himself.
-    signs: bool = True
-    # Environment variables of the house, over those of the caller.
-    settings: dict[str, str] = field(default_factory=dict)
 
 
 def _say(sentence: str) -> None:
@@ -145,13 +127,15 @@ class Stack:
             keys = group.create_task(services.make_network())
             database = group.create_task(services.start_database(supervisor))
             memory = group.create_task(services.start_temporal(supervisor))
-            chain = group.create_task(_after([keys], lambda: services.start_network(supervisor)))
+            chain = group.create_task(
+                start_after([keys], lambda: services.start_network(supervisor))
+            )
             ground = [keys, database, memory]
-            group.create_task(_after(ground, lambda: supervisor.start(self._api())))
-            group.create_task(_after(ground, lambda: supervisor.start(self._worker("worker"))))
+            group.create_task(start_after(ground, lambda: supervisor.start(self._api())))
+            group.create_task(start_after(ground, lambda: supervisor.start(self._worker("worker"))))
             if self._options.signs:
                 group.create_task(
-                    _after([*ground, chain], lambda: supervisor.start(self._worker(SIGNER)))
+                    start_after([*ground, chain], lambda: supervisor.start(self._worker(SIGNER)))
                 )
         self._write_record()
         for notice in services.notices:
@@ -160,7 +144,7 @@ class Stack:
     def _worker(self, name: str) -> Program:
         return Program(
             name=name,
-            command=_module("worker", "--queues", QUEUES[name]),
+            command=make_module_command("worker", "--queues", QUEUES[name]),
             ready=says_ready,
             environment=self._house_environment(signs=name == SIGNER),
         )
@@ -174,7 +158,7 @@ class Stack:
         address = {"API_HOST": LOOPBACK, "API_PORT": str(port)}
         return Program(
             name="api",
-            command=_module("api"),
+            command=make_module_command("api"),
             ready=ready,
             environment=self._house_environment() | address | self._bootstrap_key,
         )
@@ -209,15 +193,3 @@ class Stack:
                 environment=self.environment,
             )
         )
-
-
-async def _after(
-    tasks: Sequence[asyncio.Task[None]], work: Callable[[], Coroutine[Any, Any, None]]
-) -> None:
-    await asyncio.gather(*tasks)
-    await work()
-
-
-def _module(name: str, *arguments: str) -> list[str]:
-    # -P: a folder called `api` or `worker` where the user happens to stand is not ours.
-    return [sys.executable, "-P", "-m", name, *arguments]

@@ -11,9 +11,6 @@ from stellar_sdk.xdr import (
     ClaimClaimableBalanceResultCode as ClaimCode,
 )
 from stellar_sdk.xdr import (
-    ClaimPredicateType,
-)
-from stellar_sdk.xdr import (
     CreateClaimableBalanceResultCode as CreateCode,
 )
 
@@ -29,10 +26,10 @@ from stellar_sandbox.ledger.balances import (
 )
 from stellar_sandbox.ledger.entries import (
     BASE_RESERVE,
-    INT64_MAX,
     TRUSTLINE_CLAWBACK,
     ClaimableBalanceEntry,
 )
+from stellar_sandbox.operations.claim_predicates import is_satisfied, is_well_formed, make_absolute
 from stellar_sandbox.operations.operation_context import OperationContext
 
 OPERATION_ID_TAG = 6
@@ -64,27 +61,9 @@ def check_create(body: xdr.OperationBody, source: str) -> None:
         or operation.amount.int64 <= 0
         or not 1 <= len(claimants) <= MAX_CLAIMANTS
         or len(distinct) != len(claimants)
-        or not all(_is_well_formed(item.predicate, MAX_DEPTH) for item in claimants)
+        or not all(is_well_formed(item.predicate, MAX_DEPTH) for item in claimants)
     ):
         raise OperationFailed(CreateCode.CREATE_CLAIMABLE_BALANCE_MALFORMED)
-
-
-def _is_well_formed(predicate: xdr.ClaimPredicate | None, depth: int) -> bool:
-    if predicate is None or depth == 0:
-        return False
-    match predicate.type:
-        case ClaimPredicateType.CLAIM_PREDICATE_UNCONDITIONAL:
-            return True
-        case ClaimPredicateType.CLAIM_PREDICATE_AND:
-            parts = predicate.and_predicates or []
-            return len(parts) == 2 and all(_is_well_formed(part, depth - 1) for part in parts)
-        case ClaimPredicateType.CLAIM_PREDICATE_OR:
-            parts = predicate.or_predicates or []
-            return len(parts) == 2 and all(_is_well_formed(part, depth - 1) for part in parts)
-        case ClaimPredicateType.CLAIM_PREDICATE_NOT:
-            return _is_well_formed(predicate.not_predicate, depth - 1)
-    limit = predicate.abs_before or predicate.rel_before
-    return limit is not None and limit.int64 >= 0
 
 
 def apply_create(body: xdr.OperationBody, context: OperationContext) -> bytes:
@@ -114,7 +93,7 @@ def apply_create(body: xdr.OperationBody, context: OperationContext) -> bytes:
             claimants=tuple(
                 (
                     parse_account_id(item.destination),
-                    _make_absolute(item.predicate, context.close_time).to_xdr_bytes().hex(),
+                    make_absolute(item.predicate, context.close_time).to_xdr_bytes().hex(),
                 )
                 for item in claimants
             ),
@@ -136,22 +115,6 @@ def _derive_balance_id(context: OperationContext) -> str:
     return sha256(preimage).hexdigest()
 
 
-def _make_absolute(predicate: xdr.ClaimPredicate, close_time: int) -> xdr.ClaimPredicate:
-    """Replace relative times by absolute ones, as the network stores them."""
-    absolute = ClaimPredicateType.CLAIM_PREDICATE_BEFORE_ABSOLUTE_TIME
-    if predicate.rel_before is not None:
-        ledger_context = min(close_time + predicate.rel_before.int64, INT64_MAX)
-        return xdr.ClaimPredicate(absolute, abs_before=xdr.Int64(ledger_context))
-    ands, ors, nots = predicate.and_predicates, predicate.or_predicates, predicate.not_predicate
-    return xdr.ClaimPredicate(
-        predicate.type,
-        and_predicates=ands and [_make_absolute(part, close_time) for part in ands],
-        or_predicates=ors and [_make_absolute(part, close_time) for part in ors],
-        not_predicate=nots and _make_absolute(nots, close_time),
-        abs_before=predicate.abs_before,
-    )
-
-
 def check_claim(body: xdr.OperationBody, source: str) -> None:
     """Accept every claim: whether the balance exists is known only when it is applied."""
 
@@ -165,7 +128,7 @@ def apply_claim(body: xdr.OperationBody, context: OperationContext) -> bytes:
     if balance is None:
         raise OperationFailed(ClaimCode.CLAIM_CLAIMABLE_BALANCE_DOES_NOT_EXIST)
     predicate = dict(balance.claimants).get(source)
-    if predicate is None or not _is_satisfied(
+    if predicate is None or not is_satisfied(
         xdr.ClaimPredicate.from_xdr_bytes(bytes.fromhex(predicate)), context.close_time
     ):
         raise OperationFailed(ClaimCode.CLAIM_CLAIMABLE_BALANCE_CANNOT_CLAIM)
@@ -186,15 +149,3 @@ def apply_claim(body: xdr.OperationBody, context: OperationContext) -> bytes:
         )
     )
     return b""
-
-
-def _is_satisfied(predicate: xdr.ClaimPredicate, close_time: int) -> bool:
-    if predicate.and_predicates is not None:
-        return all(_is_satisfied(part, close_time) for part in predicate.and_predicates)
-    if predicate.or_predicates is not None:
-        return any(_is_satisfied(part, close_time) for part in predicate.or_predicates)
-    if predicate.not_predicate is not None:
-        return not _is_satisfied(predicate.not_predicate, close_time)
-    if predicate.abs_before is not None:
-        return close_time < predicate.abs_before.int64
-    return True

@@ -7,12 +7,9 @@ from typing import Any
 
 from stellar_sdk.xdr import TransactionResultCode as Code
 
+from stellar_sandbox.envelopes.envelope_parser import parse_envelope
 from stellar_sandbox.envelopes.frozen_keys import touches_frozen_account
-from stellar_sandbox.envelopes.transaction_frame import (
-    InvalidEnvelope,
-    TransactionFrame,
-    parse_envelope,
-)
+from stellar_sandbox.envelopes.transaction_frame import InvalidEnvelope, TransactionFrame
 from stellar_sandbox.envelopes.transaction_result import (
     TransactionRefused,
     encode_transaction_result,

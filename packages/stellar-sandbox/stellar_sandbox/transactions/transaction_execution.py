@@ -32,11 +32,8 @@ from stellar_sandbox.ledger.ledger_keys import parse_sc_address
 from stellar_sandbox.ledger.ledger_txn import LedgerTxn, collect_changes
 from stellar_sandbox.operations.operation_context import OperationContext
 from stellar_sandbox.operations.operation_handlers import apply_operation
-from stellar_sandbox.transactions.transaction_validity import (
-    LedgerContext,
-    check_common_valid,
-    check_signatures,
-)
+from stellar_sandbox.transactions.signature_checks import check_signatures
+from stellar_sandbox.transactions.transaction_validity import LedgerContext, check_common_valid
 
 BEFORE_ALL_TXS, AFTER_ALL_TXS = 0, 2
 

@@ -13,20 +13,11 @@ from stellar_sdk.xdr import TransactionResultCode as Code
 from stellar_sandbox.envelopes.frozen_keys import touches_frozen_account
 from stellar_sandbox.envelopes.signature_checker import LOW, SignatureChecker
 from stellar_sandbox.envelopes.transaction_frame import TransactionFrame
-from stellar_sandbox.envelopes.transaction_result import TransactionRefused, encode_operation_result
+from stellar_sandbox.envelopes.transaction_result import TransactionRefused
 from stellar_sandbox.ledger import fees
 from stellar_sandbox.ledger.entries import AccountEntry
 from stellar_sandbox.ledger.ledger_txn import LedgerTxn
-from stellar_sandbox.operations.operation_handlers import (
-    check_operation,
-    check_operation_signatures,
-)
-
-# The payload of a successful result beside results of operations that were refused.
-EMPTY_RESULTS = {
-    xdr.OperationType.INVOKE_HOST_FUNCTION: bytes(32),
-    xdr.OperationType.CREATE_CLAIMABLE_BALANCE: bytes(36),
-}
+from stellar_sandbox.transactions.signature_checks import check_operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +37,7 @@ def check_valid(envelope: TransactionFrame, ltx: LedgerTxn, ledger_context: Ledg
     try:
         signatures = check_common_valid(envelope, ltx, ledger_context)
         _check_balance(envelope, ltx)
-        _check_operations(envelope, ltx, signatures)
+        check_operations(envelope, ltx, signatures)
     except TransactionRefused as refused:
         refused.inner = envelope.is_fee_bump
         raise
@@ -169,41 +160,3 @@ def _is_sequence_valid(envelope: TransactionFrame, account: AccountEntry) -> boo
     if lowest is not None:
         return lowest.sequence_number.int64 <= account.sequence < envelope.sequence
     return account.sequence + 1 == envelope.sequence
-
-
-def check_signatures(
-    envelope: TransactionFrame, ltx: LedgerTxn, signatures: SignatureChecker
-) -> list[bytes]:
-    """Return the operations' results if signatures are missing for any; otherwise nothing."""
-    results = [
-        check_operation_signatures(operation, envelope.source, ltx, signatures)
-        for operation in envelope.operations
-    ]
-    return _fill_results(envelope, results)
-
-
-def _check_operations(
-    envelope: TransactionFrame, ltx: LedgerTxn, signatures: SignatureChecker
-) -> None:
-    results = [
-        check_operation_signatures(operation, envelope.source, ltx, signatures)
-        or check_operation(operation, envelope.source)
-        for operation in envelope.operations
-    ]
-    refused_results = _fill_results(envelope, results)
-    if refused_results:
-        raise TransactionRefused(Code.txFAILED, operations=refused_results)
-    if not signatures.all_signatures_used:
-        raise TransactionRefused(Code.txBAD_AUTH_EXTRA)
-
-
-def _fill_results(envelope: TransactionFrame, results: list[bytes | None]) -> list[bytes]:
-    if not any(results):
-        return []
-    return [
-        result
-        or encode_operation_result(
-            operation.body.type, 0, EMPTY_RESULTS.get(operation.body.type, b"")
-        )
-        for operation, result in zip(envelope.operations, results, strict=True)
-    ]

@@ -27,7 +27,8 @@ from devstack.bench.lifecycle.baseline import (
     NotifyInput,
 )
 from devstack.processes.ports import LOOPBACK
-from worker.main import QueueSpec, build
+from worker.main import build
+from worker.queues import QueueSpec
 
 WORKFLOWS = {
     OUTAGES: BaselineOutageWorkflow,

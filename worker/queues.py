@@ -1,0 +1,149 @@
+"""What each task queue runs: its workflows, its activities, and the adapters behind them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.client import Client
+
+from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.payments import PaymentActivitiesImpl
+from activities.settlement.wallets import WalletActivitiesImpl
+from activities.sla.attestations import AttestationActivitiesImpl
+from activities.sla.disputes import DisputeActivitiesImpl
+from activities.sla.outages import OutageActivitiesImpl
+from activities.webhooks import WebhookActivitiesImpl
+from adapters import temporal
+from adapters.postgres.database import Database
+from adapters.settings import AnalyticsSettings, WorkerSettings, load
+from adapters.subscribers import Subscribers
+from domain.sla.execution_modes import ExecutionMode
+from worker.analytics import (
+    build_integrity_check_activities,
+    build_reconciliation_activities,
+    make_schedules,
+)
+from worker.settlement import build_settlement_activities, start_batching
+from workflows.attestations import AttestationWorkflow
+from workflows.batches import BatchingWorkflow, BatchWorkflow
+from workflows.integrity_checks import IntegrityCheckWorkflow
+from workflows.outages import OutageWorkflow
+from workflows.payments import PaymentWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
+from workflows.wallets import WALLET_WORKFLOWS
+from workflows.webhooks import WebhookWorkflow
+
+# Every workflow type, by the queue that runs it. tests/workflows/histories has recorded histories of
+# each, and the suite fails for a type that has none.
+WORKFLOWS: Mapping[str, Sequence[type]] = {
+    "outages": [OutageWorkflow],
+    "settlement": [
+        *(PaymentWorkflow, BatchWorkflow, BatchingWorkflow, AttestationWorkflow),
+        *WALLET_WORKFLOWS,
+    ],
+    "webhooks": [WebhookWorkflow],
+    "analytics": [ReconciliationWorkflow, IntegrityCheckWorkflow],
+}
+
+
+@dataclass(frozen=True)
+class QueueSpec:
+    """What one task queue runs."""
+
+    workflows: Sequence[type] = ()
+    activities: Sequence[Callable[..., Any]] = ()
+    # Runs once the queue is served: starts the workflows that no caller starts.
+    begin: Callable[[Client], Awaitable[None]] | None = None
+
+
+async def build_queue_spec(
+    queue: str, settings: WorkerSettings, database: Database, client: Client, stack: AsyncExitStack
+) -> QueueSpec:
+    """Build what a queue runs, and no more: seeds are read for the settlement queue alone."""
+    if queue == "outages":
+        return _build_outages_spec(settings, database)
+    if queue == "settlement":
+        return _build_settlement_spec(*await build_settlement_activities(database, client, stack))
+    if queue == "webhooks":
+        subscribers = Subscribers(allow_private=settings.webhook_allow_private)
+        stack.push_async_callback(subscribers.close)
+        webhooks = WebhookActivitiesImpl(database, subscribers)
+        return QueueSpec(WORKFLOWS[queue], [webhooks.post_delivery, webhooks.abandon_delivery])
+    if queue == "analytics":
+        return _build_analytics_spec(load(AnalyticsSettings), database, stack)
+    raise SystemExit(f"there is no queue {queue!r}; choose from {', '.join(temporal.QUEUES)}")
+
+
+def _build_analytics_spec(
+    settings: AnalyticsSettings, database: Database, stack: AsyncExitStack
+) -> QueueSpec:
+    """Build the scheduled workflows and their activities."""
+    comparisons = build_reconciliation_activities(settings, database, stack)
+    integrity_checks = build_integrity_check_activities(settings, database)
+    return QueueSpec(
+        WORKFLOWS["analytics"],
+        [comparisons.read_chain, comparisons.compare_journal, integrity_checks.check_integrity],
+        make_schedules(settings),
+    )
+
+
+def _build_settlement_spec(
+    payments: PaymentActivitiesImpl,
+    batches: BatchActivitiesImpl,
+    attestations: AttestationActivitiesImpl,
+    wallets: WalletActivitiesImpl,
+) -> QueueSpec:
+    """Build the workflows and activities that move money, and those of attestations and wallets."""
+    return QueueSpec(
+        WORKFLOWS["settlement"],
+        [
+            wallets.read_wallet,
+            wallets.challenge_wallet,
+            wallets.prove_wallet,
+            wallets.fund_wallet,
+            attestations.prepare_call,
+            attestations.execute_call,
+            attestations.conclude_attestation,
+            payments.prepare_payment,
+            payments.submit_payment,
+            payments.observe_payment,
+            payments.raise_fee,
+            payments.confirm_payment,
+            payments.match_transfer,
+            payments.fail_attempt,
+            payments.block_payment,
+            payments.quarantine_payment,
+            batches.form_batches,
+            batches.prepare_batch,
+            batches.confirm_batch,
+            batches.fail_batch,
+            batches.quarantine_batch,
+        ],
+        start_batching,
+    )
+
+
+def _build_outages_spec(settings: WorkerSettings, database: Database) -> QueueSpec:
+    """Build the workflow of outages, and the activities of outages and disputes."""
+    requires_attestation = settings.contract_execution_mode is ExecutionMode.SOROBAN
+    outages = OutageActivitiesImpl(
+        database, settings.stellar_network, requires_attestation=requires_attestation
+    )
+    disputes = DisputeActivitiesImpl(
+        database, settings.stellar_network, requires_attestation=requires_attestation
+    )
+    return QueueSpec(
+        WORKFLOWS["outages"],
+        [
+            outages.record_outage,
+            outages.amend_outage,
+            outages.cancel_outage,
+            outages.judge_outage,
+            outages.owe_payment,
+            outages.close_outage,
+            disputes.file_dispute,
+            disputes.review_dispute,
+            disputes.decide_dispute,
+        ],
+    )
