@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 import httpx
@@ -30,9 +29,9 @@ class DemoProof:
     details: list[str] = field(default_factory=list)
 
 
-async def load_chains() -> ModuleType:
+async def load_chains() -> None:
     """In a thread, because the Stellar SDK takes a second to load and would freeze the screen."""
-    return await asyncio.to_thread(import_module, "devstack.demo.chain_reader")
+    await asyncio.to_thread(import_module, "devstack.demo.chain_reader")
 
 
 async def check_settled(
@@ -78,12 +77,14 @@ async def _compared(
         return DemoProof(
             False, f"{demo_outage.id}: the chain calls its payment {found.get('status')}"
         )
-    chains = await load_chains()
+    await load_chains()
+    from devstack.demo import chain_reader  # noqa: PLC0415 - loaded above, in its thread
+
     amount, hash_ = int(payment["amount_stroops"]), payment["transaction_hash"]
-    owed = chains.DecodedTransfer(payment["from_address"], payment["to_address"], amount)
-    made = chains.list_transfers(found)
+    owed = chain_reader.DecodedTransfer(payment["from_address"], payment["to_address"], amount)
+    made = chain_reader.list_transfers(found)
     passphrase = environment["STELLAR_NETWORK_PASSPHRASE"]
-    if chains.compute_fingerprint(found["envelopeXdr"], passphrase) != hash_:
+    if chain_reader.compute_fingerprint(found["envelopeXdr"], passphrase) != hash_:
         return DemoProof(
             False, f"{demo_outage.id}: the chain's transaction does not hash to {hash_}"
         )
