@@ -44,6 +44,10 @@ UNIT = (
 NOT_UNIT = (
     "../packages/stellar-sandbox/tests/test_process.py",
     "devstack/environment/test_stellar_network.py",
+    "devstack/environment/test_closed_folder.py",
+    "devstack/replay/test_api_client.py",
+    "devstack/processes/test_child_processes.py",
+    "devstack/commands/test_replay.py",
 )
 # Whoever asks for one of these has a server started.
 SERVERS = {"surroundings", "environment", "process", "supervisor", "running"}
