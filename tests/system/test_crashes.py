@@ -15,12 +15,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import func, select
 
 from adapters.postgres.database import Database
 from adapters.postgres.tables import integrity_checks, outages, payments, postings, violations
 from devstack.environment.stack import Stack
+from devstack.soak.chain_history import HistoryTransfer
 from domain.errors import Unavailable
 from tests.testkit.accounting import chain_history
 from tests.testkit.stacks import Stacks
@@ -105,6 +107,15 @@ async def replay(stack: Stack, file: Path) -> dict[str, Any]:
     return report
 
 
+async def list_transfers(rpc_url: str) -> list[HistoryTransfer]:
+    """Read the chain's history as soon as it is back: it was the last to be killed."""
+    while True:
+        try:
+            return await chain_history.list_transfers(rpc_url)
+        except httpx.TransportError:
+            await asyncio.sleep(0.1)
+
+
 async def test_every_process_is_killed_and_nobody_is_paid_twice(
     crashing: Stack, tmp_path: Path
 ) -> None:
@@ -130,7 +141,8 @@ async def test_every_process_is_killed_and_nobody_is_paid_twice(
     await database.close()
     assert Counter(statuses) == {"closed": OUTAGES}
 
-    seen = await chain_history.list_transfers(crashing.environment["STELLAR_RPC_URL"])
+    async with asyncio.timeout(60):
+        seen = await list_transfers(crashing.environment["STELLAR_RPC_URL"])
     assert max(Counter(transfer.number for transfer in seen).values()) == 1
     chain = {(t.hash, t.number, t.amount_stroops, t.payer, t.payee) for t in seen}
     scratch = {
