@@ -67,7 +67,7 @@ class Tier:
     test_seconds: float
 
 
-TIERS = {"unit": Tier(50, 10), "test": Tier(600, 20), "system": Tier(1200, 240)}
+TIERS = {"unit": Tier(50, 10), "test": Tier(720, 20), "system": Tier(1440, 360)}
 
 
 @dataclass
