@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from devstack.processes import child_processes
@@ -50,6 +51,26 @@ async def test_a_child_serves_and_stops(tmp_path: Path) -> None:
     assert child.output() == "ready\n"
     await child.stop()
     assert not child.running
+
+
+# Ends at once when it is told to, and before the one it has started, which writes its name and tidies up first.
+HASTY = """
+import subprocess, sys, time
+slow = "import os, signal, sys, time\\nsignal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), os._exit(0)))\\nprint('ready', os.getpid(), flush=True)\\ntime.sleep(600)"
+subprocess.Popen([sys.executable, "-c", slow])
+time.sleep(600)
+"""
+
+
+@pytest.mark.usefixtures("guard")
+async def test_a_child_takes_along_what_it_started(tmp_path: Path) -> None:
+    child = Process(python(HASTY), tmp_path)
+    await child.start()
+    grandchild = int(child.output().split()[1])
+    await child.stop()
+    assert not psutil.pid_exists(grandchild) or (
+        psutil.Process(grandchild).status() == psutil.STATUS_ZOMBIE
+    )
 
 
 @pytest.mark.usefixtures("guard")

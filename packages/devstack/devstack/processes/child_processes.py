@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from devstack.processes.programs import CannotStart, Program
 
 PARENT_DEATH = Path(__file__).with_name("parent_death.py")
@@ -72,12 +74,17 @@ class Process:
         return code
 
     async def stop(self) -> None:
+        """Return when it is gone, and what it started in its own group: an initdb leaves before its server does."""
+        group = self.pid
         self.signal(self.program.stop_signal)
         try:
             async with asyncio.timeout(self.program.stop_seconds):
                 await self.wait()
+                while group and _has_members(group):
+                    await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
-            self.kill()
+            if group:
+                _signal_group(group, signal.SIGKILL)
             await self.wait()
 
     def kill(self) -> None:
@@ -87,8 +94,7 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         """To its whole group: where the guard stays in between, both must get it."""
         if self.running and self._child:
-            with suppress(ProcessLookupError):  # it ended a moment ago; `wait` will say so
-                os.killpg(self._child.pid, number)
+            _signal_group(self._child.pid, number)
 
     def output(self) -> str:
         """What it has printed since it was last started."""
@@ -153,3 +159,24 @@ class Process:
         lines = [line.strip() for line in self.output().splitlines() if line.strip()]
         last = lines[-1] if lines else "it printed nothing"
         return f"{self.program.name} {what}: {last} (its log is {self.log})"
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it ended a moment ago; `wait` will say so
+        os.killpg(group, number)
+
+
+def _has_members(group: int) -> bool:
+    """Whether a process of this group still runs; one that only waits for its parent to read its end does not."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):  # macOS answers the second for a group of zombies
+        return False
+    return any(_belongs(each, group) for each in psutil.process_iter())
+
+
+def _belongs(process: psutil.Process, group: int) -> bool:
+    try:
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, PermissionError, psutil.Error):
+        return False
