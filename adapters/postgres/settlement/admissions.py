@@ -33,16 +33,13 @@ _CASE = text(
     FROM (SELECT) AS one LEFT JOIN authorisations a ON a.payment_id = :payment
     """
 )
-_OPEN_DAY = text(
+# An update that changes nothing, where the rows are there already: it locks them, and returns what they hold.
+_LOCK_DAY = text(
     """
     INSERT INTO spending (day, side, account, spent_stroops)
-    VALUES (:day, 'payer', :payer, 0), (:day, 'payee', :payee, 0) ON CONFLICT DO NOTHING
-    """
-)
-_SPENT = text(
-    """
-    SELECT spent_stroops FROM spending
-    WHERE day = :day AND side = :side AND account = :account FOR UPDATE
+    VALUES (:day, 'payer', :payer, 0), (:day, 'payee', :payee, 0)
+    ON CONFLICT (day, side, account) DO UPDATE SET spent_stroops = spending.spent_stroops
+    RETURNING side, spent_stroops
     """
 )
 _CHARGE = text(
@@ -75,17 +72,16 @@ async def lock(connection: AsyncConnection, payment: Payment) -> AdmissionCase:
 
 async def lock_day(connection: AsyncConnection, payment: Payment, day: date) -> Spent:
     """Lock the sums of a day and return them, in stroops; nobody else changes them until the commit."""
-    payer, payee = payment.from_address, payment.to_address
-    await connection.execute(_OPEN_DAY, {"day": day, "payer": payer, "payee": payee})
-    from_payer = await connection.scalar(_SPENT, {"day": day, "side": "payer", "account": payer})
-    to_payee = await connection.scalar(_SPENT, {"day": day, "side": "payee", "account": payee})
-    return Spent(int(from_payer), int(to_payee))
+    asked = {"day": day, "payer": payment.from_address, "payee": payment.to_address}
+    rows = (await connection.execute(_LOCK_DAY, asked)).all()
+    spent = {row.side: int(row.spent_stroops) for row in rows}
+    return Spent(spent["payer"], spent["payee"])
 
 
 async def charge(connection: AsyncConnection, moved: Sequence[Charge]) -> None:
     """Change the sums of a day by these charges; the caller has locked them."""
-    for each in moved:
-        await connection.execute(_CHARGE, asdict(each))
+    # One after the other, in their order: the rows of an earlier day are locked by it.
+    await connection.execute(_CHARGE, [asdict(each) for each in moved])
 
 
 async def authorise(connection: AsyncConnection, payment: Payment, day: date) -> None:
