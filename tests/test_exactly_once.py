@@ -5,7 +5,7 @@ in a batch.
 Hypothesis draws schedules of activities, repeated runs, deaths of the signer at every named point,
 ledgers and faults of the network, and foreign uses of a channel; after each move the chain's own
 history is checked. A schedule that fails is printed with the command that plays it again. These
-are the same every time; tests/system/test_schedules.py draws others.
+are the same every time; tests/system/settlement/test_schedules.py draws others.
 
     SCHEDULES=20000 python -m pytest tests/test_exactly_once.py
 """

@@ -38,7 +38,13 @@ PRESSURE = Path("/proc/pressure/cpu")
 UNIT = (
     *("domain", "adapters/stellar", "adapters/test_settings.py", "adapters/test_subscribers.py"),
     *("../packages/stellar-sandbox/tests", "devstack", "api", "cli/test_main.py"),
-    *("test_tidy.py", "test_docs.py", "test_pages.py", "test_contract_parity.py", "test_tiers.py"),
+    *(
+        "test_tidy.py",
+        "docs/test_docs.py",
+        "docs/test_pages.py",
+        "test_contract_parity.py",
+        "test_tiers.py",
+    ),
 )
 # In those folders, and it starts processes.
 NOT_UNIT = (

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from adapters.postgres.database import Database
+from activities.sla.verdicts import JudgingActivities
 from domain.settlement.payments import JudgeOutageResult
 from domain.sla.disputes import (
     DecideDisputeInput,
@@ -16,15 +16,7 @@ from services.sla.disputes.review_dispute import review_dispute
 from workflows.disputes import DisputeActivities
 
 
-class DisputeActivitiesImpl(DisputeActivities):
-    def __init__(
-        self, database: Database, network: str, *, requires_attestation: bool = False
-    ) -> None:
-        self.database = database
-        self.network = network
-        # Verdicts wait for the SLA contract's confirmation.
-        self.requires_attestation = requires_attestation
-
+class DisputeActivitiesImpl(JudgingActivities, DisputeActivities):
     @activity.defn
     async def file_dispute(self, filing: FileDisputeInput) -> FileDisputeResult:
         return await file_dispute(self.database, filing)

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from adapters.postgres.database import Database
+from activities.sla.verdicts import JudgingActivities
 from domain.settlement.payments import CloseOutageInput, JudgeOutageResult, OwePaymentInput, Payment
 from domain.sla.outages import (
     AmendOutageInput,
@@ -21,15 +21,7 @@ from services.sla.outages.record_outage import record_outage
 from workflows.outages import OutageActivities
 
 
-class OutageActivitiesImpl(OutageActivities):
-    def __init__(
-        self, database: Database, network: str, *, requires_attestation: bool = False
-    ) -> None:
-        self.database = database
-        self.network = network
-        # Verdicts wait for the SLA contract's confirmation.
-        self.requires_attestation = requires_attestation
-
+class OutageActivitiesImpl(JudgingActivities, OutageActivities):
     @activity.defn
     async def record_outage(self, declaring: RecordOutageInput) -> RecordOutageResult:
         return await record_outage(self.database, declaring)

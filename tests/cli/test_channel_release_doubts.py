@@ -20,7 +20,7 @@ from domain.settlement.attempts import (
     ObservedAttempt,
     SettlementRail,
 )
-from tests.simulation.properties import ScratchDatabase, make_scratch_database
+from tests.simulation.scratch_databases import ScratchDatabase, make_scratch_database
 from tests.simulation.workflow_driver import play_temporal
 from tests.simulation.world import BENEFICIARY, CHANNEL_KEYS
 from tests.testkit.settlement.channel_release_scenario import FORGOTTEN, Scene, scene

@@ -16,7 +16,7 @@ from domain.settlement.attempts import (
     Observation,
     ObservedAttempt,
 )
-from tests.simulation.properties import ScratchDatabase, make_scratch_database
+from tests.simulation.scratch_databases import ScratchDatabase, make_scratch_database
 from tests.simulation.workflow_driver import play_temporal
 from tests.testkit.settlement.channel_release_scenario import CHANNELS, Scene, scene
 

@@ -1,24 +1,19 @@
 """What must hold of a schedule of batches, after each move and when all has come to an end."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from domain.reasons import ReasonCode
 from tests.simulation.batch_world import FATES, TRANSFERS, BatchWorld
-from tests.simulation.properties import ScratchDatabase
-from tests.simulation.recorded_schedules import Recorded
+from tests.simulation.network_moves import NetworkMoves
 from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun
 
 ROUNDS_TO_REST = 16
 
 
-class BatchChecks(Recorded):
+class BatchChecks(NetworkMoves):
     """Checks the chain and the journal of a world of batches."""
 
-    scratch: ClassVar[ScratchDatabase]
     world: BatchWorld
-
-    def do(self, work: Any) -> Any:
-        return self.scratch.loop.run(work)
 
     def check_credits(self) -> None:
         """Check that each payment was credited at most once, and never more or less than is owed."""

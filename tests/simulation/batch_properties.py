@@ -17,11 +17,8 @@ from tests.simulation.batch_world import (
     MEMBERS_MAX,
     BatchWorld,
 )
-from tests.simulation.properties import (
-    KEPT,
-    KINDS,
-    fields,
-)
+from tests.simulation.network_moves import fields
+from tests.simulation.properties import KEPT
 from tests.simulation.recorded_schedules import initialize, rule
 from tests.simulation.workflow_driver import WorkflowRun
 from tests.simulation.world import (
@@ -137,19 +134,6 @@ class BatchesExactlyOnce(BatchChecks):
             self.world.close_ledgers(1)
         self.world.close_ledgers(down)
         self.do(self.world.restart(lambda recorded: round(recorded * kept)))
-        self.check_credits()
-
-    @rule(ledgers=st.sampled_from([1, 1, 2, 3, 5, 8, 30]))
-    def close(self, ledgers: int) -> None:
-        self.world.close_ledgers(ledgers)
-        self.check_credits()
-
-    @rule(faults=st.lists(KINDS, max_size=3), seed=st.integers(0, 7))
-    def inject_faults(self, faults: list[Fault], seed: int) -> None:
-        # A plan counts down what is left of a fault, so each has its own.
-        self.world.plan([Fault(**fields(fault)) for fault in faults], seed)
-        for fault in faults:
-            self.scratch.met[f"fault {fault.kind}"] += 1
         self.check_credits()
 
     @rule(address=PAYEES, found=st.booleans())

@@ -1,13 +1,7 @@
 """The rules that a schedule is drawn from, and what must hold after each of them."""
 
-import asyncio
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import count
 from time import time_ns
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import uuid4
 
 from hypothesis import strategies as st
@@ -16,93 +10,27 @@ from sqlalchemy import text
 
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.failpoints import POINTS
-from adapters.postgres.database import Database
-from adapters.postgres.sla.policies import add_agreement
 from domain.reasons import ReasonCode
-from domain.sla.policies import Agreement
 from stellar_sandbox.faults.fault_plan import Fault
-from tests.simulation.recorded_schedules import Recorded, initialize, rule
+from tests.simulation.network_moves import NetworkMoves
+from tests.simulation.recorded_schedules import initialize, rule
 from tests.simulation.workflow_driver import WorkflowRun
 from tests.simulation.world import (
-    BENEFICIARY,
-    BOND,
     CHANNEL_KEYS,
     CHANNELS,
-    NODES,
-    POOL,
-    PROVIDER,
     SimulatedWorld,
 )
-from tests.testkit.stacks import create_scratch_database
 
 PAYMENTS_MAX = 3
 ROUNDS_TO_REST = 40
-SEND, LOOK = "sendTransaction", "getTransaction"
-KINDS = st.sampled_from(
-    [
-        *(Fault(kind, SEND, rate=0.7) for kind in ("accept_then_timeout", "reset_before")),
-        *(Fault(kind, SEND, rate=0.7) for kind in ("reset_after", "too_many_requests")),
-        *(Fault(kind, SEND, rate=0.7) for kind in ("bad_gateway", "internal_error", "garbage")),
-        *(Fault(kind, rate=0.3) for kind in ("bad_gateway", "garbage", "internal_error")),
-        *(Fault("node_down", node=node) for node in range(NODES)),
-        *(Fault("lagging_node", node=node, value=lag) for node in range(NODES) for lag in (2, 12)),
-        Fault("racy_not_found", rate=0.6),
-        Fault("banned_hash", rate=0.6),
-        Fault("dropped_transaction", rate=0.6),
-        Fault("surge_fee", value=30_000),
-        Fault("surge_fee", value=3_000_000_000),
-        Fault("frozen_trustline", address=BENEFICIARY.public_key),
-        Fault("frozen_key", address=BENEFICIARY.public_key),
-        Fault("frozen_key", address=CHANNEL_KEYS[0].public_key),
-        Fault("removed_trustline", address=PROVIDER.public_key),
-        Fault("short_retention", value=3),
-        Fault("network_halt"),
-        Fault("protocol_upgrade", value=28),
-    ]
-)
 # How much of the results Temporal has recorded when the worker dies.
 KEPT = st.sampled_from([0.0, 0.5, 0.8, 1.0])
 
 
-@dataclass
-class ScratchDatabase:
-    """A database of its own, and what was met over all schedules."""
-
-    database: Database
-    loop: asyncio.Runner
-    met: Counter[str] = field(default_factory=Counter)
-    schedules: Iterator[int] = field(default_factory=count)
-
-    def describe_met(self) -> str:
-        return ", ".join(f"{what} {times}" for what, times in sorted(self.met.items()))
-
-
-@contextmanager
-def make_scratch_database(server_url: str) -> Iterator[ScratchDatabase]:
-    """Make a database beside another, at the newest migration; it is dropped in the end."""
-    with create_scratch_database(server_url) as url, asyncio.Runner() as runner:
-        database = Database(url, connections_max=4)
-        parties = (BOND, POOL, PROVIDER, BENEFICIARY)
-        try:
-            runner.run(_agree(database, *(party.public_key for party in parties)))
-            yield ScratchDatabase(database, runner)
-        finally:
-            runner.run(database.close())
-
-
-async def _agree(database: Database, *parties: str) -> None:
-    async with database.transaction() as connection:
-        await add_agreement(connection, Agreement("default", *parties))
-
-
-class ExactlyOnce(Recorded):
+class ExactlyOnce(NetworkMoves):
     """A signer, a network and some payments, and everything that can happen to them."""
 
-    scratch: ClassVar[ScratchDatabase]
     signer: ClassVar[type[PaymentActivitiesImpl]] = PaymentActivitiesImpl
-
-    def do(self, work: Any) -> Any:
-        return self.scratch.loop.run(work)
 
     @initialize(payments=st.integers(1, PAYMENTS_MAX))
     def owe_payments(self, payments: int) -> None:
@@ -162,19 +90,6 @@ class ExactlyOnce(Recorded):
     @rule()
     def take_all_nodes_down(self) -> None:
         self.inject_faults([Fault("node_down")], 0)
-
-    @rule(ledgers=st.sampled_from([1, 1, 2, 3, 5, 8, 30]))
-    def close(self, ledgers: int) -> None:
-        self.world.close_ledgers(ledgers)
-        self.check_credits()
-
-    @rule(faults=st.lists(KINDS, max_size=3), seed=st.integers(0, 7))
-    def inject_faults(self, faults: list[Fault], seed: int) -> None:
-        # A plan counts down what is left of a fault, so each has its own.
-        self.world.plan([Fault(**fields(fault)) for fault in faults], seed)
-        for fault in faults:
-            self.scratch.met[f"fault {fault.kind}"] += 1
-        self.check_credits()
 
     @rule(which=st.integers(0, PAYMENTS_MAX - 1))
     def retry(self, which: int) -> None:
@@ -273,7 +188,3 @@ def _is_at_rest(run: WorkflowRun) -> bool:
     # Blocked again after a retry on a network without faults.
     since = [step for step, _ in run.recorded[run.well_since :]]
     return run.command.step == "wait" and since[-2:] == ["prepare_payment", "block_payment"]
-
-
-def fields(fault: Fault) -> dict[str, Any]:
-    return {name: getattr(fault, name) for name in Fault.__slots__}

@@ -17,7 +17,8 @@ from tests.simulation.batch_properties import BatchesExactlyOnce
 from tests.simulation.batch_world import patch_batching
 from tests.simulation.faulty_batch_signers import FAULTY_BATCH_SIGNERS
 from tests.simulation.faulty_signers import FAULTY_SIGNERS
-from tests.simulation.properties import ExactlyOnce, ScratchDatabase, make_scratch_database
+from tests.simulation.properties import ExactlyOnce
+from tests.simulation.scratch_databases import ScratchDatabase, make_scratch_database
 from tests.simulation.workflow_driver import play_temporal
 
 STEPS = 16

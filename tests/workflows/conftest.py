@@ -41,7 +41,7 @@ from domain.sla.outages import (
     RecordOutageResult,
 )
 from domain.sla.verdicts import Severity, Terms, Verdict, compute_payable, judge
-from tests.workflows.fake_activities import (
+from tests.workflows.fakes.fake_activities import (
     FakeAttestationActivities,
     FakeIntegrityCheckActivities,
     FakeReconciliationActivities,
@@ -49,7 +49,11 @@ from tests.workflows.fake_activities import (
     FakeWebhookActivities,
     activities_of,
 )
-from tests.workflows.fake_payment_activities import DETECTED, FakeBatchActivities, build_payment
+from tests.workflows.fakes.fake_payment_activities import (
+    DETECTED,
+    FakeBatchActivities,
+    build_payment,
+)
 from worker.error_interceptor import ErrorInterceptor
 from worker.queues import WORKFLOWS
 from worker.workflow_sandbox import make_strict_sandbox

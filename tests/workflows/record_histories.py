@@ -33,8 +33,8 @@ from tests.testkit.api_client import (
     wait_until,
 )
 from tests.testkit.stacks import Stacks
-from tests.workflows import scenarios
 from tests.workflows.compact import compact
+from tests.workflows.scenarios import scenarios
 from worker.queues import WORKFLOWS
 from workflows.batches import BatchingWorkflow
 from workflows.webhooks import WebhookWorkflow

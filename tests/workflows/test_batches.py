@@ -23,7 +23,7 @@ from domain.settlement.batches import (
 from tests.simulation.workflow_driver import BatchWorkflowRun, WorkflowRun, play_temporal
 from tests.testkit.reasons import make_reason
 from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities
-from tests.workflows.fake_payment_activities import build_payment
+from tests.workflows.fakes.fake_payment_activities import build_payment
 from workflows.batches import BatchWorkflow
 
 

@@ -40,7 +40,7 @@ from domain.sla.attestations import (
     PrepareCallResult,
 )
 from tests.testkit.reasons import make_reason
-from tests.workflows.fake_payment_activities import DETECTED
+from tests.workflows.fakes.fake_payment_activities import DETECTED
 
 ATTEMPT = Attempt("pay-1", 1, "GCHANNEL", 7, 100, "hash", "xdr", False)
 CALL = Call("OUT-1", 1, 1, "GOPERATOR", 7, 100, "hash", "xdr")

@@ -24,7 +24,7 @@ from domain.sla.outages import (
     Resolution,
 )
 from tests.workflows.conftest import ASKER, FakeActivities, declaration, outage, reaches
-from tests.workflows.fake_payment_activities import DETECTED
+from tests.workflows.fakes.fake_payment_activities import DETECTED
 from workflows.outages import OutageWorkflow
 
 Handle = WorkflowHandle[OutageWorkflow, OutageStatus | None]

@@ -27,7 +27,7 @@ from domain.settlement.manual_matches import MatchTransferRequest
 from domain.settlement.payments import Receipt
 from tests.testkit.reasons import make_reason
 from tests.workflows.conftest import LIMIT_SECONDS, FakeActivities, adopt_transfer, down, until
-from tests.workflows.fake_payment_activities import DETECTED, build_payment
+from tests.workflows.fakes.fake_payment_activities import DETECTED, build_payment
 from workflows.payments import PaymentWorkflow
 
 Handle = WorkflowHandle[PaymentWorkflow, Receipt]

@@ -21,8 +21,8 @@ from tests.workflows.conftest import (
     time_skipping,
     until,
 )
+from tests.workflows.fakes.time_skipping_server import Handle, Stage, read_timeline
 from tests.workflows.test_outages import declared
-from tests.workflows.time_skipping_server import Handle, Stage, read_timeline
 from workflows.batches import BatchWorkflow
 from workflows.outages import OutageWorkflow
 

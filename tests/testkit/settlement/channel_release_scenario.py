@@ -25,7 +25,7 @@ from domain.settlement.attempts import (
 )
 from domain.settlement.payments import Payment, Treasury
 from stellar_sandbox.faults.fault_plan import Fault
-from tests.simulation.properties import ScratchDatabase
+from tests.simulation.scratch_databases import ScratchDatabase
 from tests.simulation.world import (
     BOND,
     CHANNEL_KEYS,

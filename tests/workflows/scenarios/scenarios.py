@@ -24,16 +24,16 @@ from domain.sla.outages import (
     OutageStatus,
 )
 from domain.webhooks import Delivery
-from tests.workflows import batch_scenarios, payment_scenarios
 from tests.workflows.conftest import ASKER, FakeActivities, reaches, time_skipping
-from tests.workflows.test_outages import IN_TIME, LATE, declared
-from tests.workflows.time_skipping_server import (
+from tests.workflows.fakes.time_skipping_server import (
     Handle,
     Kept,
     Scene,
     Stage,
     keeps,
 )
+from tests.workflows.scenarios import batch_scenarios, payment_scenarios
+from tests.workflows.test_outages import IN_TIME, LATE, declared
 from workflows.attestations import AttestationWorkflow
 from workflows.integrity_checks import IntegrityCheckWorkflow
 from workflows.outages import OutageWorkflow

@@ -15,8 +15,8 @@ from domain.settlement.batches import (
     RemovedPayment,
 )
 from tests.testkit.reasons import make_reason, parse_answer
-from tests.workflows.fake_payment_activities import DETECTED
-from tests.workflows.time_skipping_server import Kept, Stage, keeps
+from tests.workflows.fakes.fake_payment_activities import DETECTED
+from tests.workflows.fakes.time_skipping_server import Kept, Stage, keeps
 from workflows.batches import BatchingWorkflow, BatchWorkflow
 
 FAR = DETECTED.replace(year=2126)

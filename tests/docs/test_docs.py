@@ -27,10 +27,10 @@ from domain.sla.disputes import DisputeDecision
 from domain.sla.outage_rules import check_resolution
 from domain.sla.outages import Cancellation, Resolution
 from domain.webhooks import encode_secret, make_headers
+from tests.docs.test_pages import OF_THE_PAST, find_pages
 from tests.domain.sla.test_outages import NOW, OUTAGE
-from tests.test_pages import OF_THE_PAST, find_pages
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 SETTINGS: list[type[BaseSettings]] = [
     ApiSettings,

@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from tests.workflows.conftest import FakeActivities, until
-from tests.workflows.fake_payment_activities import build_payment
+from tests.workflows.fakes.fake_payment_activities import build_payment
 from workflows.payments import PaymentWorkflow
 from workflows.runtime import WorkflowBase
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGES = (
     *("api", "workflows", "activities", "services", "worker", "domain", "adapters", "cli"),
     *("migrations", "packages/devstack/devstack", "packages/stellar-sandbox/stellar_sandbox"),

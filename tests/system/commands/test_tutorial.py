@@ -12,7 +12,7 @@ import pytest
 
 from devstack.processes import ports
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "tutorial" / "README.md"
 INSTALL, START = "make demo ARGS=--exit", ".venv/bin/apexchainx up"
 OUTSIDE = ("DATABASE_URL", "TEMPORAL_", "STELLAR_", "BOOTSTRAP_API_KEY", "APEXCHAINX_", "SLA_")

@@ -16,8 +16,8 @@ from domain.settlement.envelopes import SendAnswer, SendStatus
 from domain.settlement.manual_matches import MatchTransferRequest
 from tests.testkit.reasons import make_reason, parse_answer
 from tests.workflows.conftest import adopt_transfer, down
-from tests.workflows.fake_payment_activities import DETECTED
-from tests.workflows.time_skipping_server import Kept, Stage, keeps
+from tests.workflows.fakes.fake_payment_activities import DETECTED
+from tests.workflows.fakes.time_skipping_server import Kept, Stage, keeps
 from workflows.payments import PaymentWorkflow
 
 FAR = DETECTED.replace(year=2126)

@@ -27,7 +27,7 @@ from domain.sla.attestations import (
     PrepareCallResult,
 )
 from domain.webhooks import Delivery, DeliveryStatus
-from tests.workflows.fake_payment_activities import DETECTED, ActivityLog
+from tests.workflows.fakes.fake_payment_activities import DETECTED, ActivityLog
 from workflows.attestations import AttestationActivities
 from workflows.integrity_checks import IntegrityCheckActivities
 from workflows.reconciliation import ReconciliationActivities

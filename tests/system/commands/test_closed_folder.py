@@ -15,7 +15,7 @@ import pytest
 from devstack.processes import ports
 from tests.testkit.closed_folders import make_closed_folder, make_public_folder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KEY = "key-of-a-closed-folder-01"
 # PR_SET_SECUREBITS with SECBIT_NO_CAP_AMBIENT_RAISE, then the command line as it is.
 SCRIPT = """
