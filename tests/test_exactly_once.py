@@ -5,12 +5,14 @@ in a batch.
 Hypothesis draws schedules of activities, repeated runs, deaths of the signer at every named point,
 ledgers and faults of the network, and foreign uses of a channel; after each move the chain's own
 history is checked. A schedule that fails is printed with the command that plays it again. These
-are the same every time; tests/system/settlement/test_schedules.py draws others.
+are the same every time, in parts that are drawn from seeds of their own, so that no test is long;
+tests/system/settlement/test_schedules.py draws others.
 
     SCHEDULES=20000 python -m pytest tests/test_exactly_once.py
 """
 
 import os
+from collections import Counter
 
 import pytest
 
@@ -28,21 +30,53 @@ from tests.simulation.runs import (
 SCHEDULES = int(os.environ.get("SCHEDULES", "200"))
 # Of those, as many are of payments that go together.
 BATCHES = SCHEDULES // 4
+# So many meet every kind of misfortune.
+ENOUGH = 50
 # Search for a schedule that finds a faulty signer, and record it, although there is one on record.
 RECORDS = bool(os.environ.get("RECORD_SCHEDULES"))
 COMMAND = "python -m pytest tests/test_exactly_once.py"
 
 
-def test_each_payment_is_credited_once_whatever_fails(stack: Stack) -> None:
-    met = play_single(stack, SCHEDULES - BATCHES, f"{COMMAND} -k each_payment").met
-    assert met.keys() >= {"crash", "overlap", "foreign", "confirmed", "quarantined"}
-    assert SCHEDULES < 1000 or met["no-op"]
+# A schedule that is played again is one part.
+PARTS = 1 if "SCHEDULE" in os.environ else 4
 
 
-def test_each_batch_member_is_credited_once_whatever_fails(stack: Stack) -> None:
-    met = play_batches(stack, BATCHES, f"{COMMAND} -k each_batch_member").met
-    if BATCHES >= 100:
-        assert met.keys() >= {
+def divide(schedules: int) -> list[tuple[int, int]]:
+    """Return the seed and the size of each part; the sizes add up to all schedules."""
+    sizes = [(schedules + part) // PARTS for part in range(PARTS)]
+    return [(part, size) for part, size in enumerate(sizes) if size]
+
+
+@pytest.fixture(scope="module")
+def met() -> Counter[str]:
+    """What payments that are settled alone met, over all parts."""
+    return Counter()
+
+
+@pytest.fixture(scope="module")
+def met_by_batches() -> Counter[str]:
+    """What payments that are settled in batches met, over all parts."""
+    return Counter()
+
+
+@pytest.mark.parametrize(("part", "schedules"), divide(SCHEDULES - BATCHES))
+def test_each_payment_is_credited_once_whatever_fails(
+    stack: Stack, met: Counter[str], part: int, schedules: int
+) -> None:
+    met.update(play_single(stack, schedules, f"{COMMAND} -k each_payment", part).met)
+    if met["schedules"] >= max(SCHEDULES - BATCHES, ENOUGH):
+        assert met.keys() >= {"crash", "overlap", "foreign", "confirmed", "quarantined"}
+        assert SCHEDULES < 1000 or met["no-op"]
+
+
+@pytest.mark.parametrize(("part", "schedules"), divide(BATCHES))
+def test_each_batch_member_is_credited_once_whatever_fails(
+    stack: Stack, met_by_batches: Counter[str], part: int, schedules: int
+) -> None:
+    played = play_batches(stack, schedules, f"{COMMAND} -k each_batch_member", part)
+    met_by_batches.update(played.met)
+    if met_by_batches["schedules"] >= max(BATCHES, ENOUGH):
+        assert met_by_batches.keys() >= {
             "crash",
             "overlap",
             "duplicate batch workflow",

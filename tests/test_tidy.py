@@ -86,7 +86,7 @@ def test_no_folder_is_a_corridor() -> None:
     crowded: dict[str, int] = {}
     for path in FILES:
         folder = str(path.parent.relative_to(ROOT))
-        if path.name != "__init__.py" and not path.name.startswith("test_"):
+        if path.name != "__init__.py":
             crowded[folder] = crowded.get(folder, 0) + 1
     assert {folder: n for folder, n in crowded.items() if n > MODULES_MAX} == {}
 
