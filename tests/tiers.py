@@ -49,6 +49,7 @@ UNIT = (
 # In those folders, and it starts processes.
 NOT_UNIT = (
     "../packages/stellar-sandbox/tests/test_process.py",
+    "../packages/stellar-sandbox/tests/test_process_refusals.py",
     "devstack/environment/test_stellar_network.py",
     "devstack/environment/test_closed_folder.py",
     "devstack/replay/test_api_client.py",

@@ -12,11 +12,9 @@ from sqlalchemy import text
 
 from activities.sla.disputes import DisputeActivitiesImpl
 from activities.sla.outages import OutageActivitiesImpl
-from adapters.postgres.accounting import invariants, journal
+from adapters.postgres.accounting import invariants
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import payments
 from domain.accounting.integrity_checks import has_violation
-from domain.errors import Conflict
 from domain.settlement.payments import derive_payment_id
 from domain.sla.disputes import (
     DecideDisputeInput,
@@ -32,7 +30,7 @@ from domain.sla.outages import (
     Resolution,
 )
 from domain.sla.policies import Agreement
-from domain.sla.verdicts import PaymentType, Severity
+from domain.sla.verdicts import Severity
 from tests.testkit.api_client import make_unique_id
 from tests.testkit.settlement.payment_factory import (
     ASKER,
@@ -150,62 +148,4 @@ async def test_a_rejected_dispute_leaves_the_accrual(database: Database) -> None
     await activities.file_dispute(FileDisputeInput(dispute, 1, 60, NOW))
     await activities.decide_dispute(DecideDisputeInput(outage_id, dispute.id, None, NOW))
     assert await list_posted(database, outage_id, 1) == before
-    await assert_kept(database)
-
-
-async def test_a_payout_address_changed_meanwhile_is_owed_instead(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outage_id = make_unique_id("MOVED")
-    activities = await judge_outage(database, outage_id, 25)
-    ((_, expense, owed), (_, old_payee, _)) = await list_posted(database, outage_id, 1)
-    settling = await make_owe_input(database, outage_id)
-
-    async def elsewhere(_connection: Any, bound: Agreement, _at: Any) -> Agreement:
-        return Agreement(bound.name, bound.bond, bound.pool, bound.provider, bound.provider)
-
-    monkeypatch.setattr("adapters.postgres.settlement.payments.get_agreement_at", elsewhere)
-    for _ in range(2):
-        payment = await activities.owe_payment(settling)
-    new_payee = f"payable:{payment.to_address}"
-    assert new_payee != old_payee
-    assert sorted(await list_posted(database, outage_id, 1)) == sorted(
-        [
-            *(("accrual", expense, owed), ("accrual", old_payee, -owed)),
-            *(("reversal", expense, -owed), ("reversal", old_payee, owed)),
-            *(("correction", expense, owed), ("correction", new_payee, -owed)),
-        ]
-    )
-    await assert_kept(database)
-
-
-async def test_nothing_is_owed_but_what_the_newest_verdict_says(database: Database) -> None:
-    outage_id = make_unique_id("OTHER")
-    activities = await judge_outage(database, outage_id, 25)
-    settling = await make_owe_input(database, outage_id)
-    payment = settling.payment
-    for other, why in (
-        (replace(payment, amount_stroops=payment.amount_stroops + 1), "the verdict owes a penalty"),
-        (replace(payment, type=PaymentType.REWARD), "the verdict owes a penalty"),
-        (replace(payment, revision=2), "revision 2 is not the newest verdict"),
-    ):
-        with pytest.raises(Conflict, match=why):
-            await activities.owe_payment(replace(settling, payment=other))
-    async with database.autocommit() as connection:
-        assert await payments.list_by_outage(connection, outage_id) == []
-
-
-async def test_a_verdict_without_an_accrual_is_accrued_when_owed(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def unknown(*_: Any) -> None:
-        """As an older engine judged."""
-
-    outage_id = make_unique_id("OLDER")
-    with monkeypatch.context() as patch:
-        patch.setattr(journal, "accrue", unknown)
-        activities = await judge_outage(database, outage_id, 25)
-    assert await list_posted(database, outage_id, 1) == []
-    await activities.owe_payment(await make_owe_input(database, outage_id))
-    assert [kind for kind, *_ in await list_posted(database, outage_id, 1)] == ["accrual"] * 2
     await assert_kept(database)

@@ -1,7 +1,6 @@
 """The arithmetic of the SLA contract, to the unit: its published vectors, its edges, its laws."""
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 
 from domain.errors import Invalid
 from domain.sla.verdicts import (
-    CONTRACT_SYMBOLS,
     MTTR_MINUTES_MAX,
     PaymentType,
     PenaltyOverflow,
@@ -18,12 +16,10 @@ from domain.sla.verdicts import (
     Severity,
     SlaStatus,
     Terms,
-    Verdict,
     compute_mttr_minutes,
     compute_payable,
     judge,
 )
-from tests.testkit import sla_vectors
 
 DEFAULTS = {
     Severity.CRITICAL: Terms(15, 100, 750),
@@ -140,77 +136,3 @@ def test_an_amount_beyond_64_bits_is_refused() -> None:
     verdict = judge(Terms(1, 10_000, 100_000), MTTR_MINUTES_MAX)
     with pytest.raises(Invalid, match="more than a Stellar balance can hold"):
         compute_payable(verdict)
-
-
-@pytest.fixture
-def published(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    return sla_vectors.list_vectors(request.param)
-
-
-@pytest.mark.parametrize("published", ["compute"], indirect=True)
-def test_every_published_vector_is_reproduced(published: list[dict[str, Any]]) -> None:
-    assert len(published) >= 278
-    for vector in published:
-        assert _parse_outcome(vector) == (vector["expected"], _parse_error_code(vector)), vector[
-            "id"
-        ]
-
-
-def _parse_outcome(vector: dict[str, Any]) -> tuple[dict[str, Any] | None, int | None]:
-    try:
-        return _format_verdict(
-            judge(sla_vectors.parse_terms(vector["config"]), vector["mttr_minutes"])
-        ), None
-    except (PenaltyOverflow, RewardOverflow) as refusal:
-        return None, refusal.contract_code
-
-
-def _format_verdict(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "status": CONTRACT_SYMBOLS[verdict.status],
-        "payment_type": CONTRACT_SYMBOLS[verdict.payment_type],
-        "rating": CONTRACT_SYMBOLS[verdict.rating],
-        "amount": str(verdict.amount),
-        "threshold_minutes": verdict.threshold_minutes,
-    }
-
-
-def _parse_error_code(vector: dict[str, Any]) -> int | None:
-    return vector["expected_error"] and int(vector["expected_error"]["code"])
-
-
-@pytest.mark.parametrize("published", ["xdr"], indirect=True)
-def test_every_published_result_follows_from_the_default_terms(
-    published: list[dict[str, Any]],
-) -> None:
-    assert published
-    for vector in published:
-        result = vector["result"]
-        verdict = judge(DEFAULTS[Severity(vector["severity"])], result["mttr_minutes"])
-        assert _format_verdict(verdict).items() <= result.items(), result["outage_id"]
-
-
-@pytest.mark.parametrize("published", ["sequences"], indirect=True)
-def test_every_fresh_result_of_a_published_sequence_is_reproduced(
-    published: list[dict[str, Any]],
-) -> None:
-    """A result with events is computed there and then; one without is an old one, repeated."""
-    reproduced = 0
-    for sequence in published:
-        config = dict(DEFAULTS)
-        for step in sequence["steps"]:
-            reproduced += _replay(step, config)
-    assert reproduced >= 20
-
-
-def _replay(step: dict[str, Any], config: dict[Any, Terms]) -> bool:
-    ok = step.get("expect", {}).get("ok", "nothing")
-    arguments = [next(iter(argument.values())) for argument in step.get("args", [])]
-    if ok != "nothing" and step["call"] in ("set_config", "set_custom_severity"):
-        _, severity, threshold, penalty, reward = arguments
-        config[severity] = Terms(threshold, int(penalty), int(reward))
-    if step.get("call") != "calculate_sla" or ok == "nothing" or not step["events"]:
-        return False
-    _, _, severity, mttr = arguments
-    assert _format_verdict(judge(config[severity], mttr)).items() <= ok.items(), step
-    return True

@@ -1,22 +1,14 @@
 """What an account can receive, and whether somebody has proven its keys, on a network in memory."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from functools import partial
-from types import SimpleNamespace
-
-import httpx
 import pytest
 from stellar_sdk import Account, Keypair, Signer, TransactionBuilder
 from stellar_sdk.operation import SetOptions
-from stellar_sdk.sep import stellar_web_authentication as web_auth
 from stellar_sdk.soroban_server_async import SorobanServerAsync
 
-from adapters.stellar.accounts import wallets
-from adapters.stellar.accounts.wallets import HOME_DOMAIN, WalletAccounts, fund_account
+from adapters.stellar.accounts.wallets import WalletAccounts
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.soroban_transfers import Asset
-from domain.errors import ChainUnavailable, Conflict, Invalid
+from domain.errors import Conflict
 from domain.settlement.wallets import SignedChallenge
 from stellar_sandbox.client import StellarSandbox
 from stellar_sandbox.testing.accounts import CONTRACT, PASSPHRASE, SHOP, USDC, derive_keypair
@@ -142,119 +134,3 @@ async def test_a_disabled_master_key_proves_nothing(
     assert await accounts.check(
         SignedChallenge(SHOP.public_key, sign_challenge(given.transaction_xdr, ALICE))
     )
-
-
-def build_challenge(
-    server: Keypair = OPERATOR,
-    *,
-    home: str = HOME_DOMAIN,
-    web: str = HOME_DOMAIN,
-    network: str = PASSPHRASE,
-    seconds: int = 900,
-) -> str:
-    return web_auth.build_challenge_transaction(
-        server.secret, ALICE.public_key, home, web, network, seconds
-    )
-
-
-def build_expired_challenge() -> str:
-    envelope = TransactionBuilder.from_xdr(build_challenge(), PASSPHRASE)
-    envelope.signatures.clear()
-    bounds = envelope.transaction.preconditions.time_bounds  # type: ignore[union-attr]
-    assert bounds is not None
-    bounds.min_time = int((datetime.now(UTC) - timedelta(hours=2)).timestamp())
-    bounds.max_time = bounds.min_time + 900
-    envelope.sign(OPERATOR)
-    return envelope.to_xdr()
-
-
-def build_altered_challenge(nonce: bytes = b"0" * 64) -> str:
-    envelope = TransactionBuilder.from_xdr(build_challenge(), PASSPHRASE)
-    envelope.transaction.operations[0].data_value = nonce  # type: ignore[union-attr]
-    return envelope.to_xdr()
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        (build_challenge(MALLORY), "source account"),
-        (build_challenge(home="elsewhere"), "home domain"),
-        (build_challenge(web="elsewhere"), "web_auth_domain"),
-        (build_challenge(network="Public Global Stellar Network ; September 2015"), "not signed"),
-        (build_expired_challenge(), "timebounds"),
-        (build_altered_challenge(), "not signed"),
-        (build_altered_challenge(b"0"), ""),
-        ("AAAA", "it is unreadable"),
-        ("", "it is unreadable"),
-        ("no base64 at all", "it is unreadable"),
-    ],
-)
-async def test_a_foreign_challenge_is_refused_with_the_reason(
-    accounts: WalletAccounts, text: str, why: str
-) -> None:
-    answer = text if why == "it is unreadable" else sign_challenge(text, ALICE)
-    with pytest.raises(Invalid) as refused:
-        await accounts.check(SignedChallenge(ALICE.public_key, answer))
-    assert refused.value.field == "transaction_xdr"
-    assert why.lower() in str(refused.value).lower()
-
-
-async def test_a_challenge_for_another_wallet_proves_nothing(accounts: WalletAccounts) -> None:
-    given = accounts.challenge(ALICE.public_key)
-    with pytest.raises(Invalid, match="given for another wallet"):
-        await accounts.check(
-            SignedChallenge(BOB.public_key, sign_challenge(given.transaction_xdr, ALICE, BOB))
-        )
-
-
-@pytest.fixture
-def friendbot(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
-    """A friendbot that gives one answer to everybody."""
-
-    def says(status: int, text: str) -> None:
-        transport = httpx.MockTransport(lambda _: httpx.Response(status, text=text))
-        client = partial(httpx.AsyncClient, transport=transport)
-        monkeypatch.setattr(
-            wallets, "httpx", SimpleNamespace(**vars(httpx) | {"AsyncClient": client})
-        )
-
-    return says
-
-
-@pytest.mark.parametrize(
-    ("status", "text"),
-    [
-        (200, "{}"),
-        (202, ""),
-        (400, '{"detail": "account already funded to starting balance"}'),
-        (400, '{"detail": "createAccountAlreadyExist (AAAAAAAAAGT/////AAAAAQ==)"}'),
-        (400, '{"extras": {"result_codes": {"operations": ["op_already_exists"]}}}'),
-    ],
-)
-async def test_a_funded_account_is_accepted_from_the_friendbot(
-    friendbot: Callable[[int, str], None], status: int, text: str
-) -> None:
-    friendbot(status, text)
-    await fund_account("http://friendbot", ALICE.public_key)
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-async def test_a_busy_friendbot_is_asked_again(
-    friendbot: Callable[[int, str], None], status: int
-) -> None:
-    friendbot(status, "rate limit exceeded: already funded too many")
-    with pytest.raises(
-        ChainUnavailable, match=f"the friendbot answered {status}; repeat the request"
-    ):
-        await fund_account("http://friendbot", ALICE.public_key)
-
-
-@pytest.mark.parametrize("status", [302, 400, 403, 404])
-async def test_a_friendbot_that_refuses_is_an_error(
-    friendbot: Callable[[int, str], None], status: int
-) -> None:
-    friendbot(status, "no")
-    with pytest.raises(
-        Conflict, match=f"the friendbot did not fund the account; it answered {status}"
-    ):
-        await fund_account("http://friendbot", ALICE.public_key)

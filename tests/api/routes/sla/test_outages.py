@@ -1,20 +1,15 @@
 """An outage as its callers see it: declared, corrected, resolved, listed."""
 
 import asyncio
-from typing import Any
 
 import httpx
-import pytest
 
 from devstack.environment.stack import Stack
 from tests.testkit.api_client import (
-    STANDARD,
     build_outage,
     declare_outage,
     format_time_after,
-    make_unique_id,
     resolve_outage,
-    wait_for_lifecycle,
 )
 
 
@@ -133,111 +128,3 @@ async def test_an_outage_is_resolved_once(api: httpx.AsyncClient) -> None:
     assert answer.status_code == 409
     assert answer.json()["detail"] == (f"outage {outage_id!r} is disputable and cannot be resolved")
     assert (await api.get(f"/outages/{outage_id}")).json()["sla_status"]["mttr_minutes"] == 25
-
-
-async def test_an_open_outage_may_be_corrected(api: httpx.AsyncClient) -> None:
-    outage_id = await declare_outage(api)
-    change: dict[str, Any] = {"severity": "low", "assigned_to": None, "affected_services": ["lte"]}
-    answer = await api.put(f"/outages/{outage_id}", json=change)
-    assert answer.status_code == 200
-    assert change.items() <= answer.json().items()
-    assert answer.json()["site_name"] == "Tower 7"
-    # The verdict rests on the corrected severity.
-    assert (await resolve_outage(api, outage_id, 25))["sla"]["threshold_minutes"] == 120
-
-
-async def test_only_the_story_of_a_judged_outage_may_be_corrected(
-    api: httpx.AsyncClient,
-) -> None:
-    outage_id = await declare_outage(api)
-    await resolve_outage(api, outage_id)
-    story = {"root_cause": "storm", "resolution_notes": "new mast"}
-    answer = await api.put(f"/outages/{outage_id}", json=story)
-    assert story.items() <= answer.json().items()
-    refusal = await api.put(f"/outages/{outage_id}", json={"severity": "low"})
-    assert refusal.status_code == 409
-    assert refusal.json()["detail"] == (
-        "severity: may not be changed while the outage is disputable"
-    )
-
-
-async def test_a_correction_may_resolve(api: httpx.AsyncClient) -> None:
-    outage_id = await declare_outage(api)
-    change = {"root_cause": "storm", "status": "resolved", "mttr_minutes": 8}
-    shown = (await api.put(f"/outages/{outage_id}", json=change)).json()
-    assert (shown["status"], shown["root_cause"]) == ("resolved", "storm")
-    assert shown["sla_status"]["rating"] == "excellent"
-    # What has happened may be said again, but not differently.
-    same = await api.put(f"/outages/{outage_id}", json={"status": "resolved", "description": "x"})
-    assert (same.status_code, same.json()["description"]) == (200, "x")
-    assert (await api.put(f"/outages/{outage_id}", json=change)).status_code == 409
-
-
-async def test_an_impossible_end_leaves_the_outage_uncorrected(api: httpx.AsyncClient) -> None:
-    outage_id = await declare_outage(api)
-    change = {"description": "x", "status": "resolved", "resolved_at": format_time_after(-1)}
-    answer = await api.put(f"/outages/{outage_id}", json=change)
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["field"] == "resolved_at"
-    assert (await api.get(f"/outages/{outage_id}")).json()["description"] == ""
-
-
-async def test_what_was_no_outage_is_called_off(api: httpx.AsyncClient) -> None:
-    outage_id = await declare_outage(api)
-    answer = await api.post(f"/outages/{outage_id}/cancel", json={"reason": "planned work"})
-    assert answer.status_code == 202
-    shown = await wait_for_lifecycle(api, outage_id, "cancelled")
-    assert (shown["status"], shown["sla_status"]) == ("cancelled", None)
-    refusal = await api.post(f"/outages/{outage_id}/resolve", json={"mttr_minutes": 1})
-    assert refusal.status_code == 409
-    assert "is cancelled" in refusal.json()["detail"]
-
-
-@pytest.fixture(scope="module")
-async def three(api: httpx.AsyncClient) -> str:
-    """Three outages that share a search word that nothing else has, a minute apart; the middle one is over."""
-    word = make_unique_id("word")
-    for minute, severity in enumerate(("low", "high", "medium")):
-        said = {"site_name": f"{word} {2 - minute}", "severity": severity, "policy": STANDARD}
-        outage_id = await declare_outage(api, detected_at=format_time_after(minute), **said)
-        if severity == "high":
-            await resolve_outage(api, outage_id)
-    return word
-
-
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [
-        ({}, ["medium", "high", "low"]),
-        ({"sort": "detected_at"}, ["low", "high", "medium"]),
-        ({"sort": "-detected_at"}, ["medium", "high", "low"]),
-        ({"sort_field": "site_name", "sort_order": "asc"}, ["medium", "high", "low"]),
-        ({"sort_field": "site_name", "sort_order": "desc"}, ["low", "high", "medium"]),
-        ({"severity": "high"}, ["high"]),
-        ({"status": "open"}, ["medium", "low"]),
-        ({"status": "resolved"}, ["high"]),
-        ({"status": "cancelled"}, []),
-        ({"lifecycle": "disputable"}, ["high"]),
-        ({"page_size": 2}, ["medium", "high"]),
-        ({"page_size": 2, "page": 2}, ["low"]),
-        ({"page_size": 2, "page": 3}, []),
-    ],
-)
-async def test_outages_are_found_sorted_and_paged(
-    api: httpx.AsyncClient, three: str, wanted: dict[str, Any], expected: list[str]
-) -> None:
-    answer = await api.get("/outages", params={"search": three.upper()} | wanted)
-    page = answer.json()
-    assert [item["severity"] for item in page["items"]] == expected
-    assert page["page"] == wanted.get("page", 1)
-    assert page["page_size"] == wanted.get("page_size", 20)
-    if "page_size" in wanted:
-        assert page["total"] == 3
-
-
-@pytest.mark.parametrize("wildcard", ["%", "_", "\\"])
-async def test_a_wildcard_is_searched_for_as_the_letter_it_is(
-    api: httpx.AsyncClient, three: str, wildcard: str
-) -> None:
-    answer = await api.get("/outages", params={"search": f"{three}{wildcard}0"})
-    assert answer.json()["total"] == 0

@@ -1,0 +1,105 @@
+"""Members of a batch whose envelope has expired."""
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from activities.settlement.batches import BatchActivitiesImpl
+from adapters.postgres.database import Database
+from adapters.postgres.settlement import allocations
+from adapters.postgres.tables import audit_entries
+from adapters.stellar.rail import Rail
+from devstack.environment.stack import Stack
+from domain.settlement.attempts import Attempt, SettlementRail
+from domain.settlement.batches import Batch, Plan
+from domain.settlement.payments import Payment
+from tests.activities.settlement.test_allocations import make_trustline_fault, plan_faults
+from tests.testkit.api_client import wait_until
+from tests.testkit.settlement.batch_factory import (
+    count_credits,
+    form_batch,
+    read_statuses,
+    run_until_accepted,
+    submit_batch,
+)
+from tests.testkit.settlement.payment_factory import owe_payment
+from tests.testkit.settlement.preparations import get_attempt, get_reason
+
+ONE_TRANSFER = Plan(SettlementRail.SOROBAN, 3600)
+
+
+async def let_expire_together(
+    database: Database, rail: Rail, *owed: Payment
+) -> tuple[BatchActivitiesImpl, Batch, Attempt]:
+    """Net payments into one transfer, and let its envelope expire unsent."""
+    activities, batch = await form_batch(database, rail, ONE_TRANSFER, *owed)
+    attempt = get_attempt(await run_until_accepted(activities.prepare_batch, batch))
+
+    async def dead() -> bool:
+        return await rail.get_latest_ledger() > attempt.max_ledger
+
+    await wait_until(dead, "the bytes are dead")
+    return activities, batch, attempt
+
+
+async def test_an_expired_envelope_with_no_payable_member_is_followed_by_a_no_op_and_all_are_blocked(
+    api: httpx.AsyncClient,
+    stack: Stack,
+    database: Database,
+    rail: Rail,
+    chain: httpx.AsyncClient,
+) -> None:
+    owed = [await owe_payment(database, "VOID", minutes) for minutes in (25, 30)]
+    activities, batch, expired = await let_expire_together(database, rail, *owed)
+    await plan_faults(chain, make_trustline_fault(stack))
+    observed = await submit_batch(activities, batch)
+    noop = observed.attempt
+    assert (noop.channel, noop.sequence) == (expired.channel, expired.sequence)
+    why = "the payee has no trustline for the asset"
+    assert noop.noop_reason.startswith(why)
+    for _ in range(2):
+        failure = await activities.fail_batch(observed)
+        assert failure.again is None
+        # As the network says of each, once it is asked who is at fault.
+        assert {out.payment_id: str(out.reason) for out in failure.removed} == {
+            each.id: why for each in owed
+        }
+    assert await read_statuses(database, *owed) == [("blocked", why)] * 2
+    assert await count_credits(stack, *owed) == [0, 0]
+    await plan_faults(chain)
+    activities, again = await form_batch(database, rail, ONE_TRANSFER, *owed)
+    await activities.confirm_batch(await submit_batch(activities, again))
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
+    assert await count_credits(stack, *owed) == [1, 0]
+
+
+async def test_members_of_an_expired_envelope_that_cannot_be_followed_wait_together_with_a_reason(
+    api: httpx.AsyncClient,
+    stack: Stack,
+    database: Database,
+    rail: Rail,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No member may leave once an envelope was signed; the batch waits without asking again and again."""
+    owed = [await owe_payment(database, "DEAD", minutes) for minutes in (25, 30)]
+    activities, batch, _ = await let_expire_together(database, rail, *owed)
+    monkeypatch.setattr(rail, "fee_cap_stroops", 100)  # not even a no-op transaction can be signed
+    stuck = await run_until_accepted(activities.prepare_batch, batch)
+    why = get_reason(stuck).sentence
+    assert "STELLAR_FEE_CAP_STROOPS" in why
+    assert stuck.removed == []
+    async with database.autocommit() as connection:
+        assert len((await allocations.get_members(connection, batch))[0]) == 2
+        actions = await connection.scalars(
+            select(audit_entries.c.action).where(
+                audit_entries.c.subject == f"outage/{owed[1].outage_id}"
+            )
+        )
+        assert "payment.blocked" in list(actions)
+    blocked = await read_statuses(database, *owed)
+    assert blocked == [("blocked", why)] * 2
+    monkeypatch.undo()
+    await activities.confirm_batch(await submit_batch(activities, batch))
+    assert await read_statuses(database, *owed) == [("confirmed", None)] * 2
+    # One transfer, under the lower number.
+    assert await count_credits(stack, *owed) == [1, 0]
