@@ -38,13 +38,9 @@ PRESSURE = Path("/proc/pressure/cpu")
 UNIT = (
     *("domain", "adapters/stellar", "adapters/test_settings.py", "adapters/test_subscribers.py"),
     *("../packages/stellar-sandbox/tests", "devstack", "api", "cli/test_main.py"),
-    *(
-        "test_tidy.py",
-        "docs/test_docs.py",
-        "docs/test_pages.py",
-        "test_contract_parity.py",
-        "test_tiers.py",
-    ),
+    *("docs/test_docs.py", "docs/test_lists.py", "docs/test_copied_examples.py"),
+    *("docs/test_pages.py", "test_contract_parity.py", "test_state_codes.py", "test_tidy.py"),
+    "test_tiers.py",
 )
 # In those folders, and it starts processes.
 NOT_UNIT = (

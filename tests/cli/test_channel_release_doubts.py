@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -23,7 +22,7 @@ from domain.settlement.attempts import (
 from tests.simulation.scratch_databases import ScratchDatabase, make_scratch_database
 from tests.simulation.workflow_driver import play_temporal
 from tests.simulation.world import BENEFICIARY, CHANNEL_KEYS
-from tests.testkit.settlement.channel_release_scenario import FORGOTTEN, Scene, scene
+from tests.testkit.settlement.channel_release_scenario import Scene, scene
 
 
 @pytest.fixture(scope="module")
@@ -119,65 +118,6 @@ def test_a_payment_made_by_unknown_bytes_is_not_paid_again(scratch: ScratchDatab
         assert "by other bytes than its own" in said
         assert "must not be made again" in said
         assert scratch.loop.run(here.status()) == "quarantined"
-
-
-def test_ledgers_that_reconciliation_has_read_prove_that_nothing_moved(
-    scratch: ScratchDatabase,
-) -> None:
-    async def told(here: Scene) -> dict[str, Any]:
-        attempt = await here.stolen()
-        here.world.close_ledgers(40)
-        await here.reconciled()
-        await here.forgotten(attempt)
-        await here.release(attempt)
-        return await here.leaf(attempt)
-
-    with scene(scratch) as here:
-        proof = scratch.loop.run(told(here))["proof"]
-        assert FORGOTTEN in proof
-        assert "reconciliation has read" in proof
-        assert scratch.loop.run(here.status()) == "pending"
-
-
-@pytest.mark.parametrize("landed", [True, False])
-@pytest.mark.parametrize("reads", ["nothing", "too little", "with a gap"])
-def test_forgotten_ledgers_without_evidence_do_not_release_a_channel(
-    scratch: ScratchDatabase, reads: str, landed: bool
-) -> None:
-    """Whether it was paid or not, nothing here can tell: a person has to look elsewhere."""
-
-    async def told(here: Scene) -> str:
-        if reads != "nothing":
-            await here.reconciled()
-        attempt = await (here.sent() if landed else here.stolen())
-        await here.forgotten(attempt)
-        if reads == "with a gap":
-            await here.reconciled()
-        with pytest.raises(Conflict) as refused:
-            await here.release(attempt)
-        assert await here.status() == "quarantined"
-        assert here.temporal.signalled == []
-        assert attempt.envelope_hash in str(refused.value)
-        return str(refused.value)
-
-    with scene(scratch) as here:
-        said = scratch.loop.run(told(here))
-        assert "no node remembers" in said
-        assert "--evidence" in said
-
-
-def test_what_an_archive_showed_releases_it_and_is_written_down(scratch: ScratchDatabase) -> None:
-    async def told(here: Scene) -> dict[str, Any]:
-        attempt = await here.stolen()
-        await here.forgotten(attempt)
-        await here.release(attempt, evidence="archive.example: a bump, no payment")
-        return await here.leaf(attempt)
-
-    with scene(scratch) as here:
-        evidence = scratch.loop.run(told(here))
-        assert evidence["seen_elsewhere"] == "archive.example: a bump, no payment"
-        assert FORGOTTEN in evidence["proof"]
-        assert scratch.loop.run(here.status()) == "pending"
 
 
 def test_a_transfer_with_its_number_from_a_foreign_account_does_not_prevent_the_release(

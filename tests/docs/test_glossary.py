@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
     *("api", "workflows", "activities", "services", "worker", "domain", "adapters", "cli"),
@@ -20,42 +18,6 @@ FILES = sorted(
     if path.parent.name != "versions"
 )
 VERBS = frozenset((ROOT / "tests/data/verbs.txt").read_text().split())
-# Words that name nothing anybody else would look for, as whole parts of a name; and what to say.
-BANNED = {
-    "adopt": "match",
-    "adopted": "matched",
-    "adopting": "matching",
-    "breaker": "circuit_breaker",
-    "clockwork": "scheduled_workflow",
-    "dossier": "context",
-    "doubt": "unproven",
-    "ejected": "removed",
-    "errand": "request",
-    "gathering": "batching",
-    "insist": "run_until_accepted",
-    "leader": "lead_payment",
-    "leaf": "audit_entry",
-    "lives": "workflows",
-    "orphan": "unexpected_outflow",
-    "parcel": "pending_delivery",
-    "parked": "blocked",
-    "parking": "blocking",
-    "preparer": "maker",
-    "promise": "invariant",
-    "rider": "member",
-    "rides": "in_attempt",
-    "riding": "members",
-    "ruling": "decision",
-    "share": "allocation",
-    "silence": "no_answer",
-    "stories": "traces",
-    "story": "trace",
-    "strange": "unexplained",
-    "told": "notified",
-    "untold": "undispatched",
-}
-# "leaf" is the word of RFC 6962 for a hashed audit entry.
-LEGITIMATE = {"hash_leaf", "leaf_hash"}
 # What a framework calls by these names.
 ENTRY_POINTS = {"main", "command", "lifespan"}
 
@@ -65,17 +27,6 @@ def spread(names_by_file: dict[str, str]) -> set[str]:
     return {f"{file}: {name}" for file, names in names_by_file.items() for name in names.split()}
 
 
-# What is left of before, by file: these two lists only ever become shorter.
-# Names of the old dialect.
-DIALECT_LEFT = spread(
-    {
-        "packages/devstack/devstack/bench/load_loops.py": "lives",
-        "packages/devstack/devstack/bench/process_stats.py": "lives",
-        "packages/devstack/devstack/commands/demo.py": "told_to_stop",
-        "packages/devstack/devstack/commands/up.py": "told_to_stop",
-        "workflows/payments.py": "adopt check_adopt",
-    }
-)
 # Public functions that do not begin with a verb.
 VERBS_LACKING = spread(
     {
@@ -140,56 +91,6 @@ def test_a_public_class_has_a_name_of_its_own() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(name_of(path))
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
-
-
-def list_identifiers(source: str) -> Iterator[str]:
-    """Yield every function, class, argument, variable and attribute that a module defines."""
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                yield name
-            case ast.ClassDef(name=name) | ast.arg(arg=name):
-                yield name
-            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
-                yield name
-
-
-def find_banned(identifier: str) -> list[str]:
-    """Return the banned parts of a name, in snake_case or CamelCase."""
-    if identifier in LEGITIMATE:
-        return []
-    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier).lower().split("_")
-    return [
-        part
-        for before, part in pairwise(["", *parts])
-        if part in BANNED and (before, part) != ("circuit", "breaker")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("identifier", "banned"),
-    [
-        ("untold_events", ["untold"]),
-        ("ParkedPayment", ["parked"]),
-        ("breaker_state", ["breaker"]),
-        ("circuit_breaker_state", []),
-        ("CircuitBreakerLimits", []),
-        ("leaf_hash", []),
-    ],
-)
-def test_a_banned_word_would_be_found(identifier: str, banned: list[str]) -> None:
-    assert find_banned(identifier) == banned
-
-
-def test_no_identifier_is_of_the_old_dialect() -> None:
-    found = {
-        f"{name_of(path)}: {identifier}"
-        for path in FILES
-        for identifier in {path.stem, *list_identifiers(path.read_text())}
-        if find_banned(identifier)
-    }
-    assert found - DIALECT_LEFT == set()
-    assert DIALECT_LEFT - found == set(), "mended: take these off the list"
 
 
 def list_nameless(tree: ast.Module) -> Iterator[str]:

@@ -49,11 +49,8 @@ from tests.workflows.fakes.fake_activities import (
     FakeWebhookActivities,
     activities_of,
 )
-from tests.workflows.fakes.fake_payment_activities import (
-    DETECTED,
-    FakeBatchActivities,
-    build_payment,
-)
+from tests.workflows.fakes.fake_batch_activities import FakeBatchActivities
+from tests.workflows.fakes.fake_payment_activities import DETECTED, build_payment
 from worker.error_interceptor import ErrorInterceptor
 from worker.queues import WORKFLOWS
 from worker.workflow_sandbox import make_strict_sandbox

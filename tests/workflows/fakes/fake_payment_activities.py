@@ -17,13 +17,6 @@ from domain.settlement.attempts import (
     Prepared,
     PreparePaymentResult,
 )
-from domain.settlement.batches import (
-    Batch,
-    FailBatchResult,
-    FormBatchesInput,
-    ObservedBatch,
-    PrepareBatchResult,
-)
 from domain.settlement.envelopes import SendAnswer, SendStatus
 from domain.settlement.manual_matches import MatchTransferInput
 from domain.settlement.payments import (
@@ -35,7 +28,6 @@ from domain.settlement.payments import (
 )
 from domain.sla.verdicts import PaymentType
 from tests.testkit.reasons import make_reason
-from workflows.batches import BatchActivities
 from workflows.payments import PaymentActivities
 
 DETECTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -139,46 +131,4 @@ class FakePaymentActivities(ActivityLog, PaymentActivities):
     @activity.defn
     async def quarantine_payment(self, observed: ObservedAttempt) -> list[str]:
         self._ask("quarantine_payment")
-        return []
-
-
-class FakeBatchActivities(FakePaymentActivities, BatchActivities):
-    """The same chain, for payments that are settled together; `left` is prepared first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.formed_batches: list[list[Batch] | None] = []
-        self.left: list[PrepareBatchResult] = []
-        self.removals: list[FailBatchResult] = []
-        self.settled: list[str] = []
-
-    @activity.defn
-    async def form_batches(self, gathering: FormBatchesInput) -> list[Batch] | None:
-        self._ask("form_batches first" if gathering.first else "form_batches")
-        return self.formed_batches.pop(0) if self.formed_batches else None
-
-    @activity.defn
-    async def prepare_batch(self, batch: Batch) -> PrepareBatchResult:
-        self._ask("prepare_batch")
-        if self.left:
-            return self.left.pop(0)
-        n = self.asked.count("prepare_batch")
-        fresh = Attempt(
-            batch.lead_payment_id, batch.n, "GCHANNEL", 7, 100, f"hash-{n}", "xdr", False
-        )
-        return PrepareBatchResult(Prepared(fresh))
-
-    @activity.defn
-    async def confirm_batch(self, observed: ObservedBatch) -> list[str]:
-        self._ask("confirm_batch")
-        return self.settled
-
-    @activity.defn
-    async def fail_batch(self, observed: ObservedBatch) -> FailBatchResult:
-        self._ask("fail_batch")
-        return self.removals.pop(0)
-
-    @activity.defn
-    async def quarantine_batch(self, observed: ObservedBatch) -> list[str]:
-        self._ask("quarantine_batch")
         return []

@@ -21,7 +21,7 @@ from domain.settlement.attempts import (
 from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
 from services.settlement.approvals.void_approvals import void_approvals_within
-from tests.activities.settlement.test_limits import approve
+from tests.activities.settlement.limits.test_approvals import approve
 from tests.testkit.settlement.batch_factory import (
     CLASSIC,
     count_credits,

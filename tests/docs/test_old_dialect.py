@@ -1,0 +1,108 @@
+"""No name is of the old dialect."""
+
+import ast
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+
+from tests.docs.test_glossary import FILES, name_of, spread
+
+# Words that name nothing anybody else would look for, as whole parts of a name; and what to say.
+BANNED = {
+    "adopt": "match",
+    "adopted": "matched",
+    "adopting": "matching",
+    "breaker": "circuit_breaker",
+    "clockwork": "scheduled_workflow",
+    "dossier": "context",
+    "doubt": "unproven",
+    "ejected": "removed",
+    "errand": "request",
+    "gathering": "batching",
+    "insist": "run_until_accepted",
+    "leader": "lead_payment",
+    "leaf": "audit_entry",
+    "lives": "workflows",
+    "orphan": "unexpected_outflow",
+    "parcel": "pending_delivery",
+    "parked": "blocked",
+    "parking": "blocking",
+    "preparer": "maker",
+    "promise": "invariant",
+    "rider": "member",
+    "rides": "in_attempt",
+    "riding": "members",
+    "ruling": "decision",
+    "share": "allocation",
+    "silence": "no_answer",
+    "stories": "traces",
+    "story": "trace",
+    "strange": "unexplained",
+    "told": "notified",
+    "untold": "undispatched",
+}
+# "leaf" is the word of RFC 6962 for a hashed audit entry.
+LEGITIMATE = {"hash_leaf", "leaf_hash"}
+# What is left of before, by file: these two lists only ever become shorter.
+# Names of the old dialect.
+DIALECT_LEFT = spread(
+    {
+        "packages/devstack/devstack/bench/load_loops.py": "lives",
+        "packages/devstack/devstack/bench/process_stats.py": "lives",
+        "packages/devstack/devstack/commands/demo.py": "told_to_stop",
+        "packages/devstack/devstack/commands/up.py": "told_to_stop",
+        "workflows/payments.py": "adopt check_adopt",
+    }
+)
+
+
+def list_identifiers(source: str) -> Iterator[str]:
+    """Yield every function, class, argument, variable and attribute that a module defines."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.ClassDef(name=name) | ast.arg(arg=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+
+
+def find_banned(identifier: str) -> list[str]:
+    """Return the banned parts of a name, in snake_case or CamelCase."""
+    if identifier in LEGITIMATE:
+        return []
+    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", identifier).lower().split("_")
+    return [
+        part
+        for before, part in pairwise(["", *parts])
+        if part in BANNED and (before, part) != ("circuit", "breaker")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "banned"),
+    [
+        ("untold_events", ["untold"]),
+        ("ParkedPayment", ["parked"]),
+        ("breaker_state", ["breaker"]),
+        ("circuit_breaker_state", []),
+        ("CircuitBreakerLimits", []),
+        ("leaf_hash", []),
+    ],
+)
+def test_a_banned_word_would_be_found(identifier: str, banned: list[str]) -> None:
+    assert find_banned(identifier) == banned
+
+
+def test_no_identifier_is_of_the_old_dialect() -> None:
+    found = {
+        f"{name_of(path)}: {identifier}"
+        for path in FILES
+        for identifier in {path.stem, *list_identifiers(path.read_text())}
+        if find_banned(identifier)
+    }
+    assert found - DIALECT_LEFT == set()
+    assert DIALECT_LEFT - found == set(), "mended: take these off the list"
