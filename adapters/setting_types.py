@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from domain import money
 from domain.errors import Invalid
+from domain.money import convert_to_stroops
 from domain.settlement.wallets import check_address
 
 URLS = r"^https?://[^,\s]+(\s*,\s*https?://[^,\s]+)*$"
@@ -23,9 +24,13 @@ Address = Annotated[str, AfterValidator(_check_address)]
 CONTRACT = r"^C[A-Z2-7]{55}$"
 
 
+# A limit is switched off by this word alone: 0 might mean that nothing may leave.
+NO_LIMIT = "none"
+
+
 def _parse_stroops(text: Any) -> Any:
-    """Parse an amount of USDC, a plain decimal, into stroops."""
-    if text is None:
+    """Parse an amount of USDC, a plain decimal, into stroops; none is no limit."""
+    if text is None or text == NO_LIMIT:
         return None
     try:
         return money.parse_amount(str(text), "")
@@ -34,6 +39,15 @@ def _parse_stroops(text: Any) -> Any:
 
 
 Stroops = Annotated[int | None, BeforeValidator(_parse_stroops)]
+
+
+def make_limit(units: int, description: str) -> Any:
+    """Return the field of a limit, with a default of so many whole USDC."""
+    return Field(
+        convert_to_stroops(units),
+        validate_default=False,
+        description=f"{description}, none or as a plain decimal",
+    )
 
 
 def _check_whole(text: Any) -> Any:

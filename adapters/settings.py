@@ -23,6 +23,7 @@ from adapters.setting_types import (
     Stroops,
     Whole,
     check_passphrase,
+    make_limit,
 )
 from domain.settlement.attempts import SettlementRail
 from domain.sla.execution_modes import ExecutionMode
@@ -174,17 +175,15 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
     netting_window_seconds: Whole = Field(
         0, ge=0, le=86_400, description="net payments between the same accounts; 0 does not"
     )
-    settlement_cap_per_payment: Stroops = Field(
-        None, description="most USDC one payment may move, as a plain decimal"
+    settlement_cap_per_payment: Stroops = make_limit(10_000, "most USDC one payment may move")
+    settlement_cap_per_day: Stroops = make_limit(
+        100_000, "most USDC that may leave a treasury on a UTC day"
     )
-    settlement_cap_per_day: Stroops = Field(
-        None, description="most USDC that may leave a treasury on a UTC day, as a plain decimal"
+    settlement_cap_per_payee_per_day: Stroops = make_limit(
+        50_000, "most USDC a payee may be paid on a UTC day"
     )
-    settlement_cap_per_payee_per_day: Stroops = Field(
-        None, description="most USDC a payee may be paid on a UTC day, as a plain decimal"
-    )
-    settlement_approval_above: Stroops = Field(
-        None, description="USDC above which two people must approve, as a plain decimal"
+    settlement_approval_above: Stroops = make_limit(
+        5_000, "USDC above which two people must approve"
     )
     circuit_breaker_alarms: Whole = Field(
         5,

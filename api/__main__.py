@@ -1,5 +1,7 @@
 """python -m api"""
 
+import asyncio
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -7,14 +9,32 @@ from contextlib import suppress
 import uvicorn
 
 from adapters import logs, temporal
+from adapters.postgres.database import Database
+from adapters.postgres.durability import require_durability
 from adapters.settings import ApiSettings, load
 from api.app import create_app
 from api.sockets import open_listener
+from domain.errors import ApexError
+
+log = logging.getLogger(__name__)
+
+
+async def _check_database(settings: ApiSettings) -> None:
+    """Stop the start on a database that may forget what it has committed, or that does not answer."""
+    database = Database(settings.database_url, connections_max=1)
+    try:
+        if risk := await require_durability(database, settings.stellar_network):
+            log.warning("%s", risk)
+    except ApexError as error:
+        raise SystemExit(f"Cannot start. {logs.redact(str(error))}") from None
+    finally:
+        await database.close()
 
 
 def run() -> None:
     settings = load(ApiSettings)
     logs.configure(settings.log_format, settings.log_level)
+    asyncio.run(_check_database(settings))
     temporal.forward_logs()
     # Before anything else is opened: a start that cannot listen should say just that.
     with open_listener(settings.api_host, settings.api_port) as port:

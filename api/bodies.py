@@ -11,6 +11,7 @@ from domain.digests import INTEGER_MAX
 from domain.errors import Invalid
 from domain.requests import Request
 from domain.sla.outage_rules import (
+    AGE_MINUTES_MAX,
     ASSIGNED_TO_MAX,
     CANCEL_REASON_MAX,
     ID_MAX,
@@ -26,7 +27,7 @@ from domain.sla.outage_rules import (
     check_site_name,
 )
 from domain.sla.outages import Location, Outage, Resolution
-from domain.sla.verdicts import MTTR_MINUTES_MAX, Severity
+from domain.sla.verdicts import Severity
 
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", re.ASCII)
 EXAMPLE = "2026-01-31T12:00:00Z"
@@ -75,7 +76,7 @@ def _by(rule: Callable[[Any], None]) -> AfterValidator:
 
 Text = Annotated[str, BeforeValidator(_storable)]
 Instant = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
-Minutes = Annotated[int, Field(ge=0, le=MTTR_MINUTES_MAX, strict=True)]
+Minutes = Annotated[int, Field(ge=0, le=AGE_MINUTES_MAX, strict=True)]
 Count = Annotated[int, Field(ge=0, le=INTEGER_MAX, strict=True)]
 
 OutageId = Annotated[str, Field(max_length=ID_MAX), _by(check_id)]

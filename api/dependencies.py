@@ -16,7 +16,7 @@ from adapters.postgres import access, database
 from adapters.settings import ApiSettings
 from domain import requests
 from domain.access import Principal, Role
-from domain.errors import Forbidden, Unauthenticated
+from domain.errors import Forbidden, Unauthenticated, Unavailable
 
 # Long enough for a busy worker, and shorter than the time-out of most callers.
 ANSWER_WITHIN = timedelta(seconds=10)
@@ -78,6 +78,16 @@ async def get_principal(
     return known[digest][0]
 
 
+async def get_known_principal(
+    request: Request, key: Annotated[str | None, Depends(_api_key)]
+) -> Principal | None:
+    """Know the caller where there is a key that is known; None for anybody else."""
+    try:
+        return await get_principal(request, key)
+    except (Unauthenticated, Unavailable):
+        return None
+
+
 async def get_admin(principal: Annotated[Principal, Depends(get_principal)]) -> Principal:
     if not principal.may(Role.ADMIN):
         raise Forbidden("this request needs the role admin")
@@ -127,6 +137,7 @@ async def get_page(
 Database = Annotated[database.Database, Depends(get_database)]
 Temporal = Annotated[Client, Depends(get_temporal)]
 Running = Annotated[Engine, Depends(get_engine)]
+Known = Annotated[Principal | None, Depends(get_known_principal)]
 Caller = Annotated[Principal, Depends(get_principal)]
 Admin = Annotated[Principal, Depends(get_admin)]
 Asked = Annotated[requests.Request, Depends(get_asked)]

@@ -13,9 +13,9 @@ ask() { # method path [body]
 }
 field() { python3 -c "import json,sys; v=json.load(sys.stdin); print(eval('v'+sys.argv[1]))" "$1"; }
 
-now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+began=$(python3 -c "from datetime import *; print((datetime.now(UTC) - timedelta(minutes=6)).isoformat())")
 echo "declaring $id"
-ask POST /outages "{\"id\":\"$id\",\"site_name\":\"Smoke test\",\"severity\":\"low\",\"detected_at\":\"$now\"}" >/dev/null
+ask POST /outages "{\"id\":\"$id\",\"site_name\":\"Smoke test\",\"severity\":\"low\",\"detected_at\":\"$began\"}" >/dev/null
 echo "resolving it after 5 minutes"
 ask POST "/outages/$id/resolve" '{"mttr_minutes":5}' >/dev/null
 echo "waiting for the dispute window and the chain"

@@ -13,6 +13,7 @@ Errors that this engine raises on purpose.
     + Unavailable        a part of the system is down or slow
     + ChainUnavailable   the Stellar network is busy or unreachable
   x Stop                 repeating cannot help; a person must look
+    + NotDurable         PostgreSQL may forget what it has committed
     + ChainMismatch      the network is not the one this engine was set up for
     + ContractMismatch     the SLA contract is not what this engine was set up for
     + ContractRefused      the SLA contract refuses a call that repeating cannot change
@@ -99,6 +100,12 @@ class Stop(ApexError):
     """Repeating cannot help; a person must look."""
 
     code = "stop"
+
+
+class NotDurable(Stop):
+    """PostgreSQL is set up so that it may forget what it has committed."""
+
+    code = "not_durable"
 
 
 class ChainMismatch(Stop):

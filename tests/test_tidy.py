@@ -28,7 +28,9 @@ FURNITURE = {
     "api/routes": {"health", "payouts"},
     "workflows": {"runtime", "search_attributes"},
     "activities": set[str](),
-    "adapters/postgres": {"database", "guard_digests", "guards"},
+    "adapters/postgres": {
+        *("closed_outages", "database", "durability", "guard_digests", "guards", "own_transfers"),
+    },
 }
 
 

@@ -5,22 +5,28 @@ accounts, and whether fees and payments can be paid.
 
 import asyncio
 import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 from adapters.postgres import networks
+from adapters.postgres.accounting import troubles
 from adapters.postgres.database import Database
+from adapters.postgres.durability import read_durability
 from adapters.stellar.accounts import assets
 from adapters.stellar.accounts.channels import ChannelAccounts
 from adapters.stellar.rail import Rail
+from domain.accounting.troubles import Trouble, TroubleCode
 from domain.errors import ChainUnavailable, TryAgain
 from domain.money import format_amount
 from domain.networks import NetworkState
+from domain.reasons import Reason, ReasonCode
 from domain.settlement.channels import find_missing
 
 log = logging.getLogger(__name__)
 AGAIN_SECONDS = 2.0
 SURVEY_SECONDS = 5.0
 # A problem is logged again once in so many rounds, for as long as it lasts.
-REPORT_EVERY = 12
+REPORT_EVERY = 6
 # The fee account must be able to pay so many transactions at the fee cap.
 FEES_FOR = 20
 
@@ -50,20 +56,33 @@ class ChainMonitor:
                 continue
             return sequences
 
-    async def run(self) -> None:
-        """Check the network every few seconds, for as long as the worker runs."""
-        rounds = 0
+    async def run(self, hold: Callable[[Reason | None], None]) -> None:
+        """
+        Check database and network every few seconds, for as long as the worker runs; `hold` is told
+        what lets nothing be signed, and None when nothing is in the way any more.
+        """
+        rounds, forgetful = 0, False
         while True:
             await asyncio.sleep(SURVEY_SECONDS)
             rounds += 1
             try:
+                loss = await self._check_commits()
+                code = ReasonCode.COMMITS_NOT_DURABLE
+                hold(None if loss is None else Reason(code, loss.sentence))
+                changed, forgetful = (loss is not None) != forgetful, loss is not None
+                await self._save_survey()
                 standing = await self.rail.identity.recheck()
                 if standing is not None:
                     await self._save(standing)
-                    if rounds % REPORT_EVERY == 0:
+                    if changed or rounds % REPORT_EVERY == 0:
                         await self._report(standing, list(await self.rail.read_channel_sequences()))
             except TryAgain as error:
                 log.warning("%s", error)
+
+    async def _save_survey(self) -> None:
+        """Tell that this worker is there."""
+        async with self.database.autocommit() as connection:
+            await networks.save_survey(connection, self.rail.passphrase, datetime.now(UTC))
 
     async def _report(self, standing: NetworkState, existing: list[str]) -> None:
         """
@@ -72,49 +91,66 @@ class ChainMonitor:
         """
         pairs = self.rail.keys.treasuries.items()
         treasuries = {treasury: pair.public_key for treasury, pair in pairs}
-        problems = [
+        async with self.database.autocommit() as connection:
+            owed = await troubles.sum_unsigned(connection)
+        seen = [
+            await self._check_commits(),
             self._check_channels(existing),
             await self._check_fees(),
             await self._check_frozen([*existing, *treasuries.values()]),
-            *await assets.find_obstacles(self.rail.nodes, self.rail.asset, treasuries),
+            *await assets.find_troubles(self.rail.nodes, self.rail.asset, treasuries, owed),
         ]
-        found = [problem for problem in problems if problem]
-        for problem in found:
-            log.error("ALARM: %s", problem)
+        found = [trouble for trouble in seen if trouble is not None]
+        for trouble in found:
+            log.error("ALARM: %s", trouble)
         await self._save(standing)
+        now = datetime.now(UTC)
         async with self.database.autocommit() as connection:
-            await networks.save_trouble(connection, self.rail.passphrase, "; ".join(found))
+            await troubles.save_troubles(connection, self.rail.passphrase, found, now)
+        await self._save_survey()
 
-    def _check_channels(self, existing: list[str]) -> str:
+    async def _check_commits(self) -> Trouble | None:
+        """Return how PostgreSQL may forget a commit, as a new session sees it now."""
+        loss = (await read_durability(self.database)).loss
+        return Trouble(TroubleCode.COMMITS_NOT_DURABLE, loss) if loss else None
+
+    def _check_channels(self, existing: list[str]) -> Trouble | None:
         wanted = list(self.rail.keys.channels)
         absent = find_missing(wanted, existing)
         if not absent:
-            return ""
-        return (
+            return None
+        sentence = (
             f"{len(absent)} of {len(wanted)} channel accounts do not exist ({absent[0]} ...); "
             "create them with: apexchainx channels create"
         )
+        return Trouble(TroubleCode.CHANNELS_MISSING, sentence, count=len(absent))
 
-    async def _check_fees(self) -> str:
-        """Return what is wrong with the account that pays fees; empty when nothing is."""
+    async def _check_fees(self) -> Trouble | None:
+        """Return what is wrong with the account that pays fees."""
         address = self.rail.keys.fees.public_key
         found = (await self.accounts.read_states([address])).get(address)
         if found is None:
-            return f"the fee account {address} does not exist: nothing can be sent"
+            sentence = f"the fee account {address} does not exist: nothing can be sent"
+            return Trouble(TroubleCode.FEES_MISSING, sentence)
         wanted = FEES_FOR * self.rail.fee_cap_stroops
-        if found.balance_stroops < wanted:
-            return (
-                f"the fee account {address} holds {format_amount(found.balance_stroops)} XLM; "
-                f"give it {format_amount(wanted)} at least"
-            )
-        return ""
+        missing = wanted - found.balance_stroops
+        if missing <= 0:
+            return None
+        sentence = (
+            f"the fee account {address} holds {format_amount(found.balance_stroops)} XLM; "
+            f"give it {format_amount(wanted)} at least"
+        )
+        return Trouble(TroubleCode.FEES_SHORT, sentence, missing_stroops=missing)
 
-    async def _check_frozen(self, ours: list[str]) -> str:
-        """Return which of our accounts the validators have frozen; empty when none is."""
+    async def _check_frozen(self, ours: list[str]) -> Trouble | None:
+        """Return which of our accounts the validators have frozen."""
         keys = self.rail.keys
         everybody = [keys.fees.public_key, keys.operator.public_key, *ours]
         found = await self.rail.frozen_keys.find_frozen(everybody)
-        return f"the network's validators have frozen {', '.join(found)}, of ours" if found else ""
+        if not found:
+            return None
+        sentence = f"the network's validators have frozen {', '.join(found)}, of ours"
+        return Trouble(TroubleCode.ACCOUNT_FROZEN, sentence, count=len(found))
 
     async def _save(self, standing: NetworkState) -> None:
         async with self.database.autocommit() as connection:

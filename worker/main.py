@@ -12,7 +12,9 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from adapters import temporal
 from adapters.postgres.database import Database
+from adapters.postgres.durability import require_durability
 from adapters.settings import WorkerSettings, refuse_seeds
+from domain.errors import Unavailable
 from worker.error_interceptor import ErrorInterceptor
 from worker.log_interceptor import LogContext
 from worker.queues import QueueSpec, build_queue_spec
@@ -40,6 +42,19 @@ def build(client: Client, queue: str, work: QueueSpec) -> Worker:
     )
 
 
+async def _await_durability(database: Database, network: str) -> None:
+    """Wait for a database that keeps what it commits; raises NotDurable when this one may not."""
+    while True:
+        try:
+            if risk := await require_durability(database, network):
+                log.warning("%s", risk)
+        except Unavailable as error:
+            log.warning("%s; asking again in 2 seconds", error)
+            await asyncio.sleep(2)
+        else:
+            return
+
+
 async def main(queues: Sequence[str], settings: WorkerSettings) -> None:
     """Serve the queues until SIGINT or SIGTERM."""
     if "settlement" not in queues:
@@ -47,6 +62,7 @@ async def main(queues: Sequence[str], settings: WorkerSettings) -> None:
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url, connections_max=20)
         stack.push_async_callback(database.close)
+        await _await_durability(database, settings.stellar_network)
         client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
         for queue in queues:
             work = await build_queue_spec(queue, settings, database, client, stack)

@@ -58,9 +58,9 @@ async def build_settlement_activities(
     # Only after the check: a contract that cannot be used would stop every verdict from here on.
     mode = settings.contract_execution_mode
     await begin_settlement(database, BeginSettlement(sequences, mode, datetime.now(UTC)))
-    stack.push_async_callback(_stop, asyncio.create_task(monitor.run()))
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
     gate = await _build_gate(settings, database, client)
+    stack.push_async_callback(_stop, asyncio.create_task(monitor.run(gate.hold)))
     accounts = WalletAccounts(nodes, rail.asset, held.operator)
     return (
         PaymentActivitiesImpl(database, rail, gate, batches_payments=plan.batches_payments),
@@ -105,7 +105,7 @@ async def _build_gate(
         cap_per_day=settings.settlement_cap_per_day,
         cap_per_payee_per_day=settings.settlement_cap_per_payee_per_day,
         approval_above=settings.settlement_approval_above,
-    )
+    ).require_people()
     await set_limits(database, allowed, datetime.now(UTC))
     tolerance = CircuitBreakerLimits(
         alarms=settings.circuit_breaker_alarms,

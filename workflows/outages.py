@@ -179,7 +179,7 @@ class OutageWorkflow(DisputableWorkflowBase):
         allowed = outages.AMENDABLE_WHILE_DECLARED if self.is_open() else outages.AMENDABLE_ALWAYS
         for field in sorted(set(amendment.changes) - allowed):
             refuse(Conflict(f"{field}: may not be changed while the outage is {self.status}"))
-        check(lambda: outage_rules.check_amendment(self.outage, amendment.changes, workflow.now()))
+        check(lambda: outage_rules.check_amendment(self.outage, amendment.changes))
 
     @workflow.update(description="The service is back: judge the SLA")
     async def resolve(self, resolution: Resolution) -> JudgeOutageResult:
@@ -221,7 +221,7 @@ class OutageWorkflow(DisputableWorkflowBase):
 
     @decide_dispute.validator
     def check_decide_dispute(self, decision: DisputeDecision) -> None:
-        check(lambda: disputes.check_decision(decision))
+        check(lambda: outage_rules.check_corrected_minutes(self.outage, decision, workflow.now()))
         self.check_undecided(decision.dispute_id)
 
     # Signals: nobody waits for an answer ----------------------------------------------------

@@ -14,6 +14,7 @@ from domain.accounting.reconciliation import Comparison, ReconciliationRun, find
 from domain.errors import ChainMismatch, ChainUnavailable
 from domain.settlement.payments import Treasury
 from services.accounting.reconciliation.compare_chain import CompareChain, compare_chain
+from services.accounting.reconciliation.confirm_own_bytes import confirm_own_bytes
 from services.accounting.reconciliation.read_cursor import read_cursor
 from services.accounting.reconciliation.store_page import store_page
 from workflows.reconciliation import ReconciliationActivities
@@ -76,6 +77,8 @@ class ReconciliationActivitiesImpl(ReconciliationActivities):
 
     @activity.defn
     async def compare_journal(self, run: ReconciliationRun) -> Comparison:
+        if confirmed := await confirm_own_bytes(self.database, run):
+            log.warning("confirmed what the chain has shown for long: %s", ", ".join(confirmed))
         compared = await compare_chain(
             self.database, CompareChain(run, self.treasuries, self.stops)
         )

@@ -40,10 +40,7 @@ async def withdraw_stopped(
     own workflow finds what stops it. Return how many payments were withdrawn.
     """
     stopped = set(await gate.find_out_of_band(*(member.id for member in members.values())))
-    if gate.allowed.any():
-        stopped |= {
-            member.id for member in members.values() if await gate.find_hold(member) is not None
-        }
+    stopped |= set(await gate.find_holds_again(list(members.values())))
     left = [
         allocation.payment_id
         for transfer in transfers

@@ -7,7 +7,7 @@ from temporalio import activity
 from activities.settlement.limits import SigningGate
 from adapters.failpoints import reach
 from adapters.postgres.database import Database
-from adapters.postgres.settlement.attempts import Reservation
+from adapters.postgres.settlement.attempts import Reservation, make_attempt
 from adapters.stellar.rail import Rail
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
 from domain.errors import ChainUnavailable, Obstructed
@@ -119,20 +119,3 @@ class AttemptActivitiesImpl(AttemptActivities):
     async def list_signed_hashes(self, attempt: Attempt) -> list[str]:
         """Return the hash of every transaction ever signed for an attempt, without its fee bumps."""
         return await read_hashes(self.database, attempt)
-
-
-def make_attempt(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attempt:
-    """Return the attempt of a reservation and the bytes stored for it."""
-    return Attempt(
-        held.payment_id,
-        held.n,
-        held.channel,
-        held.sequence,
-        envelope.max_ledger,
-        envelope.inner_hash,
-        envelope.xdr,
-        resumed,
-        envelope.hash,
-        envelope.noop_reason,
-        envelope.noop_reason_code,
-    )

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.settlement.allocations import remove_obstructed, withdraw_stopped
-from activities.settlement.attempts import AttemptActivitiesImpl, make_attempt
+from activities.settlement.attempts import AttemptActivitiesImpl
 from activities.settlement.limits import SigningGate
 from adapters.failpoints import reach
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, batches
-from adapters.postgres.settlement.attempts import Reservation
+from adapters.postgres.settlement.attempts import Reservation, make_attempt
 from adapters.stellar.rail import Rail
 from domain.errors import Obstructed, TryAgain
 from domain.reasons import Reason

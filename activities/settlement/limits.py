@@ -1,14 +1,15 @@
 """The gate before every signature: limits, approvals and the circuit breaker put payments on hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from activities.settlement.circuit_breakers import CircuitBreaker
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import manual_matches
+from adapters.postgres.settlement import admissions, manual_matches
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import OnHold
 from domain.settlement.limits import (
+    CIRCUIT_BREAKER_RECHECK,
     NO_LIMITS,
     Admission,
     Limits,
@@ -38,6 +39,11 @@ class SigningGate:
         self.allowed = allowed
         self.circuit_breaker = circuit_breaker or CircuitBreaker(database)
         self.now = now
+        self.held: Reason | None = None
+
+    def hold(self, reason: Reason | None) -> None:
+        """Let nothing be signed or sent for this reason, until it is None."""
+        self.held = reason
 
     async def find_hold(self, payment: Payment) -> OnHold | None:
         """
@@ -53,6 +59,20 @@ class SigningGate:
             self.circuit_breaker.forget()  # the database knows better: it was closed a moment ago
         return find_hold(self.allowed, payment, answer, now)
 
+    async def find_holds_again(self, payments: Sequence[Payment]) -> dict[str, OnHold]:
+        """
+        Check payments once more after the reservation, and return the holds by payment. One read
+        tells which are admitted as they stand; the others are asked one by one.
+        """
+        if not self.allowed.any():
+            return {}
+        today = self.now().date()
+        async with self.database.autocommit() as connection:
+            kept = await admissions.list_admitted(connection, payments, self.allowed, today)
+        asked = [payment for payment in payments if payment.id not in kept]
+        found = {payment.id: await self.find_hold(payment) for payment in asked}
+        return {payment_id: hold for payment_id, hold in found.items() if hold is not None}
+
     async def find_out_of_band(self, *payment_ids: str) -> dict[str, OutOfBandTransfer]:
         """Return the out-of-band transfers of payments, by payment; nothing is signed for those."""
         async with self.database.autocommit() as connection:
@@ -60,12 +80,16 @@ class SigningGate:
         return {each.payment_id: each for each in reversed(made)}
 
     async def pause(self) -> OnHold | None:
-        """Check before new bytes replace expired ones: an open circuit breaker stops those too."""
+        """Check right before a signature: an open circuit breaker stops also what was admitted."""
+        if self.held is not None:
+            return OnHold(self.held, self.now() + CIRCUIT_BREAKER_RECHECK)
         reason = await self.circuit_breaker.reason()
         return None if reason is None else hold_while_open(reason, self.now())
 
     async def get_send_obstacle(self) -> Reason | None:
         """Check before stored bytes are sent: while the circuit breaker is open, they are only observed."""
+        if self.held is not None:
+            return self.held
         reason = await self.circuit_breaker.reason()
         if reason is None:
             return None

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from temporalio import activity
 
-from activities.settlement.attempts import AttemptActivitiesImpl, make_attempt
+from activities.settlement.attempts import AttemptActivitiesImpl
 from activities.settlement.limits import SigningGate
 from adapters.failpoints import reach
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts
-from adapters.postgres.settlement.attempts import Reservation
+from adapters.postgres.settlement.attempts import Reservation, make_attempt
 from adapters.stellar.rail import Rail
 from domain.errors import Obstructed, TryAgain
 from domain.settlement.allocations import make_single_transfer
@@ -82,7 +82,8 @@ class PaymentActivitiesImpl(AttemptActivitiesImpl, PaymentActivities):
     ) -> PreparePaymentResult:
         # Checked again after the reservation: an approval voided before it no longer counts, and
         # none is voided after it.
-        if (hold := await self.gate.find_hold(payment) or await self.gate.pause()) is not None:
+        again = await self.gate.find_holds_again([payment])
+        if (hold := again.get(payment.id) or await self.gate.pause()) is not None:
             return await self._give_back(held, hold)
         # Read after the reservation: whoever matches a transfer sees the reservation, or is seen here.
         if made := await self.gate.find_out_of_band(payment.id):

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from domain.errors import Refused, Unavailable
 
@@ -35,29 +37,58 @@ async def take_snapshot(connection: AsyncConnection) -> None:
     await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
 
 
+_CONNECT: dict[str, Any] = {
+    "connect_timeout": 5,
+    "options": "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=15s"
+    " -c idle_in_transaction_session_timeout=30s",
+}
+# Whatever the settings of the database and the role are, the commit is on disk when it is answered.
+_KEEP_COMMIT = text(
+    "SELECT set_config('synchronous_commit', 'on', true)"
+    " WHERE current_setting('synchronous_commit') = 'off'"
+)
+
+
 class Database:
     def __init__(self, url: str, connections_max: int = 10) -> None:
+        self.url = make_dialect_url(url)
         self.engine = create_async_engine(
-            make_dialect_url(url),
+            self.url,
             pool_size=connections_max,
             max_overflow=0,
             pool_timeout=10,
             pool_recycle=1800,
             # Errors are logged, and a log must not contain what a caller sent.
             hide_parameters=True,
-            connect_args={
-                "connect_timeout": 5,
-                "options": "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=15s"
-                " -c idle_in_transaction_session_timeout=30s",
-            },
+            connect_args=_CONNECT,
         )
         self.committing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction: commit at the end of the block, roll back on any error."""
+    async def transaction(self, *, durable: bool = False) -> AsyncIterator[AsyncConnection]:
+        """
+        Open a transaction: commit at the end of the block, roll back on any error.
+
+        `durable` waits for the disk even where the database was told not to: for signed bytes and proofs.
+        """
         with _translate_errors():
             async with self.engine.begin() as connection:
+                if durable:
+                    await connection.execute(_KEEP_COMMIT)
+                yield connection
+
+    @asynccontextmanager
+    async def open_session(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection that has the settings of now: pooled ones keep those they began with."""
+        alone = create_async_engine(
+            self.url,
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args=_CONNECT,
+            isolation_level="AUTOCOMMIT",
+        )
+        with _translate_errors():
+            async with alone.connect() as connection:
                 yield connection
 
     @asynccontextmanager

@@ -1,5 +1,7 @@
 """Networks in the database: the newest ledger seen of each, and its protocol version."""
 
+from datetime import datetime
+
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,17 +24,11 @@ async def get_state(connection: AsyncConnection, passphrase: str) -> NetworkStat
     return None if row is None else NetworkState(*row)
 
 
-async def save_trouble(connection: AsyncConnection, passphrase: str, trouble: str) -> None:
-    """Save what a person must repair on a network; an empty text means that nothing is wrong."""
+async def save_survey(connection: AsyncConnection, passphrase: str, at: datetime) -> None:
+    """Save that a settlement worker looks after a network, if anything of the network is on record."""
     await connection.execute(
-        update(networks).where(networks.c.passphrase == passphrase).values(trouble=trouble or None)
+        update(networks).where(networks.c.passphrase == passphrase).values(surveyed_at=at)
     )
-
-
-async def list_troubles(connection: AsyncConnection) -> list[str]:
-    """Return what a person must repair, of every network in the database."""
-    statement = select(networks.c.trouble).where(networks.c.trouble.is_not(None))
-    return list(await connection.scalars(statement.order_by(networks.c.passphrase)))
 
 
 async def save_state(connection: AsyncConnection, state: NetworkState) -> None:

@@ -1,5 +1,7 @@
 """/health: is the process alive, can it serve, and where is everything."""
 
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
@@ -7,17 +9,44 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from temporalio.service import RPCError
 
-from adapters.postgres import networks
-from api.dependencies import Running
+from api.dependencies import Engine, Known, Running
 from api.responses import declare_problems
+from domain.accounting.troubles import Trouble, TroubleCode
 from domain.errors import NotFound, Unavailable
+from domain.money import format_amount
+from services.accounting.readiness.read_troubles import read_troubles
 
-MEND = "a person must act: see the lines with ALARM in the settlement worker's log"
 router = APIRouter(prefix="/health", tags=["health"])
 
 
 class HealthView(BaseModel):
     status: str
+
+
+class TroubleView(BaseModel):
+    """
+    `missing` is in whole units: USDC, or XLM for the account of the fees. `sentence` and `subject` are
+    null without an API key.
+    """
+
+    code: TroubleCode
+    since: datetime | None
+    count: int | None
+    missing: str | None
+    subject: str | None
+    sentence: str | None
+
+    @classmethod
+    def of(cls, trouble: Trouble, *, detailed: bool) -> "TroubleView":
+        missing = trouble.missing_stroops
+        return cls(
+            code=trouble.code,
+            since=trouble.since,
+            count=trouble.count,
+            missing=None if missing is None else format_amount(missing),
+            subject=trouble.subject or None if detailed else None,
+            sentence=trouble.sentence if detailed else None,
+        )
 
 
 class StackView(BaseModel):
@@ -37,26 +66,32 @@ async def get_liveness() -> HealthView:
 
 
 @router.get("/readiness", responses={503: {"description": "a part does not answer"}})
-async def get_readiness(engine: Running) -> JSONResponse:
-    """The database and Temporal answer, so requests can be served."""
+async def get_readiness(engine: Running, principal: Known) -> JSONResponse:
+    """
+    The database and Temporal answer, so requests can be served; and whether money moves. With an API
+    key each trouble has its sentence.
+    """
     parts = {"database": await _database(engine), "temporal": await _temporal(engine)}
     ready = all(state == "ok" for state in parts.values())
-    # What is wrong there keeps nobody from being served here.
-    shown = parts | {"settlement": await _settlement(engine)} if ready else parts
-    return JSONResponse(
-        {"status": "ok" if ready else "unavailable", "parts": shown}, 200 if ready else 503
-    )
+    shown: dict[str, Any] = {"status": "ok" if ready else "unavailable", "parts": parts}
+    if parts["database"] == "ok":
+        # What is wrong there keeps nobody from being served here.
+        shown["settling"] = await _settling(engine, detailed=principal is not None)
+    return JSONResponse(shown, 200 if ready else 503)
 
 
-async def _settlement(engine: Running) -> str:
-    """Whether a person must mend something for money to move, as the signer last saw it."""
+async def _settling(engine: Engine, *, detailed: bool) -> dict[str, Any]:
+    """What keeps money from moving: the codes and figures for anyone, the sentences too where it is `detailed`."""
     try:
-        async with engine.database.autocommit() as connection:
-            troubled = await networks.list_troubles(connection)
-    except Unavailable as error:
-        return str(error)
-    # Anyone may ask here, so what exactly is wrong stays in the log.
-    return MEND if troubled else "ok"
+        found = await read_troubles(engine.database)
+    except Unavailable:
+        # It answered a moment ago, so it is the work that it cannot do.
+        sentence = "the database answers, and cannot carry out what it is asked"
+        found = [Trouble(TroubleCode.WRITES_FAILING, sentence)]
+    shown = [
+        TroubleView.of(trouble, detailed=detailed).model_dump(mode="json") for trouble in found
+    ]
+    return {"status": "troubled" if found else "ok", "troubles": shown}
 
 
 async def _database(engine: Running) -> str:

@@ -1,5 +1,5 @@
 """
-Invariants: the eight statements that always hold of the journal.
+Invariants: the nine statements that always hold of the journal.
 
 The database enforces them as it is written to; here they are only named, so that an integrity check can
 say which one is broken, and by what.
@@ -17,6 +17,7 @@ class Invariant(StrEnum):
     NO_OVERDRAFT = "no_overdraft"
     OBLIGATION_LIFECYCLE = "obligation_lifecycle"
     SETTLEMENTS_AUTHORISED = "settlements_authorised"
+    CLOSED_OUTAGES_PAID = "closed_outages_paid"
 
 
 INVARIANT_DESCRIPTIONS = {
@@ -28,4 +29,5 @@ INVARIANT_DESCRIPTIONS = {
     Invariant.NO_OVERDRAFT: "no account is below its floor",
     Invariant.OBLIGATION_LIFECYCLE: "what was accrued is pending, reserved, paid or reversed, and one of them",
     Invariant.SETTLEMENTS_AUTHORISED: "what was paid had been signed, stored and reserved before, or a person matched it",
+    Invariant.CLOSED_OUTAGES_PAID: "the payment of an outage that is closed is confirmed",
 }

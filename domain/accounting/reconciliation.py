@@ -18,6 +18,8 @@ from domain.accounting.breaks import Break, BreakKind
 from domain.settlement.payments import Treasury
 
 GRACE_LEDGERS = 120
+# What our own bytes moved so many ledgers ago, and nobody has booked, reconciliation books itself.
+CONFIRM_AFTER_LEDGERS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,15 @@ class ObservedTransaction:
     transaction_hash: str
     ledger: int
     closed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTransfer:
+    """A transaction of bytes that we stored for attempt `n` of a payment, which nobody has booked."""
+
+    lead_payment_id: str
+    n: int
+    transaction: ObservedTransaction
 
 
 @dataclass(frozen=True, slots=True)

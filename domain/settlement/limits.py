@@ -5,17 +5,19 @@ A payment that a limit stops is on hold: nothing is wrong with it, and nothing i
 for it until the limit lets it pass.
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 
-from domain.money import format_amount
+from domain.money import convert_to_stroops, format_amount
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.approvals import APPROVERS
 from domain.settlement.attempts import OnHold
 from domain.settlement.payments import Payment
 
 DAY = timedelta(days=1)
+# So much is never paid without people, whatever the settings are: 1,000,000 USDC.
+APPROVAL_ALWAYS_ABOVE = convert_to_stroops(1_000_000)
 # A person who has changed something sends `retry`; without it, this is how long it takes.
 LOOK_AGAIN = timedelta(hours=1)
 APPROVAL_LOOK_AGAIN = timedelta(minutes=10)
@@ -35,6 +37,12 @@ class Limits:
 
     def any(self) -> bool:
         return any(limit is not None for limit in astuple(self))
+
+    def require_people(self) -> "Limits":
+        """Return these limits with an approval for what people always decide on."""
+        above = self.approval_above
+        bound = APPROVAL_ALWAYS_ABOVE if above is None else min(above, APPROVAL_ALWAYS_ABOVE)
+        return replace(self, approval_above=bound)
 
 
 NO_LIMITS = Limits()

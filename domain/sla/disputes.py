@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from domain.errors import Invalid
 from domain.requests import Request
-from domain.sla.verdicts import MTTR_MINUTES_MAX
 
 REASON_MAX, NOTE_MAX = 300, 200
 
@@ -135,9 +134,5 @@ def check_dispute(dispute: Dispute) -> None:
 def check_decision(decision: DisputeDecision) -> None:
     if len(decision.note) > NOTE_MAX:
         raise Invalid("resolution_note", f"must be at most {NOTE_MAX} characters")
-    if decision.mttr_minutes is None:
-        return
-    if not decision.upheld:
+    if decision.mttr_minutes is not None and not decision.upheld:
         raise Invalid("mttr_minutes", "may be corrected only when the dispute is upheld")
-    if not 0 <= decision.mttr_minutes <= MTTR_MINUTES_MAX:
-        raise Invalid("mttr_minutes", f"must be 0 to {MTTR_MINUTES_MAX}")

@@ -2,15 +2,23 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.digests import INTEGER_MAX
 from domain.errors import Invalid
+from domain.sla.disputes import DisputeDecision, check_decision
 from domain.sla.outages import Cancellation, Outage, Resolution, apply_amendment
-from domain.sla.verdicts import MTTR_MINUTES_MAX
+from domain.sla.verdicts import compute_mttr_minutes
 
-CLOCK_SKEW = timedelta(minutes=5)
+# How far two clocks may differ. It also covers minutes that were rounded up.
+CLOCK_SKEW = timedelta(minutes=1)
+# Nothing older is declared: such an instant is a default, the zero time of Go for one, and no measurement.
+AGE_MAX = timedelta(days=3653)
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+AGE_MINUTES_MAX = AGE_MAX // timedelta(minutes=1)
+# Stated minutes may differ by so many from those between two instants: one is rounded, or both are.
+ROUNDING_MINUTES = 1
 # What the fields of an outage can hold; the bodies of requests are held to the same limits.
 ID_MAX, SITE_NAME_MAX, SITE_ID_MAX, ASSIGNED_TO_MAX, POLICY_NAME_MAX = 64, 200, 100, 200, 100
 PROSE_MAX, CANCEL_REASON_MAX = 2000, 300
@@ -30,6 +38,11 @@ _TEXT_MAX = {
 
 def check_outage(outage: Outage, now: datetime) -> None:
     """Refuse a declaration that cannot be true; name the field."""
+    _check_content(outage)
+    check_instant("detected_at", outage.detected_at, now)
+
+
+def _check_content(outage: Outage) -> None:
     check_id(outage.id)
     check_site_name(outage.site_name)
     _check_texts({name: getattr(outage, name, None) for name in _TEXT_MAX})
@@ -41,7 +54,6 @@ def check_outage(outage: Outage, now: datetime) -> None:
         raise Invalid("location.latitude", f"must be -{LATITUDE_MAX} to {LATITUDE_MAX}")
     if place is not None and not abs(place.longitude) <= LONGITUDE_MAX:
         raise Invalid("location.longitude", f"must be -{LONGITUDE_MAX} to {LONGITUDE_MAX}")
-    check_instant("detected_at", outage.detected_at, now)
 
 
 def check_id(id_: str) -> None:
@@ -79,33 +91,73 @@ def _check_texts(texts: Mapping[str, str | None]) -> None:
 
 
 def check_instant(name: str, instant: datetime, now: datetime) -> None:
-    """Refuse a naive instant, and one further in the future than clocks disagree."""
+    """Refuse what no clock has shown: a naive instant, one to come, and one of another age."""
     if instant.tzinfo is None:
         raise Invalid(name, "must carry a time zone, for example 2026-01-31T12:00:00Z")
     if instant > now + CLOCK_SKEW:
-        raise Invalid(name, f"is in the future: {instant.isoformat()}")
+        raise Invalid(name, f"is in the future: {instant.isoformat()}; correct it, or your clock")
+    if instant < max(EARLIEST, now - AGE_MAX):
+        raise Invalid(
+            name,
+            f"is more than {AGE_MAX.days} days ago or before {EARLIEST.year}: {instant.isoformat()}; "
+            "send the measured instant, not a default",
+        )
+
+
+def check_minutes(minutes: float, name: str = "mttr_minutes") -> None:
+    """Refuse minutes to repair that no outage can have taken."""
+    if not 0 <= minutes <= AGE_MINUTES_MAX:
+        raise Invalid(name, f"must be 0 to {AGE_MINUTES_MAX}, not {minutes}")
+
+
+def check_end(detected_at: datetime, minutes: int, now: datetime) -> None:
+    """Refuse minutes to repair that would end later than now."""
+    check_minutes(minutes)
+    end = detected_at + timedelta(minutes=minutes)
+    if end > now + CLOCK_SKEW:
+        most = max(0, compute_mttr_minutes(detected_at, now))
+        raise Invalid(
+            "mttr_minutes",
+            f"{minutes} minutes after detected_at is {end.isoformat()}, in the future; "
+            f"it is {most} minutes at most now",
+        )
 
 
 def check_resolution(outage: Outage, resolution: Resolution, now: datetime) -> None:
-    """Refuse an impossible end; name the field."""
+    """Refuse an impossible end, and two ends that contradict each other; name the field."""
     stated, resolved_at = resolution.mttr_minutes, resolution.resolved_at
     _check_texts(resolution.get_notes())
     if stated is None and resolved_at is None:
         raise Invalid("resolved_at", "is required unless mttr_minutes is stated")
-    if stated is not None and not 0 <= stated <= MTTR_MINUTES_MAX:
-        raise Invalid("mttr_minutes", f"must be 0 to {MTTR_MINUTES_MAX}, not {stated}")
-    if resolved_at is not None:
-        check_instant("resolved_at", resolved_at, now)
-        if resolved_at <= outage.detected_at:
-            raise Invalid(
-                "resolved_at",
-                f"must be after detected_at ({outage.detected_at.isoformat()}), "
-                f"not {resolved_at.isoformat()}",
-            )
-    resolution.get_times(outage)
+    if stated is not None:
+        check_end(outage.detected_at, stated, now)
+    if resolved_at is None:
+        return
+    check_instant("resolved_at", resolved_at, now)
+    if resolved_at <= outage.detected_at:
+        raise Invalid(
+            "resolved_at",
+            f"must be after detected_at ({outage.detected_at.isoformat()}), "
+            f"not {resolved_at.isoformat()}",
+        )
+    measured = compute_mttr_minutes(outage.detected_at, resolved_at)
+    check_minutes(measured, "resolved_at")
+    if stated is not None and abs(stated - measured) > ROUNDING_MINUTES:
+        raise Invalid(
+            "mttr_minutes",
+            f"is {stated}, and resolved_at is {measured} minutes after detected_at; "
+            "send one of them, or two that agree",
+        )
 
 
-def check_amendment(outage: Outage, changes: dict[str, Any], now: datetime) -> None:
-    """Hold a corrected outage to the rules of a declared one."""
+def check_corrected_minutes(outage: Outage, decision: DisputeDecision, now: datetime) -> None:
+    """Hold a decision, and the minutes it puts in the place of the judged ones, to the same rules."""
+    check_decision(decision)
+    if decision.mttr_minutes is not None:
+        check_end(outage.detected_at, decision.mttr_minutes, now)
+
+
+def check_amendment(outage: Outage, changes: dict[str, Any]) -> None:
+    """Hold a corrected outage to the rules of a declared one; its times cannot be corrected."""
     _check_texts({name: changes.get(name) for name in ("root_cause", "resolution_notes")})
-    check_outage(apply_amendment(outage, changes), now)
+    _check_content(apply_amendment(outage, changes))

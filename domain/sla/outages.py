@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any
 
 from domain.digests import compute_fingerprint
-from domain.errors import Invalid
 from domain.requests import Request
 from domain.sla.verdicts import (
     Severity,
@@ -112,10 +111,7 @@ class Resolution:
             return self.resolved_at, compute_mttr_minutes(outage.detected_at, self.resolved_at)
         if self.resolved_at is not None:
             return self.resolved_at, self.mttr_minutes
-        try:
-            return outage.detected_at + timedelta(minutes=self.mttr_minutes), self.mttr_minutes
-        except OverflowError:
-            raise Invalid("mttr_minutes", "would end after the year 9999") from None
+        return outage.detected_at + timedelta(minutes=self.mttr_minutes), self.mttr_minutes
 
 
 # What may still be corrected: everything but the identity until the outage is resolved,

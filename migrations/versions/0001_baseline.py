@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_56a80d827cd4"
+revision = "0001_e66486fc0c2e"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -187,7 +187,7 @@ def upgrade() -> None:
         sa.Column("noop_reason", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("noop_reason_code", sa.String(length=40), nullable=True),
         sa.CheckConstraint(
-            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(noop_reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_envelopes_noop_reason_code"),
         ),
         sa.CheckConstraint(
@@ -233,7 +233,7 @@ def upgrade() -> None:
         sa.Column("protocol_version", sa.Integer(), nullable=False),
         sa.Column("ledger", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("trouble", sa.Text(), nullable=True),
+        sa.Column("surveyed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("passphrase", name=op.f("pk_networks")),
     )
     op.create_table(
@@ -277,6 +277,16 @@ def upgrade() -> None:
         sa.Column("spent_stroops", sa.Numeric(precision=30, scale=0), nullable=False),
         sa.CheckConstraint("spent_stroops >= 0", name=op.f("ck_spending_spent")),
         sa.PrimaryKeyConstraint("day", "side", "account", name=op.f("pk_spending")),
+    )
+    op.create_table(
+        "troubles",
+        sa.Column("passphrase", sa.String(length=200), nullable=False),
+        sa.Column("code", sa.String(length=40), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("missing_stroops", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("passphrase", "code", "subject", name=op.f("pk_troubles")),
     )
     op.create_table(
         "violations",
@@ -514,7 +524,7 @@ def upgrade() -> None:
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("batch_ready_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_payments_reason_code"),
         ),
         sa.CheckConstraint(
@@ -556,6 +566,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'pending'"),
     )
     op.create_index("ix_payments_transaction_hash", "payments", ["transaction_hash"], unique=False)
+    op.create_index(
+        "ix_payments_waiting",
+        "payments",
+        ["status"],
+        unique=False,
+        postgresql_where=sa.text("(status IN ('blocked', 'on_hold', 'pending', 'quarantined'))"),
+    )
     op.create_table(
         "sla_results",
         sa.Column("outage_id", sa.String(length=64), nullable=False),
@@ -872,7 +889,7 @@ def upgrade() -> None:
         sa.Column("reason_code", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
+            "(reason_code IN ('account_frozen', 'approval_required', 'cap_per_day', 'cap_per_payee_per_day', 'cap_per_payment', 'channel_missing', 'circuit_breaker_open', 'commits_not_durable', 'fee_cap_too_low', 'history_unavailable', 'key_not_held', 'out_of_band_payment', 'payee_invalid', 'payee_limit_reached', 'payee_missing', 'payee_no_trustline', 'payee_not_authorized', 'transfer_refused', 'treasury_missing', 'treasury_no_trustline', 'treasury_not_authorized', 'treasury_underfunded', 'unknown_transaction'))",
             name=op.f("ck_allocations_reason_code"),
         ),
         sa.CheckConstraint(

@@ -128,16 +128,12 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert WORLD["BOOTSTRAP_API_KEY"] not in shown
 
 
-LIMITS = [
-    "SETTLEMENT_CAP_PER_PAYMENT",
-    "SETTLEMENT_CAP_PER_DAY",
-    "SETTLEMENT_CAP_PER_PAYEE_PER_DAY",
-    "SETTLEMENT_APPROVAL_ABOVE",
-]
+CAPS = ("CAP_PER_PAYMENT", "CAP_PER_DAY", "CAP_PER_PAYEE_PER_DAY")
+LIMITS = [f"SETTLEMENT_{name}" for name in (*CAPS, "APPROVAL_ABOVE")]
 CROOKED = [
     *("1e3", "1E3", "NaN", "nan", "Infinity", "-Infinity", "inf", "٣", "١٢٫٥", "１", "1.00000001"),
     *("0", "0.0", "-0", "-1", "+1", "922337203685.4775808", "9" * 40, "1_000", "1,000", "1 000"),
-    *(" 1", "1 ", "0x10", "01", ".5", "5.", "1.2.3", "USDC 1", "none", "unlimited"),
+    *(" 1", "1 ", "0x10", "01", ".5", "5.", "1.2.3", "USDC 1", "None", "unlimited"),
 ]
 
 
@@ -158,12 +154,18 @@ def test_a_limit_is_a_plain_decimal_or_empty(
 @pytest.mark.parametrize("name", LIMITS)
 def test_a_limit_is_parsed_to_the_stroop(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     field = name.lower()
-    assert getattr(load(SettlementSettings), field) is None
-    for text, stroops in (("2500", 25_000_000_000), ("0.0000001", 1), ("12.5", 125_000_000)):
+    assert getattr(load(SettlementSettings), field) > 0
+    for text, stroops in (
+        ("none", None),
+        ("2500", 25_000_000_000),
+        ("0.0000001", 1),
+        ("12.5", 125_000_000),
+    ):
         monkeypatch.setenv(name, text)
         assert getattr(load(SettlementSettings), field) == stroops
 
 
+BREAKER = ("ALARMS", "UNKNOWNS", "WINDOW_MINUTES")
 NUMBERS = [
     (ApiSettings, "API_PORT"),
     (ApiSettings, "PAYOUT_COOL_OFF_HOURS"),
@@ -171,9 +173,7 @@ NUMBERS = [
     (SettlementSettings, "STELLAR_CHANNELS"),
     (SettlementSettings, "STELLAR_FEE_CAP_STROOPS"),
     (SettlementSettings, "NETTING_WINDOW_SECONDS"),
-    (SettlementSettings, "CIRCUIT_BREAKER_ALARMS"),
-    (SettlementSettings, "CIRCUIT_BREAKER_UNKNOWNS"),
-    (SettlementSettings, "CIRCUIT_BREAKER_WINDOW_MINUTES"),
+    *((SettlementSettings, f"CIRCUIT_BREAKER_{name}") for name in BREAKER),
 ]
 CROOKED = ["1e3", "NaN", "Infinity", "٣٢", "3_2", " 32 ", "32.0", "-1", str(2**63), "1" * 41]
 

@@ -14,6 +14,7 @@ from api.problems import STATUSES
 from cli.main import find_commands
 from domain import errors
 from domain.events import EventType
+from domain.money import format_amount
 from domain.reasons import ReasonCode
 from domain.settlement.payments import STOPPED
 from tests.docs.test_pages import OF_THE_PAST, find_pages
@@ -66,6 +67,8 @@ def test_the_example_gives_away_no_secret() -> None:
 def test_every_default_is_the_one_documented(kind: type[BaseSettings]) -> None:
     for name, field in kind.model_fields.items():
         default = "required" if field.is_required() else field.default
+        if name.startswith("settlement_cap_") or name == "settlement_approval_above":
+            default = format_amount(default)  # USDC, as it is written
         # By its text, because False equals 0.
         shown = {"None": "none", "True": "`true`", "False": "`false`", "required": "required"}.get(
             str(default)

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from sqlalchemy import text
 
-from activities.settlement.attempts import make_attempt
 from activities.settlement.batches import BatchActivitiesImpl
 from adapters.postgres.accounting import journal
 from adapters.postgres.settlement import (
@@ -19,6 +18,7 @@ from adapters.postgres.settlement import (
     envelopes,
     payments,
 )
+from adapters.postgres.settlement.attempts import make_attempt
 from domain.accounting.journal import make_released_entries
 from domain.errors import Obstructed
 from domain.settlement.attempts import (

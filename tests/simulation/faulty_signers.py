@@ -7,10 +7,10 @@ Each is a signer that differs from the real one in a single decision.
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from activities.settlement.attempts import make_attempt
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.failpoints import reach
 from adapters.postgres.settlement import attempts, envelopes
+from adapters.postgres.settlement.attempts import make_attempt
 from domain.errors import Obstructed
 from domain.settlement.allocations import make_single_transfer
 from domain.settlement.attempts import (

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 
 import httpx
 import pytest
+from sqlalchemy import make_url
 
 from devstack.environment.stack import Stack
+from tests.testkit.stacks import create_scratch_database
 
 LIMIT_SECONDS = 60
 # A seed of another alphabet, one that is cut short, an account, one with a letter exchanged.
@@ -86,11 +88,28 @@ async def test_nobody_else_starts_with_a_seed(
 
 
 async def test_another_network_is_refused(api: httpx.AsyncClient, stack: Stack) -> None:
-    another = "Public Global Stellar Network ; September 2015"
-    named = {"STELLAR_NETWORK": "public", "STELLAR_FRIENDBOT_URL": None}
-    said = await refusal(environment(stack, STELLAR_NETWORK_PASSPHRASE=another, **named))
+    another = "Another Network ; September 2015"
+    said = await refusal(environment(stack, STELLAR_NETWORK_PASSPHRASE=another))
     assert "Cannot go on: " in said
     assert f", not {another!r}; check STELLAR_RPC_URL" in said
+
+
+@pytest.mark.parametrize(
+    "module",
+    [SIGNER, ("worker", "--queues", "webhooks"), ("api",)],
+    ids=["signer", "worker", "api"],
+)
+async def test_a_database_that_may_forget_is_refused(
+    api: httpx.AsyncClient, stack: Stack, module: Sequence[str]
+) -> None:
+    with create_scratch_database(stack.environment["DATABASE_URL"]) as url:
+        given = environment(stack, DATABASE_URL=url) | {"BOOTSTRAP_API_KEY": "k" * 16}
+        if module is not SIGNER:
+            given = {name: text for name, text in given.items() if not name.endswith("_SEED")}
+        said = await refusal(given, module)
+    name = make_url(url).database
+    assert "PostgreSQL may forget what it has committed: synchronous_commit is off" in said
+    assert f'ALTER DATABASE "{name}" SET synchronous_commit = on' in said.replace('\\"', '"')
 
 
 @pytest.mark.parametrize("wrong", ["1e3", "-5", "0.00000001"])

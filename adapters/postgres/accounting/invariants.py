@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.accounting import guards
+from adapters.postgres.accounting import closed_outages, guards
 from adapters.postgres.database import allow_long_reads
 from domain.accounting.integrity_checks import NAMED_MAX, Violation
 from domain.accounting.invariants import Invariant
@@ -158,7 +158,9 @@ _OBLIGATIONS = (
     ) window_of_disputes
     WHERE newest AND NOT EXISTS (SELECT FROM payments p WHERE p.id = f.payment_id)
       AND ended < now() - CAST(:overdue AS interval)
-    """,
+    UNION ALL
+    """
+    + closed_outages.RULE,
 )
 
 _SETTLEMENTS = (

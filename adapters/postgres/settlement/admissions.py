@@ -19,7 +19,8 @@ from domain.settlement.admissions import (
     Charge,
     Spent,
 )
-from domain.settlement.approvals import compute_digest
+from domain.settlement.approvals import APPROVERS, compute_digest
+from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment, PaymentStatus
 
 _LOCK = text("SELECT status FROM payments WHERE id = :payment FOR NO KEY UPDATE")
@@ -57,6 +58,19 @@ _AUTHORISE = text(
         admitted_at = excluded.admitted_at
     """
 )
+_ADMITTED = text(
+    """
+    SELECT a.payment_id
+    FROM unnest(CAST(:payments AS text[]), CAST(:digests AS text[])) AS asked (payment_id, digest)
+    JOIN authorisations a USING (payment_id, digest)
+    WHERE a.day >= :today
+      AND (a.amount_stroops <= CAST(:cap AS bigint)) IS NOT FALSE
+      AND ((a.amount_stroops <= CAST(:above AS bigint)) IS NOT FALSE OR :approvers <= (
+          SELECT count(DISTINCT v.approver) FROM approvals v
+          WHERE v.payment_id = a.payment_id AND v.digest = a.digest AND v.voided_at IS NULL))
+      AND NOT EXISTS (SELECT FROM circuit_breakers WHERE name = 'settlement' AND is_open)
+    """
+)
 
 
 async def lock(connection: AsyncConnection, payment: Payment) -> AdmissionCase:
@@ -68,6 +82,28 @@ async def lock(connection: AsyncConnection, payment: Payment) -> AdmissionCase:
     row = (await connection.execute(_CASE, asked)).one()
     authorised = None if row.day is None else Authorisation(row.day, row.to_address)
     return AdmissionCase(PaymentStatus(status), row.circuit_breaker, row.approvers, authorised)
+
+
+async def list_admitted(
+    connection: AsyncConnection, payments: Sequence[Payment], allowed: Limits, today: date
+) -> set[str]:
+    """
+    Return which payments are admitted already, exactly as they stand, for this day or a later one.
+
+    Nothing is locked: ask when each of them has its reservation, after which no approval is voided.
+    """
+    rows = await connection.scalars(
+        _ADMITTED,
+        {
+            "payments": [payment.id for payment in payments],
+            "digests": [compute_digest(payment) for payment in payments],
+            "today": today,
+            "cap": allowed.cap_per_payment,
+            "above": allowed.approval_above,
+            "approvers": APPROVERS,
+        },
+    )
+    return set(rows)
 
 
 async def lock_day(connection: AsyncConnection, payment: Payment, day: date) -> Spent:

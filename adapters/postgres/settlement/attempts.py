@@ -41,6 +41,23 @@ class Reservation:
     members: int = 1
 
 
+def make_attempt(held: Reservation, envelope: Envelope, *, resumed: bool) -> Attempt:
+    """Return the attempt of a reservation and the bytes stored for it."""
+    return Attempt(
+        held.payment_id,
+        held.n,
+        held.channel,
+        held.sequence,
+        envelope.max_ledger,
+        envelope.inner_hash,
+        envelope.xdr,
+        resumed,
+        envelope.hash,
+        envelope.noop_reason,
+        envelope.noop_reason_code,
+    )
+
+
 _ATTEMPT = """
     SELECT a.payment_id, a.n, a.channel, a.sequence, a.status, a.batched, a.members,
            e.hash, e.xdr, e.fee_stroops, e.max_ledger, e.inner_hash,

@@ -27,7 +27,7 @@ from adapters.postgres.tables.limits import (
     spending,
 )
 from adapters.postgres.tables.metadata import Xid8, metadata
-from adapters.postgres.tables.networks import networks
+from adapters.postgres.tables.networks import networks, troubles
 from adapters.postgres.tables.outages import (
     agreements,
     disputes,
@@ -94,6 +94,7 @@ __all__ = [
     "sla_results",
     "spending",
     "submissions",
+    "troubles",
     "violations",
     "wallet_challenges",
     "wallets",

@@ -1,4 +1,4 @@
-"""The networks that payments were settled on, with the newest ledger seen of each."""
+"""The networks that payments were settled on, with the newest ledger seen of each, and what is wrong there."""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, String, Table
@@ -13,6 +13,19 @@ networks = Table(
     # A network that shows a lower ledger, closed later, was reset: the database does not belong to it.
     Column("ledger", sa.BigInteger, nullable=False),
     Column("closed_at", Instant, nullable=False),
-    # What a person must repair there, as the settlement worker last saw it; NULL when nothing is wrong.
-    Column("trouble", sa.Text),
+    # When a settlement worker last looked; NULL until one has.
+    Column("surveyed_at", Instant),
+)
+
+# What a person must repair there, as the settlement worker last saw it.
+troubles = Table(
+    "troubles",
+    metadata,
+    Column("passphrase", String(200), primary_key=True),
+    Column("code", String(40), primary_key=True),
+    # What it is about, where there may be several: an account.
+    Column("subject", String(200), primary_key=True),
+    Column("sentence", sa.Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("missing_stroops", sa.BigInteger),
 )

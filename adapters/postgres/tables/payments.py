@@ -6,8 +6,9 @@ from sqlalchemy import Column, Index, String, Table, text
 from adapters.postgres.tables.metadata import Instant, make_one_of, metadata
 from domain.reasons import ReasonCode
 from domain.settlement.envelopes import SendStatus
-from domain.settlement.payments import STOPPED
+from domain.settlement.payments import STOPPED, PaymentStatus
 
+WAITING = {PaymentStatus.PENDING, *STOPPED}
 LIVE = text("status <> 'failed' AND NOT batched")
 
 payments = Table(
@@ -51,6 +52,8 @@ payments = Table(
     Index("ix_payments_listing", text("created_at DESC"), text("id DESC")),
     Index("ix_payments_transaction_hash", "transaction_hash"),
     Index("ix_payments_pending", "number", postgresql_where=text("status = 'pending'")),
+    # What waits is little of all that there is.
+    Index("ix_payments_waiting", "status", postgresql_where=text(make_one_of("status", WAITING))),
     Index(
         "ix_payments_batch_ready",
         "batch_ready_at",

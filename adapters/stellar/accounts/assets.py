@@ -1,20 +1,23 @@
 """What must exist before anything can be paid: the asset's contract, and the treasuries' trustlines."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from stellar_sdk import Address, xdr
 
 from adapters.stellar.rpc import ledger_entries
 from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.signing.soroban_transfers import Asset
+from domain.accounting.troubles import Trouble, TroubleCode
+from domain.money import format_amount
 from domain.settlement.payments import Treasury
 
 
-async def find_obstacles(
-    nodes: Nodes, asset: Asset, treasuries: Mapping[Treasury, str]
-) -> list[str]:
+async def find_troubles(
+    nodes: Nodes, asset: Asset, treasuries: Mapping[Treasury, str], owed: Mapping[str, int]
+) -> list[Trouble]:
     """
-    Return what prevents payments by our treasuries, in one call.
+    Return what prevents payments by our treasuries, in one call; `owed` is what each address is to pay.
 
     Raises ChainUnavailable when no node answers.
     """
@@ -24,32 +27,42 @@ async def find_obstacles(
         lambda server: server.get_ledger_entries(question), at_least=nodes.highest
     )
     entries = [xdr.LedgerEntryData.from_xdr(result.xdr) for result in reply.entries or []]
-    found = []
+    found: list[Trouble] = []
     if not any(entry.contract_data is not None for entry in entries):
-        found.append(
+        sentence = (
             "the asset's contract does not exist on this network; STELLAR_USDC_ISSUER is "
             f"{asset.classic.issuer}; correct it, or deploy the contract"
         )
+        found.append(Trouble(TroubleCode.ASSET_MISSING, sentence))
     known = ledger_entries.parse_accounts(reply)
     for treasury, address in treasuries.items():
-        if obstacle := _find_obstacle(known, asset, f"{treasury} treasury {address}", address):
-            found.append(obstacle)
+        wanted = owed.get(address, 0)
+        if trouble := _find_trouble(known, asset, str(treasury), address, wanted):
+            found.append(trouble)
     return found
 
 
-def _find_obstacle(
-    known: ledger_entries.AccountEntries, asset: Asset, name: str, address: str
-) -> str:
-    """Return what prevents a treasury from paying; empty if nothing does."""
+def _find_trouble(
+    known: ledger_entries.AccountEntries, asset: Asset, treasury: str, address: str, owed: int
+) -> Trouble | None:
+    """Return what prevents a treasury from paying what it owes; None if nothing does."""
+    name, about = f"{treasury} treasury {address}", partial(Trouble, subject=treasury)
     if address not in known.accounts:
-        return f"the {name} does not exist"
+        return about(TroubleCode.TREASURY_MISSING, f"the {name} does not exist")
     if address == asset.classic.issuer:
-        return ""  # it needs no trustline for what it issues
+        return None  # it needs no trustline for what it issues
     if address not in known.lines:
-        return f"the {name} has no trustline for the asset"
-    if not known.lines[address].authorised:
-        return f"the issuer has frozen the {name}, or has not authorised it"
-    return ""
+        sentence = f"the {name} has no trustline for the asset"
+        return about(TroubleCode.TREASURY_NO_TRUSTLINE, sentence)
+    line = known.lines[address]
+    if not line.authorised:
+        sentence = f"the issuer has frozen the {name}, or has not authorised it"
+        return about(TroubleCode.TREASURY_NOT_AUTHORIZED, sentence)
+    missing = owed - line.spendable_stroops
+    if missing <= 0:
+        return None
+    sentence = f"the {name} lacks {format_amount(missing)} USDC for what waits to be paid"
+    return about(TroubleCode.TREASURY_SHORT, sentence, missing_stroops=missing)
 
 
 def _make_instance_key(contract: str) -> xdr.LedgerKey:

@@ -12,9 +12,9 @@ from api.bodies import Body, Instant, Text
 from api.dependencies import Admin, Asked, Caller, Database, Running
 from api.responses import declare_problems
 from api.views import SlaView, to_number
+from domain.sla.outage_rules import AGE_MINUTES_MAX
 from domain.sla.policies import BEGINNING_OF_TIME, Policy
 from domain.sla.verdicts import (
-    MTTR_MINUTES_MAX,
     Severity,
     Terms,
     compute_payable,
@@ -30,7 +30,7 @@ DAY = 86_400
 class PreviewBody(Body):
     severity: Severity
     # A form that asks "what if" sends fractions; whatever else is no number is refused.
-    mttr_minutes: float = Field(ge=0, le=MTTR_MINUTES_MAX, allow_inf_nan=False, strict=True)
+    mttr_minutes: float = Field(ge=0, le=AGE_MINUTES_MAX, allow_inf_nan=False, strict=True)
     policy: str | None = Field(None, max_length=100)
 
 

@@ -8,5 +8,5 @@ from domain.settlement.envelopes import Envelope
 
 async def store_bid(database: Database, reservation: Reservation, higher: Envelope) -> Envelope:
     """Return the highest bid that is stored, by this run or another."""
-    async with database.autocommit() as connection:
+    async with database.transaction(durable=True) as connection:
         return await envelopes.store_bid(connection, reservation, higher)

@@ -9,19 +9,22 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import allocations, attempts
 from domain import payloads
 from domain.accounting.journal import make_settled_entries
+from domain.requests import Request
 from domain.settlement.allocations import Allocation, Transfer
 from domain.settlement.attempts import AttemptStatus
 from domain.settlement.batches import ObservedBatch
 from services.settlement.payments.audit_entries import describe_paid
 
 
-async def confirm_batch(database: Database, observed: ObservedBatch) -> list[str]:
-    """Return the payments that the batch settled."""
+async def confirm_batch(
+    database: Database, observed: ObservedBatch, by: Request | None = None
+) -> list[str]:
+    """Return the payments that the batch settled; `by` is whoever found the proof."""
     batch, attempt, seen = observed.batch, observed.attempt, observed.observation
     transaction_hash = seen.hash or attempt.newest_hash
     confirmed_at = seen.closed_at or observed.at
     proof = payloads.describe_receipt(transaction_hash, seen.ledger, seen.fee_stroops, confirmed_at)
-    async with database.transaction() as connection:
+    async with database.transaction(durable=True) as connection:
         members, transfers = await allocations.get_members(connection, batch)
         if await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED):
             await allocations.confirm(
@@ -44,6 +47,7 @@ async def confirm_batch(database: Database, observed: ObservedBatch) -> list[str
                     members[allocation.payment_id],
                     observed.at,
                     proof | _describe_allocation(transfer, allocation),
+                    by,
                 )
                 for transfer in transfers
                 for allocation in transfer.allocations

@@ -21,7 +21,7 @@ async def store_batch_envelope(
     transfers: Sequence[Transfer],
 ) -> Envelope:
     """Return what is stored: these bytes, or those that another run stored meanwhile."""
-    async with database.transaction() as connection:
+    async with database.transaction(durable=True) as connection:
         stored = await envelopes.store(connection, reservation, envelope)
         members, current_transfers = await allocations.get_members(connection, batch)
         # A released attempt may have been formed again, under the same name, for

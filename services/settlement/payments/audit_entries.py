@@ -7,16 +7,17 @@ from domain import payloads
 from domain.audit import AuditEntry, make_audit_entry, make_engine_request
 from domain.events import Event, EventType, make_event
 from domain.reasons import Reason
+from domain.requests import Request
 from domain.settlement.attempts import Attempt
 from domain.settlement.payments import Payment, PaymentStatus
 
 
 def describe_paid(
-    payment: Payment, at: datetime, proof: dict[str, Any]
+    payment: Payment, at: datetime, proof: dict[str, Any], by: Request | None = None
 ) -> tuple[AuditEntry, list[Event]]:
     """Return the entry and the event of a payment that is proven on the chain."""
     payload = payloads.describe_payment(payment) | proof
-    by, subject = make_engine_request(payment.correlation_id), f"outage/{payment.outage_id}"
+    by, subject = by or make_engine_request(payment.correlation_id), f"outage/{payment.outage_id}"
     return (
         make_audit_entry(subject, "payment.confirmed", by, at, payload, payment.id),
         [make_event(EventType.PAYMENT_PROCESSED, payment.outage_id, at, payload, payment.id)],

@@ -7,17 +7,21 @@ from adapters.postgres.database import Database
 from adapters.postgres.settlement import attempts, payments
 from domain import payloads
 from domain.accounting.journal import make_settled_entries
+from domain.requests import Request
 from domain.settlement.attempts import AttemptStatus, ObservedAttempt
 from domain.settlement.payments import Receipt
 from services.settlement.payments.audit_entries import describe_paid
 
 
-async def confirm_payment(database: Database, observed: ObservedAttempt) -> Receipt:
+async def confirm_payment(
+    database: Database, observed: ObservedAttempt, by: Request | None = None
+) -> Receipt:
+    """Confirm by proof; `by` is whoever found it, the engine itself unless it says so."""
     payment, attempt, seen = observed.payment, observed.attempt, observed.observation
     confirmed_at = seen.closed_at or observed.at
     transaction_hash = seen.hash or attempt.newest_hash
     proof = payloads.describe_receipt(transaction_hash, seen.ledger, seen.fee_stroops, confirmed_at)
-    async with database.transaction() as connection:
+    async with database.transaction(durable=True) as connection:
         await attempts.finish(connection, attempt, AttemptStatus.SUCCEEDED)
         await payments.confirm(
             connection,
@@ -29,7 +33,7 @@ async def confirm_payment(database: Database, observed: ObservedAttempt) -> Rece
         settled = make_settled_entries(payment, transaction_hash, attempt.n, attempt.payment_id)
         await journal.post_entries(connection, settled)
         deliveries = await events.publish_all(
-            connection, [describe_paid(payment, observed.at, proof)]
+            connection, [describe_paid(payment, observed.at, proof, by)]
         )
         reach("in_booking")
     return Receipt(

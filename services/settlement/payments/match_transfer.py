@@ -29,7 +29,7 @@ async def match_transfer(database: Database, matching: MatchTransferInput) -> No
     that something may still pay. A match by an earlier run is kept.
     """
     payment_id, asked = matching.payment.id, matching.asked
-    async with database.transaction() as connection:
+    async with database.transaction(durable=True) as connection:
         row, in_attempt = await manual_matches.lock(connection, payment_id)
         payment = to_payment(row)
         transfer = await _find_transfer(connection, payment, asked.transaction_hash)

@@ -13,7 +13,7 @@ async def store_envelope(
     database: Database, payment: Payment, reservation: Reservation, envelope: Envelope
 ) -> Envelope:
     """Return what is stored: these bytes, or those that another run stored meanwhile."""
-    async with database.transaction() as connection:
+    async with database.transaction(durable=True) as connection:
         stored = await envelopes.store(connection, reservation, envelope)
         await journal.post_entry(connection, make_reservation(payment, reservation.n))
     return stored

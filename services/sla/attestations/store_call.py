@@ -12,6 +12,6 @@ async def store_call(
     Return the call to finish: this one, or one that another run has open. None
     when this sequence was used before: these bytes are never sent.
     """
-    async with database.transaction() as connection:
+    async with database.transaction(durable=True) as connection:
         stored = await attestations.store(connection, attestation, signed)
         return stored or await attestations.find_open_call(connection, signed.source)

@@ -8,7 +8,15 @@ import pytest
 
 from domain.errors import Invalid
 from domain.requests import Request
-from domain.sla.outage_rules import CLOCK_SKEW, check_amendment, check_outage, check_resolution
+from domain.sla.disputes import DisputeDecision
+from domain.sla.outage_rules import (
+    AGE_MAX,
+    CLOCK_SKEW,
+    check_amendment,
+    check_corrected_minutes,
+    check_outage,
+    check_resolution,
+)
 from domain.sla.outages import (
     AMENDABLE_ALWAYS,
     AMENDABLE_WHILE_DECLARED,
@@ -54,6 +62,10 @@ def test_ids_that_no_url_or_workflow_id_can_carry_are_refused(id_: str) -> None:
         ({"affected_subscribers": 2**53}, "affected_subscribers"),
         ({"detected_at": START.replace(tzinfo=None)}, "detected_at"),
         ({"detected_at": NOW + CLOCK_SKEW + timedelta(seconds=1)}, "detected_at"),
+        ({"detected_at": datetime(1, 1, 1, tzinfo=UTC)}, "detected_at"),
+        ({"detected_at": datetime(1970, 1, 1, tzinfo=UTC)}, "detected_at"),
+        ({"detected_at": datetime(1999, 12, 31, tzinfo=UTC)}, "detected_at"),
+        ({"detected_at": NOW - AGE_MAX - timedelta(seconds=1)}, "detected_at"),
     ],
 )
 def test_an_impossible_outage_is_refused(change: dict[str, Any], field: str) -> None:
@@ -82,7 +94,12 @@ def test_a_detection_slightly_in_the_future_is_accepted() -> None:
         (Resolution(ASKED, None, 2**32), "mttr_minutes"),
         # No calendar has that instant, and no activity could store it.
         (Resolution(ASKED, None, 2**32 - 1), "mttr_minutes"),
-        (Resolution(ASKED, START, 5), "resolved_at"),
+        (Resolution(ASKED, START, 0), "resolved_at"),
+        # Go's zero time, and others that no clock has shown.
+        (Resolution(ASKED, datetime(1, 1, 1, tzinfo=UTC)), "resolved_at"),
+        # It contradicts the other: 15 minutes, not 7.
+        (Resolution(ASKED, START + timedelta(minutes=15), 7), "mttr_minutes"),
+        (Resolution(ASKED, START + timedelta(minutes=15), 17), "mttr_minutes"),
     ],
 )
 def test_an_impossible_end_is_refused(resolution: Resolution, field: str) -> None:
@@ -91,11 +108,30 @@ def test_an_impossible_end_is_refused(resolution: Resolution, field: str) -> Non
     assert refusal.value.field == field
 
 
+def test_stated_minutes_may_not_end_beyond_now() -> None:
+    since_then = (NOW - START) // timedelta(minutes=1)
+    check_resolution(OUTAGE, Resolution(ASKED, None, since_then + 1), NOW)  # rounded up
+    with pytest.raises(Invalid, match=rf"^mttr_minutes: .* it is {since_then} minutes at most now"):
+        check_resolution(OUTAGE, Resolution(ASKED, None, since_then + 2), NOW)
+
+
+@pytest.mark.parametrize("minutes", [-1, 2**32, 10**30])
+def test_a_decision_obeys_the_rules_of_a_repair(minutes: int) -> None:
+    decision = DisputeDecision("dsp_1", True, ASKED, mttr_minutes=5)
+    check_corrected_minutes(OUTAGE, decision, NOW)
+    with pytest.raises(Invalid) as refusal:
+        check_corrected_minutes(OUTAGE, replace(decision, mttr_minutes=minutes), NOW)
+    assert refusal.value.field == "mttr_minutes"
+    with pytest.raises(Invalid, match="in the future"):
+        check_corrected_minutes(OUTAGE, decision, START + timedelta(minutes=3))
+
+
 def test_the_mttr_is_measured_unless_it_is_stated() -> None:
     end = START + timedelta(minutes=15, seconds=59)
     check_resolution(OUTAGE, Resolution(ASKED, end), NOW)
     assert Resolution(ASKED, end).get_times(OUTAGE) == (end, 15)
-    assert Resolution(ASKED, end, 7).get_times(OUTAGE) == (end, 7)
+    check_resolution(OUTAGE, Resolution(ASKED, end, 16), NOW)
+    assert Resolution(ASKED, end, 16).get_times(OUTAGE) == (end, 16)
     stated = Resolution(ASKED, None, 7).get_times(OUTAGE)
     assert stated == (START + timedelta(minutes=7), 7)
 
@@ -126,7 +162,7 @@ def test_an_amendment_reads_plain_json() -> None:
 
 def test_an_amendment_obeys_the_rules_of_a_declaration() -> None:
     with pytest.raises(Invalid, match="site_name: must not be empty"):
-        check_amendment(OUTAGE, {"site_name": " "}, NOW)
+        check_amendment(OUTAGE, {"site_name": " "})
 
 
 def test_what_a_verdict_rests_on_cannot_be_amended_after_it() -> None:

@@ -40,6 +40,21 @@ def _copy_accrual(amount: str, **changes: str) -> list[str]:
 
 
 FORGERIES: dict[str, tuple[str, str, list[str]]] = {
+    "a closed outage whose payment is on its way": (
+        *("closed_outages_paid", f"OUT-{IN_FLIGHT}"),
+        [f"UPDATE outages SET status = 'closed' WHERE id = 'OUT-{IN_FLIGHT}'"],
+    ),
+    "a closed outage that nobody paid": (
+        *("closed_outages_paid", "OUT-x"),
+        [
+            (
+                "INSERT INTO outages (id, status, severity, site_name, description,"
+                " affected_services, detected_at, declared_at, fingerprint, correlation_id,"
+                " agreement, policy, policy_version) VALUES ('OUT-x', 'closed', 'low', 'Mast', '',"
+                " '[]', now(), now(), '', '', 'default', 'standard', 1)"
+            )
+        ],
+    ),
     "a guard that never looks": (
         *("journal_append_only", "entries_are_immutable"),
         _replace_guard("UPDATE OR DELETE ON entries FOR EACH STATEMENT WHEN (false)"),

@@ -39,7 +39,7 @@ _BOOK = (
     INSERT INTO outages (id, status, severity, site_name, description, affected_services,
         detected_at, declared_at, resolved_at, fingerprint, correlation_id, agreement, policy,
         policy_version)
-    SELECT 'OUT-' || i, 'trial_balance_zero', 'critical', 'Mast ' || i, '', '[]', at, at, at, '', 'bench',
+    SELECT 'OUT-' || i, CASE WHEN i % 100 < 95 THEN 'closed' ELSE 'settling' END, 'critical', 'Mast ' || i, '', '[]', at, at, at, '', 'bench',
            'default', 'standard', 1
     FROM generate_series(1, :payments) AS i, LATERAL (SELECT now() - i * interval '1 s' AS at) _
     """,

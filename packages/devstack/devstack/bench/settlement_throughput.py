@@ -15,6 +15,7 @@ from uuid import uuid4
 from temporalio.client import Client
 
 from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.limits import SigningGate
 from activities.settlement.payments import PaymentActivitiesImpl
 from adapters.postgres.settlement import batches
 from devstack.bench import seed_payments
@@ -33,17 +34,20 @@ from domain.settlement.batches import (
     Batch,
     ObservedBatch,
 )
+from domain.settlement.limits import Limits
 from domain.settlement.payments import Payment
 from workflows.payments import PaymentWorkflow
 
 LEDGERS_A_TURN = 2
 IN_FLIGHT_BATCHES = 12
 WARM_UP_SECONDS = 5.0
+# As every engine has them, so wide that they stop nothing here: each payment is admitted and counted.
+LIMITS = Limits(10**13, 10**16, 10**16, 10**13)
 
 
 async def measure_soroban(house: SettlementBench, channels: int, seconds: float) -> Throughput:
     """Keep so many channels busy; count what is booked between warm-up and the end."""
-    steps = PaymentActivitiesImpl(house.database, house.rail)
+    steps = PaymentActivitiesImpl(house.database, house.rail, SigningGate(house.database, LIMITS))
     bound = channels / LEDGERS_A_TURN / house.ledger_seconds
     count = round(bound * (seconds + WARM_UP_SECONDS) * 2.2) + 2 * channels
     owed = iter(await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count))
@@ -89,10 +93,11 @@ async def _pay(steps: PaymentActivitiesImpl, payment: Payment) -> None:
 async def measure_classic(house: SettlementBench, count: int) -> Throughput:
     """Settle so many payments in batches of a hundred; from the first formed to the last confirmed."""
     owed = await seed_payments.owe(house.database, f"bench-{uuid4().hex[:8]}", count)
-    activities = PaymentActivitiesImpl(house.database, house.rail, batches_payments=True)
+    gate = SigningGate(house.database, LIMITS)
+    activities = PaymentActivitiesImpl(house.database, house.rail, gate, batches_payments=True)
     for payment in owed:
         assert isinstance(await activities.prepare_payment(payment), InBatch)
-    steps = BatchActivitiesImpl(house.database, house.rail, CLASSIC)
+    steps = BatchActivitiesImpl(house.database, house.rail, CLASSIC, gate)
     settled: list[str] = []
 
     async def keep_busy() -> None:

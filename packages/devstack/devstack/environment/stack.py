@@ -26,6 +26,15 @@ def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
+# A replay pays the outages of years within minutes. The limits are there all the same, and counted.
+PLAY_MONEY = {
+    "SETTLEMENT_CAP_PER_PAYMENT": "1000000",
+    "SETTLEMENT_CAP_PER_DAY": "1000000000",
+    "SETTLEMENT_CAP_PER_PAYEE_PER_DAY": "1000000000",
+    "SETTLEMENT_APPROVAL_ABOVE": "1000000",
+}
+
+
 class Stack:
     """Start it, use `environment` and `urls`, stop it; what dies in between comes back by itself."""
 
@@ -172,6 +181,7 @@ class Stack:
         }
         return (
             {"WEBHOOK_ALLOW_PRIVATE": "true"}
+            | (PLAY_MONEY if self._services.network else {})
             | mine
             | self._services.environment
             # A log line that waits in a buffer cannot say that its process is ready.

@@ -172,8 +172,8 @@ async def test_what_is_not_there_is_not_approved(api: httpx.AsyncClient) -> None
         assert answer.json()["detail"] == "payment 'pay_0' does not exist"
 
 
-async def test_without_limits_nothing_is_limited(api: httpx.AsyncClient) -> None:
+async def test_a_local_engine_has_wide_limits_and_no_none(api: httpx.AsyncClient) -> None:
     shown = (await api.get("/payments/limits")).json()
-    caps = ("cap_per_payment", "cap_per_day", "cap_per_payee_per_day", "approval_above")
-    assert [shown[cap] for cap in caps] == [None] * 4
+    caps = ("cap_per_payment", "approval_above", "cap_per_day", "cap_per_payee_per_day")
+    assert [shown[cap]["amount"] for cap in caps] == [10**6, 10**6, 10**9, 10**9]
     assert (await api.get("/payments/approvals")).json()["items"] == []

@@ -104,14 +104,16 @@ async def test_a_repair_is_judged_by_its_instants(api: httpx.AsyncClient, stack:
     assert expected.items() <= judged["payment"].items()
 
 
-async def test_stated_minutes_win_over_measured_ones(api: httpx.AsyncClient) -> None:
+async def test_stated_minutes_win_over_measured_ones_that_agree(api: httpx.AsyncClient) -> None:
     outage_id = await declare_outage(api)
-    answer = await api.post(
-        f"/outages/{outage_id}/resolve",
-        json={"mttr_minutes": 7, "resolved_at": format_time_after(90), "root_cause": "fibre cut"},
-    )
+    path = f"/outages/{outage_id}/resolve"
+    stated = {"mttr_minutes": 7, "root_cause": "fibre cut"}
+    refusal = await api.post(path, json=stated | {"resolved_at": format_time_after(90)})
+    assert refusal.status_code == 422
+    assert refusal.json()["errors"][0]["field"] == "mttr_minutes"
+    answer = await api.post(path, json=stated | {"resolved_at": format_time_after(7.99)})
     assert answer.json()["sla"]["rating"] == "exceptional"
-    assert answer.json()["outage"]["resolved_at"] == "2026-01-31T13:30:00Z"
+    assert answer.json()["outage"]["resolved_at"] == "2026-01-31T12:07:59.400000Z"
     assert answer.json()["outage"]["root_cause"] == "fibre cut"
 
 

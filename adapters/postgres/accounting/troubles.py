@@ -1,0 +1,120 @@
+"""Troubles in the database: those that the settlement worker saw last, and those that the tables show."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.postgres.tables import troubles
+from domain.accounting.troubles import SILENT_AFTER, UNREAD_AFTER, Trouble, TroubleCode
+
+
+async def save_troubles(
+    connection: AsyncConnection, passphrase: str, found: Sequence[Trouble], at: datetime
+) -> None:
+    """Save what is wrong on a network now; what was wrong before keeps its `since`."""
+    own = troubles.c.passphrase == passphrase
+    kept = [(str(each.code), each.subject) for each in found]
+    await connection.execute(
+        delete(troubles).where(own, tuple_(troubles.c.code, troubles.c.subject).not_in(kept))
+    )
+    for each in found:
+        values = {"sentence": each.sentence, "missing_stroops": each.missing_stroops}
+        statement = insert(troubles).values(
+            passphrase=passphrase, code=each.code, subject=each.subject, since=at, **values
+        )
+        await connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["passphrase", "code", "subject"], set_=values
+            )
+        )
+
+
+_LIST = text(
+    f"""
+    SELECT code, sentence, subject, since, NULL::bigint AS number, missing_stroops FROM troubles
+    UNION ALL
+    SELECT '{TroubleCode.CIRCUIT_BREAKER_OPEN}', 'the circuit breaker is open: ' || reason, '', changed_at, NULL, NULL
+    FROM circuit_breakers WHERE name = 'settlement' AND is_open
+    UNION ALL
+    SELECT '{TroubleCode.BREAKS_OPEN}', format('%s breaks between journal and chain are open', count(*)), '',
+           min(found_at), count(*), NULL
+    FROM breaks WHERE status = 'open' HAVING count(*) > 0
+    UNION ALL
+    SELECT CASE status WHEN 'blocked' THEN '{TroubleCode.PAYMENTS_BLOCKED}'
+               ELSE '{TroubleCode.PAYMENTS_QUARANTINED}' END, format('%s payments are %s: %s', count(*), status,
+               string_agg(DISTINCT reason_code, ', ')), '',
+           min(coalesce(stopped.at, created_at)), count(*), NULL
+    FROM payments p, LATERAL (
+        SELECT max(a.recorded_at) AS at FROM audit_entries a
+        WHERE a.subject = 'outage/' || p.outage_id AND a.action = 'payment.' || p.status
+    ) stopped
+    WHERE status IN ('blocked', 'quarantined') GROUP BY status
+    UNION ALL
+    SELECT '{TroubleCode.CHAIN_UNREAD}', 'reconciliation has not compared journal and chain for a while: look at the '
+           'analytics worker and its nodes', '', max(at), NULL, NULL
+    FROM reconciliation_runs HAVING coalesce(max(at), '-infinity') < now() - CAST(:unread AS interval)
+    UNION ALL
+    SELECT '{TroubleCode.CHAIN_UNREAD}', format('the last ledger that was read closed long ago: %s', ledger), '',
+           closed_at, NULL, NULL
+    FROM chain_cursor WHERE closed_at < now() - CAST(:unread AS interval) AND EXISTS (
+        SELECT FROM reconciliation_runs WHERE at >= now() - CAST(:unread AS interval))
+    UNION ALL
+    SELECT '{TroubleCode.SETTLEMENT_WORKER_SILENT}', 'no settlement worker has reported for a while: start one, or '
+           'look in its log', '', max(surveyed_at), NULL, NULL
+    FROM networks HAVING coalesce(max(surveyed_at), '-infinity') < now() - CAST(:silent AS interval)
+    ORDER BY since NULLS FIRST, code
+    """
+)
+
+
+async def list_troubles(connection: AsyncConnection) -> list[Trouble]:
+    """Return every trouble that is on record, the oldest first."""
+    rows = await connection.execute(_LIST, {"unread": UNREAD_AFTER, "silent": SILENT_AFTER})
+    return [
+        Trouble(
+            TroubleCode(row.code),
+            row.sentence,
+            row.subject,
+            row.since,
+            row.number,
+            row.missing_stroops,
+        )
+        for row in rows
+    ]
+
+
+# So much does not fit into the memory of a statement: it is written to the disk of the tables.
+_SPILL = text("SELECT count(*) FROM generate_series(1, 10000) AS n")
+
+
+async def find_write_obstacle(connection: AsyncConnection) -> Trouble | None:
+    """Return why nothing can be written now: the database is read-only, or its disk takes no more."""
+    if await connection.scalar(text("SHOW transaction_read_only")) == "on":
+        return Trouble(
+            TroubleCode.DATABASE_READ_ONLY,
+            "PostgreSQL is read-only: it is a standby, or default_transaction_read_only is on",
+        )
+    try:
+        await connection.execute(text("SET LOCAL work_mem = '64kB'"))
+        await connection.execute(_SPILL)
+    except DBAPIError as error:
+        return Trouble(TroubleCode.WRITES_FAILING, f"PostgreSQL cannot write: {error.orig}".strip())
+    return None
+
+
+_UNSIGNED = text(
+    """
+    SELECT from_address, sum(amount_stroops)::bigint AS stroops FROM payments
+    WHERE status IN ('pending', 'on_hold', 'blocked') GROUP BY from_address
+    """
+)
+
+
+async def sum_unsigned(connection: AsyncConnection) -> dict[str, int]:
+    """Return the stroops that each treasury owes by payments for which nothing is signed."""
+    rows = await connection.execute(_UNSIGNED)
+    return {row.from_address: row.stroops for row in rows}

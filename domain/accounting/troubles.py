@@ -1,0 +1,56 @@
+"""
+Troubles: what keeps money from moving, or from being recorded, until somebody acts.
+
+Serving and settling are told apart: with any of these, requests are served. Programs go by the code,
+which anybody may see; the sentence is for those who may act.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+# The settlement worker reports every few seconds, and reconciliation reads the chain as often.
+SILENT_AFTER = timedelta(seconds=60)
+UNREAD_AFTER = timedelta(minutes=5)
+
+
+class TroubleCode(StrEnum):
+    # Seen by the settlement worker.
+    CHANNELS_MISSING = "channels_missing"
+    FEES_MISSING = "fees_missing"
+    FEES_SHORT = "fees_short"
+    ACCOUNT_FROZEN = "account_frozen"
+    ASSET_MISSING = "asset_missing"
+    TREASURY_MISSING = "treasury_missing"
+    TREASURY_NO_TRUSTLINE = "treasury_no_trustline"
+    TREASURY_NOT_AUTHORIZED = "treasury_not_authorized"
+    TREASURY_SHORT = "treasury_short"
+    COMMITS_NOT_DURABLE = "commits_not_durable"
+    # Read in the database.
+    CIRCUIT_BREAKER_OPEN = "circuit_breaker_open"
+    BREAKS_OPEN = "breaks_open"
+    PAYMENTS_BLOCKED = "payments_blocked"
+    PAYMENTS_QUARANTINED = "payments_quarantined"
+    CHAIN_UNREAD = "chain_unread"
+    SETTLEMENT_WORKER_SILENT = "settlement_worker_silent"
+    # Of the database itself.
+    DATABASE_READ_ONLY = "database_read_only"
+    WRITES_FAILING = "writes_failing"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """
+    `since` is None until it is on record; `count` is how many there are of what the code names, and
+    `missing_stroops` how much is lacking, of USDC or, for the account of the fees, of XLM.
+    """
+
+    code: TroubleCode
+    sentence: str
+    subject: str = ""
+    since: datetime | None = None
+    count: int | None = None
+    missing_stroops: int | None = None
+
+    def __str__(self) -> str:
+        return self.sentence
