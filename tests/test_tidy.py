@@ -29,7 +29,8 @@ FURNITURE = {
     "workflows": {"runtime", "search_attributes"},
     "activities": set[str](),
     "adapters/postgres": {
-        *("closed_outages", "database", "durability", "guard_digests", "guards", "own_transfers"),
+        *("closed_outages", "database", "durability", "guard_digests", "guards"),
+        *("installation", "own_transfers"),
     },
 }
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.tables import Xid8
 from migrations.statements import read_sql_files
 
-revision = "0001_e66486fc0c2e"
+revision = "0001_efdf2b83c7bb"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -206,6 +206,20 @@ def upgrade() -> None:
             "contract_execution_mode IN ('local', 'soroban')", name=op.f("ck_execution_modes_known")
         ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_execution_modes")),
+    )
+    op.create_table(
+        "installation",
+        sa.Column("one", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("id", sa.Uuid(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.Column("read_past_ledger", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("one", name=op.f("ck_installation_one")),
+        sa.PrimaryKeyConstraint("one", name=op.f("pk_installation")),
     )
     op.create_table(
         "integrity_checks",
