@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -50,16 +50,22 @@ async def save(connection: AsyncConnection, sequences: dict[str, int]) -> None:
     """
     Save these channel accounts, each with the last sequence that the network has consumed.
 
-    A channel in use is not changed: the end of its attempt sets its sequence.
+    The sequence of a channel in use is not changed: the end of its attempt sets it.
     """
     for address, sequence in sequences.items():
-        statement = insert(channels).values(address=address, sequence=sequence)
+        statement = insert(channels).values(
+            address=address, sequence=sequence, read_sequence=sequence
+        )
+        free = channels.c.payment_id.is_(None)
+        highest = func.greatest(channels.c.sequence, sequence)
         await connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["address"],
-                set_={"sequence": sequence},
-                where=channels.c.payment_id.is_(None)
-                & (func.coalesce(channels.c.sequence, -1) < sequence),
+                set_={
+                    "sequence": case((free, highest), else_=channels.c.sequence),
+                    "read_sequence": func.greatest(channels.c.read_sequence, sequence),
+                },
+                where=func.coalesce(channels.c.read_sequence, -1) < sequence,
             )
         )
 
@@ -67,7 +73,9 @@ async def save(connection: AsyncConnection, sequences: dict[str, int]) -> None:
 _QUEUE_POSITION = text(
     """
     SELECT (SELECT count(*) FROM payments p
-            WHERE p.status = 'pending' AND p.number < :number AND NOT EXISTS (
+            WHERE p.status = 'pending' AND p.queue_number < (
+                SELECT queue_number FROM payments WHERE id = :payment_id
+            ) AND NOT EXISTS (
                 SELECT FROM allocations s WHERE s.payment_id = p.id AND s.live
             )) AS ahead,
            (SELECT count(*) FROM channels
@@ -77,10 +85,12 @@ _QUEUE_POSITION = text(
 
 
 async def get_queue_position(
-    connection: AsyncConnection, number: int, ours: Sequence[str]
+    connection: AsyncConnection, payment_id: str, ours: Sequence[str]
 ) -> QueuePosition:
     """Return how many payments wait before one without a channel, and how many channels there are."""
-    row = (await connection.execute(_QUEUE_POSITION, {"number": number, "ours": ours})).one()
+    row = (
+        await connection.execute(_QUEUE_POSITION, {"payment_id": payment_id, "ours": ours})
+    ).one()
     return QueuePosition(row.ahead, row.channels)
 
 
