@@ -263,32 +263,6 @@ async def release_sequence(connection: AsyncConnection, dead: Attempt) -> None:
     )
 
 
-_RELEASE_OUTRUN = text(
-    """
-    WITH attempt AS (
-        DELETE FROM attempts USING channels c
-        WHERE c.address = attempts.channel AND attempts.status = 'open' AND attempts.max_ledger IS NULL
-          AND attempts.sequence <= c.read_sequence
-        RETURNING attempts.payment_id, attempts.n, attempts.channel, attempts.batched
-    ), allocation AS (
-        DELETE FROM allocations s USING attempt
-        WHERE s.lead_payment_id = attempt.payment_id AND s.n = attempt.n
-        RETURNING s.payment_id, attempt.batched
-    ), ready AS (
-        UPDATE payments SET batch_ready_at = now() FROM allocation
-        WHERE payments.id = allocation.payment_id AND allocation.batched
-    )
-    UPDATE channels SET payment_id = NULL, sequence = read_sequence FROM attempt
-    WHERE channels.address = attempt.channel AND channels.payment_id = attempt.payment_id
-    """
-)
-
-
-async def release_outrun(connection: AsyncConnection) -> None:
-    """Release the attempts for which nothing is signed and whose sequence the network has consumed."""
-    await connection.execute(_RELEASE_OUTRUN)
-
-
 async def give_back_sequence(connection: AsyncConnection, dead: Attempt) -> None:
     """Let a free channel use the sequence of bytes that have expired, unless the network consumed it."""
     await connection.execute(

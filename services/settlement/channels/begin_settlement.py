@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.postgres import events, installation
 from adapters.postgres.database import Database
-from adapters.postgres.settlement import attempts, channels
+from adapters.postgres.settlement import channels
 from adapters.postgres.sla import execution_modes
 from domain.audit import make_audit_entry, make_engine_request
 from domain.digests import format_instant
@@ -39,7 +39,7 @@ async def begin_settlement(database: Database, command: BeginSettlement) -> list
     async with database.transaction() as connection:
         behind = await installation.list_behind(connection, command.sequences)
         await channels.save(connection, dict(command.sequences))
-        await attempts.release_outrun(connection)
+        await channels.release_outrun(connection)
         if behind:
             await _report_behind(connection, command, behind)
         if not await execution_modes.save(connection, mode, at):
