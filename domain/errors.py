@@ -15,6 +15,7 @@ Errors that this engine raises on purpose.
   x Stop                 repeating cannot help; a person must look
     + NotDurable         PostgreSQL may forget what it has committed
     + ChainMismatch      the network is not the one this engine was set up for
+    + ChannelsClaimed    another engine has claimed the channel accounts
     + ContractMismatch     the SLA contract is not what this engine was set up for
     + ContractRefused      the SLA contract refuses a call that repeating cannot change
     + Obstructed           a payment cannot be made until its payee or treasury changes
@@ -112,6 +113,12 @@ class ChainMismatch(Stop):
     """The network is not the one this engine was set up for."""
 
     code = "chain_mismatch"
+
+
+class ChannelsClaimed(Stop):
+    """Another engine works with the channel accounts, so this one signs nothing."""
+
+    code = "channels_claimed"
 
 
 class ContractMismatch(Stop):

@@ -1,12 +1,14 @@
-"""The installation that a database belongs to: its id never changes, whatever is restored."""
+"""The installation that a database belongs to: its id, which is never changed, and its claims of the channels."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.postgres.tables import installation
+from adapters.postgres.tables import installation, installation_claims
+from domain.settlement.channels import Claim
 
 
 async def get_id(connection: AsyncConnection) -> UUID:
@@ -44,3 +46,32 @@ async def list_behind(connection: AsyncConnection, sequences: Mapping[str, int])
     """Return the channels of which the network has consumed more than this database ever knew of."""
     asked = {"addresses": list(sequences), "sequences": list(sequences.values())}
     return list((await connection.execute(_BEHIND, asked)).scalars())
+
+
+async def add_claim(connection: AsyncConnection, claim: Claim, by: str, at: datetime) -> None:
+    values = {"token": claim.token, "kind": int(claim.kind), "made_by": by, "claimed_at": at}
+    await connection.execute(insert(installation_claims).values(values))
+
+
+async def has_claim(connection: AsyncConnection, claim: Claim) -> bool:
+    """Tell whether a claim is of this database, by whichever of its workers."""
+    wanted = select(installation_claims.c.n).where(installation_claims.c.token == claim.token)
+    return await connection.scalar(wanted) is not None
+
+
+async def was_refused(connection: AsyncConnection) -> bool:
+    """Tell whether the last claim of this database had to yield to another engine's."""
+    newest = installation_claims.c.n.desc()
+    last = select(installation_claims.c.refused_at).order_by(newest).limit(1)
+    return await connection.scalar(last) is not None
+
+
+async def refuse_last_claim(connection: AsyncConnection, at: datetime) -> bool:
+    """Mark the last claim as refused; tell whether it was not yet."""
+    last = select(func.max(installation_claims.c.n)).scalar_subquery()
+    marked = await connection.execute(
+        update(installation_claims)
+        .where(installation_claims.c.n == last, installation_claims.c.refused_at.is_(None))
+        .values(refused_at=at)
+    )
+    return marked.rowcount > 0

@@ -3,11 +3,15 @@ Channels: the accounts that lend their sequences to payments, and hold nothing e
 
 One whose sequence was consumed by bytes we do not know is in quarantine: no payment is given it
 again, and the one it served waits, until a person has looked and releases both.
+
+The engine that uses them says so on the chain, by a claim that only its own database knows. So a second
+engine on a copy of the database is noticed by the first, and the first by the second.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
 from typing import Any
 
 from domain.audit import AuditEntry, make_audit_entry
@@ -142,3 +146,97 @@ def find_missing(wanted: Sequence[str], existing: Sequence[str]) -> list[str]:
     """Return which channel accounts are still to be created, in their order."""
     known = set(existing)
     return [address for address in wanted if address not in known]
+
+
+class ClaimKind(IntEnum):
+    """Why a claim was written; the numbers stand on the chain."""
+
+    CLAIM = 0  # by a worker that starts
+    OBJECTION = 1  # by a worker that had the channels already
+    TAKE_OVER = 2  # by a worker that starts with a person's word that the other one is to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """32 random bytes that stand in the database of the engine that wrote them, and why it did."""
+
+    token: bytes
+    kind: ClaimKind = ClaimKind.CLAIM
+
+    def to_bytes(self) -> bytes:
+        return self.token + bytes([self.kind])
+
+    @classmethod
+    def parse(cls, value: bytes) -> "Claim":
+        """Parse what stands on the chain; what this version cannot read is a claim of somebody else."""
+        known = len(value) == 33 and value[-1] in list(ClaimKind)
+        return cls(value[:-1], ClaimKind(value[-1])) if known else cls(value)
+
+
+@dataclass(frozen=True, slots=True)
+class StandingClaim:
+    """What stands on the chain as of a ledger: a claim, and the account's last consumed sequence."""
+
+    ledger: int
+    sequence: int
+    claim: Claim | None
+    since_ledger: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTimes:
+    """
+    How often a claim is looked at, in seconds, and what follows from that. Whoever has not seen his
+    claim for as long as it is fresh signs nothing; a newcomer waits for longer than that.
+    """
+
+    check_seconds: float
+
+    @property
+    def fresh_seconds(self) -> float:
+        return 3 * self.check_seconds
+
+    @property
+    def probation_seconds(self) -> float:
+        return 4 * self.check_seconds
+
+
+# Ledgers of a probation: nodes show some of them late, and an objection takes one or two.
+PROBATION_LEDGERS = 4
+
+
+class ClaimVerdict(StrEnum):
+    """What to do about the claim that stands."""
+
+    OURS = "ours"
+    WRITE = "write"  # it is gone, or somebody came who has not the right to
+    YIELD = "yield"
+
+
+def judge_claim(standing: Claim | None, *, known: bool, established: bool) -> ClaimVerdict:
+    """
+    Judge the claim that stands. `known` says that it is of our own database: this worker's or another
+    of the same installation. `established` says that nobody objected to ours, or that a person chose us.
+    """
+    if standing is None:
+        return ClaimVerdict.WRITE
+    if known:
+        return ClaimVerdict.OURS
+    if established and standing.kind is ClaimKind.CLAIM:
+        return ClaimVerdict.WRITE
+    return ClaimVerdict.YIELD
+
+
+def describe_other(standing: StandingClaim, account: str) -> str:
+    """Return the sentence of a worker that stops, because another engine has the channels."""
+    where = f"ledger {standing.since_ledger}, in the data of the fee account {account}"
+    if standing.claim is not None and standing.claim.kind is ClaimKind.TAKE_OVER:
+        return (
+            f"another engine took these channel accounts over by a person's word (--take-over, {where}), so this one "
+            "signs nothing any more; leave it off, or stop the other and start this one with --take-over"
+        )
+    return (
+        f"another engine works with these channel accounts ({where}): this database is a copy, or an old one, and "
+        "nothing is signed; leave this worker off, or stop the other engine for good and start this one with "
+        "--take-over"
+    )

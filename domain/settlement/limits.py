@@ -23,6 +23,7 @@ LOOK_AGAIN = timedelta(hours=1)
 APPROVAL_LOOK_AGAIN = timedelta(minutes=10)
 CIRCUIT_BREAKER_RECHECK = timedelta(minutes=1)
 UNREAD_RECHECK = timedelta(seconds=5)
+UNCLAIMED_RECHECK = timedelta(seconds=3)
 # Clocks of two machines differ; a look just before midnight would wait for another hour.
 PAST_MIDNIGHT = timedelta(seconds=5)
 
@@ -76,6 +77,10 @@ def hold_while_open(reason: str, now: datetime) -> OnHold:
 
 def hold_while_unread(sentence: str, now: datetime) -> OnHold:
     return OnHold(Reason(ReasonCode.CHAIN_UNREAD, sentence), now + UNREAD_RECHECK)
+
+
+def hold_while_unclaimed(sentence: str, now: datetime) -> OnHold:
+    return OnHold(Reason(ReasonCode.CLAIM_UNCONFIRMED, sentence), now + UNCLAIMED_RECHECK)
 
 
 def find_hold(

@@ -12,7 +12,7 @@ from adapters.postgres.tables.events import (
     events,
     webhooks,
 )
-from adapters.postgres.tables.installation import installation
+from adapters.postgres.tables.installation import installation, installation_claims
 from adapters.postgres.tables.journal import (
     accounts,
     balances,
@@ -83,6 +83,7 @@ __all__ = [
     "events",
     "execution_modes",
     "installation",
+    "installation_claims",
     "integrity_checks",
     "limits",
     "manual_matches",

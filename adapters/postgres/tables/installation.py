@@ -1,4 +1,7 @@
-"""This installation: one row, made with the database, so that a copy or a restored backup has the same one."""
+"""
+This installation: one row, made with the database, so that a copy or a restored backup has the same one; and
+what it wrote on the chain to claim its channel accounts, which a copy made before does not know.
+"""
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Table, text
@@ -16,4 +19,18 @@ installation = Table(
     # nothing is signed before the chain was read past this ledger.
     Column("read_past_ledger", sa.BigInteger),
     sa.CheckConstraint("one", name="one"),
+)
+
+installation_claims = Table(
+    "installation_claims",
+    metadata,
+    Column("n", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    # Each is committed here before it is signed, and signed for one sequence of the account alone.
+    Column("token", sa.LargeBinary, nullable=False, unique=True),
+    Column("kind", sa.SmallInteger, nullable=False),
+    Column("made_by", sa.Text, nullable=False),
+    Column("claimed_at", Instant, nullable=False),
+    # When another engine's claim stood instead; this one must not start again without a person's word.
+    Column("refused_at", Instant),
+    sa.CheckConstraint("octet_length(token) = 32", name="token"),
 )

@@ -1,4 +1,4 @@
-"""Ledger entries: accounts, trustlines, claimable balances and contract data.
+"""Ledger entries: accounts, trustlines, data entries, claimable balances and contract data.
 
 Entries are immutable: a change is a new entry under the same key. That makes a rollback, a
 lagging node and a restart cheap and simple.
@@ -66,6 +66,20 @@ class TrustLineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class DataEntry:
+    """A named value of an account; the value is hexadecimal."""
+
+    owner: str
+    name: str
+    value: str
+    last_modified: int = 0
+
+    @property
+    def key(self) -> LedgerKey:
+        return ("account-data", self.owner, self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimableBalanceEntry:
     id: str
     asset: str
@@ -96,10 +110,11 @@ class ContractDataEntry:
         return ("data", self.contract, self.data_key, str(self.durability))
 
 
-LedgerEntry = AccountEntry | TrustLineEntry | ClaimableBalanceEntry | ContractDataEntry
+LedgerEntry = AccountEntry | TrustLineEntry | DataEntry | ClaimableBalanceEntry | ContractDataEntry
 ENTRY_TYPES: dict[str, type[Any]] = {
     "account": AccountEntry,
     "trustline": TrustLineEntry,
+    "account-data": DataEntry,
     "claimable": ClaimableBalanceEntry,
     "data": ContractDataEntry,
 }

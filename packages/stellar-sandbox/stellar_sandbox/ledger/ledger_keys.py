@@ -22,6 +22,9 @@ def parse_ledger_key(key: xdr.LedgerKey) -> LedgerKey | None:
     if key.trust_line is not None:
         asset = parse_asset(key.trust_line.asset)
         return (asset and ("trustline", parse_account_id(key.trust_line.account_id), asset)) or None
+    if key.data is not None:
+        name = decode_text(key.data.data_name.string64)
+        return None if name is None else ("account-data", parse_account_id(key.data.account_id), name)
     if key.claimable_balance is not None and key.claimable_balance.balance_id.v0 is not None:
         return ("claimable", key.claimable_balance.balance_id.v0.hash.hex())
     if key.contract_data is not None:
@@ -29,6 +32,11 @@ def parse_ledger_key(key: xdr.LedgerKey) -> LedgerKey | None:
         owner = parse_sc_address(key.contract_data.contract)
         return ("data", owner, data_key, str(int(key.contract_data.durability)))
     return None
+
+
+def decode_text(raw: bytes) -> str | None:
+    """Return the text of a string; None unless it is printable ASCII, as the network requires."""
+    return raw.decode("ascii") if all(32 <= byte < 127 for byte in raw) else None
 
 
 def parse_sc_address(address: xdr.SCAddress) -> str:

@@ -12,6 +12,7 @@ from stellar_sandbox.ledger.entries import (
     AccountEntry,
     ClaimableBalanceEntry,
     ContractDataEntry,
+    DataEntry,
     LedgerEntry,
     LedgerKey,
     TrustLineEntry,
@@ -41,6 +42,9 @@ class LedgerTxn:
 
     def load_trustline(self, owner: str, asset: str) -> TrustLineEntry | None:
         return cast("TrustLineEntry | None", self.get(("trustline", owner, asset)))
+
+    def load_data(self, owner: str, name: str) -> DataEntry | None:
+        return cast("DataEntry | None", self.get(("account-data", owner, name)))
 
     def load_claimable_balance(self, balance_id: str) -> ClaimableBalanceEntry | None:
         return cast("ClaimableBalanceEntry | None", self.get(("claimable", balance_id)))

@@ -13,6 +13,7 @@ from stellar_sandbox.ledger.entries import (
     AccountEntry,
     ClaimableBalanceEntry,
     ContractDataEntry,
+    DataEntry,
     LedgerEntry,
     LedgerKey,
     TrustLineEntry,
@@ -133,6 +134,8 @@ def encode_ledger_key(key: LedgerKey) -> bytes:
             return pack(">i", 0) + encode_account_id(address)
         case ("trustline", owner, asset):
             return pack(">i", 1) + encode_account_id(owner) + encode_asset(asset)
+        case ("account-data", owner, name):
+            return pack(">i", 3) + encode_account_id(owner) + encode_opaque(name.encode())
         case ("claimable", balance_id):
             return pack(">ii", 4, 0) + bytes.fromhex(balance_id)
         case ("data", contract, data_key, durability):
@@ -150,6 +153,9 @@ def encode_entry_data(entry: LedgerEntry) -> bytes:
     if isinstance(entry, TrustLineEntry):
         body = encode_account_id(entry.owner) + encode_asset(entry.asset)
         return ONE + body + pack(">qqIi", entry.balance, entry.limit, entry.flags, 0)
+    if isinstance(entry, DataEntry):
+        name, value = encode_opaque(entry.name.encode()), encode_opaque(bytes.fromhex(entry.value))
+        return pack(">i", 3) + encode_account_id(entry.owner) + name + value + ZERO
     if isinstance(entry, ClaimableBalanceEntry):
         return pack(">i", 4) + _encode_claimable_balance(entry)
     return pack(">i", 6) + _encode_contract_data(entry)

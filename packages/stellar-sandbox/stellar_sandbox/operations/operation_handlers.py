@@ -16,6 +16,7 @@ from stellar_sandbox.ledger.ledger_txn import LedgerTxn
 from stellar_sandbox.operations import (
     account_operations,
     claimable_balance_operations,
+    data_operations,
     payment_operations,
     sponsorship_operations,
     trustline_operations,
@@ -48,6 +49,9 @@ HANDLERS = {
     ),
     OperationType.BUMP_SEQUENCE: OperationHandler(
         account_operations.check_bump_sequence, account_operations.apply_bump_sequence
+    ),
+    OperationType.MANAGE_DATA: OperationHandler(
+        data_operations.check_manage_data, data_operations.apply_manage_data
     ),
     OperationType.BEGIN_SPONSORING_FUTURE_RESERVES: OperationHandler(
         sponsorship_operations.check_begin, sponsorship_operations.apply_begin

@@ -25,6 +25,7 @@ ACCOUNT_RESERVES = 2
 _CREATES_ENTRIES = {
     OperationType.CHANGE_TRUST,
     OperationType.SET_OPTIONS,
+    OperationType.MANAGE_DATA,
     OperationType.CREATE_CLAIMABLE_BALANCE,
 }
 

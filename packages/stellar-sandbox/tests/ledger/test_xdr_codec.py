@@ -11,6 +11,7 @@ from stellar_sandbox.ledger.entries import (
     AccountEntry,
     ClaimableBalanceEntry,
     ContractDataEntry,
+    DataEntry,
     LedgerEntry,
     TrustLineEntry,
     dump_entry,
@@ -48,6 +49,8 @@ ENTRIES: list[LedgerEntry] = [
         last_modified=11,
     ),
     TrustLineEntry(PAYER.public_key, LONG, 5, 10, 1, 3),
+    DataEntry(PAYER.public_key, "a name | of five words", bytes(range(33)).hex(), 7),
+    DataEntry(PAYER.public_key, "n" * 64, "", 7),
     ClaimableBalanceEntry(
         "ab" * 32,
         "native",

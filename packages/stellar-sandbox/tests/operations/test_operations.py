@@ -91,9 +91,9 @@ async def test_a_sequence_can_be_bumped_past_what_waits(
 
 
 async def test_what_the_box_does_not_know_is_refused(wallet: Wallet) -> None:
-    data = wallet.start_transaction(PAYER, 1).append_manage_data_op("name", "value").build()
+    bid = wallet.start_transaction(PAYER, 1).append_manage_buy_offer_op(NATIVE, USDC, "1", "1")
 
-    assert await wallet.send(sign(data, PAYER)) == "ERROR txFAILED"
+    assert await wallet.send(sign(bid.build(), PAYER)) == "ERROR txFAILED"
 
 
 async def test_a_full_lane_takes_the_best_bids_at_the_lowest_of_them(
