@@ -78,6 +78,10 @@ class ChainReadings:
             return None
         return "the newest ledger is not read yet, and an attempt before may have paid after all"
 
+    def require(self, ledger: int) -> None:
+        """Count the chain as unread until it is read past a ledger."""
+        self.bound = self.bound.raised_to(ledger)
+
     async def has_read(self, ledger: int) -> bool:
         """Tell whether every transfer up to a ledger is known, after a short try to read it."""
         if self.reading.ledger < ledger:

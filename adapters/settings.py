@@ -196,6 +196,13 @@ class SettlementSettings(JudgingSettings, ChannelSettings):
         le=3600,
         description="seconds without a reading of the chain's transfers until nothing more is signed",
     )
+    channel_claim_check_seconds: float = Field(
+        5,
+        ge=0.1,
+        le=60,
+        allow_inf_nan=False,
+        description="seconds between two looks at whose the channel accounts are",
+    )
     circuit_breaker_alarms: Whole = Field(
         5,
         ge=0,

@@ -9,6 +9,13 @@ import typer
 
 def command(
     queues: Annotated[str, typer.Option(help="Task queues, separated by commas.")],
+    take_over: Annotated[
+        bool,
+        typer.Option(
+            "--take-over", help="Take the channels from another engine, which stops for good."
+        ),
+    ] = False,
 ) -> None:
     """Scale a queue by running more of these."""
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "worker", "--queues", queues])
+    command = [sys.executable, "-P", "-m", "worker", "--queues", queues]
+    os.execv(sys.executable, [*command, "--take-over"] if take_over else command)

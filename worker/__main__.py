@@ -23,7 +23,13 @@ log = logging.getLogger(__name__)
 def run() -> int:
     parser = argparse.ArgumentParser(prog="worker", description="Serve Temporal task queues.")
     parser.add_argument("--queues", default=",".join(QUEUES), help="comma-separated queue names")
-    queues = [name.strip() for name in parser.parse_args().queues.split(",") if name.strip()]
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="take the channel accounts from another engine, which stops for good",
+    )
+    given = parser.parse_args()
+    queues = [name.strip() for name in given.queues.split(",") if name.strip()]
     settings = load(WorkerSettings)
     logs.configure(settings.log_format, settings.log_level)
     temporal.forward_logs()
@@ -36,7 +42,7 @@ def run() -> int:
     gc.set_threshold(50_000, 20, 50)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(main(queues, settings))
+            runner.run(main(queues, settings, takes_over=given.take_over))
     except ApexError as error:
         log.critical("the worker cannot go on: %s", error)
         # The last line is plain text: a terminal or a supervisor shows it to whoever started the worker.

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from activities.networks import ChainReadings
+from activities.settlement.channels import ChannelClaim
 from adapters.postgres import networks
 from adapters.postgres.accounting import troubles
 from adapters.postgres.database import Database
@@ -37,7 +38,7 @@ class ChainMonitor:
         self.database = database
         self.rail = rail
         self.accounts = accounts
-        self.unread = ""
+        self.unproven: list[Trouble] = []
 
     async def begin(self) -> dict[str, int]:
         """
@@ -58,9 +59,11 @@ class ChainMonitor:
                 continue
             return sequences
 
-    async def run(self, hold: Callable[[Reason | None], None], readings: ChainReadings) -> None:
+    async def run(
+        self, hold: Callable[[Reason | None], None], readings: ChainReadings, claim: ChannelClaim
+    ) -> None:
         """
-        Check database and network, and read its transfers, every few seconds, for as long as the worker runs; `hold` is told
+        Check database, network and claim, and read its transfers, every few seconds, for as long as the worker runs; `hold` is told
         what lets nothing be signed, and None when nothing is in the way any more.
         """
         rounds, forgetful = 0, False
@@ -72,7 +75,7 @@ class ChainMonitor:
                 loss = await self._check_commits()
                 code = ReasonCode.COMMITS_NOT_DURABLE
                 hold(None if loss is None else Reason(code, loss.sentence))
-                changed = self._notice_unread(readings.describe())
+                changed = self._notice_unproven(await claim.find_trouble(), readings.describe())
                 changed = changed or (loss is not None) != forgetful
                 forgetful = loss is not None
                 await self._save_survey()
@@ -100,7 +103,7 @@ class ChainMonitor:
             owed = await troubles.sum_unsigned(connection)
         seen = [
             await self._check_commits(),
-            Trouble(TroubleCode.CHAIN_UNREAD, self.unread) if self.unread else None,
+            *self.unproven,
             self._check_channels(existing),
             await self._check_fees(),
             await self._check_frozen([*existing, *treasuries.values()]),
@@ -115,12 +118,14 @@ class ChainMonitor:
             await troubles.save_troubles(connection, self.rail.passphrase, found, now)
         await self._save_survey()
 
-    def _notice_unread(self, unread: str) -> bool:
-        """Remember what stops every signature; true when it begins or ends."""
-        if self.unread and not unread:
-            log.warning("the transfers on the chain are read again, and settlement goes on")
-        changed, self.unread = bool(unread) != bool(self.unread), unread
-        return changed
+    def _notice_unproven(self, unclaimed: str, unread: str) -> bool:
+        """Remember what stops every signature; true when one of them begins or ends."""
+        sentences = {TroubleCode.CLAIM_UNCONFIRMED: unclaimed, TroubleCode.CHAIN_UNREAD: unread}
+        found = [Trouble(code, sentence) for code, sentence in sentences.items() if sentence]
+        if self.unproven and not found:
+            log.warning("the claim and the transfers are read on the chain again, and settlement goes on")
+        before, self.unproven = self.unproven, found
+        return [each.code for each in found] != [each.code for each in before]
 
     async def _check_commits(self) -> Trouble | None:
         """Return how PostgreSQL may forget a commit, as a new session sees it now."""

@@ -55,8 +55,14 @@ async def _await_durability(database: Database, network: str) -> None:
             return
 
 
-async def main(queues: Sequence[str], settings: WorkerSettings) -> None:
-    """Serve the queues until SIGINT or SIGTERM."""
+async def main(
+    queues: Sequence[str], settings: WorkerSettings, *, takes_over: bool = False
+) -> None:
+    """
+    Serve the queues until SIGINT or SIGTERM, or until another engine has the channels.
+
+    With `takes_over`, a person says that another engine on the same channels is to stop.
+    """
     if "settlement" not in queues:
         refuse_seeds()
     async with AsyncExitStack() as stack:
@@ -64,8 +70,12 @@ async def main(queues: Sequence[str], settings: WorkerSettings) -> None:
         stack.push_async_callback(database.close)
         await _await_durability(database, settings.stellar_network)
         client = await temporal.connect(settings.temporal_address, settings.temporal_namespace)
+        guards = []
         for queue in queues:
-            work = await build_queue_spec(queue, settings, database, client, stack)
+            work = await build_queue_spec(
+                queue, settings, database, client, stack, takes_over=takes_over
+            )
+            guards += [work.guard] if work.guard else []
             if work.workflows:
                 await stack.enter_async_context(build(client, queue, work))
             if work.begin:
@@ -74,5 +84,15 @@ async def main(queues: Sequence[str], settings: WorkerSettings) -> None:
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
         print(f"ready queues={','.join(queues)}", flush=True)
-        await stopped.wait()
+        await _wait_for_end(stopped, guards)
         log.info("stopping: no new tasks are taken, running ones are finished")
+
+
+async def _wait_for_end(stopped: asyncio.Event, guards: Sequence[asyncio.Task[None]]) -> None:
+    """Wait until the worker is stopped; raises the error of a guard that ends before."""
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait([stopping, *guards], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    for guard in guards:
+        if guard.done():
+            guard.result()

@@ -1,5 +1,6 @@
 """What each task queue runs: its workflows, its activities, and the adapters behind them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -55,16 +56,25 @@ class QueueSpec:
     activities: Sequence[Callable[..., Any]] = ()
     # Runs once the queue is served: starts the workflows that no caller starts.
     begin: Callable[[Client], Awaitable[None]] | None = None
+    # Ends with the error that the whole worker has to end with.
+    guard: asyncio.Task[None] | None = None
 
 
 async def build_queue_spec(
-    queue: str, settings: WorkerSettings, database: Database, client: Client, stack: AsyncExitStack
+    queue: str,
+    settings: WorkerSettings,
+    database: Database,
+    client: Client,
+    stack: AsyncExitStack,
+    *,
+    takes_over: bool = False,
 ) -> QueueSpec:
     """Build what a queue runs, and no more: seeds are read for the settlement queue alone."""
     if queue == "outages":
         return _build_outages_spec(settings, database)
     if queue == "settlement":
-        return _build_settlement_spec(*await build_settlement_activities(database, client, stack))
+        built = await build_settlement_activities(database, client, stack, takes_over=takes_over)
+        return _build_settlement_spec(*built)
     if queue == "webhooks":
         subscribers = Subscribers(allow_private=settings.webhook_allow_private)
         stack.push_async_callback(subscribers.close)
@@ -93,6 +103,7 @@ def _build_settlement_spec(
     batches: BatchActivitiesImpl,
     attestations: AttestationActivitiesImpl,
     wallets: WalletActivitiesImpl,
+    claiming: asyncio.Task[None],
 ) -> QueueSpec:
     """Build the workflows and activities that move money, and those of attestations and wallets."""
     return QueueSpec(
@@ -121,6 +132,7 @@ def _build_settlement_spec(
             batches.quarantine_batch,
         ],
         start_batching,
+        claiming,
     )
 
 

@@ -1,7 +1,10 @@
 """The settlement queue: the only process that reads signing seeds and holds them."""
 
 import asyncio
+import importlib.metadata
 import logging
+import os
+import socket
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,6 +14,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.networks import ChainReadings
 from activities.settlement.batches import BatchActivitiesImpl
+from activities.settlement.channels import ChannelClaim
 from activities.settlement.circuit_breakers import CircuitBreaker
 from activities.settlement.limits import SigningGate
 from activities.settlement.payments import PaymentActivitiesImpl
@@ -20,6 +24,7 @@ from adapters import temporal
 from adapters.postgres.database import Database
 from adapters.settings import SettlementSettings, load
 from adapters.stellar.accounts.channels import ChannelAccounts
+from adapters.stellar.accounts.claims import ClaimAccount
 from adapters.stellar.accounts.wallets import WalletAccounts
 from adapters.stellar.finality.sla_contract import SlaContract
 from adapters.stellar.rail import Rail
@@ -27,9 +32,10 @@ from adapters.stellar.rpc.nodes import Nodes
 from adapters.stellar.rpc.treasury_history import TreasuryHistory
 from adapters.stellar.signing.keys import Keys, load_keys
 from adapters.stellar.signing.soroban_transfers import LEDGERS_TO_LIVE
-from domain.errors import ChainUnavailable, ContractMismatch
+from domain.errors import ChainUnavailable, ChannelsClaimed, ContractMismatch
 from domain.networks import ReadingBound
 from domain.settlement.batches import Plan
+from domain.settlement.channels import ClaimTimes
 from domain.settlement.circuit_breakers import CircuitBreakerLimits
 from domain.settlement.limits import Limits
 from domain.sla.execution_modes import ExecutionMode
@@ -39,6 +45,9 @@ from worker.chain_monitor import ChainMonitor
 from workflows.batches import BatchingWorkflow
 
 log = logging.getLogger(__name__)
+# A worker whose claim is not established by then serves all the same, and signs nothing yet.
+CLAIM_PATIENCE_SECONDS = 10.0
+LOOKS_A_CHECK = 4
 BEHIND = (
     "ALARM: %d channels made transactions that this database does not know: it was restored or copied, and "
     "nothing is signed before the chain is read past ledger %d"
@@ -46,11 +55,19 @@ BEHIND = (
 
 
 async def build_settlement_activities(
-    database: Database, client: Client, stack: AsyncExitStack
+    database: Database, client: Client, stack: AsyncExitStack, *, takes_over: bool = False
 ) -> tuple[
-    PaymentActivitiesImpl, BatchActivitiesImpl, AttestationActivitiesImpl, WalletActivitiesImpl
+    PaymentActivitiesImpl,
+    BatchActivitiesImpl,
+    AttestationActivitiesImpl,
+    WalletActivitiesImpl,
+    asyncio.Task[None],
 ]:
-    """Connect to the network, check that it is the right one, and build the activities."""
+    """
+    Connect to the network, check that it is the right one, claim the channels and build the activities.
+
+    The task looks after the claim; it ends with ChannelsClaimed when another engine has the channels.
+    """
     settings = load(SettlementSettings)
     held = load_signing_keys(settings)
     nodes, passphrase = (
@@ -71,16 +88,51 @@ async def build_settlement_activities(
         log.error(BEHIND, len(behind), begin.last_of_lost)
     readings = await _read_chain(settings, database, rail, started_at)
     stack.push_async_callback(readings.close)
+    claim = _build_claim(settings, database, rail, readings, takes_over=takes_over)
     plan = Plan(settings.settlement_rail, settings.netting_window_seconds)
-    gate = await _build_gate(settings, database, client, readings)
-    stack.push_async_callback(_stop, asyncio.create_task(monitor.run(gate.hold, readings)))
+    gate = await _build_gate(settings, database, client, readings, claim)
+    watching = asyncio.create_task(monitor.run(gate.hold, readings, claim))
+    stack.push_async_callback(_stop, watching)
+    claiming = await _claim_channels(claim, stack)
     accounts = WalletAccounts(nodes, rail.asset, held.operator)
     return (
         PaymentActivitiesImpl(database, rail, gate, batches_payments=plan.batches_payments),
         BatchActivitiesImpl(database, rail, plan, gate),
         AttestationActivitiesImpl(database, calculator, gate),
         WalletActivitiesImpl(database, accounts, settings.stellar_friendbot_url),
+        claiming,
     )
+
+
+def _build_claim(
+    settings: SettlementSettings,
+    database: Database,
+    rail: Rail,
+    readings: ChainReadings,
+    *,
+    takes_over: bool,
+) -> ChannelClaim:
+    times = ClaimTimes(settings.channel_claim_check_seconds)
+    look = times.check_seconds / LOOKS_A_CHECK
+    account = ClaimAccount(rail.nodes, rail.passphrase, rail.keys, rail.fee_cap_stroops, look)
+    version = importlib.metadata.version("apexchainx")
+    by = f"{socket.gethostname()}, process {os.getpid()}, version {version}"
+    return ChannelClaim(database, account, readings, times, by, takes_over=takes_over)
+
+
+async def _claim_channels(claim: ChannelClaim, stack: AsyncExitStack) -> asyncio.Task[None]:
+    """Claim the channels before anything is served. Raises ChannelsClaimed when another engine has them."""
+    claiming: asyncio.Task[None] = asyncio.create_task(claim.run())
+    stack.push_async_callback(_stop, claiming)
+    established = asyncio.create_task(claim.established.wait())
+    patience = claim.times.probation_seconds + CLAIM_PATIENCE_SECONDS
+    await asyncio.wait(
+        [claiming, established], timeout=patience, return_when=asyncio.FIRST_COMPLETED
+    )
+    established.cancel()
+    if claiming.done():
+        claiming.result()
+    return claiming
 
 
 async def _read_chain(
@@ -122,7 +174,11 @@ async def _connect_contract(settings: SettlementSettings, rail: Rail) -> SlaCont
 
 
 async def _build_gate(
-    settings: SettlementSettings, database: Database, client: Client, readings: ChainReadings
+    settings: SettlementSettings,
+    database: Database,
+    client: Client,
+    readings: ChainReadings,
+    claim: ChannelClaim,
 ) -> SigningGate:
     """Build the gate from this worker's limits, and record them for others to see."""
     allowed = Limits(
@@ -140,7 +196,7 @@ async def _build_gate(
     page = partial(temporal.start_deliveries, client)
     stop = CircuitBreaker(database, tolerance, page)
     nets = settings.netting_window_seconds > 0
-    return SigningGate(database, allowed, stop, readings=readings, nets=nets)
+    return SigningGate(database, allowed, stop, readings=readings, claim=claim, nets=nets)
 
 
 async def start_batching(client: Client) -> None:
@@ -168,5 +224,5 @@ def load_signing_keys(settings: SettlementSettings) -> Keys:
 
 async def _stop(task: asyncio.Task[None]) -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError):
+    with suppress(asyncio.CancelledError, ChannelsClaimed):
         await task

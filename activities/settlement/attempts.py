@@ -91,6 +91,7 @@ class AttemptActivitiesImpl(AttemptActivities):
         higher = self.rail.raise_bid(held.envelope)
         if higher is None:
             return attempt
+        await self.gate.require_claim()
         reach("after_raise_sign")
         # Stored before it is sent, as all bytes are.
         highest = await store_bid(self.database, held, higher)
@@ -108,7 +109,8 @@ class AttemptActivitiesImpl(AttemptActivities):
         Sign the transfers. When bytes have expired before and no transfer can be made now, sign a
         no-op transaction instead: it consumes the sequence, so that the channel is free again.
 
-        Raises Obstructed when not even that can be signed, ChainUnavailable when a node lags behind.
+        Raises Obstructed when not even that can be signed, ChainUnavailable when a node lags behind, or
+        another engine may have the channels by now.
         """
         try:
             envelope = await self.rail.sign(
@@ -120,6 +122,7 @@ class AttemptActivitiesImpl(AttemptActivities):
             envelope = await self.rail.sign_noop(
                 held.channel, held.sequence, times_signed, error.reason
             )
+        await self.gate.require_claim()
         if held.envelope is not None and envelope.max_ledger <= held.envelope.max_ledger:
             raise ChainUnavailable(
                 "the RPC node is behind the ledger that proved the last envelope expired; it is asked again"

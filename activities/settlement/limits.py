@@ -1,12 +1,17 @@
-"""The gate before every signature: limits, approvals, the circuit breaker and an unread chain put payments on hold."""
+"""
+The gate before every signature: limits, approvals, the circuit breaker, an unread chain and a claim that is not
+confirmed put payments on hold.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from activities.networks import ChainReadings
+from activities.settlement.channels import ChannelClaim
 from activities.settlement.circuit_breakers import CircuitBreaker
 from adapters.postgres.database import Database
 from adapters.postgres.settlement import admissions, manual_matches
+from domain.errors import ChainUnavailable
 from domain.reasons import Reason, ReasonCode
 from domain.settlement.attempts import OnHold
 from domain.settlement.limits import (
@@ -16,6 +21,7 @@ from domain.settlement.limits import (
     Limits,
     find_hold,
     hold_while_open,
+    hold_while_unclaimed,
     hold_while_unread,
 )
 from domain.settlement.manual_matches import OutOfBandTransfer
@@ -30,10 +36,11 @@ def _now() -> datetime:
 
 class SigningGate:
     """
-    With no limit set, the circuit breaker closed and the chain read, `find_hold` does not ask the database.
+    With no limit set, the circuit breaker closed, the chain read and the claim confirmed, `find_hold` does not ask
+    the database.
 
-    `readings` says how far the transfers on the chain are read; the settlement worker always has it. With
-    `nets`, a payment may have been made under the number of another.
+    `readings` says how far the transfers on the chain are read, and `claim` whether the channels are this
+    engine's; the settlement worker always has both. With `nets`, a payment may have been made under the number of another.
     """
 
     def __init__(
@@ -43,6 +50,7 @@ class SigningGate:
         circuit_breaker: CircuitBreaker | None = None,
         now: Callable[[], datetime] = _now,
         readings: ChainReadings | None = None,
+        claim: ChannelClaim | None = None,
         *,
         nets: bool = False,
     ) -> None:
@@ -52,6 +60,7 @@ class SigningGate:
         self.now = now
         self.held: Reason | None = None
         self.readings = readings
+        self.claim = claim
         self.nets = nets
 
     def hold(self, reason: Reason | None) -> None:
@@ -64,9 +73,9 @@ class SigningGate:
         first admitted. A payment that was signed before is always admitted: it must be observed.
         """
         stopped = await self.circuit_breaker.reason() is not None
-        if not stopped and (unread := await self._find_unread()) is not None:
+        if not stopped and (unproven := await self._find_unproven()) is not None:
             # One with bytes of its own is observed, whatever is read of others.
-            return unread if await read_is_unsigned(self.database, payment.id) else None
+            return unproven if await read_is_unsigned(self.database, payment.id) else None
         if not stopped and not self.allowed.any():
             return None
         now = self.now()
@@ -99,8 +108,8 @@ class SigningGate:
 
     async def pause(self, *, after_failure: bool = False) -> OnHold | None:
         """
-        Check right before a signature: an open circuit breaker, or an unread chain, stops also what was
-        admitted.
+        Check right before a signature: an open circuit breaker, an unread chain or a claim that is not confirmed
+        stops also what was admitted.
 
         `after_failure` is for bytes that follow an attempt without effect: only after all that has closed
         by now is read, since the nodes that called it failed may be wrong.
@@ -110,9 +119,16 @@ class SigningGate:
         reason = await self.circuit_breaker.reason()
         if reason is not None:
             return hold_while_open(reason, self.now())
-        return await self._find_unread(after_failure=after_failure)
+        return await self._find_unproven(after_failure=after_failure)
 
-    async def _find_unread(self, *, after_failure: bool = False) -> OnHold | None:
+    async def require_claim(self) -> None:
+        """Check that bytes just signed may be stored. Raises ChainUnavailable when the claim is not confirmed."""
+        if self.claim is not None and (unconfirmed := await self.claim.find_unconfirmed()):
+            raise ChainUnavailable(f"{unconfirmed}; what was signed is thrown away")
+
+    async def _find_unproven(self, *, after_failure: bool = False) -> OnHold | None:
+        if self.claim is not None and (unconfirmed := await self.claim.find_unconfirmed()):
+            return hold_while_unclaimed(unconfirmed, self.now())
         if self.readings is None:
             return None
         unread = await self.readings.find_unread()

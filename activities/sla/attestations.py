@@ -68,6 +68,7 @@ class AttestationActivitiesImpl(AttestationActivities):
             )
         except ContractRefused as error:
             return CallRefused(str(error))
+        await self.gate.require_claim()
         # Committed before the bytes are sent.
         call = await store_call(self.database, attestation, signed)
         if call is None:

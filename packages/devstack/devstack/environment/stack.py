@@ -180,7 +180,11 @@ class Stack:
             if not is_seed(name) and name != "BOOTSTRAP_API_KEY"
         }
         return (
-            {"WEBHOOK_ALLOW_PRIVATE": "true"}
+            {
+                "WEBHOOK_ALLOW_PRIVATE": "true",
+                # A worker that starts waits for some of these; on a chain of one's own they may be short.
+                "CHANNEL_CLAIM_CHECK_SECONDS": f"{min(max(self._options.ledger_seconds, 0.1), 5):g}",
+            }
             | (PLAY_MONEY if self._services.network else {})
             | mine
             | self._services.environment

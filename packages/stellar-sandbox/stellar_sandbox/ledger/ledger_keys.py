@@ -24,7 +24,9 @@ def parse_ledger_key(key: xdr.LedgerKey) -> LedgerKey | None:
         return (asset and ("trustline", parse_account_id(key.trust_line.account_id), asset)) or None
     if key.data is not None:
         name = decode_text(key.data.data_name.string64)
-        return None if name is None else ("account-data", parse_account_id(key.data.account_id), name)
+        return (
+            None if name is None else ("account-data", parse_account_id(key.data.account_id), name)
+        )
     if key.claimable_balance is not None and key.claimable_balance.balance_id.v0 is not None:
         return ("claimable", key.claimable_balance.balance_id.v0.hash.hex())
     if key.contract_data is not None:
